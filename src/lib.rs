@@ -1,1 +1,4 @@
+//! nutpurse: an ecash wallet for AI agents.
 
+pub mod model;
+pub mod ports;

@@ -1,0 +1,67 @@
+//! A deposit: an invoice of a mint that turns into our coins when somebody pays it (NUT-04).
+//!
+//! ```text
+//!  Unpaid ---> Paid ---> Received        what the mint says decides; expiry is advice,
+//!     \---> Expired ---> Paid            a late payment is still claimed
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::id::DepositId;
+use super::mint::MintAddress;
+
+/// Where a deposit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DepositState {
+    /// The mint has not seen a payment.
+    Unpaid,
+    /// Paid at the mint, not yet claimed by us.
+    Paid,
+    /// Claimed: the coins are ours.
+    Received {
+        /// Unix seconds.
+        at: u64,
+        /// Sats.
+        received_sats: u64,
+    },
+    /// The invoice has run out unpaid, as far as the mint says.
+    Expired,
+}
+
+/// One deposit, as the journal keeps it. Amounts are sats, times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deposit {
+    /// Its name.
+    pub id: DepositId,
+    /// The agent that asked for it.
+    pub agent: String,
+    /// The caller's idempotency key, if it gave one. Unique per agent.
+    pub key: Option<String>,
+    /// Digest of what was asked.
+    pub request_digest: String,
+    /// The mint that issues the coins.
+    pub mint: MintAddress,
+    /// The mint's quote (NUT-04).
+    pub quote_id: String,
+    /// The invoice to pay.
+    pub bolt11: String,
+    /// Sats.
+    pub amount_sats: u64,
+    /// Our own words on the invoice.
+    pub description: Option<String>,
+    /// When it was asked for.
+    pub created_at: u64,
+    /// When the invoice runs out; 0 when the mint did not say.
+    pub expires_at: u64,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: DepositState,
+}
+
+impl Deposit {
+    /// Not yet claimed.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, DepositState::Received { .. })
+    }
+}

@@ -1,0 +1,13 @@
+//! What things are. Pure: no async, no input or output, and `now` is an argument.
+
+pub mod deposit;
+pub mod id;
+pub mod invoice;
+pub mod ledger;
+pub mod mint;
+pub mod money;
+pub mod payee;
+pub mod payment;
+pub mod receive;
+pub mod secret;
+pub mod text;

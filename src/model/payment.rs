@@ -1,0 +1,140 @@
+//! A payment of ours: value that left, or is about to leave, through the one door.
+//!
+//! ```text
+//!            admit            request leaves          mint says paid
+//!  (none) ---------> Reserved ---------------> Sent -----------------> Settled ----> Returned
+//!                       |                        |                        (token taken back)
+//!                       | never sent             | a definite no
+//!                       +-----------> Failed <---+
+//! ```
+//! Only what a mint says, or what never left this process, decides; never silence, never the clock.
+//! `Failed` may be tried again under the same id (`attempt` counts): `Failed -> Reserved`.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::PaymentId;
+use super::mint::MintAddress;
+use super::secret::Secret;
+
+/// What kind of value leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentKind {
+    /// A Lightning invoice melted at a mint (NUT-05).
+    Payment,
+    /// A token handed out (NUT-00).
+    TokenSent,
+}
+
+/// Why a payment failed for good, and what a stranger said about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The code of the error table.
+    pub code: String,
+    /// A stranger's words, cleaned. `None` when we refused it ourselves.
+    pub untrusted_reason: Option<String>,
+}
+
+/// Where a payment stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PaymentState {
+    /// The intent is durable; nothing has left.
+    Reserved,
+    /// The request may have left; the mint has not said what became of it.
+    Sent {
+        /// Unix seconds at which the request left.
+        since: u64,
+        /// The mint answered that the payment is under way.
+        acknowledged: bool,
+    },
+    /// Paid, or the token is made.
+    Settled {
+        /// Unix seconds.
+        at: u64,
+        /// What it cost beside the amount, in sats.
+        fee_sats: u64,
+        /// `None` for tokens, and where the mint gave none that hashes to the payment hash.
+        preimage: Option<Secret>,
+        /// The token's proofs are spent: somebody claimed it. Always `false` for Lightning.
+        claimed: bool,
+    },
+    /// Nothing moved, or all of it came back.
+    Failed {
+        /// Unix seconds.
+        at: u64,
+        /// Why.
+        failure: Failure,
+    },
+    /// A token of ours, taken back by a swap.
+    Returned {
+        /// Unix seconds.
+        at: u64,
+        /// What came back, in sats.
+        reclaimed_sats: u64,
+        /// What making and taking back cost, in sats.
+        fee_sats: u64,
+    },
+}
+
+/// One payment, as the journal keeps it. Amounts are sats, times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Its name.
+    pub id: PaymentId,
+    /// The agent that caused it.
+    pub agent: String,
+    /// What kind of value leaves.
+    pub kind: PaymentKind,
+    /// The caller's idempotency key, if it gave one. Unique per agent.
+    pub key: Option<String>,
+    /// Digest of what was asked, to tell a repeat of a key from another request under it.
+    pub request_digest: String,
+    /// Lower-case hex. `None` for tokens.
+    pub payment_hash: Option<String>,
+    /// Whom it is for, as duplicates are judged: the payee's node key, or the token's lock and memo.
+    pub payee: String,
+    /// The payee as the caller gave it, when that is an address or key. `None` for invoices.
+    pub shown_payee: Option<String>,
+    /// An invoice's description or our memo, cleaned. `None` when there is none.
+    pub note: Option<String>,
+    /// The note is a stranger's.
+    pub note_is_untrusted: bool,
+    /// Where the money is.
+    pub mint: MintAddress,
+    /// The mint's melt quote (NUT-05). `None` for tokens.
+    pub quote_id: Option<String>,
+    /// What the payee gets.
+    pub amount_sats: u64,
+    /// The most this can cost in all: amount, fee reserve and input fees. Held back from the limits while open.
+    pub reserved_sats: u64,
+    /// When it was first admitted.
+    pub created_at: u64,
+    /// How often it was tried, from 1.
+    pub attempt: u32,
+    /// The payment this one knowingly repeats.
+    pub repeat_of: Option<PaymentId>,
+    /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.
+    pub caller_in_doubt: bool,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: PaymentState,
+}
+
+impl Payment {
+    /// Value may still move.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })
+    }
+
+    /// What counts against the limits, in sats, and from when: everything while open, then what it really cost.
+    /// `None` when nothing left.
+    pub fn outflow(&self) -> Option<(u64, u64)> {
+        match &self.state {
+            PaymentState::Reserved | PaymentState::Sent { .. } => Some((u64::MAX, self.reserved_sats)),
+            PaymentState::Settled { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
+            PaymentState::Returned { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
+            PaymentState::Failed { .. } => None,
+        }
+    }
+}

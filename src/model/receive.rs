@@ -1,0 +1,57 @@
+//! A received token: recorded before it is swapped, so that a crash cannot lose it (NUT-03).
+//!
+//! ```text
+//!  Open ---> Received | Refused
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::id::ReceiveId;
+use super::mint::MintAddress;
+use super::payment::Failure;
+
+/// Where a received token stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ReceiveState {
+    /// The swap may be under way.
+    Open,
+    /// The coins are ours.
+    Received {
+        /// Unix seconds.
+        at: u64,
+        /// Sats that arrived.
+        received_sats: u64,
+        /// Sats the mint took.
+        fee_sats: u64,
+    },
+    /// Nothing was taken.
+    Refused {
+        /// Unix seconds.
+        at: u64,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// One received token, as the journal keeps it; the token itself lives in the swap's row until the swap is decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receive {
+    /// Its name.
+    pub id: ReceiveId,
+    /// The agent that brought it.
+    pub agent: String,
+    /// SHA-256 over the sorted secrets of its proofs: the same coins again are the same receive.
+    pub token_digest: String,
+    /// The mint that made it.
+    pub mint: MintAddress,
+    /// Face value in sats.
+    pub amount_sats: u64,
+    /// A stranger's memo, cleaned.
+    pub untrusted_memo: Option<String>,
+    /// When it came.
+    pub created_at: u64,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: ReceiveState,
+}
