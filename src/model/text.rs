@@ -107,13 +107,13 @@ mod tests {
     #[test]
     fn what_nobody_sees_is_dropped() {
         let hidden = [
-            "\u{0}\u{7}\u{1b}", // control
+            "\u{0}\u{7}\u{1b}",                                         // control
             "\u{202A}\u{202E}\u{2066}\u{2069}\u{200E}\u{200F}\u{061C}", // direction
-            "\u{200B}\u{200C}\u{200D}\u{2060}\u{FEFF}\u{00AD}", // zero width
-            "\u{E0001}\u{E0041}\u{E007F}", // tags
-            "\u{FE0F}\u{E0100}\u{E01EF}", // variation selectors
-            "\u{E000}\u{F0000}\u{10FFFF}", // private, not a character
-            "\u{0378}\u{3164}\u{034F}", // unassigned, shapeless
+            "\u{200B}\u{200C}\u{200D}\u{2060}\u{FEFF}\u{00AD}",         // zero width
+            "\u{E0001}\u{E0041}\u{E007F}",                              // tags
+            "\u{FE0F}\u{E0100}\u{E01EF}",                               // variation selectors
+            "\u{E000}\u{F0000}\u{10FFFF}",                              // private, not a character
+            "\u{0378}\u{3164}\u{034F}",                                 // unassigned, shapeless
         ];
         for text in hidden {
             assert_eq!(clean(&format!("pay{text}ee")), "payee", "{text:?}");

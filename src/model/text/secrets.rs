@@ -113,7 +113,8 @@ fn holds_key(letters: &str) -> bool {
 fn holds_mnemonic(seen: &str) -> bool {
     let mut in_a_row = 0_usize;
     for word in seen.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
-        let folded: Cow<'_, str> = if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() };
+        let folded: Cow<'_, str> =
+            if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() };
         in_a_row = if Language::English.find_word(&folded).is_some() { in_a_row + 1 } else { 0 };
         if in_a_row >= MNEMONIC_WORDS {
             return true;
@@ -199,7 +200,10 @@ mod tests {
             (TOKEN_B, "a Cashu token"),
             ("cashuCabcdefghijklmnopqrstuvwxyz0123", "a Cashu token"),
             (NSEC, "a secret key"),
-            ("ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm", "a secret key"),
+            (
+                "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm",
+                "a secret key",
+            ),
             (WORDS, "a mnemonic"),
             ("1. legal 2. WINNER, thank|year/wave-sausage\nworth useful legal winner thank yellow", "a mnemonic"),
             (hex, "a credential"),
