@@ -28,6 +28,12 @@ pub enum MintError {
         /// The mint's own words, not cleaned.
         reason: String,
     },
+    /// The mint says that the same thing is under way or done already: decides nothing by itself.
+    #[error("the mint says it is under way or done (code {code})")]
+    UnderWay {
+        /// The NUT error code.
+        code: u16,
+    },
     /// Sent, and no answer that can be relied on.
     #[error("the mint's answer was lost: {0}")]
     Lost(String),
@@ -40,24 +46,38 @@ pub enum MintError {
 }
 
 /// NUT error codes that decide what we do.
-pub(crate) mod nut {
-    pub(crate) const TOKEN_NOT_VERIFIED: u16 = 10_001;
-    pub(crate) const TOKEN_SPENT: u16 = 11_001;
-    pub(crate) const TOKEN_PENDING: u16 = 11_002;
-    pub(crate) const OUTPUTS_SIGNED: u16 = 11_003;
-    pub(crate) const OUTPUTS_PENDING: u16 = 11_004;
-    pub(crate) const KEYSET_INACTIVE: u16 = 12_002;
-    pub(crate) const LIGHTNING_FAILED: u16 = 20_004;
-    pub(crate) const QUOTE_PENDING: u16 = 20_005;
-    pub(crate) const ALREADY_PAID: u16 = 20_006;
-    pub(crate) const QUOTE_EXPIRED: u16 = 20_007;
+pub mod nut {
+    /// The coin is not this mint's.
+    pub const TOKEN_NOT_VERIFIED: u16 = 10_001;
+    /// The coin is spent.
+    pub const TOKEN_SPENT: u16 = 11_001;
+    /// The coin is in use.
+    pub const TOKEN_PENDING: u16 = 11_002;
+    /// The outputs were signed before.
+    pub const OUTPUTS_SIGNED: u16 = 11_003;
+    /// The outputs are in use.
+    pub const OUTPUTS_PENDING: u16 = 11_004;
+    /// Inputs and outputs do not balance.
+    pub const UNBALANCED: u16 = 11_005;
+    /// Outside the mint's limits.
+    pub const OUT_OF_RANGE: u16 = 11_006;
+    /// The mint cannot pay an invoice that names no amount.
+    pub const AMOUNTLESS: u16 = 11_011;
+    /// The keyset signs no more.
+    pub const KEYSET_INACTIVE: u16 = 12_002;
+    /// The Lightning payment failed.
+    pub const LIGHTNING_FAILED: u16 = 20_004;
+    /// The quote is being paid.
+    pub const QUOTE_PENDING: u16 = 20_005;
+    /// The invoice is paid.
+    pub const ALREADY_PAID: u16 = 20_006;
 }
 
 impl MintError {
-    /// The NUT error code of a definite no.
+    /// The NUT error code, where the mint gave one.
     pub fn code(&self) -> Option<u16> {
         match self {
-            Self::Refused { code, .. } => Some(*code),
+            Self::Refused { code, .. } | Self::UnderWay { code } => Some(*code),
             _ => None,
         }
     }
@@ -66,7 +86,7 @@ impl MintError {
     pub fn is_definite(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
-            Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
+            Self::UnderWay { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
     }
 }

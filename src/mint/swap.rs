@@ -159,7 +159,7 @@ impl Mint {
         let fee = self.input_fee(&inputs).await?;
         let keep = total.checked_sub(fee).and_then(|left| left.checked_sub(want.give_sats));
         let Some(keep_sats) = keep else {
-            return Err(MintError::Refused { code: 11_005, reason: "inputs do not cover amount and fee".to_owned() });
+            return Err(MintError::Refused { code: nut::UNBALANCED, reason: "inputs do not cover amount and fee".to_owned() });
         };
         let keyset = self.active_keyset().await?;
         let amounts = fee_and_amounts(&keyset);

@@ -34,7 +34,9 @@ pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailur
         Some(ErrorResponse { code, detail }) => {
             let number = code.to_code();
             let listed = !matches!(code, ErrorCode::Unknown(_) | ErrorCode::ConcurrentUpdate);
-            if definite_status && listed && !UNDER_WAY.contains(&number) {
+            if definite_status && UNDER_WAY.contains(&number) {
+                Err(MintError::UnderWay { code: number })
+            } else if definite_status && listed {
                 Err(MintError::Refused { code: number, reason: detail })
             } else {
                 Err(MintError::Lost(format!("status {}, code {number}", answer.status)))
