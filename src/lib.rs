@@ -6,4 +6,5 @@ pub mod mint;
 pub mod model;
 pub mod policy;
 pub mod ports;
+pub mod store;
 pub mod wallet;

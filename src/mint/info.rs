@@ -2,6 +2,7 @@
 
 use cdk::nuts::{CheckStateRequest, PaymentMethod, PublicKey, State};
 use cdk::wallet::MintConnector;
+use cdk_common::wallet::ProofInfo;
 
 use super::Mint;
 use super::error::MintError;
@@ -58,6 +59,15 @@ impl Mint {
         Ok(())
     }
 
+    /// Asks the mint about itself alone. One request.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn refresh_about(&self) -> Result<(), MintError> {
+        self.cdk.fetch_mint_info().await?;
+        Ok(())
+    }
+
     /// The states of coins, in the order asked (NUT-07). One request per hundred.
     ///
     /// # Errors
@@ -69,6 +79,14 @@ impl Mint {
             states.extend(answer.states.into_iter().map(|one| one.state));
         }
         Ok(states)
+    }
+
+    /// Coins of ours by Y, with what the store keeps beside them. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn coins(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, MintError> {
+        self.cdk.localstore.get_proofs_by_ys(ys).await.map_err(|error| MintError::Store(error.to_string()))
     }
 
     /// All of these coins are spent at the mint.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use cdk::nuts::{MeltOptions, MeltQuoteState, PaymentMethod};
+use cdk::nuts::{MeltOptions, MeltQuoteState, PaymentMethod, State};
 use cdk::wallet::{MeltConfirmOptions, MeltOutcome as CdkOutcome};
 use cdk_common::MeltQuoteBolt11Response;
 use cdk_common::wallet::{MeltQuote as CdkQuote, ProofInfo};
@@ -122,6 +122,19 @@ impl Mint {
             MeltQuoteState::Unpaid | MeltQuoteState::Failed => MeltWord::Unpaid,
         };
         Ok((word, quote.payment_preimage))
+    }
+
+    /// The coins that a melt holds. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn held_by_melt(&self, quote_id: &str) -> Result<Vec<ProofInfo>, MintError> {
+        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
+        let quote = self.cdk.localstore.get_melt_quote(quote_id).await.map_err(store)?;
+        let operation = quote.and_then(|quote| quote.used_by_operation);
+        let Some(operation) = operation.and_then(|text| uuid::Uuid::parse_str(&text).ok()) else { return Ok(Vec::new()) };
+        let held = self.cdk.localstore.get_reserved_proofs(&operation).await.map_err(store)?;
+        Ok(held.into_iter().filter(|coin| matches!(coin.state, State::Pending | State::Reserved)).collect())
     }
 
     /// Lets cdk end the melts whose doubt has been lifted: change in, inputs spent. Returns what `quote_id` cost in fees, in sats;

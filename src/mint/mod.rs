@@ -105,6 +105,13 @@ impl Mints {
     }
 }
 
+impl Mints {
+    /// The mints that this process has used.
+    pub fn in_use(&self) -> Vec<Arc<Mint>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+}
+
 /// One mint, sats.
 pub struct Mint {
     address: MintAddress,

@@ -37,6 +37,8 @@ pub enum Purpose {
     Receive(ReceiveId),
     /// Takes a token of ours back.
     Reclaim(PaymentId),
+    /// Takes the coins of a dead melt away from it.
+    Cancel(PaymentId),
 }
 
 /// One output: everything needed to turn the mint's signature into a coin.
@@ -228,6 +230,16 @@ impl Mint {
             Ok(None) => SwapOutcome::SpentElsewhere,
             Err(error) => SwapOutcome::Unknown(error),
         }
+    }
+
+    /// Sats among a swap's inputs that the mint still takes.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn unspent_of(&self, swap: &Swap) -> Result<u64, MintError> {
+        let states = self.states(swap.input_ys()?).await?;
+        let left = swap.inputs.iter().zip(states).filter(|(_, state)| *state == State::Unspent);
+        Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
     }
 
     async fn any_spent(&self, swap: &Swap) -> Result<bool, MintError> {

@@ -10,6 +10,7 @@ use super::code::Code;
 use super::error::Error;
 use super::spend::{Act, Gone, Order};
 use crate::mint::Turn;
+use crate::model::money::Unit;
 use crate::store::{Chosen, Need};
 
 /// The longest a payment waits for coins that others hold.
@@ -51,7 +52,7 @@ impl Wallet {
         let mint = order.mint.address();
         let amount = order.payment.amount_sats;
         if let Act::Token { lock_to: None, .. } = order.act {
-            let exact = self.store.choose(mint, Need::Exact { amount }, fees.clone()).await?;
+            let exact = self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
             if let Some(coins) = exact {
                 return Ok(Some(Inputs { coins, fee_sats: 0, exact: true }));
             }
@@ -60,7 +61,7 @@ impl Wallet {
             Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
             Act::Token { .. } => amount,
         };
-        let coins = self.store.choose(mint, Need::Spend { amount: need }, fees).await?;
+        let coins = self.store.choose(mint, &Unit::sat(), Need::Spend { amount: need }, fees).await?;
         Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false }))
     }
 
