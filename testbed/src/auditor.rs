@@ -54,13 +54,17 @@ impl Auditor {
     /// An auditor of the cdk mint whose SQLite database is at `database`.
     #[must_use]
     pub fn new(database: &Path) -> Self {
-        Self { database: database.to_owned() }
+        Self {
+            database: database.to_owned(),
+        }
     }
 
     /// What wallets hold: signed less spent, in sat.
     pub fn outstanding(&self) -> Result<u64> {
         let ByState { signed, spent, .. } = self.by_state()?;
-        signed.checked_sub(spent).context("the mint took back more than it signed")
+        signed
+            .checked_sub(spent)
+            .context("the mint took back more than it signed")
     }
 
     /// The sums behind [`outstanding`](Self::outstanding).
@@ -70,7 +74,11 @@ impl Auditor {
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'SPENT'),
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'PENDING')";
         let read = |row: &Row<'_>| {
-            Ok(ByState { signed: row.get(0)?, spent: row.get(1)?, pending: row.get(2)? })
+            Ok(ByState {
+                signed: row.get(0)?,
+                spent: row.get(1)?,
+                pending: row.get(2)?,
+            })
         };
         Ok(self.open()?.query_row(sums, [], read)?)
     }
@@ -83,7 +91,8 @@ impl Auditor {
 
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
-        let melts = "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
+        let melts =
+            "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE quote_id = melt_quote.id),
             (SELECT coalesce(sum(amount), 0) FROM blind_signature
                 WHERE quote_id = melt_quote.id AND c IS NOT NULL)
@@ -91,7 +100,8 @@ impl Auditor {
         let database = self.open()?;
         let mut statement = database.prepare(melts)?;
         let rows = statement.query_map([], melt)?;
-        rows.collect::<Result<_, _>>().context("a melt quote cannot be read")
+        rows.collect::<Result<_, _>>()
+            .context("a melt quote cannot be read")
     }
 
     fn open(&self) -> Result<Connection> {
@@ -125,7 +135,9 @@ fn melt(row: &Row<'_>) -> rusqlite::Result<Melt> {
 /// cdk writes the request as JSON: `{"Bolt11":{"bolt11":"lnbc..."}}`.
 fn invoice(request: String) -> String {
     let parsed: Option<Value> = serde_json::from_str(&request).ok();
-    let bolt11 = parsed.as_ref().and_then(|value| value.pointer("/Bolt11/bolt11"));
+    let bolt11 = parsed
+        .as_ref()
+        .and_then(|value| value.pointer("/Bolt11/bolt11"));
     match bolt11.and_then(Value::as_str) {
         Some(bolt11) => bolt11.to_owned(),
         None => request,

@@ -54,14 +54,24 @@ impl Backend {
         quotes: DynMintDatabase,
     ) -> Self {
         let (listening, cancel) = (AtomicBool::new(false), CancellationToken::new());
-        Self { lightning, node, terms, quotes, listening, cancel }
+        Self {
+            lightning,
+            node,
+            terms,
+            quotes,
+            listening,
+            cancel,
+        }
     }
 
     /// Pays an invoice of this node from outside once the mint knows its quote, after the delay.
     fn pay_by_itself(&self, invoice: Bolt11Invoice, id: PaymentIdentifier, delay: Duration) {
         let (lightning, quotes) = (self.lightning.clone(), self.quotes.clone());
         tokio::spawn(async move {
-            while !matches!(quotes.get_mint_quote_by_request_lookup_id(&id).await, Ok(Some(_))) {
+            while !matches!(
+                quotes.get_mint_quote_by_request_lookup_id(&id).await,
+                Ok(Some(_))
+            ) {
                 tokio::time::sleep(QUOTE_POLL).await;
             }
             tokio::time::sleep(delay).await;
@@ -80,7 +90,11 @@ impl MintPayment for Backend {
         let amountless = self.terms.amountless;
         Ok(SettingsResponse {
             unit: CurrencyUnit::Sat.to_string(),
-            bolt11: Some(Bolt11Settings { mpp: false, amountless, invoice_description: true }),
+            bolt11: Some(Bolt11Settings {
+                mpp: false,
+                amountless,
+                invoice_description: true,
+            }),
             bolt12: None,
             onchain: None,
             custom: HashMap::new(),
@@ -138,7 +152,11 @@ impl MintPayment for Backend {
     ) -> Result<MakePaymentResponse, Error> {
         let options = bolt11(unit, options)?;
         let hash = options.bolt11.payment_hash().to_string();
-        match self.lightning.attempt(self.node, &hash).map(|attempt| attempt.progress) {
+        match self
+            .lightning
+            .attempt(self.node, &hash)
+            .map(|attempt| attempt.progress)
+        {
             Some(Progress::Settled { .. }) => return Err(Error::InvoiceAlreadyPaid),
             Some(Progress::InFlight) => return Err(Error::InvoicePaymentPending),
             Some(Progress::Failed { .. }) | None => {}
@@ -150,7 +168,11 @@ impl MintPayment for Backend {
             max_fee_msat: options.max_fee_amount.map(|most| most.value() * 1000),
             quote: Some(options.quote_id),
         };
-        let attempt = self.lightning.send(order).await.ok_or(Error::UnknownPaymentState)?;
+        let attempt = self
+            .lightning
+            .send(order)
+            .await
+            .ok_or(Error::UnknownPaymentState)?;
         answer(&attempt)
     }
 
@@ -181,7 +203,10 @@ impl MintPayment for Backend {
     ) -> Result<Vec<WaitPaymentResponse>, Error> {
         let hash = id.to_string();
         let received = self.lightning.received(&hash);
-        received.map(|amount_msat| arrival(&hash, amount_msat)).transpose().map(Vec::from_iter)
+        received
+            .map(|amount_msat| arrival(&hash, amount_msat))
+            .transpose()
+            .map(Vec::from_iter)
     }
 
     async fn check_outgoing_payment(
@@ -234,14 +259,21 @@ fn amount_msat(options: &Bolt11OutgoingPaymentOptions) -> Result<u64, Error> {
 fn answer(attempt: &Attempt) -> Result<MakePaymentResponse, Error> {
     let spent = (attempt.amount_msat + attempt.fee_msat).div_ceil(1000);
     let (status, payment_proof, total_spent) = match &attempt.progress {
-        Progress::Settled { preimage } => {
-            (MeltQuoteState::Paid, Some(hex::encode(preimage)), sat(spent))
-        }
+        Progress::Settled { preimage } => (
+            MeltQuoteState::Paid,
+            Some(hex::encode(preimage)),
+            sat(spent),
+        ),
         Progress::InFlight => (MeltQuoteState::Pending, None, sat(0)),
         Progress::Failed { .. } => (MeltQuoteState::Failed, None, sat(0)),
     };
     let payment_lookup_id = PaymentIdentifier::new("payment_hash", &attempt.hash)?;
-    Ok(MakePaymentResponse { payment_lookup_id, payment_proof, status, total_spent })
+    Ok(MakePaymentResponse {
+        payment_lookup_id,
+        payment_proof,
+        status,
+        total_spent,
+    })
 }
 
 fn arrival(hash: &str, amount_msat: u64) -> Result<WaitPaymentResponse, Error> {
@@ -264,9 +296,10 @@ fn translate(event: NodeEvent) -> Option<Event> {
                     let details = answer(&attempt).ok()?;
                     Some(Event::PaymentSuccessful { quote_id, details })
                 }
-                Progress::Failed { reason } => {
-                    Some(Event::PaymentFailed { quote_id, reason: (*reason).to_owned() })
-                }
+                Progress::Failed { reason } => Some(Event::PaymentFailed {
+                    quote_id,
+                    reason: (*reason).to_owned(),
+                }),
                 Progress::InFlight => None,
             }
         }

@@ -24,6 +24,10 @@ impl Bench {
         let lightning = Lightning::new();
         let mint = TestMint::start(&lightning, MintOptions::default()).await?;
         let relay = Relay::start().await?;
-        Ok(Self { lightning, mint, relay })
+        Ok(Self {
+            lightning,
+            mint,
+            relay,
+        })
     }
 }

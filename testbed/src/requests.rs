@@ -96,7 +96,11 @@ pub(crate) async fn record(
     let number = log.open(Request {
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        kind: if upgrade { RequestKind::WebSocket } else { RequestKind::Http },
+        kind: if upgrade {
+            RequestKind::WebSocket
+        } else {
+            RequestKind::Http
+        },
         at: Instant::now(),
         inside: Duration::ZERO,
         status: None,

@@ -30,7 +30,10 @@ impl Own {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        self.handle()?.spawn(work).await.context("the server's task ended")?
+        self.handle()?
+            .spawn(work)
+            .await
+            .context("the server's task ended")?
     }
 
     pub(crate) fn handle(&self) -> Result<tokio::runtime::Handle> {

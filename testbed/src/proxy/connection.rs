@@ -165,13 +165,17 @@ async fn tunnel(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    client.write_all(&[head.into_bytes(), buffer].concat()).await?;
+    client
+        .write_all(&[head.into_bytes(), buffer].concat())
+        .await?;
     copy_bidirectional(client, &mut mint).await.ok();
     Ok(None)
 }
 
 async fn connect(plan: &Plan) -> Result<TcpStream> {
-    let mint = TcpStream::connect(plan.target).await.context("the mint behind the proxy")?;
+    let mint = TcpStream::connect(plan.target)
+        .await
+        .context("the mint behind the proxy")?;
     mint.set_nodelay(true)?;
     Ok(mint)
 }

@@ -68,13 +68,18 @@ pub(crate) struct Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Plan")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
     }
 }
 
 impl Plan {
     pub(crate) fn new(target: SocketAddr) -> Self {
-        Self { target, told: Mutex::new(Told::default()) }
+        Self {
+            target,
+            told: Mutex::new(Told::default()),
+        }
     }
 
     pub(crate) fn told(&self) -> MutexGuard<'_, Told> {
@@ -93,7 +98,11 @@ impl Plan {
             standing.seen += 1;
             if hit.is_none() && standing.rule.nth.is_none_or(|nth| nth == standing.seen) {
                 let (at, then) = (standing.rule.at, standing.rule.then.clone());
-                hit = Some(Hit { at, then, id: RuleId(place) });
+                hit = Some(Hit {
+                    at,
+                    then,
+                    id: RuleId(place),
+                });
             }
         }
         told.exchanges.push(Exchange {
@@ -139,7 +148,11 @@ impl Plan {
 
     /// Waits until [`Proxy::release`](crate::Proxy::release) lets this firing of the rule go.
     pub(crate) async fn released(&self, hit: &Hit, firing: usize) {
-        let Some(mut released) = self.told().rules.get(hit.id.0).map(|s| s.released.subscribe())
+        let Some(mut released) = self
+            .told()
+            .rules
+            .get(hit.id.0)
+            .map(|s| s.released.subscribe())
         else {
             return;
         };
@@ -160,7 +173,9 @@ impl Told {
     }
 
     pub(crate) fn retire(&mut self) {
-        self.rules.iter_mut().for_each(|standing| standing.active = false);
+        self.rules
+            .iter_mut()
+            .for_each(|standing| standing.active = false);
     }
 }
 

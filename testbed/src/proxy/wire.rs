@@ -45,7 +45,11 @@ impl Message {
             Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         };
         let headers = lines.map(split).collect::<Result<_>>()?;
-        Ok(Self { first_line, headers, body: Vec::new() })
+        Ok(Self {
+            first_line,
+            headers,
+            body: Vec::new(),
+        })
     }
 
     async fn read_body(
@@ -57,7 +61,10 @@ impl Message {
             let length: usize = length.parse().context("a length that is no number")?;
             return take(stream, buffer, length).await;
         }
-        if self.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
+        if self
+            .header("transfer-encoding")
+            .is_some_and(|coding| coding.contains("chunked"))
+        {
             return chunks(stream, buffer).await;
         }
         if self.is_answer() && self.status() != Some(101) && self.status() != Some(204) {
@@ -82,7 +89,12 @@ impl Message {
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
-        self.first_line.split(' ').nth(1)?.parse().ok().filter(|_| self.is_answer())
+        self.first_line
+            .split(' ')
+            .nth(1)?
+            .parse()
+            .ok()
+            .filter(|_| self.is_answer())
     }
 
     fn is_answer(&self) -> bool {
@@ -92,9 +104,18 @@ impl Message {
     /// The message as it goes over the wire, its body's length stated; `connection` replaces that
     /// header.
     pub(crate) fn bytes(&self, connection: &str) -> Vec<u8> {
-        let ours = ["connection", "content-length", "transfer-encoding", "keep-alive"];
+        let ours = [
+            "connection",
+            "content-length",
+            "transfer-encoding",
+            "keep-alive",
+        ];
         let mut head = format!("{}\r\n", self.first_line);
-        for (name, value) in self.headers.iter().filter(|(name, _)| !ours.contains(&name.as_str())) {
+        for (name, value) in self
+            .headers
+            .iter()
+            .filter(|(name, _)| !ours.contains(&name.as_str()))
+        {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if self.is_answer() || !self.body.is_empty() {
@@ -120,14 +141,22 @@ async fn chunks(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> 
         let end = loop {
             match find(buffer, b"\r\n") {
                 Some(end) => break end,
-                None => ensure!(more(stream, buffer).await?, "the connection ended in a chunk"),
+                None => ensure!(
+                    more(stream, buffer).await?,
+                    "the connection ended in a chunk"
+                ),
             }
         };
         let line: Vec<u8> = buffer.drain(..end + 2).collect();
         let line = String::from_utf8_lossy(&line);
         let size = line.split(';').next().unwrap_or_default().trim();
         let size = usize::from_str_radix(size, 16).context("a chunk without a size")?;
-        let chunk = take(stream, buffer, size.checked_add(2).context("a chunk too large")?).await?;
+        let chunk = take(
+            stream,
+            buffer,
+            size.checked_add(2).context("a chunk too large")?,
+        )
+        .await?;
         if size == 0 {
             return Ok(body);
         }

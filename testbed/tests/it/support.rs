@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cdk::amount::SplitTarget;
 use cdk::nuts::{CurrencyUnit, MeltOptions, PaymentMethod};
-use cdk::wallet::{Wallet, WalletBuilder};
-use cdk_common::FinalizedMelt;
+use cdk::wallet::{MeltOutcome, Wallet, WalletBuilder};
+use cdk_common::{FinalizedMelt, MeltQuoteState};
 use serde_json::Value;
 use testbed::Bolt11Invoice;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,9 +27,13 @@ pub(crate) async fn wallet(url: &str) -> Result<Wallet> {
 }
 
 pub(crate) async fn deposit(wallet: &Wallet, sats: u64) -> Result<()> {
-    let quote = wallet.mint_quote(PaymentMethod::BOLT11, Some(sats.into()), None, None).await?;
+    let quote = wallet
+        .mint_quote(PaymentMethod::BOLT11, Some(sats.into()), None, None)
+        .await?;
     let wait = Duration::from_secs(10);
-    wallet.wait_and_mint_quote(quote, SplitTarget::default(), None, wait).await?;
+    wallet
+        .wait_and_mint_quote(quote, SplitTarget::default(), None, wait)
+        .await?;
     Ok(())
 }
 
@@ -43,9 +47,22 @@ pub(crate) async fn pay_with(
     options: Option<MeltOptions>,
 ) -> Result<FinalizedMelt> {
     let request = invoice.to_string();
-    let quote = wallet.melt_quote(PaymentMethod::BOLT11, request, options, None).await?;
+    let quote = wallet
+        .melt_quote(PaymentMethod::BOLT11, request, options, None)
+        .await?;
     let prepared = wallet.prepare_melt(&quote.id, HashMap::new()).await?;
-    Ok(prepared.confirm().await?)
+    if let MeltOutcome::Paid(paid) = prepared.confirm_prefer_async().await? {
+        return Ok(paid);
+    }
+    // cdk's own wait opens a websocket and takes 2 s where one was open before.
+    loop {
+        let done = wallet.finalize_pending_melts().await?;
+        if let Some(done) = done.into_iter().find(|done| done.quote_id() == quote.id) {
+            ensure!(done.state() == MeltQuoteState::Paid, "the payment failed");
+            return Ok(done);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 pub(crate) async fn balance(wallet: &Wallet) -> Result<u64> {
@@ -87,11 +104,16 @@ pub(crate) async fn answer(stream: &mut TcpStream) -> Result<Option<Answer>> {
         if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
             let expected = head.to_ascii_lowercase();
             let expected = expected.split("content-length: ").nth(1).and_then(|rest| {
-                rest.split("\r\n").next().and_then(|length| length.parse::<usize>().ok())
+                rest.split("\r\n")
+                    .next()
+                    .and_then(|length| length.parse::<usize>().ok())
             });
             if expected.is_some_and(|expected| body.len() >= expected) {
                 let status = head.split(' ').nth(1).context("a status")?.parse()?;
-                return Ok(Some(Answer { status, body: serde_json::from_str(body).ok() }));
+                return Ok(Some(Answer {
+                    status,
+                    body: serde_json::from_str(body).ok(),
+                }));
             }
         }
         if length == 0 {
