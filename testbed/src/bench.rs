@@ -21,8 +21,13 @@ pub struct Bench {
 impl Bench {
     /// Starts one of each with the default options.
     pub async fn start() -> Result<Self> {
+        Self::with(MintOptions::default()).await
+    }
+
+    /// Starts one of each, the mint with `options`.
+    pub async fn with(options: MintOptions) -> Result<Self> {
         let lightning = Lightning::new();
-        let mint = TestMint::start(&lightning, MintOptions::default()).await?;
+        let mint = TestMint::start(&lightning, options).await?;
         let relay = Relay::start().await?;
         Ok(Self {
             lightning,

@@ -71,7 +71,7 @@ impl TestMint {
         let plan = Arc::new(Plan {
             node: lightning.join(&options.name),
             lightning: lightning.clone(),
-            seed: rand::random::<[u8; 32]>().to_vec(),
+            seed: options.seed.unwrap_or_else(rand::random).to_vec(),
             database: folder.path().join("mint.sqlite"),
             log: RequestLog::default(),
             options,

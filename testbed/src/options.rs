@@ -33,6 +33,8 @@ pub struct MintOptions {
     /// The replay window that its info offers (NUT-19), in seconds; `None` offers none and caches
     /// nothing.
     pub replay_seconds: Option<u64>,
+    /// What its keys come from; `None` is random. Two mints of one seed have the same keysets.
+    pub seed: Option<[u8; 32]>,
 }
 
 impl Default for MintOptions {
@@ -51,6 +53,7 @@ impl Default for MintOptions {
             fee_reserve_percent: 2,
             websocket: true,
             replay_seconds: Some(60),
+            seed: None,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The mint's log, its end and its return, its keysets.
 
+use std::io::{Read, Write};
+
 use anyhow::{Context, Result};
 use cdk::amount::SplitTarget;
 use cdk::nuts::PaymentMethod;
-use testbed::{Bench, Lightning, MintOptions, RequestKind, TestMint};
+use testbed::{Behaviour, Bench, Lightning, MintOptions, RequestKind, TestMint};
 
-use crate::support::{ask, balance, deposit, wallet};
+use crate::support::{ask, balance, deposit, pay, wallet};
 
 #[tokio::test]
 async fn every_request_is_counted_once() -> Result<()> {
@@ -68,6 +70,52 @@ async fn a_stopped_mint_is_gone_and_comes_back_with_its_books() -> Result<()> {
         (balance(&wallet).await?, mint.auditor().outstanding()?),
         (64, 64)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mint_killed_during_a_payment_learns_of_it_when_it_returns() -> Result<()> {
+    for settled in [true, false] {
+        let bench = Bench::start().await?;
+        let wallet = wallet(&bench.mint.url()).await?;
+        deposit(&wallet, 100).await?;
+        bench.lightning.on_next(Behaviour::Pending);
+        let payee = bench.lightning.payee("shop");
+        let invoice = payee.invoice(30, "")?;
+        let hash = invoice.payment_hash().to_string();
+        let paying = tokio::spawn({
+            let wallet = wallet.clone();
+            async move { pay(&wallet, &invoice).await }
+        });
+        bench.lightning.attempted(&hash).await;
+        bench.mint.stop().await;
+        paying.abort();
+        if settled {
+            bench.lightning.settle(&hash);
+        } else {
+            bench.lightning.fail(&hash);
+        }
+        bench.mint.resume().await?;
+
+        let melt = bench.mint.auditor().melts()?.pop().context("no melt")?;
+        assert_eq!(melt.state == "PAID", settled, "{melt:?}");
+        assert_eq!(payee.received(), if settled { 30 } else { 0 });
+        assert_eq!(bench.mint.auditor().by_state()?.pending, 0);
+    }
+    Ok(())
+}
+
+/// A test that blocks its only thread, as one that waits for a child process does.
+#[test]
+fn the_bench_answers_a_test_that_blocks() -> Result<()> {
+    let bench = futures::executor::block_on(Bench::start())?;
+    let host = bench.mint.url().trim_start_matches("http://").to_owned();
+    let mut stream = std::net::TcpStream::connect(&host)?;
+    stream.write_all(b"GET /v1/info HTTP/1.1\r\nhost: mint\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.contains("Testbed Mint"), "{answer}");
+    futures::executor::block_on(bench.mint.stop());
     Ok(())
 }
 
