@@ -3,7 +3,27 @@
 //! auditor that reads what a mint owes from its database.
 //!
 //! Every server runs on a runtime of its own, so a test may block while it waits for a child
-//! process. Nothing here reaches the internet, and nothing here is part of the shipped wallet.
+//! process:
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use testbed::{Bench, Behaviour, Moment, Proxy, Rule};
+//!
+//! let bench = Bench::start().await?;
+//! let proxy = Proxy::start(&bench.mint.url()).await?; // the wallet is given `proxy.url()`
+//! let invoice = bench.lightning.payee("shop").invoice(21, "a coffee")?;
+//! bench.lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Pending);
+//! let lost = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint));
+//! // ... the wallet pays the invoice ...
+//! bench.lightning.attempted(invoice.payment_hash()).await;
+//! bench.lightning.settle(invoice.payment_hash());
+//! proxy.reached(lost).await;
+//! assert_eq!(bench.mint.auditor().melts()?.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here reaches the internet, and nothing here is part of the shipped wallet.
 
 mod auditor;
 mod backend;

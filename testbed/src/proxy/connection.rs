@@ -53,6 +53,13 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
                 client.write_all(&answer.bytes("keep-alive")).await?;
                 return Ok(Some(()));
             }
+            Moment::Refuse(code) => {
+                plan.fire(place, hit);
+                client
+                    .write_all(&Message::refusal(code).bytes("keep-alive"))
+                    .await?;
+                return Ok(Some(()));
+            }
             Moment::HoldThenDeliver => {
                 plan.told().kept.push((place, request));
                 plan.fire(place, hit);
@@ -63,7 +70,11 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
                     return Ok(None);
                 }
             }
-            Moment::AfterMint | Moment::Garbage | Moment::Truncate | Moment::HoldAfter => {}
+            Moment::AfterMint
+            | Moment::RefuseAfterMint(_)
+            | Moment::Garbage
+            | Moment::Truncate
+            | Moment::HoldAfter => {}
         }
     }
     if request.header("upgrade").is_some() {
@@ -97,6 +108,10 @@ async fn answer_client(
                 bytes.truncate(bytes.len() - answer.body.len().div_ceil(2));
                 client.write_all(&bytes).await?;
                 return Ok(None);
+            }
+            Moment::RefuseAfterMint(code) => {
+                plan.fire(place, hit);
+                answer = Message::refusal(code);
             }
             Moment::Garbage => {
                 plan.fire(place, hit);

@@ -15,6 +15,10 @@ pub enum Moment {
     Hang,
     /// The request never reaches the mint; this status is answered.
     Status(u16),
+    /// The request never reaches the mint; a mint's error with this code is answered, status 400.
+    Refuse(u16),
+    /// The mint has done it; a mint's error with this code is answered instead, status 400.
+    RefuseAfterMint(u16),
     /// The mint has done it; a page that is not JSON is answered instead, with status 200.
     Garbage,
     /// The mint has done it; half of the answer's body comes through, then the connection closes.

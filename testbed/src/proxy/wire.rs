@@ -133,6 +133,12 @@ impl Message {
             body: body.as_bytes().to_vec(),
         }
     }
+
+    /// An error as a mint states it.
+    pub(crate) fn refusal(code: u16) -> Self {
+        let body = serde_json::json!({ "code": code, "detail": "the proxy of the bench" });
+        Self::answer(400, "application/json", &body.to_string())
+    }
 }
 
 async fn chunks(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Vec<u8>> {

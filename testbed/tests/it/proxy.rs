@@ -97,6 +97,24 @@ async fn moments_after_the_mint() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_mints_error_before_and_after_it_did_the_work() -> Result<()> {
+    let (mint, proxy) = bench().await?;
+    for (moment, seen) in [
+        (Moment::Refuse(11005), 0),
+        (Moment::RefuseAfterMint(20006), 1),
+    ] {
+        proxy.fail(Rule::new("POST", QUOTE, moment));
+        let got = ask(&proxy.url(), "POST", QUOTE, BODY)
+            .await?
+            .context("no answer")?;
+        let code = got.body.and_then(|body| body.pointer("/code")?.as_u64());
+        assert_eq!((got.status, code.is_some()), (400, true));
+        assert_eq!(mint.requests().len(), seen);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_kept_request_is_delivered_later() -> Result<()> {
     let (mint, proxy) = bench().await?;
     let rule = proxy.fail(Rule::new("POST", QUOTE, Moment::HoldThenDeliver).nth(2));
