@@ -98,7 +98,8 @@ async fn answer_client(
                 return Ok(None);
             }
             Moment::HoldAfter => {
-                if hold(plan, client, place, hit).await.is_none() {
+                let going_on = hold(plan, client, place, hit).await;
+                if going_on.is_none() {
                     return Ok(None);
                 }
             }
