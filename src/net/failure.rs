@@ -25,9 +25,8 @@ pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
     if find::<ResolveError>(error).is_some() {
         return "the name does not resolve";
     }
-    let within = find::<io::Error>(error);
-    let tls = find::<rustls::Error>(error).or_else(|| within.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>()));
-    match (tls, within.map(io::Error::kind)) {
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    match (find::<rustls::Error>(error), kind) {
         (Some(rustls::Error::InvalidCertificate(_)), _) => "its TLS certificate is not valid",
         (Some(_), _) => "TLS failed",
         (None, Some(io::ErrorKind::ConnectionRefused)) => "the connection was refused",
@@ -54,7 +53,13 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = one.downcast_ref::<E>() {
             return Some(found);
         }
-        next = one.source();
+        next = within_io(one).or_else(|| one.source());
     }
     None
+}
+
+/// What an input-output error was made of; its own `source` skips that.
+fn within_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let within = error.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(within)
 }

@@ -82,7 +82,8 @@ impl Web {
         }
     }
 
-    async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+    /// One exchange with a target that was vetted.
+    pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let client = self.client(target.listed)?;
         let builder = match request.method {
             Method::Get => client.get(target.url.clone()),
