@@ -131,8 +131,8 @@ fn bare(text: &str) -> Payee {
         Payee::Npub(lower)
     } else if let Some(address) = address(&lower) {
         Payee::LightningAddress(address)
-    } else if let Some((_, value)) = web_fallback(bare) {
-        Payee::Lnurl(value.to_ascii_lowercase())
+    } else if let Some(lnurl) = web_fallback(bare) {
+        Payee::Lnurl(lnurl)
     } else if is_onchain(bare, &lower) {
         Payee::Onchain
     } else {
@@ -151,15 +151,16 @@ fn token(text: &str) -> Option<&str> {
     (body.len() > 10 && body.bytes().all(fits)).then_some(inner)
 }
 
-/// The `lightning=lnurl1...` of a link to a web page (LUD-01).
-fn web_fallback(text: &str) -> Option<(String, String)> {
+/// The `lightning=lnurl1...` of a link to a web page (LUD-01), in lower case.
+fn web_fallback(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let (_, query) = rest.split_once('?')?;
-    let found = form_urlencoded::parse(query.as_bytes()).find(|(key, value)| {
-        key.eq_ignore_ascii_case("lightning") && value.to_ascii_lowercase().starts_with("lnurl1") && is_bech32(&value.to_ascii_lowercase())
-    });
-    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    found.filter(|_| web).map(|(key, value)| (key.into_owned(), value.into_owned()))
+    if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
+        return None;
+    }
+    let (_, value) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key.eq_ignore_ascii_case("lightning"))?;
+    let lower = value.to_ascii_lowercase();
+    (lower.starts_with("lnurl1") && is_bech32(&lower)).then_some(lower)
 }
 
 fn is_like_invoice(lower: &str) -> bool {
