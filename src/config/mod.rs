@@ -7,10 +7,13 @@ mod config_file;
 pub mod env;
 mod files;
 pub mod home;
+mod keyring;
+pub mod keys;
 mod mints;
 mod parse;
 pub mod settings;
 
 pub use env::Environment;
 pub use home::{Home, HomeError};
+pub use keys::{Keys, KeysError};
 pub use settings::{Settings, SettingsError, Stamp};
