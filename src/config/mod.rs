@@ -4,6 +4,7 @@
 //! Everything in here blocks: call it from a blocking thread.
 
 mod config_file;
+pub mod edit;
 pub mod env;
 mod files;
 pub mod home;
