@@ -42,5 +42,6 @@ impl Wallet {
     pub async fn receive_token(&self, _caller: &Caller, _request: ReceiveToken) -> Result<PaymentView, Error> { unbuilt() }
     pub async fn reclaim_token(&self, _caller: &Caller, _request: ReclaimToken) -> Result<PaymentView, Error> { unbuilt() }
     pub async fn list_history(&self, _caller: &Caller, _request: ListHistory) -> Result<HistoryView, Error> { unbuilt() }
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> { tokio::sync::watch::channel(0).1 }
     pub async fn list_mints(&self, _caller: &Caller, _request: ListMints) -> Result<MintsView, Error> { unbuilt() }
 }
