@@ -2,6 +2,7 @@
 //!
 //! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or results.
 
+pub mod docs;
 mod server;
 pub mod tools;
 mod wire;

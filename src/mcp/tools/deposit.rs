@@ -8,10 +8,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "deposit",
         title: "Create a deposit invoice",
-        description: "Create a Lightning invoice that fills this wallet when somebody pays it. Costs nothing and spends nothing; an invoice \
-              nobody pays runs out by itself. Give bolt11 to the payer (qr draws it), then call get_deposit with wait_seconds. To \
-              take in an ecash token use receive_token instead. After a timeout repeat the call with the same idempotency_key: it \
-              gives the same invoice, or call get_deposit.",
+        description: "Create a Lightning invoice that fills this wallet when somebody pays it. Costs nothing; an invoice nobody pays runs \
+              out by itself. Give bolt11 to the payer (qr draws it), then call get_deposit with wait_seconds. To take in an ecash \
+              token use receive_token instead. After a timeout repeat it with the same idempotency_key, which gives the same \
+              invoice, or call get_deposit.",
         hints: Hints::WRITES,
         input_schema: schema::input::<Deposit>(),
         output_schema: schema::output::<DepositView>(),

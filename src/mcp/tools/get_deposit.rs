@@ -8,9 +8,8 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "get_deposit",
         title: "Check a deposit",
-        description: "Check a deposit: whether its invoice was paid and the money has arrived (state received). Free; asks the mint. \
-              wait_seconds waits for the money; if it is still unpaid then, call again later. For money sent from this wallet use \
-              get_payment instead. Safe to repeat after a timeout.",
+        description: "Check a deposit: whether its invoice was paid and the money has arrived (state received). Free; asks the mint. If it \
+              is still unpaid, call again later. For money sent from this wallet use get_payment instead. Repeat it after a timeout.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<GetDeposit>(),
         output_schema: schema::output::<DepositView>(),

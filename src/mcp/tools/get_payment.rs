@@ -9,10 +9,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "get_payment",
         title: "Look up a payment",
-        description: "Look up one payment, token handed out, or received token: its state, cost, proof, and whether that is final. Free, \
-              moves nothing; may ask the mint. Give exactly one of payment_id, payment_hash, idempotency_key. Call it after every \
-              timeout, pending or outcome_unknown before paying anything for the same purpose; wait_seconds waits for the end. For \
-              incoming invoices use get_deposit instead, for several entries list_history.",
+        description: "Look up one payment, token handed out, or token received: state, cost, proof, and whether that is final. Free, moves \
+              nothing; may ask the mint. Give exactly one of payment_id, payment_hash, idempotency_key. Call it after every timeout, \
+              pending or outcome_unknown before paying anything for the same purpose. For incoming invoices use get_deposit instead, \
+              for several entries list_history.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<GetPayment>(),
         output_schema: schema::output::<PaymentView>(),

@@ -9,8 +9,8 @@ pub(super) fn tool() -> Tool {
         name: "list_history",
         title: "List history",
         description: "List what happened in this wallet, newest first: deposits, payments, tokens, changes of the owner's rules; or sums \
-              (summary_by), or CSV. Free, changes nothing, asks nobody. Never holds tokens, preimages or whole invoices. For one \
-              payment's details use get_payment instead, for what is left to spend get_balance. Safe to repeat after a timeout.",
+              (summary_by), or CSV. Free, changes nothing. Never holds tokens, preimages or whole invoices. For one payment use \
+              get_payment instead, for what is left to spend get_balance. Repeat it after a timeout.",
         hints: Hints::READS_LOCAL,
         input_schema: schema::input::<ListHistory>(),
         output_schema: schema::output::<HistoryView>(),

@@ -9,8 +9,8 @@ pub(super) fn tool() -> Tool {
         name: "list_mints",
         title: "List mints",
         description: "List the mints the owner trusts with money: balance, fee, limits, whether they answer, and whether their money is play \
-              (test). Free, changes nothing; may ask the mints. Use it to choose a mint for deposit or pay; for totals use \
-              get_balance instead. Only the owner can add or remove mints. Safe to repeat after a timeout.",
+              (test). Free, changes nothing; may ask the mints. Helps to choose a mint for deposit or pay; for totals use \
+              get_balance instead. Only the owner can add or remove mints. Repeat it after a timeout.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<ListMints>(),
         output_schema: schema::output::<MintsView>(),

@@ -11,7 +11,7 @@ pub(super) fn tool() -> Tool {
         description: "Create an ecash token worth amount_sats from this wallet: cash as text, for whoever holds it. Spends within the \
               owner's limits, plus the mint's fee, if any. Give the token only to its receiver. Until it is claimed reclaim_token \
               can take it back (not with lock_to); after that it cannot be undone. To pay a Lightning invoice use pay instead. After \
-              a timeout call get_payment or repeat it with the same idempotency_key: without one a repeat could be another token.",
+              a timeout call get_payment or repeat it with the same idempotency_key; without one it could be another token.",
         hints: Hints::SPENDS,
         input_schema: schema::input::<SendToken>(),
         output_schema: schema::output::<PaymentView>(),
