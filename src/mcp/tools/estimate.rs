@@ -9,8 +9,8 @@ pub(super) fn tool() -> Tool {
         name: "estimate",
         title: "Estimate a payment",
         description: "Estimate a payment without making it: what kind of text it is, its amount, the most it can cost, and whether pay would \
-              be allowed. Free, moves nothing; may ask a mint for its fee. Not needed before pay, which makes the same checks: use \
-              it when the user wants the price first. Repeat it after a timeout.",
+              be allowed. Free, moves nothing; may ask a mint for its fee. Not needed before pay: use it when the user wants the \
+              price first. Repeat it after a timeout.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<Estimate>(),
         output_schema: schema::output::<EstimateView>(),

@@ -9,9 +9,8 @@ pub(super) fn tool() -> Tool {
         name: "get_balance",
         title: "Get wallet balance",
         description: "Get this wallet's balance, the owner's limits and what is left of them, and whether its money is play or real. Free, \
-              changes nothing, answered from the wallet's own records. Look here before planning: max_payment_sats is the largest \
-              payment that would be admitted now. For single payments use get_payment instead, for a mint's fees list_mints. Repeat \
-              it after a timeout.",
+              changes nothing. Look here before planning: max_payment_sats is the largest payment that would be admitted now. For \
+              single payments use get_payment instead, for a mint's fees list_mints. Repeat it after a timeout.",
         hints: Hints::READS_LOCAL,
         input_schema: schema::input::<GetBalance>(),
         output_schema: schema::output::<Balance>(),

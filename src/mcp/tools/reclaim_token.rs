@@ -9,8 +9,8 @@ pub(super) fn tool() -> Tool {
         name: "reclaim_token",
         title: "Take back a token",
         description: "Take back a token made with send_token that nobody has claimed. Costs the mint's fee, if any; cannot be undone; the \
-              day's limit stays used. If somebody was faster the state is settled and claimed is true. Not for Lightning payments, \
-              which never come back, nor for tokens of others: use receive_token. After a timeout repeat it or call get_payment.",
+              day's limit stays used. If somebody was faster the state is settled and claimed is true. Not for Lightning payments; \
+              for tokens of others use receive_token. After a timeout repeat it or call get_payment.",
         hints: Hints::WRITES_ONCE,
         input_schema: schema::input::<ReclaimToken>(),
         output_schema: schema::output::<PaymentView>(),
