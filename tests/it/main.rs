@@ -1,4 +1,5 @@
 //! The integration tests.
 
 mod docs;
+mod session;
 mod tools;
