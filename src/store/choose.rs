@@ -173,3 +173,7 @@ fn prune(coins: &mut Vec<Coin>, amount: u64) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/choosing.rs"]
+mod tests;

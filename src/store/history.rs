@@ -2,7 +2,7 @@
 //!
 //! Never has rows of its own but those of policy changes, and never a secret.
 
-use redb::{ReadableTable as _, WriteTransaction};
+use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
 use super::Store;

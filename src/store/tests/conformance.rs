@@ -34,5 +34,5 @@ mod keys {
         };
     }
 
-    more!(add_and_get_p2pk_key, get_nonexistent_p2pk_key, list_p2pk_keys_empty, list_p2pk_keys_multiple, latest_p2pk_empty, latest_p2pk_with_keys);
+    more!(add_and_get_p2pk_key, list_p2pk_keys_empty, list_p2pk_keys_multiple, latest_p2pk_empty, latest_p2pk_with_keys);
 }
