@@ -1,0 +1,82 @@
+//! An agent with a wallet: the whole wallet in this process, called through the tool layer as any client's session would.
+
+use std::sync::Arc;
+
+use nutpurse::app::App;
+use nutpurse::config::Environment;
+use nutpurse::mcp::tools::{self, Silent, ToolFailure};
+use nutpurse::wallet::{Caller, Error, Source, Wallet};
+use serde_json::Value;
+
+use super::Home;
+
+/// What a tool answered when it could not.
+pub(crate) type Failure = Error;
+
+/// An agent with a wallet.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    home: Arc<Home>,
+    app: Arc<App>,
+    name: String,
+}
+
+impl Agent {
+    /// Opens the wallet of a home.
+    pub(crate) async fn open(home: Home) -> Self {
+        Self::reopen(Arc::new(home)).await
+    }
+
+    pub(crate) async fn reopen(home: Arc<Home>) -> Self {
+        let environment = Environment { keyring_off: true, ..Environment::default() };
+        let app = App::new(environment, Some(home.path().to_path_buf()));
+        Self { home, app, name: "tester".to_owned() }
+    }
+
+    /// Another agent of the same wallet.
+    pub(crate) fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
+    pub(crate) fn home(&self) -> Arc<Home> {
+        Arc::clone(&self.home)
+    }
+
+    pub(crate) async fn wallet(&self) -> Wallet {
+        self.app.wallet().await.unwrap()
+    }
+
+    /// Stops the wallet in order.
+    pub(crate) async fn close(self) -> Arc<Home> {
+        self.app.stop().await;
+        self.home
+    }
+
+    /// Calls a tool.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, Failure> {
+        let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
+        let caller = Caller { agent: self.name.clone() };
+        match tools::call(tool, arguments, &caller, self.app.as_ref(), &Silent).await {
+            Ok(answer) => Ok(answer.structured),
+            Err(ToolFailure::Failed(error)) => Err(error),
+            Err(ToolFailure::UnknownTool) => panic!("no tool {tool}"),
+        }
+    }
+
+    /// Calls a tool that must succeed.
+    pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Value {
+        let shown = arguments.to_string();
+        self.call(tool, arguments).await.unwrap_or_else(|error| panic!("{tool} {shown}: {error} {:?}", error.details))
+    }
+
+    /// Calls a tool that must fail with this code.
+    pub(crate) async fn refused(&self, tool: &str, arguments: Value, code: &str) -> Failure {
+        match self.call(tool, arguments).await {
+            Ok(answer) => panic!("{tool} was to be refused with {code}, and answered {answer}"),
+            Err(error) => {
+                assert_eq!(error.code.as_str(), code, "{error}");
+                error
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The law that matters: what the wallets say they hold, by state, is what the mint owes.
+
+use serde_json::json;
+use testbed::Auditor;
+
+use super::{Agent, sats};
+
+/// What a wallet says it holds, in sats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holdings {
+    pub(crate) spendable: u64,
+    pub(crate) pending: u64,
+    pub(crate) unclaimed: u64,
+    pub(crate) incoming: u64,
+}
+
+/// Asks the wallet.
+pub(crate) async fn holdings(agent: &Agent) -> Holdings {
+    let balance = agent.ok("get_balance", json!({})).await;
+    Holdings {
+        spendable: sats(&balance, "spendable_sats"),
+        pending: sats(&balance, "pending_sats"),
+        unclaimed: sats(&balance, "unclaimed_sats"),
+        incoming: sats(&balance, "incoming_sats"),
+    }
+}
+
+/// Checks the law over all wallets of a mint and prints the sums by state. Tolerance: none.
+pub(crate) async fn conserved(what: &str, mint: &Auditor, agents: &[&Agent]) -> Holdings {
+    let mut sum = Holdings::default();
+    for agent in agents {
+        let one = holdings(agent).await;
+        sum.spendable += one.spendable;
+        sum.pending += one.pending;
+        sum.unclaimed += one.unclaimed;
+        sum.incoming += one.incoming;
+    }
+    let owed = mint.outstanding().unwrap();
+    println!("{what}: {sum:?}; the mint owes {owed}");
+    assert_eq!(sum.spendable + sum.pending + sum.unclaimed, owed, "{what}: {sum:?}");
+    sum
+}
