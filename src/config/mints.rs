@@ -63,7 +63,7 @@ mod tests {
         let mints = of(DEFAULT_TEXT)?;
         assert!(!mints.is_empty() && mints.iter().all(|mint| mint.test));
         let commented: Vec<_> = DEFAULT_TEXT.lines().filter_map(|line| line.strip_prefix("# url = \"")).collect();
-        assert_eq!(commented.len(), 4);
+        assert_eq!(commented.len(), 5);
         assert!(commented.iter().all(|url| url.trim_end_matches('"').parse::<MintAddress>().is_ok()));
         Ok(())
     }
