@@ -1,2 +1,219 @@
-//! The benchmark.
-fn main() {}
+//! The store at 100, 10,000 and 100,000 proofs on a file: balance, choose, reserve, a warm payment, open.
+//!
+//! Prints one table of medians in microseconds. `cargo bench --bench store`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cdk_common::Amount;
+use cdk_common::database::{Error, WalletDatabase};
+use cdk_common::mint_url::MintUrl;
+use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, SecretKey, State};
+use cdk_common::secret::Secret;
+use cdk_common::wallet::ProofInfo;
+use nutpurse::model::id::PaymentId;
+use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::ports::Doubt as _;
+use nutpurse::store::{Change, Need, Store};
+use uuid::Uuid;
+
+type View = Arc<dyn WalletDatabase<Error> + Send + Sync>;
+
+const NOW: u64 = 1_800_000_000;
+const ROUNDS: usize = 101;
+
+fn clock() -> u64 {
+    NOW
+}
+
+fn mint() -> MintUrl {
+    MintUrl::from_str("https://mint.example").unwrap()
+}
+
+fn keyset() -> Id {
+    Id::from_str("00916bbf7ef91a36").unwrap()
+}
+
+fn coin(amount: u64, c: PublicKey) -> ProofInfo {
+    let proof =
+        Proof { amount: Amount::from(amount), keyset_id: keyset(), secret: Secret::generate(), c, witness: None, dleq: None, p2pk_e: None };
+    ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()
+}
+
+async fn fill(store: &Store, view: &View, count: usize) {
+    let c = SecretKey::generate().public_key();
+    let mut left = count;
+    while left > 0 {
+        let part = left.min(1000);
+        let infos = (0..part).map(|at| coin(1 << (at % 14), c)).collect();
+        view.update_proofs(infos, vec![]).await.unwrap();
+        left -= part;
+    }
+    store.barrier().await.unwrap();
+}
+
+fn payment(quote: &str) -> Payment {
+    Payment {
+        id: PaymentId::random(),
+        agent: "bench".to_owned(),
+        kind: PaymentKind::Payment,
+        key: None,
+        request_digest: String::new(),
+        payment_hash: Some(quote.to_owned()),
+        payee: "payee".to_owned(),
+        shown_payee: None,
+        note: None,
+        note_is_untrusted: false,
+        mint: "https://mint.example".parse().unwrap(),
+        quote_id: Some(quote.to_owned()),
+        amount_sats: 100,
+        reserved_sats: 102,
+        created_at: NOW,
+        attempt: 1,
+        repeat_of: None,
+        caller_in_doubt: false,
+        state: PaymentState::Reserved,
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1e6
+}
+
+async fn timed<F: Future<Output = ()>>(rounds: usize, mut once: impl FnMut() -> F) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        once().await;
+        times.push(start.elapsed());
+    }
+    median(times)
+}
+
+async fn inputs(store: &Store, amount: u64) -> Vec<ProofInfo> {
+    let fees = HashMap::from([(keyset(), 100)]);
+    store.choose(&mint(), &CurrencyUnit::Sat, Need::Spend { amount }, fees).await.unwrap().unwrap().proofs
+}
+
+fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
+    infos.iter().map(|info| info.y).collect()
+}
+
+/// Choose, admit, reserve, cdk's writes, sent, settled with change: three durable commits.
+async fn pay(store: &Store, view: &View, change: PublicKey) {
+    let (quote, operation) = (Uuid::new_v4().to_string(), Uuid::new_v4());
+    let one = payment(&quote);
+    let chosen = inputs(store, 102).await;
+    store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
+    view.reserve_proofs(ys(&chosen), &operation).await.unwrap();
+    for _ in 0..8 {
+        view.kv_write("a", "b", "c", b"one of cdk's other writes").await.unwrap();
+    }
+    view.update_proofs_state(ys(&chosen), State::Pending).await.unwrap();
+    view.increment_keyset_counter(&keyset(), 8).await.unwrap();
+    store.sent(&quote).await.unwrap();
+    view.update_proofs_state(ys(&chosen), State::Spent).await.unwrap();
+    view.update_proofs(chosen.iter().map(|info| coin(info.proof.amount.to_u64(), change)).collect(), vec![]).await.unwrap();
+    // Dated two days ago: the day's fold is measured by its own line.
+    let state = PaymentState::Settled { at: NOW - 172_800, fee_sats: 1, preimage: None, claimed: false };
+    store.commit(vec![Change::Payment(Payment { state, ..one })]).await.unwrap();
+}
+
+fn copy(from: &Path, name: &str) -> std::path::PathBuf {
+    let to = from.with_file_name(name);
+    std::fs::copy(from, &to).unwrap();
+    to
+}
+
+async fn measure(count: usize) -> Vec<(&'static str, f64)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.redb");
+    let store = Store::open(path.clone(), clock).await.unwrap();
+    let view = store.view(0);
+    fill(&store, &view, count).await;
+    let mut lines = Vec::new();
+
+    lines.push((
+        "balance (cdk)",
+        timed(ROUNDS, || async { black_box(view.get_balance(Some(mint()), Some(CurrencyUnit::Sat), Some(vec![State::Unspent])).await.unwrap()); })
+            .await,
+    ));
+    lines.push(("balances", timed(ROUNDS, || async { drop(store.balances().await.unwrap()) }).await));
+    lines.push(("choose 102", timed(ROUNDS, || async { drop(inputs(&store, 102).await) }).await));
+    lines.push(("choose 77,777", {
+        let enough = store.balances().await.unwrap()[0].unspent > 80_000;
+        if enough { timed(ROUNDS, || async { drop(inputs(&store, 77_777).await) }).await } else { f64::NAN }
+    }));
+    let chosen = ys(&inputs(&store, 102).await);
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let operation = Uuid::new_v4();
+        let start = Instant::now();
+        view.reserve_proofs(chosen.clone(), &operation).await.unwrap();
+        times.push(start.elapsed());
+        view.release_proofs(&operation).await.unwrap();
+    }
+    lines.push(("reserve", median(times)));
+    lines.push((
+        "barrier after one write",
+        timed(ROUNDS, || async {
+            view.kv_write("a", "b", "c", b"x").await.unwrap();
+            store.barrier().await.unwrap();
+        })
+        .await,
+    ));
+    let change = SecretKey::generate().public_key();
+    lines.push(("pay, store's part", timed(ROUNDS, || pay(&store, &view, change)).await));
+
+    // A copy of the file as it stands is what a kill leaves.
+    let killed = copy(&path, "killed.redb");
+    drop((view, store));
+    let start = Instant::now();
+    drop(Store::open(killed, clock).await.unwrap());
+    lines.push(("open after a kill", start.elapsed().as_secs_f64() * 1e6));
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let start = Instant::now();
+        let store = Store::open(path.clone(), clock).await.unwrap();
+        times.push(start.elapsed());
+        drop(store);
+    }
+    lines.push(("open", median(times)));
+    let size = std::fs::metadata(&path).unwrap().len();
+    lines.push(("file, KiB", size as f64 / 1024.0));
+    lines
+}
+
+/// The door with a busy day behind it.
+async fn busy_day(payments: usize) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("wallet.redb"), clock).await.unwrap();
+    for number in 0..payments {
+        let one = payment(&number.to_string());
+        store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
+        let state = PaymentState::Settled { at: NOW, fee_sats: 1, preimage: None, claimed: false };
+        store.commit(vec![Change::Payment(Payment { state, ..one })]).await.unwrap();
+    }
+    timed(ROUNDS, || async { drop(store.ledger(None, NOW).await.unwrap()) }).await
+}
+
+#[tokio::main]
+async fn main() {
+    let counts = [100, 10_000, 100_000];
+    let mut columns = Vec::new();
+    for count in counts {
+        columns.push(measure(count).await);
+    }
+    println!("{:<26}{:>12}{:>12}{:>12}", "microseconds, median", counts[0], counts[1], counts[2]);
+    for line in 0..columns[0].len() {
+        let of = |column: usize| columns[column][line].1;
+        println!("{:<26}{:>12.0}{:>12.0}{:>12.0}", columns[0][line].0, of(0), of(1), of(2));
+    }
+    println!("{:<26}{:>12.0}", "ledger, 1,000 payments", busy_day(1000).await);
+}

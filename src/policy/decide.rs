@@ -30,7 +30,7 @@ impl Policy {
     pub fn decide(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
         self.precheck(ask, ledger, now)?;
         let limits = self.limits_for(ask.agent);
-        let ours = limits.max_fee_sats(ask.amount_sats);
+        let ours = limits.max_fee_sats(ask.amount_sats).saturating_add(ask.input_fee_sats.min(limits.max_fee_floor_sats));
         let ceiling = ask.caller_max_fee_sats.map_or(ours, |theirs| theirs.min(ours));
         if ask.fee_ceiling_sats > ceiling {
             return Err(Denial::FeeTooHigh { limit_sats: ceiling, asked_sats: ask.fee_ceiling_sats });

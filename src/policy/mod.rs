@@ -51,8 +51,10 @@ pub struct Ask<'a> {
     pub kind: PaymentKind,
     /// What the payee would get.
     pub amount_sats: u64,
-    /// The most the plan can cost in fees. 0 where there is no plan yet.
+    /// The most the plan can cost in fees, all together. 0 where there is no plan yet.
     pub fee_ceiling_sats: u64,
+    /// The part of it that the mint takes for the coins themselves: known beforehand, and no affair of the route.
+    pub input_fee_sats: u64,
     /// The most the caller accepts in fees, if it said so.
     pub caller_max_fee_sats: Option<u64>,
     /// The earlier payment that the caller knowingly repeats.

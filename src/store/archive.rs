@@ -1,0 +1,50 @@
+//! Spent and removed proofs: kept whole, out of the hot table, found by Y, by operation, and by filters that name Spent.
+//!
+//! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent.
+
+use cdk_common::nuts::{PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use super::error::StoreError;
+use super::proofs::Purse;
+
+/// A proof that is spent, or that cdk asked to be removed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Archived {
+    /// The proof; its state is Spent.
+    pub(super) info: ProofInfo,
+    /// When it came here, in Unix seconds.
+    pub(super) at: u64,
+    /// cdk removed it: as spent, or as a stranger's proof whose receive was given up. Such a proof may be brought in again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) removed: bool,
+}
+
+impl Store {
+    /// Takes archived proofs back as unspent, durably. For the settle step alone, after the mint has said they are unspent.
+    /// Proofs that are not archived stay as they are. Returns how many came back.
+    ///
+    /// # Errors
+    /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
+    pub async fn revive(&self, ys: Vec<PublicKey>) -> Result<usize, StoreError> {
+        let now = self.now();
+        self.write_durable(move |tx| {
+            let mut purse = Purse::open(tx, now)?;
+            let mut revived = 0_usize;
+            for y in ys {
+                let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
+                if before.archived.is_some() {
+                    let mut info = before.info.clone();
+                    info.state = State::Unspent;
+                    info.used_by_operation = None;
+                    purse.put(Some(&before), info, false)?;
+                    revived = revived.saturating_add(1);
+                }
+            }
+            Ok(revived)
+        })
+        .await
+    }
+}

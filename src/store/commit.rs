@@ -1,0 +1,128 @@
+//! Changes that belong together, in one durable two-phase commit: all of them or none.
+//!
+//! Never admits a payment: that is the door's own transaction.
+
+use cdk_common::nuts::{PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+use redb::{Durability, ReadableTable, WriteTransaction};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::history::{self, PolicyChange};
+use super::tables::{Reads, SWAPS, TOKENS};
+use super::tokens::TokenRow;
+use super::{Inner, Store, Verdict, deposits, moves, payments, receives, record};
+use crate::model::deposit::Deposit;
+use crate::model::id::PaymentId;
+use crate::model::payment::Payment;
+use crate::model::receive::Receive;
+
+/// A swap that is not decided yet. The body is the swap engine's own: inputs, secrets, blinding factors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SwapRow {
+    /// Its name, and the operation its inputs are held by.
+    pub id: Uuid,
+    /// Bytes of the swap engine's.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for SwapRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SwapRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// One change of the store.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A payment's new state. It was admitted before, and a decided one does not open again.
+    Payment(Payment),
+    /// A deposit, new or changed.
+    Deposit(Deposit),
+    /// A received token, new or changed.
+    Receive(Receive),
+    /// A person changed the limits.
+    Policy(PolicyChange),
+    /// Proofs that are ours now. One that is already there, spent ones included, stays as it is.
+    Proofs {
+        /// The proofs.
+        add: Vec<ProofInfo>,
+    },
+    /// Proofs change their state. Spent proofs change no more.
+    ProofState {
+        /// Which.
+        ys: Vec<PublicKey>,
+        /// Each must be in one of these states, or the whole commit is refused with [`StoreError::ProofNotUnspent`].
+        expect: Option<Vec<State>>,
+        /// The new state. Unspent forgets the operation.
+        to: State,
+        /// The operation that uses them now. `None` leaves it.
+        operation: Option<Uuid>,
+    },
+    /// The token of a payment.
+    Token {
+        /// The payment.
+        payment: PaymentId,
+        /// The token.
+        row: TokenRow,
+    },
+    /// The payment's token was claimed or returned: its text goes.
+    ForgetToken(PaymentId),
+    /// A swap, new or changed.
+    Swap(SwapRow),
+    /// The swap is decided: its row goes.
+    EndSwap(Uuid),
+}
+
+fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), StoreError> {
+    match change {
+        Change::Payment(payment) => payments::update(tx, &payment),
+        Change::Deposit(deposit) => deposits::put(tx, &deposit),
+        Change::Receive(receive) => receives::put(tx, &receive),
+        Change::Policy(change) => history::put_policy(tx, &change),
+        Change::Proofs { add } => moves::add(tx, inner, add),
+        Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, &ys, expect.as_deref(), to, operation),
+        Change::Token { payment, row } => record::put(tx, TOKENS, payment.as_str(), &row),
+        Change::ForgetToken(payment) => record::remove(tx, TOKENS, payment.as_str()),
+        Change::Swap(swap) => {
+            tx.open_table(SWAPS)?.insert(swap.id.as_bytes(), swap.body.as_slice())?;
+            Ok(())
+        }
+        Change::EndSwap(id) => {
+            tx.open_table(SWAPS)?.remove(id.as_bytes())?;
+            Ok(())
+        }
+    }
+}
+
+impl Store {
+    /// Makes the changes, in their order, as one durable two-phase commit.
+    ///
+    /// # Errors
+    /// When one of them is refused or the file cannot be written: none of them is made then.
+    pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.transact(Durability::Immediate, move |tx, inner| {
+            for change in changes {
+                apply(tx, inner, change)?;
+            }
+            Ok(Verdict::Keep(()))
+        })
+        .await
+    }
+
+    /// Every swap that is not decided.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn swaps(&self) -> Result<Vec<SwapRow>, StoreError> {
+        self.read(|tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(SWAPS)?.iter()? {
+                let (id, body) = entry?;
+                found.push(SwapRow { id: Uuid::from_bytes(*id.value()), body: body.value().to_vec() });
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

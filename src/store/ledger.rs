@@ -1,0 +1,60 @@
+//! The fold that limits are judged by: open payments, and what left within the rolling day, from the index of outflows.
+//!
+//! Never a counter kept beside the payments, and never a scan of all of them.
+
+use redb::ReadableTable;
+
+use super::Store;
+use super::error::StoreError;
+use super::payments;
+use super::tables::{OUTFLOWS, Reads};
+use crate::model::ledger::{DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, state_word};
+use crate::model::payment::{Payment, PaymentKind};
+
+/// The payment at hand: its kind, payee and amount.
+pub(super) type Probe = (PaymentKind, String, u64);
+
+/// Folds the ledger at `now`; lookalikes are filled for `probe`, newest first.
+pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
+    let mut ledger = Ledger::default();
+    let mut alike: Vec<(u64, Lookalike)> = Vec::new();
+    let mut take = |payment: &Payment| {
+        ledger.take(payment, now);
+        if probe.is_some_and(|probe| repeats(probe, payment, now)) {
+            alike.push((payment.created_at, lookalike(payment, now)));
+        }
+    };
+    payments::open(tx)?.iter().for_each(&mut take);
+    for entry in tx.table(OUTFLOWS)?.range((now.saturating_sub(DAY_SECONDS), "")..)? {
+        let (key, _) = entry?;
+        take(&payments::get(tx, key.value().1)?.ok_or(StoreError::Missing("payment of an index"))?);
+    }
+    alike.sort_by_key(|(created_at, _)| std::cmp::Reverse(*created_at));
+    ledger.lookalikes = alike.into_iter().map(|(_, lookalike)| lookalike).collect();
+    Ok(ledger)
+}
+
+fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
+    let same = payment.kind == *kind && payment.payee == *payee && payment.amount_sats == *amount;
+    let window = if payment.caller_in_doubt { DAY_SECONDS } else { REPEAT_SECONDS };
+    same && (payment.is_open() || payment.outflow().is_some_and(|(at, _)| at.saturating_add(window) > now))
+}
+
+fn lookalike(payment: &Payment, now: u64) -> Lookalike {
+    Lookalike {
+        id: payment.id.clone(),
+        state: state_word(&payment.state),
+        age_seconds: now.saturating_sub(payment.created_at),
+        caller_in_doubt: payment.caller_in_doubt,
+    }
+}
+
+impl Store {
+    /// The ledger at `now`, with the lookalikes of a (kind, payee, amount). Reads only.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn ledger(&self, probe: Option<(PaymentKind, String, u64)>, now: u64) -> Result<Ledger, StoreError> {
+        self.read(move |tx| fold(tx, probe.as_ref(), now)).await
+    }
+}

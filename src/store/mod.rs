@@ -1,0 +1,193 @@
+//! The store: one redb file with the proofs, cdk's tables and our journal.
+//!
+//! Never touches the network, never reads a clock of its own, never decides to spend, and never deletes a file.
+//! cdk's calls commit in order without a sync; [`Store::barrier`] and the journal's own writes are durable two-phase commits,
+//! which make all earlier ones durable as well. All redb work runs on the blocking pool.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
+
+mod archive;
+mod choose;
+mod commit;
+mod counters;
+mod deposits;
+mod doubt;
+mod error;
+mod history;
+mod ledger;
+mod meta;
+mod mints;
+mod moves;
+mod namespaces;
+mod open;
+mod p2pk;
+mod payments;
+mod proofs;
+mod quotes;
+mod receives;
+mod record;
+mod sagas;
+mod selection;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod transactions;
+mod view;
+
+pub use choose::{MAX_INPUTS, Need};
+pub use commit::{Change, SwapRow};
+pub use error::StoreError;
+pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
+pub use meta::Meta;
+pub use payments::Admission;
+pub use proofs::Balance;
+pub use selection::Chosen;
+pub use tokens::TokenRow;
+
+/// The open wallet file. A clone is the same file.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Database,
+    clock: fn() -> u64,
+    /// Commits so far, of both kinds; taken under the writer's lock.
+    written: AtomicU64,
+    /// The value of `written` that is known to be durable.
+    safe: AtomicU64,
+    durable_commits: AtomicU64,
+    /// Quotes whose doubt `settle` has lifted; forgotten at a restart, which is the safe side.
+    lifted: Mutex<HashSet<String>>,
+}
+
+/// What a transaction comes to.
+enum Verdict<T> {
+    /// Commit it.
+    Keep(T),
+    /// Leave the file as it was.
+    Leave(T),
+}
+
+impl Store {
+    fn new(db: Database, clock: fn() -> u64) -> Self {
+        let inner = Inner {
+            db,
+            clock,
+            written: AtomicU64::new(0),
+            safe: AtomicU64::new(0),
+            durable_commits: AtomicU64::new(0),
+            lifted: Mutex::new(HashSet::new()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Makes everything written so far durable. Costs nothing when all of it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written or synced: what was written before may be lost in a power cut.
+    pub async fn barrier(&self) -> Result<(), StoreError> {
+        self.off(|inner| {
+            let tx = inner.db.begin_write()?;
+            if inner.safe.load(Ordering::Acquire) == inner.written.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            inner.commit(tx, Durability::Immediate)
+        })
+        .await
+    }
+
+    /// How many durable commits were made since the file was opened.
+    pub fn durable_commits(&self) -> u64 {
+        self.inner.durable_commits.load(Ordering::Relaxed)
+    }
+
+    /// Now, in Unix seconds, by the clock given at open.
+    fn now(&self) -> u64 {
+        (self.inner.clock)()
+    }
+
+    /// The one place where redb work leaves the async threads. Runs to its end even when the caller is gone.
+    async fn off<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        match tokio::task::spawn_blocking(move || work(&inner)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => Err(StoreError::Damaged("reading it made the database panic".to_owned())),
+            Err(_) => Err(StoreError::Stopping),
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.off(|inner| work(&inner.db.begin_read()?)).await
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&WriteTransaction, &Inner) -> Result<Verdict<T>, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.off(move |inner| {
+            let tx = inner.db.begin_write()?;
+            match work(&tx, inner)? {
+                Verdict::Leave(value) => Ok(value),
+                Verdict::Keep(value) => inner.commit(tx, durability).map(|()| value),
+            }
+        })
+        .await
+    }
+
+    /// In order, without a sync.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.transact(Durability::None, |tx, _| work(tx).map(Verdict::Keep)).await
+    }
+
+    /// As one durable two-phase commit.
+    async fn write_durable<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.transact(Durability::Immediate, |tx, _| work(tx).map(Verdict::Keep)).await
+    }
+}
+
+impl Inner {
+    fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
+        let durable = matches!(durability, Durability::Immediate);
+        tx.set_durability(durability)?;
+        tx.set_two_phase_commit(durable);
+        // The writer's lock is held until the commit returns, so the number is this transaction's own.
+        let number = self.written.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        tx.commit()?;
+        if durable {
+            self.safe.fetch_max(number, Ordering::AcqRel);
+            self.durable_commits.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn lifted(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.lifted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}

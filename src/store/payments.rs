@@ -1,0 +1,193 @@
+//! Payments in the journal: admitted through one door, found by hash, key, quote and openness, never by a scan.
+//!
+//! Never admits by itself: the caller's `decide` does, inside the same transaction that writes the intent.
+
+use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
+
+use super::error::StoreError;
+use super::history::{self, Kind};
+use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENT_BY_QUOTE, PAYMENTS, PAYMENTS_OPEN, Reads};
+use super::{Store, Verdict, ledger, record};
+use crate::model::id::PaymentId;
+use crate::model::ledger::{Ledger, state_word};
+use crate::model::payment::{Payment, PaymentState};
+
+/// What became of a payment at the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission<D> {
+    /// The intent is durable; this is its row.
+    Admitted(Payment),
+    /// The journal has it already: open, decided, or failed under an id that is not the caller's. Nothing was written.
+    Known(Payment),
+    /// `decide` said no. Nothing was written.
+    Denied(D),
+}
+
+pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Payment>, StoreError> {
+    record::get(tx, PAYMENTS, id)
+}
+
+/// The payment an index points to; an index without its row is an error.
+fn through<'k, K: Key + 'static>(
+    tx: &impl Reads,
+    index: TableDefinition<'static, K, &'static str>,
+    key: K::SelfType<'k>,
+) -> Result<Option<Payment>, StoreError> {
+    let id = tx.table(index)?.get(key)?.map(|id| id.value().to_owned());
+    id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("payment of an index"))).transpose()
+}
+
+pub(super) fn by_quote(tx: &impl Reads, quote_id: &str) -> Result<Option<Payment>, StoreError> {
+    through(tx, PAYMENT_BY_QUOTE, quote_id)
+}
+
+pub(super) fn open(tx: &impl Reads) -> Result<Vec<Payment>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tx.table(PAYMENTS_OPEN)?.iter()? {
+        let (id, _) = entry?;
+        found.push(get(tx, id.value())?.ok_or(StoreError::Missing("payment of an index"))?);
+    }
+    Ok(found)
+}
+
+/// Writes a payment's row and brings every index in line with it.
+pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
+    let id = payment.id.as_str();
+    let before = get(tx, id)?;
+    if let Some(before) = &before {
+        if let (Some((at, _)), false) = (before.outflow(), before.is_open()) {
+            tx.open_table(OUTFLOWS)?.remove((at, id))?;
+        }
+        if let Some(quote) = before.quote_id.as_deref().filter(|quote| payment.quote_id.as_deref() != Some(quote)) {
+            tx.open_table(PAYMENT_BY_QUOTE)?.remove(quote)?;
+        }
+    }
+    if payment.is_open() {
+        tx.open_table(PAYMENTS_OPEN)?.insert(id, ())?;
+    } else {
+        tx.open_table(PAYMENTS_OPEN)?.remove(id)?;
+        if let Some((at, _)) = payment.outflow() {
+            tx.open_table(OUTFLOWS)?.insert((at, id), ())?;
+        }
+    }
+    if let Some(quote) = &payment.quote_id {
+        tx.open_table(PAYMENT_BY_QUOTE)?.insert(quote.as_str(), id)?;
+    }
+    if let Some(hash) = &payment.payment_hash {
+        tx.open_table(PAYMENT_BY_HASH)?.insert(hash.as_str(), id)?;
+    }
+    // The keys of earlier attempts stay: whoever repeats one is told of this payment.
+    if let Some(key) = &payment.key {
+        tx.open_table(PAYMENT_BY_KEY)?.insert((payment.agent.as_str(), key.as_str()), id)?;
+    }
+    if before.is_none() {
+        history::note(tx, payment.created_at, id, Kind::Payment)?;
+    }
+    record::put(tx, PAYMENTS, id, payment)
+}
+
+/// Writes a payment that the door admitted. A decided payment never becomes open here.
+pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
+    let to = state_word(&payment.state);
+    let before = get(tx, payment.id.as_str())?.ok_or(StoreError::Transition { from: "nothing", to })?;
+    let reopened = payment.is_open() && !before.is_open();
+    let unsent = matches!(before.state, PaymentState::Sent { .. }) && matches!(payment.state, PaymentState::Reserved);
+    if reopened || unsent {
+        return Err(StoreError::Transition { from: state_word(&before.state), to });
+    }
+    put(tx, payment)
+}
+
+/// What the journal already has under this payment's id, hash or key: first what may not be tried again, then a failure.
+fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError> {
+    let mut found: Vec<Payment> = Vec::new();
+    found.extend(get(tx, payment.id.as_str())?);
+    if let Some(hash) = &payment.payment_hash {
+        found.extend(through(tx, PAYMENT_BY_HASH, hash.as_str())?);
+    }
+    if let Some(key) = &payment.key {
+        found.extend(through(tx, PAYMENT_BY_KEY, (payment.agent.as_str(), key.as_str()))?);
+    }
+    found.sort_by_key(|known| matches!(known.state, PaymentState::Failed { .. }));
+    Ok(found)
+}
+
+impl Store {
+    /// The door's one durable transaction. Looks the payment up by hash (of any agent) and by (agent, key); folds the ledger;
+    /// asks `decide`; writes the intent as Reserved. A failed payment is tried again under its own id, which the caller has set:
+    /// `attempt` counts up and `created_at` stays.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written: nothing is admitted then.
+    pub async fn admit<D: Send + 'static>(
+        &self,
+        mut payment: Payment,
+        now: u64,
+        decide: impl FnOnce(&Ledger) -> Result<(), D> + Send + 'static,
+    ) -> Result<Admission<D>, StoreError> {
+        self.transact(Durability::Immediate, move |tx, _| {
+            payment.attempt = 1;
+            for known in known(tx, &payment)? {
+                let again = matches!(known.state, PaymentState::Failed { .. }) && known.id == payment.id;
+                if !again {
+                    return Ok(Verdict::Leave(Admission::Known(known)));
+                }
+                payment.attempt = known.attempt.saturating_add(1);
+                payment.created_at = known.created_at;
+            }
+            let probe = (payment.kind, payment.payee.clone(), payment.amount_sats);
+            let ledger = ledger::fold(tx, Some(&probe), now)?;
+            if let Err(denial) = decide(&ledger) {
+                return Ok(Verdict::Leave(Admission::Denied(denial)));
+            }
+            payment.state = PaymentState::Reserved;
+            put(tx, &payment)?;
+            Ok(Verdict::Keep(Admission::Admitted(payment)))
+        })
+        .await
+    }
+
+    /// A payment by its id.
+    ///
+    /// # Errors
+    /// When the file cannot be read; so do all lookups.
+    pub async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, StoreError> {
+        let id = id.clone();
+        self.read(move |tx| get(tx, id.as_str())).await
+    }
+
+    /// The payment of an invoice, by any agent. `hash` is lower-case hex.
+    ///
+    /// # Errors
+    /// As [`Store::payment`].
+    pub async fn payment_by_hash(&self, hash: &str) -> Result<Option<Payment>, StoreError> {
+        let hash = hash.to_owned();
+        self.read(move |tx| through(tx, PAYMENT_BY_HASH, hash.as_str())).await
+    }
+
+    /// The payment an agent asked for under a key.
+    ///
+    /// # Errors
+    /// As [`Store::payment`].
+    pub async fn payment_by_key(&self, agent: &str, key: &str) -> Result<Option<Payment>, StoreError> {
+        let (agent, key) = (agent.to_owned(), key.to_owned());
+        self.read(move |tx| through(tx, PAYMENT_BY_KEY, (agent.as_str(), key.as_str()))).await
+    }
+
+    /// The payment whose melt has this quote now; a quote of an earlier attempt finds nothing.
+    ///
+    /// # Errors
+    /// As [`Store::payment`].
+    pub async fn payment_by_quote(&self, quote_id: &str) -> Result<Option<Payment>, StoreError> {
+        let quote_id = quote_id.to_owned();
+        self.read(move |tx| by_quote(tx, &quote_id)).await
+    }
+
+    /// Every payment that may still move value.
+    ///
+    /// # Errors
+    /// As [`Store::payment`].
+    pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
+        self.read(open).await
+    }
+}

@@ -1,0 +1,294 @@
+//! Proofs, their shelf and their sums: one place where a proof is written, so that row, range, sum and index never part.
+//!
+//! Never scans all proofs, and never lets a Spent proof become anything else (see `archive`).
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use cdk_common::mint_url::MintUrl;
+use cdk_common::nuts::{CurrencyUnit, SpendingConditions, State};
+use cdk_common::wallet::ProofInfo;
+use redb::{ReadableTable, Table, WriteTransaction};
+use uuid::Uuid;
+
+use super::Store;
+use super::archive::Archived;
+use super::error::StoreError;
+use super::record::{decode, encode};
+use super::tables::{ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Y};
+
+/// The states of a proof that is not in the archive.
+const LIVE: [State; 4] = [State::Unspent, State::Reserved, State::Pending, State::PendingSpent];
+
+/// A state as it stands in keys. Part of the file format.
+pub(super) fn code(state: State) -> u8 {
+    match state {
+        State::Unspent => 0,
+        State::Reserved => 1,
+        State::Pending => 2,
+        State::PendingSpent => 3,
+        State::Spent => 4,
+    }
+}
+
+/// Keys of the shelf of one (mint, unit, state), from amount `low` to amount `high`.
+pub(super) fn reach<'k>(
+    mint: &'k str,
+    unit: &'k str,
+    state: State,
+    low: u64,
+    high: u64,
+) -> RangeInclusive<(&'k str, &'k str, u8, u64, &'static Y)> {
+    (mint, unit, code(state), low, &[0; 33])..=(mint, unit, code(state), high, &[0xFF; 33])
+}
+
+/// A proof as it is stored.
+pub(super) struct Kept {
+    pub(super) info: ProofInfo,
+    /// `Some` when it is in the archive: whether cdk removed it.
+    pub(super) archived: Option<Removed>,
+}
+
+/// Whether an archived proof was removed, not seen as spent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Removed(pub(super) bool);
+
+fn find(
+    live: &impl ReadableTable<&'static Y, &'static [u8]>,
+    archive: &impl ReadableTable<&'static Y, &'static [u8]>,
+    y: &Y,
+) -> Result<Option<Kept>, StoreError> {
+    if let Some(row) = live.get(y)? {
+        return Ok(Some(Kept { info: decode("proofs", row.value())?, archived: None }));
+    }
+    let Some(row) = archive.get(y)? else { return Ok(None) };
+    let row: Archived = decode("archive", row.value())?;
+    Ok(Some(Kept { info: row.info, archived: Some(Removed(row.removed)) }))
+}
+
+/// The five tables of proofs, open for writing.
+pub(super) struct Purse<'t> {
+    live: Table<'t, &'static Y, &'static [u8]>,
+    archive: Table<'t, &'static Y, &'static [u8]>,
+    shelf: Table<'t, Place, Label>,
+    sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
+    operations: Table<'t, (&'static Operation, &'static Y), ()>,
+    now: u64,
+}
+
+impl<'t> Purse<'t> {
+    pub(super) fn open(tx: &'t WriteTransaction, now: u64) -> Result<Self, StoreError> {
+        Ok(Self {
+            live: tx.open_table(PROOFS)?,
+            archive: tx.open_table(ARCHIVE)?,
+            shelf: tx.open_table(SHELF)?,
+            sums: tx.open_table(SUMS)?,
+            operations: tx.open_table(OPERATIONS)?,
+            now,
+        })
+    }
+
+    pub(super) fn find(&self, y: &Y) -> Result<Option<Kept>, StoreError> {
+        find(&self.live, &self.archive, y)
+    }
+
+    pub(super) fn of_operation(&self, operation: Uuid) -> Result<Vec<Kept>, StoreError> {
+        let mut found = Vec::new();
+        for y in ys_of(&self.operations, operation)? {
+            found.push(self.find(&y)?.ok_or(StoreError::ProofNotFound)?);
+        }
+        Ok(found)
+    }
+
+    /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`] said in this transaction.
+    pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo, removed: bool) -> Result<(), StoreError> {
+        let y = info.y.to_bytes();
+        if let Some(before) = before {
+            self.take_off(&before.info, &y)?;
+            let stays_live = before.archived.is_none() && info.state != State::Spent;
+            if before.archived.is_some() {
+                self.archive.remove(&y)?;
+            } else if !stays_live {
+                self.live.remove(&y)?;
+            }
+        }
+        self.count(&info, true)?;
+        let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
+        let keyset = info.proof.keyset_id.to_bytes();
+        let key = (mint.as_str(), unit.as_str(), code(info.state), info.proof.amount.to_u64(), &y);
+        self.shelf.insert(key, (keyset.as_slice(), info.spending_condition.is_some()))?;
+        if let Some(operation) = info.used_by_operation {
+            self.operations.insert((operation.as_bytes(), &y), ())?;
+        }
+        if info.state == State::Spent {
+            let row = encode(&Archived { info, at: self.now, removed })?;
+            self.archive.insert(&y, row.as_slice())?;
+        } else {
+            self.live.insert(&y, encode(&info)?.as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn take_off(&mut self, info: &ProofInfo, y: &Y) -> Result<(), StoreError> {
+        self.count(info, false)?;
+        let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
+        self.shelf.remove((mint.as_str(), unit.as_str(), code(info.state), info.proof.amount.to_u64(), y))?;
+        if let Some(operation) = info.used_by_operation {
+            self.operations.remove((operation.as_bytes(), y))?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, info: &ProofInfo, comes: bool) -> Result<(), StoreError> {
+        let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
+        let key = (mint.as_str(), unit.as_str(), code(info.state));
+        let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
+        let amount = u128::from(info.proof.amount.to_u64());
+        let after = if comes {
+            sum.checked_add(amount).zip(number.checked_add(1))
+        } else {
+            sum.checked_sub(amount).zip(number.checked_sub(1))
+        };
+        match after.ok_or(StoreError::Range)? {
+            (_, 0) => drop(self.sums.remove(key)?),
+            after => drop(self.sums.insert(key, after)?),
+        }
+        Ok(())
+    }
+
+    /// The proofs of one mint, archive included.
+    pub(super) fn of_mint(&self, mint: &MintUrl) -> Result<Vec<Kept>, StoreError> {
+        let mint = mint.to_string();
+        let mut ys = Vec::new();
+        for entry in self.shelf.range((mint.as_str(), "", 0, 0, &[0; 33])..)? {
+            let (key, _) = entry?;
+            let (of, _, _, _, y) = key.value();
+            if of != mint {
+                break;
+            }
+            ys.push(*y);
+        }
+        ys.iter().map(|y| self.find(y)?.ok_or(StoreError::ProofNotFound)).collect()
+    }
+}
+
+fn ys_of(operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>, operation: Uuid) -> Result<Vec<Y>, StoreError> {
+    let name = operation.as_bytes();
+    let mut ys = Vec::new();
+    for entry in operations.range((name, &[0; 33])..=(name, &[0xFF; 33]))? {
+        let (key, _) = entry?;
+        ys.push(*key.value().1);
+    }
+    Ok(ys)
+}
+
+/// The proofs an operation uses or used, archive included.
+pub(super) fn of_operation(tx: &impl Reads, operation: Uuid) -> Result<Vec<ProofInfo>, StoreError> {
+    by_ys(tx, &ys_of(&tx.table(OPERATIONS)?, operation)?)
+}
+
+/// The proofs of these Ys, archive included; an unknown Y is left out.
+pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreError> {
+    let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
+    let mut found = Vec::with_capacity(ys.len());
+    for y in ys {
+        if let Some(kept) = find(&live, &archive, y)? {
+            found.push(kept.info);
+        }
+    }
+    Ok(found)
+}
+
+/// What a filter asks for. No mint or unit is every one; no states are all but Spent.
+pub(super) struct Filter {
+    pub(super) mint: Option<MintUrl>,
+    pub(super) unit: Option<CurrencyUnit>,
+    pub(super) states: Option<Vec<State>>,
+}
+
+impl Filter {
+    fn takes(&self, state: u8) -> bool {
+        let states = self.states.as_deref().unwrap_or(&LIVE);
+        states.iter().any(|one| code(*one) == state)
+    }
+
+    /// The (mint, unit, state, sum) that match and are not empty.
+    fn places(&self, tx: &impl Reads) -> Result<Vec<(String, String, u8, u128)>, StoreError> {
+        let mint = self.mint.as_ref().map(ToString::to_string);
+        let unit = self.unit.as_ref().map(ToString::to_string);
+        let mut places = Vec::new();
+        for entry in tx.table(SUMS)?.iter()? {
+            let (key, sum) = entry?;
+            let (of_mint, of_unit, state) = key.value();
+            let fits = mint.as_deref().is_none_or(|mint| mint == of_mint) && unit.as_deref().is_none_or(|unit| unit == of_unit);
+            if fits && self.takes(state) {
+                places.push((of_mint.to_owned(), of_unit.to_owned(), state, sum.value().0));
+            }
+        }
+        Ok(places)
+    }
+}
+
+/// The sum of what matches, from the running sums alone.
+pub(super) fn balance(tx: &impl Reads, filter: &Filter) -> Result<u64, StoreError> {
+    let sum = filter.places(tx)?.iter().try_fold(0_u128, |sum, place| sum.checked_add(place.3));
+    sum.and_then(|sum| u64::try_from(sum).ok()).ok_or(StoreError::Range)
+}
+
+/// The proofs that match, read range by range.
+pub(super) fn list(tx: &impl Reads, filter: &Filter, conditions: Option<Vec<SpendingConditions>>) -> Result<Vec<ProofInfo>, StoreError> {
+    let shelf = tx.table(SHELF)?;
+    let mut ys = Vec::new();
+    for (mint, unit, state, _) in filter.places(tx)? {
+        let low = (mint.as_str(), unit.as_str(), state, 0, &[0; 33]);
+        let high = (mint.as_str(), unit.as_str(), state, u64::MAX, &[0xFF; 33]);
+        for entry in shelf.range(low..=high)? {
+            ys.push(*entry?.0.value().4);
+        }
+    }
+    let mut found = by_ys(tx, &ys)?;
+    if conditions.is_some() {
+        found.retain(|info| info.matches_conditions(&None, &None, &None, &conditions));
+    }
+    Ok(found)
+}
+
+/// What we hold at one mint in one unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// The mint's address.
+    pub mint: String,
+    /// The unit.
+    pub unit: String,
+    /// Free to spend.
+    pub unspent: u64,
+    /// Held by an operation: Reserved or Pending.
+    pub pending: u64,
+    /// In a token of ours that nobody has claimed yet.
+    pub pending_spent: u64,
+}
+
+impl Store {
+    /// What we hold, by mint and unit, from the running sums alone. A mint where everything is spent is left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a sum does not fit.
+    pub async fn balances(&self) -> Result<Vec<Balance>, StoreError> {
+        self.read(|tx| {
+            let mut balances: BTreeMap<(String, String), Balance> = BTreeMap::new();
+            for (mint, unit, state, sum) in (Filter { mint: None, unit: None, states: None }).places(tx)? {
+                let sum = u64::try_from(sum).map_err(|_| StoreError::Range)?;
+                let balance = balances.entry((mint.clone(), unit.clone()));
+                let balance = balance.or_insert(Balance { mint, unit, unspent: 0, pending: 0, pending_spent: 0 });
+                let place = match state {
+                    0 => &mut balance.unspent,
+                    3 => &mut balance.pending_spent,
+                    _ => &mut balance.pending,
+                };
+                *place = place.checked_add(sum).ok_or(StoreError::Range)?;
+            }
+            Ok(balances.into_values().collect())
+        })
+        .await
+    }
+}

@@ -1,0 +1,75 @@
+//! Received tokens in the journal, with their indexes.
+//!
+//! Never holds the token itself: that is in the swap's row until the swap is decided.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::Store;
+use super::error::StoreError;
+use super::history::{self, Kind};
+use super::record;
+use super::tables::{RECEIVE_BY_DIGEST, RECEIVES, RECEIVES_OPEN, Reads};
+use crate::model::id::ReceiveId;
+use crate::model::receive::{Receive, ReceiveState};
+
+pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Receive>, StoreError> {
+    record::get(tx, RECEIVES, id)
+}
+
+fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Receive>, StoreError> {
+    id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("receive of an index"))).transpose()
+}
+
+/// Writes a receive's row and brings every index in line with it.
+pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreError> {
+    let id = receive.id.as_str();
+    tx.open_table(RECEIVE_BY_DIGEST)?.insert(receive.token_digest.as_str(), id)?;
+    if receive.state == ReceiveState::Open {
+        tx.open_table(RECEIVES_OPEN)?.insert(id, ())?;
+    } else {
+        tx.open_table(RECEIVES_OPEN)?.remove(id)?;
+    }
+    if get(tx, id)?.is_none() {
+        history::note(tx, receive.created_at, id, Kind::Receive)?;
+    }
+    record::put(tx, RECEIVES, id, receive)
+}
+
+impl Store {
+    /// A received token by its id.
+    ///
+    /// # Errors
+    /// When the file cannot be read; so do all lookups.
+    pub async fn receive(&self, id: &ReceiveId) -> Result<Option<Receive>, StoreError> {
+        let id = id.clone();
+        self.read(move |tx| get(tx, id.as_str())).await
+    }
+
+    /// The last receive of the same coins.
+    ///
+    /// # Errors
+    /// As [`Store::receive`].
+    pub async fn receive_by_digest(&self, digest: &str) -> Result<Option<Receive>, StoreError> {
+        let digest = digest.to_owned();
+        self.read(move |tx| {
+            let id = tx.table(RECEIVE_BY_DIGEST)?.get(digest.as_str())?.map(|id| id.value().to_owned());
+            of_index(tx, id)
+        })
+        .await
+    }
+
+    /// Every receive whose swap may be under way.
+    ///
+    /// # Errors
+    /// As [`Store::receive`].
+    pub async fn open_receives(&self) -> Result<Vec<Receive>, StoreError> {
+        self.read(|tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(RECEIVES_OPEN)?.iter()? {
+                found.extend(of_index(tx, Some(entry?.0.value().to_owned()))?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

@@ -1,0 +1,81 @@
+//! Choosing inputs from the shelf: seeks in the range of the unspent, largest amount first, never a scan.
+//!
+//! Never chooses a proof with spending conditions, nor one of a keyset whose fee the caller did not name. Reserves nothing.
+
+use std::collections::HashMap;
+
+use cdk_common::nuts::{Id, State};
+use cdk_common::wallet::ProofInfo;
+use redb::ReadableTable;
+
+use super::Store;
+use super::choose::{Coin, Coins, Need, choose, fee};
+use super::error::StoreError;
+use super::proofs::{by_ys, reach};
+use super::tables::{Label, Place, Reads, SHELF, Y};
+use crate::model::mint::MintAddress;
+use crate::model::money::Unit;
+
+/// Inputs for one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The proofs, all unspent when they were chosen.
+    pub proofs: Vec<ProofInfo>,
+    /// What the mint takes for them as inputs.
+    pub fee: u64,
+}
+
+struct Shelf<'a, T> {
+    table: &'a T,
+    mint: &'a str,
+    unit: &'a str,
+    fees: &'a HashMap<Vec<u8>, u64>,
+}
+
+impl<T> Coins for Shelf<'_, T>
+where
+    T: ReadableTable<Place, Label>,
+{
+    type Error = StoreError;
+
+    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize) -> Result<Vec<Coin>, StoreError> {
+        let mut pile: Vec<Coin> = Vec::new();
+        for entry in self.table.range(reach(self.mint, self.unit, State::Unspent, 1, at_most))?.rev() {
+            let (key, value) = entry?;
+            let (_, _, _, amount, y) = key.value();
+            if pile.first().is_some_and(|first| first.amount != amount || pile.len() >= limit(amount)) {
+                break;
+            }
+            let (keyset, locked) = value.value();
+            if let (false, Some(ppk)) = (locked, self.fees.get(keyset)) {
+                pile.push(Coin { amount, ppk: *ppk, y: *y });
+            }
+        }
+        Ok(pile)
+    }
+}
+
+impl Store {
+    /// Inputs for `need` at one mint in one unit, or `None` when what is there does not do. `fee_ppk` names the keysets that
+    /// may be spent and what each input of them costs, in thousandths.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn choose(
+        &self,
+        mint: &MintAddress,
+        unit: &Unit,
+        need: Need,
+        fee_ppk: HashMap<Id, u64>,
+    ) -> Result<Option<Chosen>, StoreError> {
+        let (mint, unit) = (mint.as_str().to_owned(), unit.as_str().to_owned());
+        self.read(move |tx| {
+            let fees = fee_ppk.into_iter().map(|(id, ppk)| (id.to_bytes(), ppk)).collect();
+            let coins = choose(&Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: &unit, fees: &fees }, need)?;
+            let Some(coins) = coins else { return Ok(None) };
+            let ys: Vec<Y> = coins.iter().map(|coin| coin.y).collect();
+            Ok(Some(Chosen { proofs: by_ys(tx, &ys)?, fee: fee(&coins) }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,153 @@
+//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`); a Y is 33 bytes, an operation 16.
+//!
+//! Never changes the type of a table: a new layout gets a new name.
+
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
+
+use super::error::StoreError;
+
+/// A proof's public name: `hash_to_curve(secret)`, compressed.
+pub(super) type Y = [u8; 33];
+/// An operation of cdk's, or one of our swaps.
+pub(super) type Operation = [u8; 16];
+
+/// The key of the shelf: (mint, unit, state, amount, Y).
+pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
+/// The value on the shelf: (keyset id, has spending conditions).
+pub(super) type Label = (&'static [u8], bool);
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $text:literal;)*) => {
+        $($(#[$doc])* pub(super) const $name: TableDefinition<'static, $key, $value> = TableDefinition::new($text);)*
+
+        /// Makes every table, so that reading one never finds it missing.
+        pub(super) fn create_all(tx: &WriteTransaction) -> Result<(), StoreError> {
+            $(tx.open_table($name)?;)*
+            Ok(())
+        }
+
+        /// The name of every table.
+        pub(super) const NAMES: &[&str] = &[$($text),*];
+    };
+}
+
+tables! {
+    /// <"meta", row of what the wallet is>
+    META: &'static str => &'static [u8] = "meta";
+
+    /// <Y, row of a proof that is not spent>
+    PROOFS: &'static Y => &'static [u8] = "proofs";
+    /// <Y, row of a spent or removed proof>
+    ARCHIVE: &'static Y => &'static [u8] = "archive";
+    /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)>
+    SHELF: Place => Label = "shelf";
+    /// <(mint, unit, state), (sum of amounts, count)>; no row when there is no proof
+    SUMS: (&'static str, &'static str, u8) => (u128, u64) = "sums";
+    /// <(operation that uses it, Y), ()>
+    OPERATIONS: (&'static Operation, &'static Y) => () = "operations";
+
+    /// <mint, row of its info, if known>
+    MINTS: &'static str => &'static [u8] = "mints";
+    /// <(mint, keyset id), ()>
+    MINT_KEYSETS: (&'static str, &'static [u8]) => () = "mint_keysets";
+    /// <keyset id, row of its info>
+    KEYSETS: &'static [u8] => &'static [u8] = "keysets";
+    /// <keyset id, row of its keys>
+    KEYS: &'static [u8] => &'static [u8] = "keys";
+    /// <(device, keyset id), next index of NUT-13>
+    KEYSET_COUNTERS: (u32, &'static [u8]) => u32 = "keyset_counters";
+    /// <(device, namespace), next index>
+    DERIVATION_COUNTERS: (u32, &'static str) => u32 = "derivation_counters";
+    /// <quote id, row of a mint quote>
+    MINT_QUOTES: &'static str => &'static [u8] = "mint_quotes";
+    /// <(operation that uses it, quote id), ()>
+    MINT_QUOTE_USERS: (&'static str, &'static str) => () = "mint_quote_users";
+    /// <quote id, row of a melt quote>
+    MELT_QUOTES: &'static str => &'static [u8] = "melt_quotes";
+    /// <(operation that uses it, quote id), ()>
+    MELT_QUOTE_USERS: (&'static str, &'static str) => () = "melt_quote_users";
+    /// <operation, row of a saga>
+    SAGAS: &'static Operation => &'static [u8] = "sagas";
+    /// <transaction id, row>
+    TRANSACTIONS: &'static [u8; 32] => &'static [u8] = "transactions";
+    /// <(first namespace, second namespace, key), bytes of cdk's>
+    KV: (&'static str, &'static str, &'static str) => &'static [u8] = "kv";
+    /// <public key, row of how it is derived>
+    P2PK_KEYS: &'static [u8; 33] => &'static [u8] = "p2pk_keys";
+
+    /// <payment id, row>
+    PAYMENTS: &'static str => &'static [u8] = "payments";
+    /// <payment hash, payment id>
+    PAYMENT_BY_HASH: &'static str => &'static str = "payment_by_hash";
+    /// <(agent, idempotency key), payment id>
+    PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
+    /// <melt quote id, payment id>
+    PAYMENT_BY_QUOTE: &'static str => &'static str = "payment_by_quote";
+    /// <payment id, ()>, while it is open
+    PAYMENTS_OPEN: &'static str => () = "payments_open";
+    /// <(time it counts from, payment id), ()>, once value has left
+    OUTFLOWS: (u64, &'static str) => () = "outflows";
+    /// <payment id, row of the token it handed out>, until the token is claimed or returned
+    TOKENS: &'static str => &'static [u8] = "tokens";
+
+    /// <deposit id, row>
+    DEPOSITS: &'static str => &'static [u8] = "deposits";
+    /// <(agent, idempotency key), deposit id>
+    DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
+    /// <mint quote id, deposit id>
+    DEPOSIT_BY_QUOTE: &'static str => &'static str = "deposit_by_quote";
+    /// <(agent, time it was asked for, deposit id), ()>
+    DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
+    /// <deposit id, ()>, until it is received
+    DEPOSITS_OPEN: &'static str => () = "deposits_open";
+
+    /// <receive id, row>
+    RECEIVES: &'static str => &'static [u8] = "receives";
+    /// <token digest, receive id>
+    RECEIVE_BY_DIGEST: &'static str => &'static str = "receive_by_digest";
+    /// <receive id, ()>, while it is open
+    RECEIVES_OPEN: &'static str => () = "receives_open";
+
+    /// <swap id, bytes of the swap engine's>, until the swap is decided
+    SWAPS: &'static Operation => &'static [u8] = "swaps";
+    /// <id, row of a change of policy>
+    POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
+    /// <(time, id), kind of record>
+    HISTORY: (u64, &'static str) => u8 = "history";
+}
+
+/// A transaction that tables can be read in: both kinds.
+pub(super) trait Reads {
+    /// An open table.
+    type Table<'t, K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>
+    where
+        Self: 't;
+
+    /// Opens a table for reading.
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, StoreError>;
+}
+
+impl Reads for ReadTransaction {
+    type Table<'t, K: Key + 'static, V: Value + 'static> = redb::ReadOnlyTable<K, V>;
+
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, StoreError> {
+        Ok(self.open_table(definition)?)
+    }
+}
+
+impl Reads for WriteTransaction {
+    type Table<'t, K: Key + 'static, V: Value + 'static> = redb::Table<'t, K, V>;
+
+    fn table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'static, K, V>,
+    ) -> Result<Self::Table<'_, K, V>, StoreError> {
+        Ok(self.open_table(definition)?)
+    }
+}

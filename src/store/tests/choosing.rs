@@ -1,0 +1,111 @@
+//! The choice of coins, against every choice there is where that can be counted.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use proptest::prelude::*;
+
+use super::*;
+
+struct Bag(Vec<Coin>);
+
+impl Coins for Bag {
+    type Error = Infallible;
+
+    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize) -> Result<Vec<Coin>, Infallible> {
+        let amount = self.0.iter().map(|coin| coin.amount).filter(|amount| (1..=at_most).contains(amount)).max();
+        let amount = amount.unwrap_or(0);
+        Ok(self.0.iter().filter(|coin| coin.amount == amount && amount > 0).take(limit(amount)).copied().collect())
+    }
+}
+
+fn bag(coins: impl IntoIterator<Item = (u64, u64)>) -> Bag {
+    let named = coins.into_iter().enumerate().map(|(number, (amount, ppk))| {
+        let mut y = [0; 33];
+        y.iter_mut().zip(u64::try_from(number).unwrap().to_be_bytes()).for_each(|(to, from)| *to = from);
+        Coin { amount, ppk, y }
+    });
+    Bag(named.collect())
+}
+
+fn take(bag: &Bag, need: Need) -> Option<Vec<Coin>> {
+    let Ok(chosen) = choose(bag, need);
+    chosen
+}
+
+/// The least sum of any choice that covers, counted out.
+fn least(coins: &[Coin], amount: u64) -> Option<u128> {
+    (0..1_u32 << coins.len())
+        .map(|set| coins.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).map(|(_, coin)| *coin).collect::<Vec<_>>())
+        .filter(|set| covers(set, amount))
+        .map(|set| sum(&set))
+        .min()
+}
+
+fn sound(coins: &[Coin]) {
+    let names: BTreeSet<_> = coins.iter().map(|coin| coin.y).collect();
+    assert_eq!(names.len(), coins.len(), "one coin twice");
+    assert!(coins.len() <= MAX_INPUTS);
+}
+
+#[test]
+fn large_coins_stay_free_where_small_ones_do() {
+    let bag = bag([(1024, 0), (64, 0), (32, 0), (4, 0), (2, 0)]);
+    let amounts = |need| take(&bag, need).map(|coins| coins.iter().map(|coin| coin.amount).collect::<BTreeSet<_>>());
+    assert_eq!(amounts(Need::Spend { amount: 37 }), Some(BTreeSet::from([32, 4, 2])));
+    assert_eq!(amounts(Need::Spend { amount: 39 }), Some(BTreeSet::from([64])));
+    assert_eq!(amounts(Need::Exact { amount: 38 }), Some(BTreeSet::from([32, 4, 2])));
+    assert_eq!(amounts(Need::Exact { amount: 39 }), None);
+    assert_eq!(amounts(Need::Spend { amount: 1127 }), None);
+}
+
+#[test]
+fn a_coin_that_costs_what_it_is_worth_is_left() {
+    assert_eq!(take(&bag([(1, 1000), (1, 1000), (1, 1000)]), Need::Spend { amount: 1 }), None);
+    assert!(take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1 }).is_some_and(|coins| coins.len() == 1));
+}
+
+#[test]
+fn never_more_inputs_than_allowed() {
+    let dust = bag((0..500).map(|_| (1, 0)));
+    assert!(take(&dust, Need::Spend { amount: 64 }).is_some());
+    assert_eq!(take(&dust, Need::Spend { amount: 65 }), None);
+    assert_eq!(take(&dust, Need::Exact { amount: 65 }), None);
+    let with_one = bag((0..500).map(|_| (1, 0)).chain([(128, 0)]));
+    assert!(take(&with_one, Need::Spend { amount: 65 }).is_some_and(|coins| coins.len() == 1));
+}
+
+proptest! {
+    #[test]
+    fn powers_of_two_without_fees_give_the_least_sum(powers in prop::collection::vec(0..8_u32, 0..11), amount in 1..600_u64) {
+        let bag = bag(powers.into_iter().map(|power| (1 << power, 0)));
+        let chosen = take(&bag, Need::Spend { amount });
+        prop_assert_eq!(chosen.as_deref().map(sum), least(&bag.0, amount));
+        if let Some(chosen) = chosen {
+            sound(&chosen);
+        }
+        let exact = take(&bag, Need::Exact { amount });
+        prop_assert_eq!(exact.is_some(), least(&bag.0, amount) == Some(u128::from(amount)));
+        prop_assert!(exact.is_none_or(|coins| sum(&coins) == u128::from(amount)));
+    }
+
+    #[test]
+    fn any_coins_cover_whenever_any_choice_does(
+        coins in prop::collection::vec((1..300_u64, prop::sample::select(vec![0, 100, 1000])), 0..11),
+        amount in 1..1200_u64,
+    ) {
+        let bag = bag(coins);
+        let chosen = take(&bag, Need::Spend { amount });
+        prop_assert_eq!(chosen.is_some(), least(&bag.0, amount).is_some());
+        if let Some(chosen) = chosen {
+            sound(&chosen);
+            prop_assert!(covers(&chosen, amount));
+            // Nothing in it is idle.
+            for at in 0..chosen.len() {
+                let rest: Vec<_> = chosen.iter().enumerate().filter(|(one, _)| *one != at).map(|(_, coin)| *coin).collect();
+                prop_assert!(!covers(&rest, amount));
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The door: one transaction, no two payments under one limit, repeats recognised, failures tried again under their id.
+
+use super::super::{Admission, Change, Store};
+use super::samples::{NOW, clock, payment, store};
+use crate::model::ledger::{DAY_SECONDS, REPEAT_SECONDS};
+use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
+
+async fn admit(store: &Store, payment: Payment) -> Admission<()> {
+    store.admit(payment, NOW, |_| Ok(())).await.unwrap()
+}
+
+async fn decide(store: &Store, payment: &Payment, state: PaymentState) {
+    store.commit(vec![Change::Payment(Payment { state, ..payment.clone() })]).await.unwrap();
+}
+
+fn failed() -> PaymentState {
+    PaymentState::Failed { at: NOW, failure: Failure { code: "no_route".to_owned(), untrusted_reason: None } }
+}
+
+fn settled(at: u64) -> PaymentState {
+    PaymentState::Settled { at, fee_sats: 1, preimage: None, claimed: false }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_at_once_only_what_fits_the_limit_is_admitted() {
+    let store = store().await;
+    let tries: Vec<_> = (0..16)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let asked = payment(98, None, None, None);
+                let fits = asked.reserved_sats;
+                store.admit(asked, NOW, move |ledger| if ledger.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") }).await.unwrap()
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for one in tries {
+        match one.await.unwrap() {
+            Admission::Admitted(_) => admitted += 1,
+            Admission::Denied(why) => assert_eq!(why, "limit"),
+            Admission::Known(known) => panic!("nothing is a repeat here: {known:?}"),
+        }
+    }
+    assert_eq!(admitted, 2);
+    assert_eq!(store.ledger(None, NOW).await.unwrap().reserved_sats, 200);
+    assert_eq!(store.durable_commits(), 2, "a denial writes nothing");
+}
+
+#[tokio::test]
+async fn a_hash_is_known_to_every_agent_and_a_key_to_its_own() {
+    let store = store().await;
+    let first = payment(5, Some("aa"), Some("k"), Some("q1"));
+    assert!(matches!(admit(&store, first.clone()).await, Admission::Admitted(row) if row == first));
+
+    let mut other = payment(5, Some("aa"), None, Some("q2"));
+    other.agent = "another".to_owned();
+    assert_eq!(admit(&store, other).await, Admission::Known(first.clone()));
+    assert_eq!(admit(&store, payment(5, Some("bb"), Some("k"), None)).await, Admission::Known(first.clone()));
+
+    let mut elsewhere = payment(5, Some("cc"), Some("k"), None);
+    elsewhere.agent = "another".to_owned();
+    assert!(matches!(admit(&store, elsewhere).await, Admission::Admitted(_)));
+
+    decide(&store, &first, settled(NOW)).await;
+    assert!(matches!(admit(&store, payment(5, Some("aa"), None, None)).await, Admission::Known(row) if row.id == first.id));
+    assert_eq!(store.payment_by_key("tester", "k").await.unwrap().unwrap().id, first.id);
+    assert_eq!(store.payment_by_hash("aa").await.unwrap().unwrap().id, first.id);
+    assert_eq!(store.payment_by_quote("q1").await.unwrap().unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn a_failure_is_tried_again_under_its_own_id() {
+    let store = store().await;
+    let first = Payment { created_at: NOW - 50, ..payment(5, Some("aa"), Some("k1"), Some("q1")) };
+    admit(&store, first.clone()).await;
+    decide(&store, &first, failed()).await;
+    assert_eq!(store.ledger(None, NOW).await.unwrap().used_sats(), 0, "a failure gives its money back, once");
+
+    let stranger = payment(5, Some("aa"), Some("k2"), Some("q2"));
+    assert!(matches!(admit(&store, stranger.clone()).await, Admission::Known(row) if row.id == first.id && !row.is_open()));
+
+    let again = Payment { id: first.id.clone(), ..stranger };
+    let Admission::Admitted(row) = admit(&store, again).await else { panic!("not admitted") };
+    assert_eq!((row.attempt, row.created_at, row.id.clone()), (2, NOW - 50, first.id.clone()));
+    assert_eq!(store.payment_by_quote("q1").await.unwrap(), None, "the old quote is no longer its own");
+    for key in ["k1", "k2"] {
+        assert_eq!(store.payment_by_key("tester", key).await.unwrap().unwrap().id, first.id);
+    }
+    assert_eq!(store.open_payments().await.unwrap(), vec![row]);
+}
+
+#[tokio::test]
+async fn a_decided_payment_does_not_open_again_and_none_appears_from_nothing() {
+    let store = store().await;
+    let one = payment(5, Some("aa"), None, None);
+    assert!(store.commit(vec![Change::Payment(one.clone())]).await.is_err());
+    admit(&store, one.clone()).await;
+    decide(&store, &one, settled(NOW)).await;
+    assert!(store.commit(vec![Change::Payment(one.clone())]).await.is_err());
+    assert!(!store.payment(&one.id).await.unwrap().unwrap().is_open());
+}
+
+#[tokio::test]
+async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
+    let store = store().await;
+    let mut ids = Vec::new();
+    for (age, doubt) in [(DAY_SECONDS, false), (DAY_SECONDS - 1, true), (REPEAT_SECONDS, false), (10, false)] {
+        let one = Payment { created_at: NOW - age, caller_in_doubt: doubt, ..payment(10, None, None, None) };
+        admit(&store, one.clone()).await;
+        decide(&store, &one, settled(NOW - age)).await;
+        ids.push(one.id);
+    }
+    let open = Payment { amount_sats: 11, ..payment(11, None, None, None) };
+    admit(&store, open).await;
+    let ledger = store.ledger(Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW).await.unwrap();
+    assert_eq!((ledger.spent_sats, ledger.reserved_sats), (33, 13));
+    assert_eq!(ledger.frees.first(), Some(&(NOW + 1, 11)));
+    let alike: Vec<_> = ledger.lookalikes.iter().map(|one| one.id.clone()).collect();
+    assert_eq!(alike, vec![ids[3].clone(), ids[1].clone()], "newest first; the one in doubt for a day, the rest for ten minutes");
+    let other = store.ledger(Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW).await.unwrap();
+    assert!(other.lookalikes.is_empty());
+    assert_eq!(clock(), NOW);
+}

@@ -1,0 +1,134 @@
+//! Proofs, payments and stores for the tests, and the audit that every one of them must pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use cdk_common::Amount;
+use cdk_common::mint_url::MintUrl;
+use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, SecretKey, State};
+use cdk_common::secret::Secret;
+use cdk_common::wallet::ProofInfo;
+use redb::ReadableTable;
+use redb::backends::InMemoryBackend;
+
+use super::super::archive::Archived;
+use super::super::proofs::code;
+use super::super::record::decode;
+use super::super::tables::{ARCHIVE, OPERATIONS, PROOFS, Reads, SHELF, SUMS};
+use super::super::{Store, StoreError};
+use crate::model::id::PaymentId;
+use crate::model::payment::{Payment, PaymentKind, PaymentState};
+
+pub(super) const NOW: u64 = 1_800_000_000;
+
+pub(super) fn clock() -> u64 {
+    NOW
+}
+
+pub(super) async fn store() -> Store {
+    Store::with_backend(InMemoryBackend::new(), clock).await.unwrap()
+}
+
+pub(super) fn mint() -> MintUrl {
+    MintUrl::from_str("https://mint.example").unwrap()
+}
+
+pub(super) fn keyset() -> Id {
+    Id::from_str("00916bbf7ef91a36").unwrap()
+}
+
+pub(super) fn coin(amount: u64) -> ProofInfo {
+    let proof = Proof {
+        amount: Amount::from(amount),
+        keyset_id: keyset(),
+        secret: Secret::generate(),
+        c: SecretKey::generate().public_key(),
+        witness: None,
+        dleq: None,
+        p2pk_e: None,
+    };
+    ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()
+}
+
+pub(super) fn coins(amounts: &[u64]) -> Vec<ProofInfo> {
+    amounts.iter().map(|amount| coin(*amount)).collect()
+}
+
+pub(super) fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
+    infos.iter().map(|info| info.y).collect()
+}
+
+pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote: Option<&str>) -> Payment {
+    Payment {
+        id: PaymentId::random(),
+        agent: "tester".to_owned(),
+        kind: PaymentKind::Payment,
+        key: key.map(str::to_owned),
+        request_digest: "digest".to_owned(),
+        payment_hash: hash.map(str::to_owned),
+        payee: "payee".to_owned(),
+        shown_payee: None,
+        note: None,
+        note_is_untrusted: false,
+        mint: "https://mint.example".parse().unwrap(),
+        quote_id: quote.map(str::to_owned),
+        amount_sats: amount,
+        reserved_sats: amount + 2,
+        created_at: NOW,
+        attempt: 1,
+        repeat_of: None,
+        caller_in_doubt: false,
+        state: PaymentState::Reserved,
+    }
+}
+
+/// Everything that is said twice in the tables of proofs says the same.
+pub(super) fn agree(tx: &impl Reads) -> Result<(), StoreError> {
+    let mut infos: Vec<ProofInfo> = Vec::new();
+    for entry in tx.table(PROOFS)?.iter()? {
+        let info: ProofInfo = decode("proofs", entry?.1.value())?;
+        assert_ne!(info.state, State::Spent, "a spent proof among the live");
+        infos.push(info);
+    }
+    for entry in tx.table(ARCHIVE)?.iter()? {
+        let row: Archived = decode("archive", entry?.1.value())?;
+        assert_eq!(row.info.state, State::Spent, "an unspent proof in the archive");
+        infos.push(row.info);
+    }
+    let mut sums: BTreeMap<(String, String, u8), (u128, u64)> = BTreeMap::new();
+    let mut shelf = BTreeSet::new();
+    let mut operations = BTreeSet::new();
+    for info in &infos {
+        let (mint, unit, state) = (info.mint_url.to_string(), info.unit.to_string(), code(info.state));
+        let sum = sums.entry((mint.clone(), unit.clone(), state)).or_default();
+        *sum = (sum.0 + u128::from(info.proof.amount.to_u64()), sum.1 + 1);
+        assert!(shelf.insert((mint, unit, state, info.proof.amount.to_u64(), info.y.to_bytes())), "one Y twice");
+        operations.extend(info.used_by_operation.map(|operation| (*operation.as_bytes(), info.y.to_bytes())));
+    }
+    let mut kept = BTreeMap::new();
+    for entry in tx.table(SUMS)?.iter()? {
+        let (key, sum) = entry?;
+        let (mint, unit, state) = key.value();
+        kept.insert((mint.to_owned(), unit.to_owned(), state), sum.value());
+    }
+    assert_eq!(kept, sums, "running sums");
+    let mut kept = BTreeSet::new();
+    for entry in tx.table(SHELF)?.iter()? {
+        let key = entry?.0;
+        let (mint, unit, state, amount, y) = key.value();
+        kept.insert((mint.to_owned(), unit.to_owned(), state, amount, *y));
+    }
+    assert_eq!(kept, shelf, "the shelf");
+    let mut kept = BTreeSet::new();
+    for entry in tx.table(OPERATIONS)?.iter()? {
+        let key = entry?.0;
+        let (operation, y) = key.value();
+        kept.insert((*operation, *y));
+    }
+    assert_eq!(kept, operations, "the index of operations");
+    Ok(())
+}
+
+pub(super) async fn audit(store: &Store) {
+    store.read(agree).await.unwrap();
+}
