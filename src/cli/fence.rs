@@ -12,7 +12,7 @@ use rand::Rng as _;
 use crate::config::Environment;
 
 /// The longest answer read, in bytes. More is not an answer.
-const MAX_ANSWER: u64 = 64;
+const MAX_ANSWER: usize = 64;
 
 /// Variables by which an agent's shell can be told. A star at the end stands for any rest.
 pub const AGENT_MARKERS: &[&str] = &[
@@ -46,7 +46,9 @@ pub enum FenceError {
     #[error("only a person may do this, at a terminal: run it yourself in a terminal window, without a pipe")]
     NoTerminal,
     /// The environment is that of an agent's shell, by this mark.
-    #[error("only a person may do this, and this shell looks like an agent's ({0} is set): run it yourself in a terminal window of your own")]
+    #[error(
+        "only a person may do this, and this shell looks like an agent's ({0} is set): run it yourself in a terminal window of your own"
+    )]
     AgentShell(String),
     /// The word was not typed.
     #[error("that was not the word; nothing was changed")]
@@ -119,12 +121,12 @@ fn converse(input: impl Read, mut output: impl Write, lines: &[String], word: &s
 }
 
 /// One line of input. `None`: it never ended, or is too long, or is not text.
-fn answer(input: impl Read) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    for byte in input.take(MAX_ANSWER).bytes() {
-        match byte? {
-            b'\n' => return Ok(String::from_utf8(bytes).ok()),
-            byte => bytes.push(byte),
+fn answer(mut input: impl Read) -> io::Result<Option<String>> {
+    let (mut bytes, mut one) = (Vec::new(), [0_u8]);
+    while bytes.len() < MAX_ANSWER && input.read(&mut one)? == 1 {
+        match one {
+            [b'\n'] => return Ok(String::from_utf8(bytes).ok()),
+            [byte] => bytes.push(byte),
         }
     }
     Ok(None)

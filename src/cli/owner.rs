@@ -197,10 +197,10 @@ impl Owner<'_> {
         let loosens = edit.loosens();
         if loosens {
             let mut lines = Vec::new();
-            if edit.old().listed_money() == MoneyKind::Play && edit.new().listed_money() == MoneyKind::Real {
+            if edit.old_policy().listed_money() == MoneyKind::Play && edit.new_policy().listed_money() == MoneyKind::Real {
                 lines.extend(text::first_real_mint(&self.desk.keys().map_err(OwnerError::Desk)?));
             }
-            lines.extend(text::loosening(&changes, edit.new()));
+            lines.extend(text::loosening(&changes, edit.new_policy()));
             self.fence.confirm(&lines)?;
         }
         edit.commit(loosens)?;

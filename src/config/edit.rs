@@ -121,23 +121,23 @@ impl Edit {
     }
 
     /// The policy as the files say it now.
-    pub fn old(&self) -> &Policy {
+    pub fn old_policy(&self) -> &Policy {
         &self.old.policy
     }
 
     /// The policy as they will say it.
-    pub fn new(&self) -> &Policy {
+    pub fn new_policy(&self) -> &Policy {
         &self.new.policy
     }
 
     /// It allows something that is not allowed now.
     pub fn loosens(&self) -> bool {
-        self.old().loosens(self.new())
+        self.old_policy().loosens(self.new_policy())
     }
 
     /// What differs, line by line. Empty: nothing.
     pub fn changes(&self) -> Vec<String> {
-        self.old().describe_change(self.new())
+        self.old_policy().describe_change(self.new_policy())
     }
 
     /// Makes the change. With `confirmed` a person has seen the whole new policy, and running processes follow it at once, what
@@ -149,10 +149,10 @@ impl Edit {
         if Texts::read_or_create(&self.home)? != self.before {
             return Err(fault(self.file, "it was changed by somebody else just now; nothing was written".to_owned()));
         }
-        let less_than_accepted = !self.loosens() && self.before.accepted == Some(self.old().fingerprint());
+        let less_than_accepted = !self.loosens() && self.before.accepted == Some(self.old_policy().fingerprint());
         // The word of the person first: a process that sees the new file must find it.
         if confirmed || less_than_accepted {
-            write(&self.home, "accepted", &format!("{}\n", self.new().fingerprint()))?;
+            write(&self.home, "accepted", &format!("{}\n", self.new_policy().fingerprint()))?;
         } else if self.before.accepted.is_some() {
             write(&self.home, "accepted", "")?;
         }

@@ -26,7 +26,7 @@ fn limits_change_in_place_and_comments_stay() -> Outcome {
     assert!(edit.loosens());
     assert_eq!(edit.changes(), ["limits.max_fee_percent: 2.00 -> 1.25", "limits.per_day_sats: 5000 -> 9000"]);
     assert_eq!(fs::read_to_string(home.config())?, before, "written before it was confirmed");
-    let fingerprint = edit.new().fingerprint();
+    let fingerprint = edit.new_policy().fingerprint();
     edit.commit(true)?;
     let after = fs::read_to_string(home.config())?;
     let day = "per_day_sats = 9000           # rolling 24 h, fees included; incoming money raises nothing";
@@ -47,7 +47,7 @@ fn what_tightens_an_accepted_policy_is_accepted_and_the_earlier_one_no_more() ->
     Edit::limits(&home, &LimitsChange { per_day_sats: Some(9_000), ..LimitsChange::default() })?.commit(true)?;
     let loose = fs::read_to_string(home.config())?;
     let edit = Edit::paused(&home, true)?;
-    assert!(!edit.loosens() && edit.new().paused);
+    assert!(!edit.loosens() && edit.new_policy().paused);
     edit.commit(false)?;
     let settings = Settings::load(&home)?;
     let followed = first.followed_by(&settings.policy, settings.accepted.as_deref());

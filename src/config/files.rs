@@ -108,8 +108,10 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     let linked = fs::hard_link(&temporary, path);
     let _ = fs::remove_file(&temporary);
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync_folder(path),
+        Ok(()) => sync_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Not every file system has links. A crash may then leave half a file, which is an error to its readers.
+        Err(_) => write_new(path, text).and_then(|()| sync_folder(path)),
     }
 }
 
@@ -126,17 +128,20 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
 fn write_beside(path: &Path, text: &str) -> io::Result<std::path::PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
     let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", rand::rng().random::<u64>()));
+    let written = write_new(&temporary, text);
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map(|()| temporary)
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
-    Ok(temporary)
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())
 }
 
 #[cfg(unix)]

@@ -127,12 +127,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-fn load_or_create(
-    home: &Home,
-    wallet_id: &str,
-    known: Option<KeysPlace>,
-    keyring: &dyn Keyring,
-) -> Result<(Keys, KeysPlace), KeysError> {
+fn load_or_create(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring: &dyn Keyring) -> Result<(Keys, KeysPlace), KeysError> {
     let name = entry_name(home, wallet_id);
     match known {
         Some(KeysPlace::File) => from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File)),
@@ -196,8 +191,7 @@ fn kept_in_keyring(mnemonic: Secret) -> Result<(Keys, KeysPlace), KeysError> {
 }
 
 fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {
-    Mnemonic::parse_normalized(mnemonic.reveal())
-        .map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
+    Mnemonic::parse_normalized(mnemonic.reveal()).map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
 }
 
 #[cfg(test)]

@@ -35,8 +35,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<TrustedMint>, SettingsError
     let mut mints: Vec<TrustedMint> = Vec::new();
     for typed in source.typed::<TypedMints>()?.mint {
         let place = Some(typed.url.span());
-        let address: MintAddress =
-            typed.url.get_ref().parse().map_err(|error| source.fault(place.clone(), format!("{error}")))?;
+        let address: MintAddress = typed.url.get_ref().parse().map_err(|error| source.fault(place.clone(), format!("{error}")))?;
         if mints.iter().any(|mint| mint.address == address) {
             return Err(source.fault(place, "this mint is listed twice"));
         }
@@ -64,14 +63,16 @@ mod tests {
         let mints = of(DEFAULT_TEXT)?;
         assert!(!mints.is_empty() && mints.iter().all(|mint| mint.test));
         let commented: Vec<_> = DEFAULT_TEXT.lines().filter_map(|line| line.strip_prefix("# url = \"")).collect();
-        assert_eq!(commented.len(), 4);
+        assert_eq!(commented.len(), 5);
         assert!(commented.iter().all(|url| url.trim_end_matches('"').parse::<MintAddress>().is_ok()));
         Ok(())
     }
 
     #[test]
     fn a_real_mint_has_a_cap_even_where_none_is_typed() -> Result<(), SettingsError> {
-        let mints = of("[[mint]]\nurl='https://a.example'\n[[mint]]\nurl='https://b.example'\nmax_balance_sats=7\n[[mint]]\nurl='https://c.example'\ntest=true")?;
+        let mints = of(
+            "[[mint]]\nurl='https://a.example'\n[[mint]]\nurl='https://b.example'\nmax_balance_sats=7\n[[mint]]\nurl='https://c.example'\ntest=true",
+        )?;
         let caps: Vec<_> = mints.iter().map(|mint| mint.max_balance_sats).collect();
         assert_eq!(caps, [Some(DEFAULT_MAX_BALANCE_SATS), Some(7), None]);
         assert_eq!(of(""), Ok(Vec::new()));

@@ -41,7 +41,11 @@ const EDITS: &[Edit] = &[
     ("agent's limit off", |p| p.agents.values_mut().for_each(|a| a.limits = OwnLimits::default()), true),
     ("agent forgotten", |p| p.agents.clear(), true),
     ("agent named as it was by default", |p| drop(p.agents.insert("new".into(), AgentPolicy::default())), false),
-    ("default narrowed", |p| drop(p.agents.insert("default".into(), AgentPolicy { tools: Some(BTreeSet::new()), ..AgentPolicy::default() })), false),
+    (
+        "default narrowed",
+        |p| drop(p.agents.insert("default".into(), AgentPolicy { tools: Some(BTreeSet::new()), ..AgentPolicy::default() })),
+        false,
+    ),
 ];
 
 #[test]

@@ -74,8 +74,7 @@ impl World {
         let command = Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
         let environment = Environment { other_nsec_set: true, ..Environment::default() };
         let mut out = Vec::new();
-        let mut owner =
-            Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out };
+        let mut owner = Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out };
         owner.run(&command)?;
         Ok(String::from_utf8(out)?)
     }
@@ -158,7 +157,9 @@ fn a_repeat_is_excused_by_a_person_alone() -> Outcome {
 
 #[test]
 fn nothing_skips_the_fence() {
-    for line in ["resume --yes", "resume -y", "resume --force", "limits set", "limits set --max-fee-percent 101", "mints trust mint.example"] {
+    for line in
+        ["resume --yes", "resume -y", "resume --force", "limits set", "limits set --max-fee-percent 101", "mints trust mint.example"]
+    {
         assert!(Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' '))).is_err(), "{line}");
     }
 }

@@ -43,7 +43,11 @@ pub(super) fn first_real_mint(keys: &Option<(KeysPlace, bool)>) -> Vec<String> {
                 KeysPlace::Keyring => "in this computer's keyring",
                 KeysPlace::File => "in keys.toml in the wallet's folder, in clear",
             };
-            let backup = if *backed_up { "You have said that they are backed up." } else { "They are NOT backed up: if this computer is lost, so is the money." };
+            let backup = if *backed_up {
+                "You have said that they are backed up."
+            } else {
+                "They are NOT backed up: if this computer is lost, so is the money."
+            };
             format!("The wallet's keys lie {place}. {backup}")
         }
     };
