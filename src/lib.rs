@@ -1,5 +1,6 @@
 //! nutpurse: an ecash wallet for AI agents.
 
+pub mod cli;
 pub mod mcp;
 pub mod model;
 pub mod ports;
