@@ -336,3 +336,39 @@ async fn a_call_under_way_at_the_end_of_the_input_is_answered() -> Outcome {
     assert_eq!(raw.next().await?["id"], 1);
     raw.hang_up().await
 }
+
+#[tokio::test]
+async fn only_resources_that_exist_and_open_can_be_watched() -> Outcome {
+    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
+    for (uri, code) in [("wallet://balance", -32603), ("wallet://keys", -32002)] {
+        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": uri}}).to_string()).await?;
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+    }
+    raw.hang_up().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_subscription_does_not_hold_up_the_end() -> Outcome {
+    let mut raw = Raw::new(Gate::new());
+    let params = json!({"_meta": meta(), "notifications": {"resourceSubscriptions": ["wallet://balance", "wallet://keys"]}});
+    let ack = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string()).await?;
+    assert_eq!(ack["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(ack["params"]["notifications"]["resourceSubscriptions"], json!(["wallet://balance"]));
+    let begun = tokio::time::Instant::now();
+    raw.hang_up().await?;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_cannot_keep_the_session() -> Outcome {
+    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
+    for id in 0..20 {
+        raw.send(json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string()).await?;
+    }
+    raw.writer.shutdown().await?;
+    let Raw { reader, writer, session } = raw;
+    tokio::time::timeout(PATIENCE, session).await???;
+    drop((reader, writer));
+    Ok(())
+}

@@ -28,25 +28,9 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     filter
 }
 
-/// The newer era's subscription: runs until the client cancels it or the wallet closes.
-pub(super) async fn listen(source: &dyn Source, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
-    let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
-    if uris.is_empty() {
-        subscription.cancelled().await;
-        return Ok(());
-    }
-    let changes = changes(source).await?;
-    let sink = subscription.sink().clone();
-    let notify = move |uri: String| {
-        let sink = sink.clone();
-        async move { sink.notify_resource_updated(uri).await.is_ok() }
-    };
-    let notices = relay(changes, move || uris.clone(), notify);
-    tokio::select! {
-        () = subscription.cancelled() => {}
-        () = notices => {}
-    }
-    Ok(())
+async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData> {
+    let wallet = source.wallet().await.map_err(|error| resources::refused(ToolFailure::Failed(error)))?;
+    Ok(wallet.changes())
 }
 
 /// One notice per watched resource and change, until the wallet closes or the client no longer listens. Changes that come while notices
@@ -65,12 +49,7 @@ async fn relay<F: Future<Output = bool>>(
     }
 }
 
-async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData> {
-    let wallet = source.wallet().await.map_err(|error| resources::refused(ToolFailure::Failed(error)))?;
-    Ok(wallet.changes())
-}
-
-/// The older era's subscriptions of one session.
+/// The subscriptions of one session: the older era's, and the end of both eras'.
 #[derive(Default)]
 pub(in crate::mcp) struct Updates {
     watched: Mutex<Watched>,
@@ -85,6 +64,33 @@ struct Watched {
 }
 
 impl Updates {
+    /// Cancelled when the input has ended. A subscription that stayed open then would hold up the end of the session.
+    pub(in crate::mcp) fn input_ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet closes.
+    pub(super) async fn listen(&self, source: &dyn Source, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
+        let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
+        let sink = subscription.sink().clone();
+        let notify = move |uri: String| {
+            let sink = sink.clone();
+            async move { sink.notify_resource_updated(uri).await.is_ok() }
+        };
+        let notices = async {
+            if uris.is_empty() {
+                return std::future::pending().await;
+            }
+            relay(changes(source).await?, || uris.clone(), notify).await;
+            Ok(())
+        };
+        tokio::select! {
+            () = subscription.cancelled() => Ok(()),
+            () = self.ended.cancelled() => Ok(()),
+            outcome = notices => outcome,
+        }
+    }
+
     /// Sends notices of this resource from now on.
     pub(super) async fn subscribe(self: &Arc<Self>, source: &dyn Source, uri: String, peer: Peer<RoleServer>) -> Result<(), ErrorData> {
         if resources::read_as_call(&uri).is_none() {
