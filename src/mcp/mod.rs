@@ -3,6 +3,7 @@
 //! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or results.
 
 pub mod docs;
+pub mod panics;
 mod server;
 pub mod tools;
 mod wire;
@@ -46,7 +47,7 @@ where
 {
     let server = server::Server::new(source, caller);
     let updates = server.updates();
-    let outcome = match server.serve(wire::Wire::new(reader, writer)).await {
+    let outcome = match server.serve(wire::Wire::new(reader, writer, updates.input_ended())).await {
         Ok(session) => match session.waiting().await {
             Ok(QuitReason::JoinError(_)) | Err(_) => Err(SessionError::Broken),
             Ok(_) => Ok(()),

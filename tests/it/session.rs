@@ -6,13 +6,15 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use nutpurse::mcp::{self, LINE_MAX, SessionError};
-use nutpurse::wallet::{Caller, Source};
+use nutpurse::wallet::{self, Caller, Source, Wallet};
 use rmcp::model::{CallToolRequestParams, GetPromptRequestParams, ProtocolVersion, ReadResourceRequestParams};
 use rmcp::service::RunningService;
 use rmcp::{ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::tools::{Busy, Panics};
@@ -270,11 +272,103 @@ async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
     raw.hang_up().await
 }
 
-#[tokio::test]
-async fn signs_of_life_come_before_the_answer() -> Outcome {
-    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
+/// A wallet that opens when the test lets it, and tells when it has been opened.
+#[derive(Debug)]
+struct Gate {
+    open: Semaphore,
+    opened: Semaphore,
+}
+
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { open: Semaphore::new(0), opened: Semaphore::new(0) })
+    }
+}
+
+#[async_trait]
+impl Source for Gate {
+    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
+        let passed = self.open.acquire().await;
+        self.opened.add_permits(1);
+        drop(passed);
+        Busy.wallet().await
+    }
+}
+
+fn slow_call(id: u32) -> String {
     let params = json!({"name": "get_balance", "arguments": {}, "_meta": {"progressToken": "t"}});
-    let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()).await?;
-    assert_eq!(answer["id"], 1, "what is done at once gives no sign: {answer}");
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+}
+
+#[tokio::test]
+async fn a_call_that_takes_its_time_gives_signs_of_life() -> Outcome {
+    let gate = Gate::new();
+    let mut raw = Raw::initialized(gate.clone()).await?;
+    let sign = raw.ask(slow_call(1)).await?;
+    assert_eq!(sign["method"], "notifications/progress");
+    assert_eq!((&sign["params"]["progressToken"], &sign["params"]["progress"]), (&json!("t"), &json!(1.0)));
+    gate.open.add_permits(1);
+    assert_eq!(raw.next().await?["id"], 1);
+    assert_eq!(raw.ask(slow_call(2)).await?["id"], 2, "what is done at once gives none");
     raw.hang_up().await
+}
+
+#[tokio::test]
+async fn a_cancelled_call_loses_its_answer_and_runs_on() -> Outcome {
+    let gate = Gate::new();
+    let mut raw = Raw::initialized(gate.clone()).await?;
+    raw.ask(slow_call(1)).await?;
+    raw.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await?;
+    raw.is_alive().await?;
+    gate.open.add_permits(1);
+    tokio::time::timeout(PATIENCE, gate.opened.acquire()).await??.forget();
+    raw.is_alive().await?;
+    raw.hang_up().await
+}
+
+#[tokio::test]
+async fn a_call_under_way_at_the_end_of_the_input_is_answered() -> Outcome {
+    let gate = Gate::new();
+    let mut raw = Raw::initialized(gate.clone()).await?;
+    raw.ask(slow_call(1)).await?;
+    raw.writer.shutdown().await?;
+    gate.open.add_permits(1);
+    assert_eq!(raw.next().await?["id"], 1);
+    raw.hang_up().await
+}
+
+#[tokio::test]
+async fn only_resources_that_exist_and_open_can_be_watched() -> Outcome {
+    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
+    for (uri, code) in [("wallet://balance", -32603), ("wallet://keys", -32002)] {
+        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": uri}}).to_string()).await?;
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+    }
+    raw.hang_up().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_subscription_does_not_hold_up_the_end() -> Outcome {
+    let mut raw = Raw::new(Gate::new());
+    let params = json!({"_meta": meta(), "notifications": {"resourceSubscriptions": ["wallet://balance", "wallet://keys"]}});
+    let ack = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string()).await?;
+    assert_eq!(ack["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(ack["params"]["notifications"]["resourceSubscriptions"], json!(["wallet://balance"]));
+    let begun = tokio::time::Instant::now();
+    raw.hang_up().await?;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_cannot_keep_the_session() -> Outcome {
+    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
+    for id in 0..20 {
+        raw.send(json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string()).await?;
+    }
+    raw.writer.shutdown().await?;
+    let Raw { reader, writer, session } = raw;
+    tokio::time::timeout(PATIENCE, session).await???;
+    drop((reader, writer));
+    Ok(())
 }

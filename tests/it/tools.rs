@@ -18,7 +18,7 @@ pub(crate) struct Busy;
 
 #[async_trait]
 impl Source for Busy {
-    async fn wallet(&self) -> Result<Arc<Wallet>, wallet::Error> {
+    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
         Err(wallet::Error::new(Code::WalletBusy, "Another process holds this wallet."))
     }
 }
@@ -30,7 +30,7 @@ pub(crate) struct Panics;
 #[async_trait]
 impl Source for Panics {
     #[expect(clippy::panic, reason = "what the guard is for")]
-    async fn wallet(&self) -> Result<Arc<Wallet>, wallet::Error> {
+    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
         panic!("cashuBsecret")
     }
 }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    Annotations, CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, ImageContent, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Role, ServerCapabilities,
     ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
@@ -72,7 +72,8 @@ fn succeeded(answer: Answer) -> CallToolResult {
     let mut result = CallToolResult::structured(answer.structured);
     if let Some(png) = answer.png {
         let data = base64::engine::general_purpose::STANDARD.encode(png);
-        result.content.push(ContentBlock::image(data, "image/png"));
+        let for_people = Annotations::default().with_audience(vec![Role::User]);
+        result.content.push(ContentBlock::Image(ImageContent::new(data, "image/png").with_annotations(for_people)));
     }
     result
 }
@@ -175,7 +176,7 @@ impl ServerHandler for Server {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        updates::listen(self.source.as_ref(), &subscription).await
+        self.updates.listen(self.source.as_ref(), &subscription).await
     }
 
     async fn subscribe(&self, request: SubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
@@ -201,5 +202,31 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         prompts::get(&request.name, request.arguments.unwrap_or_default()).map(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wallet::Code;
+
+    #[test]
+    fn a_success_has_both_and_a_failure_text_alone() {
+        let answer = Answer { structured: json!({"money": "play"}), png: Some(vec![1, 2, 3]) };
+        let shown = serde_json::to_value(succeeded(answer)).unwrap_or_default();
+        assert_eq!(shown.pointer("/structuredContent"), Some(&json!({"money": "play"})));
+        assert_eq!(shown.pointer("/content/0/text"), Some(&json!("{\"money\":\"play\"}")));
+        assert_eq!(shown.pointer("/content/1/mimeType"), Some(&json!("image/png")));
+        assert_eq!(shown.pointer("/content/1/annotations/audience"), Some(&json!(["user"])));
+        let shown = serde_json::to_value(failed(&Error::new(Code::OverBudget, "Over."))).unwrap_or_default();
+        assert_eq!(shown.pointer("/isError"), Some(&json!(true)));
+        assert!(shown.get("structuredContent").is_none());
+    }
+
+    #[test]
+    fn the_instructions_are_not_cut_by_clients() {
+        assert!(INSTRUCTIONS.len() < 2_000);
     }
 }

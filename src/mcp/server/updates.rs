@@ -3,7 +3,7 @@
 //! A notice says only that something changed; reading it is the client's next step. Nothing here outlives its session.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::RoleServer;
 use rmcp::model::{ErrorData, ResourceUpdatedNotificationParam, SubscriptionFilter};
@@ -28,33 +28,28 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     filter
 }
 
-/// The newer era's subscription: runs until the client cancels it or the wallet closes.
-pub(super) async fn listen(source: &dyn Source, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
-    let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
-    if uris.is_empty() {
-        subscription.cancelled().await;
-        return Ok(());
-    }
-    let mut changes = changes(source).await?;
-    loop {
-        tokio::select! {
-            () = subscription.cancelled() => return Ok(()),
-            changed = changes.changed() => if changed.is_err() { return Ok(()) },
-        }
-        for uri in &uris {
-            if subscription.sink().notify_resource_updated(uri.as_str()).await.is_err() {
-                return Ok(());
-            }
-        }
-    }
-}
-
 async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData> {
     let wallet = source.wallet().await.map_err(|error| resources::refused(ToolFailure::Failed(error)))?;
     Ok(wallet.changes())
 }
 
-/// The older era's subscriptions of one session.
+/// One notice per watched resource and change, until the wallet closes or the client no longer listens. Changes that come while notices
+/// are being sent make one more round, not one each.
+async fn relay<F: Future<Output = bool>>(
+    mut changes: watch::Receiver<u64>,
+    watched: impl Fn() -> Vec<String>,
+    notify: impl Fn(String) -> F,
+) {
+    while changes.changed().await.is_ok() {
+        for uri in watched() {
+            if !notify(uri).await {
+                return;
+            }
+        }
+    }
+}
+
+/// The subscriptions of one session: the older era's, and the end of both eras'.
 #[derive(Default)]
 pub(in crate::mcp) struct Updates {
     watched: Mutex<Watched>,
@@ -69,6 +64,33 @@ struct Watched {
 }
 
 impl Updates {
+    /// Cancelled when the input has ended. A subscription that stayed open then would hold up the end of the session.
+    pub(in crate::mcp) fn input_ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet closes.
+    pub(super) async fn listen(&self, source: &dyn Source, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
+        let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
+        let sink = subscription.sink().clone();
+        let notify = move |uri: String| {
+            let sink = sink.clone();
+            async move { sink.notify_resource_updated(uri).await.is_ok() }
+        };
+        let notices = async {
+            if uris.is_empty() {
+                return std::future::pending().await;
+            }
+            relay(changes(source).await?, || uris.clone(), notify).await;
+            Ok(())
+        };
+        tokio::select! {
+            () = subscription.cancelled() => Ok(()),
+            () = self.ended.cancelled() => Ok(()),
+            outcome = notices => outcome,
+        }
+    }
+
     /// Sends notices of this resource from now on.
     pub(super) async fn subscribe(self: &Arc<Self>, source: &dyn Source, uri: String, peer: Peer<RoleServer>) -> Result<(), ErrorData> {
         if resources::read_as_call(&uri).is_none() {
@@ -76,7 +98,7 @@ impl Updates {
         }
         let changes = changes(source).await?;
         let start = {
-            let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut watched = self.watched();
             if watched.uris.len() >= WATCHED_MAX && !watched.uris.contains(&uri) {
                 return Err(ErrorData::invalid_params("Too many subscriptions.", None));
             }
@@ -91,7 +113,7 @@ impl Updates {
 
     /// Sends no more notices of this resource.
     pub(super) fn unsubscribe(&self, uri: &str) {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).uris.remove(uri);
+        self.watched().uris.remove(uri);
     }
 
     /// Ends all of it, and waits until it has ended.
@@ -102,18 +124,46 @@ impl Updates {
     }
 
     async fn watch(self: Arc<Self>, changes: watch::Receiver<u64>, peer: Peer<RoleServer>) {
-        let _ = self.ended.run_until_cancelled(self.relay(changes, &peer)).await;
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).running = false;
+        let notify = move |uri: String| {
+            let peer = peer.clone();
+            async move { peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_ok() }
+        };
+        let notices = relay(changes, || self.watched().uris.iter().cloned().collect(), notify);
+        let _ = self.ended.run_until_cancelled(notices).await;
+        self.watched().running = false;
     }
 
-    async fn relay(&self, mut changes: watch::Receiver<u64>, peer: &Peer<RoleServer>) {
-        while changes.changed().await.is_ok() {
-            let uris = self.watched.lock().unwrap_or_else(PoisonError::into_inner).uris.clone();
-            for uri in uris {
-                if peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_err() {
-                    return;
-                }
-            }
-        }
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_resources_that_exist_can_be_watched() {
+        let mut filter = SubscriptionFilter::new();
+        filter.resource_subscriptions = Some(vec!["wallet://balance".to_owned(), "wallet://keys".to_owned()]);
+        filter.tools_list_changed = Some(true);
+        let filter = accepted(&filter);
+        assert_eq!(filter.resource_subscriptions, Some(vec!["wallet://balance".to_owned()]));
+        assert_eq!(filter.tools_list_changed, None, "the list of tools never changes");
+    }
+
+    #[tokio::test]
+    async fn every_change_is_told_and_the_end_of_the_wallet_ends_it() {
+        let (wallet, changes) = watch::channel(0);
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let notices = relay(changes, || vec!["a".to_owned(), "b".to_owned()], |uri| std::future::ready(told.send(uri).is_ok()));
+        let story = async {
+            wallet.send_replace(1);
+            assert_eq!((heard.recv().await, heard.recv().await), (Some("a".to_owned()), Some("b".to_owned())));
+            wallet.send_replace(2);
+            assert_eq!(heard.recv().await, Some("a".to_owned()));
+            drop(wallet);
+        };
+        tokio::join!(notices, story);
     }
 }

@@ -8,6 +8,7 @@ mod outbox;
 mod peek;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientRequest, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion, RequestId};
@@ -15,6 +16,7 @@ use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use lines::{Line, Lines};
 use outbox::Outbox;
@@ -22,6 +24,9 @@ use peek::Peek;
 
 /// The longest line that is read, in bytes: 4 MiB.
 pub const LINE_MAX: usize = 4 * 1024 * 1024;
+
+/// How long the end of a session waits for a writer that is stuck.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// A session's transport over a reading and a writing half.
 pub(super) struct Wire<R, W> {
@@ -33,16 +38,20 @@ pub(super) struct Wire<R, W> {
     unflushed: bool,
     /// A request has come that begins a session; what needs no answer is dropped before, because rmcp would end the session over it.
     begun: bool,
+    /// Cancelled when the input ends.
+    ended: CancellationToken,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
-    pub(super) fn new(reader: R, writer: W) -> Self {
+    /// `ended` is cancelled when the input ends, before the session knows.
+    pub(super) fn new(reader: R, writer: W, ended: CancellationToken) -> Self {
         Self {
             lines: Lines::new(reader, LINE_MAX),
             out: Arc::new(Mutex::new(Outbox::new(writer))),
             reply: None,
             unflushed: false,
             begun: false,
+            ended,
         }
     }
 
@@ -59,6 +68,21 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         out.drain().await?;
         self.unflushed = false;
         Ok(())
+    }
+
+    async fn next_message(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            self.send_reply().await.ok()?;
+            match self.lines.next().await.ok()? {
+                Line::End => return None,
+                Line::TooLong(id) => self.reply = too_long(id),
+                Line::Whole(line) => {
+                    if let Some(message) = self.read(&line) {
+                        return Some(message);
+                    }
+                }
+            }
+        }
     }
 
     fn read(&mut self, line: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
@@ -148,21 +172,16 @@ where
     ///
     /// Cancel safe: a line half read or an answer half written goes on at the next call.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        loop {
-            self.send_reply().await.ok()?;
-            match self.lines.next().await.ok()? {
-                Line::End => return None,
-                Line::TooLong(id) => self.reply = too_long(id),
-                Line::Whole(line) => {
-                    if let Some(message) = self.read(&line) {
-                        return Some(message);
-                    }
-                }
-            }
+        let message = self.next_message().await;
+        if message.is_none() {
+            self.ended.cancel();
         }
+        message
     }
 
+    /// Writes no more. A writer that is stuck because nobody reads is left alone.
     async fn close(&mut self) -> std::io::Result<()> {
-        self.out.lock().await.close().await
+        let out = Arc::clone(&self.out);
+        tokio::time::timeout(CLOSE, async move { out.lock().await.close().await }).await.unwrap_or(Ok(()))
     }
 }

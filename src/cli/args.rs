@@ -1,0 +1,148 @@
+//! The command line's grammar. The tools' part is made from their schemas, so that a parameter is never missing or named otherwise.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches};
+use serde_json::{Map, Value, json};
+
+use super::{Command, Globals, Invocation, Stop, ToolCall, USAGE};
+use crate::mcp::tools::{self, Tool};
+
+/// Parameters that may also be given without their flag: the one thing a command is about.
+const BARE: &[(&str, &str)] = &[
+    ("deposit", "amount_sats"),
+    ("get_deposit", "deposit_id"),
+    ("estimate", "to"),
+    ("pay", "to"),
+    ("get_payment", "payment_id"),
+    ("send_token", "amount_sats"),
+    ("receive_token", "token"),
+    ("reclaim_token", "payment_id"),
+];
+
+/// Parameters that are money or may hold it: no flag takes them, and `-` reads them from the standard input.
+pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
+
+/// The whole grammar; `O` is the enum of the owner's commands.
+pub fn command<O: clap::Subcommand>() -> clap::Command {
+    let global = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).value_name(value).help(help)
+    };
+    let base = clap::Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(env!("CARGO_PKG_DESCRIPTION"))
+        .after_help(
+            "Without a command it is an MCP server on its standard streams: name it in your MCP client's settings.\n\
+             Amounts are whole sats. Exit codes: 0 done, 1 not done, 2 not understood.",
+        )
+        .arg(global("home", "FOLDER", "The wallet's folder").env("NUTPURSE_HOME").value_parser(clap::value_parser!(PathBuf)))
+        .arg(global("agent", "NAME", "In which agent's name; a label, not a credential").env("NUTPURSE_AGENT"))
+        .arg(global("log", "FILTER", "What to log to the standard error").env("NUTPURSE_LOG"))
+        .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
+    let with_tools = tools::all().iter().fold(base, |command, tool| command.subcommand(of_tool(tool)));
+    O::augment_subcommands(with_tools)
+}
+
+fn of_tool(tool: &'static Tool) -> clap::Command {
+    let mut command = clap::Command::new(kept(tool.name.replace('_', "-"))).about(tool.title).long_about(tool.description);
+    if parameters(tool).any(|(name, _)| FROM_INPUT.contains(&name)) {
+        command = command.after_help(
+            "What stands on a command line can be seen by other programs of this computer while it runs; \
+             give - to read it from the standard input instead.",
+        );
+    }
+    for (name, schema) in parameters(tool) {
+        let bare = BARE.contains(&(tool.name, name));
+        let needed = is_required(tool, name);
+        let other = bare_id(name);
+        if bare {
+            let arg = value(Arg::new(if name == "token" { name } else { other }), name, schema);
+            command = command.arg(if name == "token" { arg.required(needed) } else { arg.conflicts_with(name) });
+        }
+        if name != "token" {
+            let flag = value(Arg::new(name), name, schema).long(kept(name.replace('_', "-")));
+            command = command.arg(if bare && needed { flag.required_unless_present(other) } else { flag.required(needed) });
+        }
+    }
+    command
+}
+
+/// The name under which clap knows a parameter that is given without its flag.
+fn bare_id(name: &str) -> &'static str {
+    kept(format!("{name} (bare)"))
+}
+
+/// A word made from a tool's name, kept for the life of the process: clap holds words by reference. As many as there are parameters.
+fn kept(word: String) -> &'static str {
+    static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = words.get(word.as_str()) {
+        return known;
+    }
+    let word: &'static str = Box::leak(word.into_boxed_str());
+    words.insert(word);
+    word
+}
+
+/// A parameter's value; without a flag until one is added.
+fn value(arg: Arg, name: &str, schema: &'static Value) -> Arg {
+    let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let arg = arg.help(words).value_name(kept(name.to_uppercase()));
+    match (schema.get("type").and_then(Value::as_str), schema.get("enum").and_then(Value::as_array)) {
+        (Some("boolean"), _) => arg.action(ArgAction::SetTrue),
+        (Some("integer"), _) => arg.value_parser(clap::value_parser!(u64)),
+        (_, Some(words)) => arg.value_parser(PossibleValuesParser::new(words.iter().filter_map(Value::as_str).collect::<Vec<_>>())),
+        _ => arg,
+    }
+}
+
+fn parameters(tool: &'static Tool) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema))
+}
+
+fn is_required(tool: &Tool, name: &str) -> bool {
+    tool.input_schema.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|one| one == name))
+}
+
+/// What was read.
+pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocation<O>, Stop> {
+    let command = match matches.subcommand() {
+        None => Command::Serve,
+        Some((word, inner)) => match tools::find(&word.replace('-', "_")) {
+            Some(tool) => Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) }),
+            None => Command::Owner(
+                O::from_arg_matches(matches).map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?,
+            ),
+        },
+    };
+    // A client's settings name the agent of its session; they say nothing of commands that a person gives in the same environment.
+    let named_here = matches!(command, Command::Serve) || matches.value_source("agent") == Some(ValueSource::CommandLine);
+    let globals = Globals {
+        home: matches.get_one::<PathBuf>("home").cloned(),
+        agent: matches.get_one::<String>("agent").filter(|_| named_here).cloned(),
+        log: matches.get_one::<String>("log").cloned(),
+        json: matches.get_flag("json"),
+    };
+    Ok(Invocation { globals, command })
+}
+
+fn arguments(tool: &'static Tool, matches: &ArgMatches) -> Map<String, Value> {
+    let mut arguments = Map::new();
+    for (name, schema) in parameters(tool) {
+        let ids = [name, bare_id(name)];
+        let given = match schema.get("type").and_then(Value::as_str) {
+            Some("boolean") => matches.get_flag(name).then(|| json!(true)),
+            Some("integer") => ids.iter().find_map(|id| matches.try_get_one::<u64>(id).ok().flatten()).map(|number| json!(number)),
+            _ => ids.iter().find_map(|id| matches.try_get_one::<String>(id).ok().flatten()).map(|text| json!(text)),
+        };
+        if let Some(given) = given {
+            arguments.insert(name.to_owned(), given);
+        }
+    }
+    arguments
+}
