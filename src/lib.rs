@@ -1,5 +1,33 @@
 //! nutpurse: an ecash wallet for AI agents.
+//!
+//! ```text
+//!                 main -- app                 wiring only: open, recover, start, stop
+//!                           |
+//!         +-----------+-----+------+---------+
+//!    an agent ->     mcp          cli       tasks  <- the clock
+//!                (rmcp)  parse, render      |  schedule only
+//!         +-----------+-----+------+--------+
+//!                           v
+//!                        wallet               one verb per file; the only place effects are ordered
+//!         +--------+--------+--------+--------+
+//!         v        v        v        v        v
+//!       mint      net     store    policy   config
+//!       (cdk)    (http)   (redb)   (pure)   (files)
+//!         +--------+--------+--------+--------+
+//!                           v
+//!                         ports               the traits through which siblings meet; no code
+//!                           v
+//!                         model               pure nouns
+//! ```
+//! Arrows point down only; a test holds the code to it.
 
+pub mod cli;
+pub mod config;
+pub mod mcp;
+pub mod mint;
 pub mod model;
+pub mod net;
+pub mod policy;
 pub mod ports;
 pub mod store;
+pub mod wallet;

@@ -1,1 +1,3 @@
-fn main(){}
+//! The nutpurse binary.
+
+fn main() {}

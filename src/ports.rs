@@ -100,4 +100,7 @@ pub trait Doubt: Send + Sync + Debug {
 
     /// The melt of this quote was sent and is undecided.
     async fn is_undecided(&self, quote_id: &str) -> Result<bool, StoreFailure>;
+
+    /// The mint has decided this quote, or its request never left: its inputs may be released or spent for good.
+    async fn decided(&self, quote_id: &str) -> Result<(), StoreFailure>;
 }

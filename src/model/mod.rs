@@ -3,6 +3,7 @@
 pub mod deposit;
 pub mod id;
 pub mod invoice;
+pub mod keys;
 pub mod ledger;
 pub mod mint;
 pub mod money;

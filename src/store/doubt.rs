@@ -101,4 +101,9 @@ impl Doubt for Store {
         let quote_id = quote_id.to_owned();
         Ok(self.off(move |inner| is_undecided(&redb::ReadableDatabase::begin_read(&inner.db)?, inner, &quote_id)).await?)
     }
+
+    async fn decided(&self, quote_id: &str) -> Result<(), StoreFailure> {
+        self.lift_doubt(quote_id);
+        Ok(())
+    }
 }

@@ -66,6 +66,13 @@ pub enum StoreError {
     Stopping,
 }
 
+impl StoreError {
+    /// The file, or a row in it, is not what it should be.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::UnknownVersion { .. } | Self::Undecodable { .. })
+    }
+}
+
 impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> Self {
         match error {

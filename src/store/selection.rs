@@ -4,8 +4,7 @@
 
 use std::collections::HashMap;
 
-use cdk_common::mint_url::MintUrl;
-use cdk_common::nuts::{CurrencyUnit, Id, State};
+use cdk_common::nuts::{Id, State};
 use cdk_common::wallet::ProofInfo;
 use redb::ReadableTable;
 
@@ -14,6 +13,8 @@ use super::choose::{Coin, Coins, Need, choose, fee};
 use super::error::StoreError;
 use super::proofs::{by_ys, reach};
 use super::tables::{Label, Place, Reads, SHELF, Y};
+use crate::model::mint::MintAddress;
+use crate::model::money::Unit;
 
 /// Inputs for one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +63,12 @@ impl Store {
     /// When the file cannot be read.
     pub async fn choose(
         &self,
-        mint: &MintUrl,
-        unit: &CurrencyUnit,
+        mint: &MintAddress,
+        unit: &Unit,
         need: Need,
         fee_ppk: HashMap<Id, u64>,
     ) -> Result<Option<Chosen>, StoreError> {
-        let (mint, unit) = (mint.to_string(), unit.to_string());
+        let (mint, unit) = (mint.as_str().to_owned(), unit.as_str().to_owned());
         self.read(move |tx| {
             let fees = fee_ppk.into_iter().map(|(id, ppk)| (id.to_bytes(), ppk)).collect();
             let coins = choose(&Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: &unit, fees: &fees }, need)?;

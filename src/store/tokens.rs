@@ -2,8 +2,7 @@
 //!
 //! Never keeps one that was claimed or returned: the row goes with the change that says so.
 
-use cdk_common::mint_url::MintUrl;
-use cdk_common::nuts::{CurrencyUnit, PublicKey};
+use cdk_common::nuts::PublicKey;
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +21,6 @@ pub struct TokenRow {
     pub token: Secret,
     /// The Ys of its proofs, to ask the mint whether they are spent.
     pub ys: Vec<PublicKey>,
-    /// The mint of its proofs.
-    pub mint: MintUrl,
-    /// Their unit.
-    pub unit: CurrencyUnit,
     /// Locked to a key of another: we cannot take it back while the lock holds.
     pub locked: bool,
 }

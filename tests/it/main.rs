@@ -1,1 +1,2 @@
-fn main(){}
+//! The integration tests.
+fn main() {}

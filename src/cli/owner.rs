@@ -1,0 +1,254 @@
+//! What the owner does by command: create the wallet, list mints, set limits, pause, excuse a repeat.
+//!
+//! What loosens passes the [`Fence`] first and tells the whole policy that will hold; what tightens asks nothing. Each change of
+//! policy becomes one entry of history. Writes to the writer it is given, never to standard output by itself.
+
+mod init;
+mod text;
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+
+use super::fence::{Fence, FenceError};
+use crate::config::edit::{Edit, LimitsChange};
+use crate::config::settings::hundredths;
+use crate::config::{Environment, Home, Settings, SettingsError};
+use crate::model::id::PaymentId;
+use crate::model::keys::KeysPlace;
+use crate::model::mint::{MintAddress, MoneyKind};
+
+/// What only a person does.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum OwnerCommand {
+    /// Create the wallet's folder, its settings and its keys, and say where they lie
+    Init,
+    /// The mints this wallet trusts with money
+    #[command(subcommand)]
+    Mints(MintsCommand),
+    /// What may be spent
+    #[command(subcommand)]
+    Limits(LimitsCommand),
+    /// Stop all spending at once, in every session
+    Pause,
+    /// Let spending go on
+    Resume,
+    /// Payments that a person must decide about
+    #[command(subcommand)]
+    Payments(PaymentsCommand),
+}
+
+/// Commands about mints.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum MintsCommand {
+    /// Show the mints
+    List,
+    /// Trust a mint with money
+    Trust {
+        /// The mint's address
+        url: MintAddress,
+        /// Its money is play money
+        #[arg(long)]
+        test: bool,
+    },
+    /// Trust a mint no more; its coins stay in the wallet
+    Remove {
+        /// The mint's address
+        url: MintAddress,
+    },
+}
+
+/// Commands about limits.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum LimitsCommand {
+    /// Show the limits
+    Show,
+    /// Change limits; raising one asks for a word
+    Set(LimitsArgs),
+}
+
+/// New limits. Those not named stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(required = true, multiple = true)]
+pub struct LimitsArgs {
+    /// Most sats in one payment
+    #[arg(long, value_name = "SATS")]
+    pub per_payment: Option<u64>,
+    /// Most sats in a rolling 24 hours, fees included, over all agents
+    #[arg(long, value_name = "SATS")]
+    pub per_day: Option<u64>,
+    /// Highest fees, in percent of the amount
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub max_fee_percent: Option<u32>,
+    /// Fees that are always accepted, in sats
+    #[arg(long, value_name = "SATS")]
+    pub max_fee_floor: Option<u64>,
+}
+
+/// Commands about payments.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum PaymentsCommand {
+    /// Allow a payment like this one once more, though its outcome may not have been seen
+    AllowRepeat {
+        /// The earlier payment
+        id: PaymentId,
+    },
+}
+
+/// What the commands need of the wallet behind them: history, keys, payments. Errors are words for the person.
+pub trait Desk {
+    /// Puts one change of policy into history.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn record(&self, text: &str, loosened: bool) -> Result<(), String>;
+
+    /// Where the keys lie, and whether a person has said that they are backed up. `None`: there are none yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String>;
+
+    /// Finds the keys, or makes them where none were ever made.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    fn make_keys(&self) -> Result<KeysPlace, String>;
+
+    /// The payment that a repeat would resemble, in a few lines for a person.
+    ///
+    /// # Errors
+    /// When there is none of this id.
+    fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String>;
+
+    /// Takes the doubt off a payment, so that one like it may be made.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn allow_repeat(&self, id: &PaymentId) -> Result<(), String>;
+}
+
+/// Why a command did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnerError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// No person passed the fence.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    /// The wallet behind the commands could not do its part.
+    #[error("{0}")]
+    Desk(String),
+    /// The output failed.
+    #[error("the output cannot be written")]
+    Io(#[from] io::Error),
+}
+
+/// Where the commands work.
+pub struct Owner<'a> {
+    /// The folder.
+    pub home: &'a Home,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Who asks the person.
+    pub fence: &'a mut dyn Fence,
+    /// The wallet behind.
+    pub desk: &'a dyn Desk,
+    /// Where to write.
+    pub out: &'a mut dyn Write,
+}
+
+impl std::fmt::Debug for Owner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owner").field("home", self.home).finish_non_exhaustive()
+    }
+}
+
+impl Owner<'_> {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or no person confirmed what loosens. Then nothing was changed.
+    pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
+        match command {
+            OwnerCommand::Init => self.init(),
+            OwnerCommand::Mints(MintsCommand::List) => self.show(text::mints),
+            OwnerCommand::Mints(MintsCommand::Trust { url, test }) => self.apply(Edit::trust_mint(self.home, url, *test)?),
+            OwnerCommand::Mints(MintsCommand::Remove { url }) => self.apply(Edit::remove_mint(self.home, url)?),
+            OwnerCommand::Limits(LimitsCommand::Show) => self.show(text::limits),
+            OwnerCommand::Limits(LimitsCommand::Set(args)) => self.apply(Edit::limits(self.home, &args.change())?),
+            OwnerCommand::Pause => self.apply(Edit::paused(self.home, true)?),
+            OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
+            OwnerCommand::Payments(PaymentsCommand::AllowRepeat { id }) => self.allow_repeat(id),
+        }
+    }
+
+    fn show(&mut self, of: fn(&crate::policy::Policy) -> Vec<String>) -> Result<(), OwnerError> {
+        let settings = Settings::peek(self.home)?;
+        self.print(&of(&settings.policy))
+    }
+
+    fn apply(&mut self, edit: Edit) -> Result<(), OwnerError> {
+        let changes = edit.changes();
+        if changes.is_empty() {
+            return self.print(&["Nothing to change: it is so already.".to_owned()]);
+        }
+        let loosens = edit.loosens();
+        if loosens {
+            let mut lines = Vec::new();
+            if edit.old().listed_money() == MoneyKind::Play && edit.new().listed_money() == MoneyKind::Real {
+                lines.extend(text::first_real_mint(&self.desk.keys().map_err(OwnerError::Desk)?));
+            }
+            lines.extend(text::loosening(&changes, edit.new()));
+            self.fence.confirm(&lines)?;
+        }
+        edit.commit(loosens)?;
+        self.print(&changes)?;
+        self.record(&changes.join("; "), loosens)
+    }
+
+    fn allow_repeat(&mut self, id: &PaymentId) -> Result<(), OwnerError> {
+        let mut lines = self.desk.describe_payment(id).map_err(OwnerError::Desk)?;
+        lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
+        self.fence.confirm(&lines)?;
+        self.desk.allow_repeat(id).map_err(OwnerError::Desk)?;
+        self.print(&["One more payment like it is allowed.".to_owned()])?;
+        self.record(&format!("repeat of {id} allowed"), true)
+    }
+
+    /// The change has been made: a history that cannot be written is told, and is no failure of it.
+    fn record(&mut self, text: &str, loosened: bool) -> Result<(), OwnerError> {
+        match self.desk.record(text, loosened) {
+            Ok(()) => Ok(()),
+            Err(reason) => self.print(&[format!("This was done, but is not in the history: {reason}")]),
+        }
+    }
+
+    fn print(&mut self, lines: &[String]) -> Result<(), OwnerError> {
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl LimitsArgs {
+    fn change(&self) -> LimitsChange {
+        LimitsChange {
+            per_payment_sats: self.per_payment,
+            per_day_sats: self.per_day,
+            max_fee_hundredths: self.max_fee_percent,
+            max_fee_floor_sats: self.max_fee_floor,
+        }
+    }
+}
+
+fn percent(typed: &str) -> Result<u32, String> {
+    let number = typed.trim_end_matches('%').parse().ok().and_then(hundredths);
+    number.ok_or_else(|| "a percentage from 0 to 100, with two decimals at most".to_owned())
+}
+
+#[cfg(test)]
+#[path = "owner/tests.rs"]
+mod tests;

@@ -1,0 +1,164 @@
+use std::cell::RefCell;
+use std::fs;
+
+use clap::Parser;
+
+use super::*;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[derive(Default)]
+struct Person {
+    absent: bool,
+    shown: Vec<Vec<String>>,
+}
+
+impl Fence for Person {
+    fn confirm(&mut self, lines: &[String]) -> Result<(), FenceError> {
+        self.shown.push(lines.to_vec());
+        if self.absent { Err(FenceError::Refused) } else { Ok(()) }
+    }
+}
+
+#[derive(Default)]
+struct Book {
+    history: RefCell<Vec<(String, bool)>>,
+    excused: RefCell<Vec<PaymentId>>,
+}
+
+impl Desk for Book {
+    fn record(&self, text: &str, loosened: bool) -> Result<(), String> {
+        self.history.borrow_mut().push((text.to_owned(), loosened));
+        Ok(())
+    }
+
+    fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String> {
+        Ok(Some((KeysPlace::File, false)))
+    }
+
+    fn make_keys(&self) -> Result<KeysPlace, String> {
+        Ok(KeysPlace::File)
+    }
+
+    fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String> {
+        Ok(vec![format!("{id}: 10 sats")])
+    }
+
+    fn allow_repeat(&self, id: &PaymentId) -> Result<(), String> {
+        self.excused.borrow_mut().push(id.clone());
+        Ok(())
+    }
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: OwnerCommand,
+}
+
+struct World {
+    _folder: tempfile::TempDir,
+    home: Home,
+    person: Person,
+    book: Book,
+}
+
+impl World {
+    fn new() -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let home = Home::resolve(Some(&folder.path().join("home")), &Environment::default())?;
+        Ok(Self { _folder: folder, home, person: Person::default(), book: Book::default() })
+    }
+
+    fn run(&mut self, line: &str) -> Result<String, Box<dyn std::error::Error>> {
+        let command = Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
+        let environment = Environment { other_nsec_set: true, ..Environment::default() };
+        let mut out = Vec::new();
+        let mut owner =
+            Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out };
+        owner.run(&command)?;
+        Ok(String::from_utf8(out)?)
+    }
+}
+
+#[test]
+fn what_tightens_asks_nothing_and_what_loosens_asks_a_person() -> Outcome {
+    let rows = [
+        ("pause", false),
+        ("resume", true),
+        ("limits set --per-day 4000", false),
+        ("limits set --per-payment 2000 --per-day 10", true),
+        ("limits set --max-fee-percent 1.5%", false),
+        ("limits set --max-fee-floor 6", true),
+        ("mints trust https://test.example --test", true),
+        ("mints remove https://testnut.cashudevkit.org", false),
+        ("mints trust https://mint.example", true),
+    ];
+    let mut world = World::new()?;
+    for (at, (line, loosens)) in rows.into_iter().enumerate() {
+        if loosens {
+            let before = (fs::read(world.home.config())?, fs::read(world.home.mints())?);
+            world.person.absent = true;
+            assert!(world.run(line).is_err(), "{line}");
+            assert_eq!((fs::read(world.home.config())?, fs::read(world.home.mints())?), before, "{line}");
+            world.person = Person::default();
+        }
+        let out = world.run(line)?;
+        assert_eq!(world.person.shown.len(), usize::from(loosens), "{line}");
+        world.person.shown.clear();
+        let history = world.book.history.borrow();
+        assert_eq!((history.len(), history.last().map(|last| last.1)), (at + 1, Some(loosens)), "{line}");
+        drop(history);
+        assert!(!out.is_empty());
+        let again = world.run(line);
+        assert!(again.map_or(line.contains("remove"), |out| out.starts_with("Nothing")), "{line} again");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_first_real_mint_tells_what_it_means() -> Outcome {
+    let mut world = World::new()?;
+    world.run("mints trust https://mint.example")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    for said in ["for ever", "vanish", "keys.toml", "NOT backed up", "unrestricted shell", "at most 50000 sats", "per_day_sats = 5000"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    world.run("mints trust https://second.example")?;
+    assert!(!world.person.shown.pop().unwrap_or_default().join("\n").contains("for ever"));
+    Ok(())
+}
+
+#[test]
+fn showing_creates_nothing_and_init_creates_all() -> Outcome {
+    let mut world = World::new()?;
+    assert!(world.run("limits show")?.contains("limits.per_day_sats = 5000"));
+    assert!(world.run("mints list")?.contains("https://testnut.cashudevkit.org = play money"));
+    assert!(!world.home.exists());
+    let out = world.run("init")?;
+    assert!(world.home.config().exists() && world.home.mints().exists());
+    for said in ["config.toml", "mints.toml", "keys.toml", "play money", "unrestricted shell", "NSEC is set"] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert_eq!(world.run("init")?, out);
+    Ok(())
+}
+
+#[test]
+fn a_repeat_is_excused_by_a_person_alone() -> Outcome {
+    let (mut world, id) = (World::new()?, PaymentId::random());
+    world.person.absent = true;
+    let line = format!("payments allow-repeat {id}");
+    assert!(world.run(&line).is_err() && world.book.excused.borrow().is_empty());
+    world.person.absent = false;
+    world.run(&line)?;
+    assert_eq!(*world.book.excused.borrow(), [id]);
+    Ok(())
+}
+
+#[test]
+fn nothing_skips_the_fence() {
+    for line in ["resume --yes", "resume -y", "resume --force", "limits set", "limits set --max-fee-percent 101", "mints trust mint.example"] {
+        assert!(Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' '))).is_err(), "{line}");
+    }
+}

@@ -1,0 +1,179 @@
+//! `config.toml`: as typed, then checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use toml::Spanned;
+use url::Url;
+
+use super::env::is_agent_name;
+use super::parse::Source;
+use super::settings::SettingsError;
+use crate::model::money::MAX_SATS;
+use crate::policy::{AgentPolicy, Limits, OwnLimits, WHOLE_HUNDREDTHS};
+
+/// The settings that a new wallet begins with.
+pub(super) const DEFAULT_TEXT: &str = include_str!("default_config.toml");
+
+/// How to reach the outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Exact origins (`scheme://host[:port]`) that may be plain http or ws, or a private address.
+    pub allow: BTreeSet<String>,
+    /// Everything goes through it, or nowhere. `socks5h`, `http` or `https`, without credentials.
+    pub proxy: Option<String>,
+}
+
+/// Relays, and what we tell them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nostr {
+    /// `wss` or `ws` addresses. Empty: Nostr is off.
+    pub relays: Vec<String>,
+    /// Publish where we take nutzaps.
+    pub nutzaps: bool,
+}
+
+/// The whole file, checked.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) limits: Limits,
+    pub(super) paused: bool,
+    pub(super) agents: BTreeMap<String, AgentPolicy>,
+    pub(super) network: Network,
+    pub(super) nostr: Nostr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedConfig {
+    limits: TypedLimits,
+    #[serde(default)]
+    spending: TypedSpending,
+    #[serde(default)]
+    network: TypedNetwork,
+    #[serde(default)]
+    nostr: TypedNostr,
+    #[serde(default)]
+    agents: BTreeMap<Spanned<String>, TypedAgent>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedLimits {
+    per_payment_sats: Spanned<u64>,
+    per_day_sats: Spanned<u64>,
+    max_fee_percent: Spanned<f64>,
+    max_fee_floor_sats: Spanned<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct TypedSpending {
+    paused: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct TypedNetwork {
+    allow: Vec<Spanned<String>>,
+    proxy: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedNostr {
+    relays: Vec<Spanned<String>>,
+    nutzaps: bool,
+}
+
+impl Default for TypedNostr {
+    fn default() -> Self {
+        Self { relays: Vec::new(), nutzaps: true }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct TypedAgent {
+    tools: Option<BTreeSet<String>>,
+    per_payment_sats: Option<Spanned<u64>>,
+    per_day_sats: Option<Spanned<u64>>,
+    max_fee_percent: Option<Spanned<f64>>,
+    max_fee_floor_sats: Option<Spanned<u64>>,
+}
+
+/// The file's values.
+pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
+    let typed: TypedConfig = source.typed()?;
+    let limits = Limits {
+        per_payment_sats: sats(source, &typed.limits.per_payment_sats)?,
+        per_day_sats: sats(source, &typed.limits.per_day_sats)?,
+        max_fee_hundredths: share(source, &typed.limits.max_fee_percent)?,
+        max_fee_floor_sats: sats(source, &typed.limits.max_fee_floor_sats)?,
+    };
+    let mut agents = BTreeMap::new();
+    for (name, agent) in typed.agents {
+        if !is_agent_name(name.get_ref()) {
+            return Err(source.fault(Some(name.span()), "an agent's name is 1 to 64 letters, digits, _ and -"));
+        }
+        let own = OwnLimits {
+            per_payment_sats: agent.per_payment_sats.map(|typed| sats(source, &typed)).transpose()?,
+            per_day_sats: agent.per_day_sats.map(|typed| sats(source, &typed)).transpose()?,
+            max_fee_hundredths: agent.max_fee_percent.map(|typed| share(source, &typed)).transpose()?,
+            max_fee_floor_sats: agent.max_fee_floor_sats.map(|typed| sats(source, &typed)).transpose()?,
+        };
+        agents.insert(name.into_inner(), AgentPolicy { tools: agent.tools, limits: own });
+    }
+    let allow = typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
+    let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
+    let relays = typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
+    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps };
+    Ok(Config { limits, paused: typed.spending.paused, agents, network: Network { allow, proxy }, nostr })
+}
+
+fn sats(source: Source<'_>, typed: &Spanned<u64>) -> Result<u64, SettingsError> {
+    if *typed.get_ref() <= MAX_SATS { Ok(*typed.get_ref()) } else { Err(source.fault(Some(typed.span()), "more sats than exist")) }
+}
+
+fn share(source: Source<'_>, typed: &Spanned<f64>) -> Result<u32, SettingsError> {
+    hundredths(*typed.get_ref()).ok_or_else(|| source.fault(Some(typed.span()), "a percentage from 0 to 100, with two decimals at most"))
+}
+
+/// A percentage in hundredths of a percent. `None` unless it is from 0 to 100 with two decimals at most.
+pub fn hundredths(percent: f64) -> Option<u32> {
+    let scaled = percent * 100.0;
+    let nearest = scaled.round();
+    let fits = (0.0..=f64::from(WHOLE_HUNDREDTHS)).contains(&nearest) && (scaled - nearest).abs() < 1e-6;
+    fits.then_some(nearest as u32)
+}
+
+fn origin(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {
+    let wrong = || source.fault(Some(typed.span()), "an origin is scheme://host or scheme://host:port, of http, https, ws or wss");
+    let url = Url::parse(typed.get_ref()).map_err(|_| wrong())?;
+    let plain = matches!(url.scheme(), "http" | "https" | "ws" | "wss")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain { Ok(url.origin().ascii_serialization()) } else { Err(wrong()) }
+}
+
+fn proxy(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {
+    let wrong = |reason: &str| source.fault(Some(typed.span()), reason);
+    let url = Url::parse(typed.get_ref()).map_err(|_| wrong("not an address"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("no user or password may stand here"));
+    }
+    match url.scheme() {
+        "socks5h" | "http" | "https" if url.has_host() => Ok(typed.get_ref().clone()),
+        "socks5" => Err(wrong("socks5 looks names up outside the proxy; write socks5h")),
+        _ => Err(wrong("a proxy is socks5h://, http:// or https://")),
+    }
+}
+
+fn relay(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {
+    let url = Url::parse(typed.get_ref()).ok().filter(|url| matches!(url.scheme(), "wss" | "ws") && url.has_host());
+    let plain = url.is_some_and(|url| url.username().is_empty() && url.password().is_none());
+    if plain { Ok(typed.get_ref().clone()) } else { Err(source.fault(Some(typed.span()), "a relay is wss://host or ws://host")) }
+}

@@ -1,0 +1,243 @@
+//! Changes of the owner's files: prepared, shown, then put in place in one step. Comments and order stay.
+//!
+//! An [`Edit`] is checked as a whole before it is offered, and writes nothing until [`Edit::commit`]. Nothing in here asks whether
+//! a change may be made; that is for who calls it.
+
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::files::{self, FileError};
+use super::home::Home;
+use super::settings::{CONFIG_FILE, MINTS_FILE, Settings, SettingsError, Texts, file_fault};
+use crate::model::mint::MintAddress;
+use crate::policy::Policy;
+
+/// New values for some of the limits; `None` leaves one as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// Sats.
+    pub per_payment_sats: Option<u64>,
+    /// Sats in a rolling day.
+    pub per_day_sats: Option<u64>,
+    /// Hundredths of a percent.
+    pub max_fee_hundredths: Option<u32>,
+    /// Sats.
+    pub max_fee_floor_sats: Option<u64>,
+}
+
+/// A change of one file, ready to be made.
+#[derive(Debug)]
+pub struct Edit {
+    home: Home,
+    file: &'static str,
+    before: Texts,
+    after: Texts,
+    old: Settings,
+    new: Settings,
+}
+
+impl Edit {
+    /// Other limits for the whole wallet.
+    ///
+    /// # Errors
+    /// When the files cannot be used as they are, or would not be usable after the change.
+    pub fn limits(home: &Home, change: &LimitsChange) -> Result<Self, SettingsError> {
+        Self::prepare(home, CONFIG_FILE, |document| {
+            let limits = section(document, "limits");
+            let mut put = |key: &str, new: Option<toml_edit::Value>| new.into_iter().for_each(|new| set(limits, key, new));
+            put("per_payment_sats", change.per_payment_sats.map(integer));
+            put("per_day_sats", change.per_day_sats.map(integer));
+            put("max_fee_percent", change.max_fee_hundredths.map(|share| (f64::from(share) / 100.0).into()));
+            put("max_fee_floor_sats", change.max_fee_floor_sats.map(integer));
+            Ok(())
+        })
+    }
+
+    /// Stops all spending, or lets it go on.
+    ///
+    /// # Errors
+    /// As [`Self::limits`].
+    pub fn paused(home: &Home, paused: bool) -> Result<Self, SettingsError> {
+        Self::prepare(home, CONFIG_FILE, |document| {
+            set(section(document, "spending"), "paused", paused.into());
+            Ok(())
+        })
+    }
+
+    /// Lists a mint, at the end; of one that is listed already, says anew whether it is a test mint.
+    ///
+    /// # Errors
+    /// As [`Self::limits`].
+    pub fn trust_mint(home: &Home, address: &MintAddress, test: bool) -> Result<Self, SettingsError> {
+        Self::prepare(home, MINTS_FILE, |document| {
+            if !document.contains_key("mint") {
+                // What stands in the file so far would be printed after the first entry.
+                let text = document.trailing().as_str().unwrap_or_default().to_owned();
+                document.set_trailing("");
+                let mut first = entry(address, test);
+                first.decor_mut().set_prefix(ended(&text));
+                document.insert("mint", Item::ArrayOfTables([first].into_iter().collect()));
+                return Ok(());
+            }
+            let list = list(document)?;
+            let at = list.iter().position(|one| is_of(one, address));
+            if let Some(one) = at.and_then(|at| list.get_mut(at)) {
+                say_test(one, test);
+                return Ok(());
+            }
+            let mut new = entry(address, test);
+            new.decor_mut().set_prefix("\n");
+            list.push(new);
+            Ok(())
+        })
+    }
+
+    /// Takes a mint off the list. Its coins stay in the wallet.
+    ///
+    /// # Errors
+    /// As [`Self::limits`], and when it is not listed.
+    pub fn remove_mint(home: &Home, address: &MintAddress) -> Result<Self, SettingsError> {
+        Self::prepare(home, MINTS_FILE, |document| {
+            let missing = || fault(MINTS_FILE, format!("{address} is not listed"));
+            if !document.contains_key("mint") {
+                return Err(missing());
+            }
+            let list = list(document)?;
+            let at = list.iter().position(|one| is_of(one, address)).ok_or_else(missing)?;
+            let comment = prefix(list.get(at));
+            list.remove(at);
+            // Comments above the entry are the owner's, and may speak of the whole file.
+            if let Some(next) = list.get_mut(at) {
+                let kept = format!("{comment}{}", prefix(Some(next)));
+                next.decor_mut().set_prefix(kept);
+            } else {
+                let kept = format!("{comment}{}", document.trailing().as_str().unwrap_or_default());
+                document.set_trailing(kept);
+            }
+            if document.get("mint").and_then(Item::as_array_of_tables).is_some_and(ArrayOfTables::is_empty) {
+                document.remove("mint");
+            }
+            Ok(())
+        })
+    }
+
+    /// The policy as the files say it now.
+    pub fn old(&self) -> &Policy {
+        &self.old.policy
+    }
+
+    /// The policy as they will say it.
+    pub fn new(&self) -> &Policy {
+        &self.new.policy
+    }
+
+    /// It allows something that is not allowed now.
+    pub fn loosens(&self) -> bool {
+        self.old().loosens(self.new())
+    }
+
+    /// What differs, line by line. Empty: nothing.
+    pub fn changes(&self) -> Vec<String> {
+        self.old().describe_change(self.new())
+    }
+
+    /// Makes the change. With `confirmed` a person has seen the whole new policy, and running processes follow it at once, what
+    /// loosens included. Without, they follow what tightens; and the rest too if it is less than what a person confirmed last.
+    ///
+    /// # Errors
+    /// When a file was changed since it was shown, or cannot be written. Then nothing was changed.
+    pub fn commit(self, confirmed: bool) -> Result<(), SettingsError> {
+        if Texts::read_or_create(&self.home)? != self.before {
+            return Err(fault(self.file, "it was changed by somebody else just now; nothing was written".to_owned()));
+        }
+        let less_than_accepted = !self.loosens() && self.before.accepted == Some(self.old().fingerprint());
+        // The word of the person first: a process that sees the new file must find it.
+        if confirmed || less_than_accepted {
+            write(&self.home, "accepted", &format!("{}\n", self.new().fingerprint()))?;
+        } else if self.before.accepted.is_some() {
+            write(&self.home, "accepted", "")?;
+        }
+        let text = if self.file == CONFIG_FILE { &self.after.config } else { &self.after.mints };
+        write(&self.home, self.file, text)
+    }
+
+    fn prepare(
+        home: &Home,
+        file: &'static str,
+        change: impl FnOnce(&mut DocumentMut) -> Result<(), SettingsError>,
+    ) -> Result<Self, SettingsError> {
+        let before = Texts::read_or_create(home)?;
+        let old = before.parse()?;
+        let text = if file == CONFIG_FILE { &before.config } else { &before.mints };
+        let mut document: DocumentMut = text.parse().map_err(|_| fault(file, "not TOML".to_owned()))?;
+        change(&mut document)?;
+        let mut after = before.clone();
+        *(if file == CONFIG_FILE { &mut after.config } else { &mut after.mints }) = document.to_string();
+        let new = after.parse()?;
+        Ok(Self { home: home.clone(), file, before, after, old, new })
+    }
+}
+
+fn section<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Item {
+    document.entry(name).or_insert(Item::Table(Table::new()))
+}
+
+/// Sets a key, and keeps the comment that stands behind its value.
+fn set(section: &mut Item, key: &str, mut new: toml_edit::Value) {
+    let Some(table) = section.as_table_like_mut() else { return };
+    if let Some(old) = table.get(key).and_then(Item::as_value) {
+        *new.decor_mut() = old.decor().clone();
+    }
+    table.insert(key, Item::Value(new));
+}
+
+/// Sats as TOML has integers. What does not fit is refused when the result is checked.
+fn integer(sats: u64) -> toml_edit::Value {
+    i64::try_from(sats).unwrap_or(i64::MAX).into()
+}
+
+fn list(document: &mut DocumentMut) -> Result<&mut ArrayOfTables, SettingsError> {
+    let list = document.get_mut("mint").and_then(Item::as_array_of_tables_mut);
+    list.ok_or_else(|| fault(MINTS_FILE, "write each mint as a section [[mint]], then try again".to_owned()))
+}
+
+fn entry(address: &MintAddress, test: bool) -> Table {
+    let mut table = Table::new();
+    table.insert("url", value(address.as_str()));
+    say_test(&mut table, test);
+    table
+}
+
+fn say_test(table: &mut Table, test: bool) {
+    if test {
+        table.insert("test", value(true));
+    } else {
+        table.remove("test");
+    }
+}
+
+fn is_of(table: &Table, address: &MintAddress) -> bool {
+    let url = table.get("url").and_then(Item::as_str);
+    url.and_then(|url| url.parse::<MintAddress>().ok()).is_some_and(|one| one == *address)
+}
+
+fn prefix(table: Option<&Table>) -> String {
+    table.and_then(|table| table.decor().prefix()?.as_str()).unwrap_or_default().to_owned()
+}
+
+/// The text with a line's end and an empty line behind it, if there is any.
+fn ended(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() { String::new() } else { format!("{text}\n\n") }
+}
+
+fn write(home: &Home, name: &str, text: &str) -> Result<(), SettingsError> {
+    files::replace(&home.file(name), text).map_err(|error| file_fault(name, &FileError::Io(error)))
+}
+
+fn fault(file: &str, reason: String) -> SettingsError {
+    SettingsError { file: file.to_owned(), line: None, key: None, reason }
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

@@ -1,0 +1,181 @@
+//! Small files that only their owner may write: read with their mode checked, created whole, replaced whole.
+//!
+//! A reader sees the old bytes or the new ones, never a part. Never follows a symbolic link, never deletes a file of the owner's.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use rand::Rng as _;
+
+/// The longest file read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Who may have touched a file before we believe it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Only the owner may write; others may read.
+    OwnerWrites,
+    /// Only the owner may read or write.
+    OwnerOnly,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
+    /// It is a link, a folder or a device.
+    #[error("it is not a plain file")]
+    NotAFile,
+    /// It belongs to another user.
+    #[error("it belongs to another user")]
+    NotOurs,
+    /// Its mode lets others write it, or read it where they must not.
+    #[error("others may {0} it; its mode must be 0600")]
+    Mode(&'static str),
+    /// It is too long to be what it should be.
+    #[error("it is longer than a mebibyte")]
+    TooLong,
+    /// It is not text.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// The system says no.
+    #[error("it cannot be read or written: {}", .0.kind())]
+    Io(#[from] io::Error),
+}
+
+/// The file's text, once its kind, owner and mode have been checked on the open file.
+pub(super) fn read(path: &Path, access: Access) -> Result<String, FileError> {
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FileError::Missing),
+        Err(error) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => {
+            let _ = error;
+            return Err(FileError::NotAFile);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    check(&file, access)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).map_or(true, |length| length > MAX_FILE) {
+        return Err(FileError::TooLong);
+    }
+    String::from_utf8(bytes).map_err(|_| FileError::NotText)
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+fn check(file: &File, access: Access) -> Result<(), FileError> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(FileError::NotAFile);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
+            return Err(FileError::NotOurs);
+        }
+        if found.mode() & 0o022 != 0 {
+            return Err(FileError::Mode("write"));
+        }
+        if access == Access::OwnerOnly && found.mode() & 0o077 != 0 {
+            return Err(FileError::Mode("read"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    Ok(())
+}
+
+/// Creates the file with mode 0600 unless it is there; then leaves it alone. Durable when it returns.
+pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = write_beside(path, text)?;
+    let linked = fs::hard_link(&temporary, path);
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(path),
+    }
+}
+
+/// Puts the text in place of whatever is there, in one step, with mode 0600. Durable when it returns.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = write_beside(path, text)?;
+    let renamed = fs::rename(&temporary, path);
+    if renamed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    renamed.and_then(|()| sync_folder(path))
+}
+
+fn write_beside(path: &Path, text: &str) -> io::Result<std::path::PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", rand::rng().random::<u64>()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(temporary)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_plain_file_of_ours_is_read() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("file");
+        assert!(matches!(read(&path, Access::OwnerOnly), Err(FileError::Missing)));
+        create(&path, "one")?;
+        create(&path, "two")?;
+        assert_eq!(read(&path, Access::OwnerOnly)?, "one");
+        replace(&path, "three")?;
+        assert_eq!(read(&path, Access::OwnerOnly)?, "three");
+        for (mode, writes, only) in [(0o644, true, false), (0o640, true, false), (0o660, false, false), (0o602, false, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+            assert_eq!(read(&path, Access::OwnerWrites).is_ok(), writes, "{mode:o}");
+            assert_eq!(read(&path, Access::OwnerOnly).is_ok(), only, "{mode:o}");
+        }
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link)?;
+        assert!(matches!(read(&link, Access::OwnerWrites), Err(FileError::NotAFile)));
+        assert!(matches!(read(folder.path(), Access::OwnerWrites), Err(FileError::NotAFile)));
+        let left: Vec<_> = fs::read_dir(folder.path())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        assert!(left.iter().all(|name| !name.contains(".tmp")), "{left:?}");
+        Ok(())
+    }
+}

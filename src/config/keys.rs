@@ -1,0 +1,205 @@
+//! The wallet's mnemonic: made once, at first need, from the system's randomness.
+//!
+//! Kept in the platform's keyring where it answers within two seconds, else in `keys.toml`, in clear, mode 0600. Keys that are
+//! known to exist and do not answer are an error, never made anew; a file that is there is never overwritten.
+//!
+//! ```text
+//!  known      keys.toml      keyring
+//!  File       read it        -                    missing: KeysError::Missing
+//!  Keyring    -              has it               silent: KeysError::Locked; surely without it: KeysError::Missing
+//!  nothing    there: it      has it: it
+//!             not there      has none             new keys, kept there, and read back
+//!             not there      silent               new keys, in keys.toml
+//! ```
+
+use std::fmt;
+
+use bip39::Mnemonic;
+use hmac::{Hmac, Mac};
+use rand::TryRngCore as _;
+use serde::Deserialize;
+use sha2::Sha512;
+use zeroize::Zeroizing;
+
+use super::files::{self, Access, FileError};
+use super::home::{Home, HomeError};
+use super::keyring::{Keyring, Off, Platform};
+use crate::model::keys::KeysPlace;
+use crate::model::secret::Secret;
+
+/// What is derived for a device beside the first; followed by its number, 4 bytes, big endian.
+const DEVICE_LABEL: &[u8] = b"nutpurse/device/";
+
+const HEADER: &str = "# The keys of this wallet, in clear. Who reads them owns its money. Never share or delete this file.\n";
+
+/// Why there are no keys to work with. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The keyring holds them and does not answer: a person unlocks it.
+    #[error("the keyring that holds this wallet's keys is locked or does not answer")]
+    Locked,
+    /// They were there, and are not: moved, deleted, or the folder was copied from elsewhere.
+    #[error("this wallet's keys are not in their place ({0}); put them back, or restore from the backup")]
+    Missing(KeysPlace),
+    /// They are there and are not keys.
+    #[error("this wallet's keys cannot be read ({place}): {reason}")]
+    Damaged {
+        /// Where they lie.
+        place: KeysPlace,
+        /// What is wrong, without a word of the content.
+        reason: String,
+    },
+    /// New keys could not be kept.
+    #[error("new keys could not be written")]
+    Write(#[source] std::io::Error),
+    /// The system has no randomness to give.
+    #[error("the system gave no randomness")]
+    Randomness,
+    /// The home folder cannot be used.
+    #[error("there is no home folder for the keys")]
+    Home(#[from] HomeError),
+}
+
+/// The keys of one wallet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    mnemonic: Secret,
+    created: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedKeys {
+    mnemonic: Secret,
+}
+
+impl Keys {
+    /// The keys of the wallet with this id; new ones where none were ever made. `known` is where the store says they lie. The
+    /// place returned must be durable in the store before the keys are used for money. Blocks, up to some seconds.
+    ///
+    /// # Errors
+    /// Where keys exist and cannot be had, or new ones cannot be kept.
+    pub fn load_or_create(
+        home: &Home,
+        wallet_id: &str,
+        known: Option<KeysPlace>,
+        keyring_off: bool,
+    ) -> Result<(Self, KeysPlace), KeysError> {
+        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        load_or_create(home, wallet_id, known, keyring)
+    }
+
+    /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and the store is new, the wallet has
+    /// to be restored before it derives anything.
+    pub fn created(&self) -> bool {
+        self.created
+    }
+
+    /// The twelve words.
+    pub fn mnemonic(&self) -> &Secret {
+        &self.mnemonic
+    }
+
+    /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every Cashu wallet has it. Others:
+    /// HMAC-SHA512 under that seed, of a fixed label and the device's number.
+    ///
+    /// # Errors
+    /// [`KeysError::Damaged`] when the words are no mnemonic, which loading has ruled out.
+    pub fn seed(&self, device: u32) -> Result<Zeroizing<[u8; 64]>, KeysError> {
+        let words = parse(&self.mnemonic, KeysPlace::File)?;
+        let seed = Zeroizing::new(words.to_seed_normalized(""));
+        if device == 0 {
+            return Ok(seed);
+        }
+        // A key shorter than the hash's block is padded with zeros, by HMAC's own rule.
+        let mut block = Zeroizing::new([0_u8; 128]);
+        block.iter_mut().zip(seed.iter()).for_each(|(to, from)| *to = *from);
+        let mut mac = <Hmac<Sha512> as Mac>::new((&*block).into());
+        mac.update(DEVICE_LABEL);
+        mac.update(&device.to_be_bytes());
+        Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+fn load_or_create(
+    home: &Home,
+    wallet_id: &str,
+    known: Option<KeysPlace>,
+    keyring: &dyn Keyring,
+) -> Result<(Keys, KeysPlace), KeysError> {
+    let name = entry_name(home, wallet_id);
+    match known {
+        Some(KeysPlace::File) => from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File)),
+        Some(KeysPlace::Keyring) => {
+            let kept = keyring.get(&name).map_err(|_| KeysError::Locked)?;
+            kept_in_keyring(kept.ok_or(KeysError::Missing(KeysPlace::Keyring))?)
+        }
+        None => match from_file(home)? {
+            Some(found) => Ok(found),
+            None => match keyring.get(&name) {
+                Ok(Some(kept)) => kept_in_keyring(kept),
+                Ok(None) => create(home, &name, Some(keyring)),
+                Err(_) => create(home, &name, None),
+            },
+        },
+    }
+}
+
+/// A copy of the folder elsewhere must not find the keys: two wallets on one seed would use the same outputs.
+fn entry_name(home: &Home, wallet_id: &str) -> String {
+    let path = std::fs::canonicalize(home.path()).unwrap_or_else(|_| home.path().to_path_buf());
+    format!("{wallet_id} {}", path.to_string_lossy())
+}
+
+fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
+    let mut entropy = Zeroizing::new([0_u8; 16]);
+    rand::rngs::OsRng.try_fill_bytes(&mut *entropy).map_err(|_| KeysError::Randomness)?;
+    let words = Mnemonic::from_entropy(&*entropy).map_err(|_| KeysError::Randomness)?;
+    let mnemonic = Secret::new(words.to_string());
+    let kept = keyring.is_some_and(|keyring| {
+        keyring.set(name, &mnemonic).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&mnemonic))
+    });
+    if kept {
+        return Ok((Keys { mnemonic, created: true }, KeysPlace::Keyring));
+    }
+    home.ensure()?;
+    let text = Zeroizing::new(format!("{HEADER}mnemonic = \"{}\"\n", mnemonic.reveal()));
+    files::create(&home.keys(), &text).map_err(KeysError::Write)?;
+    // Whatever lies there now is what the wallet has: another process may have come first.
+    let (found, place) = from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File))?;
+    let created = found.mnemonic == mnemonic;
+    Ok((Keys { created, ..found }, place))
+}
+
+fn from_file(home: &Home) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
+    let damaged = |reason: String| KeysError::Damaged { place: KeysPlace::File, reason };
+    let text = match files::read(&home.keys(), Access::OwnerOnly) {
+        Ok(text) => Zeroizing::new(text),
+        Err(FileError::Missing) => return Ok(None),
+        Err(error) => return Err(damaged(error.to_string())),
+    };
+    // The parser's own message would quote the file.
+    let typed: TypedKeys = toml::from_str(&text).map_err(|_| damaged("it is not a file of keys".to_owned()))?;
+    parse(&typed.mnemonic, KeysPlace::File)?;
+    Ok(Some((Keys { mnemonic: typed.mnemonic, created: false }, KeysPlace::File)))
+}
+
+fn kept_in_keyring(mnemonic: Secret) -> Result<(Keys, KeysPlace), KeysError> {
+    parse(&mnemonic, KeysPlace::Keyring)?;
+    Ok((Keys { mnemonic, created: false }, KeysPlace::Keyring))
+}
+
+fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {
+    Mnemonic::parse_normalized(mnemonic.reveal())
+        .map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
+}
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+
+use super::*;
+use crate::config::env::Environment;
+use crate::config::keyring::NoAnswer;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+
+/// A keyring that keeps, or from some moment on is silent.
+#[derive(Default)]
+struct Fake {
+    kept: RefCell<HashMap<String, Secret>>,
+    silent: bool,
+    forgets: bool,
+}
+
+impl Keyring for Fake {
+    fn get(&self, name: &str) -> Result<Option<Secret>, NoAnswer> {
+        if self.silent { Err(NoAnswer) } else { Ok(self.kept.borrow().get(name).cloned()) }
+    }
+
+    fn set(&self, name: &str, secret: &Secret) -> Result<(), NoAnswer> {
+        if !self.forgets {
+            self.kept.borrow_mut().insert(name.to_owned(), secret.clone());
+        }
+        Ok(())
+    }
+}
+
+fn home(folder: &tempfile::TempDir) -> Result<Home, HomeError> {
+    let home = Home::resolve(Some(&folder.path().join("home")), &Environment::default())?;
+    home.ensure()?;
+    Ok(home)
+}
+
+#[test]
+fn a_keyring_that_answers_keeps_the_keys() -> Outcome {
+    let (folder, mut keyring) = (tempfile::tempdir()?, Fake::default());
+    let home = home(&folder)?;
+    let (keys, place) = load_or_create(&home, "w", None, &keyring)?;
+    assert_eq!((place, keys.created(), home.keys().exists()), (KeysPlace::Keyring, true, false));
+    for known in [None, Some(KeysPlace::Keyring)] {
+        let (again, place) = load_or_create(&home, "w", known, &keyring)?;
+        assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::Keyring && !again.created());
+    }
+    let elsewhere = Home::resolve(Some(&folder.path().join("copy")), &Environment::default())?;
+    let copied = load_or_create(&elsewhere, "w", Some(KeysPlace::Keyring), &keyring);
+    assert!(matches!(copied, Err(KeysError::Missing(KeysPlace::Keyring))));
+    keyring.silent = true;
+    assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring), Err(KeysError::Locked)));
+    assert!(!home.keys().exists(), "silence made new keys");
+    Ok(())
+}
+
+#[test]
+fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
+    for keyring in [Fake { silent: true, ..Fake::default() }, Fake { forgets: true, ..Fake::default() }] {
+        let folder = tempfile::tempdir()?;
+        let home = home(&folder)?;
+        assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::File), &keyring), Err(KeysError::Missing(KeysPlace::File))));
+        assert!(!home.keys().exists());
+        let (keys, place) = load_or_create(&home, "w", None, &keyring)?;
+        assert_eq!((place, keys.created()), (KeysPlace::File, true));
+        let bytes = fs::read(home.keys())?;
+        for (known, keyring) in [(None, &keyring), (Some(KeysPlace::File), &keyring), (None, &Fake::default())] {
+            let (again, place) = load_or_create(&home, "another", known, keyring)?;
+            assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::File && !again.created());
+        }
+        assert_eq!(fs::read(home.keys())?, bytes);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir()?;
+    let home = home(&folder)?;
+    let word = "abandon";
+    files::create(&home.keys(), &format!("mnemonic = \"{WORDS}\"\n"))?;
+    let (keys, _) = load_or_create(&home, "w", Some(KeysPlace::File), &Off)?;
+    fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o640))?;
+    assert!(matches!(load_or_create(&home, "w", None, &Off), Err(KeysError::Damaged { .. })));
+    fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o600))?;
+    let broken = [String::new(), format!("mnemonic = \"{word} {word}\"\n"), format!("{word} = 1\n"), format!("mnemonic = [\"{word}\"]")];
+    for text in broken {
+        fs::write(home.keys(), &text)?;
+        let fault = load_or_create(&home, "w", None, &Off).err();
+        assert!(matches!(fault, Some(KeysError::Damaged { .. })), "{text}");
+        let told = fault.map(|fault| format!("{fault} {fault:?}")).unwrap_or_default();
+        assert!(!told.contains(word), "{told}");
+        assert_eq!(fs::read_to_string(home.keys())?, text);
+    }
+    assert!(!format!("{keys:?}").contains(word));
+    Ok(())
+}
+
+#[test]
+fn each_device_has_its_own_seed() -> Outcome {
+    let keys = Keys { mnemonic: Secret::new(WORDS), created: false };
+    let hex = |seed: &[u8; 64]| seed.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    // The vector of BIP-39 itself, for an empty passphrase.
+    let plain = "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4";
+    assert_eq!(hex(&*keys.seed(0)?), plain);
+    // By another implementation of HMAC-SHA512.
+    let first = "f74b96eb739677edf65422826f7771d6f11ee3ddc320320abe73c9f1dfdbb6136443426d2e5d5f778c9afc6b00cc7d6f63507cd40abebd1cb30b73bb74a0456c";
+    assert_eq!(hex(&*keys.seed(1)?), first);
+    assert!(keys.seed(1)? != keys.seed(2)? && keys.seed(1)? != keys.seed(0)?);
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Text to what was typed, and a fault's place in it: file, line, key.
+//!
+//! Knows TOML; knows nothing of limits or mints.
+
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+
+use super::settings::SettingsError;
+
+/// One settings file as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    /// Its plain name.
+    pub(super) file: &'static str,
+    /// Its text.
+    pub(super) text: &'a str,
+}
+
+impl Source<'_> {
+    /// What was typed. Unknown keys are errors where `T` denies them.
+    pub(super) fn typed<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
+        toml::from_str(self.text).map_err(|error| {
+            let quoted = quoted_key(error.message()).map(str::to_owned);
+            let reason = error.message().lines().next().unwrap_or("not TOML").to_owned();
+            let mut fault = self.fault(error.span(), reason);
+            fault.key = quoted.or(fault.key);
+            fault
+        })
+    }
+
+    /// A fault at this place. The key is the one that stands on the line.
+    pub(super) fn fault(&self, span: Option<Range<usize>>, reason: impl Into<String>) -> SettingsError {
+        let start = span.map(|span| span.start.min(self.text.len()));
+        let before = start.and_then(|start| self.text.get(..start));
+        let line = before.map(|before| before.matches('\n').count() + 1);
+        let key = line.and_then(|line| self.text.lines().nth(line - 1)).and_then(key_of);
+        SettingsError { file: self.file.to_owned(), line, key, reason: reason.into() }
+    }
+}
+
+/// The key of a line such as `key = value`.
+fn key_of(line: &str) -> Option<String> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim();
+    (!key.is_empty() && !key.starts_with('#')).then(|| key.to_owned())
+}
+
+/// The key in a message such as "unknown field `key`, expected ...".
+fn quoted_key(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("missing field `"))?;
+    rest.split('`').next()
+}

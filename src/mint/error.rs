@@ -1,0 +1,124 @@
+//! What can go wrong at a mint, told apart by the one thing that matters: had the request left, and was the answer a definite no?
+
+use cdk::Error as CdkError;
+use cdk_common::error::{ErrorCode, ErrorResponse};
+
+use crate::ports::HttpFailure;
+
+/// Why a mint's verb did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// Nothing was sent: no connection.
+    #[error("the mint could not be reached: {0}")]
+    NotSent(String),
+    /// Nothing was sent, or the mint refused to look at it: too many requests.
+    #[error("too many requests")]
+    TooMany {
+        /// Seconds to wait.
+        retry_after_seconds: u64,
+    },
+    /// Nothing was sent: our own rules forbid the address.
+    #[error("the address is not allowed")]
+    AddressRefused(String),
+    /// A definite no in the words of the NUT error list; nothing moved.
+    #[error("the mint refused (code {code})")]
+    Refused {
+        /// The NUT error code; 0 when the mint gave none.
+        code: u16,
+        /// The mint's own words, not cleaned.
+        reason: String,
+    },
+    /// The mint says that the same thing is under way or done already: decides nothing by itself.
+    #[error("the mint says it is under way or done (code {code})")]
+    UnderWay {
+        /// The NUT error code.
+        code: u16,
+    },
+    /// Sent, and no answer that can be relied on.
+    #[error("the mint's answer was lost: {0}")]
+    Lost(String),
+    /// The mint's answer cannot be true.
+    #[error("the mint's answer cannot be right: {0}")]
+    Wrong(String),
+    /// Our own store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+}
+
+/// NUT error codes that decide what we do.
+pub mod nut {
+    /// The coin is not this mint's.
+    pub const TOKEN_NOT_VERIFIED: u16 = 10_001;
+    /// The coin is spent.
+    pub const TOKEN_SPENT: u16 = 11_001;
+    /// The coin is in use.
+    pub const TOKEN_PENDING: u16 = 11_002;
+    /// The outputs were signed before.
+    pub const OUTPUTS_SIGNED: u16 = 11_003;
+    /// The outputs are in use.
+    pub const OUTPUTS_PENDING: u16 = 11_004;
+    /// Inputs and outputs do not balance.
+    pub const UNBALANCED: u16 = 11_005;
+    /// Outside the mint's limits.
+    pub const OUT_OF_RANGE: u16 = 11_006;
+    /// The mint cannot pay an invoice that names no amount.
+    pub const AMOUNTLESS: u16 = 11_011;
+    /// The keyset signs no more.
+    pub const KEYSET_INACTIVE: u16 = 12_002;
+    /// The Lightning payment failed.
+    pub const LIGHTNING_FAILED: u16 = 20_004;
+    /// The quote is being paid.
+    pub const QUOTE_PENDING: u16 = 20_005;
+    /// The invoice is paid.
+    pub const ALREADY_PAID: u16 = 20_006;
+}
+
+impl MintError {
+    /// The NUT error code, where the mint gave one.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Refused { code, .. } | Self::UnderWay { code } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Nothing can have moved.
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
+            Self::UnderWay { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
+        }
+    }
+}
+
+impl From<HttpFailure> for MintError {
+    fn from(failure: HttpFailure) -> Self {
+        match failure {
+            HttpFailure::Refused(why) => Self::AddressRefused(why),
+            HttpFailure::TooMany { retry_after_seconds } => Self::TooMany { retry_after_seconds },
+            HttpFailure::NotSent(why) => Self::NotSent(why),
+            HttpFailure::Lost(why) => Self::Lost(why),
+        }
+    }
+}
+
+impl From<CdkError> for MintError {
+    fn from(error: CdkError) -> Self {
+        match error {
+            CdkError::HttpError(None, text) => super::wire::read_failure(&text).map_or(Self::Lost(text), Self::from),
+            CdkError::HttpError(Some(429), _) => Self::TooMany { retry_after_seconds: 30 },
+            CdkError::HttpError(Some(status), text) if (400..500).contains(&status) => Self::Refused { code: 0, reason: text },
+            CdkError::HttpError(Some(status), _) => Self::Lost(format!("status {status}")),
+            CdkError::Timeout => Self::Lost("no answer in time".to_owned()),
+            CdkError::Database(error) => Self::Store(error.to_string()),
+            CdkError::InvalidMintResponse(why) => Self::Wrong(why),
+            other => {
+                let reason = other.to_string();
+                match ErrorResponse::from(other) {
+                    ErrorResponse { code: ErrorCode::Unknown(_), .. } => Self::Wrong(reason),
+                    ErrorResponse { code, .. } => Self::Refused { code: code.to_code(), reason },
+                }
+            }
+        }
+    }
+}

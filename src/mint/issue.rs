@@ -1,0 +1,76 @@
+//! Minting: a Lightning payment in, coins out (NUT-04, NUT-20, NUT-23).
+//!
+//! Never trusts a notification: the quote's state as the mint answers it decides.
+
+use cdk::amount::{Amount, SplitTarget};
+use cdk::nuts::nut00::ProofsMethods;
+use cdk::nuts::{MintQuoteState, PaymentMethod};
+
+use super::Mint;
+use super::connector::Turn;
+use super::error::MintError;
+
+/// An invoice that fills the wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueQuote {
+    /// The mint's name for it.
+    pub id: String,
+    /// The invoice.
+    pub bolt11: String,
+    /// Unix seconds; 0 when the mint does not say.
+    pub expires_at: u64,
+}
+
+/// Where an invoice of ours stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueState {
+    /// Not paid.
+    Unpaid,
+    /// Paid; the coins can be had.
+    Paid,
+    /// The coins were made, this many sats.
+    Issued(u64),
+}
+
+impl Mint {
+    /// Asks for an invoice over `amount_sats`. One request. A mint that takes no description gets none.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn quote_deposit(&self, amount_sats: u64, description: Option<String>) -> Result<IssueQuote, MintError> {
+        let ask = |description| {
+            self.cdk.mint_quote(PaymentMethod::BOLT11, Some(Amount::from(amount_sats)), description, None)
+        };
+        let quote = match ask(description).await {
+            Err(cdk::Error::InvoiceDescriptionUnsupported) => ask(None).await?,
+            other => other?,
+        };
+        Ok(IssueQuote { id: quote.id, bolt11: quote.request, expires_at: quote.expiry })
+    }
+
+    /// Asks where an invoice of ours stands; ends a claim that a crash cut short. The caller holds the turn. One request.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn deposit_state(&self, quote_id: &str, _turn: &Turn) -> Result<IssueState, MintError> {
+        let quote = self.cdk.check_mint_quote_status(quote_id).await?;
+        Ok(match quote.state {
+            MintQuoteState::Unpaid => IssueState::Unpaid,
+            MintQuoteState::Paid => IssueState::Paid,
+            MintQuoteState::Issued => IssueState::Issued(quote.amount.unwrap_or(quote.amount_issued).to_u64()),
+        })
+    }
+
+    /// Takes the coins of a paid invoice. The caller holds the turn to the end. One request.
+    ///
+    /// # Errors
+    /// As the mint says. After [`MintError::Lost`] the next [`Mint::deposit_state`] ends it.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: run it to its end.
+    pub async fn claim(&self, quote_id: &str, _turn: &Turn) -> Result<u64, MintError> {
+        let proofs = self.cdk.mint(quote_id, SplitTarget::default(), None).await?;
+        let total = proofs.total_amount().map_err(cdk::Error::from)?;
+        Ok(total.to_u64())
+    }
+}

@@ -1,0 +1,148 @@
+//! Tokens: coins as text (NUT-00).
+//!
+//! Reading one contacts nobody, whatever mint it names.
+
+use cdk::mint_url::MintUrl;
+use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
+use cdk::nuts::nut10::Secret as Nut10Secret;
+use cdk_common::bitcoin::hashes::{Hash, sha256};
+use cdk_common::wallet::ProofInfo;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use super::Mint;
+use super::error::MintError;
+use crate::model::mint::MintAddress;
+use crate::model::money::Unit;
+use crate::model::secret::Secret;
+
+/// The longest token we read, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 1_000_000;
+
+/// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
+pub const MAX_TOKEN_PROOFS: usize = 500;
+
+/// Why a text is no token for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It cannot be read.
+    #[error("not a Cashu token that can be read")]
+    Unreadable,
+    /// It holds nothing.
+    #[error("the token holds no coins")]
+    Empty,
+    /// Too long, or too many coins.
+    #[error("the token is larger than one swap can be")]
+    TooLarge,
+    /// The same coin twice.
+    #[error("the token names a coin twice")]
+    Repeats,
+    /// Its mint's address cannot be read, or it names more than one mint.
+    #[error("the token does not name one mint")]
+    Mint,
+}
+
+/// A token as read, before its mint is asked anything.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The mint it names.
+    pub mint: MintAddress,
+    /// Its unit.
+    pub unit: Unit,
+    /// Its face value in its unit.
+    pub amount: u64,
+    /// A stranger's words.
+    pub memo: Option<String>,
+    /// SHA-256 over its sorted secrets, hex: the same coins have the same digest.
+    pub digest: String,
+    /// At least one coin is locked (NUT-10).
+    pub locked: bool,
+    token: Token,
+}
+
+/// Reads a token.
+///
+/// # Errors
+/// [`TokenError`]; nothing was contacted.
+pub fn read(text: &str) -> Result<Incoming, TokenError> {
+    let text = text.trim();
+    let text = text.strip_prefix("cashu:").unwrap_or(text);
+    if text.len() > MAX_TOKEN_BYTES {
+        return Err(TokenError::TooLarge);
+    }
+    let token = Token::from_str(text).map_err(|_| TokenError::Unreadable)?;
+    let mint = token.mint_url().map_err(|_| TokenError::Mint)?;
+    let mint = MintAddress::from_str(&mint.to_string()).map_err(|_| TokenError::Mint)?;
+    let secrets = token.token_secrets();
+    if secrets.is_empty() {
+        return Err(TokenError::Empty);
+    }
+    if secrets.len() > MAX_TOKEN_PROOFS {
+        return Err(TokenError::TooLarge);
+    }
+    let locked = secrets.iter().any(|secret| {
+        Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
+    });
+    let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
+    if texts.len() != secrets.len() {
+        return Err(TokenError::Repeats);
+    }
+    let mut all = Vec::new();
+    for text in &texts {
+        all.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        all.extend_from_slice(text.as_bytes());
+    }
+    let digest = sha256::Hash::hash(&all).to_string();
+    let amount = token.value().map_err(|_| TokenError::Unreadable)?.to_u64();
+    if amount == 0 {
+        return Err(TokenError::Empty);
+    }
+    let unit = Unit::new(&token.unit().unwrap_or(CurrencyUnit::Sat).to_string());
+    let memo = token.memo().clone();
+    Ok(Incoming { mint, unit, amount, memo, digest, locked, token })
+}
+
+/// A public key to lock to: 66 hex characters, or 64 of an x-only key.
+///
+/// # Errors
+/// [`TokenError::Unreadable`].
+pub fn read_lock(text: &str) -> Result<String, TokenError> {
+    let text = text.trim().to_lowercase();
+    let text = if text.len() == 64 { format!("02{text}") } else { text };
+    PublicKey::from_hex(&text).map(|key| key.to_hex()).map_err(|_| TokenError::Unreadable)
+}
+
+impl Mint {
+    /// The coins of a token that names this mint. Refreshes the keysets once when it knows too few.
+    ///
+    /// # Errors
+    /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this mint.
+    pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
+        if let Ok(proofs) = incoming.token.proofs(&self.keyset_infos(false).await?) {
+            return Ok(proofs);
+        }
+        let keysets = self.keyset_infos(true).await?;
+        incoming.token.proofs(&keysets).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
+    }
+
+    async fn keyset_infos(&self, refresh: bool) -> Result<Vec<KeySetInfo>, MintError> {
+        let keysets = if refresh { self.refresh_keysets().await? } else { self.keysets().await? };
+        Ok(keysets
+            .into_iter()
+            .map(|keyset| KeySetInfo {
+                id: keyset.id,
+                unit: keyset.unit,
+                active: keyset.active.unwrap_or(true),
+                input_fee_ppk: keyset.input_fee_ppk,
+                final_expiry: keyset.final_expiry,
+            })
+            .collect())
+    }
+
+    /// Coins of ours as a token.
+    pub fn write_token(&self, proofs: &[ProofInfo], memo: Option<String>) -> Secret {
+        let proofs = proofs.iter().map(|info| info.proof.clone()).collect();
+        let url: MintUrl = self.cdk.mint_url.clone();
+        Secret::new(Token::new(url, proofs, memo, CurrencyUnit::Sat).to_string())
+    }
+}

@@ -1,0 +1,273 @@
+//! Does a text hold a secret? A net under our own words on their way out, not a wall: it finds what is written as it is,
+//! in any case, with line breaks, spaces, hidden or wide characters in between. It never decodes other encodings.
+//!
+//! Never says which secret it found, and keeps nothing of it.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bip39::Language;
+
+use super::{is_hidden, is_selector, is_space};
+
+/// Words of a mnemonic in a row that make it one.
+const MNEMONIC_WORDS: usize = 12;
+
+/// Characters of a key in bech32 that give it away, even cut short. A whole one has 58.
+const KEY_CHARACTERS: usize = 40;
+
+/// What a credential begins with, and how many characters of it must follow. Case counts.
+const CREDENTIALS: [(&str, usize); 26] = [
+    ("sk-", 20),
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("rk_live_", 16),
+    ("whsec_", 16),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("xoxa-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("xoxr-", 20),
+    ("xoxs-", 20),
+    ("xapp-", 20),
+    ("hf_", 20),
+    ("npm_", 20),
+    ("pypi-", 20),
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("eyJhbGciOi", 20),
+];
+
+/// What secret an outgoing text holds, in words for the caller: a Cashu token, a secret key, a mnemonic or a credential.
+/// `None` when none was found. Time grows with the length of `text` alone.
+pub fn refuse_secrets(text: &str) -> Option<&'static str> {
+    let seen: String = text.chars().filter(|letter| is_space(*letter) || !is_hidden(*letter)).map(narrow).collect();
+    let joined: String = seen.chars().filter(|letter| !is_space(*letter)).collect();
+    let letters: String = joined.chars().filter(char::is_ascii_alphanumeric).collect();
+    if holds_token(&seen, &joined) || holds_hidden_bytes(text) {
+        Some("a Cashu token")
+    } else if holds_key(&letters) {
+        Some("a secret key")
+    } else if holds_mnemonic(&seen) {
+        Some("a mnemonic")
+    } else if holds_credential(&seen) || holds_hex(&joined) {
+        Some("a credential")
+    } else {
+        None
+    }
+}
+
+/// A wide letter in its narrow form.
+fn narrow(letter: char) -> char {
+    match letter {
+        '\u{FF01}'..='\u{FF5E}' => u32::from(letter).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(letter),
+        _ => letter,
+    }
+}
+
+/// One word that begins like a token of any version, or text across words whose first bytes decode as a token's.
+fn holds_token(seen: &str, joined: &str) -> bool {
+    let in_one_word = after(seen, "cashu").any(|rest| rest.starts_with(char::is_alphabetic) && run(rest, is_base64) > 24);
+    in_one_word
+        || after(joined, "cashuA").any(|rest| opens_with(rest, |byte| byte == b'{'))
+        || after(joined, "cashuB").any(|rest| opens_with(rest, |byte| byte >> 5 == 5))
+}
+
+/// Base64 of some length whose first byte is right: a brace of JSON, a map of CBOR.
+fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
+    let head: String = rest.chars().take(24).collect();
+    if run(&head, is_base64) < 24 {
+        return false;
+    }
+    let head = head.replace('+', "-").replace('/', "_");
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let decoded = GeneralPurpose::new(&URL_SAFE, lenient).decode(head);
+    decoded.is_ok_and(|bytes| bytes.first().is_some_and(|byte| right(*byte)))
+}
+
+/// More selectors or tags than any picture needs: how a token is hidden in one emoji. The selectors of text and picture
+/// style (15 and 16), which emoji do use, do not count.
+fn holds_hidden_bytes(text: &str) -> bool {
+    text.chars().filter(|letter| is_selector(*letter) && !matches!(letter, '\u{FE0E}' | '\u{FE0F}')).nth(24).is_some()
+}
+
+/// An `nsec1`, an `ncryptsec1` or an extended private key, in any case.
+fn holds_key(letters: &str) -> bool {
+    let folded = letters.to_ascii_lowercase();
+    let nostr = ["nsec1", "ncryptsec1"].iter().any(|head| after(&folded, head).any(|rest| run(rest, is_bech32) >= KEY_CHARACTERS));
+    let extended = ["xprv", "yprv", "zprv", "tprv"].iter().any(|head| after(letters, head).any(|rest| run(rest, is_base58) >= 100));
+    nostr || extended
+}
+
+/// Twelve words in a row of the English list, whatever stands between them.
+fn holds_mnemonic(seen: &str) -> bool {
+    let mut in_a_row = 0_usize;
+    for word in seen.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
+        let folded: Cow<'_, str> =
+            if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() };
+        in_a_row = if Language::English.find_word(&folded).is_some() { in_a_row + 1 } else { 0 };
+        if in_a_row >= MNEMONIC_WORDS {
+            return true;
+        }
+    }
+    false
+}
+
+fn holds_credential(seen: &str) -> bool {
+    let upper = seen.to_ascii_uppercase();
+    let pem = upper.contains("-----BEGIN") && upper.contains("PRIVATE KEY");
+    let wallet = after(&upper, "NOSTR+WALLETCONNECT:").next().is_some();
+    let bearer = after(&upper, "BEARER ").any(|rest| run(rest.trim_start(), is_credential) >= 16);
+    pem || wallet || bearer || CREDENTIALS.iter().any(|(head, least)| begins_a_word(seen, head, *least))
+}
+
+/// `head` at the beginning of a word, followed by at least `least` characters of a credential.
+fn begins_a_word(seen: &str, head: &str, least: usize) -> bool {
+    seen.match_indices(head).any(|(at, _)| {
+        let (before, rest) = seen.split_at(at);
+        let begins = !before.ends_with(|letter: char| letter.is_ascii_alphanumeric());
+        begins && rest.strip_prefix(head).is_some_and(|rest| run(rest, is_credential) >= least)
+    })
+}
+
+/// 64 or more hex digits in a row: a private key, a preimage, a connection's secret.
+fn holds_hex(joined: &str) -> bool {
+    let mut in_a_row = 0_usize;
+    joined.bytes().any(|byte| {
+        in_a_row = if byte.is_ascii_hexdigit() { in_a_row + 1 } else { 0 };
+        in_a_row >= 64
+    })
+}
+
+/// What follows each occurrence of `head`.
+fn after<'a>(text: &'a str, head: &'a str) -> impl Iterator<Item = &'a str> {
+    text.match_indices(head).filter_map(move |(at, _)| text.get(at.saturating_add(head.len())..))
+}
+
+/// How many bytes at the beginning of `text` are all of one kind; looks no further than 128.
+fn run(text: &str, kind: impl Fn(u8) -> bool) -> usize {
+    text.bytes().take(128).take_while(|byte| kind(*byte)).count()
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/' | b'=')
+}
+
+fn is_bech32(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() && !matches!(byte, b'b' | b'i' | b'o' | b'1')
+}
+
+fn is_base58(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l')
+}
+
+fn is_credential(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NSEC: &str = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5";
+    const TOKEN_A: &str = "cashuAeyJ0b2tlbiI6W3sibWludCI6Imh0dHBzOi8vODMzMy5zcGFjZTozMzM4IiwicHJvb2ZzIjpbXX1dfQ==";
+    const TOKEN_B: &str = "cashuBo2F0gaJhaUgArSaMTR9YJmFwgaNhYQFhc3hAOWE2ZGJiODQ3YmQyMzJiYTc2ZGIwZGYxOTcyMTZiMjlkM2I4";
+    const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+
+    /// The text with `between` after every `step` characters.
+    fn apart(text: &str, step: usize, between: &str) -> String {
+        let letters: Vec<char> = text.chars().collect();
+        letters.chunks(step).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join(between)
+    }
+
+    #[test]
+    fn secrets_are_found() {
+        let hex = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa";
+        let found = [
+            (TOKEN_A, "a Cashu token"),
+            (TOKEN_B, "a Cashu token"),
+            ("cashuCabcdefghijklmnopqrstuvwxyz0123", "a Cashu token"),
+            (NSEC, "a secret key"),
+            (
+                "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm",
+                "a secret key",
+            ),
+            (WORDS, "a mnemonic"),
+            ("1. legal 2. WINNER, thank|year/wave-sausage\nworth useful legal winner thank yellow", "a mnemonic"),
+            (hex, "a credential"),
+            ("key: sk-proj-abcdefghij0123456789", "a credential"),
+            ("(ghp_abcdefghijklmnopqrst012345)", "a credential"),
+            ("xoxb-1234567890-abcdefghijk", "a credential"),
+            ("AKIAIOSFODNN7EXAMPLE", "a credential"),
+            ("Authorization: bearer abcdef0123456789abcdef", "a credential"),
+            ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQ", "a credential"),
+            ("nostr+walletconnect://b889?relay=wss://r&secret=71a8", "a credential"),
+        ];
+        for (text, what) in found {
+            assert_eq!(refuse_secrets(text), Some(what), "{text}");
+            assert_eq!(refuse_secrets(&format!("for you: {text} ok?")), Some(what), "{text}");
+        }
+    }
+
+    #[test]
+    fn tricks_do_not_help() {
+        for between in [" ", "\n", "\u{200B}", "\u{2060}", "\u{E0041}", "\r\n  "] {
+            for (text, what) in [(TOKEN_A, "a Cashu token"), (TOKEN_B, "a Cashu token"), (NSEC, "a secret key")] {
+                assert_eq!(refuse_secrets(&apart(text, 7, between)), Some(what), "{between:?} {text}");
+            }
+        }
+        assert_eq!(refuse_secrets(&NSEC.to_uppercase()), Some("a secret key"));
+        assert_eq!(refuse_secrets(&apart(NSEC, 4, "-")), Some("a secret key"));
+        assert_eq!(refuse_secrets(&apart(WORDS, 3, "\u{200D}")), Some("a mnemonic"));
+        let wide: String = NSEC.chars().filter_map(|letter| char::from_u32(u32::from(letter) + 0xFEE0)).collect();
+        assert_eq!(refuse_secrets(&wide), Some("a secret key"));
+        let hidden: String = TOKEN_B.bytes().filter_map(|byte| char::from_u32(0xE0100 + u32::from(byte) - 16)).collect();
+        assert_eq!(refuse_secrets(&format!("🥜{hidden}")), Some("a Cashu token"));
+    }
+
+    #[test]
+    fn ordinary_words_may_leave() {
+        let fine = [
+            "",
+            "Thanks for the cashu book recommendations, they were all very good",
+            "Send me a cashuB token please, I would like to try one of those soon",
+            "cashuA and cashuB are the two versions of tokens that wallets know",
+            "npub1sn0wdenkukak0d9dfczzeacvhkrgz92ak56egt7vdgzn8pv2wfqqhrjdv9",
+            "lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqf",
+            "ask-me-about-task-sk-SK-localisation",
+            "legal winner thank year wave sausage worth useful legal winner thank",
+            "the bearer of this note",
+            "An nsec1 key begins with nsec1 and is followed by letters; never share yours with anybody",
+            "❤️🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+            "order 4f2a, 12 pcs, https://example.com/a?b=c",
+        ];
+        for text in fine {
+            assert_eq!(refuse_secrets(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_found_wherever_it_stands(before in "[ .,;]{0,9}\\PC{0,20} ", after in " \\PC{0,20}") {
+            let text = format!("{before}{NSEC}{after}");
+            prop_assert!(refuse_secrets(&text).is_some());
+        }
+
+        #[test]
+        fn any_text_is_judged_without_a_panic(text in any::<String>()) {
+            let _ = refuse_secrets(&text);
+        }
+    }
+}

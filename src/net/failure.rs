@@ -1,0 +1,65 @@
+//! Had the request left? The one question a failed exchange must answer.
+//!
+//! `NotSent` only where no connection was made; whatever happened after that is `Lost`, because the server may have read
+//! all of it. The words are ours alone: nothing of a server's, and nothing of the address.
+
+use std::error::Error;
+use std::io;
+
+use super::resolve::ResolveError;
+use crate::ports::HttpFailure;
+
+/// What a failed exchange means.
+pub(super) fn of_exchange(error: &reqwest::Error) -> HttpFailure {
+    if let Some(ResolveError::Private) = find::<ResolveError>(error) {
+        HttpFailure::Refused("the name leads to a private address".to_owned())
+    } else if error.is_connect() || error.is_builder() {
+        HttpFailure::NotSent(before(error).to_owned())
+    } else {
+        HttpFailure::Lost(after(error).to_owned())
+    }
+}
+
+/// Why no connection was made.
+pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
+    if find::<ResolveError>(error).is_some() {
+        return "the name does not resolve";
+    }
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    match (find::<rustls::Error>(error), kind) {
+        (Some(rustls::Error::InvalidCertificate(_)), _) => "its TLS certificate is not valid",
+        (Some(_), _) => "TLS failed",
+        (None, Some(io::ErrorKind::ConnectionRefused)) => "the connection was refused",
+        (None, Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)) => "the network does not reach it",
+        _ if timed_out(error) => "no connection in time",
+        _ => "no connection could be made",
+    }
+}
+
+/// Why there is no answer.
+fn after(error: &reqwest::Error) -> &'static str {
+    if error.is_body() || error.is_decode() { "the answer broke off" } else { "the connection ended before the answer" }
+}
+
+fn timed_out(error: &(dyn Error + 'static)) -> bool {
+    let outer = error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout);
+    outer || find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
+}
+
+/// The first error of type `E` among `error` and its sources.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(one) = next {
+        if let Some(found) = one.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = within_io(one).or_else(|| one.source());
+    }
+    None
+}
+
+/// What an input-output error was made of; its own `source` skips that.
+fn within_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let within = error.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(within)
+}

@@ -1,0 +1,200 @@
+//! How fast we may ask: our own rate for each origin, and the pauses that servers ask for.
+//!
+//! A burst of thirty payments of two requests each passes without waiting. Over our own rate a request waits a little
+//! rather than fail; during a pause nothing is sent at all. Reads no wall clock.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::clock::{Clock, MonotonicClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use tokio::time::{Instant, sleep};
+
+use super::origin::Origin;
+use crate::ports::HttpFailure;
+
+/// Requests that may go at once to one origin after a rest.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+
+/// Requests a second to one origin in the long run.
+const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// The longest pause a server gets, in seconds.
+pub(super) const LONGEST_PAUSE: u64 = 600;
+
+/// The pause after a 429 that names none, in seconds.
+const DEFAULT_PAUSE: u64 = 30;
+
+/// Origins remembered before old ones are forgotten.
+const REMEMBERED: usize = 256;
+
+/// The rates and pauses of all origins.
+pub(super) struct Pace {
+    limiter: RateLimiter<Origin, HashMapStateStore<Origin>, MonotonicClock>,
+    clock: MonotonicClock,
+    paused: Mutex<HashMap<Origin, Instant>>,
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pace").field("origins", &self.limiter.len()).finish_non_exhaustive()
+    }
+}
+
+impl Pace {
+    /// At our own rate.
+    pub(super) fn new() -> Self {
+        Self::at(BURST, PER_SECOND)
+    }
+
+    fn at(burst: NonZeroU32, per_second: NonZeroU32) -> Self {
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        Self {
+            limiter: RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock),
+            clock: MonotonicClock,
+            paused: Mutex::default(),
+        }
+    }
+
+    /// Returns when one more request may go to `origin`, after `patience` at the latest.
+    ///
+    /// # Errors
+    /// [`HttpFailure::TooMany`] while the origin is paused, or where the wait would be longer than `patience`.
+    ///
+    /// # Cancel safety
+    /// Dropping it takes no place in the rate.
+    pub(super) async fn enter(&self, origin: &Origin, patience: Duration) -> Result<(), HttpFailure> {
+        let start = Instant::now();
+        if self.limiter.len() > REMEMBERED {
+            self.limiter.retain_recent();
+        }
+        loop {
+            if let Some(left) = self.pause_left(origin) {
+                return too_many(left);
+            }
+            let Err(not_yet) = self.limiter.check_key(origin) else { return Ok(()) };
+            let wait = not_yet.wait_time_from(self.clock.now());
+            if start.elapsed().saturating_add(wait) > patience {
+                return too_many(wait);
+            }
+            sleep(wait).await;
+        }
+    }
+
+    /// Nothing goes to `origin` for so many seconds: between 1 and [`LONGEST_PAUSE`]; `None` means 30.
+    /// A pause under way is never shortened. Answers with what was asked, in these bounds.
+    pub(super) fn pause(&self, origin: &Origin, seconds: Option<u64>) -> u64 {
+        let seconds = seconds.unwrap_or(DEFAULT_PAUSE).clamp(1, LONGEST_PAUSE);
+        let now = Instant::now();
+        let until = now + Duration::from_secs(seconds);
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        paused.retain(|_, end| *end > now);
+        let end = paused.entry(origin.clone()).or_insert(until);
+        *end = until.max(*end);
+        seconds
+    }
+
+    fn pause_left(&self, origin: &Origin) -> Option<Duration> {
+        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = paused.get(origin)?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+fn too_many<T>(left: Duration) -> Result<T, HttpFailure> {
+    let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+    Err(HttpFailure::TooMany { retry_after_seconds: whole.max(1) })
+}
+
+/// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from the answer's own
+/// `Date`. `None` when absent or unreadable.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(asked.parse().map_or(LONGEST_PAUSE, |seconds: u64| seconds.min(LONGEST_PAUSE)));
+    }
+    let second = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().as_second());
+    let left = second(asked)?.saturating_sub(second(text(DATE)?)?);
+    Some(u64::try_from(left).unwrap_or(0).min(LONGEST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    type Tested = Result<(), Box<dyn Error>>;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn waits(result: &Result<(), HttpFailure>) -> Option<u64> {
+        match result {
+            Err(HttpFailure::TooMany { retry_after_seconds }) => Some(*retry_after_seconds),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn thirty_payments_in_a_row_do_not_wait() -> Tested {
+        let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
+        for _ in 0..60 {
+            assert_eq!(pace.enter(&origin, Duration::ZERO).await, Ok(()));
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn over_the_rate_a_request_waits_as_long_as_it_may() -> Tested {
+        let (pace, origin) = (Pace::at(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(19)), "https://a.example".parse()?);
+        assert_eq!(pace.enter(&origin, Duration::ZERO).await, Ok(()));
+        assert_eq!(waits(&pace.enter(&origin, Duration::ZERO).await), Some(1));
+        assert_eq!(pace.enter(&origin, Duration::from_secs(5)).await, Ok(()));
+        assert_eq!(pace.enter(&"https://b.example".parse()?, Duration::ZERO).await, Ok(()));
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_kept_bounded_and_ends() -> Tested {
+        let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
+        for (asked, kept) in [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3600), 600), (Some(u64::MAX), 600)] {
+            pace.pause(&origin, asked);
+            assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(kept), "{asked:?}");
+        }
+        assert_eq!(pace.enter(&"https://other.example".parse()?, SHORT).await, Ok(()));
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(1));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(pace.enter(&origin, SHORT).await, Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_number_and_a_date_are_read() -> Tested {
+        let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+        let table = [
+            ("120", date, Some(120)),
+            ("99999999999999999999999", date, Some(600)),
+            ("Wed, 21 Oct 2015 07:29:30 GMT", date, Some(90)),
+            ("Wed, 21 Oct 2015 07:00:00 GMT", date, Some(0)),
+            ("Wed, 21 Oct 2015 07:29:30 GMT", "yesterday", None),
+            ("soon", date, None),
+            ("-5", date, None),
+            ("", date, None),
+        ];
+        for (asked, date, seconds) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, asked.parse()?);
+            headers.insert(DATE, date.parse()?);
+            assert_eq!(retry_after(&headers), seconds, "{asked}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! What the owner may settle about the network: nothing that a tool could reach.
+
+use std::fmt;
+
+use url::Url;
+
+/// `[network]` of `config.toml`. `Debug` hides the proxy, whose address may hold a password.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// Exact origins that may be plain `http` or `ws`, or a private address: `http://127.0.0.1:3338`.
+    pub allow: Vec<String>,
+    /// The proxy that everything goes through: `socks5h`, `socks5`, `http` or `https`. Nothing goes around it.
+    pub proxy: Option<String>,
+}
+
+impl fmt::Debug for NetworkSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkSettings").field("allow", &self.allow).field("proxy", &self.proxy.is_some()).finish()
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// An entry of `allow` is not an origin.
+    #[error("network.allow: {0:?} is not an origin such as \"http://127.0.0.1:3338\"")]
+    Allow(String),
+    /// The proxy is not the address of one.
+    #[error("network.proxy is not an address such as \"socks5h://127.0.0.1:9050\"")]
+    Proxy,
+}
+
+/// The proxy's address, if one is set.
+pub(super) fn proxy_of(settings: &NetworkSettings) -> Result<Option<Url>, BadSettings> {
+    let Some(text) = &settings.proxy else { return Ok(None) };
+    let url = Url::parse(text.trim()).map_err(|_| BadSettings::Proxy)?;
+    let known = matches!(url.scheme(), "socks5" | "socks5h" | "http" | "https");
+    if known && url.host_str().is_some_and(|host| !host.is_empty()) { Ok(Some(url)) } else { Err(BadSettings::Proxy) }
+}

@@ -1,0 +1,41 @@
+//! Through a proxy or not at all.
+
+use super::*;
+
+#[tokio::test]
+async fn a_dead_proxy_stops_everything() -> Tested {
+    let (origin, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+    for scheme in ["socks5h", "socks5", "http"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let proxy = format!("{scheme}://{}", listener.local_addr()?);
+        drop(listener);
+        let web = Web::new(&NetworkSettings { allow: vec![origin.clone()], proxy: Some(proxy) })?;
+        let outcome = web.send(get(&origin)).await;
+        assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{scheme} {outcome:?}");
+        assert!(matches!(web.websocket(&origin.replace("http", "ws")).await, Err(HttpFailure::Refused(_))));
+    }
+    assert_eq!(seen.connections(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
+    let (proxy, seen) = answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await?;
+    let proxy = proxy.replace("127.0.0.1", "localhost");
+    let web = Web::new(&NetworkSettings { allow: vec!["http://mint.invalid".into()], proxy: Some(proxy) })?;
+    let outcome = web.send(post("https://mint.invalid/v1/swap", LONG)).await;
+    assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
+    assert_eq!(web.send(get("http://mint.invalid/v1/info")).await?.status, 502);
+    let requests = seen.requests().await;
+    let heads: Vec<&str> = requests.iter().filter_map(|request| request.lines().next()).collect();
+    assert_eq!(heads, ["CONNECT mint.invalid:443 HTTP/1.1", "GET http://mint.invalid/v1/info HTTP/1.1"]);
+    Ok(())
+}
+
+#[test]
+fn a_proxys_password_is_not_printed() -> Tested {
+    let settings = NetworkSettings { allow: Vec::new(), proxy: Some("socks5h://user:hunter2@127.0.0.1:9050".into()) };
+    let printed = format!("{settings:?} {:?}", Web::new(&settings)?);
+    assert!(!printed.contains("hunter2"), "{printed}");
+    Ok(())
+}

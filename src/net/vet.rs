@@ -1,0 +1,237 @@
+//! May we go there at all? Judged from the address as it is written, before anything is looked up. Pure.
+//!
+//! Names are judged again by what they resolve to (`resolve`); an address that is written as numbers only here, because
+//! nothing resolves it. The words of a refusal are ours alone and repeat nothing of the address.
+
+use std::collections::HashSet;
+
+use url::{Host, Url};
+
+use super::address::is_public;
+use super::origin::{Origin, origin_of};
+use super::settings::{BadSettings, NetworkSettings, proxy_of};
+use crate::ports::HttpFailure;
+
+/// The longest address we use, in bytes.
+const MAX_URL: usize = 8 * 1024;
+
+/// What an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// One HTTP exchange.
+    Exchange,
+    /// A websocket.
+    Socket,
+}
+
+/// Where we may go.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// The whole address.
+    pub(super) url: Url,
+    /// Its scheme, host and port.
+    pub(super) origin: Origin,
+    /// The owner listed this origin: plain text and private addresses are fine.
+    pub(super) listed: bool,
+}
+
+/// The owner's rules.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    allow: HashSet<Origin>,
+    /// The proxy's host, in lower case, when there is a proxy.
+    proxy_host: Option<String>,
+}
+
+impl Rules {
+    /// Reads the owner's settings.
+    pub(super) fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
+        let listed = |text: &String| text.parse().map_err(|_| BadSettings::Allow(text.clone()));
+        let allow = settings.allow.iter().map(listed).collect::<Result<_, _>>()?;
+        let proxy_host = proxy_of(settings)?.and_then(|url| url.host_str().map(str::to_ascii_lowercase));
+        Ok(Self { allow, proxy_host })
+    }
+
+    /// The proxy's host: the one name that may be private without being listed.
+    pub(super) fn proxy_host(&self) -> Option<&str> {
+        self.proxy_host.as_deref()
+    }
+
+    /// Where `url` leads, if we may go there.
+    pub(super) fn vet(&self, url: &str, purpose: Purpose) -> Result<Target, HttpFailure> {
+        if url.len() > MAX_URL {
+            return refuse("it is too long");
+        }
+        let Ok(url) = Url::parse(url) else { return refuse("it is not a URL") };
+        let tls = match (purpose, url.scheme()) {
+            (Purpose::Exchange, "https") | (Purpose::Socket, "wss") => true,
+            (Purpose::Exchange, "http") | (Purpose::Socket, "ws") => false,
+            _ => return refuse("its scheme is not one we speak"),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse("it holds a user name or a password");
+        }
+        let Some(origin) = origin_of(&url) else { return refuse("it has no host") };
+        if self.allow.contains(&origin) {
+            return Ok(Target { url, origin, listed: true });
+        }
+        if !tls {
+            return refuse("without TLS, only addresses the owner listed are used");
+        }
+        if url.port().is_some_and(|port| port < 1024) {
+            return refuse("its port belongs to another service");
+        }
+        match url.host() {
+            Some(Host::Domain(name)) => self.vet_name(name)?,
+            Some(Host::Ipv4(address)) if is_public(address.into()) => {}
+            Some(Host::Ipv6(address)) if is_public(address.into()) => {}
+            _ => return refuse("it is private or of special use"),
+        }
+        Ok(Target { url, origin, listed: false })
+    }
+
+    fn vet_name(&self, name: &str) -> Result<(), HttpFailure> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if name == "localhost" || name.ends_with(".localhost") || self.proxy_host.as_ref() == Some(&name) {
+            refuse("it is private or of special use")
+        } else if name.ends_with(".onion") && self.proxy_host.is_none() {
+            refuse("onion services are reached through a proxy alone")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn refuse<T>(why: &str) -> Result<T, HttpFailure> {
+    Err(HttpFailure::Refused(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(allow: &[&str], proxy: Option<&str>) -> Result<Rules, BadSettings> {
+        let allow = allow.iter().map(|text| (*text).to_owned()).collect();
+        Rules::new(&NetworkSettings { allow, proxy: proxy.map(str::to_owned) })
+    }
+
+    #[test]
+    fn every_way_of_writing_a_near_address_is_refused() -> Result<(), BadSettings> {
+        let rules = rules(&[], None)?;
+        let hosts = [
+            "127.0.0.1",
+            "127.1",
+            "0x7f.1",
+            "0x7f000001",
+            "2130706433",
+            "017700000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "0",
+            "0.0.0.0",
+            "１２７.0.0.1",
+            "127。0。0。1",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "10.0.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.localhost",
+            "a.localhost.",
+            "ｌocalhost",
+            "abc.onion",
+        ];
+        for host in hosts {
+            for (url, purpose) in [(format!("https://{host}/v1"), Purpose::Exchange), (format!("wss://{host}:8443/"), Purpose::Socket)] {
+                assert!(matches!(rules.vet(&url, purpose), Err(HttpFailure::Refused(_))), "{url}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_plainly_a_public_tls_address_is_refused() -> Result<(), BadSettings> {
+        let rules = rules(&[], None)?;
+        let urls = [
+            "",
+            "mint.example",
+            "http://mint.example",
+            "ftp://mint.example",
+            "file:///etc/passwd",
+            "https://u:p@mint.example",
+            "https://u@mint.example",
+            "https://mint.example:22",
+            "https://mint.example:25",
+            "wss://mint.example",
+            "https://[::1",
+            "https://",
+        ];
+        for url in urls {
+            assert!(matches!(rules.vet(url, Purpose::Exchange), Err(HttpFailure::Refused(_))), "{url}");
+        }
+        let long = format!("https://mint.example/{}", "a".repeat(MAX_URL));
+        assert!(rules.vet(&long, Purpose::Exchange).is_err());
+        for url in [
+            "https://mint.example",
+            "https://mint.example:443/a?b",
+            "https://mint.example:3338",
+            "https://1.1.1.1",
+            "https://[2606:4700::1]",
+        ] {
+            assert!(rules.vet(url, Purpose::Exchange).is_ok_and(|target| !target.listed), "{url}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_listed_origin_and_no_other_may_be_private() -> Result<(), BadSettings> {
+        let rules = rules(&["http://127.0.0.1:3338", "https://10.0.0.1:22"], None)?;
+        for (url, purpose) in [
+            ("http://127.0.0.1:3338/v1/info", Purpose::Exchange),
+            ("http://0x7f.1:3338/", Purpose::Exchange),
+            ("ws://127.0.0.1:3338/v1/ws", Purpose::Socket),
+            ("https://10.0.0.1:22/", Purpose::Exchange),
+        ] {
+            assert!(rules.vet(url, purpose).is_ok_and(|target| target.listed), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:3339/",
+            "https://127.0.0.1:3338/",
+            "http://localhost:3338/",
+            "http://10.0.0.1:22/",
+            "http://u@127.0.0.1:3338",
+        ] {
+            assert!(rules.vet(url, Purpose::Exchange).is_err(), "{url}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_proxy_is_no_way_around_the_rules() -> Result<(), BadSettings> {
+        let rules = rules(&["http://abc.onion"], Some("socks5h://proxy.example:9050"))?;
+        assert!(rules.vet("http://abc.onion/", Purpose::Exchange).is_ok());
+        assert!(rules.vet("https://def.onion/", Purpose::Exchange).is_ok());
+        assert!(rules.vet("https://proxy.example/", Purpose::Exchange).is_err());
+        assert!(rules.vet("https://10.0.0.1/", Purpose::Exchange).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn bad_settings_are_named() {
+        assert_eq!(rules(&["127.0.0.1:3338"], None).err(), Some(BadSettings::Allow("127.0.0.1:3338".into())));
+        for proxy in ["", "127.0.0.1:9050", "ftp://127.0.0.1", "socks5h://"] {
+            assert_eq!(rules(&[], Some(proxy)).err(), Some(BadSettings::Proxy), "{proxy}");
+        }
+    }
+}

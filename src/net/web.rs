@@ -1,0 +1,187 @@
+//! [`Web`]: one HTTP exchange, made once, over a connection to a checked address.
+//!
+//! Two clients: one for public addresses, whose resolver lets nothing else through, and one for origins the owner
+//! listed. Their connections are never mixed. Never follows, never repeats, never reads more than a cap.
+
+use std::fmt;
+use std::sync::{Once, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, ClientBuilder, Proxy, StatusCode, redirect, retry};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+use super::failure;
+use super::pace::{Pace, retry_after};
+use super::resolve::PublicOnly;
+use super::settings::{BadSettings, NetworkSettings};
+use super::vet::{Purpose, Rules, Target};
+use super::{settings, socket};
+use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, MAX_BODY, Method, Socket};
+
+/// How long a connection may take to be made: name, TCP and TLS together.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+
+/// No deadline is longer.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long an idle connection is kept, and how many to one host.
+const IDLE: (Duration, usize) = (Duration::from_secs(30), 8);
+
+/// What we call ourselves.
+pub(super) const USER_AGENT: &str = concat!("nutpurse/", env!("CARGO_PKG_VERSION"));
+
+/// The network under the owner's rules. One per process: the rates hold per instance.
+pub struct Web {
+    rules: Rules,
+    pace: Pace,
+    proxy: Option<Proxy>,
+    public: OnceLock<Client>,
+    listed: OnceLock<Client>,
+}
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The proxy's address may hold a password.
+        let Self { rules, pace, proxy, .. } = self;
+        f.debug_struct("Web").field("rules", rules).field("pace", pace).field("proxy", &proxy.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Web {
+    /// Reads the settings. Opens nothing; TLS and the machine's certificates are loaded at the first request.
+    ///
+    /// # Errors
+    /// [`BadSettings`] names the setting that cannot be used.
+    pub fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
+        let rules = Rules::new(settings)?;
+        let proxy = match settings::proxy_of(settings)? {
+            Some(url) => Some(Proxy::all(url).map_err(|_| BadSettings::Proxy)?),
+            None => None,
+        };
+        Ok(Self { rules, pace: Pace::new(), proxy, public: OnceLock::new(), listed: OnceLock::new() })
+    }
+
+    fn client(&self, listed: bool) -> Result<Client, HttpFailure> {
+        let cell = if listed { &self.listed } else { &self.public };
+        if let Some(client) = cell.get() {
+            return Ok(client.clone());
+        }
+        let builder = hardened(self.proxy.clone());
+        let builder = if listed {
+            builder
+        } else {
+            let proxy_host = self.rules.proxy_host().map(str::to_owned);
+            builder.https_only(true).dns_resolver(PublicOnly { proxy_host })
+        };
+        match builder.build() {
+            Ok(client) => Ok(cell.get_or_init(|| client).clone()),
+            Err(_) => Err(HttpFailure::NotSent("this machine has no certificates to trust".to_owned())),
+        }
+    }
+
+    /// One exchange with a target that was vetted.
+    pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let client = self.client(target.listed)?;
+        let builder = match request.method {
+            Method::Get => client.get(target.url.clone()),
+            Method::Post => client.post(target.url.clone()),
+        };
+        let builder = match request.body {
+            Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body),
+            None => builder,
+        };
+        let mut response = builder.header(ACCEPT, "application/json").send().await.map_err(|error| failure::of_exchange(&error))?;
+        let status = response.status();
+        let retry_after_seconds = retry_after(response.headers());
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.pace.pause(&target.origin, retry_after_seconds);
+        }
+        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+            return too_long();
+        }
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_BODY => body.extend_from_slice(&chunk),
+                Ok(Some(_)) => return too_long(),
+                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds }),
+                Err(_) => return Err(HttpFailure::Lost("the answer broke off".to_owned())),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Http for Web {
+    /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate takes half of the deadline
+    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin.
+    ///
+    /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection: shorter deadlines do not
+    /// tell whether the request had left.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let deadline = request.deadline.min(LONGEST);
+        let until = Instant::now() + deadline;
+        let target = self.rules.vet(&request.url, Purpose::Exchange)?;
+        self.pace.enter(&target.origin, deadline / 2).await?;
+        let outcome = match timeout_at(until, self.exchange(&target, request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(HttpFailure::Lost("no answer in time".to_owned())),
+        };
+        if let Err(failure) = &outcome {
+            debug!(origin = %target.origin, %failure, "an exchange failed");
+        }
+        outcome
+    }
+
+    /// Opens a websocket within 20 s. Refused behind a proxy: what it would tell can be asked for as well.
+    async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure> {
+        if self.proxy.is_some() {
+            return Err(HttpFailure::Refused("websockets are off behind a proxy".to_owned()));
+        }
+        let target = self.rules.vet(url, Purpose::Socket)?;
+        self.pace.enter(&target.origin, CONNECT).await?;
+        install_ring();
+        socket::open(&target).await.map_err(|failure| match failure {
+            socket::Failure::TooMany { asked } => HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) },
+            socket::Failure::Other(failure) => failure,
+        })
+    }
+}
+
+/// The cryptography of every TLS connection of this process, chosen once.
+fn install_ring() {
+    static RING: Once = Once::new();
+    RING.call_once(|| {
+        // An error means that it has been chosen already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+fn hardened(proxy: Option<Proxy>) -> ClientBuilder {
+    install_ring();
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .http1_only()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE.0)
+        .pool_max_idle_per_host(IDLE.1)
+        .no_proxy();
+    match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    }
+}
+
+fn too_long<T>() -> Result<T, HttpFailure> {
+    Err(HttpFailure::Lost(format!("the answer is longer than {MAX_BODY} bytes")))
+}

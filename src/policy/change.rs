@@ -1,0 +1,149 @@
+//! From one policy to the next: what is stricter, what is looser, what to tell the owner.
+//!
+//! A running process takes what tightens at once, and what loosens only when a person has confirmed exactly that policy,
+//! or at its next start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::limits::least;
+use super::{AgentPolicy, DEFAULT_AGENT, Policy};
+use crate::model::mint::TrustedMint;
+
+impl Policy {
+    /// Per field the stricter of the two: lower limits, paused if either is, mints and tools that both have.
+    #[must_use]
+    pub fn tightened_by(&self, newer: &Self) -> Self {
+        let names = self.agents.keys().chain(newer.agents.keys()).map(String::as_str).chain([DEFAULT_AGENT]);
+        let agents = normal(names.map(|name| (name.to_owned(), self.agent(name).stricter(&newer.agent(name)))).collect());
+        let mints = newer.mints.iter().filter_map(|mint| Some(stricter_mint(self.mint(&mint.address)?, mint))).collect();
+        Self { limits: self.limits.stricter(&newer.limits), paused: self.paused || newer.paused, agents, mints }
+    }
+
+    /// `newer` allows something that this does not.
+    pub fn loosens(&self, newer: &Self) -> bool {
+        self.tightened_by(newer) != Self { agents: normal(newer.agents.clone()), ..newer.clone() }
+    }
+
+    /// What a process that runs under this policy follows once it has read `newer`: all of it if `accepted` is its
+    /// fingerprint, else what it tightens.
+    #[must_use]
+    pub fn followed_by(&self, newer: &Self, accepted: Option<&str>) -> Self {
+        if accepted.is_some_and(|accepted| accepted == newer.fingerprint()) { newer.clone() } else { self.tightened_by(newer) }
+    }
+
+    /// One line for each value, `name = value`, in a fixed order; equal policies have equal text.
+    pub fn canonical(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in self.lines() {
+            let _ = writeln!(text, "{name} = {value}");
+        }
+        text
+    }
+
+    /// SHA-256 of [`Self::canonical`], in lower-case hex.
+    pub fn fingerprint(&self) -> String {
+        Sha256::digest(self.canonical().as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// What differs in `newer`, one line each, for a person. Empty when nothing does.
+    pub fn describe_change(&self, newer: &Self) -> Vec<String> {
+        describe(&self.lines(), &newer.lines())
+    }
+
+    fn lines(&self) -> BTreeMap<String, String> {
+        let mut lines = BTreeMap::new();
+        let mut line = |name: String, value: String| drop(lines.insert(name, value));
+        line("limits.per_payment_sats".into(), self.limits.per_payment_sats.to_string());
+        line("limits.per_day_sats".into(), self.limits.per_day_sats.to_string());
+        line("limits.max_fee_percent".into(), percent(self.limits.max_fee_hundredths));
+        line("limits.max_fee_floor_sats".into(), self.limits.max_fee_floor_sats.to_string());
+        line("spending.paused".into(), self.paused.to_string());
+        for (name, agent) in normal(self.agents.clone()) {
+            line(format!("agents.{name}"), agent.line());
+        }
+        for mint in &self.mints {
+            line(format!("mint {}", mint.address), mint_line(mint));
+        }
+        lines
+    }
+}
+
+impl AgentPolicy {
+    fn stricter(&self, newer: &Self) -> Self {
+        let tools = match (&self.tools, &newer.tools) {
+            (Some(ours), Some(theirs)) => Some(ours.intersection(theirs).cloned().collect()),
+            (ours, theirs) => ours.as_ref().or(theirs.as_ref()).cloned(),
+        };
+        Self { tools, limits: self.limits.stricter(&newer.limits) }
+    }
+
+    fn line(&self) -> String {
+        let own = &self.limits;
+        let mut parts = Vec::new();
+        parts.push(self.tools.as_ref().map_or("all tools".to_owned(), |tools| format!("tools {tools:?}")));
+        parts.extend(own.per_payment_sats.map(|sats| format!("per_payment_sats {sats}")));
+        parts.extend(own.per_day_sats.map(|sats| format!("per_day_sats {sats}")));
+        parts.extend(own.max_fee_hundredths.map(|share| format!("max_fee_percent {}", percent(share))));
+        parts.extend(own.max_fee_floor_sats.map(|sats| format!("max_fee_floor_sats {sats}")));
+        parts.join(", ")
+    }
+}
+
+/// The same rules without entries that say nothing: a default that narrows nothing, an agent that stands as the default does.
+fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPolicy> {
+    let default = agents.remove(DEFAULT_AGENT).unwrap_or_default();
+    agents.retain(|_, agent| *agent != default);
+    if default != AgentPolicy::default() {
+        agents.insert(DEFAULT_AGENT.to_owned(), default);
+    }
+    agents
+}
+
+/// What differs between two texts of [`Policy::canonical`], for a reader that kept only the text of the older one.
+pub fn describe_lines(older: &str, newer: &str) -> Vec<String> {
+    let read = |text: &str| -> BTreeMap<String, String> {
+        text.lines().filter_map(|line| line.split_once(" = ")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    describe(&read(older), &read(newer))
+}
+
+fn describe(older: &BTreeMap<String, String>, newer: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&String> = older.keys().chain(newer.keys()).collect();
+    let told = names.into_iter().filter_map(|name| match (older.get(name), newer.get(name)) {
+        (Some(was), Some(is)) if was != is => Some(format!("{name}: {was} -> {is}")),
+        (Some(_), None) => Some(format!("{name}: removed")),
+        (None, Some(is)) => Some(format!("{name}: added, {is}")),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// A mint called a test mint by either stays one: its coins are set aside as soon as real money is about.
+fn stricter_mint(older: &TrustedMint, newer: &TrustedMint) -> TrustedMint {
+    TrustedMint {
+        address: newer.address.clone(),
+        test: older.test || newer.test,
+        max_balance_sats: least(older.max_balance_sats, newer.max_balance_sats),
+    }
+}
+
+fn mint_line(mint: &TrustedMint) -> String {
+    let kind = if mint.test { "play money" } else { "real money" };
+    let cap = mint.max_balance_sats.map_or("no cap".to_owned(), |sats| format!("at most {sats} sats"));
+    format!("{kind}, {cap}")
+}
+
+/// Hundredths of a percent as a number of percent.
+fn percent(hundredths: u32) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -1,0 +1,79 @@
+//! The decision itself. All sums saturate, so that no amount, however large, passes by wrapping.
+
+use crate::model::ledger::Ledger;
+
+use super::{Ask, Denial, Policy, duplicate};
+
+impl Policy {
+    /// What no quote can save, before anything is contacted: paused, the amount alone over a limit, a likely duplicate.
+    /// Takes no account of fees. A caller that has read no ledger yet may pass an empty one and learn less.
+    ///
+    /// # Errors
+    /// The first reason found.
+    pub fn precheck(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
+        let limits = self.limits_for(ask.agent);
+        if self.paused {
+            return Err(Denial::Paused);
+        }
+        if limits.per_payment_sats == 0 || ask.amount_sats > limits.per_payment_sats {
+            return Err(Denial::OverPaymentLimit { limit_sats: limits.per_payment_sats, asked_sats: ask.amount_sats });
+        }
+        duplicate::check(ask, ledger)?;
+        within_day(limits.per_day_sats, ask.amount_sats, ledger, now)
+    }
+
+    /// The whole decision over a finished plan: as [`Self::precheck`], then the fee ceiling, then amount and highest fees together
+    /// against the day's limit. To be asked inside the transaction that reserves, over the ledger of that transaction.
+    ///
+    /// # Errors
+    /// The first reason found.
+    pub fn decide(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
+        self.precheck(ask, ledger, now)?;
+        let limits = self.limits_for(ask.agent);
+        let ours = limits.max_fee_sats(ask.amount_sats).saturating_add(ask.input_fee_sats.min(limits.max_fee_floor_sats));
+        let ceiling = ask.caller_max_fee_sats.map_or(ours, |theirs| theirs.min(ours));
+        if ask.fee_ceiling_sats > ceiling {
+            return Err(Denial::FeeTooHigh { limit_sats: ceiling, asked_sats: ask.fee_ceiling_sats });
+        }
+        within_day(limits.per_day_sats, ask.amount_sats.saturating_add(ask.fee_ceiling_sats), ledger, now)
+    }
+
+    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand: it fits even at the highest
+    /// fees allowed. One with lower fees may be a little larger.
+    pub fn largest_payment(&self, agent: &str, ledger: &Ledger, spendable_sats: u64) -> u64 {
+        let limits = self.limits_for(agent);
+        if self.paused {
+            return 0;
+        }
+        let room = limits.per_day_sats.saturating_sub(ledger.used_sats()).min(spendable_sats);
+        let (mut fits, mut over) = (0, limits.per_payment_sats.min(room).saturating_add(1));
+        while over - fits > 1 {
+            let middle = fits + (over - fits) / 2;
+            if middle.saturating_add(limits.max_fee_sats(middle)) <= room {
+                fits = middle;
+            } else {
+                over = middle;
+            }
+        }
+        fits
+    }
+
+    /// What is left of this agent's day, in sats.
+    pub fn left_today(&self, agent: &str, ledger: &Ledger) -> u64 {
+        self.limits_for(agent).per_day_sats.saturating_sub(ledger.used_sats())
+    }
+}
+
+fn within_day(limit: u64, asked: u64, ledger: &Ledger, now: u64) -> Result<(), Denial> {
+    let used = ledger.used_sats();
+    let fits = limit > 0 && used.checked_add(asked).is_some_and(|sum| sum <= limit);
+    if fits {
+        return Ok(());
+    }
+    let retry_after_seconds = if limit == 0 { None } else { ledger.fits_in(asked, limit, now) };
+    Err(Denial::OverBudget { limit_sats: limit, asked_sats: asked, left_sats: limit.saturating_sub(used), retry_after_seconds })
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

@@ -1,0 +1,124 @@
+//! What the wallet holds. Reads the store alone: no request, no scan.
+
+use super::Wallet;
+use super::clock::rfc3339;
+use super::error::Error;
+use super::request::{Caller, GetBalance};
+use super::rules::Setup;
+use super::view::{Balance, LimitsView, MintBalance, SetAside};
+use crate::model::deposit::DepositState;
+use crate::model::mint::{MintAddress, MoneyKind};
+use crate::model::text;
+use crate::store::Balance as Held;
+
+impl Wallet {
+    /// What the wallet holds and what may be spent.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`, `wallet_damaged`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn get_balance(&self, caller: &Caller, _request: GetBalance) -> Result<Balance, Error> {
+        let setup = self.setup().await?;
+        let now = (self.clock)();
+        let ledger = self.store.ledger(None, now).await?;
+        let held = self.store.balances().await?;
+        let meta = self.store.meta().await?;
+        let (mut mints, mut pending, mut unclaimed) = (Vec::new(), 0u64, 0u64);
+        for mint in setup.mints() {
+            let here = held.iter().find(|one| is_at(one, &mint.address));
+            pending = pending.saturating_add(here.map_or(0, |one| one.pending));
+            unclaimed = unclaimed.saturating_add(here.map_or(0, |one| one.pending_spent));
+            mints.push(MintBalance {
+                mint: mint.address.to_string(),
+                untrusted_name: self.name_of(&mint.address).await,
+                spendable_sats: here.map_or(0, |one| one.unspent),
+                pending_sats: here.map_or(0, |one| one.pending),
+            });
+        }
+        let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
+        let most_at_one = mints.iter().map(|mint| mint.spendable_sats).max().unwrap_or(0);
+        let limits = setup.policy.limits_for(&caller.agent);
+        Ok(Balance {
+            money: setup.money.into(),
+            spendable_sats,
+            max_payment_sats: setup.policy.largest_payment(&caller.agent, &ledger, most_at_one),
+            pending_sats: pending,
+            unclaimed_sats: unclaimed,
+            incoming_sats: self.incoming(&setup).await?,
+            mints,
+            set_aside: set_aside(&setup, held),
+            limits: LimitsView {
+                per_payment_sats: limits.per_payment_sats,
+                per_day_sats: limits.per_day_sats,
+                approval_above_sats: None,
+                spent_24h_sats: ledger.used_sats(),
+                left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
+                scope: "this_wallet_on_this_device",
+            },
+            keys: Some(self.keys),
+            policy_changed_at: meta.policy_changed_at.and_then(rfc3339),
+            agent: caller.agent.clone(),
+            warning: warning(&setup),
+        })
+    }
+
+    /// Sats that can be spent at the wallet's mints.
+    pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
+        let held = self.store.balances().await?;
+        let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
+        Ok(ours.map(|one| one.unspent).fold(0, u64::saturating_add))
+    }
+
+    /// Sats that can be spent at one mint.
+    pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
+        let held = self.store.balances().await?;
+        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent))
+    }
+
+    /// Sats at one mint that can be spent or are held by open payments.
+    pub(super) async fn held_at(&self, mint: &MintAddress) -> Result<u64, Error> {
+        let held = self.store.balances().await?;
+        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent.saturating_add(one.pending)))
+    }
+
+    /// Paid to us and not yet claimed by us, in sats.
+    async fn incoming(&self, setup: &Setup) -> Result<u64, Error> {
+        let open = self.store.open_deposits().await?;
+        let paid = open.iter().filter(|one| one.state == DepositState::Paid && setup.mint(&one.mint).is_some());
+        Ok(paid.map(|one| one.amount_sats).fold(0, u64::saturating_add))
+    }
+
+    /// What a mint calls itself, cleaned. `None`: it was never asked, or has no name.
+    pub(super) async fn name_of(&self, mint: &MintAddress) -> Option<String> {
+        let about = self.mints.at(mint).ok()?.about().await.ok()??;
+        about.name.as_deref().map(text::clean).filter(|name| !name.is_empty())
+    }
+}
+
+fn is_at(held: &Held, mint: &MintAddress) -> bool {
+    held.unit == "sat" && held.mint == mint.as_str()
+}
+
+fn set_aside(setup: &Setup, held: Vec<Held>) -> Vec<SetAside> {
+    let used = |one: &Held| setup.mints().any(|mint| is_at(one, &mint.address));
+    let aside = held.into_iter().filter(|one| !used(one));
+    aside
+        .map(|one| {
+            let amount = one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent);
+            SetAside { mint: one.mint, unit: one.unit, amount }
+        })
+        .filter(|one| one.amount > 0)
+        .collect()
+}
+
+fn warning(setup: &Setup) -> Option<String> {
+    if setup.policy.paused {
+        return Some("The owner has paused all spending.".to_owned());
+    }
+    if setup.mints().next().is_none() {
+        return Some("No usable mint is listed.".to_owned());
+    }
+    (setup.money == MoneyKind::Play).then(|| "Play money: worth nothing. Do not take it for payment.".to_owned())
+}

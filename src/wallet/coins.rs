@@ -1,0 +1,62 @@
+//! Coins as changes of the store: what each step of a swap does to the coins it touches.
+//!
+//! The only place of this folder that names cdk's nouns; it never asks a mint anything.
+
+use cdk_common::nuts::{Proof, PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+use uuid::Uuid;
+
+use super::error::Error;
+use crate::mint::swap::Swap;
+use crate::store::Change;
+
+/// The coins by Y.
+pub(super) fn ys(coins: &[ProofInfo]) -> Vec<PublicKey> {
+    coins.iter().map(|coin| coin.y).collect()
+}
+
+/// The coins without what the store keeps beside them.
+pub(super) fn proofs(coins: Vec<ProofInfo>) -> Vec<Proof> {
+    coins.into_iter().map(|coin| coin.proof).collect()
+}
+
+/// Sats in all.
+pub(super) fn total_sats(coins: &[ProofInfo]) -> u64 {
+    coins.iter().map(|coin| coin.proof.amount.to_u64()).fold(0, u64::saturating_add)
+}
+
+/// At least one of them is locked (NUT-10).
+pub(super) fn locked(coins: &[ProofInfo]) -> bool {
+    coins.iter().any(|coin| coin.spending_condition.is_some())
+}
+
+/// Takes unspent coins off the shelf for an operation; a coin that is not unspent refuses the whole commit.
+pub(super) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
+    Change::ProofState { ys, expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(operation) }
+}
+
+/// Unspent coins become a token as they are.
+pub(super) fn hand_out(ys: &[PublicKey]) -> Change {
+    Change::ProofState { ys: ys.to_vec(), expect: Some(vec![State::Unspent]), to: State::PendingSpent, operation: None }
+}
+
+/// Coins that the mint says are spent.
+pub(super) fn spent(ys: Vec<PublicKey>) -> Change {
+    Change::ProofState { ys, expect: None, to: State::Spent, operation: None }
+}
+
+/// A swap that came through: new coins in, inputs spent, its row gone.
+pub(super) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Error> {
+    Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndSwap(swap.id)])
+}
+
+/// A swap that the mint refused: its inputs, if they were ours, are free again.
+pub(super) fn unswapped(swap: &Swap) -> Result<Vec<Change>, Error> {
+    let free = Change::ProofState { ys: swap.input_ys()?, expect: Some(vec![State::Reserved]), to: State::Unspent, operation: None };
+    Ok(vec![free, Change::EndSwap(swap.id)])
+}
+
+/// A swap whose inputs somebody else has spent.
+pub(super) fn lost(swap: &Swap) -> Result<Vec<Change>, Error> {
+    Ok(vec![spent(swap.input_ys()?), Change::EndSwap(swap.id)])
+}

@@ -1,0 +1,98 @@
+//! Refusals of siblings as failures an agent can act on: the policy's, the mints', the store's.
+
+use super::code::Code;
+use super::error::Error;
+use crate::mint::error::{MintError, nut};
+use crate::policy::Denial;
+use crate::store::StoreError;
+
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Paused => Self::new(Code::SpendingPaused, "The owner has paused all spending."),
+            Denial::OverPaymentLimit { limit_sats, asked_sats } => Self::new(
+                Code::OverPaymentLimit,
+                format!("The limit for one payment is {limit_sats} sats; {asked_sats} were asked for."),
+            )
+            .with("limit_sats", limit_sats)
+            .with("asked_sats", asked_sats)
+            .next(format!("Tell the user: the limit for one payment is {limit_sats} sats; only they can change it. Do not split it.")),
+            Denial::OverBudget { limit_sats, asked_sats, left_sats, retry_after_seconds } => Self::new(
+                Code::OverBudget,
+                format!("The limit for a day is {limit_sats} sats; {left_sats} are left and {asked_sats} could be needed, fees included."),
+            )
+            .with("limit_sats", limit_sats)
+            .with("asked_sats", asked_sats)
+            .with("left_sats", left_sats)
+            .next(format!("Tell the user: the limit for a day is {limit_sats} sats; only they can change it. Do not split it."))
+            .after(retry_after_seconds),
+            Denial::FeeTooHigh { limit_sats, asked_sats } => Self::new(
+                Code::FeeTooHigh,
+                format!("Fees could be up to {asked_sats} sats; the ceiling for this payment is {limit_sats} sats."),
+            )
+            .with("limit_sats", limit_sats)
+            .with("asked_sats", asked_sats),
+            Denial::PossibleDuplicate { id, state, age_seconds, person_only } => duplicate(id.as_str(), state, age_seconds, person_only).of(&id),
+        }
+    }
+}
+
+fn duplicate(id: &str, state: &str, age_seconds: u64, person_only: bool) -> Error {
+    let error = if person_only {
+        Error::new(
+            Code::PossibleDuplicate,
+            format!("A payment to the same payee of the same amount was made {age_seconds} s ago, is {state}, and may have paid for this already."),
+        )
+        .next("Call get_payment with this payment_id and tell the user; if the purchase is really a new one, only they can allow it.")
+    } else {
+        Error::new(
+            Code::PossibleDuplicate,
+            format!("The same was done {age_seconds} s ago and is {state}."),
+        )
+        .next("Use the earlier one (get_payment). Only if a second is really wanted, call again with repeat_of set to this payment_id.")
+    };
+    error.with("earlier_payment_id", id).with("earlier_state", state).with("age_seconds", age_seconds).with("person_only", person_only)
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        if error.is_damage() {
+            Self::new(Code::WalletDamaged, "The wallet's file is damaged.")
+        } else {
+            Self::new(Code::StorageFailed, "The wallet's file could not be read or written.")
+        }
+    }
+}
+
+/// A mint's no, while nothing has moved.
+impl From<MintError> for Error {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NotSent(_) => Self::new(Code::MintUnreachable, "The mint could not be reached; nothing was sent."),
+            MintError::TooMany { retry_after_seconds } => {
+                Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s.")).after(Some(retry_after_seconds))
+            }
+            MintError::AddressRefused(_) => Self::new(Code::AddressRefused, "The mint's address is private or forbidden."),
+            MintError::Refused { code, reason } => refused(code, &reason),
+            MintError::UnderWay { code } => {
+                Self::new(Code::MintRefused, "The mint says that this is under way or done already.").with("nut_code", code)
+            }
+            MintError::Lost(_) => Self::new(Code::MintUnreachable, "The mint did not answer; nothing was paid."),
+            MintError::Wrong(_) => Self::new(Code::MintRefused, "The mint's answer cannot be right; nothing was paid."),
+            MintError::Store(_) => Self::new(Code::StorageFailed, "The wallet's file could not be read or written."),
+        }
+    }
+}
+
+fn refused(code: u16, reason: &str) -> Error {
+    let error = match code {
+        nut::LIGHTNING_FAILED => Error::new(Code::RouteNotFound, "The mint found no way to the payee; nothing was paid."),
+        nut::OUT_OF_RANGE => Error::new(Code::AmountOutOfRange, "The amount is outside what the mint handles."),
+        nut::AMOUNTLESS => Error::new(Code::MintRefused, "The mint cannot pay an invoice that names no amount.")
+            .next("Ask the payee for an invoice that names the amount."),
+        nut::TOKEN_NOT_VERIFIED => Error::new(Code::TokenInvalid, "The mint does not know these coins."),
+        _ => Error::new(Code::MintRefused, "The mint refused; nothing moved."),
+    };
+    error.with("nut_code", code).with_untrusted("reason", reason)
+}

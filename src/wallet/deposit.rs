@@ -1,0 +1,229 @@
+//! Filling the wallet over Lightning (NUT-04): an invoice of a mint, polled until it is paid, claimed in the background.
+//!
+//! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still claimed.
+
+use tokio::time::{Duration, Instant, sleep, timeout_at};
+
+use super::Wallet;
+use super::clock::rfc3339;
+use super::code::Code;
+use super::detach::LONGEST_WAIT;
+use super::error::Error;
+use super::pay::outgoing;
+use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
+use super::rules::Setup;
+use super::spend::digest;
+use super::view::DepositView;
+use crate::mint::issue::IssueState;
+use crate::model::deposit::{Deposit, DepositState};
+use crate::model::id::DepositId;
+use crate::model::mint::TrustedMint;
+use crate::store::Change;
+
+/// How often a waiting caller makes us ask the mint.
+const POLL: Duration = Duration::from_secs(1);
+
+impl Wallet {
+    /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever waits.
+    ///
+    /// # Errors
+    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `over_balance_limit`, `amount_out_of_range`, `key_conflict`,
+    /// `mint_unreachable`, `mint_refused`: nothing moved.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: at worst an invoice nobody pays.
+    pub async fn deposit(&self, caller: &Caller, request: DepositRequest) -> Result<DepositView, Error> {
+        let setup = self.setup().await?;
+        outgoing("description", request.description.as_deref())?;
+        let digest = digest(&[
+            "deposit",
+            &request.amount_sats.to_string(),
+            request.mint.as_deref().unwrap_or(""),
+            request.description.as_deref().unwrap_or(""),
+        ]);
+        if let Some(key) = request.idempotency_key.as_deref()
+            && let Some(earlier) = self.store.deposit_by_key(&caller.agent, key).await?
+        {
+            if earlier.request_digest != digest {
+                return Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").keyed(Some(key)));
+            }
+            return Ok(show(&setup, &earlier));
+        }
+        let listed = match request.mint.as_deref() {
+            Some(text) => setup.named(text)?.clone(),
+            None => first_mint(&setup)?.clone(),
+        };
+        self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
+        let wallet = self.clone();
+        let agent = caller.agent.clone();
+        let (money, policy) = (setup.money, setup.policy.clone());
+        let done = self.run_to_end(LONGEST_WAIT, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
+        let deposit = done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
+        self.watch(deposit.clone());
+        self.wake();
+        Ok(show(&Setup { policy, money }, &deposit))
+    }
+
+    async fn open_deposit(
+        &self,
+        agent: String,
+        listed: TrustedMint,
+        request: DepositRequest,
+        request_digest: String,
+    ) -> Result<Deposit, Error> {
+        let mint = self.mints.at(&listed.address)?;
+        let quote = mint.quote_deposit(request.amount_sats, request.description.clone()).await?;
+        let invoice = crate::model::invoice::Invoice::parse(&quote.bolt11);
+        if !invoice.as_ref().is_ok_and(|invoice| invoice.amount_sats() == Some(request.amount_sats)) {
+            return Err(Error::new(Code::MintRefused, "The mint's invoice is not for the amount asked for; it was thrown away."));
+        }
+        let deposit = Deposit {
+            id: DepositId::random(),
+            agent,
+            key: request.idempotency_key,
+            request_digest,
+            mint: listed.address,
+            quote_id: quote.id,
+            bolt11: quote.bolt11,
+            amount_sats: request.amount_sats,
+            description: request.description,
+            created_at: (self.clock)(),
+            expires_at: quote.expires_at,
+            state: DepositState::Unpaid,
+        };
+        self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+        Ok(deposit)
+    }
+
+    /// What became of a deposit; with `wait_seconds`, once it is received or the time is up.
+    ///
+    /// # Errors
+    /// `invalid_input`, `not_found`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn get_deposit(&self, caller: &Caller, request: GetDeposit) -> Result<DepositView, Error> {
+        let until = Instant::now() + Duration::from_secs(request.wait_seconds.unwrap_or(0)).min(LONGEST_WAIT);
+        let setup = self.setup().await?;
+        let mut deposit = self.own_deposit(caller, request.deposit_id.as_deref()).await?;
+        let mut changes = self.notices.subscribe();
+        let mut first = true;
+        while deposit.is_open() && (first || Instant::now() < until) {
+            if first || Instant::now() < until {
+                let patience = if first { Duration::from_secs(3) } else { Duration::from_secs(10) };
+                let (wallet, this) = (self.clone(), deposit.clone());
+                self.run_to_end(patience, async move { wallet.advance(this).await }).await;
+            }
+            first = false;
+            deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
+            if !deposit.is_open() || Instant::now() >= until {
+                break;
+            }
+            changes.mark_unchanged();
+            let _hurried = timeout_at(until.min(Instant::now() + POLL), changes.changed()).await;
+            deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
+        }
+        Ok(show(&setup, &deposit))
+    }
+
+    async fn own_deposit(&self, caller: &Caller, id: Option<&str>) -> Result<Deposit, Error> {
+        let none = || Error::new(Code::NotFound, "No deposit of this agent has that id.");
+        let Some(text) = id else {
+            return self.store.newest_deposit(&caller.agent).await?.ok_or_else(|| Error::new(Code::NotFound, "There is no deposit yet."));
+        };
+        if text.starts_with("pay_") || text.starts_with("rcv_") {
+            return Err(none().next("That is a payment: call get_payment with it."));
+        }
+        let id = text.parse::<DepositId>().map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))?;
+        self.store.deposit(&id).await?.filter(|deposit| deposit.agent == caller.agent).ok_or_else(none)
+    }
+
+    /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that is received.
+    pub(super) async fn advance(&self, deposit: Deposit) -> Result<Deposit, Error> {
+        let mint = self.mints.at(&deposit.mint)?;
+        let turn = mint.turn().await;
+        let mut deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
+        if !deposit.is_open() {
+            return Ok(deposit);
+        }
+        let received = match mint.deposit_state(&deposit.quote_id, &turn).await? {
+            IssueState::Issued(sats) => Some(sats),
+            IssueState::Paid => {
+                deposit = self.put(deposit, DepositState::Paid).await?;
+                Some(mint.claim(&deposit.quote_id, &turn).await?)
+            }
+            IssueState::Unpaid => None,
+        };
+        let now = (self.clock)();
+        match received {
+            Some(received_sats) => self.put(deposit, DepositState::Received { at: now, received_sats }).await,
+            None if deposit.expires_at > 0 && deposit.expires_at < now => self.put(deposit, DepositState::Expired).await,
+            None => Ok(deposit),
+        }
+    }
+
+    async fn put(&self, mut deposit: Deposit, state: DepositState) -> Result<Deposit, Error> {
+        if deposit.state != state {
+            deposit.state = state;
+            self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+            self.changed();
+        }
+        Ok(deposit)
+    }
+
+    /// Listens for the mint's notice until the invoice has run out; a notice makes us ask.
+    fn watch(&self, deposit: Deposit) {
+        let (wallet, closing) = (self.clone(), self.closing.clone());
+        let left = deposit.expires_at.saturating_sub((self.clock)()).clamp(60, 3_600);
+        self.running.spawn(async move {
+            let listen = async {
+                let mint = wallet.mints.at(&deposit.mint)?;
+                if !mint.about().await?.is_some_and(|about| about.notifies) {
+                    return Ok::<(), Error>(());
+                }
+                mint.deposit_hint(&deposit.quote_id).await?;
+                wallet.advance(deposit).await?;
+                Ok(())
+            };
+            tokio::select! {
+                heard = listen => if let Err(error) = heard { tracing::debug!(code = error.code.as_str(), "no notice of a deposit") },
+                () = closing.cancelled() => {}
+                () = sleep(Duration::from_secs(left)) => {}
+            }
+        });
+    }
+}
+
+fn first_mint(setup: &Setup) -> Result<&TrustedMint, Error> {
+    setup.mints().next().ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
+}
+
+fn show(setup: &Setup, deposit: &Deposit) -> DepositView {
+    let (state, next_step) = match deposit.state {
+        DepositState::Unpaid => (
+            "unpaid",
+            Some("Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself."),
+        ),
+        DepositState::Paid => ("paid", Some("Paid; it is being claimed. Call get_deposit again in a moment.")),
+        DepositState::Received { .. } => ("received", None),
+        DepositState::Expired => ("expired", Some("Nobody paid in time. Make a new deposit.")),
+    };
+    let of_use = matches!(deposit.state, DepositState::Unpaid);
+    let received_sats = match deposit.state {
+        DepositState::Received { received_sats, .. } => Some(received_sats),
+        _ => None,
+    };
+    DepositView {
+        deposit_id: deposit.id.to_string(),
+        state,
+        money: setup.money.into(),
+        bolt11: of_use.then(|| deposit.bolt11.clone()),
+        lightning_uri: of_use.then(|| format!("lightning:{}", deposit.bolt11)),
+        amount_sats: deposit.amount_sats,
+        received_sats,
+        mint: deposit.mint.to_string(),
+        expires_at: if deposit.expires_at > 0 { rfc3339(deposit.expires_at) } else { None },
+        qr_text: None,
+        next_step: next_step.map(str::to_owned),
+    }
+}

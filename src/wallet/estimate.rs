@@ -1,0 +1,116 @@
+//! What a payment would cost, and whether it would be admitted. Moves nothing.
+
+use super::Wallet;
+use super::clock::rfc3339;
+use super::error::Error;
+use super::pay::{amount_sats, check, payable};
+use super::request::{Caller, Estimate};
+use super::rules::Setup;
+use super::view::EstimateView;
+use crate::model::invoice::Invoice;
+use crate::model::payee::Payee;
+use crate::model::payment::PaymentKind;
+use crate::model::text;
+use crate::policy::Ask;
+
+impl Wallet {
+    /// Asks a mint for its fee where it can; else the ceiling is ours.
+    ///
+    /// # Errors
+    /// `invalid_input` when `to` is nothing that is known; `settings_invalid`, `storage_failed`. What `pay` would refuse is not an error
+    /// here but `code`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn estimate(&self, caller: &Caller, request: Estimate) -> Result<EstimateView, Error> {
+        let setup = self.setup().await?;
+        let payee = Payee::recognise(&request.to);
+        if matches!(payee, Payee::Unknown | Payee::BrokenBolt11(_)) {
+            payable(&request.to)?;
+        }
+        let mut view = EstimateView {
+            kind: payee.kind(),
+            money: setup.money.into(),
+            amount_sats: request.amount_sats,
+            max_fee_sats: None,
+            max_total_sats: None,
+            mint: None,
+            untrusted_payee: None,
+            payment_hash: None,
+            expires_at: None,
+            expired: None,
+            untrusted_description: None,
+            verdict: "denied",
+            code: None,
+        };
+        match payable(&request.to) {
+            Ok(invoice) => self.estimate_invoice(&setup, caller, &invoice, &request, &mut view).await?,
+            Err(refusal) => view.code = Some(refusal.code.as_str()),
+        }
+        Ok(view)
+    }
+
+    async fn estimate_invoice(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        invoice: &Invoice,
+        request: &Estimate,
+        view: &mut EstimateView,
+    ) -> Result<(), Error> {
+        let now = (self.clock)();
+        view.payment_hash = Some(invoice.payment_hash.clone());
+        view.untrusted_payee = Some(invoice.payee.clone());
+        view.untrusted_description = invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
+        view.expires_at = rfc3339(invoice.expires_at);
+        view.expired = Some(invoice.is_expired(now));
+        let judged = self.judge(setup, caller, invoice, request, view, now).await;
+        match judged {
+            Ok(()) => view.verdict = "allowed",
+            Err(refusal) => view.code = Some(refusal.code.as_str()),
+        }
+        view.max_total_sats = view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
+        Ok(())
+    }
+
+    async fn judge(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        invoice: &Invoice,
+        request: &Estimate,
+        view: &mut EstimateView,
+        now: u64,
+    ) -> Result<(), Error> {
+        let amount = amount_sats(invoice, request.amount_sats)?;
+        view.amount_sats = Some(amount);
+        view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
+        check(setup, invoice, now)?;
+        let probe = Some((PaymentKind::Payment, invoice.payee.clone(), amount));
+        let ledger = self.store.ledger(probe, now).await?;
+        let mut ask = Ask {
+            agent: &caller.agent,
+            kind: PaymentKind::Payment,
+            amount_sats: amount,
+            fee_ceiling_sats: 0,
+            input_fee_sats: 0,
+            caller_max_fee_sats: None,
+            repeat_of: None,
+            invoice: true,
+        };
+        setup.policy.precheck(&ask, &ledger, now)?;
+        let (mint, quote) = self.cheapest(setup, invoice, amount, request.mint.as_deref()).await?;
+        view.mint = Some(mint.address().to_string());
+        let need = crate::store::Need::Spend { amount: quote.amount_sats.saturating_add(quote.fee_reserve_sats) };
+        let coins = self.store.choose(mint.address(), &crate::model::money::Unit::sat(), need, mint.fees_ppk().await?).await?;
+        let held = self.spendable_at(mint.address()).await?;
+        ask.input_fee_sats = coins.as_ref().map_or(0, |coins| coins.fee);
+        ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
+        view.max_fee_sats = Some(ask.fee_ceiling_sats);
+        setup.policy.decide(&ask, &ledger, now)?;
+        match coins {
+            Some(_) => Ok(()),
+            None => Err(super::inputs::insufficient(quote.amount_sats.saturating_add(quote.fee_reserve_sats), held)),
+        }
+    }
+}

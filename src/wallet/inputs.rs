@@ -1,0 +1,93 @@
+//! Choosing the coins to spend, with the turn at the mint held.
+//!
+//! Coins that other melts of this process hold come back as change within moments: a payment that lacks only those waits for them, so
+//! that payments in parallel do not fail for want of small coins.
+
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use super::spend::{Act, Gone, Order};
+use crate::mint::Turn;
+use crate::model::money::Unit;
+use crate::store::{Chosen, Need};
+
+/// The longest a payment waits for coins that others hold.
+const LONGEST: Duration = Duration::from_secs(40);
+
+/// Coins to spend.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    pub(super) coins: Chosen,
+    /// What the mint takes for spending them, in sats.
+    pub(super) fee_sats: u64,
+    /// They are exactly the amount: a token can be made of them as they are.
+    pub(super) exact: bool,
+}
+
+impl Wallet {
+    /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the turn back.
+    pub(super) async fn take_inputs(&self, order: &Order, gone: &Gone) -> Result<(Turn, Inputs), Error> {
+        let until = Instant::now() + LONGEST;
+        let mut changes = self.notices.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let turn = order.mint.turn().await;
+            if let Some(inputs) = self.choose(order).await? {
+                return Ok((turn, inputs));
+            }
+            drop(turn);
+            if gone.is_gone() || !self.others_hold_coins(order) {
+                return Err(self.too_little(order).await);
+            }
+            if timeout_at(until, changes.changed()).await.is_err() {
+                return Err(self.too_little(order).await);
+            }
+        }
+    }
+
+    async fn choose(&self, order: &Order) -> Result<Option<Inputs>, Error> {
+        let fees = order.mint.fees_ppk().await?;
+        let mint = order.mint.address();
+        let amount = order.payment.amount_sats;
+        if let Act::Token { lock_to: None, .. } = order.act {
+            let exact = self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
+            if let Some(coins) = exact {
+                return Ok(Some(Inputs { coins, fee_sats: 0, exact: true }));
+            }
+        }
+        let need = match &order.act {
+            Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
+            Act::Token { .. } => amount,
+        };
+        let coins = self.store.choose(mint, &Unit::sat(), Need::Spend { amount: need }, fees).await?;
+        Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false }))
+    }
+
+    /// Another operation of this process at the same mint may give coins back.
+    fn others_hold_coins(&self, order: &Order) -> bool {
+        self.live().keys().any(|id| *id != order.payment.id)
+    }
+
+    async fn too_little(&self, order: &Order) -> Error {
+        let held = self.spendable_at(order.mint.address()).await.unwrap_or(0);
+        let need = match &order.act {
+            Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
+            Act::Token { .. } => order.payment.amount_sats,
+        };
+        insufficient(need, held).with("mint", order.mint.address().as_str())
+    }
+}
+
+/// How much is missing.
+pub(super) fn insufficient(need_sats: u64, held_sats: u64) -> Error {
+    let missing = need_sats.saturating_sub(held_sats).max(1);
+    Error::new(
+        Code::InsufficientFunds,
+        format!("{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there."),
+    )
+    .with("missing_sats", missing)
+    .with("spendable_sats", held_sats)
+    .next(format!("Make a deposit of at least {missing} sats and a little for fees, then call again."))
+}

@@ -1,0 +1,53 @@
+//! The mints: what they are, what they take, whether they answer.
+
+use futures::future::join_all;
+use tokio::time::{Duration, timeout};
+
+use super::Wallet;
+use super::error::Error;
+use super::request::{Caller, ListMints};
+use super::rules::Setup;
+use super::view::{MintView, MintsView, Range};
+use crate::model::mint::TrustedMint;
+
+/// How long a mint may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Wallet {
+    /// Every listed mint. Asks those that were used before whether they answer; contacts no other.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn list_mints(&self, _caller: &Caller, _request: ListMints) -> Result<MintsView, Error> {
+        let setup = self.setup().await?;
+        let views = join_all(setup.policy.mints.iter().map(|mint| self.view_mint(&setup, mint))).await;
+        Ok(MintsView { money: setup.money.into(), mints: views.into_iter().collect::<Result<_, _>>()? })
+    }
+
+    async fn view_mint(&self, setup: &Setup, listed: &TrustedMint) -> Result<MintView, Error> {
+        let mint = self.mints.at(&listed.address)?;
+        let usable = setup.mint(&listed.address).is_some();
+        let mut about = mint.about().await?;
+        let mut reachable = None;
+        if about.is_some() && usable {
+            reachable = Some(timeout(PATIENCE, mint.refresh_about()).await.is_ok_and(|answer| answer.is_ok()));
+            about = mint.about().await?;
+        }
+        let range = |(min_sats, max_sats): (Option<u64>, Option<u64>)| Range { min_sats, max_sats };
+        Ok(MintView {
+            mint: listed.address.to_string(),
+            untrusted_name: self.name_of(&listed.address).await,
+            test: listed.test,
+            usable,
+            reachable,
+            spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
+            max_balance_sats: listed.max_balance_sats,
+            fee_ppk: mint.fee_ppk().await,
+            deposit: about.as_ref().filter(|about| about.can_deposit).map(|about| range(about.deposit)),
+            pay: about.as_ref().filter(|about| about.can_pay).map(|about| range(about.pay)),
+        })
+    }
+}

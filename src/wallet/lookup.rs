@@ -1,0 +1,103 @@
+//! What became of a payment, a token handed out, or a received token.
+
+use tokio::time::{Duration, Instant, sleep_until, timeout_at};
+
+use super::code::Code;
+use super::detach::LONGEST_WAIT;
+use super::error::Error;
+use super::request::{Caller, GetPayment};
+use super::rules::Setup;
+use super::show::{self, Replay};
+use super::view::PaymentView;
+use super::Wallet;
+use crate::model::id::{PaymentId, ReceiveId};
+use crate::model::payment::{Payment, PaymentState};
+use crate::model::receive::Receive;
+
+const TOKEN_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Wallet {
+    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the time is up.
+    ///
+    /// # Errors
+    /// `invalid_input`, `not_found`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn get_payment(&self, caller: &Caller, request: GetPayment) -> Result<PaymentView, Error> {
+        let until = Instant::now() + Duration::from_secs(request.wait_seconds.unwrap_or(0)).min(LONGEST_WAIT);
+        let setup = self.setup().await?;
+        let given = [&request.payment_id, &request.payment_hash, &request.idempotency_key];
+        if given.iter().filter(|one| one.is_some()).count() != 1 {
+            return Err(Error::invalid("payment_id", "Give exactly one of payment_id, payment_hash and idempotency_key."));
+        }
+        if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
+            return self.get_receive(&setup, caller, text, until).await;
+        }
+        let mut payment = self.find(caller, &request).await?;
+        let mut changes = self.notices.subscribe();
+        loop {
+            changes.mark_unchanged();
+            payment = self.look_again(payment).await?;
+            if !payment.is_open() || Instant::now() >= until {
+                break;
+            }
+            self.wake();
+            let step = until.min(Instant::now() + Duration::from_secs(2));
+            let _news = timeout_at(step, changes.changed()).await;
+        }
+        self.show_payment(&setup, caller, payment, Replay::Asked).await
+    }
+
+    async fn find(&self, caller: &Caller, request: &GetPayment) -> Result<Payment, Error> {
+        if let Some(text) = request.payment_id.as_deref() {
+            return self.own_payment(caller, text).await;
+        }
+        let found = match (&request.payment_hash, &request.idempotency_key) {
+            (Some(hash), _) => self.store.payment_by_hash(&hash.trim().to_lowercase()).await?,
+            (_, Some(key)) => self.store.payment_by_key(&caller.agent, key).await?,
+            _ => None,
+        };
+        found.filter(|payment| payment.agent == caller.agent).ok_or_else(|| {
+            Error::new(Code::NotFound, "No payment of this agent has that name.")
+        })
+    }
+
+    /// The agent's own payment of this id.
+    pub(super) async fn own_payment(&self, caller: &Caller, text: &str) -> Result<Payment, Error> {
+        let none = || Error::new(Code::NotFound, "No payment of this agent has that id.");
+        if text.starts_with("dep_") {
+            return Err(none().next("That is a deposit: call get_deposit with it."));
+        }
+        let id = text.parse::<PaymentId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a payment."))?;
+        self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent).ok_or_else(none)
+    }
+
+    /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has claimed it.
+    async fn look_again(&self, payment: Payment) -> Result<Payment, Error> {
+        let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
+        if matches!(payment.state, PaymentState::Settled { claimed: false, .. })
+            && let Some(row) = self.store.token(&payment.id).await?
+        {
+            let (wallet, this) = (self.clone(), payment.clone());
+            let asked = self.run_to_end(TOKEN_PATIENCE, async move { wallet.check_claimed(this, row).await }).await;
+            return Ok(asked.and_then(Result::ok).unwrap_or(payment));
+        }
+        Ok(payment)
+    }
+
+    async fn get_receive(&self, setup: &Setup, caller: &Caller, text: &str, until: Instant) -> Result<PaymentView, Error> {
+        let id = text.parse::<ReceiveId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a received token."))?;
+        loop {
+            let found: Option<Receive> = self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
+            let found = found.ok_or_else(|| Error::new(Code::NotFound, "No received token of this agent has that id."))?;
+            let mut view = show::receive(setup, found, false);
+            view.replayed = None;
+            if view.is_final || Instant::now() >= until {
+                return Ok(view);
+            }
+            self.wake();
+            sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
+        }
+    }
+}

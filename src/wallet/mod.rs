@@ -1,0 +1,188 @@
+//! The verbs. One file each; the only place where effects are ordered.
+//!
+//! Value leaves through [`spend`](self) alone. What to trust, how much may leave and what the money is comes from the owner's rules,
+//! which are read again before every admission.
+
+mod balance;
+pub mod clock;
+pub mod code;
+mod coins;
+mod denied;
+mod deposit;
+mod detach;
+pub mod error;
+mod estimate;
+mod history;
+mod inputs;
+mod list_mints;
+mod lookup;
+mod owner;
+mod pay;
+mod period;
+mod preimage;
+mod receive;
+mod reclaim;
+pub mod request;
+pub mod rules;
+mod send;
+mod settle;
+mod show;
+mod spend;
+pub mod view;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use code::Code;
+pub use error::{Error, MoneyMoved, Retry};
+pub use request::Caller;
+use rules::Rules;
+use settle::Rounds;
+use spend::Gone;
+
+use crate::mint::Mints;
+use crate::model::id::PaymentId;
+use crate::store::Store;
+
+/// What a wallet is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The mints.
+    pub mints: Mints,
+    /// The owner's rules.
+    pub rules: Arc<dyn Rules>,
+    /// Unix seconds now.
+    pub clock: fn() -> u64,
+    /// Where the keys lie, in the words of `get_balance`.
+    pub keys: &'static str,
+}
+
+/// The wallet. A clone is the same wallet.
+#[derive(Clone)]
+pub struct Wallet(Arc<Inner>);
+
+/// What all clones share.
+pub struct Inner {
+    store: Store,
+    mints: Mints,
+    rules: Arc<dyn Rules>,
+    clock: fn() -> u64,
+    keys: &'static str,
+    /// The wallet has been real: the store's latch, at hand.
+    real: AtomicBool,
+    running: TaskTracker,
+    closing: CancellationToken,
+    /// Payments that this process carries, and whether their callers have gone.
+    live: Mutex<HashMap<PaymentId, Gone>>,
+    rounds: Mutex<Rounds>,
+    settling: tokio::sync::Mutex<()>,
+    notices: watch::Sender<u64>,
+    settle_wake: Notify,
+}
+
+impl Deref for Wallet {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Wallet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wallet")
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inner")
+    }
+}
+
+/// Opens the wallet at its first use, so that a session can list its tools with no home, no network and no settings.
+#[async_trait]
+pub trait Source: Send + Sync + fmt::Debug {
+    /// The open wallet; opens it the first time.
+    ///
+    /// # Errors
+    /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`: nothing moved.
+    async fn wallet(&self) -> Result<Wallet, Error>;
+}
+
+impl Wallet {
+    /// Puts the wallet together. Contacts nobody; call [`Wallet::recover`] before anything else.
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`.
+    pub async fn new(parts: Parts) -> Result<Self, Error> {
+        let real = parts.store.meta().await?.real;
+        Ok(Self(Arc::new(Inner {
+            store: parts.store,
+            mints: parts.mints,
+            rules: parts.rules,
+            clock: parts.clock,
+            keys: parts.keys,
+            real: AtomicBool::new(real),
+            running: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            live: Mutex::new(HashMap::new()),
+            rounds: Mutex::new(Rounds::default()),
+            settling: tokio::sync::Mutex::new(()),
+            notices: watch::Sender::new(0),
+            settle_wake: Notify::new(),
+        })))
+    }
+
+    /// Changes each time something happens to money: a counter, for whoever wants to look again.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.notices.subscribe()
+    }
+
+    /// Returns when somebody wants [`Wallet::settle`] to look again.
+    pub async fn settle_wanted(&self) {
+        self.settle_wake.notified().await;
+    }
+
+    /// Asks the mints in use for their keysets again. For the background, well before any payment would need it.
+    pub async fn refresh_mints(&self) {
+        for mint in self.mints.in_use() {
+            if let Err(error) = mint.refresh().await {
+                tracing::debug!(%error, "a mint's keysets were not refreshed");
+            }
+        }
+    }
+
+    /// Ends what waits and lets what runs come to its end, at most `patience`. Open payments stay recorded as open.
+    pub async fn close(&self, patience: std::time::Duration) {
+        self.closing.cancel();
+        self.running.close();
+        let _all_ended = tokio::time::timeout(patience, self.running.wait()).await;
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        self.settle_wake.notify_one();
+    }
+
+    fn changed(&self) {
+        self.notices.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,239 @@
+//! Paying a Lightning invoice (BOLT11, NUT-05).
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use super::inputs::{Inputs, insufficient};
+use super::request::{Caller, Pay};
+use super::rules::Setup;
+use super::show::Replay;
+use super::spend::{Act, Known, Order, digest};
+use super::view::PaymentView;
+use crate::mint::Mint;
+use crate::mint::Turn;
+use crate::mint::melt::{MeltOutcome, MeltQuote};
+use crate::model::id::PaymentId;
+use crate::model::invoice::{Invoice, InvoiceError, Network};
+use crate::model::mint::MoneyKind;
+use crate::model::payee::Payee;
+use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::text;
+
+impl Wallet {
+    /// Pays an invoice, once, however often it is asked. At most 45 s; what is undecided then is answered `pending`.
+    ///
+    /// # Errors
+    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`, `amount_mismatch`,
+    /// `mint_not_trusted`, `no_mint`, `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`, `spending_paused`,
+    /// `possible_duplicate`, `key_conflict`, `text_refused`, `mint_unreachable`, `mint_refused`, `route_not_found`,
+    /// `too_many_requests`: nothing moved. `storage_failed`: unknown.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the payment goes on to its end.
+    pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
+        let since = Instant::now();
+        let setup = self.setup().await?;
+        let invoice = payable(&request.to)?;
+        let amount = amount_sats(&invoice, request.amount_sats)?;
+        let digest = digest(&["pay", &invoice.payment_hash, &amount.to_string()]);
+        let key = request.idempotency_key.as_deref();
+        let mut known = self.known_by_key(caller, key, &digest).await?;
+        if let Some(payment) = self.store.payment_by_hash(&invoice.payment_hash).await? {
+            known = Known::from(payment);
+        }
+        let earlier = match known {
+            Known::Recorded(payment) => return self.show_payment(&setup, caller, *payment, Replay::Yes).await,
+            Known::Again(payment) => Some(payment),
+            Known::New => None,
+        };
+        check(&setup, &invoice, (self.clock)())?;
+        outgoing("comment", request.comment.as_deref())?;
+        let repeat_of = read_repeat(request.repeat_of.as_deref())?;
+        let payment = Payment {
+            id: earlier.as_ref().map_or_else(PaymentId::random, |payment| payment.id.clone()),
+            agent: caller.agent.clone(),
+            kind: PaymentKind::Payment,
+            key: request.idempotency_key.clone(),
+            request_digest: digest,
+            payment_hash: Some(invoice.payment_hash.clone()),
+            payee: invoice.payee.clone(),
+            shown_payee: None,
+            note: note(&request, &invoice),
+            note_is_untrusted: request.comment.is_none(),
+            mint: "https://unplanned.invalid".parse().map_err(|_| Error::new(Code::Internal, "No mint is chosen."))?,
+            quote_id: None,
+            amount_sats: amount,
+            reserved_sats: amount,
+            created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
+            attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
+            repeat_of,
+            caller_in_doubt: false,
+            state: PaymentState::Reserved,
+        };
+        self.deny(&setup, &payment).await?;
+        let order = self.plan(&setup, payment, &invoice, &request).await.map_err(|error| error.keyed(key))?;
+        let planned = order.payment.id.clone();
+        let payment = self.spend(order, since).await?;
+        let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
+        self.show_payment(&setup, caller, payment, replay).await
+    }
+
+    /// Step 3: what it would cost at each mint that could, and the cheapest of them.
+    async fn plan(&self, setup: &Setup, mut payment: Payment, invoice: &Invoice, request: &Pay) -> Result<Order, Error> {
+        let (mint, quote) = self.cheapest(setup, invoice, payment.amount_sats, request.mint.as_deref()).await?;
+        payment.mint = mint.address().clone();
+        payment.quote_id = Some(quote.id.clone());
+        Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats })
+    }
+
+    /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest. One request each.
+    pub(super) async fn cheapest(
+        &self,
+        setup: &Setup,
+        invoice: &Invoice,
+        amount_sats: u64,
+        named: Option<&str>,
+    ) -> Result<(Arc<Mint>, MeltQuote), Error> {
+        let candidates = self.candidates(setup, amount_sats, named).await?;
+        let amount_msat = if invoice.amount_msat.is_none() { Some(amount_sats.saturating_mul(1000)) } else { None };
+        let asked = candidates.into_iter().map(|mint| async move {
+            let quote = mint.quote_melt(&invoice.text, amount_msat).await;
+            (mint, quote)
+        });
+        let (mut best, mut worst): (Option<(Arc<Mint>, MeltQuote)>, Option<Error>) = (None, None);
+        for (mint, quote) in join_all(asked).await {
+            match quote {
+                Ok(quote) if quote.amount_sats != amount_sats => {
+                    worst = Some(Error::new(Code::MintRefused, "The mint's quote is not for this invoice's amount."));
+                }
+                Ok(quote) if best.as_ref().is_none_or(|(_, one)| quote.fee_reserve_sats < one.fee_reserve_sats) => {
+                    best = Some((mint, quote));
+                }
+                Ok(_) => {}
+                Err(error) => worst = Some(Error::from(error).with("mint", mint.address().as_str())),
+            }
+        }
+        let none = || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
+        best.ok_or_else(none)
+    }
+
+    /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
+    async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
+        let listed: Vec<_> = match named {
+            Some(text) => vec![setup.named(text)?.clone()],
+            None => setup.mints().cloned().collect(),
+        };
+        if listed.is_empty() {
+            return Err(Error::new(Code::NoMint, "No usable mint is listed."));
+        }
+        let (mut candidates, mut most) = (Vec::new(), 0);
+        for mint in listed {
+            let held = self.held_at(&mint.address).await?;
+            most = most.max(held);
+            if held >= amount_sats {
+                candidates.push(self.mints.at(&mint.address)?);
+            }
+        }
+        if candidates.is_empty() { Err(insufficient(amount_sats, most)) } else { Ok(candidates) }
+    }
+
+    /// Step 5 for a melt: the coins go, and what the mint says decides.
+    pub(super) async fn act_melt(
+        &self,
+        payment: Payment,
+        mint: &Mint,
+        quote: &MeltQuote,
+        inputs: Inputs,
+        turn: Turn,
+    ) -> Result<Payment, Error> {
+        let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
+        match mint.melt(&quote.id, inputs.coins.proofs, turn).await {
+            MeltOutcome::Settled { fee_sats, preimage } => {
+                let state = self.settled(&payment, fee_sats.unwrap_or(ceiling), preimage);
+                self.record(payment, state, Vec::new()).await
+            }
+            MeltOutcome::Refused(error) => Err(self.record_failure(payment, Error::from(error), Vec::new()).await),
+            MeltOutcome::Unknown { acknowledged } => {
+                let state = PaymentState::Sent { since: (self.clock)(), acknowledged };
+                self.record(payment, state, Vec::new()).await
+            }
+        }
+    }
+
+    /// Paid. A preimage is kept only if it hashes to the payment hash.
+    pub(super) fn settled(&self, payment: &Payment, fee_sats: u64, preimage: Option<String>) -> PaymentState {
+        let hash = payment.payment_hash.as_deref().unwrap_or_default();
+        let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
+        PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
+    }
+}
+
+/// The invoice in `to`, or why it cannot be paid here.
+pub(super) fn payable(to: &str) -> Result<Invoice, Error> {
+    match Payee::recognise(to) {
+        Payee::Bolt11(invoice) => Ok(*invoice),
+        Payee::BrokenBolt11(InvoiceError::Amount) => Err(Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range.")),
+        Payee::BrokenBolt11(_) | Payee::Unknown => {
+            Err(Error::invalid("to", "to is not a Lightning invoice that can be read."))
+        }
+        Payee::Token(_) => Err(Error::new(Code::PayeeUnsupported, "That is a Cashu token: money, not a payee.")
+            .with("kind", "token")
+            .next("Use receive_token to take the token in.")),
+        other => Err(Error::new(Code::PayeeUnsupported, "This kind of payee cannot be paid by this wallet yet.").with("kind", other.kind())),
+    }
+}
+
+/// What the payee gets, in whole sats; a part of a sat is rounded up.
+pub(super) fn amount_sats(invoice: &Invoice, given: Option<u64>) -> Result<u64, Error> {
+    match (invoice.amount_sats(), given) {
+        (Some(named), Some(given)) if named != given => Err(Error::new(
+            Code::AmountMismatch,
+            format!("The invoice is for {named} sats, not for {given}."),
+        )
+        .with("invoice_sats", named)
+        .with("asked_sats", given)),
+        (Some(named), _) => Ok(named),
+        (None, Some(given)) => Ok(given),
+        (None, None) => Err(Error::new(Code::AmountMissing, "The invoice names no amount.")),
+    }
+}
+
+/// What stands against paying an invoice, whoever pays.
+pub(super) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Error> {
+    if setup.money == MoneyKind::Real && invoice.network != Network::Bitcoin {
+        return Err(Error::new(Code::WrongNetwork, "The invoice is of a test network; this wallet holds real money."));
+    }
+    if invoice.is_expired(now) {
+        return Err(Error::new(Code::InvoiceExpired, "The invoice has run out."));
+    }
+    Ok(())
+}
+
+/// Refuses our own words out when they are too long or hold a secret.
+pub(super) fn outgoing(field: &str, words: Option<&str>) -> Result<(), Error> {
+    let Some(words) = words else { return Ok(()) };
+    if text::outgoing_too_long(words) {
+        let refusal = Error::new(Code::TextRefused, format!("{field} is longer than {} characters.", text::MAX_OUTGOING));
+        return Err(refusal.with("field", field));
+    }
+    match text::refuse_secrets(words) {
+        Some(what) => Err(Error::new(Code::TextRefused, format!("{field} holds {what}.")).with("field", field)),
+        None => Ok(()),
+    }
+}
+
+/// The payment that is knowingly repeated.
+pub(super) fn read_repeat(text: Option<&str>) -> Result<Option<PaymentId>, Error> {
+    let read = text.map(str::parse).transpose();
+    read.map_err(|_| Error::invalid("repeat_of", "repeat_of is not a payment_id."))
+}
+
+fn note(request: &Pay, invoice: &Invoice) -> Option<String> {
+    let words = request.comment.as_deref().or(invoice.description.as_deref())?;
+    Some(text::clean_to(words, text::MAX_OUTGOING)).filter(|words| !words.is_empty())
+}

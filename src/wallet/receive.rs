@@ -1,0 +1,182 @@
+//! Taking a token in (NUT-03): its coins are swapped for ours at its own mint, if that is one we use.
+//!
+//! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a stranger's mint contacts nobody.
+
+use super::code::Code;
+use super::detach::LONGEST_WAIT;
+use super::error::Error;
+use super::request::{Caller, ReceiveToken, ReclaimToken};
+use super::rules::{Setup, not_trusted};
+use super::view::PaymentView;
+use super::{Wallet, coins};
+use crate::mint::error::{MintError, nut};
+use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::token::{Incoming, TokenError, read};
+use crate::mint::{Mint, Turn};
+use crate::model::id::ReceiveId;
+use crate::model::mint::MoneyKind;
+use crate::model::money::Unit;
+use crate::model::payment::Failure;
+use crate::model::receive::{Receive, ReceiveState};
+use crate::model::text;
+use crate::store::{Change, SwapRow};
+
+impl Wallet {
+    /// Takes a token in. The same token again answers what became of it.
+    ///
+    /// # Errors
+    /// `token_invalid`, `token_locked`, `token_spent`, `mint_not_trusted`, `over_balance_limit`, `mint_unreachable`, `mint_refused`,
+    /// `too_many_requests`: nothing was taken, the token is as it was.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the token is taken in, and history has it.
+    pub async fn receive_token(&self, caller: &Caller, request: ReceiveToken) -> Result<PaymentView, Error> {
+        let setup = self.setup().await?;
+        let incoming = read(&request.token).map_err(unreadable)?;
+        let earlier = self.store.receive_by_digest(&incoming.digest).await?;
+        if let Some(receive) = earlier.as_ref().filter(|receive| !matches!(receive.state, ReceiveState::Refused { .. })) {
+            return Ok(super::show::receive(&setup, receive.clone(), true));
+        }
+        if let Some(payment_id) = self.own_token(&request.token).await? {
+            let request = ReclaimToken { payment_id: payment_id.to_string() };
+            return self.reclaim_token(caller, request).await;
+        }
+        self.admit_token(&setup, &incoming).await?;
+        let receive = Receive {
+            id: earlier.map_or_else(ReceiveId::random, |receive| receive.id),
+            agent: caller.agent.clone(),
+            token_digest: incoming.digest.clone(),
+            mint: incoming.mint.clone(),
+            amount_sats: incoming.amount,
+            untrusted_memo: incoming.memo.as_deref().map(text::clean).filter(|memo| !memo.is_empty()),
+            created_at: (self.clock)(),
+            state: ReceiveState::Open,
+        };
+        let (wallet, pending) = (self.clone(), receive.clone());
+        let done = self.run_to_end(LONGEST_WAIT, async move { wallet.take_in(receive, incoming).await }).await;
+        let receive = match done {
+            Some(outcome) => outcome?,
+            None => self.store.receive(&pending.id).await?.unwrap_or(pending),
+        };
+        Ok(super::show::receive(&setup, receive, false))
+    }
+
+    /// What stands against a token, before anybody is contacted.
+    async fn admit_token(&self, setup: &Setup, incoming: &Incoming) -> Result<(), Error> {
+        let Some(mint) = setup.mint(&incoming.mint) else { return Err(not_trusted(&incoming.mint)) };
+        if incoming.unit != Unit::sat() {
+            return Err(Error::new(Code::TokenInvalid, "The token is not in sats.").with_untrusted("unit", incoming.unit.as_str()));
+        }
+        if incoming.locked {
+            return Err(Error::new(Code::TokenLocked, "The token is locked to a key that is not this wallet's."));
+        }
+        let cap = if setup.money == MoneyKind::Real { mint.max_balance_sats } else { mint.max_balance_sats };
+        self.check_cap(&incoming.mint, cap, incoming.amount).await
+    }
+
+    /// Refuses what would bring our coins at a mint above the owner's cap.
+    pub(super) async fn check_cap(&self, mint: &crate::model::mint::MintAddress, cap: Option<u64>, more: u64) -> Result<(), Error> {
+        let Some(cap) = cap else { return Ok(()) };
+        let held = self.held_at(mint).await?;
+        if held.saturating_add(more) <= cap {
+            return Ok(());
+        }
+        let refusal = Error::new(
+            Code::OverBalanceLimit,
+            format!("The owner's cap at this mint is {cap} sats; {held} are there and {more} more would pass it."),
+        );
+        Err(refusal.with("limit_sats", cap).with("held_sats", held).with("asked_sats", more))
+    }
+
+    async fn take_in(&self, receive: Receive, incoming: Incoming) -> Result<Receive, Error> {
+        let mint = self.mints.at(&receive.mint)?;
+        let proofs = mint.token_proofs(&incoming).await?;
+        let turn = mint.turn().await;
+        let want = || Want { purpose: Purpose::Receive(receive.id.clone()), give_sats: 0, lock_to: None, memo: None };
+        if mint.input_fee(&proofs).await? >= receive.amount_sats {
+            return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
+        }
+        let swap = mint.plan_swap(proofs.clone(), want(), &turn).await?;
+        self.journal_receive(&receive, &swap).await?;
+        let mut outcome = mint.post_swap(&swap, &turn).await;
+        let mut last = swap;
+        if matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::KEYSET_INACTIVE)) {
+            mint.refresh().await?;
+            let again = mint.plan_swap(proofs, want(), &turn).await?;
+            self.store.commit(vec![Change::EndSwap(last.id)]).await?;
+            self.journal_receive(&receive, &again).await?;
+            outcome = mint.post_swap(&again, &turn).await;
+            last = again;
+        }
+        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. })) {
+            outcome = mint.resume_swap(&last, &turn).await;
+        }
+        self.end_receive(receive, &mint, &last, outcome, &turn).await
+    }
+
+    async fn journal_receive(&self, receive: &Receive, swap: &Swap) -> Result<(), Error> {
+        let row = SwapRow { id: swap.id, body: swap.to_row()? };
+        Ok(self.store.commit(vec![Change::Receive(receive.clone()), Change::Swap(row)]).await?)
+    }
+
+    /// What a received token's swap came to.
+    pub(super) async fn end_receive(
+        &self,
+        mut receive: Receive,
+        mint: &Mint,
+        swap: &Swap,
+        outcome: SwapOutcome,
+        _turn: &Turn,
+    ) -> Result<Receive, Error> {
+        let now = (self.clock)();
+        match outcome {
+            SwapOutcome::Done { keep, .. } => {
+                receive.state =
+                    ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
+                let changes = vec![Change::Proofs { add: keep }, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
+                self.store.commit(changes).await?;
+                self.changed();
+                self.wake();
+                Ok(receive)
+            }
+            SwapOutcome::Refused(error) => self.refuse(receive, swap, Error::from(error)).await,
+            SwapOutcome::SpentElsewhere => {
+                let left = self.left_of(mint, swap).await;
+                let error = Error::new(Code::TokenSpent, "The token is spent already.");
+                let error = if left > 0 { error.with("left_sats", left) } else { error };
+                self.refuse(receive, swap, error).await
+            }
+            SwapOutcome::Unknown(_) => Ok(receive),
+        }
+    }
+
+    async fn refuse(&self, mut receive: Receive, swap: &Swap, error: Error) -> Result<Receive, Error> {
+        let reason = error.details.get("untrusted_reason").and_then(|reason| reason.as_str()).map(str::to_owned);
+        let failure = Failure { code: error.code.as_str().to_owned(), untrusted_reason: reason };
+        receive.state = ReceiveState::Refused { at: (self.clock)(), failure };
+        self.store.commit(vec![Change::EndSwap(swap.id), Change::Receive(receive)]).await?;
+        Err(error)
+    }
+
+    async fn left_of(&self, mint: &Mint, swap: &Swap) -> u64 {
+        mint.unspent_of(swap).await.unwrap_or(0)
+    }
+
+    /// The payment whose token this is, if we made it ourselves and nobody has claimed it.
+    async fn own_token(&self, token: &str) -> Result<Option<crate::model::id::PaymentId>, Error> {
+        let token = token.trim();
+        let unclaimed = self.store.unclaimed_tokens().await?;
+        Ok(unclaimed.into_iter().find(|(_, row)| row.token.reveal() == token).map(|(payment, _)| payment.id))
+    }
+}
+
+fn unreadable(error: TokenError) -> Error {
+    let message = match error {
+        TokenError::Unreadable => "That is not a Cashu token that can be read.",
+        TokenError::Empty => "The token holds no coins.",
+        TokenError::TooLarge => "The token is larger than one swap can be.",
+        TokenError::Repeats => "The token names a coin twice.",
+        TokenError::Mint => "The token does not name one mint.",
+    };
+    Error::new(Code::TokenInvalid, message)
+}

@@ -1,0 +1,63 @@
+//! The owner's rules as they stand, and what they make of the wallet: which mints it uses and what its money is.
+
+use std::fmt::Debug;
+use std::sync::atomic::Ordering;
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
+use crate::policy::Policy;
+
+/// Where the rules come from. Implemented over the settings files.
+pub trait Rules: Send + Sync + Debug {
+    /// The rules now. Called before every admission, so it is quick and never waits for the network.
+    ///
+    /// # Errors
+    /// [`Code::SettingsInvalid`].
+    fn current(&self) -> Result<Policy, Error>;
+}
+
+/// The rules, and what they make of this wallet.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) policy: Policy,
+    pub(super) money: MoneyKind,
+}
+
+impl Setup {
+    /// The mints that the wallet uses: those of its kind of money.
+    pub(super) fn mints(&self) -> impl Iterator<Item = &TrustedMint> {
+        let real = self.money == MoneyKind::Real;
+        self.policy.mints.iter().filter(move |mint| mint.test != real)
+    }
+
+    /// The usable mint of this address.
+    pub(super) fn mint(&self, address: &MintAddress) -> Option<&TrustedMint> {
+        self.mints().find(|mint| mint.address == *address)
+    }
+
+    /// The usable mint that a caller named.
+    pub(super) fn named(&self, text: &str) -> Result<&TrustedMint, Error> {
+        let address: MintAddress = text.parse().map_err(|_| Error::invalid("mint", "mint is not the address of a mint."))?;
+        self.mint(&address).ok_or_else(|| not_trusted(&address))
+    }
+}
+
+/// A mint that the owner has not listed, or that is set aside.
+pub(super) fn not_trusted(address: &MintAddress) -> Error {
+    Error::new(Code::MintNotTrusted, "That mint is not one this wallet uses.").with_untrusted("mint", address.as_str())
+}
+
+impl Wallet {
+    /// The rules now. The first real mint makes the wallet real, for ever.
+    pub(super) async fn setup(&self) -> Result<Setup, Error> {
+        let policy = self.rules.current()?;
+        if policy.listed_money() == MoneyKind::Real && !self.real.load(Ordering::Acquire) {
+            self.store.set_meta(|meta| meta.real = true).await?;
+            self.real.store(true, Ordering::Release);
+        }
+        let real = self.real.load(Ordering::Acquire);
+        Ok(Setup { policy, money: if real { MoneyKind::Real } else { MoneyKind::Play } })
+    }
+}

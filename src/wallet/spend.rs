@@ -1,0 +1,254 @@
+//! The one door through which value leaves.
+//!
+//! ```text
+//!  known? -> deny? -> plan -> admit -> act -> record -> wake
+//! ```
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction in which the policy sees the ledger it is judged by. From
+//! there to `record` everything runs on a tracked task, whoever waits. Nothing else in this project makes value leave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sha2::{Digest, Sha256};
+use tokio::time::{Duration, Instant};
+
+use super::Wallet;
+use super::code::Code;
+use super::detach::LONGEST_WAIT;
+use super::error::Error;
+use super::inputs::Inputs;
+use super::request::Caller;
+use super::rules::Setup;
+use crate::mint::Mint;
+use crate::mint::melt::MeltQuote;
+use crate::model::id::PaymentId;
+use crate::model::ledger::Ledger;
+use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
+use crate::policy::Ask;
+use crate::store::{Admission, Change};
+
+/// How the value leaves.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    /// A melt of this quote.
+    Melt(MeltQuote),
+    /// A token; the key it is locked to and the words inside.
+    Token { lock_to: Option<String>, memo: Option<String> },
+}
+
+/// A payment that is planned: who, how much, from where, how.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) payment: Payment,
+    pub(super) mint: Arc<Mint>,
+    pub(super) act: Act,
+    pub(super) max_fee_sats: Option<u64>,
+}
+
+/// Set when the caller no longer waits: it may never learn what became of its payment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gone(Arc<AtomicBool>);
+
+impl Gone {
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Lives as long as the caller waits.
+#[derive(Debug)]
+struct Waiting(Gone);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Release);
+    }
+}
+
+/// The digest of a request, by which a repeat of a key is told from another request under it.
+pub(super) fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Wallet {
+    /// Step 1, known? The recorded payment of this key, if it is open or done; the id to use again, if it failed for good.
+    pub(super) async fn known_by_key(&self, caller: &Caller, key: Option<&str>, digest: &str) -> Result<Known, Error> {
+        let Some(key) = key else { return Ok(Known::New) };
+        let by_id = match key.parse::<PaymentId>() {
+            Ok(id) => self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent),
+            Err(_) => None,
+        };
+        let found = match by_id {
+            Some(payment) => Some(payment),
+            None => self.store.payment_by_key(&caller.agent, key).await?,
+        };
+        match found {
+            Some(payment) if payment.request_digest != digest => Err(Error::new(
+                Code::KeyConflict,
+                "This idempotency key was used for another request.",
+            )
+            .of(&payment.id)
+            .keyed(Some(key))),
+            Some(payment) => Ok(Known::from(payment)),
+            None => Ok(Known::New),
+        }
+    }
+
+    /// Step 2, deny? What no quote can save.
+    pub(super) async fn deny(&self, setup: &Setup, payment: &Payment) -> Result<(), Error> {
+        let now = (self.clock)();
+        let probe = Some((payment.kind, payment.payee.clone(), payment.amount_sats));
+        let mut ledger = self.store.ledger(probe, now).await?;
+        self.doubt_lookalikes(&mut ledger, &payment.id);
+        let ask = ask(payment, 0, None);
+        setup.policy.precheck(&ask, &ledger, now).map_err(|denial| Error::from(denial).keyed(payment.key.as_deref()))
+    }
+
+    /// Steps 3 (the coins) to 7. Answers the payment as it stands when it ends, or when the caller's time is up.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the payment goes on, and is remembered as one whose caller is in doubt.
+    pub(super) async fn spend(&self, order: Order, since: Instant) -> Result<Payment, Error> {
+        let gone = Gone::default();
+        let waiting = Waiting(gone.clone());
+        let (wallet, id) = (self.clone(), order.payment.id.clone());
+        let key = order.payment.key.clone();
+        let wait = LONGEST_WAIT.saturating_sub(since.elapsed()).max(Duration::from_millis(100));
+        let done = self.run_to_end(wait, async move { wallet.carry_out(order, gone).await }).await;
+        drop(waiting);
+        let outcome = match done {
+            Some(outcome) => outcome,
+            None => match self.store.payment(&id).await? {
+                Some(payment) => Ok(payment),
+                None => Err(Error::new(
+                    Code::InsufficientFunds,
+                    "Coins that other payments hold did not come back in time; nothing was paid.",
+                )
+                .next("Make the same call again in a minute.")),
+            },
+        };
+        outcome.map_err(|error| error.keyed(key.as_deref()))
+    }
+
+    async fn carry_out(&self, mut order: Order, gone: Gone) -> Result<Payment, Error> {
+        let (turn, inputs) = self.take_inputs(&order, &gone).await?;
+        let fees = inputs.fee_sats.saturating_add(match &order.act {
+            Act::Melt(quote) => quote.fee_reserve_sats,
+            Act::Token { .. } => 0,
+        });
+        order.payment.reserved_sats = order.payment.amount_sats.saturating_add(fees);
+        let payment = match self.admit(&order, &inputs, gone.clone()).await? {
+            Admission::Admitted(payment) => payment,
+            Admission::Known(payment) => return Ok(payment),
+            Admission::Denied(error) => return Err(error),
+        };
+        let ended = match &order.act {
+            Act::Melt(quote) => self.act_melt(payment.clone(), &order.mint, quote, inputs, turn).await,
+            Act::Token { lock_to, memo } => {
+                self.act_token(payment.clone(), &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await
+            }
+        };
+        self.live().remove(&payment.id);
+        self.wake();
+        ended
+    }
+
+    /// Step 4. The rules are read and asked inside the transaction that reserves.
+    async fn admit(&self, order: &Order, inputs: &Inputs, gone: Gone) -> Result<Admission<Error>, Error> {
+        let now = (self.clock)();
+        let (wallet, payment) = (self.clone(), order.payment.clone());
+        let (max_fee, input_fee) = (order.max_fee_sats, inputs.fee_sats);
+        let id = payment.id.clone();
+        self.live().insert(id.clone(), gone);
+        let admission = self
+            .store
+            .admit(order.payment.clone(), now, move |ledger| {
+                let policy = wallet.rules.current()?;
+                let mut ledger = ledger.clone();
+                wallet.doubt_lookalikes(&mut ledger, &payment.id);
+                policy.decide(&ask(&payment, input_fee, max_fee), &ledger, now).map_err(Error::from)
+            })
+            .await;
+        match &admission {
+            Ok(Admission::Admitted(payment)) if payment.id == id => {}
+            _ => {
+                self.live().remove(&id);
+            }
+        }
+        Ok(admission?)
+    }
+
+    /// A payment whose caller has gone while it was under way is in doubt before that is written down.
+    fn doubt_lookalikes(&self, ledger: &mut Ledger, this: &PaymentId) {
+        let live = self.live();
+        ledger.lookalikes.retain(|one| one.id != *this);
+        for one in &mut ledger.lookalikes {
+            one.caller_in_doubt |= live.get(&one.id).is_some_and(Gone::is_gone);
+        }
+    }
+
+    /// Step 6: a payment's new state, durably, with whatever has to be written beside it.
+    pub(super) async fn record(&self, mut payment: Payment, state: PaymentState, mut beside: Vec<Change>) -> Result<Payment, Error> {
+        let gone = self.live().get(&payment.id).is_none_or(Gone::is_gone);
+        payment.caller_in_doubt = match &state {
+            PaymentState::Failed { .. } | PaymentState::Returned { .. } => false,
+            PaymentState::Sent { .. } => true,
+            PaymentState::Reserved | PaymentState::Settled { .. } => payment.caller_in_doubt || gone,
+        };
+        payment.state = state;
+        beside.push(Change::Payment(payment.clone()));
+        self.store.commit(beside).await?;
+        self.changed();
+        Ok(payment)
+    }
+
+    /// Step 6 for a definite no: nothing moved, and the same call may be made again.
+    pub(super) async fn record_failure(&self, payment: Payment, error: Error, beside: Vec<Change>) -> Error {
+        let reason = error.details.get("untrusted_reason").and_then(|reason| reason.as_str()).map(str::to_owned);
+        let failure = Failure { code: error.code.as_str().to_owned(), untrusted_reason: reason };
+        let id = payment.id.clone();
+        let state = PaymentState::Failed { at: (self.clock)(), failure };
+        match self.record(payment, state, beside).await {
+            Ok(_) => error.of(&id),
+            Err(storage) => storage.of(&id),
+        }
+    }
+}
+
+fn ask(payment: &Payment, input_fee_sats: u64, caller_max_fee_sats: Option<u64>) -> Ask<'_> {
+    Ask {
+        agent: &payment.agent,
+        kind: payment.kind,
+        amount_sats: payment.amount_sats,
+        fee_ceiling_sats: payment.reserved_sats.saturating_sub(payment.amount_sats),
+        input_fee_sats,
+        caller_max_fee_sats,
+        repeat_of: payment.repeat_of.as_ref(),
+        invoice: payment.kind == PaymentKind::Payment,
+    }
+}
+
+/// What is known of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Known {
+    /// Nothing.
+    New,
+    /// It is under way or done: this is its outcome.
+    Recorded(Box<Payment>),
+    /// It failed for good: it may be tried again under its own id.
+    Again(Box<Payment>),
+}
+
+impl From<Payment> for Known {
+    fn from(payment: Payment) -> Self {
+        match payment.state {
+            PaymentState::Failed { .. } => Self::Again(Box::new(payment)),
+            _ => Self::Recorded(Box::new(payment)),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The bench on the bench: what the other tests rely on, shown with a plain cdk wallet and with raw
+//! HTTP.
+
+mod lightning;
+mod mint;
+mod proxy;
+mod relay;
+mod support;
