@@ -21,6 +21,7 @@
 //! ```
 //! Arrows point down only; a test holds the code to it.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod mcp;
@@ -30,4 +31,5 @@ pub mod net;
 pub mod policy;
 pub mod ports;
 pub mod store;
+pub mod tasks;
 pub mod wallet;

@@ -3,6 +3,7 @@
 use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
+use crate::model::keys::KeysPlace;
 use super::Store;
 use super::error::StoreError;
 use super::record;
@@ -10,15 +11,6 @@ use super::tables::{META, Reads};
 
 const KEY: &str = "meta";
 
-/// Where the keys of this wallet are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeysPlace {
-    /// The system's keyring.
-    Keyring,
-    /// A file beside the wallet.
-    File,
-}
 
 /// What the wallet is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +21,7 @@ pub struct Meta {
     pub device: u32,
     /// It ever held real money. Never goes back.
     pub real: bool,
-    /// What the policy files said when they were last read.
+    /// What the owner's files said when they were last read: the policy's canonical text.
     pub policy_fingerprint: Option<String>,
     /// When that last changed, in Unix seconds.
     pub policy_changed_at: Option<u64>,

@@ -44,7 +44,7 @@ pub use choose::{MAX_INPUTS, Need};
 pub use commit::{Change, SwapRow};
 pub use error::StoreError;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
-pub use meta::{KeysPlace, Meta};
+pub use meta::Meta;
 pub use payments::Admission;
 pub use proofs::Balance;
 pub use selection::Chosen;

@@ -28,4 +28,16 @@ impl Wallet {
         });
         tokio::time::timeout(wait, told).await.ok()?.ok()
     }
+
+    /// Runs `work` on a tracked task and waits for its end. `None`: it panicked.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the work goes on.
+    pub async fn to_its_end<T, F>(&self, work: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.running.spawn(work).await.ok()
+    }
 }

@@ -1,32 +1,36 @@
-//! What a person did to the rules, and what only a person may excuse.
+//! What the owner did to the rules, for the history.
 
 use super::Wallet;
-use super::code::Code;
 use super::error::Error;
-use crate::model::id::PaymentId;
+use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange};
 
 impl Wallet {
-    /// Writes a change of the rules into the history.
+    /// Takes note of what the owner has written. A change since the last time is one entry of history.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
-    pub async fn record_policy(&self, text: String, loosened: bool) -> Result<(), Error> {
+    pub async fn follow_policy(&self) -> Result<(), Error> {
+        let Some(written) = self.rules.take_written() else { return Ok(()) };
+        let before = self.store.meta().await?.policy_fingerprint;
+        if before.as_ref() == Some(&written) {
+            return Ok(());
+        }
         let at = (self.clock)();
-        self.store.commit(vec![Change::Policy(PolicyChange { at, text, loosened })]).await?;
+        if let Some(before) = &before {
+            let text = describe_lines(before, &written).join("; ");
+            self.store.commit(vec![Change::Policy(PolicyChange { at, text, loosened: false })]).await?;
+        }
+        let known = before.is_some();
+        self.store
+            .set_meta(move |meta| {
+                meta.policy_fingerprint = Some(written);
+                if known {
+                    meta.policy_changed_at = Some(at);
+                }
+            })
+            .await?;
         self.changed();
         Ok(())
-    }
-
-    /// A person says that a payment whose outcome was in doubt may be repeated.
-    ///
-    /// # Errors
-    /// `not_found`, `storage_failed`, `wallet_damaged`.
-    pub async fn allow_repeat(&self, id: &PaymentId) -> Result<(), Error> {
-        let found = self.store.payment(id).await?;
-        let mut payment = found.ok_or_else(|| Error::new(Code::NotFound, "No payment has that id."))?;
-        payment.caller_in_doubt = false;
-        self.store.commit(vec![Change::Payment(payment)]).await?;
-        self.record_policy(format!("allowed a repeat of {id}"), true).await
     }
 }

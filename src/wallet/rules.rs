@@ -16,6 +16,9 @@ pub trait Rules: Send + Sync + Debug {
     /// # Errors
     /// [`Code::SettingsInvalid`].
     fn current(&self) -> Result<Policy, Error>;
+
+    /// The policy as the owner wrote it, in its canonical text: once at start, and once after each change.
+    fn take_written(&self) -> Option<String>;
 }
 
 /// The rules, and what they make of this wallet.

@@ -1,2 +1,5 @@
 //! The integration tests.
-fn main() {}
+
+mod docs;
+mod session;
+mod tools;

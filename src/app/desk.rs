@@ -1,0 +1,102 @@
+//! The wallet behind the owner's commands, when no other process holds it.
+//!
+//! A process that does hold it notices a change of the files by itself and writes the history; then this writes nothing.
+
+use tokio::runtime::Handle;
+
+use super::open::{keys, open_store};
+use crate::cli::owner::Desk;
+use crate::config::{Environment, Home, Settings};
+use crate::model::id::PaymentId;
+use crate::model::keys::KeysPlace;
+use crate::model::ledger::state_word;
+use crate::store::{Change, PolicyChange, Store};
+use crate::wallet::{Code, Error, clock};
+
+/// Serves the owner's commands. Its calls block: use it off the async threads.
+#[derive(Debug)]
+pub struct OwnersDesk<'a> {
+    home: &'a Home,
+    environment: &'a Environment,
+    runtime: Handle,
+}
+
+impl<'a> OwnersDesk<'a> {
+    /// Opens nothing.
+    pub fn new(home: &'a Home, environment: &'a Environment, runtime: Handle) -> Self {
+        Self { home, environment, runtime }
+    }
+
+    fn store(&self) -> Result<Store, Error> {
+        self.runtime.block_on(open_store(self.home))
+    }
+}
+
+fn words(error: &Error) -> String {
+    match error.code {
+        Code::WalletBusy => "another process holds this wallet; close the app that runs it, then do this again".to_owned(),
+        _ => error.message.clone(),
+    }
+}
+
+impl Desk for OwnersDesk<'_> {
+    fn record(&self, text: &str, loosened: bool) -> Result<(), String> {
+        let store = match self.store() {
+            Ok(store) => store,
+            Err(error) if error.code == Code::WalletBusy => return Ok(()),
+            Err(error) => return Err(words(&error)),
+        };
+        let written = Settings::load(self.home).map(|settings| settings.policy.canonical()).ok();
+        let at = clock::now();
+        let change = PolicyChange { at, text: text.to_owned(), loosened };
+        self.runtime.block_on(async {
+            store.commit(vec![Change::Policy(change)]).await.map_err(|error| error.to_string())?;
+            let remember = store.set_meta(move |meta| {
+                meta.policy_changed_at = Some(at);
+                if written.is_some() {
+                    meta.policy_fingerprint = written;
+                }
+            });
+            remember.await.map(|_| ()).map_err(|error| error.to_string())
+        })
+    }
+
+    fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String> {
+        if !self.home.exists() {
+            return Ok(None);
+        }
+        match self.store() {
+            Ok(store) => {
+                let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
+                Ok(meta.keys.map(|place| (place, false)))
+            }
+            Err(error) => Err(words(&error)),
+        }
+    }
+
+    fn make_keys(&self) -> Result<KeysPlace, String> {
+        let store = self.store().map_err(|error| words(&error))?;
+        let made = self.runtime.block_on(keys(self.home, &store, self.environment.keyring_off));
+        made.map(|(_, place)| place).map_err(|error| words(&error))
+    }
+
+    fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String> {
+        let store = self.store().map_err(|error| words(&error))?;
+        let found = self.runtime.block_on(store.payment(id)).map_err(|error| error.to_string())?;
+        let payment = found.ok_or_else(|| "no payment has this id".to_owned())?;
+        Ok(vec![
+            format!("payment {id}: {} sats, {}", payment.amount_sats, state_word(&payment.state)),
+            format!("made {} by {}", clock::rfc3339(payment.created_at).unwrap_or_default(), payment.agent),
+        ])
+    }
+
+    fn allow_repeat(&self, id: &PaymentId) -> Result<(), String> {
+        let store = self.store().map_err(|error| words(&error))?;
+        self.runtime.block_on(async {
+            let found = store.payment(id).await.map_err(|error| error.to_string())?;
+            let mut payment = found.ok_or_else(|| "no payment has this id".to_owned())?;
+            payment.caller_in_doubt = false;
+            store.commit(vec![Change::Payment(payment)]).await.map_err(|error| error.to_string())
+        })
+    }
+}

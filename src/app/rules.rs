@@ -1,0 +1,70 @@
+//! The owner's files as the wallet's rules: read again at each question, tightened at once, loosened at the next start or by command.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::settings::Stamp;
+use crate::config::{Home, Settings, SettingsError};
+use crate::policy::Policy;
+use crate::wallet::rules::Rules;
+use crate::wallet::{Code, Error};
+
+/// The rules in force, over the files of one home.
+#[derive(Debug)]
+pub(crate) struct FileRules {
+    home: Home,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stamp: Stamp,
+    in_force: Policy,
+    /// The policy as the files last said it, for the history.
+    written: Option<String>,
+}
+
+impl FileRules {
+    /// What the files say now is in force, loosened or not: this is a start.
+    pub(crate) fn start(home: Home) -> Result<(Arc<Self>, Settings), Error> {
+        let mut stamp = Stamp::default();
+        let read = Settings::load_if_changed(&home, &mut stamp).map_err(|error| invalid(&error))?;
+        let settings = match read {
+            Some(settings) => settings,
+            None => Settings::load(&home).map_err(|error| invalid(&error))?,
+        };
+        let written = Some(settings.policy.canonical());
+        let state = State { stamp, in_force: settings.policy.clone(), written };
+        Ok((Arc::new(Self { home, state: Mutex::new(state) }), settings))
+    }
+}
+
+impl Rules for FileRules {
+    fn current(&self) -> Result<Policy, Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = Settings::load_if_changed(&self.home, &mut state.stamp).map_err(|error| invalid(&error))?;
+        if let Some(settings) = newer {
+            state.in_force = state.in_force.followed_by(&settings.policy, settings.accepted.as_deref());
+            state.written = Some(settings.policy.canonical());
+        }
+        Ok(state.in_force.clone())
+    }
+
+    fn take_written(&self) -> Option<String> {
+        let _read_now = self.current();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).written.take()
+    }
+}
+
+/// Settings that cannot be used, as a failure.
+pub(super) fn invalid(error: &SettingsError) -> Error {
+    let failure = Error::new(Code::SettingsInvalid, "A settings file cannot be used; spending is off until it is mended.");
+    let failure = failure.with("file", error.file.as_str());
+    let failure = match error.line {
+        Some(line) => failure.with("line", line),
+        None => failure,
+    };
+    match &error.key {
+        Some(key) => failure.with("key", crate::model::text::clean(key)),
+        None => failure,
+    }
+}

@@ -1,0 +1,205 @@
+//! The tools, resources and prompts as an MCP server, for both protocol eras.
+//!
+//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the session. A cancelled request loses its answer,
+//! never its payment: handlers run to their end, and the wallet detaches what moves money by itself. A failure is a tool result without
+//! structured content; protocol errors are for misuse of the protocol.
+
+mod notes;
+mod prompts;
+mod resources;
+mod updates;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+};
+use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::{Map, Value};
+
+use super::tools::{self, Answer, Tool, ToolFailure};
+use crate::wallet::{Caller, Error, Source};
+use updates::Updates;
+
+/// What every agent is told at the start. Clients cut it at 2 KB.
+const INSTRUCTIONS: &str = include_str!("../instructions.md");
+
+/// How long a client may keep the lists: they are compiled in.
+const LIST_TTL_MS: u64 = 3_600_000;
+
+/// One session's server.
+pub(super) struct Server {
+    source: Arc<dyn Source>,
+    caller: Caller,
+    updates: Arc<Updates>,
+}
+
+impl Server {
+    pub(super) fn new(source: Arc<dyn Source>, caller: Caller) -> Self {
+        Self { source, caller, updates: Arc::default() }
+    }
+
+    /// What must end with the session.
+    pub(super) fn updates(&self) -> Arc<Updates> {
+        Arc::clone(&self.updates)
+    }
+
+    async fn call(&self, name: &str, arguments: Map<String, Value>, context: &RequestContext<RoleServer>) -> Result<Answer, ToolFailure> {
+        tools::call(name, arguments, &self.caller, self.source.as_ref(), notes::of(context).as_ref()).await
+    }
+}
+
+/// The tool as it is listed: the same for every connection.
+fn listed(tool: &Tool) -> rmcp::model::Tool {
+    let hints = rmcp::model::ToolAnnotations::new()
+        .read_only(tool.hints.read_only)
+        .destructive(tool.hints.destructive)
+        .idempotent(tool.hints.idempotent)
+        .open_world(tool.hints.open_world);
+    let mut listed = rmcp::model::Tool::new(tool.name, tool.description, tool.input_schema.clone());
+    listed.title = Some(tool.title.to_owned());
+    listed.output_schema = Some(Arc::new(tool.output_schema.clone()));
+    listed.annotations = Some(hints);
+    listed
+}
+
+fn succeeded(answer: Answer) -> CallToolResult {
+    let mut result = CallToolResult::structured(answer.structured);
+    if let Some(png) = answer.png {
+        let data = base64::engine::general_purpose::STANDARD.encode(png);
+        result.content.push(ContentBlock::image(data, "image/png"));
+    }
+    result
+}
+
+/// Text alone: clients validate structured content against the output schema even in failures, and would hide what happened.
+fn failed(error: &Error) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(error_json(error).to_string())])
+}
+
+fn error_json(error: &Error) -> Value {
+    serde_json::to_value(error).unwrap_or(Value::Null)
+}
+
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
+        let me = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .with_title("nutpurse")
+            .with_description(env!("CARGO_PKG_DESCRIPTION"));
+        ServerConfig::new(capabilities).with_server_info(me).with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = tools::all().iter().map(listed).collect();
+        Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
+        tools::find(name).map(listed)
+    }
+
+    async fn call_tool(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+        match self.call(&request.name, request.arguments.unwrap_or_default(), &context).await {
+            Ok(answer) => Ok(succeeded(answer).into()),
+            Err(ToolFailure::Failed(error)) => Ok(failed(&error).into()),
+            Err(ToolFailure::UnknownTool) => Err(ErrorData::invalid_params("There is no tool of that name.", None)),
+        }
+    }
+
+    /// What rmcp could not read as any request it knows: a request of a known method with other parameters than it takes, or another
+    /// method altogether. A tool call comes back as a tool's failure, which the model sees.
+    async fn on_custom_request(&self, request: CustomRequest, context: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
+        let name = request.params.as_ref().and_then(|params| params.get("name")).and_then(Value::as_str);
+        if request.method == "tools/call" && name.and_then(tools::find).is_some() {
+            let mut result = failed(&Error::invalid("arguments", "arguments must be an object with the tool's parameters."));
+            if !is_modern(&context) {
+                result.result_type = None;
+            }
+            return Ok(CustomResult::new(serde_json::to_value(result).unwrap_or(Value::Null)));
+        }
+        let known = ["tools/", "resources/", "prompts/", "completion/", "subscriptions/"];
+        if known.iter().any(|prefix| request.method.starts_with(prefix)) {
+            return Err(ErrorData::invalid_params("The method or its parameters cannot be read.", None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no such method.", None))
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(resources::fixed()).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let all = ListResourceTemplatesResult::with_all_items(resources::templates());
+        Ok(all.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let read = resources::read_as_call(&request.uri).ok_or_else(resources::not_found)?;
+        let answer = self.call(read.tool, read.arguments, &context).await;
+        resources::rendered(answer, request.uri).map(Into::into)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(updates::accepted(requested))
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        updates::listen(self.source.as_ref(), &subscription).await
+    }
+
+    async fn subscribe(&self, request: SubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.updates.subscribe(self.source.as_ref(), request.uri, context.peer).await
+    }
+
+    async fn unsubscribe(&self, request: UnsubscribeRequestParams, _context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.updates.unsubscribe(&request.uri);
+        Ok(())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::all()).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(&request.name, request.arguments.unwrap_or_default()).map(Into::into)
+    }
+}

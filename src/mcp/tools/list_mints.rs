@@ -1,0 +1,26 @@
+//! `list_mints`: the mints.
+
+use super::{Answer, Hints, Tool, schema};
+use crate::wallet::request::ListMints;
+use crate::wallet::view::MintsView;
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "list_mints",
+        title: "List mints",
+        description: "List the mints the owner trusts with money: balance, fee, limits, whether they answer, and whether their money is play \
+              (test). Free, changes nothing; may ask the mints. Helps to choose a mint for deposit or pay; for totals use \
+              get_balance instead. Only the owner can add or remove mints. Repeat it after a timeout.",
+        hints: Hints::READS_OUTSIDE,
+        input_schema: schema::input::<ListMints>(),
+        output_schema: schema::output::<MintsView>(),
+        aliases: &[],
+        run: |mut job| {
+            Box::pin(async move {
+                let request = job.read::<ListMints>()?;
+                let view = job.source.wallet().await?.list_mints(job.caller, request).await?;
+                Ok(Answer::of(&view))
+            })
+        },
+    }
+}

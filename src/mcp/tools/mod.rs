@@ -1,0 +1,171 @@
+//! The tools as data, and the one function that runs them. The MCP server and the command line both go through here.
+//!
+//! Never sees the protocol, never writes to a stream, never logs arguments or results.
+
+mod arguments;
+mod deposit;
+mod estimate;
+mod get_balance;
+mod get_deposit;
+mod get_payment;
+mod list_history;
+mod list_mints;
+mod pay;
+mod progress;
+mod qr;
+mod receive_token;
+mod reclaim_token;
+mod schema;
+mod send_token;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::wallet::{Caller, Code, Error, Source, view};
+
+pub use progress::{Progress, Silent};
+
+/// What a client may assume of a tool before it calls it. Always all four, never left to a default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// Changes nothing.
+    pub read_only: bool,
+    /// What it does cannot be undone.
+    pub destructive: bool,
+    /// The same call again does nothing more.
+    pub idempotent: bool,
+    /// Reaches beyond this machine: mints, payees.
+    pub open_world: bool,
+}
+
+impl Hints {
+    const READS_LOCAL: Self = Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+    const READS_OUTSIDE: Self = Self { open_world: true, ..Self::READS_LOCAL };
+    const WRITES: Self = Self { read_only: false, destructive: false, idempotent: false, open_world: true };
+    const WRITES_ONCE: Self = Self { idempotent: true, ..Self::WRITES };
+    const SPENDS: Self = Self { read_only: false, destructive: true, idempotent: false, open_world: true };
+}
+
+/// One tool: what an agent reads, and the verb behind it.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name, stable.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What an agent reads before it calls: effect, cost, whether it can be undone, what else to use, what to do after a timeout.
+    pub description: &'static str,
+    /// All four hints.
+    pub hints: Hints,
+    /// JSON Schema of the parameters: one flat object, nothing combined, every parameter described.
+    pub input_schema: Map<String, Value>,
+    /// JSON Schema of the result, without prose.
+    pub output_schema: Map<String, Value>,
+    /// Older names of parameters, accepted and not shown: (older, current).
+    aliases: &'static [(&'static str, &'static str)],
+    run: Run,
+}
+
+type Run = for<'a> fn(Job<'a>) -> BoxFuture<'a, Result<Answer, Error>>;
+
+/// One call: checked arguments, who asks, and where the wallet comes from.
+struct Job<'a> {
+    arguments: Map<String, Value>,
+    caller: &'a Caller,
+    source: &'a dyn Source,
+}
+
+impl Job<'_> {
+    fn read<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        arguments::into_request(std::mem::take(&mut self.arguments))
+    }
+}
+
+/// What a tool answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The result; fits the tool's output schema.
+    pub structured: Value,
+    /// A QR code as a PNG. `None` unless asked for, and where the text is too long for one.
+    pub png: Option<Vec<u8>>,
+}
+
+impl Answer {
+    fn of(view: &impl Serialize) -> Self {
+        Self { structured: view::to_json(view), png: None }
+    }
+}
+
+/// Why a tool gave no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolFailure {
+    /// There is no tool of that name.
+    UnknownTool,
+    /// The wallet's own answer.
+    Failed(Error),
+}
+
+/// Every tool, in the order in which they are listed. The order never changes within a version.
+pub fn all() -> &'static [Tool] {
+    static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
+        vec![
+            get_balance::tool(),
+            deposit::tool(),
+            get_deposit::tool(),
+            estimate::tool(),
+            pay::tool(),
+            get_payment::tool(),
+            send_token::tool(),
+            receive_token::tool(),
+            reclaim_token::tool(),
+            list_history::tool(),
+            list_mints::tool(),
+        ]
+    });
+    &ALL
+}
+
+/// The tool of this name.
+pub fn find(name: &str) -> Option<&'static Tool> {
+    all().iter().find(|tool| tool.name == name)
+}
+
+/// Runs a tool. The wallet is opened only after the arguments were found good.
+///
+/// # Errors
+/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its text is not shown.
+///
+/// # Cancel safety
+/// Dropping the future drops the answer only: the wallet runs whatever moves money to its end by itself.
+pub async fn call(
+    name: &str,
+    arguments: Map<String, Value>,
+    caller: &Caller,
+    source: &dyn Source,
+    progress: &dyn Progress,
+) -> Result<Answer, ToolFailure> {
+    let tool = find(name).ok_or(ToolFailure::UnknownTool)?;
+    let key = arguments.get("idempotency_key").and_then(Value::as_str).filter(|key| arguments::is_key(key)).map(str::to_owned);
+    let outcome = match arguments::check(tool, arguments) {
+        Ok(arguments) => {
+            let verb = AssertUnwindSafe((tool.run)(Job { arguments, caller, source })).catch_unwind();
+            progress::while_running(progress, verb).await.unwrap_or_else(|_payload| Err(panicked()))
+        }
+        Err(error) => Err(error),
+    };
+    outcome.map_err(|mut error| {
+        error.idempotency_key = error.idempotency_key.or(key);
+        ToolFailure::Failed(error)
+    })
+}
+
+fn panicked() -> Error {
+    tracing::error!("a tool ended by a panic; what it said is withheld");
+    Error::new(Code::Internal, "The wallet made a mistake and cannot tell what became of this call.")
+}

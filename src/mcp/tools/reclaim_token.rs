@@ -1,0 +1,26 @@
+//! `reclaim_token`: a token of ours taken back.
+
+use super::{Answer, Hints, Tool, schema};
+use crate::wallet::request::ReclaimToken;
+use crate::wallet::view::PaymentView;
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "reclaim_token",
+        title: "Take back a token",
+        description: "Take back a token made with send_token that nobody has claimed. Costs the mint's fee, if any; cannot be undone; the \
+              day's limit stays used. If somebody was faster the state is settled and claimed is true. Not for Lightning payments; \
+              for tokens of others use receive_token. After a timeout repeat it or call get_payment.",
+        hints: Hints::WRITES_ONCE,
+        input_schema: schema::input::<ReclaimToken>(),
+        output_schema: schema::output::<PaymentView>(),
+        aliases: &[],
+        run: |mut job| {
+            Box::pin(async move {
+                let request = job.read::<ReclaimToken>()?;
+                let view = job.source.wallet().await?.reclaim_token(job.caller, request).await?;
+                Ok(Answer::of(&view))
+            })
+        },
+    }
+}

@@ -1,0 +1,168 @@
+//! The session's pipe: one JSON-RPC message a line, over any pair of halves.
+//!
+//! Nothing a peer sends ends the session or makes it hang: lines that are too long, broken, too deep, batched or out of turn are answered
+//! or ignored. Never buffers more than [`LINE_MAX`]; never writes anything but whole lines of JSON-RPC; never logs a line.
+
+mod lines;
+mod outbox;
+mod peek;
+
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientRequest, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion, RequestId};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
+
+use lines::{Line, Lines};
+use outbox::Outbox;
+use peek::Peek;
+
+/// The longest line that is read, in bytes: 4 MiB.
+pub const LINE_MAX: usize = 4 * 1024 * 1024;
+
+/// A session's transport over a reading and a writing half.
+pub(super) struct Wire<R, W> {
+    lines: Lines<R>,
+    out: Arc<Mutex<Outbox<W>>>,
+    /// An answer of the wire's own that is not queued yet.
+    reply: Option<Vec<u8>>,
+    /// Something of the wire's own is queued and perhaps not flushed.
+    unflushed: bool,
+    /// A request has come that begins a session; what needs no answer is dropped before, because rmcp would end the session over it.
+    begun: bool,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
+    pub(super) fn new(reader: R, writer: W) -> Self {
+        Self {
+            lines: Lines::new(reader, LINE_MAX),
+            out: Arc::new(Mutex::new(Outbox::new(writer))),
+            reply: None,
+            unflushed: false,
+            begun: false,
+        }
+    }
+
+    /// Sends the wire's own answer. Resumes where a cancelled call left off.
+    async fn send_reply(&mut self) -> std::io::Result<()> {
+        if self.reply.is_none() && !self.unflushed {
+            return Ok(());
+        }
+        let mut out = self.out.lock().await;
+        if let Some(line) = self.reply.take() {
+            out.queue(&line);
+            self.unflushed = true;
+        }
+        out.drain().await?;
+        self.unflushed = false;
+        Ok(())
+    }
+
+    fn read(&mut self, line: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
+        let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        let message = match serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(line) {
+            Ok(message) => message,
+            Err(error) => {
+                self.reply = refusal(line, error.is_syntax() || error.is_eof());
+                return None;
+            }
+        };
+        if let JsonRpcMessage::Request(request) = &message {
+            self.begun |= begins(&request.request);
+        } else if !self.begun {
+            return None;
+        }
+        Some(message)
+    }
+}
+
+/// A request after which rmcp's session loop runs: the handshake, or a request that carries its own context.
+fn begins(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let known = meta.protocol_version().is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version));
+            known && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        }
+    }
+}
+
+/// The answer to a line that is no message. `None` where silence is right: text that is not even meant as JSON, and notifications.
+fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
+    let looks_like_json = line.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));
+    if !looks_like_json {
+        return None;
+    }
+    let mut peek = Peek::default();
+    peek.feed(line);
+    let id = peek.id();
+    if id.is_none() && peek.has_method() {
+        return None;
+    }
+    let error = if broken {
+        ErrorData::parse_error("The line is not JSON that can be read.", None)
+    } else {
+        ErrorData::invalid_request("The line is not one JSON-RPC message.", None)
+    };
+    answer(id, error)
+}
+
+fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
+    answer(id, ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None))
+}
+
+fn answer(id: Option<RequestId>, error: ErrorData) -> Option<Vec<u8>> {
+    encode(&TxJsonRpcMessage::<RoleServer>::error(error, id)).ok()
+}
+
+fn encode(message: &TxJsonRpcMessage<RoleServer>) -> std::io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+impl<R, W> Transport<RoleServer> for Wire<R, W>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    type Error = std::io::Error;
+
+    fn send(&mut self, item: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = std::io::Result<()>> + Send + 'static {
+        let out = Arc::clone(&self.out);
+        let line = encode(&item);
+        async move {
+            let line = line?;
+            let mut out = out.lock().await;
+            out.queue(&line);
+            out.drain().await
+        }
+    }
+
+    /// The next message; `None` at the end of the stream or when it breaks.
+    ///
+    /// Cancel safe: a line half read or an answer half written goes on at the next call.
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            self.send_reply().await.ok()?;
+            match self.lines.next().await.ok()? {
+                Line::End => return None,
+                Line::TooLong(id) => self.reply = too_long(id),
+                Line::Whole(line) => {
+                    if let Some(message) = self.read(&line) {
+                        return Some(message);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> std::io::Result<()> {
+        self.out.lock().await.close().await
+    }
+}

@@ -1,0 +1,92 @@
+//! The clock: runs the wallet's reconcilers, woken or by period. Schedules only.
+//!
+//! An activation takes no input, is repeatable, and never runs twice at once; there is no retry inside one, the period is the retry.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::wallet::Wallet;
+
+/// How often keysets are asked for again, well before any cache of them would run out inside a payment.
+const REFRESH: Duration = Duration::from_secs(45 * 60);
+/// How often the owner's files are looked at when nobody asks.
+const LOOK: Duration = Duration::from_secs(2);
+/// The shortest time between two rounds.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// The running tasks.
+#[derive(Debug)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Starts all of them.
+    pub fn start(wallet: &Wallet) -> Self {
+        let tasks = Self { tracker: TaskTracker::new(), stop: CancellationToken::new() };
+        tasks.run(settle(wallet.clone()));
+        tasks.run(refresh(wallet.clone()));
+        tasks.run(follow_policy(wallet.clone()));
+        tasks.tracker.close();
+        tasks
+    }
+
+    /// Ends them and waits until they have ended.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.wait().await;
+    }
+
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+}
+
+async fn settle(wallet: Wallet) {
+    loop {
+        let round = wallet.clone();
+        let next = match wallet.to_its_end(async move { round.settle().await }).await {
+            Some(Ok(next)) => next,
+            Some(Err(error)) => {
+                tracing::error!(code = error.code.as_str(), "a round was not finished");
+                Duration::from_secs(10)
+            }
+            None => return,
+        };
+        sleep(BREATH).await;
+        tokio::select! {
+            () = wallet.settle_wanted() => {}
+            () = sleep(next) => {}
+        }
+    }
+}
+
+async fn refresh(wallet: Wallet) {
+    let mut period = interval(REFRESH);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    period.tick().await;
+    loop {
+        period.tick().await;
+        wallet.refresh_mints().await;
+    }
+}
+
+async fn follow_policy(wallet: Wallet) {
+    let mut period = interval(LOOK);
+    loop {
+        period.tick().await;
+        if let Err(error) = wallet.follow_policy().await {
+            tracing::error!(code = error.code.as_str(), "a change of the rules is not in the history");
+        }
+    }
+}
