@@ -17,6 +17,7 @@ use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, SecretKey, State};
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use nutpurse::model::id::PaymentId;
+use nutpurse::model::money::Unit;
 use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
 use nutpurse::ports::Doubt as _;
 use nutpurse::store::{Change, Need, Store};
@@ -98,7 +99,7 @@ async fn timed<F: Future<Output = ()>>(rounds: usize, mut once: impl FnMut() -> 
 
 async fn inputs(store: &Store, amount: u64) -> Vec<ProofInfo> {
     let fees = HashMap::from([(keyset(), 100)]);
-    store.choose(&mint(), &CurrencyUnit::Sat, Need::Spend { amount }, fees).await.unwrap().unwrap().proofs
+    store.choose(&"https://mint.example".parse().unwrap(), &Unit::sat(), Need::Spend { amount }, fees).await.unwrap().unwrap().proofs
 }
 
 fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cdk_common::database::WalletDatabase as _;
-use cdk_common::nuts::{CurrencyUnit, State};
+use cdk_common::nuts::State;
 use uuid::Uuid;
 
 use super::super::view::View;
@@ -11,6 +11,7 @@ use super::super::{Change, HistoryQuery, HistoryRow, Need, PolicyChange, StoreEr
 use super::samples::{NOW, audit, coins, keyset, mint, payment, store, ys};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::{DepositId, ReceiveId};
+use crate::model::money::Unit;
 use crate::model::payment::Payment;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::secret::Secret;
@@ -116,16 +117,16 @@ async fn inputs_come_from_the_shelf_without_locked_or_unpriced_ones() {
         Some(cdk_common::nuts::SpendingConditions::new_p2pk(cdk_common::nuts::SecretKey::generate().public_key(), None));
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
     let fees = HashMap::from([(keyset(), 100)]);
-    let unit = CurrencyUnit::Sat;
-    let chosen = store.choose(&mint(), &unit, Need::Spend { amount: 11 }, fees.clone()).await.unwrap().unwrap();
+    let (mint, unit) = ("https://mint.example".parse().unwrap(), Unit::sat());
+    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 11 }, fees.clone()).await.unwrap().unwrap();
     assert_eq!((chosen.fee, chosen.proofs.iter().map(|one| one.proof.amount.to_u64()).sum::<u64>()), (1, 12));
-    let chosen = store.choose(&mint(), &unit, Need::Exact { amount: 7 }, fees.clone()).await.unwrap().unwrap();
+    let chosen = store.choose(&mint, &unit, Need::Exact { amount: 7 }, fees.clone()).await.unwrap().unwrap();
     assert_eq!(chosen.proofs.len(), 3);
-    assert!(store.choose(&mint(), &unit, Need::Exact { amount: 24 }, fees.clone()).await.unwrap().is_none());
-    let chosen = store.choose(&mint(), &unit, Need::Spend { amount: 24 }, fees.clone()).await.unwrap().unwrap();
+    assert!(store.choose(&mint, &unit, Need::Exact { amount: 24 }, fees.clone()).await.unwrap().is_none());
+    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 24 }, fees.clone()).await.unwrap().unwrap();
     assert_eq!(ys(&chosen.proofs), vec![infos[0].y]);
-    assert!(store.choose(&mint(), &unit, Need::Spend { amount: 80 }, fees).await.unwrap().is_none());
-    assert!(store.choose(&mint(), &unit, Need::Spend { amount: 1 }, HashMap::new()).await.unwrap().is_none());
+    assert!(store.choose(&mint, &unit, Need::Spend { amount: 80 }, fees).await.unwrap().is_none());
+    assert!(store.choose(&mint, &unit, Need::Spend { amount: 1 }, HashMap::new()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -133,7 +134,7 @@ async fn a_tokens_text_is_gone_once_it_is_claimed() {
     let store = store().await;
     let one = payment(5, None, None, None);
     store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
-    let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), mint: mint(), unit: CurrencyUnit::Sat, locked: false };
+    let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), locked: false };
     store.commit(vec![Change::Token { payment: one.id.clone(), row: row.clone() }]).await.unwrap();
     assert_eq!(store.token(&one.id).await.unwrap(), Some(row.clone()));
     assert_eq!(store.unclaimed_tokens().await.unwrap(), vec![(one.clone(), row)]);
