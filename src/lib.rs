@@ -24,6 +24,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod logging;
 pub mod mcp;
 pub mod mint;
 pub mod model;

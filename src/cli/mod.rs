@@ -107,7 +107,6 @@ pub fn help<O: clap::Subcommand>() -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Arc;
 
     use async_trait::async_trait;
     use serde_json::json;
