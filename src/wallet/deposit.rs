@@ -11,7 +11,7 @@ use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::pay::outgoing;
 use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
-use super::rules::Setup;
+use super::rules::{Setup, first_mint};
 use super::spend::digest;
 use super::view::DepositView;
 use crate::mint::issue::IssueState;
@@ -192,10 +192,6 @@ impl Wallet {
             }
         });
     }
-}
-
-fn first_mint(setup: &Setup) -> Result<&TrustedMint, Error> {
-    setup.mints().next().ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
 }
 
 fn show(setup: &Setup, deposit: &Deposit) -> DepositView {

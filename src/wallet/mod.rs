@@ -12,6 +12,7 @@ mod deposit;
 mod detach;
 pub mod error;
 mod estimate;
+mod gate;
 mod history;
 mod inputs;
 mod list_mints;
@@ -43,6 +44,7 @@ use tokio_util::task::TaskTracker;
 
 pub use code::Code;
 pub use error::{Error, MoneyMoved, Retry};
+use gate::Gates;
 pub use request::Caller;
 use rules::Rules;
 use settle::Rounds;
@@ -84,6 +86,7 @@ pub struct Inner {
     closing: CancellationToken,
     /// Payments that this process carries, and whether their callers have gone.
     live: Mutex<HashMap<PaymentId, Gone>>,
+    gates: Gates,
     rounds: Mutex<Rounds>,
     settling: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
@@ -137,6 +140,7 @@ impl Wallet {
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             live: Mutex::new(HashMap::new()),
+            gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
             settling: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Wallet;
 use super::code::Code;
+use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::inputs::{Inputs, insufficient};
 use super::request::{Caller, Pay};
-use super::rules::Setup;
+use super::rules::{Setup, first_mint};
 use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
@@ -42,6 +43,7 @@ impl Wallet {
         let amount = amount_sats(&invoice, request.amount_sats)?;
         let digest = digest(&["pay", &invoice.payment_hash, &amount.to_string()]);
         let key = request.idempotency_key.as_deref();
+        let pass = timeout(LONGEST_WAIT, self.gates.pass(&invoice.payment_hash)).await.map_err(|_| still_planned(key))?;
         let mut known = self.known_by_key(caller, key, &digest).await?;
         if let Some(payment) = self.store.payment_by_hash(&invoice.payment_hash).await? {
             known = Known::from(payment);
@@ -65,7 +67,10 @@ impl Wallet {
             shown_payee: None,
             note: note(&request, &invoice),
             note_is_untrusted: request.comment.is_none(),
-            mint: "https://unplanned.invalid".parse().map_err(|_| Error::new(Code::Internal, "No mint is chosen."))?,
+            mint: match request.mint.as_deref() {
+                Some(text) => setup.named(text)?.address.clone(),
+                None => first_mint(&setup)?.address.clone(),
+            },
             quote_id: None,
             amount_sats: amount,
             reserved_sats: amount,
@@ -76,7 +81,8 @@ impl Wallet {
             state: PaymentState::Reserved,
         };
         self.deny(&setup, &payment).await?;
-        let order = self.plan(&setup, payment, &invoice, &request).await.map_err(|error| error.keyed(key))?;
+        let mut order = self.plan(&setup, payment, &invoice, &request).await.map_err(|error| error.keyed(key))?;
+        order.pass = Some(pass);
         let planned = order.payment.id.clone();
         let payment = self.spend(order, since).await?;
         let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
@@ -88,7 +94,7 @@ impl Wallet {
         let (mint, quote) = self.cheapest(setup, invoice, payment.amount_sats, request.mint.as_deref()).await?;
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
-        Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats })
+        Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })
     }
 
     /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest. One request each.
@@ -171,6 +177,12 @@ impl Wallet {
         let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
+}
+
+/// Another call plans this very payment, and its mint is slow.
+fn still_planned(key: Option<&str>) -> Error {
+    let error = Error::new(Code::MintUnreachable, "Another call for this invoice still waits for the mint; nothing was sent by this one.");
+    error.next("Look the payment up with get_payment and its payment_hash before calling again.").keyed(key)
 }
 
 /// The invoice in `to`, or why it cannot be paid here.

@@ -47,6 +47,11 @@ impl Setup {
     }
 }
 
+/// The mint to use where the caller named none.
+pub(super) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Error> {
+    setup.mints().next().ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
+}
+
 /// A mint that the owner has not listed, or that is set aside.
 pub(super) fn not_trusted(address: &MintAddress) -> Error {
     Error::new(Code::MintNotTrusted, "That mint is not one this wallet uses.").with_untrusted("mint", address.as_str())

@@ -70,7 +70,7 @@ impl Wallet {
             return Err(insufficient(request.amount_sats, held).with("mint", mint.as_str()).keyed(key));
         }
         let act = Act::Token { lock_to, memo: request.memo.clone() };
-        let order = Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None };
+        let order = Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
         let planned = order.payment.id.clone();
         let payment = self.spend(order, since).await?;
         let replay = if payment.id == planned { Replay::No } else { Replay::Yes };

@@ -16,6 +16,7 @@ use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
+use super::gate::Pass;
 use super::inputs::Inputs;
 use super::request::Caller;
 use super::rules::Setup;
@@ -37,12 +38,14 @@ pub(super) enum Act {
 }
 
 /// A payment that is planned: who, how much, from where, how.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Order {
     pub(super) payment: Payment,
     pub(super) mint: Arc<Mint>,
     pub(super) act: Act,
     pub(super) max_fee_sats: Option<u64>,
+    /// Held until the payment is admitted.
+    pub(super) pass: Option<Pass>,
 }
 
 /// Set when the caller no longer waits: it may never learn what became of its payment.
@@ -142,7 +145,9 @@ impl Wallet {
             Act::Token { .. } => 0,
         });
         order.payment.reserved_sats = order.payment.amount_sats.saturating_add(fees);
-        let payment = match self.admit(&order, &inputs, gone.clone()).await? {
+        let admission = self.admit(&order, &inputs, gone.clone()).await?;
+        drop(order.pass.take());
+        let payment = match admission {
             Admission::Admitted(payment) => payment,
             Admission::Known(payment) => return Ok(payment),
             Admission::Denied(error) => return Err(error),
