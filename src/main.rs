@@ -44,6 +44,7 @@ fn run() -> io::Result<u8> {
         }
     };
     logging::start(invocation.globals.log.as_deref());
+    mcp::panics::hide_payloads();
     let caller = invocation.caller();
     if !is_agent_name(&caller.agent) {
         complain("the agent's name may have 1 to 64 letters, digits, _ and -");

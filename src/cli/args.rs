@@ -136,7 +136,7 @@ fn arguments(tool: &'static Tool, matches: &ArgMatches) -> Map<String, Value> {
     for (name, schema) in parameters(tool) {
         let ids = [name, bare_id(name)];
         let given = match schema.get("type").and_then(Value::as_str) {
-            Some("boolean") => matches.get_flag(name).then(|| json!(true)),
+            Some("boolean") => matches.get_flag(name).then_some(json!(true)),
             Some("integer") => ids.iter().find_map(|id| matches.try_get_one::<u64>(id).ok().flatten()).map(|number| json!(number)),
             _ => ids.iter().find_map(|id| matches.try_get_one::<String>(id).ok().flatten()).map(|text| json!(text)),
         };

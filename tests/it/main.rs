@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "tests say what they expect and fail where it is not so")]
 
 mod docs;
+mod lines;
 mod pay;
+mod pipe;
 mod session;
 mod tools;
 mod world;

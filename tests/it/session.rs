@@ -1,4 +1,4 @@
-//! Sessions over a pipe in memory: both eras with rmcp's own client, and raw lines that no client should send.
+//! Sessions as clients hold them: both eras with rmcp's own client, and what a session does with calls that take their time.
 
 #![expect(clippy::indexing_slicing, reason = "a test reads JSON, and a missing member is null")]
 
@@ -6,28 +6,15 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use nutpurse::mcp::{self, LINE_MAX, SessionError};
-use nutpurse::wallet::{self, Caller, Source, Wallet};
+use nutpurse::wallet::Source;
 use rmcp::model::{CallToolRequestParams, GetPromptRequestParams, ProtocolVersion, ReadResourceRequestParams};
 use rmcp::service::RunningService;
 use rmcp::{ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::io::AsyncWriteExt;
 
+use crate::pipe::{Gate, Outcome, PATIENCE, Raw, meta, serve, slow_call};
 use crate::tools::{Busy, Panics};
-
-type Outcome = Result<(), Box<dyn Error>>;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn serve(source: Arc<dyn Source>) -> (DuplexStream, JoinHandle<Result<(), SessionError>>) {
-    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let (reader, writer) = tokio::io::split(theirs);
-    (ours, tokio::spawn(mcp::serve(source, Caller { agent: "test".to_owned() }, reader, writer)))
-}
 
 fn eras() -> [ClientLifecycleMode; 2] {
     [ClientLifecycleMode::Initialize, ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }]
@@ -35,67 +22,6 @@ fn eras() -> [ClientLifecycleMode; 2] {
 
 async fn client(source: Arc<dyn Source>, era: ClientLifecycleMode) -> Result<RunningService<RoleClient, ()>, Box<dyn Error>> {
     Ok(().serve_with_lifecycle(serve(source).0, era).await?)
-}
-
-/// A pipe that speaks lines.
-struct Raw {
-    reader: BufReader<ReadHalf<DuplexStream>>,
-    writer: WriteHalf<DuplexStream>,
-    session: JoinHandle<Result<(), SessionError>>,
-}
-
-impl Raw {
-    fn new(source: Arc<dyn Source>) -> Self {
-        let (pipe, session) = serve(source);
-        let (reader, writer) = tokio::io::split(pipe);
-        Self { reader: BufReader::new(reader), writer, session }
-    }
-
-    async fn send(&mut self, line: impl AsRef<[u8]>) -> Outcome {
-        self.writer.write_all(line.as_ref()).await?;
-        self.writer.write_all(b"\n").await?;
-        Ok(())
-    }
-
-    async fn next(&mut self) -> Result<Value, Box<dyn Error>> {
-        let mut line = String::new();
-        tokio::time::timeout(PATIENCE, self.reader.read_line(&mut line)).await.map_err(|_| "no answer came")??;
-        Ok(serde_json::from_str(&line)?)
-    }
-
-    async fn ask(&mut self, line: impl AsRef<[u8]>) -> Result<Value, Box<dyn Error>> {
-        self.send(line).await?;
-        self.next().await
-    }
-
-    async fn initialized(source: Arc<dyn Source>) -> Result<Self, Box<dyn Error>> {
-        let mut raw = Self::new(source);
-        raw.ask(initialize(0)).await?;
-        raw.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string()).await?;
-        Ok(raw)
-    }
-
-    /// The session still answers.
-    async fn is_alive(&mut self) -> Outcome {
-        let answer = self.ask(json!({"jsonrpc": "2.0", "id": "alive", "method": "ping"}).to_string()).await?;
-        assert_eq!((&answer["id"], &answer["result"]), (&json!("alive"), &json!({})));
-        Ok(())
-    }
-
-    async fn hang_up(self) -> Result<(), Box<dyn Error>> {
-        let Self { reader, writer, session } = self;
-        drop((reader, writer));
-        Ok(tokio::time::timeout(PATIENCE, session).await???)
-    }
-}
-
-fn initialize(id: u32) -> String {
-    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}});
-    json!({"jsonrpc": "2.0", "id": id, "method": "initialize", "params": params}).to_string()
-}
-
-fn meta() -> Value {
-    json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}})
 }
 
 #[tokio::test]
@@ -159,145 +85,12 @@ async fn a_panic_is_answered_and_the_session_goes_on() -> Outcome {
 }
 
 #[tokio::test]
-async fn what_comes_before_the_first_request_is_dropped() -> Outcome {
-    let mut raw = Raw::new(Arc::new(Busy));
-    for early in [
-        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
-        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
-        r#"{"jsonrpc":"2.0","id":4,"result":{}}"#,
-        "hello?",
-        "",
-    ] {
-        raw.send(early).await?;
-    }
-    let discover = json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": meta()}});
-    assert!(raw.ask(discover.to_string()).await?["result"]["instructions"].is_string());
-    raw.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await?;
-    let early_list = raw.ask(r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#).await?;
-    assert_eq!(early_list["error"]["code"], -32602);
-    raw.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
-    assert_eq!(raw.ask(initialize(3)).await?["result"]["protocolVersion"], "2025-11-25");
-    raw.is_alive().await?;
-    raw.hang_up().await
-}
-
-#[tokio::test]
 async fn the_newer_era_needs_no_handshake() -> Outcome {
     let mut raw = Raw::new(Arc::new(Busy));
     let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta()}});
     let list = raw.ask(list.to_string()).await?;
     assert_eq!((&list["result"]["cacheScope"], &list["result"]["resultType"]), (&json!("private"), &json!("complete")));
     raw.hang_up().await
-}
-
-#[tokio::test]
-async fn a_probe_that_hangs_up_is_a_session_like_any_other() -> Outcome {
-    Raw::new(Arc::new(Busy)).hang_up().await?;
-    let mut raw = Raw::new(Arc::new(Busy));
-    raw.send(initialize(0)).await?;
-    raw.hang_up().await
-}
-
-#[tokio::test]
-async fn lines_that_are_no_message_are_answered_or_ignored() -> Outcome {
-    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    for ignored in [&b"hello"[..], b"\xff\xfe\xfd", b"   ", b"\r", br#"{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{}}"#, b"null garbage"] {
-        raw.send(ignored).await?;
-        raw.is_alive().await?;
-    }
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
-    let mut not_utf8 = br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":""#.to_vec();
-    not_utf8.extend_from_slice(b"\xff\xff\"}}");
-    let answered: [(Vec<u8>, Value, i64); 5] = [
-        (deep.into_bytes(), json!(7), -32700),
-        (not_utf8, json!(8), -32700),
-        (br#"[{"jsonrpc":"2.0","id":9,"method":"ping"}]"#.to_vec(), Value::Null, -32600),
-        (br#"{"jsonrpc":"1.0","id":10,"method":"ping"}"#.to_vec(), json!(10), -32600),
-        (br#"{"jsonrpc":"2.0"}"#.to_vec(), Value::Null, -32600),
-    ];
-    for (line, id, code) in answered {
-        let answer = raw.ask(&line).await?;
-        assert_eq!((&answer["id"], &answer["error"]["code"]), (&id, &json!(code)), "{}", String::from_utf8_lossy(line.get(..60).unwrap_or(&line)));
-        raw.is_alive().await?;
-    }
-    raw.hang_up().await
-}
-
-#[tokio::test]
-async fn requests_of_another_shape_are_answered() -> Outcome {
-    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    for (params, code) in [
-        (json!(null), -32602),
-        (json!({}), -32602),
-        (json!({"name": 5}), -32602),
-        (json!({"name": "no_such_tool", "arguments": []}), -32602),
-        (json!({"name": "no_such_tool"}), -32602),
-    ] {
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()).await?;
-        assert_eq!(answer["error"]["code"], code, "{params}: {answer}");
-    }
-    for arguments in [json!([]), json!("x"), json!(5)] {
-        let params = json!({"name": "pay", "arguments": arguments});
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()).await?;
-        assert_eq!(answer["result"]["isError"], true, "{answer}");
-        assert!(answer["result"].get("resultType").is_none(), "the older era has none: {answer}");
-        assert!(answer["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("invalid_input")), "{answer}");
-    }
-    for method in ["nope", "tools/steal", "resources/read"] {
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string()).await?;
-        assert!(answer["error"]["code"].is_i64(), "{method}: {answer}");
-    }
-    raw.is_alive().await?;
-    raw.hang_up().await
-}
-
-#[tokio::test]
-async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
-    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    let filler = "x".repeat(LINE_MAX);
-    for line in [
-        format!(r#"{{"jsonrpc":"2.0","id":"big","method":"tools/call","params":{{"id":1,"a":"{filler}"}}}}"#),
-        format!(r#"{{"method":"tools/call","params":{{"id":1,"a":"{filler}"}},"jsonrpc":"2.0","id":"big"}}"#),
-    ] {
-        let answer = raw.ask(line).await?;
-        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("big"), &json!(-32600)));
-        raw.is_alive().await?;
-    }
-    let answer = raw.ask(format!("{filler}x")).await?;
-    assert_eq!((answer.get("id"), &answer["error"]["code"]), (None, &json!(-32600)), "what is no JSON has no id");
-    raw.is_alive().await?;
-    let room = LINE_MAX - 200;
-    let fits = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"receive_token","arguments":{{"token":"{}"}}}}}}"#, "x".repeat(room));
-    assert_eq!(raw.ask(fits).await?["result"]["isError"], true);
-    raw.hang_up().await
-}
-
-/// A wallet that opens when the test lets it, and tells when it has been opened.
-#[derive(Debug)]
-struct Gate {
-    open: Semaphore,
-    opened: Semaphore,
-}
-
-impl Gate {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { open: Semaphore::new(0), opened: Semaphore::new(0) })
-    }
-}
-
-#[async_trait]
-impl Source for Gate {
-    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
-        let passed = self.open.acquire().await;
-        self.opened.add_permits(1);
-        drop(passed);
-        Busy.wallet().await
-    }
-}
-
-fn slow_call(id: u32) -> String {
-    let params = json!({"name": "get_balance", "arguments": {}, "_meta": {"progressToken": "t"}});
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
 }
 
 #[tokio::test]
@@ -357,18 +150,5 @@ async fn an_open_subscription_does_not_hold_up_the_end() -> Outcome {
     let begun = tokio::time::Instant::now();
     raw.hang_up().await?;
     assert!(begun.elapsed() < Duration::from_secs(2));
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_reads_nothing_cannot_keep_the_session() -> Outcome {
-    let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    for id in 0..20 {
-        raw.send(json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string()).await?;
-    }
-    raw.writer.shutdown().await?;
-    let Raw { reader, writer, session } = raw;
-    tokio::time::timeout(PATIENCE, session).await???;
-    drop((reader, writer));
     Ok(())
 }
