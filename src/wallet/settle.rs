@@ -16,8 +16,9 @@ use crate::mint::Mint;
 use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::deposit::{Deposit, DepositState};
+use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::store::{Change, SwapRow, TokenRow};
+use crate::store::{Change, TokenRow};
 
 const FIRST_STEP: Duration = Duration::from_secs(2);
 const LONGEST_STEP: Duration = Duration::from_secs(600);
@@ -48,6 +49,11 @@ impl Rounds {
         }
     }
 
+    /// It is due at once, and often from now on.
+    fn hurry(&mut self, id: &str) {
+        self.0.insert(id.to_owned(), (Instant::now(), FIRST_STEP));
+    }
+
     fn keep_only(&mut self, open: &[String]) {
         self.0.retain(|id, _| open.contains(id));
     }
@@ -68,11 +74,9 @@ impl Wallet {
         for payment in self.store.open_payments().await? {
             self.orphan(payment).await?;
         }
-        let mut mints: HashMap<String, Arc<Mint>> = HashMap::new();
+        self.refuse_unbegun().await?;
         for address in self.mints_with_something_open().await? {
-            mints.insert(address.to_string(), self.mints.at(&address)?);
-        }
-        for mint in mints.into_values() {
+            let mint = self.mints.at(&address)?;
             let turn = mint.turn().await;
             let wallet = self.clone();
             self.running.spawn(async move {
@@ -99,7 +103,19 @@ impl Wallet {
         Ok(self.store.commit(vec![Change::Payment(payment)]).await?)
     }
 
-    async fn mints_with_something_open(&self) -> Result<Vec<crate::model::mint::MintAddress>, Error> {
+    /// Tokens whose swap was never journaled: nothing was taken.
+    async fn refuse_unbegun(&self) -> Result<(), Error> {
+        let swaps = self.journaled_swaps().await?;
+        for receive in self.store.open_receives().await? {
+            if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
+                let error = Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.");
+                let _told = self.refuse(receive, Vec::new(), error).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mints_with_something_open(&self) -> Result<Vec<MintAddress>, Error> {
         let mut open: Vec<_> = self.store.open_payments().await?.into_iter().map(|payment| payment.mint).collect();
         open.extend(self.store.open_deposits().await?.into_iter().map(|deposit| deposit.mint));
         for held in self.store.balances().await?.into_iter().filter(|held| held.pending > 0) {
@@ -149,6 +165,12 @@ impl Wallet {
         let mut rounds = self.rounds();
         rounds.keep_only(&open);
         Ok(rounds.next().unwrap_or(LONGEST_STEP))
+    }
+
+    /// Somebody waits for it.
+    pub(super) fn hurry(&self, id: &str) {
+        self.rounds().hurry(id);
+        self.wake();
     }
 
     fn is_due(&self, id: &str) -> bool {
@@ -214,7 +236,7 @@ impl Wallet {
     }
 
     /// Resumes a swap unless somebody has ended it meanwhile.
-    async fn resume(&self, address: &crate::model::mint::MintAddress, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
+    async fn resume(&self, address: &MintAddress, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
         let mint = self.mints.at(address)?;
         let turn = mint.turn().await;
         if !self.is_journaled(swap).await? {
@@ -248,7 +270,7 @@ impl Wallet {
         self.store.lift_doubt(quote_id);
         let turn = mint.turn().await;
         let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
-        let fee_sats = mint.finish_melt(quote_id, &turn).await.ok().flatten().unwrap_or(ceiling);
+        let fee_sats = mint.finish_melt(quote_id, &turn).await?.unwrap_or(ceiling);
         let state = self.settled(&payment, fee_sats, preimage);
         self.record(payment, state, Vec::new()).await?;
         Ok(())
@@ -270,9 +292,7 @@ impl Wallet {
             return Ok(());
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let swap = mint.plan_swap(coins::proofs(held), want, &turn).await?;
-        self.store.commit(vec![Change::Swap(SwapRow { id: swap.id, body: swap.to_row()? })]).await?;
-        let outcome = mint.post_swap(&swap, &turn).await;
+        let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
         self.end_cancel(payment, mint, &swap, outcome).await
     }
