@@ -21,6 +21,8 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
 
 const FIRST_STEP: Duration = Duration::from_secs(2);
+/// A token is in its receiver's hands first; nobody waits for our asking.
+const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 const LONGEST_STEP: Duration = Duration::from_secs(600);
 /// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
 const CANCEL_AFTER_SECONDS: u64 = 60;
@@ -32,19 +34,19 @@ const LATE_SECONDS: u64 = 7 * 86_400;
 pub(super) struct Rounds(HashMap<String, (Instant, Duration)>);
 
 impl Rounds {
-    /// It is time; the next time is further off.
-    fn is_due(&mut self, id: &str) -> bool {
+    /// It is time; the next time is further off. What is seen first is due after its first step.
+    fn is_due(&mut self, id: &str, first: Duration) -> bool {
         let now = Instant::now();
         match self.0.get_mut(id) {
             Some((when, _)) if *when > now => false,
             Some((when, step)) => {
-                *step = step.mul_f64(1.5).min(LONGEST_STEP);
+                *step = (*step).max(FIRST_STEP).mul_f64(1.5).min(LONGEST_STEP);
                 *when = now + *step;
                 true
             }
             None => {
-                self.0.insert(id.to_owned(), (now + FIRST_STEP, FIRST_STEP));
-                true
+                self.0.insert(id.to_owned(), (now + first, first));
+                first.is_zero()
             }
         }
     }
@@ -138,27 +140,27 @@ impl Wallet {
         let mut open = Vec::new();
         for swap in self.journaled_swaps().await? {
             open.push(swap.id.to_string());
-            if self.is_due(&swap.id.to_string()) {
+            if self.is_due(&swap.id.to_string(), Duration::ZERO) {
                 self.note(self.settle_swap(swap).await);
             }
         }
         for payment in self.store.open_payments().await? {
             open.push(payment.id.to_string());
-            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) && self.is_due(payment.id.as_str()) {
+            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) && self.is_due(payment.id.as_str(), FIRST_STEP) {
                 self.note(self.settle_melt(payment).await);
             }
         }
         for deposit in self.store.open_deposits().await? {
             if self.is_worth_asking(&deposit) {
                 open.push(deposit.id.to_string());
-                if self.is_due(deposit.id.as_str()) {
+                if self.is_due(deposit.id.as_str(), FIRST_STEP) {
                     self.note(self.advance(deposit).await.map(|_| ()));
                 }
             }
         }
         for (payment, row) in self.store.unclaimed_tokens().await? {
             open.push(payment.id.to_string());
-            if self.is_due(payment.id.as_str()) {
+            if self.is_due(payment.id.as_str(), FIRST_TOKEN_STEP) {
                 self.note(self.check_claimed(payment, row).await.map(|_| ()));
             }
         }
@@ -173,8 +175,8 @@ impl Wallet {
         self.wake();
     }
 
-    fn is_due(&self, id: &str) -> bool {
-        self.rounds().is_due(id)
+    fn is_due(&self, id: &str, first: Duration) -> bool {
+        self.rounds().is_due(id, first)
     }
 
     fn note(&self, outcome: Result<(), Error>) {
