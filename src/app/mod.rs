@@ -18,7 +18,7 @@ pub use open::open_store;
 
 use crate::config::Environment;
 use crate::tasks::Tasks;
-use crate::wallet::{Error, Source, Wallet};
+use crate::wallet::{Error, Source, Wallet, clock};
 
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
@@ -28,6 +28,7 @@ const LAST_CALLS: Duration = Duration::from_secs(30);
 pub struct App {
     environment: Environment,
     home: Option<PathBuf>,
+    clock: fn() -> u64,
     opened: OnceCell<Opened>,
 }
 
@@ -40,7 +41,12 @@ struct Opened {
 impl App {
     /// Opens nothing. `home` is the `--home` flag.
     pub fn new(environment: Environment, home: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { environment, home, opened: OnceCell::new() })
+        Self::with_clock(environment, home, clock::now)
+    }
+
+    /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
+    pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
+        Arc::new(Self { environment, home, clock, opened: OnceCell::new() })
     }
 
     /// Stops the tasks and waits for what is under way.
@@ -58,7 +64,7 @@ impl Source for App {
         let opened = self
             .opened
             .get_or_try_init(|| async {
-                let wallet = open::open(&self.environment, self.home.as_deref()).await?;
+                let wallet = open::open(&self.environment, self.home.as_deref(), self.clock).await?;
                 wallet.recover().await?;
                 let tasks = Tasks::start(&wallet);
                 Ok::<_, Error>(Opened { wallet, tasks })

@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::disallowed_methods, reason = "tests say what they expect and fail where it is not so")]
 
+mod counts;
 mod docs;
+mod limits;
 mod lines;
+mod locked;
 mod pay;
 mod pipe;
+mod repeats;
 mod session;
 mod tools;
 mod world;
