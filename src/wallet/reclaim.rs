@@ -114,7 +114,7 @@ impl Wallet {
     pub(super) async fn record_claimed(
         &self,
         payment: Payment,
-        ys: Vec<cdk_common::nuts::PublicKey>,
+        ys: coins::Ys,
         mut beside: Vec<Change>,
     ) -> Result<Payment, Error> {
         let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };

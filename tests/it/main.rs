@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "tests say what they expect and fail where it is not so")]
 
 mod docs;
+mod layering;
 mod lines;
 mod pay;
 mod pipe;
