@@ -63,6 +63,7 @@ impl App {
 async fn open(environment: &Environment, home: Option<&Path>) -> Result<Opened, Error> {
     let (wallet, rules) = open::open(environment, home).await?;
     wallet.recover().await?;
+    wallet.follow_policy().await?;
     let tasks = Tasks::start(&wallet);
     Ok(Opened { wallet, tasks, rules })
 }

@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "tests say what they expect and fail where it is not so")]
 
+mod agents;
+mod bad_input;
+mod cancelled;
 mod docs;
+mod fence;
 mod layering;
 mod lines;
 mod pay;
 mod pipe;
+mod secrets;
 mod session;
+mod strangers;
 mod tools;
 mod world;
