@@ -142,8 +142,10 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
 
     lines.push((
         "balance (cdk)",
-        timed(ROUNDS, || async { black_box(view.get_balance(Some(mint()), Some(CurrencyUnit::Sat), Some(vec![State::Unspent])).await.unwrap()); })
-            .await,
+        timed(ROUNDS, || async {
+            black_box(view.get_balance(Some(mint()), Some(CurrencyUnit::Sat), Some(vec![State::Unspent])).await.unwrap());
+        })
+        .await,
     ));
     lines.push(("balances", timed(ROUNDS, || async { drop(store.balances().await.unwrap()) }).await));
     lines.push(("choose 102", timed(ROUNDS, || async { drop(inputs(&store, 102).await) }).await));

@@ -44,7 +44,7 @@ pub fn command<O: clap::Subcommand>() -> clap::Command {
         .arg(global("log", "FILTER", "What to log to the standard error").env("NUTPURSE_LOG"))
         .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
     let with_tools = tools::all().iter().fold(base, |command, tool| command.subcommand(of_tool(tool)));
-    O::augment_subcommands(with_tools)
+    O::augment_subcommands(with_tools).about(env!("CARGO_PKG_DESCRIPTION"))
 }
 
 fn of_tool(tool: &'static Tool) -> clap::Command {

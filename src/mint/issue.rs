@@ -48,11 +48,20 @@ impl Mint {
         Ok(IssueQuote { id: quote.id, bolt11: quote.request, expires_at: quote.expiry })
     }
 
-    /// Asks where an invoice of ours stands; ends a claim that a crash cut short. The caller holds the turn. One request.
+    /// A claim of this deposit was cut short and is not ended yet. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn is_claim_cut_short(&self, quote_id: &str) -> Result<bool, MintError> {
+        let quote = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(|error| MintError::Store(error.to_string()))?;
+        Ok(quote.is_some_and(|quote| quote.used_by_operation.is_some()))
+    }
+
+    /// Asks where an invoice of ours stands; ends a claim that a crash cut short, for which the caller holds the turn. One request.
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn deposit_state(&self, quote_id: &str, _turn: &Turn) -> Result<IssueState, MintError> {
+    pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
         let quote = self.cdk.check_mint_quote_status(quote_id).await?;
         Ok(match quote.state {
             MintQuoteState::Unpaid => IssueState::Unpaid,

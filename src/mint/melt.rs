@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use cdk::nuts::{MeltOptions, MeltQuoteState, PaymentMethod, State};
 use cdk::wallet::{MeltConfirmOptions, MeltOutcome as CdkOutcome};
 use cdk_common::MeltQuoteBolt11Response;
-use cdk_common::wallet::{MeltQuote as CdkQuote, ProofInfo};
+use cdk_common::wallet::{MeltQuote as CdkQuote, ProofInfo, TransactionDirection, TransactionStatus};
 
 use super::Mint;
 use super::connector::{Turn, Word};
@@ -144,8 +144,12 @@ impl Mint {
     /// [`MintError::Store`].
     pub async fn finish_melt(&self, quote_id: &str, _turn: &Turn) -> Result<Option<u64>, MintError> {
         let ended = self.cdk.finalize_pending_melts().await?;
-        let this = ended.iter().find(|melt| melt.quote_id() == quote_id && melt.state() == MeltQuoteState::Paid);
-        Ok(this.map(|melt| melt.fee_paid().to_u64()))
+        if let Some(this) = ended.iter().find(|melt| melt.quote_id() == quote_id && melt.state() == MeltQuoteState::Paid) {
+            return Ok(Some(this.fee_paid().to_u64()));
+        }
+        let recorded = self.cdk.list_transactions(Some(TransactionDirection::Outgoing)).await?;
+        let this = recorded.into_iter().find(|one| one.quote_id.as_deref() == Some(quote_id) && one.status == TransactionStatus::Completed);
+        Ok(this.map(|one| one.fee.to_u64()))
     }
 }
 

@@ -38,6 +38,9 @@ use crate::ports::{Barrier, Doubt, Http};
 /// The store, as cdk sees it.
 pub type Database = Arc<dyn WalletDatabase<DatabaseError> + Send + Sync>;
 
+/// Coins as a mint takes them.
+pub type Coins = cdk::nuts::Proofs;
+
 /// Melts that may be under way at one mint at once.
 const MELTS_AT_ONCE: usize = 8;
 

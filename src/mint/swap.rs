@@ -120,6 +120,13 @@ impl Swap {
         serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
     }
 
+    /// The same inputs planned anew, under the name of the swap whose place this takes: the earlier one was refused.
+    #[must_use]
+    pub fn instead_of(mut self, earlier: &Self) -> Self {
+        self.id = earlier.id;
+        self
+    }
+
     /// The inputs, by Y.
     ///
     /// # Errors

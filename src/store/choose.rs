@@ -37,9 +37,9 @@ pub(super) struct Coin {
 pub(super) trait Coins {
     type Error;
 
-    /// Up to `limit(amount)` coins of the greatest amount that is at most `at_most`, all of that one amount and above zero.
-    /// Empty when there is none.
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize) -> Result<Vec<Coin>, Self::Error>;
+    /// Up to `limit(amount)` of the `wanted` coins of the greatest amount that is at most `at_most`, all of that one amount and
+    /// above zero. Empty when there is none.
+    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, Self::Error>;
 }
 
 /// The inputs' fee: rounded up once, over all of them.
@@ -59,24 +59,22 @@ fn covers(coins: &[Coin], amount: u64) -> bool {
 /// The choice, or `None` when no choice of at most [`MAX_INPUTS`] coins was found.
 pub(super) fn choose<C: Coins>(coins: &C, need: Need) -> Result<Option<Vec<Coin>>, C::Error> {
     match need {
-        Need::Exact { amount } => {
-            let piles = piles(coins, amount, amount)?;
-            Ok(exact(&piles, amount))
-        }
-        Need::Spend { amount } => {
-            let piles = piles(coins, u64::MAX, amount)?;
-            Ok(spend(&piles, amount))
-        }
+        Need::Exact { amount } => Ok(exact(&piles(coins, amount, amount, |_| true)?, amount)),
+        Need::Spend { amount } => Ok(spend(&piles(coins, u64::MAX, amount, worth)?, amount)),
     }
 }
 
-/// The piles from `at_most` down, each no deeper than could be of use.
-fn piles<C: Coins>(coins: &C, mut at_most: u64, need: u64) -> Result<Vec<Vec<Coin>>, C::Error> {
+/// The coin adds more than it costs.
+fn worth(coin: &Coin) -> bool {
+    u128::from(coin.amount) * 1000 > u128::from(coin.ppk)
+}
+
+/// The piles from `at_most` down, each no deeper than could be of use: of coins above the need one covers, fees aside.
+fn piles<C: Coins>(coins: &C, mut at_most: u64, need: u64, wanted: fn(&Coin) -> bool) -> Result<Vec<Vec<Coin>>, C::Error> {
     let mut piles = Vec::new();
-    // Two beyond what covers the need alone: fees can ask for one more, and a coin may not be worth its fee.
-    let limit = |amount: u64| usize::try_from(need.div_ceil(amount.max(1))).map_or(MAX_INPUTS, |deep| deep.saturating_add(2).min(MAX_INPUTS));
+    let limit = |amount: u64| if amount > need { 4 } else { MAX_INPUTS };
     while piles.len() < MAX_PILES {
-        let mut pile = coins.pile(at_most, limit)?;
+        let mut pile = coins.pile(at_most, limit, wanted)?;
         let Some(first) = pile.first() else { break };
         at_most = first.amount.saturating_sub(1);
         pile.sort_by_key(|coin| coin.ppk);
@@ -105,11 +103,9 @@ fn exact(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
 }
 
 fn spend(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
-    let worth = |coin: &&Coin| u128::from(coin.amount) * 1000 > u128::from(coin.ppk);
-    let piles: Vec<Vec<Coin>> = piles.iter().map(|pile| pile.iter().filter(worth).copied().collect()).collect();
     let mut target = u128::from(amount.max(1));
     for _ in 0..MAX_PILES {
-        let Some(mut coins) = cover(&piles, target) else { break };
+        let Some(mut coins) = cover(piles, target) else { break };
         if covers(&coins, amount) {
             prune(&mut coins, amount);
             return Some(coins);

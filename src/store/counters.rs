@@ -14,7 +14,9 @@ impl Store {
     pub(super) async fn increment_keyset(&self, device: u32, keyset: &Id, count: u32) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
         if count == 0 {
-            return self.read(move |tx| Ok(tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value()))).await;
+            return self
+                .read(move |tx| Ok(tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value())))
+                .await;
         }
         self.write(move |tx| {
             let mut counters = tx.open_table(KEYSET_COUNTERS)?;

@@ -3,14 +3,13 @@
 use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
-use crate::model::keys::KeysPlace;
 use super::Store;
 use super::error::StoreError;
 use super::record;
 use super::tables::{META, Reads};
+use crate::model::keys::KeysPlace;
 
 const KEY: &str = "meta";
-
 
 /// What the wallet is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -144,11 +144,8 @@ impl<'t> Purse<'t> {
         let key = (mint.as_str(), unit.as_str(), code(info.state));
         let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
         let amount = u128::from(info.proof.amount.to_u64());
-        let after = if comes {
-            sum.checked_add(amount).zip(number.checked_add(1))
-        } else {
-            sum.checked_sub(amount).zip(number.checked_sub(1))
-        };
+        let after =
+            if comes { sum.checked_add(amount).zip(number.checked_add(1)) } else { sum.checked_sub(amount).zip(number.checked_sub(1)) };
         match after.ok_or(StoreError::Range)? {
             (_, 0) => drop(self.sums.remove(key)?),
             after => drop(self.sums.insert(key, after)?),

@@ -38,7 +38,7 @@ where
 {
     type Error = StoreError;
 
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize) -> Result<Vec<Coin>, StoreError> {
+    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, StoreError> {
         let mut pile: Vec<Coin> = Vec::new();
         for entry in self.table.range(reach(self.mint, self.unit, State::Unspent, 1, at_most))?.rev() {
             let (key, value) = entry?;
@@ -48,7 +48,7 @@ where
             }
             let (keyset, locked) = value.value();
             if let (false, Some(ppk)) = (locked, self.fees.get(keyset)) {
-                pile.push(Coin { amount, ppk: *ppk, y: *y });
+                pile.extend(Some(Coin { amount, ppk: *ppk, y: *y }).filter(&wanted));
             }
         }
         Ok(pile)

@@ -10,6 +10,9 @@ use super::error::Error;
 use crate::mint::swap::Swap;
 use crate::store::Change;
 
+/// Coins by Y.
+pub(super) type Ys = Vec<PublicKey>;
+
 /// The coins by Y.
 pub(super) fn ys(coins: &[ProofInfo]) -> Vec<PublicKey> {
     coins.iter().map(|coin| coin.y).collect()

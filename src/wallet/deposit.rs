@@ -41,6 +41,10 @@ impl Wallet {
             request.mint.as_deref().unwrap_or(""),
             request.description.as_deref().unwrap_or(""),
         ]);
+        let _one_of_a_key = match request.idempotency_key.as_deref() {
+            Some(key) => Some(self.gates.pass(&super::spend::digest(&[&caller.agent, key])).await),
+            None => None,
+        };
         if let Some(key) = request.idempotency_key.as_deref()
             && let Some(earlier) = self.store.deposit_by_key(&caller.agent, key).await?
         {
@@ -141,15 +145,19 @@ impl Wallet {
     /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that is received.
     pub(super) async fn advance(&self, deposit: Deposit) -> Result<Deposit, Error> {
         let mint = self.mints.at(&deposit.mint)?;
-        let turn = mint.turn().await;
+        let _one_at_a_time = self.gates.pass(deposit.id.as_str()).await;
         let mut deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
         if !deposit.is_open() {
             return Ok(deposit);
         }
-        let received = match mint.deposit_state(&deposit.quote_id, &turn).await? {
+        let mending = if mint.is_claim_cut_short(&deposit.quote_id).await? { Some(mint.turn().await) } else { None };
+        let state = mint.deposit_state(&deposit.quote_id).await?;
+        drop(mending);
+        let received = match state {
             IssueState::Issued(sats) => Some(sats),
             IssueState::Paid => {
                 deposit = self.put(deposit, DepositState::Paid).await?;
+                let turn = mint.turn().await;
                 Some(mint.claim(&deposit.quote_id, &turn).await?)
             }
             IssueState::Unpaid => None,

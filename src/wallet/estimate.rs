@@ -1,9 +1,12 @@
 //! What a payment would cost, and whether it would be admitted. Moves nothing.
 
+use tokio::time::timeout;
+
 use super::Wallet;
 use super::clock::rfc3339;
 use super::error::Error;
-use super::pay::{amount_sats, check, payable};
+use super::detach::LONGEST_WAIT;
+use super::pay::{amount_sats, check, payable, silent};
 use super::request::{Caller, Estimate};
 use super::rules::Setup;
 use super::view::EstimateView;
@@ -64,7 +67,7 @@ impl Wallet {
         view.untrusted_description = invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
         view.expires_at = rfc3339(invoice.expires_at);
         view.expired = Some(invoice.is_expired(now));
-        let judged = self.judge(setup, caller, invoice, request, view, now).await;
+        let judged = timeout(LONGEST_WAIT, self.judge(setup, caller, invoice, request, view, now)).await.unwrap_or_else(|_| Err(silent()));
         match judged {
             Ok(()) => view.verdict = "allowed",
             Err(refusal) => view.code = Some(refusal.code.as_str()),

@@ -42,7 +42,7 @@ impl Wallet {
             if !payment.is_open() || Instant::now() >= until {
                 break;
             }
-            self.wake();
+            self.hurry(payment.id.as_str());
             let step = until.min(Instant::now() + Duration::from_secs(2));
             let _news = timeout_at(step, changes.changed()).await;
         }

@@ -29,6 +29,7 @@ mod send;
 mod settle;
 mod show;
 mod spend;
+mod swap;
 pub mod view;
 
 use std::collections::HashMap;

@@ -81,7 +81,9 @@ impl Wallet {
             state: PaymentState::Reserved,
         };
         self.deny(&setup, &payment).await?;
-        let mut order = self.plan(&setup, payment, &invoice, &request).await.map_err(|error| error.keyed(key))?;
+        let left = LONGEST_WAIT.saturating_sub(since.elapsed());
+        let planned = timeout(left, self.plan(&setup, payment, &invoice, &request)).await;
+        let mut order = planned.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
         let payment = self.spend(order, since).await?;
@@ -177,6 +179,11 @@ impl Wallet {
         let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
+}
+
+/// A mint that does not answer a question that moves nothing.
+pub(super) fn silent() -> Error {
+    Error::new(Code::MintUnreachable, "The mint did not answer in time; nothing was paid.")
 }
 
 /// Another call plans this very payment, and its mint is slow.

@@ -9,17 +9,16 @@ use super::request::{Caller, ReceiveToken, ReclaimToken};
 use super::rules::{Setup, not_trusted};
 use super::view::PaymentView;
 use super::{Wallet, coins};
-use crate::mint::error::{MintError, nut};
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::token::{Incoming, TokenError, read};
 use crate::mint::{Mint, Turn};
-use crate::model::id::ReceiveId;
-use crate::model::mint::MoneyKind;
+use crate::model::id::{PaymentId, ReceiveId};
+use crate::model::mint::MintAddress;
 use crate::model::money::Unit;
 use crate::model::payment::Failure;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::text;
-use crate::store::{Change, SwapRow};
+use crate::store::Change;
 
 impl Wallet {
     /// Takes a token in. The same token again answers what became of it.
@@ -70,12 +69,11 @@ impl Wallet {
         if incoming.locked {
             return Err(Error::new(Code::TokenLocked, "The token is locked to a key that is not this wallet's."));
         }
-        let cap = if setup.money == MoneyKind::Real { mint.max_balance_sats } else { mint.max_balance_sats };
-        self.check_cap(&incoming.mint, cap, incoming.amount).await
+        self.check_cap(&incoming.mint, mint.max_balance_sats, incoming.amount).await
     }
 
     /// Refuses what would bring our coins at a mint above the owner's cap.
-    pub(super) async fn check_cap(&self, mint: &crate::model::mint::MintAddress, cap: Option<u64>, more: u64) -> Result<(), Error> {
+    pub(super) async fn check_cap(&self, mint: &MintAddress, cap: Option<u64>, more: u64) -> Result<(), Error> {
         let Some(cap) = cap else { return Ok(()) };
         let held = self.held_at(mint).await?;
         if held.saturating_add(more) <= cap {
@@ -88,35 +86,30 @@ impl Wallet {
         Err(refusal.with("limit_sats", cap).with("held_sats", held).with("asked_sats", more))
     }
 
+    /// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the second finds what the first did.
     async fn take_in(&self, receive: Receive, incoming: Incoming) -> Result<Receive, Error> {
+        let _one_at_a_time = self.gates.pass(&receive.token_digest).await;
+        if let Some(earlier) = self.store.receive_by_digest(&receive.token_digest).await?
+            && !matches!(earlier.state, ReceiveState::Refused { .. })
+        {
+            return Ok(earlier);
+        }
+        self.store.commit(vec![Change::Receive(receive.clone())]).await?;
         let mint = self.mints.at(&receive.mint)?;
-        let proofs = mint.token_proofs(&incoming).await?;
         let turn = mint.turn().await;
-        let want = || Want { purpose: Purpose::Receive(receive.id.clone()), give_sats: 0, lock_to: None, memo: None };
+        match self.swap_in(&receive, &incoming, &mint, &turn).await {
+            Ok((swap, outcome)) => self.end_receive(receive, &mint, &swap, outcome, &turn).await,
+            Err(error) => self.refuse(receive, Vec::new(), error).await,
+        }
+    }
+
+    async fn swap_in(&self, receive: &Receive, incoming: &Incoming, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
+        let proofs = mint.token_proofs(incoming).await?;
         if mint.input_fee(&proofs).await? >= receive.amount_sats {
             return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
         }
-        let swap = mint.plan_swap(proofs.clone(), want(), &turn).await?;
-        self.journal_receive(&receive, &swap).await?;
-        let mut outcome = mint.post_swap(&swap, &turn).await;
-        let mut last = swap;
-        if matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::KEYSET_INACTIVE)) {
-            mint.refresh().await?;
-            let again = mint.plan_swap(proofs, want(), &turn).await?;
-            self.store.commit(vec![Change::EndSwap(last.id)]).await?;
-            self.journal_receive(&receive, &again).await?;
-            outcome = mint.post_swap(&again, &turn).await;
-            last = again;
-        }
-        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. })) {
-            outcome = mint.resume_swap(&last, &turn).await;
-        }
-        self.end_receive(receive, &mint, &last, outcome, &turn).await
-    }
-
-    async fn journal_receive(&self, receive: &Receive, swap: &Swap) -> Result<(), Error> {
-        let row = SwapRow { id: swap.id, body: swap.to_row()? };
-        Ok(self.store.commit(vec![Change::Receive(receive.clone()), Change::Swap(row)]).await?)
+        let want = Want { purpose: Purpose::Receive(receive.id.clone()), give_sats: 0, lock_to: None, memo: None };
+        self.swap(mint, proofs, want, |_| Ok(Vec::new()), turn).await
     }
 
     /// What a received token's swap came to.
@@ -139,22 +132,24 @@ impl Wallet {
                 self.wake();
                 Ok(receive)
             }
-            SwapOutcome::Refused(error) => self.refuse(receive, swap, Error::from(error)).await,
+            SwapOutcome::Refused(error) => self.refuse(receive, vec![Change::EndSwap(swap.id)], Error::from(error)).await,
             SwapOutcome::SpentElsewhere => {
                 let left = self.left_of(mint, swap).await;
                 let error = Error::new(Code::TokenSpent, "The token is spent already.");
                 let error = if left > 0 { error.with("left_sats", left) } else { error };
-                self.refuse(receive, swap, error).await
+                self.refuse(receive, vec![Change::EndSwap(swap.id)], error).await
             }
             SwapOutcome::Unknown(_) => Ok(receive),
         }
     }
 
-    async fn refuse(&self, mut receive: Receive, swap: &Swap, error: Error) -> Result<Receive, Error> {
+    /// Nothing was taken; the token is as it was.
+    pub(super) async fn refuse(&self, mut receive: Receive, mut beside: Vec<Change>, error: Error) -> Result<Receive, Error> {
         let reason = error.details.get("untrusted_reason").and_then(|reason| reason.as_str()).map(str::to_owned);
         let failure = Failure { code: error.code.as_str().to_owned(), untrusted_reason: reason };
         receive.state = ReceiveState::Refused { at: (self.clock)(), failure };
-        self.store.commit(vec![Change::EndSwap(swap.id), Change::Receive(receive)]).await?;
+        beside.push(Change::Receive(receive));
+        self.store.commit(beside).await?;
         Err(error)
     }
 
@@ -163,7 +158,7 @@ impl Wallet {
     }
 
     /// The payment whose token this is, if we made it ourselves and nobody has claimed it.
-    async fn own_token(&self, token: &str) -> Result<Option<crate::model::id::PaymentId>, Error> {
+    async fn own_token(&self, token: &str) -> Result<Option<PaymentId>, Error> {
         let token = token.trim();
         let unclaimed = self.store.unclaimed_tokens().await?;
         Ok(unclaimed.into_iter().find(|(_, row)| row.token.reveal() == token).map(|(payment, _)| payment.id))

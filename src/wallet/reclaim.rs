@@ -7,11 +7,10 @@ use super::request::{Caller, ReclaimToken};
 use super::show::Replay;
 use super::view::PaymentView;
 use super::{Wallet, coins};
-use crate::mint::error::MintError;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::store::{Change, SwapRow, TokenRow};
+use crate::store::{Change, TokenRow};
 
 impl Wallet {
     /// Takes a token of ours back. Gives nothing back to the day's limit. A token that somebody has claimed is answered `settled`,
@@ -63,13 +62,7 @@ impl Wallet {
             return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
         }
         let want = Want { purpose: Purpose::Reclaim(payment.id.clone()), give_sats: 0, lock_to: None, memo: None };
-        let swap = mint.plan_swap(coins::proofs(all), want, &turn).await?;
-        let journal = SwapRow { id: swap.id, body: swap.to_row()? };
-        self.store.commit(vec![Change::Swap(journal)]).await?;
-        let mut outcome = mint.post_swap(&swap, &turn).await;
-        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. })) {
-            outcome = mint.resume_swap(&swap, &turn).await;
-        }
+        let (swap, outcome) = self.swap(&mint, coins::proofs(all), want, |_| Ok(Vec::new()), &turn).await?;
         self.end_reclaim(payment, &mint, &swap, outcome, &turn).await
     }
 
@@ -110,22 +103,11 @@ impl Wallet {
         }
     }
 
-    /// Somebody has claimed a token of ours.
-    pub(super) async fn record_claimed(
-        &self,
-        payment: Payment,
-        ys: Vec<cdk_common::nuts::PublicKey>,
-        mut beside: Vec<Change>,
-    ) -> Result<Payment, Error> {
+    /// Somebody has claimed a token of ours: its coins, by Y, are spent.
+    pub(super) async fn record_claimed(&self, mut payment: Payment, ys: coins::Ys, mut beside: Vec<Change>) -> Result<Payment, Error> {
         let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
-        beside.push(coins::spent(ys));
-        beside.push(Change::ForgetToken(payment.id.clone()));
-        let doubt = payment.caller_in_doubt;
-        let state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
-        let mut payment = payment;
-        payment.caller_in_doubt = doubt;
-        payment.state = state;
-        beside.push(Change::Payment(payment.clone()));
+        payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
+        beside.extend([coins::spent(ys), Change::ForgetToken(payment.id.clone()), Change::Payment(payment.clone())]);
         self.store.commit(beside).await?;
         self.changed();
         Ok(payment)

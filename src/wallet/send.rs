@@ -17,7 +17,7 @@ use crate::mint::{Mint, Turn, token};
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::store::{Change, SwapRow, TokenRow};
+use crate::store::{Change, TokenRow};
 
 impl Wallet {
     /// Makes a token of `amount_sats`. Value leaves when somebody claims it; until then `reclaim_token` takes it back, unless it is
@@ -110,23 +110,11 @@ impl Wallet {
             return self.record(payment, state, beside).await;
         }
         let want = Want { purpose: Purpose::Send(payment.id.clone()), give_sats: payment.amount_sats, lock_to, memo };
-        let plan = mint.plan_swap(coins::proofs(inputs.coins.proofs), want, &turn).await;
-        let swap = match plan {
-            Ok(swap) => swap,
-            Err(error) => return Err(self.record_failure(payment, Error::from(error), Vec::new()).await),
-        };
-        if let Err(error) = self.journal_swap(&swap).await {
-            return Err(self.record_failure(payment, error, Vec::new()).await);
+        let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
+        match self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await {
+            Ok((swap, outcome)) => self.end_send(payment, mint, &swap, outcome).await,
+            Err(error) => Err(self.record_failure(payment, error, Vec::new()).await),
         }
-        let outcome = mint.post_swap(&swap, &turn).await;
-        self.end_send(payment, mint, &swap, outcome).await
-    }
-
-    /// Writes a swap down, durably, and takes its inputs off the shelf, before its request leaves.
-    pub(super) async fn journal_swap(&self, swap: &Swap) -> Result<(), Error> {
-        let row = SwapRow { id: swap.id, body: swap.to_row()? };
-        let inputs = coins::reserve(swap.input_ys()?, swap.id);
-        Ok(self.store.commit(vec![inputs, Change::Swap(row)]).await?)
     }
 
     /// What a token's swap came to.

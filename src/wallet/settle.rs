@@ -16,10 +16,13 @@ use crate::mint::Mint;
 use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::deposit::{Deposit, DepositState};
+use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::store::{Change, SwapRow, TokenRow};
+use crate::store::{Change, TokenRow};
 
 const FIRST_STEP: Duration = Duration::from_secs(2);
+/// A token is in its receiver's hands first; nobody waits for our asking.
+const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 const LONGEST_STEP: Duration = Duration::from_secs(600);
 /// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
 const CANCEL_AFTER_SECONDS: u64 = 60;
@@ -31,21 +34,26 @@ const LATE_SECONDS: u64 = 7 * 86_400;
 pub(super) struct Rounds(HashMap<String, (Instant, Duration)>);
 
 impl Rounds {
-    /// It is time; the next time is further off.
-    fn is_due(&mut self, id: &str) -> bool {
+    /// It is time; the next time is further off. What is seen first is due after its first step.
+    fn is_due(&mut self, id: &str, first: Duration) -> bool {
         let now = Instant::now();
         match self.0.get_mut(id) {
             Some((when, _)) if *when > now => false,
             Some((when, step)) => {
-                *step = step.mul_f64(1.5).min(LONGEST_STEP);
+                *step = (*step).max(FIRST_STEP).mul_f64(1.5).min(LONGEST_STEP);
                 *when = now + *step;
                 true
             }
             None => {
-                self.0.insert(id.to_owned(), (now + FIRST_STEP, FIRST_STEP));
-                true
+                self.0.insert(id.to_owned(), (now + first, first));
+                first.is_zero()
             }
         }
+    }
+
+    /// It is due at once, and often from now on.
+    fn hurry(&mut self, id: &str) {
+        self.0.insert(id.to_owned(), (Instant::now(), FIRST_STEP));
     }
 
     fn keep_only(&mut self, open: &[String]) {
@@ -68,11 +76,9 @@ impl Wallet {
         for payment in self.store.open_payments().await? {
             self.orphan(payment).await?;
         }
-        let mut mints: HashMap<String, Arc<Mint>> = HashMap::new();
+        self.refuse_unbegun().await?;
         for address in self.mints_with_something_open().await? {
-            mints.insert(address.to_string(), self.mints.at(&address)?);
-        }
-        for mint in mints.into_values() {
+            let mint = self.mints.at(&address)?;
             let turn = mint.turn().await;
             let wallet = self.clone();
             self.running.spawn(async move {
@@ -99,7 +105,19 @@ impl Wallet {
         Ok(self.store.commit(vec![Change::Payment(payment)]).await?)
     }
 
-    async fn mints_with_something_open(&self) -> Result<Vec<crate::model::mint::MintAddress>, Error> {
+    /// Tokens whose swap was never journaled: nothing was taken.
+    async fn refuse_unbegun(&self) -> Result<(), Error> {
+        let swaps = self.journaled_swaps().await?;
+        for receive in self.store.open_receives().await? {
+            if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
+                let error = Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.");
+                let _told = self.refuse(receive, Vec::new(), error).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mints_with_something_open(&self) -> Result<Vec<MintAddress>, Error> {
         let mut open: Vec<_> = self.store.open_payments().await?.into_iter().map(|payment| payment.mint).collect();
         open.extend(self.store.open_deposits().await?.into_iter().map(|deposit| deposit.mint));
         for held in self.store.balances().await?.into_iter().filter(|held| held.pending > 0) {
@@ -122,27 +140,27 @@ impl Wallet {
         let mut open = Vec::new();
         for swap in self.journaled_swaps().await? {
             open.push(swap.id.to_string());
-            if self.is_due(&swap.id.to_string()) {
+            if self.is_due(&swap.id.to_string(), Duration::ZERO) {
                 self.note(self.settle_swap(swap).await);
             }
         }
         for payment in self.store.open_payments().await? {
             open.push(payment.id.to_string());
-            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) && self.is_due(payment.id.as_str()) {
+            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) && self.is_due(payment.id.as_str(), FIRST_STEP) {
                 self.note(self.settle_melt(payment).await);
             }
         }
         for deposit in self.store.open_deposits().await? {
             if self.is_worth_asking(&deposit) {
                 open.push(deposit.id.to_string());
-                if self.is_due(deposit.id.as_str()) {
+                if self.is_due(deposit.id.as_str(), FIRST_STEP) {
                     self.note(self.advance(deposit).await.map(|_| ()));
                 }
             }
         }
         for (payment, row) in self.store.unclaimed_tokens().await? {
             open.push(payment.id.to_string());
-            if self.is_due(payment.id.as_str()) {
+            if self.is_due(payment.id.as_str(), FIRST_TOKEN_STEP) {
                 self.note(self.check_claimed(payment, row).await.map(|_| ()));
             }
         }
@@ -151,8 +169,14 @@ impl Wallet {
         Ok(rounds.next().unwrap_or(LONGEST_STEP))
     }
 
-    fn is_due(&self, id: &str) -> bool {
-        self.rounds().is_due(id)
+    /// Somebody waits for it.
+    pub(super) fn hurry(&self, id: &str) {
+        self.rounds().hurry(id);
+        self.wake();
+    }
+
+    fn is_due(&self, id: &str, first: Duration) -> bool {
+        self.rounds().is_due(id, first)
     }
 
     fn note(&self, outcome: Result<(), Error>) {
@@ -214,7 +238,7 @@ impl Wallet {
     }
 
     /// Resumes a swap unless somebody has ended it meanwhile.
-    async fn resume(&self, address: &crate::model::mint::MintAddress, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
+    async fn resume(&self, address: &MintAddress, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
         let mint = self.mints.at(address)?;
         let turn = mint.turn().await;
         if !self.is_journaled(swap).await? {
@@ -248,7 +272,7 @@ impl Wallet {
         self.store.lift_doubt(quote_id);
         let turn = mint.turn().await;
         let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
-        let fee_sats = mint.finish_melt(quote_id, &turn).await.ok().flatten().unwrap_or(ceiling);
+        let fee_sats = mint.finish_melt(quote_id, &turn).await?.unwrap_or(ceiling);
         let state = self.settled(&payment, fee_sats, preimage);
         self.record(payment, state, Vec::new()).await?;
         Ok(())
@@ -270,9 +294,7 @@ impl Wallet {
             return Ok(());
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let swap = mint.plan_swap(coins::proofs(held), want, &turn).await?;
-        self.store.commit(vec![Change::Swap(SwapRow { id: swap.id, body: swap.to_row()? })]).await?;
-        let outcome = mint.post_swap(&swap, &turn).await;
+        let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
         self.end_cancel(payment, mint, &swap, outcome).await
     }

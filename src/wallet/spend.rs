@@ -68,6 +68,19 @@ impl Drop for Waiting {
     }
 }
 
+/// A payment in this process's hands.
+#[derive(Debug)]
+struct Carried {
+    wallet: Wallet,
+    id: PaymentId,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.wallet.live().remove(&self.id);
+    }
+}
+
 /// The digest of a request, by which a repeat of a key is told from another request under it.
 pub(super) fn digest(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
@@ -126,7 +139,7 @@ impl Wallet {
         drop(waiting);
         let outcome = match done {
             Some(outcome) => outcome,
-            None => match self.store.payment(&id).await? {
+            None => match self.as_admitted(&id).await? {
                 Some(payment) => Ok(payment),
                 None => Err(Error::new(
                     Code::InsufficientFunds,
@@ -138,6 +151,13 @@ impl Wallet {
         outcome.map_err(|error| error.keyed(key.as_deref()))
     }
 
+    /// The payment, if it has been admitted. The barrier waits for an admission that is being written; later ones see that the caller has
+    /// gone and are denied.
+    async fn as_admitted(&self, id: &PaymentId) -> Result<Option<Payment>, Error> {
+        self.store.barrier().await?;
+        Ok(self.store.payment(id).await?)
+    }
+
     async fn carry_out(&self, mut order: Order, gone: Gone) -> Result<Payment, Error> {
         let (turn, inputs) = self.take_inputs(&order, &gone).await?;
         let fees = inputs.fee_sats.saturating_add(match &order.act {
@@ -145,7 +165,8 @@ impl Wallet {
             Act::Token { .. } => 0,
         });
         order.payment.reserved_sats = order.payment.amount_sats.saturating_add(fees);
-        let admission = self.admit(&order, &inputs, gone.clone()).await?;
+        let _carried = self.carry(&order.payment.id, gone.clone());
+        let admission = self.admit(&order, &inputs, gone).await?;
         drop(order.pass.take());
         let payment = match admission {
             Admission::Admitted(payment) => payment,
@@ -158,9 +179,14 @@ impl Wallet {
                 self.act_token(payment.clone(), &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await
             }
         };
-        self.live().remove(&payment.id);
         self.wake();
         ended
+    }
+
+    /// This process has the payment in its hands until the guard is dropped, also by a panic.
+    fn carry(&self, id: &PaymentId, gone: Gone) -> Carried {
+        self.live().insert(id.clone(), gone);
+        Carried { wallet: self.clone(), id: id.clone() }
     }
 
     /// Step 4. The rules are read and asked inside the transaction that reserves.
@@ -168,23 +194,18 @@ impl Wallet {
         let now = (self.clock)();
         let (wallet, payment) = (self.clone(), order.payment.clone());
         let (max_fee, input_fee) = (order.max_fee_sats, inputs.fee_sats);
-        let id = payment.id.clone();
-        self.live().insert(id.clone(), gone);
         let admission = self
             .store
             .admit(order.payment.clone(), now, move |ledger| {
+                if gone.is_gone() {
+                    return Err(Error::new(Code::InsufficientFunds, "The caller has gone; nothing was paid."));
+                }
                 let policy = wallet.rules.current()?;
                 let mut ledger = ledger.clone();
                 wallet.doubt_lookalikes(&mut ledger, &payment.id);
                 policy.decide(&ask(&payment, input_fee, max_fee), &ledger, now).map_err(Error::from)
             })
             .await;
-        match &admission {
-            Ok(Admission::Admitted(payment)) if payment.id == id => {}
-            _ => {
-                self.live().remove(&id);
-            }
-        }
         Ok(admission?)
     }
 

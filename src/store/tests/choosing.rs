@@ -13,10 +13,10 @@ struct Bag(Vec<Coin>);
 impl Coins for Bag {
     type Error = Infallible;
 
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize) -> Result<Vec<Coin>, Infallible> {
-        let amount = self.0.iter().map(|coin| coin.amount).filter(|amount| (1..=at_most).contains(amount)).max();
-        let amount = amount.unwrap_or(0);
-        Ok(self.0.iter().filter(|coin| coin.amount == amount && amount > 0).take(limit(amount)).copied().collect())
+    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, Infallible> {
+        let fits = |coin: &&Coin| (1..=at_most).contains(&coin.amount) && wanted(coin);
+        let amount = self.0.iter().filter(fits).map(|coin| coin.amount).max().unwrap_or(0);
+        Ok(self.0.iter().filter(fits).filter(|coin| coin.amount == amount).take(limit(amount)).copied().collect())
     }
 }
 
@@ -63,6 +63,8 @@ fn large_coins_stay_free_where_small_ones_do() {
 #[test]
 fn a_coin_that_costs_what_it_is_worth_is_left() {
     assert_eq!(take(&bag([(1, 1000), (1, 1000), (1, 1000)]), Need::Spend { amount: 1 }), None);
+    assert!(take(&bag([(1, 1000), (1, 1000), (1, 1000), (1, 1000), (1, 0)]), Need::Spend { amount: 1 }).is_some());
+    assert!(take(&bag((0..40).map(|_| (1, 900))), Need::Spend { amount: 4 }).is_some_and(|coins| coins.len() == 40));
     assert!(take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1 }).is_some_and(|coins| coins.len() == 1));
 }
 
