@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 use crate::wallet::{Code, Error, Parts, Wallet, clock};
 
 /// Opens the wallet.
-pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<Wallet, Error> {
+pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>), Error> {
     let home = resolve(environment, home)?;
     let (rules, settings) = FileRules::start(home.clone())?;
     let store = store_at(&home, clock).await?;
@@ -30,7 +30,8 @@ pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: 
         KeysPlace::Keyring => "keyring",
         KeysPlace::File => "file",
     };
-    Wallet::new(Parts { store, mints: Mints::new(parts), rules, clock, keys }).await
+    let wallet = Wallet::new(Parts { store, mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys }).await?;
+    Ok((wallet, rules))
 }
 
 /// The folder, which may not exist yet.

@@ -52,6 +52,11 @@ impl Agent {
         Arc::clone(&self.home)
     }
 
+    /// The wallet as a session's server asks for it.
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.app) as Arc<dyn Source>
+    }
+
     pub(crate) async fn wallet(&self) -> Wallet {
         self.app.wallet().await.unwrap()
     }

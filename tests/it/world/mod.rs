@@ -1,6 +1,7 @@
 //! The world of a test: homes on disk, agents that hold wallets in them, and the bench around.
 
 mod agent;
+pub(crate) mod binary;
 mod home;
 mod law;
 
