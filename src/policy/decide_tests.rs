@@ -142,6 +142,7 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
+        money: crate::model::mint::MoneyKind::Play,
         quote_id: None,
         amount_sats,
         reserved_sats,

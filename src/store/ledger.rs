@@ -6,9 +6,10 @@ use redb::ReadableTable;
 
 use super::Store;
 use super::error::StoreError;
-use super::payments;
+use super::{meta, payments};
 use super::tables::{OUTFLOWS, Reads};
 use crate::model::ledger::{DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, state_word};
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind};
 
 /// The payment at hand: its kind, payee and amount.
@@ -17,8 +18,13 @@ pub(super) type Probe = (PaymentKind, String, u64);
 /// Folds the ledger at `now`; lookalikes are filled for `probe`, newest first.
 pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::default();
+    let real = meta::get(tx)?.real;
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
     let mut take = |payment: &Payment| {
+        // What left while the wallet was a play wallet spends nothing of a real limit.
+        if real && payment.money == MoneyKind::Play {
+            return;
+        }
         ledger.take(payment, now);
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
             alike.push((payment.created_at, lookalike(payment, now)));

@@ -10,6 +10,7 @@ use super::request::{Caller, Direction, EntryKind, Format, ListHistory, SummaryB
 use super::view::{Entry, Group, HistoryView, Totals};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::ledger::state_word;
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::text;
@@ -50,6 +51,9 @@ impl Wallet {
             for row in &rows {
                 let place = row.cursor();
                 before = Some(place.clone());
+                if money_of(row).is_some_and(|money| money != setup.money) {
+                    continue;
+                }
                 for entry in entries_of(row) {
                     if !wanted(&entry, &request) {
                         continue;
@@ -141,6 +145,16 @@ fn group_key(entry: &Entry, by: SummaryBy) -> String {
         SummaryBy::Payee => entry.payee.clone().or_else(|| entry.untrusted_payee.clone()).unwrap_or_else(none),
         SummaryBy::Agent => entry.agent.clone(),
         SummaryBy::None => none(),
+    }
+}
+
+/// What kind of money a row is about, if any.
+fn money_of(row: &HistoryRow) -> Option<MoneyKind> {
+    match row {
+        HistoryRow::Payment(payment) => Some(payment.money),
+        HistoryRow::Deposit(deposit) => Some(deposit.money),
+        HistoryRow::Receive(receive) => Some(receive.money),
+        HistoryRow::Policy { .. } => None,
     }
 }
 

@@ -79,6 +79,7 @@ impl Wallet {
                 Some(text) => setup.named(text)?.address.clone(),
                 None => first_mint(&setup)?.address.clone(),
             },
+            money: setup.money,
             quote_id: None,
             amount_sats: amount,
             reserved_sats: amount,

@@ -55,6 +55,7 @@ impl Wallet {
             note: request.memo.clone(),
             note_is_untrusted: false,
             mint: mint.clone(),
+            money: setup.money,
             quote_id: None,
             amount_sats: request.amount_sats,
             reserved_sats: request.amount_sats,

@@ -160,6 +160,7 @@ impl Wallet {
     }
 
     async fn carry_out(&self, mut order: Order, gone: Gone) -> Result<Payment, Error> {
+        let _place = self.take_place(&order).await?;
         let (turn, inputs) = self.take_inputs(&order, &gone).await?;
         let fees = inputs.fee_sats.saturating_add(match &order.act {
             Act::Melt(quote) => quote.fee_reserve_sats,

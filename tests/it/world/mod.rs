@@ -9,7 +9,7 @@ mod law;
 pub(crate) use agent::{Agent, Failure};
 pub(crate) use child::ChildAgent;
 pub(crate) use home::Home;
-pub(crate) use law::{Holdings, at_mint, conserved, holdings};
+pub(crate) use law::{at_mint, conserved, holdings};
 
 use serde_json::{Value, json};
 use testbed::{Lightning, MintOptions, TestMint};
