@@ -21,7 +21,7 @@ pub use open::open_store;
 use crate::config::{Environment, Home, Settings};
 use crate::tasks::Tasks;
 use crate::wallet::rules::Rules;
-use crate::wallet::{Caller, Code, Error, Source, Wallet};
+use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
 use rules::FileRules;
 
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
@@ -32,6 +32,7 @@ const LAST_CALLS: Duration = Duration::from_secs(30);
 pub struct App {
     environment: Environment,
     home: Option<PathBuf>,
+    clock: fn() -> u64,
     opened: Arc<OnceCell<Opened>>,
     opening: TaskTracker,
 }
@@ -46,7 +47,12 @@ struct Opened {
 impl App {
     /// Opens nothing. `home` is the `--home` flag.
     pub fn new(environment: Environment, home: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { environment, home, opened: Arc::default(), opening: TaskTracker::new() })
+        Self::with_clock(environment, home, clock::now)
+    }
+
+    /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
+    pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
+        Arc::new(Self { environment, home, clock, opened: Arc::default(), opening: TaskTracker::new() })
     }
 
     /// Stops the tasks and waits for what is under way.
@@ -60,8 +66,8 @@ impl App {
     }
 }
 
-async fn open(environment: &Environment, home: Option<&Path>) -> Result<Opened, Error> {
-    let (wallet, rules) = open::open(environment, home).await?;
+async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<Opened, Error> {
+    let (wallet, rules) = open::open(environment, home, clock).await?;
     wallet.recover().await?;
     wallet.follow_policy().await?;
     let tasks = Tasks::start(&wallet);
@@ -75,9 +81,9 @@ impl Source for App {
         if let Some(opened) = self.opened.get() {
             return Ok(opened.wallet.clone());
         }
-        let (opened, environment, home) = (Arc::clone(&self.opened), self.environment.clone(), self.home.clone());
+        let (opened, environment, home, clock) = (Arc::clone(&self.opened), self.environment.clone(), self.home.clone(), self.clock);
         let opening = self.opening.spawn(async move {
-            let opened = opened.get_or_try_init(|| open(&environment, home.as_deref())).await?;
+            let opened = opened.get_or_try_init(|| open(&environment, home.as_deref(), clock)).await?;
             Ok(opened.wallet.clone())
         });
         opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))

@@ -5,12 +5,16 @@
 mod agents;
 mod bad_input;
 mod cancelled;
+mod counts;
 mod docs;
 mod fence;
 mod layering;
+mod limits;
 mod lines;
+mod locked;
 mod pay;
 mod pipe;
+mod repeats;
 mod secrets;
 mod session;
 mod strangers;
