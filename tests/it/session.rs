@@ -12,7 +12,7 @@ use rmcp::{ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::pipe::{Gate, Outcome, PATIENCE, Raw, meta, serve, slow_call};
+use crate::pipe::{Gate, Outcome, Raw, meta, serve, slow_call};
 use crate::tools::{Busy, Panics};
 
 fn eras() -> [ClientLifecycleMode; 2] {
