@@ -22,6 +22,9 @@ pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 /// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
 pub const MAX_TOKEN_PROOFS: usize = 500;
 
+/// The longest secret of a coin, in bytes. Mints refuse longer ones, some in words that decide nothing.
+const MAX_SECRET_BYTES: usize = 1_024;
+
 /// Why a text is no token for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -80,6 +83,9 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if secrets.len() > MAX_TOKEN_PROOFS {
         return Err(TokenError::TooLarge);
     }
+    if secrets.iter().any(|secret| secret.as_bytes().len() > MAX_SECRET_BYTES) {
+        return Err(TokenError::TooLarge);
+    }
     let locked = secrets.iter().any(|secret| {
         Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
     });
@@ -112,17 +118,23 @@ pub fn read_lock(text: &str) -> Result<String, TokenError> {
     PublicKey::from_hex(&text).map(|key| key.to_hex()).map_err(|_| TokenError::Unreadable)
 }
 
+/// What opens a lock is of no use on coins that have none, and may be of any size.
+fn without_witness(mut proofs: Proofs) -> Proofs {
+    proofs.iter_mut().for_each(|proof| proof.witness = None);
+    proofs
+}
+
 impl Mint {
     /// The coins of a token that names this mint. Refreshes the keysets once when it knows too few.
     ///
     /// # Errors
     /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this mint.
     pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
-        if let Ok(proofs) = incoming.token.proofs(&self.keyset_infos(false).await?) {
+        let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
+        if let Ok(proofs) = read(&self.keyset_infos(false).await?) {
             return Ok(proofs);
         }
-        let keysets = self.keyset_infos(true).await?;
-        incoming.token.proofs(&keysets).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
+        read(&self.keyset_infos(true).await?).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }
 
     async fn keyset_infos(&self, refresh: bool) -> Result<Vec<KeySetInfo>, MintError> {

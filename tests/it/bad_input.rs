@@ -274,8 +274,19 @@ async fn coins_that_a_trusted_mint_does_not_know_are_refused_by_it() {
         vec![coin(u64::MAX, &id, "more than there is")],
         vec![coin(1 << 40, &id, "far too much")],
         vec![coin(8, &id, &"s".repeat(100_000))],
+        vec![coin(8, &id, "a witness").as_object().map(|coin| {
+            let mut coin = coin.clone();
+            coin.insert("witness".to_owned(), json!(json!({"signatures": ["f".repeat(100_000)]}).to_string()));
+            Value::Object(coin)
+        }).unwrap()],
     ] {
-        is_refused(&agent, "receive_token", json!({"token": token(&proxy.url(), "sat", &coins)}), &codes).await;
+        let before = proxy.exchanges().len();
+        let text = token(&proxy.url(), "sat", &coins);
+        if let Ok(answer) = agent.call("receive_token", json!({"token": text})).await {
+            let told: Vec<_> = proxy.exchanges().into_iter().skip(before).map(|one| (one.path, one.status, one.response)).collect();
+            panic!("a forged token was answered {answer}: {told:?}");
+        }
+        is_refused(&agent, "receive_token", json!({"token": text}), &codes).await;
     }
     conserved("forged coins", &mint.auditor(), &[&agent]).await;
     fund(&agent, 5).await;
