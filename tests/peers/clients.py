@@ -4,13 +4,13 @@ import fastmcp
 import mcp
 from fastmcp.client.transports import StdioTransport
 
-from common import BINARY, empty_home, environment, error_of, holds, run
+from common import BINARY, empty_folder, environment, error_of, holds, run
 
 TOOLS = 11
 
 
 async def with_mcp(mode):
-    server = mcp.StdioServerParameters(command=BINARY, env=environment(empty_home()))
+    server = mcp.StdioServerParameters(command=BINARY, env=environment(empty_folder()))
     async with mcp.Client(server, mode=mode) as client:
         tools = (await client.list_tools()).tools
         holds(len(tools) == TOOLS and all(tool.output_schema for tool in tools), f"mcp {mode} ({client.protocol_version}): lists", tools)
@@ -22,7 +22,7 @@ async def with_mcp(mode):
 
 
 async def with_fastmcp():
-    transport = StdioTransport(command=BINARY, args=[], env=environment(empty_home()))
+    transport = StdioTransport(command=BINARY, args=[], env=environment(empty_folder()))
     async with fastmcp.Client(transport) as client:
         tools = await client.list_tools()
         holds(len(tools) == TOOLS, "fastmcp: lists", tools)

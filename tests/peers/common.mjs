@@ -1,5 +1,5 @@
 // What the scripts of TypeScript clients share.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,12 +12,12 @@ const command = process.env.NUTPURSE_BINARY ?? join(root, 'target/release/nutpur
 const require = createRequire(join(root, 'target/peers/node/package.json'));
 export const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 
-// The binary with a fresh empty home.
-export const server = () => ({
-  command,
-  args: [],
-  env: { PATH: process.env.PATH, NUTPURSE_HOME: mkdtempSync(join(tmpdir(), 'nutpurse-')), NUTPURSE_KEYRING: 'off' },
-});
+// The binary with a fresh empty home, gone at the end.
+export function server() {
+  const home = mkdtempSync(join(tmpdir(), 'nutpurse-'));
+  process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+  return { command, args: [], env: { PATH: process.env.PATH, NUTPURSE_HOME: home, NUTPURSE_KEYRING: 'off' } };
+}
 
 // Prints what holds, or ends the script saying what does not.
 export function holds(condition, what, seen) {

@@ -1,8 +1,10 @@
 """What the scripts here share: the binary, homes for wallets, and counting."""
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,14 +18,16 @@ def environment(home):
     return {"PATH": os.environ["PATH"], "NUTPURSE_HOME": str(home), "NUTPURSE_KEYRING": "off"}
 
 
-def empty_home():
-    """A fresh empty folder."""
-    return tempfile.mkdtemp(prefix="nutpurse-")
+def empty_folder():
+    """A fresh empty folder, gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="nutpurse-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def home(mint):
     """A folder as its owner would write it: this one test mint, wide limits."""
-    folder = Path(empty_home())
+    folder = empty_folder()
     (folder / "mints.toml").write_text(f'[[mint]]\nurl = "{mint}"\ntest = true\n')
     (folder / "config.toml").write_text(
         "[limits]\nper_payment_sats = 100_000\nper_day_sats = 1_000_000\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n"

@@ -11,15 +11,13 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 import mcp
 from bolt11 import Bolt11, Feature, Features, FeatureState, MilliSatoshi, Tag, TagChar, Tags, encode
 
-from common import BINARY, ROOT, environment, fail, holds, home, ok, run
+from common import BINARY, ROOT, empty_folder, environment, fail, holds, home, ok, run
 
 
 @contextlib.contextmanager
@@ -28,7 +26,7 @@ def nutshell(delay):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="nutshell-"))
+    folder = empty_folder()
     settings = {
         "HOME": str(folder),
         "PATH": os.environ["PATH"],

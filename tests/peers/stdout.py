@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from common import BINARY, empty_home, environment, holds
+from common import BINARY, empty_folder, environment, holds
 
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -54,7 +54,7 @@ SESSION = [
     request(12, "tools/list", _meta=META),
 ]
 
-environment = environment(empty_home()) | {"NUTPURSE_LOG": "trace", "RUST_LOG": "trace", "RUST_BACKTRACE": "full"}
+environment = environment(empty_folder()) | {"NUTPURSE_LOG": "trace", "RUST_LOG": "trace", "RUST_BACKTRACE": "full"}
 done = subprocess.run([BINARY], input="\n".join(SESSION) + "\n", env=environment, capture_output=True, text=True, timeout=120)
 holds(done.returncode == 0, "a noisy session ends in order", (done.returncode, done.stderr[-2000:]))
 lines = done.stdout.splitlines()
