@@ -10,6 +10,7 @@ use crate::config::{Environment, Home, Settings};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::state_word;
+use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange, Store};
 use crate::wallet::{Code, Error, clock};
 
@@ -30,7 +31,28 @@ impl<'a> OwnersDesk<'a> {
     fn store(&self) -> Result<Store, Error> {
         self.runtime.block_on(open_store(self.home))
     }
-}
+
+    /// Writes an entry, and what the files say beside it. A process that holds the wallet does that by itself.
+    fn note(&self, entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>) -> Result<(), String> {
+        let store = match self.store() {
+            Ok(store) => store,
+            Err(error) if error.code == Code::WalletBusy => return Ok(()),
+            Err(error) => return Err(words(&error)),
+        };
+        let written = Settings::load(self.home).map_err(|error| error.to_string())?.policy.canonical();
+        self.runtime.block_on(async {
+            let known = store.meta().await.map_err(|error| error.to_string())?.policy_fingerprint;
+            let Some((text, loosened)) = entry(known.as_deref(), &written) else { return Ok(()) };
+            let at = clock::now();
+            let change = Change::Policy(PolicyChange { at, text, loosened });
+            store.commit(vec![change]).await.map_err(|error| error.to_string())?;
+            let remember = store.set_meta(move |meta| {
+                meta.policy_changed_at = Some(at);
+                meta.policy_fingerprint = Some(written);
+            });
+            remember.await.map(|_| ()).map_err(|error| error.to_string())
+        })
+    }}
 
 fn words(error: &Error) -> String {
     match error.code {
@@ -40,25 +62,15 @@ fn words(error: &Error) -> String {
 }
 
 impl Desk for OwnersDesk<'_> {
-    fn record(&self, text: &str, loosened: bool) -> Result<(), String> {
-        let store = match self.store() {
-            Ok(store) => store,
-            Err(error) if error.code == Code::WalletBusy => return Ok(()),
-            Err(error) => return Err(words(&error)),
-        };
-        let written = Settings::load(self.home).map(|settings| settings.policy.canonical()).ok();
-        let at = clock::now();
-        let change = PolicyChange { at, text: text.to_owned(), loosened };
-        self.runtime.block_on(async {
-            store.commit(vec![Change::Policy(change)]).await.map_err(|error| error.to_string())?;
-            let remember = store.set_meta(move |meta| {
-                meta.policy_changed_at = Some(at);
-                if written.is_some() {
-                    meta.policy_fingerprint = written;
-                }
-            });
-            remember.await.map(|_| ()).map_err(|error| error.to_string())
+    fn catch_up(&self) -> Result<(), String> {
+        self.note(|known, written| {
+            let known = known.filter(|known| *known != written)?;
+            Some((describe_lines(known, written).join("; "), false))
         })
+    }
+
+    fn record(&self, text: &str, loosened: bool) -> Result<(), String> {
+        self.note(|_, _| Some((text.to_owned(), loosened)))
     }
 
     fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String> {

@@ -6,19 +6,23 @@ mod desk;
 mod open;
 mod rules;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
 pub use desk::OwnersDesk;
 pub use open::open_store;
 
-use crate::config::Environment;
+use crate::config::{Environment, Home, Settings};
 use crate::tasks::Tasks;
-use crate::wallet::{Error, Source, Wallet};
+use crate::wallet::rules::Rules;
+use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
+use rules::FileRules;
 
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
@@ -28,23 +32,33 @@ const LAST_CALLS: Duration = Duration::from_secs(30);
 pub struct App {
     environment: Environment,
     home: Option<PathBuf>,
-    opened: OnceCell<Opened>,
+    clock: fn() -> u64,
+    opened: Arc<OnceCell<Opened>>,
+    opening: TaskTracker,
 }
 
 #[derive(Debug)]
 struct Opened {
     wallet: Wallet,
     tasks: Tasks,
+    rules: Arc<FileRules>,
 }
 
 impl App {
     /// Opens nothing. `home` is the `--home` flag.
     pub fn new(environment: Environment, home: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { environment, home, opened: OnceCell::new() })
+        Self::with_clock(environment, home, clock::now)
+    }
+
+    /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
+    pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
+        Arc::new(Self { environment, home, clock, opened: Arc::default(), opening: TaskTracker::new() })
     }
 
     /// Stops the tasks and waits for what is under way.
     pub async fn stop(&self) {
+        self.opening.close();
+        self.opening.wait().await;
         if let Some(opened) = self.opened.get() {
             opened.tasks.stop().await;
             opened.wallet.close(LAST_CALLS).await;
@@ -52,18 +66,37 @@ impl App {
     }
 }
 
+async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<Opened, Error> {
+    let (wallet, rules) = open::open(environment, home, clock).await?;
+    wallet.recover().await?;
+    wallet.follow_policy().await?;
+    let tasks = Tasks::start(&wallet);
+    Ok(Opened { wallet, tasks, rules })
+}
+
 #[async_trait]
 impl Source for App {
+    /// The opening goes on when its caller leaves: two must never hold the store at once.
     async fn wallet(&self) -> Result<Wallet, Error> {
-        let opened = self
-            .opened
-            .get_or_try_init(|| async {
-                let wallet = open::open(&self.environment, self.home.as_deref()).await?;
-                wallet.recover().await?;
-                let tasks = Tasks::start(&wallet);
-                Ok::<_, Error>(Opened { wallet, tasks })
-            })
-            .await?;
-        Ok(opened.wallet.clone())
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.wallet.clone());
+        }
+        let (opened, environment, home, clock) = (Arc::clone(&self.opened), self.environment.clone(), self.home.clone(), self.clock);
+        let opening = self.opening.spawn(async move {
+            let opened = opened.get_or_try_init(|| open(&environment, home.as_deref(), clock)).await?;
+            Ok(opened.wallet.clone())
+        });
+        opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
+    }
+
+    fn tools_of(&self, caller: &Caller) -> Option<BTreeSet<String>> {
+        let policy = match self.opened.get() {
+            Some(opened) => opened.rules.current().ok()?,
+            None => {
+                let home = Home::resolve(self.home.as_deref(), &self.environment).ok()?;
+                Settings::peek(&home).ok()?.policy
+            }
+        };
+        policy.agent(&caller.agent).tools
     }
 }

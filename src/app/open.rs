@@ -13,10 +13,10 @@ use crate::store::{Store, StoreError};
 use crate::wallet::{Code, Error, Parts, Wallet, clock};
 
 /// Opens the wallet.
-pub(super) async fn open(environment: &Environment, home: Option<&Path>) -> Result<Wallet, Error> {
+pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>), Error> {
     let home = resolve(environment, home)?;
     let (rules, settings) = FileRules::start(home.clone())?;
-    let store = open_store(&home).await?;
+    let store = store_at(&home, clock).await?;
     let (seed, place) = keys(&home, &store, environment.keyring_off).await?;
     let web = Arc::new(web(&settings)?);
     let parts = MintParts {
@@ -30,7 +30,8 @@ pub(super) async fn open(environment: &Environment, home: Option<&Path>) -> Resu
         KeysPlace::Keyring => "keyring",
         KeysPlace::File => "file",
     };
-    Wallet::new(Parts { store, mints: Mints::new(parts), rules, clock: clock::now, keys }).await
+    let wallet = Wallet::new(Parts { store, mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys }).await?;
+    Ok((wallet, rules))
 }
 
 /// The folder, which may not exist yet.
@@ -45,7 +46,11 @@ pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<
 /// # Errors
 /// `wallet_busy` when another process holds it, `wallet_damaged`, `storage_failed`: nothing moved.
 pub async fn open_store(home: &Home) -> Result<Store, Error> {
-    match Store::open(home.store(), clock::now).await {
+    store_at(home, clock::now).await
+}
+
+async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, Error> {
+    match Store::open(home.store(), clock).await {
         Ok(store) => Ok(store),
         Err(StoreError::AlreadyOpen) => Err(Error::new(Code::WalletBusy, "Another process holds this wallet.")),
         Err(error) => Err(Error::from(error)),

@@ -97,6 +97,12 @@ pub enum PaymentsCommand {
 
 /// What the commands need of the wallet behind them: history, keys, payments. Errors are words for the person.
 pub trait Desk {
+    /// Puts into history what was changed by hand since the last entry, so that the next entry holds its own change alone.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn catch_up(&self) -> Result<(), String>;
+
     /// Puts one change of policy into history.
     ///
     /// # Errors
@@ -203,6 +209,7 @@ impl Owner<'_> {
             lines.extend(text::loosening(&changes, edit.new_policy()));
             self.fence.confirm(&lines)?;
         }
+        self.catch_up()?;
         edit.commit(loosens)?;
         self.print(&changes)?;
         self.record(&changes.join("; "), loosens)
@@ -212,9 +219,18 @@ impl Owner<'_> {
         let mut lines = self.desk.describe_payment(id).map_err(OwnerError::Desk)?;
         lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
         self.fence.confirm(&lines)?;
+        self.catch_up()?;
         self.desk.allow_repeat(id).map_err(OwnerError::Desk)?;
         self.print(&["One more payment like it is allowed.".to_owned()])?;
         self.record(&format!("repeat of {id} allowed"), true)
+    }
+
+    /// No reason to keep a person from pausing: a history that cannot be written is told.
+    fn catch_up(&mut self) -> Result<(), OwnerError> {
+        match self.desk.catch_up() {
+            Ok(()) => Ok(()),
+            Err(reason) => self.print(&[format!("Earlier changes are not in the history: {reason}")]),
+        }
     }
 
     /// The change has been made: a history that cannot be written is told, and is no failure of it.

@@ -53,7 +53,7 @@ pub async fn run_tool(call: ToolCall, json: bool, caller: &Caller, source: &dyn 
         Err(failure) => {
             let error = match failure {
                 ToolFailure::Failed(error) => error,
-                ToolFailure::UnknownTool => Error::new(Code::Internal, "There is no tool of that name."),
+                ToolFailure::UnknownTool => Error::invalid("tool", "This agent has no tool of that name."),
             };
             if json {
                 writeln!(output, "{}", serde_json::to_value(&error).unwrap_or(Value::Null))?;

@@ -63,6 +63,7 @@ pub fn is_agent_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn value(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -27,6 +27,9 @@ use super::connector::Turn;
 use super::error::{MintError, nut};
 use crate::model::id::{PaymentId, ReceiveId};
 
+/// The most coins one swap makes at each side.
+const MAX_OUTPUTS: u64 = 1_000;
+
 /// What a swap is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,6 +175,8 @@ impl Mint {
         };
         let keyset = self.active_keyset().await?;
         let amounts = fee_and_amounts(&keyset);
+        refuse_a_flood(want.give_sats, &amounts)?;
+        refuse_a_flood(keep_sats, &amounts)?;
         let mut outputs = Vec::new();
         if let Some(key) = &want.lock_to {
             let key = PublicKey::from_str(key).map_err(|error| MintError::Wrong(error.to_string()))?;
@@ -312,6 +317,19 @@ fn output(one: PreMint, give: bool) -> Output {
 fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
     let amounts: Vec<u64> = keyset.keys.iter().map(|(amount, _)| amount.to_u64()).collect();
     (keyset.input_fee_ppk, amounts).into()
+}
+
+/// Refuses an amount that could only be split into far more coins than one swap takes: a forged token may name any amount.
+fn refuse_a_flood(sats: u64, amounts: &FeeAndAmounts) -> Result<(), MintError> {
+    let (mut left, mut count) = (sats, 0_u64);
+    for amount in amounts.amounts().iter().rev() {
+        count = count.saturating_add(left.checked_div(*amount).unwrap_or(0));
+        left = left.checked_rem(*amount).unwrap_or(left);
+    }
+    if count <= MAX_OUTPUTS {
+        return Ok(());
+    }
+    Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() })
 }
 
 fn wrong(error: impl std::fmt::Display) -> MintError {

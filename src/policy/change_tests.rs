@@ -2,7 +2,6 @@ use super::*;
 use crate::policy::{Limits, OwnLimits};
 
 fn mint(url: &str, test: bool, max_balance_sats: Option<u64>) -> TrustedMint {
-    #[expect(clippy::unwrap_used, reason = "fixed addresses")]
     let address = url.parse().unwrap();
     TrustedMint { address, test, max_balance_sats }
 }

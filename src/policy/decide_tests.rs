@@ -141,7 +141,6 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         shown_payee: None,
         note: None,
         note_is_untrusted: false,
-        #[expect(clippy::unwrap_used, reason = "a fixed address")]
         mint: "https://mint.example".parse().unwrap(),
         quote_id: None,
         amount_sats,

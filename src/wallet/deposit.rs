@@ -78,9 +78,9 @@ impl Wallet {
         let mint = self.mints.at(&listed.address)?;
         let quote = mint.quote_deposit(request.amount_sats, request.description.clone()).await?;
         let invoice = crate::model::invoice::Invoice::parse(&quote.bolt11);
-        if !invoice.as_ref().is_ok_and(|invoice| invoice.amount_sats() == Some(request.amount_sats)) {
+        let Some(invoice) = invoice.ok().filter(|invoice| invoice.amount_sats() == Some(request.amount_sats)) else {
             return Err(Error::new(Code::MintRefused, "The mint's invoice is not for the amount asked for; it was thrown away."));
-        }
+        };
         let deposit = Deposit {
             id: DepositId::random(),
             agent,
@@ -88,7 +88,8 @@ impl Wallet {
             request_digest,
             mint: listed.address,
             quote_id: quote.id,
-            bolt11: quote.bolt11,
+            // As it was read: whatever the mint wrote around it is gone.
+            bolt11: invoice.text,
             amount_sats: request.amount_sats,
             description: request.description,
             created_at: (self.clock)(),

@@ -18,6 +18,8 @@ use crate::store::{Cursor, HistoryQuery, HistoryRow};
 const DEFAULT_LIMIT: u64 = 20;
 /// How many records one look at the store reads.
 const PAGE: usize = 500;
+/// The longest a change of the rules is shown, in characters: many mints may change at once.
+const MAX_POLICY: usize = 2_000;
 /// The most entries of one CSV.
 const MAX_CSV: usize = 10_000;
 
@@ -149,7 +151,7 @@ fn entries_of(row: &HistoryRow) -> Vec<Entry> {
         HistoryRow::Receive(receive) => vec![of_receive(receive)],
         HistoryRow::Policy { id, change } => {
             let mut entry = blank(id.clone(), change.at, "none", "policy", "settled", "-".to_owned());
-            entry.note = Some(text::clean(&change.text));
+            entry.note = Some(text::clean_to(&change.text, MAX_POLICY));
             vec![entry]
         }
     }
@@ -167,7 +169,7 @@ fn of_payment(payment: &Payment) -> Vec<Entry> {
     if payment.note_is_untrusted {
         entry.untrusted_note = payment.note.as_deref().map(text::clean);
     } else {
-        entry.note.clone_from(&payment.note);
+        entry.note = payment.note.as_deref().map(own_words);
     }
     entry.payment_id = Some(id);
     let mut entries = Vec::new();
@@ -207,7 +209,7 @@ fn of_deposit(deposit: &Deposit) -> Entry {
     let mut entry = blank(deposit.id.to_string(), deposit.created_at, "in", "deposit", state, deposit.agent.clone());
     entry.amount_sats = amount;
     entry.mint = Some(deposit.mint.to_string());
-    entry.note.clone_from(&deposit.description);
+    entry.note = deposit.description.as_deref().map(own_words);
     entry
 }
 
@@ -243,6 +245,11 @@ fn blank(id: String, at: u64, direction: &'static str, kind: &'static str, state
         claimed: None,
         agent,
     }
+}
+
+/// What an agent wrote, which may have been told what to write.
+fn own_words(words: &str) -> String {
+    text::clean_to(words, text::MAX_OUTGOING)
 }
 
 fn write_cursor(place: &Cursor) -> String {

@@ -39,7 +39,8 @@ impl Wallet {
         loop {
             changes.mark_unchanged();
             payment = self.look_again(payment).await?;
-            if !payment.is_open() || Instant::now() >= until {
+            let open = payment.is_open() || self.is_being_reclaimed(&payment).await?;
+            if !open || Instant::now() >= until {
                 break;
             }
             self.hurry(payment.id.as_str());
@@ -96,7 +97,7 @@ impl Wallet {
             if view.is_final || Instant::now() >= until {
                 return Ok(view);
             }
-            self.wake();
+            self.hurry(text);
             sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
         }
     }

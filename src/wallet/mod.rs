@@ -32,7 +32,7 @@ mod spend;
 mod swap;
 pub mod view;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
@@ -122,6 +122,12 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// # Errors
     /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`: nothing moved.
     async fn wallet(&self) -> Result<Wallet, Error>;
+
+    /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be read, which stop every call by
+    /// themselves. Opens no wallet, creates nothing.
+    fn tools_of(&self, _caller: &Caller) -> Option<BTreeSet<String>> {
+        None
+    }
 }
 
 impl Wallet {

@@ -16,6 +16,7 @@ use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
 use crate::mint::Mint;
+use crate::mint::error::nut;
 use crate::mint::Turn;
 use crate::mint::melt::{MeltOutcome, MeltQuote};
 use crate::model::id::PaymentId;
@@ -38,6 +39,13 @@ impl Wallet {
     /// Safe to drop: the payment goes on to its end.
     pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
         let since = Instant::now();
+        match self.pay_once(caller, &request, since).await {
+            Err(error) if keyset_was_gone(&error) => self.pay_once(caller, &request, since).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant) -> Result<PaymentView, Error> {
         let setup = self.setup().await?;
         let invoice = payable(&request.to)?;
         let amount = amount_sats(&invoice, request.amount_sats)?;
@@ -65,7 +73,7 @@ impl Wallet {
             payment_hash: Some(invoice.payment_hash.clone()),
             payee: invoice.payee.clone(),
             shown_payee: None,
-            note: note(&request, &invoice),
+            note: note(request, &invoice),
             note_is_untrusted: request.comment.is_none(),
             mint: match request.mint.as_deref() {
                 Some(text) => setup.named(text)?.address.clone(),
@@ -82,7 +90,7 @@ impl Wallet {
         };
         self.deny(&setup, &payment).await?;
         let left = LONGEST_WAIT.saturating_sub(since.elapsed());
-        let planned = timeout(left, self.plan(&setup, payment, &invoice, &request)).await;
+        let planned = timeout(left, self.plan(&setup, payment, &invoice, request)).await;
         let mut order = planned.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
@@ -165,7 +173,14 @@ impl Wallet {
                 let state = self.settled(&payment, fee_sats.unwrap_or(ceiling), preimage);
                 self.record(payment, state, Vec::new()).await
             }
-            MeltOutcome::Refused(error) => Err(self.record_failure(payment, Error::from(error), Vec::new()).await),
+            MeltOutcome::Refused(error) => {
+                if error.code() == Some(nut::KEYSET_INACTIVE)
+                    && let Err(error) = mint.refresh().await
+                {
+                    tracing::debug!(%error, "a mint's keysets were not refreshed");
+                }
+                Err(self.record_failure(payment, Error::from(error), Vec::new()).await)
+            }
             MeltOutcome::Unknown { acknowledged } => {
                 let state = PaymentState::Sent { since: (self.clock)(), acknowledged };
                 self.record(payment, state, Vec::new()).await
@@ -179,6 +194,11 @@ impl Wallet {
         let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
+}
+
+/// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.
+fn keyset_was_gone(error: &Error) -> bool {
+    error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::KEYSET_INACTIVE))
 }
 
 /// A mint that does not answer a question that moves nothing.

@@ -139,8 +139,9 @@ impl Wallet {
         let _one_at_a_time = self.settling.lock().await;
         let mut open = Vec::new();
         for swap in self.journaled_swaps().await? {
-            open.push(swap.id.to_string());
-            if self.is_due(&swap.id.to_string(), Duration::ZERO) {
+            let name = name(&swap);
+            open.push(name.clone());
+            if self.is_due(&name, Duration::ZERO) {
                 self.note(self.settle_swap(swap).await);
             }
         }
@@ -188,6 +189,14 @@ impl Wallet {
     fn is_worth_asking(&self, deposit: &Deposit) -> bool {
         let late = deposit.expires_at > 0 && deposit.expires_at.saturating_add(LATE_SECONDS) < (self.clock)();
         deposit.state == DepositState::Paid || !late
+    }
+
+    /// A token of ours that is being taken back: nobody knows yet whether it is still good.
+    pub(super) async fn is_being_reclaimed(&self, payment: &Payment) -> Result<bool, Error> {
+        if payment.kind != PaymentKind::TokenSent || !matches!(payment.state, PaymentState::Settled { claimed: false, .. }) {
+            return Ok(false);
+        }
+        Ok(self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
     }
 
     async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
@@ -336,5 +345,14 @@ impl Wallet {
         let ended = self.record_claimed(payment, row.ys, Vec::new()).await;
         drop(turn);
         ended
+    }
+}
+
+/// Under which name a swap has its turn: that of what waits for it. A cancelled melt has its own turn beside its swap's.
+fn name(swap: &Swap) -> String {
+    match &swap.purpose {
+        Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
+        Purpose::Receive(id) => id.to_string(),
+        Purpose::Cancel(_) => swap.id.to_string(),
     }
 }

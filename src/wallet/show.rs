@@ -52,6 +52,10 @@ impl Wallet {
         view.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
         match &payment.state {
             PaymentState::Reserved | PaymentState::Sent { .. } => self.open(&mut view, &payment),
+            PaymentState::Settled { .. } if self.is_being_reclaimed(&payment).await? => {
+                self.open(&mut view, &payment);
+                view.next_step = Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
+            }
             PaymentState::Settled { fee_sats, preimage, claimed, .. } => {
                 view.state = "settled";
                 view.fee_sats = *fee_sats;
@@ -97,6 +101,7 @@ impl Wallet {
             PaymentState::Sent { since, acknowledged: true } => (*since, "payee_holds"),
             PaymentState::Sent { since, acknowledged: false } if in_hand => (*since, "mint_silent"),
             PaymentState::Sent { since, .. } => (*since, "outcome_unknown"),
+            PaymentState::Settled { at, .. } => (*at, "outcome_unknown"),
             _ => (payment.created_at, "mint_silent"),
         };
         view.since = rfc3339(since);

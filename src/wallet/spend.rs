@@ -25,7 +25,7 @@ use crate::mint::melt::MeltQuote;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
 use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
-use crate::policy::Ask;
+use crate::policy::{Ask, Denial, Policy};
 use crate::store::{Admission, Change};
 
 /// How the value leaves.
@@ -122,7 +122,8 @@ impl Wallet {
         let mut ledger = self.store.ledger(probe, now).await?;
         self.doubt_lookalikes(&mut ledger, &payment.id);
         let ask = ask(payment, 0, None);
-        setup.policy.precheck(&ask, &ledger, now).map_err(|denial| Error::from(denial).keyed(payment.key.as_deref()))
+        let denied = |denial| denied(denial, &setup.policy, &payment.agent, &ledger).keyed(payment.key.as_deref());
+        setup.policy.precheck(&ask, &ledger, now).map_err(denied)
     }
 
     /// Steps 3 (the coins) to 7. Answers the payment as it stands when it ends, or when the caller's time is up.
@@ -203,7 +204,8 @@ impl Wallet {
                 let policy = wallet.rules.current()?;
                 let mut ledger = ledger.clone();
                 wallet.doubt_lookalikes(&mut ledger, &payment.id);
-                policy.decide(&ask(&payment, input_fee, max_fee), &ledger, now).map_err(Error::from)
+                let decided = policy.decide(&ask(&payment, input_fee, max_fee), &ledger, now);
+                decided.map_err(|denial| denied(denial, &policy, &payment.agent, &ledger))
             })
             .await;
         Ok(admission?)
@@ -257,6 +259,15 @@ fn ask(payment: &Payment, input_fee_sats: u64, caller_max_fee_sats: Option<u64>)
         repeat_of: payment.repeat_of.as_ref(),
         invoice: payment.kind == PaymentKind::Payment,
     }
+}
+
+/// A denial, and what is left of the day where a limit was in the way.
+fn denied(denial: Denial, policy: &Policy, agent: &str, ledger: &Ledger) -> Error {
+    let error = Error::from(denial);
+    if matches!(error.code, Code::OverPaymentLimit | Code::FeeTooHigh) {
+        return error.with("left_sats", policy.left_today(agent, ledger));
+    }
+    error
 }
 
 /// What is known of a request.

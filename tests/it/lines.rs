@@ -1,6 +1,5 @@
 //! Raw lines that no client should send: each is answered or ignored, and the session goes on.
 
-#![expect(clippy::indexing_slicing, reason = "a test reads JSON, and a missing member is null")]
 
 use std::error::Error;
 use std::sync::Arc;

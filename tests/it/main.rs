@@ -1,11 +1,24 @@
 //! The integration tests: one binary, a file per verb or subject, on real mints, relays and clients on loopback.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "tests say what they expect and fail where it is not so")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::disallowed_methods, reason = "tests say what they expect and fail where it is not so")]
 
+mod agents;
+mod bad_input;
+mod cancelled;
+mod counts;
 mod docs;
+mod fence;
+mod kill;
+mod layering;
+mod limits;
 mod lines;
+mod locked;
+mod money;
 mod pay;
 mod pipe;
+mod repeats;
+mod secrets;
 mod session;
+mod strangers;
 mod tools;
 mod world;

@@ -1,6 +1,5 @@
 //! Sessions as clients hold them: both eras with rmcp's own client, and what a session does with calls that take their time.
 
-#![expect(clippy::indexing_slicing, reason = "a test reads JSON, and a missing member is null")]
 
 use std::error::Error;
 use std::sync::Arc;

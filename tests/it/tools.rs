@@ -1,9 +1,7 @@
 //! The tools as agents see them: a snapshot of each, and rules that hold for all of them together.
 
-#![expect(clippy::indexing_slicing, reason = "a test reads JSON, and a missing member is null")]
 
 use std::error::Error;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use nutpurse::mcp::tools::{self, Silent, ToolFailure};

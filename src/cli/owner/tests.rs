@@ -27,6 +27,10 @@ struct Book {
 }
 
 impl Desk for Book {
+    fn catch_up(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     fn record(&self, text: &str, loosened: bool) -> Result<(), String> {
         self.history.borrow_mut().push((text.to_owned(), loosened));
         Ok(())

@@ -1,8 +1,8 @@
 //! The tools, resources and prompts as an MCP server, for both protocol eras.
 //!
-//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the session. A cancelled request loses its answer,
-//! never its payment: handlers run to their end, and the wallet detaches what moves money by itself. A failure is a tool result without
-//! structured content; protocol errors are for misuse of the protocol.
+//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the session. A cancelled request, or one whose
+//! session has ended, loses its answer, never its payment: its waiting ends, what moves money goes on in the wallet, which remembers that
+//! nobody waits for it. A failure is a tool result without structured content; protocol errors are for misuse of the protocol.
 
 mod notes;
 mod prompts;
@@ -23,7 +23,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Map, Value};
 
 use super::tools::{self, Answer, Tool, ToolFailure};
-use crate::wallet::{Caller, Error, Source};
+use crate::wallet::{Caller, Code, Error, Source};
 use updates::Updates;
 
 /// What every agent is told at the start. Clients cut it at 2 KB.
@@ -50,11 +50,19 @@ impl Server {
     }
 
     async fn call(&self, name: &str, arguments: Map<String, Value>, context: &RequestContext<RoleServer>) -> Result<Answer, ToolFailure> {
-        tools::call(name, arguments, &self.caller, self.source.as_ref(), notes::of(context).as_ref()).await
+        let progress = notes::of(context);
+        let call = tools::call(name, arguments, &self.caller, self.source.as_ref(), progress.as_ref());
+        // Nobody hears what is answered to a cancelled request.
+        let cancelled = || Err(ToolFailure::Failed(Error::new(Code::OutcomeUnknown, "The call was cancelled.")));
+        context.ct.run_until_cancelled(call).await.unwrap_or_else(cancelled)
+    }
+
+    fn has(&self, tool: &Tool) -> bool {
+        tools::has(self.source.as_ref(), &self.caller, tool)
     }
 }
 
-/// The tool as it is listed: the same for every connection.
+/// The tool as it is listed: the same for every connection of one agent.
 fn listed(tool: &Tool) -> rmcp::model::Tool {
     let hints = rmcp::model::ToolAnnotations::new()
         .read_only(tool.hints.read_only)
@@ -110,12 +118,12 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = tools::all().iter().map(listed).collect();
+        let tools = tools::all().iter().filter(|tool| self.has(tool)).map(listed).collect();
         Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
-        tools::find(name).map(listed)
+        tools::find(name).filter(|tool| self.has(tool)).map(listed)
     }
 
     async fn call_tool(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
@@ -130,7 +138,7 @@ impl ServerHandler for Server {
     /// method altogether. A tool call comes back as a tool's failure, which the model sees.
     async fn on_custom_request(&self, request: CustomRequest, context: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
         let name = request.params.as_ref().and_then(|params| params.get("name")).and_then(Value::as_str);
-        if request.method == "tools/call" && name.and_then(tools::find).is_some() {
+        if request.method == "tools/call" && name.and_then(tools::find).is_some_and(|tool| self.has(tool)) {
             let mut result = failed(&Error::invalid("arguments", "arguments must be an object with the tool's parameters."));
             if !is_modern(&context) {
                 result.result_type = None;
@@ -210,7 +218,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wallet::Code;
 
     #[test]
     fn a_success_has_both_and_a_failure_text_alone() {

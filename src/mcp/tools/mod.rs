@@ -105,7 +105,7 @@ impl Answer {
 /// Why a tool gave no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolFailure {
-    /// There is no tool of that name.
+    /// There is no tool of that name, or this agent does not have it.
     UnknownTool,
     /// The wallet's own answer.
     Failed(Error),
@@ -136,6 +136,11 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     all().iter().find(|tool| tool.name == name)
 }
 
+/// The agent has this tool: its owner may have left it fewer.
+pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
+    source.tools_of(caller).is_none_or(|names| names.contains(tool.name))
+}
+
 /// Runs a tool. The wallet is opened only after the arguments were found good.
 ///
 /// # Errors
@@ -150,7 +155,7 @@ pub async fn call(
     source: &dyn Source,
     progress: &dyn Progress,
 ) -> Result<Answer, ToolFailure> {
-    let tool = find(name).ok_or(ToolFailure::UnknownTool)?;
+    let tool = find(name).filter(|tool| has(source, caller, tool)).ok_or(ToolFailure::UnknownTool)?;
     let key = arguments.get("idempotency_key").and_then(Value::as_str).filter(|key| arguments::is_key(key)).map(str::to_owned);
     let outcome = match arguments::check(tool, arguments) {
         Ok(arguments) => {

@@ -1,5 +1,4 @@
 //! The choice of coins, against every choice there is where that can be counted.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use nutpurse::app::App;
 use nutpurse::config::Environment;
 use nutpurse::mcp::tools::{self, Silent, ToolFailure};
-use nutpurse::wallet::{Caller, Error, Source, Wallet};
-use serde_json::Value;
+use nutpurse::wallet::{Caller, Error, Source, Wallet, clock};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::Home;
 
@@ -28,8 +29,17 @@ impl Agent {
     }
 
     pub(crate) async fn reopen(home: Arc<Home>) -> Self {
+        Self::with_clock(home, clock::now)
+    }
+
+    /// Opens the wallet of a home two minutes from now, when what waits for its time may go on.
+    pub(crate) fn two_minutes_later(home: Arc<Home>) -> Self {
+        Self::with_clock(home, || clock::now() + 120)
+    }
+
+    fn with_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
         let environment = Environment { keyring_off: true, ..Environment::default() };
-        let app = App::new(environment, Some(home.path().to_path_buf()));
+        let app = App::with_clock(environment, Some(home.path().to_path_buf()), clock);
         Self { home, app, name: "tester".to_owned() }
     }
 
@@ -40,6 +50,11 @@ impl Agent {
 
     pub(crate) fn home(&self) -> Arc<Home> {
         Arc::clone(&self.home)
+    }
+
+    /// The wallet as a session's server asks for it.
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.app) as Arc<dyn Source>
     }
 
     pub(crate) async fn wallet(&self) -> Wallet {
@@ -61,6 +76,23 @@ impl Agent {
             Err(ToolFailure::Failed(error)) => Err(error),
             Err(ToolFailure::UnknownTool) => panic!("no tool {tool}"),
         }
+    }
+
+    /// Calls a tool on a task of its own: the caller that does not wait for it.
+    pub(crate) fn start(&self, tool: &'static str, arguments: Value) -> JoinHandle<Result<Value, Failure>> {
+        let agent = self.clone();
+        tokio::spawn(async move { agent.call(tool, arguments).await })
+    }
+
+    /// Asks for a payment until it is final.
+    pub(crate) async fn ended(&self, payment: &Value) -> Value {
+        for _ in 0..20 {
+            let shown = self.ok("get_payment", json!({"payment_id": payment, "wait_seconds": 5})).await;
+            if shown["final"] == true || shown["kind"] == "token_sent" && shown["state"] != "pending" {
+                return shown;
+            }
+        }
+        panic!("{payment} does not end")
     }
 
     /// Calls a tool that must succeed.

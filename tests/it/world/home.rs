@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use nutpurse::config;
 use tempfile::TempDir;
 
 /// A home folder. Gone when dropped.
@@ -48,6 +49,11 @@ impl Home {
             allow.join(", ")
         );
         self.write("config.toml", &text);
+    }
+
+    /// The folder as the program sees it.
+    pub(crate) fn owned(&self) -> config::Home {
+        config::Home::resolve(Some(self.path()), &config::Environment::default()).unwrap()
     }
 
     fn write(&self, name: &str, text: &str) {

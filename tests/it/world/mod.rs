@@ -1,12 +1,15 @@
 //! The world of a test: homes on disk, agents that hold wallets in them, and the bench around.
 
 mod agent;
+mod child;
+pub(crate) mod binary;
 mod home;
 mod law;
 
 pub(crate) use agent::{Agent, Failure};
+pub(crate) use child::ChildAgent;
 pub(crate) use home::Home;
-pub(crate) use law::{Holdings, conserved, holdings};
+pub(crate) use law::{Holdings, at_mint, conserved, holdings};
 
 use serde_json::{Value, json};
 use testbed::{Lightning, MintOptions, TestMint};
@@ -40,4 +43,15 @@ pub(crate) async fn fund(agent: &Agent, sats: u64) {
 /// A number in an answer.
 pub(crate) fn sats(answer: &Value, field: &str) -> u64 {
     answer[field].as_u64().unwrap_or_else(|| panic!("{field} in {answer}"))
+}
+
+/// The routes a mint was asked since the last look.
+pub(crate) fn routes(mint: &TestMint) -> Vec<String> {
+    mint.take_requests().iter().map(testbed::Request::route).collect()
+}
+
+/// What left by the mint's own list: amount and fee of every payment that it made.
+pub(crate) fn paid_out(mint: &TestMint) -> u64 {
+    let melts = mint.auditor().melts().unwrap();
+    melts.iter().filter(|melt| melt.state == "PAID").map(|melt| melt.amount_sats + melt.fee_sats).sum()
 }

@@ -1,0 +1,155 @@
+//! What the listing tools answer: history and mints.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::MoneyWord;
+
+view!(
+    /// One thing that happened.
+    Entry {
+        /// Its payment_id, deposit_id or receive_id, or the time of a policy change.
+        id: String,
+        /// RFC 3339, UTC.
+        time: String,
+        /// in, out or none.
+        direction: &'static str,
+        /// What kind of thing.
+        kind: &'static str,
+        /// As the verb that made it says.
+        state: &'static str,
+        /// Sats.
+        amount_sats: u64,
+        /// Sats.
+        fee_sats: u64,
+        /// The mint.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mint: Option<String>,
+        /// The payee as the caller gave it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payee: Option<String>,
+        /// The payee as it calls itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        untrusted_payee: Option<String>,
+        /// Our own words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// A stranger's words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        untrusted_note: Option<String>,
+        /// The payment it belongs to.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payment_id: Option<String>,
+        /// A token: somebody has claimed it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        claimed: Option<bool>,
+        /// The agent that caused it.
+        agent: String,
+    }
+);
+
+view!(
+    /// Sums of one group.
+    Group {
+        /// The day, kind, mint, payee or agent.
+        key: String,
+        /// Came in.
+        in_sats: u64,
+        /// Left, fees apart.
+        out_sats: u64,
+        /// Fees.
+        fee_sats: u64,
+        /// How many entries.
+        count: u64,
+    }
+);
+
+view!(
+    /// Sums of all that was asked for.
+    Totals {
+        /// Came in.
+        in_sats: u64,
+        /// Left, fees apart.
+        out_sats: u64,
+        /// Fees.
+        fee_sats: u64,
+        /// How many entries.
+        count: u64,
+    }
+);
+
+view!(
+    /// What happened.
+    HistoryView {
+        /// Kind of money.
+        money: MoneyWord,
+        /// Newest first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        entries: Option<Vec<Entry>>,
+        /// With summary_by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        groups: Option<Vec<Group>>,
+        /// With format csv.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        csv: Option<String>,
+        /// Sums over everything asked for, not only this page.
+        totals: Totals,
+        /// Give it as cursor for the next page.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_cursor: Option<String>,
+    }
+);
+
+view!(
+    /// From how much to how much; absent: the mint does not say.
+    Range {
+        /// Least.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_sats: Option<u64>,
+        /// Most.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_sats: Option<u64>,
+    }
+);
+
+view!(
+    /// A mint.
+    MintView {
+        /// Its address.
+        mint: String,
+        /// What it calls itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        untrusted_name: Option<String>,
+        /// Its coins are play money.
+        test: bool,
+        /// The wallet uses it.
+        usable: bool,
+        /// It answered last time, or just now. Absent: not asked yet.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reachable: Option<bool>,
+        /// Can be spent now.
+        spendable_sats: u64,
+        /// The owner's cap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_balance_sats: Option<u64>,
+        /// Its fee in thousandths of a sat per coin spent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fee_ppk: Option<u64>,
+        /// What it takes in.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deposit: Option<Range>,
+        /// What it pays out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pay: Option<Range>,
+    }
+);
+
+view!(
+    /// The mints.
+    MintsView {
+        /// Kind of money.
+        money: MoneyWord,
+        /// In the owner's order.
+        mints: Vec<MintView>,
+    }
+);
