@@ -22,6 +22,9 @@ pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 /// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
 pub const MAX_TOKEN_PROOFS: usize = 500;
 
+/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that decides nothing.
+const MAX_SECRET_BYTES: usize = 1_024;
+
 /// Why a text is no token for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -77,7 +80,8 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if secrets.is_empty() {
         return Err(TokenError::Empty);
     }
-    if secrets.len() > MAX_TOKEN_PROOFS {
+    let too_long = secrets.iter().any(|secret| secret.as_bytes().len() > MAX_SECRET_BYTES);
+    if secrets.len() > MAX_TOKEN_PROOFS || too_long {
         return Err(TokenError::TooLarge);
     }
     let locked = secrets.iter().any(|secret| {
