@@ -28,8 +28,8 @@ use cdk_common::wallet::KeysetLoadPolicy;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
-pub use connector::Turn;
 use connector::Connector;
+pub use connector::Turn;
 use error::MintError;
 
 use crate::model::mint::MintAddress;

@@ -3,8 +3,8 @@
 //! Reading one contacts nobody, whatever mint it names.
 
 use cdk::mint_url::MintUrl;
-use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
 use cdk::nuts::nut10::Secret as Nut10Secret;
+use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
 use cdk_common::bitcoin::hashes::{Hash, sha256};
 use cdk_common::wallet::ProofInfo;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 /// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
 pub const MAX_TOKEN_PROOFS: usize = 500;
 
-/// The longest secret of a coin, in bytes. Mints refuse longer ones, some in words that decide nothing.
+/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that decides nothing.
 const MAX_SECRET_BYTES: usize = 1_024;
 
 /// Why a text is no token for us.
@@ -80,15 +80,13 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if secrets.is_empty() {
         return Err(TokenError::Empty);
     }
-    if secrets.len() > MAX_TOKEN_PROOFS {
+    let too_long = secrets.iter().any(|secret| secret.as_bytes().len() > MAX_SECRET_BYTES);
+    if secrets.len() > MAX_TOKEN_PROOFS || too_long {
         return Err(TokenError::TooLarge);
     }
-    if secrets.iter().any(|secret| secret.as_bytes().len() > MAX_SECRET_BYTES) {
-        return Err(TokenError::TooLarge);
-    }
-    let locked = secrets.iter().any(|secret| {
-        Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
-    });
+    let locked = secrets
+        .iter()
+        .any(|secret| Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC)));
     let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     if texts.len() != secrets.len() {
         return Err(TokenError::Repeats);

@@ -18,7 +18,16 @@ fn policy() -> Policy {
 }
 
 fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
-    Ask { agent: "a", kind: PaymentKind::Payment, amount_sats, fee_ceiling_sats, input_fee_sats: 0, caller_max_fee_sats: None, repeat_of: None, invoice: true }
+    Ask {
+        agent: "a",
+        kind: PaymentKind::Payment,
+        amount_sats,
+        fee_ceiling_sats,
+        input_fee_sats: 0,
+        caller_max_fee_sats: None,
+        repeat_of: None,
+        invoice: true,
+    }
 }
 
 fn spent(sats: u64) -> Ledger {

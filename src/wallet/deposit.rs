@@ -61,7 +61,8 @@ impl Wallet {
         let wallet = self.clone();
         let agent = caller.agent.clone();
         let done = self.run_to_end(LONGEST_WAIT, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
-        let deposit = done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
+        let deposit =
+            done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
         self.watch(deposit.clone());
         self.wake();
         Ok(show(&deposit))

@@ -290,13 +290,32 @@ fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Erro
     if let Some(groups) = groups {
         writer.write_record(["key", "in_sats", "out_sats", "fee_sats", "count"]).map_err(failed)?;
         for group in groups {
-            let cells = [text::csv_cell(&group.key), group.in_sats.to_string(), group.out_sats.to_string(), group.fee_sats.to_string(), group.count.to_string()];
+            let cells = [
+                text::csv_cell(&group.key),
+                group.in_sats.to_string(),
+                group.out_sats.to_string(),
+                group.fee_sats.to_string(),
+                group.count.to_string(),
+            ];
             writer.write_record(cells).map_err(failed)?;
         }
     } else {
         let heads = [
-            "id", "time", "direction", "kind", "state", "amount_sats", "fee_sats", "mint", "payee", "untrusted_payee", "note",
-            "untrusted_note", "payment_id", "claimed", "agent",
+            "id",
+            "time",
+            "direction",
+            "kind",
+            "state",
+            "amount_sats",
+            "fee_sats",
+            "mint",
+            "payee",
+            "untrusted_payee",
+            "note",
+            "untrusted_note",
+            "payment_id",
+            "claimed",
+            "agent",
         ];
         writer.write_record(heads).map_err(failed)?;
         let cell = |words: &Option<String>| text::csv_cell(words.as_deref().unwrap_or(""));

@@ -2,13 +2,13 @@
 
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
+use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::request::{Caller, GetPayment};
 use super::show::{self, Replay};
 use super::view::PaymentView;
-use super::Wallet;
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::Receive;
@@ -58,9 +58,9 @@ impl Wallet {
             (_, Some(key)) => self.store.payment_by_key(&caller.agent, key).await?,
             _ => None,
         };
-        found.filter(|payment| payment.agent == caller.agent).ok_or_else(|| {
-            Error::new(Code::NotFound, "No payment of this agent has that name.")
-        })
+        found
+            .filter(|payment| payment.agent == caller.agent)
+            .ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that name."))
     }
 
     /// The agent's own payment of this id.

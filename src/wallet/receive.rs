@@ -125,8 +125,7 @@ impl Wallet {
         let now = (self.clock)();
         match outcome {
             SwapOutcome::Done { keep, .. } => {
-                receive.state =
-                    ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
+                receive.state = ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
                 let changes = vec![Change::Proofs { add: keep }, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
                 self.store.commit(changes).await?;
                 self.changed();

@@ -56,7 +56,8 @@ impl Wallet {
             PaymentState::Reserved | PaymentState::Sent { .. } => self.open(&mut view, &payment),
             PaymentState::Settled { .. } if self.is_being_reclaimed(&payment).await? => {
                 self.open(&mut view, &payment);
-                view.next_step = Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
+                view.next_step =
+                    Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
             }
             PaymentState::Settled { fee_sats, preimage, claimed, .. } => {
                 view.state = "settled";

@@ -65,7 +65,9 @@ async fn a_deposit_costs_its_quote_its_status_and_its_claim() {
     println!("a deposit: {asked:?}");
     assert_eq!(asked.first().map(String::as_str), Some("POST /v1/mint/quote/bolt11"));
     assert_eq!(asked.iter().filter(|route| *route == "POST /v1/mint/bolt11").count(), 1, "{asked:?}");
-    let others = asked.iter().filter(|route| !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS].contains(&route.as_str()));
+    let others = asked
+        .iter()
+        .filter(|route| !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS].contains(&route.as_str()));
     assert_eq!(others.count(), 0, "{asked:?}");
 }
 

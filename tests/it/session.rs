@@ -1,6 +1,5 @@
 //! Sessions as clients hold them: both eras with rmcp's own client, and what a session does with calls that take their time.
 
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,7 +137,8 @@ async fn a_call_under_way_at_the_end_of_the_input_is_answered() -> Outcome {
 async fn only_resources_that_exist_and_open_can_be_watched() -> Outcome {
     let mut raw = Raw::initialized(Arc::new(Busy)).await?;
     for (uri, code) in [("wallet://balance", -32603), ("wallet://keys", -32002)] {
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": uri}}).to_string()).await?;
+        let answer =
+            raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": uri}}).to_string()).await?;
         assert_eq!(answer["error"]["code"], code, "{answer}");
     }
     raw.hang_up().await

@@ -1,8 +1,8 @@
 //! The world of a test: homes on disk, agents that hold wallets in them, and the bench around.
 
 mod agent;
-mod child;
 pub(crate) mod binary;
+mod child;
 mod home;
 mod law;
 
