@@ -71,6 +71,7 @@ fn payment(quote: &str) -> Payment {
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
+        money: nutpurse::model::mint::MoneyKind::Play,
         quote_id: Some(quote.to_owned()),
         amount_sats: 100,
         reserved_sats: 102,

@@ -52,7 +52,8 @@ impl<'a> OwnersDesk<'a> {
             });
             remember.await.map(|_| ()).map_err(|error| error.to_string())
         })
-    }}
+    }
+}
 
 fn words(error: &Error) -> String {
     match error.code {

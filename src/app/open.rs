@@ -36,9 +36,8 @@ pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: 
 
 /// The folder, which may not exist yet.
 pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<Home, Error> {
-    Home::resolve(home, environment).map_err(|error| {
-        Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.").with("file", error.to_string())
-    })
+    Home::resolve(home, environment)
+        .map_err(|error| Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.").with("file", error.to_string()))
 }
 
 /// The store of a home.

@@ -29,9 +29,8 @@ pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
 
 /// The whole grammar; `O` is the enum of the owner's commands.
 pub fn command<O: clap::Subcommand>() -> clap::Command {
-    let global = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).global(true).value_name(value).help(help)
-    };
+    let global =
+        |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).global(true).value_name(value).help(help);
     let base = clap::Command::new(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
@@ -115,9 +114,7 @@ pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocati
         None => Command::Serve,
         Some((word, inner)) => match tools::find(&word.replace('-', "_")) {
             Some(tool) => Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) }),
-            None => Command::Owner(
-                O::from_arg_matches(matches).map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?,
-            ),
+            None => Command::Owner(O::from_arg_matches(matches).map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?),
         },
     };
     // A client's settings name the agent of its session; they say nothing of commands that a person gives in the same environment.

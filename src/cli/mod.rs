@@ -92,10 +92,9 @@ pub struct Stop {
 /// # Errors
 /// [`Stop`]: help or version was asked for, or the line cannot be read.
 pub fn parse<O: clap::Subcommand>(line: impl IntoIterator<Item = OsString>) -> Result<Invocation<O>, Stop> {
-    let matches = command::<O>().try_get_matches_from(line).map_err(|error| Stop {
-        text: error.render().to_string(),
-        code: if error.use_stderr() { USAGE } else { OK },
-    })?;
+    let matches = command::<O>()
+        .try_get_matches_from(line)
+        .map_err(|error| Stop { text: error.render().to_string(), code: if error.use_stderr() { USAGE } else { OK } })?;
     args::read(&matches)
 }
 

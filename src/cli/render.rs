@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn a_result_is_a_table_with_long_texts_whole_below() {
         let invoice = "lnbc1".repeat(100);
-        let text = shown(&json!({"money": "play", "limits": {"per_day_sats": 5}, "bolt11": invoice, "mints": [{"mint": "https://m", "test": true}]}));
+        let text = shown(
+            &json!({"money": "play", "limits": {"per_day_sats": 5}, "bolt11": invoice, "mints": [{"mint": "https://m", "test": true}]}),
+        );
         assert!(text.contains("limits per day sats") && text.contains("https://m") && text.contains("yes"), "{text}");
         assert!(text.contains(&invoice), "a line to copy is not broken");
     }

@@ -16,7 +16,14 @@ pub fn render() -> String {
     );
     page.push_str("\n| tool | what it does to money | may be repeated | reaches outside |\n|---|---|---|---|\n");
     for tool in tools::all() {
-        let _ = writeln!(page, "| [`{0}`](#{0}) | {1} | {2} | {3} |", tool.name, effect(tool), yes(tool.hints.idempotent), yes(tool.hints.open_world));
+        let _ = writeln!(
+            page,
+            "| [`{0}`](#{0}) | {1} | {2} | {3} |",
+            tool.name,
+            effect(tool),
+            yes(tool.hints.idempotent),
+            yes(tool.hints.open_world)
+        );
     }
     tools::all().iter().for_each(|tool| section(&mut page, tool));
     failures(&mut page);

@@ -14,9 +14,8 @@ use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    BatchCheckMintQuoteRequest, BatchMintRequest, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse,
-    MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest,
-    SwapResponse,
+    BatchCheckMintQuoteRequest, BatchMintRequest, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse, MeltQuoteState,
+    MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
 use cdk_common::ws_client::{WsError, WsReceiver, WsSender};
@@ -74,13 +73,7 @@ impl fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(
-        url: MintUrl,
-        http: Arc<dyn Http>,
-        doubt: Arc<dyn Doubt>,
-        barrier: Arc<dyn Barrier>,
-        database: Database,
-    ) -> Self {
+    pub(crate) fn new(url: MintUrl, http: Arc<dyn Http>, doubt: Arc<dyn Doubt>, barrier: Arc<dyn Barrier>, database: Database) -> Self {
         let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(Arc::clone(&http))), None);
         Self { inner, http, doubt, barrier, database, url, melts: Mutex::new(HashMap::new()) }
     }
@@ -111,12 +104,7 @@ impl Connector {
         judge(self.http.send(request).await)
     }
 
-    fn post(
-        &self,
-        path: &str,
-        body: Result<Vec<u8>, serde_json::Error>,
-        deadline: std::time::Duration,
-    ) -> Result<HttpRequest, MintError> {
+    fn post(&self, path: &str, body: Result<Vec<u8>, serde_json::Error>, deadline: std::time::Duration) -> Result<HttpRequest, MintError> {
         let body = body.map_err(|error| MintError::NotSent(error.to_string()))?;
         let url = self.url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
         Ok(HttpRequest { method: Method::Post, url: url.to_string(), body: Some(body), deadline })

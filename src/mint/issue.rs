@@ -38,9 +38,7 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn quote_deposit(&self, amount_sats: u64, description: Option<String>) -> Result<IssueQuote, MintError> {
-        let ask = |description| {
-            self.cdk.mint_quote(PaymentMethod::BOLT11, Some(Amount::from(amount_sats)), description, None)
-        };
+        let ask = |description| self.cdk.mint_quote(PaymentMethod::BOLT11, Some(Amount::from(amount_sats)), description, None);
         let quote = match ask(description).await {
             Err(cdk::Error::InvoiceDescriptionUnsupported) => ask(None).await?,
             other => other?,

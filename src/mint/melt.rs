@@ -72,14 +72,12 @@ impl Mint {
         })
     }
 
-    /// Pays. `inputs` cover amount, fee reserve and input fees; `turn` is given back when the request leaves.
+    /// Pays. `inputs` cover amount, fee reserve and input fees; `turn` is given back when the request leaves. The caller
+    /// holds a [`MeltPlace`](super::MeltPlace) to the end.
     ///
     /// # Cancel safety
     /// Not cancel safe: run it to its end. A dropped future is a crash, which recovery at the next start mends.
     pub async fn melt(&self, quote_id: &str, inputs: Vec<ProofInfo>, turn: Turn) -> MeltOutcome {
-        let Ok(_in_flight) = self.melts.acquire().await else {
-            return MeltOutcome::Refused(MintError::NotSent("the wallet is closing".to_owned()));
-        };
         let quote = match self.cdk.localstore.get_melt_quote(quote_id).await {
             Ok(Some(quote)) => quote,
             Ok(None) => return MeltOutcome::Refused(MintError::NotSent("the quote is not known".to_owned())),

@@ -25,11 +25,11 @@ use cdk::nuts::{CurrencyUnit, Id, KeySet};
 use cdk::wallet::{Wallet as CdkWallet, WalletBuilder};
 use cdk_common::database::{Error as DatabaseError, WalletDatabase};
 use cdk_common::wallet::KeysetLoadPolicy;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
-pub use connector::Turn;
 use connector::Connector;
+pub use connector::Turn;
 use error::MintError;
 
 use crate::model::mint::MintAddress;
@@ -115,6 +115,10 @@ impl Mints {
     }
 }
 
+/// A place among the melts under way at one mint, until it is dropped.
+#[derive(Debug)]
+pub struct MeltPlace(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+
 /// One mint, sats.
 pub struct Mint {
     address: MintAddress,
@@ -123,7 +127,7 @@ pub struct Mint {
     http: Arc<dyn Http>,
     seed: Seed,
     turn: Arc<Mutex<()>>,
-    melts: Semaphore,
+    melts: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Mint {
@@ -155,13 +159,25 @@ impl Mint {
             http: Arc::clone(&parts.http),
             seed: parts.seed.clone(),
             turn: Arc::new(Mutex::new(())),
-            melts: Semaphore::new(MELTS_AT_ONCE),
+            melts: Arc::new(Semaphore::new(MELTS_AT_ONCE)),
         })
     }
 
     /// Its address.
     pub fn address(&self) -> &MintAddress {
         &self.address
+    }
+
+    /// Waits for one of the few places for melts under way. To be taken before the turn: a place may take as long as Lightning.
+    ///
+    /// # Errors
+    /// [`MintError::NotSent`] when the wallet is closing.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn melt_place(&self) -> Result<MeltPlace, MintError> {
+        let place = Arc::clone(&self.melts).acquire_owned().await;
+        place.map(MeltPlace).map_err(|_| MintError::NotSent("the wallet is closing".to_owned()))
     }
 
     /// Waits for the right to use its counters and choose among its coins.

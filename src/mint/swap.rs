@@ -15,7 +15,10 @@ use cdk::amount::{Amount, FeeAndAmounts, SplitTarget};
 use cdk::dhke::construct_proofs;
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::nut10::SpendingConditions;
-use cdk::nuts::{BlindSignature, BlindedMessage, Id, KeySet, PreMint, PreMintSecrets, Proof, Proofs, PublicKey, RestoreRequest, SecretKey, State, SwapRequest};
+use cdk::nuts::{
+    BlindSignature, BlindedMessage, Id, KeySet, PreMint, PreMintSecrets, Proof, Proofs, PublicKey, RestoreRequest, SecretKey, State,
+    SwapRequest,
+};
 use cdk::wallet::MintConnector;
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;

@@ -3,8 +3,8 @@
 //! Reading one contacts nobody, whatever mint it names.
 
 use cdk::mint_url::MintUrl;
-use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
 use cdk::nuts::nut10::Secret as Nut10Secret;
+use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
 use cdk_common::bitcoin::hashes::{Hash, sha256};
 use cdk_common::wallet::ProofInfo;
 use std::collections::BTreeSet;
@@ -21,6 +21,9 @@ pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 
 /// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
 pub const MAX_TOKEN_PROOFS: usize = 500;
+
+/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that decides nothing.
+const MAX_SECRET_BYTES: usize = 1_024;
 
 /// Why a text is no token for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,12 +80,13 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if secrets.is_empty() {
         return Err(TokenError::Empty);
     }
-    if secrets.len() > MAX_TOKEN_PROOFS {
+    let too_long = secrets.iter().any(|secret| secret.as_bytes().len() > MAX_SECRET_BYTES);
+    if secrets.len() > MAX_TOKEN_PROOFS || too_long {
         return Err(TokenError::TooLarge);
     }
-    let locked = secrets.iter().any(|secret| {
-        Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
-    });
+    let locked = secrets
+        .iter()
+        .any(|secret| Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC)));
     let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     if texts.len() != secrets.len() {
         return Err(TokenError::Repeats);
@@ -112,17 +116,23 @@ pub fn read_lock(text: &str) -> Result<String, TokenError> {
     PublicKey::from_hex(&text).map(|key| key.to_hex()).map_err(|_| TokenError::Unreadable)
 }
 
+/// What opens a lock is of no use on coins that have none, and may be of any size.
+fn without_witness(mut proofs: Proofs) -> Proofs {
+    proofs.iter_mut().for_each(|proof| proof.witness = None);
+    proofs
+}
+
 impl Mint {
     /// The coins of a token that names this mint. Refreshes the keysets once when it knows too few.
     ///
     /// # Errors
     /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this mint.
     pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
-        if let Ok(proofs) = incoming.token.proofs(&self.keyset_infos(false).await?) {
+        let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
+        if let Ok(proofs) = read(&self.keyset_infos(false).await?) {
             return Ok(proofs);
         }
-        let keysets = self.keyset_infos(true).await?;
-        incoming.token.proofs(&keysets).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
+        read(&self.keyset_infos(true).await?).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }
 
     async fn keyset_infos(&self, refresh: bool) -> Result<Vec<KeySetInfo>, MintError> {

@@ -13,8 +13,7 @@ use crate::ports::{HttpFailure, HttpResponse};
 const DEFAULT_PAUSE_SECONDS: u64 = 30;
 
 /// Codes that say that the same thing may be under way or done: no decision.
-const UNDER_WAY: [u16; 5] =
-    [nut::TOKEN_SPENT, nut::TOKEN_PENDING, nut::OUTPUTS_PENDING, nut::QUOTE_PENDING, nut::ALREADY_PAID];
+const UNDER_WAY: [u16; 5] = [nut::TOKEN_SPENT, nut::TOKEN_PENDING, nut::OUTPUTS_PENDING, nut::QUOTE_PENDING, nut::ALREADY_PAID];
 
 /// Reads an answer.
 ///
@@ -62,7 +61,9 @@ mod tests {
 
     #[test]
     fn what_may_be_under_way_decides_nothing() {
-        for (status, code) in [(400, 11_001), (400, 11_002), (400, 20_005), (400, 20_006), (500, 20_004), (408, 20_004), (425, 20_004), (400, 999)] {
+        for (status, code) in
+            [(400, 11_001), (400, 11_002), (400, 20_005), (400, 20_006), (500, 20_004), (408, 20_004), (425, 20_004), (400, 999)]
+        {
             let body = format!(r#"{{"code":{code},"detail":"x"}}"#);
             assert!(told(status, &body).is_err_and(|error| !error.is_definite()), "{status} {code}");
         }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::DepositId;
-use super::mint::MintAddress;
+use super::mint::{MintAddress, MoneyKind};
 
 /// Where a deposit stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct Deposit {
     pub request_digest: String,
     /// The mint that issues the coins.
     pub mint: MintAddress,
+    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    pub money: MoneyKind,
     /// The mint's quote (NUT-04).
     pub quote_id: String,
     /// The invoice to pay.

@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::PaymentId;
-use super::mint::MintAddress;
+use super::mint::{MintAddress, MoneyKind};
 use super::secret::Secret;
 
 /// What kind of value leaves.
@@ -102,6 +102,8 @@ pub struct Payment {
     pub note_is_untrusted: bool,
     /// Where the money is.
     pub mint: MintAddress,
+    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    pub money: MoneyKind,
     /// The mint's melt quote (NUT-05). `None` for tokens.
     pub quote_id: Option<String>,
     /// What the payee gets.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::ReceiveId;
-use super::mint::MintAddress;
+use super::mint::{MintAddress, MoneyKind};
 use super::payment::Failure;
 
 /// Where a received token stands.
@@ -45,6 +45,8 @@ pub struct Receive {
     pub token_digest: String,
     /// The mint that made it.
     pub mint: MintAddress,
+    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    pub money: MoneyKind,
     /// Face value in sats.
     pub amount_sats: u64,
     /// A stranger's memo, cleaned.

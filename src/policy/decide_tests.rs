@@ -18,7 +18,16 @@ fn policy() -> Policy {
 }
 
 fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
-    Ask { agent: "a", kind: PaymentKind::Payment, amount_sats, fee_ceiling_sats, input_fee_sats: 0, caller_max_fee_sats: None, repeat_of: None, invoice: true }
+    Ask {
+        agent: "a",
+        kind: PaymentKind::Payment,
+        amount_sats,
+        fee_ceiling_sats,
+        input_fee_sats: 0,
+        caller_max_fee_sats: None,
+        repeat_of: None,
+        invoice: true,
+    }
 }
 
 fn spent(sats: u64) -> Ledger {
@@ -142,6 +151,7 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
+        money: crate::model::mint::MoneyKind::Play,
         quote_id: None,
         amount_sats,
         reserved_sats,

@@ -2,13 +2,18 @@
 //!
 //! Never a counter kept beside the payments, and never a scan of all of them.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use redb::ReadableTable;
 
 use super::Store;
 use super::error::StoreError;
-use super::payments;
 use super::tables::{OUTFLOWS, Reads};
+use super::{meta, payments};
+use crate::model::id::PaymentId;
 use crate::model::ledger::{DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, state_word};
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind};
 
 /// The payment at hand: its kind, payee and amount.
@@ -17,11 +22,18 @@ pub(super) type Probe = (PaymentKind, String, u64);
 /// Folds the ledger at `now`; lookalikes are filled for `probe`, newest first.
 pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::default();
+    let real = meta::get(tx)?.real;
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
+    let mut repeated: HashSet<PaymentId> = HashSet::new();
     let mut take = |payment: &Payment| {
+        // What left while the wallet was a play wallet spends nothing of a real limit.
+        if real && payment.money == MoneyKind::Play {
+            return;
+        }
         ledger.take(payment, now);
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
             alike.push((payment.created_at, lookalike(payment, now)));
+            repeated.extend(payment.repeat_of.clone());
         }
     };
     payments::open(tx)?.iter().for_each(&mut take);
@@ -29,7 +41,8 @@ pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<L
         let (key, _) = entry?;
         take(&payments::get(tx, key.value().1)?.ok_or(StoreError::Missing("payment of an index"))?);
     }
-    alike.sort_by_key(|(created_at, _)| std::cmp::Reverse(*created_at));
+    // Of one second, a repeat is newer than what it repeats.
+    alike.sort_by_key(|(created_at, one)| (Reverse(*created_at), repeated.contains(&one.id)));
     ledger.lookalikes = alike.into_iter().map(|(_, lookalike)| lookalike).collect();
     Ok(ledger)
 }

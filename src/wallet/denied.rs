@@ -10,13 +10,14 @@ impl From<Denial> for Error {
     fn from(denial: Denial) -> Self {
         match denial {
             Denial::Paused => Self::new(Code::SpendingPaused, "The owner has paused all spending."),
-            Denial::OverPaymentLimit { limit_sats, asked_sats } => Self::new(
-                Code::OverPaymentLimit,
-                format!("The limit for one payment is {limit_sats} sats; {asked_sats} were asked for."),
-            )
-            .with("limit_sats", limit_sats)
-            .with("asked_sats", asked_sats)
-            .next(format!("Tell the user: the limit for one payment is {limit_sats} sats; only they can change it. Do not split it.")),
+            Denial::OverPaymentLimit { limit_sats, asked_sats } => {
+                Self::new(Code::OverPaymentLimit, format!("The limit for one payment is {limit_sats} sats; {asked_sats} were asked for."))
+                    .with("limit_sats", limit_sats)
+                    .with("asked_sats", asked_sats)
+                    .next(format!(
+                        "Tell the user: the limit for one payment is {limit_sats} sats; only they can change it. Do not split it."
+                    ))
+            }
             Denial::OverBudget { limit_sats, asked_sats, left_sats, retry_after_seconds } => Self::new(
                 Code::OverBudget,
                 format!("The limit for a day is {limit_sats} sats; {left_sats} are left and {asked_sats} could be needed, fees included."),
@@ -32,7 +33,9 @@ impl From<Denial> for Error {
             )
             .with("limit_sats", limit_sats)
             .with("asked_sats", asked_sats),
-            Denial::PossibleDuplicate { id, state, age_seconds, person_only } => duplicate(id.as_str(), state, age_seconds, person_only).of(&id),
+            Denial::PossibleDuplicate { id, state, age_seconds, person_only } => {
+                duplicate(id.as_str(), state, age_seconds, person_only).of(&id)
+            }
         }
     }
 }
@@ -45,11 +48,8 @@ fn duplicate(id: &str, state: &str, age_seconds: u64, person_only: bool) -> Erro
         )
         .next("Call get_payment with this payment_id and tell the user; if the purchase is really a new one, only they can allow it.")
     } else {
-        Error::new(
-            Code::PossibleDuplicate,
-            format!("The same was done {age_seconds} s ago and is {state}."),
-        )
-        .next("Use the earlier one (get_payment). Only if a second is really wanted, call again with repeat_of set to this payment_id.")
+        Error::new(Code::PossibleDuplicate, format!("The same was done {age_seconds} s ago and is {state}."))
+            .next("Use the earlier one (get_payment). Only if a second is really wanted, call again with repeat_of set to this payment_id.")
     };
     error.with("earlier_payment_id", id).with("earlier_state", state).with("age_seconds", age_seconds).with("person_only", person_only)
 }
@@ -71,7 +71,8 @@ impl From<MintError> for Error {
         match error {
             MintError::NotSent(_) => Self::new(Code::MintUnreachable, "The mint could not be reached; nothing was sent."),
             MintError::TooMany { retry_after_seconds } => {
-                Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s.")).after(Some(retry_after_seconds))
+                Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s."))
+                    .after(Some(retry_after_seconds))
             }
             MintError::AddressRefused(_) => Self::new(Code::AddressRefused, "The mint's address is private or forbidden."),
             MintError::Refused { code, reason } => refused(code, &reason),

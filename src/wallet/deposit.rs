@@ -11,13 +11,13 @@ use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::pay::outgoing;
 use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
-use super::rules::{Setup, first_mint};
+use super::rules::first_mint;
 use super::spend::digest;
 use super::view::DepositView;
 use crate::mint::issue::IssueState;
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::DepositId;
-use crate::model::mint::TrustedMint;
+use crate::model::mint::{MoneyKind, TrustedMint};
 use crate::store::Change;
 
 /// How often a waiting caller makes us ask the mint.
@@ -51,7 +51,7 @@ impl Wallet {
             if earlier.request_digest != digest {
                 return Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").keyed(Some(key)));
             }
-            return Ok(show(&setup, &earlier));
+            return Ok(show(&earlier));
         }
         let listed = match request.mint.as_deref() {
             Some(text) => setup.named(text)?.clone(),
@@ -60,12 +60,12 @@ impl Wallet {
         self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
         let wallet = self.clone();
         let agent = caller.agent.clone();
-        let (money, policy) = (setup.money, setup.policy.clone());
         let done = self.run_to_end(LONGEST_WAIT, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
-        let deposit = done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
+        let deposit =
+            done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
         self.watch(deposit.clone());
         self.wake();
-        Ok(show(&Setup { policy, money }, &deposit))
+        Ok(show(&deposit))
     }
 
     async fn open_deposit(
@@ -87,6 +87,7 @@ impl Wallet {
             key: request.idempotency_key,
             request_digest,
             mint: listed.address,
+            money: if listed.test { MoneyKind::Play } else { MoneyKind::Real },
             quote_id: quote.id,
             // As it was read: whatever the mint wrote around it is gone.
             bolt11: invoice.text,
@@ -109,7 +110,7 @@ impl Wallet {
     /// Safe to drop.
     pub async fn get_deposit(&self, caller: &Caller, request: GetDeposit) -> Result<DepositView, Error> {
         let until = Instant::now() + Duration::from_secs(request.wait_seconds.unwrap_or(0)).min(LONGEST_WAIT);
-        let setup = self.setup().await?;
+        self.setup().await?;
         let mut deposit = self.own_deposit(caller, request.deposit_id.as_deref()).await?;
         let mut changes = self.notices.subscribe();
         let mut first = true;
@@ -128,7 +129,7 @@ impl Wallet {
             let _hurried = timeout_at(until.min(Instant::now() + POLL), changes.changed()).await;
             deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
         }
-        Ok(show(&setup, &deposit))
+        Ok(show(&deposit))
     }
 
     async fn own_deposit(&self, caller: &Caller, id: Option<&str>) -> Result<Deposit, Error> {
@@ -203,7 +204,7 @@ impl Wallet {
     }
 }
 
-fn show(setup: &Setup, deposit: &Deposit) -> DepositView {
+fn show(deposit: &Deposit) -> DepositView {
     let (state, next_step) = match deposit.state {
         DepositState::Unpaid => (
             "unpaid",
@@ -221,7 +222,7 @@ fn show(setup: &Setup, deposit: &Deposit) -> DepositView {
     DepositView {
         deposit_id: deposit.id.to_string(),
         state,
-        money: setup.money.into(),
+        money: deposit.money.into(),
         bolt11: of_use.then(|| deposit.bolt11.clone()),
         lightning_uri: of_use.then(|| format!("lightning:{}", deposit.bolt11)),
         amount_sats: deposit.amount_sats,

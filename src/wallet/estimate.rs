@@ -4,8 +4,8 @@ use tokio::time::timeout;
 
 use super::Wallet;
 use super::clock::rfc3339;
-use super::error::Error;
 use super::detach::LONGEST_WAIT;
+use super::error::Error;
 use super::pay::{amount_sats, check, payable, silent};
 use super::request::{Caller, Estimate};
 use super::rules::Setup;

@@ -10,6 +10,7 @@ use super::request::{Caller, Direction, EntryKind, Format, ListHistory, SummaryB
 use super::view::{Entry, Group, HistoryView, Totals};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::ledger::state_word;
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::text;
@@ -50,6 +51,9 @@ impl Wallet {
             for row in &rows {
                 let place = row.cursor();
                 before = Some(place.clone());
+                if money_of(row).is_some_and(|money| money != setup.money) {
+                    continue;
+                }
                 for entry in entries_of(row) {
                     if !wanted(&entry, &request) {
                         continue;
@@ -141,6 +145,16 @@ fn group_key(entry: &Entry, by: SummaryBy) -> String {
         SummaryBy::Payee => entry.payee.clone().or_else(|| entry.untrusted_payee.clone()).unwrap_or_else(none),
         SummaryBy::Agent => entry.agent.clone(),
         SummaryBy::None => none(),
+    }
+}
+
+/// What kind of money a row is about, if any.
+fn money_of(row: &HistoryRow) -> Option<MoneyKind> {
+    match row {
+        HistoryRow::Payment(payment) => Some(payment.money),
+        HistoryRow::Deposit(deposit) => Some(deposit.money),
+        HistoryRow::Receive(receive) => Some(receive.money),
+        HistoryRow::Policy { .. } => None,
     }
 }
 
@@ -276,13 +290,32 @@ fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Erro
     if let Some(groups) = groups {
         writer.write_record(["key", "in_sats", "out_sats", "fee_sats", "count"]).map_err(failed)?;
         for group in groups {
-            let cells = [text::csv_cell(&group.key), group.in_sats.to_string(), group.out_sats.to_string(), group.fee_sats.to_string(), group.count.to_string()];
+            let cells = [
+                text::csv_cell(&group.key),
+                group.in_sats.to_string(),
+                group.out_sats.to_string(),
+                group.fee_sats.to_string(),
+                group.count.to_string(),
+            ];
             writer.write_record(cells).map_err(failed)?;
         }
     } else {
         let heads = [
-            "id", "time", "direction", "kind", "state", "amount_sats", "fee_sats", "mint", "payee", "untrusted_payee", "note",
-            "untrusted_note", "payment_id", "claimed", "agent",
+            "id",
+            "time",
+            "direction",
+            "kind",
+            "state",
+            "amount_sats",
+            "fee_sats",
+            "mint",
+            "payee",
+            "untrusted_payee",
+            "note",
+            "untrusted_note",
+            "payment_id",
+            "claimed",
+            "agent",
         ];
         writer.write_record(heads).map_err(failed)?;
         let cell = |words: &Option<String>| text::csv_cell(words.as_deref().unwrap_or(""));

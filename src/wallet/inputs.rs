@@ -9,12 +9,15 @@ use super::Wallet;
 use super::code::Code;
 use super::error::Error;
 use super::spend::{Act, Gone, Order};
-use crate::mint::Turn;
+use crate::mint::{MeltPlace, Turn};
 use crate::model::money::Unit;
 use crate::store::{Chosen, Need};
 
 /// The longest a payment waits for coins that others hold.
 const LONGEST: Duration = Duration::from_secs(40);
+
+/// When to come back if all places for melts are taken.
+const PAUSE_SECONDS: u64 = 30;
 
 /// Coins to spend.
 #[derive(Debug)]
@@ -27,6 +30,17 @@ pub(super) struct Inputs {
 }
 
 impl Wallet {
+    /// Waits for a place among the melts under way at the mint, before the turn: Lightning holds up no other money. `None` for what is no
+    /// melt.
+    pub(super) async fn take_place(&self, order: &Order) -> Result<Option<MeltPlace>, Error> {
+        if !matches!(order.act, Act::Melt(_)) {
+            return Ok(None);
+        }
+        let place = timeout_at(Instant::now() + LONGEST, order.mint.melt_place()).await;
+        let busy = || Error::new(Code::TooManyRequests, "Too many payments are under way at this mint.").after(Some(PAUSE_SECONDS));
+        Ok(Some(place.map_err(|_| busy())??))
+    }
+
     /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the turn back.
     pub(super) async fn take_inputs(&self, order: &Order, gone: &Gone) -> Result<(Turn, Inputs), Error> {
         let until = Instant::now() + LONGEST;

@@ -2,14 +2,13 @@
 
 use tokio::time::{Duration, Instant, sleep_until, timeout_at};
 
+use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::request::{Caller, GetPayment};
-use super::rules::Setup;
 use super::show::{self, Replay};
 use super::view::PaymentView;
-use super::Wallet;
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::Receive;
@@ -32,7 +31,7 @@ impl Wallet {
             return Err(Error::invalid("payment_id", "Give exactly one of payment_id, payment_hash and idempotency_key."));
         }
         if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
-            return self.get_receive(&setup, caller, text, until).await;
+            return self.get_receive(caller, text, until).await;
         }
         let mut payment = self.find(caller, &request).await?;
         let mut changes = self.notices.subscribe();
@@ -59,9 +58,9 @@ impl Wallet {
             (_, Some(key)) => self.store.payment_by_key(&caller.agent, key).await?,
             _ => None,
         };
-        found.filter(|payment| payment.agent == caller.agent).ok_or_else(|| {
-            Error::new(Code::NotFound, "No payment of this agent has that name.")
-        })
+        found
+            .filter(|payment| payment.agent == caller.agent)
+            .ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that name."))
     }
 
     /// The agent's own payment of this id.
@@ -87,12 +86,12 @@ impl Wallet {
         Ok(payment)
     }
 
-    async fn get_receive(&self, setup: &Setup, caller: &Caller, text: &str, until: Instant) -> Result<PaymentView, Error> {
+    async fn get_receive(&self, caller: &Caller, text: &str, until: Instant) -> Result<PaymentView, Error> {
         let id = text.parse::<ReceiveId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a received token."))?;
         loop {
             let found: Option<Receive> = self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
             let found = found.ok_or_else(|| Error::new(Code::NotFound, "No received token of this agent has that id."))?;
-            let mut view = show::receive(setup, found, false);
+            let mut view = show::receive(found, false);
             view.replayed = None;
             if view.is_final || Instant::now() >= until {
                 return Ok(view);

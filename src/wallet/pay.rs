@@ -16,8 +16,8 @@ use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
 use crate::mint::Mint;
-use crate::mint::error::nut;
 use crate::mint::Turn;
+use crate::mint::error::nut;
 use crate::mint::melt::{MeltOutcome, MeltQuote};
 use crate::model::id::PaymentId;
 use crate::model::invoice::{Invoice, InvoiceError, Network};
@@ -79,6 +79,7 @@ impl Wallet {
                 Some(text) => setup.named(text)?.address.clone(),
                 None => first_mint(&setup)?.address.clone(),
             },
+            money: setup.money,
             quote_id: None,
             amount_sats: amount,
             reserved_sats: amount,
@@ -217,25 +218,24 @@ pub(super) fn payable(to: &str) -> Result<Invoice, Error> {
     match Payee::recognise(to) {
         Payee::Bolt11(invoice) => Ok(*invoice),
         Payee::BrokenBolt11(InvoiceError::Amount) => Err(Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range.")),
-        Payee::BrokenBolt11(_) | Payee::Unknown => {
-            Err(Error::invalid("to", "to is not a Lightning invoice that can be read."))
-        }
+        Payee::BrokenBolt11(_) | Payee::Unknown => Err(Error::invalid("to", "to is not a Lightning invoice that can be read.")),
         Payee::Token(_) => Err(Error::new(Code::PayeeUnsupported, "That is a Cashu token: money, not a payee.")
             .with("kind", "token")
             .next("Use receive_token to take the token in.")),
-        other => Err(Error::new(Code::PayeeUnsupported, "This kind of payee cannot be paid by this wallet yet.").with("kind", other.kind())),
+        other => {
+            Err(Error::new(Code::PayeeUnsupported, "This kind of payee cannot be paid by this wallet yet.").with("kind", other.kind()))
+        }
     }
 }
 
 /// What the payee gets, in whole sats; a part of a sat is rounded up.
 pub(super) fn amount_sats(invoice: &Invoice, given: Option<u64>) -> Result<u64, Error> {
     match (invoice.amount_sats(), given) {
-        (Some(named), Some(given)) if named != given => Err(Error::new(
-            Code::AmountMismatch,
-            format!("The invoice is for {named} sats, not for {given}."),
-        )
-        .with("invoice_sats", named)
-        .with("asked_sats", given)),
+        (Some(named), Some(given)) if named != given => {
+            Err(Error::new(Code::AmountMismatch, format!("The invoice is for {named} sats, not for {given}."))
+                .with("invoice_sats", named)
+                .with("asked_sats", given))
+        }
         (Some(named), _) => Ok(named),
         (None, Some(given)) => Ok(given),
         (None, None) => Err(Error::new(Code::AmountMissing, "The invoice names no amount.")),

@@ -34,7 +34,7 @@ impl Wallet {
         let incoming = read(&request.token).map_err(unreadable)?;
         let earlier = self.store.receive_by_digest(&incoming.digest).await?;
         if let Some(receive) = earlier.as_ref().filter(|receive| !matches!(receive.state, ReceiveState::Refused { .. })) {
-            return Ok(super::show::receive(&setup, receive.clone(), true));
+            return Ok(super::show::receive(receive.clone(), true));
         }
         if let Some(payment_id) = self.own_token(&request.token).await? {
             let request = ReclaimToken { payment_id: payment_id.to_string() };
@@ -46,6 +46,7 @@ impl Wallet {
             agent: caller.agent.clone(),
             token_digest: incoming.digest.clone(),
             mint: incoming.mint.clone(),
+            money: setup.money,
             amount_sats: incoming.amount,
             untrusted_memo: incoming.memo.as_deref().map(text::clean).filter(|memo| !memo.is_empty()),
             created_at: (self.clock)(),
@@ -57,7 +58,7 @@ impl Wallet {
             Some(outcome) => outcome?,
             None => self.store.receive(&pending.id).await?.unwrap_or(pending),
         };
-        Ok(super::show::receive(&setup, receive, false))
+        Ok(super::show::receive(receive, false))
     }
 
     /// What stands against a token, before anybody is contacted.
@@ -124,8 +125,7 @@ impl Wallet {
         let now = (self.clock)();
         match outcome {
             SwapOutcome::Done { keep, .. } => {
-                receive.state =
-                    ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
+                receive.state = ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
                 let changes = vec![Change::Proofs { add: keep }, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
                 self.store.commit(changes).await?;
                 self.changed();

@@ -49,9 +49,12 @@ impl Wallet {
         if self.store.token(&payment.id).await?.is_none() {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
         }
-        let under_way = self.store.swaps().await?.iter().find_map(|row| {
-            Swap::from_row(&row.body).ok().filter(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()))
-        });
+        let under_way = self
+            .store
+            .swaps()
+            .await?
+            .iter()
+            .find_map(|row| Swap::from_row(&row.body).ok().filter(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())));
         if let Some(swap) = under_way {
             let outcome = mint.resume_swap(&swap, &turn).await;
             return self.end_reclaim(payment, &mint, &swap, outcome, &turn).await;

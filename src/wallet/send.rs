@@ -2,7 +2,6 @@
 
 use tokio::time::Instant;
 
-use super::{Wallet, coins};
 use super::code::Code;
 use super::error::Error;
 use super::inputs::{Inputs, insufficient};
@@ -12,6 +11,7 @@ use super::rules::Setup;
 use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
+use super::{Wallet, coins};
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn, token};
 use crate::model::id::PaymentId;
@@ -35,7 +35,8 @@ impl Wallet {
         let lock_to = request.lock_to.as_deref().map(read_lock).transpose()?;
         let mint = self.mint_to_send_from(&setup, &request).await?;
         let payee = payee(&mint, request.memo.as_deref(), lock_to.as_deref());
-        let digest = digest(&["send_token", &request.amount_sats.to_string(), request.mint.as_deref().unwrap_or(""), &payee_words(&request)]);
+        let digest =
+            digest(&["send_token", &request.amount_sats.to_string(), request.mint.as_deref().unwrap_or(""), &payee_words(&request)]);
         let key = request.idempotency_key.as_deref();
         let earlier = match self.known_by_key(caller, key, &digest).await? {
             Known::Recorded(payment) => return self.show_payment(&setup, caller, *payment, Replay::Yes).await,
@@ -55,6 +56,7 @@ impl Wallet {
             note: request.memo.clone(),
             note_is_untrusted: false,
             mint: mint.clone(),
+            money: setup.money,
             quote_id: None,
             amount_sats: request.amount_sats,
             reserved_sats: request.amount_sats,
@@ -121,11 +123,8 @@ impl Wallet {
     pub(super) async fn end_send(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Payment, Error> {
         match outcome {
             SwapOutcome::Done { give, keep } => {
-                let row = TokenRow {
-                    token: mint.write_token(&give, swap.memo.clone()),
-                    ys: coins::ys(&give),
-                    locked: coins::locked(&give),
-                };
+                let row =
+                    TokenRow { token: mint.write_token(&give, swap.memo.clone()), ys: coins::ys(&give), locked: coins::locked(&give) };
                 let mut beside = coins::swapped(swap, [give, keep].concat())?;
                 beside.push(Change::Token { payment: payment.id.clone(), row });
                 let state = PaymentState::Settled { at: (self.clock)(), fee_sats: swap.fee_sats(), preimage: None, claimed: false };

@@ -147,7 +147,10 @@ impl Wallet {
         }
         for payment in self.store.open_payments().await? {
             open.push(payment.id.to_string());
-            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) && self.is_due(payment.id.as_str(), FIRST_STEP) {
+            if payment.kind == PaymentKind::Payment
+                && !self.live().contains_key(&payment.id)
+                && self.is_due(payment.id.as_str(), FIRST_STEP)
+            {
                 self.note(self.settle_melt(payment).await);
             }
         }
@@ -321,9 +324,7 @@ impl Wallet {
                 mint.finish_melt(&quote_id, &turn).await?;
                 Ok(())
             }
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => {
-                Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?)
-            }
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
             SwapOutcome::Unknown(_) => Ok(()),
         }
     }

@@ -38,7 +38,7 @@ impl Wallet {
         let now = (self.clock)();
         let ledger = self.store.ledger(None, now).await?;
         let own = payment.agent == caller.agent;
-        let mut view = blank(setup, payment.kind.word(), payment.mint.to_string());
+        let mut view = blank(payment.money, payment.kind.word(), payment.mint.to_string());
         view.payment_id = Some(payment.id.to_string());
         view.payment_hash.clone_from(&payment.payment_hash);
         view.replayed = match replay {
@@ -46,15 +46,18 @@ impl Wallet {
             Replay::No => Some(false),
             Replay::Asked => None,
         };
-        view.balance_sats = Some(self.spendable(setup).await?);
-        view.left_24h_sats = Some(setup.policy.left_today(&caller.agent, &ledger));
+        if payment.money == setup.money {
+            view.balance_sats = Some(self.spendable(setup).await?);
+            view.left_24h_sats = Some(setup.policy.left_today(&caller.agent, &ledger));
+        }
         view.amount_sats = payment.amount_sats;
         view.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
         match &payment.state {
             PaymentState::Reserved | PaymentState::Sent { .. } => self.open(&mut view, &payment),
             PaymentState::Settled { .. } if self.is_being_reclaimed(&payment).await? => {
                 self.open(&mut view, &payment);
-                view.next_step = Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
+                view.next_step =
+                    Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
             }
             PaymentState::Settled { fee_sats, preimage, claimed, .. } => {
                 view.state = "settled";
@@ -64,14 +67,14 @@ impl Wallet {
                     view.claimed = Some(*claimed);
                     view.reclaimable = Some(token.as_ref().is_some_and(|row| !row.locked));
                     view.token = token.filter(|_| own).map(|row| row.token.reveal().to_owned());
-                    if setup.money == MoneyKind::Play {
+                    if payment.money == MoneyKind::Play {
                         view.warning = Some("Play money: the token is worth nothing.".to_owned());
                     }
                 } else {
                     view.is_final = true;
                     view.proof = Some(if preimage.is_some() { "preimage" } else { "mint_word" });
                     view.preimage = preimage.as_ref().filter(|_| own).map(|preimage| preimage.reveal().to_owned());
-                    if setup.money == MoneyKind::Play {
+                    if payment.money == MoneyKind::Play {
                         view.warning = Some(PLAY.to_owned());
                     }
                 }
@@ -124,8 +127,8 @@ impl PaymentKind {
 }
 
 /// A received token as an answer.
-pub(super) fn receive(setup: &Setup, receive: Receive, replayed: bool) -> PaymentView {
-    let mut view = blank(setup, "token_received", receive.mint.to_string());
+pub(super) fn receive(receive: Receive, replayed: bool) -> PaymentView {
+    let mut view = blank(receive.money, "token_received", receive.mint.to_string());
     view.receive_id = Some(receive.id.to_string());
     view.untrusted_memo = receive.untrusted_memo;
     view.replayed = Some(replayed);
@@ -162,14 +165,14 @@ fn failed(failure: &Failure) -> Error {
     }
 }
 
-fn blank(setup: &Setup, kind: &'static str, mint: String) -> PaymentView {
+fn blank(money: MoneyKind, kind: &'static str, mint: String) -> PaymentView {
     PaymentView {
         payment_id: None,
         receive_id: None,
         kind,
         state: "pending",
         is_final: false,
-        money: setup.money.into(),
+        money: money.into(),
         amount_sats: 0,
         fee_sats: 0,
         total_sats: 0,

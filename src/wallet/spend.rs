@@ -104,12 +104,9 @@ impl Wallet {
             None => self.store.payment_by_key(&caller.agent, key).await?,
         };
         match found {
-            Some(payment) if payment.request_digest != digest => Err(Error::new(
-                Code::KeyConflict,
-                "This idempotency key was used for another request.",
-            )
-            .of(&payment.id)
-            .keyed(Some(key))),
+            Some(payment) if payment.request_digest != digest => {
+                Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").of(&payment.id).keyed(Some(key)))
+            }
             Some(payment) => Ok(Known::from(payment)),
             None => Ok(Known::New),
         }
@@ -142,11 +139,10 @@ impl Wallet {
             Some(outcome) => outcome,
             None => match self.as_admitted(&id).await? {
                 Some(payment) => Ok(payment),
-                None => Err(Error::new(
-                    Code::InsufficientFunds,
-                    "Coins that other payments hold did not come back in time; nothing was paid.",
-                )
-                .next("Make the same call again in a minute.")),
+                None => {
+                    Err(Error::new(Code::InsufficientFunds, "Coins that other payments hold did not come back in time; nothing was paid.")
+                        .next("Make the same call again in a minute."))
+                }
             },
         };
         outcome.map_err(|error| error.keyed(key.as_deref()))
@@ -160,6 +156,7 @@ impl Wallet {
     }
 
     async fn carry_out(&self, mut order: Order, gone: Gone) -> Result<Payment, Error> {
+        let _place = self.take_place(&order).await?;
         let (turn, inputs) = self.take_inputs(&order, &gone).await?;
         let fees = inputs.fee_sats.saturating_add(match &order.act {
             Act::Melt(quote) => quote.fee_reserve_sats,
@@ -176,9 +173,7 @@ impl Wallet {
         };
         let ended = match &order.act {
             Act::Melt(quote) => self.act_melt(payment.clone(), &order.mint, quote, inputs, turn).await,
-            Act::Token { lock_to, memo } => {
-                self.act_token(payment.clone(), &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await
-            }
+            Act::Token { lock_to, memo } => self.act_token(payment.clone(), &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await,
         };
         self.wake();
         ended

@@ -54,17 +54,13 @@ impl Auditor {
     /// An auditor of the cdk mint whose SQLite database is at `database`.
     #[must_use]
     pub fn new(database: &Path) -> Self {
-        Self {
-            database: database.to_owned(),
-        }
+        Self { database: database.to_owned() }
     }
 
     /// What wallets hold: signed less spent, in sat.
     pub fn outstanding(&self) -> Result<u64> {
         let ByState { signed, spent, .. } = self.by_state()?;
-        signed
-            .checked_sub(spent)
-            .context("the mint took back more than it signed")
+        signed.checked_sub(spent).context("the mint took back more than it signed")
     }
 
     /// The sums behind [`outstanding`](Self::outstanding).
@@ -73,13 +69,7 @@ impl Auditor {
             (SELECT coalesce(sum(amount), 0) FROM blind_signature WHERE c IS NOT NULL),
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'SPENT'),
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'PENDING')";
-        let read = |row: &Row<'_>| {
-            Ok(ByState {
-                signed: row.get(0)?,
-                spent: row.get(1)?,
-                pending: row.get(2)?,
-            })
-        };
+        let read = |row: &Row<'_>| Ok(ByState { signed: row.get(0)?, spent: row.get(1)?, pending: row.get(2)? });
         Ok(self.open()?.query_row(sums, [], read)?)
     }
 
@@ -91,8 +81,7 @@ impl Auditor {
 
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
-        let melts =
-            "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
+        let melts = "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE quote_id = melt_quote.id),
             (SELECT coalesce(sum(amount), 0) FROM blind_signature
                 WHERE quote_id = melt_quote.id AND c IS NOT NULL)
@@ -100,8 +89,7 @@ impl Auditor {
         let database = self.open()?;
         let mut statement = database.prepare(melts)?;
         let rows = statement.query_map([], melt)?;
-        rows.collect::<Result<_, _>>()
-            .context("a melt quote cannot be read")
+        rows.collect::<Result<_, _>>().context("a melt quote cannot be read")
     }
 
     fn open(&self) -> Result<Connection> {
@@ -111,8 +99,7 @@ impl Auditor {
 }
 
 fn melt(row: &Row<'_>) -> rusqlite::Result<Melt> {
-    let (amount_sats, inputs_sats, change_sats): (u64, u64, u64) =
-        (row.get(3)?, row.get(7)?, row.get(8)?);
+    let (amount_sats, inputs_sats, change_sats): (u64, u64, u64) = (row.get(3)?, row.get(7)?, row.get(8)?);
     let state: String = row.get(4)?;
     let fee_sats = match state.as_str() {
         "PAID" => inputs_sats.saturating_sub(change_sats + amount_sats),
@@ -135,9 +122,7 @@ fn melt(row: &Row<'_>) -> rusqlite::Result<Melt> {
 /// cdk writes the request as JSON: `{"Bolt11":{"bolt11":"lnbc..."}}`.
 fn invoice(request: String) -> String {
     let parsed: Option<Value> = serde_json::from_str(&request).ok();
-    let bolt11 = parsed
-        .as_ref()
-        .and_then(|value| value.pointer("/Bolt11/bolt11"));
+    let bolt11 = parsed.as_ref().and_then(|value| value.pointer("/Bolt11/bolt11"));
     match bolt11.and_then(Value::as_str) {
         Some(bolt11) => bolt11.to_owned(),
         None => request,

@@ -12,9 +12,8 @@ use cdk_common::amount::Amount;
 use cdk_common::database::DynMintDatabase;
 use cdk_common::nuts::{CurrencyUnit, MeltOptions, MeltQuoteState};
 use cdk_common::payment::{
-    Bolt11OutgoingPaymentOptions, Bolt11Settings, CreateIncomingPaymentResponse, Error, Event,
-    IncomingPaymentOptions, MakePaymentResponse, MintPayment, OutgoingPaymentOptions,
-    PaymentIdentifier, PaymentQuoteResponse, SettingsResponse, WaitPaymentResponse,
+    Bolt11OutgoingPaymentOptions, Bolt11Settings, CreateIncomingPaymentResponse, Error, Event, IncomingPaymentOptions, MakePaymentResponse,
+    MintPayment, OutgoingPaymentOptions, PaymentIdentifier, PaymentQuoteResponse, SettingsResponse, WaitPaymentResponse,
 };
 use cdk_common::util::{hex, unix_time};
 use futures::{Stream, StreamExt, stream};
@@ -47,31 +46,16 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn new(
-        lightning: Lightning,
-        node: NodeId,
-        terms: Terms,
-        quotes: DynMintDatabase,
-    ) -> Self {
+    pub(crate) fn new(lightning: Lightning, node: NodeId, terms: Terms, quotes: DynMintDatabase) -> Self {
         let (listening, cancel) = (AtomicBool::new(false), CancellationToken::new());
-        Self {
-            lightning,
-            node,
-            terms,
-            quotes,
-            listening,
-            cancel,
-        }
+        Self { lightning, node, terms, quotes, listening, cancel }
     }
 
     /// Pays an invoice of this node from outside once the mint knows its quote, after the delay.
     fn pay_by_itself(&self, invoice: Bolt11Invoice, id: PaymentIdentifier, delay: Duration) {
         let (lightning, quotes) = (self.lightning.clone(), self.quotes.clone());
         tokio::spawn(async move {
-            while !matches!(
-                quotes.get_mint_quote_by_request_lookup_id(&id).await,
-                Ok(Some(_))
-            ) {
+            while !matches!(quotes.get_mint_quote_by_request_lookup_id(&id).await, Ok(Some(_))) {
                 tokio::time::sleep(QUOTE_POLL).await;
             }
             tokio::time::sleep(delay).await;
@@ -90,21 +74,14 @@ impl MintPayment for Backend {
         let amountless = self.terms.amountless;
         Ok(SettingsResponse {
             unit: CurrencyUnit::Sat.to_string(),
-            bolt11: Some(Bolt11Settings {
-                mpp: false,
-                amountless,
-                invoice_description: true,
-            }),
+            bolt11: Some(Bolt11Settings { mpp: false, amountless, invoice_description: true }),
             bolt12: None,
             onchain: None,
             custom: HashMap::new(),
         })
     }
 
-    async fn create_incoming_payment_request(
-        &self,
-        options: IncomingPaymentOptions,
-    ) -> Result<CreateIncomingPaymentResponse, Error> {
+    async fn create_incoming_payment_request(&self, options: IncomingPaymentOptions) -> Result<CreateIncomingPaymentResponse, Error> {
         let IncomingPaymentOptions::Bolt11(options) = options else {
             return Err(Error::UnsupportedPaymentOption);
         };
@@ -126,11 +103,7 @@ impl MintPayment for Backend {
         })
     }
 
-    async fn get_payment_quote(
-        &self,
-        unit: &CurrencyUnit,
-        options: OutgoingPaymentOptions,
-    ) -> Result<PaymentQuoteResponse, Error> {
+    async fn get_payment_quote(&self, unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<PaymentQuoteResponse, Error> {
         let options = bolt11(unit, options)?;
         let amount = amount_msat(&options)?.div_ceil(1000);
         let share = amount * self.terms.fee_reserve_percent / 100;
@@ -145,18 +118,10 @@ impl MintPayment for Backend {
         })
     }
 
-    async fn make_payment(
-        &self,
-        unit: &CurrencyUnit,
-        options: OutgoingPaymentOptions,
-    ) -> Result<MakePaymentResponse, Error> {
+    async fn make_payment(&self, unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<MakePaymentResponse, Error> {
         let options = bolt11(unit, options)?;
         let hash = options.bolt11.payment_hash().to_string();
-        match self
-            .lightning
-            .attempt(self.node, &hash)
-            .map(|attempt| attempt.progress)
-        {
+        match self.lightning.attempt(self.node, &hash).map(|attempt| attempt.progress) {
             Some(Progress::Settled { .. }) => return Err(Error::InvoiceAlreadyPaid),
             Some(Progress::InFlight) => return Err(Error::InvoicePaymentPending),
             Some(Progress::Failed { .. }) | None => {}
@@ -168,11 +133,7 @@ impl MintPayment for Backend {
             max_fee_msat: options.max_fee_amount.map(|most| most.value() * 1000),
             quote: Some(options.quote_id),
         };
-        let attempt = self
-            .lightning
-            .send(order)
-            .await
-            .ok_or(Error::UnknownPaymentState)?;
+        let attempt = self.lightning.send(order).await.ok_or(Error::UnknownPaymentState)?;
         answer(&attempt)
     }
 
@@ -197,22 +158,13 @@ impl MintPayment for Backend {
         self.cancel.cancel();
     }
 
-    async fn check_incoming_payment_status(
-        &self,
-        id: &PaymentIdentifier,
-    ) -> Result<Vec<WaitPaymentResponse>, Error> {
+    async fn check_incoming_payment_status(&self, id: &PaymentIdentifier) -> Result<Vec<WaitPaymentResponse>, Error> {
         let hash = id.to_string();
         let received = self.lightning.received(&hash);
-        received
-            .map(|amount_msat| arrival(&hash, amount_msat))
-            .transpose()
-            .map(Vec::from_iter)
+        received.map(|amount_msat| arrival(&hash, amount_msat)).transpose().map(Vec::from_iter)
     }
 
-    async fn check_outgoing_payment(
-        &self,
-        id: &PaymentIdentifier,
-    ) -> Result<MakePaymentResponse, Error> {
+    async fn check_outgoing_payment(&self, id: &PaymentIdentifier) -> Result<MakePaymentResponse, Error> {
         match self.lightning.attempt(self.node, &id.to_string()) {
             Some(attempt) => answer(&attempt),
             None => Ok(MakePaymentResponse {
@@ -233,10 +185,7 @@ fn identifier(invoice: &Bolt11Invoice) -> PaymentIdentifier {
     PaymentIdentifier::PaymentHash(*invoice.payment_hash().as_ref())
 }
 
-fn bolt11(
-    unit: &CurrencyUnit,
-    options: OutgoingPaymentOptions,
-) -> Result<Bolt11OutgoingPaymentOptions, Error> {
+fn bolt11(unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<Bolt11OutgoingPaymentOptions, Error> {
     match options {
         _ if unit != &CurrencyUnit::Sat => Err(Error::UnsupportedUnit),
         OutgoingPaymentOptions::Bolt11(options) => Ok(*options),
@@ -259,21 +208,12 @@ fn amount_msat(options: &Bolt11OutgoingPaymentOptions) -> Result<u64, Error> {
 fn answer(attempt: &Attempt) -> Result<MakePaymentResponse, Error> {
     let spent = (attempt.amount_msat + attempt.fee_msat).div_ceil(1000);
     let (status, payment_proof, total_spent) = match &attempt.progress {
-        Progress::Settled { preimage } => (
-            MeltQuoteState::Paid,
-            Some(hex::encode(preimage)),
-            sat(spent),
-        ),
+        Progress::Settled { preimage } => (MeltQuoteState::Paid, Some(hex::encode(preimage)), sat(spent)),
         Progress::InFlight => (MeltQuoteState::Pending, None, sat(0)),
         Progress::Failed { .. } => (MeltQuoteState::Failed, None, sat(0)),
     };
     let payment_lookup_id = PaymentIdentifier::new("payment_hash", &attempt.hash)?;
-    Ok(MakePaymentResponse {
-        payment_lookup_id,
-        payment_proof,
-        status,
-        total_spent,
-    })
+    Ok(MakePaymentResponse { payment_lookup_id, payment_proof, status, total_spent })
 }
 
 fn arrival(hash: &str, amount_msat: u64) -> Result<WaitPaymentResponse, Error> {
@@ -286,9 +226,7 @@ fn arrival(hash: &str, amount_msat: u64) -> Result<WaitPaymentResponse, Error> {
 
 fn translate(event: NodeEvent) -> Option<Event> {
     match event {
-        NodeEvent::Received { hash, amount_msat } => {
-            arrival(&hash, amount_msat).ok().map(Event::PaymentReceived)
-        }
+        NodeEvent::Received { hash, amount_msat } => arrival(&hash, amount_msat).ok().map(Event::PaymentReceived),
         NodeEvent::Resolved(attempt) => {
             let quote_id = attempt.quote.clone()?;
             match &attempt.progress {
@@ -296,10 +234,7 @@ fn translate(event: NodeEvent) -> Option<Event> {
                     let details = answer(&attempt).ok()?;
                     Some(Event::PaymentSuccessful { quote_id, details })
                 }
-                Progress::Failed { reason } => Some(Event::PaymentFailed {
-                    quote_id,
-                    reason: (*reason).to_owned(),
-                }),
+                Progress::Failed { reason } => Some(Event::PaymentFailed { quote_id, reason: (*reason).to_owned() }),
                 Progress::InFlight => None,
             }
         }

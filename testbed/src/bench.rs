@@ -29,10 +29,6 @@ impl Bench {
         let lightning = Lightning::new();
         let mint = TestMint::start(&lightning, options).await?;
         let relay = Relay::start().await?;
-        Ok(Self {
-            lightning,
-            mint,
-            relay,
-        })
+        Ok(Self { lightning, mint, relay })
     }
 }

@@ -78,10 +78,7 @@ impl Lightning {
             by_hash: HashMap::new(),
             next: VecDeque::new(),
         };
-        let lightning = Self {
-            network: Arc::new(Mutex::new(network)),
-            changed: Arc::new(watch::Sender::new(())),
-        };
+        let lightning = Self { network: Arc::new(Mutex::new(network)), changed: Arc::new(watch::Sender::new(())) };
         lightning.join("outside");
         lightning
     }
@@ -106,9 +103,7 @@ impl Lightning {
 
     /// What the network does with every payment of this hash.
     pub fn set_behaviour_of(&self, payment_hash: impl Display, behaviour: Behaviour) {
-        self.lock()
-            .by_hash
-            .insert(payment_hash.to_string(), behaviour);
+        self.lock().by_hash.insert(payment_hash.to_string(), behaviour);
     }
 
     /// What the network does with the next payment; called twice, with the next two.
@@ -127,25 +122,13 @@ impl Lightning {
     pub fn pending(&self) -> Vec<String> {
         let network = self.lock();
         let on_its_way = |attempt: &&Attempt| attempt.progress == Progress::InFlight;
-        network
-            .attempts
-            .values()
-            .filter(on_its_way)
-            .map(|attempt| attempt.hash.clone())
-            .collect()
+        network.attempts.values().filter(on_its_way).map(|attempt| attempt.hash.clone()).collect()
     }
 
     /// Waits until a payment of this hash has reached the network, whatever became of it.
     pub async fn attempted(&self, payment_hash: impl Display) {
         let hash = payment_hash.to_string();
-        self.until(|network| {
-            network
-                .attempts
-                .values()
-                .any(|a| a.hash == hash)
-                .then_some(())
-        })
-        .await;
+        self.until(|network| network.attempts.values().any(|a| a.hash == hash).then_some(())).await;
     }
 
     /// Settles the pending payments of this hash; the payee takes only the first.
@@ -188,23 +171,13 @@ impl Lightning {
 
     fn pay_msat(&self, invoice: &Bolt11Invoice, amount_msat: u64) -> Result<()> {
         let invoice = invoice.clone();
-        let order = Order {
-            payer: OUTSIDE,
-            invoice,
-            amount_msat,
-            max_fee_msat: None,
-            quote: None,
-        };
+        let order = Order { payer: OUTSIDE, invoice, amount_msat, max_fee_msat: None, quote: None };
         let attempt = self.change(|network| {
             let attempt = network.dispatch(order);
             network.settle(OUTSIDE, &attempt.hash);
             attempt
         });
-        ensure!(
-            attempt.progress == Progress::InFlight,
-            "not paid: {:?}",
-            attempt.progress
-        );
+        ensure!(attempt.progress == Progress::InFlight, "not paid: {:?}", attempt.progress);
         Ok(())
     }
 }
@@ -218,29 +191,17 @@ impl Lightning {
             }
         };
         let mut network = self.lock();
-        network.nodes.push(Node {
-            name: name.to_owned(),
-            key,
-            events: None,
-        });
+        network.nodes.push(Node { name: name.to_owned(), key, events: None });
         network.nodes.len() - 1
     }
 
     pub(crate) fn issue(&self, node: NodeId, spec: &InvoiceSpec) -> Result<Bolt11Invoice> {
         let preimage: [u8; 32] = rand::random();
         let mut network = self.lock();
-        let Some(key) = network.nodes.get(node).map(|node| node.key) else {
-            anyhow::bail!("no such node")
-        };
+        let Some(key) = network.nodes.get(node).map(|node| node.key) else { anyhow::bail!("no such node") };
         let invoice = spec.sign(&key, preimage)?;
-        let issued = Issued {
-            node,
-            preimage,
-            received_msat: None,
-        };
-        network
-            .issued
-            .insert(invoice.payment_hash().to_string(), issued);
+        let issued = Issued { node, preimage, received_msat: None };
+        network.issued.insert(invoice.payment_hash().to_string(), issued);
         Ok(invoice)
     }
 

@@ -77,12 +77,7 @@ impl TestMint {
             options,
         });
         let live = Mutex::new(Some(Live::open(plan.clone(), listener).await?));
-        Ok(Self {
-            plan,
-            address,
-            live,
-            _folder: folder,
-        })
+        Ok(Self { plan, address, live, _folder: folder })
     }
 
     /// Where it answers: `http://127.0.0.1:port`.
@@ -106,12 +101,7 @@ impl TestMint {
     /// The time that the requests in the log spent inside of the mint, added up.
     #[must_use]
     pub fn time_inside(&self) -> Duration {
-        self.plan
-            .log
-            .all()
-            .iter()
-            .map(|request| request.inside)
-            .sum()
+        self.plan.log.all().iter().map(|request| request.inside).sum()
     }
 
     /// Reads what it owes from its database; works while it is stopped too.
@@ -137,19 +127,14 @@ impl TestMint {
     pub async fn rotate_keyset(&self, input_fee_ppk: u64) -> Result<()> {
         let amounts = (0..32).map(|power| 1 << power).collect();
         let mint = self.mint()?;
-        mint.rotate_keyset(CurrencyUnit::Sat, amounts, input_fee_ppk, true, None)
-            .await?;
+        mint.rotate_keyset(CurrencyUnit::Sat, amounts, input_fee_ppk, true, None).await?;
         Ok(())
     }
 
     /// Ends it like a killed process: the port is closed, connections drop, work in progress stops
     /// where it stands. What is on its way on Lightning goes on.
     pub async fn stop(&self) {
-        let live = self
-            .live
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Live { own, mint }) = live {
             drop(mint);
             own.end().await;
@@ -208,11 +193,7 @@ impl Plan {
             builder = builder.with_supported_websockets(methods);
         }
         if options.replay_seconds.is_some() {
-            let replayed = [
-                CachedPath::Swap,
-                CachedPath::custom_mint(BOLT11),
-                CachedPath::custom_melt(BOLT11),
-            ];
+            let replayed = [CachedPath::Swap, CachedPath::custom_mint(BOLT11), CachedPath::custom_melt(BOLT11)];
             let replayed = replayed.map(|path| CachedEndpoint::new(Method::Post, path));
             builder = builder.with_cache(options.replay_seconds, replayed.to_vec());
         }
@@ -223,9 +204,7 @@ impl Plan {
             melt_max: options.melt_limits.1.into(),
         };
         let method = PaymentMethod::BOLT11;
-        builder
-            .add_payment_processor(CurrencyUnit::Sat, method, limits, Arc::new(backend))
-            .await?;
+        builder.add_payment_processor(CurrencyUnit::Sat, method, limits, Arc::new(backend)).await?;
         builder.set_unit_fee(&CurrencyUnit::Sat, options.input_fee_ppk)?;
         let mint = builder.build_with_seed(database, &self.seed).await?;
         let ttl = QuoteTTL::new(options.mint_quote_ttl, options.melt_quote_ttl);
@@ -238,8 +217,7 @@ impl Plan {
         let cache = HttpCache::new(kept, kept, None);
         let methods = vec![BOLT11.to_owned()];
         let mint = Arc::new(mint.clone());
-        let router =
-            cdk_axum::create_mint_router_with_custom_cache(mint, cache, methods, false).await?;
+        let router = cdk_axum::create_mint_router_with_custom_cache(mint, cache, methods, false).await?;
         Ok(router.layer(middleware::from_fn_with_state(self.log.clone(), record)))
     }
 }

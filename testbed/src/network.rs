@@ -100,22 +100,9 @@ impl Network {
             Some(reason) => Progress::Failed { reason },
             None => Progress::InFlight,
         };
-        let Order {
-            payer,
-            amount_msat,
-            quote,
-            ..
-        } = order;
+        let Order { payer, amount_msat, quote, .. } = order;
         let slow = false;
-        let attempt = Attempt {
-            payer,
-            hash: hash.clone(),
-            amount_msat,
-            fee_msat,
-            quote,
-            progress,
-            slow,
-        };
+        let attempt = Attempt { payer, hash: hash.clone(), amount_msat, fee_msat, quote, progress, slow };
         self.attempts.insert((payer, hash), attempt.clone());
         attempt
     }
@@ -162,9 +149,7 @@ impl Network {
             return self.fail(payer, hash, "the payee was paid for this invoice already");
         }
         issued.received_msat = Some(attempt.amount_msat);
-        attempt.progress = Progress::Settled {
-            preimage: issued.preimage,
-        };
+        attempt.progress = Progress::Settled { preimage: issued.preimage };
         let (attempt, payee) = (attempt.clone(), issued.node);
         self.arrived.push(LightningPayment {
             payment_hash: hash.clone(),
@@ -174,13 +159,7 @@ impl Network {
             payee: self.name(payee),
             at: SystemTime::now(),
         });
-        self.tell(
-            payee,
-            NodeEvent::Received {
-                hash: hash.clone(),
-                amount_msat: attempt.amount_msat,
-            },
-        );
+        self.tell(payee, NodeEvent::Received { hash: hash.clone(), amount_msat: attempt.amount_msat });
         self.tell_payer(attempt);
     }
 
@@ -198,13 +177,8 @@ impl Network {
 
     /// The payers whose payment of `hash` is on its way.
     pub(crate) fn payers(&self, hash: &Hash) -> Vec<NodeId> {
-        let on_its_way =
-            |attempt: &&Attempt| &attempt.hash == hash && attempt.progress == Progress::InFlight;
-        self.attempts
-            .values()
-            .filter(on_its_way)
-            .map(|attempt| attempt.payer)
-            .collect()
+        let on_its_way = |attempt: &&Attempt| &attempt.hash == hash && attempt.progress == Progress::InFlight;
+        self.attempts.values().filter(on_its_way).map(|attempt| attempt.payer).collect()
     }
 
     /// Everything that `node` would have been told until now.
@@ -212,27 +186,15 @@ impl Network {
         let received = self.issued.iter().filter(|(_, issued)| issued.node == node);
         let received = received.filter_map(|(hash, issued)| {
             let amount_msat = issued.received_msat?;
-            Some(NodeEvent::Received {
-                hash: hash.clone(),
-                amount_msat,
-            })
+            Some(NodeEvent::Received { hash: hash.clone(), amount_msat })
         });
-        let paid = self
-            .attempts
-            .values()
-            .filter(|attempt| attempt.payer == node);
-        let resolved =
-            paid.filter(|attempt| attempt.slow && attempt.progress != Progress::InFlight);
-        received
-            .chain(resolved.cloned().map(NodeEvent::Resolved))
-            .collect()
+        let paid = self.attempts.values().filter(|attempt| attempt.payer == node);
+        let resolved = paid.filter(|attempt| attempt.slow && attempt.progress != Progress::InFlight);
+        received.chain(resolved.cloned().map(NodeEvent::Resolved)).collect()
     }
 
     fn name(&self, node: NodeId) -> String {
-        self.nodes
-            .get(node)
-            .map(|node| node.name.clone())
-            .unwrap_or_default()
+        self.nodes.get(node).map(|node| node.name.clone()).unwrap_or_default()
     }
 
     fn tell_payer(&self, attempt: Attempt) {

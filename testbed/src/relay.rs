@@ -19,10 +19,7 @@ impl Relay {
     /// Starts an empty relay on a free port.
     pub async fn start() -> Result<Self> {
         let own = Own::new("relay", 1)?;
-        let limit = RateLimit {
-            max_reqs: 1000,
-            notes_per_minute: 1_000_000,
-        };
+        let limit = RateLimit { max_reqs: 1000, notes_per_minute: 1_000_000 };
         let relay = LocalRelay::new(RelayBuilder::default().rate_limit(limit));
         let running = relay.clone();
         let url = own
@@ -31,11 +28,7 @@ impl Relay {
                 Ok(running.url().await.to_string())
             })
             .await?;
-        Ok(Self {
-            own,
-            url,
-            _relay: relay,
-        })
+        Ok(Self { own, url, _relay: relay })
     }
 
     /// Where it answers: `ws://127.0.0.1:port`.

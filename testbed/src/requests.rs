@@ -87,20 +87,12 @@ impl RequestLog {
 }
 
 /// The middleware in front of the mint's router.
-pub(crate) async fn record(
-    State(log): State<RequestLog>,
-    request: HttpRequest,
-    next: Next,
-) -> Response {
+pub(crate) async fn record(State(log): State<RequestLog>, request: HttpRequest, next: Next) -> Response {
     let upgrade = request.headers().contains_key(header::UPGRADE);
     let number = log.open(Request {
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        kind: if upgrade {
-            RequestKind::WebSocket
-        } else {
-            RequestKind::Http
-        },
+        kind: if upgrade { RequestKind::WebSocket } else { RequestKind::Http },
         at: Instant::now(),
         inside: Duration::ZERO,
         status: None,

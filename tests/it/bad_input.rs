@@ -122,18 +122,74 @@ async fn parameters_that_cannot_be_read_are_refused_by_every_tool() {
             }
         }
     }
-    all_refused(&agent, "deposit", "invalid_input", vec![json!({}), json!({"amount_sats": null}), json!({"amount_sats": 5, "qr": "yes"}),
-        json!({"amount_sats": 5, "mint": "mint"}), json!({"amount_sats": 5, "mint": "file:///etc/passwd"}), json!({"amount_sats": 5, "idempotency_key": ""}),
-        json!({"amount_sats": 5, "idempotency_key": "a\nb"})]).await;
-    all_refused(&agent, "get_payment", "invalid_input", vec![json!({}), json!({"payment_id": "pay_../../etc"}), json!({"payment_id": "rcv_x"}),
-        json!({"payment_id": "a", "payment_hash": "b"}), json!({"idempotency_key": "k", "wait_seconds": 46}), json!({"idempotency_key": "k", "wait_seconds": -1})]).await;
+    all_refused(
+        &agent,
+        "deposit",
+        "invalid_input",
+        vec![
+            json!({}),
+            json!({"amount_sats": null}),
+            json!({"amount_sats": 5, "qr": "yes"}),
+            json!({"amount_sats": 5, "mint": "mint"}),
+            json!({"amount_sats": 5, "mint": "file:///etc/passwd"}),
+            json!({"amount_sats": 5, "idempotency_key": ""}),
+            json!({"amount_sats": 5, "idempotency_key": "a\nb"}),
+        ],
+    )
+    .await;
+    all_refused(
+        &agent,
+        "get_payment",
+        "invalid_input",
+        vec![
+            json!({}),
+            json!({"payment_id": "pay_../../etc"}),
+            json!({"payment_id": "rcv_x"}),
+            json!({"payment_id": "a", "payment_hash": "b"}),
+            json!({"idempotency_key": "k", "wait_seconds": 46}),
+            json!({"idempotency_key": "k", "wait_seconds": -1}),
+        ],
+    )
+    .await;
     all_refused(&agent, "get_payment", "not_found", vec![json!({"payment_hash": "zz"}), json!({"idempotency_key": "none"})]).await;
-    all_refused(&agent, "list_history", "invalid_input", vec![json!({"since": "yesterday"}), json!({"until": "9".repeat(120)}), json!({"limit": 0}),
-        json!({"limit": 501}), json!({"cursor": "x"}), json!({"cursor": "99999999999999999999.a"}), json!({"kind": "theft"}), json!({"format": "xml"})]).await;
-    all_refused(&agent, "send_token", "invalid_input", vec![json!({"amount_sats": 5, "lock_to": "me"}), json!({"amount_sats": 5, "lock_to": "02ff"}),
-        json!({"amount_sats": 5, "repeat_of": "x"}), json!({"amount_sats": 5, "lock_to": format!("nsec1{}", "q".repeat(58))})]).await;
-    all_refused(&agent, "send_token", "text_refused", vec![json!({"amount_sats": 5, "memo": "é".repeat(281)}),
-        json!({"amount_sats": 5, "memo": format!("take cashuB{}", "o2F0gaJhaUgArSaMTR9YJm".repeat(4))})]).await;
+    all_refused(
+        &agent,
+        "list_history",
+        "invalid_input",
+        vec![
+            json!({"since": "yesterday"}),
+            json!({"until": "9".repeat(120)}),
+            json!({"limit": 0}),
+            json!({"limit": 501}),
+            json!({"cursor": "x"}),
+            json!({"cursor": "99999999999999999999.a"}),
+            json!({"kind": "theft"}),
+            json!({"format": "xml"}),
+        ],
+    )
+    .await;
+    all_refused(
+        &agent,
+        "send_token",
+        "invalid_input",
+        vec![
+            json!({"amount_sats": 5, "lock_to": "me"}),
+            json!({"amount_sats": 5, "lock_to": "02ff"}),
+            json!({"amount_sats": 5, "repeat_of": "x"}),
+            json!({"amount_sats": 5, "lock_to": format!("nsec1{}", "q".repeat(58))}),
+        ],
+    )
+    .await;
+    all_refused(
+        &agent,
+        "send_token",
+        "text_refused",
+        vec![
+            json!({"amount_sats": 5, "memo": "é".repeat(281)}),
+            json!({"amount_sats": 5, "memo": format!("take cashuB{}", "o2F0gaJhaUgArSaMTR9YJm".repeat(4))}),
+        ],
+    )
+    .await;
     all_refused(&agent, "reclaim_token", "invalid_input", vec![json!({"payment_id": "dep"}), json!({"payment_id": ""})]).await;
     agent.ok("get_balance", json!({})).await;
     conserved("bad parameters", &mint.auditor(), &[&agent]).await;
@@ -160,7 +216,10 @@ async fn what_is_no_payable_invoice_is_refused_by_name() {
         (json!({"to": "\u{0}\u{1b}[2J"}), "invalid_input"),
         (json!({"to": "   "}), "invalid_input"),
         (json!({"to": "alice@example.com"}), "payee_unsupported"),
-        (json!({"to": "lno1pqqnyzsmx5cx6umpwssx6atvw35j6ut4v9h8g6t50ysx7enxv4epyrmjw4ehgcm0wfczucm0d5hxzag5qqtzzq3lxgva2qlw2"}), "payee_unsupported"),
+        (
+            json!({"to": "lno1pqqnyzsmx5cx6umpwssx6atvw35j6ut4v9h8g6t50ysx7enxv4epyrmjw4ehgcm0wfczucm0d5hxzag5qqtzzq3lxgva2qlw2"}),
+            "payee_unsupported",
+        ),
         (json!({"to": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"}), "payee_unsupported"),
         (json!({"to": good, "mint": "https://stranger.example"}), "mint_not_trusted"),
         (json!({"to": of(InvoiceSpec::sats(501, "much"))}), "insufficient_funds"),
@@ -215,7 +274,8 @@ async fn tokens_that_are_none_or_of_strangers_contact_nobody() {
     let trap = Trap::set().await;
     let agent = beside_a_trap(&mint, &trap).await;
     let one = [coin(8, KEYSET, "a")];
-    let lock = json!(["P2PK", {"nonce": "0a", "data": "0249098aa8b9d2fbec49ff8598feb17b592b986e62319a4fa488a3dc36387157a7", "tags": []}]).to_string();
+    let lock = json!(["P2PK", {"nonce": "0a", "data": "0249098aa8b9d2fbec49ff8598feb17b592b986e62319a4fa488a3dc36387157a7", "tags": []}])
+        .to_string();
     let many: Vec<Value> = (0..501).map(|number| coin(1, KEYSET, &format!("{number}"))).collect();
     let here = mint.url();
     agent.ok("get_balance", json!({})).await;
@@ -274,8 +334,24 @@ async fn coins_that_a_trusted_mint_does_not_know_are_refused_by_it() {
         vec![coin(u64::MAX, &id, "more than there is")],
         vec![coin(1 << 40, &id, "far too much")],
         vec![coin(8, &id, &"s".repeat(100_000))],
+        vec![
+            coin(8, &id, "a witness")
+                .as_object()
+                .map(|coin| {
+                    let mut coin = coin.clone();
+                    coin.insert("witness".to_owned(), json!(json!({"signatures": ["f".repeat(100_000)]}).to_string()));
+                    Value::Object(coin)
+                })
+                .unwrap(),
+        ],
     ] {
-        is_refused(&agent, "receive_token", json!({"token": token(&proxy.url(), "sat", &coins)}), &codes).await;
+        let before = proxy.exchanges().len();
+        let text = token(&proxy.url(), "sat", &coins);
+        if let Ok(answer) = agent.call("receive_token", json!({"token": text})).await {
+            let told: Vec<_> = proxy.exchanges().into_iter().skip(before).map(|one| (one.path, one.status, one.response)).collect();
+            panic!("a forged token was answered {answer}: {told:?}");
+        }
+        is_refused(&agent, "receive_token", json!({"token": text}), &codes).await;
     }
     conserved("forged coins", &mint.auditor(), &[&agent]).await;
     fund(&agent, 5).await;

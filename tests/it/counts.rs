@@ -29,7 +29,7 @@ async fn every_warm_verb_costs_the_requests_it_must() {
     let shop = lightning.payee("shop");
     agent.ok("pay", json!({"to": shop.invoice(5, "cold").unwrap().to_string()})).await;
     let token = giver.ok("send_token", json!({"amount_sats": 100})).await["token"].clone();
-    mint.take_requests();
+    drop(mint.take_requests());
 
     agent.ok("pay", json!({"to": shop.invoice(5, "warm").unwrap().to_string()})).await;
     assert_eq!(routes(&mint), ["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"]);
@@ -47,7 +47,7 @@ async fn every_warm_verb_costs_the_requests_it_must() {
 async fn an_exact_token_costs_no_request() {
     let (_lightning, mint) = mint().await;
     let agent = funded(&mint, 1_000).await;
-    mint.take_requests();
+    drop(mint.take_requests());
     agent.ok("send_token", json!({"amount_sats": 512 + 8})).await;
     let asked = routes(&mint);
     assert!(asked.iter().all(|route| route == "POST /v1/checkstate"), "only whether it is claimed: {asked:?}");
@@ -57,7 +57,7 @@ async fn an_exact_token_costs_no_request() {
 async fn a_deposit_costs_its_quote_its_status_and_its_claim() {
     let (_lightning, mint) = mint().await;
     let agent = funded(&mint, 10).await;
-    mint.take_requests();
+    drop(mint.take_requests());
     let deposit = agent.ok("deposit", json!({"amount_sats": 50})).await;
     let got = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
     assert_eq!(got["state"], "received");
@@ -65,7 +65,9 @@ async fn a_deposit_costs_its_quote_its_status_and_its_claim() {
     println!("a deposit: {asked:?}");
     assert_eq!(asked.first().map(String::as_str), Some("POST /v1/mint/quote/bolt11"));
     assert_eq!(asked.iter().filter(|route| *route == "POST /v1/mint/bolt11").count(), 1, "{asked:?}");
-    let others = asked.iter().filter(|route| !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS].contains(&route.as_str()));
+    let others = asked
+        .iter()
+        .filter(|route| !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS].contains(&route.as_str()));
     assert_eq!(others.count(), 0, "{asked:?}");
 }
 

@@ -142,8 +142,12 @@ fn the_first_real_mint_is_shown_for_what_it_is() {
 #[test]
 fn what_tightens_asks_nothing_and_is_one_entry_each() {
     let home = Home::at(&[("https://a.example", true), ("https://b.example", true)]);
-    let lines: &[&[&str]] =
-        &[&["pause"], &["limits", "set", "--per-payment", "5"], &["limits", "set", "--per-day", "6", "--max-fee-floor", "1"], &["mints", "remove", "https://b.example"]];
+    let lines: &[&[&str]] = &[
+        &["pause"],
+        &["limits", "set", "--per-payment", "5"],
+        &["limits", "set", "--per-day", "6", "--max-fee-floor", "1"],
+        &["mints", "remove", "https://b.example"],
+    ];
     for (number, line) in lines.iter().enumerate() {
         let mut command = command(&home, line);
         command.env("CLAUDECODE", "1");
@@ -175,7 +179,8 @@ async fn a_change_beside_a_running_wallet_is_one_entry_too() {
     let line = ["limits", "set", "--per-payment", "50"];
     tokio::task::spawn_blocking(move || binary::done(&other, &line)).await.unwrap();
     agent.refused("send_token", json!({"amount_sats": 51}), "over_payment_limit").await;
-    let entries = async |agent: &Agent| agent.ok("list_history", json!({"kind": "policy"})).await["entries"].as_array().cloned().unwrap_or_default();
+    let entries =
+        async |agent: &Agent| agent.ok("list_history", json!({"kind": "policy"})).await["entries"].as_array().cloned().unwrap_or_default();
     let mut changes = agent.wallet().await.changes();
     while entries(&agent).await.is_empty() {
         changes.changed().await.unwrap();

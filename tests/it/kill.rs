@@ -44,7 +44,11 @@ impl Scene {
         let answer = child.call(tool, arguments).await;
         self.proxy.reached(rule).await;
         self.proxy.clear();
-        println!("{}: killed, answered {}", self.what, answer.map_or_else(|| "nothing".to_owned(), |answer| answer["structuredContent"]["state"].to_string()));
+        println!(
+            "{}: killed, answered {}",
+            self.what,
+            answer.map_or_else(|| "nothing".to_owned(), |answer| answer["structuredContent"]["state"].to_string())
+        );
         child.gone().await;
     }
 

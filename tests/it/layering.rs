@@ -161,8 +161,26 @@ fn what_is_shipped_holds_no_mint_no_server_and_one_way_of_cryptography() {
     let crates: BTreeSet<String> = tree.lines().map(named).collect();
     assert!(crates.contains("cdk") && crates.contains("redb") && crates.contains("ring"), "{crates:?}");
     let never = [
-        "cdk-signatory", "cdk-sqlite", "cdk-sql-common", "cdk-axum", "cdk-mint-rpc", "testbed", "tonic", "prost", "axum", "rusqlite",
-        "libsqlite3-sys", "sqlx", "aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls", "cdk-redb", "tor-rtcompat", "arti-client",
+        "cdk-signatory",
+        "cdk-sqlite",
+        "cdk-sql-common",
+        "cdk-axum",
+        "cdk-mint-rpc",
+        "testbed",
+        "tonic",
+        "prost",
+        "axum",
+        "rusqlite",
+        "libsqlite3-sys",
+        "sqlx",
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "openssl",
+        "openssl-sys",
+        "native-tls",
+        "cdk-redb",
+        "tor-rtcompat",
+        "arti-client",
     ];
     for name in never {
         assert!(!crates.contains(name), "{name} would be shipped");

@@ -1,6 +1,5 @@
 //! Raw lines that no client should send: each is answered or ignored, and the session goes on.
 
-
 use std::error::Error;
 use std::sync::Arc;
 
@@ -46,7 +45,14 @@ async fn a_probe_that_hangs_up_is_a_session_like_any_other() -> Outcome {
 #[tokio::test]
 async fn lines_that_are_no_message_are_answered_or_ignored() -> Outcome {
     let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    for ignored in [&b"hello"[..], b"\xff\xfe\xfd", b"   ", b"\r", br#"{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{}}"#, b"null garbage"] {
+    for ignored in [
+        &b"hello"[..],
+        b"\xff\xfe\xfd",
+        b"   ",
+        b"\r",
+        br#"{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{}}"#,
+        b"null garbage",
+    ] {
         raw.send(ignored).await?;
         raw.is_alive().await?;
     }
@@ -62,7 +68,12 @@ async fn lines_that_are_no_message_are_answered_or_ignored() -> Outcome {
     ];
     for (line, id, code) in answered {
         let answer = raw.ask(&line).await?;
-        assert_eq!((&answer["id"], &answer["error"]["code"]), (&id, &json!(code)), "{}", String::from_utf8_lossy(line.get(..60).unwrap_or(&line)));
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&id, &json!(code)),
+            "{}",
+            String::from_utf8_lossy(line.get(..60).unwrap_or(&line))
+        );
         raw.is_alive().await?;
     }
     raw.hang_up().await
@@ -112,7 +123,10 @@ async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
     assert_eq!((answer.get("id"), &answer["error"]["code"]), (None, &json!(-32600)), "what is no JSON has no id");
     raw.is_alive().await?;
     let room = LINE_MAX - 200;
-    let fits = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"receive_token","arguments":{{"token":"{}"}}}}}}"#, "x".repeat(room));
+    let fits = format!(
+        r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"receive_token","arguments":{{"token":"{}"}}}}}}"#,
+        "x".repeat(room)
+    );
     assert_eq!(raw.ask(fits).await?["result"]["isError"], true);
     raw.hang_up().await
 }

@@ -1,6 +1,13 @@
 //! The integration tests: one binary, a file per verb or subject, on real mints, relays and clients on loopback.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::disallowed_methods, reason = "tests say what they expect and fail where it is not so")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests say what they expect and fail where it is not so"
+)]
 
 mod agents;
 mod bad_input;

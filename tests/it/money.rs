@@ -140,7 +140,9 @@ async fn a_wallet_that_was_real_is_never_a_play_wallet_again() {
     assert_eq!((&balance["money"], sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")), (&json!("real"), 0, 0));
     assert_eq!(balance["set_aside"].as_array().unwrap().len(), 2, "{balance}");
     let invoice = two.lightning.payee("shop").invoice(5, "nothing to pay with").unwrap().to_string();
-    for (tool, arguments) in [("deposit", json!({"amount_sats": 5})), ("send_token", json!({"amount_sats": 5})), ("pay", json!({"to": invoice}))] {
+    for (tool, arguments) in
+        [("deposit", json!({"amount_sats": 5})), ("send_token", json!({"amount_sats": 5})), ("pay", json!({"to": invoice}))]
+    {
         agent.refused(tool, arguments, "no_mint").await;
     }
     assert_eq!(agent.ok("estimate", json!({"to": invoice})).await["code"], "no_mint");
@@ -151,7 +153,9 @@ async fn real_money_pays_the_main_network_alone_and_play_money_any() {
     let two = Two::start().await;
     let (lightning, mint) = mint().await;
     let play = crate::world::funded(&mint, 500).await;
-    for (currency, network) in [(Currency::Bitcoin, "lnbc"), (Currency::BitcoinTestnet, "lntb"), (Currency::Regtest, "lnbcrt"), (Currency::Signet, "lntbs")] {
+    for (currency, network) in
+        [(Currency::Bitcoin, "lnbc"), (Currency::BitcoinTestnet, "lntb"), (Currency::Regtest, "lnbcrt"), (Currency::Signet, "lntbs")]
+    {
         let spec = InvoiceSpec { network: currency, ..InvoiceSpec::sats(5, "elsewhere") };
         let here = lightning.payee("shop").invoice_with(&spec).unwrap().to_string();
         assert!(here.starts_with(network));

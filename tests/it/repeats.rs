@@ -185,7 +185,8 @@ async fn what_was_answered_as_not_begun_never_begins() {
     let shop = lightning.payee("shop");
     agent.ok("pay", json!({"to": shop.invoice(1, "warm").unwrap().to_string()})).await;
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore));
-    let token = agent.start("send_token", json!({"amount_sats": 21}));
+    let owner = cdk_common::nuts::SecretKey::generate().public_key().to_hex();
+    let token = agent.start("send_token", json!({"amount_sats": 21, "lock_to": owner}));
     proxy.reached(held).await;
     let invoice = shop.invoice(5, "behind a slow swap").unwrap().to_string();
     let quoted = mint.auditor().melts().unwrap().len();
@@ -196,10 +197,8 @@ async fn what_was_answered_as_not_begun_never_begins() {
     }
     // The quote's answer needs real time to arrive, a call of the same connection behind it too.
     agent.ok("estimate", json!({"to": shop.invoice(6, "behind it").unwrap().to_string()})).await;
-    println!("asleep");
     tokio::time::pause();
     let refused = pay.await.unwrap().unwrap_err();
-    println!("{refused}");
     tokio::time::resume();
     assert_eq!(serde_json::to_value(refused.money_moved).unwrap(), json!("no"), "{refused}");
     proxy.release(held);
@@ -243,7 +242,7 @@ async fn a_second_equal_token_is_made_only_on_purpose() {
     let (_lightning, mint) = mint().await;
     let agent = funded(&mint, 500).await;
     let first = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "a"})).await;
-    mint.take_requests();
+    drop(mint.take_requests());
     let replay = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "a"})).await;
     assert_eq!((&replay["replayed"], &replay["token"]), (&json!(true), &first["token"]));
     let refusal = agent.refused("send_token", json!({"amount_sats": 21, "idempotency_key": "b"}), "possible_duplicate").await;

@@ -78,6 +78,8 @@ fn check_csv(text: &str, found: &mut Vec<&'static str>) {
 /// Looks at what the command line prints: canaries only in rows and columns that say whose words they are.
 fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
     assert!(!text.contains(is_hidden), "{text:?}");
+    let (text, csv) = text.split_once("\ncsv\n").unwrap_or((text, ""));
+    check_csv(csv, found);
     let mut columns: Vec<(usize, bool)> = Vec::new();
     for line in text.lines() {
         if canary_in(line).is_none() {
@@ -99,7 +101,8 @@ fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
 /// Where each column of a header begins, and whether it is a stranger's.
 fn heads(line: &str) -> Vec<(usize, bool)> {
     let letters: Vec<char> = line.chars().collect();
-    let starts = (0..letters.len()).filter(|at| letters[*at] != ' ' && (*at == 0 || (letters[at - 1] == ' ' && (*at == 1 || letters[at - 2] == ' '))));
+    let starts = (0..letters.len())
+        .filter(|at| letters[*at] != ' ' && (*at == 0 || (letters[at - 1] == ' ' && (*at == 1 || letters[at - 2] == ' '))));
     starts
         .map(|at| {
             let rest: String = letters[at..].iter().collect();
@@ -257,9 +260,19 @@ async fn no_table_or_line_on_a_terminal_says_them_either() {
     let foreign = token_of("https://zqurl.example/zqurl");
     let found = tokio::task::spawn_blocking(move || {
         let mut lines: Vec<Vec<&str>> = vec![
-            vec!["get-balance"], vec!["list-mints"], vec!["list-history"], vec!["list-history", "--format", "csv"], vec!["get-deposit"],
-            vec!["list-history", "--summary-by", "payee"], vec!["list-history", "--summary-by", "mint"], vec!["estimate", &good],
-            vec!["pay", &good], vec!["pay", &failing], vec!["receive-token", &foreign], vec!["deposit", "3000000"], vec!["mints", "list"],
+            vec!["get-balance"],
+            vec!["list-mints"],
+            vec!["list-history"],
+            vec!["list-history", "--format", "csv"],
+            vec!["get-deposit"],
+            vec!["list-history", "--summary-by", "payee"],
+            vec!["list-history", "--summary-by", "mint"],
+            vec!["estimate", &good],
+            vec!["pay", &good],
+            vec!["pay", &failing],
+            vec!["receive-token", &foreign],
+            vec!["deposit", "3000000"],
+            vec!["mints", "list"],
         ];
         lines.push(vec!["list-history", "--limit", "2"]);
         for line in lines {
@@ -298,7 +311,8 @@ async fn a_mint_whose_names_for_things_are_hostile_gets_no_further() {
         body
     });
     scene.agent.wallet().await.refresh_mints().await;
-    for (tool, arguments) in [("deposit", json!({"amount_sats": 9})), ("estimate", json!({"to": invoice})), ("pay", json!({"to": invoice}))] {
+    for (tool, arguments) in [("deposit", json!({"amount_sats": 9})), ("estimate", json!({"to": invoice})), ("pay", json!({"to": invoice}))]
+    {
         scene.call(tool, arguments).await;
     }
     for (tool, arguments) in reads() {
@@ -313,7 +327,9 @@ async fn a_mint_whose_names_for_things_are_hostile_gets_no_further() {
 async fn an_invoice_that_a_mint_wrote_strangely_is_shown_as_it_was_read() {
     let mut scene = Scene::of_a_hostile_mint().await;
     scene.proxy.rewrite(|path, mut body| {
-        if path == "/v1/mint/quote/bolt11" && let Some(request) = body["request"].as_str() {
+        if path == "/v1/mint/quote/bolt11"
+            && let Some(request) = body["request"].as_str()
+        {
             body["request"] = json!(format!("\u{2028}\u{85} LIGHTNING:{}\r\n\u{b}", request.to_uppercase()));
         }
         body

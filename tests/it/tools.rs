@@ -1,6 +1,5 @@
 //! The tools as agents see them: a snapshot of each, and rules that hold for all of them together.
 
-
 use std::error::Error;
 
 use async_trait::async_trait;
@@ -81,8 +80,17 @@ fn the_tools_and_their_order_are_the_contracts() {
     assert_eq!(
         names,
         [
-            "get_balance", "deposit", "get_deposit", "estimate", "pay", "get_payment", "send_token", "receive_token", "reclaim_token",
-            "list_history", "list_mints",
+            "get_balance",
+            "deposit",
+            "get_deposit",
+            "estimate",
+            "pay",
+            "get_payment",
+            "send_token",
+            "receive_token",
+            "reclaim_token",
+            "list_history",
+            "list_mints",
         ]
     );
 }

@@ -1,9 +1,9 @@
 //! Signs of life as progress notifications, for requests that carry a progress token.
 
 use futures::future::BoxFuture;
+use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
-use rmcp::RoleServer;
 
 use crate::mcp::tools::{Progress, Silent};
 

@@ -90,7 +90,8 @@ mod tests {
         let id = PaymentId::random();
         assert_eq!(read_as_call(&format!("{PAYMENTS}{id}")).map(|read| read.tool), Some("get_payment"));
         assert_eq!(read_as_call(BALANCE).map(|read| read.tool), Some("get_balance"));
-        for uri in ["wallet://payments/", "wallet://payments/../balance", "wallet://deposits/pay_x", "wallet://keys", "file:///etc/passwd"] {
+        for uri in ["wallet://payments/", "wallet://payments/../balance", "wallet://deposits/pay_x", "wallet://keys", "file:///etc/passwd"]
+        {
             assert!(read_as_call(uri).is_none(), "{uri}");
         }
     }

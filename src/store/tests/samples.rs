@@ -71,6 +71,7 @@ pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote:
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
+        money: crate::model::mint::MoneyKind::Play,
         quote_id: quote.map(str::to_owned),
         amount_sats: amount,
         reserved_sats: amount + 2,

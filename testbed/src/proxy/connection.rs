@@ -55,9 +55,7 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
             }
             Moment::Refuse(code) => {
                 plan.fire(place, hit);
-                client
-                    .write_all(&Message::refusal(code).bytes("keep-alive"))
-                    .await?;
+                client.write_all(&Message::refusal(code).bytes("keep-alive")).await?;
                 return Ok(Some(()));
             }
             Moment::HoldThenDeliver => {
@@ -70,11 +68,7 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
                     return Ok(None);
                 }
             }
-            Moment::AfterMint
-            | Moment::RefuseAfterMint(_)
-            | Moment::Garbage
-            | Moment::Truncate
-            | Moment::HoldAfter => {}
+            Moment::AfterMint | Moment::RefuseAfterMint(_) | Moment::Garbage | Moment::Truncate | Moment::HoldAfter => {}
         }
     }
     if request.header("upgrade").is_some() {
@@ -84,13 +78,7 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
     answer_client(plan, client, place, answer, hit).await
 }
 
-async fn answer_client(
-    plan: &Plan,
-    client: &mut TcpStream,
-    place: usize,
-    mut answer: Message,
-    hit: Option<Hit>,
-) -> Result<Option<()>> {
+async fn answer_client(plan: &Plan, client: &mut TcpStream, place: usize, mut answer: Message, hit: Option<Hit>) -> Result<Option<()>> {
     if let Some(hit) = &hit {
         match hit.at {
             Moment::AfterMint => {
@@ -160,12 +148,7 @@ pub(crate) async fn forward(plan: &Plan, place: usize, request: &Message) -> Res
 }
 
 /// Passes a websocket through as it is.
-async fn tunnel(
-    plan: &Plan,
-    client: &mut TcpStream,
-    place: usize,
-    request: &Message,
-) -> Result<Option<()>> {
+async fn tunnel(plan: &Plan, client: &mut TcpStream, place: usize, request: &Message) -> Result<Option<()>> {
     let mut mint = connect(plan).await?;
     mint.write_all(&request.bytes("Upgrade")).await?;
     let mut buffer = Vec::new();
@@ -181,17 +164,13 @@ async fn tunnel(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    client
-        .write_all(&[head.into_bytes(), buffer].concat())
-        .await?;
+    client.write_all(&[head.into_bytes(), buffer].concat()).await?;
     copy_bidirectional(client, &mut mint).await.ok();
     Ok(None)
 }
 
 async fn connect(plan: &Plan) -> Result<TcpStream> {
-    let mint = TcpStream::connect(plan.target)
-        .await
-        .context("the mint behind the proxy")?;
+    let mint = TcpStream::connect(plan.target).await.context("the mint behind the proxy")?;
     mint.set_nodelay(true)?;
     Ok(mint)
 }

@@ -32,9 +32,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy in front of the server at `target_url` (`http://127.0.0.1:port`).
     pub async fn start(target_url: &str) -> Result<Self> {
-        let target = target_url
-            .strip_prefix("http://")
-            .context("only http is proxied")?;
+        let target = target_url.strip_prefix("http://").context("only http is proxied")?;
         let target: SocketAddr = target.trim_end_matches('/').parse()?;
         let own = Own::new("proxy", 2)?;
         let plan = Arc::new(Plan::new(target));
@@ -73,21 +71,12 @@ impl Proxy {
     /// How often the moment of this rule has come.
     #[must_use]
     pub fn fired(&self, rule: RuleId) -> usize {
-        self.plan
-            .told()
-            .rules
-            .get(rule.0)
-            .map_or(0, |standing| *standing.fired.borrow())
+        self.plan.told().rules.get(rule.0).map_or(0, |standing| *standing.fired.borrow())
     }
 
     /// Waits until the moment of this rule has come at least once.
     pub async fn reached(&self, rule: RuleId) {
-        let fired = self
-            .plan
-            .told()
-            .rules
-            .get(rule.0)
-            .map(|standing| standing.fired.subscribe());
+        let fired = self.plan.told().rules.get(rule.0).map(|standing| standing.fired.subscribe());
         if let Some(mut fired) = fired {
             fired.wait_for(|fired| *fired > 0).await.ok();
         }

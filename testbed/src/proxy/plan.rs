@@ -68,18 +68,13 @@ pub(crate) struct Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("Plan").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
 impl Plan {
     pub(crate) fn new(target: SocketAddr) -> Self {
-        Self {
-            target,
-            told: Mutex::new(Told::default()),
-        }
+        Self { target, told: Mutex::new(Told::default()) }
     }
 
     pub(crate) fn told(&self) -> MutexGuard<'_, Told> {
@@ -98,11 +93,7 @@ impl Plan {
             standing.seen += 1;
             if hit.is_none() && standing.rule.nth.is_none_or(|nth| nth == standing.seen) {
                 let (at, then) = (standing.rule.at, standing.rule.then.clone());
-                hit = Some(Hit {
-                    at,
-                    then,
-                    id: RuleId(place),
-                });
+                hit = Some(Hit { at, then, id: RuleId(place) });
             }
         }
         told.exchanges.push(Exchange {
@@ -148,12 +139,7 @@ impl Plan {
 
     /// Waits until [`Proxy::release`](crate::Proxy::release) lets this firing of the rule go.
     pub(crate) async fn released(&self, hit: &Hit, firing: usize) {
-        let Some(mut released) = self
-            .told()
-            .rules
-            .get(hit.id.0)
-            .map(|s| s.released.subscribe())
-        else {
+        let Some(mut released) = self.told().rules.get(hit.id.0).map(|s| s.released.subscribe()) else {
             return;
         };
         released.wait_for(|released| *released >= firing).await.ok();
@@ -162,20 +148,12 @@ impl Plan {
 
 impl Told {
     pub(crate) fn add(&mut self, rule: Rule) -> RuleId {
-        self.rules.push(Standing {
-            rule,
-            active: true,
-            seen: 0,
-            fired: watch::Sender::new(0),
-            released: watch::Sender::new(0),
-        });
+        self.rules.push(Standing { rule, active: true, seen: 0, fired: watch::Sender::new(0), released: watch::Sender::new(0) });
         RuleId(self.rules.len() - 1)
     }
 
     pub(crate) fn retire(&mut self) {
-        self.rules
-            .iter_mut()
-            .for_each(|standing| standing.active = false);
+        self.rules.iter_mut().for_each(|standing| standing.active = false);
     }
 }
 

@@ -50,22 +50,13 @@ impl Rule {
     #[must_use]
     pub fn new(method: &str, path_prefix: &str, at: Moment) -> Self {
         let (method, path_prefix) = (method.to_owned(), path_prefix.to_owned());
-        Self {
-            method,
-            path_prefix,
-            nth: Some(1),
-            at,
-            then: None,
-        }
+        Self { method, path_prefix, nth: Some(1), at, then: None }
     }
 
     /// The `nth` matching exchange from now on, counted from 1.
     #[must_use]
     pub fn nth(self, nth: usize) -> Self {
-        Self {
-            nth: Some(nth),
-            ..self
-        }
+        Self { nth: Some(nth), ..self }
     }
 
     /// Every matching exchange.
@@ -78,10 +69,7 @@ impl Rule {
     /// kill a wallet. The proxy's thread waits for it.
     #[must_use]
     pub fn then(self, then: impl Fn() + Send + Sync + 'static) -> Self {
-        Self {
-            then: Some(Arc::new(then)),
-            ..self
-        }
+        Self { then: Some(Arc::new(then)), ..self }
     }
 
     pub(crate) fn matches(&self, method: &str, path: &str) -> bool {
@@ -91,13 +79,7 @@ impl Rule {
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            method,
-            path_prefix,
-            nth,
-            at,
-            ..
-        } = self;
+        let Self { method, path_prefix, nth, at, .. } = self;
         write!(f, "{method} {path_prefix} {nth:?} {at:?}")
     }
 }

@@ -18,10 +18,7 @@ pub(crate) struct Message {
 impl Message {
     /// Reads the next message of a connection; `None` at its end. What was read beyond the message
     /// stays in `buffer`.
-    pub(crate) async fn read(
-        stream: &mut (impl AsyncRead + Unpin),
-        buffer: &mut Vec<u8>,
-    ) -> Result<Option<Self>> {
+    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Option<Self>> {
         let end = loop {
             if let Some(end) = find(buffer, b"\r\n\r\n") {
                 break end;
@@ -45,26 +42,15 @@ impl Message {
             Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
         };
         let headers = lines.map(split).collect::<Result<_>>()?;
-        Ok(Self {
-            first_line,
-            headers,
-            body: Vec::new(),
-        })
+        Ok(Self { first_line, headers, body: Vec::new() })
     }
 
-    async fn read_body(
-        &self,
-        stream: &mut (impl AsyncRead + Unpin),
-        buffer: &mut Vec<u8>,
-    ) -> Result<Vec<u8>> {
+    async fn read_body(&self, stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Vec<u8>> {
         if let Some(length) = self.header("content-length") {
             let length: usize = length.parse().context("a length that is no number")?;
             return take(stream, buffer, length).await;
         }
-        if self
-            .header("transfer-encoding")
-            .is_some_and(|coding| coding.contains("chunked"))
-        {
+        if self.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
             return chunks(stream, buffer).await;
         }
         if self.is_answer() && self.status() != Some(101) && self.status() != Some(204) {
@@ -89,12 +75,7 @@ impl Message {
     }
 
     pub(crate) fn status(&self) -> Option<u16> {
-        self.first_line
-            .split(' ')
-            .nth(1)?
-            .parse()
-            .ok()
-            .filter(|_| self.is_answer())
+        self.first_line.split(' ').nth(1)?.parse().ok().filter(|_| self.is_answer())
     }
 
     fn is_answer(&self) -> bool {
@@ -104,18 +85,9 @@ impl Message {
     /// The message as it goes over the wire, its body's length stated; `connection` replaces that
     /// header.
     pub(crate) fn bytes(&self, connection: &str) -> Vec<u8> {
-        let ours = [
-            "connection",
-            "content-length",
-            "transfer-encoding",
-            "keep-alive",
-        ];
+        let ours = ["connection", "content-length", "transfer-encoding", "keep-alive"];
         let mut head = format!("{}\r\n", self.first_line);
-        for (name, value) in self
-            .headers
-            .iter()
-            .filter(|(name, _)| !ours.contains(&name.as_str()))
-        {
+        for (name, value) in self.headers.iter().filter(|(name, _)| !ours.contains(&name.as_str())) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if self.is_answer() || !self.body.is_empty() {
@@ -147,22 +119,14 @@ async fn chunks(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> 
         let end = loop {
             match find(buffer, b"\r\n") {
                 Some(end) => break end,
-                None => ensure!(
-                    more(stream, buffer).await?,
-                    "the connection ended in a chunk"
-                ),
+                None => ensure!(more(stream, buffer).await?, "the connection ended in a chunk"),
             }
         };
         let line: Vec<u8> = buffer.drain(..end + 2).collect();
         let line = String::from_utf8_lossy(&line);
         let size = line.split(';').next().unwrap_or_default().trim();
         let size = usize::from_str_radix(size, 16).context("a chunk without a size")?;
-        let chunk = take(
-            stream,
-            buffer,
-            size.checked_add(2).context("a chunk too large")?,
-        )
-        .await?;
+        let chunk = take(stream, buffer, size.checked_add(2).context("a chunk too large")?).await?;
         if size == 0 {
             return Ok(body);
         }
@@ -170,11 +134,7 @@ async fn chunks(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> 
     }
 }
 
-async fn take(
-    stream: &mut (impl AsyncRead + Unpin),
-    buffer: &mut Vec<u8>,
-    length: usize,
-) -> Result<Vec<u8>> {
+async fn take(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>, length: usize) -> Result<Vec<u8>> {
     while buffer.len() < length {
         if !more(stream, buffer).await? {
             bail!("the connection ended inside of a body");

@@ -13,10 +13,7 @@ const QUOTE: &str = "/v1/mint/quote/bolt11";
 const BODY: &str = r#"{"amount":8,"unit":"sat"}"#;
 
 async fn bench() -> Result<(TestMint, Proxy)> {
-    let options = MintOptions {
-        auto_pay: None,
-        ..MintOptions::default()
-    };
+    let options = MintOptions { auto_pay: None, ..MintOptions::default() };
     let mint = TestMint::start(&Lightning::new(), options).await?;
     let proxy = Proxy::start(&mint.url()).await?;
     Ok((mint, proxy))
@@ -30,12 +27,7 @@ async fn a_wallet_works_through_it_websocket_and_all() -> Result<()> {
     let wallet = wallet(&proxy.url()).await?;
     deposit(&wallet, 100).await?;
     pay(&wallet, &lightning.payee("shop").invoice(10, "")?).await?;
-    assert!(
-        proxy
-            .exchanges()
-            .iter()
-            .any(|exchange| exchange.status == Some(101))
-    );
+    assert!(proxy.exchanges().iter().any(|exchange| exchange.status == Some(101)));
     assert_eq!(mint.auditor().outstanding()?, balance(&wallet).await?);
     assert_eq!(proxy.exchanges().len(), mint.requests().len());
     Ok(())
@@ -47,9 +39,7 @@ async fn moments_without_the_mint() -> Result<()> {
     let before = proxy.fail(Rule::new("POST", QUOTE, Moment::BeforeRequest));
     assert!(ask(&proxy.url(), "POST", QUOTE, BODY).await?.is_none());
     let status = proxy.fail(Rule::new("POST", QUOTE, Moment::Status(503)));
-    let refused = ask(&proxy.url(), "POST", QUOTE, BODY)
-        .await?
-        .context("no answer")?;
+    let refused = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
     assert_eq!(refused.status, 503);
     let hang = proxy.fail(Rule::new("POST", QUOTE, Moment::Hang));
     let mut hanging = send(&proxy.url(), "POST", QUOTE, BODY).await?;
@@ -57,14 +47,9 @@ async fn moments_without_the_mint() -> Result<()> {
     proxy.release(hang);
     assert!(answer(&mut hanging).await?.is_none());
 
-    assert_eq!(
-        [before, status, hang].map(|rule| proxy.fired(rule)),
-        [1, 1, 1]
-    );
+    assert_eq!([before, status, hang].map(|rule| proxy.fired(rule)), [1, 1, 1]);
     assert!(mint.requests().is_empty());
-    let through = ask(&proxy.url(), "POST", QUOTE, BODY)
-        .await?
-        .context("no answer")?;
+    let through = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
     assert_eq!((through.status, mint.requests().len()), (200, 1));
     Ok(())
 }
@@ -76,37 +61,21 @@ async fn moments_after_the_mint() -> Result<()> {
     for (done, moment) in rules.into_iter().enumerate() {
         let rule = proxy.fail(Rule::new("POST", QUOTE, moment));
         let got = ask(&proxy.url(), "POST", QUOTE, BODY).await?;
-        assert!(
-            got.is_none_or(|got| got.status == 200 && got.body.is_none()),
-            "{moment:?}"
-        );
+        assert!(got.is_none_or(|got| got.status == 200 && got.body.is_none()), "{moment:?}");
         assert_eq!((proxy.fired(rule), mint.requests().len()), (1, done + 1));
     }
     let exchanges = proxy.exchanges();
-    assert!(
-        exchanges
-            .iter()
-            .all(|exchange| exchange.status == Some(200))
-    );
-    assert!(
-        exchanges
-            .iter()
-            .all(|exchange| exchange.response.pointer("/quote").is_some())
-    );
+    assert!(exchanges.iter().all(|exchange| exchange.status == Some(200)));
+    assert!(exchanges.iter().all(|exchange| exchange.response.pointer("/quote").is_some()));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_mints_error_before_and_after_it_did_the_work() -> Result<()> {
     let (mint, proxy) = bench().await?;
-    for (moment, seen) in [
-        (Moment::Refuse(11005), 0),
-        (Moment::RefuseAfterMint(20006), 1),
-    ] {
+    for (moment, seen) in [(Moment::Refuse(11005), 0), (Moment::RefuseAfterMint(20006), 1)] {
         proxy.fail(Rule::new("POST", QUOTE, moment));
-        let got = ask(&proxy.url(), "POST", QUOTE, BODY)
-            .await?
-            .context("no answer")?;
+        let got = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
         let code = got.body.and_then(|body| body.pointer("/code")?.as_u64());
         assert_eq!((got.status, code.is_some()), (400, true));
         assert_eq!(mint.requests().len(), seen);
@@ -143,14 +112,8 @@ async fn a_held_exchange_goes_on_or_ends_with_its_client() -> Result<()> {
         proxy.reached(rule).await;
         assert_eq!(mint.requests().len(), seen);
         proxy.release(rule);
-        assert_eq!(
-            answer(&mut client).await?.map(|answer| answer.status),
-            Some(200)
-        );
-        assert_eq!(
-            (mint.requests().len(), calls.load(Ordering::SeqCst)),
-            (1, 1)
-        );
+        assert_eq!(answer(&mut client).await?.map(|answer| answer.status), Some(200));
+        assert_eq!((mint.requests().len(), calls.load(Ordering::SeqCst)), (1, 1));
     }
 
     proxy.clear();
@@ -162,12 +125,7 @@ async fn a_held_exchange_goes_on_or_ends_with_its_client() -> Result<()> {
     assert!(ask(&proxy.url(), "GET", "/v1/info", "").await?.is_some());
     proxy.release(rule);
     assert!(ask(&proxy.url(), "GET", "/v1/info", "").await?.is_some());
-    let posts = mint
-        .requests()
-        .iter()
-        .skip(before)
-        .filter(|seen| seen.method == "POST")
-        .count();
+    let posts = mint.requests().iter().skip(before).filter(|seen| seen.method == "POST").count();
     assert_eq!(posts, 0, "a request whose client is gone is not delivered");
     Ok(())
 }
@@ -181,16 +139,9 @@ async fn a_lying_mint() -> Result<()> {
         }
         answer
     });
-    let info = ask(&proxy.url(), "GET", "/v1/info", "")
-        .await?
-        .context("no answer")?;
+    let info = ask(&proxy.url(), "GET", "/v1/info", "").await?.context("no answer")?;
     assert_eq!(info.body, Some(json!({ "name": "somebody else" })));
-    let keys = ask(&proxy.url(), "GET", "/v1/keys", "")
-        .await?
-        .context("no answer")?;
-    assert!(
-        keys.body
-            .is_some_and(|keys| keys.pointer("/keysets/0/id").is_some())
-    );
+    let keys = ask(&proxy.url(), "GET", "/v1/keys", "").await?.context("no answer")?;
+    assert!(keys.body.is_some_and(|keys| keys.pointer("/keysets/0/id").is_some()));
     Ok(())
 }

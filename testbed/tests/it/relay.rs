@@ -8,12 +8,7 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn it_speaks_websocket_until_it_is_stopped() -> Result<()> {
     let relay = Relay::start().await?;
-    let host = relay
-        .url()
-        .trim_end_matches('/')
-        .strip_prefix("ws://")
-        .context("ws")?
-        .to_owned();
+    let host = relay.url().trim_end_matches('/').strip_prefix("ws://").context("ws")?.to_owned();
     let mut stream = TcpStream::connect(&host).await?;
     let handshake = format!(
         "GET / HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\

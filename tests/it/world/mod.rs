@@ -1,15 +1,15 @@
 //! The world of a test: homes on disk, agents that hold wallets in them, and the bench around.
 
 mod agent;
-mod child;
 pub(crate) mod binary;
+mod child;
 mod home;
 mod law;
 
 pub(crate) use agent::{Agent, Failure};
 pub(crate) use child::ChildAgent;
 pub(crate) use home::Home;
-pub(crate) use law::{Holdings, at_mint, conserved, holdings};
+pub(crate) use law::{at_mint, conserved, holdings};
 
 use serde_json::{Value, json};
 use testbed::{Lightning, MintOptions, TestMint};
