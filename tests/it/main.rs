@@ -15,6 +15,7 @@ mod cancelled;
 mod counts;
 mod docs;
 mod fence;
+mod house;
 mod kill;
 mod layering;
 mod limits;
