@@ -215,9 +215,9 @@ async fn main() {
         columns.push(measure(count).await);
     }
     println!("{:<26}{:>12}{:>12}{:>12}", "microseconds, median", counts[0], counts[1], counts[2]);
-    for line in 0..columns[0].len() {
+    for (line, (name, _)) in columns[0].iter().enumerate() {
         let of = |column: usize| columns[column][line].1;
-        println!("{:<26}{:>12.0}{:>12.0}{:>12.0}", columns[0][line].0, of(0), of(1), of(2));
+        println!("{name:<26}{:>12.0}{:>12.0}{:>12.0}", of(0), of(1), of(2));
     }
     println!("{:<26}{:>12.0}", "ledger, 1,000 payments", busy_day(1000).await);
 }
