@@ -60,7 +60,10 @@ fn every_folder_is_on_the_code_map() {
         let top = folder.split('/').next().unwrap_or_default();
         let wanted = if top == "src" { folder.as_str() } else { top };
         let named = [format!("| `{wanted}` |"), format!("| `{wanted}/")];
-        assert!(wanted.is_empty() || wanted == "src" || named.iter().any(|row| architecture.contains(row)), "{wanted} is not on the code map");
+        assert!(
+            wanted.is_empty() || wanted == "src" || named.iter().any(|row| architecture.contains(row)),
+            "{wanted} is not on the code map"
+        );
     }
 }
 
