@@ -14,10 +14,11 @@ use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    BatchCheckMintQuoteRequest, BatchMintRequest, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse, MeltQuoteState,
+    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse, MeltQuoteState,
     MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
+use cdk_common::wallet::OperationData;
 use cdk_common::ws_client::{WsError, WsReceiver, WsSender};
 use cdk_common::{
     MeltQuoteBolt11Response, MeltQuoteCreateResponse, MeltQuoteRequest, MeltQuoteResponse, MintQuoteRequest, MintQuoteResponse,
@@ -64,6 +65,8 @@ pub(crate) struct Connector {
     database: Database,
     url: MintUrl,
     melts: Mutex<HashMap<String, Melt>>,
+    /// Change signatures that a paid quote's own answer held, by quote.
+    change: Mutex<HashMap<String, Vec<BlindSignature>>>,
 }
 
 impl fmt::Debug for Connector {
@@ -75,7 +78,7 @@ impl fmt::Debug for Connector {
 impl Connector {
     pub(crate) fn new(url: MintUrl, http: Arc<dyn Http>, doubt: Arc<dyn Doubt>, barrier: Arc<dyn Barrier>, database: Database) -> Self {
         let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(Arc::clone(&http))), None);
-        Self { inner, http, doubt, barrier, database, url, melts: Mutex::new(HashMap::new()) }
+        Self { inner, http, doubt, barrier, database, url, melts: Mutex::default(), change: Mutex::default() }
     }
 
     /// Announces a melt that is about to be confirmed; its request gives `turn` back when it leaves.
@@ -136,6 +139,37 @@ impl Connector {
             elsewhere.extend(keysets.into_iter().map(|keyset| keyset.id));
         }
         Ok(elsewhere)
+    }
+
+    /// The melt of this quote is ended: its change is in.
+    pub(crate) fn forget_change(&self, quote_id: &str) {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner).remove(quote_id);
+    }
+
+    fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
+        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else { return };
+        if !change.is_empty() {
+            self.change.lock().unwrap_or_else(PoisonError::into_inner).insert(quote_id.to_owned(), change.clone());
+        }
+    }
+
+    /// The change of the melt whose blank outputs these are, where the quote's own answer has more of it than the restore had
+    /// (NUT-05, NUT-08): the first signatures are of the first outputs.
+    async fn change_for(&self, request: &RestoreRequest, signed: usize) -> Result<Option<RestoreResponse>, Error> {
+        let kept = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if kept.values().all(|change| change.len() <= signed) {
+            return Ok(None);
+        }
+        for saga in self.database.get_incomplete_sagas().await?.into_iter().filter(|saga| saga.mint_url == self.url) {
+            let OperationData::Melt(melt) = saga.data else { continue };
+            let asked = melt.change_blinded_messages.filter(|blank| *blank == request.outputs);
+            let (Some(asked), Some(change)) = (asked, kept.get(&melt.quote_id)) else { continue };
+            if change.len() > signed && change.len() <= asked.len() {
+                let outputs = asked.into_iter().take(change.len()).collect();
+                return Ok(Some(RestoreResponse { outputs, signatures: change.clone() }));
+            }
+        }
+        Ok(None)
     }
 
     async fn make_durable(&self) -> Result<(), Error> {
@@ -213,6 +247,7 @@ impl MintConnector for Connector {
             return Ok(MeltQuoteResponse::Bolt11(quote.clone()));
         }
         let told = self.inner.get_melt_quote_status(method, quote_id).await?;
+        self.keep_change(quote_id, &told);
         let undecided = self.doubt.is_undecided(quote_id).await.map_err(|error| Error::Custom(error.to_string()))?;
         Ok(match told {
             MeltQuoteResponse::Bolt11(mut quote)
@@ -271,7 +306,12 @@ impl MintConnector for Connector {
     }
 
     async fn post_restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
-        self.inner.post_restore(request).await
+        let told = self.inner.post_restore(request.clone()).await;
+        let signed = told.as_ref().map_or(0, |told| told.signatures.len());
+        match self.change_for(&request, signed).await? {
+            Some(change) => Ok(change),
+            None => told,
+        }
     }
 
     async fn get_auth_wallet(&self) -> Option<AuthWallet> {

@@ -148,6 +148,10 @@ impl Swap {
         inputs.saturating_sub(outputs)
     }
 
+    fn keeps_all(&self) -> bool {
+        !matches!(self.purpose, Purpose::Send(_))
+    }
+
     fn blinded(&self) -> Vec<BlindedMessage> {
         let one = |output: &Output| BlindedMessage::new(Amount::from(output.amount), self.keyset, output.blinded);
         self.outputs.iter().map(one).collect()
@@ -238,12 +242,26 @@ impl Mint {
             Err(error) => return SwapOutcome::Unknown(error),
         };
         if !spent {
-            return self.post_swap(swap, turn).await;
+            return match self.post_swap(swap, turn).await {
+                SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
+                outcome => outcome,
+            };
         }
         match self.restored(swap).await {
             Ok(Some(done)) => done,
             Ok(None) => SwapOutcome::SpentElsewhere,
             Err(error) => SwapOutcome::Unknown(error),
+        }
+    }
+
+    /// A refusal without a reason, to a swap that gives nothing away. If the mint then says that it has neither signed nor spent, it is a
+    /// no: what it might still sign is of our seed, and a restore would find it.
+    async fn unexplained(&self, swap: &Swap, status: u16) -> SwapOutcome {
+        let answer = MintError::Unexplained { status };
+        match (self.restored(swap).await, self.any_spent(swap).await) {
+            (Ok(None), Ok(false)) => SwapOutcome::Refused(MintError::Refused { code: 0, reason: answer.to_string() }),
+            (Ok(Some(done)), _) => done,
+            _ => SwapOutcome::Unknown(answer),
         }
     }
 

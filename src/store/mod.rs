@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -18,6 +18,7 @@ mod counters;
 mod deposits;
 mod doubt;
 mod error;
+mod halt;
 mod history;
 mod ledger;
 mod meta;
@@ -25,6 +26,7 @@ mod mints;
 mod moves;
 mod namespaces;
 mod open;
+mod orphans;
 mod p2pk;
 mod payments;
 mod proofs;
@@ -57,7 +59,8 @@ pub struct Store {
 }
 
 struct Inner {
-    db: Database,
+    /// `None` once it is shut.
+    db: Mutex<Option<Arc<Database>>>,
     clock: fn() -> u64,
     /// Commits so far, of both kinds; taken under the writer's lock.
     written: AtomicU64,
@@ -66,6 +69,9 @@ struct Inner {
     durable_commits: AtomicU64,
     /// Quotes whose doubt `settle` has lifted; forgotten at a restart, which is the safe side.
     lifted: Mutex<HashSet<String>>,
+    /// The file failed or is damaged: nothing more is written through this handle.
+    failed: AtomicBool,
+    halt: halt::Halt,
 }
 
 /// What a transaction comes to.
@@ -79,12 +85,14 @@ enum Verdict<T> {
 impl Store {
     fn new(db: Database, clock: fn() -> u64) -> Self {
         let inner = Inner {
-            db,
+            db: Mutex::new(Some(Arc::new(db))),
             clock,
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             durable_commits: AtomicU64::new(0),
             lifted: Mutex::new(HashSet::new()),
+            failed: AtomicBool::new(false),
+            halt: halt::Halt::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -95,7 +103,8 @@ impl Store {
     /// When the file cannot be written or synced: what was written before may be lost in a power cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
         self.off(|inner| {
-            let tx = inner.db.begin_write()?;
+            let db = inner.db()?;
+            let tx = db.begin_write()?;
             if inner.safe.load(Ordering::Acquire) == inner.written.load(Ordering::Acquire) {
                 return Ok(());
             }
@@ -109,6 +118,17 @@ impl Store {
         self.inner.durable_commits.load(Ordering::Relaxed)
     }
 
+    /// The file refused a write, a sync or a read, or turned out to be damaged. What was acknowledged is in the file; what was not is
+    /// gone. Only opening it again helps.
+    pub fn has_failed(&self) -> bool {
+        self.inner.failed.load(Ordering::Acquire)
+    }
+
+    /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
+    pub fn shut(&self) {
+        self.inner.shut();
+    }
+
     /// Now, in Unix seconds, by the clock given at open.
     fn now(&self) -> u64 {
         (self.inner.clock)()
@@ -117,18 +137,23 @@ impl Store {
     /// The one place where redb work leaves the async threads. Runs to its end even when the caller is gone.
     async fn off<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
-        match tokio::task::spawn_blocking(move || work(&inner)).await {
+        let done = match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(done) => done,
             Err(error) if error.is_panic() => Err(StoreError::Damaged("reading it made the database panic".to_owned())),
             Err(_) => Err(StoreError::Stopping),
+        };
+        if matches!(done, Err(StoreError::Io(_) | StoreError::Redb(_) | StoreError::Damaged(_))) {
+            self.inner.failed.store(true, Ordering::Release);
         }
+        self.inner.halt.stand_still().await;
+        done
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.off(|inner| work(&inner.db.begin_read()?)).await
+        self.off(|inner| work(&inner.db()?.begin_read()?)).await
     }
 
     async fn transact<T: Send + 'static>(
@@ -137,7 +162,8 @@ impl Store {
         work: impl FnOnce(&WriteTransaction, &Inner) -> Result<Verdict<T>, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.off(move |inner| {
-            let tx = inner.db.begin_write()?;
+            let db = inner.db()?;
+            let tx = db.begin_write()?;
             match work(&tx, inner)? {
                 Verdict::Leave(value) => Ok(value),
                 Verdict::Keep(value) => inner.commit(tx, durability).map(|()| value),
@@ -164,7 +190,19 @@ impl Store {
 }
 
 impl Inner {
+    fn db(&self) -> Result<Arc<Database>, StoreError> {
+        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        db.as_ref().map(Arc::clone).ok_or(StoreError::Stopping)
+    }
+
+    fn shut(&self) {
+        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(db);
+    }
+
     fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
+        let last = self.halt.is_last();
+        let durability = if last.is_durable() { Durability::Immediate } else { durability };
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);
@@ -174,6 +212,10 @@ impl Inner {
         if durable {
             self.safe.fetch_max(number, Ordering::AcqRel);
             self.durable_commits.fetch_add(1, Ordering::Relaxed);
+        }
+        if last.is_last() {
+            self.shut();
+            self.halt.now();
         }
         Ok(())
     }

@@ -43,6 +43,17 @@ pub(super) fn hand_out(ys: &[PublicKey]) -> Change {
     Change::ProofState { ys: ys.to_vec(), expect: Some(vec![State::Unspent]), to: State::PendingSpent, operation: None }
 }
 
+/// Coins that an operation held are free again.
+pub(super) fn free(ys: Vec<PublicKey>) -> Change {
+    Change::ProofState { ys, expect: Some(vec![State::Reserved, State::Pending]), to: State::Unspent, operation: None }
+}
+
+/// Coins by what the mint says of them: unspent, and spent. Those under way are in neither.
+pub(super) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>, Vec<PublicKey>) {
+    let said = |word: State| coins.iter().zip(states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin.y).collect();
+    (said(State::Unspent), said(State::Spent))
+}
+
 /// Coins that the mint says are spent.
 pub(super) fn spent(ys: Vec<PublicKey>) -> Change {
     Change::ProofState { ys, expect: None, to: State::Spent, operation: None }

@@ -23,7 +23,9 @@ mod period;
 mod preimage;
 mod receive;
 mod reclaim;
+mod recover;
 pub mod request;
+mod rounds;
 pub mod rules;
 mod send;
 mod settle;
@@ -48,7 +50,7 @@ pub use error::{Error, MoneyMoved, Retry};
 use gate::Gates;
 pub use request::Caller;
 use rules::Rules;
-use settle::Rounds;
+use rounds::Rounds;
 use spend::Gone;
 
 use crate::mint::Mints;
@@ -89,7 +91,6 @@ pub struct Inner {
     live: Mutex<HashMap<PaymentId, Gone>>,
     gates: Gates,
     rounds: Mutex<Rounds>,
-    settling: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
     settle_wake: Notify,
 }
@@ -149,7 +150,6 @@ impl Wallet {
             live: Mutex::new(HashMap::new()),
             gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
-            settling: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
         })))
@@ -179,6 +179,16 @@ impl Wallet {
         self.closing.cancel();
         self.running.close();
         let _all_ended = tokio::time::timeout(patience, self.running.wait()).await;
+    }
+
+    /// The wallet's file failed: this wallet can do nothing more, and another over the same file can.
+    pub fn has_failed(&self) -> bool {
+        self.store.has_failed()
+    }
+
+    /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet over this file asks the mints.
+    pub fn shut(&self) {
+        self.store.shut();
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {
