@@ -25,6 +25,7 @@ pub use desk::OwnersDesk;
 pub use open::open_store;
 
 use crate::config::{Environment, Home, Settings};
+use crate::store::Halt;
 use crate::tasks::Tasks;
 use crate::wallet::rules::Rules;
 use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
@@ -42,6 +43,7 @@ pub struct App {
     environment: Environment,
     home: Option<PathBuf>,
     clock: fn() -> u64,
+    halt: Option<Halt>,
     /// Held while the wallet is being opened: two must never hold the store at once.
     opening: Arc<Mutex<()>>,
     opened: Arc<StdMutex<Option<Opened>>>,
@@ -63,7 +65,12 @@ impl App {
 
     /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
     pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
-        Arc::new(Self { environment, home, clock, opening: Arc::default(), opened: Arc::default(), running: TaskTracker::new() })
+        Self::halting(environment, home, clock, None)
+    }
+
+    /// The same with a plan to stand still, for tests of crashes.
+    pub fn halting(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64, halt: Option<Halt>) -> Arc<Self> {
+        Arc::new(Self { environment, home, clock, halt, opening: Arc::default(), opened: Arc::default(), running: TaskTracker::new() })
     }
 
     /// Stops the tasks and waits for what is under way.
@@ -73,6 +80,7 @@ impl App {
         if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
             opened.wallet.close(LAST_CALLS).await;
+            opened.wallet.shut().await;
         }
     }
 
@@ -82,7 +90,13 @@ impl App {
 }
 
 /// The wallet as it is open and well; opens it, or opens it anew.
-async fn open(opened: &StdMutex<Option<Opened>>, environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<Wallet, Error> {
+async fn open(
+    opened: &StdMutex<Option<Opened>>,
+    environment: &Environment,
+    home: Option<&Path>,
+    clock: fn() -> u64,
+    halt: Option<Halt>,
+) -> Result<Wallet, Error> {
     let before = opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(before) = before {
         if !before.wallet.has_failed() {
@@ -91,10 +105,13 @@ async fn open(opened: &StdMutex<Option<Opened>>, environment: &Environment, home
         tracing::warn!("the wallet's file failed; it is opened anew");
         before.tasks.stop().await;
         before.wallet.close(LAST_WORDS).await;
-        before.wallet.shut();
+        before.wallet.shut().await;
         opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
     let (wallet, rules) = open::open(environment, home, clock).await?;
+    if let Some(halt) = halt {
+        wallet.follow_halt(halt);
+    }
     wallet.recover().await?;
     wallet.follow_policy().await?;
     let tasks = Arc::new(Tasks::start(&wallet));
@@ -110,10 +127,10 @@ impl Source for App {
             return Ok(opened.wallet);
         }
         let (opening, opened) = (Arc::clone(&self.opening), Arc::clone(&self.opened));
-        let (environment, home, clock) = (self.environment.clone(), self.home.clone(), self.clock);
+        let (environment, home, clock, halt) = (self.environment.clone(), self.home.clone(), self.clock, self.halt.clone());
         let opening = self.running.spawn(async move {
             let _one_at_a_time = opening.lock().await;
-            open(&opened, &environment, home.as_deref(), clock).await
+            open(&opened, &environment, home.as_deref(), clock, halt).await
         });
         opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
     }

@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse, MeltQuoteState,
-    MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest, SwapResponse,
+    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse,
+    MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest,
+    SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
 use cdk_common::wallet::OperationData;
@@ -147,7 +148,9 @@ impl Connector {
     }
 
     fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
-        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else { return };
+        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else {
+            return;
+        };
         if !change.is_empty() {
             self.change.lock().unwrap_or_else(PoisonError::into_inner).insert(quote_id.to_owned(), change.clone());
         }

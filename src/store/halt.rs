@@ -1,24 +1,31 @@
 //! Stands still after a chosen commit, as a process stands that was killed there. For tests of crashes: nothing of the wallet asks for it.
 //!
-//! What was committed without a sync is gone, unless the last commit is asked to be durable and so carries all before it along: both
-//! are ends that a kill can leave behind.
+//! What was committed without a sync is gone, unless the last commit is made durable and so carries all before it along: both are ends
+//! that a kill can leave behind.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use super::Store;
 
+/// The plan to stand still. A clone is the same plan; without [`Halt::after`] it is none.
+#[derive(Clone, Debug)]
+pub struct Halt(Arc<Inner>);
+
 #[derive(Debug)]
-pub(super) struct Halt {
-    plan: Mutex<Option<(u64, bool)>>,
-    halted: watch::Sender<bool>,
+struct Inner {
+    plan: Mutex<Plan>,
+    reached: watch::Sender<bool>,
 }
 
-impl Default for Halt {
-    fn default() -> Self {
-        Self { plan: Mutex::new(None), halted: watch::Sender::new(false) }
-    }
+#[derive(Debug, Default)]
+struct Plan {
+    /// Commits since the plan was made.
+    seen: u64,
+    last: Option<(u64, bool)>,
+    /// The last commit was made.
+    due: bool,
 }
 
 /// Whether a commit is the last one.
@@ -29,58 +36,62 @@ pub(super) enum Last {
     Durable,
 }
 
-impl Last {
-    pub(super) fn is_last(self) -> bool {
-        self != Self::No
-    }
-
-    pub(super) fn is_durable(self) -> bool {
-        self == Self::Durable
+impl Default for Halt {
+    fn default() -> Self {
+        Self(Arc::new(Inner { plan: Mutex::default(), reached: watch::Sender::new(false) }))
     }
 }
 
 impl Halt {
-    /// Counts a commit down. Taken under the writer's lock.
-    pub(super) fn is_last(&self) -> Last {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        match plan.as_mut() {
-            Some((0 | 1, durable)) if *durable => Last::Durable,
-            Some((0 | 1, _)) => Last::AsItIs,
-            Some((left, _)) => {
-                *left = left.saturating_sub(1);
-                Last::No
+    /// Stands still after the `commits`-th commit from now, of either kind. `durable` makes that one a durable one.
+    pub fn after(&self, commits: u64, durable: bool) {
+        let mut plan = self.plan();
+        plan.last = Some((plan.seen.saturating_add(commits), durable));
+    }
+
+    /// How many commits were begun under this plan.
+    pub fn seen(&self) -> u64 {
+        self.plan().seen
+    }
+
+    /// Returns when the store stands still.
+    pub async fn reached(&self) {
+        let mut reached = self.0.reached.subscribe();
+        let _sender_lives_as_long = reached.wait_for(|reached| *reached).await;
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a commit. To be asked under the writer's lock.
+    pub(super) fn count(&self) -> Last {
+        let mut plan = self.plan();
+        plan.seen = plan.seen.saturating_add(1);
+        match plan.last {
+            Some((last, durable)) if last <= plan.seen => {
+                plan.due = true;
+                if durable { Last::Durable } else { Last::AsItIs }
             }
-            None => Last::No,
+            _ => Last::No,
         }
     }
 
-    pub(super) fn now(&self) {
-        self.halted.send_replace(true);
+    /// The last commit was made, or is being made.
+    pub(super) fn is_due(&self) -> bool {
+        self.plan().due
     }
 
-    /// Returns at once, unless the store stands still: then never.
+    /// Tells that the store stands still. Never returns.
     pub(super) async fn stand_still(&self) {
-        if *self.halted.borrow() {
-            std::future::pending::<()>().await;
-        }
+        self.0.reached.send_replace(true);
+        std::future::pending().await
     }
 }
 
 impl Store {
-    /// Stands still after the `commits`-th commit from now, of either kind: the file is let go, and no call ever returns. `durable`
-    /// makes that last commit a durable one.
-    pub fn halt_after(&self, commits: u64, durable: bool) {
-        *self.inner.halt.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some((commits, durable));
-    }
-
-    /// Returns when the store stands still.
-    pub async fn halted(&self) {
-        let mut halted = self.inner.halt.halted.subscribe();
-        let _sender_lives_as_long = halted.wait_for(|halted| *halted).await;
-    }
-
-    /// How many commits were made since the file was opened, of both kinds.
-    pub fn commits(&self) -> u64 {
-        self.inner.written.load(std::sync::atomic::Ordering::Acquire)
+    /// Follows a plan to stand still. The first one given counts.
+    pub fn follow(&self, halt: Halt) {
+        let _one_is_followed_already = self.inner.halt.set(halt);
     }
 }

@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 
@@ -45,6 +46,8 @@ mod view;
 pub use choose::{MAX_INPUTS, Need};
 pub use commit::{Change, SwapRow};
 pub use error::StoreError;
+pub use halt::Halt;
+use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
 pub use meta::Meta;
 pub use payments::Admission;
@@ -61,6 +64,7 @@ pub struct Store {
 struct Inner {
     /// `None` once it is shut.
     db: Mutex<Option<Arc<Database>>>,
+    letting_go: tokio::sync::Mutex<()>,
     clock: fn() -> u64,
     /// Commits so far, of both kinds; taken under the writer's lock.
     written: AtomicU64,
@@ -71,7 +75,7 @@ struct Inner {
     lifted: Mutex<HashSet<String>>,
     /// The file failed or is damaged: nothing more is written through this handle.
     failed: AtomicBool,
-    halt: halt::Halt,
+    halt: OnceLock<Halt>,
 }
 
 /// What a transaction comes to.
@@ -86,13 +90,14 @@ impl Store {
     fn new(db: Database, clock: fn() -> u64) -> Self {
         let inner = Inner {
             db: Mutex::new(Some(Arc::new(db))),
+            letting_go: tokio::sync::Mutex::new(()),
             clock,
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             durable_commits: AtomicU64::new(0),
             lifted: Mutex::new(HashSet::new()),
             failed: AtomicBool::new(false),
-            halt: halt::Halt::default(),
+            halt: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -125,8 +130,12 @@ impl Store {
     }
 
     /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
-    pub fn shut(&self) {
-        self.inner.shut();
+    pub async fn shut(&self) {
+        let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
+        let db = self.inner.db.lock().unwrap_or_else(PoisonError::into_inner).take();
+        while db.as_ref().is_some_and(|db| Arc::strong_count(db) > 1) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Now, in Unix seconds, by the clock given at open.
@@ -145,7 +154,10 @@ impl Store {
         if matches!(done, Err(StoreError::Io(_) | StoreError::Redb(_) | StoreError::Damaged(_))) {
             self.inner.failed.store(true, Ordering::Release);
         }
-        self.inner.halt.stand_still().await;
+        if let Some(halt) = self.inner.halt.get().filter(|halt| halt.is_due()) {
+            self.shut().await;
+            halt.stand_still().await;
+        }
         done
     }
 
@@ -191,18 +203,16 @@ impl Store {
 
 impl Inner {
     fn db(&self) -> Result<Arc<Database>, StoreError> {
+        if self.halt.get().is_some_and(Halt::is_due) {
+            return Err(StoreError::Stopping);
+        }
         let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         db.as_ref().map(Arc::clone).ok_or(StoreError::Stopping)
     }
 
-    fn shut(&self) {
-        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(db);
-    }
-
     fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
-        let last = self.halt.is_last();
-        let durability = if last.is_durable() { Durability::Immediate } else { durability };
+        let last = self.halt.get().map_or(Last::No, Halt::count);
+        let durability = if last == Last::Durable { Durability::Immediate } else { durability };
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);
@@ -212,10 +222,6 @@ impl Inner {
         if durable {
             self.safe.fetch_max(number, Ordering::AcqRel);
             self.durable_commits.fetch_add(1, Ordering::Relaxed);
-        }
-        if last.is_last() {
-            self.shut();
-            self.halt.now();
         }
         Ok(())
     }

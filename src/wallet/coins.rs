@@ -70,7 +70,27 @@ pub(super) fn unswapped(swap: &Swap) -> Result<Vec<Change>, Error> {
     Ok(vec![free, Change::EndSwap(swap.id)])
 }
 
-/// A swap whose inputs somebody else has spent.
-pub(super) fn lost(swap: &Swap) -> Result<Vec<Change>, Error> {
-    Ok(vec![spent(swap.input_ys()?), Change::EndSwap(swap.id)])
+/// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
+pub(super) fn found(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
+    let mut add = keep;
+    for mut coin in give.into_iter().filter(|coin| coin.spending_condition.is_none()) {
+        (coin.state, coin.used_by_operation) = (State::Unspent, None);
+        add.push(coin);
+    }
+    Change::Proofs { add }
+}
+
+/// Coins that were thought to be spent are ours.
+pub(super) fn revive(ys: Vec<PublicKey>) -> Change {
+    Change::Revive { ys, to: State::Unspent }
+}
+
+/// Coins that were thought to be spent are those of a token that nobody has claimed.
+pub(super) fn unclaim(ys: Vec<PublicKey>) -> Change {
+    Change::Revive { ys, to: State::PendingSpent }
+}
+
+/// All are in this state.
+pub(super) fn all(states: &[State], spent: bool) -> bool {
+    states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
 }

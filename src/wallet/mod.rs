@@ -4,6 +4,7 @@
 //! which are read again before every admission.
 
 mod balance;
+mod bury;
 pub mod clock;
 pub mod code;
 mod coins;
@@ -49,13 +50,13 @@ pub use code::Code;
 pub use error::{Error, MoneyMoved, Retry};
 use gate::Gates;
 pub use request::Caller;
-use rules::Rules;
 use rounds::Rounds;
+use rules::Rules;
 use spend::Gone;
 
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
-use crate::store::Store;
+use crate::store::{Halt, Store};
 
 /// What a wallet is made of.
 #[derive(Debug)]
@@ -186,9 +187,14 @@ impl Wallet {
         self.store.has_failed()
     }
 
+    /// Follows a plan to stand still, for tests of crashes.
+    pub fn follow_halt(&self, halt: Halt) {
+        self.store.follow(halt);
+    }
+
     /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet over this file asks the mints.
-    pub fn shut(&self) {
-        self.store.shut();
+    pub async fn shut(&self) {
+        self.store.shut().await;
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {

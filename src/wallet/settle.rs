@@ -25,6 +25,8 @@ use crate::store::{Change, TokenRow};
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 /// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
 const CANCEL_AFTER_SECONDS: u64 = 60;
+/// How long after a token was first called claimed its mint is asked once more, in seconds.
+const CLAIMED_TWICE_SECONDS: u64 = 60;
 /// How long after its expiry an unpaid invoice of ours is still asked about, in seconds.
 const LATE_SECONDS: u64 = 7 * 86_400;
 
@@ -35,6 +37,7 @@ enum Open {
     Melt(Box<Payment>),
     Deposit(Box<Deposit>),
     Token(Box<Payment>, TokenRow),
+    Claimed(Box<Payment>, TokenRow),
     /// Coins that nothing we know of holds.
     Orphans,
 }
@@ -103,6 +106,13 @@ impl Wallet {
             let (name, mint) = (payment.id.to_string(), payment.mint.clone());
             items.push(Item { name, mint, first: FIRST_TOKEN_STEP, open: Open::Token(Box::new(payment), row) });
         }
+        for (payment, row) in self.store.tokens_claimed_once().await? {
+            let since = row.claimed_at.unwrap_or(0);
+            if since.saturating_add(CLAIMED_TWICE_SECONDS) <= (self.clock)() {
+                let (name, mint) = (payment.id.to_string(), payment.mint.clone());
+                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Claimed(Box::new(payment), row) });
+            }
+        }
         let orphaned: BTreeSet<String> = self.store.orphans().await?.iter().map(|coin| coin.mint_url.to_string()).collect();
         for mint in orphaned {
             if let Ok(mint) = mint.parse::<MintAddress>() {
@@ -124,6 +134,7 @@ impl Wallet {
                 Open::Melt(payment) => self.settle_melt(*payment).await,
                 Open::Deposit(deposit) => self.advance(*deposit).await.map(|_| ()),
                 Open::Token(payment, row) => self.check_claimed(*payment, row).await.map(|_| ()),
+                Open::Claimed(payment, row) => self.check_still_claimed(*payment, row).await,
                 Open::Orphans => self.sweep(&mint).await,
             };
             if let Err(error) = outcome {
@@ -136,6 +147,7 @@ impl Wallet {
         Ok(match &swap.purpose {
             Purpose::Receive(id) => self.store.receive(id).await?.map(|receive| receive.mint),
             Purpose::Send(id) | Purpose::Reclaim(id) | Purpose::Cancel(id) => self.store.payment(id).await?.map(|payment| payment.mint),
+            Purpose::Buried { mint, .. } => Some(mint.clone()),
         })
     }
 
@@ -220,6 +232,7 @@ impl Wallet {
                 let Some(outcome) = outcome else { return Ok(()) };
                 self.end_cancel(payment, &mint, &swap, outcome).await?;
             }
+            Purpose::Buried { of, mint, since } => self.look_for(&mint, swap, *of, since).await?,
         }
         Ok(())
     }
@@ -235,7 +248,7 @@ impl Wallet {
         Ok((mint, Some(outcome)))
     }
 
-    async fn is_journaled(&self, swap: &Swap) -> Result<bool, Error> {
+    pub(super) async fn is_journaled(&self, swap: &Swap) -> Result<bool, Error> {
         Ok(self.store.swaps().await?.iter().any(|row| row.id == swap.id))
     }
 
@@ -277,7 +290,11 @@ impl Wallet {
         }
         let turn = mint.turn().await;
         let purpose = Purpose::Cancel(payment.id.clone());
-        if self.journaled_swaps().await?.iter().any(|swap| swap.purpose == purpose) {
+        let tried = |swap: &Swap| match &swap.purpose {
+            Purpose::Buried { of, .. } => **of == purpose,
+            other => *other == purpose,
+        };
+        if self.journaled_swaps().await?.iter().any(tried) {
             return Ok(());
         }
         let held = mint.held_by_melt(quote_id).await?;
@@ -291,7 +308,7 @@ impl Wallet {
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
-    async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+    pub(super) async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
                 let beside = coins::swapped(swap, keep)?;
@@ -303,7 +320,8 @@ impl Wallet {
                 mint.finish_melt(&quote_id, &turn).await?;
                 Ok(())
             }
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
+            SwapOutcome::Refused(_) => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
+            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(mint, swap)?]).await?),
             SwapOutcome::Unknown(_) => Ok(()),
         }
     }
@@ -326,6 +344,25 @@ impl Wallet {
         drop(turn);
         ended
     }
+
+    /// Asks once more about a token that its mint has called claimed: only then its text goes. A mint that was wrong gives it back.
+    async fn check_still_claimed(&self, mut payment: Payment, row: TokenRow) -> Result<(), Error> {
+        let mint = self.mints.at(&payment.mint)?;
+        let states = mint.states(row.ys.clone()).await?;
+        if coins::all(&states, true) {
+            return Ok(self.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
+        }
+        let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(()) };
+        if coins::all(&states, false) {
+            tracing::warn!(payment = %payment.id, "its mint called a token claimed, and calls it unclaimed now");
+            payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: false };
+            let (back, id) = (coins::unclaim(row.ys.clone()), payment.id.clone());
+            let row = Change::Token { payment: id, row: TokenRow { claimed_at: None, ..row } };
+            self.store.commit(vec![back, row, Change::Payment(payment)]).await?;
+            self.changed();
+        }
+        Ok(())
+    }
 }
 
 /// A mint is being asked, until this is dropped.
@@ -346,6 +383,6 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) => swap.id.to_string(),
+        Purpose::Cancel(_) | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

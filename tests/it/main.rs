@@ -24,6 +24,7 @@ mod locked;
 mod money;
 mod pay;
 mod pipe;
+mod points;
 mod repeats;
 mod secrets;
 mod session;
