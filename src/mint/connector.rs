@@ -4,6 +4,8 @@
 //!   never repeated, and judges the answer itself: what it heard decides the payment, not what cdk makes of it.
 //! * `get_melt_quote_status` of a quote whose outcome is unknown passes anything but PAID to cdk as PENDING, so that cdk never releases
 //!   coins that the mint may yet spend. Of a quote that the mint has refused, or that never left, it answers UNPAID without asking.
+//! * A melt that is PAID in an answer without change, though change was asked for, is PENDING to cdk, which would end it without: it is
+//!   finished from NUT-09 instead. Change that NUT-09 lacks is taken from the quote.
 //! * Keysets and states are vetted. Websockets go through our own network port.
 
 use std::collections::HashMap;
@@ -55,6 +57,14 @@ struct Melt {
     /// The quote as it was, to answer cdk from when nothing can have happened to it.
     quote: MeltQuoteBolt11Response<String>,
     word: Option<Word>,
+    /// Blank outputs were sent along (NUT-08).
+    asked_change: bool,
+}
+
+impl Melt {
+    fn lacks_change(&self, told: &MeltQuoteBolt11Response<String>) -> bool {
+        self.asked_change && told.state == MeltQuoteState::Paid && told.change.as_ref().is_none_or(Vec::is_empty)
+    }
 }
 
 /// The connector. One per mint.
@@ -84,7 +94,7 @@ impl Connector {
 
     /// Announces a melt that is about to be confirmed; its request gives `turn` back when it leaves.
     pub(crate) fn announce(&self, quote: MeltQuoteBolt11Response<String>, turn: Turn) {
-        let melt = Melt { turn: Some(turn), quote: quote.clone(), word: None };
+        let melt = Melt { turn: Some(turn), quote: quote.clone(), word: None, asked_change: false };
         self.melts().insert(quote.quote, melt);
     }
 
@@ -118,6 +128,10 @@ impl Connector {
         self.melts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lacks_change(&self, quote_id: &str, told: &MeltQuoteBolt11Response<String>) -> bool {
+        self.melts().get(quote_id).is_some_and(|melt| melt.lacks_change(told))
+    }
+
     fn hear(&self, quote_id: &str, word: Word) {
         if let Some(melt) = self.melts().get_mut(quote_id) {
             melt.word = Some(word);
@@ -125,9 +139,13 @@ impl Connector {
     }
 
     async fn melt(&self, quote_id: &str, request: MeltRequest<String>) -> Result<MeltQuoteBolt11Response<String>, MintError> {
+        let asked_change = request.outputs().as_ref().is_some_and(|outputs| !outputs.is_empty());
         let post = self.post("v1/melt/bolt11", serde_json::to_vec(&request.prefer_async(false)), MELT_EXCHANGE)?;
         self.doubt.sent(quote_id).await.map_err(|error| MintError::NotSent(error.to_string()))?;
-        let turn = self.melts().get_mut(quote_id).and_then(|melt| melt.turn.take());
+        let turn = self.melts().get_mut(quote_id).and_then(|melt| {
+            melt.asked_change = asked_change;
+            melt.turn.take()
+        });
         drop(turn);
         judge(self.http.send(post).await)
     }
@@ -254,7 +272,8 @@ impl MintConnector for Connector {
         let undecided = self.doubt.is_undecided(quote_id).await.map_err(|error| Error::Custom(error.to_string()))?;
         Ok(match told {
             MeltQuoteResponse::Bolt11(mut quote)
-                if undecided && quote.state != MeltQuoteState::Paid && quote.payment_preimage.is_none() =>
+                if undecided && quote.state != MeltQuoteState::Paid && quote.payment_preimage.is_none()
+                    || self.lacks_change(quote_id, &quote) =>
             {
                 quote.state = MeltQuoteState::Pending;
                 MeltQuoteResponse::Bolt11(quote)
@@ -284,7 +303,7 @@ impl MintConnector for Connector {
         match answer {
             Ok(quote) if quote.quote != quote_id => Err(Error::Timeout),
             Ok(mut quote) => {
-                if pending {
+                if pending || self.lacks_change(&quote_id, &quote) {
                     quote.state = MeltQuoteState::Pending;
                 }
                 Ok(MeltQuoteResponse::Bolt11(quote))

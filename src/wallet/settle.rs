@@ -38,6 +38,8 @@ enum Open {
     Deposit(Box<Deposit>),
     Token(Box<Payment>, TokenRow),
     Claimed(Box<Payment>, TokenRow),
+    /// Paid, and its change is not in.
+    Unfinished(Box<Payment>),
     /// Coins that nothing we know of holds.
     Orphans,
 }
@@ -113,6 +115,12 @@ impl Wallet {
                 items.push(Item { name, mint, first: Duration::ZERO, open: Open::Claimed(Box::new(payment), row) });
             }
         }
+        for payment in self.store.unfinished_melts().await? {
+            let (name, mint) = (format!("change of {}", payment.id), payment.mint.clone());
+            if !self.live().contains_key(&payment.id) {
+                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Unfinished(Box::new(payment)) });
+            }
+        }
         let orphaned: BTreeSet<String> = self.store.orphans().await?.iter().map(|coin| coin.mint_url.to_string()).collect();
         for mint in orphaned {
             if let Ok(mint) = mint.parse::<MintAddress>() {
@@ -135,6 +143,7 @@ impl Wallet {
                 Open::Deposit(deposit) => self.advance(*deposit).await.map(|_| ()),
                 Open::Token(payment, row) => self.check_claimed(*payment, row).await.map(|_| ()),
                 Open::Claimed(payment, row) => self.check_still_claimed(*payment, row).await,
+                Open::Unfinished(payment) => self.finish(*payment).await,
                 Open::Orphans => self.sweep(&mint).await,
             };
             if let Err(error) = outcome {
@@ -279,6 +288,21 @@ impl Wallet {
         let fee_sats = mint.finish_melt(quote_id, &turn).await?.unwrap_or(ceiling);
         let state = self.settled(&payment, fee_sats, preimage);
         self.record(payment, state, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Takes the change of a settled payment in; only then it is known what it cost.
+    async fn finish(&self, mut payment: Payment) -> Result<(), Error> {
+        let (PaymentState::Settled { fee_sats: fee, .. }, Some(quote_id)) = (&mut payment.state, payment.quote_id.clone()) else {
+            return Ok(());
+        };
+        let mint = self.mints.at(&payment.mint)?;
+        let turn = mint.turn().await;
+        if let Some(cost) = mint.finish_melt(&quote_id, &turn).await? {
+            *fee = cost;
+            self.store.commit(vec![Change::Payment(payment)]).await?;
+            self.changed();
+        }
         Ok(())
     }
 

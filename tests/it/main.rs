@@ -12,6 +12,7 @@
 mod agents;
 mod bad_input;
 mod cancelled;
+mod change;
 mod counts;
 mod docs;
 mod fence;
