@@ -4,7 +4,7 @@
 //!   never repeated, and judges the answer itself: what it heard decides the payment, not what cdk makes of it.
 //! * `get_melt_quote_status` of a quote whose outcome is unknown passes anything but PAID to cdk as PENDING, so that cdk never releases
 //!   coins that the mint may yet spend. Of a quote that the mint has refused, or that never left, it answers UNPAID without asking.
-//! * Keysets and states are vetted. Websockets go through our own network port.
+//! * Keysets, states and signatures are vetted. Websockets go through our own network port.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    BatchCheckMintQuoteRequest, BatchMintRequest, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse, MeltQuoteState,
-    MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest, SwapResponse,
+    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySet,
+    KeysetResponse, MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse,
+    SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
 use cdk_common::ws_client::{WsError, WsReceiver, WsSender};
@@ -100,8 +101,10 @@ impl Connector {
 
     /// Makes a swap, judged (NUT-03). Never repeated. The caller has recorded it durably.
     pub(crate) async fn swap(&self, request: &SwapRequest) -> Result<SwapResponse, MintError> {
-        let request = self.post("v1/swap", serde_json::to_vec(request), EXCHANGE)?;
-        judge(self.http.send(request).await)
+        let post = self.post("v1/swap", serde_json::to_vec(request), EXCHANGE)?;
+        let response: SwapResponse = judge(self.http.send(post).await)?;
+        vet::signatures(request.outputs(), &response.signatures, self.proves().await?)?;
+        Ok(response)
     }
 
     fn post(&self, path: &str, body: Result<Vec<u8>, serde_json::Error>, deadline: std::time::Duration) -> Result<HttpRequest, MintError> {
@@ -126,6 +129,18 @@ impl Connector {
         let turn = self.melts().get_mut(quote_id).and_then(|melt| melt.turn.take());
         drop(turn);
         judge(self.http.send(post).await)
+    }
+
+    /// The mint has said that it proves its signatures (NUT-12).
+    async fn proves(&self) -> Result<bool, MintError> {
+        let info = self.database.get_mint(self.url.clone()).await.map_err(|error| MintError::Store(error.to_string()))?;
+        Ok(info.is_some_and(|info| info.nuts.nut12.supported))
+    }
+
+    /// Vets the signatures of an answer to cdk. What is wrong is told as ambiguous: cdk keeps its record of the operation.
+    async fn vet_signatures(&self, asked: &[BlindedMessage], told: &[BlindSignature]) -> Result<(), Error> {
+        let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+        vet::signatures(asked, told, proves).map_err(|error| Error::InvalidMintResponse(error.to_string()))
     }
 
     /// Keysets of all other mints we know.
@@ -173,8 +188,9 @@ impl MintConnector for Connector {
 
     async fn get_mint_keysets(&self) -> Result<KeysetResponse, Error> {
         let response = self.inner.get_mint_keysets().await?;
+        let before = self.database.get_mint_keysets(self.url.clone()).await?.unwrap_or_default();
         let elsewhere = self.keysets_elsewhere().await?;
-        vet::keysets(&response.keysets, &elsewhere).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
+        vet::keysets(&response.keysets, &before, &elsewhere).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
         Ok(response)
     }
 
@@ -184,7 +200,10 @@ impl MintConnector for Connector {
 
     async fn post_mint(&self, method: &PaymentMethod, request: MintRequest<String>) -> Result<MintResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_mint(method, request).await
+        let asked = request.outputs.clone();
+        let response = self.inner.post_mint(method, request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn post_batch_check_mint_quote_status(
@@ -197,7 +216,10 @@ impl MintConnector for Connector {
 
     async fn post_batch_mint(&self, method: &PaymentMethod, request: BatchMintRequest<String>) -> Result<MintResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_batch_mint(method, request).await
+        let asked = request.outputs.clone();
+        let response = self.inner.post_batch_mint(method, request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn post_melt_quote(&self, request: MeltQuoteRequest) -> Result<MeltQuoteCreateResponse<String>, Error> {
@@ -230,6 +252,7 @@ impl MintConnector for Connector {
             return Err(Error::UnsupportedPaymentMethod);
         }
         let quote_id = request.quote_id().clone();
+        let blank = request.outputs().clone().unwrap_or_default();
         let answer = self.melt(&quote_id, request).await;
         let word = match &answer {
             Ok(quote) if quote.quote != quote_id => Word::Lost,
@@ -241,8 +264,15 @@ impl MintConnector for Connector {
         if matches!(word, Word::Paid(_) | Word::No(_)) {
             self.doubt.decided(&quote_id).await.map_err(|error| Error::Custom(error.to_string()))?;
         }
-        let pending = matches!(word, Word::Pending);
+        let mut pending = matches!(word, Word::Pending);
         self.hear(&quote_id, word);
+        if let Ok(MeltQuoteBolt11Response { change: Some(change), .. }) = &answer {
+            let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+            if let Err(error) = vet::change(&blank, change, proves) {
+                tracing::warn!(%error, "a payment's change is asked for again later");
+                pending = true;
+            }
+        }
         match answer {
             Ok(quote) if quote.quote != quote_id => Err(Error::Timeout),
             Ok(mut quote) => {
@@ -257,7 +287,10 @@ impl MintConnector for Connector {
 
     async fn post_swap(&self, request: SwapRequest) -> Result<SwapResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_swap(request).await
+        let asked = request.outputs().clone();
+        let response = self.inner.post_swap(request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn get_mint_info(&self) -> Result<MintInfo, Error> {
@@ -271,7 +304,10 @@ impl MintConnector for Connector {
     }
 
     async fn post_restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
-        self.inner.post_restore(request).await
+        let response = self.inner.post_restore(request.clone()).await?;
+        let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+        vet::restored(&request, &response, proves).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
+        Ok(response)
     }
 
     async fn get_auth_wallet(&self) -> Option<AuthWallet> {
