@@ -6,7 +6,7 @@
 //!   coins that the mint may yet spend. Of a quote that the mint has refused, or that never left, it answers UNPAID without asking.
 //! * A melt that is PAID in an answer without change, though change was asked for, is PENDING to cdk, which would end it without: it is
 //!   finished from NUT-09 instead. Change that NUT-09 lacks is taken from the quote.
-//! * Keysets and states are vetted. Websockets go through our own network port.
+//! * Keysets, states and signatures are vetted. Websockets go through our own network port.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, CheckStateRequest, CheckStateResponse, Id, KeySet, KeysetResponse,
-    MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse, SwapRequest,
-    SwapResponse,
+    BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySet,
+    KeysetResponse, MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse,
+    SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
 use cdk_common::wallet::OperationData;
@@ -114,8 +114,10 @@ impl Connector {
 
     /// Makes a swap, judged (NUT-03). Never repeated. The caller has recorded it durably.
     pub(crate) async fn swap(&self, request: &SwapRequest) -> Result<SwapResponse, MintError> {
-        let request = self.post("v1/swap", serde_json::to_vec(request), EXCHANGE)?;
-        judge(self.http.send(request).await)
+        let post = self.post("v1/swap", serde_json::to_vec(request), EXCHANGE)?;
+        let response: SwapResponse = judge(self.http.send(post).await)?;
+        vet::signatures(request.outputs(), &response.signatures, self.proves().await?)?;
+        Ok(response)
     }
 
     fn post(&self, path: &str, body: Result<Vec<u8>, serde_json::Error>, deadline: std::time::Duration) -> Result<HttpRequest, MintError> {
@@ -148,6 +150,18 @@ impl Connector {
         });
         drop(turn);
         judge(self.http.send(post).await)
+    }
+
+    /// The mint has said that it proves its signatures (NUT-12).
+    async fn proves(&self) -> Result<bool, MintError> {
+        let info = self.database.get_mint(self.url.clone()).await.map_err(|error| MintError::Store(error.to_string()))?;
+        Ok(info.is_some_and(|info| info.nuts.nut12.supported))
+    }
+
+    /// Vets the signatures of an answer to cdk. What is wrong is told as ambiguous: cdk keeps its record of the operation.
+    async fn vet_signatures(&self, asked: &[BlindedMessage], told: &[BlindSignature]) -> Result<(), Error> {
+        let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+        vet::signatures(asked, told, proves).map_err(|error| Error::InvalidMintResponse(error.to_string()))
     }
 
     /// Keysets of all other mints we know.
@@ -228,8 +242,9 @@ impl MintConnector for Connector {
 
     async fn get_mint_keysets(&self) -> Result<KeysetResponse, Error> {
         let response = self.inner.get_mint_keysets().await?;
+        let before = self.database.get_mint_keysets(self.url.clone()).await?.unwrap_or_default();
         let elsewhere = self.keysets_elsewhere().await?;
-        vet::keysets(&response.keysets, &elsewhere).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
+        vet::keysets(&response.keysets, &before, &elsewhere).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
         Ok(response)
     }
 
@@ -239,7 +254,10 @@ impl MintConnector for Connector {
 
     async fn post_mint(&self, method: &PaymentMethod, request: MintRequest<String>) -> Result<MintResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_mint(method, request).await
+        let asked = request.outputs.clone();
+        let response = self.inner.post_mint(method, request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn post_batch_check_mint_quote_status(
@@ -252,7 +270,10 @@ impl MintConnector for Connector {
 
     async fn post_batch_mint(&self, method: &PaymentMethod, request: BatchMintRequest<String>) -> Result<MintResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_batch_mint(method, request).await
+        let asked = request.outputs.clone();
+        let response = self.inner.post_batch_mint(method, request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn post_melt_quote(&self, request: MeltQuoteRequest) -> Result<MeltQuoteCreateResponse<String>, Error> {
@@ -287,6 +308,7 @@ impl MintConnector for Connector {
             return Err(Error::UnsupportedPaymentMethod);
         }
         let quote_id = request.quote_id().clone();
+        let blank = request.outputs().clone().unwrap_or_default();
         let answer = self.melt(&quote_id, request).await;
         let word = match &answer {
             Ok(quote) if quote.quote != quote_id => Word::Lost,
@@ -298,8 +320,15 @@ impl MintConnector for Connector {
         if matches!(word, Word::Paid(_) | Word::No(_)) {
             self.doubt.decided(&quote_id).await.map_err(|error| Error::Custom(error.to_string()))?;
         }
-        let pending = matches!(word, Word::Pending);
+        let mut pending = matches!(word, Word::Pending);
         self.hear(&quote_id, word);
+        if let Ok(MeltQuoteBolt11Response { change: Some(change), .. }) = &answer {
+            let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+            if let Err(error) = vet::change(&blank, change, proves) {
+                tracing::warn!(%error, "a payment's change is asked for again later");
+                pending = true;
+            }
+        }
         match answer {
             Ok(quote) if quote.quote != quote_id => Err(Error::Timeout),
             Ok(mut quote) => {
@@ -314,7 +343,10 @@ impl MintConnector for Connector {
 
     async fn post_swap(&self, request: SwapRequest) -> Result<SwapResponse, Error> {
         self.make_durable().await?;
-        self.inner.post_swap(request).await
+        let asked = request.outputs().clone();
+        let response = self.inner.post_swap(request).await?;
+        self.vet_signatures(&asked, &response.signatures).await?;
+        Ok(response)
     }
 
     async fn get_mint_info(&self) -> Result<MintInfo, Error> {
@@ -328,7 +360,14 @@ impl MintConnector for Connector {
     }
 
     async fn post_restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
-        let told = self.inner.post_restore(request.clone()).await;
+        let told = match self.inner.post_restore(request.clone()).await {
+            Ok(told) => {
+                let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+                let vetted = vet::restored(&request, &told, proves);
+                vetted.map(|()| told).map_err(|error| Error::InvalidMintResponse(error.to_string()))
+            }
+            Err(error) => Err(error),
+        };
         let signed = told.as_ref().map_or(0, |told| told.signatures.len());
         match self.change_for(&request, signed).await? {
             Some(change) => Ok(change),

@@ -166,6 +166,11 @@ impl Swap {
         inputs.saturating_sub(outputs)
     }
 
+    /// Some of what it gives away is locked to another's key, by secrets that no seed brings back.
+    pub fn gives_locked(&self) -> bool {
+        self.outputs.iter().any(|output| output.give && output.index.is_none())
+    }
+
     fn keeps_all(&self) -> bool {
         !matches!(self.purpose, Purpose::Send(_))
     }

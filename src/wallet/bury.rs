@@ -13,7 +13,7 @@ use crate::model::receive::ReceiveState;
 use crate::store::{Change, SwapRow};
 
 /// How long a buried swap is asked about, in seconds.
-const KEPT_SECONDS: u64 = 7 * 86_400;
+pub(super) const KEPT_SECONDS: u64 = 7 * 86_400;
 
 impl Wallet {
     /// Takes the place of ending the swap.

@@ -292,7 +292,7 @@ impl Wallet {
     }
 
     /// Takes the change of a settled payment in; only then it is known what it cost.
-    async fn finish(&self, mut payment: Payment) -> Result<(), Error> {
+    pub(super) async fn finish(&self, mut payment: Payment) -> Result<(), Error> {
         let (PaymentState::Settled { fee_sats: fee, .. }, Some(quote_id)) = (&mut payment.state, payment.quote_id.clone()) else {
             return Ok(());
         };

@@ -19,6 +19,7 @@ mod fence;
 mod house;
 mod kill;
 mod layering;
+mod lies;
 mod limits;
 mod lines;
 mod locked;
