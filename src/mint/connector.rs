@@ -4,8 +4,8 @@
 //!   never repeated, and judges the answer itself: what it heard decides the payment, not what cdk makes of it.
 //! * `get_melt_quote_status` of a quote whose outcome is unknown passes anything but PAID to cdk as PENDING, so that cdk never releases
 //!   coins that the mint may yet spend. Of a quote that the mint has refused, or that never left, it answers UNPAID without asking.
-//! * A melt that is PAID in an answer without change, though change was asked for, is PENDING to cdk, which would end it without: it is
-//!   finished from NUT-09 instead. Change that NUT-09 lacks is taken from the quote.
+//! * A melt whose own answer was lost, and that the quote calls PAID without naming change, is PENDING to cdk, which would end it without:
+//!   it is finished from NUT-09 instead. Change that NUT-09 lacks is taken from the quote.
 //! * Keysets, states and signatures are vetted. Websockets go through our own network port.
 
 use std::collections::HashMap;
@@ -332,7 +332,7 @@ impl MintConnector for Connector {
         match answer {
             Ok(quote) if quote.quote != quote_id => Err(Error::Timeout),
             Ok(mut quote) => {
-                if pending || self.lacks_change(&quote_id, &quote) {
+                if pending {
                     quote.state = MeltQuoteState::Pending;
                 }
                 Ok(MeltQuoteResponse::Bolt11(quote))

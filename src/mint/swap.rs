@@ -28,11 +28,9 @@ use uuid::Uuid;
 use super::Mint;
 use super::connector::Turn;
 use super::error::{MintError, nut};
+use super::split::{fee_and_amounts, refuse_a_flood};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
-
-/// The most coins one swap makes at each side.
-const MAX_OUTPUTS: u64 = 1_000;
 
 /// What a swap is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -377,24 +375,6 @@ impl Mint {
 fn output(one: PreMint, give: bool) -> Output {
     let amount = one.amount.to_u64();
     Output { amount, blinded: one.blinded_message.blinded_secret, secret: one.secret, r: one.r, index: one.derivation_index, give }
-}
-
-fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
-    let amounts: Vec<u64> = keyset.keys.iter().map(|(amount, _)| amount.to_u64()).collect();
-    (keyset.input_fee_ppk, amounts).into()
-}
-
-/// Refuses an amount that could only be split into far more coins than one swap takes: a forged token may name any amount.
-fn refuse_a_flood(sats: u64, amounts: &FeeAndAmounts) -> Result<(), MintError> {
-    let (mut left, mut count) = (sats, 0_u64);
-    for amount in amounts.amounts().iter().rev() {
-        count = count.saturating_add(left.checked_div(*amount).unwrap_or(0));
-        left = left.checked_rem(*amount).unwrap_or(left);
-    }
-    if count <= MAX_OUTPUTS {
-        return Ok(());
-    }
-    Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() })
 }
 
 fn wrong(error: impl std::fmt::Display) -> MintError {

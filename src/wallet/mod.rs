@@ -5,6 +5,8 @@
 
 mod balance;
 mod bury;
+mod cancel;
+mod claimed;
 pub mod clock;
 pub mod code;
 mod coins;
