@@ -170,6 +170,10 @@ impl Wallet {
                 Some(mint.claim(&deposit.quote_id, &turn).await?)
             }
             IssueState::Unpaid => None,
+            IssueState::Disputed => {
+                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and they are not here; it is asked again");
+                return Ok(deposit);
+            }
         };
         let now = (self.clock)();
         match received {
