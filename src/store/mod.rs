@@ -14,6 +14,7 @@ use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransac
 mod archive;
 mod choose;
 mod commit;
+pub mod copies;
 mod counters;
 mod deposits;
 mod doubt;
@@ -38,6 +39,8 @@ mod tables;
 mod tests;
 mod tokens;
 mod transactions;
+mod trial;
+mod unchecked;
 mod view;
 
 pub use choose::{MAX_INPUTS, Need};
@@ -49,6 +52,7 @@ pub use payments::Admission;
 pub use proofs::Balance;
 pub use selection::Chosen;
 pub use tokens::TokenRow;
+pub use unchecked::{Opened, UNCHECKED};
 
 /// The open wallet file. A clone is the same file.
 #[derive(Clone)]

@@ -24,6 +24,7 @@ mod preimage;
 mod receive;
 mod reclaim;
 pub mod request;
+pub mod restore;
 pub mod rules;
 mod send;
 mod settle;
@@ -90,6 +91,7 @@ pub struct Inner {
     gates: Gates,
     rounds: Mutex<Rounds>,
     settling: tokio::sync::Mutex<()>,
+    rechecking: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
     settle_wake: Notify,
 }
@@ -136,20 +138,22 @@ impl Wallet {
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
     pub async fn new(parts: Parts) -> Result<Self, Error> {
-        let real = parts.store.meta().await?.real;
+        let meta = parts.store.meta().await?;
+        parts.mints.only(meta.checked);
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             mints: parts.mints,
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,
-            real: AtomicBool::new(real),
+            real: AtomicBool::new(meta.real),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             live: Mutex::new(HashMap::new()),
             gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
             settling: tokio::sync::Mutex::new(()),
+            rechecking: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
         })))
