@@ -157,6 +157,15 @@ impl Swap {
         self.inputs.ys().map_err(|error| MintError::Wrong(error.to_string()))
     }
 
+    /// The coins it makes, by Y.
+    ///
+    /// # Errors
+    /// [`MintError::Wrong`].
+    pub fn output_ys(&self) -> Result<Vec<PublicKey>, MintError> {
+        let y = |output: &Output| cdk::dhke::hash_to_curve(output.secret.as_bytes()).map_err(wrong);
+        self.outputs.iter().map(y).collect()
+    }
+
     /// Sats that the mint takes for it.
     pub fn fee_sats(&self) -> u64 {
         let inputs: u64 = self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
