@@ -10,6 +10,7 @@ pub mod info;
 pub mod issue;
 pub mod melt;
 pub mod restore;
+mod resume;
 mod split;
 pub mod swap;
 pub mod token;
