@@ -12,6 +12,7 @@
 mod agents;
 mod bad_input;
 mod cancelled;
+mod corpus;
 mod counts;
 mod docs;
 mod fence;
