@@ -112,8 +112,8 @@ async fn step(purse: &mut Purse, mint: &Spoiled, ids: &mut Ids) {
 
 /// What is shown spendable was signed by the mint, and everything open comes to an end.
 async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
-    for _ in 0..4 {
-        purse.restart().await;
+    purse.restart().await;
+    for _ in 0..6 {
         pass(700);
         tokio::time::advance(std::time::Duration::from_secs(1_300)).await;
         let _next = purse.wallet().settle().await.unwrap();
@@ -199,7 +199,8 @@ impl Inner {
             4 => {
                 let code = [10_001, 11_001, 11_002, 11_003, 12_002, 20_002, 20_004, 20_005, 20_006, 999][self.tape.below(10)];
                 let done = self.honestly(path, body);
-                let body = if self.tape.byte() % 2 == 0 { json!({"code": code, "detail": "no"}).to_string().into_bytes() } else { done.body };
+                let body =
+                    if self.tape.byte() % 2 == 0 { json!({"code": code, "detail": "no"}).to_string().into_bytes() } else { done.body };
                 Ok(response(400, body))
             }
             _ => {

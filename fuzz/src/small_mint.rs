@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cdk_common::dhke::{hash_to_curve, sign_message, verify_message};
-use cdk_common::nuts::{BlindSignature, BlindedMessage, Id, Keys, Proof, PublicKey, SecretKey};
 use cdk_common::Amount;
 use cdk_common::bitcoin::hashes::{Hash, sha256};
 use cdk_common::bitcoin::secp256k1::{Secp256k1, SecretKey as NodeKey};
+use cdk_common::dhke::{hash_to_curve, sign_message, verify_message};
+use cdk_common::nuts::{BlindSignature, BlindedMessage, Id, Keys, Proof, PublicKey, SecretKey};
 use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -29,7 +29,7 @@ fn number(name: &str) -> Option<u64> {
 /// One run, from a seed to its judgement. The error says all that was done.
 async fn run(seed: u64, lane: usize) -> Result<String, String> {
     let plan = Plan::draw(seed, STEPS, number("NUTPURSE_STEPS"));
-    let log = scene::Log::default();
+    let log = scene::Log::new();
     let task = tokio::spawn({
         let log = log.clone();
         async move {

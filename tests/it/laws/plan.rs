@@ -8,31 +8,67 @@ use testbed::{Behaviour, Moment};
 /// One thing to do. Numbers that choose among what is there are taken modulo how much is there.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Deposit { sats: u64 },
+    Deposit {
+        sats: u64,
+    },
     /// A new invoice of the shop, and what becomes of its payment on the way.
-    Pay { sats: u64, way: Behaviour, key: Option<u8> },
+    Pay {
+        sats: u64,
+        way: Behaviour,
+        key: Option<u8>,
+    },
     /// An invoice that was asked to be paid before.
-    PayAgain { which: usize, key: Option<u8> },
+    PayAgain {
+        which: usize,
+        key: Option<u8>,
+    },
     /// An invoice of the wallet's own mint, for a friend.
-    PayFriend { sats: u64 },
-    Send { sats: u64, locked: bool, key: Option<u8> },
-    ReceiveOwn { which: usize },
+    PayFriend {
+        sats: u64,
+    },
+    Send {
+        sats: u64,
+        locked: bool,
+        key: Option<u8>,
+    },
+    ReceiveOwn {
+        which: usize,
+    },
     /// The friend takes a token of ours in.
-    FriendTakes { which: usize },
+    FriendTakes {
+        which: usize,
+    },
     /// We take in a token of the friend's.
-    ReceiveFriends { sats: u64 },
-    ReceiveAgain { which: usize },
-    Reclaim { which: usize },
-    Look { which: usize },
-    Estimate { sats: u64 },
+    ReceiveFriends {
+        sats: u64,
+    },
+    ReceiveAgain {
+        which: usize,
+    },
+    Reclaim {
+        which: usize,
+    },
+    Look {
+        which: usize,
+    },
+    Estimate {
+        sats: u64,
+    },
     Pause(bool),
     LowerLimit,
-    Rotate { mint: usize, fee_ppk: u64 },
+    Rotate {
+        mint: usize,
+        fee_ppk: u64,
+    },
     /// The wallet's clock jumps, in seconds.
     Jump(i64),
     Reopen,
     /// The real program is killed at a moment of the nth request that follows, while it works on this.
-    Kill { work: Box<Step>, nth: usize, at: Moment },
+    Kill {
+        work: Box<Step>,
+        nth: usize,
+        at: Moment,
+    },
     /// What was held back reaches the mints now.
     Deliver,
     /// Payments on their way arrive, or fail.
@@ -114,7 +150,7 @@ fn moment(rng: &mut StdRng) -> Moment {
 }
 
 fn key(rng: &mut StdRng) -> Option<u8> {
-    rng.random_bool(0.4).then(|| rng.random_range(0..4))
+    rng.random_bool(0.3).then(|| rng.random_range(0..12))
 }
 
 /// Something that several callers may ask for at once.
@@ -142,15 +178,15 @@ fn verb(rng: &mut StdRng) -> Step {
 fn step(rng: &mut StdRng) -> Step {
     match rng.random_range(0..40) {
         0 => Step::Pause(true),
-        1..=2 => Step::Pause(false),
-        3 => Step::LowerLimit,
-        4 => Step::Rotate { mint: rng.random_range(0..2), fee_ppk: *[0, 100, 1_000].choose(rng).unwrap() },
-        5 => Step::Jump(*[120, 3_600, 90_000, 200_000].choose(rng).unwrap()),
-        6 => Step::Jump(*[-120, -3_600, -100_000].choose(rng).unwrap()),
-        7..=9 => Step::Reopen,
-        10..=12 => Step::Kill { work: Box::new(verb(rng)), nth: rng.random_range(1..4), at: moment(rng) },
-        13 => Step::Deliver,
-        14..=15 => Step::Arrive(rng.random()),
+        1..=4 => Step::Pause(false),
+        5 => Step::LowerLimit,
+        6 => Step::Rotate { mint: rng.random_range(0..2), fee_ppk: *[0, 100, 1_000].choose(rng).unwrap() },
+        7 => Step::Jump(*[120, 3_600, 90_000, 200_000].choose(rng).unwrap()),
+        8 => Step::Jump(*[-120, -3_600, -100_000].choose(rng).unwrap()),
+        9..=10 => Step::Reopen,
+        11..=13 => Step::Kill { work: Box::new(verb(rng)), nth: rng.random_range(1..4), at: moment(rng) },
+        14 => Step::Deliver,
+        15..=16 => Step::Arrive(rng.random()),
         _ => verb(rng),
     }
 }

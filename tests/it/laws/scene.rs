@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use nutpurse::wallet::clock;
+use nutpurse::wallet::{Code, clock};
 use serde_json::Value;
 use testbed::{Bolt11Invoice, Lightning, MintOptions, Payee, Proxy, TestMint};
 
 use super::plan::Plan;
-use crate::world::{Agent, Home, fund};
+use crate::world::{Agent, Home};
 
 /// Runs that go on at once, each by a clock of its own.
 pub(super) const LANES: usize = 4;
@@ -21,16 +22,24 @@ fn now<const LANE: usize>() -> u64 {
 }
 
 /// All that was done, in order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<String>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    begun: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+}
 
 impl Log {
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), lines: Arc::default() }
+    }
+
     pub(super) fn note(&self, line: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let line = format!("{:6.2} {line}", self.begun.elapsed().as_secs_f32());
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
     pub(super) fn all(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 }
 
@@ -51,6 +60,8 @@ pub(super) struct Made {
     pub(super) keyed: BTreeMap<String, Vec<String>>,
     /// Quotes that stood at a mint when the payment was answered to have failed.
     pub(super) failed: Vec<(String, String)>,
+    /// Payment hashes whose payment was refused, until the wallet is asked again.
+    pub(super) refused: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -68,7 +79,6 @@ pub(super) struct Scene {
     pub(super) made: Mutex<Made>,
     /// Each jump of the clock: when by the true time, and the offset from then on.
     pub(super) jumps: Vec<(u64, i64)>,
-    pub(super) keys_seen: u32,
 }
 
 /// The clock of a lane.
@@ -82,7 +92,6 @@ impl Scene {
         let lightning = Lightning::new();
         let mut mints = Vec::new();
         for name in ["North", "South"] {
-            // Some wallets are slow to hear of a payment without a notice; the polling is what is under test.
             let mint = TestMint::start(&lightning, MintOptions { auto_pay: None, ..MintOptions::named(name) }).await.unwrap();
             let proxy = Proxy::start(&mint.url()).await.unwrap();
             mints.push((mint, proxy));
@@ -106,7 +115,6 @@ impl Scene {
             friend,
             made: Mutex::default(),
             jumps: vec![(0, 0)],
-            keys_seen: 0,
         };
         for (wallet, sats) in [(&scene.agent, 500), (&scene.friend, 300)] {
             for url in &urls {
@@ -127,8 +135,26 @@ impl Scene {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The wallet as another opening of it sees it.
-    pub(super) fn open(&self) -> Agent {
+    /// Ends the wallet in order.
+    pub(super) async fn close(&mut self) {
+        let next = self.unopened();
+        let closed = std::mem::replace(&mut self.agent, next);
+        closed.close().await;
+    }
+
+    /// Opens the wallet anew. What read the file at the end of the one before may hold it for another moment.
+    pub(super) async fn open(&mut self) {
+        for _ in 0..500 {
+            self.agent = self.unopened();
+            match self.agent.call("get_balance", serde_json::json!({})).await {
+                Err(error) if error.code == Code::WalletBusy => tokio::time::sleep(Duration::from_millis(10)).await,
+                told => return assert!(told.is_ok(), "the wallet does not open: {told:?}"),
+            }
+        }
+        panic!("the wallet's file stays taken");
+    }
+
+    fn unopened(&self) -> Agent {
         Agent::by_clock(Arc::clone(&self.home), clock_of(self.lane))
     }
 

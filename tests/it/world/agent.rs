@@ -29,15 +29,16 @@ impl Agent {
     }
 
     pub(crate) async fn reopen(home: Arc<Home>) -> Self {
-        Self::with_clock(home, clock::now)
+        Self::by_clock(home, clock::now)
     }
 
     /// Opens the wallet of a home two minutes from now, when what waits for its time may go on.
     pub(crate) fn two_minutes_later(home: Arc<Home>) -> Self {
-        Self::with_clock(home, || clock::now() + 120)
+        Self::by_clock(home, || clock::now() + 120)
     }
 
-    fn with_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
+    /// Opens the wallet of a home by another clock.
+    pub(crate) fn by_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
         let environment = Environment { keyring_off: true, ..Environment::default() };
         let app = App::with_clock(environment, Some(home.path().to_path_buf()), clock);
         Self { home, app, name: "tester".to_owned() }
