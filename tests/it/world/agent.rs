@@ -37,6 +37,11 @@ impl Agent {
         Self::with_clock(home, || clock::now() + 120)
     }
 
+    /// Opens the wallet of a home more than a day from now.
+    pub(crate) fn a_day_later(home: Arc<Home>) -> Self {
+        Self::with_clock(home, || clock::now() + 86_500)
+    }
+
     fn with_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
         let environment = Environment { keyring_off: true, ..Environment::default() };
         let app = App::with_clock(environment, Some(home.path().to_path_buf()), clock);
