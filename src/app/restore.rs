@@ -40,7 +40,7 @@ pub(super) async fn restore(
     let known = known(home, &mut done)?;
     prepare(home, environment, from, known, &mut done).await?;
     let (wallet, _, store) = wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
-    let restored = wallet.recheck(Which::All, |at| step(at)).await.map_err(|error| told(&error))?;
+    let restored = wallet.recheck(Which::All, step).await.map_err(|error| told(&error))?;
     let mut meta = store.meta().await.map_err(of_store)?;
     if meta.device_open {
         let free = restored.free_device;

@@ -50,6 +50,9 @@ fn copies(path: &Path) -> BTreeMap<String, u64> {
     found
 }
 
+/// A name for it, the renames that were made, and whether the draft is only half there.
+type State = (&'static str, &'static [(&'static str, &'static str)], bool);
+
 fn named(generations: &[(&str, u64)]) -> BTreeMap<String, u64> {
     generations.iter().map(|(name, generation)| ((*name).to_owned(), *generation)).collect()
 }
@@ -88,7 +91,7 @@ async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_
     let _turn = TURN.lock().await;
     let all = ["copy-1", "copy-2", "copy-3"];
     // What a folder holds after each rename, after a draft that was cut, and after one that was whole.
-    let states: [(&str, &[(&str, &str)], bool); 5] = [
+    let states: [State; 5] = [
         ("the draft is half", &[], true),
         ("the draft is whole", &[], false),
         ("the second was moved", &[("copy-2", "copy-3")], false),
