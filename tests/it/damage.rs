@@ -210,3 +210,124 @@ async fn a_home_without_a_name_gets_one() {
     let number = |said: &Value| said["generation"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(number(&after) > number(&before));
 }
+
+/// A life that goes on after a snapshot of the wallet's file, at a mint behind a proxy.
+struct Life {
+    lightning: testbed::Lightning,
+    mint: TestMint,
+    proxy: testbed::Proxy,
+    friend: Agent,
+}
+
+impl Life {
+    async fn start() -> (Self, Agent) {
+        let (lightning, mint) = mint().await;
+        let proxy = testbed::Proxy::start(&mint.url()).await.unwrap();
+        let [agent, friend] = [(); 2].map(|()| Home::at(&[(&proxy.url(), true)]));
+        let (agent, friend) = (Agent::open(agent).await, Agent::open(friend).await);
+        fund(&agent, 700).await;
+        (Self { lightning, mint, proxy, friend }, agent)
+    }
+
+    /// The file as it is now is the wallet's file again, after `on` has gone on with it; the wallet that opens it.
+    async fn forgotten(&self, agent: Agent, on: impl AsyncFnOnce(&Agent)) -> Agent {
+        let home = agent.close().await;
+        let older = fs::read(file(&home)).unwrap();
+        let agent = Agent::two_minutes_later(home);
+        on(&agent).await;
+        let home = agent.close().await;
+        fs::write(file(&home), older).unwrap();
+        Agent::two_minutes_later(home)
+    }
+
+    /// What the wallet shows is what the mint owes it, and all that it shows as spendable can leave.
+    async fn is_true(&self, agent: Agent, what: &str) {
+        let sum = conserved(what, &self.mint.auditor(), &[&agent, &self.friend]).await;
+        assert_eq!(sum.pending, 0, "{what}: nothing is left open");
+        let agent = Agent::a_day_later(agent.close().await);
+        let all = holdings(&agent).await.spendable;
+        let token = agent.ok("send_token", json!({"amount_sats": all - 10})).await;
+        self.friend.ok("receive_token", json!({"token": token["token"]})).await;
+        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+        conserved(&format!("{what}, all of it sent"), &self.mint.auditor(), &[&agent, &self.friend]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_on_its_way_in_an_older_file_is_there_once() {
+    let (life, source) = Life::start().await;
+    // What is received lies there in large coins: a token out of it takes a swap.
+    let token = source.ok("send_token", json!({"amount_sats": 690})).await["token"].clone();
+    let agent = Agent::open(Home::at(&[(&life.proxy.url(), true)])).await;
+    agent.ok("receive_token", json!({"token": token})).await;
+    life.friend.ok("receive_token", json!({"token": source.ok("send_token", json!({"amount_sats": 10})).await["token"]})).await;
+    let lost = life.proxy.fail(testbed::Rule::new("POST", "/v1/swap", testbed::Moment::AfterMint));
+    let sent = agent.ok("send_token", json!({"amount_sats": 20, "idempotency_key": "k"})).await;
+    assert_eq!((life.proxy.fired(lost), sent["state"].as_str()), (1, Some("pending")), "{sent}");
+    let id = sent["payment_id"].clone();
+    let agent = life
+        .forgotten(agent, async |agent| {
+            let ended = agent.ended(&id).await;
+            life.friend.ok("receive_token", json!({"token": ended["token"]})).await;
+            fund(agent, 25).await;
+        })
+        .await;
+    let ended = agent.ended(&id).await;
+    assert_eq!(ended["state"], "settled", "{ended}");
+    let again = agent.ok("get_payment", json!({"payment_id": id})).await;
+    assert_eq!(again["claimed"], true, "{again}");
+    life.is_true(agent, "a token on its way").await;
+}
+
+#[tokio::test]
+async fn a_payment_on_its_way_in_the_lost_life_ends_and_its_change_comes_in() {
+    let (life, agent) = Life::start().await;
+    let shop = life.lightning.payee("shop");
+    let invoice = shop.invoice(100, "slow").unwrap();
+    life.lightning.set_behaviour_of(invoice.payment_hash(), testbed::Behaviour::Pending);
+    let agent = life
+        .forgotten(agent, async |agent| {
+            let pending = agent.ok("pay", json!({"to": invoice.to_string()})).await;
+            assert_eq!(pending["state"], "pending");
+        })
+        .await;
+    let held = holdings(&agent).await;
+    assert!(held.pending > 100 && held.spendable + held.pending == 700, "{held:?}");
+    // Counters of the change that is still to come are not used for anything else.
+    fund(&agent, 40).await;
+    let home = agent.close().await;
+    life.lightning.settle(invoice.payment_hash());
+    while life.mint.auditor().melts().unwrap().iter().all(|melt| melt.state != "PAID") {
+        tokio::task::yield_now().await;
+    }
+    let agent = Agent::two_minutes_later(home);
+    life.is_true(agent, "a payment of the lost life").await;
+}
+
+#[tokio::test]
+async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_ended_by_the_mints_word() {
+    let (life, agent) = Life::start().await;
+    let shop = life.lightning.payee("shop");
+    let invoice = shop.invoice(60, "slow").unwrap();
+    life.lightning.set_behaviour_of(invoice.payment_hash(), testbed::Behaviour::Pending);
+    let token = agent.ok("send_token", json!({"amount_sats": 21})).await;
+    let payment = agent.ok("pay", json!({"to": invoice.to_string()})).await;
+    assert_eq!(payment["state"], "pending");
+    let deposit = agent.ok("deposit", json!({"amount_sats": 90})).await;
+    let agent = life
+        .forgotten(agent, async |agent| {
+            life.lightning.settle(invoice.payment_hash());
+            assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
+            let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+            assert_eq!(received["state"], "received");
+            life.friend.ok("receive_token", json!({"token": token["token"]})).await;
+            let more = agent.ok("send_token", json!({"amount_sats": 200})).await;
+            life.friend.ok("receive_token", json!({"token": more["token"]})).await;
+        })
+        .await;
+    assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
+    assert_eq!(agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await["claimed"], true);
+    let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10})).await;
+    println!("the deposit: {}", received["state"]);
+    life.is_true(agent, "open in an older file").await;
+}

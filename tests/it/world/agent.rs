@@ -39,7 +39,7 @@ impl Agent {
 
     /// Opens the wallet of a home more than a day from now.
     pub(crate) fn a_day_later(home: Arc<Home>) -> Self {
-        Self::with_clock(home, || clock::now() + 86_500)
+        Self::with_clock(home, || clock::now() + 87_000)
     }
 
     fn with_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
