@@ -5,4 +5,5 @@ mod lightning;
 mod mint;
 mod proxy;
 mod relay;
+mod shim;
 mod support;
