@@ -13,7 +13,7 @@ use nutpurse::cli::{self, Command, FAILURE, Invocation, OK, Streams, USAGE};
 use nutpurse::config::env::is_agent_name;
 use nutpurse::config::{Environment, Home};
 use nutpurse::wallet::Source;
-use nutpurse::{logging, mcp};
+use nutpurse::{cores, logging, mcp};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
@@ -44,6 +44,7 @@ fn run() -> io::Result<u8> {
         }
     };
     logging::start(invocation.globals.log.as_deref());
+    cores::forbid();
     mcp::panics::hide_payloads();
     let caller = invocation.caller();
     if !is_agent_name(&caller.agent) {

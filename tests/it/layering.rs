@@ -19,8 +19,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("mcp", &["wallet", "model"]),
     ("cli", &["mcp", "wallet", "config", "policy", "model"]),
     ("app", &["model", "ports", "policy", "config", "net", "mint", "store", "wallet", "tasks", "mcp", "cli", "logging"]),
-    ("main", &["app", "cli", "config", "mcp", "wallet", "logging"]),
+    ("main", &["app", "cli", "config", "mcp", "wallet", "logging", "cores"]),
     ("logging", &[]),
+    ("cores", &[]),
     ("lib", &[]),
 ];
 

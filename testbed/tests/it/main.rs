@@ -1,6 +1,7 @@
 //! The bench on the bench: what the other tests rely on, shown with a plain cdk wallet and with raw
 //! HTTP.
 
+mod liar;
 mod lightning;
 mod mint;
 mod proxy;

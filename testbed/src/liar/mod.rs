@@ -1,0 +1,78 @@
+//! A mint that lies: a real mint behind a [`Proxy`] that changes what it answers. The mint itself does its work
+//! honestly, so what it signed and took back can be told from what it said.
+//!
+//! Never changes a request, and never an answer that no lie is about.
+
+mod coins;
+mod detour;
+mod keysets;
+mod lie;
+mod signatures;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+
+use crate::proxy::Proxy;
+
+pub use self::coins::CoinLie;
+pub use self::detour::Detour;
+pub use self::keysets::{KeysetLie, collision};
+pub use self::lie::Lie;
+pub use self::signatures::{RestoreLie, SignatureLie};
+
+/// A proxy whose mint lies as told. A wallet is given [`Proxy::url`] of [`Liar::proxy`].
+#[derive(Debug)]
+pub struct Liar {
+    proxy: Proxy,
+    lies: Arc<Mutex<Vec<Lie>>>,
+    told: Arc<AtomicUsize>,
+}
+
+impl Liar {
+    /// Stands before the mint at `target_url`, honest until told otherwise.
+    pub async fn start(target_url: &str) -> Result<Self> {
+        let proxy = Proxy::start(target_url).await?;
+        let (lies, told) = (Arc::new(Mutex::new(Vec::<Lie>::new())), Arc::new(AtomicUsize::new(0)));
+        let (book, count) = (Arc::clone(&lies), Arc::clone(&told));
+        proxy.rewrite(move |path, honest| {
+            let mut lies = book.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut answer = honest.clone();
+            lies.iter_mut().for_each(|lie| lie.tell(path, &mut answer));
+            if answer != honest {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            answer
+        });
+        Ok(Self { proxy, lies, told })
+    }
+
+    /// The proxy: its address, its exchanges, its other faults.
+    #[must_use]
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.proxy.url()
+    }
+
+    /// Tells this lie too, from the next answer on. Several are told in the order in which they were given.
+    pub fn tell(&self, lie: Lie) {
+        self.lies.lock().unwrap_or_else(PoisonError::into_inner).push(lie);
+    }
+
+    /// Honest from now on.
+    pub fn stop(&self) {
+        self.lies.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many answers were not what the mint had said.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,339 @@
+//! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the lie stops.
+
+use std::sync::Arc;
+
+use nutpurse::wallet::clock;
+use serde_json::{Value, json};
+use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, RestoreLie, Rule, SignatureLie, TestMint, collision};
+
+use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
+
+const CLAIM: &str = "/v1/mint/bolt11";
+const SWAP: &str = "/v1/swap";
+const PAY: &str = "/v1/melt/bolt11";
+const AGAIN: &str = "/v1/restore";
+/// A key that nobody here has: a token locked to it is always made by a swap.
+const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+/// What can be wrong with signatures and be seen.
+fn bad_signatures() -> Vec<SignatureLie> {
+    vec![
+        SignatureLie::Point,
+        SignatureLie::Proof,
+        SignatureLie::NoProof,
+        SignatureLie::Amount,
+        SignatureLie::Keyset("00aabbccddeeff00".to_owned()),
+        SignatureLie::Fewer,
+        SignatureLie::More,
+        SignatureLie::Reordered,
+        SignatureLie::Duplicate,
+        SignatureLie::None,
+    ]
+}
+
+/// A wallet at a real mint that lies as told.
+struct Scene {
+    lightning: Lightning,
+    mint: TestMint,
+    liar: Liar,
+    agent: Agent,
+}
+
+impl Scene {
+    async fn new(coins: u64) -> Self {
+        let (lightning, mint) = mint_with(MintOptions::default()).await;
+        let liar = Liar::start(&mint.url()).await.unwrap();
+        let agent = Agent::open(Home::at(&[(&liar.url(), true)])).await;
+        if coins > 0 {
+            fund(&agent, coins).await;
+        }
+        Self { lightning, mint, liar, agent }
+    }
+
+    fn tell(&self, paths: &[&'static str], lie: &SignatureLie) -> usize {
+        let told = self.liar.told();
+        paths.iter().for_each(|path| self.liar.tell(Lie::signatures(path, lie.clone())));
+        told
+    }
+
+    /// The lie ends; it must have been told.
+    fn end(&self, told: usize, what: &str) {
+        self.liar.stop();
+        assert!(self.liar.told() > told, "{what} was never told");
+    }
+
+    /// Ends the wallet and opens it again, when what waits for its time may go on.
+    async fn later(self) -> Self {
+        let Self { lightning, mint, liar, agent } = self;
+        let home = agent.close().await;
+        Self { lightning, mint, liar, agent: Agent::two_minutes_later(home) }
+    }
+
+    /// The same later still, when the mint is honest, and everything has come right.
+    async fn later_and_right(self, what: &str) -> Self {
+        let Self { lightning, mint, liar, agent } = self;
+        let agent = Agent::at(agent.close().await, || clock::now() + 240);
+        let mut changes = agent.wallet().await.changes();
+        let right = async {
+            while holdings(&agent).await.in_all() != mint.auditor().outstanding().unwrap() {
+                changes.changed().await.unwrap();
+            }
+        };
+        let _judged_below = tokio::time::timeout(std::time::Duration::from_secs(20), right).await;
+        conserved(what, &mint.auditor(), &[&agent]).await;
+        Self { lightning, mint, liar, agent }
+    }
+
+    /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that a friend receives.
+    async fn all_is_good(&self) {
+        let held = holdings(&self.agent).await;
+        let friend = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;
+        let friend_mint = self.mint.url();
+        let token = self.agent.ok("send_token", json!({"amount_sats": held.spendable.saturating_sub(5), "memo": "all"})).await;
+        let text = token["token"].as_str().unwrap_or_else(|| panic!("{token}"));
+        // The token names the address at which the mint lies; the friend knows the mint by its own.
+        let Ok(mut read) = text.parse::<cdk_common::nuts::Token>() else { panic!("{text}") };
+        match &mut read {
+            cdk_common::nuts::Token::TokenV4(token) => token.mint_url = friend_mint.parse().unwrap(),
+            cdk_common::nuts::Token::TokenV3(_) => panic!("an old token"),
+        }
+        friend.ok("receive_token", json!({"token": read.to_string()})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_with_wrong_signatures_is_not_received_and_comes_in_when_they_are_right() {
+    let scene = Scene::new(0).await;
+    for (number, lie) in bad_signatures().iter().enumerate() {
+        let before = holdings(&scene.agent).await.spendable;
+        let told = scene.tell(&[CLAIM, AGAIN], lie);
+        let deposit = scene.agent.ok("deposit", json!({"amount_sats": 100})).await;
+        let id = &deposit["deposit_id"];
+        let shown = scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 1})).await;
+        assert_ne!(shown["state"], "received", "{lie:?}: {shown}");
+        assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
+        scene.end(told, &format!("{lie:?}"));
+        let shown = scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 30})).await;
+        assert_eq!((&shown["state"], sats(&shown, "received_sats")), (&json!("received"), 100), "{lie:?}: {shown}");
+        assert_eq!(holdings(&scene.agent).await.spendable, 100 * (number as u64 + 1), "{lie:?}");
+    }
+    conserved("after every lie about a deposit's signatures", &scene.mint.auditor(), &[&scene.agent]).await;
+    scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_right() {
+    let mut scene = Scene::new(2_000).await;
+    for lie in bad_signatures() {
+        let told = scene.tell(&[SWAP, AGAIN], &lie);
+        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
+        assert_eq!((&made["state"], &made["token"]), (&json!("pending"), &Value::Null), "{lie:?}: {made}");
+        scene.end(told, &format!("{lie:?}"));
+        scene = scene.later().await;
+        let shown = scene.agent.ended(&made["payment_id"]).await;
+        assert_eq!(shown["state"], "settled", "{lie:?}: {shown}");
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
+    }
+    scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
+    let mut scene = Scene::new(0).await;
+    let friend = Agent::open(Home::at(&[(&scene.liar.url(), true)])).await;
+    fund(&friend, 2_000).await;
+    for lie in bad_signatures() {
+        let gift = friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
+        let before = holdings(&scene.agent).await.spendable;
+        let told = scene.tell(&[SWAP, AGAIN], &lie);
+        let taken = scene.agent.ok("receive_token", json!({"token": gift["token"]})).await;
+        assert_ne!(taken["state"], "received", "{lie:?}: {taken}");
+        assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
+        scene.end(told, &format!("{lie:?}"));
+        scene = scene.later().await;
+        let shown = scene.agent.ok("get_payment", json!({"payment_id": taken["receive_id"], "wait_seconds": 30})).await;
+        assert_eq!(shown["state"], "received", "{lie:?}: {shown}");
+    }
+    scene.agent.ok("get_balance", json!({})).await;
+    scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
+    let mut scene = Scene::new(5_000).await;
+    for lie in [
+        SignatureLie::Point,
+        SignatureLie::Proof,
+        SignatureLie::NoProof,
+        SignatureLie::Keyset("00aabbccddeeff00".to_owned()),
+        SignatureLie::More,
+    ] {
+        let invoice = scene.lightning.payee("shop").invoice(300, "").unwrap().to_string();
+        let told = scene.tell(&[PAY, "/v1/melt/quote", AGAIN], &lie);
+        let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
+        assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
+        let held = holdings(&scene.agent).await;
+        assert!(held.spendable + held.pending <= scene.mint.auditor().outstanding().unwrap() + held.pending, "{lie:?}: {held:?}");
+        scene.end(told, &format!("{lie:?}"));
+        scene = scene.later().await;
+        let (agent, auditor) = (scene.agent.clone(), scene.mint.auditor());
+        whole(&agent, &format!("{lie:?}"), || auditor.outstanding().unwrap()).await;
+    }
+    scene.all_is_good().await;
+}
+
+/// Waits, settling, until all that the mint owes is ours again and nothing is pending.
+async fn whole(agent: &Agent, what: &str, owed: impl Fn() -> u64) {
+    let wallet = agent.wallet().await;
+    for _ in 0..40 {
+        wallet.settle().await.unwrap();
+        let held = holdings(agent).await;
+        if held.pending == 0 && held.spendable + held.unclaimed == owed() {
+            return;
+        }
+        // A round of our own may come between the rounds of the wallet's clock.
+        tokio::task::yield_now().await;
+        tokio::time::timeout(std::time::Duration::from_millis(250), std::future::pending::<()>()).await.unwrap_err();
+    }
+    panic!("{what}: {:?} of {}", holdings(agent).await, owed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
+    let mut scene = Scene::new(2_000).await;
+    let lies = [
+        RestoreLie::Partial,
+        RestoreLie::Duplicate,
+        RestoreLie::Again,
+        RestoreLie::Foreign,
+        RestoreLie::Mixed,
+        RestoreLie::FewerSignatures,
+        RestoreLie::Reordered,
+    ];
+    for lie in lies {
+        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+        let told = scene.liar.told();
+        scene.liar.tell(Lie::Restored(lie));
+        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
+        assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
+        scene = scene.later().await;
+        let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        let true_in_another_order = lie == RestoreLie::Reordered;
+        assert_eq!(shown["state"] == "settled", true_in_another_order, "{lie:?}: {shown}");
+        scene.end(told, &format!("{lie:?}"));
+        scene = scene.later().await;
+        let shown = scene.agent.ended(&made["payment_id"]).await;
+        assert_eq!(shown["state"], "settled", "{lie:?}: {shown}");
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_answer_about_our_own_swap_loses_nothing() {
+    let mut scene = Scene::new(500).await;
+    let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+    let told = scene.liar.told();
+    scene.liar.tell(Lie::Restored(RestoreLie::Empty));
+    let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "lock_to": SOMEBODY})).await;
+    assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{made}");
+    scene = scene.later().await;
+    scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+    scene.end(told, "nothing was signed");
+    scene.later_and_right("after an empty answer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_said_to_be_claimed_is_not_forgotten_before_it_is() {
+    let mut scene = Scene::new(500).await;
+    let made = scene.agent.ok("send_token", json!({"amount_sats": 64})).await;
+    let told = scene.liar.told();
+    scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
+    scene = scene.later().await;
+    scene.agent.wallet().await.settle().await.unwrap();
+    let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
+    println!("under the lie: {shown}");
+    if scene.liar.told() > told {
+        println!("the lie was told {} times", scene.liar.told() - told);
+    }
+    scene.liar.stop();
+    scene = scene.later_and_right("after a lie about claimed coins").await;
+    let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
+    assert_eq!((&shown["claimed"], &shown["token"]), (&json!(false), &made["token"]), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_that_no_mint_can_give_change_nothing() {
+    let mut scene = Scene::new(500).await;
+    let made = scene.agent.ok("send_token", json!({"amount_sats": 37})).await;
+    for lie in [
+        CoinLie::All("RESERVED"),
+        CoinLie::All("PENDING_SPENT"),
+        CoinLie::All("BORROWED"),
+        CoinLie::Missing,
+        CoinLie::Reordered,
+        CoinLie::Others,
+    ] {
+        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
+        let told = scene.liar.told();
+        scene.liar.tell(Lie::Coins(lie));
+        let back = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
+        println!("{lie:?}: {back:?}");
+        assert_eq!(scene.liar.proxy().fired(rule), 1, "{lie:?}");
+        scene = scene.later().await;
+        scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        scene.end(told, &format!("{lie:?}"));
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
+        scene = scene.later().await;
+        scene.agent.ended(&made["payment_id"]).await;
+        let again = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
+        println!("{lie:?}, and then: {again:?}");
+        conserved(&format!("{lie:?}, and then"), &scene.mint.auditor(), &[&scene.agent]).await;
+        return;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keysets_that_are_not_what_they_were_do_not_count() {
+    let scene = Scene::new(1_000).await;
+    let info: Value = scene.liar.proxy().exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
+    let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
+    println!("the mint's keyset is {id}");
+    let twin = collision(&id).unwrap();
+    let lies = [KeysetLie::Gone, KeysetLie::Unit("usd"), KeysetLie::Unit("msat"), KeysetLie::More(twin), KeysetLie::Keys];
+    for lie in lies {
+        let told = scene.liar.told();
+        scene.liar.tell(Lie::Keysets(lie.clone()));
+        scene.agent.wallet().await.refresh_mints().await;
+        let invoice = scene.lightning.payee("shop").invoice(10, "").unwrap().to_string();
+        let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
+        assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
+        if lie != KeysetLie::Keys {
+            scene.end(told, &format!("{lie:?}"));
+        }
+        scene.liar.stop();
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
+    }
+    let scene = scene.later().await;
+    conserved("after a restart", &scene.mint.auditor(), &[&scene.agent]).await;
+    scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_mint_with_the_firsts_keys_gets_no_signature_request() {
+    let seed = Some([7; 32]);
+    let (_one, honest) = mint_with(MintOptions { seed, ..MintOptions::named("honest") }).await;
+    let (_two, copy) = mint_with(MintOptions { seed, ..MintOptions::named("copy") }).await;
+    let home = Home::at(&[(&honest.url(), true), (&copy.url(), true)]);
+    let agent = Agent::open(home).await;
+    fund(&agent, 100).await;
+    let _before = copy.take_requests();
+    let refused = agent.call("deposit", json!({"amount_sats": 50, "mint": copy.url()})).await;
+    if let Ok(deposit) = refused {
+        agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 3})).await;
+    }
+    let asked = copy.take_requests();
+    assert!(!asked.is_empty() && asked.iter().all(|one| one.route() != "POST /v1/mint/bolt11"), "{asked:?}");
+    assert_eq!(copy.auditor().by_state().unwrap().signed, 0);
+    assert_eq!(holdings(&agent).await.spendable, 100);
+    let _home: Arc<Home> = agent.close().await;
+}
