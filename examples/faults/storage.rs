@@ -1,12 +1,13 @@
 //! The disk: full, failing, read-only, damaged, old, gone; many coins; modes of files.
 
-use crate::table::How::NotYet;
+use crate::disk;
+use crate::table::How::{NotYet, Runs};
 use crate::table::Row;
 use crate::table::Severity::{S1, S2};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-060", S1, "disk full from the k-th write on", NotYet("no row yet")),
-    Row::new("F-061", S1, "input or output error at the k-th write, sync, rename", NotYet("no row yet")),
+    Row::new("F-060", S1, "disk full from the k-th write on", Runs(|run| Box::pin(disk::disk_full(run)))),
+    Row::new("F-061", S1, "input or output error at the k-th write, sync, rename", Runs(|run| Box::pin(disk::disk_fails(run)))),
     Row::new("F-062", S2, "folder or file read-only", NotYet("no row yet")),
     Row::new("F-063", S1, "file truncated, flipped, garbage, empty", NotYet("no row yet")),
     Row::new("F-064", S1, "file deleted, keys kept", NotYet("no row yet")),
