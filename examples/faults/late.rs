@@ -93,12 +93,21 @@ async fn left_24h(wallet: &Wallet) -> Outcome<u64> {
     Ok(balance.value.pointer("/limits/left_24h_sats").and_then(serde_json::Value::as_u64).ok_or("no limits in the balance")?)
 }
 
-/// F-028 and F-107: the payee holds an invoice for an hour, then takes it, or lets it go.
+/// F-028: the payee holds an invoice for an hour, then takes it, or lets it go.
 pub(crate) async fn an_hour(run: Run) -> Outcome<Proof> {
+    held(&run, &[false]).await
+}
+
+/// F-107: the same, and the wallet is restarted meanwhile.
+pub(crate) async fn an_hour_and_restarts(run: Run) -> Outcome<Proof> {
+    held(&run, &[true]).await
+}
+
+async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
     let mut fired = 0;
     for is_taken in [true, false] {
-        for restarted in [false, true] {
-            let scene = Scene::set(&run).await?;
+        for restarted in restarts {
+            let scene = Scene::set(run).await?;
             let wallet = scene.funded(500).await?;
             let (invoice, hash) = scene.invoice(60)?;
             scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
@@ -113,7 +122,7 @@ pub(crate) async fn an_hour(run: Run) -> Outcome<Proof> {
                 let told = wallet.ok("pay", json!({"to": other})).await?;
                 holds(told.text("state") == "settled", format!("other coins are not usable: {}", told.value))?;
             }
-            if restarted {
+            if *restarted {
                 wallet.restart_after(0).await?;
                 is_held(&wallet, &hash, left).await?;
             }

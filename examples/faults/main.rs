@@ -17,10 +17,12 @@
 mod arguments;
 #[path = "../sandbox/build.rs"]
 mod build;
+mod clients;
 mod crowd;
 mod death;
 mod disk;
 mod ends;
+mod files;
 mod home;
 mod input;
 mod late;

@@ -183,6 +183,14 @@ impl Wallet {
         Ok(())
     }
 
+    /// Whether the run at hand is there.
+    pub(crate) async fn is_alive(&self) -> Outcome<bool> {
+        match self.session.lock().await.as_ref() {
+            Some(session) => Ok(session.is_alive().await),
+            None => Ok(false),
+        }
+    }
+
     /// Lets time pass on its wall clock.
     pub(crate) fn pass(&self, seconds: i64) -> Outcome {
         Ok(self.shim.set_clock(self.shim.clock()? + seconds)?)
