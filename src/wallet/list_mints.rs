@@ -28,7 +28,7 @@ impl Wallet {
     }
 
     async fn view_mint(&self, setup: &Setup, listed: &TrustedMint) -> Result<MintView, Error> {
-        let mint = self.mints.at(&listed.address)?;
+        let mint = self.mints.even_unchecked(&listed.address)?;
         let usable = setup.mint(&listed.address).is_some();
         let mut about = mint.about().await?;
         let mut reachable = None;
@@ -46,6 +46,7 @@ impl Wallet {
             spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
+            identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),
             deposit: about.as_ref().filter(|about| about.can_deposit).map(|about| range(about.deposit)),
             pay: about.as_ref().filter(|about| about.can_pay).map(|about| range(about.pay)),
         })

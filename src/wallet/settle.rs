@@ -1,21 +1,20 @@
 //! The periodic reconciler: ends what was left open, from what the mints say.
 //!
 //! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait for another. Never decides from
-//! silence or from the clock: time only says when to ask again. A melt whose request nobody carries any more, and that its mint calls
-//! unpaid, is ended by swapping its coins away: after that the mint cannot pay it.
+//! silence or from the clock: time only says when to ask again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::time::Duration;
 
-use super::code::Code;
+use super::claimed::CLAIMED_TWICE_SECONDS;
 use super::error::Error;
 use super::rounds::{FIRST_STEP, LONGEST_STEP};
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::melt::MeltWord;
-use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::swap::{Purpose, Swap, SwapOutcome};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
@@ -23,10 +22,6 @@ use crate::store::{Change, TokenRow};
 
 /// A token is in its receiver's hands first; nobody waits for our asking.
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
-/// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
-const CANCEL_AFTER_SECONDS: u64 = 60;
-/// How long after a token was first called claimed its mint is asked once more, in seconds.
-const CLAIMED_TWICE_SECONDS: u64 = 60;
 /// How long after its expiry an unpaid invoice of ours is still asked about, in seconds.
 const LATE_SECONDS: u64 = 7 * 86_400;
 
@@ -190,14 +185,6 @@ impl Wallet {
         deposit.state == DepositState::Paid || !late
     }
 
-    /// A token of ours that is being taken back: nobody knows yet whether it is still good.
-    pub(super) async fn is_being_reclaimed(&self, payment: &Payment) -> Result<bool, Error> {
-        if payment.kind != PaymentKind::TokenSent || !matches!(payment.state, PaymentState::Settled { claimed: false, .. }) {
-            return Ok(false);
-        }
-        Ok(self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
-    }
-
     pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
         let rows = self.store.swaps().await?;
         Ok(rows.iter().map(|row| Swap::from_row(&row.body)).collect::<Result<_, _>>()?)
@@ -301,88 +288,6 @@ impl Wallet {
         if let Some(cost) = mint.finish_melt(&quote_id, &turn).await? {
             *fee = cost;
             self.store.commit(vec![Change::Payment(payment)]).await?;
-            self.changed();
-        }
-        Ok(())
-    }
-
-    /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot be paid any more.
-    async fn cancel_melt(&self, payment: Payment, mint: &Mint, quote_id: &str) -> Result<(), Error> {
-        let PaymentState::Sent { since, .. } = payment.state else { return Ok(()) };
-        if since.saturating_add(CANCEL_AFTER_SECONDS) > (self.clock)() {
-            return Ok(());
-        }
-        let turn = mint.turn().await;
-        let purpose = Purpose::Cancel(payment.id.clone());
-        let tried = |swap: &Swap| match &swap.purpose {
-            Purpose::Buried { of, .. } => **of == purpose,
-            other => *other == purpose,
-        };
-        if self.journaled_swaps().await?.iter().any(tried) {
-            return Ok(());
-        }
-        let held = mint.held_by_melt(quote_id).await?;
-        if held.is_empty() {
-            return Ok(());
-        }
-        let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
-        drop(turn);
-        self.end_cancel(payment, mint, &swap, outcome).await
-    }
-
-    /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
-    pub(super) async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
-        match outcome {
-            SwapOutcome::Done { keep, .. } => {
-                let beside = coins::swapped(swap, keep)?;
-                let quote_id = payment.quote_id.clone().unwrap_or_default();
-                let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
-                self.record_failure(payment, error, beside).await;
-                self.store.lift_doubt(&quote_id);
-                let turn = mint.turn().await;
-                mint.finish_melt(&quote_id, &turn).await?;
-                Ok(())
-            }
-            SwapOutcome::Refused(_) => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
-            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(mint, swap)?]).await?),
-            SwapOutcome::Unknown(_) => Ok(()),
-        }
-    }
-
-    /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
-    pub(super) async fn check_claimed(&self, payment: Payment, row: TokenRow) -> Result<Payment, Error> {
-        let mint = self.mints.at(&payment.mint)?;
-        if !mint.all_spent(row.ys.clone()).await? {
-            return Ok(payment);
-        }
-        let turn = mint.turn().await;
-        if self.store.token(&payment.id).await?.is_none() {
-            return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
-        }
-        let reclaiming = self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()));
-        if reclaiming {
-            return Ok(payment);
-        }
-        let ended = self.record_claimed(payment, row.ys, Vec::new()).await;
-        drop(turn);
-        ended
-    }
-
-    /// Asks once more about a token that its mint has called claimed: only then its text goes. A mint that was wrong gives it back.
-    async fn check_still_claimed(&self, mut payment: Payment, row: TokenRow) -> Result<(), Error> {
-        let mint = self.mints.at(&payment.mint)?;
-        let states = mint.states(row.ys.clone()).await?;
-        if coins::all(&states, true) {
-            return Ok(self.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
-        }
-        let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(()) };
-        if coins::all(&states, false) {
-            tracing::warn!(payment = %payment.id, "its mint called a token claimed, and calls it unclaimed now");
-            payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: false };
-            let (back, id) = (coins::unclaim(row.ys.clone()), payment.id.clone());
-            let row = Change::Token { payment: id, row: TokenRow { claimed_at: None, ..row } };
-            self.store.commit(vec![back, row, Change::Payment(payment)]).await?;
             self.changed();
         }
         Ok(())
