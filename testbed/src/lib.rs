@@ -39,6 +39,7 @@ mod proxy;
 mod relay;
 mod requests;
 mod runtime;
+mod shim;
 
 pub use auditor::{Auditor, ByState, Melt};
 pub use bench::Bench;
@@ -52,3 +53,4 @@ pub use payee::Payee;
 pub use proxy::{Exchange, Moment, Proxy, Rule, RuleId};
 pub use relay::Relay;
 pub use requests::{Request, RequestKind};
+pub use shim::{Act, Calls, EIO, ENOSPC, Shim, ShimLibrary};

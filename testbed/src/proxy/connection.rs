@@ -2,6 +2,7 @@
 //! connection of its own, or failed by the rule that applies to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
@@ -68,7 +69,24 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
                     return Ok(None);
                 }
             }
-            Moment::AfterMint | Moment::RefuseAfterMint(_) | Moment::Garbage | Moment::Truncate | Moment::HoldAfter => {}
+            Moment::Verbatim => {
+                plan.fire(place, hit);
+                client.write_all(&hit.bytes).await?;
+                client.shutdown().await?;
+                return Ok(None);
+            }
+            Moment::Flood(bytes) => {
+                plan.fire(place, hit);
+                flood(client, bytes).await?;
+                return Ok(None);
+            }
+            Moment::AfterMint
+            | Moment::RefuseAfterMint(_)
+            | Moment::Garbage
+            | Moment::Truncate
+            | Moment::HoldAfter
+            | Moment::AfterAnswer
+            | Moment::Drip => {}
         }
     }
     if request.header("upgrade").is_some() {
@@ -102,6 +120,16 @@ async fn answer_client(plan: &Plan, client: &mut TcpStream, place: usize, mut an
                 plan.fire(place, hit);
                 answer = Message::refusal(code);
             }
+            Moment::AfterAnswer => {
+                client.write_all(&answer.bytes("keep-alive")).await?;
+                plan.fire(place, hit);
+                return Ok(Some(()));
+            }
+            Moment::Drip => {
+                plan.fire(place, hit);
+                drip(client, &answer.bytes("close")).await?;
+                return Ok(None);
+            }
             Moment::Garbage => {
                 plan.fire(place, hit);
                 answer = Message::answer(200, "text/html", "<html>This is not a mint.</html>");
@@ -128,6 +156,30 @@ async fn gone(client: &TcpStream) {
     if let Ok(1..) = client.peek(&mut [0]).await {
         std::future::pending::<()>().await;
     }
+}
+
+/// Sends a byte a second, for as long as somebody reads them.
+async fn drip(client: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    for byte in bytes {
+        second.tick().await;
+        client.write_all(&[*byte]).await?;
+    }
+    Ok(())
+}
+
+/// Sends an answer of this length, as fast as it is read.
+async fn flood(client: &mut TcpStream, length: u64) -> Result<()> {
+    let head = format!("HTTP/1.1 200 Testbed\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await?;
+    let piece = [b' '; 65_536];
+    let mut left = length;
+    while left > 0 {
+        let part = piece.get(..usize::try_from(left).unwrap_or(usize::MAX).min(piece.len())).unwrap_or(&piece);
+        client.write_all(part).await?;
+        left -= part.len() as u64;
+    }
+    Ok(())
 }
 
 /// Asks the mint, on a connection that nobody else uses.

@@ -58,6 +58,7 @@ pub(crate) struct Standing {
 pub(crate) struct Hit {
     pub(crate) at: Moment,
     pub(crate) then: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(crate) id: RuleId,
 }
 
@@ -92,8 +93,8 @@ impl Plan {
             }
             standing.seen += 1;
             if hit.is_none() && standing.rule.nth.is_none_or(|nth| nth == standing.seen) {
-                let (at, then) = (standing.rule.at, standing.rule.then.clone());
-                hit = Some(Hit { at, then, id: RuleId(place) });
+                let Rule { at, then, bytes, .. } = standing.rule.clone();
+                hit = Some(Hit { at, then, bytes, id: RuleId(place) });
             }
         }
         told.exchanges.push(Exchange {

@@ -32,6 +32,14 @@ pub enum Moment {
     /// Held after the mint has answered, until released (the answer is passed on) or the client is
     /// gone.
     HoldAfter,
+    /// The answer is passed on whole; what the rule does then comes right after its last byte.
+    AfterAnswer,
+    /// The mint has done it; its answer comes one byte a second, until the client leaves.
+    Drip,
+    /// The request never reaches the mint; an answer of so many bytes is sent, all of them spaces.
+    Flood(u64),
+    /// The request never reaches the mint; the bytes of [`Rule::verbatim`] are sent as they are, and the connection is closed.
+    Verbatim,
 }
 
 /// One exchange to fail: by method, path and count.
@@ -42,6 +50,7 @@ pub struct Rule {
     pub(crate) nth: Option<usize>,
     pub(crate) at: Moment,
     pub(crate) then: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) bytes: Arc<[u8]>,
 }
 
 impl Rule {
@@ -50,7 +59,13 @@ impl Rule {
     #[must_use]
     pub fn new(method: &str, path_prefix: &str, at: Moment) -> Self {
         let (method, path_prefix) = (method.to_owned(), path_prefix.to_owned());
-        Self { method, path_prefix, nth: Some(1), at, then: None }
+        Self { method, path_prefix, nth: Some(1), at, then: None, bytes: Arc::default() }
+    }
+
+    /// The next exchange is answered with these bytes, head and all, whatever they are.
+    #[must_use]
+    pub fn verbatim(method: &str, path_prefix: &str, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { bytes: bytes.into(), ..Self::new(method, path_prefix, Moment::Verbatim) }
     }
 
     /// The `nth` matching exchange from now on, counted from 1.

@@ -6,4 +6,5 @@ mod lightning;
 mod mint;
 mod proxy;
 mod relay;
+mod shim;
 mod support;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use serde_json::json;
 use testbed::{Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
+use tokio::io::AsyncReadExt;
 
 use crate::support::{answer, ask, balance, deposit, pay, send, wallet};
 
@@ -143,5 +144,33 @@ async fn a_lying_mint() -> Result<()> {
     assert_eq!(info.body, Some(json!({ "name": "somebody else" })));
     let keys = ask(&proxy.url(), "GET", "/v1/keys", "").await?.context("no answer")?;
     assert!(keys.body.is_some_and(|keys| keys.pointer("/keysets/0/id").is_some()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_of_the_tests_own_and_one_without_end() -> Result<()> {
+    let (mint, proxy) = bench().await?;
+    let verbatim = proxy.fail(Rule::verbatim("POST", QUOTE, *b"HTTP/1.1 429 Slow\r\ncontent-length: 2\r\n\r\n{}"));
+    let got = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
+    assert_eq!((got.status, got.body, proxy.fired(verbatim)), (429, Some(json!({})), 1));
+    proxy.fail(Rule::new("POST", QUOTE, Moment::Flood(1_000_000)));
+    let got = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
+    assert_eq!((got.status, got.body), (200, None));
+    assert!(mint.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_whole_and_one_that_drips() -> Result<()> {
+    let (mint, proxy) = bench().await?;
+    let whole = proxy.fail(Rule::new("POST", QUOTE, Moment::AfterAnswer));
+    assert_eq!(ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?.status, 200);
+    assert_eq!(proxy.fired(whole), 1);
+    let drip = proxy.fail(Rule::new("POST", QUOTE, Moment::Drip));
+    let mut slow = send(&proxy.url(), "POST", QUOTE, BODY).await?;
+    proxy.reached(drip).await;
+    let mut first = [0; 64];
+    assert_eq!(slow.read(&mut first).await?, 1, "a byte at a time");
+    assert_eq!(mint.requests().len(), 2);
     Ok(())
 }

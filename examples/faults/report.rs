@@ -1,0 +1,114 @@
+//! What is printed: a line a row, the score, and the score's line in the README.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::Outcome;
+use crate::arguments::Arguments;
+use crate::table::{Proof, Row, Severity};
+use crate::trial::Run;
+
+const MARKS: (&str, &str) = ("<!-- faults survived -->", "<!-- end -->");
+
+/// What became of a row.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Passed(Proof),
+    Failed(String),
+    NotRun(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) verdict: Verdict,
+    pub(crate) took: Duration,
+}
+
+impl Ended {
+    pub(crate) fn not_run(why: &str) -> Self {
+        Self { verdict: Verdict::NotRun(why.to_owned()), took: Duration::ZERO }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Report {
+    binary: String,
+    /// How many rows were printed, of those in the table's order.
+    printed: usize,
+}
+
+impl Report {
+    pub(crate) fn begin(arguments: &Arguments, binary: &Path) -> Outcome<Self> {
+        let hash = Sha256::digest(fs::read(binary)?);
+        let binary: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        println!("binary sha256 {binary}, mint {:?}{}\n", arguments.mint, if arguments.short { ", short" } else { "" });
+        Ok(Self { binary, printed: 0 })
+    }
+
+    /// Prints the rows that ended, as far as all before them ended too.
+    pub(crate) fn flush(&mut self, rows: &[Row], ended: &BTreeMap<&str, Ended>) {
+        for row in rows.iter().skip(self.printed) {
+            let Some(end) = ended.get(row.id) else { return };
+            self.printed += 1;
+            if !matches!(&end.verdict, Verdict::NotRun(why) if why == "not asked for") {
+                println!("{}", line(row, end));
+            }
+        }
+    }
+
+    /// Prints the score, writes it where it was asked for, and says whether nothing failed.
+    pub(crate) fn end(&self, rows: &[Row], ended: &BTreeMap<&str, Ended>, run: &Run) -> Outcome<bool> {
+        let count = |is: fn(&Verdict) -> bool| ended.values().filter(|end| is(&end.verdict)).count();
+        let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
+        println!(
+            "\n{} passed, {failed} FAILED, {} not run",
+            count(|verdict| matches!(verdict, Verdict::Passed(_))),
+            count(|verdict| matches!(verdict, Verdict::NotRun(_)))
+        );
+        let by = |severity| {
+            let all = rows.iter().filter(|row| row.severity == severity);
+            let passed = all.clone().filter(|row| matches!(ended.get(row.id), Some(Ended { verdict: Verdict::Passed(_), .. })));
+            format!("{severity:?} {}/{}", passed.count(), all.count())
+        };
+        let (kills, losses) = run.watch.kills();
+        let score = format!(
+            "faults survived: {} · {} · {} · kills n={kills}, losses {losses} · seed {} · binary sha256 {}",
+            by(Severity::S1),
+            by(Severity::S2),
+            by(Severity::S3),
+            run.arguments.seed,
+            self.binary
+        );
+        println!("{score}");
+        if run.arguments.readme {
+            write(&score)?;
+        }
+        Ok(failed == 0)
+    }
+}
+
+fn line(row: &Row, end: &Ended) -> String {
+    let Row { id, severity, title, .. } = row;
+    let took = end.took.as_secs_f64();
+    match &end.verdict {
+        Verdict::Passed(Proof { fired, note }) => {
+            let faults = if *fired == 1 { "1 fault fired" } else { &format!("{fired} faults fired") };
+            let note = if note.is_empty() { String::new() } else { format!("; {note}") };
+            format!("{id} {severity:?} passed   {title}: {faults}{note} ({took:.1} s)")
+        }
+        Verdict::Failed(why) => format!("{id} {severity:?} FAILED   {title}: {why} ({took:.1} s)"),
+        Verdict::NotRun(why) => format!("{id} {severity:?} not run  {title}: {why}"),
+    }
+}
+
+fn write(score: &str) -> Outcome {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path)?;
+    let (before, rest) = text.split_once(MARKS.0).ok_or("the README has no place for the score")?;
+    let (_, after) = rest.split_once(MARKS.1).ok_or("the README's place for the score has no end")?;
+    Ok(fs::write(&path, format!("{before}{}\n{score}\n{}{after}", MARKS.0, MARKS.1))?)
+}

@@ -1,0 +1,98 @@
+//! What a row plays on: a fresh mint behind a proxy, a simulated Lightning, and wallets in homes of their own.
+//!
+//! ```text
+//! let scene = Scene::set(&run).await?;
+//! let alice = scene.funded(500).await?;                                  // a wallet with money, running
+//! let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).then(alice.killer().await?));
+//! alice.call("pay", json!({"to": scene.invoice(50)?.0})).await?;         // None: it died before it answered
+//! alice.restart().await?;                                                // killed, its disk calm, a minute later by its clock
+//! scene.conserved().await?;                                              // faults lifted, all restarted, all settled: the law
+//! Ok(Proof::of(scene.proxy.fired(rule)))
+//! ```
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tempfile::TempDir;
+use testbed::{InvoiceSpec, Lightning, MintOptions, Proxy, TestMint};
+
+use crate::Outcome;
+use crate::home::{Home, Limits, WIDE};
+use crate::mint::Mint;
+use crate::trial::Run;
+use crate::wallet::Wallet;
+
+/// Quotes and invoices outlive the jumps of the wallets' clocks, in seconds.
+pub(crate) const LONG: u64 = 30 * 86_400;
+
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) run: Run,
+    pub(crate) lightning: Lightning,
+    pub(crate) mint: Mint,
+    /// The way to the mint: wallets know the mint by this address.
+    pub(crate) proxy: Proxy,
+    folder: TempDir,
+    wallets: Mutex<Vec<Arc<Wallet>>>,
+    names: AtomicUsize,
+}
+
+impl Scene {
+    /// A mint whose deposits pay themselves and whose quotes last a month.
+    pub(crate) async fn set(run: &Run) -> Outcome<Self> {
+        Self::with(run, MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() }).await
+    }
+
+    /// The same with other options, which only the testbed's mint has.
+    pub(crate) async fn with(run: &Run, options: MintOptions) -> Outcome<Self> {
+        let lightning = Lightning::new();
+        let mint = Mint::Testbed(TestMint::start(&lightning, options).await?);
+        let proxy = Proxy::start(&mint.url()).await?;
+        let folder = tempfile::Builder::new().prefix("nutpurse-faults-").tempdir()?;
+        Ok(Self { run: run.clone(), lightning, mint, proxy, folder, wallets: Mutex::default(), names: AtomicUsize::new(0) })
+    }
+
+    /// A wallet of this mint with wide limits, not started yet.
+    pub(crate) fn wallet(&self) -> Outcome<Arc<Wallet>> {
+        self.wallet_at(&[self.proxy.url()], WIDE)
+    }
+
+    /// The same with money in it.
+    pub(crate) async fn funded(&self, sats: u64) -> Outcome<Arc<Wallet>> {
+        self.funded_within(sats, WIDE).await
+    }
+
+    /// The same with limits.
+    pub(crate) async fn funded_within(&self, sats: u64, limits: Limits) -> Outcome<Arc<Wallet>> {
+        let wallet = self.wallet_at(&[self.proxy.url()], limits)?;
+        wallet.fund(sats).await?;
+        Ok(wallet)
+    }
+
+    /// A wallet of these mints. The law counts it at the scene's mint.
+    pub(crate) fn wallet_at(&self, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
+        let mut wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = |what: &str| self.folder.path().join(format!("{what}-{}", wallets.len()));
+        let home = Home::make(path("home"), mints, limits)?;
+        let wallet = Arc::new(Wallet::new(&self.run, home, path("log"))?);
+        wallets.push(Arc::clone(&wallet));
+        Ok(wallet)
+    }
+
+    /// All wallets so far.
+    pub(crate) fn wallets(&self) -> Vec<Arc<Wallet>> {
+        self.wallets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The invoice of a new payee, and its payment hash: nothing takes it for a repetition of another.
+    pub(crate) fn invoice(&self, sats: u64) -> Outcome<(String, String)> {
+        let spec = InvoiceSpec { expiry_seconds: LONG, ..InvoiceSpec::sats(sats, "a row") };
+        let invoice = self.lightning.payee(&self.name("payee")).invoice_with(&spec)?;
+        Ok((invoice.to_string(), invoice.payment_hash().to_string()))
+    }
+
+    /// A name that nothing else in the scene has.
+    pub(crate) fn name(&self, what: &str) -> String {
+        format!("{what}-{}", self.names.fetch_add(1, Ordering::Relaxed))
+    }
+}

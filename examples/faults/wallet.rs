@@ -1,0 +1,181 @@
+//! A wallet of a scene: its folder, disk and clock over all of its runs, and the run at hand.
+
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use testbed::Shim;
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::home::Home;
+use crate::session::{Answer, Session};
+use crate::trial::Run;
+use crate::{Outcome, fail, holds};
+
+/// How much later a wallet is started again, in seconds: what waits for its time may go on then.
+const LATER: i64 = 61;
+
+/// A wallet, running or not.
+#[derive(Debug)]
+pub(crate) struct Wallet {
+    pub(crate) home: Home,
+    /// Its disk and its wall clock.
+    pub(crate) shim: Shim,
+    run: Run,
+    log: PathBuf,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Wallet {
+    pub(crate) fn new(run: &Run, home: Home, log: PathBuf) -> Outcome<Self> {
+        let shim = Shim::new(&run.shim, home.path())?;
+        Ok(Self { home, shim, run: run.clone(), log, session: Mutex::new(None) })
+    }
+
+    /// The session at hand; starts one where none is.
+    pub(crate) async fn session(&self) -> Outcome<Arc<Session>> {
+        let mut session = self.session.lock().await;
+        if let Some(session) = session.as_ref() {
+            return Ok(Arc::clone(session));
+        }
+        let started = Arc::new(self.another("tester").await?);
+        *session = Some(Arc::clone(&started));
+        Ok(started)
+    }
+
+    /// One more process on the same folder, for this agent.
+    pub(crate) async fn another(&self, agent: &str) -> Outcome<Session> {
+        Session::start(self.command(agent), self.log()?, Arc::clone(&self.run.watch)).await
+    }
+
+    /// The binary on this folder, with nothing of our own environment.
+    pub(crate) fn command(&self, agent: &str) -> Command {
+        let mut command = Command::new(self.run.binary.as_path());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("NUTPURSE_HOME", self.home.path()).env("NUTPURSE_AGENT", agent);
+        // The keys of a test have no business in anybody's keyring.
+        command.env("NUTPURSE_KEYRING", "off").env("NUTPURSE_LOG", "trace").envs(self.shim.environment());
+        command
+    }
+
+    /// What all its runs wrote to standard error.
+    pub(crate) fn log_path(&self) -> &PathBuf {
+        &self.log
+    }
+
+    fn log(&self) -> Outcome<File> {
+        Ok(OpenOptions::new().create(true).append(true).open(&self.log)?)
+    }
+
+    /// Calls a tool, whatever it answers. `None`: the wallet died before it answered.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
+        let session = self.session().await?;
+        session.call(tool, arguments).await
+    }
+
+    /// Calls a tool that must answer.
+    pub(crate) async fn told(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
+        match self.call(tool, arguments).await? {
+            Some(answer) => Ok(answer),
+            None => fail(format!("the wallet ended during {tool}: {}", self.last_words())),
+        }
+    }
+
+    /// Calls a tool that must do it.
+    pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
+        let answer = self.told(tool, arguments).await?;
+        if answer.is_error { fail(format!("{tool}: {}", answer.value)) } else { Ok(answer) }
+    }
+
+    /// Calls a tool that must refuse with this code.
+    pub(crate) async fn refused(&self, tool: &str, arguments: Value, code: &str) -> Outcome<Answer> {
+        let answer = self.told(tool, arguments).await?;
+        let as_wanted = answer.is_error && answer.text("error") == code;
+        holds(as_wanted, format!("{tool} was to be refused with {code}, and answered {}", answer.value))?;
+        Ok(answer)
+    }
+
+    /// Asks for a payment (a token, a receive) by its id until it is final.
+    pub(crate) async fn ended(&self, id: &str) -> Outcome<Answer> {
+        self.until(json!({"payment_id": id, "wait_seconds": 2})).await
+    }
+
+    /// The same by its payment hash.
+    pub(crate) async fn ended_by_hash(&self, hash: &str) -> Outcome<Answer> {
+        self.until(json!({"payment_hash": hash, "wait_seconds": 2})).await
+    }
+
+    async fn until(&self, which: Value) -> Outcome<Answer> {
+        let since = Instant::now();
+        loop {
+            let shown = self.ok("get_payment", which.clone()).await?;
+            if shown.is("final") || (shown.text("kind") == "token_sent" && shown.text("state") != "pending") {
+                return Ok(shown);
+            }
+            holds(since.elapsed() < Duration::from_secs(120), format!("it does not end: {}", shown.value))?;
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Puts sats in by a deposit that pays itself.
+    pub(crate) async fn fund(&self, sats: u64) -> Outcome {
+        let asked = self.ok("deposit", json!({"amount_sats": sats})).await?;
+        let wait = json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45});
+        let got = self.ok("get_deposit", wait).await?;
+        holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))
+    }
+
+    /// What kills the run at hand: for a rule's `then`.
+    pub(crate) async fn killer(&self) -> Outcome<impl Fn() + Send + Sync + use<> + 'static> {
+        Ok(self.session().await?.killer())
+    }
+
+    /// Kills the run at hand, or sees that it is gone.
+    pub(crate) async fn kill(&self) -> Outcome {
+        match self.session.lock().await.take() {
+            Some(session) => session.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the run at hand by closing its input.
+    pub(crate) async fn close(&self) -> Outcome {
+        if let Some(session) = self.session.lock().await.take() {
+            session.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Stops it where it stands (as a laptop that sleeps), or lets it go on.
+    pub(crate) async fn freeze(&self, is_frozen: bool) -> Outcome {
+        self.session().await?.signal(if is_frozen { Signal::STOP } else { Signal::CONT })
+    }
+
+    /// Kills it, calms its disk, and starts it a minute later by its clock.
+    pub(crate) async fn restart(&self) -> Outcome {
+        self.restart_after(LATER).await
+    }
+
+    /// The same so many seconds later.
+    pub(crate) async fn restart_after(&self, seconds: i64) -> Outcome {
+        self.kill().await?;
+        self.shim.calm()?;
+        self.pass(seconds)?;
+        self.session().await?;
+        Ok(())
+    }
+
+    /// Lets time pass on its wall clock.
+    pub(crate) fn pass(&self, seconds: i64) -> Outcome {
+        Ok(self.shim.set_clock(self.shim.clock()? + seconds)?)
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
+    }
+}
