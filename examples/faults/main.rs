@@ -30,6 +30,7 @@ mod report;
 mod scene;
 mod secrets;
 mod session;
+mod stage;
 mod storage;
 mod table;
 mod transport;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, RestoreLie, Rule, SignatureLie, TestMint, collision};
+use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie, TestMint, collision};
 
 use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
 
@@ -34,6 +34,7 @@ fn bad_signatures() -> Vec<SignatureLie> {
 struct Scene {
     lightning: Lightning,
     mint: TestMint,
+    proxy: Proxy,
     liar: Liar,
     agent: Agent,
 }
@@ -41,12 +42,13 @@ struct Scene {
 impl Scene {
     async fn new(coins: u64) -> Self {
         let (lightning, mint) = mint_with(MintOptions::default()).await;
-        let liar = Liar::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&liar.url(), true)])).await;
+        let proxy = Proxy::start(&mint.url()).await.unwrap();
+        let liar = Liar::before(&proxy);
+        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
         if coins > 0 {
             fund(&agent, coins).await;
         }
-        Self { lightning, mint, liar, agent }
+        Self { lightning, mint, proxy, liar, agent }
     }
 
     fn tell(&self, paths: &[&'static str], lie: &SignatureLie) -> usize {
@@ -63,9 +65,9 @@ impl Scene {
 
     /// Ends the wallet and opens it again, when what waits for its time may go on.
     async fn later(self) -> Self {
-        let Self { lightning, mint, liar, agent } = self;
+        let Self { lightning, mint, proxy, liar, agent } = self;
         let home = agent.close().await;
-        Self { lightning, mint, liar, agent: Agent::two_minutes_later(home) }
+        Self { lightning, mint, proxy, liar, agent: Agent::two_minutes_later(home) }
     }
 
     /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that a friend receives.
@@ -124,7 +126,7 @@ async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_rig
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
     let mut scene = Scene::new(0).await;
-    let friend = Agent::open(Home::at(&[(&scene.liar.url(), true)])).await;
+    let friend = Agent::open(Home::at(&[(&scene.proxy.url(), true)])).await;
     fund(&friend, 2_000).await;
     for lie in bad_signatures() {
         let gift = friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
@@ -195,11 +197,11 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
         RestoreLie::Reordered,
     ];
     for lie in lies {
-        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Restored(lie));
         let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
-        assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
+        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
         scene = scene.later().await;
         let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
         let true_in_another_order = lie == RestoreLie::Reordered;
@@ -215,11 +217,11 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_answer_about_our_own_swap_loses_nothing() {
     let mut scene = Scene::new(500).await;
-    let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+    let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
     let told = scene.liar.told();
     scene.liar.tell(Lie::Restored(RestoreLie::Empty));
     let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "lock_to": SOMEBODY})).await;
-    assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{made}");
+    assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{made}");
     scene = scene.later().await;
     scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
     scene.end(told, "nothing was signed");
@@ -258,12 +260,12 @@ async fn states_that_no_mint_can_give_change_nothing() {
         CoinLie::Reordered,
         CoinLie::Others,
     ] {
-        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
+        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Coins(lie));
         let back = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
         println!("{lie:?}: {back:?}");
-        assert_eq!(scene.liar.proxy().fired(rule), 1, "{lie:?}");
+        assert_eq!(scene.proxy.fired(rule), 1, "{lie:?}");
         scene = scene.later().await;
         scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
         scene.end(told, &format!("{lie:?}"));
@@ -280,7 +282,7 @@ async fn states_that_no_mint_can_give_change_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keysets_that_are_not_what_they_were_do_not_count() {
     let scene = Scene::new(1_000).await;
-    let info: Value = scene.liar.proxy().exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
+    let info: Value = scene.proxy.exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
     let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
     println!("the mint's keyset is {id}");
     let twin = collision(&id).unwrap();
