@@ -73,11 +73,11 @@ pub(crate) async fn f109(run: Run) -> Outcome<usize> {
 
 /// Payments that cost a fee, payments that fail: what is counted is what it cost, once, and what failed is not counted.
 pub(crate) async fn f110(run: Run) -> Outcome<usize> {
-    let stage = Stage::new(&run, 20_000).await?;
-    stage.scene.lightning.set_fee(1, 5_000);
+    let stage = Stage::new(&run, 50_000).await?;
+    stage.scene.lightning.set_fee(1, 2_000);
     let mut failed = 0;
     for number in 0..run.pick(100, 20) {
-        let (invoice, hash) = stage.scene.invoice(20 + number)?;
+        let (invoice, hash) = stage.scene.invoice(150 + number)?;
         if number % 2 == 0 {
             stage.scene.lightning.set_behaviour_of(&hash, Behaviour::Fail);
             let told = stage.wire.told("pay", json!({"to": invoice})).await?;

@@ -245,6 +245,7 @@ pub(crate) async fn f119(run: Run) -> Outcome<usize> {
         stage.wire.restart().await?;
     }
     must!(stage.melts()? == (0, 0), "something was paid");
+    stage.wire.ok("get_balance", json!({})).await?;
     stage.wire.home.write_config(&[stage.url()], WIDE, "")?;
     stage.wire.refuses("pay", json!({"to": stage.invoice(500)?}), &["over_payment_limit"]).await?;
     stage.wire.home.write_config(&[stage.url()], Limits { per_payment: 10, per_day: 1_000 }, "")?;

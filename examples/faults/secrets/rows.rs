@@ -70,7 +70,7 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
         ("/v1/checkstate", Moment::Garbage),
     ] {
         let rule = proxy.fail(Rule::new("POST", path, moment));
-        say("failed", wire.told("pay", json!({"to": stage.invoice(20)?})).await?.value);
+        say("pay", wire.told("pay", json!({"to": stage.invoice(20)?})).await?.value);
         let token = json!({"amount_sats": 34, "memo": format!("{path} {moment:?}"), "lock_to": SOMEBODY});
         say("send_token", wire.told("send_token", token).await?.value);
         let deposit = wire.told("deposit", json!({"amount_sats": 10})).await?;
@@ -101,15 +101,17 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
     must!(coins.len() > 10, "only {} coins went to the mint", coins.len());
     let payments = stage.scene.lightning.payments();
     let preimages: Vec<String> = payments.iter().filter_map(|one| stage.scene.lightning.preimage(&one.payment_hash)).collect();
+    let mut logged = 0;
     for wallet in stage.scene.wallets() {
         let log = fs::read_to_string(wallet.log_path())?;
-        must!(log.len() > 100, "the log is empty: the row looks past it");
+        logged += log.len();
         for secret in keys.iter().chain(&coins).chain(&preimages) {
             must!(!log.contains(secret.as_str()), "a secret stands in the log");
             must!(!forms(secret).iter().any(|form| log.contains(form)), "a secret stands in the log in another form");
         }
         must!(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log");
     }
+    must!(logged > 100, "nothing was logged: the row looks past it");
     for (tool, value) in &answers {
         let text = value.to_string();
         must!(!keys.iter().any(|secret| text.contains(secret)), "{tool} tells of the keys");
@@ -124,7 +126,7 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
 pub(crate) async fn f128(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 100).await?;
     let mut fired = 0;
-    for signal in [Signal::ABORT, Signal::QUIT, Signal::SEGV] {
+    for signal in [Signal::ABORT, Signal::QUIT, Signal::TRAP] {
         let session = stage.wire.session().await?;
         let limits = fs::read_to_string(format!("/proc/{}/limits", session.process()))?;
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).ok_or("no such limit")?;
@@ -265,7 +267,6 @@ pub(crate) async fn f134(run: Run) -> Outcome<usize> {
         Moment::Status(400),
         Moment::Refuse(11_001),
         Moment::Refuse(12_002),
-        Moment::RefuseAfterMint(11_005),
         Moment::AfterMint,
         Moment::Garbage,
         Moment::Truncate,
