@@ -1,6 +1,12 @@
 //! Wiring only: opens the wallet, recovers it, starts its tasks, stops it in order.
 //!
-//! Decides nothing about money. The wallet is opened at its first use: a session that only lists its tools leaves no trace.
+//! Decides nothing about money. The wallet is opened at its first use: a session that only lists its tools leaves no trace. After its
+//! file has failed it is opened anew at the next call, which recovers what the failure cut short.
+//!
+//! ```text
+//!  closed --(first call)--> open --(its file fails)--> shut --(next call)--> open
+//!                             +--(stop)--> closed
+//! ```
 
 mod desk;
 mod open;
@@ -8,17 +14,18 @@ mod rules;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 pub use desk::OwnersDesk;
 pub use open::open_store;
 
 use crate::config::{Environment, Home, Settings};
+use crate::store::Halt;
 use crate::tasks::Tasks;
 use crate::wallet::rules::Rules;
 use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
@@ -27,20 +34,26 @@ use rules::FileRules;
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
+/// How long a wallet whose file has failed gets to end what it does, before its file is let go.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// One process's wallet.
 #[derive(Debug)]
 pub struct App {
     environment: Environment,
     home: Option<PathBuf>,
     clock: fn() -> u64,
-    opened: Arc<OnceCell<Opened>>,
-    opening: TaskTracker,
+    halt: Option<Halt>,
+    /// Held while the wallet is being opened: two must never hold the store at once.
+    opening: Arc<Mutex<()>>,
+    opened: Arc<StdMutex<Option<Opened>>>,
+    running: TaskTracker,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Opened {
     wallet: Wallet,
-    tasks: Tasks,
+    tasks: Arc<Tasks>,
     rules: Arc<FileRules>,
 }
 
@@ -52,45 +65,78 @@ impl App {
 
     /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
     pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
-        Arc::new(Self { environment, home, clock, opened: Arc::default(), opening: TaskTracker::new() })
+        Self::halting(environment, home, clock, None)
+    }
+
+    /// The same with a plan to stand still, for tests of crashes.
+    pub fn halting(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64, halt: Option<Halt>) -> Arc<Self> {
+        Arc::new(Self { environment, home, clock, halt, opening: Arc::default(), opened: Arc::default(), running: TaskTracker::new() })
     }
 
     /// Stops the tasks and waits for what is under way.
     pub async fn stop(&self) {
-        self.opening.close();
-        self.opening.wait().await;
-        if let Some(opened) = self.opened.get() {
+        self.running.close();
+        self.running.wait().await;
+        if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
             opened.wallet.close(LAST_CALLS).await;
+            opened.wallet.shut().await;
         }
+    }
+
+    fn opened(&self) -> Option<Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<Opened, Error> {
+/// The wallet as it is open and well; opens it, or opens it anew.
+async fn open(
+    opened: &StdMutex<Option<Opened>>,
+    environment: &Environment,
+    home: Option<&Path>,
+    clock: fn() -> u64,
+    halt: Option<Halt>,
+) -> Result<Wallet, Error> {
+    let before = opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(before) = before {
+        if !before.wallet.has_failed() {
+            return Ok(before.wallet);
+        }
+        tracing::warn!("the wallet's file failed; it is opened anew");
+        before.tasks.stop().await;
+        before.wallet.close(LAST_WORDS).await;
+        before.wallet.shut().await;
+        opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
     let (wallet, rules) = open::open(environment, home, clock).await?;
+    if let Some(halt) = halt {
+        wallet.follow_halt(halt);
+    }
     wallet.recover().await?;
     wallet.follow_policy().await?;
-    let tasks = Tasks::start(&wallet);
-    Ok(Opened { wallet, tasks, rules })
+    let tasks = Arc::new(Tasks::start(&wallet));
+    *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened { wallet: wallet.clone(), tasks, rules });
+    Ok(wallet)
 }
 
 #[async_trait]
 impl Source for App {
-    /// The opening goes on when its caller leaves: two must never hold the store at once.
+    /// The opening goes on when its caller leaves.
     async fn wallet(&self) -> Result<Wallet, Error> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened.wallet.clone());
+        if let Some(opened) = self.opened().filter(|opened| !opened.wallet.has_failed()) {
+            return Ok(opened.wallet);
         }
-        let (opened, environment, home, clock) = (Arc::clone(&self.opened), self.environment.clone(), self.home.clone(), self.clock);
-        let opening = self.opening.spawn(async move {
-            let opened = opened.get_or_try_init(|| open(&environment, home.as_deref(), clock)).await?;
-            Ok(opened.wallet.clone())
+        let (opening, opened) = (Arc::clone(&self.opening), Arc::clone(&self.opened));
+        let (environment, home, clock, halt) = (self.environment.clone(), self.home.clone(), self.clock, self.halt.clone());
+        let opening = self.running.spawn(async move {
+            let _one_at_a_time = opening.lock().await;
+            open(&opened, &environment, home.as_deref(), clock, halt).await
         });
         opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
     }
 
     fn tools_of(&self, caller: &Caller) -> Option<BTreeSet<String>> {
-        let policy = match self.opened.get() {
+        let policy = match self.opened() {
             Some(opened) => opened.rules.current().ok()?,
             None => {
                 let home = Home::resolve(self.home.as_deref(), &self.environment).ok()?;

@@ -4,6 +4,8 @@
 //!   never repeated, and judges the answer itself: what it heard decides the payment, not what cdk makes of it.
 //! * `get_melt_quote_status` of a quote whose outcome is unknown passes anything but PAID to cdk as PENDING, so that cdk never releases
 //!   coins that the mint may yet spend. Of a quote that the mint has refused, or that never left, it answers UNPAID without asking.
+//! * A melt whose own answer was lost, and that the quote calls PAID without naming change, is PENDING to cdk, which would end it without:
+//!   it is finished from NUT-09 instead. Change that NUT-09 lacks is taken from the quote.
 //! * Keysets, states and signatures are vetted. Websockets go through our own network port.
 
 use std::collections::HashMap;
@@ -19,6 +21,7 @@ use cdk::nuts::{
     SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
+use cdk_common::wallet::OperationData;
 use cdk_common::ws_client::{WsError, WsReceiver, WsSender};
 use cdk_common::{
     MeltQuoteBolt11Response, MeltQuoteCreateResponse, MeltQuoteRequest, MeltQuoteResponse, MintQuoteRequest, MintQuoteResponse,
@@ -54,6 +57,14 @@ struct Melt {
     /// The quote as it was, to answer cdk from when nothing can have happened to it.
     quote: MeltQuoteBolt11Response<String>,
     word: Option<Word>,
+    /// Blank outputs were sent along (NUT-08).
+    asked_change: bool,
+}
+
+impl Melt {
+    fn lacks_change(&self, told: &MeltQuoteBolt11Response<String>) -> bool {
+        self.asked_change && told.state == MeltQuoteState::Paid && told.change.as_ref().is_none_or(Vec::is_empty)
+    }
 }
 
 /// The connector. One per mint.
@@ -65,6 +76,8 @@ pub(crate) struct Connector {
     database: Database,
     url: MintUrl,
     melts: Mutex<HashMap<String, Melt>>,
+    /// Change signatures that a paid quote's own answer held, by quote.
+    change: Mutex<HashMap<String, Vec<BlindSignature>>>,
 }
 
 impl fmt::Debug for Connector {
@@ -76,12 +89,12 @@ impl fmt::Debug for Connector {
 impl Connector {
     pub(crate) fn new(url: MintUrl, http: Arc<dyn Http>, doubt: Arc<dyn Doubt>, barrier: Arc<dyn Barrier>, database: Database) -> Self {
         let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(Arc::clone(&http))), None);
-        Self { inner, http, doubt, barrier, database, url, melts: Mutex::new(HashMap::new()) }
+        Self { inner, http, doubt, barrier, database, url, melts: Mutex::default(), change: Mutex::default() }
     }
 
     /// Announces a melt that is about to be confirmed; its request gives `turn` back when it leaves.
     pub(crate) fn announce(&self, quote: MeltQuoteBolt11Response<String>, turn: Turn) {
-        let melt = Melt { turn: Some(turn), quote: quote.clone(), word: None };
+        let melt = Melt { turn: Some(turn), quote: quote.clone(), word: None, asked_change: false };
         self.melts().insert(quote.quote, melt);
     }
 
@@ -117,6 +130,10 @@ impl Connector {
         self.melts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lacks_change(&self, quote_id: &str, told: &MeltQuoteBolt11Response<String>) -> bool {
+        self.melts().get(quote_id).is_some_and(|melt| melt.lacks_change(told))
+    }
+
     fn hear(&self, quote_id: &str, word: Word) {
         if let Some(melt) = self.melts().get_mut(quote_id) {
             melt.word = Some(word);
@@ -124,9 +141,13 @@ impl Connector {
     }
 
     async fn melt(&self, quote_id: &str, request: MeltRequest<String>) -> Result<MeltQuoteBolt11Response<String>, MintError> {
+        let asked_change = request.outputs().as_ref().is_some_and(|outputs| !outputs.is_empty());
         let post = self.post("v1/melt/bolt11", serde_json::to_vec(&request.prefer_async(false)), MELT_EXCHANGE)?;
         self.doubt.sent(quote_id).await.map_err(|error| MintError::NotSent(error.to_string()))?;
-        let turn = self.melts().get_mut(quote_id).and_then(|melt| melt.turn.take());
+        let turn = self.melts().get_mut(quote_id).and_then(|melt| {
+            melt.asked_change = asked_change;
+            melt.turn.take()
+        });
         drop(turn);
         judge(self.http.send(post).await)
     }
@@ -151,6 +172,39 @@ impl Connector {
             elsewhere.extend(keysets.into_iter().map(|keyset| keyset.id));
         }
         Ok(elsewhere)
+    }
+
+    /// The melt of this quote is ended: its change is in.
+    pub(crate) fn forget_change(&self, quote_id: &str) {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner).remove(quote_id);
+    }
+
+    fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
+        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else {
+            return;
+        };
+        if !change.is_empty() {
+            self.change.lock().unwrap_or_else(PoisonError::into_inner).insert(quote_id.to_owned(), change.clone());
+        }
+    }
+
+    /// The change of the melt whose blank outputs these are, where the quote's own answer has more of it than the restore had
+    /// (NUT-05, NUT-08): the first signatures are of the first outputs.
+    async fn change_for(&self, request: &RestoreRequest, signed: usize) -> Result<Option<RestoreResponse>, Error> {
+        let kept = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if kept.values().all(|change| change.len() <= signed) {
+            return Ok(None);
+        }
+        for saga in self.database.get_incomplete_sagas().await?.into_iter().filter(|saga| saga.mint_url == self.url) {
+            let OperationData::Melt(melt) = saga.data else { continue };
+            let asked = melt.change_blinded_messages.filter(|blank| *blank == request.outputs);
+            let (Some(asked), Some(change)) = (asked, kept.get(&melt.quote_id)) else { continue };
+            if change.len() > signed && change.len() <= asked.len() {
+                let outputs = asked.into_iter().take(change.len()).collect();
+                return Ok(Some(RestoreResponse { outputs, signatures: change.clone() }));
+            }
+        }
+        Ok(None)
     }
 
     async fn make_durable(&self) -> Result<(), Error> {
@@ -238,10 +292,12 @@ impl MintConnector for Connector {
             return Ok(MeltQuoteResponse::Bolt11(quote.clone()));
         }
         let told = self.inner.get_melt_quote_status(method, quote_id).await?;
+        self.keep_change(quote_id, &told);
         let undecided = self.doubt.is_undecided(quote_id).await.map_err(|error| Error::Custom(error.to_string()))?;
         Ok(match told {
             MeltQuoteResponse::Bolt11(mut quote)
-                if undecided && quote.state != MeltQuoteState::Paid && quote.payment_preimage.is_none() =>
+                if undecided && quote.state != MeltQuoteState::Paid && quote.payment_preimage.is_none()
+                    || self.lacks_change(quote_id, &quote) =>
             {
                 quote.state = MeltQuoteState::Pending;
                 MeltQuoteResponse::Bolt11(quote)
@@ -307,10 +363,19 @@ impl MintConnector for Connector {
     }
 
     async fn post_restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
-        let response = self.inner.post_restore(request.clone()).await?;
-        let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
-        vet::restored(&request, &response, proves).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
-        Ok(response)
+        let told = match self.inner.post_restore(request.clone()).await {
+            Ok(told) => {
+                let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+                let vetted = vet::restored(&request, &told, proves);
+                vetted.map(|()| told).map_err(|error| Error::InvalidMintResponse(error.to_string()))
+            }
+            Err(error) => Err(error),
+        };
+        let signed = told.as_ref().map_or(0, |told| told.signatures.len());
+        match self.change_for(&request, signed).await? {
+            Some(change) => Ok(change),
+            None => told,
+        }
     }
 
     async fn get_auth_wallet(&self) -> Option<AuthWallet> {

@@ -34,6 +34,12 @@ pub enum MintError {
         /// The NUT error code.
         code: u16,
     },
+    /// A refusal without a reason of the NUT error list, by the mint or by something before it: decides nothing by itself.
+    #[error("a refusal without a reason (status {status})")]
+    Unexplained {
+        /// The HTTP status, 400 to 499.
+        status: u16,
+    },
     /// Sent, and no answer that can be relied on.
     #[error("the mint's answer was lost: {0}")]
     Lost(String),
@@ -86,7 +92,7 @@ impl MintError {
     pub fn is_definite(&self) -> bool {
         match self {
             Self::NotSent(_) | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
-            Self::UnderWay { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
+            Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
     }
 }

@@ -5,6 +5,7 @@
 use cdk::amount::{Amount, SplitTarget};
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{MintQuoteState, PaymentMethod};
+use cdk_common::wallet::{TransactionDirection, TransactionStatus};
 
 use super::Mint;
 use super::connector::Turn;
@@ -28,8 +29,10 @@ pub enum IssueState {
     Unpaid,
     /// Paid; the coins can be had.
     Paid,
-    /// The coins were made, this many sats.
+    /// The coins were made and are here, this many sats.
     Issued(u64),
+    /// The mint says that the coins were made, and they are not here: it is wrong, or somebody else has them.
+    Disputed,
 }
 
 impl Mint {
@@ -64,8 +67,18 @@ impl Mint {
         Ok(match quote.state {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
-            MintQuoteState::Issued => IssueState::Issued(quote.amount.unwrap_or(quote.amount_issued).to_u64()),
+            MintQuoteState::Issued => match self.claimed_sats(quote_id).await? {
+                0 => IssueState::Disputed,
+                sats => IssueState::Issued(sats),
+            },
         })
+    }
+
+    /// What was claimed of a deposit, by our own record of it, in sats.
+    async fn claimed_sats(&self, quote_id: &str) -> Result<u64, MintError> {
+        let taken = self.cdk.list_transactions(Some(TransactionDirection::Incoming)).await?;
+        let of_this = taken.iter().filter(|one| one.quote_id.as_deref() == Some(quote_id) && one.status == TransactionStatus::Completed);
+        Ok(of_this.map(|one| one.amount.to_u64()).fold(0, u64::saturating_add))
     }
 
     /// Takes the coins of a paid invoice. The caller holds the turn to the end. One request.

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use cdk::nuts::{MeltOptions, MeltQuoteState, PaymentMethod, State};
 use cdk::wallet::{MeltConfirmOptions, MeltOutcome as CdkOutcome};
 use cdk_common::MeltQuoteBolt11Response;
-use cdk_common::wallet::{MeltQuote as CdkQuote, ProofInfo, TransactionDirection, TransactionStatus};
+use cdk_common::wallet::{
+    MeltQuote as CdkQuote, MeltSagaState, OperationData, ProofInfo, TransactionDirection, TransactionStatus, WalletSagaState,
+};
 
 use super::Mint;
 use super::connector::{Turn, Word};
@@ -135,6 +137,25 @@ impl Mint {
         Ok(held.into_iter().filter(|coin| matches!(coin.state, State::Pending | State::Reserved)).collect())
     }
 
+    /// Ends melts that were prepared and never asked for; with the turn, nobody is about to ask.
+    ///
+    /// # Errors
+    /// [`MintError::Store`]; as the mint says. What is left stays for the next time.
+    pub async fn free_unbegun_melts(&self, _turn: &Turn) -> Result<(), MintError> {
+        let sagas = self.cdk.localstore.get_incomplete_sagas().await.map_err(|error| MintError::Store(error.to_string()))?;
+        for saga in sagas.into_iter().filter(|saga| saga.mint_url == self.cdk.mint_url) {
+            if saga.state == WalletSagaState::Melt(MeltSagaState::ProofsReserved)
+                && let OperationData::Melt(melt) = &saga.data
+            {
+                // Frees the coins first; that it then cannot ask the mint about the quote is no matter.
+                if let Err(error) = self.cdk.check_melt_quote_status(&melt.quote_id).await {
+                    tracing::debug!(error = %MintError::from(error), "a melt that was never asked for");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Lets cdk end the melts whose doubt has been lifted: change in, inputs spent. Returns what `quote_id` cost in fees, in sats;
     /// `None` when cdk could not end it now. The caller holds the turn.
     ///
@@ -142,6 +163,7 @@ impl Mint {
     /// [`MintError::Store`].
     pub async fn finish_melt(&self, quote_id: &str, _turn: &Turn) -> Result<Option<u64>, MintError> {
         let ended = self.cdk.finalize_pending_melts().await?;
+        self.connector.forget_change(quote_id);
         if let Some(this) = ended.iter().find(|melt| melt.quote_id() == quote_id && melt.state() == MeltQuoteState::Paid) {
             return Ok(Some(this.fee_paid().to_u64()));
         }

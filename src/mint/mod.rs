@@ -9,6 +9,7 @@ mod hint;
 pub mod info;
 pub mod issue;
 pub mod melt;
+mod split;
 pub mod swap;
 pub mod token;
 mod verdict;

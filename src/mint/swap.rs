@@ -28,10 +28,9 @@ use uuid::Uuid;
 use super::Mint;
 use super::connector::Turn;
 use super::error::{MintError, nut};
+use super::split::{fee_and_amounts, refuse_a_flood};
 use crate::model::id::{PaymentId, ReceiveId};
-
-/// The most coins one swap makes at each side.
-const MAX_OUTPUTS: u64 = 1_000;
+use crate::model::mint::MintAddress;
 
 /// What a swap is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +44,15 @@ pub enum Purpose {
     Reclaim(PaymentId),
     /// Takes the coins of a dead melt away from it.
     Cancel(PaymentId),
+    /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
+    Buried {
+        /// What it was for.
+        of: Box<Purpose>,
+        /// The mint.
+        mint: MintAddress,
+        /// Since when, in Unix seconds.
+        since: u64,
+    },
 }
 
 /// One output: everything needed to turn the mint's signature into a coin.
@@ -133,6 +141,14 @@ impl Swap {
         self
     }
 
+    /// The same under another purpose, in its place in the journal.
+    #[must_use]
+    pub fn buried(&self, mint: MintAddress, since: u64) -> Self {
+        let mut buried = self.clone();
+        buried.purpose = Purpose::Buried { of: Box::new(self.purpose.clone()), mint, since };
+        buried
+    }
+
     /// The inputs, by Y.
     ///
     /// # Errors
@@ -146,6 +162,15 @@ impl Swap {
         let inputs: u64 = self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         let outputs = self.outputs.iter().map(|output| output.amount).fold(0, u64::saturating_add);
         inputs.saturating_sub(outputs)
+    }
+
+    /// Some of what it gives away is locked to another's key, by secrets that no seed brings back.
+    pub fn gives_locked(&self) -> bool {
+        self.outputs.iter().any(|output| output.give && output.index.is_none())
+    }
+
+    fn keeps_all(&self) -> bool {
+        !matches!(self.purpose, Purpose::Send(_))
     }
 
     fn blinded(&self) -> Vec<BlindedMessage> {
@@ -238,12 +263,26 @@ impl Mint {
             Err(error) => return SwapOutcome::Unknown(error),
         };
         if !spent {
-            return self.post_swap(swap, turn).await;
+            return match self.post_swap(swap, turn).await {
+                SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
+                outcome => outcome,
+            };
         }
         match self.restored(swap).await {
             Ok(Some(done)) => done,
             Ok(None) => SwapOutcome::SpentElsewhere,
             Err(error) => SwapOutcome::Unknown(error),
+        }
+    }
+
+    /// A refusal without a reason, to a swap that gives nothing away. If the mint then says that it has neither signed nor spent, it is a
+    /// no: what it might still sign is of our seed, and a restore would find it.
+    async fn unexplained(&self, swap: &Swap, status: u16) -> SwapOutcome {
+        let answer = MintError::Unexplained { status };
+        match (self.restored(swap).await, self.any_spent(swap).await) {
+            (Ok(None), Ok(false)) => SwapOutcome::Refused(MintError::Refused { code: 0, reason: answer.to_string() }),
+            (Ok(Some(done)), _) => done,
+            _ => SwapOutcome::Unknown(answer),
         }
     }
 
@@ -255,6 +294,27 @@ impl Mint {
         let states = self.states(swap.input_ys()?).await?;
         let left = swap.inputs.iter().zip(states).filter(|(_, state)| *state == State::Unspent);
         Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
+    }
+
+    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has signed after all; `Refused` when it
+    /// says that the inputs are unspent after all; else `SpentElsewhere`.
+    pub async fn look_for_swap(&self, swap: &Swap) -> SwapOutcome {
+        match self.restored(swap).await {
+            Ok(Some(done)) => return done,
+            Ok(None) => {}
+            Err(error) => return SwapOutcome::Unknown(error),
+        }
+        let states = match swap.input_ys() {
+            Ok(ys) => self.states(ys).await,
+            Err(error) => Err(error),
+        };
+        match states {
+            Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
+                SwapOutcome::Refused(MintError::Wrong("the inputs are unspent after all".to_owned()))
+            }
+            Ok(_) => SwapOutcome::SpentElsewhere,
+            Err(error) => SwapOutcome::Unknown(error),
+        }
     }
 
     async fn any_spent(&self, swap: &Swap) -> Result<bool, MintError> {
@@ -315,24 +375,6 @@ impl Mint {
 fn output(one: PreMint, give: bool) -> Output {
     let amount = one.amount.to_u64();
     Output { amount, blinded: one.blinded_message.blinded_secret, secret: one.secret, r: one.r, index: one.derivation_index, give }
-}
-
-fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
-    let amounts: Vec<u64> = keyset.keys.iter().map(|(amount, _)| amount.to_u64()).collect();
-    (keyset.input_fee_ppk, amounts).into()
-}
-
-/// Refuses an amount that could only be split into far more coins than one swap takes: a forged token may name any amount.
-fn refuse_a_flood(sats: u64, amounts: &FeeAndAmounts) -> Result<(), MintError> {
-    let (mut left, mut count) = (sats, 0_u64);
-    for amount in amounts.amounts().iter().rev() {
-        count = count.saturating_add(left.checked_div(*amount).unwrap_or(0));
-        left = left.checked_rem(*amount).unwrap_or(left);
-    }
-    if count <= MAX_OUTPUTS {
-        return Ok(());
-    }
-    Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() })
 }
 
 fn wrong(error: impl std::fmt::Display) -> MintError {

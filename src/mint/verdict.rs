@@ -37,10 +37,13 @@ pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailur
                 Err(MintError::UnderWay { code: number })
             } else if definite_status && listed {
                 Err(MintError::Refused { code: number, reason: detail })
+            } else if definite_status {
+                Err(MintError::Unexplained { status: answer.status })
             } else {
                 Err(MintError::Lost(format!("status {}, code {number}", answer.status)))
             }
         }
+        None if definite_status => Err(MintError::Unexplained { status: answer.status }),
         None => Err(MintError::Lost(format!("status {}", answer.status))),
     }
 }

@@ -4,6 +4,7 @@
 
 use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
+use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -30,21 +31,23 @@ impl Store {
     /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
     pub async fn revive(&self, ys: Vec<PublicKey>) -> Result<usize, StoreError> {
         let now = self.now();
-        self.write_durable(move |tx| {
-            let mut purse = Purse::open(tx, now)?;
-            let mut revived = 0_usize;
-            for y in ys {
-                let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
-                if before.archived.is_some() {
-                    let mut info = before.info.clone();
-                    info.state = State::Unspent;
-                    info.used_by_operation = None;
-                    purse.put(Some(&before), info, false)?;
-                    revived = revived.saturating_add(1);
-                }
-            }
-            Ok(revived)
-        })
-        .await
+        self.write_durable(move |tx| revive(tx, now, ys, State::Unspent)).await
     }
+}
+
+/// Takes archived proofs back in this state; others stay as they are.
+pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: State) -> Result<usize, StoreError> {
+    let mut purse = Purse::open(tx, now)?;
+    let mut revived = 0_usize;
+    for y in ys {
+        let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
+        if before.archived.is_some() {
+            let mut info = before.info.clone();
+            info.state = to;
+            info.used_by_operation = None;
+            purse.put(Some(&before), info, false)?;
+            revived = revived.saturating_add(1);
+        }
+    }
+    Ok(revived)
 }

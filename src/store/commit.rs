@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::history::{self, PolicyChange};
 use super::tables::{Reads, SWAPS, TOKENS};
 use super::tokens::TokenRow;
-use super::{Inner, Store, Verdict, deposits, moves, payments, receives, record};
+use super::{Inner, Store, Verdict, archive, deposits, moves, payments, receives, record};
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
@@ -59,6 +59,13 @@ pub enum Change {
         /// The operation that uses them now. `None` leaves it.
         operation: Option<Uuid>,
     },
+    /// Archived proofs come back in this state: the mint says now that they are unspent. Others stay as they are.
+    Revive {
+        /// Which.
+        ys: Vec<PublicKey>,
+        /// Unspent, or PendingSpent for those of a token.
+        to: State,
+    },
     /// The token of a payment.
     Token {
         /// The payment.
@@ -82,6 +89,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), Sto
         Change::Policy(change) => history::put_policy(tx, &change),
         Change::Proofs { add } => moves::add(tx, inner, add),
         Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, &ys, expect.as_deref(), to, operation),
+        Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), ys, to).map(drop),
         Change::Token { payment, row } => record::put(tx, TOKENS, payment.as_str(), &row),
         Change::ForgetToken(payment) => record::remove(tx, TOKENS, payment.as_str()),
         Change::Swap(swap) => {

@@ -99,7 +99,7 @@ impl Doubt for Store {
 
     async fn is_undecided(&self, quote_id: &str) -> Result<bool, StoreFailure> {
         let quote_id = quote_id.to_owned();
-        Ok(self.off(move |inner| is_undecided(&redb::ReadableDatabase::begin_read(&inner.db)?, inner, &quote_id)).await?)
+        Ok(self.off(move |inner| is_undecided(&redb::ReadableDatabase::begin_read(&*inner.db()?)?, inner, &quote_id)).await?)
     }
 
     async fn decided(&self, quote_id: &str) -> Result<(), StoreFailure> {

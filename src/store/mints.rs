@@ -10,9 +10,10 @@ use cdk_common::mint_url::MintUrl;
 use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
 use redb::{ReadableTable, WriteTransaction};
 
+use super::Store;
 use super::error::StoreError;
 use super::record;
-use super::tables::{KEYS, KEYSETS, MINT_KEYSETS, MINTS, Reads};
+use super::tables::{KEYS, KEYSETS, MINT_IDENTITIES, MINT_KEYSETS, MINTS, Reads};
 
 pub(super) fn info(tx: &impl Reads, mint: &MintUrl) -> Result<Option<MintInfo>, StoreError> {
     Ok(record::get::<_, Option<MintInfo>>(tx, MINTS, mint.to_string().as_str())?.flatten())
@@ -35,7 +36,32 @@ pub(super) fn add(tx: &WriteTransaction, mint: &MintUrl, new: Option<MintInfo>) 
         Some(new) => Some(new),
         None => info(tx, mint)?,
     };
-    record::put(tx, MINTS, mint.to_string().as_str(), &new)
+    let name = mint.to_string();
+    if let Some(key) = new.as_ref().and_then(|info| info.pubkey) {
+        let mut identities = tx.open_table(MINT_IDENTITIES)?;
+        if identities.get(name.as_str())?.is_none() {
+            identities.insert(name.as_str(), &key.to_bytes())?;
+        }
+    }
+    record::put(tx, MINTS, name.as_str(), &new)
+}
+
+/// The mint calls another public key its own than the first time (NUT-06).
+pub(super) fn identity_changed(tx: &impl Reads, mint: &str) -> Result<bool, StoreError> {
+    let Some(first) = tx.table(MINT_IDENTITIES)?.get(mint)?.map(|key| *key.value()) else { return Ok(false) };
+    let now = record::get::<_, Option<MintInfo>>(tx, MINTS, mint)?.flatten().and_then(|info| info.pubkey);
+    Ok(now.is_some_and(|now| now.to_bytes() != first))
+}
+
+impl Store {
+    /// The mint calls another public key its own than when it was first asked (NUT-06).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn mint_identity_changed(&self, mint: &str) -> Result<bool, StoreError> {
+        let mint = mint.to_owned();
+        self.read(move |tx| identity_changed(tx, &mint)).await
+    }
 }
 
 pub(super) fn remove(tx: &WriteTransaction, mint: &MintUrl) -> Result<(), StoreError> {

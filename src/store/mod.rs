@@ -6,8 +6,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 
@@ -18,6 +19,7 @@ mod counters;
 mod deposits;
 mod doubt;
 mod error;
+mod halt;
 mod history;
 mod ledger;
 mod meta;
@@ -25,6 +27,7 @@ mod mints;
 mod moves;
 mod namespaces;
 mod open;
+mod orphans;
 mod p2pk;
 mod payments;
 mod proofs;
@@ -43,6 +46,8 @@ mod view;
 pub use choose::{MAX_INPUTS, Need};
 pub use commit::{Change, SwapRow};
 pub use error::StoreError;
+pub use halt::Halt;
+use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
 pub use meta::Meta;
 pub use payments::Admission;
@@ -57,7 +62,9 @@ pub struct Store {
 }
 
 struct Inner {
-    db: Database,
+    /// `None` once it is shut.
+    db: Mutex<Option<Arc<Database>>>,
+    letting_go: tokio::sync::Mutex<()>,
     clock: fn() -> u64,
     /// Commits so far, of both kinds; taken under the writer's lock.
     written: AtomicU64,
@@ -66,6 +73,9 @@ struct Inner {
     durable_commits: AtomicU64,
     /// Quotes whose doubt `settle` has lifted; forgotten at a restart, which is the safe side.
     lifted: Mutex<HashSet<String>>,
+    /// The file failed or is damaged: nothing more is written through this handle.
+    failed: AtomicBool,
+    halt: OnceLock<Halt>,
 }
 
 /// What a transaction comes to.
@@ -79,12 +89,15 @@ enum Verdict<T> {
 impl Store {
     fn new(db: Database, clock: fn() -> u64) -> Self {
         let inner = Inner {
-            db,
+            db: Mutex::new(Some(Arc::new(db))),
+            letting_go: tokio::sync::Mutex::new(()),
             clock,
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             durable_commits: AtomicU64::new(0),
             lifted: Mutex::new(HashSet::new()),
+            failed: AtomicBool::new(false),
+            halt: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -95,7 +108,8 @@ impl Store {
     /// When the file cannot be written or synced: what was written before may be lost in a power cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
         self.off(|inner| {
-            let tx = inner.db.begin_write()?;
+            let db = inner.db()?;
+            let tx = db.begin_write()?;
             if inner.safe.load(Ordering::Acquire) == inner.written.load(Ordering::Acquire) {
                 return Ok(());
             }
@@ -109,6 +123,21 @@ impl Store {
         self.inner.durable_commits.load(Ordering::Relaxed)
     }
 
+    /// The file refused a write, a sync or a read, or turned out to be damaged. What was acknowledged is in the file; what was not is
+    /// gone. Only opening it again helps.
+    pub fn has_failed(&self) -> bool {
+        self.inner.failed.load(Ordering::Acquire)
+    }
+
+    /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
+    pub async fn shut(&self) {
+        let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
+        let db = self.inner.db.lock().unwrap_or_else(PoisonError::into_inner).take();
+        while db.as_ref().is_some_and(|db| Arc::strong_count(db) > 1) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Now, in Unix seconds, by the clock given at open.
     fn now(&self) -> u64 {
         (self.inner.clock)()
@@ -117,18 +146,26 @@ impl Store {
     /// The one place where redb work leaves the async threads. Runs to its end even when the caller is gone.
     async fn off<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
-        match tokio::task::spawn_blocking(move || work(&inner)).await {
+        let done = match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(done) => done,
             Err(error) if error.is_panic() => Err(StoreError::Damaged("reading it made the database panic".to_owned())),
             Err(_) => Err(StoreError::Stopping),
+        };
+        if matches!(done, Err(StoreError::Io(_) | StoreError::Redb(_) | StoreError::Damaged(_))) {
+            self.inner.failed.store(true, Ordering::Release);
         }
+        if let Some(halt) = self.inner.halt.get().filter(|halt| halt.is_due()) {
+            self.shut().await;
+            halt.stand_still().await;
+        }
+        done
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.off(|inner| work(&inner.db.begin_read()?)).await
+        self.off(|inner| work(&inner.db()?.begin_read()?)).await
     }
 
     async fn transact<T: Send + 'static>(
@@ -137,7 +174,8 @@ impl Store {
         work: impl FnOnce(&WriteTransaction, &Inner) -> Result<Verdict<T>, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.off(move |inner| {
-            let tx = inner.db.begin_write()?;
+            let db = inner.db()?;
+            let tx = db.begin_write()?;
             match work(&tx, inner)? {
                 Verdict::Leave(value) => Ok(value),
                 Verdict::Keep(value) => inner.commit(tx, durability).map(|()| value),
@@ -164,7 +202,17 @@ impl Store {
 }
 
 impl Inner {
+    fn db(&self) -> Result<Arc<Database>, StoreError> {
+        if self.halt.get().is_some_and(Halt::is_due) {
+            return Err(StoreError::Stopping);
+        }
+        let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        db.as_ref().map(Arc::clone).ok_or(StoreError::Stopping)
+    }
+
     fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
+        let last = self.halt.get().map_or(Last::No, Halt::count);
+        let durability = if last == Last::Durable { Durability::Immediate } else { durability };
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);

@@ -48,6 +48,8 @@ tables! {
 
     /// <mint, row of its info, if known>
     MINTS: &'static str => &'static [u8] = "mints";
+    /// <mint, the public key it first called its own>
+    MINT_IDENTITIES: &'static str => &'static [u8; 33] = "mint_identities";
     /// <(mint, keyset id), ()>
     MINT_KEYSETS: (&'static str, &'static [u8]) => () = "mint_keysets";
     /// <keyset id, row of its info>

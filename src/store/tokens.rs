@@ -1,6 +1,6 @@
 //! Tokens handed out and not yet claimed: the only place where their text is kept.
 //!
-//! Never keeps one that was claimed or returned: the row goes with the change that says so.
+//! The row of one that was returned goes with the change that says so; that of one that was claimed once its mint has said so twice.
 
 use cdk_common::nuts::PublicKey;
 use redb::ReadableTable;
@@ -23,6 +23,9 @@ pub struct TokenRow {
     pub ys: Vec<PublicKey>,
     /// Locked to a key of another: we cannot take it back while the lock holds.
     pub locked: bool,
+    /// When its mint first said that it was claimed, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<u64>,
 }
 
 impl Store {
@@ -32,7 +35,11 @@ impl Store {
     /// When the file cannot be read.
     pub async fn token(&self, id: &PaymentId) -> Result<Option<TokenRow>, StoreError> {
         let id = id.clone();
-        self.read(move |tx| record::get(tx, TOKENS, id.as_str())).await
+        self.read(move |tx| {
+            let row: Option<TokenRow> = record::get(tx, TOKENS, id.as_str())?;
+            Ok(row.filter(|row| row.claimed_at.is_none()))
+        })
+        .await
     }
 
     /// Every token that is neither claimed nor returned, with its payment.
@@ -40,6 +47,22 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn unclaimed_tokens(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
+        let mut rows = self.tokens().await?;
+        rows.retain(|(_, row)| row.claimed_at.is_none());
+        Ok(rows)
+    }
+
+    /// Every token that its mint has called claimed once.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn tokens_claimed_once(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
+        let mut rows = self.tokens().await?;
+        rows.retain(|(_, row)| row.claimed_at.is_some());
+        Ok(rows)
+    }
+
+    async fn tokens(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(TOKENS)?.iter()? {

@@ -43,6 +43,17 @@ pub(super) fn hand_out(ys: &[PublicKey]) -> Change {
     Change::ProofState { ys: ys.to_vec(), expect: Some(vec![State::Unspent]), to: State::PendingSpent, operation: None }
 }
 
+/// Coins that an operation held are free again.
+pub(super) fn free(ys: Vec<PublicKey>) -> Change {
+    Change::ProofState { ys, expect: Some(vec![State::Reserved, State::Pending]), to: State::Unspent, operation: None }
+}
+
+/// Coins by what the mint says of them: unspent, and spent. Those under way are in neither.
+pub(super) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>, Vec<PublicKey>) {
+    let said = |word: State| coins.iter().zip(states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin.y).collect();
+    (said(State::Unspent), said(State::Spent))
+}
+
 /// Coins that the mint says are spent.
 pub(super) fn spent(ys: Vec<PublicKey>) -> Change {
     Change::ProofState { ys, expect: None, to: State::Spent, operation: None }
@@ -59,7 +70,27 @@ pub(super) fn unswapped(swap: &Swap) -> Result<Vec<Change>, Error> {
     Ok(vec![free, Change::EndSwap(swap.id)])
 }
 
-/// A swap whose inputs somebody else has spent.
-pub(super) fn lost(swap: &Swap) -> Result<Vec<Change>, Error> {
-    Ok(vec![spent(swap.input_ys()?), Change::EndSwap(swap.id)])
+/// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
+pub(super) fn found(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
+    let mut add = keep;
+    for mut coin in give.into_iter().filter(|coin| coin.spending_condition.is_none()) {
+        (coin.state, coin.used_by_operation) = (State::Unspent, None);
+        add.push(coin);
+    }
+    Change::Proofs { add }
+}
+
+/// Coins that were thought to be spent are ours.
+pub(super) fn revive(ys: Vec<PublicKey>) -> Change {
+    Change::Revive { ys, to: State::Unspent }
+}
+
+/// Coins that were thought to be spent are those of a token that nobody has claimed.
+pub(super) fn unclaim(ys: Vec<PublicKey>) -> Change {
+    Change::Revive { ys, to: State::PendingSpent }
+}
+
+/// All are in this state.
+pub(super) fn all(states: &[State], spent: bool) -> bool {
+    states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
 }

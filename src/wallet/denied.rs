@@ -79,7 +79,9 @@ impl From<MintError> for Error {
             MintError::UnderWay { code } => {
                 Self::new(Code::MintRefused, "The mint says that this is under way or done already.").with("nut_code", code)
             }
-            MintError::Lost(_) => Self::new(Code::MintUnreachable, "The mint did not answer; nothing was paid."),
+            MintError::Lost(_) | MintError::Unexplained { .. } => {
+                Self::new(Code::MintUnreachable, "The mint did not answer; nothing was paid.")
+            }
             MintError::Wrong(_) => Self::new(Code::MintRefused, "The mint's answer cannot be right; nothing was paid."),
             MintError::Store(_) => Self::new(Code::StorageFailed, "The wallet's file could not be read or written."),
         }

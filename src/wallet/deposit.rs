@@ -17,6 +17,7 @@ use super::view::DepositView;
 use crate::mint::issue::IssueState;
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::DepositId;
+use crate::model::invoice::{Invoice, Network};
 use crate::model::mint::{MoneyKind, TrustedMint};
 use crate::store::Change;
 
@@ -77,10 +78,16 @@ impl Wallet {
     ) -> Result<Deposit, Error> {
         let mint = self.mints.at(&listed.address)?;
         let quote = mint.quote_deposit(request.amount_sats, request.description.clone()).await?;
-        let invoice = crate::model::invoice::Invoice::parse(&quote.bolt11);
+        let invoice = Invoice::parse(&quote.bolt11);
         let Some(invoice) = invoice.ok().filter(|invoice| invoice.amount_sats() == Some(request.amount_sats)) else {
             return Err(Error::new(Code::MintRefused, "The mint's invoice is not for the amount asked for; it was thrown away."));
         };
+        if invoice.is_expired((self.clock)()) {
+            return Err(Error::new(Code::MintRefused, "The mint's invoice has run out already; it was thrown away."));
+        }
+        if !listed.test && invoice.network != Network::Bitcoin {
+            return Err(Error::new(Code::MintRefused, "The mint's invoice is of a test network; it was thrown away."));
+        }
         let deposit = Deposit {
             id: DepositId::random(),
             agent,
@@ -163,6 +170,10 @@ impl Wallet {
                 Some(mint.claim(&deposit.quote_id, &turn).await?)
             }
             IssueState::Unpaid => None,
+            IssueState::Disputed => {
+                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and they are not here; it is asked again");
+                return Ok(deposit);
+            }
         };
         let now = (self.clock)();
         match received {

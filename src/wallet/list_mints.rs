@@ -46,6 +46,7 @@ impl Wallet {
             spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
+            identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),
             deposit: about.as_ref().filter(|about| about.can_deposit).map(|about| range(about.deposit)),
             pay: about.as_ref().filter(|about| about.can_pay).map(|about| range(about.pay)),
         })

@@ -4,6 +4,9 @@
 //! which are read again before every admission.
 
 mod balance;
+mod bury;
+mod cancel;
+mod claimed;
 pub mod clock;
 pub mod code;
 mod coins;
@@ -23,7 +26,9 @@ mod period;
 mod preimage;
 mod receive;
 mod reclaim;
+mod recover;
 pub mod request;
+mod rounds;
 pub mod rules;
 mod send;
 mod settle;
@@ -47,13 +52,13 @@ pub use code::Code;
 pub use error::{Error, MoneyMoved, Retry};
 use gate::Gates;
 pub use request::Caller;
+use rounds::Rounds;
 use rules::Rules;
-use settle::Rounds;
 use spend::Gone;
 
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
-use crate::store::Store;
+use crate::store::{Halt, Store};
 
 /// What a wallet is made of.
 #[derive(Debug)]
@@ -89,7 +94,6 @@ pub struct Inner {
     live: Mutex<HashMap<PaymentId, Gone>>,
     gates: Gates,
     rounds: Mutex<Rounds>,
-    settling: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
     settle_wake: Notify,
 }
@@ -149,7 +153,6 @@ impl Wallet {
             live: Mutex::new(HashMap::new()),
             gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
-            settling: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
         })))
@@ -179,6 +182,21 @@ impl Wallet {
         self.closing.cancel();
         self.running.close();
         let _all_ended = tokio::time::timeout(patience, self.running.wait()).await;
+    }
+
+    /// The wallet's file failed: this wallet can do nothing more, and another over the same file can.
+    pub fn has_failed(&self) -> bool {
+        self.store.has_failed()
+    }
+
+    /// Follows a plan to stand still, for tests of crashes.
+    pub fn follow_halt(&self, halt: Halt) {
+        self.store.follow(halt);
+    }
+
+    /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet over this file asks the mints.
+    pub async fn shut(&self) {
+        self.store.shut().await;
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {

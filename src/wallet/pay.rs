@@ -172,7 +172,14 @@ impl Wallet {
         match mint.melt(&quote.id, inputs.coins.proofs, turn).await {
             MeltOutcome::Settled { fee_sats, preimage } => {
                 let state = self.settled(&payment, fee_sats.unwrap_or(ceiling), preimage);
-                self.record(payment, state, Vec::new()).await
+                let payment = self.record(payment, state, Vec::new()).await?;
+                if fee_sats.is_some() {
+                    return Ok(payment);
+                }
+                if let Err(error) = self.finish(payment.clone()).await {
+                    tracing::debug!(code = error.code.as_str(), "the change of a payment is left for later");
+                }
+                Ok(self.store.payment(&payment.id).await?.unwrap_or(payment))
             }
             MeltOutcome::Refused(error) => {
                 if error.code() == Some(nut::KEYSET_INACTIVE)

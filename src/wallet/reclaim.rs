@@ -96,7 +96,7 @@ impl Wallet {
                 Err(Error::from(error).of(&payment.id))
             }
             SwapOutcome::SpentElsewhere if mint.unspent_of(swap).await.unwrap_or(0) == 0 => {
-                self.record_claimed(payment, swap.input_ys()?, vec![Change::EndSwap(swap.id)]).await
+                self.record_claimed(payment, swap.input_ys()?, vec![self.bury(mint, swap)?]).await
             }
             SwapOutcome::SpentElsewhere => {
                 self.store.commit(vec![Change::EndSwap(swap.id)]).await?;
@@ -110,7 +110,11 @@ impl Wallet {
     pub(super) async fn record_claimed(&self, mut payment: Payment, ys: coins::Ys, mut beside: Vec<Change>) -> Result<Payment, Error> {
         let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
         payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
-        beside.extend([coins::spent(ys), Change::ForgetToken(payment.id.clone()), Change::Payment(payment.clone())]);
+        if let Some(row) = self.store.token(&payment.id).await? {
+            let row = TokenRow { claimed_at: Some((self.clock)()), ..row };
+            beside.push(Change::Token { payment: payment.id.clone(), row });
+        }
+        beside.extend([coins::spent(ys), Change::Payment(payment.clone())]);
         self.store.commit(beside).await?;
         self.changed();
         Ok(payment)

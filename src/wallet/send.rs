@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::bury::KEPT_SECONDS;
 use super::code::Code;
 use super::error::Error;
 use super::inputs::{Inputs, insufficient};
@@ -105,7 +106,12 @@ impl Wallet {
         turn: Turn,
     ) -> Result<Payment, Error> {
         if inputs.exact {
-            let row = TokenRow { token: mint.write_token(&inputs.coins.proofs, memo), ys: coins::ys(&inputs.coins.proofs), locked: false };
+            let row = TokenRow {
+                token: mint.write_token(&inputs.coins.proofs, memo),
+                ys: coins::ys(&inputs.coins.proofs),
+                locked: false,
+                claimed_at: None,
+            };
             let out = coins::hand_out(&row.ys);
             let beside = vec![out, Change::Token { payment: payment.id.clone(), row }];
             let state = PaymentState::Settled { at: (self.clock)(), fee_sats: 0, preimage: None, claimed: false };
@@ -123,8 +129,8 @@ impl Wallet {
     pub(super) async fn end_send(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Payment, Error> {
         match outcome {
             SwapOutcome::Done { give, keep } => {
-                let row =
-                    TokenRow { token: mint.write_token(&give, swap.memo.clone()), ys: coins::ys(&give), locked: coins::locked(&give) };
+                let token = mint.write_token(&give, swap.memo.clone());
+                let row = TokenRow { token, ys: coins::ys(&give), locked: coins::locked(&give), claimed_at: None };
                 let mut beside = coins::swapped(swap, [give, keep].concat())?;
                 beside.push(Change::Token { payment: payment.id.clone(), row });
                 let state = PaymentState::Settled { at: (self.clock)(), fee_sats: swap.fee_sats(), preimage: None, claimed: false };
@@ -134,17 +140,23 @@ impl Wallet {
                 let beside = coins::unswapped(swap)?;
                 Err(self.record_failure(payment, Error::from(error), beside).await)
             }
-            SwapOutcome::SpentElsewhere => {
-                let beside = coins::lost(swap)?;
+            SwapOutcome::SpentElsewhere if payment.created_at.saturating_add(patience(swap)) < (self.clock)() => {
+                let beside = vec![coins::spent(swap.input_ys()?), self.bury(mint, swap)?];
                 let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.");
                 Err(self.record_failure(payment, error, beside).await)
             }
-            SwapOutcome::Unknown(_) => {
+            SwapOutcome::Unknown(_) | SwapOutcome::SpentElsewhere => {
                 let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
                 self.record(payment, state, Vec::new()).await
             }
         }
     }
+}
+
+/// How long a mint that says of our own coins that they are spent, and that it signed nothing for them, must keep saying so before the
+/// token counts as not made, in seconds. Locked coins could not be found again by a restore.
+fn patience(swap: &Swap) -> u64 {
+    if swap.gives_locked() { KEPT_SECONDS } else { 600 }
 }
 
 fn read_lock(text: &str) -> Result<String, Error> {

@@ -1,176 +1,177 @@
-//! Start-up recovery and the periodic reconciler: ends what was left open, from what the mints say.
+//! The periodic reconciler: ends what was left open, from what the mints say.
 //!
-//! Takes no input, may be killed anywhere, never runs twice at once. Never decides from silence or from the clock: time only says when to
-//! ask again. A melt whose request nobody carries any more, and that its mint calls unpaid, is ended by swapping its coins away: after
-//! that the mint cannot pay it.
+//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait for another. Never decides from
+//! silence or from the clock: time only says when to ask again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
-use super::code::Code;
+use super::claimed::CLAIMED_TWICE_SECONDS;
 use super::error::Error;
+use super::rounds::{FIRST_STEP, LONGEST_STEP};
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::melt::MeltWord;
-use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::swap::{Purpose, Swap, SwapOutcome};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
 
-const FIRST_STEP: Duration = Duration::from_secs(2);
 /// A token is in its receiver's hands first; nobody waits for our asking.
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
-const LONGEST_STEP: Duration = Duration::from_secs(600);
-/// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
-const CANCEL_AFTER_SECONDS: u64 = 60;
 /// How long after its expiry an unpaid invoice of ours is still asked about, in seconds.
 const LATE_SECONDS: u64 = 7 * 86_400;
 
-/// When each open thing is asked about next.
-#[derive(Debug, Default)]
-pub(super) struct Rounds(HashMap<String, (Instant, Duration)>);
+/// Something open, to be asked about at its mint.
+#[derive(Debug)]
+enum Open {
+    Swap(Box<Swap>),
+    Melt(Box<Payment>),
+    Deposit(Box<Deposit>),
+    Token(Box<Payment>, TokenRow),
+    Claimed(Box<Payment>, TokenRow),
+    /// Paid, and its change is not in.
+    Unfinished(Box<Payment>),
+    /// Coins that nothing we know of holds.
+    Orphans,
+}
 
-impl Rounds {
-    /// It is time; the next time is further off. What is seen first is due after its first step.
-    fn is_due(&mut self, id: &str, first: Duration) -> bool {
-        let now = Instant::now();
-        match self.0.get_mut(id) {
-            Some((when, _)) if *when > now => false,
-            Some((when, step)) => {
-                *step = (*step).max(FIRST_STEP).mul_f64(1.5).min(LONGEST_STEP);
-                *when = now + *step;
-                true
-            }
-            None => {
-                self.0.insert(id.to_owned(), (now + first, first));
-                first.is_zero()
-            }
-        }
-    }
-
-    /// It is due at once, and often from now on.
-    fn hurry(&mut self, id: &str) {
-        self.0.insert(id.to_owned(), (Instant::now(), FIRST_STEP));
-    }
-
-    fn keep_only(&mut self, open: &[String]) {
-        self.0.retain(|id, _| open.contains(id));
-    }
-
-    /// How long until something is due.
-    fn next(&self) -> Option<Duration> {
-        let now = Instant::now();
-        self.0.values().map(|(when, _)| when.saturating_duration_since(now)).min()
-    }
+/// One open thing: its name among the rounds, its mint, how soon it is asked about first.
+#[derive(Debug)]
+struct Item {
+    name: String,
+    mint: MintAddress,
+    first: Duration,
+    open: Open,
 }
 
 impl Wallet {
-    /// Ends what a crash cut short. Once, at start, before anything else; what cannot be ended now is left to [`Wallet::settle`].
-    ///
-    /// # Errors
-    /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
-    pub async fn recover(&self) -> Result<(), Error> {
-        for payment in self.store.open_payments().await? {
-            self.orphan(payment).await?;
-        }
-        self.refuse_unbegun().await?;
-        for address in self.mints_with_something_open().await? {
-            let mint = self.mints.at(&address)?;
-            let turn = mint.turn().await;
-            let wallet = self.clone();
-            self.running.spawn(async move {
-                if let Err(error) = mint.recover(&turn).await {
-                    tracing::warn!(%error, "a mint's recovery is not done");
-                }
-                drop(turn);
-                wallet.wake();
-            });
-        }
-        Ok(())
-    }
-
-    /// A payment that was open when the process ended: its caller is gone; if nothing can have left, it failed.
-    async fn orphan(&self, mut payment: Payment) -> Result<(), Error> {
-        payment.caller_in_doubt = true;
-        let swaps = self.journaled_swaps().await?;
-        let made = swaps.iter().any(|swap| swap.purpose == Purpose::Send(payment.id.clone()));
-        if payment.state == PaymentState::Reserved && !made {
-            let error = Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.");
-            self.record_failure(payment, error, Vec::new()).await;
-            return Ok(());
-        }
-        Ok(self.store.commit(vec![Change::Payment(payment)]).await?)
-    }
-
-    /// Tokens whose swap was never journaled: nothing was taken.
-    async fn refuse_unbegun(&self) -> Result<(), Error> {
-        let swaps = self.journaled_swaps().await?;
-        for receive in self.store.open_receives().await? {
-            if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
-                let error = Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.");
-                let _told = self.refuse(receive, Vec::new(), error).await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn mints_with_something_open(&self) -> Result<Vec<MintAddress>, Error> {
-        let mut open: Vec<_> = self.store.open_payments().await?.into_iter().map(|payment| payment.mint).collect();
-        open.extend(self.store.open_deposits().await?.into_iter().map(|deposit| deposit.mint));
-        for held in self.store.balances().await?.into_iter().filter(|held| held.pending > 0) {
-            open.extend(held.mint.parse());
-        }
-        open.sort();
-        open.dedup();
-        Ok(open)
-    }
-
-    /// One round over everything open. Returns when to come again.
+    /// One round: whatever is open and due is asked about, each mint on a task of its own. Returns when to come again; a mint that has
+    /// answered wakes as well.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
     ///
     /// # Cancel safety
-    /// Not cancel safe: run it to its end.
+    /// Safe to drop: what was begun goes on.
     pub async fn settle(&self) -> Result<Duration, Error> {
-        let _one_at_a_time = self.settling.lock().await;
-        let mut open = Vec::new();
+        let items = self.open_items().await?;
+        let names: BTreeSet<String> = items.iter().map(|item| item.name.clone()).collect();
+        let (mut due, mut waiting) = (BTreeMap::<MintAddress, Vec<Item>>::new(), BTreeSet::new());
+        let mut rounds = self.rounds();
+        for item in items {
+            if rounds.is_asked(&item.mint) {
+                waiting.insert(item.name);
+            } else if rounds.is_due(&item.name, item.first) {
+                due.entry(item.mint.clone()).or_default().push(item);
+            }
+        }
+        rounds.keep_only(&names);
+        for (mint, items) in due {
+            if rounds.ask(&mint) {
+                let wallet = self.clone();
+                self.running.spawn(async move { wallet.ask(mint, items).await });
+            }
+        }
+        Ok(rounds.next(&waiting).unwrap_or(LONGEST_STEP))
+    }
+
+    /// Everything that is open.
+    async fn open_items(&self) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::new();
         for swap in self.journaled_swaps().await? {
-            let name = name(&swap);
-            open.push(name.clone());
-            if self.is_due(&name, Duration::ZERO) {
-                self.note(self.settle_swap(swap).await);
+            if let Some(mint) = self.mint_of(&swap).await? {
+                items.push(Item { name: name(&swap), mint, first: Duration::ZERO, open: Open::Swap(Box::new(swap)) });
             }
         }
         for payment in self.store.open_payments().await? {
-            open.push(payment.id.to_string());
-            if payment.kind == PaymentKind::Payment
-                && !self.live().contains_key(&payment.id)
-                && self.is_due(payment.id.as_str(), FIRST_STEP)
-            {
-                self.note(self.settle_melt(payment).await);
+            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) {
+                let (name, mint) = (payment.id.to_string(), payment.mint.clone());
+                items.push(Item { name, mint, first: FIRST_STEP, open: Open::Melt(Box::new(payment)) });
             }
         }
         for deposit in self.store.open_deposits().await? {
             if self.is_worth_asking(&deposit) {
-                open.push(deposit.id.to_string());
-                if self.is_due(deposit.id.as_str(), FIRST_STEP) {
-                    self.note(self.advance(deposit).await.map(|_| ()));
-                }
+                let (name, mint) = (deposit.id.to_string(), deposit.mint.clone());
+                items.push(Item { name, mint, first: FIRST_STEP, open: Open::Deposit(Box::new(deposit)) });
             }
         }
         for (payment, row) in self.store.unclaimed_tokens().await? {
-            open.push(payment.id.to_string());
-            if self.is_due(payment.id.as_str(), FIRST_TOKEN_STEP) {
-                self.note(self.check_claimed(payment, row).await.map(|_| ()));
+            let (name, mint) = (payment.id.to_string(), payment.mint.clone());
+            items.push(Item { name, mint, first: FIRST_TOKEN_STEP, open: Open::Token(Box::new(payment), row) });
+        }
+        for (payment, row) in self.store.tokens_claimed_once().await? {
+            let since = row.claimed_at.unwrap_or(0);
+            if since.saturating_add(CLAIMED_TWICE_SECONDS) <= (self.clock)() {
+                let (name, mint) = (payment.id.to_string(), payment.mint.clone());
+                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Claimed(Box::new(payment), row) });
             }
         }
-        let mut rounds = self.rounds();
-        rounds.keep_only(&open);
-        Ok(rounds.next().unwrap_or(LONGEST_STEP))
+        for payment in self.store.unfinished_melts().await? {
+            let (name, mint) = (format!("change of {}", payment.id), payment.mint.clone());
+            if !self.live().contains_key(&payment.id) {
+                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Unfinished(Box::new(payment)) });
+            }
+        }
+        let orphaned: BTreeSet<String> = self.store.orphans().await?.iter().map(|coin| coin.mint_url.to_string()).collect();
+        for mint in orphaned {
+            if let Ok(mint) = mint.parse::<MintAddress>() {
+                items.push(Item { name: format!("orphans {mint}"), mint, first: FIRST_STEP, open: Open::Orphans });
+            }
+        }
+        Ok(items)
+    }
+
+    /// Asks one mint about what is open there, one thing after the other.
+    async fn ask(self, mint: MintAddress, items: Vec<Item>) {
+        let _asked = Asked { wallet: self.clone(), mint: mint.clone() };
+        for item in items {
+            if self.closing.is_cancelled() {
+                return;
+            }
+            let outcome = match item.open {
+                Open::Swap(swap) => self.settle_swap(*swap).await,
+                Open::Melt(payment) => self.settle_melt(*payment).await,
+                Open::Deposit(deposit) => self.advance(*deposit).await.map(|_| ()),
+                Open::Token(payment, row) => self.check_claimed(*payment, row).await.map(|_| ()),
+                Open::Claimed(payment, row) => self.check_still_claimed(*payment, row).await,
+                Open::Unfinished(payment) => self.finish(*payment).await,
+                Open::Orphans => self.sweep(&mint).await,
+            };
+            if let Err(error) = outcome {
+                tracing::debug!(code = error.code.as_str(), "left for the next round");
+            }
+        }
+    }
+
+    async fn mint_of(&self, swap: &Swap) -> Result<Option<MintAddress>, Error> {
+        Ok(match &swap.purpose {
+            Purpose::Receive(id) => self.store.receive(id).await?.map(|receive| receive.mint),
+            Purpose::Send(id) | Purpose::Reclaim(id) | Purpose::Cancel(id) => self.store.payment(id).await?.map(|payment| payment.mint),
+            Purpose::Buried { mint, .. } => Some(mint.clone()),
+        })
+    }
+
+    /// Coins that an operation took of which nothing else was written: a crash came between two of cdk's writes. The mint says whether
+    /// they are spent.
+    async fn sweep(&self, address: &MintAddress) -> Result<(), Error> {
+        let mint = self.mints.at(address)?;
+        let turn = mint.turn().await;
+        mint.free_unbegun_melts(&turn).await?;
+        let mut orphans = self.store.orphans().await?;
+        orphans.retain(|coin| coin.mint_url.to_string().parse::<MintAddress>().is_ok_and(|mint| mint == *address));
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let states = mint.states(coins::ys(&orphans)).await?;
+        let (free, spent) = coins::by_word(&orphans, &states);
+        tracing::warn!(free = free.len(), spent = spent.len(), "coins of an operation that left no trace were found");
+        self.store.commit(vec![coins::free(free), coins::spent(spent)]).await?;
+        self.changed();
+        Ok(())
     }
 
     /// Somebody waits for it.
@@ -179,30 +180,12 @@ impl Wallet {
         self.wake();
     }
 
-    fn is_due(&self, id: &str, first: Duration) -> bool {
-        self.rounds().is_due(id, first)
-    }
-
-    fn note(&self, outcome: Result<(), Error>) {
-        if let Err(error) = outcome {
-            tracing::debug!(code = error.code.as_str(), "left for the next round");
-        }
-    }
-
     fn is_worth_asking(&self, deposit: &Deposit) -> bool {
         let late = deposit.expires_at > 0 && deposit.expires_at.saturating_add(LATE_SECONDS) < (self.clock)();
         deposit.state == DepositState::Paid || !late
     }
 
-    /// A token of ours that is being taken back: nobody knows yet whether it is still good.
-    pub(super) async fn is_being_reclaimed(&self, payment: &Payment) -> Result<bool, Error> {
-        if payment.kind != PaymentKind::TokenSent || !matches!(payment.state, PaymentState::Settled { claimed: false, .. }) {
-            return Ok(false);
-        }
-        Ok(self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
-    }
-
-    async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
+    pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
         let rows = self.store.swaps().await?;
         Ok(rows.iter().map(|row| Swap::from_row(&row.body)).collect::<Result<_, _>>()?)
     }
@@ -245,6 +228,7 @@ impl Wallet {
                 let Some(outcome) = outcome else { return Ok(()) };
                 self.end_cancel(payment, &mint, &swap, outcome).await?;
             }
+            Purpose::Buried { of, mint, since } => self.look_for(&mint, swap, *of, since).await?,
         }
         Ok(())
     }
@@ -260,13 +244,17 @@ impl Wallet {
         Ok((mint, Some(outcome)))
     }
 
-    async fn is_journaled(&self, swap: &Swap) -> Result<bool, Error> {
+    pub(super) async fn is_journaled(&self, swap: &Swap) -> Result<bool, Error> {
         Ok(self.store.swaps().await?.iter().any(|row| row.id == swap.id))
     }
 
     /// A melt that this process does not carry: asks the mint's own word.
-    async fn settle_melt(&self, payment: Payment) -> Result<(), Error> {
-        let Some(quote_id) = payment.quote_id.clone() else { return Ok(()) };
+    async fn settle_melt(&self, seen: Payment) -> Result<(), Error> {
+        let Some(payment) = self.store.payment(&seen.id).await? else { return Ok(()) };
+        let Some(quote_id) = payment.quote_id.clone().filter(|_| payment.is_open()) else { return Ok(()) };
+        if self.live().contains_key(&payment.id) {
+            return Ok(());
+        }
         let mint = self.mints.at(&payment.mint)?;
         match mint.melt_word(&quote_id).await? {
             (MeltWord::Paid, preimage) => self.end_paid(payment, &mint, &quote_id, preimage).await,
@@ -290,62 +278,32 @@ impl Wallet {
         Ok(())
     }
 
-    /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot be paid any more.
-    async fn cancel_melt(&self, payment: Payment, mint: &Mint, quote_id: &str) -> Result<(), Error> {
-        let PaymentState::Sent { since, .. } = payment.state else { return Ok(()) };
-        if since.saturating_add(CANCEL_AFTER_SECONDS) > (self.clock)() {
+    /// Takes the change of a settled payment in; only then it is known what it cost.
+    pub(super) async fn finish(&self, mut payment: Payment) -> Result<(), Error> {
+        let (PaymentState::Settled { fee_sats: fee, .. }, Some(quote_id)) = (&mut payment.state, payment.quote_id.clone()) else {
             return Ok(());
-        }
-        let turn = mint.turn().await;
-        let purpose = Purpose::Cancel(payment.id.clone());
-        if self.journaled_swaps().await?.iter().any(|swap| swap.purpose == purpose) {
-            return Ok(());
-        }
-        let held = mint.held_by_melt(quote_id).await?;
-        if held.is_empty() {
-            return Ok(());
-        }
-        let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
-        drop(turn);
-        self.end_cancel(payment, mint, &swap, outcome).await
-    }
-
-    /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
-    async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
-        match outcome {
-            SwapOutcome::Done { keep, .. } => {
-                let beside = coins::swapped(swap, keep)?;
-                let quote_id = payment.quote_id.clone().unwrap_or_default();
-                let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
-                self.record_failure(payment, error, beside).await;
-                self.store.lift_doubt(&quote_id);
-                let turn = mint.turn().await;
-                mint.finish_melt(&quote_id, &turn).await?;
-                Ok(())
-            }
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
-            SwapOutcome::Unknown(_) => Ok(()),
-        }
-    }
-
-    /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
-    pub(super) async fn check_claimed(&self, payment: Payment, row: TokenRow) -> Result<Payment, Error> {
+        };
         let mint = self.mints.at(&payment.mint)?;
-        if !mint.all_spent(row.ys.clone()).await? {
-            return Ok(payment);
-        }
         let turn = mint.turn().await;
-        if self.store.token(&payment.id).await?.is_none() {
-            return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
+        if let Some(cost) = mint.finish_melt(&quote_id, &turn).await? {
+            *fee = cost;
+            self.store.commit(vec![Change::Payment(payment)]).await?;
+            self.changed();
         }
-        let reclaiming = self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()));
-        if reclaiming {
-            return Ok(payment);
-        }
-        let ended = self.record_claimed(payment, row.ys, Vec::new()).await;
-        drop(turn);
-        ended
+        Ok(())
+    }
+}
+
+/// A mint is being asked, until this is dropped.
+struct Asked {
+    wallet: Wallet,
+    mint: MintAddress,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.wallet.rounds().asked(&self.mint);
+        self.wallet.wake();
     }
 }
 
@@ -354,6 +312,6 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) => swap.id.to_string(),
+        Purpose::Cancel(_) | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

@@ -27,7 +27,7 @@ impl Wallet {
             outcome = mint.post_swap(&again, turn).await;
             return Ok((again, outcome));
         }
-        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. })) {
+        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. } | MintError::Unexplained { .. })) {
             outcome = mint.resume_swap(&swap, turn).await;
         }
         Ok((swap, outcome))

@@ -12,6 +12,7 @@
 mod agents;
 mod bad_input;
 mod cancelled;
+mod change;
 mod counts;
 mod docs;
 mod fence;
@@ -25,6 +26,7 @@ mod locked;
 mod money;
 mod pay;
 mod pipe;
+mod points;
 mod repeats;
 mod secrets;
 mod session;

@@ -184,11 +184,12 @@ async fn what_was_answered_as_not_begun_never_begins() {
     fund(&agent, 500).await;
     let shop = lightning.payee("shop");
     agent.ok("pay", json!({"to": shop.invoice(1, "warm").unwrap().to_string()})).await;
-    let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore));
+    let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let owner = cdk_common::nuts::SecretKey::generate().public_key().to_hex();
-    let token = agent.start("send_token", json!({"amount_sats": 21, "lock_to": owner}));
+    // One after the other they keep the payment waiting for longer than its caller waits.
+    let tokens = [21, 22].map(|sats| agent.start("send_token", json!({"amount_sats": sats, "lock_to": owner})));
     proxy.reached(held).await;
-    let invoice = shop.invoice(5, "behind a slow swap").unwrap().to_string();
+    let invoice = shop.invoice(5, "behind two slow swaps").unwrap().to_string();
     let quoted = mint.auditor().melts().unwrap().len();
     let pay = agent.start("pay", json!({"to": invoice}));
     while mint.auditor().melts().unwrap().len() == quoted {
@@ -201,10 +202,13 @@ async fn what_was_answered_as_not_begun_never_begins() {
     let refused = pay.await.unwrap().unwrap_err();
     tokio::time::resume();
     assert_eq!(serde_json::to_value(refused.money_moved).unwrap(), json!("no"), "{refused}");
+    proxy.clear();
     proxy.release(held);
-    let token = token.await.unwrap().unwrap();
-    let token = agent.ended(&token["payment_id"]).await;
-    assert_eq!(token["state"], "settled", "{token}");
+    for token in tokens {
+        let token = token.await.unwrap().unwrap();
+        let token = agent.ended(&token["payment_id"]).await;
+        assert_eq!(token["state"], "settled", "{token}");
+    }
     let home = agent.close().await;
     assert_eq!(shop.received(), 1, "the refused payment was not made behind its caller's back");
     let agent = Agent::reopen(home).await;

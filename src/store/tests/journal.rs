@@ -136,7 +136,7 @@ async fn a_tokens_text_is_gone_once_it_is_claimed() {
     let store = store().await;
     let one = payment(5, None, None, None);
     store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
-    let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), locked: false };
+    let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), locked: false, claimed_at: None };
     store.commit(vec![Change::Token { payment: one.id.clone(), row: row.clone() }]).await.unwrap();
     assert_eq!(store.token(&one.id).await.unwrap(), Some(row.clone()));
     assert_eq!(store.unclaimed_tokens().await.unwrap(), vec![(one.clone(), row)]);

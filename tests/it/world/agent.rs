@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nutpurse::app::App;
 use nutpurse::config::Environment;
 use nutpurse::mcp::tools::{self, Silent, ToolFailure};
+use nutpurse::store::Halt;
 use nutpurse::wallet::{Caller, Error, Source, Wallet, clock};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -29,17 +30,27 @@ impl Agent {
     }
 
     pub(crate) async fn reopen(home: Arc<Home>) -> Self {
-        Self::with_clock(home, clock::now)
+        Self::at(home, clock::now)
     }
 
     /// Opens the wallet of a home two minutes from now, when what waits for its time may go on.
     pub(crate) fn two_minutes_later(home: Arc<Home>) -> Self {
-        Self::with_clock(home, || clock::now() + 120)
+        Self::at(home, || clock::now() + 120)
     }
 
-    fn with_clock(home: Arc<Home>, clock: fn() -> u64) -> Self {
+    /// Opens the wallet of a home by another clock.
+    pub(crate) fn at(home: Arc<Home>, clock: fn() -> u64) -> Self {
+        Self::with(home, clock, None)
+    }
+
+    /// The same under a plan to stand still.
+    pub(crate) fn halting(home: Arc<Home>, clock: fn() -> u64, halt: &Halt) -> Self {
+        Self::with(home, clock, Some(halt.clone()))
+    }
+
+    fn with(home: Arc<Home>, clock: fn() -> u64, halt: Option<Halt>) -> Self {
         let environment = Environment { keyring_off: true, ..Environment::default() };
-        let app = App::with_clock(environment, Some(home.path().to_path_buf()), clock);
+        let app = App::halting(environment, Some(home.path().to_path_buf()), clock, halt);
         Self { home, app, name: "tester".to_owned() }
     }
 

@@ -14,6 +14,13 @@ pub(crate) struct Holdings {
     pub(crate) incoming: u64,
 }
 
+impl Holdings {
+    /// What the mint owes for.
+    pub(crate) fn in_all(self) -> u64 {
+        self.spendable + self.pending + self.unclaimed
+    }
+}
+
 /// Asks the wallet.
 pub(crate) async fn holdings(agent: &Agent) -> Holdings {
     let balance = agent.ok("get_balance", json!({})).await;

@@ -1,0 +1,89 @@
+//! Swaps that their mint said cannot have been made: inputs spent, nothing signed. They are asked about for a week, should the mint have
+//! been wrong, or have lied; what it signed after all is ours.
+//!
+//! Never makes a request that could spend anything.
+
+use super::error::Error;
+use super::{Wallet, coins};
+use crate::mint::Mint;
+use crate::mint::swap::{Purpose, Swap, SwapOutcome};
+use crate::model::mint::MintAddress;
+use crate::model::payment::PaymentState;
+use crate::model::receive::ReceiveState;
+use crate::store::{Change, SwapRow};
+
+/// How long a buried swap is asked about, in seconds.
+pub(super) const KEPT_SECONDS: u64 = 7 * 86_400;
+
+impl Wallet {
+    /// Takes the place of ending the swap.
+    pub(super) fn bury(&self, mint: &Mint, swap: &Swap) -> Result<Change, Error> {
+        tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
+        let buried = swap.buried(mint.address().clone(), (self.clock)());
+        Ok(Change::Swap(SwapRow { id: buried.id, body: buried.to_row()? }))
+    }
+
+    /// Asks about a buried swap; `of` is what it was for.
+    pub(super) async fn look_for(&self, address: &MintAddress, mut swap: Swap, of: Purpose, since: u64) -> Result<(), Error> {
+        let mint = self.mints.at(address)?;
+        let turn = mint.turn().await;
+        if !self.is_journaled(&swap).await? {
+            return Ok(());
+        }
+        let outcome = mint.look_for_swap(&swap).await;
+        swap.purpose = of;
+        match outcome {
+            SwapOutcome::Done { give, keep } => {
+                tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
+                drop(turn);
+                self.unbury(&mint, &swap, SwapOutcome::Done { give, keep }).await
+            }
+            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Send(_)) => {
+                tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
+                self.end_buried(vec![coins::revive(swap.input_ys()?), Change::EndSwap(swap.id)]).await
+            }
+            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Cancel(_)) => self.end_buried(vec![Change::EndSwap(swap.id)]).await,
+            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
+                tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
+                self.end_buried(vec![Change::EndSwap(swap.id)]).await
+            }
+            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
+        }
+    }
+
+    /// What it was for ends as it would have, where that can still be.
+    async fn unbury(&self, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+        let SwapOutcome::Done { give, keep } = outcome else { return Ok(()) };
+        let (now, fee_sats, sats) = ((self.clock)(), swap.fee_sats(), coins::total_sats(&keep));
+        match &swap.purpose {
+            Purpose::Cancel(id) => {
+                if let Some(payment) = self.store.payment(id).await?.filter(crate::model::payment::Payment::is_open) {
+                    return self.end_cancel(payment, mint, swap, SwapOutcome::Done { give, keep }).await;
+                }
+            }
+            Purpose::Receive(id) => {
+                if let Some(mut receive) = self.store.receive(id).await? {
+                    receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
+                    return self.end_buried(vec![coins::found(give, keep), Change::EndSwap(swap.id), Change::Receive(receive)]).await;
+                }
+            }
+            Purpose::Reclaim(id) => {
+                if let Some(mut payment) = self.store.payment(id).await? {
+                    let made = if let PaymentState::Settled { fee_sats, .. } = payment.state { fee_sats } else { 0 };
+                    payment.state = PaymentState::Returned { at: now, reclaimed_sats: sats, fee_sats: made.saturating_add(fee_sats) };
+                    let forget = Change::ForgetToken(payment.id.clone());
+                    let changes = vec![coins::found(give, keep), Change::EndSwap(swap.id), forget, Change::Payment(payment)];
+                    return self.end_buried(changes).await;
+                }
+            }
+            Purpose::Send(_) | Purpose::Buried { .. } => {}
+        }
+        self.end_buried(vec![coins::found(give, keep), Change::EndSwap(swap.id)]).await
+    }
+
+    async fn end_buried(&self, changes: Vec<Change>) -> Result<(), Error> {
+        self.store.commit(changes).await?;
+        self.changed();
+        Ok(())
+    }
+}

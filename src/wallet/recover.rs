@@ -1,0 +1,73 @@
+//! Start-up recovery: ends what a crash cut short, once, before anything else. What needs a mint is left to `settle`.
+//!
+//! Contacts no mint with which nothing was left open. May itself be killed anywhere.
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use crate::mint::swap::Purpose;
+use crate::model::mint::MintAddress;
+use crate::model::payment::{Payment, PaymentState};
+use crate::store::Change;
+
+impl Wallet {
+    /// Ends what a crash cut short. Once, at start, before anything else; what cannot be ended now is left to [`Wallet::settle`].
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
+    pub async fn recover(&self) -> Result<(), Error> {
+        for payment in self.store.open_payments().await? {
+            self.orphan(payment).await?;
+        }
+        self.refuse_unbegun().await?;
+        for address in self.mints_with_something_open().await? {
+            let mint = self.mints.at(&address)?;
+            let turn = mint.turn().await;
+            let wallet = self.clone();
+            self.running.spawn(async move {
+                if let Err(error) = mint.recover(&turn).await {
+                    tracing::warn!(%error, "a mint's recovery is not done");
+                }
+                drop(turn);
+                wallet.wake();
+            });
+        }
+        Ok(())
+    }
+
+    /// A payment that was open when the process ended: its caller is gone; if nothing can have left, it failed.
+    async fn orphan(&self, mut payment: Payment) -> Result<(), Error> {
+        payment.caller_in_doubt = true;
+        let swaps = self.journaled_swaps().await?;
+        let made = swaps.iter().any(|swap| swap.purpose == Purpose::Send(payment.id.clone()));
+        if payment.state == PaymentState::Reserved && !made {
+            let error = Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.");
+            self.record_failure(payment, error, Vec::new()).await;
+            return Ok(());
+        }
+        Ok(self.store.commit(vec![Change::Payment(payment)]).await?)
+    }
+
+    /// Tokens whose swap was never journaled: nothing was taken.
+    async fn refuse_unbegun(&self) -> Result<(), Error> {
+        let swaps = self.journaled_swaps().await?;
+        for receive in self.store.open_receives().await? {
+            if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
+                let error = Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.");
+                let _told = self.refuse(receive, Vec::new(), error).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mints_with_something_open(&self) -> Result<Vec<MintAddress>, Error> {
+        let mut open: Vec<_> = self.store.open_payments().await?.into_iter().map(|payment| payment.mint).collect();
+        open.extend(self.store.open_deposits().await?.into_iter().map(|deposit| deposit.mint));
+        for held in self.store.balances().await?.into_iter().filter(|held| held.pending > 0) {
+            open.extend(held.mint.parse());
+        }
+        open.sort();
+        open.dedup();
+        Ok(open)
+    }
+}
