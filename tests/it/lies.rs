@@ -73,7 +73,7 @@ impl Scene {
 
     /// The same later still, when the mint is honest, and everything has come right.
     async fn later_and_right(self, what: &str) -> Self {
-        let Self { lightning, mint, liar, agent } = self;
+        let Self { lightning, mint, proxy, liar, agent } = self;
         let agent = Agent::at(agent.close().await, || clock::now() + 240);
         let mut changes = agent.wallet().await.changes();
         let right = async {
@@ -83,7 +83,7 @@ impl Scene {
         };
         let _judged_below = tokio::time::timeout(std::time::Duration::from_secs(20), right).await;
         conserved(what, &mint.auditor(), &[&agent]).await;
-        Self { lightning, mint, liar, agent }
+        Self { lightning, mint, proxy, liar, agent }
     }
 
     /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that a friend receives.
@@ -245,52 +245,38 @@ async fn an_empty_answer_about_our_own_swap_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_said_to_be_claimed_is_not_forgotten_before_it_is() {
+async fn a_token_said_to_be_claimed_is_not_forgotten() {
     let mut scene = Scene::new(500).await;
     let made = scene.agent.ok("send_token", json!({"amount_sats": 64})).await;
     let told = scene.liar.told();
     scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     scene = scene.later().await;
     scene.agent.wallet().await.settle().await.unwrap();
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
-    println!("under the lie: {shown}");
-    if scene.liar.told() > told {
-        println!("the lie was told {} times", scene.liar.told() - told);
-    }
-    scene.liar.stop();
+    scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
+    scene.end(told, "all coins are spent");
     scene = scene.later_and_right("after a lie about claimed coins").await;
     let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
     assert_eq!((&shown["claimed"], &shown["token"]), (&json!(false), &made["token"]), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn states_that_no_mint_can_give_change_nothing() {
-    let mut scene = Scene::new(500).await;
-    let made = scene.agent.ok("send_token", json!({"amount_sats": 37})).await;
-    for lie in [
-        CoinLie::All("RESERVED"),
-        CoinLie::All("PENDING_SPENT"),
-        CoinLie::All("BORROWED"),
-        CoinLie::Missing,
-        CoinLie::Reordered,
-        CoinLie::Others,
-    ] {
+async fn states_that_no_mint_can_give_decide_nothing() {
+    let mut scene = Scene::new(2_000).await;
+    let words = ["RESERVED", "PENDING_SPENT", "BORROWED"].map(CoinLie::All);
+    for lie in words.into_iter().chain([CoinLie::Missing, CoinLie::Reordered, CoinLie::Others]) {
         let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Coins(lie));
-        let back = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
-        println!("{lie:?}: {back:?}");
-        assert_eq!(scene.proxy.fired(rule), 1, "{lie:?}");
+        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
+        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
         scene = scene.later().await;
-        scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        assert_eq!(shown["state"], "pending", "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
-        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
         scene = scene.later().await;
-        scene.agent.ended(&made["payment_id"]).await;
-        let again = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
-        println!("{lie:?}, and then: {again:?}");
-        conserved(&format!("{lie:?}, and then"), &scene.mint.auditor(), &[&scene.agent]).await;
-        return;
+        let shown = scene.agent.ended(&made["payment_id"]).await;
+        assert_eq!(shown["state"], "settled", "{lie:?}: {shown}");
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
     }
 }
 
@@ -318,6 +304,25 @@ async fn keysets_that_are_not_what_they_were_do_not_count() {
     let scene = scene.later().await;
     conserved("after a restart", &scene.mint.auditor(), &[&scene.agent]).await;
     scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
+    const QUOTE: &str = "/v1/mint/quote/bolt11";
+    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
+    ["amount_paid", "amount_issued"].iter().for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
+    liar.tell(Lie::states(QUOTE, &["ISSUED"]));
+    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1})).await;
+    assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
+    liar.stop();
+    lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
+    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    assert_eq!(shown["state"], "received", "{shown}");
+    conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

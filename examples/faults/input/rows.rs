@@ -276,7 +276,7 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     let listed = stage.wire.session().await?.request("tools/list", json!({})).await?.ok_or("no list")?;
     let tools = listed.pointer("/result/tools").and_then(Value::as_array).cloned().ok_or("no tools")?;
     must!(tools.len() >= 11, "{} tools", tools.len());
-    let (mut chance, calls) = (run.chance(), run.pick(100_000, 1_000));
+    let (mut chance, calls) = (run.chance(), run.pick(100_000, 5_000));
     let invoice = stage.invoice(5)?;
     let mut made = 0;
     while made < calls {

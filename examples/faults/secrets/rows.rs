@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bip39::Mnemonic;
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Moment, Rule};
 
@@ -124,6 +124,10 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
 
 /// Killed by a signal that dumps core: there is no core, and the limit says that there never will be.
 pub(crate) async fn f128(run: Run) -> Outcome<usize> {
+    // What is started from here may dump core, unless it forbids that itself.
+    let hard = getrlimit(Resource::Core).maximum;
+    setrlimit(Resource::Core, Rlimit { current: hard, maximum: hard })?;
+    must!(hard != Some(0), "cores are forbidden here anyway: the row looks past it");
     let stage = Stage::new(&run, 100).await?;
     let mut fired = 0;
     for signal in [Signal::ABORT, Signal::QUIT, Signal::TRAP] {
