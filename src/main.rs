@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nutpurse::app::{App, OwnersDesk};
 use nutpurse::cli::fence::Terminal;
@@ -16,19 +17,15 @@ use nutpurse::wallet::Source;
 use nutpurse::{cores, logging, mcp};
 use tokio::runtime::{Builder, Runtime};
 
+/// How long what is under way on blocking threads may take at the end. All money is at rest by then.
+const LAST_READ: Duration = Duration::from_millis(200);
+
 fn main() -> ExitCode {
     let code = run().unwrap_or_else(|error| {
         complain(&error.to_string());
         FAILURE
     });
-    // Reading standard input cannot be cancelled: a returning main would wait for it.
-    leave(code)
-}
-
-#[expect(clippy::exit, reason = "a read of standard input that is under way cannot be cancelled and would keep the process alive")]
-fn leave(code: u8) -> ExitCode {
-    let _all_out = io::stdout().flush();
-    std::process::exit(i32::from(code))
+    ExitCode::from(code)
 }
 
 fn run() -> io::Result<u8> {
@@ -54,7 +51,7 @@ fn run() -> io::Result<u8> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let environment = Environment::read();
     let Invocation { globals, command } = invocation;
-    match command {
+    let ended = match command {
         Command::Serve if io::stdin().is_terminal() => {
             io::stdout().write_all(cli::help::<OwnerCommand>().as_bytes())?;
             Ok(OK)
@@ -88,7 +85,10 @@ fn run() -> io::Result<u8> {
             })
         }
         Command::Owner(command) => own(&command, globals.home, &environment, &runtime),
-    }
+    };
+    // A read of standard input cannot be cancelled, and the client may never close it.
+    runtime.shutdown_timeout(LAST_READ);
+    ended
 }
 
 fn own(command: &OwnerCommand, home: Option<std::path::PathBuf>, environment: &Environment, runtime: &Runtime) -> io::Result<u8> {

@@ -9,11 +9,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::wallet::Wallet;
+use crate::wallet::restore::Which;
 
 /// How often keysets are asked for again, well before any cache of them would run out inside a payment.
 const REFRESH: Duration = Duration::from_secs(45 * 60);
 /// How often the owner's files are looked at when nobody asks.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often mints that have to be asked before they are used are asked again.
+const ASK: Duration = Duration::from_secs(60);
 /// The shortest time between two rounds.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -31,6 +34,7 @@ impl Tasks {
         tasks.run(settle(wallet.clone()));
         tasks.run(refresh(wallet.clone()));
         tasks.run(follow_policy(wallet.clone()));
+        tasks.run(recheck(wallet.clone()));
         tasks.tracker.close();
         tasks
     }
@@ -87,6 +91,18 @@ async fn follow_policy(wallet: Wallet) {
         period.tick().await;
         if let Err(error) = wallet.follow_policy().await {
             tracing::error!(code = error.code.as_str(), "a change of the rules is not in the history");
+        }
+    }
+}
+
+async fn recheck(wallet: Wallet) {
+    let mut period = interval(ASK);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    period.tick().await;
+    loop {
+        period.tick().await;
+        if let Err(error) = wallet.recheck(Which::Unchecked, |_| ()).await {
+            tracing::error!(code = error.code.as_str(), "the mints were not asked what they hold");
         }
     }
 }

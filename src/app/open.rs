@@ -5,33 +5,47 @@ use std::sync::Arc;
 
 use super::rules::{FileRules, invalid};
 use crate::config::keys::{Keys, KeysError};
-use crate::config::{Environment, Home, Settings, SettingsError};
-use crate::mint::{Mints, Parts as MintParts, Seed};
+use crate::config::{Environment, Home, Identity, Settings, SettingsError};
+use crate::mint::{Mints, Parts as MintParts, Seed, Seeds};
 use crate::model::keys::KeysPlace;
 use crate::net::{NetworkSettings, Web};
-use crate::store::{Store, StoreError};
+use crate::store::{Meta, Store, StoreError, copies};
+use crate::wallet::error::damaged;
 use crate::wallet::{Code, Error, Parts, Wallet, clock};
+
+/// The command that brings keys back.
+const RESTORE_WORDS: &str = "nutpurse restore --words";
 
 /// Opens the wallet.
 pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>), Error> {
     let home = resolve(environment, home)?;
+    let (wallet, rules, _) = wallet(environment, &home, clock).await?;
+    wallet.begin_recheck().await;
+    Ok((wallet, rules))
+}
+
+/// The wallet of a home, its rules and its store.
+pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>, Store), Error> {
     let (rules, settings) = FileRules::start(home.clone())?;
-    let store = store_at(&home, clock).await?;
-    let (seed, place) = keys(&home, &store, environment.keyring_off).await?;
+    let store = store_at(home, clock).await?;
+    let (keys, place) = keys(home, &store, environment.keyring_off).await?;
+    let meta = store.meta().await?;
     let web = Arc::new(web(&settings)?);
+    let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
     let parts = MintParts {
         http: web,
-        database: store.view(store.meta().await?.device),
+        database: store.view(meta.device),
         doubt: Arc::new(store.clone()),
         barrier: Arc::new(store.clone()),
-        seed,
+        seed: seeds.of(meta.device).ok_or_else(|| Error::new(Code::Internal, "The seed could not be made."))?,
+        seeds,
     };
-    let keys = match place {
+    let place = match place {
         KeysPlace::Keyring => "keyring",
         KeysPlace::File => "file",
     };
-    let wallet = Wallet::new(Parts { store, mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys }).await?;
-    Ok((wallet, rules))
+    let parts = Parts { store: store.clone(), mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys: place };
+    Ok((Wallet::new(parts).await?, rules, store))
 }
 
 /// The folder, which may not exist yet.
@@ -40,7 +54,7 @@ pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<
         .map_err(|error| Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.").with("file", error.to_string()))
 }
 
-/// The store of a home.
+/// The store of a home, which from now on is the newest that the folder knows.
 ///
 /// # Errors
 /// `wallet_busy` when another process holds it, `wallet_damaged`, `storage_failed`: nothing moved.
@@ -48,36 +62,66 @@ pub async fn open_store(home: &Home) -> Result<Store, Error> {
     store_at(home, clock::now).await
 }
 
-async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, Error> {
-    match Store::open(home.store(), clock).await {
-        Ok(store) => Ok(store),
-        Err(StoreError::AlreadyOpen) => Err(Error::new(Code::WalletBusy, "Another process holds this wallet.")),
-        Err(error) => Err(Error::from(error)),
+pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, Error> {
+    let known = identity(home)?;
+    let path = home.store();
+    let gone = !path.try_exists().unwrap_or(true);
+    if gone && (known.is_some() || home.keys().exists() || copies::any(&path)) {
+        return Err(damaged("the file is gone, and what belongs to it is there"));
     }
+    let store = match Store::open(path, clock).await {
+        Ok(store) => store,
+        Err(StoreError::AlreadyOpen) => return Err(Error::new(Code::WalletBusy, "Another process holds this wallet.")),
+        Err(error) => return Err(Error::from(error)),
+    };
+    if let Some(known) = &known
+        && known.wallet_id != store.meta().await?.wallet_id
+    {
+        return Err(damaged("the file is of another wallet than the folder"));
+    }
+    let opened = store.enter(known.map(|known| known.generation)).await?;
+    if opened.rolled_back {
+        tracing::warn!("the wallet's file is older than it was: its coins are held until their mints have been asked");
+    }
+    write_identity(home, &opened.meta)?;
+    Ok(store)
 }
 
-/// The seed of this device, and where the keys lie; the place is durable before the keys are used.
-pub(super) async fn keys(home: &Home, store: &Store, keyring_off: bool) -> Result<(Seed, KeysPlace), Error> {
+/// What the folder says of its wallet.
+pub(super) fn identity(home: &Home) -> Result<Option<Identity>, Error> {
+    Identity::read(home).map_err(|error| damaged(&error.to_string()))
+}
+
+fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
+    let (wallet_id, keys, device, generation) = (meta.wallet_id.clone(), meta.keys, meta.device, meta.generation);
+    let identity = Identity { wallet_id, keys, device, generation };
+    identity.write(home).map_err(|error| {
+        tracing::error!(%error, "the wallet's name could not be written");
+        Error::new(Code::StorageFailed, "The wallet's folder could not be written.")
+    })
+}
+
+/// The keys, and where they lie; the place is durable before they are used.
+pub(super) async fn keys(home: &Home, store: &Store, keyring_off: bool) -> Result<(Keys, KeysPlace), Error> {
     let meta = store.meta().await?;
-    let home = home.clone();
-    let (id, known, device) = (meta.wallet_id, meta.keys, meta.device);
-    let found = tokio::task::spawn_blocking(move || {
-        let (keys, place) = Keys::load_or_create(&home, &id, known, keyring_off)?;
-        Ok::<_, KeysError>((Seed::new(*keys.seed(device)?), place))
-    });
-    let (seed, place) = found.await.map_err(|_| Error::new(Code::Internal, "The keys were not read."))?.map_err(no_keys)?;
+    let at = home.clone();
+    let (id, known) = (meta.wallet_id, meta.keys);
+    let found = tokio::task::spawn_blocking(move || Keys::load_or_create(&at, &id, known, keyring_off));
+    let (keys, place) = found.await.map_err(|_| Error::new(Code::Internal, "The keys were not read."))?.map_err(no_keys)?;
     if known.is_none() {
-        store.set_meta(move |meta| meta.keys = Some(place)).await?;
+        let meta = store.set_meta(move |meta| meta.keys = Some(place)).await?;
+        write_identity(home, &meta)?;
     }
-    Ok((seed, place))
+    Ok((keys, place))
 }
 
-fn no_keys(error: KeysError) -> Error {
+pub(super) fn no_keys(error: KeysError) -> Error {
     tracing::error!(%error, "the keys cannot be had");
     match error {
         KeysError::Locked => Error::new(Code::WalletLocked, "The keyring that holds the wallet's keys does not answer."),
         KeysError::Missing(_) => Error::new(Code::WalletDamaged, "The wallet's keys are missing; none were made anew.")
-            .next("Stop spending and tell the user: the wallet's keys are missing and must be put back."),
+            .next("Stop spending and tell the user: the wallet's keys are missing and must be put back, or restored from their words.")
+            .with("a_person_runs", RESTORE_WORDS),
         _ => Error::new(Code::SettingsInvalid, "The wallet's keys cannot be read.").with("file", "keys.toml"),
     }
 }

@@ -101,6 +101,11 @@ impl Home {
         self.path.join("keys.toml")
     }
 
+    /// Which wallet lives here, and how new its store is.
+    pub fn identity(&self) -> PathBuf {
+        self.path.join("wallet.id")
+    }
+
     /// The fingerprint of the policy that a person confirmed last.
     pub fn accepted(&self) -> PathBuf {
         self.path.join("accepted")

@@ -52,6 +52,12 @@ pub enum KeysError {
     /// New keys could not be kept.
     #[error("new keys could not be written")]
     Write(#[source] std::io::Error),
+    /// What was given is no mnemonic.
+    #[error("these are not the words of a mnemonic: check their spelling and their order")]
+    NotWords,
+    /// This folder has keys already, and they are not the ones given.
+    #[error("this folder has keys of another wallet ({0}); use an empty folder for these words")]
+    Others(KeysPlace),
     /// The system has no randomness to give.
     #[error("the system gave no randomness")]
     Randomness,
@@ -87,6 +93,30 @@ impl Keys {
     ) -> Result<(Self, KeysPlace), KeysError> {
         let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
         load_or_create(home, wallet_id, known, keyring)
+    }
+
+    /// The keys that are there, and where. `None`: there are none. Makes none.
+    ///
+    /// # Errors
+    /// Where keys exist and cannot be had.
+    pub fn find(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring_off: bool) -> Result<Option<(Self, KeysPlace)>, KeysError> {
+        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        find(home, &entry_name(home, wallet_id), known, keyring)
+    }
+
+    /// Keeps a mnemonic that a person has typed, where new keys would be kept. The same words again change nothing.
+    ///
+    /// # Errors
+    /// [`KeysError::NotWords`]; [`KeysError::Others`] when the folder has other keys; when they cannot be kept.
+    pub fn keep(
+        home: &Home,
+        wallet_id: &str,
+        known: Option<KeysPlace>,
+        words: &Secret,
+        keyring_off: bool,
+    ) -> Result<(Self, KeysPlace), KeysError> {
+        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        keep(home, wallet_id, known, words, keyring)
     }
 
     /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and the store is new, the wallet has
@@ -146,6 +176,35 @@ fn load_or_create(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyrin
     }
 }
 
+fn find(home: &Home, name: &str, known: Option<KeysPlace>, keyring: &dyn Keyring) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
+    if let Some(found) = from_file(home)? {
+        return Ok(Some(found));
+    }
+    match (keyring.get(name), known) {
+        (Ok(kept), _) => kept.map(kept_in_keyring).transpose(),
+        (Err(_), Some(KeysPlace::Keyring)) => Err(KeysError::Locked),
+        (Err(_), _) => Ok(None),
+    }
+}
+
+fn keep(
+    home: &Home,
+    wallet_id: &str,
+    known: Option<KeysPlace>,
+    words: &Secret,
+    keyring: &dyn Keyring,
+) -> Result<(Keys, KeysPlace), KeysError> {
+    let given = Zeroizing::new(words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+    let mnemonic = Mnemonic::parse_normalized(&given).map_err(|_| KeysError::NotWords)?;
+    let mnemonic = Secret::new(mnemonic.to_string());
+    let name = entry_name(home, wallet_id);
+    match find(home, &name, known, keyring)? {
+        Some((keys, place)) if keys.mnemonic == mnemonic => Ok((keys, place)),
+        Some((_, place)) => Err(KeysError::Others(place)),
+        None => put(home, &name, mnemonic, (known != Some(KeysPlace::File)).then_some(keyring)),
+    }
+}
+
 /// A copy of the folder elsewhere must not find the keys: two wallets on one seed would use the same outputs.
 fn entry_name(home: &Home, wallet_id: &str) -> String {
     let path = std::fs::canonicalize(home.path()).unwrap_or_else(|_| home.path().to_path_buf());
@@ -156,7 +215,10 @@ fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>) -> Result<(Key
     let mut entropy = Zeroizing::new([0_u8; 16]);
     rand::rngs::OsRng.try_fill_bytes(&mut *entropy).map_err(|_| KeysError::Randomness)?;
     let words = Mnemonic::from_entropy(&*entropy).map_err(|_| KeysError::Randomness)?;
-    let mnemonic = Secret::new(words.to_string());
+    put(home, name, Secret::new(words.to_string()), keyring)
+}
+
+fn put(home: &Home, name: &str, mnemonic: Secret, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
     let kept = keyring.is_some_and(|keyring| {
         keyring.set(name, &mnemonic).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&mnemonic))
     });

@@ -75,6 +75,29 @@ fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn words_that_a_person_types_are_kept_and_never_replace_others() -> Outcome {
+    let typed = Secret::new(format!("  {}\n", WORDS.to_uppercase().replace(' ', "  ")));
+    let others = Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow");
+    for (keyring, place) in [(Fake::default(), KeysPlace::Keyring), (Fake { silent: true, ..Fake::default() }, KeysPlace::File)] {
+        let folder = tempfile::tempdir()?;
+        let home = home(&folder)?;
+        let name = entry_name(&home, "w");
+        assert!(find(&home, &name, None, &keyring)?.is_none());
+        assert!(matches!(keep(&home, "w", None, &Secret::new("legal legal"), &keyring), Err(KeysError::NotWords)));
+        for _ in 0..2 {
+            let (keys, kept) = keep(&home, "w", None, &typed, &keyring)?;
+            assert!(keys.mnemonic().reveal() == WORDS && kept == place);
+        }
+        assert!(matches!(keep(&home, "w", Some(place), &others, &keyring), Err(KeysError::Others(there)) if there == place));
+        assert!(find(&home, &name, Some(place), &keyring)?.is_some_and(|(keys, _)| keys.mnemonic().reveal() == WORDS));
+    }
+    let folder = tempfile::tempdir()?;
+    let silent = Fake { silent: true, ..Fake::default() };
+    assert!(matches!(keep(&home(&folder)?, "w", Some(KeysPlace::Keyring), &typed, &silent), Err(KeysError::Locked)));
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod env;
 mod files;
 pub mod home;
+pub mod identity;
 mod keyring;
 pub mod keys;
 mod mints;
@@ -16,5 +17,6 @@ pub mod settings;
 
 pub use env::Environment;
 pub use home::{Home, HomeError};
+pub use identity::{Identity, IdentityError};
 pub use keys::{Keys, KeysError};
 pub use settings::{Settings, SettingsError, Stamp};

@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cdk::Error;
 use cdk::mint_url::MintUrl;
+use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{
     BatchCheckMintQuoteRequest, BatchMintRequest, BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySet,
-    KeysetResponse, MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, RestoreRequest, RestoreResponse,
-    SwapRequest, SwapResponse,
+    KeysetResponse, MeltQuoteState, MeltRequest, MintInfo, MintRequest, MintResponse, PaymentMethod, PublicKey, RestoreRequest,
+    RestoreResponse, State, SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
 use cdk_common::wallet::OperationData;
@@ -179,6 +180,14 @@ impl Connector {
         self.change.lock().unwrap_or_else(PoisonError::into_inner).remove(quote_id);
     }
 
+    /// The mint says that it still takes all of these coins. A refusal counts only then.
+    async fn are_unspent(&self, ys: Vec<PublicKey>) -> bool {
+        match self.post_check_state(CheckStateRequest { ys }).await {
+            Ok(told) => told.states.iter().all(|one| one.state == State::Unspent),
+            Err(_) => false,
+        }
+    }
+
     fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
         let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else {
             return;
@@ -311,8 +320,11 @@ impl MintConnector for Connector {
             return Err(Error::UnsupportedPaymentMethod);
         }
         let quote_id = request.quote_id().clone();
-        let blank = request.outputs().clone().unwrap_or_default();
-        let answer = self.melt(&quote_id, request).await;
+        let (blank, inputs) = (request.outputs().clone().unwrap_or_default(), request.inputs().ys()?);
+        let mut answer = self.melt(&quote_id, request).await;
+        if matches!(answer, Err(MintError::Refused { .. })) && !self.are_unspent(inputs).await {
+            answer = Err(MintError::Lost("a no, of coins that are not unspent".to_owned()));
+        }
         let word = match &answer {
             Ok(quote) if quote.quote != quote_id => Word::Lost,
             Ok(quote) if quote.state == MeltQuoteState::Paid => Word::Paid(quote.payment_preimage.clone()),

@@ -11,6 +11,9 @@ pub enum MintError {
     /// Nothing was sent: no connection.
     #[error("the mint could not be reached: {0}")]
     NotSent(String),
+    /// Nothing was sent: the wallet's file may be older than what the mint knows, and the mint has not been asked yet.
+    #[error("the mint has not been asked yet what it holds for this older file")]
+    Unchecked,
     /// Nothing was sent, or the mint refused to look at it: too many requests.
     #[error("too many requests")]
     TooMany {
@@ -91,7 +94,7 @@ impl MintError {
     /// Nothing can have moved.
     pub fn is_definite(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
+            Self::NotSent(_) | Self::Unchecked | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
             Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
     }

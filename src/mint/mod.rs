@@ -9,6 +9,8 @@ mod hint;
 pub mod info;
 pub mod issue;
 pub mod melt;
+pub mod restore;
+mod resume;
 mod split;
 pub mod swap;
 pub mod token;
@@ -16,7 +18,7 @@ mod verdict;
 mod vet;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -66,6 +68,28 @@ impl fmt::Debug for Seed {
     }
 }
 
+/// The ecash seeds of all devices of one mnemonic.
+#[derive(Clone)]
+pub struct Seeds(Arc<dyn Fn(u32) -> Option<Seed> + Send + Sync>);
+
+impl Seeds {
+    /// By what they are derived with.
+    pub fn new(derive: impl Fn(u32) -> Option<Seed> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(derive))
+    }
+
+    /// The seed of a device.
+    pub fn of(&self, device: u32) -> Option<Seed> {
+        (self.0)(device)
+    }
+}
+
+impl fmt::Debug for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seeds(..)")
+    }
+}
+
 /// What every mint needs.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -79,6 +103,8 @@ pub struct Parts {
     pub barrier: Arc<dyn Barrier>,
     /// The seed of this device.
     pub seed: Seed,
+    /// The seeds of all devices, to find what they left.
+    pub seeds: Seeds,
 }
 
 /// All mints, made at their first use.
@@ -86,19 +112,44 @@ pub struct Parts {
 pub struct Mints {
     parts: Parts,
     open: StdMutex<HashMap<MintAddress, Arc<Mint>>>,
+    /// `Some`: only these may be used (see [`Mints::only`]).
+    checked: StdMutex<Option<BTreeSet<String>>>,
 }
 
 impl Mints {
     /// No mint is contacted.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, open: StdMutex::new(HashMap::new()) }
+        Self { parts, open: StdMutex::new(HashMap::new()), checked: StdMutex::new(None) }
     }
 
     /// The mint at an address. No request.
     ///
     /// # Errors
-    /// [`MintError::AddressRefused`] when the address is none.
+    /// [`MintError::AddressRefused`] when the address is none, [`MintError::Unchecked`] when it may not be used yet.
     pub fn at(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
+        let unchecked = self.checked().as_ref().is_some_and(|checked| !checked.contains(address.as_str()));
+        if unchecked { Err(MintError::Unchecked) } else { self.even_unchecked(address) }
+    }
+
+    /// The mints that have been asked what they hold for an older file; all others may not be used. `None`: all may be used.
+    pub fn only(&self, checked: Option<BTreeSet<String>>) {
+        *self.checked() = checked;
+    }
+
+    fn checked(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<String>>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The seed of a device. `None`: it cannot be derived.
+    pub fn seed(&self, device: u32) -> Option<Seed> {
+        self.parts.seeds.of(device)
+    }
+
+    /// The mint at an address, for asking what it holds and for showing it: nothing that uses counters or coins. No request.
+    ///
+    /// # Errors
+    /// [`MintError::AddressRefused`] when the address is none.
+    pub fn even_unchecked(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mint) = open.get(address) {
             return Ok(Arc::clone(mint));

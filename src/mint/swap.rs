@@ -16,10 +16,8 @@ use cdk::dhke::construct_proofs;
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::nut10::SpendingConditions;
 use cdk::nuts::{
-    BlindSignature, BlindedMessage, Id, KeySet, PreMint, PreMintSecrets, Proof, Proofs, PublicKey, RestoreRequest, SecretKey, State,
-    SwapRequest,
+    BlindSignature, BlindedMessage, Id, KeySet, PreMint, PreMintSecrets, Proof, Proofs, PublicKey, SecretKey, State, SwapRequest,
 };
-use cdk::wallet::MintConnector;
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
@@ -76,7 +74,7 @@ pub struct Swap {
     /// Words inside the token it makes.
     pub memo: Option<String>,
     keyset: Id,
-    inputs: Proofs,
+    pub(super) inputs: Proofs,
     outputs: Vec<Output>,
 }
 
@@ -157,6 +155,15 @@ impl Swap {
         self.inputs.ys().map_err(|error| MintError::Wrong(error.to_string()))
     }
 
+    /// The coins it makes, by Y.
+    ///
+    /// # Errors
+    /// [`MintError::Wrong`].
+    pub fn output_ys(&self) -> Result<Vec<PublicKey>, MintError> {
+        let y = |output: &Output| cdk::dhke::hash_to_curve(output.secret.as_bytes()).map_err(wrong);
+        self.outputs.iter().map(y).collect()
+    }
+
     /// Sats that the mint takes for it.
     pub fn fee_sats(&self) -> u64 {
         let inputs: u64 = self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
@@ -169,11 +176,11 @@ impl Swap {
         self.outputs.iter().any(|output| output.give && output.index.is_none())
     }
 
-    fn keeps_all(&self) -> bool {
+    pub(super) fn keeps_all(&self) -> bool {
         !matches!(self.purpose, Purpose::Send(_))
     }
 
-    fn blinded(&self) -> Vec<BlindedMessage> {
+    pub(super) fn blinded(&self) -> Vec<BlindedMessage> {
         let one = |output: &Output| BlindedMessage::new(Amount::from(output.amount), self.keyset, output.blinded);
         self.outputs.iter().map(one).collect()
     }
@@ -246,101 +253,14 @@ impl Mint {
                 Err(error) => SwapOutcome::Unknown(error),
             },
             Err(error) if matches!(error.code(), Some(nut::OUTPUTS_SIGNED)) => SwapOutcome::Unknown(error),
+            Err(error @ MintError::Refused { .. }) => self.refused(swap, error).await,
             Err(error) if error.is_definite() => SwapOutcome::Refused(error),
             Err(error) => SwapOutcome::Unknown(error),
         }
     }
 
-    /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the same request again.
-    pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
-        match self.restored(swap).await {
-            Ok(Some(done)) => return done,
-            Ok(None) => {}
-            Err(error) => return SwapOutcome::Unknown(error),
-        }
-        let spent = match self.any_spent(swap).await {
-            Ok(spent) => spent,
-            Err(error) => return SwapOutcome::Unknown(error),
-        };
-        if !spent {
-            return match self.post_swap(swap, turn).await {
-                SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
-                outcome => outcome,
-            };
-        }
-        match self.restored(swap).await {
-            Ok(Some(done)) => done,
-            Ok(None) => SwapOutcome::SpentElsewhere,
-            Err(error) => SwapOutcome::Unknown(error),
-        }
-    }
-
-    /// A refusal without a reason, to a swap that gives nothing away. If the mint then says that it has neither signed nor spent, it is a
-    /// no: what it might still sign is of our seed, and a restore would find it.
-    async fn unexplained(&self, swap: &Swap, status: u16) -> SwapOutcome {
-        let answer = MintError::Unexplained { status };
-        match (self.restored(swap).await, self.any_spent(swap).await) {
-            (Ok(None), Ok(false)) => SwapOutcome::Refused(MintError::Refused { code: 0, reason: answer.to_string() }),
-            (Ok(Some(done)), _) => done,
-            _ => SwapOutcome::Unknown(answer),
-        }
-    }
-
-    /// Sats among a swap's inputs that the mint still takes.
-    ///
-    /// # Errors
-    /// As the mint says.
-    pub async fn unspent_of(&self, swap: &Swap) -> Result<u64, MintError> {
-        let states = self.states(swap.input_ys()?).await?;
-        let left = swap.inputs.iter().zip(states).filter(|(_, state)| *state == State::Unspent);
-        Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
-    }
-
-    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has signed after all; `Refused` when it
-    /// says that the inputs are unspent after all; else `SpentElsewhere`.
-    pub async fn look_for_swap(&self, swap: &Swap) -> SwapOutcome {
-        match self.restored(swap).await {
-            Ok(Some(done)) => return done,
-            Ok(None) => {}
-            Err(error) => return SwapOutcome::Unknown(error),
-        }
-        let states = match swap.input_ys() {
-            Ok(ys) => self.states(ys).await,
-            Err(error) => Err(error),
-        };
-        match states {
-            Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
-                SwapOutcome::Refused(MintError::Wrong("the inputs are unspent after all".to_owned()))
-            }
-            Ok(_) => SwapOutcome::SpentElsewhere,
-            Err(error) => SwapOutcome::Unknown(error),
-        }
-    }
-
-    async fn any_spent(&self, swap: &Swap) -> Result<bool, MintError> {
-        Ok(self.states(swap.input_ys()?).await?.contains(&State::Spent))
-    }
-
-    /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.
-    async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
-        let asked = swap.blinded();
-        let told = self.connector.post_restore(RestoreRequest { outputs: asked.clone() }).await?;
-        if told.signatures.is_empty() {
-            return Ok(None);
-        }
-        let mut signatures = Vec::with_capacity(asked.len());
-        for wanted in &asked {
-            let place = told.outputs.iter().position(|output| output.blinded_secret == wanted.blinded_secret);
-            let Some(signature) = place.and_then(|place| told.signatures.get(place)) else {
-                return Err(MintError::Wrong("only some of the outputs were restored".to_owned()));
-            };
-            signatures.push(signature.clone());
-        }
-        self.unblind(swap, signatures).await.map(Some)
-    }
-
     /// Signatures to coins; every one is checked: amount, keyset, and the proof that the mint signed with its listed key (NUT-12).
-    async fn unblind(&self, swap: &Swap, signatures: Vec<BlindSignature>) -> Result<SwapOutcome, MintError> {
+    pub(super) async fn unblind(&self, swap: &Swap, signatures: Vec<BlindSignature>) -> Result<SwapOutcome, MintError> {
         if signatures.len() != swap.outputs.len() {
             return Err(MintError::Wrong("not one signature per output".to_owned()));
         }

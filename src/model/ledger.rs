@@ -33,6 +33,8 @@ pub struct Ledger {
     pub frees: Vec<(u64, u64)>,
     /// Payments to the same payee of the same amount, newest first. Filled for the payment at hand.
     pub lookalikes: Vec<Lookalike>,
+    /// The day's limit counts as used up until then, in Unix seconds: the file was older than its mints, and what was spent is not known.
+    pub full_until: Option<u64>,
 }
 
 impl Ledger {
@@ -49,6 +51,11 @@ impl Ledger {
         }
     }
 
+    /// Sats of `limit` that are left.
+    pub fn left_sats(&self, limit: u64) -> u64 {
+        if self.full_until.is_some() { 0 } else { limit.saturating_sub(self.used_sats()) }
+    }
+
     /// Spent and held back together.
     pub fn used_sats(&self) -> u64 {
         self.spent_sats.saturating_add(self.reserved_sats)
@@ -57,13 +64,14 @@ impl Ledger {
     /// Seconds until `sats` more would fit under `limit`, by settled payments leaving the window alone. `None`: never by waiting.
     pub fn fits_in(&self, sats: u64, limit: u64, now: u64) -> Option<u64> {
         let mut used = self.used_sats();
+        let full_for = self.full_until.map_or(0, |until| until.saturating_sub(now));
         if used.saturating_add(sats) <= limit {
-            return Some(0);
+            return Some(full_for);
         }
         for (when, freed) in &self.frees {
             used = used.saturating_sub(*freed);
             if used.saturating_add(sats) <= limit {
-                return Some(when.saturating_sub(now));
+                return Some(when.saturating_sub(now).max(full_for));
             }
         }
         None
@@ -91,5 +99,13 @@ mod tests {
         assert_eq!(ledger.fits_in(50, 100, 50), Some(50));
         assert_eq!(ledger.fits_in(60, 100, 50), Some(150));
         assert_eq!(ledger.fits_in(101, 100, 50), None);
+    }
+
+    #[test]
+    fn a_full_window_leaves_nothing_until_it_has_passed() {
+        let ledger = Ledger { spent_sats: 40, frees: vec![(100, 40)], full_until: Some(150), ..Ledger::default() };
+        assert_eq!(ledger.left_sats(100), 0);
+        assert_eq!((ledger.fits_in(10, 100, 50), ledger.fits_in(100, 100, 50), ledger.fits_in(101, 100, 50)), (Some(100), Some(100), None));
+        assert_eq!(Ledger { full_until: None, ..ledger }.left_sats(100), 60);
     }
 }

@@ -45,7 +45,7 @@ impl Policy {
         if self.paused {
             return 0;
         }
-        let room = limits.per_day_sats.saturating_sub(ledger.used_sats()).min(spendable_sats);
+        let room = ledger.left_sats(limits.per_day_sats).min(spendable_sats);
         let (mut fits, mut over) = (0, limits.per_payment_sats.min(room).saturating_add(1));
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;
@@ -60,18 +60,18 @@ impl Policy {
 
     /// What is left of this agent's day, in sats.
     pub fn left_today(&self, agent: &str, ledger: &Ledger) -> u64 {
-        self.limits_for(agent).per_day_sats.saturating_sub(ledger.used_sats())
+        ledger.left_sats(self.limits_for(agent).per_day_sats)
     }
 }
 
 fn within_day(limit: u64, asked: u64, ledger: &Ledger, now: u64) -> Result<(), Denial> {
     let used = ledger.used_sats();
-    let fits = limit > 0 && used.checked_add(asked).is_some_and(|sum| sum <= limit);
+    let fits = limit > 0 && ledger.full_until.is_none() && used.checked_add(asked).is_some_and(|sum| sum <= limit);
     if fits {
         return Ok(());
     }
     let retry_after_seconds = if limit == 0 { None } else { ledger.fits_in(asked, limit, now) };
-    Err(Denial::OverBudget { limit_sats: limit, asked_sats: asked, left_sats: limit.saturating_sub(used), retry_after_seconds })
+    Err(Denial::OverBudget { limit_sats: limit, asked_sats: asked, left_sats: ledger.left_sats(limit), retry_after_seconds })
 }
 
 #[cfg(test)]

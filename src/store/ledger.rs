@@ -22,7 +22,9 @@ pub(super) type Probe = (PaymentKind, String, u64);
 /// Folds the ledger at `now`; lookalikes are filled for `probe`, newest first.
 pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::default();
-    let real = meta::get(tx)?.real;
+    let meta = meta::get(tx)?;
+    let real = meta.real;
+    ledger.full_until = meta.window_full_until.filter(|until| *until > now);
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
     let mut repeated: HashSet<PaymentId> = HashSet::new();
     let mut take = |payment: &Payment| {

@@ -1,4 +1,6 @@
-//! What the wallet is: one row. `real` is a latch, and the wallet's id never changes.
+//! What the wallet is: one row. `real` is a latch, the wallet's id never changes, and its generation only grows.
+
+use std::collections::BTreeSet;
 
 use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use super::record;
 use super::tables::{META, Reads};
 use crate::model::keys::KeysPlace;
 
-const KEY: &str = "meta";
+pub(super) const KEY: &str = "meta";
 
 /// What the wallet is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,18 +28,55 @@ pub struct Meta {
     pub policy_changed_at: Option<u64>,
     /// Where its keys are. `None` until they are made.
     pub keys: Option<KeysPlace>,
+    /// Raised at each opening: tells an older file from a newer one.
+    #[serde(default)]
+    pub generation: u64,
+    /// `Some`: the file was an older copy, or was made anew from the words. A mint that is not in the set is not used until it has
+    /// been asked for all it has signed for us.
+    #[serde(default)]
+    pub checked: Option<BTreeSet<String>>,
+    /// Until when the day's limit counts as used up, in Unix seconds: what was spent is not known.
+    #[serde(default)]
+    pub window_full_until: Option<u64>,
+    /// Made from the words, and no device of its own chosen yet.
+    #[serde(default)]
+    pub device_open: bool,
+    /// The highest device that a mint was seen to know.
+    #[serde(default)]
+    pub last_device: u32,
+    /// A person has been shown the words.
+    #[serde(default)]
+    pub backed_up: bool,
+    /// When the last copy was made, in Unix seconds, and the mark of what it holds.
+    #[serde(default)]
+    pub(super) copied: Option<(u64, String)>,
+}
+
+impl Meta {
+    /// A mint must not be used before it has been asked what it has signed for us.
+    pub fn is_unchecked(&self, mint: &str) -> bool {
+        self.checked.as_ref().is_some_and(|checked| !checked.contains(mint))
+    }
 }
 
 /// The row of a new wallet.
-pub(super) fn create(tx: &WriteTransaction) -> Result<(), StoreError> {
-    let meta = Meta {
+pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
+    let mut meta = Meta {
         wallet_id: uuid::Uuid::new_v4().simple().to_string(),
         device: 0,
         real: false,
         policy_fingerprint: None,
         policy_changed_at: None,
         keys: None,
+        generation: 0,
+        checked: None,
+        window_full_until: None,
+        device_open: false,
+        last_device: 0,
+        backed_up: false,
+        copied: None,
     };
+    change(&mut meta);
     record::put(tx, META, KEY, &meta)
 }
 
@@ -66,6 +105,7 @@ impl Store {
             change(&mut after);
             after.real |= before.real;
             after.wallet_id = before.wallet_id;
+            after.generation = after.generation.max(before.generation);
             record::put(tx, META, KEY, &after)?;
             Ok(after)
         })

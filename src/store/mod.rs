@@ -15,6 +15,7 @@ use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransac
 mod archive;
 mod choose;
 mod commit;
+pub mod copies;
 mod counters;
 mod deposits;
 mod doubt;
@@ -41,6 +42,8 @@ mod tables;
 mod tests;
 mod tokens;
 mod transactions;
+mod trial;
+mod unchecked;
 mod view;
 
 pub use choose::{MAX_INPUTS, Need};
@@ -54,6 +57,7 @@ pub use payments::Admission;
 pub use proofs::Balance;
 pub use selection::Chosen;
 pub use tokens::TokenRow;
+pub use unchecked::{Opened, UNCHECKED};
 
 /// The open wallet file. A clone is the same file.
 #[derive(Clone)]

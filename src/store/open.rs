@@ -1,6 +1,7 @@
 //! Opening the file: made whole or not at all, for its owner alone, and refused when it is not ours.
 //!
-//! Never deletes or overwrites a wallet file, and never panics on a damaged one.
+//! Never deletes or overwrites a wallet file, and never panics on a damaged one. Every page of it is checked before it is used: a
+//! byte that changed by itself is damage, not another balance.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -11,7 +12,8 @@ use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Tabl
 
 use super::Store;
 use super::error::StoreError;
-use super::{meta, tables};
+use super::meta::Meta;
+use super::{copies, meta, tables, trial};
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -27,10 +29,21 @@ impl Store {
     pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
         blocking(move || {
             if !path.try_exists()? {
-                create(&path)?;
+                create(&path, |_| {})?;
             }
-            check_file(&path)?;
-            Ok(Self::new(guarded(|| Ok(builder().open(&path)?))?, clock))
+            open_checked(&path, clock)
+        })
+        .await
+    }
+
+    /// Makes the wallet file at `path`, which is not there, with `change` made to what the wallet is, and opens it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn create(path: PathBuf, clock: fn() -> u64, change: impl FnOnce(&mut Meta) + Send + 'static) -> Result<Self, StoreError> {
+        blocking(move || {
+            create(&path, change)?;
+            open_checked(&path, clock)
         })
         .await
     }
@@ -45,7 +58,7 @@ impl Store {
             let db = guarded(|| {
                 let db = builder().create_with_backend(backend)?;
                 if fresh {
-                    initialise(&db)?;
+                    initialise(&db, |_| {})?;
                 }
                 Ok(db)
             })?;
@@ -55,13 +68,28 @@ impl Store {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+/// Tries the file, makes a copy of it when one is due, and opens it.
+fn open_checked(path: &Path, clock: fn() -> u64) -> Result<Store, StoreError> {
+    check_file(path)?;
+    let now = clock();
+    let (passed, copied) = trial::check(path, |passed| copies::is_due(path, passed, now).then(|| copies::write_draft(path)))?;
+    let copied = copied.map(|drafted| drafted.and_then(|()| copies::keep_draft(path)));
+    let store = Store::new(guarded(|| Ok(builder().open(path)?))?, clock);
+    match (copied, passed.mark) {
+        (Some(Ok(())), Some(mark)) => store.inner.remember_copy(now, mark)?,
+        (Some(Err(error)), _) => tracing::warn!(%error, "no copy of the wallet's file could be made"),
+        _ => {}
+    }
+    Ok(store)
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         if error.is_panic() { Err(StoreError::Damaged("opening it made the database panic".to_owned())) } else { Err(StoreError::Stopping) }
     })
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
@@ -77,7 +105,7 @@ fn guarded(open: impl FnOnce() -> Result<Database, StoreError>) -> Result<Databa
     catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|_| Err(StoreError::Damaged("opening it made the database panic".to_owned())))
 }
 
-fn check_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
     let mut file = File::open(path)?;
     if file.metadata()?.len() == 0 {
         return Err(StoreError::Damaged("it is empty".to_owned()));
@@ -108,23 +136,23 @@ fn check_content(db: &Database) -> Result<(), StoreError> {
     Ok(tx.commit()?)
 }
 
-fn initialise(db: &Database) -> Result<(), StoreError> {
+fn initialise(db: &Database, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let mut tx = db.begin_write()?;
     tx.set_durability(Durability::Immediate)?;
     tx.set_two_phase_commit(true);
     tables::create_all(&tx)?;
-    meta::create(&tx)?;
+    meta::create(&tx, change)?;
     Ok(tx.commit()?)
 }
 
 /// Makes the file beside its place, whole and synced, then links it in: a crash leaves no half wallet, and of two
 /// processes that race one gets `AlreadyExists` and opens what the other made.
-fn create(path: &Path) -> Result<(), StoreError> {
+fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let mut name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
     name.push(format!(".new-{}", uuid::Uuid::new_v4().simple()));
     let draft = path.with_file_name(name);
     let db = builder().create_file(new_file(&draft)?)?;
-    initialise(&db)?;
+    initialise(&db, change)?;
     drop(db);
     File::open(&draft)?.sync_all()?;
     let linked = match fs::hard_link(&draft, path) {
@@ -165,7 +193,7 @@ fn owner_only(_: &File) -> Result<(), StoreError> {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -174,6 +202,6 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }

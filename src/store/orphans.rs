@@ -9,7 +9,7 @@ use cdk_common::wallet::{MeltSagaState, ProofInfo, WalletSagaState};
 
 use super::proofs::{self, Filter};
 use super::tables::{Reads, SWAPS};
-use super::{Store, StoreError, doubt, payments, sagas};
+use super::{Store, StoreError, UNCHECKED, doubt, payments, sagas};
 use crate::model::payment::{Payment, PaymentState};
 
 impl Store {
@@ -40,6 +40,7 @@ impl Store {
             let mut orphans = Vec::new();
             for coin in proofs::list(&tx, &held, None)? {
                 let known = match coin.used_by_operation {
+                    Some(UNCHECKED) => true,
                     Some(operation) => {
                         let begun = sagas::get(&tx, operation)?
                             .is_some_and(|saga| saga.state != WalletSagaState::Melt(MeltSagaState::ProofsReserved));

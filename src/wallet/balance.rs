@@ -53,7 +53,8 @@ impl Wallet {
                 per_payment_sats: limits.per_payment_sats,
                 per_day_sats: limits.per_day_sats,
                 approval_above_sats: None,
-                spent_24h_sats: ledger.used_sats(),
+                // A window that counts as full is shown as full.
+                spent_24h_sats: ledger.used_sats().max(limits.per_day_sats.saturating_sub(ledger.left_sats(limits.per_day_sats))),
                 left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
                 scope: "this_wallet_on_this_device",
             },
@@ -92,7 +93,7 @@ impl Wallet {
 
     /// What a mint calls itself, cleaned. `None`: it was never asked, or has no name.
     pub(super) async fn name_of(&self, mint: &MintAddress) -> Option<String> {
-        let about = self.mints.at(mint).ok()?.about().await.ok()??;
+        let about = self.mints.even_unchecked(mint).ok()?.about().await.ok()??;
         about.name.as_deref().map(text::clean).filter(|name| !name.is_empty())
     }
 }

@@ -64,7 +64,9 @@ impl Wallet {
             Purpose::Receive(id) => {
                 if let Some(mut receive) = self.store.receive(id).await? {
                     receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
-                    return self.end_buried(vec![coins::found(give, keep), Change::EndSwap(swap.id), Change::Receive(receive)]).await;
+                    return self
+                        .end_buried(vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id), Change::Receive(receive)])
+                        .await;
                 }
             }
             Purpose::Reclaim(id) => {
@@ -72,13 +74,13 @@ impl Wallet {
                     let made = if let PaymentState::Settled { fee_sats, .. } = payment.state { fee_sats } else { 0 };
                     payment.state = PaymentState::Returned { at: now, reclaimed_sats: sats, fee_sats: made.saturating_add(fee_sats) };
                     let forget = Change::ForgetToken(payment.id.clone());
-                    let changes = vec![coins::found(give, keep), Change::EndSwap(swap.id), forget, Change::Payment(payment)];
+                    let changes = vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id), forget, Change::Payment(payment)];
                     return self.end_buried(changes).await;
                 }
             }
             Purpose::Send(_) | Purpose::Buried { .. } => {}
         }
-        self.end_buried(vec![coins::found(give, keep), Change::EndSwap(swap.id)]).await
+        self.end_buried(vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id)]).await
     }
 
     async fn end_buried(&self, changes: Vec<Change>) -> Result<(), Error> {

@@ -132,8 +132,8 @@ codes! {
         "The same call may be made again later; nothing was paid.";
     PaidNotDelivered = "paid_not_delivered", Yes, SameRequest, "Paid, and the server did not deliver; the credential is kept.",
         "Make the same call again: it costs nothing more.";
-    WalletDamaged = "wallet_damaged", Unknown, Never, "The wallet's file is damaged.",
-        "Stop spending and tell the user that the wallet's file is damaged; nothing was deleted.";
+    WalletDamaged = "wallet_damaged", Unknown, Never, "The wallet's file is damaged, gone, or of another wallet.",
+        "Stop spending and tell the user that the wallet's file is damaged; nothing was deleted, and only they can restore it.";
     StorageFailed = "storage_failed", Unknown, Never, "The wallet's file could not be written.",
         "Stop spending and tell the user; then look at the payment with get_payment.";
     OutcomeUnknown = "outcome_unknown", Unknown, Never, "Sent, the answer was lost, and this process cannot tell.",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use crate::mint::swap::Swap;
-use crate::store::Change;
+use crate::store::{Change, UNCHECKED};
 
 /// Coins by Y.
 pub(super) type Ys = Vec<PublicKey>;
@@ -71,7 +71,7 @@ pub(super) fn unswapped(swap: &Swap) -> Result<Vec<Change>, Error> {
 }
 
 /// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
-pub(super) fn found(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
+pub(super) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
     let mut add = keep;
     for mut coin in give.into_iter().filter(|coin| coin.spending_condition.is_none()) {
         (coin.state, coin.used_by_operation) = (State::Unspent, None);
@@ -93,4 +93,87 @@ pub(super) fn unclaim(ys: Vec<PublicKey>) -> Change {
 /// All are in this state.
 pub(super) fn all(states: &[State], spent: bool) -> bool {
     states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
+}
+
+/// Sats that a mint has signed for us, as it says itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Not spent.
+    pub unspent_sats: u64,
+    /// Of these, what the store did not have as spendable.
+    pub restored_sats: u64,
+    /// Held by something under way.
+    pub pending_sats: u64,
+    /// Spent.
+    pub spent_sats: u64,
+    /// Coins in all.
+    pub coins: u64,
+}
+
+/// What a mint's signatures and states make of the store.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// To be committed.
+    pub(super) changes: Vec<Change>,
+    /// Taken for spent, and not spent.
+    pub(super) revived: Ys,
+}
+
+/// Sorts what a mint has signed. `known` is what the store has of it; `promised` are coins of swaps that are not decided: what becomes of
+/// them is the swap's affair. Spent coins are remembered where something unfinished could bring them in again.
+pub(super) fn found(told: Vec<ProofInfo>, known: &[ProofInfo], promised: &[PublicKey], unfinished: bool, sums: &mut Found) -> Findings {
+    let mut findings = Findings::default();
+    let mut new = Vec::new();
+    for coin in told {
+        let sats = coin.proof.amount.to_u64();
+        sums.coins = sums.coins.saturating_add(1);
+        let ours = known.iter().find(|one| one.y == coin.y).map(|one| one.state);
+        let sum = match coin.state {
+            State::Unspent => &mut sums.unspent_sats,
+            State::Spent => &mut sums.spent_sats,
+            _ => &mut sums.pending_sats,
+        };
+        *sum = sum.saturating_add(sats);
+        let theirs = promised.contains(&coin.y);
+        let y = coin.y;
+        match (coin.state, ours) {
+            (State::Unspent, None) if !theirs => {
+                sums.restored_sats = sums.restored_sats.saturating_add(sats);
+                new.push(coin);
+            }
+            (State::Unspent, Some(State::Spent)) if !theirs => {
+                sums.restored_sats = sums.restored_sats.saturating_add(sats);
+                findings.revived.push(y);
+            }
+            (State::Pending, None) if !theirs => new.push(ProofInfo { used_by_operation: Some(UNCHECKED), ..coin }),
+            (State::Spent, None) if unfinished => new.push(coin),
+            (State::Spent | State::Pending, Some(State::Unspent)) => findings.changes.push(Change::ProofState {
+                ys: vec![y],
+                expect: Some(vec![State::Unspent]),
+                to: coin.state,
+                operation: (coin.state == State::Pending).then_some(UNCHECKED),
+            }),
+            _ => {}
+        }
+    }
+    if !new.is_empty() {
+        findings.changes.push(Change::Proofs { add: new });
+    }
+    findings
+}
+
+/// Held coins whose mint has been asked: free, or spent, or held on.
+pub(super) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (to, expect) in [(State::Unspent, Some(vec![State::Pending])), (State::Spent, None)] {
+        let these = || held.iter().zip(states).filter(|(_, told)| **told == to).map(|(coin, _)| coin);
+        let ys: Ys = these().map(|coin| coin.y).collect();
+        if to == State::Unspent {
+            sums.restored_sats = these().map(|coin| coin.proof.amount.to_u64()).fold(sums.restored_sats, u64::saturating_add);
+        }
+        if !ys.is_empty() {
+            changes.push(Change::ProofState { ys, expect, to, operation: None });
+        }
+    }
+    changes
 }

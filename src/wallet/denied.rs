@@ -1,7 +1,7 @@
 //! Refusals of siblings as failures an agent can act on: the policy's, the mints', the store's.
 
 use super::code::Code;
-use super::error::Error;
+use super::error::{Error, damaged};
 use crate::mint::error::{MintError, nut};
 use crate::policy::Denial;
 use crate::store::StoreError;
@@ -58,7 +58,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         if error.is_damage() {
-            Self::new(Code::WalletDamaged, "The wallet's file is damaged.")
+            damaged(&error.to_string())
         } else {
             Self::new(Code::StorageFailed, "The wallet's file could not be read or written.")
         }
@@ -70,6 +70,11 @@ impl From<MintError> for Error {
     fn from(error: MintError) -> Self {
         match error {
             MintError::NotSent(_) => Self::new(Code::MintUnreachable, "The mint could not be reached; nothing was sent."),
+            MintError::Unchecked => Self::new(
+                Code::MintUnreachable,
+                "The wallet's file is an older copy: this mint is used once it has said what it holds for it.",
+            )
+            .next("Make the same call again in a minute; if it stays so, tell the user that the mint does not answer."),
             MintError::TooMany { retry_after_seconds } => {
                 Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s."))
                     .after(Some(retry_after_seconds))

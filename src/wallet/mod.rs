@@ -28,6 +28,7 @@ mod receive;
 mod reclaim;
 mod recover;
 pub mod request;
+pub mod restore;
 mod rounds;
 pub mod rules;
 mod send;
@@ -94,6 +95,7 @@ pub struct Inner {
     live: Mutex<HashMap<PaymentId, Gone>>,
     gates: Gates,
     rounds: Mutex<Rounds>,
+    rechecking: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
     settle_wake: Notify,
 }
@@ -140,19 +142,21 @@ impl Wallet {
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
     pub async fn new(parts: Parts) -> Result<Self, Error> {
-        let real = parts.store.meta().await?.real;
+        let meta = parts.store.meta().await?;
+        parts.mints.only(meta.checked);
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             mints: parts.mints,
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,
-            real: AtomicBool::new(real),
+            real: AtomicBool::new(meta.real),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             live: Mutex::new(HashMap::new()),
             gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
+            rechecking: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
         })))

@@ -21,7 +21,7 @@ impl Wallet {
         }
         self.refuse_unbegun().await?;
         for address in self.mints_with_something_open().await? {
-            let mint = self.mints.at(&address)?;
+            let Ok(mint) = self.mints.at(&address) else { continue };
             let turn = mint.turn().await;
             let wallet = self.clone();
             self.running.spawn(async move {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nutpurse::mint::{Mints, Parts as MintParts, Seed};
+use nutpurse::mint::{Mints, Parts as MintParts, Seed, Seeds};
 use nutpurse::model::mint::TrustedMint;
 use nutpurse::net::{NetworkSettings, Web};
 use nutpurse::policy::{Limits, Policy};
@@ -123,6 +123,7 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
         doubt: Arc::new(store.clone()),
         barrier: Arc::new(store.clone()),
         seed: Seed::new([7; 64]),
+        seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };
     Wallet::new(Parts { store, mints: Mints::new(parts), rules, clock: clock::now, keys: "file" }).await.unwrap()
 }

@@ -1,0 +1,115 @@
+//! What a mint has signed for a seed, found again (NUT-09, NUT-13), and the state of each coin (NUT-07).
+//!
+//! Takes only exact answers: each signature belongs to one output that was asked about, and fits a key of the keyset. Never writes to
+//! the store: what is found is the wallet's to record.
+
+use std::collections::HashMap;
+
+use cdk::dhke::construct_proofs;
+use cdk::nuts::{BlindSignature, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse};
+use cdk::wallet::MintConnector;
+use cdk_common::wallet::ProofInfo;
+
+use super::error::MintError;
+use super::{Mint, Seed};
+
+/// Outputs in one request.
+pub const BATCH: u32 = 100;
+/// So many counters in a row without a signature end a keyset.
+pub const GAP: u32 = 300;
+
+/// Coins found by one request.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The coins, each in the state that the mint gives it.
+    pub coins: Vec<ProofInfo>,
+    /// One above the highest counter that the mint has signed for. `None`: it has signed for none of them.
+    pub next: Option<u32>,
+}
+
+/// A keyset to look through.
+#[derive(Clone, Debug)]
+pub struct Searched(KeySet);
+
+impl Searched {
+    /// Its id.
+    pub fn id(&self) -> Id {
+        self.0.id
+    }
+}
+
+impl Mint {
+    /// All keysets of the mint in sats, active or not, asked for now.
+    ///
+    /// # Errors
+    /// As the mint says; what is remembered of an earlier time is not enough.
+    pub async fn keysets_to_search(&self) -> Result<Vec<Searched>, MintError> {
+        // Refreshing falls back to what is remembered, so that the mint itself is asked first.
+        let listed = self.connector.get_mint_keysets().await?;
+        let known = self.refresh_keysets().await?;
+        let ours = listed.keysets.iter().filter(|one| one.unit == self.cdk.unit);
+        let mut found = Vec::new();
+        for one in ours {
+            let keyset = known.iter().find(|keyset| keyset.id == one.id).cloned();
+            found.push(Searched(keyset.ok_or_else(|| MintError::Wrong("a listed keyset has no keys".to_owned()))?));
+        }
+        Ok(found)
+    }
+
+    /// Asks for what was signed for a seed at the [`BATCH`] counters from `from`, and for the state of each coin.
+    ///
+    /// # Errors
+    /// As the mint says. [`MintError::Wrong`] when the answer is not exact: then nothing of it is to be believed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it only asks.
+    pub async fn restore_batch(&self, seed: &Seed, keyset: &Searched, from: u32) -> Result<Batch, MintError> {
+        let KeySet { id, keys, .. } = &keyset.0;
+        let asked = PreMintSecrets::restore_batch(*id, seed.bytes(), from, from.saturating_add(BATCH)).map_err(wrong)?;
+        let told = self.connector.post_restore(RestoreRequest { outputs: asked.blinded_messages() }).await?;
+        let matched = matched(&asked.secrets, told)?;
+        for (output, signature) in &matched {
+            if signature.keyset_id != *id {
+                return Err(MintError::Wrong("a signature is of another keyset".to_owned()));
+            }
+            let key = keys.amount_key(signature.amount).ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
+            if signature.dleq.is_some() {
+                signature.verify_dleq(key, output.blinded_message.blinded_secret).map_err(wrong)?;
+            }
+        }
+        let next = matched.iter().filter_map(|(output, _)| output.derivation_index).max().map(|last| last.saturating_add(1));
+        let (rs, secrets) = matched.iter().map(|(output, _)| (output.r.clone(), output.secret.clone())).unzip();
+        let signatures = matched.iter().map(|(_, signature)| signature.clone()).collect();
+        let proofs = construct_proofs(signatures, rs, secrets, keys).map_err(wrong)?;
+        let ys = proofs.iter().map(cdk::nuts::Proof::y).collect::<Result<Vec<PublicKey>, _>>().map_err(wrong)?;
+        let states = self.states(ys).await?;
+        let mut coins = Vec::with_capacity(proofs.len());
+        for ((proof, state), (output, _)) in proofs.into_iter().zip(states).zip(&matched) {
+            let info = ProofInfo::new(proof, self.cdk.mint_url.clone(), state, self.cdk.unit.clone()).map_err(wrong)?;
+            coins.push(output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index));
+        }
+        Ok(Batch { coins, next })
+    }
+}
+
+/// Each signature with the output that it is for, by the output's own point, in the order of the question.
+fn matched(asked: &[PreMint], told: RestoreResponse) -> Result<Vec<(&PreMint, BlindSignature)>, MintError> {
+    if told.outputs.len() != told.signatures.len() {
+        return Err(MintError::Wrong("not one signature per output".to_owned()));
+    }
+    let count = told.outputs.len();
+    let points = told.outputs.into_iter().map(|output| output.blinded_secret);
+    let mut by_point: HashMap<PublicKey, BlindSignature> = points.zip(told.signatures).collect();
+    let mut matched = Vec::with_capacity(by_point.len());
+    for output in asked {
+        if let Some(signature) = by_point.remove(&output.blinded_message.blinded_secret) {
+            matched.push((output, signature));
+        }
+    }
+    // An output that was not asked about, or one given twice, leaves a difference.
+    if matched.len() == count { Ok(matched) } else { Err(MintError::Wrong("outputs that were not asked about".to_owned())) }
+}
+
+fn wrong(error: impl std::fmt::Display) -> MintError {
+    MintError::Wrong(error.to_string())
+}

@@ -1,0 +1,113 @@
+//! Ends a swap whose outcome is not known, from what the mint has signed (NUT-09) and spent (NUT-07); else by the very same request.
+//!
+//! Never believes one answer alone where coins would be given up.
+
+use cdk::nuts::{RestoreRequest, State};
+use cdk::wallet::MintConnector;
+
+use super::Mint;
+use super::connector::Turn;
+use super::error::MintError;
+use super::swap::{Swap, SwapOutcome};
+
+impl Mint {
+    /// A no counts once the mint says that it has not spent the inputs.
+    pub(super) async fn refused(&self, swap: &Swap, error: MintError) -> SwapOutcome {
+        match self.any_spent(swap).await {
+            Ok(false) => SwapOutcome::Refused(error),
+            Ok(true) => match self.restored(swap).await {
+                Ok(Some(done)) => done,
+                _ => SwapOutcome::Unknown(error),
+            },
+            Err(silent) => SwapOutcome::Unknown(silent),
+        }
+    }
+
+    /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the same request again.
+    pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
+        match self.restored(swap).await {
+            Ok(Some(done)) => return done,
+            Ok(None) => {}
+            Err(error) => return SwapOutcome::Unknown(error),
+        }
+        let spent = match self.any_spent(swap).await {
+            Ok(spent) => spent,
+            Err(error) => return SwapOutcome::Unknown(error),
+        };
+        if !spent {
+            return match self.post_swap(swap, turn).await {
+                SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
+                outcome => outcome,
+            };
+        }
+        match self.restored(swap).await {
+            Ok(Some(done)) => done,
+            Ok(None) => SwapOutcome::SpentElsewhere,
+            Err(error) => SwapOutcome::Unknown(error),
+        }
+    }
+
+    /// A refusal without a reason, to a swap that gives nothing away. If the mint then says that it has neither signed nor spent, it is a
+    /// no: what it might still sign is of our seed, and a restore would find it.
+    async fn unexplained(&self, swap: &Swap, status: u16) -> SwapOutcome {
+        let answer = MintError::Unexplained { status };
+        match (self.restored(swap).await, self.any_spent(swap).await) {
+            (Ok(None), Ok(false)) => SwapOutcome::Refused(MintError::Refused { code: 0, reason: answer.to_string() }),
+            (Ok(Some(done)), _) => done,
+            _ => SwapOutcome::Unknown(answer),
+        }
+    }
+
+    /// Sats among a swap's inputs that the mint still takes.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn unspent_of(&self, swap: &Swap) -> Result<u64, MintError> {
+        let states = self.states(swap.input_ys()?).await?;
+        let left = swap.inputs.iter().zip(states).filter(|(_, state)| *state == State::Unspent);
+        Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
+    }
+
+    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has signed after all; `Refused` when it
+    /// says that the inputs are unspent after all; else `SpentElsewhere`.
+    pub async fn look_for_swap(&self, swap: &Swap) -> SwapOutcome {
+        match self.restored(swap).await {
+            Ok(Some(done)) => return done,
+            Ok(None) => {}
+            Err(error) => return SwapOutcome::Unknown(error),
+        }
+        let states = match swap.input_ys() {
+            Ok(ys) => self.states(ys).await,
+            Err(error) => Err(error),
+        };
+        match states {
+            Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
+                SwapOutcome::Refused(MintError::Wrong("the inputs are unspent after all".to_owned()))
+            }
+            Ok(_) => SwapOutcome::SpentElsewhere,
+            Err(error) => SwapOutcome::Unknown(error),
+        }
+    }
+
+    async fn any_spent(&self, swap: &Swap) -> Result<bool, MintError> {
+        Ok(self.states(swap.input_ys()?).await?.contains(&State::Spent))
+    }
+
+    /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.
+    async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
+        let asked = swap.blinded();
+        let told = self.connector.post_restore(RestoreRequest { outputs: asked.clone() }).await?;
+        if told.signatures.is_empty() {
+            return Ok(None);
+        }
+        let mut signatures = Vec::with_capacity(asked.len());
+        for wanted in &asked {
+            let place = told.outputs.iter().position(|output| output.blinded_secret == wanted.blinded_secret);
+            let Some(signature) = place.and_then(|place| told.signatures.get(place)) else {
+                return Err(MintError::Wrong("only some of the outputs were restored".to_owned()));
+            };
+            signatures.push(signature.clone());
+        }
+        self.unblind(swap, signatures).await.map(Some)
+    }
+}

@@ -1,0 +1,110 @@
+//! A file that is older than it was: its coins are held until their mints have been asked.
+//!
+//! Never frees a coin by itself: that is done after a mint's own word (NUT-07).
+
+use cdk_common::nuts::State;
+use cdk_common::wallet::ProofInfo;
+use redb::{Durability, ReadableTable, WriteTransaction};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::meta::{self, KEY, Meta};
+use super::proofs::{self, Filter, Purse};
+use super::tables::{META, Reads, SAGAS, SWAPS};
+use super::{Inner, Store, Verdict, record};
+use crate::model::ledger::DAY_SECONDS;
+
+/// The operation that holds coins whose mint has not been asked. No other operation has this name.
+pub const UNCHECKED: Uuid = Uuid::from_u128(0x6e75_7470_7572_7365_8000_756e_6368_6b64);
+
+/// What an opening found.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What the wallet is, after the opening.
+    pub meta: Meta,
+    /// The file is older than the highest generation that was seen.
+    pub rolled_back: bool,
+}
+
+impl Store {
+    /// Raises the generation above the file's own and above `seen`, the highest that is known, durably. A file below `seen` is an older
+    /// one: in the same transaction all its coins are held, its mints unchecked and the day's limit used up.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing has changed then.
+    pub async fn enter(&self, seen: Option<u64>) -> Result<Opened, StoreError> {
+        self.transact(Durability::Immediate, move |tx, inner| {
+            let mut meta = meta::get(tx)?;
+            let rolled_back = seen.is_some_and(|seen| meta.generation < seen);
+            meta.generation = meta.generation.max(seen.unwrap_or(0)).saturating_add(1);
+            if rolled_back {
+                distrust(tx, inner, &mut meta)?;
+            }
+            record::put(tx, META, KEY, &meta)?;
+            Ok(Verdict::Keep(Opened { meta, rolled_back }))
+        })
+        .await
+    }
+
+    /// Holds all coins, takes every mint as unchecked and the day's limit as used up, durably: the file may be older than its mints.
+    ///
+    /// # Errors
+    /// As [`Store::enter`].
+    pub async fn distrust(&self) -> Result<(), StoreError> {
+        self.transact(Durability::Immediate, |tx, inner| {
+            let mut meta = meta::get(tx)?;
+            distrust(tx, inner, &mut meta)?;
+            record::put(tx, META, KEY, &meta)?;
+            Ok(Verdict::Keep(()))
+        })
+        .await
+    }
+
+    /// The coins that are held until their mint has been asked; of one mint.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unchecked(&self, mint: String) -> Result<Vec<ProofInfo>, StoreError> {
+        self.read(move |tx| {
+            let mut held = proofs::of_operation(tx, UNCHECKED)?;
+            held.retain(|info| info.mint_url.to_string() == mint && info.state == State::Pending);
+            Ok(held)
+        })
+        .await
+    }
+
+    /// Something that was begun may still bring coins in: a swap, or an operation of cdk's.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn has_unfinished(&self) -> Result<bool, StoreError> {
+        self.read(|tx| Ok(tx.table(SWAPS)?.first()?.is_some() || tx.table(SAGAS)?.first()?.is_some())).await
+    }
+}
+
+fn distrust(tx: &WriteTransaction, inner: &Inner, meta: &mut Meta) -> Result<(), StoreError> {
+    let now = (inner.clock)();
+    meta.checked = Some(std::collections::BTreeSet::new());
+    meta.window_full_until = Some(now.saturating_add(DAY_SECONDS));
+    let free = Filter { mint: None, unit: None, states: Some(vec![State::Unspent]) };
+    let free = proofs::list(tx, &free, None)?;
+    let mut purse = Purse::open(tx, now)?;
+    for info in free {
+        let before = purse.find(&info.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
+        let held = ProofInfo { state: State::Pending, used_by_operation: Some(UNCHECKED), ..info };
+        purse.put(Some(&before), held, false)?;
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// Writes down that a copy was made.
+    pub(super) fn remember_copy(&self, at: u64, mark: String) -> Result<(), StoreError> {
+        let db = self.db()?;
+        let tx = db.begin_write()?;
+        let mut meta = meta::get(&tx)?;
+        meta.copied = Some((at, mark));
+        record::put(&tx, META, KEY, &meta)?;
+        self.commit(tx, Durability::Immediate)
+    }
+}

@@ -1,0 +1,215 @@
+//! Asks mints for all they have signed for our words, and puts the store in line: after a restore, and when the file is older than it was.
+//!
+//! Never lowers a counter, and never takes a coin that the mint does not call unspent. Each answer of a mint is one commit, so that it
+//! may be killed anywhere; done again, it finds the same.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Wallet;
+use super::coins;
+pub use super::coins::Found;
+use super::error::Error;
+use crate::mint::Mint;
+use crate::mint::restore::{GAP, Searched};
+use crate::mint::swap::Swap;
+use crate::model::mint::MintAddress;
+
+/// How long an opening waits for mints to be asked; then it goes on without them.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More devices than anybody has.
+const MAX_DEVICES: u32 = 1_000;
+
+/// Which mints are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every listed one.
+    All,
+    /// Those that may not be used before they are asked.
+    Unchecked,
+}
+
+/// Where the asking stands.
+#[derive(Clone, Debug)]
+pub struct Step<'a> {
+    /// The mint.
+    pub mint: &'a MintAddress,
+    /// The device whose coins are looked for.
+    pub device: u32,
+    /// Counters asked about in this keyset.
+    pub counter: u32,
+    /// What was found at this mint so far.
+    pub found: Found,
+}
+
+/// One mint, asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The mint.
+    pub mint: MintAddress,
+    /// What it has signed for us.
+    pub found: Found,
+    /// Why it could not be asked to the end: it is asked again later.
+    pub error: Option<Error>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The mints.
+    pub mints: Vec<Asked>,
+    /// The lowest device that none of them knows.
+    pub free_device: u32,
+    /// The highest device that one of them knows.
+    pub last_device: u32,
+}
+
+/// A mint that is being asked.
+struct Search {
+    mint: Arc<Mint>,
+    keysets: Vec<Searched>,
+    asked: Asked,
+}
+
+impl Wallet {
+    /// Asks, and waits for it a little; what is not done then goes on. For the opening, before anything else.
+    pub async fn begin_recheck(&self) {
+        let wallet = self.clone();
+        let asked = self.run_to_end(PATIENCE, async move { wallet.recheck(Which::Unchecked, |_| ()).await }).await;
+        match asked {
+            Some(Err(error)) => tracing::error!(code = error.code.as_str(), "the mints were not asked what they hold"),
+            None => tracing::warn!("the mints are still being asked what they hold"),
+            Some(Ok(_)) => {}
+        }
+    }
+
+    /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not answer is left for the next time.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`, `wallet_damaged`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: what was found is recorded, and the rest is found the next time.
+    pub async fn recheck(&self, which: Which, told: impl Fn(Step<'_>) + Send + Sync) -> Result<Restored, Error> {
+        let _one_at_a_time = self.rechecking.lock().await;
+        let meta = self.store.meta().await?;
+        let mut restored = Restored { mints: Vec::new(), free_device: 0, last_device: meta.last_device };
+        if which == Which::Unchecked && meta.checked.is_none() {
+            return Ok(restored);
+        }
+        let listed: BTreeSet<MintAddress> = self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect();
+        let mut searches = Vec::new();
+        for address in listed {
+            if which == Which::All || meta.is_unchecked(address.as_str()) {
+                searches.push(self.begin_search(address).await?);
+            } else if let Ok(mint) = self.mints.at(&address)
+                && let Err(error) = self.ask_held(&mint, &mut Found::default()).await
+            {
+                tracing::debug!(code = error.code.as_str(), "held coins were not asked about");
+            }
+        }
+        let mut free = None;
+        for device in 0..MAX_DEVICES {
+            let mut known = false;
+            for search in searches.iter_mut().filter(|search| search.asked.error.is_none()) {
+                match self.search(search, device, &told).await {
+                    Ok(found) => known |= found,
+                    Err(error) => search.asked.error = Some(error),
+                }
+            }
+            if known {
+                restored.last_device = restored.last_device.max(device);
+            } else {
+                free = free.or(Some(device));
+                if device >= meta.device.max(restored.last_device) {
+                    break;
+                }
+            }
+        }
+        restored.free_device = free.unwrap_or(MAX_DEVICES);
+        for mut search in searches {
+            if search.asked.error.is_none() {
+                search.asked.error = self.end_search(&search.mint, &mut search.asked.found).await.err();
+            }
+            restored.mints.push(search.asked);
+        }
+        let last = restored.last_device;
+        self.store.set_meta(move |meta| meta.last_device = meta.last_device.max(last)).await?;
+        self.changed();
+        self.wake();
+        Ok(restored)
+    }
+
+    async fn begin_search(&self, address: MintAddress) -> Result<Search, Error> {
+        let mint = self.mints.even_unchecked(&address)?;
+        let (keysets, error) = match mint.keysets_to_search().await {
+            Ok(keysets) => (keysets, None),
+            Err(error) => (Vec::new(), Some(Error::from(error))),
+        };
+        Ok(Search { mint, keysets, asked: Asked { mint: address, found: Found::default(), error } })
+    }
+
+    /// One device at one mint: every keyset, up to a gap. Whether anything was ever signed for it.
+    async fn search(&self, search: &mut Search, device: u32, told: &(impl Fn(Step<'_>) + Send + Sync)) -> Result<bool, Error> {
+        let Search { mint, keysets, asked } = search;
+        let seed = self.mints.seed(device).ok_or_else(|| Error::new(super::Code::Internal, "A seed could not be made."))?;
+        let turn = mint.turn().await;
+        let unfinished = self.store.has_unfinished().await?;
+        let mut promised = Vec::new();
+        for row in self.store.swaps().await? {
+            promised.extend(Swap::from_row(&row.body)?.output_ys()?);
+        }
+        let mut known = false;
+        for keyset in keysets.iter() {
+            let (mut from, mut next) = (0_u32, 0_u32);
+            while from.saturating_sub(next) < GAP {
+                told(Step { mint: &asked.mint, device, counter: from, found: asked.found });
+                let batch = mint.restore_batch(&seed, keyset, from).await?;
+                if let Some(above) = batch.next {
+                    next = above;
+                    known = true;
+                    self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
+                    let ours = mint.coins(coins::ys(&batch.coins)).await?;
+                    let findings = coins::found(batch.coins, &ours, &promised, unfinished, &mut asked.found);
+                    if !findings.revived.is_empty() {
+                        self.store.revive(findings.revived).await?;
+                    }
+                    self.store.commit(findings.changes).await?;
+                }
+                let Some(after) = from.checked_add(crate::mint::restore::BATCH) else { break };
+                from = after;
+            }
+        }
+        drop(turn);
+        Ok(known)
+    }
+
+    /// The mint has told all: the coins held until then are asked about, and it may be used.
+    async fn end_search(&self, mint: &Mint, found: &mut Found) -> Result<(), Error> {
+        self.ask_held(mint, found).await?;
+        let name = mint.address().to_string();
+        if !self.store.meta().await?.is_unchecked(&name) {
+            return Ok(());
+        }
+        let meta = self.store.set_meta(move |meta| meta.checked.get_or_insert_default().extend([name])).await?;
+        let turn = mint.turn().await;
+        self.mints.only(meta.checked);
+        if let Err(error) = mint.recover(&turn).await {
+            tracing::warn!(%error, "a mint's recovery is not done");
+        }
+        Ok(())
+    }
+
+    async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<(), Error> {
+        let turn = mint.turn().await;
+        let held = self.store.unchecked(mint.address().to_string()).await?;
+        if !held.is_empty() {
+            let states = mint.states(coins::ys(&held)).await?;
+            self.store.commit(coins::asked(&held, &states, found)).await?;
+            self.changed();
+        }
+        drop(turn);
+        Ok(())
+    }
+}
