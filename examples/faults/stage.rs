@@ -1,9 +1,9 @@
 //! What the rows about lies, input, rules and secrets stand on: a scene whose mint can lie, and a wallet in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use std::sync::Arc;
 use testbed::{Liar, MintOptions, TestMint};
 use tokio::time::{Instant, timeout};
 
@@ -26,6 +26,9 @@ pub(crate) use must;
 
 /// A key that nobody here has: a token locked to it is always made by a swap.
 pub(crate) const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+/// When an invoice was made that has long run out, in Unix seconds.
+pub(crate) const LONG_AGO: u64 = 1_600_000_000;
 
 /// How long a row waits for a payment to come right once its fault is over.
 const PATIENCE: Duration = Duration::from_secs(60);

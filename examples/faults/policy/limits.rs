@@ -109,7 +109,7 @@ pub(crate) async fn f114(run: Run) -> Outcome<usize> {
         denied += usize::from(told.is_error);
     }
     let out = stage.paid_out()? + stage.wire.holds().await?.unclaimed;
-    must!(out <= 30 && out >= 10, "{out} sats left");
+    must!((10..=30).contains(&out), "{out} sats left");
     stage.conserved().await?;
     Ok(denied)
 }
