@@ -38,6 +38,7 @@ mod secrets;
 mod session;
 mod slow;
 mod socket;
+mod stage;
 mod storage;
 mod table;
 mod transport;

@@ -119,14 +119,27 @@ impl Session {
 
     /// Sends a request and leaves its answer to the caller. Its id is for `notifications/cancelled`.
     pub(crate) async fn begin(&self, method: &str, params: Value) -> Outcome<(u64, oneshot::Receiver<Value>)> {
+        let (id, answer) = self.expect();
+        // A wallet that is gone closes the pipe: then nobody answers.
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await.ok();
+        Ok((id, answer))
+    }
+
+    /// The same with parameters as they are written, JSON or not.
+    pub(crate) async fn begin_text(&self, method: &str, params: &str) -> oneshot::Receiver<Value> {
+        let (id, answer) = self.expect();
+        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        self.send_bytes(line.as_bytes()).await.ok();
+        answer
+    }
+
+    fn expect(&self) -> (u64, oneshot::Receiver<Value>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, answer) = oneshot::channel();
         if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             waiting.insert(id, tell);
         }
-        // A wallet that is gone closes the pipe: then nobody answers.
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await.ok();
-        Ok((id, answer))
+        (id, answer)
     }
 
     /// Sends a message of any shape.

@@ -118,7 +118,8 @@ fn wrong(error: impl std::fmt::Display) -> MintError {
 mod tests {
     use std::str::FromStr;
 
-    use cdk::nuts::{Amount, BlindedMessage, SecretKey};
+    use cdk::amount::Amount;
+    use cdk::nuts::{BlindedMessage, SecretKey};
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, RestoreLie, Rule, SignatureLie, TestMint, collision};
+use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie, TestMint, collision};
 
 use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
 
@@ -35,6 +35,7 @@ fn bad_signatures() -> Vec<SignatureLie> {
 struct Scene {
     lightning: Lightning,
     mint: TestMint,
+    proxy: Proxy,
     liar: Liar,
     agent: Agent,
 }
@@ -42,12 +43,13 @@ struct Scene {
 impl Scene {
     async fn new(coins: u64) -> Self {
         let (lightning, mint) = mint_with(MintOptions::default()).await;
-        let liar = Liar::start(&mint.url()).await.unwrap();
-        let agent = Agent::open(Home::at(&[(&liar.url(), true)])).await;
+        let proxy = Proxy::start(&mint.url()).await.unwrap();
+        let liar = Liar::before(&proxy);
+        let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
         if coins > 0 {
             fund(&agent, coins).await;
         }
-        Self { lightning, mint, liar, agent }
+        Self { lightning, mint, proxy, liar, agent }
     }
 
     fn tell(&self, paths: &[&'static str], lie: &SignatureLie) -> usize {
@@ -64,14 +66,14 @@ impl Scene {
 
     /// Ends the wallet and opens it again, when what waits for its time may go on.
     async fn later(self) -> Self {
-        let Self { lightning, mint, liar, agent } = self;
+        let Self { lightning, mint, proxy, liar, agent } = self;
         let home = agent.close().await;
-        Self { lightning, mint, liar, agent: Agent::two_minutes_later(home) }
+        Self { lightning, mint, proxy, liar, agent: Agent::two_minutes_later(home) }
     }
 
     /// The same later still, when the mint is honest, and everything has come right.
     async fn later_and_right(self, what: &str) -> Self {
-        let Self { lightning, mint, liar, agent } = self;
+        let Self { lightning, mint, proxy, liar, agent } = self;
         let agent = Agent::at(agent.close().await, || clock::now() + 240);
         let mut changes = agent.wallet().await.changes();
         let right = async {
@@ -81,7 +83,7 @@ impl Scene {
         };
         let _judged_below = tokio::time::timeout(std::time::Duration::from_secs(20), right).await;
         conserved(what, &mint.auditor(), &[&agent]).await;
-        Self { lightning, mint, liar, agent }
+        Self { lightning, mint, proxy, liar, agent }
     }
 
     /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that a friend receives.
@@ -140,7 +142,7 @@ async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_rig
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
     let mut scene = Scene::new(0).await;
-    let friend = Agent::open(Home::at(&[(&scene.liar.url(), true)])).await;
+    let friend = Agent::open(Home::at(&[(&scene.proxy.url(), true)])).await;
     fund(&friend, 2_000).await;
     for lie in bad_signatures() {
         let gift = friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
@@ -175,27 +177,10 @@ async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
         let held = holdings(&scene.agent).await;
         assert!(held.spendable + held.pending <= scene.mint.auditor().outstanding().unwrap() + held.pending, "{lie:?}: {held:?}");
         scene.end(told, &format!("{lie:?}"));
-        scene = scene.later().await;
-        let (agent, auditor) = (scene.agent.clone(), scene.mint.auditor());
-        whole(&agent, &format!("{lie:?}"), || auditor.outstanding().unwrap()).await;
+        scene = scene.later_and_right(&format!("{lie:?}")).await;
+        assert_eq!(holdings(&scene.agent).await.pending, 0, "{lie:?}");
     }
     scene.all_is_good().await;
-}
-
-/// Waits, settling, until all that the mint owes is ours again and nothing is pending.
-async fn whole(agent: &Agent, what: &str, owed: impl Fn() -> u64) {
-    let wallet = agent.wallet().await;
-    for _ in 0..40 {
-        wallet.settle().await.unwrap();
-        let held = holdings(agent).await;
-        if held.pending == 0 && held.spendable + held.unclaimed == owed() {
-            return;
-        }
-        // A round of our own may come between the rounds of the wallet's clock.
-        tokio::task::yield_now().await;
-        tokio::time::timeout(std::time::Duration::from_millis(250), std::future::pending::<()>()).await.unwrap_err();
-    }
-    panic!("{what}: {:?} of {}", holdings(agent).await, owed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,11 +196,11 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
         RestoreLie::Reordered,
     ];
     for lie in lies {
-        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Restored(lie));
         let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
-        assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
+        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
         scene = scene.later().await;
         let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
         let true_in_another_order = lie == RestoreLie::Reordered;
@@ -231,11 +216,11 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_answer_about_our_own_swap_loses_nothing() {
     let mut scene = Scene::new(500).await;
-    let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::AfterMint));
+    let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
     let told = scene.liar.told();
     scene.liar.tell(Lie::Restored(RestoreLie::Empty));
     let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "lock_to": SOMEBODY})).await;
-    assert_eq!((&made["state"], scene.liar.proxy().fired(rule)), (&json!("pending"), 1), "{made}");
+    assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{made}");
     scene = scene.later().await;
     scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
     scene.end(told, "nothing was signed");
@@ -243,59 +228,45 @@ async fn an_empty_answer_about_our_own_swap_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_said_to_be_claimed_is_not_forgotten_before_it_is() {
+async fn a_token_said_to_be_claimed_is_not_forgotten() {
     let mut scene = Scene::new(500).await;
     let made = scene.agent.ok("send_token", json!({"amount_sats": 64})).await;
     let told = scene.liar.told();
     scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     scene = scene.later().await;
     scene.agent.wallet().await.settle().await.unwrap();
-    let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
-    println!("under the lie: {shown}");
-    if scene.liar.told() > told {
-        println!("the lie was told {} times", scene.liar.told() - told);
-    }
-    scene.liar.stop();
+    scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
+    scene.end(told, "all coins are spent");
     scene = scene.later_and_right("after a lie about claimed coins").await;
     let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
     assert_eq!((&shown["claimed"], &shown["token"]), (&json!(false), &made["token"]), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn states_that_no_mint_can_give_change_nothing() {
-    let mut scene = Scene::new(500).await;
-    let made = scene.agent.ok("send_token", json!({"amount_sats": 37})).await;
-    for lie in [
-        CoinLie::All("RESERVED"),
-        CoinLie::All("PENDING_SPENT"),
-        CoinLie::All("BORROWED"),
-        CoinLie::Missing,
-        CoinLie::Reordered,
-        CoinLie::Others,
-    ] {
-        let rule = scene.liar.proxy().fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
+async fn states_that_no_mint_can_give_decide_nothing() {
+    let mut scene = Scene::new(2_000).await;
+    let words = ["RESERVED", "PENDING_SPENT", "BORROWED"].map(CoinLie::All);
+    for lie in words.into_iter().chain([CoinLie::Missing, CoinLie::Reordered, CoinLie::Others]) {
+        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Coins(lie));
-        let back = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
-        println!("{lie:?}: {back:?}");
-        assert_eq!(scene.liar.proxy().fired(rule), 1, "{lie:?}");
+        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
+        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
         scene = scene.later().await;
-        scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        assert_eq!(shown["state"], "pending", "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
-        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
         scene = scene.later().await;
-        scene.agent.ended(&made["payment_id"]).await;
-        let again = scene.agent.call("reclaim_token", json!({"payment_id": made["payment_id"]})).await;
-        println!("{lie:?}, and then: {again:?}");
-        conserved(&format!("{lie:?}, and then"), &scene.mint.auditor(), &[&scene.agent]).await;
-        return;
+        let shown = scene.agent.ended(&made["payment_id"]).await;
+        assert_eq!(shown["state"], "settled", "{lie:?}: {shown}");
+        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keysets_that_are_not_what_they_were_do_not_count() {
     let scene = Scene::new(1_000).await;
-    let info: Value = scene.liar.proxy().exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
+    let info: Value = scene.proxy.exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
     let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
     println!("the mint's keyset is {id}");
     let twin = collision(&id).unwrap();
@@ -316,6 +287,25 @@ async fn keysets_that_are_not_what_they_were_do_not_count() {
     let scene = scene.later().await;
     conserved("after a restart", &scene.mint.auditor(), &[&scene.agent]).await;
     scene.all_is_good().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
+    const QUOTE: &str = "/v1/mint/quote/bolt11";
+    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
+    ["amount_paid", "amount_issued"].iter().for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
+    liar.tell(Lie::states(QUOTE, &["ISSUED"]));
+    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1})).await;
+    assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
+    liar.stop();
+    lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
+    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    assert_eq!(shown["state"], "received", "{shown}");
+    conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,9 @@ mod keysets;
 mod lie;
 mod signatures;
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use anyhow::Result;
 
 use crate::proxy::Proxy;
 
@@ -22,18 +21,22 @@ pub use self::keysets::{KeysetLie, collision};
 pub use self::lie::Lie;
 pub use self::signatures::{RestoreLie, SignatureLie};
 
-/// A proxy whose mint lies as told. A wallet is given [`Proxy::url`] of [`Liar::proxy`].
-#[derive(Debug)]
+/// What the mint behind a proxy lies about.
 pub struct Liar {
-    proxy: Proxy,
     lies: Arc<Mutex<Vec<Lie>>>,
     told: Arc<AtomicUsize>,
 }
 
+impl fmt::Debug for Liar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Liar").field("told", &self.told()).finish_non_exhaustive()
+    }
+}
+
 impl Liar {
-    /// Stands before the mint at `target_url`, honest until told otherwise.
-    pub async fn start(target_url: &str) -> Result<Self> {
-        let proxy = Proxy::start(target_url).await?;
+    /// Takes over what the mint behind `proxy` says: honest until told otherwise.
+    #[must_use]
+    pub fn before(proxy: &Proxy) -> Self {
         let (lies, told) = (Arc::new(Mutex::new(Vec::<Lie>::new())), Arc::new(AtomicUsize::new(0)));
         let (book, count) = (Arc::clone(&lies), Arc::clone(&told));
         proxy.rewrite(move |path, honest| {
@@ -45,19 +48,7 @@ impl Liar {
             }
             answer
         });
-        Ok(Self { proxy, lies, told })
-    }
-
-    /// The proxy: its address, its exchanges, its other faults.
-    #[must_use]
-    pub fn proxy(&self) -> &Proxy {
-        &self.proxy
-    }
-
-    /// Where it answers.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.proxy.url()
+        Self { lies, told }
     }
 
     /// Tells this lie too, from the next answer on. Several are told in the order in which they were given.

@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::{CoinLie, Detour, KeysetLie, Liar, Lie, Lightning, MintOptions, RestoreLie, SignatureLie, TestMint, collision};
+use testbed::{CoinLie, Detour, KeysetLie, Liar, Lie, Lightning, MintOptions, Proxy, RestoreLie, SignatureLie, TestMint, collision};
 
 use crate::support::{ask, deposit, pay, wallet};
 
 /// What a mint has signed for a wallet, to be asked for again, and the Ys of its coins.
 struct Signed {
     mint: TestMint,
+    proxy: Proxy,
     liar: Liar,
     outputs: Value,
     ys: Value,
@@ -16,31 +17,32 @@ struct Signed {
 
 async fn signed() -> Result<Signed> {
     let mint = TestMint::start(&Lightning::new(), MintOptions::default()).await?;
-    let liar = Liar::start(&mint.url()).await?;
-    let wallet = wallet(&liar.url()).await?;
+    let proxy = Proxy::start(&mint.url()).await?;
+    let liar = Liar::before(&proxy);
+    let wallet = wallet(&proxy.url()).await?;
     deposit(&wallet, 100).await?;
-    let exchanges = liar.proxy().exchanges();
+    let exchanges = proxy.exchanges();
     let claim = exchanges.iter().find(|one| one.path == "/v1/mint/bolt11").context("a claim")?;
     let outputs = claim.request.pointer("/outputs").cloned().context("outputs")?;
     let ys: Vec<String> = wallet.get_unspent_proofs().await?.iter().filter_map(|proof| Some(proof.y().ok()?.to_string())).collect();
-    Ok(Signed { mint, liar, outputs, ys: json!(ys) })
+    Ok(Signed { mint, proxy, liar, outputs, ys: json!(ys) })
 }
 
 impl Signed {
     async fn restored(&self) -> Result<Value> {
         let body = json!({"outputs": self.outputs}).to_string();
-        let answer = ask(&self.liar.url(), "POST", "/v1/restore", &body).await?.context("an answer")?;
+        let answer = ask(&self.proxy.url(), "POST", "/v1/restore", &body).await?.context("an answer")?;
         answer.body.context("JSON")
     }
 
     async fn states(&self) -> Result<Value> {
         let body = json!({"Ys": self.ys}).to_string();
-        let answer = ask(&self.liar.url(), "POST", "/v1/checkstate", &body).await?.context("an answer")?;
+        let answer = ask(&self.proxy.url(), "POST", "/v1/checkstate", &body).await?.context("an answer")?;
         answer.body.context("JSON")
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
-        let answer = ask(&self.liar.url(), "GET", path, "").await?.context("an answer")?;
+        let answer = ask(&self.proxy.url(), "GET", path, "").await?.context("an answer")?;
         answer.body.context("JSON")
     }
 
@@ -151,10 +153,11 @@ async fn lies_about_quotes_and_payments() -> Result<()> {
     const MELT: &str = "/v1/melt/quote/bolt11";
     let lightning = Lightning::new();
     let mint = TestMint::start(&lightning, MintOptions::default()).await?;
-    let liar = Liar::start(&mint.url()).await?;
+    let proxy = Proxy::start(&mint.url()).await?;
+    let liar = Liar::before(&proxy);
     let invoice = lightning.payee("shop").invoice(50, "")?;
     let body = json!({"request": invoice.to_string(), "unit": "sat"}).to_string();
-    let quote = async || ask(&liar.url(), "POST", MELT, &body).await?.context("an answer")?.body.context("JSON");
+    let quote = async || ask(&proxy.url(), "POST", MELT, &body).await?.context("an answer")?.body.context("JSON");
     let honest = quote().await?;
     liar.tell(Lie::FeeReserveTimes(10));
     liar.tell(Lie::field(MELT, "amount", u64::MAX - 1));
@@ -167,7 +170,7 @@ async fn lies_about_quotes_and_payments() -> Result<()> {
     }
     liar.stop();
     assert_eq!(liar.told(), 4);
-    let wallet = wallet(&liar.url()).await?;
+    let wallet = wallet(&proxy.url()).await?;
     deposit(&wallet, 100).await?;
     for value in [json!("00".repeat(32)), Value::Null] {
         liar.tell(Lie::Field { path: "/v1/melt", field: "payment_preimage", value });
