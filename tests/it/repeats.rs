@@ -187,9 +187,9 @@ async fn what_was_answered_as_not_begun_never_begins() {
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let owner = cdk_common::nuts::SecretKey::generate().public_key().to_hex();
     // One after the other they keep the payment waiting for longer than its caller waits.
-    let tokens = [21, 22].map(|sats| agent.start("send_token", json!({"amount_sats": sats, "lock_to": owner})));
+    let tokens = [21, 22, 23].map(|sats| agent.start("send_token", json!({"amount_sats": sats, "lock_to": owner})));
     proxy.reached(held).await;
-    let invoice = shop.invoice(5, "behind two slow swaps").unwrap().to_string();
+    let invoice = shop.invoice(5, "behind three slow swaps").unwrap().to_string();
     let quoted = mint.auditor().melts().unwrap().len();
     let pay = agent.start("pay", json!({"to": invoice}));
     while mint.auditor().melts().unwrap().len() == quoted {
