@@ -47,6 +47,7 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let (_, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
     scene.proxy.reached(rule).await;
     is_held(&wallet, &hash, left).await?;
+    scene.balanced().await?;
     match when {
         When::Seconds(seconds) => wallet.pass(seconds)?,
         When::QuoteExpired => wallet.pass(QUOTE_SECONDS + 1)?,
@@ -126,6 +127,7 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
                 wallet.restart_after(0).await?;
                 is_held(&wallet, &hash, left).await?;
             }
+            scene.balanced().await?;
             fired += scene.lightning.pending().len();
             if is_taken {
                 scene.lightning.settle(&hash)

@@ -18,7 +18,7 @@ pub(crate) struct Paid {
 /// A mint with its books.
 #[derive(Debug)]
 pub(crate) enum Mint {
-    Testbed(TestMint),
+    Testbed(Box<TestMint>),
     Nutshell(Nutshell),
 }
 
@@ -26,7 +26,7 @@ impl Mint {
     /// Starts one; `options` are for the testbed's.
     pub(crate) async fn start(kind: MintKind, lightning: &Lightning, options: MintOptions) -> Outcome<Self> {
         match kind {
-            MintKind::Testbed => Ok(Self::Testbed(TestMint::start(lightning, options).await?)),
+            MintKind::Testbed => Ok(Self::Testbed(Box::new(TestMint::start(lightning, options).await?))),
             MintKind::Nutshell => {
                 let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/nutshell/bin/mint");
                 Ok(Self::Nutshell(Nutshell::start(&program).await?))
