@@ -69,7 +69,7 @@ async fn at_every_call(run: Run, calls: Calls, faults: &[Fault], verbs: &[Verb])
                         && !told.is_error
                         && told.text("state") == "settled"
                         && !told.text("token").starts_with("cashu");
-                    holds(!lied, format!("a token without text: {}", told.value)).map_err(|error| what(error))?;
+                    holds(!lied, format!("a token without text: {}", told.value)).map_err(what)?;
                 }
                 scene.lightning.settle(&act.mark);
                 scene.lifted().await.map_err(what)?;

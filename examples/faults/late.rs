@@ -47,6 +47,7 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let (_, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
     scene.proxy.reached(rule).await;
     is_held(&wallet, &hash, left).await?;
+    scene.balanced().await?;
     match when {
         When::Seconds(seconds) => wallet.pass(seconds)?,
         When::QuoteExpired => wallet.pass(QUOTE_SECONDS + 1)?,
@@ -71,7 +72,7 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let fired = scene.proxy.fired(rule);
     scene.conserved().await?;
     let spent = left - left_24h(&wallet).await?;
-    let took = scene.mint.paid()?.first().map_or(0, |paid| paid.took_sats);
+    let took = scene.mint.paid()?.first().and_then(|paid| paid.took_sats).unwrap_or(0);
     // A day may have passed by the wallet's clock, or a swap have cost a fee.
     holds(when == When::QuoteExpired || (took..took + 3).contains(&spent), format!("the day's limit lost {spent}, the mint took {took}"))?;
     Ok(fired)
@@ -126,6 +127,7 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
                 wallet.restart_after(0).await?;
                 is_held(&wallet, &hash, left).await?;
             }
+            scene.balanced().await?;
             fired += scene.lightning.pending().len();
             if is_taken {
                 scene.lightning.settle(&hash)

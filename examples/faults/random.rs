@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use testbed::{Moment, Rule};
 use tokio::task::JoinSet;
@@ -74,8 +75,8 @@ async fn new_scene(run: &Run) -> Outcome<(Scene, Arc<Wallet>, Arc<Wallet>)> {
 async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, chance: &mut StdRng) -> Outcome<bool> {
     let mut acts: Vec<Act> = Vec::new();
     for _ in 0..AT_ONCE {
-        let verb = Verb::ALL[chance.random_range(0..Verb::ALL.len())];
-        acts.push(verb.ready(scene, wallet, Some(friend), chance.random_range(1..200)).await?);
+        let verb = Verb::ALL.choose(chance).ok_or("no verb")?;
+        acts.push(verb.ready(scene, wallet, Some(friend), chance.random_range(20..200)).await?);
     }
     let wait = Duration::from_micros(chance.random_range(0..LATEST));
     let killed = async {
@@ -112,8 +113,8 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
     ];
     for _ in 0..run.pick(3, 1) {
         for (turn, (verb, path)) in firsts.into_iter().enumerate() {
-            for first in [Moment::BeforeRequest, Moment::AfterMint] {
-                // A short run takes another side for each verb.
+            for first in [Moment::BeforeRequest, Moment::AfterMint].into_iter().skip(run.pick(0, 1)) {
+                // A short run takes another side for each verb, and a first kill that matters.
                 for side in SIDES.into_iter().skip(run.pick(0, turn % 3)).take(run.pick(3, 1)) {
                     for place in 1.. {
                         let what = |error| format!("{verb:?}, {path} {first:?}, then request {place} {side:?}: {error}");
@@ -121,12 +122,12 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
                         let rule = scene.proxy.fail(Rule::new("POST", path, first).then(wallet.reaper()));
                         act.act(&scene, &wallet).await?;
                         holds(scene.proxy.fired(rule) > 0, "the first kill did not come").map_err(what)?;
+                        scene.lightning.settle(&act.mark);
                         let again = recover_until_killed(&scene, &wallet, side, place).await.map_err(what)?;
                         double += usize::from(again);
                         if again {
                             triple += usize::from(recover_until_killed(&scene, &wallet, side, 1).await.map_err(what)?);
                         }
-                        scene.lightning.settle(&act.mark);
                         scene.lifted().await.map_err(what)?;
                         act.judge(&scene, &wallet).await.map_err(what)?;
                         scene.settled().await.map_err(what)?;
@@ -150,7 +151,7 @@ async fn recover_until_killed(scene: &Scene, wallet: &Wallet, side: Moment, plac
     let since = Instant::now();
     // A kill while it starts shows as a failed start.
     let mut gone = wallet.restart().await.is_err();
-    while !gone && !killed() && since.elapsed() < Duration::from_secs(20) {
+    while !gone && !killed() && since.elapsed() < Duration::from_secs(10) {
         match scene.books().await {
             Ok((sum, owed)) if sum.pending == 0 && sum.all() == owed && since.elapsed() > Duration::from_millis(500) => break,
             Ok(_) => sleep(Duration::from_millis(20)).await,
