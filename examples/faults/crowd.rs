@@ -1,26 +1,34 @@
 //! Many at once, long waits, clocks that jump, clients that misbehave, and what holds over the whole run.
 
-use futures::future::join_all;
-use serde_json::json;
+use std::sync::Arc;
 
+use futures::future::join_all;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant};
+
+use crate::home::Limits;
 use crate::scene::Scene;
-use crate::table::How::{AtEnd, NotYet, Runs};
+use crate::table::How::{Alone, AtEnd, Runs};
 use crate::table::Severity::{S1, S2, S3};
 use crate::table::{Proof, Row};
 use crate::trial::Run;
-use crate::{Outcome, holds};
+use crate::verb::Verb;
+use crate::{Outcome, clients, fail, holds, late};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-050", S1, "50 payments at once, 50 invoices", NotYet("no row yet")),
+    Row::new("F-050", S1, "50 payments at once, 50 invoices", Runs(|run| Box::pin(many_invoices(run)))),
     Row::new("F-051", S1, "50 payments at once, one invoice, with and without a key", Runs(|run| Box::pin(one_invoice(run)))).at_any_mint(),
-    Row::new("F-052", S1, "a soak of all verbs, 20 workers", NotYet("no row yet")),
-    Row::new("F-059", S2, "stopped in the middle of a payment, and going on later", NotYet("no row yet")),
-    Row::new("F-107", S2, "an invoice held for an hour", NotYet("no row yet")),
-    Row::new("F-111", S1, "the clock a day ahead, a day back, restarts at the window's edge", NotYet("no row yet")),
-    Row::new("F-123", S2, "lines of 16 MiB, deep, broken, out of turn, 100,000 notices", NotYet("no row yet")),
-    Row::new("F-126", S3, "a client that stops reading", NotYet("no row yet")),
+    Row::new("F-052", S1, "a soak of all verbs, 20 workers", Runs(|run| Box::pin(soak(run)))),
+    Row::new("F-059", S2, "stopped in the middle of a payment, and going on later", Runs(|run| Box::pin(clients::stopped(run)))),
+    Row::new("F-107", S2, "an invoice held for an hour", Runs(|run| Box::pin(late::an_hour_and_restarts(run)))),
+    Row::new("F-111", S1, "the clock a day ahead, a day back, restarts at the window's edge", Runs(|run| Box::pin(clock_jumps(run)))),
+    Row::new("F-123", S2, "lines of 16 MiB, deep, broken, out of turn, 100,000 notices", Runs(|run| Box::pin(clients::lines(run)))),
+    Row::new("F-126", S3, "a client that stops reading", Runs(|run| Box::pin(clients::stops_reading(run)))),
     Row::new("F-139", S2, "every line on standard output of this whole run", AtEnd(|run| Box::pin(every_line(run)))).at_any_mint(),
-    Row::new("F-140", S2, "started with the mint down", NotYet("no row yet")),
+    Row::new("F-140", S2, "started with the mint down", Alone(|run| Box::pin(clients::no_mint(run)))),
 ];
 
 async fn one_invoice(run: Run) -> Outcome<Proof> {
@@ -55,4 +63,112 @@ async fn every_line(run: Run) -> Outcome<Proof> {
     let (lines, wrong) = run.watch.lines();
     holds(wrong.is_empty(), format!("{} lines are no messages, the first: {:?}", wrong.len(), wrong.first()))?;
     Ok(Proof::of(lines).saying(format!("{lines} lines, slowest call {:.1} s", run.watch.slowest().as_secs_f64())))
+}
+
+async fn many_invoices(run: Run) -> Outcome<Proof> {
+    let scene = Scene::set(&run).await?;
+    let wallet = scene.funded(5_000).await?;
+    let invoices = (0..50).map(|place| scene.invoice(10 + place)).collect::<Outcome<Vec<_>>>()?;
+    let answers = join_all(invoices.iter().map(|(invoice, _)| wallet.told("pay", json!({"to": invoice})))).await;
+    let mut paid = 0;
+    for (answer, (_, hash)) in answers.into_iter().zip(&invoices) {
+        let answer = answer?;
+        if answer.is_error {
+            // A clean no: what moved is no, and the mint's books agree.
+            let is_clean = answer.text("money_moved") == "no" && matches!(answer.text("error"), "insufficient_funds" | "too_many_requests");
+            holds(is_clean && scene.times_paid(hash)? == 0, format!("not clean: {}", answer.value))?;
+        } else {
+            scene.agrees(&wallet.ended_by_hash(hash).await?, hash)?;
+            paid += 1;
+        }
+    }
+    scene.conserved().await?;
+    Ok(Proof::of(50).saying(format!("{paid} paid")))
+}
+
+/// All verbs by 20 workers; at no moment is more shown as spendable than the mint owes.
+async fn soak(run: Run) -> Outcome<Proof> {
+    let scene = Arc::new(Scene::set(&run).await?);
+    let (wallet, friend) = (scene.funded(200_000).await?, scene.funded(100_000).await?);
+    let end = Instant::now() + run.pick(Duration::from_secs(300), Duration::from_secs(8));
+    let (mut chance, mut workers) = (run.chance(), JoinSet::new());
+    for _ in 0..20 {
+        let (scene, wallet, friend) = (Arc::clone(&scene), Arc::clone(&wallet), Arc::clone(&friend));
+        let mut chance = StdRng::seed_from_u64(chance.random());
+        workers.spawn(async move {
+            let (mut done, mut no) = (0_usize, 0_usize);
+            while Instant::now() < end {
+                let verbs = [Verb::Deposit, Verb::Pay, Verb::Send, Verb::Receive, Verb::Reclaim];
+                let verb = verbs.get(chance.random_range(0..verbs.len())).ok_or("no verb")?;
+                let act = verb.ready(&scene, &wallet, Some(&friend), chance.random_range(1..500)).await?;
+                let told = act.act(&scene, &wallet).await?.ok_or("it ended")?;
+                match told.text("error") {
+                    "storage_failed" | "wallet_damaged" | "internal" | "outcome_unknown" => return fail(told.value.to_string()),
+                    "" => done += 1,
+                    _ => no += 1,
+                }
+            }
+            Ok((done, no))
+        });
+    }
+    let watched = async {
+        let mut looks = 0;
+        while Instant::now() < end {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // Looked at before the mint's books: what comes in between only adds to what is owed.
+            let shown = wallet.holds().await?.spendable + friend.holds().await?.spendable;
+            let signed = scene.mint.testbed()?.auditor().by_state()?;
+            holds(shown <= signed.signed, format!("{shown} shown as spendable of {} signed", signed.signed))?;
+            looks += 1;
+        }
+        Ok(looks)
+    };
+    let looks: Outcome<usize> = watched.await;
+    let (mut done, mut no) = (0, 0);
+    while let Some(worker) = workers.join_next().await {
+        let (one, other) = worker??;
+        done += one;
+        no += other;
+    }
+    scene.conserved().await?;
+    Ok(Proof::of(done).saying(format!("{no} clean refusals, {} looks", looks?)))
+}
+
+/// A day's limit, and a clock that is not to be trusted: one window is freed by a day ahead, none by the way back.
+async fn clock_jumps(run: Run) -> Outcome<Proof> {
+    const DAY: i64 = 86_400;
+    let scene = Scene::set(&run).await?;
+    let wallet = scene.funded_within(20_000, Limits { per_payment: 900, per_day: 1_000 }).await?;
+    let pay = async |sats: u64| -> Outcome<String> {
+        let told = wallet.told("pay", json!({"to": scene.invoice(sats)?.0})).await?;
+        Ok(told.word().to_owned())
+    };
+    let mut jumps = 0;
+    holds(pay(850).await? == "settled", "the first payment")?;
+    for ahead in [0, -3600, 3600, -DAY, DAY - 120, -10 * 365 * DAY, DAY - 60] {
+        for restarted in [false, true] {
+            wallet.shim.set_clock(ahead)?;
+            if restarted {
+                wallet.restart_after(0).await?;
+            }
+            let word = pay(200).await?;
+            holds(word == "over_budget", format!("{ahead} s, restarted {restarted}: {word}"))?;
+            jumps += 1;
+        }
+    }
+    wallet.shim.set_clock(DAY + 10)?;
+    wallet.restart_after(0).await?;
+    let word = pay(850).await?;
+    holds(word == "settled", format!("a day later: {word}"))?;
+    for ahead in [DAY + 20, 0, -DAY, DAY + 30, 2 * DAY - 60] {
+        wallet.shim.set_clock(ahead)?;
+        wallet.restart_after(0).await?;
+        let word = pay(200).await?;
+        holds(word == "over_budget", format!("the second window, {ahead} s: {word}"))?;
+        jumps += 1;
+    }
+    let left: u64 = scene.mint.paid()?.iter().map(|paid| paid.took_sats).sum();
+    holds(left <= 2_000, format!("{left} sats left in two windows of 1,000"))?;
+    scene.conserved().await?;
+    Ok(Proof::of(jumps))
 }

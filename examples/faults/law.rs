@@ -110,7 +110,7 @@ impl Scene {
             sum.pending += one.pending;
             sum.unclaimed += one.unclaimed;
         }
-        Ok((sum, self.mint.outstanding()?))
+        Ok((sum, self.owed()?))
     }
 
     /// The mint paid no payment hash twice.

@@ -17,19 +17,27 @@
 mod arguments;
 #[path = "../sandbox/build.rs"]
 mod build;
+mod clients;
 mod crowd;
 mod death;
+mod disk;
+mod ends;
+mod files;
 mod home;
 mod input;
+mod late;
 mod later;
 mod law;
 mod liar;
 mod mint;
 mod policy;
+mod random;
 mod report;
 mod scene;
 mod secrets;
 mod session;
+mod slow;
+mod socket;
 mod stage;
 mod storage;
 mod table;

@@ -14,6 +14,9 @@ use crate::trial::Run;
 
 const MARKS: (&str, &str) = ("<!-- faults survived -->", "<!-- end -->");
 
+/// Rows left out by `--rows` are not listed.
+pub(crate) const NOT_ASKED_FOR: &str = "not asked for";
+
 /// What became of a row.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -37,8 +40,6 @@ impl Ended {
 #[derive(Debug)]
 pub(crate) struct Report {
     binary: String,
-    /// How many rows were printed, of those in the table's order.
-    printed: usize,
 }
 
 impl Report {
@@ -46,22 +47,21 @@ impl Report {
         let hash = Sha256::digest(fs::read(binary)?);
         let binary: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         println!("binary sha256 {binary}, mint {:?}{}\n", arguments.mint, if arguments.short { ", short" } else { "" });
-        Ok(Self { binary, printed: 0 })
+        Ok(Self { binary })
     }
 
-    /// Prints the rows that ended, as far as all before them ended too.
-    pub(crate) fn flush(&mut self, rows: &[Row], ended: &BTreeMap<&str, Ended>) {
-        for row in rows.iter().skip(self.printed) {
-            let Some(end) = ended.get(row.id) else { return };
-            self.printed += 1;
-            if !matches!(&end.verdict, Verdict::NotRun(why) if why == "not asked for") {
-                println!("{}", line(row, end));
-            }
-        }
+    /// Tells on standard error that a row has ended: the list itself comes in order, at the end.
+    pub(crate) fn progress(row: &Row, end: &Ended) {
+        eprintln!("{}", line(row, end));
     }
 
     /// Prints the score, writes it where it was asked for, and says whether nothing failed.
     pub(crate) fn end(&self, rows: &[Row], ended: &BTreeMap<&str, Ended>, run: &Run) -> Outcome<bool> {
+        for (row, end) in rows.iter().filter_map(|row| Some((row, ended.get(row.id)?))) {
+            if !matches!(&end.verdict, Verdict::NotRun(why) if why == NOT_ASKED_FOR) {
+                println!("{}", line(row, end));
+            }
+        }
         let count = |is: fn(&Verdict) -> bool| ended.values().filter(|end| is(&end.verdict)).count();
         let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
         println!(

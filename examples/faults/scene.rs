@@ -34,6 +34,7 @@ pub(crate) struct Scene {
     pub(crate) proxy: Proxy,
     folder: TempDir,
     wallets: Mutex<Vec<Arc<Wallet>>>,
+    others: Mutex<Vec<TestMint>>,
     names: AtomicUsize,
 }
 
@@ -49,7 +50,16 @@ impl Scene {
         let mint = Mint::Testbed(TestMint::start(&lightning, options).await?);
         let proxy = Proxy::start(&mint.url()).await?;
         let folder = tempfile::Builder::new().prefix("nutpurse-faults-").tempdir()?;
-        Ok(Self { run: run.clone(), lightning, mint, proxy, folder, wallets: Mutex::default(), names: AtomicUsize::new(0) })
+        Ok(Self {
+            run: run.clone(),
+            lightning,
+            mint,
+            proxy,
+            folder,
+            wallets: Mutex::default(),
+            others: Mutex::default(),
+            names: AtomicUsize::new(0),
+        })
     }
 
     /// A wallet of this mint with wide limits, not started yet.
@@ -77,6 +87,24 @@ impl Scene {
         let wallet = Arc::new(Wallet::new(&self.run, home, path("log"))?);
         wallets.push(Arc::clone(&wallet));
         Ok(wallet)
+    }
+
+    /// One more mint on the same Lightning, without a proxy; the law counts it too.
+    pub(crate) async fn another_mint(&self) -> Outcome<String> {
+        let options = MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::named("another") };
+        let mint = TestMint::start(&self.lightning, options).await?;
+        let url = mint.url();
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(mint);
+        Ok(url)
+    }
+
+    /// What all its mints owe.
+    pub(crate) fn owed(&self) -> Outcome<u64> {
+        let mut owed = self.mint.outstanding()?;
+        for mint in self.others.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            owed += mint.auditor().outstanding()?;
+        }
+        Ok(owed)
     }
 
     /// All wallets so far.

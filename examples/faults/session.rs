@@ -54,7 +54,14 @@ pub(crate) struct Session {
 
 impl Session {
     /// Starts the command, and shakes hands as a client does.
-    pub(crate) async fn start(mut command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
+    pub(crate) async fn start(command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
+        let session = Self::spawn(command, log, watch)?;
+        session.shake_hands().await?;
+        Ok(session)
+    }
+
+    /// Starts the command.
+    pub(crate) fn spawn(mut command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn()?;
         let process = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or("no process")?;
@@ -64,7 +71,7 @@ impl Session {
         let reading = watch::Sender::new(true);
         let mut reader = JoinSet::new();
         reader.spawn(read(output, Arc::clone(&input), Arc::clone(&waiting), reading.subscribe(), Arc::clone(&watch)));
-        let session = Self {
+        Ok(Self {
             process,
             child: AsyncMutex::new(child),
             input,
@@ -74,11 +81,14 @@ impl Session {
             ended: AtomicBool::new(false),
             watch,
             _reader: reader,
-        };
+        })
+    }
+
+    /// Shakes hands as a client does.
+    pub(crate) async fn shake_hands(&self) -> Outcome {
         let us = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "faults", "version": "1"}});
-        session.request("initialize", us).await?.ok_or("it ended before it shook hands")?;
-        session.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await?;
-        Ok(session)
+        self.request("initialize", us).await?.ok_or("it ended before it shook hands")?;
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await
     }
 
     /// Calls a tool. `None`: the wallet ended before it answered.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::Outcome;
 use crate::arguments::{Arguments, MintKind};
-use crate::report::{Ended, Report, Verdict};
+use crate::report::{Ended, NOT_ASKED_FOR, Report, Verdict};
 use crate::table::{self, How, Proof, Row, Work};
 use crate::watch::Watch;
 
@@ -54,7 +54,7 @@ impl Run {
 
 /// Takes the score and says whether nothing failed.
 pub(crate) async fn take(arguments: Arguments, binary: PathBuf) -> Outcome<bool> {
-    let mut report = Report::begin(&arguments, &binary)?;
+    let report = Report::begin(&arguments, &binary)?;
     let run = Run { id: "", binary: Arc::new(binary), arguments: Arc::new(arguments), shim: ShimLibrary::build()?, watch: Arc::default() };
     let rows: Vec<Row> = table::all();
     let (mut ended, mut beside, mut alone, mut at_end) = (BTreeMap::new(), JoinSet::new(), Vec::new(), Vec::new());
@@ -76,22 +76,19 @@ pub(crate) async fn take(arguments: Arguments, binary: PathBuf) -> Outcome<bool>
             (None, How::AtEnd(work)) => at_end.push((work, run)),
         }
     }
-    report.flush(&rows, &ended);
     while let Some(done) = beside.join_next().await {
         let (id, end) = done?;
         ended.insert(id, end);
-        report.flush(&rows, &ended);
     }
     for (work, run) in alone.into_iter().chain(at_end) {
         ended.insert(run.id, one(work, run).await);
-        report.flush(&rows, &ended);
     }
     report.end(&rows, &ended, &run)
 }
 
 fn left_out(row: &Row, arguments: &Arguments) -> Option<&'static str> {
     if !arguments.wants(row.id) {
-        Some("not asked for")
+        Some(NOT_ASKED_FOR)
     } else if arguments.mint != MintKind::Testbed && !row.any_mint {
         Some("needs the testbed's mint")
     } else if arguments.short && row.is_long {
@@ -102,6 +99,7 @@ fn left_out(row: &Row, arguments: &Arguments) -> Option<&'static str> {
 }
 
 async fn one(work: fn(Run) -> Work, run: Run) -> Ended {
+    let row = table::all().into_iter().find(|row| row.id == run.id);
     let since = Instant::now();
     let verdict = match timeout(LONGEST, work(run)).await {
         Ok(Ok(Proof { fired: 0, note })) => Verdict::NotRun(format!("the fault did not fire {note}")),
@@ -109,5 +107,9 @@ async fn one(work: fn(Run) -> Work, run: Run) -> Ended {
         Ok(Err(error)) => Verdict::Failed(error.to_string()),
         Err(_) => Verdict::Failed(format!("it did not end within {} s", LONGEST.as_secs())),
     };
-    Ended { verdict, took: since.elapsed() }
+    let ended = Ended { verdict, took: since.elapsed() };
+    if let Some(row) = row {
+        Report::progress(&row, &ended);
+    }
+    ended
 }

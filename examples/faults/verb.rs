@@ -11,6 +11,9 @@ use crate::session::Answer;
 use crate::wallet::Wallet;
 use crate::{Outcome, holds};
 
+/// A public key: the generator of the curve, whose secret key is 1.
+const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
 /// A verb under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -20,8 +23,10 @@ pub(crate) enum Verb {
     Pay,
     /// An invoice is paid by somebody who takes his time: the wallet asks again and again.
     PaySlowly,
-    /// A token is made, with a swap.
+    /// A token is made; of coins that fit, where there are some.
     Send,
+    /// A token is made and locked to somebody's key: always with a swap.
+    SendLocked,
     /// A friend's token is taken in.
     Receive,
     /// An own token is taken back.
@@ -40,7 +45,8 @@ pub(crate) struct Act {
 
 impl Verb {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [Self::Deposit, Self::Pay, Self::PaySlowly, Self::Send, Self::Receive, Self::Reclaim];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Deposit, Self::Pay, Self::PaySlowly, Self::Send, Self::SendLocked, Self::Receive, Self::Reclaim];
 
     /// Makes ready what the verb needs. `friend` makes the tokens that are received.
     pub(crate) async fn ready(self, scene: &Scene, wallet: &Wallet, friend: Option<&Arc<Wallet>>, sats: u64) -> Outcome<Act> {
@@ -56,6 +62,10 @@ impl Verb {
             Self::Send => {
                 let key = scene.name("token");
                 ("send_token", json!({"amount_sats": sats, "memo": key, "idempotency_key": key}), key)
+            }
+            Self::SendLocked => {
+                let key = scene.name("locked");
+                ("send_token", json!({"amount_sats": sats, "memo": key, "idempotency_key": key, "lock_to": SOMEBODY}), key)
             }
             Self::Receive => {
                 let friend = friend.ok_or("receiving takes a friend")?;
@@ -106,7 +116,7 @@ impl Act {
         match self.verb {
             Verb::Deposit => self.judge_deposit(wallet).await,
             Verb::Pay | Verb::PaySlowly => self.judge_payment(scene, wallet).await,
-            Verb::Send => self.judge_token(wallet).await,
+            Verb::Send | Verb::SendLocked => self.judge_token(wallet).await,
             Verb::Receive => {
                 let again = wallet.ok(self.tool, self.arguments.clone()).await?;
                 let ended = wallet.ended(again.text("receive_id")).await?;
@@ -157,6 +167,9 @@ impl Act {
             return Ok(());
         }
         holds(ended.text("token").starts_with("cashu"), format!("a token was made, and is not there: {}", ended.value))?;
+        if self.verb == Verb::SendLocked {
+            return Ok(());
+        }
         let back = wallet.ok("reclaim_token", json!({"payment_id": ended.text("payment_id")})).await?;
         let back = if back.text("state") == "pending" { wallet.ended(ended.text("payment_id")).await? } else { back };
         holds(back.text("state") == "returned", format!("a token was not taken back: {}", back.value))

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use testbed::Shim;
 use tokio::process::Command;
@@ -28,12 +29,13 @@ pub(crate) struct Wallet {
     run: Run,
     log: PathBuf,
     session: Mutex<Option<Arc<Session>>>,
+    process: Arc<AtomicI32>,
 }
 
 impl Wallet {
     pub(crate) fn new(run: &Run, home: Home, log: PathBuf) -> Outcome<Self> {
         let shim = Shim::new(&run.shim, home.path())?;
-        Ok(Self { home, shim, run: run.clone(), log, session: Mutex::new(None) })
+        Ok(Self { home, shim, run: run.clone(), log, session: Mutex::new(None), process: Arc::default() })
     }
 
     /// The session at hand; starts one where none is.
@@ -42,8 +44,11 @@ impl Wallet {
         if let Some(session) = session.as_ref() {
             return Ok(Arc::clone(session));
         }
-        let started = Arc::new(self.another("tester").await?);
+        let started = Arc::new(Session::spawn(self.command("tester"), self.log()?, Arc::clone(&self.run.watch))?);
+        self.process.store(started.process(), Ordering::SeqCst);
+        // It is the run at hand even if it dies while shaking hands.
         *session = Some(Arc::clone(&started));
+        started.shake_hands().await?;
         Ok(started)
     }
 
@@ -133,6 +138,16 @@ impl Wallet {
         Ok(self.session().await?.killer())
     }
 
+    /// What kills whatever run is at hand then, were it just starting: for a rule's `then`.
+    pub(crate) fn reaper(&self) -> impl Fn() + Send + Sync + use<> + 'static {
+        let process = Arc::clone(&self.process);
+        move || {
+            if let Some(process) = Pid::from_raw(process.load(Ordering::SeqCst)) {
+                kill_process(process, Signal::KILL).ok();
+            }
+        }
+    }
+
     /// Kills the run at hand, or sees that it is gone.
     pub(crate) async fn kill(&self) -> Outcome {
         match self.session.lock().await.take() {
@@ -166,6 +181,14 @@ impl Wallet {
         self.pass(seconds)?;
         self.session().await?;
         Ok(())
+    }
+
+    /// Whether the run at hand is there.
+    pub(crate) async fn is_alive(&self) -> Outcome<bool> {
+        match self.session.lock().await.as_ref() {
+            Some(session) => Ok(session.is_alive().await),
+            None => Ok(false),
+        }
     }
 
     /// Lets time pass on its wall clock.

@@ -5,13 +5,16 @@
 use tokio::runtime::Handle;
 
 use super::open::{keys, open_store};
-use crate::cli::owner::Desk;
-use crate::config::{Environment, Home, Settings};
+use super::restore::restore;
+use crate::cli::owner::{Desk, RestoreFrom, Summary};
+use crate::config::{Environment, Home, Keys, Settings};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::state_word;
+use crate::model::secret::Secret;
 use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange, Store};
+use crate::wallet::restore::Step;
 use crate::wallet::{Code, Error, clock};
 
 /// Serves the owner's commands. Its calls block: use it off the async threads.
@@ -58,6 +61,7 @@ impl<'a> OwnersDesk<'a> {
 fn words(error: &Error) -> String {
     match error.code {
         Code::WalletBusy => "another process holds this wallet; close the app that runs it, then do this again".to_owned(),
+        Code::WalletDamaged => format!("{} `nutpurse restore` leads out.", error.message),
         _ => error.message.clone(),
     }
 }
@@ -81,7 +85,7 @@ impl Desk for OwnersDesk<'_> {
         match self.store() {
             Ok(store) => {
                 let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
-                Ok(meta.keys.map(|place| (place, false)))
+                Ok(meta.keys.map(|place| (place, meta.backed_up)))
             }
             Err(error) => Err(words(&error)),
         }
@@ -91,6 +95,26 @@ impl Desk for OwnersDesk<'_> {
         let store = self.store().map_err(|error| words(&error))?;
         let made = self.runtime.block_on(keys(self.home, &store, self.environment.keyring_off));
         made.map(|(_, place)| place).map_err(|error| words(&error))
+    }
+
+    fn words(&self) -> Result<Secret, String> {
+        if !self.home.exists() {
+            return Err("there is no wallet here yet: `nutpurse init` makes one".to_owned());
+        }
+        let store = self.store().map_err(|error| words(&error))?;
+        let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
+        let found = Keys::find(self.home, &meta.wallet_id, meta.keys, self.environment.keyring_off).map_err(|error| error.to_string())?;
+        found.map(|(keys, _)| keys.mnemonic().clone()).ok_or_else(|| "there are no keys here".to_owned())
+    }
+
+    fn mark_backed_up(&self) -> Result<(), String> {
+        let store = self.store().map_err(|error| words(&error))?;
+        let marked = self.runtime.block_on(store.set_meta(|meta| meta.backed_up = true));
+        marked.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn restore(&self, from: &RestoreFrom, told: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String> {
+        self.runtime.block_on(restore(self.home, self.environment, from, told))
     }
 
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String> {

@@ -10,6 +10,7 @@
 
 mod desk;
 mod open;
+mod restore;
 mod rules;
 
 use std::collections::BTreeSet;

@@ -69,16 +69,12 @@ pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, E
     if gone && (known.is_some() || home.keys().exists() || copies::any(&path)) {
         return Err(damaged("the file is gone, and what belongs to it is there"));
     }
-    let store = match Store::open(path, clock).await {
+    let name = known.as_ref().map(|known| (known.wallet_id.clone(), known.generation));
+    let store = match Store::open_known(path, clock, name).await {
         Ok(store) => store,
         Err(StoreError::AlreadyOpen) => return Err(Error::new(Code::WalletBusy, "Another process holds this wallet.")),
         Err(error) => return Err(Error::from(error)),
     };
-    if let Some(known) = &known
-        && known.wallet_id != store.meta().await?.wallet_id
-    {
-        return Err(damaged("the file is of another wallet than the folder"));
-    }
     let opened = store.enter(known.map(|known| known.generation)).await?;
     if opened.rolled_back {
         tracing::warn!("the wallet's file is older than it was: its coins are held until their mints have been asked");
@@ -92,7 +88,7 @@ pub(super) fn identity(home: &Home) -> Result<Option<Identity>, Error> {
     Identity::read(home).map_err(|error| damaged(&error.to_string()))
 }
 
-fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
+pub(super) fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
     let (wallet_id, keys, device, generation) = (meta.wallet_id.clone(), meta.keys, meta.device, meta.generation);
     let identity = Identity { wallet_id, keys, device, generation };
     identity.write(home).map_err(|error| {

@@ -65,6 +65,12 @@ pub trait Fence {
     /// # Errors
     /// When there is no person, or the answer is anything else.
     fn confirm(&mut self, lines: &[String]) -> Result<(), FenceError>;
+
+    /// Shows the lines at the terminal and nowhere else, after a [`Fence::confirm`].
+    ///
+    /// # Errors
+    /// When there is no terminal.
+    fn show(&mut self, lines: &[String]) -> Result<(), FenceError>;
 }
 
 /// The fence at this process's terminal.
@@ -90,6 +96,14 @@ impl Fence for Terminal<'_> {
         }
         let (input, output) = open().map_err(|_| FenceError::NoTerminal)?;
         converse(input, output, lines, word())
+    }
+
+    fn show(&mut self, lines: &[String]) -> Result<(), FenceError> {
+        let (_, mut output) = open().map_err(|_| FenceError::NoTerminal)?;
+        for line in lines {
+            writeln!(output, "{}", plain(line))?;
+        }
+        Ok(output.flush()?)
     }
 }
 

@@ -1,9 +1,11 @@
-//! What the owner does by command: create the wallet, list mints, set limits, pause, excuse a repeat.
+//! What the owner does by command: create the wallet, back it up, restore it, list mints, set limits, pause, excuse a repeat.
 //!
 //! What loosens passes the [`Fence`] first and tells the whole policy that will hold; what tightens asks nothing. Each change of
 //! policy becomes one entry of history. Writes to the writer it is given, never to standard output by itself.
 
+mod backup;
 mod init;
+mod restore;
 mod text;
 
 use std::io::{self, Write};
@@ -17,12 +19,20 @@ use crate::config::{Environment, Home, Settings, SettingsError};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::mint::{MintAddress, MoneyKind};
+use crate::model::secret::Secret;
+use crate::wallet::restore::Step;
+
+pub use restore::{RestoreArgs, RestoreFrom, Summary};
 
 /// What only a person does.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum OwnerCommand {
     /// Create the wallet's folder, its settings and its keys, and say where they lie
     Init,
+    /// Show the words from which the wallet can be made again
+    Backup,
+    /// Bring a damaged or lost wallet back: from its newest good copy, or from the words, and from what its mints know
+    Restore(RestoreArgs),
     /// The mints this wallet trusts with money
     #[command(subcommand)]
     Mints(MintsCommand),
@@ -121,6 +131,24 @@ pub trait Desk {
     /// When they cannot be had.
     fn make_keys(&self) -> Result<KeysPlace, String>;
 
+    /// The words. Makes none.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    fn words(&self) -> Result<Secret, String>;
+
+    /// Writes down that a person was shown the words.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn mark_backed_up(&self) -> Result<(), String>;
+
+    /// Brings the wallet back as far as it can be, and asks every listed mint what it has signed for it.
+    ///
+    /// # Errors
+    /// When nothing could be restored. What was found before a failure stays found.
+    fn restore(&self, from: &RestoreFrom, told: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String>;
+
     /// The payment that a repeat would resemble, in a few lines for a person.
     ///
     /// # Errors
@@ -179,6 +207,8 @@ impl Owner<'_> {
     pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
         match command {
             OwnerCommand::Init => self.init(),
+            OwnerCommand::Backup => self.backup(),
+            OwnerCommand::Restore(args) => self.restore(args),
             OwnerCommand::Mints(MintsCommand::List) => self.show(text::mints),
             OwnerCommand::Mints(MintsCommand::Trust { url, test }) => self.apply(Edit::trust_mint(self.home, url, *test)?),
             OwnerCommand::Mints(MintsCommand::Remove { url }) => self.apply(Edit::remove_mint(self.home, url)?),

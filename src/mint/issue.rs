@@ -4,8 +4,10 @@
 
 use cdk::amount::{Amount, SplitTarget};
 use cdk::nuts::nut00::ProofsMethods;
-use cdk::nuts::{MintQuoteState, PaymentMethod};
-use cdk_common::wallet::{TransactionDirection, TransactionStatus};
+use cdk::nuts::{Id, MintQuoteState, PaymentMethod, RestoreRequest};
+use cdk::wallet::MintConnector;
+use cdk_common::wallet::{OperationData, TransactionDirection, TransactionStatus};
+use uuid::Uuid;
 
 use super::Mint;
 use super::connector::Turn;
@@ -63,7 +65,12 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
-        let quote = self.cdk.check_mint_quote_status(quote_id).await?;
+        let quote = match self.cdk.check_mint_quote_status(quote_id).await {
+            Err(cdk::Error::InvalidMintResponse(_)) if self.drop_dead_claim(quote_id).await? => {
+                self.cdk.check_mint_quote_status(quote_id).await?
+            }
+            told => told?,
+        };
         Ok(match quote.state {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
@@ -79,6 +86,31 @@ impl Mint {
         let taken = self.cdk.list_transactions(Some(TransactionDirection::Incoming)).await?;
         let of_this = taken.iter().filter(|one| one.quote_id.as_deref() == Some(quote_id) && one.status == TransactionStatus::Completed);
         Ok(of_this.map(|one| one.amount.to_u64()).fold(0, u64::saturating_add))
+    }
+
+    /// Drops a claim that can never be signed: the mint has signed none of its outputs, and their keyset is out of use. cdk takes the
+    /// empty answer to its NUT-09 question for a wrong one and would keep such a claim, and the deposit with it, open for ever.
+    async fn drop_dead_claim(&self, quote_id: &str) -> Result<bool, MintError> {
+        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
+        let quote = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(store)?;
+        let operation = quote.and_then(|quote| quote.used_by_operation).and_then(|text| Uuid::parse_str(&text).ok());
+        let Some(operation) = operation else { return Ok(false) };
+        let saga = self.cdk.localstore.get_saga(&operation).await.map_err(store)?;
+        let Some(OperationData::Mint(claim)) = saga.map(|saga| saga.data) else { return Ok(false) };
+        let outputs = claim.blinded_messages.unwrap_or_default();
+        let keysets = self.refresh_keysets().await?;
+        let is_out_of_use = |id: Id| keysets.iter().any(|keyset| keyset.id == id && keyset.active == Some(false));
+        if outputs.is_empty() || !outputs.iter().all(|output| is_out_of_use(output.keyset_id)) {
+            return Ok(false);
+        }
+        // Asked after the keysets: what was not signed before they went out of use is not signed any more.
+        let told = self.connector.post_restore(RestoreRequest { outputs }).await?;
+        if !told.signatures.is_empty() {
+            return Ok(false);
+        }
+        self.cdk.localstore.release_mint_quote(&operation).await.map_err(store)?;
+        self.cdk.localstore.delete_saga(&operation).await.map_err(store)?;
+        Ok(true)
     }
 
     /// Takes the coins of a paid invoice. The caller holds the turn to the end. One request.

@@ -113,3 +113,41 @@ fn matched(asked: &[PreMint], told: RestoreResponse) -> Result<Vec<(&PreMint, Bl
 fn wrong(error: impl std::fmt::Display) -> MintError {
     MintError::Wrong(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use cdk::amount::Amount;
+    use cdk::nuts::{BlindedMessage, SecretKey};
+
+    use super::*;
+
+    fn signature() -> BlindSignature {
+        let keyset_id = Id::from_str("00916bbf7ef91a36").unwrap();
+        BlindSignature { amount: Amount::from(1), keyset_id, c: SecretKey::generate().public_key(), dleq: None }
+    }
+
+    fn told(outputs: Vec<BlindedMessage>) -> RestoreResponse {
+        let signatures = outputs.iter().map(|_| signature()).collect();
+        RestoreResponse { outputs, signatures }
+    }
+
+    #[test]
+    fn only_an_exact_answer_is_taken() {
+        let id = Id::from_str("00916bbf7ef91a36").unwrap();
+        let asked = PreMintSecrets::restore_batch(id, &[7; 64], 0, 5).unwrap();
+        let others = PreMintSecrets::restore_batch(id, &[8; 64], 0, 1).unwrap().blinded_messages();
+        let ours = asked.blinded_messages();
+        let part = vec![ours[3].clone(), ours[1].clone()];
+        let found = matched(&asked.secrets, told(part)).unwrap();
+        assert_eq!(found.iter().map(|(output, _)| output.derivation_index).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert!(matched(&asked.secrets, told(Vec::new())).is_ok_and(|none| none.is_empty()));
+        let foreign = [ours.clone(), others].concat();
+        let twice = vec![ours[0].clone(), ours[0].clone()];
+        let unequal = RestoreResponse { signatures: vec![signature()], ..told(ours) };
+        for wrong in [told(foreign), told(twice), unequal] {
+            assert!(matches!(matched(&asked.secrets, wrong), Err(MintError::Wrong(_))));
+        }
+    }
+}

@@ -13,7 +13,8 @@ use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Tabl
 use super::Store;
 use super::error::StoreError;
 use super::meta::Meta;
-use super::{copies, meta, tables, trial};
+use super::trial::{self, Passed};
+use super::{copies, meta, tables};
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -27,11 +28,20 @@ impl Store {
     /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is empty, foreign or broken,
     /// [`StoreError::UnknownVersion`] when a newer program wrote it.
     pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
+        Self::open_known(path, clock, None).await
+    }
+
+    /// The same where the wallet's id and the highest generation that was seen are known: another wallet's file is refused, and no copy
+    /// is made of it or of an older one.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_known(path: PathBuf, clock: fn() -> u64, known: Option<(String, u64)>) -> Result<Self, StoreError> {
         blocking(move || {
             if !path.try_exists()? {
                 create(&path, |_| {})?;
             }
-            open_checked(&path, clock)
+            open_checked(&path, clock, known)
         })
         .await
     }
@@ -43,7 +53,7 @@ impl Store {
     pub async fn create(path: PathBuf, clock: fn() -> u64, change: impl FnOnce(&mut Meta) + Send + 'static) -> Result<Self, StoreError> {
         blocking(move || {
             create(&path, change)?;
-            open_checked(&path, clock)
+            open_checked(&path, clock, None)
         })
         .await
     }
@@ -69,10 +79,16 @@ impl Store {
 }
 
 /// Tries the file, makes a copy of it when one is due, and opens it.
-fn open_checked(path: &Path, clock: fn() -> u64) -> Result<Store, StoreError> {
-    check_file(path)?;
+fn open_checked(path: &Path, clock: fn() -> u64, known: Option<(String, u64)>) -> Result<Store, StoreError> {
+    owner_only(&check_file(path)?)?;
     let now = clock();
-    let (passed, copied) = trial::check(path, |passed| copies::is_due(path, passed, now).then(|| copies::write_draft(path)))?;
+    let is_it = |meta: &Meta| known.as_ref().is_none_or(|(id, _)| *id == meta.wallet_id);
+    let is_newest = |meta: &Meta| known.as_ref().is_none_or(|(_, seen)| *seen <= meta.generation);
+    let worth = |passed: &Passed| is_it(&passed.meta) && is_newest(&passed.meta) && copies::is_due(path, passed, now);
+    let (passed, copied) = trial::check(path, |passed| worth(passed).then(|| copies::write_draft(path)))?;
+    if !is_it(&passed.meta) {
+        return Err(StoreError::Damaged("it is of another wallet than the folder".to_owned()));
+    }
     let copied = copied.map(|drafted| drafted.and_then(|()| copies::keep_draft(path)));
     let store = Store::new(guarded(|| Ok(builder().open(path)?))?, clock);
     match (copied, passed.mark) {
@@ -105,14 +121,14 @@ fn guarded(open: impl FnOnce() -> Result<Database, StoreError>) -> Result<Databa
     catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|_| Err(StoreError::Damaged("opening it made the database panic".to_owned())))
 }
 
-pub(super) fn check_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_file(path: &Path) -> Result<File, StoreError> {
     let mut file = File::open(path)?;
     if file.metadata()?.len() == 0 {
         return Err(StoreError::Damaged("it is empty".to_owned()));
     }
     let mut head = [0_u8; MAGIC.len()];
     match file.read_exact(&mut head) {
-        Ok(()) if head == MAGIC => owner_only(&file),
+        Ok(()) if head == MAGIC => Ok(file),
         Ok(()) => Err(StoreError::Damaged("it is not a wallet file".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(StoreError::Damaged("it is too short".to_owned())),
         Err(error) => Err(error.into()),

@@ -177,3 +177,8 @@ pub(super) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> V
     }
     changes
 }
+
+/// Coins become spent by this.
+pub(super) fn spends(change: &Change) -> bool {
+    matches!(change, Change::ProofState { to: State::Spent, .. })
+}

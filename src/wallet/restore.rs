@@ -12,12 +12,14 @@ use super::coins;
 pub use super::coins::Found;
 use super::error::Error;
 use crate::mint::Mint;
-use crate::mint::restore::{GAP, Searched};
+use crate::mint::restore::{BATCH, GAP, Searched};
 use crate::mint::swap::Swap;
 use crate::model::mint::MintAddress;
 
 /// How long an opening waits for mints to be asked; then it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Counters left out above what was found: change that a payment of the lost life is still to bring was given some of them.
+const SPARE: u32 = 100;
 /// More devices than anybody has.
 const MAX_DEVICES: u32 = 1_000;
 
@@ -103,10 +105,13 @@ impl Wallet {
         for address in listed {
             if which == Which::All || meta.is_unchecked(address.as_str()) {
                 searches.push(self.begin_search(address).await?);
-            } else if let Ok(mint) = self.mints.at(&address)
-                && let Err(error) = self.ask_held(&mint, &mut Found::default()).await
-            {
-                tracing::debug!(code = error.code.as_str(), "held coins were not asked about");
+            } else if let Ok(mint) = self.mints.at(&address) {
+                match self.ask_held(&mint, &mut Found::default()).await {
+                    // A payment of the lost life has ended: its change can be had.
+                    Ok(true) => searches.push(self.begin_search(address).await?),
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(code = error.code.as_str(), "held coins were not asked about"),
+                }
             }
         }
         let mut free = None;
@@ -156,6 +161,8 @@ impl Wallet {
         let seed = self.mints.seed(device).ok_or_else(|| Error::new(super::Code::Internal, "A seed could not be made."))?;
         let turn = mint.turn().await;
         let unfinished = self.store.has_unfinished().await?;
+        let meta = self.store.meta().await?;
+        let spare = if device == meta.device && meta.is_unchecked(asked.mint.as_str()) { SPARE } else { 0 };
         let mut promised = Vec::new();
         for row in self.store.swaps().await? {
             promised.extend(Swap::from_row(&row.body)?.output_ys()?);
@@ -177,8 +184,11 @@ impl Wallet {
                     }
                     self.store.commit(findings.changes).await?;
                 }
-                let Some(after) = from.checked_add(crate::mint::restore::BATCH) else { break };
+                let Some(after) = from.checked_add(BATCH) else { break };
                 from = after;
+            }
+            if spare > 0 {
+                self.store.raise_keyset_counter(device, &keyset.id(), next.saturating_add(spare)).await?;
             }
         }
         drop(turn);
@@ -201,15 +211,19 @@ impl Wallet {
         Ok(())
     }
 
-    async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<(), Error> {
+    /// Asks about coins that are held until their mint has been asked. Whether some of them are spent.
+    async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<bool, Error> {
         let turn = mint.turn().await;
         let held = self.store.unchecked(mint.address().to_string()).await?;
+        let mut spent = false;
         if !held.is_empty() {
             let states = mint.states(coins::ys(&held)).await?;
-            self.store.commit(coins::asked(&held, &states, found)).await?;
+            let changes = coins::asked(&held, &states, found);
+            spent = changes.iter().any(coins::spends);
+            self.store.commit(changes).await?;
             self.changed();
         }
         drop(turn);
-        Ok(())
+        Ok(spent)
     }
 }

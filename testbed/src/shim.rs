@@ -63,6 +63,10 @@ pub enum Act {
     KillBefore,
     /// The process is killed after the call was made.
     KillAfter,
+    /// The power goes before the call: all that was written since a file's last sync is undone, and the process is killed.
+    PowerCut,
+    /// The same, but what was written into the first 4 KiB of a file came through.
+    TornPowerCut,
 }
 
 /// No space left on the device.
@@ -141,6 +145,8 @@ impl Shim {
             Act::Freeze => (2, 0, 0),
             Act::KillBefore => (3, 0, 0),
             Act::KillAfter => (4, 0, 0),
+            Act::PowerCut => (5, 0, 0),
+            Act::TornPowerCut => (6, 0, 0),
         };
         for (place, value) in [
             (word::KINDS, calls.0),

@@ -25,6 +25,9 @@ const LOOSENING: &[&[&str]] = &[
     &["resume"],
 ];
 
+/// What reveals, and changes nothing.
+const REVEALING: &[&[&str]] = &[&["backup"]];
+
 fn paused_home() -> Home {
     let home = Home::at(&[("https://test.example", true)]);
     binary::done(&home, &["pause"]);
@@ -40,7 +43,7 @@ fn command(home: &Home, line: &[&str]) -> Command {
 /// The settings, byte for byte.
 fn settings(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_none_or(|end| end == "toml"));
+    let files = files.filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wallet.")));
     files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())).collect()
 }
 
@@ -69,7 +72,7 @@ fn an_agents_shell_is_refused_and_nothing_changes() {
     let home = paused_home();
     let history = policy_entries(&home);
     let before = settings(&home);
-    for line in LOOSENING {
+    for line in LOOSENING.iter().chain(REVEALING) {
         for input in ["", "yes\n", "y\nyes\nwalnut\n"] {
             let output = binary::run(command(&home, line), input);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -86,7 +89,7 @@ fn a_terminal_with_an_agents_mark_is_refused() {
     let home = paused_home();
     let before = settings(&home);
     for (name, value) in [("CLAUDECODE", "1"), ("CODEX_SANDBOX", "seatbelt"), ("AI_AGENT", "x"), ("TERM", "dumb")] {
-        for line in LOOSENING {
+        for line in LOOSENING.iter().chain(REVEALING) {
             let mut command = command(&home, line);
             command.env(name, value);
             let mut pty = spawn_command(command, Some(PATIENCE_MS)).unwrap();
@@ -137,6 +140,22 @@ fn the_first_real_mint_is_shown_for_what_it_is() {
     for words in ["real money, for ever", "can refuse to pay", "not backed up", "limits.per_payment_sats", "https://mint.example"] {
         assert!(done && shown.contains(words), "{words}: {shown}");
     }
+}
+
+#[test]
+fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
+    let home = Home::at(&[("https://test.example", true)]);
+    binary::done(&home, &["init"]);
+    let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
+    let words = keys.split('"').nth(1).unwrap();
+    let (shown, done) = answer(&home, &["backup"], |_| "no".to_owned());
+    assert!(!done && !shown.contains(words.split(' ').next().unwrap_or_default()), "{shown}");
+    let (shown, done) = answer(&home, &["backup"], str::to_owned);
+    let numbered = shown.lines().filter_map(|line| line.trim().split_once(". ")).filter(|(number, _)| number.len() <= 2);
+    let listed: Vec<&str> = numbered.map(|(_, word)| word).collect();
+    assert!(done && listed.join(" ") == words, "{shown}");
+    let (shown, _) = answer(&home, &["mints", "trust", "https://mint.example"], |_| "no".to_owned());
+    assert!(shown.contains("You have been shown them"), "{shown}");
 }
 
 #[test]

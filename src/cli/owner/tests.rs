@@ -18,12 +18,18 @@ impl Fence for Person {
         self.shown.push(lines.to_vec());
         if self.absent { Err(FenceError::Refused) } else { Ok(()) }
     }
+
+    fn show(&mut self, lines: &[String]) -> Result<(), FenceError> {
+        self.shown.push(lines.to_vec());
+        Ok(())
+    }
 }
 
 #[derive(Default)]
 struct Book {
     history: RefCell<Vec<(String, bool)>>,
     excused: RefCell<Vec<PaymentId>>,
+    backed_up: RefCell<bool>,
 }
 
 impl Desk for Book {
@@ -42,6 +48,19 @@ impl Desk for Book {
 
     fn make_keys(&self) -> Result<KeysPlace, String> {
         Ok(KeysPlace::File)
+    }
+
+    fn words(&self) -> Result<Secret, String> {
+        Ok(Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow"))
+    }
+
+    fn mark_backed_up(&self) -> Result<(), String> {
+        *self.backed_up.borrow_mut() = true;
+        Ok(())
+    }
+
+    fn restore(&self, _: &RestoreFrom, _: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String> {
+        Err("nothing here".to_owned())
     }
 
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String> {
@@ -166,4 +185,18 @@ fn nothing_skips_the_fence() {
     {
         assert!(Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' '))).is_err(), "{line}");
     }
+}
+
+#[test]
+fn the_words_are_shown_to_a_person_alone_and_never_printed() -> Outcome {
+    let mut world = World::new()?;
+    world.person.absent = true;
+    assert!(world.run("backup").is_err() && !*world.book.backed_up.borrow());
+    assert!(world.person.shown.iter().flatten().all(|line| !line.contains("sausage")));
+    world.person = Person::default();
+    let out = world.run("backup")?;
+    assert!(*world.book.backed_up.borrow() && !out.contains("sausage") && out.contains("restore --words"));
+    let shown: Vec<String> = world.person.shown.pop().unwrap_or_default();
+    assert_eq!(shown.iter().filter(|line| line.contains(". ")).count(), 12, "{shown:?}");
+    Ok(())
 }

@@ -44,9 +44,9 @@ pub(super) fn first_real_mint(keys: &Option<(KeysPlace, bool)>) -> Vec<String> {
                 KeysPlace::File => "in keys.toml in the wallet's folder, in clear",
             };
             let backup = if *backed_up {
-                "You have said that they are backed up."
+                "You have been shown them for a backup."
             } else {
-                "They are NOT backed up: if this computer is lost, so is the money."
+                "They are NOT backed up: if this computer is lost, so is the money. `nutpurse backup` shows them."
             };
             format!("The wallet's keys lie {place}. {backup}")
         }

@@ -1,7 +1,9 @@
 //! The store, tested from inside. What only the public face shows is tested here as well: it needs no network.
 
 mod conformance;
+mod copies;
 mod crash;
+mod damage;
 mod disk;
 mod door;
 mod doubts;

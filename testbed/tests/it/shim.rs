@@ -64,6 +64,19 @@ fn the_program_is_killed_before_or_after_a_call() -> Result<()> {
 }
 
 #[test]
+fn a_power_cut_undoes_what_was_not_synced() -> Result<()> {
+    let disk = Disk::new()?;
+    let file = disk.path("watched/e");
+    std::fs::write(&file, [1; 2048])?;
+    let mut dd = Command::new("dd");
+    dd.envs(disk.shim.environment()).args(["if=/dev/zero", "bs=512", "count=6", "conv=notrunc,fsync"]);
+    disk.shim.at(Calls::SYNCS, 1, Act::PowerCut)?;
+    assert_eq!(dd.arg(format!("of={}", file.display())).output()?.status.signal(), Some(9));
+    assert_eq!((read(&file)?, disk.shim.fired()?), (vec![1; 2048], 1));
+    Ok(())
+}
+
+#[test]
 fn a_frozen_call_comes_back_when_all_is_calm() -> Result<()> {
     let disk = Disk::new()?;
     disk.shim.at(Calls::SYNCS, 1, Act::Freeze)?;

@@ -38,6 +38,11 @@ impl Agent {
         Self::at(home, || clock::now() + 120)
     }
 
+    /// Opens the wallet of a home more than a day from now.
+    pub(crate) fn a_day_later(home: Arc<Home>) -> Self {
+        Self::at(home, || clock::now() + 87_000)
+    }
+
     /// Opens the wallet of a home by another clock.
     pub(crate) fn at(home: Arc<Home>, clock: fn() -> u64) -> Self {
         Self::with(home, clock, None)

@@ -1,0 +1,141 @@
+//! Folders and files that are read-only, another's, or open to all; and a wallet with very many coins.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use futures::future::join_all;
+use serde_json::json;
+use tokio::time::Duration;
+
+use crate::home::Limits;
+use crate::scene::Scene;
+use crate::session::Session;
+use crate::table::Proof;
+use crate::trial::Run;
+use crate::wallet::Wallet;
+use crate::{Outcome, holds};
+
+/// A user who is nobody.
+const NOBODY: u32 = 65_534;
+
+/// F-062. What a superuser may write anyway is given to somebody else instead.
+pub(crate) async fn read_only(run: Run) -> Outcome<Proof> {
+    let scene = Scene::set(&run).await?;
+    let wallet = scene.funded(500).await?;
+    wallet.close().await?;
+    let home = wallet.home.path();
+    let is_root = fs::metadata(home)?.uid() == 0;
+    let store = find_store(home)?;
+    let mut fired = 0;
+    for path in [home, store.as_path()] {
+        let mode = fs::metadata(path)?.permissions();
+        if is_root {
+            chown(path, Some(NOBODY), None)?
+        } else {
+            fs::set_permissions(path, Permissions::from_mode(0o500))?
+        }
+        let told = told_of_spending(&scene, &wallet).await;
+        if is_root {
+            chown(path, Some(0), None)?
+        } else {
+            fs::set_permissions(path, mode)?
+        }
+        let told = told?;
+        holds(told != "settled" || (is_root && path != home), format!("{}: paid", path.display()))?;
+        fired += 1;
+        wallet.kill().await?;
+        scene.conserved().await?;
+        wallet.close().await?;
+    }
+    Ok(Proof::of(fired))
+}
+
+async fn told_of_spending(scene: &Scene, wallet: &Wallet) -> Outcome<String> {
+    let (invoice, _) = scene.invoice(9)?;
+    match wallet.session().await {
+        Ok(_) => Ok(wallet.call("pay", json!({"to": invoice})).await?.map_or_else(|| "ended".to_owned(), |told| told.word().to_owned())),
+        // It may end at once, with a word on standard error.
+        Err(_) => {
+            holds(!wallet.last_words().is_empty(), "it ended without a word")?;
+            Ok("ended".to_owned())
+        }
+    }
+}
+
+/// The one file of the store.
+pub(crate) fn find_store(home: &Path) -> Outcome<std::path::PathBuf> {
+    let found = fs::read_dir(home)?.filter_map(Result::ok).map(|entry| entry.path());
+    Ok(found.filter(|path| path.extension().is_some_and(|kind| kind == "redb")).min().ok_or("no file of a store")?)
+}
+
+/// F-068.
+pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
+    let scene = Scene::set(&run).await?;
+    let mut fired = 0;
+    for mode in [0o700, 0o777] {
+        let wallet = scene.wallet()?;
+        fs::set_permissions(wallet.home.path(), Permissions::from_mode(mode))?;
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", "umask 000; exec \"$0\""]).arg(run.binary.as_path());
+        let plain = wallet.command("tester");
+        command.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let log = fs::File::create(wallet.log_path())?;
+        let session = Session::start(command, log, run.watch.clone()).await?;
+        let told = session.call("deposit", json!({"amount_sats": 20})).await?.ok_or("it ended")?;
+        if !told.is_error {
+            session.call("get_deposit", json!({"wait_seconds": 30})).await?;
+        }
+        holds(!told.is_error || mode == 0o777, format!("{mode:o}: {}", told.value))?;
+        session.close().await?;
+        let open = files_below(wallet.home.path())?.into_iter().find(|(_, mode)| mode & 0o077 != 0);
+        let folder = fs::metadata(wallet.home.path())?.mode() & 0o077;
+        holds(open.is_none() && (folder == 0 || told.is_error), format!("{mode:o}: {open:?}, the folder {folder:o}"))?;
+        fs::set_permissions(wallet.home.path(), Permissions::from_mode(0o700))?;
+        fired += 1;
+    }
+    scene.conserved().await?;
+    Ok(Proof::of(fired))
+}
+
+/// Every file and folder below this one, with its mode.
+fn files_below(folder: &Path) -> Outcome<Vec<(std::path::PathBuf, u32)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let about = fs::symlink_metadata(&path)?;
+        if about.is_dir() {
+            found.extend(files_below(&path)?);
+        }
+        found.push((path, about.mode() & 0o7777));
+    }
+    Ok(found)
+}
+
+/// F-069: deposits that bring eleven coins each.
+pub(crate) async fn many_coins(run: Run) -> Outcome<Proof> {
+    const DEPOSITS: usize = 910;
+    let scene = Scene::set(&run).await?;
+    let wallet = scene.wallet_at(&[scene.proxy.url()], Limits { per_payment: 2_000_000, per_day: 10_000_000 })?;
+    for _ in 0..DEPOSITS / 10 {
+        let many = join_all((0..10).map(|_| wallet.fund(2_047))).await;
+        many.into_iter().collect::<Outcome<()>>()?;
+    }
+    let balance = wallet.ok("get_balance", json!({})).await?;
+    holds(balance.took < Duration::from_secs(1), format!("the balance took {:?}", balance.took))?;
+    let paid = wallet.ok("pay", json!({"to": scene.invoice(5_000)?.0})).await?;
+    holds(paid.took < Duration::from_secs(10), format!("a payment took {:?}", paid.took))?;
+    let (invoice, hash) = scene.invoice(900_000)?;
+    let large = wallet.told("pay", json!({"to": invoice})).await?;
+    let is_clean =
+        if large.is_error { large.text("money_moved") == "no" } else { wallet.ended_by_hash(&hash).await?.text("state") == "settled" };
+    holds(is_clean, format!("a payment of many coins: {}", large.value))?;
+    let memo = "m".repeat(1 << 20);
+    let told = wallet.told("send_token", json!({"amount_sats": 5, "memo": memo})).await?;
+    holds(told.is_error && told.text("money_moved") == "no", "a memo of 1 MiB was taken")?;
+    wallet.restart().await?;
+    let history = wallet.ok("list_history", json!({"since": "all", "limit": 100})).await?;
+    holds(history.took < Duration::from_secs(1), format!("the history took {:?}", history.took))?;
+    scene.conserved().await?;
+    Ok(Proof::of(DEPOSITS * 11).saying(format!("{} coins, payment {:.2} s", DEPOSITS * 11, paid.took.as_secs_f64())))
+}

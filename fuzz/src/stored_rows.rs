@@ -1,0 +1,152 @@
+//! Damaged files: a row of a real wallet file replaced, or bytes of the file changed.
+//!
+//! The first byte chooses. A file is refused or read; a row that cannot be read is an error, and nothing panics.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use nutpurse::store::{HistoryQuery, Store, StoreError};
+use nutpurse::wallet::Code;
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use serde_json::json;
+
+use super::mint_answers::image_of_a_wallet;
+use super::purse::{Nobody, Purse, now, run};
+use super::tape::Tape;
+
+/// The tables whose rows are ours and whose keys are texts.
+const TABLES: [&str; 8] = ["meta", "payments", "tokens", "deposits", "receives", "mints", "mint_quotes", "melt_quotes"];
+
+/// A storage in memory whose bytes can be had.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Image(Arc<Mutex<Vec<u8>>>);
+
+impl Image {
+    pub(super) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(offset: u64, length: usize) -> io::Result<std::ops::Range<usize>> {
+    let from = usize::try_from(offset).map_err(io::Error::other)?;
+    Ok(from..from.checked_add(length).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
+}
+
+impl StorageBackend for Image {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.bytes();
+        let found = bytes.get(place(offset, out.len())?).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        out.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        // A damaged length must not take all memory.
+        if length > 64 << 20 {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        self.bytes().resize(place(length, 0)?.start, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let range = place(offset, data.len())?;
+        self.bytes().get_mut(range).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?.copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// Opens what the bytes make of a wallet's file, and reads all of it.
+pub fn open_a_damaged_file(bytes: &[u8]) {
+    static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
+    let whole = WHOLE.get_or_init(image_of_a_wallet);
+    let image = Image(Arc::new(Mutex::new(whole.clone())));
+    let mut tape = Tape::new(bytes);
+    if tape.byte() % 2 == 0 {
+        replace_a_row(&image, &mut tape, bytes);
+    } else {
+        change_bytes(&image, &mut tape);
+    }
+    run(async {
+        if let Ok(store) = Store::with_backend(image, now).await {
+            if let Err(error) = read_all(&store).await {
+                assert!(!error.to_string().is_empty());
+            }
+            ask_a_wallet(store).await;
+        }
+    });
+}
+
+/// The second byte names the table; the third says which of its rows; the rest is the row.
+fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
+    let name = TABLES[tape.below(TABLES.len())];
+    let nth = tape.below(4);
+    let table: TableDefinition<'_, &str, &[u8]> = TableDefinition::new(name);
+    let database = Database::builder().create_with_backend(image.clone()).unwrap();
+    let keys: Vec<String> = {
+        let read = database.begin_read().unwrap().open_table(table).unwrap();
+        read.iter().unwrap().map(|row| row.unwrap().0.value().to_owned()).collect()
+    };
+    let key = keys.get(nth % keys.len().max(1)).map_or("stray", String::as_str);
+    let write = database.begin_write().unwrap();
+    write.open_table(table).unwrap().insert(key, bytes.get(3..).unwrap_or_default()).unwrap();
+    write.commit().unwrap();
+}
+
+/// Pairs of a place and a byte; a place beyond the end cuts the file there.
+fn change_bytes(image: &Image, tape: &mut Tape) {
+    let mut file = image.bytes();
+    while !tape.is_empty() && !file.is_empty() {
+        let at = usize::from(tape.byte()) << 16 | usize::from(tape.byte()) << 8 | usize::from(tape.byte());
+        let byte = tape.byte();
+        match file.get_mut(at) {
+            Some(place) => *place ^= byte,
+            None => {
+                let length = at % file.len();
+                file.truncate(length);
+            }
+        }
+    }
+}
+
+/// A wallet over such a file answers, or says that its file is damaged.
+async fn ask_a_wallet(store: Store) {
+    let purse = match Purse::over(store, Arc::new(Nobody)).await {
+        Ok(purse) => purse,
+        Err(error) => return assert!(is_damage(error.code), "{error}"),
+    };
+    for tool in ["get_balance", "list_history", "list_mints"] {
+        let told = purse.call(tool, json!({})).await;
+        assert!(told.as_ref().err().is_none_or(|code| is_damage(*code)), "{tool}: {told:?}");
+    }
+    purse.close().await;
+}
+
+fn is_damage(code: Code) -> bool {
+    matches!(code, Code::WalletDamaged | Code::StorageFailed)
+}
+
+async fn read_all(store: &Store) -> Result<(), StoreError> {
+    store.meta().await?;
+    let history = store.history(HistoryQuery { limit: 50, ..HistoryQuery::default() }).await;
+    let (open, deposits, receives) = (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
+    let (swaps, tokens, balances) = (store.swaps().await, store.unclaimed_tokens().await, store.balances().await);
+    let ledger = store.ledger(None, now()).await;
+    let view = store.view(0);
+    let _mints = (view.get_mints().await, view.get_mint_quotes().await, view.get_melt_quotes().await);
+    let _coins = (view.get_proofs(None, None, None, None).await, view.get_incomplete_sagas().await, view.list_p2pk_keys().await);
+    let _sums = json!({"open": open?.len(), "deposits": deposits?.len(), "receives": receives?.len(), "swaps": swaps?.len()});
+    tokens?;
+    balances?;
+    ledger?;
+    history?;
+    store.barrier().await
+}

@@ -1,0 +1,48 @@
+//! Texts of strangers: tokens, invoices, addresses, payment requests.
+
+use nutpurse::mint::token;
+use nutpurse::model::invoice::Invoice;
+use nutpurse::model::money::MAX_SATS;
+use nutpurse::model::payee::Payee;
+
+/// Reads a token. What is read is bounded, and reads the same again.
+pub fn read_token(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(read) = token::read(&text) {
+        assert!(read.amount > 0 && !read.digest.is_empty() && text.len() <= token::MAX_TOKEN_BYTES + 64);
+        assert_eq!(token::read(&text).map(|again| again.digest), Ok(read.digest));
+    }
+    if let Ok(key) = token::read_lock(&text) {
+        assert_eq!(key.len(), 66);
+    }
+}
+
+/// Reads an invoice, then whatever else a payee may be written as.
+pub fn read_invoice_and_address(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(invoice) = Invoice::parse(&text) {
+        assert_eq!(Invoice::parse(&invoice.text).as_ref(), Ok(&invoice), "its own text is the same invoice");
+        assert!(invoice.amount_sats().is_none_or(|sats| (1..=MAX_SATS).contains(&sats)));
+        assert_eq!((invoice.payment_hash.len(), invoice.payee.len()), (64, 66));
+        assert!(matches!(Payee::recognise(&invoice.text), Payee::Bolt11(_)), "an invoice is a payee");
+    }
+    match Payee::recognise(&text) {
+        Payee::LightningAddress(address) => {
+            assert_eq!(address.matches('@').count(), 1);
+            assert!(address.is_ascii() && !address.chars().any(|c| c.is_whitespace() || c.is_control()));
+        }
+        Payee::Lnurl(text) => assert!(text.len() <= bytes.len() * 3),
+        other => assert!(!other.kind().is_empty()),
+    }
+}
+
+/// Reads payment requests as far as recognising a payee reads them: bare, in a URI, beside an address.
+pub fn read_payment_request(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for written in [format!("creqA{text}"), format!("CREQB1{text}"), format!("bitcoin:?creq={text}&lno=lno1"), text.into_owned()] {
+        if let Payee::PaymentRequest(request) = Payee::recognise(&written) {
+            assert!(request.starts_with("creqA") || request.starts_with("creqb1"), "{request}");
+            assert_eq!(Payee::recognise(&request), Payee::PaymentRequest(request.clone()), "it is its own text");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Restoring a home: puts a good copy, or an empty store, in the place of a file that is damaged or gone, and asks the mints.
+//!
+//! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that says it is damaged, or one whose
+//! mints are asked before they are used; it can be run again.
+
+use super::open::{identity, no_keys, store_at, wallet, write_identity};
+use crate::cli::owner::{RestoreFrom, Summary};
+use crate::config::{Environment, Home, Identity, Keys, Settings};
+use crate::model::keys::KeysPlace;
+use crate::model::ledger::DAY_SECONDS;
+use crate::store::copies::{self, GoodCopy};
+use crate::store::{Meta, Store, StoreError};
+use crate::wallet::restore::{Step, Which};
+use crate::wallet::{Code, Error, clock};
+
+/// What a person is told when nothing was restored.
+type Refusal = String;
+
+fn told(error: &Error) -> Refusal {
+    match (error.code, error.details.get("reason").and_then(|reason| reason.as_str())) {
+        (Code::WalletBusy, _) => "another process holds this wallet; close the app that runs it, then do this again".to_owned(),
+        (_, Some(reason)) => format!("{} ({reason})", error.message),
+        _ => error.message.clone(),
+    }
+}
+
+fn of_store(error: StoreError) -> Refusal {
+    told(&Error::from(error))
+}
+
+/// Restores the home.
+pub(super) async fn restore(
+    home: &Home,
+    environment: &Environment,
+    from: &RestoreFrom,
+    step: &(dyn Fn(Step<'_>) + Send + Sync),
+) -> Result<Summary, Refusal> {
+    Settings::load(home).map_err(|error| error.to_string())?;
+    let mut done = Vec::new();
+    let known = known(home, &mut done)?;
+    prepare(home, environment, from, known, &mut done).await?;
+    let (wallet, _, store) = wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
+    let restored = wallet.recheck(Which::All, step).await.map_err(|error| told(&error))?;
+    let mut meta = store.meta().await.map_err(of_store)?;
+    if meta.device_open {
+        let free = restored.free_device;
+        meta = store
+            .set_meta(move |meta| {
+                meta.device = free;
+                meta.device_open = false;
+            })
+            .await
+            .map_err(of_store)?;
+        write_identity(home, &meta).map_err(|error| told(&error))?;
+    }
+    store.barrier().await.map_err(of_store)?;
+    let balances = store.balances().await.map_err(of_store)?;
+    let spendable_sats = balances.iter().filter(|one| one.unit == "sat").map(|one| one.unspent).fold(0, u64::saturating_add);
+    let window_full_until = meta.window_full_until.filter(|until| *until > clock::now());
+    Ok(Summary { done, restored, device: meta.device, window_full_until, spendable_sats })
+}
+
+/// What the folder says of its wallet; a file that cannot be read is set aside.
+fn known(home: &Home, done: &mut Vec<String>) -> Result<Option<Identity>, Refusal> {
+    if let Ok(known) = identity(home) {
+        return Ok(known);
+    }
+    let aside = copies::set_aside(&home.identity(), clock::now()).map_err(of_store)?;
+    done.extend(aside.map(|aside| format!("the unreadable wallet.id is now {}", aside.display())));
+    Ok(None)
+}
+
+/// Sees to it that a store and keys are there which can be opened.
+async fn prepare(
+    home: &Home,
+    environment: &Environment,
+    from: &RestoreFrom,
+    known: Option<Identity>,
+    done: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let path = home.store();
+    let empty = known.is_none() && !path.exists() && !home.keys().exists() && !copies::any(&path);
+    let healthy = if empty || !path.exists() { None } else { healthy(home).await? };
+    if let Some(meta) = healthy {
+        if from.copy.is_some() {
+            return Err("the wallet's file is whole and newer than any copy: it was left as it is".to_owned());
+        }
+        let had = keys(home, environment, &meta.wallet_id, meta.keys, None);
+        if let (Err(_) | Ok(None), Some(_)) = (&had, &from.words) {
+            keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
+            done.push("the keys are in their place again".to_owned());
+            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
+            return store.distrust().await.map_err(of_store);
+        }
+        had?.ok_or("the wallet's keys are missing: run `nutpurse restore --words`")?;
+        keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
+        done.push("the wallet's file is whole".to_owned());
+        return Ok(());
+    }
+    if empty && from.words.is_none() && from.copy.is_none() {
+        return Err("there is nothing here to restore from: give --words, or --copy FILE".to_owned());
+    }
+    let copy = choose(home, from, known.as_ref())?;
+    let id = known.as_ref().map(|known| known.wallet_id.clone()).or_else(|| copy.as_ref().map(|copy| copy.meta.wallet_id.clone()));
+    let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+    let place = known.as_ref().and_then(|known| known.keys).or_else(|| copy.as_ref().and_then(|copy| copy.meta.keys));
+    let found = keys(home, environment, &id, place, from.words.as_ref())?;
+    let place = found.ok_or("the wallet's keys are not here: run `nutpurse restore --words`")?;
+    let aside = copies::set_aside(&path, clock::now()).map_err(of_store)?;
+    done.extend(aside.map(|aside| format!("the damaged file is now {}", aside.display())));
+    match copy {
+        Some(copy) => {
+            copies::put_back(&copy, &path).map_err(of_store)?;
+            done.push(format!("put back: {}", copy.path.display()));
+            // A folder that has forgotten how new its store was cannot tell that this is an older one.
+            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
+            if !store.meta().await.map_err(of_store)?.checked.is_some_and(|checked| checked.is_empty()) {
+                store.distrust().await.map_err(of_store)?;
+            }
+            store.set_meta(move |meta| meta.keys = Some(place)).await.map_err(of_store)?;
+        }
+        None => {
+            let made = made_anew(id, place, known.as_ref());
+            drop(Store::create(path, clock::now, made).await.map_err(of_store)?);
+            done.push("no good copy is here: an empty store was made; history is lost, coins are asked for".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// What a store is that knows nothing of an earlier life.
+fn made_anew(id: String, place: KeysPlace, known: Option<&Identity>) -> impl FnOnce(&mut Meta) + Send + 'static {
+    let (device, generation) = known.map_or((None, 0), |known| (Some(known.device), known.generation));
+    let until = clock::now().saturating_add(DAY_SECONDS);
+    move |meta| {
+        meta.wallet_id = id;
+        meta.keys = Some(place);
+        meta.generation = generation;
+        meta.checked = Some(std::collections::BTreeSet::new());
+        meta.window_full_until = Some(until);
+        meta.device = device.unwrap_or(0);
+        meta.last_device = device.unwrap_or(0);
+        meta.device_open = device.is_none();
+    }
+}
+
+/// What the wallet is, if its file can be opened as it is.
+async fn healthy(home: &Home) -> Result<Option<Meta>, Refusal> {
+    match store_at(home, clock::now).await {
+        Ok(store) => store.meta().await.map(Some).map_err(of_store),
+        Err(error) if error.code == Code::WalletDamaged => Ok(None),
+        Err(error) => Err(told(&error)),
+    }
+}
+
+/// The copy to put back: the one named, else the newest good one.
+fn choose(home: &Home, from: &RestoreFrom, known: Option<&Identity>) -> Result<Option<GoodCopy>, Refusal> {
+    let Some(path) = &from.copy else {
+        return copies::newest(&home.store(), known.map(|known| known.wallet_id.as_str())).map_err(of_store);
+    };
+    let copy = copies::verify(path).map_err(|error| format!("that copy is not good: {}", of_store(error)))?;
+    match known {
+        Some(known) if known.wallet_id != copy.meta.wallet_id => Err("that copy is of another wallet".to_owned()),
+        _ => Ok(Some(copy)),
+    }
+}
+
+/// Where the keys lie; those given are kept first. `None`: there are none.
+fn keys(
+    home: &Home,
+    environment: &Environment,
+    id: &str,
+    known: Option<KeysPlace>,
+    words: Option<&crate::model::secret::Secret>,
+) -> Result<Option<KeysPlace>, Refusal> {
+    let off = environment.keyring_off;
+    let found = match words {
+        Some(words) => Keys::keep(home, id, known, words, off).map(Some),
+        None => Keys::find(home, id, known, off),
+    };
+    found.map(|found| found.map(|(_, place)| place)).map_err(|error| match error {
+        crate::config::KeysError::NotWords | crate::config::KeysError::Others(_) => error.to_string(),
+        error => told(&no_keys(error)),
+    })
+}

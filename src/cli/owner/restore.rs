@@ -1,0 +1,144 @@
+//! `restore`: out of a damaged, lost or older file, from a copy or from the words.
+//!
+//! The words are asked for on the terminal without an echo, or read as one line from a pipe; never from the command line.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use zeroize::Zeroizing;
+
+use super::{Owner, OwnerError};
+use crate::model::secret::Secret;
+use crate::model::text::clean;
+use crate::wallet::clock;
+use crate::wallet::restore::{Restored, Step};
+
+/// The longest line of words read, in bytes.
+const WORDS_MAX: u64 = 1_024;
+/// Counters that are asked about beyond the last that was found.
+const BEYOND: u64 = 300;
+
+/// From what to restore.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct RestoreArgs {
+    /// Put this copy of the wallet's file back; without it, the newest good copy in the folder
+    #[arg(long, value_name = "FILE")]
+    pub copy: Option<PathBuf>,
+    /// Ask for the words (from a pipe: one line of the standard input)
+    #[arg(long)]
+    pub words: bool,
+}
+
+/// From what to restore, with the words in it.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreFrom {
+    /// A copy that a person has named.
+    pub copy: Option<PathBuf>,
+    /// The words that a person has typed.
+    pub words: Option<Secret>,
+}
+
+/// What a restore came to.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// What was done with the files, for a person.
+    pub done: Vec<String>,
+    /// What the mints said.
+    pub restored: Restored,
+    /// The device this home is now.
+    pub device: u32,
+    /// Until when the day's limit counts as used up.
+    pub window_full_until: Option<u64>,
+    /// Sats that can be spent now.
+    pub spendable_sats: u64,
+}
+
+impl Owner<'_> {
+    pub(super) fn restore(&mut self, args: &RestoreArgs) -> Result<(), OwnerError> {
+        let words = if args.words { Some(read_words()?) } else { None };
+        let from = RestoreFrom { copy: args.copy.clone(), words };
+        let progress = Progress::start();
+        let summary = self.desk.restore(&from, &|step| progress.tell(&step));
+        progress.end();
+        let summary = summary.map_err(OwnerError::Desk)?;
+        let silent = summary.restored.mints.iter().any(|mint| mint.error.is_some());
+        self.print(&lines(&summary))?;
+        if silent { Err(OwnerError::Desk("not every mint could be asked: run `nutpurse restore` again later".to_owned())) } else { Ok(()) }
+    }
+}
+
+fn read_words() -> Result<Secret, OwnerError> {
+    let text = if io::stdin().is_terminal() {
+        Zeroizing::new(rpassword::prompt_password("The twelve words, in their order (not shown): ")?)
+    } else {
+        let mut line = Zeroizing::new(String::new());
+        io::stdin().lock().take(WORDS_MAX).read_line(&mut line)?;
+        line
+    };
+    Ok(Secret::new(text.trim()))
+}
+
+fn lines(summary: &Summary) -> Vec<String> {
+    let mut lines = summary.done.clone();
+    let (mut restored, mut pending, mut spent) = (0_u64, 0_u64, 0_u64);
+    for mint in &summary.restored.mints {
+        let found = &mint.found;
+        restored = restored.saturating_add(found.restored_sats);
+        pending = pending.saturating_add(found.pending_sats);
+        spent = spent.saturating_add(found.spent_sats);
+        lines.push(match &mint.error {
+            None => format!("{}: asked; {} coins known, {} sats of them unspent", mint.mint, found.coins, found.unspent_sats),
+            Some(error) => format!("{}: NOT asked to the end ({})", mint.mint, clean(&error.message)),
+        });
+    }
+    lines.push(format!("restored: {restored} sats; pending at their mints: {pending} sats; spent before: {spent} sats"));
+    lines.push(format!("spendable now: {} sats", summary.spendable_sats));
+    lines.push(format!("device: {}", summary.device));
+    if let Some(until) = summary.window_full_until {
+        let until = clock::rfc3339(until).unwrap_or_default();
+        lines.push(format!("What was spent in the last 24 hours is not known: nothing can be spent before {until}."));
+    }
+    lines
+}
+
+/// A bar on a terminal, plain lines elsewhere; on the standard error.
+struct Progress {
+    bar: Option<ProgressBar>,
+    /// What was told last, where there is no bar.
+    last: Mutex<String>,
+}
+
+impl Progress {
+    fn start() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(BEYOND).with_style(style)
+        });
+        Self { bar, last: Mutex::default() }
+    }
+
+    fn tell(&self, step: &Step<'_>) {
+        let text = format!("{}, device {}: {} sats found", step.mint, step.device, step.found.unspent_sats);
+        if let Some(bar) = &self.bar {
+            let at = u64::from(step.counter);
+            bar.set_length(at.saturating_add(BEYOND));
+            bar.set_position(at);
+            bar.set_message(text);
+            return;
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != text {
+            let _said = writeln!(io::stderr(), "{text} ({} counters)", step.counter);
+            *last = text;
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

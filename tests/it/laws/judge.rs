@@ -1,0 +1,178 @@
+//! The laws, asked of the mints' databases once all faults are lifted and everything has come to an end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use nutpurse::config::edit::Edit;
+use serde_json::{Value, json};
+
+use super::scene::Scene;
+use crate::world::{Agent, at_mint, holdings, sats};
+
+/// How long everything open may take to end at mints that answer.
+const PATIENCE: Duration = Duration::from_secs(90);
+const DAY: u64 = 86_400;
+/// The mint's clock is read in whole seconds, and a jump falls between two of them.
+const SLACK: u64 = 10;
+
+impl Scene {
+    pub(super) async fn judge(mut self) -> String {
+        self.settle().await;
+        let entries = self.all_is_final().await;
+        self.deliver().await;
+        self.conserved("when all has ended").await;
+        self.paid_once();
+        self.what_failed_is_unpaid();
+        self.what_is_shown_is_so(&entries);
+        let most = self.limits_held(&entries).await;
+        self.no_fiction().await;
+        self.conserved("when all was handed over").await;
+        let paid = self.melts().iter().filter(|melt| melt.state == "PAID").count();
+        format!("{} entries, {paid} payments, at most {most} of {} sats in a day", entries.len(), self.per_day)
+    }
+
+    /// Lifts the faults, ends what is on its way, and starts both wallets anew when everything may be asked about.
+    async fn settle(&mut self) {
+        self.log.note("-- the faults are lifted".to_owned());
+        self.mints.iter().for_each(|(_, proxy)| proxy.clear());
+        self.end_payments(self.arrive);
+        if self.arrive {
+            self.deliver().await;
+        }
+        Edit::paused(&self.home.owned(), false).unwrap().commit(true).unwrap();
+        self.close().await;
+        let highest = self.jumps.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
+        let current = self.jumps.last().map_or(0, |(_, offset)| *offset);
+        self.jump(highest - current + 200);
+        self.open().await;
+        let friend = Arc::clone(&self.friend.clone().close().await);
+        self.friend = Agent::two_minutes_later(friend);
+    }
+
+    /// Every payment, token and deposit of both wallets, once each is final.
+    async fn all_is_final(&self) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let mut open = Vec::new();
+            for agent in [&self.agent, &self.friend] {
+                let entries = entries_of(agent).await;
+                let looks = join_all(entries.iter().map(|entry| is_open(agent, entry))).await;
+                open.extend(looks.into_iter().flatten());
+            }
+            if open.is_empty() {
+                return entries_of(&self.agent).await;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end: {open:?}");
+        }
+    }
+
+    async fn conserved(&self, when: &str) {
+        let mut held = 0;
+        for agent in [&self.agent, &self.friend] {
+            let one = holdings(agent).await;
+            self.log.note(format!("{when}: {one:?}"));
+            assert_eq!(one.pending, 0, "{when}: nothing is left open: {one:?}");
+            held += one.spendable + one.pending + one.unclaimed;
+        }
+        let owed: u64 = self.mints.iter().map(|(mint, _)| mint.auditor().outstanding().unwrap()).sum();
+        assert_eq!(held, owed, "{when}: what the wallets hold is what the mints owe");
+    }
+
+    /// One payment per payment hash and per key.
+    fn paid_once(&self) {
+        let mut paid: BTreeMap<String, usize> = BTreeMap::new();
+        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+            *paid.entry(melt.payment_hash).or_default() += 1;
+        }
+        assert!(paid.values().all(|times| *times == 1), "paid more than once: {paid:?}");
+        for (key, hashes) in &self.made().keyed {
+            let of_key: BTreeSet<&String> = hashes.iter().filter(|hash| paid.contains_key(*hash)).collect();
+            // The invoice that was paid may have been asked for by another key, or by none.
+            if of_key.len() > 1 {
+                self.log.note(format!("{key} was given for {of_key:?}"));
+            }
+        }
+    }
+
+    fn what_failed_is_unpaid(&self) {
+        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+            let failed = self.made().failed.iter().any(|(quote, _)| *quote == melt.quote_id);
+            assert!(!failed, "answered as failed, and paid: {melt:?}");
+        }
+    }
+
+    /// A payment is settled for the wallet exactly when a mint has paid it, and costs what the mint took.
+    fn what_is_shown_is_so(&self, entries: &[Value]) {
+        let (mut shown, mut paid) = (Vec::new(), Vec::new());
+        for entry in entries.iter().filter(|entry| entry["kind"] == "payment" && entry["state"] == "settled") {
+            shown.push((sats(entry, "amount_sats"), sats(entry, "fee_sats")));
+        }
+        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+            paid.push((melt.amount_sats, melt.fee_sats));
+        }
+        shown.sort_unstable();
+        paid.sort_unstable();
+        assert_eq!(shown, paid, "amounts and fees of the payments shown, and of those made");
+    }
+
+    /// What left in any day by the wallet's clock: payments by the mint's own list and time, tokens by the history.
+    async fn limits_held(&self, entries: &[Value]) -> u64 {
+        let mut left: Vec<(u64, u64)> = Vec::new();
+        for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
+            left.push((self.by_its_clock(melt.paid_at.unwrap()), melt.amount_sats + melt.fee_sats));
+        }
+        for entry in entries.iter().filter(|entry| entry["kind"] == "token_sent" && entry["state"] != "failed") {
+            let at: jiff::Timestamp = entry["time"].as_str().unwrap().parse().unwrap();
+            left.push((u64::try_from(at.as_second()).unwrap(), sats(entry, "amount_sats") + entry["fee_sats"].as_u64().unwrap_or(0)));
+        }
+        let window = |end: u64| left.iter().filter(|(at, _)| *at <= end && at + (DAY - SLACK) > end).map(|(_, sats)| sats).sum::<u64>();
+        let most = left.iter().map(|(at, _)| window(*at)).max().unwrap_or(0);
+        assert!(most <= self.per_day, "{most} sats left in a day whose limit is {}: {left:?}", self.per_day);
+        most
+    }
+
+    /// All that is shown spendable is good: its whole is handed out and taken in.
+    async fn no_fiction(&mut self) {
+        self.close().await;
+        let urls: Vec<String> = self.mints.iter().map(|(_, proxy)| proxy.url()).collect();
+        let listed: Vec<(&str, bool)> = urls.iter().map(|url| (url.as_str(), true)).collect();
+        self.home.write_config(&listed, 10_000_000, 10_000_000, "");
+        self.open().await;
+        for url in &urls {
+            let (spendable, _) = at_mint(&self.agent, url).await;
+            if spendable == 0 {
+                continue;
+            }
+            let sent = self.agent.ok("send_token", json!({"amount_sats": spendable, "mint": url})).await;
+            assert_eq!(sats(&sent, "fee_sats"), 0, "all coins are handed out as they are: {sent}");
+            let told = self.friend.ok("receive_token", json!({"token": sent["token"]})).await;
+            assert_eq!(told["state"], "received", "{told}");
+            self.agent.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
+            assert_eq!(at_mint(&self.agent, url).await.0, 0);
+        }
+    }
+}
+
+async fn entries_of(agent: &Agent) -> Vec<Value> {
+    agent.ok("list_history", json!({"limit": 500})).await["entries"].as_array().unwrap().clone()
+}
+
+/// Asks for an entry. What it still is when it is not final.
+async fn is_open(agent: &Agent, entry: &Value) -> Option<Value> {
+    let id = &entry["id"];
+    match entry["kind"].as_str().unwrap() {
+        "deposit" => {
+            let told = agent.ok("get_deposit", json!({"deposit_id": id})).await;
+            let unpaid = told["state"] == "unpaid" || told["state"] == "expired";
+            (told["state"] != "received" && !unpaid).then_some(told)
+        }
+        "payment" | "token_sent" | "token_received" => {
+            let told = agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 2})).await;
+            let unclaimed = told["token"].is_string() || told["state"] == "settled";
+            (told["final"] != true && !unclaimed).then_some(told)
+        }
+        _ => None,
+    }
+}
