@@ -26,6 +26,10 @@ figures:
     cargo build --release
     cargo run --example figures
 
+# How many faults it survives, all rows; the last line goes into the README: just faults --seed 7
+faults *options:
+    cargo run --release --example faults -- --readme {{options}}
+
 # The store at 100, 10,000 and 100,000 proofs
 bench:
     cargo bench --bench store

@@ -71,7 +71,7 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let fired = scene.proxy.fired(rule);
     scene.conserved().await?;
     let spent = left - left_24h(&wallet).await?;
-    let took = scene.mint.paid()?.first().map_or(0, |paid| paid.took_sats);
+    let took = scene.mint.paid()?.first().and_then(|paid| paid.took_sats).unwrap_or(0);
     // A day may have passed by the wallet's clock, or a swap have cost a fee.
     holds(when == When::QuoteExpired || (took..took + 3).contains(&spent), format!("the day's limit lost {spent}, the mint took {took}"))?;
     Ok(fired)

@@ -87,9 +87,23 @@ impl Scene {
                 self.nothing_told()?;
                 return Ok(sum);
             }
-            holds(since.elapsed() < PATIENCE, format!("the law: {sum:?} is {}, the mint owes {owed}", sum.all()))?;
+            if since.elapsed() > PATIENCE {
+                let last = self.last_exchanges();
+                return fail(format!("the law: {sum:?} is {}, the mint owes {owed}; last: {last}", sum.all()));
+            }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// The last exchanges, for who looks into a failure.
+    fn last_exchanges(&self) -> String {
+        let exchanges = self.proxy.exchanges();
+        let told = exchanges.iter().rev().filter(|exchange| !exchange.path.ends_with("checkstate")).take(12).map(|exchange| {
+            let state = exchange.response.get("state").and_then(Value::as_str).unwrap_or("-");
+            let signed = ["change", "signatures"].map(|key| exchange.response.get(key).and_then(Value::as_array).map_or(0, Vec::len));
+            format!("{} {} {:?} {state} {}", exchange.method, exchange.path, exchange.status, signed.iter().sum::<usize>())
+        });
+        told.collect::<Vec<_>>().join(" < ")
     }
 
     /// The law as things stand, something open or not. Meant for moments in which nothing is under way.

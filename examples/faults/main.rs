@@ -19,6 +19,7 @@ mod arguments;
 mod build;
 mod clients;
 mod crowd;
+mod damage;
 mod death;
 mod disk;
 mod ends;

@@ -1,27 +1,43 @@
 //! The mint of a scene, whoever wrote it.
 
-use testbed::TestMint;
+use std::path::Path;
 
-use crate::Outcome;
+use testbed::{Lightning, MintOptions, Nutshell, TestMint};
+
+use crate::arguments::MintKind;
+use crate::{Outcome, fail};
 
 /// A payment that the mint made.
 #[derive(Clone, Debug)]
 pub(crate) struct Paid {
     pub(crate) payment_hash: String,
-    /// Amount and fee: what it took from the wallet.
-    pub(crate) took_sats: u64,
+    /// Amount and fee: what it took from the wallet, where its books tell.
+    pub(crate) took_sats: Option<u64>,
 }
 
 /// A mint with its books.
 #[derive(Debug)]
 pub(crate) enum Mint {
     Testbed(TestMint),
+    Nutshell(Nutshell),
 }
 
 impl Mint {
+    /// Starts one; `options` are for the testbed's.
+    pub(crate) async fn start(kind: MintKind, lightning: &Lightning, options: MintOptions) -> Outcome<Self> {
+        match kind {
+            MintKind::Testbed => Ok(Self::Testbed(TestMint::start(lightning, options).await?)),
+            MintKind::Nutshell => {
+                let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/nutshell/bin/mint");
+                Ok(Self::Nutshell(Nutshell::start(&program).await?))
+            }
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Testbed(mint) => mint.url(),
+            Self::Nutshell(mint) => mint.url(),
         }
     }
 
@@ -29,6 +45,7 @@ impl Mint {
     pub(crate) fn outstanding(&self) -> Outcome<u64> {
         match self {
             Self::Testbed(mint) => Ok(mint.auditor().outstanding()?),
+            Self::Nutshell(mint) => Ok(mint.outstanding()?),
         }
     }
 
@@ -37,8 +54,9 @@ impl Mint {
         match self {
             Self::Testbed(mint) => {
                 let melts = mint.auditor().melts()?.into_iter().filter(|melt| melt.state == "PAID");
-                Ok(melts.map(|melt| Paid { payment_hash: melt.payment_hash, took_sats: melt.amount_sats + melt.fee_sats }).collect())
+                Ok(melts.map(|melt| Paid { payment_hash: melt.payment_hash, took_sats: Some(melt.amount_sats + melt.fee_sats) }).collect())
             }
+            Self::Nutshell(mint) => Ok(mint.paid()?.into_iter().map(|(payment_hash, _)| Paid { payment_hash, took_sats: None }).collect()),
         }
     }
 
@@ -46,6 +64,7 @@ impl Mint {
     pub(crate) fn testbed(&self) -> Outcome<&TestMint> {
         match self {
             Self::Testbed(mint) => Ok(mint),
+            Self::Nutshell(_) => fail("only the testbed's mint can do that"),
         }
     }
 }

@@ -75,7 +75,7 @@ async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, cha
     let mut acts: Vec<Act> = Vec::new();
     for _ in 0..AT_ONCE {
         let verb = Verb::ALL[chance.random_range(0..Verb::ALL.len())];
-        acts.push(verb.ready(scene, wallet, Some(friend), chance.random_range(1..200)).await?);
+        acts.push(verb.ready(scene, wallet, Some(friend), chance.random_range(20..200)).await?);
     }
     let wait = Duration::from_micros(chance.random_range(0..LATEST));
     let killed = async {
@@ -121,12 +121,12 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
                         let rule = scene.proxy.fail(Rule::new("POST", path, first).then(wallet.reaper()));
                         act.act(&scene, &wallet).await?;
                         holds(scene.proxy.fired(rule) > 0, "the first kill did not come").map_err(what)?;
+                        scene.lightning.settle(&act.mark);
                         let again = recover_until_killed(&scene, &wallet, side, place).await.map_err(what)?;
                         double += usize::from(again);
                         if again {
                             triple += usize::from(recover_until_killed(&scene, &wallet, side, 1).await.map_err(what)?);
                         }
-                        scene.lightning.settle(&act.mark);
                         scene.lifted().await.map_err(what)?;
                         act.judge(&scene, &wallet).await.map_err(what)?;
                         scene.settled().await.map_err(what)?;
@@ -150,7 +150,7 @@ async fn recover_until_killed(scene: &Scene, wallet: &Wallet, side: Moment, plac
     let since = Instant::now();
     // A kill while it starts shows as a failed start.
     let mut gone = wallet.restart().await.is_err();
-    while !gone && !killed() && since.elapsed() < Duration::from_secs(20) {
+    while !gone && !killed() && since.elapsed() < Duration::from_secs(10) {
         match scene.books().await {
             Ok((sum, owed)) if sum.pending == 0 && sum.all() == owed && since.elapsed() > Duration::from_millis(500) => break,
             Ok(_) => sleep(Duration::from_millis(20)).await,

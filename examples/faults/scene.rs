@@ -47,7 +47,7 @@ impl Scene {
     /// The same with other options, which only the testbed's mint has.
     pub(crate) async fn with(run: &Run, options: MintOptions) -> Outcome<Self> {
         let lightning = Lightning::new();
-        let mint = Mint::Testbed(TestMint::start(&lightning, options).await?);
+        let mint = Mint::start(run.arguments.mint, &lightning, options).await?;
         let proxy = Proxy::start(&mint.url()).await?;
         let folder = tempfile::Builder::new().prefix("nutpurse-faults-").tempdir()?;
         Ok(Self {
@@ -114,7 +114,7 @@ impl Scene {
 
     /// The invoice of a new payee, and its payment hash: nothing takes it for a repetition of another.
     pub(crate) fn invoice(&self, sats: u64) -> Outcome<(String, String)> {
-        let spec = InvoiceSpec { expiry_seconds: LONG, ..InvoiceSpec::sats(sats, "a row") };
+        let spec = InvoiceSpec { expiry_seconds: 2 * LONG, ..InvoiceSpec::sats(sats, "a row") };
         let invoice = self.lightning.payee(&self.name("payee")).invoice_with(&spec)?;
         Ok((invoice.to_string(), invoice.payment_hash().to_string()))
     }

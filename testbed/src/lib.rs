@@ -33,6 +33,7 @@ mod liar;
 mod lightning;
 mod mint;
 mod network;
+mod nutshell;
 mod options;
 mod payee;
 mod proxy;
@@ -48,6 +49,7 @@ pub use liar::{CoinLie, Detour, KeysetLie, Liar, Lie, RestoreLie, SignatureLie, 
 pub use lightning::{Behaviour, Lightning, LightningPayment};
 pub use lightning_invoice::{Bolt11Invoice, Currency};
 pub use mint::TestMint;
+pub use nutshell::Nutshell;
 pub use options::MintOptions;
 pub use payee::Payee;
 pub use proxy::{Exchange, Moment, Proxy, Rule, RuleId};
