@@ -2,7 +2,6 @@
 //!
 //! * A keyset id that another mint of ours has, or that shares its 31-bit derivation number (NUT-13, version 0), would let a mint harvest
 //!   signatures on another mint's secrets: refused. So is a keyset that changes what its id stands for.
-//! * A deposit is not issued before we have claimed it (NUT-04): else a false word would close it, and its money would never be claimed.
 //! * NUT-07 answers must name the coins asked about, in order, in one of three states.
 //! * Signatures must be for the outputs asked for, and come with their proof (NUT-12) where the mint says that it gives proofs. Whether the
 //!   proof holds is checked where the signature becomes a coin. A wrong answer is refused as a whole.
@@ -11,12 +10,10 @@
 use std::collections::{HashMap, HashSet};
 
 use cdk::nuts::{
-    BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySetInfo, MintQuoteState, PublicKey, RestoreRequest,
-    RestoreResponse, State,
+    BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySetInfo, PublicKey, RestoreRequest, RestoreResponse,
+    State,
 };
-use cdk_common::MintQuoteResponse;
 use cdk_common::nut02::KeySetVersion;
-use cdk_common::wallet::MintQuote;
 
 use super::error::MintError;
 
@@ -52,14 +49,6 @@ pub(crate) fn keysets(listed: &[KeySetInfo], before: &[KeySetInfo], of_others: &
 fn is_same(known: &KeySetInfo, listed: &KeySetInfo) -> bool {
     let fee_is_free = known.id.get_version() == KeySetVersion::Version00;
     known.unit == listed.unit && (fee_is_free || known.input_fee_ppk == listed.input_fee_ppk)
-}
-
-/// Checks the state of a mint quote (NUT-04): it cannot be issued before we have claimed it. `ours` is the quote as we have it.
-pub(crate) fn issued(told: &MintQuoteResponse<String>, ours: Option<&MintQuote>) -> Result<(), MintError> {
-    let MintQuoteResponse::Bolt11(told) = told else { return Ok(()) };
-    let says_so = told.state == MintQuoteState::Issued || told.amount_issued.to_u64() > 0;
-    let unclaimed = ours.is_some_and(|quote| quote.amount_issued.to_u64() == 0 && quote.used_by_operation.is_none());
-    if says_so && unclaimed { Err(wrong("a deposit is said to be issued that nobody has claimed")) } else { Ok(()) }
 }
 
 /// Checks a NUT-07 answer against its question.
