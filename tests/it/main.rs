@@ -19,6 +19,7 @@ mod fence;
 mod house;
 mod kill;
 mod laws;
+mod late;
 mod layering;
 mod limits;
 mod lines;
