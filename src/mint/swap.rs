@@ -238,7 +238,11 @@ impl Mint {
             Err(error) => return SwapOutcome::Unknown(error),
         };
         if !spent {
-            return self.post_swap(swap, turn).await;
+            return match self.post_swap(swap, turn).await {
+                // Only the repeat was turned away; the request before it may still arrive, and then its signatures are asked for.
+                SwapOutcome::Refused(error) if error.code().is_none() => SwapOutcome::Unknown(error),
+                outcome => outcome,
+            };
         }
         match self.restored(swap).await {
             Ok(Some(done)) => done,
