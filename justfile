@@ -30,6 +30,23 @@ figures:
 faults *options:
     cargo run --release --example faults -- --readme {{options}}
 
+# Every fuzz target for so many seconds; what they find lies in target/fuzz/artifacts
+fuzz seconds="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo fuzz --version > /dev/null 2>&1 || cargo install --locked cargo-fuzz --version 0.13.2 --root target/tools
+    export PATH="$PATH:$PWD/target/tools/bin" RUSTC_BOOTSTRAP=1
+    cargo fuzz build --sanitizer none --target-dir target/fuzz
+    for target in $(cargo fuzz list); do
+      mkdir -p "target/fuzz/corpus/$target" "target/fuzz/artifacts/$target"
+      "target/fuzz/$(rustc -vV | sed -n 's/^host: //p')/release/$target" -max_total_time={{seconds}} -max_len=2048 -timeout=20 \
+        -print_final_stats=1 -artifact_prefix="target/fuzz/artifacts/$target/" "target/fuzz/corpus/$target" "fuzz/corpus/$target"
+    done
+
+# More random runs against the laws than the tests make: just laws 100
+laws runs:
+    NUTPURSE_RUNS={{runs}} cargo test --test it laws:: -- --nocapture
+
 # The store at 100, 10,000 and 100,000 proofs
 bench:
     cargo bench --bench store

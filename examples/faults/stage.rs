@@ -113,7 +113,7 @@ impl Stage {
 
     /// What left by the mint's own list: amounts and fees of every payment it made.
     pub(crate) fn paid_out(&self) -> Outcome<u64> {
-        Ok(self.scene.mint.paid()?.iter().map(|paid| paid.took_sats).sum())
+        Ok(self.scene.mint.paid()?.iter().filter_map(|paid| paid.took_sats).sum())
     }
 
     /// Waits until a payment, a token or a token taken in is in this state.

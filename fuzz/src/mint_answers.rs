@@ -53,8 +53,7 @@ pub(super) fn image_of_a_wallet() -> Vec<u8> {
         assert!(ids.payments.len() >= 3, "the wallet did what it was to do");
         purse.close().await;
     });
-    let bytes = image.bytes().clone();
-    bytes
+    image.into_bytes()
 }
 
 #[derive(Default)]
@@ -119,13 +118,11 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
         let _next = purse.wallet().settle().await.unwrap();
     }
     let coins = purse.store.view(0).get_proofs(None, None, Some(vec![State::Unspent]), None).await.unwrap();
-    let state = mint.state();
+    let lied = mint.state().lied;
     for coin in &coins {
-        assert!(state.mint.has_signed(&coin.proof), "a coin that the mint has not signed is shown spendable");
-        assert!(state.lied || !state.mint.has_spent(&coin.proof), "a spent coin is shown spendable");
+        assert!(mint.state().mint.has_signed(&coin.proof), "a coin that the mint has not signed is shown spendable");
+        assert!(lied || !mint.state().mint.has_spent(&coin.proof), "a spent coin is shown spendable");
     }
-    let lied = state.lied;
-    drop(state);
     // What settles goes on beside us: the two are read until nothing has come between them.
     let (mut held, mut shown) = (0, 1);
     for _ in 0..1_000 {
@@ -207,8 +204,11 @@ impl Inner {
             4 => {
                 let code = [10_001, 11_001, 11_002, 11_003, 12_002, 20_002, 20_004, 20_005, 20_006, 999][self.tape.below(10)];
                 let done = self.honestly(path, body);
-                let body =
-                    if self.tape.byte() % 2 == 0 { json!({"code": code, "detail": "no"}).to_string().into_bytes() } else { done.body };
+                let body = if self.tape.byte().is_multiple_of(2) {
+                    json!({"code": code, "detail": "no"}).to_string().into_bytes()
+                } else {
+                    done.body
+                };
                 Ok(response(400, body))
             }
             _ => {

@@ -27,6 +27,12 @@ impl Image {
     }
 }
 
+impl Image {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes())
+    }
+}
+
 fn place(offset: u64, length: usize) -> io::Result<std::ops::Range<usize>> {
     let from = usize::try_from(offset).map_err(io::Error::other)?;
     Ok(from..from.checked_add(length).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
@@ -70,7 +76,7 @@ pub fn open_a_damaged_file(bytes: &[u8]) {
     let whole = WHOLE.get_or_init(image_of_a_wallet);
     let image = Image(Arc::new(Mutex::new(whole.clone())));
     let mut tape = Tape::new(bytes);
-    if tape.byte() % 2 == 0 {
+    if tape.byte().is_multiple_of(2) {
         replace_a_row(&image, &mut tape, bytes);
     } else {
         change_bytes(&image, &mut tape);

@@ -22,7 +22,6 @@ use cdk::nuts::{
     RestoreResponse, State, SwapRequest, SwapResponse,
 };
 use cdk::wallet::{AuthWallet, BaseHttpClient, LnurlPayInvoiceResponse, LnurlPayResponse, MintConnector};
-use cdk_common::wallet::OperationData;
 use cdk_common::ws_client::{WsError, WsReceiver, WsSender};
 use cdk_common::{
     MeltQuoteBolt11Response, MeltQuoteCreateResponse, MeltQuoteRequest, MeltQuoteResponse, MintQuoteRequest, MintQuoteResponse,
@@ -53,7 +52,7 @@ pub(crate) enum Word {
 }
 
 /// One melt that this process has in its hands.
-struct Melt {
+pub(super) struct Melt {
     turn: Option<Turn>,
     /// The quote as it was, to answer cdk from when nothing can have happened to it.
     quote: MeltQuoteBolt11Response<String>,
@@ -63,22 +62,22 @@ struct Melt {
 }
 
 impl Melt {
-    fn lacks_change(&self, told: &MeltQuoteBolt11Response<String>) -> bool {
+    pub(super) fn lacks_change(&self, told: &MeltQuoteBolt11Response<String>) -> bool {
         self.asked_change && told.state == MeltQuoteState::Paid && told.change.as_ref().is_none_or(Vec::is_empty)
     }
 }
 
 /// The connector. One per mint.
 pub(crate) struct Connector {
-    inner: BaseHttpClient<Wire>,
+    pub(super) inner: BaseHttpClient<Wire>,
     http: Arc<dyn Http>,
     doubt: Arc<dyn Doubt>,
     barrier: Arc<dyn Barrier>,
-    database: Database,
-    url: MintUrl,
+    pub(super) database: Database,
+    pub(super) url: MintUrl,
     melts: Mutex<HashMap<String, Melt>>,
     /// Change signatures that a paid quote's own answer held, by quote.
-    change: Mutex<HashMap<String, Vec<BlindSignature>>>,
+    pub(super) change: Mutex<HashMap<String, Vec<BlindSignature>>>,
 }
 
 impl fmt::Debug for Connector {
@@ -127,12 +126,8 @@ impl Connector {
         Ok(HttpRequest { method: Method::Post, url: url.to_string(), body: Some(body), deadline })
     }
 
-    fn melts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Melt>> {
+    pub(super) fn melts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Melt>> {
         self.melts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lacks_change(&self, quote_id: &str, told: &MeltQuoteBolt11Response<String>) -> bool {
-        self.melts().get(quote_id).is_some_and(|melt| melt.lacks_change(told))
     }
 
     fn hear(&self, quote_id: &str, word: Word) {
@@ -154,7 +149,7 @@ impl Connector {
     }
 
     /// The mint has said that it proves its signatures (NUT-12).
-    async fn proves(&self) -> Result<bool, MintError> {
+    pub(super) async fn proves(&self) -> Result<bool, MintError> {
         let info = self.database.get_mint(self.url.clone()).await.map_err(|error| MintError::Store(error.to_string()))?;
         Ok(info.is_some_and(|info| info.nuts.nut12.supported))
     }
@@ -175,11 +170,6 @@ impl Connector {
         Ok(elsewhere)
     }
 
-    /// The melt of this quote is ended: its change is in.
-    pub(crate) fn forget_change(&self, quote_id: &str) {
-        self.change.lock().unwrap_or_else(PoisonError::into_inner).remove(quote_id);
-    }
-
     /// The mint says that it still takes all of these coins. A refusal counts only then.
     async fn are_unspent(&self, ys: Vec<PublicKey>) -> bool {
         match self.post_check_state(CheckStateRequest { ys }).await {
@@ -188,41 +178,13 @@ impl Connector {
         }
     }
 
-    fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
-        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else {
-            return;
-        };
-        if !change.is_empty() {
-            self.change.lock().unwrap_or_else(PoisonError::into_inner).insert(quote_id.to_owned(), change.clone());
-        }
-    }
-
-    /// The change of the melt whose blank outputs these are, where the quote's own answer has more of it than the restore had
-    /// (NUT-05, NUT-08): the first signatures are of the first outputs.
-    async fn change_for(&self, request: &RestoreRequest, signed: usize) -> Result<Option<RestoreResponse>, Error> {
-        let kept = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if kept.values().all(|change| change.len() <= signed) {
-            return Ok(None);
-        }
-        for saga in self.database.get_incomplete_sagas().await?.into_iter().filter(|saga| saga.mint_url == self.url) {
-            let OperationData::Melt(melt) = saga.data else { continue };
-            let asked = melt.change_blinded_messages.filter(|blank| *blank == request.outputs);
-            let (Some(asked), Some(change)) = (asked, kept.get(&melt.quote_id)) else { continue };
-            if change.len() > signed && change.len() <= asked.len() {
-                let outputs = asked.into_iter().take(change.len()).collect();
-                return Ok(Some(RestoreResponse { outputs, signatures: change.clone() }));
-            }
-        }
-        Ok(None)
-    }
-
     async fn make_durable(&self) -> Result<(), Error> {
         self.barrier.barrier().await.map_err(|error| Error::Custom(error.to_string()))
     }
 }
 
 /// A mint error as cdk's: definite ones as a plain text, unknown ones as a timeout, which cdk treats as ambiguous.
-fn to_cdk(error: &MintError) -> Error {
+pub(super) fn to_cdk(error: &MintError) -> Error {
     if error.is_definite() { Error::Custom(error.to_string()) } else { Error::Timeout }
 }
 
@@ -372,19 +334,7 @@ impl MintConnector for Connector {
     }
 
     async fn post_restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
-        let told = match self.inner.post_restore(request.clone()).await {
-            Ok(told) => {
-                let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
-                let vetted = vet::restored(&request, &told, proves);
-                vetted.map(|()| told).map_err(|error| Error::InvalidMintResponse(error.to_string()))
-            }
-            Err(error) => Err(error),
-        };
-        let signed = told.as_ref().map_or(0, |told| told.signatures.len());
-        match self.change_for(&request, signed).await? {
-            Some(change) => Ok(change),
-            None => told,
-        }
+        self.restore(request).await
     }
 
     async fn get_auth_wallet(&self) -> Option<AuthWallet> {

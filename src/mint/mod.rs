@@ -3,6 +3,7 @@
 //! One cdk wallet per mint behind our own connector, over our own network port and our own store. Never decides to spend, never writes to
 //! the store but through cdk's `WalletDatabase`: what to record, and when, is the wallet's affair.
 
+mod change;
 mod connector;
 pub mod error;
 mod hint;

@@ -7,7 +7,7 @@ use cdk::wallet::MintConnector;
 
 use super::Mint;
 use super::connector::Turn;
-use super::error::MintError;
+use super::error::{MintError, nut};
 use super::swap::{Swap, SwapOutcome};
 
 impl Mint {
@@ -25,25 +25,27 @@ impl Mint {
 
     /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the same request again.
     pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
-        match self.restored(swap).await {
-            Ok(Some(done)) => return done,
-            Ok(None) => {}
-            Err(error) => return SwapOutcome::Unknown(error),
-        }
-        let spent = match self.any_spent(swap).await {
-            Ok(spent) => spent,
-            Err(error) => return SwapOutcome::Unknown(error),
+        let (restored, spent) = match (self.restored(swap).await, self.any_spent(swap).await) {
+            (Ok(restored), Ok(spent)) => (restored, spent),
+            (Err(error), _) | (_, Err(error)) => return SwapOutcome::Unknown(error),
         };
-        if !spent {
-            return match self.post_swap(swap, turn).await {
+        match (restored, spent) {
+            (Some(done), true) => done,
+            // Signed before, and not by this swap: another home of the same words used these counters.
+            (Some(_), false) => {
+                SwapOutcome::Refused(MintError::Refused { code: nut::OUTPUTS_SIGNED, reason: "the outputs were signed before".to_owned() })
+            }
+            (None, false) => match self.post_swap(swap, turn).await {
                 SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
+                // Only the repeat was turned away; the request before it may still arrive, and then its signatures are asked for.
+                SwapOutcome::Refused(error) if error.code().is_none() => SwapOutcome::Unknown(error),
                 outcome => outcome,
-            };
-        }
-        match self.restored(swap).await {
-            Ok(Some(done)) => done,
-            Ok(None) => SwapOutcome::SpentElsewhere,
-            Err(error) => SwapOutcome::Unknown(error),
+            },
+            (None, true) => match self.restored(swap).await {
+                Ok(Some(done)) => done,
+                Ok(None) => SwapOutcome::SpentElsewhere,
+                Err(error) => SwapOutcome::Unknown(error),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Wallet;
 use super::error::Error;
+use super::restore::Which;
 use crate::mint::error::{MintError, nut};
 use crate::mint::swap::{Swap, SwapOutcome, Want};
 use crate::mint::{Coins, Mint, Turn};
@@ -27,10 +28,24 @@ impl Wallet {
             outcome = mint.post_swap(&again, turn).await;
             return Ok((again, outcome));
         }
-        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. } | MintError::Unexplained { .. })) {
+        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. } | MintError::Unexplained { .. } | MintError::Refused { .. }))
+        {
             outcome = mint.resume_swap(&swap, turn).await;
         }
+        if matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::OUTPUTS_SIGNED)) {
+            self.leave_used_counters();
+        }
         Ok((swap, outcome))
+    }
+
+    /// Another home of the same words has used our counters: the mints tell which are free, in the background, for the next attempt.
+    fn leave_used_counters(&self) {
+        let wallet = self.clone();
+        self.running.spawn(async move {
+            if let Err(error) = wallet.recheck(Which::All, |_| ()).await {
+                tracing::warn!(code = error.code.as_str(), "the mints were not asked which counters are used");
+            }
+        });
     }
 
     async fn journal(&self, swap: &Swap, mut beside: Vec<Change>) -> Result<(), Error> {

@@ -20,6 +20,7 @@ mod docs;
 mod fence;
 mod house;
 mod kill;
+mod late;
 mod laws;
 mod layering;
 mod lies;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use nutpurse::config::edit::Edit;
+use nutpurse::wallet::MoneyMoved;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -20,6 +21,7 @@ const SLACK: u64 = 10;
 impl Scene {
     pub(super) async fn judge(mut self) -> String {
         self.settle().await;
+        self.all_have_answered().await;
         let entries = self.all_is_final().await;
         self.deliver().await;
         self.conserved("when all has ended").await;
@@ -51,9 +53,20 @@ impl Scene {
         self.friend = Agent::two_minutes_later(friend);
     }
 
+    /// Those who waited for a payment that its payee held were told something.
+    async fn all_have_answered(&self) {
+        let waiting = std::mem::take(&mut self.made().waiting);
+        for call in waiting {
+            match tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap() {
+                Ok(told) => assert!(told["state"] == "pending" || told["state"] == "settled", "{told}"),
+                Err(error) => assert_eq!(error.money_moved, MoneyMoved::No, "{error}"),
+            }
+        }
+    }
+
     /// Every payment, token and deposit of both wallets, once each is final.
     async fn all_is_final(&self) -> Vec<Value> {
-        let begun = Instant::now();
+        let (begun, mut quiet) = (Instant::now(), 0);
         loop {
             let mut open = Vec::new();
             for agent in [&self.agent, &self.friend] {
@@ -61,10 +74,12 @@ impl Scene {
                 let looks = join_all(entries.iter().map(|entry| is_open(agent, entry))).await;
                 open.extend(looks.into_iter().flatten());
             }
-            if open.is_empty() {
+            quiet = if open.is_empty() { quiet + 1 } else { 0 };
+            // Asked once more, who gave a token knows that its taker has ended.
+            if quiet == 2 {
                 return entries_of(&self.agent).await;
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not end: {open:?}");
+            assert!(quiet == 1 || begun.elapsed() < PATIENCE, "it does not end: {open:?}");
         }
     }
 

@@ -19,7 +19,7 @@ use plan::Plan;
 use scene::{LANES, Scene};
 
 /// A usual test run begins no run after this long.
-const USUAL: Duration = Duration::from_secs(20);
+const USUAL: Duration = Duration::from_secs(10);
 const STEPS: usize = 24;
 
 fn number(name: &str) -> Option<u64> {
@@ -41,6 +41,7 @@ async fn run(seed: u64, lane: usize) -> Result<String, String> {
         }
     });
     match task.await {
+        Ok(summary) if number("NUTPURSE_SEED").is_some() => Ok(format!("{}\nseed {seed}: {summary}", log.all())),
         Ok(summary) => Ok(format!("seed {seed}: {summary}")),
         Err(error) => {
             let said = error.into_panic();

@@ -1,6 +1,6 @@
 //! Where a run takes place: two mints on one network, each behind a proxy, a wallet at both, and a friend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use nutpurse::wallet::{Code, clock};
 use serde_json::Value;
 use testbed::{Bolt11Invoice, Lightning, MintOptions, Payee, Proxy, TestMint};
+use tokio::task::JoinHandle;
 
 use super::plan::Plan;
-use crate::world::{Agent, Home};
+use crate::world::{Agent, Failure, Home};
 
 /// Runs that go on at once, each by a clock of its own.
 pub(super) const LANES: usize = 4;
@@ -60,6 +61,10 @@ pub(super) struct Made {
     pub(super) keyed: BTreeMap<String, Vec<String>>,
     /// Quotes that stood at a mint when the payment was answered to have failed.
     pub(super) failed: Vec<(String, String)>,
+    /// Payment hashes whose payee holds the payment.
+    pub(super) held: BTreeSet<String>,
+    /// Calls that wait for such a payee.
+    pub(super) waiting: Vec<JoinHandle<Result<Value, Failure>>>,
     /// Payment hashes whose payment was refused, until the wallet is asked again.
     pub(super) refused: Vec<String>,
 }
@@ -116,7 +121,7 @@ impl Scene {
             made: Mutex::default(),
             jumps: vec![(0, 0)],
         };
-        for (wallet, sats) in [(&scene.agent, 500), (&scene.friend, 300)] {
+        for (wallet, sats) in [(&scene.agent, 3_000), (&scene.friend, 300)] {
             for url in &urls {
                 scene.fill(wallet, url, sats).await;
             }
@@ -135,8 +140,9 @@ impl Scene {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the wallet in order.
+    /// Ends the wallet in order. What its connections still wait for is lost: the end would wait for it.
     pub(super) async fn close(&mut self) {
+        self.mints.iter().for_each(|(_, proxy)| proxy.cut());
         let next = self.unopened();
         let closed = std::mem::replace(&mut self.agent, next);
         closed.close().await;

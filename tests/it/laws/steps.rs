@@ -87,6 +87,9 @@ impl Scene {
     }
 
     pub(super) async fn deliver(&self) {
+        // A payee that held a payment would hold the mint's answer to what is delivered now.
+        let way = if self.arrive { Behaviour::Settle } else { Behaviour::Fail };
+        self.made().held.iter().for_each(|hash| self.lightning.set_behaviour_of(hash, way));
         for (_, proxy) in &self.mints {
             if let Ok(told) = proxy.deliver().await
                 && !told.is_empty()
@@ -111,6 +114,9 @@ impl Scene {
                 let invoice = self.shop.invoice(*sats, "a thing").unwrap();
                 if *way != Behaviour::Settle {
                     self.lightning.set_behaviour_of(invoice.payment_hash(), *way);
+                }
+                if *way == Behaviour::Pending {
+                    self.made().held.insert(invoice.payment_hash().to_string());
                 }
                 self.pay_call(invoice, key(with))
             }
@@ -173,8 +179,15 @@ impl Scene {
     }
 
     async fn make(&self, call: Call) {
-        let told = tokio::time::timeout(LONGEST, self.agent.call(call.tool, call.arguments.clone())).await;
-        let told = told.unwrap_or_else(|_| panic!("{} {} takes longer than 45 s", call.tool, call.arguments));
+        let mut asked = self.agent.start(call.tool, call.arguments.clone());
+        let told = tokio::select! {
+            told = tokio::time::timeout(LONGEST, &mut asked) => told,
+            () = self.on_its_way(call.hash.as_deref()) => {
+                self.log.note(format!("{} {}: its payee holds it", call.tool, call.hash.unwrap_or_default()));
+                return self.made().waiting.push(asked);
+            }
+        };
+        let told = told.unwrap_or_else(|_| panic!("{} {} takes longer than 45 s", call.tool, call.arguments)).unwrap();
         let shown: String = call.arguments.to_string().chars().take(60).collect();
         let hash = call.hash.as_deref().unwrap_or_default();
         self.log.note(format!("{} {shown} {hash}: {}", call.tool, said(&told)));
@@ -188,6 +201,14 @@ impl Scene {
                     self.made().refused.push(hash);
                 }
             }
+        }
+    }
+
+    /// Returns once a payment that its payee holds is on its way; of others, never.
+    async fn on_its_way(&self, hash: Option<&str>) {
+        match hash.filter(|hash| self.made().held.contains(*hash)) {
+            Some(hash) => self.lightning.attempted(hash).await,
+            None => std::future::pending().await,
         }
     }
 
@@ -231,7 +252,10 @@ impl Scene {
         for (_, proxy) in &self.mints {
             proxy.fail(Rule::new("", "/v1/", at).nth(nth).then(child.killer()));
         }
-        let told = child.call(call.tool, call.arguments.clone()).await;
+        let told = tokio::select! {
+            told = child.call(call.tool, call.arguments.clone()) => told,
+            () = self.on_its_way(call.hash.as_deref()) => None,
+        };
         let hash = call.hash.unwrap_or_default();
         let told = told.map(|told| told["content"][0]["text"].as_str().unwrap_or_default().chars().take(160).collect::<String>());
         self.log.note(format!("  {} {hash}: {told:?}", call.tool));

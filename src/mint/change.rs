@@ -1,0 +1,93 @@
+//! The change of a melt (NUT-08), from whichever of the mint's answers has it: the quote's, or what it has signed (NUT-09).
+//!
+//! A mint says PAID a moment before it has signed the change: "none" is believed only after it was said for some seconds.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use cdk::Error;
+use cdk::nuts::{BlindedMessage, MeltQuoteState, RestoreRequest, RestoreResponse};
+use cdk::wallet::MintConnector;
+use cdk_common::wallet::OperationData;
+use cdk_common::{MeltQuoteBolt11Response, MeltQuoteResponse};
+
+use super::connector::{Connector, to_cdk};
+use super::vet;
+
+/// How long to wait before each further question about change of which there is none yet.
+const ASK_AGAIN: [Duration; 4] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+
+impl Connector {
+    /// The melt of this quote is ended: its change is in.
+    pub(crate) fn forget_change(&self, quote_id: &str) {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner).remove(quote_id);
+    }
+
+    pub(super) fn keep_change(&self, quote_id: &str, told: &MeltQuoteResponse<String>) {
+        let MeltQuoteResponse::Bolt11(MeltQuoteBolt11Response { state: MeltQuoteState::Paid, change: Some(change), .. }) = told else {
+            return;
+        };
+        if !change.is_empty() {
+            self.change.lock().unwrap_or_else(PoisonError::into_inner).insert(quote_id.to_owned(), change.clone());
+        }
+    }
+
+    /// The change of the melt whose blank outputs these are, where the quote's own answer has more of it than the restore had
+    /// (NUT-05, NUT-08): the first signatures are of the first outputs.
+    async fn change_for(&self, request: &RestoreRequest, signed: usize) -> Result<Option<RestoreResponse>, Error> {
+        let kept = self.change.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if kept.values().all(|change| change.len() <= signed) {
+            return Ok(None);
+        }
+        for saga in self.database.get_incomplete_sagas().await?.into_iter().filter(|saga| saga.mint_url == self.url) {
+            let OperationData::Melt(melt) = saga.data else { continue };
+            let asked = melt.change_blinded_messages.filter(|blank| *blank == request.outputs);
+            let (Some(asked), Some(change)) = (asked, kept.get(&melt.quote_id)) else { continue };
+            if change.len() > signed && change.len() <= asked.len() {
+                let outputs = asked.into_iter().take(change.len()).collect();
+                return Ok(Some(RestoreResponse { outputs, signatures: change.clone() }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn lacks_change(&self, quote_id: &str, told: &MeltQuoteBolt11Response<String>) -> bool {
+        self.melts().get(quote_id).is_some_and(|melt| melt.lacks_change(told))
+    }
+
+    /// What the mint has signed of these outputs; of a melt's blank ones, asked for some seconds where there is nothing.
+    pub(super) async fn restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
+        let mut told = self.restored(&request).await;
+        if !self.are_blank(&request.outputs).await? {
+            return told;
+        }
+        for pause in ASK_AGAIN {
+            let signed = told.as_ref().map_or(0, |told| told.signatures.len());
+            if let Some(change) = self.change_for(&request, signed).await? {
+                return Ok(change);
+            }
+            if signed > 0 || told.is_err() {
+                return told;
+            }
+            tokio::time::sleep(pause).await;
+            told = self.restored(&request).await;
+        }
+        told
+    }
+
+    async fn restored(&self, request: &RestoreRequest) -> Result<RestoreResponse, Error> {
+        let told = self.inner.post_restore(request.clone()).await?;
+        let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
+        vet::restored(request, &told, proves).map_err(|error| Error::InvalidMintResponse(error.to_string()))?;
+        Ok(told)
+    }
+
+    /// The outputs are the blank ones of a melt under way.
+    async fn are_blank(&self, outputs: &[BlindedMessage]) -> Result<bool, Error> {
+        let sagas = self.database.get_incomplete_sagas().await?;
+        Ok(sagas.into_iter().any(|saga| match saga.data {
+            OperationData::Melt(melt) => melt.change_blinded_messages.is_some_and(|blank| blank == outputs),
+            _ => false,
+        }))
+    }
+}
