@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use nutpurse::config::edit::Edit;
-use nutpurse::wallet::MoneyMoved;
+use nutpurse::wallet::{Code, MoneyMoved};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -156,16 +156,26 @@ impl Scene {
         self.home.write_config(&listed, 10_000_000, 10_000_000, "");
         self.open().await;
         for url in &urls {
-            let (spendable, _) = at_mint(&self.agent, url).await;
-            if spendable == 0 {
-                continue;
+            let mut ask = at_mint(&self.agent, url).await.0;
+            while ask > 0 {
+                // So many coins that they need a swap first, whose fee nobody foresees here, go in more than one token.
+                let call = json!({"amount_sats": ask, "mint": url, "memo": format!("{ask} of all")});
+                ask = match self.agent.call("send_token", call).await {
+                    Ok(sent) => {
+                        let taken = self.friend.ok("receive_token", json!({"token": sent["token"]})).await;
+                        let told = self.friend.ended(&taken["receive_id"]).await;
+                        assert_eq!(told["state"], "received", "{taken} {told}");
+                        if taken["state"] != "received" {
+                            self.log.note(format!("taken in at the second attempt: {taken}"));
+                        }
+                        self.agent.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
+                        at_mint(&self.agent, url).await.0
+                    }
+                    Err(error) if error.code == Code::InsufficientFunds => ask * 9 / 10,
+                    Err(error) => panic!("what is shown spendable is not: {error}"),
+                };
             }
-            let sent = self.agent.ok("send_token", json!({"amount_sats": spendable, "mint": url})).await;
-            assert_eq!(sats(&sent, "fee_sats"), 0, "all coins are handed out as they are: {sent}");
-            let told = self.friend.ok("receive_token", json!({"token": sent["token"]})).await;
-            assert_eq!(told["state"], "received", "{told}");
-            self.agent.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
-            assert_eq!(at_mint(&self.agent, url).await.0, 0);
+            assert_eq!(at_mint(&self.agent, url).await.0, 0, "all of it was handed out");
         }
     }
 }
