@@ -57,7 +57,7 @@ impl Verb {
                 if self == Self::PaySlowly {
                     scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
                 }
-                ("pay", json!({"to": invoice}), hash)
+                ("pay", json!({"to": invoice, "mint": scene.proxy.url()}), hash)
             }
             Self::Send => {
                 let key = scene.name("token");

@@ -1,6 +1,7 @@
 //! The change of a melt (NUT-08), from whichever of the mint's answers has it: the quote's, or what it has signed (NUT-09).
 //!
-//! A mint says PAID a moment before it has signed the change: "none" is believed only after it was said for some seconds.
+//! A mint says PAID some time before it has signed the change. "None" is believed after some seconds where there may be none, and after
+//! many questions where there must be some; until then the melt stays open, and is asked about again.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -8,14 +9,16 @@ use std::time::Duration;
 use cdk::Error;
 use cdk::nuts::{BlindedMessage, MeltQuoteState, RestoreRequest, RestoreResponse};
 use cdk::wallet::MintConnector;
-use cdk_common::wallet::OperationData;
+use cdk_common::wallet::{MeltOperationData, OperationData};
 use cdk_common::{MeltQuoteBolt11Response, MeltQuoteResponse};
 
 use super::connector::{Connector, to_cdk};
 use super::vet;
 
 /// How long to wait before each further question about change of which there is none yet.
-const ASK_AGAIN: [Duration; 4] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+const ASK_AGAIN: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
+/// How often in one process a melt is asked about that must have change. With what lies between, more than an hour.
+const ASKED_OFTEN: u32 = 20;
 
 impl Connector {
     /// The melt of this quote is ended: its change is in.
@@ -58,9 +61,7 @@ impl Connector {
     /// What the mint has signed of these outputs; of a melt's blank ones, asked for some seconds where there is nothing.
     pub(super) async fn restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
         let mut told = self.restored(&request).await;
-        if !self.are_blank(&request.outputs).await? {
-            return told;
-        }
+        let Some(melt) = self.melt_of_blank(&request.outputs).await? else { return told };
         for pause in ASK_AGAIN {
             let signed = told.as_ref().map_or(0, |told| told.signatures.len());
             if let Some(change) = self.change_for(&request, signed).await? {
@@ -72,7 +73,18 @@ impl Connector {
             tokio::time::sleep(pause).await;
             told = self.restored(&request).await;
         }
+        let must_be_some = melt.change_amount.is_some_and(|most| most > melt.fee_reserve);
+        if must_be_some && self.ask_count(&melt.quote_id) < ASKED_OFTEN {
+            return Err(Error::Timeout);
+        }
         told
+    }
+
+    fn ask_count(&self, quote_id: &str) -> u32 {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = asked.entry(quote_id.to_owned()).or_insert(0);
+        *count = count.saturating_add(1);
+        *count
     }
 
     async fn restored(&self, request: &RestoreRequest) -> Result<RestoreResponse, Error> {
@@ -82,12 +94,12 @@ impl Connector {
         Ok(told)
     }
 
-    /// The outputs are the blank ones of a melt under way.
-    async fn are_blank(&self, outputs: &[BlindedMessage]) -> Result<bool, Error> {
+    /// The melt under way whose blank outputs these are.
+    async fn melt_of_blank(&self, outputs: &[BlindedMessage]) -> Result<Option<MeltOperationData>, Error> {
         let sagas = self.database.get_incomplete_sagas().await?;
-        Ok(sagas.into_iter().any(|saga| match saga.data {
-            OperationData::Melt(melt) => melt.change_blinded_messages.is_some_and(|blank| blank == outputs),
-            _ => false,
+        Ok(sagas.into_iter().find_map(|saga| match saga.data {
+            OperationData::Melt(melt) if melt.change_blinded_messages.as_deref() == Some(outputs) => Some(melt),
+            _ => None,
         }))
     }
 }

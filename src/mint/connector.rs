@@ -78,6 +78,8 @@ pub(crate) struct Connector {
     melts: Mutex<HashMap<String, Melt>>,
     /// Change signatures that a paid quote's own answer held, by quote.
     pub(super) change: Mutex<HashMap<String, Vec<BlindSignature>>>,
+    /// How often change was asked for that was not there, by quote.
+    pub(super) asked: Mutex<HashMap<String, u32>>,
 }
 
 impl fmt::Debug for Connector {
@@ -89,7 +91,7 @@ impl fmt::Debug for Connector {
 impl Connector {
     pub(crate) fn new(url: MintUrl, http: Arc<dyn Http>, doubt: Arc<dyn Doubt>, barrier: Arc<dyn Barrier>, database: Database) -> Self {
         let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(Arc::clone(&http))), None);
-        Self { inner, http, doubt, barrier, database, url, melts: Mutex::default(), change: Mutex::default() }
+        Self { inner, http, doubt, barrier, database, url, melts: Mutex::default(), change: Mutex::default(), asked: Mutex::default() }
     }
 
     /// Announces a melt that is about to be confirmed; its request gives `turn` back when it leaves.

@@ -75,10 +75,25 @@ impl Mint {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
             MintQuoteState::Issued => match self.claimed_sats(quote_id).await? {
-                0 => IssueState::Disputed,
+                0 => {
+                    self.forget_what_was_said(quote_id).await?;
+                    IssueState::Disputed
+                }
                 sats => IssueState::Issued(sats),
             },
         })
+    }
+
+    /// cdk keeps the highest that a mint has said of a quote; of one that was not claimed here it was wrong.
+    async fn forget_what_was_said(&self, quote_id: &str) -> Result<(), MintError> {
+        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
+        let Some(mut quote) = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(store)? else { return Ok(()) };
+        if quote.used_by_operation.is_some() {
+            return Ok(());
+        }
+        quote.state = MintQuoteState::Unpaid;
+        (quote.amount_paid, quote.amount_issued) = (Amount::ZERO, Amount::ZERO);
+        self.cdk.localstore.add_mint_quote(quote).await.map_err(store)
     }
 
     /// What was claimed of a deposit, by our own record of it, in sats.

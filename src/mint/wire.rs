@@ -18,7 +18,7 @@ use url::Url;
 use crate::ports::{Http, HttpFailure, HttpRequest, Method};
 
 /// How long any exchange with a mint may take, but a melt.
-pub(crate) const EXCHANGE: Duration = Duration::from_secs(20);
+pub(crate) const EXCHANGE: Duration = Duration::from_secs(15);
 
 /// How long a melt's exchange may take. Nobody waits for it this long: the operation runs on its own.
 pub(crate) const MELT_EXCHANGE: Duration = Duration::from_secs(600);

@@ -56,6 +56,9 @@ fn duplicate(id: &str, state: &str, age_seconds: u64, person_only: bool) -> Erro
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Stopping) {
+            return Self::new(Code::OutcomeUnknown, "The wallet is being stopped.");
+        }
         tracing::error!(%error, "the store failed");
         if error.is_damage() {
             damaged(&error.to_string())
