@@ -139,7 +139,10 @@ impl Wallet {
                 let error = if left > 0 { error.with("left_sats", left) } else { error };
                 self.refuse(receive, vec![self.bury(mint, swap)?], error).await
             }
-            SwapOutcome::Unknown(_) => Ok(receive),
+            SwapOutcome::Unknown(_) => {
+                self.wake();
+                Ok(receive)
+            }
         }
     }
 

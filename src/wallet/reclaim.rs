@@ -102,7 +102,10 @@ impl Wallet {
                 self.store.commit(vec![Change::EndSwap(swap.id)]).await?;
                 Err(Error::new(Code::TokenSpent, "Part of the token was claimed; the rest stays with whoever has it.").of(&payment.id))
             }
-            SwapOutcome::Unknown(_) => Ok(payment),
+            SwapOutcome::Unknown(_) => {
+                self.wake();
+                Ok(payment)
+            }
         }
     }
 
