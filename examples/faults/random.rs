@@ -98,7 +98,8 @@ async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, cha
     Ok(was_cut)
 }
 
-/// F-009: the first kill at the requests that matter, the second at every request of the recovery, the third in the recovery from that.
+/// F-009: the first kill at the requests that matter, the second at each of the first requests of the recovery, the third in the recovery
+/// from that.
 pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
     let (mut double, mut triple) = (0, 0);
     let (scene, wallet, friend) = new_scene(&run).await?;
@@ -116,7 +117,7 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
             for first in [Moment::BeforeRequest, Moment::AfterMint].into_iter().skip(run.pick(0, 1)) {
                 // A short run takes another side for each verb, and a first kill that matters.
                 for side in SIDES.into_iter().skip(run.pick(0, turn % 3)).take(run.pick(3, 1)) {
-                    for place in 1.. {
+                    for place in 1..=run.pick(12, 3) {
                         let what = |error| format!("{verb:?}, {path} {first:?}, then request {place} {side:?}: {error}");
                         let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
                         let rule = scene.proxy.fail(Rule::new("POST", path, first).then(wallet.reaper()));
