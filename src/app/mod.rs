@@ -136,6 +136,13 @@ impl Source for App {
         opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
     }
 
+    async fn has_open(&self) -> bool {
+        match self.opened() {
+            Some(opened) => opened.wallet.has_open().await,
+            None => false,
+        }
+    }
+
     fn tools_of(&self, caller: &Caller) -> Option<BTreeSet<String>> {
         let policy = match self.opened() {
             Some(opened) => opened.rules.current().ok()?,

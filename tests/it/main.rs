@@ -19,6 +19,7 @@ mod damage;
 mod docs;
 mod fence;
 mod house;
+mod keeper;
 mod kill;
 mod late;
 mod laws;
