@@ -60,7 +60,6 @@ impl Environment {
 
 /// What a process that keeps the wallet gets of its starter's environment: where things lie, the language, and our own settings. Nothing that
 /// loads code, leads traffic elsewhere, chooses certificates, or holds a secret.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn for_a_keeper() -> Vec<(OsString, OsString)> {
     const NAMES: [&str; 9] = ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
     let is_passed = |name: &str| NAMES.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_");

@@ -86,7 +86,7 @@ impl Shim {
 
     /// The next line; every line is a message.
     async fn line(&mut self) -> Option<Value> {
-        let line = timeout(PATIENCE, self.output.next_line()).await.expect("a line within a minute").unwrap()?;
+        let line = timeout(PATIENCE, self.output.next_line()).await.unwrap_or_else(|_| panic!("no line within a minute")).unwrap()?;
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
@@ -153,7 +153,7 @@ impl Shim {
     /// Closes its input and gives its exit code.
     async fn hang_up(mut self) -> Option<i32> {
         drop(self.input.take());
-        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
+        timeout(PATIENCE, self.child.wait()).await.unwrap_or_else(|_| panic!("it does not end")).unwrap().code()
     }
 }
 
