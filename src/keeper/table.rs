@@ -15,6 +15,9 @@ const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
 /// Seconds after which a client is answered that nobody answers: a second more than the longest call.
 const LONGEST: u32 = 47;
 
+/// Seconds within which a keeper is gone that has ended its subscriptions.
+const KEEPER_ENDS: u32 = 10;
+
 /// A request without an answer.
 #[derive(Debug)]
 struct Open {
@@ -32,6 +35,9 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     open: Vec<Open>,
+    /// Subscriptions that the keeper has ended, with what it said, and for how many seconds. A keeper that ends itself ends them first, and
+    /// the next one goes on with them; else the client is told.
+    ended: Vec<(Open, Vec<u8>, u32)>,
     /// Ids that we have answered ourselves; what comes for them is dropped.
     answered: Vec<Value>,
     /// The handshake of the older era, once it was answered.
@@ -102,8 +108,13 @@ impl Table {
         }
         if let Some(at) = self.open.iter().position(|open| open.id == id) {
             let open = self.open.remove(at);
-            if heard.error.is_none() {
-                self.agreed(open);
+            match (open.kind == Kind::Listen, heard.error) {
+                (true, None) => {
+                    self.ended.push((open, [line, b"\n"].concat(), 0));
+                    return false;
+                }
+                (false, None) => self.agreed(open),
+                (_, Some(_)) => {}
             }
         }
         true
@@ -131,6 +142,7 @@ impl Table {
     /// is for the next one.
     pub(super) fn keeper_gone(&mut self, read: u64) -> Gone {
         self.answered.clear();
+        self.open.extend(self.ended.drain(..).map(|(open, ..)| open));
         let mut gone = Gone { again: self.agreement(), answers: Vec::new() };
         for mut open in std::mem::take(&mut self.open) {
             let was_read = open.number.is_some_and(|number| number <= read);
@@ -164,6 +176,14 @@ impl Table {
     /// A second has passed in which we were awake. Gives the answers to requests that have waited too long.
     pub(super) fn second(&mut self) -> Vec<Vec<u8>> {
         let mut answers = Vec::new();
+        self.ended.retain_mut(|(_, told, seconds)| {
+            *seconds = seconds.saturating_add(1);
+            let is_over = *seconds > KEEPER_ENDS;
+            if is_over {
+                answers.push(std::mem::take(told));
+            }
+            !is_over
+        });
         let (open, answered) = (&mut self.open, &mut self.answered);
         open.retain_mut(|open| {
             open.waited = open.waited.saturating_add(1);
@@ -275,7 +295,21 @@ mod tests {
         let late = text(&late);
         assert_eq!(late.len(), 2, "{late:?}");
         assert!(late[0].contains("outcome_unknown") && late[1].contains("wallet_busy"));
-        assert!(!table.heard(&answer(&json!(1))) && table.heard(&answer(&json!("l"))));
+        assert!(!table.heard(&answer(&json!(1))), "its answer is dropped");
+    }
+
+    #[test]
+    fn a_subscription_outlives_its_keeper_and_its_end_is_told_where_the_keeper_stays() {
+        let mut table = Table::default();
+        let listen = request("l", "subscriptions/listen", &json!({}));
+        table.sending(&listen, 1);
+        assert!(!table.heard(&answer(&json!("l"))), "the keeper may be ending");
+        assert_eq!(text(&table.keeper_gone(1).again), text(std::slice::from_ref(&listen)));
+        table.sending(&listen, 1);
+        assert!(!table.heard(&answer(&json!("l"))));
+        let told: Vec<_> = (0..KEEPER_ENDS + 2).flat_map(|_| table.second()).collect();
+        assert_eq!(told.len(), 1);
+        assert_eq!(table.keeper_gone(1), Gone::default());
     }
 
     #[test]
