@@ -100,7 +100,11 @@ fn alone<F: Future<Output = io::Result<u8>>>(
             return Ok(FAILURE);
         }
         Some(Ok(lock)) => lock,
-        // A folder that cannot be used is told at the first call.
+        Some(Err(error)) if !error.is_of_the_folder() => {
+            complain(&error.to_string());
+            return Ok(FAILURE);
+        }
+        // A folder that cannot be used or written is told at the first call.
         Some(Err(_)) | None => None,
     };
     let app = App::new(environment, globals.home);
@@ -216,7 +220,7 @@ mod shared {
         logging::start_in(&home.log(), globals.log.as_deref());
         let idle = Settings::peek(&home).map(|settings| settings.keeper).unwrap_or_default().idle_seconds;
         let app = App::new(environment.clone(), Some(home.path().to_path_buf()));
-        let kept = runtime()?.block_on(async {
+        let kept = to_its_end(runtime()?, async {
             let source = Arc::clone(&app) as Arc<dyn Source>;
             let kept = keeper::keep(lock, &home, source, &environment, Duration::from_secs(idle), terminated()).await;
             app.stop().await;

@@ -58,11 +58,11 @@ impl Environment {
     }
 }
 
-/// What a process that keeps the wallet gets of its starter's environment: where things lie, the language, and our own settings. Nothing that
-/// loads code, leads traffic elsewhere, chooses certificates, or holds a secret.
+/// What a process that keeps the wallet gets of its starter's environment: the user's folder and names, the language, and our own settings.
+/// Nothing that loads code, leads traffic elsewhere, chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
 pub fn for_a_keeper() -> Vec<(OsString, OsString)> {
     const NAMES: [&str; 9] = ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
-    let is_passed = |name: &str| NAMES.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_");
+    let is_passed = |name: &str| NAMES.contains(&name) || name.starts_with("LC_");
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed)).collect()
 }
 

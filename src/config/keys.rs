@@ -91,7 +91,7 @@ impl Keys {
         known: Option<KeysPlace>,
         keyring_off: bool,
     ) -> Result<(Self, KeysPlace), KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         load_or_create(home, wallet_id, known, keyring)
     }
 
@@ -100,7 +100,7 @@ impl Keys {
     /// # Errors
     /// Where keys exist and cannot be had.
     pub fn find(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring_off: bool) -> Result<Option<(Self, KeysPlace)>, KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
 
@@ -115,7 +115,7 @@ impl Keys {
         words: &Secret,
         keyring_off: bool,
     ) -> Result<(Self, KeysPlace), KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         keep(home, wallet_id, known, words, keyring)
     }
 
@@ -149,6 +149,11 @@ impl Keys {
         mac.update(&device.to_be_bytes());
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
+}
+
+/// The platform's, also where it is off for new keys but holds those that are known.
+fn keyring(known: Option<KeysPlace>, is_off: bool) -> &'static dyn Keyring {
+    if is_off && known != Some(KeysPlace::Keyring) { &Off } else { &Platform }
 }
 
 impl fmt::Debug for Keys {

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::elect::{Way, Why, elect, greet};
-use super::hello::{Status, Want};
+use super::elect::{Link, MAKING_WAY, Way, Why, elect, greet};
+use super::hello::{READ, Status, Want};
 use super::lock::{Lock, LockError};
 use super::lost::{Kind, busy};
 use super::{elect, hello, lost};
 use crate::wallet::{Code, Error};
 
-/// The longest a keeper takes to make way: its sessions' last calls, and its wallet's.
-const MAKING_WAY: Duration = Duration::from_secs(45);
+/// No call takes longer.
+const LONGEST: Duration = Duration::from_secs(48);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 /// Between two requests to make way.
@@ -75,8 +75,6 @@ impl Remote<'_> {
     /// What the tool answers; `wallet_busy` and `settings_invalid` where no keeper can be had; `outcome_unknown` where the keeper was lost
     /// after the call was sent.
     pub async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
-        let to_value = |error: Error| serde_json::to_value(error).unwrap_or_default();
-        let mut link = elect(self.way).await.map_err(to_value)?;
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {},
@@ -85,33 +83,58 @@ impl Remote<'_> {
         let params = json!({"name": name, "arguments": arguments, "_meta": meta});
         let kind = Kind::of("tools/call", &params);
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-        let sent = async { link.writer.write_all(&hello::line(&request)?).await };
-        if sent.await.is_err() {
-            return Err(to_value(busy("The process that keeps this wallet has just ended.")));
-        }
-        let mut line = Vec::new();
         loop {
-            line.clear();
-            let read = link.reader.read_until(b'\n', &mut line).await.unwrap_or(0);
-            let message: Value = match serde_json::from_slice(&line) {
-                Ok(message) => message,
-                Err(_) if read > 0 => continue,
-                Err(_) => lost(&kind),
-            };
-            if message.get("id") == Some(&json!(1)) {
-                return outcome(&message);
+            let link = elect(self.way, MAKING_WAY).await.map_err(|error| serde_json::to_value(error).unwrap_or_default())?;
+            match timeout(LONGEST, exchange(link, &request)).await {
+                Ok(Exchange::Answered(answer)) => return outcome(&answer),
+                Ok(Exchange::Unread) => {}
+                Ok(Exchange::Lost) => return outcome(&lost(&kind)),
+                Err(_) => return outcome(&parsed(&lost::unanswered(&json!(1), &kind, true))),
             }
+        }
+    }
+}
+
+/// What became of a request.
+enum Exchange {
+    Answered(Value),
+    /// The keeper ended, and says that it has not read it.
+    Unread,
+    /// The keeper is gone, and may have read it.
+    Lost,
+}
+
+async fn exchange(mut link: Link, request: &Value) -> Exchange {
+    // A line that was not written whole is not read as one.
+    let Ok(line) = hello::line(request) else { return Exchange::Lost };
+    if link.writer.write_all(&line).await.is_err() {
+        return Exchange::Unread;
+    }
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = link.reader.read_until(b'\n', &mut line).await.unwrap_or(0);
+        if line.starts_with(READ.as_bytes()) && line.trim_ascii_end().ends_with(b" 0") {
+            return Exchange::Unread;
+        }
+        match serde_json::from_slice::<Value>(&line) {
+            Ok(message) if message.get("id") == Some(&json!(1)) => return Exchange::Answered(message),
+            _ if read > 0 => {}
+            _ => return Exchange::Lost,
         }
     }
 }
 
 /// The answer that is not to come.
 fn lost(kind: &Kind) -> Value {
-    let answer = match kind {
+    parsed(&match kind {
         Kind::Writes(write) => lost::unknown(&json!(1), write, true),
         kind => lost::unanswered(&json!(1), kind, true),
-    };
-    serde_json::from_slice(&answer).unwrap_or_default()
+    })
+}
+
+fn parsed(line: &[u8]) -> Value {
+    serde_json::from_slice(line).unwrap_or_default()
 }
 
 fn outcome(message: &Value) -> Result<Value, Value> {

@@ -11,20 +11,20 @@ use tokio::time::{Instant, sleep, timeout};
 use super::hello::{self, Hello, PROTOCOL, Refusal, VERSION, Want, Welcome, newness};
 use super::lost::busy;
 use super::socket::{self, SocketError};
-use super::{launch, lock};
+use super::{launch, lock, lock::Lock};
 use crate::config::{Environment, Home};
 use crate::wallet::{Code, Error};
 
 /// How long a keeper may take to say its first line.
 const FIRST_LINE: Duration = Duration::from_secs(3);
 /// How long is looked for one before its client is told that there is none.
-const LOOKING: Duration = Duration::from_millis(4500);
-/// How long an older keeper that was asked to make way may take.
-const MAKING_WAY: Duration = Duration::from_secs(45);
+pub(super) const LOOKING: Duration = Duration::from_millis(4500);
+/// How long an older keeper that was asked to make way may take: its sessions' last calls, and its wallet's.
+pub(super) const MAKING_WAY: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
-/// Between two starts.
-const START: Duration = Duration::from_secs(1);
+/// Between the first two starts; twice as long between the next.
+const START: Duration = Duration::from_millis(400);
 
 /// Which folder is meant, and as whom.
 #[derive(Clone, Debug)]
@@ -104,58 +104,75 @@ pub(super) async fn greet(way: &Way, home: &Home, want: Want) -> Result<Link, Wh
     };
     match welcome.refused {
         None => Ok(Link { reader, writer, welcome }),
-        Some(Refusal::Token | Refusal::Folder) => Err(Why::Nobody),
+        Some(Refusal::Token | Refusal::Folder | Refusal::Finishing) => Err(Why::Nobody),
         Some(refusal) => Err(Why::Refused(refusal, Box::new(welcome))),
     }
 }
 
-/// A session with the keeper of the folder; starts one where there is none. An older keeper is asked to make way, once.
-pub(super) async fn elect(way: &Way) -> Result<Link, Error> {
+/// A session with the keeper of the folder; starts one where there is none. An older keeper is asked to make way, once, and may take as
+/// long as `making_way`.
+pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error> {
     let mut until = Instant::now() + LOOKING;
-    let (mut started, mut asked) = (None::<Instant>, false);
-    let mut why_not = busy("Another process holds this wallet.");
+    let (mut start_at, mut pause, mut asked) = (Instant::now(), START, false);
+    let mut why_not = None;
     loop {
         let home = way.home()?;
-        match greet(way, &home, Want::Session).await {
+        let is_older = match greet(way, &home, Want::Session).await {
             Ok(link) if asked || newness(VERSION) <= newness(&link.welcome.version) => {
                 if link.welcome.settings != Way::settings(&way.environment) {
-                    tracing::warn!(
-                        "the wallet's running process was started with other settings (NUTPURSE_KEYRING); they hold until it ends"
-                    );
+                    tracing::warn!("the wallet's process was started with another NUTPURSE_KEYRING, which holds until it ends");
                 }
                 return Ok(link);
             }
-            Ok(_older) => {
-                asked = true;
-                until = Instant::now() + MAKING_WAY;
-                let _asked = greet(way, &home, Want::Finish).await;
-            }
+            Ok(_older) => true,
             Err(Why::Nobody) => {
-                if started.is_none_or(|started| started.elapsed() >= START) {
-                    started = Some(Instant::now());
+                why_not = None;
+                if Instant::now() >= start_at {
+                    start_at = Instant::now() + pause;
+                    pause = pause.saturating_mul(2);
                     home.ensure().map_err(|error| fault(&error))?;
-                    launch::start(&home, &way.passed_on)
-                        .await
-                        .map_err(|error| fault(&format!("its process cannot be started: {error}")))?;
+                    launch::start(&home, &way.passed_on).await.map_err(|error| fault(&not_started(&error)))?;
                 }
+                false
             }
-            Err(Why::Silent) => why_not = busy("The process that keeps this wallet does not answer."),
-            Err(Why::Refused(Refusal::Protocol, welcome)) if welcome.protocol < PROTOCOL && !asked => {
-                asked = true;
-                until = Instant::now() + MAKING_WAY;
-                let _asked = greet(way, &home, Want::Finish).await;
+            Err(Why::Silent) => {
+                why_not = Some(busy("The process that keeps this wallet does not answer."));
+                false
             }
+            Err(Why::Refused(Refusal::Protocol, welcome)) if welcome.protocol < PROTOCOL && !asked => true,
             Err(Why::Refused(Refusal::Protocol, _)) => {
-                return Err(busy("Another version of this program keeps the wallet.")
-                    .next("Tell the user to restart this app: it runs an older version of the wallet's program than another one does."));
+                return Err(busy("Another version of this program keeps the wallet.").next(
+                    "Tell the user to restart this app: it runs another version of the wallet's program than the one that keeps it.",
+                ));
             }
             Err(Why::Refused(Refusal::Agent, _)) => return Err(fault(&"the agent's name cannot be used")),
-            Err(Why::Refused(..)) => why_not = busy("The wallet has as many sessions as it can serve."),
+            Err(Why::Refused(..)) => {
+                why_not = Some(busy("The wallet has as many sessions as it can serve."));
+                false
+            }
             Err(Why::Fault(error)) => return Err(error),
+        };
+        if is_older {
+            asked = true;
+            until = Instant::now() + making_way;
+            let _asked = greet(way, &home, Want::Finish).await;
         }
         if Instant::now() >= until {
-            return Err(why_not);
+            return Err(why_not.unwrap_or_else(|| nobody(&home)));
         }
         sleep(LOOK).await;
     }
+}
+
+/// Why nobody keeps the folder: the lock tells.
+fn nobody(home: &Home) -> Error {
+    match Lock::take_to_keep(home) {
+        Ok(None) => busy("Another process holds this wallet."),
+        Ok(Some(_)) => fault(&format!("its process does not start; {} may say why", home.log().display())),
+        Err(error) => fault(&error),
+    }
+}
+
+fn not_started(error: &std::io::Error) -> String {
+    format!("its process cannot be started ({error}); --in-process does without")
 }

@@ -60,6 +60,8 @@ pub(super) enum Refusal {
     Agent,
     /// It has as many sessions as it can.
     Full,
+    /// It is about to end.
+    Finishing,
     /// Something newer than this program, which it cannot name.
     #[serde(other)]
     Other,

@@ -55,6 +55,8 @@ pub fn detach(home: &Home) -> io::Result<()> {
     let mut command = std::process::Command::new(program()?);
     command.arg("--home").arg(home.path()).arg(COMMAND).arg("--detached");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // What the client left open, a lock or a pipe, is not for the keeper to hold.
+    close_fds::set_fds_cloexec(3, &[]);
     command.spawn().map(drop)
 }
 

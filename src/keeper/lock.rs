@@ -29,6 +29,23 @@ pub enum LockError {
     Io(#[from] io::Error),
 }
 
+impl LockError {
+    /// Nothing can be written in the folder, the wallet's file neither.
+    pub fn is_of_the_folder(&self) -> bool {
+        match self {
+            Self::Home(_) => true,
+            Self::Foreign(_) => false,
+            Self::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::StorageFull
+                    | io::ErrorKind::NotADirectory
+            ),
+        }
+    }
+}
+
 /// What the holder says of itself. Readable by its user alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Note {

@@ -8,6 +8,9 @@ use crate::mcp::tools::{self, Tool};
 use crate::model::payee::Payee;
 use crate::wallet::{Code, Error};
 
+/// Methods that change nothing; those that end with a slash, all that begin so.
+const READS: &[&str] = &["ping", "server/discover", "tools/list", "resources/", "prompts/", "completion/", "logging/"];
+
 /// What a request was for, as far as its loss is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -24,8 +27,9 @@ pub(super) enum Kind {
 }
 
 /// What names such a call afterwards.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Write {
+    /// Empty where this program does not know it.
     tool: &'static str,
     /// The tool says itself that the same call again does nothing more.
     is_idempotent: bool,
@@ -34,29 +38,33 @@ pub(super) struct Write {
 }
 
 impl Kind {
-    /// Of a request with this method and these parameters.
+    /// Of a request with this method and these parameters. What this program does not know may move money: its keeper may be a newer one.
     pub(super) fn of(method: &str, params: &Value) -> Self {
         match method {
             "initialize" => Self::Handshake,
             "subscriptions/listen" => Self::Listen,
             "tools/call" => match params.get("name").and_then(Value::as_str).and_then(tools::find) {
-                Some(tool) if !tool.hints.read_only => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
-                _ => Self::ReadTool,
+                Some(tool) if tool.hints.read_only => Self::ReadTool,
+                tool => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
             },
-            _ => Self::Read,
+            _ if READS.iter().any(|known| method == *known || method.strip_prefix(known).is_some_and(|_| known.ends_with('/'))) => {
+                Self::Read
+            }
+            _ => Self::Writes(Box::default()),
         }
     }
 }
 
 impl Write {
-    fn of(tool: &'static Tool, arguments: Option<&Value>) -> Self {
+    fn of(tool: Option<&'static Tool>, arguments: Option<&Value>) -> Self {
         let text = |name: &str| arguments.and_then(|given| given.get(name)).and_then(Value::as_str);
         let payment_hash = ["to", "bolt11"].iter().find_map(|name| match Payee::recognise(text(name)?) {
             Payee::Bolt11(invoice) => Some(invoice.payment_hash),
             _ => None,
         });
         let key = text("idempotency_key").filter(|key| key.len() <= 256).map(str::to_owned);
-        Self { tool: tool.name, is_idempotent: tool.hints.idempotent, key, payment_hash }
+        let (tool, is_idempotent) = tool.map_or(("", false), |tool| (tool.name, tool.hints.idempotent));
+        Self { tool, is_idempotent, key, payment_hash }
     }
 
     fn next_step(&self) -> String {
@@ -111,9 +119,20 @@ pub(super) fn unanswered(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
     }
 }
 
-/// Somebody else has the wallet.
+/// Somebody else has the wallet: this call was not made.
 pub(super) fn busy(message: &str) -> Error {
-    Error::new(Code::WalletBusy, message)
+    Error::new(Code::WalletBusy, message).next(
+        "This call was not made; make it again later, or tell the user that another copy of this wallet is running. Of an earlier call that was \
+         answered outcome_unknown this says nothing: ask for that one with get_payment first.",
+    )
+}
+
+/// The answer to a request that was never sent, since no keeper could be had.
+pub(super) fn not_sent(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
+    match kind {
+        Kind::Writes(_) => failed(id, &busy("The process that keeps this wallet could not be had in time."), is_modern),
+        kind => unanswered(id, kind, is_modern),
+    }
 }
 
 fn failed(id: &Value, error: &Error, is_modern: bool) -> Vec<u8> {
@@ -149,9 +168,11 @@ mod tests {
         for tool in tools::all() {
             assert_eq!(matches!(call(tool.name), Kind::Writes(_)), !tool.hints.read_only, "{}", tool.name);
         }
-        assert_eq!(call("no_such_tool"), Kind::ReadTool);
-        assert_eq!(Kind::of("tools/call", &json!({"name": 5})), Kind::ReadTool);
-        assert_eq!(Kind::of("resources/read", &Value::Null), Kind::Read);
+        // A newer keeper may know it.
+        assert!(matches!(call("no_such_tool"), Kind::Writes(_)) && matches!(Kind::of("tasks/run", &Value::Null), Kind::Writes(_)));
+        for method in ["resources/read", "tools/list", "ping", "server/discover", "prompts/get", "logging/setLevel"] {
+            assert_eq!(Kind::of(method, &Value::Null), Kind::Read, "{method}");
+        }
         assert_eq!(Kind::of("subscriptions/listen", &Value::Null), Kind::Listen);
     }
 

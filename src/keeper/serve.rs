@@ -30,11 +30,13 @@ use crate::wallet::{Caller, Source, clock};
 /// How long a stranger may take to say who it is.
 const HELLO: Duration = Duration::from_secs(3);
 /// The most sessions at a time.
-const SESSIONS: usize = 256;
+const SESSIONS: usize = 128;
 /// How often the folder is looked at: a keeper of a folder that is gone keeps nothing.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long sessions get for the calls that they have begun. The wallet gets its own time after that.
 const LAST_CALLS: Duration = Duration::from_secs(10);
+/// How long the first session is waited for, at the least: whoever started the keeper is on its way.
+const FIRST: Duration = Duration::from_secs(5);
 /// How long an idle keeper with something open waits before it looks again, at the most.
 const OPEN: Duration = Duration::from_secs(60);
 
@@ -83,6 +85,7 @@ pub async fn keep(
     let note = Note { token: token.clone(), version: VERSION.to_owned() };
     lock.note(&note).map_err(|error| KeepError(error.to_string()))?;
     let listener = socket::listen(home)?;
+    let place = socket::place(home);
     let keeper = Arc::new(Keeper {
         source,
         folder: hello::folder(home),
@@ -113,9 +116,9 @@ pub async fn keep(
         () = told => tracing::info!("was told to end"),
         () = keeper.finishing.cancelled() => tracing::info!("was asked to finish"),
         () = keeper.nobody_needs_it() => tracing::info!("nobody needs it"),
-        () = gone(&lock) => tracing::warn!("its folder is gone"),
+        () = gone(&lock, home, &place) => tracing::warn!("its folder or its socket is gone"),
     }
-    if lock.is_in_place() {
+    if lock.is_in_place() && socket::place(home) == place {
         socket::remove(home);
     }
     drop(listener);
@@ -127,13 +130,13 @@ pub async fn keep(
     Ok(lock)
 }
 
-/// Returns when the lock's file is no longer where it was.
-async fn gone(lock: &Lock) {
+/// Returns when the lock's file or the socket is no longer where it was: nobody new can come then.
+async fn gone(lock: &Lock, home: &Home, place: &Option<(u64, u64)>) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        if !lock.is_in_place() {
+        if !lock.is_in_place() || socket::place(home) != *place {
             return;
         }
     }
@@ -143,7 +146,7 @@ impl Keeper {
     /// Returns when there was no session for as long as `idle`, and nothing is open.
     async fn nobody_needs_it(&self) {
         let mut sessions = self.sessions.subscribe();
-        let mut patience = self.idle;
+        let mut patience = self.idle.max(FIRST);
         loop {
             if sessions.wait_for(|count| *count == 0).await.is_err() {
                 return;
@@ -195,6 +198,7 @@ impl Keeper {
             () if hello.protocol != PROTOCOL => Some(Refusal::Protocol),
             () if hello.folder != self.folder => Some(Refusal::Folder),
             () if !is_agent_name(&hello.agent) => Some(Refusal::Agent),
+            () if hello.want == Want::Session && self.finishing.is_cancelled() => Some(Refusal::Finishing),
             () if hello.want == Want::Session && full() => Some(Refusal::Full),
             () => None,
         }

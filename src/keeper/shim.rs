@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::elect::{Link, Way, elect};
+use super::elect::{LOOKING, Link, Way, elect};
 use super::hello::READ;
 use super::stand_in;
 use super::table::Table;
@@ -24,6 +24,8 @@ const ANSWER_MAX: usize = 64 * 1024 * 1024;
 const LAST_ANSWERS: Duration = Duration::from_secs(40);
 /// The same once the client itself is gone.
 const GONE: Duration = Duration::from_secs(1);
+/// Between two searches while a stand-in serves.
+const AGAIN: Duration = Duration::from_secs(1);
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
@@ -103,11 +105,47 @@ pub async fn run(
         way,
         table: Table::default(),
         link: None,
-        electing: Some(Box::pin(elect(way))),
-        queue: Vec::new(),
+        electing: None,
+        again: Vec::new(),
+        waiting: None,
+        until: None,
         standing_in: JoinSet::new(),
     };
-    shim.run(input, output, gone).await
+    shim.look();
+    shim.run(input, Outgoing { output, bytes: Vec::new(), written: 0, unflushed: false }, gone).await
+}
+
+/// Bytes for the client.
+struct Outgoing<W> {
+    output: W,
+    bytes: Vec<u8>,
+    written: usize,
+    unflushed: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Outgoing<W> {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && !self.unflushed
+    }
+
+    /// Writes some of it, or flushes what was written. Cancel safe: what was not done is done the next time.
+    async fn write(&mut self) -> std::io::Result<()> {
+        match self.bytes.get(self.written..).filter(|rest| !rest.is_empty()) {
+            Some(rest) => {
+                self.written = self.written.saturating_add(self.output.write(rest).await?);
+                self.unflushed = true;
+                if self.written >= self.bytes.len() {
+                    self.bytes.clear();
+                    self.written = 0;
+                }
+            }
+            None => {
+                self.output.flush().await?;
+                self.unflushed = false;
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Shim<'a> {
@@ -116,49 +154,43 @@ struct Shim<'a> {
     link: Option<Linked>,
     /// The search for a keeper, while there is none.
     electing: Option<Electing<'a>>,
-    /// Lines for the keeper, before any of the client's; last first.
-    queue: Vec<Vec<u8>>,
+    /// What a new keeper has to be told or asked again, before any line of the client's; last first.
+    again: Vec<Vec<u8>>,
+    /// A line of the client's that waits for a keeper.
+    waiting: Option<Vec<u8>>,
+    /// Until when the last answers are waited for, once the client has closed its end.
+    until: Option<Instant>,
     standing_in: JoinSet<()>,
 }
 
 impl Shim<'_> {
-    async fn run(
+    async fn run<W: AsyncWrite + Send + Unpin>(
         &mut self,
         input: impl AsyncRead + Send + Unpin,
-        mut output: impl AsyncWrite + Send + Unpin,
+        mut out: Outgoing<W>,
         gone: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
         let mut client = Lines::new(input, LINE_MAX);
-        // Bytes for the client, and how many of them are written.
-        let (mut out, mut written) = (Vec::<u8>::new(), 0_usize);
-        let mut until: Option<Instant> = None;
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(gone);
         let mut client_gone = false;
         loop {
             self.feed();
-            let over = until.is_some() && out.is_empty() && self.link.is_none();
-            if over || until.is_some_and(|until| Instant::now() >= until) {
+            let over = self.until.is_some() && out.is_empty() && self.link.is_none();
+            if over || self.until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(());
             }
-            let may_read = until.is_none() && (self.is_resting() || self.queue.is_empty() && self.is_free());
+            let may_read = self.wants_a_line();
             let (lines, to) = self.link.as_mut().map(|link| (&mut link.lines, &mut link.to)).unzip();
             tokio::select! {
                 biased;
                 () = &mut gone, if !client_gone => {
                     client_gone = true;
-                    self.close(&mut until, GONE).await;
+                    self.close(GONE).await;
                 }
-                wrote = output.write(out.get(written..).unwrap_or_default()), if !out.is_empty() => {
-                    written = written.saturating_add(wrote?);
-                    if written >= out.len() {
-                        out.clear();
-                        written = 0;
-                        output.flush().await?;
-                    }
-                }
-                line = next(lines), if out.is_empty() => self.hear(line, &mut out, until.is_some()),
+                wrote = out.write(), if !out.is_empty() => wrote?,
+                line = next(lines), if out.bytes.is_empty() => out.bytes.extend(self.hear(line)),
                 wrote = write(to) => {
                     if wrote.is_err() && let Some(link) = &mut self.link {
                         // The rest of what it said is still to be read.
@@ -167,56 +199,48 @@ impl Shim<'_> {
                 }
                 found = found(&mut self.electing) => self.found(found),
                 line = client.next(), if may_read => match line {
-                    Ok(Line::Whole(line)) => self.send(line),
-                    Ok(Line::TooLong(id)) => out.extend(mcp::too_long(id).unwrap_or_default()),
-                    Ok(Line::End) | Err(_) => self.close(&mut until, LAST_ANSWERS).await,
+                    Ok(Line::Whole(line)) => {
+                        self.waiting = Some(line);
+                        self.look_if_alone();
+                    }
+                    Ok(Line::TooLong(id)) => out.bytes.extend(mcp::too_long(id).unwrap_or_default()),
+                    Ok(Line::End) | Err(_) => self.close(LAST_ANSWERS).await,
                 },
-                _ = second.tick() => out.extend(self.table.second().concat()),
+                _ = second.tick() => out.bytes.extend(self.table.second().concat()),
             }
         }
     }
 
     /// The client has closed its end, or is gone: nothing more is sent.
-    async fn close(&mut self, until: &mut Option<Instant>, patience: Duration) {
+    async fn close(&mut self, patience: Duration) {
         let end = Instant::now() + patience;
-        *until = Some(until.map_or(end, |until| until.min(end)));
+        self.until = Some(self.until.map_or(end, |until| until.min(end)));
         self.electing = None;
         if let Some(mut writer) = self.link.as_mut().and_then(|link| link.to.writer.take()) {
             let _closed_already = writer.shutdown().await;
         }
     }
 
-    /// A line can be put on its way.
-    fn is_free(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.to.is_free())
+    /// The client may say something: it can be put on its way, or there is no keeper because it wanted nothing.
+    fn wants_a_line(&self) -> bool {
+        let is_free = self.link.as_ref().is_some_and(|link| self.again.is_empty() && link.to.is_free());
+        let is_resting = self.link.is_none() && self.electing.is_none();
+        self.until.is_none() && self.waiting.is_none() && (is_free || is_resting) && !self.table.is_full()
     }
 
     /// Puts the next waiting line on its way.
     fn feed(&mut self) {
-        if self.is_free()
-            && let Some(line) = self.queue.pop()
-        {
-            self.send(line);
+        while let Some(link) = self.link.as_mut().filter(|link| link.to.is_free()) {
+            let Some(line) = self.again.pop().or_else(|| self.waiting.take()) else { return };
+            if !self.table.is_given_up(&line) {
+                self.table.sending(&line, link.to.begun.saturating_add(1));
+                link.to.begin(line);
+            }
         }
     }
 
-    /// No keeper is there and none is looked for: the last one ended in order, and the client wants nothing.
-    fn is_resting(&self) -> bool {
-        self.link.is_none() && self.electing.is_none()
-    }
-
-    fn send(&mut self, line: Vec<u8>) {
-        let Some(link) = &mut self.link else {
-            // After what a new keeper has to be told first.
-            self.queue.insert(0, line);
-            return self.look();
-        };
-        self.table.sending(&line, link.to.begun.saturating_add(1));
-        link.to.begin(line);
-    }
-
-    /// A line of the other side, or its end.
-    fn hear(&mut self, line: std::io::Result<Line>, out: &mut Vec<u8>, is_closing: bool) {
+    /// A line of the other side, or its end. What the client is told of it.
+    fn hear(&mut self, line: std::io::Result<Line>) -> Vec<u8> {
         match line {
             Ok(Line::Whole(line)) => {
                 if let Some(read) = line.strip_prefix(READ.as_bytes()) {
@@ -225,34 +249,48 @@ impl Shim<'_> {
                         link.read = read;
                     }
                 } else if self.table.heard(&line) {
-                    out.extend_from_slice(&line);
-                    out.push(b'\n');
+                    return [line.as_slice(), b"\n"].concat();
                 }
+                Vec::new()
             }
-            Ok(Line::TooLong(_)) => tracing::error!("an answer was too long to pass on"),
-            Ok(Line::End) | Err(_) => self.lose(out, is_closing),
+            Ok(Line::TooLong(_)) => {
+                tracing::error!("an answer was too long to pass on");
+                Vec::new()
+            }
+            Ok(Line::End) | Err(_) => self.lose(),
         }
     }
 
     /// The other side is gone.
-    fn lose(&mut self, out: &mut Vec<u8>, is_closing: bool) {
-        let Some(link) = self.link.take() else { return };
+    fn lose(&mut self) -> Vec<u8> {
+        let Some(link) = self.link.take() else { return Vec::new() };
         let read = link.read.unwrap_or(link.to.whole).min(link.to.whole);
-        let gone = self.table.keeper_gone(read);
-        if is_closing {
-            return;
+        let mut gone = self.table.keeper_gone(read);
+        if self.until.is_some() {
+            gone.answers.extend(self.table.end());
+            return gone.answers.concat();
         }
-        out.extend(gone.answers.concat());
-        self.queue = gone.again;
-        self.queue.reverse();
-        if link.read.is_none() || self.table.wants_a_keeper() {
+        self.tell_again(gone.again);
+        if link.read.is_none() || self.table.wants_a_keeper() || self.waiting.is_some() {
             tracing::info!("the process that keeps the wallet is gone; looking for another");
             self.look();
         }
+        gone.answers.concat()
+    }
+
+    fn tell_again(&mut self, lines: Vec<Vec<u8>>) {
+        self.again = lines;
+        self.again.reverse();
     }
 
     fn look(&mut self) {
-        self.electing.get_or_insert_with(|| Box::pin(elect(self.way)));
+        self.electing.get_or_insert_with(|| Box::pin(elect(self.way, LOOKING)));
+    }
+
+    fn look_if_alone(&mut self) {
+        if self.link.is_none() {
+            self.look();
+        }
     }
 
     /// The search has ended.
@@ -262,22 +300,21 @@ impl Shim<'_> {
             Ok(link) => {
                 if self.link.take().is_some() {
                     let gone = self.table.keeper_gone(0);
-                    self.queue = gone.again;
-                    self.queue.reverse();
+                    self.tell_again(gone.again);
                 }
                 self.standing_in.abort_all();
                 self.link = Some(Linked::new(Box::new(link.reader), Box::new(link.writer)));
             }
             Err(why) => {
-                let way = self.way;
                 if self.link.is_none() {
                     tracing::warn!(code = why.code.as_str(), details = ?why.details, "{}", why.message);
-                    let (reader, writer) = tokio::io::split(stand_in::session(why, &way.agent, &mut self.standing_in));
+                    let (reader, writer) = tokio::io::split(stand_in::session(why, self.way, &mut self.standing_in));
                     self.link = Some(Linked::new(Box::new(reader), Box::new(writer)));
                 }
+                let way = self.way;
                 self.electing = Some(Box::pin(async move {
-                    sleep(Duration::from_secs(1)).await;
-                    elect(way).await
+                    sleep(AGAIN).await;
+                    elect(way, LOOKING).await
                 }));
             }
         }

@@ -92,6 +92,12 @@ pub(super) fn remove(home: &Home) {
     }
 }
 
+/// Which socket lies there, by device and number. `None`: none of ours.
+pub(super) fn place(home: &Home) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(home.socket()).ok().filter(|found| found.file_type().is_socket())?;
+    Some((found.dev(), found.ino()))
+}
+
 /// Connects to the keeper.
 pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
     if !lies_there(home)? {

@@ -15,6 +15,12 @@ const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
 /// Seconds after which a client is answered that nobody answers: a second more than the longest call.
 const LONGEST: u32 = 47;
 
+/// A read after which this many keepers were gone is not given to another.
+const KEEPERS: u32 = 2;
+/// The most requests of a client that are open at a time; it is not read from meanwhile.
+const OPEN: usize = 256;
+/// Some clients begin a line so.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Seconds within which a keeper is gone that has ended its subscriptions.
 const KEEPER_ENDS: u32 = 10;
 
@@ -29,6 +35,8 @@ struct Open {
     number: Option<u64>,
     /// Seconds in which we were awake to wait for it.
     waited: u32,
+    /// How many keepers are gone that had it.
+    keepers: u32,
 }
 
 /// What is open, and what was agreed.
@@ -40,6 +48,8 @@ pub(super) struct Table {
     ended: Vec<(Open, Vec<u8>, u32)>,
     /// Ids that we have answered ourselves; what comes for them is dropped.
     answered: Vec<Value>,
+    /// Requests that were answered before they were sent.
+    given_up: Vec<Vec<u8>>,
     /// The handshake of the older era, once it was answered.
     initialize: Option<Vec<u8>>,
     initialized: Option<Vec<u8>>,
@@ -71,7 +81,7 @@ impl Table {
             open.number = Some(number);
             return;
         }
-        let Ok(message) = serde_json::from_slice::<Value>(line) else { return };
+        let Ok(message) = read(line) else { return };
         let Some(method) = message.get("method").and_then(Value::as_str) else { return };
         let params = message.get("params").unwrap_or(&Value::Null);
         match message.get("id").filter(|id| !id.is_null()) {
@@ -80,7 +90,7 @@ impl Table {
                 let is_modern = params.pointer(&format!("/_meta/{}", MODERN.replace('/', "~1"))).is_some();
                 let kind = Kind::of(method, params);
                 self.answered.retain(|answered| answered != id);
-                let open = Open { id: id.clone(), kind, is_modern, line: line.to_vec(), number: Some(number), waited: 0 };
+                let open = Open { id: id.clone(), kind, is_modern, line: line.to_vec(), number: Some(number), waited: 0, keepers: 0 };
                 self.open.push(open);
             }
             None => match method {
@@ -89,6 +99,7 @@ impl Table {
                 "notifications/cancelled" => {
                     let id = params.get("requestId");
                     self.open.retain(|open| Some(&open.id) != id);
+                    self.ended.retain(|(open, ..)| Some(&open.id) != id);
                 }
                 _ => {}
             },
@@ -126,7 +137,7 @@ impl Table {
             self.initialize = Some(open.line);
             return;
         }
-        let Ok(message) = serde_json::from_slice::<Value>(&open.line) else { return };
+        let Ok(message) = read(&open.line) else { return };
         let uri = message.pointer("/params/uri").and_then(Value::as_str).unwrap_or_default().to_owned();
         match message.get("method").and_then(Value::as_str) {
             Some("resources/subscribe") => {
@@ -150,11 +161,34 @@ impl Table {
                 gone.answers.push(lost::unknown(&open.id, write, open.is_modern));
                 continue;
             }
+            open.keepers = open.keepers.saturating_add(u32::from(was_read && open.kind != Kind::Listen));
+            if open.keepers >= KEEPERS {
+                gone.answers.push(lost::unanswered(&open.id, &open.kind, open.is_modern));
+                continue;
+            }
             open.number = None;
             gone.again.push(open.line.clone());
             self.open.push(open);
         }
         gone
+    }
+
+    /// The client has gone: the answers to all that is open and will get no other.
+    pub(super) fn end(&mut self) -> Vec<Vec<u8>> {
+        self.ended.clear();
+        let open = std::mem::take(&mut self.open).into_iter().filter(|open| open.kind != Kind::Listen);
+        open.map(|open| lost::unanswered(&open.id, &open.kind, open.is_modern)).collect()
+    }
+
+    /// As many requests are open as may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.open.len() >= OPEN
+    }
+
+    /// The line is a request of the client's that was answered while it waited to be sent.
+    pub(super) fn is_given_up(&mut self, line: &[u8]) -> bool {
+        let at = self.given_up.iter().position(|given_up| given_up == line);
+        at.is_some_and(|at| !self.given_up.swap_remove(at).is_empty())
     }
 
     /// Something is open or watched.
@@ -184,13 +218,16 @@ impl Table {
             }
             !is_over
         });
-        let (open, answered) = (&mut self.open, &mut self.answered);
+        let (open, answered, given_up) = (&mut self.open, &mut self.answered, &mut self.given_up);
         open.retain_mut(|open| {
             open.waited = open.waited.saturating_add(1);
             let is_late = open.waited > LONGEST && open.kind != Kind::Listen;
-            if is_late {
+            if is_late && open.number.is_some() {
                 answers.push(lost::unanswered(&open.id, &open.kind, open.is_modern));
                 answered.push(open.id.clone());
+            } else if is_late {
+                answers.push(lost::not_sent(&open.id, &open.kind, open.is_modern));
+                given_up.push(std::mem::take(&mut open.line));
             }
             !is_late
         });
@@ -202,9 +239,13 @@ fn is_ours(id: &Value) -> bool {
     id.as_str().is_some_and(|id| id.starts_with(OURS))
 }
 
+fn read(line: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))
+}
+
 /// The same request under an id of ours.
 fn renamed(line: &[u8], number: usize) -> Option<Vec<u8>> {
-    let mut message: Value = serde_json::from_slice(line).ok()?;
+    let mut message = read(line).ok()?;
     *message.get_mut("id")? = json!(format!("{OURS}{number}"));
     serde_json::to_vec(&message).ok()
 }
@@ -282,7 +323,10 @@ mod tests {
         let mut table = Table::default();
         table.sending(&call(1, "get_balance"), 1);
         table.sending(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#, 2);
-        assert_eq!(table.keeper_gone(2), Gone::default());
+        table.sending(&request("l", "subscriptions/listen", &json!({})), 3);
+        assert!(!table.heard(&answer(&json!("l"))));
+        table.sending(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"l"}}"#, 4);
+        assert_eq!(table.keeper_gone(4), Gone::default());
     }
 
     #[test]
@@ -310,6 +354,27 @@ mod tests {
         let told: Vec<_> = (0..KEEPER_ENDS + 2).flat_map(|_| table.second()).collect();
         assert_eq!(told.len(), 1);
         assert_eq!(table.keeper_gone(1), Gone::default());
+    }
+
+    #[test]
+    fn what_was_answered_before_it_was_sent_is_not_sent_any_more() {
+        let mut table = Table::default();
+        table.sending(&call(1, "pay"), 1);
+        assert_eq!(text(&table.keeper_gone(0).again), text(&[call(1, "pay")]));
+        let told: Vec<_> = (0..=LONGEST).flat_map(|_| table.second()).collect();
+        assert!(told.len() == 1 && text(&told)[0].contains("wallet_busy"), "{told:?}");
+        assert!(table.is_given_up(&call(1, "pay")) && !table.is_given_up(&call(1, "pay")));
+    }
+
+    #[test]
+    fn a_read_that_two_keepers_did_not_outlive_is_not_given_to_a_third() {
+        let mut table = Table::default();
+        let read = call(1, "list_history");
+        table.sending(&read, 1);
+        assert_eq!(table.keeper_gone(1).again.len(), 1);
+        table.sending(&read, 1);
+        let gone = table.keeper_gone(1);
+        assert_eq!((gone.again.len(), gone.answers.len()), (0, 1));
     }
 
     #[test]

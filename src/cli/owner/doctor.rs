@@ -40,13 +40,14 @@ impl Owner<'_> {
         self.print(&lines)
     }
 
-    /// What others could read or write in the folder.
+    /// What others could read or write of the folder.
     #[cfg(unix)]
     fn others_access(&self) -> Vec<String> {
         use std::os::unix::fs::PermissionsExt as _;
-        let files = std::fs::read_dir(self.home.path()).into_iter().flatten().flatten();
-        let open = files.filter(|file| file.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0));
-        open.map(|file| format!("others may read or write {}: chmod go-rwx mends it", file.path().display())).collect()
+        let files = std::fs::read_dir(self.home.path()).into_iter().flatten().flatten().map(|file| file.path());
+        let all = std::iter::once(self.home.path().to_path_buf()).chain(files);
+        let open = all.filter(|path| path.symlink_metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0));
+        open.map(|path| format!("others may read or write {}: chmod go-rwx mends it", path.display())).collect()
     }
 
     #[cfg(not(unix))]

@@ -98,7 +98,7 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut start = command(&home, "desktop");
-    let secrets = [
+    let strange = [
         ("NUTPURSE_NSEC", "nsec1canary"),
         ("NSEC", "nsec1canary"),
         ("HTTPS_PROXY", "http://canary"),
@@ -106,8 +106,10 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
         ("SSL_CERT_FILE", "/canary"),
         ("LD_LIBRARY_PATH", "/canary"),
         ("OPENAI_API_KEY", "canary"),
+        ("XDG_RUNTIME_DIR", "/canary"),
+        ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/canary"),
     ];
-    start.envs(secrets).env("LC_ALL", "C").env("XDG_DATA_HOME", "/nowhere");
+    start.envs(strange).env("LC_ALL", "C");
     let mut shim = Shim::spawn(start);
     shim.shake_hands().await;
     shim.ok("get_balance", json!({})).await;
@@ -118,8 +120,8 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     let (line, environment) = (about("cmdline"), about("environ"));
     assert!(!environment.contains("canary") && !line.contains("canary"), "{environment}");
     let names: Vec<_> = environment.lines().filter_map(|line| line.split('=').next()).collect();
-    assert_eq!(names.len(), 5, "{names:?}");
-    for name in ["PATH", "LC_ALL", "XDG_DATA_HOME", "NUTPURSE_LOG", "NUTPURSE_KEYRING"] {
+    assert_eq!(names.len(), 4, "{names:?}");
+    for name in ["PATH", "LC_ALL", "NUTPURSE_LOG", "NUTPURSE_KEYRING"] {
         assert!(names.contains(&name), "{names:?}");
     }
     let group = fs::read_to_string(format!("/proc/{}/stat", keeper(&home).as_raw_nonzero())).unwrap();
