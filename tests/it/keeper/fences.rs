@@ -212,3 +212,20 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
     stop(&wallet);
     stop(&other);
 }
+
+#[tokio::test]
+async fn keys_of_another_wallet_in_the_place_of_its_own_are_not_used() {
+    let (_lightning, mint) = mint().await;
+    let (home, other) = (home(&[(&mint.url(), true)], 600), home(&[(&mint.url(), true)], 600));
+    let mut shim = Shim::start(&home, "desktop").await;
+    shim.fund(100).await;
+    Shim::start(&other, "desktop").await.ok("get_balance", json!({})).await;
+    stop(&home);
+    let keys = home.path().join("keys.toml");
+    let own = fs::read(&keys).unwrap();
+    fs::copy(other.path().join("keys.toml"), &keys).unwrap();
+    let told = shim.call("get_balance", json!({})).await;
+    assert_eq!(told["error"], "wallet_damaged", "{told}");
+    fs::write(&keys, own).unwrap();
+    assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);
+}
