@@ -15,6 +15,7 @@ mod cancelled;
 mod change;
 mod corpus;
 mod counts;
+mod cut;
 mod damage;
 mod docs;
 mod fence;
