@@ -1,5 +1,4 @@
 //! Damage of every kind, at every place: found when the file is opened, or without any effect.
-
 //!
 //! What a file holds is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one, `NUTPURSE_RUNS` asks for more.
 
@@ -151,6 +150,43 @@ async fn one_byte(seed: u64) {
     }
     println!("{} single bytes: {found} found, {harmless} harmless", found + harmless);
     assert!(found > 20);
+}
+
+/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the two commits have.
+#[tokio::test]
+async fn any_bit_of_the_header_turned_over_is_found_or_harmless() {
+    let (_folder, path) = made(60, 1).await;
+    any_bit(&path).await;
+}
+
+/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the two commits have.
+#[tokio::test]
+async fn any_bit_of_the_header_turned_over_is_found_or_harmless() {
+    let (_folder, path) = made(60, 1).await;
+    any_bit(&path).await;
+}
+
+#[tokio::test]
+async fn any_bit_of_the_header_turned_over_after_a_kill_is_found_or_harmless() {
+    let (folder, _) = made(60, 1).await;
+    any_bit(&folder.path().join("killed.redb")).await;
+}
+
+/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the two commits have.
+async fn any_bit(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let whole = seen(path).await.unwrap();
+    let (mut found, mut harmless) = (0, 0);
+    for at in 0..320 {
+        // Eight of a byte without a checksum, one of the others.
+        for bit in if at < 64 { 0..8 } else { at % 8..at % 8 + 1 } {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1 << bit;
+            if is_damaged(path, &bad, &whole, &format!("bit {bit} of byte {at}")).await { found += 1 } else { harmless += 1 }
+        }
+    }
+    println!("{} bits of the header: {found} found, {harmless} harmless", found + harmless);
+    assert!(found > 100);
 }
 
 #[tokio::test]
