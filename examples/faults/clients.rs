@@ -4,6 +4,7 @@ use serde_json::json;
 use testbed::{Moment, Rule};
 use tokio::time::{Duration, Instant, timeout};
 
+use crate::home::WIDE;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
@@ -108,15 +109,19 @@ pub(crate) async fn stops_reading(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(asked).saying(if began { "the payment went on meanwhile" } else { "the payment waited" }))
 }
 
-/// F-140.
+/// F-140: the mint down, and another whose name is none. A mint that was never used is not contacted, so of that it is not known whether
+/// it answers.
 pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let funded = scene.funded(500).await?;
     funded.close().await?;
     scene.mint.testbed()?.stop().await;
-    let fresh = scene.wallet()?;
+    let urls = [scene.proxy.url(), "https://mint.nutpurse.invalid".to_owned()];
+    let fresh = scene.wallet_at(&urls, WIDE)?;
+    funded.home.write_mints(&urls)?;
     let mut slowest = Duration::ZERO;
-    for (wallet, sats) in [(&funded, 500), (&fresh, 0)] {
+    for (wallet, sats) in [(&fresh, 0), (&funded, 500)] {
+        let contacts = scene.proxy.exchanges().len();
         let since = Instant::now();
         let session = wallet.session().await?;
         holds(since.elapsed() < Duration::from_secs(2), format!("it shook hands after {:?}", since.elapsed()))?;
@@ -127,9 +132,17 @@ pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
         holds(since.elapsed() < Duration::from_secs(4), format!("the balance came after {:?}", since.elapsed()))?;
         holds(shown.spendable == sats, format!("shown {shown:?}"))?;
         let mints = wallet.ok("list_mints", json!({})).await?;
-        holds(mints.value.pointer("/mints/0/reachable") == Some(&json!(false)), format!("shown {}", mints.value))?;
+        let reachable = |place: usize| mints.value.pointer(&format!("/mints/{place}/reachable")).cloned();
+        let was_used = sats > 0;
+        holds(reachable(0) == was_used.then(|| json!(false)) && reachable(1).is_none(), format!("shown {}", mints.value))?;
+        holds(was_used || scene.proxy.exchanges().len() == contacts, "a mint was contacted before its first use")?;
         let told = wallet.told("pay", json!({"to": scene.invoice(5)?.0})).await?;
         holds(told.is_error && told.text("money_moved") == "no", format!("told {}", told.value))?;
+        for mint in &urls {
+            let told = wallet.told("deposit", json!({"amount_sats": 5, "mint": mint})).await?;
+            holds(told.word() == "mint_unreachable", format!("told {}", told.value))?;
+        }
+        wallet.close().await?;
     }
     let failed = scene.proxy.exchanges().iter().filter(|exchange| exchange.status.is_none()).count();
     scene.mint.testbed()?.resume().await?;

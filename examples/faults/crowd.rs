@@ -28,7 +28,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-123", S2, "lines of 16 MiB, deep, broken, out of turn, 100,000 notices", Runs(|run| Box::pin(clients::lines(run)))),
     Row::new("F-126", S3, "a client that stops reading", Runs(|run| Box::pin(clients::stops_reading(run)))),
     Row::new("F-139", S2, "every line on standard output of this whole run", AtEnd(|run| Box::pin(every_line(run)))).at_any_mint(),
-    Row::new("F-140", S2, "started with the mint down", Alone(|run| Box::pin(clients::no_mint(run)))),
+    Row::new("F-140", S2, "started with the mint down, and a name that is none", Alone(|run| Box::pin(clients::no_mint(run)))),
 ];
 
 async fn one_invoice(run: Run) -> Outcome<Proof> {

@@ -36,6 +36,7 @@ pub(crate) struct Scene {
     wallets: Mutex<Vec<Arc<Wallet>>>,
     others: Mutex<Vec<TestMint>>,
     names: AtomicUsize,
+    homes: AtomicUsize,
 }
 
 impl Scene {
@@ -59,6 +60,7 @@ impl Scene {
             wallets: Mutex::default(),
             others: Mutex::default(),
             names: AtomicUsize::new(0),
+            homes: AtomicUsize::new(0),
         })
     }
 
@@ -82,11 +84,17 @@ impl Scene {
     /// A wallet of these mints. The law counts it at the scene's mint.
     pub(crate) fn wallet_at(&self, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
         let mut wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = |what: &str| self.folder.path().join(format!("{what}-{}", wallets.len()));
+        let number = self.homes.fetch_add(1, Ordering::Relaxed);
+        let path = |what: &str| self.folder.path().join(format!("{what}-{number}"));
         let home = Home::make(path("home"), mints, limits)?;
         let wallet = Arc::new(Wallet::new(&self.run, home, path("log"))?);
         wallets.push(Arc::clone(&wallet));
         Ok(wallet)
+    }
+
+    /// This wallet is lost: the law does not count it any more.
+    pub(crate) fn forget(&self, lost: &Arc<Wallet>) {
+        self.wallets.lock().unwrap_or_else(PoisonError::into_inner).retain(|wallet| !Arc::ptr_eq(wallet, lost));
     }
 
     /// One more mint on the same Lightning, without a proxy; the law counts it too.

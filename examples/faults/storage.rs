@@ -1,9 +1,9 @@
 //! The disk: full, failing, read-only, damaged, old, gone; many coins; modes of files.
 
-use crate::table::How::{Alone, NotYet, Runs};
+use crate::table::How::{Alone, Runs};
 use crate::table::Row;
 use crate::table::Severity::{S1, S2};
-use crate::{damage, disk, files};
+use crate::{damage, disk, files, lost};
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("F-060", S1, "disk full from the k-th write on", Runs(|run| Box::pin(disk::disk_full(run)))),
@@ -14,5 +14,5 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-065", S1, "file rolled back to yesterday's", Runs(|run| Box::pin(damage::rolled_back(run)))),
     Row::new("F-068", S1, "umask 000, a folder open to all", Runs(|run| Box::pin(files::open_to_all(run)))),
     Row::new("F-069", S2, "10,000 coins, a long history", Alone(|run| Box::pin(files::many_coins(run)))).long(),
-    Row::new("F-144", S1, "the machine lost: a fresh folder and the words", NotYet("waits for the command restore")),
+    Row::new("F-144", S1, "the machine lost: a fresh folder and the words", Runs(|run| Box::pin(lost::machine(run)))),
 ];

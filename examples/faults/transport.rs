@@ -5,13 +5,13 @@ use serde_json::json;
 use testbed::{MintOptions, Moment, Rule};
 
 use crate::scene::{LONG, Scene};
-use crate::table::How::{Alone, NotYet, Runs};
+use crate::table::How::{Alone, Runs};
 use crate::table::Severity::{S1, S2, S3};
 use crate::table::{Proof, Row};
 use crate::trial::Run;
 use crate::verb::Verb;
 use crate::wallet::Wallet;
-use crate::{Outcome, fail, holds, late, slow, socket};
+use crate::{Outcome, fail, holds, late, slow, socket, tls};
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("F-016", S1, "swap processed, answer dropped", Runs(|run| Box::pin(swap_answer_dropped(run)))).at_any_mint(),
@@ -33,12 +33,7 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::new("F-028", S2, "melt pending for an hour, then paid, or failed", Runs(|run| Box::pin(late::an_hour(run)))),
     Row::new("F-029", S2, "websocket: dropped, silent, repeating, wrong, flooding, lying", Runs(|run| Box::pin(socket::hints(run)))),
-    Row::new(
-        "F-030",
-        S2,
-        "no name, no route, certificates that are wrong",
-        NotYet("needs servers with names and certificates of their own"),
-    ),
+    Row::new("F-030", S2, "no such name, nobody there, certificates that are wrong", Runs(|run| Box::pin(tls::strangers(run)))),
     Row::new("F-031", S1, "partition in the middle of 10 operations, healed after 5 minutes", Runs(|run| Box::pin(partition(run)))),
     Row::new("F-032", S1, "an error's text of 1 MiB with instructions", Runs(|run| Box::pin(long_words(run)))),
 ];

@@ -56,9 +56,17 @@ impl Watch {
     }
 }
 
-/// A request, a notice, or an answer with a result or an error, but not both.
+/// A message as MCP's schema (2025-11-25, 2026-07-28) has it: an id is a text or a number and never null; a request and a result have
+/// one; an error about a line without a readable id has none.
+///
+/// JSON-RPC 2.0 asks for `"id": null` there. MCP's schema does not allow it, and both lines of the TypeScript SDK refuse such a line.
 fn is_message(message: &Value) -> bool {
     let has = |key: &str| message.get(key).is_some();
-    let is_answer = has("id") && (has("result") != has("error"));
-    message.get("jsonrpc").and_then(Value::as_str) == Some("2.0") && (message.get("method").is_some_and(Value::is_string) || is_answer)
+    let has_id = message.get("id").is_some_and(|id| id.is_string() || id.is_number());
+    let good_id = has_id || !has("id");
+    let is_call = message.get("method").is_some_and(Value::is_string) && !has("result") && !has("error");
+    let is_result = message.get("result").is_some_and(Value::is_object) && has_id && !has("error");
+    let error = message.get("error");
+    let is_error = !has("result") && error.is_some_and(|error| error["code"].is_i64() && error["message"].is_string());
+    message.get("jsonrpc").and_then(Value::as_str) == Some("2.0") && good_id && (is_call || is_result || is_error)
 }

@@ -23,6 +23,7 @@ mod error;
 mod halt;
 mod history;
 mod ledger;
+mod lower;
 mod meta;
 mod mints;
 mod moves;

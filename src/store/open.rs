@@ -12,6 +12,7 @@ use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Tabl
 
 use super::Store;
 use super::error::StoreError;
+use super::lower::Lower;
 use super::meta::Meta;
 use super::trial::{self, Passed};
 use super::{copies, meta, tables};
@@ -90,13 +91,21 @@ fn open_checked(path: &Path, clock: fn() -> u64, known: Option<(String, u64)>) -
         return Err(StoreError::Damaged("it is of another wallet than the folder".to_owned()));
     }
     let copied = copied.map(|drafted| drafted.and_then(|()| copies::keep_draft(path)));
-    let store = Store::new(guarded(|| Ok(builder().open(path)?))?, clock);
+    let store = Store::new(guarded(|| open_passed(path, &passed))?, clock);
     match (copied, passed.mark) {
         (Some(Ok(())), Some(mark)) => store.inner.remember_copy(now, mark)?,
         (Some(Err(error)), _) => tracing::warn!(%error, "no copy of the wallet's file could be made"),
         _ => {}
     }
     Ok(store)
+}
+
+fn open_passed(path: &Path, passed: &Passed) -> Result<Database, StoreError> {
+    if !passed.veiled {
+        return Ok(builder().open(path)?);
+    }
+    let file = File::options().read(true).write(true).open(path)?;
+    Ok(builder().create_with_backend(Lower::over(file, true)?)?)
 }
 
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {

@@ -11,11 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use redb::backends::FileBackend;
 use redb::{BackendError, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableHandle};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
+use super::lower::Lower;
 use super::meta::Meta;
 use super::tables::{KEYSET_COUNTERS, META, SUMS};
 use super::{meta, open};
@@ -30,6 +30,8 @@ pub(super) struct Passed {
     pub(super) meta: Meta,
     /// Names its money and history: two files with the same mark hold the same. `None`: it holds nothing yet.
     pub(super) mark: Option<String>,
+    /// Its newest commit is not the one that its header says: it is to be opened [veiled](Lower::over).
+    pub(super) veiled: bool,
 }
 
 /// Opens the file in memory and checks every page of it. `beside` runs on a good file while it is locked, and sees it as it lies there.
@@ -44,12 +46,21 @@ pub(super) fn check_copy(path: &Path) -> Result<Passed, StoreError> {
 }
 
 fn run<T>(file: File, locks: bool, beside: impl FnOnce(&Passed) -> T) -> Result<(Passed, T), StoreError> {
+    let veiled = Lower::over(file.try_clone()?, false)?.newer_is_behind()?;
+    if veiled {
+        // The commit that the header names must be whole: only then the other one is newer by more than a damaged number.
+        one(file.try_clone()?, locks, false, |_| ())?;
+    }
+    one(file, locks, veiled, beside)
+}
+
+fn one<T>(file: File, locks: bool, veiled: bool, beside: impl FnOnce(&Passed) -> T) -> Result<(Passed, T), StoreError> {
     let tried = catch_unwind(AssertUnwindSafe(|| {
-        let mut db = open::builder().create_with_backend(Trial::over(file, locks)?)?;
+        let mut db = open::builder().create_with_backend(Trial::over(Lower::over(file, veiled)?, locks)?)?;
         if !db.check_integrity()? {
             return Err(StoreError::Damaged("pages of it are not what was written".to_owned()));
         }
-        let passed = read(&db)?;
+        let passed = Passed { veiled, ..read(&db)? };
         let done = beside(&passed);
         Ok((passed, done))
     }));
@@ -84,13 +95,13 @@ fn read(db: &Database) -> Result<Passed, StoreError> {
         }
     }
     let mark = mark.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Passed { meta, mark: (rows > 0).then_some(mark) })
+    Ok(Passed { meta, mark: (rows > 0).then_some(mark), veiled: false })
 }
 
 /// A file below, what would have been written to it above.
 #[derive(Debug)]
 struct Trial {
-    file: FileBackend,
+    file: Lower,
     /// The file is a wallet that others may open; a copy is nobody's.
     locks: bool,
     above: Mutex<Above>,
@@ -105,8 +116,7 @@ struct Above {
 }
 
 impl Trial {
-    fn over(file: File, locks: bool) -> Result<Self, StoreError> {
-        let file = FileBackend::new(file)?;
+    fn over(file: Lower, locks: bool) -> Result<Self, StoreError> {
         let length = file.len()?;
         Ok(Self { file, locks, above: Mutex::new(Above { length, through: length, blocks: HashMap::new() }) })
     }
@@ -131,7 +141,7 @@ fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::o
 }
 
 impl Above {
-    fn below(&self, file: &FileBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    fn below(&self, file: &Lower, offset: u64, out: &mut [u8]) -> io::Result<()> {
         out.fill(0);
         let shown = self.through.saturating_sub(offset).min(out.len() as u64);
         match out.get_mut(..usize::try_from(shown).unwrap_or(0)) {

@@ -60,8 +60,8 @@ holds(done.returncode == 0, "a noisy session ends in order", (done.returncode, d
 lines = done.stdout.splitlines()
 for line in lines:
     message = json.loads(line)
-    # An error about a line that has no readable id has none itself.
-    is_message = message.get("jsonrpc") == "2.0" and bool({"id", "method", "error"} & message.keys())
+    # An error about a line that has no readable id has none itself; MCP's schema does not allow null.
+    is_message = message.get("jsonrpc") == "2.0" and bool({"id", "method", "error"} & message.keys()) and message.get("id", 0) is not None
     if not is_message:
         holds(False, "every line is JSON-RPC", line)
 holds(lines, f"all {len(lines)} lines are JSON-RPC")

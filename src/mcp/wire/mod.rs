@@ -141,6 +141,8 @@ pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
     answer(id, ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None))
 }
 
+/// Without a readable id the answer has no `id`. JSON-RPC 2.0 asks for `null`, but MCP's schema (2025-11-25 and later) makes it optional
+/// and never null; clients that check what they read against it refuse a line with `null`, and take one without.
 fn answer(id: Option<RequestId>, error: ErrorData) -> Option<Vec<u8>> {
     encode(&TxJsonRpcMessage::<RoleServer>::error(error, id)).ok()
 }
@@ -184,5 +186,18 @@ where
     async fn close(&mut self) -> std::io::Result<()> {
         let out = Arc::clone(&self.out);
         tokio::time::timeout(CLOSE, async move { out.lock().await.close().await }).await.unwrap_or(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_a_line_without_a_readable_id_has_no_id() {
+        let line = |bytes: &[u8]| -> serde_json::Value { serde_json::from_slice(&refusal(bytes, true).unwrap()).unwrap() };
+        let told = line(br#"{"id":null,"#);
+        assert_eq!((told.get("id"), &told["error"]["code"]), (None, &serde_json::json!(-32700)));
+        assert_eq!(line(br#"{"id":"a","method":"ping","#)["id"], "a");
     }
 }

@@ -1,40 +1,75 @@
 //! Damage of every kind, at every place: found when the file is opened, or without any effect.
+//!
+//! What a file holds is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one, `NUTPURSE_RUNS` asks for more.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use cdk_common::nuts::State;
+use cdk_common::nuts::{CurrencyUnit, Proof, SecretKey, State};
+use cdk_common::secret::Secret;
+use cdk_common::wallet::ProofInfo;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use redb::{Database, ReadableDatabase, ReadableTable, TableHandle};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::super::tables::META;
 use super::super::{Change, Store, StoreError};
-use super::samples::{NOW, audit, clock, coins, payment, ys};
+use super::samples::{NOW, audit, clock, coin, mint, payment, ys};
+use crate::model::payment::Payment;
 
 const PAGE: usize = 4096;
 
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// The seeds to try: as many as are asked for, and none that was tried before.
+fn seeds() -> Vec<u64> {
+    let first = number("NUTPURSE_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    (first..).take(number("NUTPURSE_RUNS").map_or(1, |runs| usize::try_from(runs).unwrap())).collect()
+}
+
+/// Coins whose secrets, and so their places in the file, come from the seed.
+fn drawn(random: &mut StdRng, amounts: &[u64]) -> Vec<ProofInfo> {
+    let one = |amount: &u64| {
+        let (secret, key) = (random.random::<[u8; 32]>(), random.random::<[u8; 32]>());
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let c = SecretKey::from_slice(&key).unwrap().public_key();
+        let proof = Proof { secret: Secret::new(hex), c, ..coin(*amount).proof };
+        ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()
+    };
+    amounts.iter().map(one).collect()
+}
+
 /// A wallet with this many coins in all states and some payments, closed.
-async fn made(count: usize) -> (TempDir, PathBuf) {
+async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
+    println!("NUTPURSE_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.redb");
-    let store = Store::open(path.clone(), clock).await.unwrap();
+    let id = format!("{:032x}", random.random::<u128>());
+    let store = Store::create(path.clone(), clock, |meta| meta.wallet_id = id).await.unwrap();
     let amounts: Vec<u64> = (0..count).map(|at| 1 << (at % 14)).collect();
     for part in amounts.chunks(1000) {
-        let new = coins(part);
+        let new = drawn(&mut random, part);
         let third = ys(&new[..part.len() / 3]);
+        let operation = Uuid::from_u128(random.random());
         let change = |to, operation| Change::ProofState { ys: third.clone(), expect: None, to, operation };
-        store
-            .commit(vec![Change::Proofs { add: new }, change(State::Pending, Some(Uuid::new_v4())), change(State::Spent, None)])
-            .await
-            .unwrap();
+        store.commit(vec![Change::Proofs { add: new }, change(State::Pending, Some(operation)), change(State::Spent, None)]).await.unwrap();
     }
     for number in 0..40 {
         let hash = format!("{number:064x}");
-        store.admit::<()>(payment(number, Some(&hash), None, None), NOW, |_| Ok(())).await.unwrap();
+        let id = format!("pay_{}", (0..20).map(|_| char::from(b'a' + random.random_range(0..8))).collect::<String>());
+        let payment = Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
+        store.admit::<()>(payment, NOW, |_| Ok(())).await.unwrap();
     }
+    // As a kill leaves it: the commit before the last one is another wallet, and the file says that it was not closed.
+    fs::copy(&path, folder.path().join("killed.redb")).unwrap();
     drop(store);
     (folder, path)
 }
@@ -67,23 +102,31 @@ async fn is_damaged(path: &Path, bytes: &[u8], whole: &str, what: &str) -> bool 
 
 #[tokio::test]
 async fn four_kibibytes_turned_over_or_overwritten_anywhere_are_found_or_harmless() {
-    let (_folder, path) = made(600).await;
-    let bytes = fs::read(&path).unwrap();
-    let whole = seen(&path).await.unwrap();
-    let bytes_after = fs::read(&path).unwrap();
+    for seed in seeds() {
+        four_kibibytes(seed).await;
+    }
+}
+
+async fn four_kibibytes(seed: u64) {
+    let (folder, path) = made(600, seed).await;
+    four_kibibytes_of(&folder.path().join("killed.redb")).await;
+    // As an open leaves it, which may make the file shorter.
+    seen(&path).await.unwrap();
+    four_kibibytes_of(&path).await;
+}
+
+async fn four_kibibytes_of(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let whole = seen(path).await.unwrap();
     let pages = bytes.len() / PAGE;
     let (mut found, mut harmless) = (0, 0);
     for place in 0..50 {
         let at = place * pages / 50 * PAGE;
         for rubbish in [false, true] {
-            let mut bad = bytes_after.clone();
+            let mut bad = bytes.clone();
             let range = at..bad.len().min(at + PAGE);
             bad[range].iter_mut().enumerate().for_each(|(at, byte)| *byte = if rubbish { (at * 167 + 13) as u8 } else { !*byte });
-            if is_damaged(&path, &bad, &whole, &format!("page {}, rubbish {rubbish}", at / PAGE)).await {
-                found += 1
-            } else {
-                harmless += 1
-            }
+            if is_damaged(path, &bad, &whole, &format!("page {}, rubbish {rubbish}", at / PAGE)).await { found += 1 } else { harmless += 1 }
         }
     }
     println!("{pages} pages; 100 pages damaged: {found} found, {harmless} harmless");
@@ -92,15 +135,27 @@ async fn four_kibibytes_turned_over_or_overwritten_anywhere_are_found_or_harmles
 
 #[tokio::test]
 async fn one_byte_turned_over_in_any_page_is_found_or_harmless() {
-    let (_folder, path) = made(60).await;
-    let whole = seen(&path).await.unwrap();
-    let bytes = fs::read(&path).unwrap();
+    for seed in seeds() {
+        one_byte(seed).await;
+    }
+}
+
+async fn one_byte(seed: u64) {
+    let (folder, path) = made(60, seed).await;
+    one_byte_of(&folder.path().join("killed.redb")).await;
+    seen(&path).await.unwrap();
+    one_byte_of(&path).await;
+}
+
+async fn one_byte_of(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let whole = seen(path).await.unwrap();
     let (mut found, mut harmless) = (0, 0);
     for page in 0..bytes.len() / PAGE {
         for at in [80, 700, 2000, 4000] {
             let mut bad = bytes.clone();
             bad[page * PAGE + at] ^= 0x10;
-            if is_damaged(&path, &bad, &whole, &format!("byte {at} of page {page}")).await { found += 1 } else { harmless += 1 }
+            if is_damaged(path, &bad, &whole, &format!("byte {at} of page {page}")).await { found += 1 } else { harmless += 1 }
         }
     }
     println!("{} single bytes: {found} found, {harmless} harmless", found + harmless);
@@ -108,8 +163,37 @@ async fn one_byte_turned_over_in_any_page_is_found_or_harmless() {
 }
 
 #[tokio::test]
+async fn any_bit_of_the_header_turned_over_is_found_or_harmless() {
+    let (_folder, path) = made(60, 1).await;
+    any_bit(&path).await;
+}
+
+#[tokio::test]
+async fn any_bit_of_the_header_turned_over_after_a_kill_is_found_or_harmless() {
+    let (folder, _) = made(60, 1).await;
+    any_bit(&folder.path().join("killed.redb")).await;
+}
+
+/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the two commits have.
+async fn any_bit(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let whole = seen(path).await.unwrap();
+    let (mut found, mut harmless) = (0, 0);
+    for at in 0..320 {
+        // Eight of a byte without a checksum, one of the others.
+        for bit in if at < 64 { 0..8 } else { at % 8..at % 8 + 1 } {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1 << bit;
+            if is_damaged(path, &bad, &whole, &format!("bit {bit} of byte {at}")).await { found += 1 } else { harmless += 1 }
+        }
+    }
+    println!("{} bits of the header: {found} found, {harmless} harmless", found + harmless);
+    assert!(found > 100);
+}
+
+#[tokio::test]
 async fn a_file_cut_at_any_page_is_found() {
-    let (_folder, path) = made(60).await;
+    let (_folder, path) = made(60, 1).await;
     let whole = seen(&path).await.unwrap();
     let bytes = fs::read(&path).unwrap();
     for length in (0..bytes.len()).step_by(PAGE) {
@@ -119,7 +203,7 @@ async fn a_file_cut_at_any_page_is_found() {
 
 #[tokio::test]
 async fn a_file_of_a_newer_program_is_said_so() {
-    let (_folder, path) = made(1).await;
+    let (_folder, path) = made(1, 1).await;
     let db = Database::open(&path).unwrap();
     let tx = db.begin_write().unwrap();
     let row = tx.open_table(META).unwrap().get("meta").unwrap().unwrap().value().to_vec();
@@ -133,7 +217,7 @@ async fn a_file_of_a_newer_program_is_said_so() {
 
 #[tokio::test]
 async fn ten_thousand_coins_are_checked_in_little_time() {
-    let (_folder, path) = made(10_000).await;
+    let (_folder, path) = made(10_000, 1).await;
     let length = fs::metadata(&path).unwrap().len();
     let mut times = Vec::new();
     for _ in 0..5 {

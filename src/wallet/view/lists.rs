@@ -124,7 +124,7 @@ view!(
         test: bool,
         /// The wallet uses it.
         usable: bool,
-        /// It answered last time, or just now. Absent: not asked yet.
+        /// It answered just now. Absent: not known, since a mint that was never used is not contacted.
         #[serde(skip_serializing_if = "Option::is_none")]
         reachable: Option<bool>,
         /// Can be spent now.
