@@ -150,7 +150,7 @@ impl Keys {
     pub fn mark(&self) -> Result<String, KeysError> {
         let mut hash = Sha512::new();
         hash.update(MARK_LABEL);
-        hash.update(&*self.seed(0)?);
+        hash.update(self.seed(0)?.as_slice());
         Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 
