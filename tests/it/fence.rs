@@ -43,7 +43,8 @@ fn command(home: &Home, line: &[&str]) -> Command {
 /// The settings, byte for byte.
 fn settings(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wallet.")));
+    let is_of_a_process = |name: &str| ["wallet.", "keeper."].iter().any(|start| name.starts_with(start));
+    let files = files.filter(|path| !path.file_name().is_some_and(|name| is_of_a_process(&name.to_string_lossy())));
     files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())).collect()
 }
 

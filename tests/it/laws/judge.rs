@@ -146,7 +146,10 @@ impl Scene {
         }
         for entry in entries.iter().filter(|entry| entry["kind"] == "token_sent" && entry["state"] != "failed") {
             let at: jiff::Timestamp = entry["time"].as_str().unwrap().parse().unwrap();
-            left.push((u64::try_from(at.as_second()).unwrap(), sats(entry, "amount_sats") + entry["fee_sats"].as_u64().unwrap_or(0)));
+            let (amount, fee) = (sats(entry, "amount_sats"), entry["fee_sats"].as_u64().unwrap_or(0));
+            // Of a token that was taken back only the fees have left, and the fee of taking it back was paid out of its own coins.
+            let most = if entry["state"] == "returned" { amount.max(fee) } else { amount + fee };
+            left.push((u64::try_from(at.as_second()).unwrap(), most));
         }
         let window = |end: u64| left.iter().filter(|(at, _)| *at <= end && at + (DAY - SLACK) > end).map(|(_, sats)| sats).sum::<u64>();
         let most = left.iter().map(|(at, _)| window(*at)).max().unwrap_or(0);
