@@ -34,6 +34,16 @@ const ROUNDS: usize = 3;
 const START_BOUND: Duration = Duration::from_millis(50);
 const BALANCE_BOUND: Duration = Duration::from_millis(1);
 const MEMORY_BOUND_MIB: f64 = 40.0;
+const SHIM_BOUND_MIB: f64 = 20.0;
+
+/// How the wallet is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As a client starts it: a shim, and one process that keeps the wallet.
+    Shared,
+    /// In one process.
+    InProcess,
+}
 
 /// The binary as an MCP server, with this process as its client.
 struct Session {
@@ -44,8 +54,9 @@ struct Session {
 }
 
 impl Session {
-    fn start(binary: &Path, home: &Path) -> Outcome<Self> {
+    fn start(binary: &Path, home: &Path, way: Way) -> Outcome<Self> {
         let mut child = Command::new(binary)
+            .args((way == Way::InProcess).then_some("--in-process"))
             .env("NUTPURSE_HOME", home)
             .env("NUTPURSE_KEYRING", "off")
             .stdin(Stdio::piped())
@@ -92,12 +103,17 @@ impl Session {
         Ok(())
     }
 
-    /// Resident memory, where the system tells.
+    /// Its own resident memory, where the system tells.
     fn memory_mib(&self) -> Option<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse::<f64>().ok()?;
-        Some(kib / 1024.0)
+        memory_mib(self.child.id()?)
     }
+}
+
+/// A process's resident memory.
+fn memory_mib(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse::<f64>().ok()?;
+    Some(kib / 1024.0)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -109,16 +125,43 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// From the start of the process to its first answer, in an empty folder and with no network in reach of it.
-async fn start(binary: &Path) -> Outcome<Duration> {
+/// An owner's command; what it printed.
+async fn command(binary: &Path, home: &Path, verb: &str) -> Outcome<String> {
+    let output = Command::new(binary).arg("--home").arg(home).arg(verb).env("NUTPURSE_KEYRING", "off").output().await?;
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The process that keeps the wallet of a folder, as `doctor` names it.
+async fn keeper(binary: &Path, home: &Path) -> Outcome<u32> {
+    let said = command(binary, home, "doctor").await?;
+    let process = said.lines().find_map(|line| line.strip_prefix("process: ")?.split(' ').next()?.parse().ok());
+    process.ok_or_else(|| format!("no process keeps the wallet: {said}").into())
+}
+
+/// From the start of the process to its first answer, with no network in reach of it: each time in an empty folder where nobody keeps a
+/// wallet, or in one that is kept already.
+async fn start(binary: &Path, way: Way, is_kept: bool) -> Outcome<Duration> {
+    let kept = TempDir::new()?;
     let mut times = Vec::new();
+    if is_kept {
+        let mut first = Session::start(binary, kept.path(), way)?;
+        first.initialize().await?;
+        first.end().await?;
+    }
     for _ in 0..STARTS {
-        let home = TempDir::new()?;
+        let fresh = TempDir::new()?;
+        let home = if is_kept { kept.path() } else { fresh.path() };
         let begun = Instant::now();
-        let mut session = Session::start(binary, home.path())?;
+        let mut session = Session::start(binary, home, way)?;
         session.initialize().await?;
         times.push(begun.elapsed());
         session.end().await?;
+        if way == Way::Shared && !is_kept {
+            command(binary, home, "stop").await?;
+        }
+    }
+    if is_kept {
+        command(binary, kept.path(), "stop").await?;
     }
     Ok(median(times))
 }
@@ -221,14 +264,18 @@ async fn main() -> Outcome<()> {
     let binary = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/nutpurse"));
     let mut sheet = Sheet::default();
 
-    let begun = lowest(async || start(&binary).await).await?;
-    sheet.bounded("initialize, from a cold start, without network", ms(begun), ms(START_BOUND), "ms");
+    let alone = lowest(async || start(&binary, Way::InProcess, false).await).await?;
+    sheet.bounded("initialize, in one process, without network", ms(alone), ms(START_BOUND), "ms");
+    let cold = lowest(async || start(&binary, Way::Shared, false).await).await?;
+    sheet.bounded("initialize, through a shim that starts the keeper", ms(cold), ms(START_BOUND), "ms");
+    let warm = lowest(async || start(&binary, Way::Shared, true).await).await?;
+    sheet.bounded("initialize, through a shim to a running keeper", ms(warm), ms(START_BOUND), "ms");
 
     let lightning = Lightning::new();
     let mint = TestMint::start(&lightning, MintOptions::default()).await?;
     let home = TempDir::new()?;
     write_home(home.path(), &mint.url())?;
-    let mut session = Session::start(&binary, home.path())?;
+    let mut session = Session::start(&binary, home.path(), Way::Shared)?;
     session.initialize().await?;
     let deposit = session.call("deposit", json!({"amount_sats": 1_000})).await?;
     let received = session.call("get_deposit", json!({"deposit_id": deposit.get("deposit_id"), "wait_seconds": 30})).await?;
@@ -236,25 +283,37 @@ async fn main() -> Outcome<()> {
         return Err(format!("get_deposit: {received}").into());
     }
     let few = lowest(async || balance(&mut session).await).await?;
-    sheet.bounded("get_balance over stdio", ms(few), ms(BALANCE_BOUND), "ms");
-
+    sheet.bounded("get_balance, through a shim", ms(few), ms(BALANCE_BOUND), "ms");
     payments(&mut session, &mint, &lightning).await?;
-    if let Some(memory) = session.memory_mib() {
-        sheet.bounded("resident memory after ten payments", memory, MEMORY_BOUND_MIB, "MiB");
+    let keeper = memory_mib(keeper(&binary, home.path()).await?);
+    if let (Some(shim), Some(keeper)) = (session.memory_mib(), keeper) {
+        sheet.bounded("resident memory of a shim", shim, SHIM_BOUND_MIB, "MiB");
+        sheet.bounded("resident memory of the keeper after ten payments", keeper, MEMORY_BOUND_MIB, "MiB");
     }
     let (whole, inside) = payments(&mut session, &mint, &lightning).await?;
-    sheet.figure("a warm payment over stdio", &format!("{:.2} ms", ms(whole)));
+    sheet.figure("a warm payment, through a shim", &format!("{:.2} ms", ms(whole)));
     sheet.figure("  of it inside of the mint", &format!("{:.2} ms", ms(inside)));
     sheet.figure("  the wallet's own share, with pipes and loopback", &format!("{:.2} ms", ms(whole.saturating_sub(inside))));
     session.end().await?;
+    command(&binary, home.path(), "stop").await?;
+
+    let mut session = Session::start(&binary, home.path(), Way::InProcess)?;
+    session.initialize().await?;
+    let few = lowest(async || balance(&mut session).await).await?;
+    sheet.bounded("get_balance, in one process", ms(few), ms(BALANCE_BOUND), "ms");
+    let (whole, inside) = payments(&mut session, &mint, &lightning).await?;
+    sheet.figure("a warm payment, in one process", &format!("{:.2} ms", ms(whole)));
+    sheet.figure("  of it inside of the mint", &format!("{:.2} ms", ms(inside)));
+    session.end().await?;
 
     fill(home.path(), PROOFS).await?;
-    let mut session = Session::start(&binary, home.path())?;
+    let mut session = Session::start(&binary, home.path(), Way::Shared)?;
     session.initialize().await?;
     session.call("get_balance", json!({})).await?;
     let many = lowest(async || balance(&mut session).await).await?;
-    sheet.bounded("get_balance over stdio, 10,000 proofs in the store", ms(many), ms(BALANCE_BOUND), "ms");
+    sheet.bounded("get_balance, through a shim, 10,000 proofs in the store", ms(many), ms(BALANCE_BOUND), "ms");
     session.end().await?;
+    command(&binary, home.path(), "stop").await?;
 
     sheet.figure("size of the binary", &format!("{:.1} MiB", std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0));
     match sheet.broken {

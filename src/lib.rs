@@ -27,6 +27,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod cores;
+pub mod keeper;
 pub mod logging;
 pub mod mcp;
 pub mod mint;

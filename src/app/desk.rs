@@ -1,13 +1,19 @@
-//! The wallet behind the owner's commands, when no other process holds it.
+//! The wallet behind the owner's commands.
 //!
-//! A process that does hold it notices a change of the files by itself and writes the history; then this writes nothing.
+//! A process that keeps it notices a change of the files by itself and writes the history; then this writes nothing. For what needs the
+//! store, that process is asked to finish first; its clients find the next one by themselves.
+
+use std::ops::Deref;
 
 use tokio::runtime::Handle;
 
 use super::open::{keys, open_store};
 use super::restore::restore;
 use crate::cli::owner::{Desk, RestoreFrom, Summary};
-use crate::config::{Environment, Home, Keys, Settings};
+use crate::config::{Environment, Home, Identity, Keys, Settings};
+#[cfg(unix)]
+use crate::keeper;
+use crate::keeper::Lock;
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::state_word;
@@ -31,13 +37,48 @@ impl<'a> OwnersDesk<'a> {
         Self { home, environment, runtime }
     }
 
-    fn store(&self) -> Result<Store, Error> {
-        self.runtime.block_on(open_store(self.home))
+    /// The store, for as long as nobody else has it.
+    fn store(&self) -> Result<Held, Error> {
+        let lock = self.lock()?;
+        let store = self.runtime.block_on(open_store(self.home))?;
+        Ok(Held { store, _lock: lock })
+    }
+
+    /// The folder's lock; whoever keeps the wallet is asked to let it go.
+    fn lock(&self) -> Result<Lock, Error> {
+        #[cfg(unix)]
+        let taken = self.runtime.block_on(keeper::finish(&self.way()))?;
+        #[cfg(not(unix))]
+        let taken = self.free_lock()?;
+        taken.ok_or_else(|| Error::new(Code::WalletBusy, "Another process holds this wallet."))
+    }
+
+    /// The folder's lock, if nobody has it.
+    fn free_lock(&self) -> Result<Option<Lock>, Error> {
+        let unusable = |reason: String| Error::new(Code::SettingsInvalid, "The wallet's folder cannot be locked.").with("file", reason);
+        Lock::take(self.home).map_err(|error| unusable(error.to_string()))
+    }
+
+    #[cfg(unix)]
+    fn way(&self) -> keeper::Way {
+        let given = Some(self.home.path().to_path_buf());
+        keeper::Way { given, environment: self.environment.clone(), passed_on: Vec::new(), agent: "cli".to_owned() }
+    }
+
+    /// The keys that the folder says it has. `None`: it says nothing of any.
+    fn known_keys(&self) -> Result<Option<(Keys, KeysPlace)>, String> {
+        match Identity::read(self.home) {
+            Ok(Some(Identity { wallet_id, keys: Some(place), .. })) => {
+                Keys::find(self.home, &wallet_id, Some(place), self.environment.keyring_off).map_err(|error| error.to_string())
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Writes an entry, and what the files say beside it. A process that holds the wallet does that by itself.
     fn note(&self, entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>) -> Result<(), String> {
-        let store = match self.store() {
+        let Some(_lock) = self.free_lock().map_err(|error| words(&error))? else { return Ok(()) };
+        let store = match self.runtime.block_on(open_store(self.home)) {
             Ok(store) => store,
             Err(error) if error.code == Code::WalletBusy => return Ok(()),
             Err(error) => return Err(words(&error)),
@@ -55,6 +96,21 @@ impl<'a> OwnersDesk<'a> {
             });
             remember.await.map(|_| ()).map_err(|error| error.to_string())
         })
+    }
+}
+
+/// The store, and the right to it.
+struct Held {
+    store: Store,
+    /// Dropped last.
+    _lock: Lock,
+}
+
+impl Deref for Held {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
     }
 }
 
@@ -92,6 +148,9 @@ impl Desk for OwnersDesk<'_> {
     }
 
     fn make_keys(&self) -> Result<KeysPlace, String> {
+        if let Some((_, place)) = self.known_keys()? {
+            return Ok(place);
+        }
         let store = self.store().map_err(|error| words(&error))?;
         let made = self.runtime.block_on(keys(self.home, &store, self.environment.keyring_off));
         made.map(|(_, place)| place).map_err(|error| words(&error))
@@ -100,6 +159,9 @@ impl Desk for OwnersDesk<'_> {
     fn words(&self) -> Result<Secret, String> {
         if !self.home.exists() {
             return Err("there is no wallet here yet: `nutpurse init` makes one".to_owned());
+        }
+        if let Some((keys, _)) = self.known_keys()? {
+            return Ok(keys.mnemonic().clone());
         }
         let store = self.store().map_err(|error| words(&error))?;
         let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
@@ -114,7 +176,35 @@ impl Desk for OwnersDesk<'_> {
     }
 
     fn restore(&self, from: &RestoreFrom, told: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String> {
+        let _lock = self.lock().map_err(|error| words(&error))?;
         self.runtime.block_on(restore(self.home, self.environment, from, told))
+    }
+
+    #[cfg(unix)]
+    fn keeper(&self) -> Result<Vec<String>, String> {
+        let Some(status) = self.runtime.block_on(keeper::status(&self.way())).map_err(|error| error.message)? else {
+            return Ok(Vec::new());
+        };
+        let since = clock::rfc3339(status.since).unwrap_or_default();
+        let sessions = if status.agents.is_empty() { "none".to_owned() } else { status.agents.join(", ") };
+        let open = if status.has_open { "something is under way or undecided" } else { "nothing is open" };
+        Ok(vec![
+            format!("process: {} keeps this wallet since {since}, version {}", status.pid, status.version),
+            format!("sessions: {sessions}; {open}; it ends after {} s without a session, once nothing is open", status.idle_seconds),
+            format!("its log: {}", self.home.log().display()),
+        ])
+    }
+
+    #[cfg(not(unix))]
+    fn keeper(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+
+    fn end_keeper(&self) -> Result<bool, String> {
+        if !self.home.exists() || self.free_lock().map_err(|error| words(&error))?.is_some() {
+            return Ok(false);
+        }
+        self.lock().map(|_| true).map_err(|error| words(&error))
     }
 
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String> {

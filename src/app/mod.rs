@@ -1,6 +1,6 @@
 //! Wiring only: opens the wallet, recovers it, starts its tasks, stops it in order.
 //!
-//! Decides nothing about money. The wallet is opened at its first use: a session that only lists its tools leaves no trace. After its
+//! Decides nothing about money. The wallet is opened at its first use: a session that only lists its tools makes none. After its
 //! file has failed it is opened anew at the next call, which recovers what the failure cut short.
 //!
 //! ```text
@@ -77,7 +77,7 @@ impl App {
     /// Stops the tasks and waits for what is under way.
     pub async fn stop(&self) {
         self.running.close();
-        self.running.wait().await;
+        let _opened_by_then = tokio::time::timeout(LAST_CALLS, self.running.wait()).await;
         if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
             opened.wallet.close(LAST_CALLS).await;
@@ -134,6 +134,13 @@ impl Source for App {
             open(&opened, &environment, home.as_deref(), clock, halt).await
         });
         opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
+    }
+
+    async fn has_open(&self) -> bool {
+        match self.opened() {
+            Some(opened) => opened.wallet.has_open().await,
+            None => false,
+        }
     }
 
     fn tools_of(&self, caller: &Caller) -> Option<BTreeSet<String>> {

@@ -104,8 +104,17 @@ pub(super) async fn keys(home: &Home, store: &Store, keyring_off: bool) -> Resul
     let (id, known) = (meta.wallet_id, meta.keys);
     let found = tokio::task::spawn_blocking(move || Keys::load_or_create(&at, &id, known, keyring_off));
     let (keys, place) = found.await.map_err(|_| Error::new(Code::Internal, "The keys were not read."))?.map_err(no_keys)?;
-    if known.is_none() {
-        let meta = store.set_meta(move |meta| meta.keys = Some(place)).await?;
+    let mark = keys.mark().map_err(no_keys)?;
+    // A keyring or a file may hold the words of another wallet; coins made from those would be lost, or somebody else's.
+    if meta.keys_mark.as_ref().is_some_and(|known| *known != mark) {
+        return Err(no_keys(KeysError::Others(place)));
+    }
+    if known.is_none() || meta.keys_mark.is_none() {
+        let change = move |meta: &mut Meta| {
+            meta.keys = Some(place);
+            meta.keys_mark = Some(mark);
+        };
+        let meta = store.set_meta(change).await?;
         write_identity(home, &meta)?;
     }
     Ok((keys, place))
@@ -118,6 +127,9 @@ pub(super) fn no_keys(error: KeysError) -> Error {
         KeysError::Missing(_) => Error::new(Code::WalletDamaged, "The wallet's keys are missing; none were made anew.")
             .next("Stop spending and tell the user: the wallet's keys are missing and must be put back, or restored from their words.")
             .with("a_person_runs", RESTORE_WORDS),
+        KeysError::Others(place) => Error::new(Code::WalletDamaged, "The wallet's keys are those of another wallet; they are not used.")
+            .next("Stop spending and tell the user: the wallet's keys are not its own and must be put back, or restored from their words.")
+            .with("place", place.to_string()),
         _ => Error::new(Code::SettingsInvalid, "The wallet's keys cannot be read.").with("file", "keys.toml"),
     }
 }

@@ -82,6 +82,7 @@ async fn prepare(
     let empty = known.is_none() && !path.exists() && !home.keys().exists() && !copies::any(&path);
     let healthy = if empty || !path.exists() { None } else { healthy(home).await? };
     if let Some(meta) = healthy {
+        are_its_own(from, &meta)?;
         if from.copy.is_some() {
             return Err("the wallet's file is whole and newer than any copy: it was left as it is".to_owned());
         }
@@ -101,6 +102,7 @@ async fn prepare(
         return Err("there is nothing here to restore from: give --words, or --copy FILE".to_owned());
     }
     let copy = choose(home, from, known.as_ref())?;
+    copy.iter().try_for_each(|copy| are_its_own(from, &copy.meta))?;
     let id = known.as_ref().map(|known| known.wallet_id.clone()).or_else(|| copy.as_ref().map(|copy| copy.meta.wallet_id.clone()));
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
     let place = known.as_ref().and_then(|known| known.keys).or_else(|| copy.as_ref().and_then(|copy| copy.meta.keys));
@@ -126,6 +128,13 @@ async fn prepare(
         }
     }
     Ok(())
+}
+
+/// The words that were typed, if any, are this wallet's. Nothing has been kept yet.
+fn are_its_own(from: &RestoreFrom, meta: &Meta) -> Result<(), Refusal> {
+    let (Some(words), Some(known)) = (&from.words, &meta.keys_mark) else { return Ok(()) };
+    let typed = Keys::typed(words).and_then(|keys| keys.mark()).map_err(|error| error.to_string())?;
+    if typed == *known { Ok(()) } else { Err("this folder has keys of another wallet; use an empty folder for these words".to_owned()) }
 }
 
 /// What a store is that knows nothing of an earlier life.

@@ -27,21 +27,37 @@ const BARE: &[(&str, &str)] = &[
 /// Parameters that are money or may hold it: no flag takes them, and `-` reads them from the standard input.
 pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
 
+/// The command by which a process that keeps the wallet is started, and the flag of the second of the two.
+const KEEP: &str = "keep";
+const DETACHED: &str = "detached";
+/// The flag of those who share no process.
+const IN_PROCESS: &str = "in-process";
+
 /// The whole grammar; `O` is the enum of the owner's commands.
 pub fn command<O: clap::Subcommand>() -> clap::Command {
     let global =
         |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).global(true).value_name(value).help(help);
-    let base = clap::Command::new(env!("CARGO_PKG_NAME"))
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(env!("CARGO_PKG_DESCRIPTION"))
-        .after_help(
-            "Without a command it is an MCP server on its standard streams: name it in your MCP client's settings.\n\
+    let base =
+        clap::Command::new(env!("CARGO_PKG_NAME"))
+            .version(env!("CARGO_PKG_VERSION"))
+            .about(env!("CARGO_PKG_DESCRIPTION"))
+            .after_help(
+                "Without a command it is an MCP server on its standard streams: name it in your MCP client's settings.\n\
              Amounts are whole sats. Exit codes: 0 done, 1 not done, 2 not understood.",
-        )
-        .arg(global("home", "FOLDER", "The wallet's folder").env("NUTPURSE_HOME").value_parser(clap::value_parser!(PathBuf)))
-        .arg(global("agent", "NAME", "In which agent's name; a label, not a credential").env("NUTPURSE_AGENT"))
-        .arg(global("log", "FILTER", "What to log to the standard error").env("NUTPURSE_LOG"))
-        .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
+            )
+            .arg(global("home", "FOLDER", "The wallet's folder").env("NUTPURSE_HOME").value_parser(clap::value_parser!(PathBuf)))
+            .arg(global("agent", "NAME", "In which agent's name; a label, not a credential").env("NUTPURSE_AGENT"))
+            .arg(global("log", "FILTER", "What to log to the standard error").env("NUTPURSE_LOG"))
+            .arg(Arg::new(IN_PROCESS).long(IN_PROCESS).global(true).action(ArgAction::SetTrue).help(
+                "Hold the wallet in this process instead of sharing one with others, as for a container; refused while another has it",
+            ))
+            .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
+    let base = base.subcommand(
+        clap::Command::new(KEEP)
+            .hide(true)
+            .about("Keeps the wallet for everybody; started by the program itself")
+            .arg(Arg::new(DETACHED).long(DETACHED).action(ArgAction::SetTrue)),
+    );
     let with_tools = tools::all().iter().fold(base, |command, tool| command.subcommand(of_tool(tool)));
     O::augment_subcommands(with_tools).about(env!("CARGO_PKG_DESCRIPTION"))
 }
@@ -112,6 +128,7 @@ fn is_required(tool: &Tool, name: &str) -> bool {
 pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocation<O>, Stop> {
     let command = match matches.subcommand() {
         None => Command::Serve,
+        Some((KEEP, inner)) => Command::Keep { detached: inner.get_flag(DETACHED) },
         Some((word, inner)) => match tools::find(&word.replace('-', "_")) {
             Some(tool) => Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) }),
             None => Command::Owner(O::from_arg_matches(matches).map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?),
@@ -124,6 +141,7 @@ pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocati
         agent: matches.get_one::<String>("agent").filter(|_| named_here).cloned(),
         log: matches.get_one::<String>("log").cloned(),
         json: matches.get_flag("json"),
+        in_process: matches.get_flag(IN_PROCESS),
     };
     Ok(Invocation { globals, command })
 }

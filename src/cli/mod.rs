@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::wallet::Caller;
 
 pub use args::command;
-pub use run::{Streams, run_tool};
+pub use run::{Here, Streams, Tools, run_tool};
 
 /// All went well.
 pub const OK: u8 = 0;
@@ -39,6 +39,8 @@ pub struct Globals {
     pub log: Option<String>,
     /// Results as JSON.
     pub json: bool,
+    /// Hold the wallet in this process, from `--in-process`.
+    pub in_process: bool,
 }
 
 /// A tool to be called.
@@ -55,6 +57,11 @@ pub struct ToolCall {
 pub enum Command<O> {
     /// No command: an MCP session on the standard streams, or the help text in a terminal.
     Serve,
+    /// Keeping the wallet for all other processes.
+    Keep {
+        /// It has left its starter's session already.
+        detached: bool,
+    },
     /// A tool.
     Tool(ToolCall),
     /// What only a person may do.
@@ -194,7 +201,7 @@ mod tests {
         let Command::Tool(call) = read.command else { return None };
         let (mut input, mut output, mut errors) = (io::Cursor::new(input.to_owned()), Vec::new(), Vec::new());
         let streams = Streams { input: &mut input, output: &mut output, errors: &mut errors };
-        let code = run_tool(call, json, &caller, &Busy, streams).await.ok()?;
+        let code = run_tool(call, json, &Here { source: &Busy, caller: &caller }, streams).await.ok()?;
         Some((code, String::from_utf8_lossy(&output).into_owned(), String::from_utf8_lossy(&errors).into_owned()))
     }
 

@@ -4,6 +4,7 @@
 //! policy becomes one entry of history. Writes to the writer it is given, never to standard output by itself.
 
 mod backup;
+mod doctor;
 mod init;
 mod restore;
 mod text;
@@ -46,6 +47,10 @@ pub enum OwnerCommand {
     /// Payments that a person must decide about
     #[command(subcommand)]
     Payments(PaymentsCommand),
+    /// End the process that keeps the wallet, once it has finished what it does; the next client starts another
+    Stop,
+    /// Show how this wallet stands: its folder, settings, keys, and the process that keeps it
+    Doctor,
 }
 
 /// Commands about mints.
@@ -155,6 +160,18 @@ pub trait Desk {
     /// When there is none of this id.
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String>;
 
+    /// What the process that keeps the wallet says of itself, in a few lines for a person. Empty: there is none.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    fn keeper(&self) -> Result<Vec<String>, String>;
+
+    /// Asks that process to finish, and waits until it has ended. `false`: there was none.
+    ///
+    /// # Errors
+    /// When it does not end, or another process holds the wallet that cannot be asked.
+    fn end_keeper(&self) -> Result<bool, String>;
+
     /// Takes the doubt off a payment, so that one like it may be made.
     ///
     /// # Errors
@@ -217,6 +234,8 @@ impl Owner<'_> {
             OwnerCommand::Pause => self.apply(Edit::paused(self.home, true)?),
             OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
             OwnerCommand::Payments(PaymentsCommand::AllowRepeat { id }) => self.allow_repeat(id),
+            OwnerCommand::Stop => self.stop(),
+            OwnerCommand::Doctor => self.doctor(),
         }
     }
 

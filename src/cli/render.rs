@@ -8,7 +8,6 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
 use crate::model::text;
-use crate::wallet::{Error, MoneyMoved};
 
 /// Texts to copy or to look at whole: below the table, each on its own lines.
 const WHOLE: &[&str] = &["bolt11", "lightning_uri", "token", "qr_text", "csv"];
@@ -37,27 +36,28 @@ pub(super) fn result(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Shows a failure: what happened, whether money moved, what to do.
+/// Shows a failure, the error object of the tools: what happened, whether money moved, what to do.
 ///
 /// # Errors
 /// The stream's.
-pub(super) fn failure(error: &Error, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", error.code.as_str(), harmless(&error.message))?;
-    for (name, value) in &error.details {
+pub(super) fn failure(error: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let text = |name: &str| harmless(error.get(name).and_then(Value::as_str).unwrap_or_default());
+    writeln!(out, "{}: {}", text("error"), text("message"))?;
+    for (name, value) in error.get("details").and_then(Value::as_object).into_iter().flatten() {
         writeln!(out, "  {}: {}", label(name), cell(name, value))?;
     }
-    if let Some(id) = &error.payment_id {
-        writeln!(out, "  payment id: {id}")?;
+    if error.get("payment_id").is_some() {
+        writeln!(out, "  payment id: {}", text("payment_id"))?;
     }
-    if let Some(seconds) = error.retry_after_seconds {
+    if let Some(seconds) = error.get("retry_after_seconds") {
         writeln!(out, "  again in: {seconds} s")?;
     }
-    match error.money_moved {
-        MoneyMoved::No => {}
-        MoneyMoved::Yes => writeln!(out, "Money has moved.")?,
-        MoneyMoved::Unknown => writeln!(out, "Money may have moved.")?,
+    match text("money_moved").as_str() {
+        "no" => {}
+        "yes" => writeln!(out, "Money has moved.")?,
+        _ => writeln!(out, "Money may have moved.")?,
     }
-    writeln!(out, "{}", harmless(&error.next_step))
+    writeln!(out, "{}", text("next_step"))
 }
 
 fn table() -> Table {
@@ -143,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wallet::Code;
+    use crate::wallet::{Code, Error};
 
     fn shown(value: &Value) -> String {
         let mut out = Vec::new();
@@ -172,7 +172,7 @@ mod tests {
     fn a_failure_says_what_to_do() {
         let mut out = Vec::new();
         let error = Error::new(Code::OverBudget, "Over.").with("limit_sats", 5).after(Some(60));
-        assert!(failure(&error, &mut out).is_ok());
+        assert!(failure(&serde_json::to_value(error).unwrap_or_default(), &mut out).is_ok());
         let text = String::from_utf8_lossy(&out).into_owned();
         assert!(text.starts_with("over_budget: Over.\n  limit sats: 5\n  again in: 60 s\n"), "{text}");
         assert!(text.ends_with("Do not split it.\n"), "{text}");

@@ -5,6 +5,8 @@
 
 use std::io::{self, Read, Write};
 
+use async_trait::async_trait;
+
 use serde_json::{Map, Value, json};
 
 use super::{FAILURE, OK, ToolCall, USAGE, args, render};
@@ -30,39 +32,70 @@ impl std::fmt::Debug for Streams<'_> {
     }
 }
 
+/// Where a tool is called: in this process, or in the one that keeps the wallet.
+#[async_trait]
+pub trait Tools: Send + Sync {
+    /// Calls a tool.
+    ///
+    /// # Errors
+    /// The error object of the tools.
+    ///
+    /// # Cancel safety
+    /// As [`tools::call`]: no payment is cut.
+    async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value>;
+}
+
+/// The tools of this process.
+#[derive(Debug)]
+pub struct Here<'a> {
+    /// Where the wallet comes from.
+    pub source: &'a dyn Source,
+    /// In whose name.
+    pub caller: &'a Caller,
+}
+
+#[async_trait]
+impl Tools for Here<'_> {
+    async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
+        tools::call(name, arguments, self.caller, self.source, &Silent).await.map(|answer| answer.structured).map_err(|failure| {
+            let error = match failure {
+                ToolFailure::Failed(error) => error,
+                ToolFailure::UnknownTool => Error::invalid("tool", "This agent has no tool of that name."),
+            };
+            serde_json::to_value(error).unwrap_or_default()
+        })
+    }
+}
+
 /// Calls a tool and shows what it answers. Returns the exit code: [`OK`], [`FAILURE`], or [`USAGE`] where a parameter was wrong.
 ///
 /// # Errors
 /// A stream that cannot be read or written; the call may have been made.
 ///
 /// # Cancel safety
-/// As [`tools::call`]: no payment is cut.
-pub async fn run_tool(call: ToolCall, json: bool, caller: &Caller, source: &dyn Source, streams: Streams<'_>) -> io::Result<u8> {
+/// As [`Tools::call`]: no payment is cut.
+pub async fn run_tool(call: ToolCall, json: bool, tools: &dyn Tools, streams: Streams<'_>) -> io::Result<u8> {
     let Streams { input, output, errors } = streams;
     let arguments = from_input(call.arguments, input)?;
-    match tools::call(call.name, arguments, caller, source, &Silent).await {
+    match tools.call(call.name, arguments).await {
         Ok(answer) => {
             if json {
-                writeln!(output, "{}", answer.structured)?;
+                writeln!(output, "{answer}")?;
             } else {
-                render::result(&answer.structured, output)?;
+                render::result(&answer, output)?;
             }
             output.flush()?;
             Ok(OK)
         }
-        Err(failure) => {
-            let error = match failure {
-                ToolFailure::Failed(error) => error,
-                ToolFailure::UnknownTool => Error::invalid("tool", "This agent has no tool of that name."),
-            };
+        Err(error) => {
             if json {
-                writeln!(output, "{}", serde_json::to_value(&error).unwrap_or(Value::Null))?;
+                writeln!(output, "{error}")?;
                 output.flush()?;
             } else {
                 render::failure(&error, errors)?;
                 errors.flush()?;
             }
-            Ok(if error.code == Code::InvalidInput { USAGE } else { FAILURE })
+            Ok(if error.get("error").is_some_and(|code| code == Code::InvalidInput.as_str()) { USAGE } else { FAILURE })
         }
     }
 }

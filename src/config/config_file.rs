@@ -15,6 +15,9 @@ use crate::policy::{AgentPolicy, Limits, OwnLimits, WHOLE_HUNDREDTHS};
 /// The settings that a new wallet begins with.
 pub(super) const DEFAULT_TEXT: &str = include_str!("default_config.toml");
 
+/// The longest time that a process without a session may stay.
+const MAX_IDLE_SECONDS: u64 = 31 * 86_400;
+
 /// How to reach the outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
@@ -33,9 +36,23 @@ pub struct Nostr {
     pub nutzaps: bool,
 }
 
+/// The process that keeps the wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeper {
+    /// Seconds without a session, and with nothing open, after which it ends.
+    pub idle_seconds: u64,
+}
+
+impl Default for Keeper {
+    fn default() -> Self {
+        Self { idle_seconds: 600 }
+    }
+}
+
 /// The whole file, checked.
 #[derive(Debug)]
 pub(super) struct Config {
+    pub(super) keeper: Keeper,
     pub(super) limits: Limits,
     pub(super) paused: bool,
     pub(super) agents: BTreeMap<String, AgentPolicy>,
@@ -53,6 +70,8 @@ struct TypedConfig {
     network: TypedNetwork,
     #[serde(default)]
     nostr: TypedNostr,
+    #[serde(default)]
+    keeper: TypedKeeper,
     #[serde(default)]
     agents: BTreeMap<Spanned<String>, TypedAgent>,
 }
@@ -94,6 +113,12 @@ impl Default for TypedNostr {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+struct TypedKeeper {
+    idle_seconds: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
 struct TypedAgent {
     tools: Option<BTreeSet<String>>,
     per_payment_sats: Option<Spanned<u64>>,
@@ -128,7 +153,12 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
     let relays = typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
     let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps };
-    Ok(Config { limits, paused: typed.spending.paused, agents, network: Network { allow, proxy }, nostr })
+    let keeper = match typed.keeper.idle_seconds {
+        Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => return Err(source.fault(Some(typed.span()), "longer than a month")),
+        Some(typed) => Keeper { idle_seconds: typed.into_inner() },
+        None => Keeper::default(),
+    };
+    Ok(Config { limits, paused: typed.spending.paused, agents, network: Network { allow, proxy }, nostr, keeper })
 }
 
 fn sats(source: Source<'_>, typed: &Spanned<u64>) -> Result<u64, SettingsError> {

@@ -101,6 +101,26 @@ impl Home {
         self.path.join("keys.toml")
     }
 
+    /// The lock: who has it may open the store.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("keeper.lock")
+    }
+
+    /// The turn: who has it gets the lock next, before any keeper.
+    pub fn turn(&self) -> PathBuf {
+        self.path.join("keeper.turn")
+    }
+
+    /// The socket of the process that keeps the wallet.
+    pub fn socket(&self) -> PathBuf {
+        self.path.join("keeper.sock")
+    }
+
+    /// What that process logs.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("keeper.log")
+    }
+
     /// Which wallet lives here, and how new its store is.
     pub fn identity(&self) -> PathBuf {
         self.path.join("wallet.id")

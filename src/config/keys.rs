@@ -18,7 +18,7 @@ use bip39::Mnemonic;
 use hmac::{Hmac, Mac};
 use rand::TryRngCore as _;
 use serde::Deserialize;
-use sha2::Sha512;
+use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use super::files::{self, Access, FileError};
@@ -29,6 +29,9 @@ use crate::model::secret::Secret;
 
 /// What is derived for a device beside the first; followed by its number, 4 bytes, big endian.
 const DEVICE_LABEL: &[u8] = b"nutpurse/device/";
+
+/// What the hash of a seed begins with that tells it from others.
+const MARK_LABEL: &[u8] = b"nutpurse/mark/";
 
 const HEADER: &str = "# The keys of this wallet, in clear. Who reads them owns its money. Never share or delete this file.\n";
 
@@ -91,7 +94,7 @@ impl Keys {
         known: Option<KeysPlace>,
         keyring_off: bool,
     ) -> Result<(Self, KeysPlace), KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         load_or_create(home, wallet_id, known, keyring)
     }
 
@@ -100,7 +103,7 @@ impl Keys {
     /// # Errors
     /// Where keys exist and cannot be had.
     pub fn find(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring_off: bool) -> Result<Option<(Self, KeysPlace)>, KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
 
@@ -115,8 +118,18 @@ impl Keys {
         words: &Secret,
         keyring_off: bool,
     ) -> Result<(Self, KeysPlace), KeysError> {
-        let keyring: &dyn Keyring = if keyring_off { &Off } else { &Platform };
+        let keyring = keyring(known, keyring_off);
         keep(home, wallet_id, known, words, keyring)
+    }
+
+    /// The keys that a person has typed; they are kept nowhere.
+    ///
+    /// # Errors
+    /// [`KeysError::NotWords`].
+    pub fn typed(words: &Secret) -> Result<Self, KeysError> {
+        let given = Zeroizing::new(words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+        let mnemonic = Mnemonic::parse_normalized(&given).map_err(|_| KeysError::NotWords)?;
+        Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), created: false })
     }
 
     /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and the store is new, the wallet has
@@ -128,6 +141,17 @@ impl Keys {
     /// The twelve words.
     pub fn mnemonic(&self) -> &Secret {
         &self.mnemonic
+    }
+
+    /// Tells these words from others, and nothing about them: half of a hash of the seed under a fixed label.
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub fn mark(&self) -> Result<String, KeysError> {
+        let mut hash = Sha512::new();
+        hash.update(MARK_LABEL);
+        hash.update(self.seed(0)?.as_slice());
+        Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every Cashu wallet has it. Others:
@@ -149,6 +173,11 @@ impl Keys {
         mac.update(&device.to_be_bytes());
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
+}
+
+/// The platform's, also where it is off for new keys but holds those that are known.
+fn keyring(known: Option<KeysPlace>, is_off: bool) -> &'static dyn Keyring {
+    if is_off && known != Some(KeysPlace::Keyring) { &Off } else { &Platform }
 }
 
 impl fmt::Debug for Keys {
@@ -194,9 +223,7 @@ fn keep(
     words: &Secret,
     keyring: &dyn Keyring,
 ) -> Result<(Keys, KeysPlace), KeysError> {
-    let given = Zeroizing::new(words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
-    let mnemonic = Mnemonic::parse_normalized(&given).map_err(|_| KeysError::NotWords)?;
-    let mnemonic = Secret::new(mnemonic.to_string());
+    let Keys { mnemonic, .. } = Keys::typed(words)?;
     let name = entry_name(home, wallet_id);
     match find(home, &name, known, keyring)? {
         Some((keys, place)) if keys.mnemonic == mnemonic => Ok((keys, place)),

@@ -57,6 +57,25 @@ fn a_keyring_that_answers_keeps_the_keys() -> Outcome {
 }
 
 #[test]
+fn another_folder_finds_no_key_of_a_wallet_in_the_same_keyring() -> Outcome {
+    let (folder, keyring) = (tempfile::tempdir()?, Fake::default());
+    let home = home(&folder)?;
+    let (keys, _) = load_or_create(&home, "w", None, &keyring)?;
+    // A project's settings lead to a folder of its own; what it says of itself may be forged.
+    let project = Home::resolve(Some(&folder.path().join("project")), &Environment::default())?;
+    project.ensure()?;
+    let (own, place) = load_or_create(&project, "w", None, &keyring)?;
+    assert!(own.mnemonic() != keys.mnemonic() && own.created() && place == KeysPlace::Keyring);
+    assert!(
+        find(&project, &entry_name(&home, "w"), None, &keyring)?.is_some(),
+        "the first wallet's keys lie under the first folder's name"
+    );
+    let (again, _) = load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring)?;
+    assert!(again.mnemonic() == keys.mnemonic());
+    Ok(())
+}
+
+#[test]
 fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
     for keyring in [Fake { silent: true, ..Fake::default() }, Fake { forgets: true, ..Fake::default() }] {
         let folder = tempfile::tempdir()?;

@@ -12,7 +12,7 @@ use super::mints;
 use super::parse::Source;
 use crate::policy::Policy;
 
-pub use super::config_file::{Network, Nostr, hundredths};
+pub use super::config_file::{Keeper, Network, Nostr, hundredths};
 pub use super::mints::DEFAULT_MAX_BALANCE_SATS;
 
 /// The name of the file of limits.
@@ -57,6 +57,8 @@ pub struct Settings {
     pub network: Network,
     /// Relays.
     pub nostr: Nostr,
+    /// The process that keeps the wallet.
+    pub keeper: Keeper,
     /// The fingerprint of the policy that a person confirmed last. `None`: none was.
     pub accepted: Option<String>,
 }
@@ -128,7 +130,7 @@ impl Texts {
         let config = config_file::read(Source { file: CONFIG_FILE, text: &self.config })?;
         let mints = mints::read(Source { file: MINTS_FILE, text: &self.mints })?;
         let policy = Policy { limits: config.limits, paused: config.paused, agents: config.agents, mints };
-        Ok(Settings { policy, network: config.network, nostr: config.nostr, accepted: self.accepted.clone() })
+        Ok(Settings { policy, network: config.network, nostr: config.nostr, keeper: config.keeper, accepted: self.accepted.clone() })
     }
 }
 

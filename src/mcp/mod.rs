@@ -15,6 +15,7 @@ use rmcp::service::{QuitReason, ServerInitializeError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use wire::LINE_MAX;
+pub(crate) use wire::{Line, Lines, too_long};
 
 use crate::wallet::{Caller, Source};
 

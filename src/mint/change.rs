@@ -58,6 +58,26 @@ impl Connector {
         self.melts().get(quote_id).is_some_and(|melt| melt.lacks_change(told))
     }
 
+    /// Asks for the change that a paid melt's answer came without: a mint commits PAID before it signs, and answers in between. Where there
+    /// may be none, each of its two answers about it is asked for once: a mint answers for a quote when it is done with it. `false`: there
+    /// is some, or it is not certain that there is none, and the melt stays open. The caller need not hold the turn.
+    pub(super) async fn await_change(&self, paid: &mut MeltQuoteBolt11Response<String>, blank: &[BlindedMessage]) -> bool {
+        let may_have_none = matches!(self.melt_of_blank(blank).await, Ok(Some(melt)) if !must_have_change(&melt));
+        for pause in std::iter::once(Duration::ZERO).chain(ASK_AGAIN) {
+            tokio::time::sleep(pause).await;
+            let Ok(told) = self.raw_melt_quote(&paid.quote).await else { continue };
+            if told.state == MeltQuoteState::Paid && told.change.as_ref().is_some_and(|change| !change.is_empty()) {
+                paid.change = told.change;
+                return true;
+            }
+            if told.state == MeltQuoteState::Paid && may_have_none {
+                let signed = self.restored(&RestoreRequest { outputs: blank.to_vec() }).await;
+                return signed.is_ok_and(|told| told.signatures.is_empty());
+            }
+        }
+        false
+    }
+
     /// What the mint has signed of these outputs; of a melt's blank ones, asked for some seconds where there is nothing.
     pub(super) async fn restore(&self, request: RestoreRequest) -> Result<RestoreResponse, Error> {
         let mut told = self.restored(&request).await;
@@ -73,8 +93,7 @@ impl Connector {
             tokio::time::sleep(pause).await;
             told = self.restored(&request).await;
         }
-        let must_be_some = melt.change_amount.is_some_and(|most| most > melt.fee_reserve);
-        if must_be_some && self.ask_count(&melt.quote_id) < ASKED_OFTEN {
+        if must_have_change(&melt) && self.ask_count(&melt.quote_id) < ASKED_OFTEN {
             return Err(Error::Timeout);
         }
         told
@@ -102,4 +121,9 @@ impl Connector {
             _ => None,
         }))
     }
+}
+
+/// The inputs exceed amount, input fee and reserve.
+fn must_have_change(melt: &MeltOperationData) -> bool {
+    melt.change_amount.is_some_and(|most| most > melt.fee_reserve)
 }

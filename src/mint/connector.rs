@@ -298,6 +298,12 @@ impl MintConnector for Connector {
         }
         let mut pending = matches!(word, Word::Pending);
         self.hear(&quote_id, word);
+        if let Ok(paid) = &mut answer
+            && paid.quote == quote_id
+            && self.lacks_change(&quote_id, paid)
+        {
+            pending = !self.await_change(paid, &blank).await;
+        }
         if let Ok(MeltQuoteBolt11Response { change: Some(change), .. }) = &answer {
             let proves = self.proves().await.map_err(|error| to_cdk(&error))?;
             if let Err(error) = vet::change(&blank, change, proves) {

@@ -44,6 +44,9 @@ pub struct Meta {
     /// The highest device that a mint was seen to know.
     #[serde(default)]
     pub last_device: u32,
+    /// Tells its own keys from others, and nothing about them. `None`: they have not been seen yet.
+    #[serde(default)]
+    pub keys_mark: Option<String>,
     /// A person has been shown the words.
     #[serde(default)]
     pub backed_up: bool,
@@ -73,6 +76,7 @@ pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> R
         window_full_until: None,
         device_open: false,
         last_device: 0,
+        keys_mark: None,
         backed_up: false,
         copied: None,
     };

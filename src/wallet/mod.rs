@@ -129,6 +129,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`: nothing moved.
     async fn wallet(&self) -> Result<Wallet, Error>;
 
+    /// Something about money is under way or undecided, or an invoice of ours may still be paid. Opens no wallet.
+    async fn has_open(&self) -> bool {
+        false
+    }
+
     /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be read, which stop every call by
     /// themselves. Opens no wallet, creates nothing.
     fn tools_of(&self, _caller: &Caller) -> Option<BTreeSet<String>> {

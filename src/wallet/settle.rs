@@ -79,6 +79,21 @@ impl Wallet {
         Ok(rounds.next(&waiting).unwrap_or(LONGEST_STEP))
     }
 
+    /// Something is under way, or undecided, or an invoice of ours can still be paid. A token that nobody has claimed is none of these, nor
+    /// is what cannot be looked up.
+    pub async fn has_open(&self) -> bool {
+        if !self.live().is_empty() {
+            return true;
+        }
+        let Ok(items) = self.open_items().await else { return false };
+        let now = (self.clock)();
+        items.iter().any(|item| match &item.open {
+            Open::Swap(_) | Open::Melt(_) | Open::Unfinished(_) | Open::Orphans => true,
+            Open::Deposit(deposit) => deposit.state == DepositState::Paid || deposit.expires_at > now,
+            Open::Token(..) | Open::Claimed(..) => false,
+        })
+    }
+
     /// Everything that is open.
     async fn open_items(&self) -> Result<Vec<Item>, Error> {
         let mut items = Vec::new();

@@ -28,6 +28,7 @@
 mod auditor;
 mod backend;
 mod bench;
+mod inside;
 mod invoice;
 mod liar;
 mod lightning;
@@ -44,6 +45,7 @@ mod shim;
 
 pub use auditor::{Auditor, ByState, Melt};
 pub use bench::Bench;
+pub use inside::Cut;
 pub use invoice::InvoiceSpec;
 pub use liar::{CoinLie, Detour, KeysetLie, Liar, Lie, RestoreLie, SignatureLie, collision};
 pub use lightning::{Behaviour, Lightning, LightningPayment};

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::auditor::Auditor;
 use crate::backend::{Backend, Terms};
+use crate::inside::{Cut, Cuts, carry_out};
 use crate::lightning::Lightning;
 use crate::network::NodeId;
 use crate::options::MintOptions;
@@ -49,6 +50,7 @@ struct Plan {
     seed: Vec<u8>,
     database: PathBuf,
     log: RequestLog,
+    cuts: Cuts,
 }
 
 struct Live {
@@ -74,6 +76,7 @@ impl TestMint {
             seed: options.seed.unwrap_or_else(rand::random).to_vec(),
             database: folder.path().join("mint.sqlite"),
             log: RequestLog::default(),
+            cuts: Cuts::default(),
             options,
         });
         let live = Mutex::new(Some(Live::open(plan.clone(), listener).await?));
@@ -102,6 +105,13 @@ impl TestMint {
     #[must_use]
     pub fn time_inside(&self) -> Duration {
         self.plan.log.all().iter().map(|request| request.inside).sum()
+    }
+
+    /// Drops the next request of this path inside of the mint when it has to wait for the `waits`th time, from 1. What it has done
+    /// until then stays, as if its connection had broken at a mint that drops requests with their connections.
+    #[must_use]
+    pub fn cut(&self, path: &str, waits: usize) -> Cut {
+        self.plan.cuts.add(path, waits)
     }
 
     /// Reads what it owes from its database; works while it is stopped too.
@@ -218,6 +228,7 @@ impl Plan {
         let methods = vec![BOLT11.to_owned()];
         let mint = Arc::new(mint.clone());
         let router = cdk_axum::create_mint_router_with_custom_cache(mint, cache, methods, false).await?;
+        let router = router.layer(middleware::from_fn_with_state(self.cuts.clone(), carry_out));
         Ok(router.layer(middleware::from_fn_with_state(self.log.clone(), record)))
     }
 }

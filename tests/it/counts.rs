@@ -31,8 +31,11 @@ async fn every_warm_verb_costs_the_requests_it_must() {
     let token = giver.ok("send_token", json!({"amount_sats": 100})).await["token"].clone();
     drop(mint.take_requests());
 
-    agent.ok("pay", json!({"to": shop.invoice(5, "warm").unwrap().to_string()})).await;
+    agent.ok("pay", json!({"to": shop.invoice(100, "warm").unwrap().to_string()})).await;
     assert_eq!(routes(&mint), ["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"]);
+    agent.ok("pay", json!({"to": shop.invoice(5, "it takes all of its reserve").unwrap().to_string()})).await;
+    let is_there_no_change = ["GET /v1/melt/quote/bolt11", "POST /v1/restore"];
+    assert_eq!(routes(&mint), [&["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"], &is_there_no_change[..]].concat());
     agent.ok("receive_token", json!({"token": token})).await;
     assert_eq!(routes(&mint), ["POST /v1/swap"]);
     agent.ok("send_token", json!({"amount_sats": 64})).await;

@@ -18,8 +18,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("tasks", &["wallet"]),
     ("mcp", &["wallet", "model"]),
     ("cli", &["mcp", "wallet", "config", "policy", "model"]),
-    ("app", &["model", "ports", "policy", "config", "net", "mint", "store", "wallet", "tasks", "mcp", "cli", "logging"]),
-    ("main", &["app", "cli", "config", "mcp", "wallet", "logging", "cores"]),
+    ("keeper", &["mcp", "wallet", "config", "model"]),
+    ("app", &["model", "ports", "policy", "config", "net", "mint", "store", "wallet", "tasks", "mcp", "cli", "keeper", "logging"]),
+    ("main", &["app", "cli", "config", "keeper", "mcp", "wallet", "logging", "cores"]),
     ("logging", &[]),
     ("cores", &[]),
     ("lib", &[]),
@@ -42,7 +43,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml_edit", &["config/"]),
     ("directories", &["config/"]),
     ("lightning_invoice", &["model/"]),
-    ("tokio", &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "store/", "tasks.rs", "wallet/", "cli/"]),
+    ("tokio", &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "store/", "tasks.rs", "wallet/", "cli/", "keeper/"]),
+    ("file_rotate", &["logging.rs"]),
     ("tracing_subscriber", &["logging.rs"]),
 ];
 

@@ -28,9 +28,9 @@ async fn a_warm_payment_costs_two_requests_and_a_balance_none() {
     let (lightning, mint) = mint().await;
     let agent = funded(&mint, 1_000).await;
     let shop = lightning.payee("shop");
-    agent.ok("pay", json!({"to": shop.invoice(5, "cold").unwrap().to_string()})).await;
+    agent.ok("pay", json!({"to": shop.invoice(100, "cold").unwrap().to_string()})).await;
     let _warm_up = mint.take_requests();
-    agent.ok("pay", json!({"to": shop.invoice(5, "warm").unwrap().to_string()})).await;
+    agent.ok("pay", json!({"to": shop.invoice(100, "warm").unwrap().to_string()})).await;
     let routes: Vec<String> = mint.take_requests().iter().map(testbed::Request::route).collect();
     assert_eq!(routes, ["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"]);
     agent.ok("get_balance", json!({})).await;

@@ -25,7 +25,7 @@ impl Owner<'_> {
     }
 
     /// A Nostr key in the environment is told of by its variable's name, and not read.
-    fn nostr_keys(&self) -> Vec<String> {
+    pub(super) fn nostr_keys(&self) -> Vec<String> {
         let (ours, other) = (env::NSEC, env::OTHER_NSEC);
         let mut lines = Vec::new();
         if self.environment.nsec_set {

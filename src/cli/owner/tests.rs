@@ -67,6 +67,14 @@ impl Desk for Book {
         Ok(vec![format!("{id}: 10 sats")])
     }
 
+    fn keeper(&self) -> Result<Vec<String>, String> {
+        Ok(vec!["process: 7".to_owned()])
+    }
+
+    fn end_keeper(&self) -> Result<bool, String> {
+        Ok(true)
+    }
+
     fn allow_repeat(&self, id: &PaymentId) -> Result<(), String> {
         self.excused.borrow_mut().push(id.clone());
         Ok(())

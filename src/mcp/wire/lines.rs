@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use super::peek::Peek;
 
 /// What was read.
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A line without its end; never empty.
     Whole(Vec<u8>),
     /// A line that was too long and has passed by; the id of the request in it, where it could be told.
@@ -16,7 +16,7 @@ pub(super) enum Line {
 }
 
 /// Reads lines.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
     max: usize,
@@ -25,14 +25,14 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, max: usize) -> Self {
+    pub(crate) fn new(reader: R, max: usize) -> Self {
         Self { reader: BufReader::with_capacity(64 * 1024, reader), line: Vec::new(), max, skipping: None }
     }
 
     /// The next line.
     ///
     /// Cancel safe: the bytes of a line are kept across calls.
-    pub(super) async fn next(&mut self) -> std::io::Result<Line> {
+    pub(crate) async fn next(&mut self) -> std::io::Result<Line> {
         loop {
             let available = self.reader.fill_buf().await?;
             if available.is_empty() {

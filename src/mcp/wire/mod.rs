@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use lines::{Line, Lines};
+pub(crate) use lines::{Line, Lines};
 use outbox::Outbox;
 use peek::Peek;
 
@@ -136,7 +136,8 @@ fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
     answer(id, error)
 }
 
-fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
+/// The answer to a line that was too long.
+pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
     answer(id, ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None))
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Made {
     pub(super) taken: Vec<Value>,
     /// The payment hashes that were asked to be paid with each key.
     pub(super) keyed: BTreeMap<String, Vec<String>>,
+    /// The payment hashes that were asked to be paid without a key.
+    pub(super) keyless: BTreeSet<String>,
     /// Quotes that stood at a mint when the payment was answered to have failed.
     pub(super) failed: Vec<(String, String)>,
     /// Payment hashes whose payee holds the payment.

@@ -173,6 +173,8 @@ impl Scene {
         let mut made = self.made();
         if let Some(key) = key {
             made.keyed.entry(key).or_default().push(hash.clone());
+        } else {
+            made.keyless.insert(hash.clone());
         }
         made.invoices.push(invoice);
         Some(Call { tool: "pay", arguments, hash: Some(hash) })

@@ -11,7 +11,7 @@ use super::Home;
 pub(crate) fn binary(home: &Home) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("NUTPURSE_KEYRING", "off");
-    command.arg("--home").arg(home.path());
+    command.arg("--in-process").arg("--home").arg(home.path());
     command
 }
 

@@ -23,6 +23,8 @@ impl ChildAgent {
     /// Starts the binary as a client would and shakes hands.
     pub(crate) async fn start(home: &Arc<Home>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
+        // The wallet is in the process that is killed.
+        command.arg("--in-process");
         command.env_clear().env("NUTPURSE_HOME", home.path()).env("NUTPURSE_AGENT", "tester").env("NUTPURSE_KEYRING", "off");
         let transport = TokioChildProcess::new(command).unwrap();
         let process = Pid::from_raw(i32::try_from(transport.id().unwrap()).unwrap()).unwrap();

@@ -1,0 +1,216 @@
+//! The lock of a folder: who has it may open the store.
+//!
+//! The system's own lock on an open file. It ends with the process, however that ends; the file stays, and what it says is only for those
+//! who look for the keeper. A second such lock is the turn: whoever wants the wallet for itself takes it first, and no new keeper begins
+//! meanwhile, however many clients ask for one.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Home, HomeError};
+
+/// The most bytes of a note.
+const NOTE_MAX: u64 = 4096;
+
+/// Why the lock cannot even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Something else lies where the lock belongs.
+    #[error("this is not the wallet's lock, move it away: {}", .0.display())]
+    Foreign(PathBuf),
+    /// The system says no.
+    #[error("the folder cannot be locked: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl LockError {
+    /// Nothing can be written in the folder, the wallet's file neither.
+    pub fn is_of_the_folder(&self) -> bool {
+        match self {
+            Self::Home(_) => true,
+            Self::Foreign(_) => false,
+            Self::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::StorageFull
+                    | io::ErrorKind::NotADirectory
+            ),
+        }
+    }
+}
+
+/// What the holder says of itself. Readable by its user alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// Whoever knows it can read this user's files. New for each holder.
+    pub(super) token: String,
+    /// The holder's version.
+    pub(super) version: String,
+}
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock; makes the folder and the file where they are missing. `None`: somebody else has it.
+    ///
+    /// # Errors
+    /// [`LockError`]; nothing is locked.
+    pub fn take(home: &Home) -> Result<Option<Self>, LockError> {
+        Self::at(home, home.lock())
+    }
+
+    /// The same for a keeper, which gives way to whoever has the turn.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_to_keep(home: &Home) -> Result<Option<Self>, LockError> {
+        let Some(_turn) = Self::turn(home)? else { return Ok(None) };
+        Self::take(home)
+    }
+
+    /// Takes the turn. `None`: somebody else has it.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) fn turn(home: &Home) -> Result<Option<Self>, LockError> {
+        Self::at(home, home.turn())
+    }
+
+    fn at(home: &Home, path: PathBuf) -> Result<Option<Self>, LockError> {
+        home.ensure()?;
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file, path })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// Writes what others read who look for the holder.
+    pub(super) fn note(&mut self, note: &Note) -> io::Result<()> {
+        let text = serde_json::to_vec(note)?;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)
+    }
+
+    /// The file still lies where it was taken: nobody has moved the folder away or put another file in its place.
+    pub fn is_in_place(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let same = |there: &std::fs::Metadata, ours: &std::fs::Metadata| there.ino() == ours.ino() && there.dev() == ours.dev();
+            match (std::fs::symlink_metadata(&self.path), self.file.metadata()) {
+                (Ok(there), Ok(ours)) => same(&there, &ours),
+                _ => false,
+            }
+        }
+        #[cfg(not(unix))]
+        self.path.exists()
+    }
+}
+
+/// What the present holder wrote, or the last one.
+pub(super) fn read_note(home: &Home) -> Option<Note> {
+    let mut text = String::new();
+    open_existing(&home.lock()).ok()?.take(NOTE_MAX).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn open(path: &PathBuf) -> Result<File, LockError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = no_links(&mut options).open(path).map_err(|error| foreign(path, error))?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(LockError::Foreign(path.clone())) }
+}
+
+fn open_existing(path: &PathBuf) -> io::Result<File> {
+    no_links(OpenOptions::new().read(true)).open(path)
+}
+
+#[cfg(unix)]
+fn no_links(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+fn no_links(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+fn foreign(path: &PathBuf, error: io::Error) -> LockError {
+    let is_plain = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    if is_plain || error.kind() == io::ErrorKind::NotFound { error.into() } else { LockError::Foreign(path.clone()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::config::Environment;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn one_holds_it_until_it_lets_go() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let home = Home::resolve(Some(folder.path()), &Environment::default())?;
+        let held = Lock::take(&home)?.ok_or("not taken")?;
+        assert!(Lock::take(&home)?.is_none());
+        assert_eq!(std::fs::metadata(home.lock())?.permissions().mode() & 0o777, 0o600);
+        drop(held);
+        assert!(Lock::take(&home)?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn no_keeper_begins_while_somebody_has_the_turn() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let home = Home::resolve(Some(folder.path()), &Environment::default())?;
+        let turn = Lock::turn(&home)?.ok_or("not taken")?;
+        assert!(Lock::take_to_keep(&home)?.is_none() && Lock::take(&home)?.is_some());
+        drop(turn);
+        assert!(Lock::take_to_keep(&home)?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_moved_away_is_known() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let home = Home::resolve(Some(folder.path()), &Environment::default())?;
+        let held = Lock::take(&home)?.ok_or("not taken")?;
+        assert!(held.is_in_place());
+        std::fs::rename(home.lock(), home.file("elsewhere"))?;
+        assert!(!held.is_in_place());
+        std::fs::write(home.lock(), "")?;
+        assert!(!held.is_in_place());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_lock_is_refused() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let home = Home::resolve(Some(folder.path()), &Environment::default())?;
+        symlink("/dev/null", home.lock())?;
+        assert!(matches!(Lock::take(&home), Err(LockError::Foreign(_))));
+        std::fs::remove_file(home.lock())?;
+        std::fs::create_dir(home.lock())?;
+        assert!(matches!(Lock::take(&home), Err(LockError::Foreign(_))));
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! What a client is told of a call whose answer will not come.
+//!
+//! A call that could move money is never made again by us: its outcome is unknown until `get_payment` tells it.
+
+use serde_json::{Value, json};
+
+use crate::mcp::tools::{self, Tool};
+use crate::model::payee::Payee;
+use crate::wallet::{Code, Error};
+
+/// Methods that change nothing; those that end with a slash, all that begin so.
+const READS: &[&str] = &["ping", "server/discover", "tools/list", "resources/", "prompts/", "completion/", "logging/"];
+
+/// What a request was for, as far as its loss is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The first request of the older era.
+    Handshake,
+    /// It changes nothing: it can be made again.
+    Read,
+    /// A tool that only reads.
+    ReadTool,
+    /// It stays open until somebody ends it, and changes nothing.
+    Listen,
+    /// A tool that may move money or writes something down.
+    Writes(Box<Write>),
+}
+
+/// What names such a call afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Write {
+    /// Empty where this program does not know it.
+    tool: &'static str,
+    /// The tool says itself that the same call again does nothing more.
+    is_idempotent: bool,
+    key: Option<String>,
+    payment_hash: Option<String>,
+}
+
+impl Kind {
+    /// Of a request with this method and these parameters. What this program does not know may move money: its keeper may be a newer one.
+    pub(super) fn of(method: &str, params: &Value) -> Self {
+        match method {
+            "initialize" => Self::Handshake,
+            "subscriptions/listen" => Self::Listen,
+            "tools/call" => match params.get("name").and_then(Value::as_str).and_then(tools::find) {
+                Some(tool) if tool.hints.read_only => Self::ReadTool,
+                tool => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
+            },
+            _ if READS.iter().any(|known| method == *known || method.strip_prefix(known).is_some_and(|_| known.ends_with('/'))) => {
+                Self::Read
+            }
+            _ => Self::Writes(Box::default()),
+        }
+    }
+}
+
+impl Write {
+    fn of(tool: Option<&'static Tool>, arguments: Option<&Value>) -> Self {
+        let text = |name: &str| arguments.and_then(|given| given.get(name)).and_then(Value::as_str);
+        let payment_hash = ["to", "bolt11"].iter().find_map(|name| match Payee::recognise(text(name)?) {
+            Payee::Bolt11(invoice) => Some(invoice.payment_hash),
+            _ => None,
+        });
+        let key = text("idempotency_key").filter(|key| key.len() <= 256).map(str::to_owned);
+        let (tool, is_idempotent) = tool.map_or(("", false), |tool| (tool.name, tool.hints.idempotent));
+        Self { tool, is_idempotent, key, payment_hash }
+    }
+
+    fn next_step(&self) -> String {
+        let by = match (&self.payment_hash, &self.key) {
+            (Some(_), _) => "with the payment_hash in details",
+            (None, Some(_)) => "with this idempotency_key",
+            (None, None) => return self.without_a_name().to_owned(),
+        };
+        match self.tool {
+            "deposit" => "Make the same call again with this idempotency_key: it gives the same invoice.".to_owned(),
+            _ => format!("Call get_payment {by}; never pay again for the same purpose."),
+        }
+    }
+
+    fn without_a_name(&self) -> &'static str {
+        match self.tool {
+            "deposit" => "Call get_deposit: it shows the newest deposit. Ask for a new one only if it is not there.",
+            _ if self.is_idempotent => "Make the same call again: it does nothing twice.",
+            _ => "Look for it with list_history before anything else; never pay again for the same purpose.",
+        }
+    }
+}
+
+/// The answer to a call that was sent and whose answer is lost.
+pub(super) fn unknown(id: &Value, write: &Write, is_modern: bool) -> Vec<u8> {
+    let error = Error::new(Code::OutcomeUnknown, "The call was sent, and the process that carried it out is gone; its answer is lost.");
+    let error = error.keyed(write.key.as_deref()).next(write.next_step());
+    let error = match &write.payment_hash {
+        Some(hash) => error.with("payment_hash", hash.as_str()),
+        None => error,
+    };
+    failed(id, &error, is_modern)
+}
+
+/// The answer to a request to which nobody answers in time.
+pub(super) fn unanswered(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
+    match kind {
+        Kind::Writes(write) => {
+            let message = "The process that keeps this wallet does not answer; what became of the call is not known yet.";
+            let error = Error::new(Code::OutcomeUnknown, message).keyed(write.key.as_deref()).next(write.next_step());
+            let error = match &write.payment_hash {
+                Some(hash) => error.with("payment_hash", hash.as_str()),
+                None => error,
+            };
+            failed(id, &error, is_modern)
+        }
+        Kind::ReadTool => failed(id, &busy("The process that keeps this wallet does not answer."), is_modern),
+        Kind::Handshake | Kind::Read | Kind::Listen => {
+            let error = json!({"code": -32603, "message": "The process that keeps this wallet does not answer."});
+            line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
+        }
+    }
+}
+
+/// Somebody else has the wallet: this call was not made.
+pub(super) fn busy(message: &str) -> Error {
+    Error::new(Code::WalletBusy, message).next(
+        "This call was not made; make it again later, or tell the user that another copy of this wallet is running. Of an earlier call that was \
+         answered outcome_unknown this says nothing: ask for that one with get_payment first.",
+    )
+}
+
+/// The answer to a request that was never sent, since no keeper could be had.
+pub(super) fn not_sent(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
+    match kind {
+        Kind::Writes(_) => failed(id, &busy("The process that keeps this wallet could not be had in time."), is_modern),
+        kind => unanswered(id, kind, is_modern),
+    }
+}
+
+fn failed(id: &Value, error: &Error, is_modern: bool) -> Vec<u8> {
+    let text = serde_json::to_string(error).unwrap_or_default();
+    let mut result = json!({"content": [{"type": "text", "text": text}], "isError": true});
+    if let (true, Some(fields)) = (is_modern, result.as_object_mut()) {
+        fields.insert("resultType".to_owned(), json!("complete"));
+    }
+    line(&json!({"jsonrpc": "2.0", "id": id, "result": result}))
+}
+
+fn line(message: &Value) -> Vec<u8> {
+    let mut line = message.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(arguments: &Value, tool: &str) -> Value {
+        let Kind::Writes(write) = Kind::of("tools/call", &json!({"name": tool, "arguments": arguments})) else { return Value::Null };
+        let answer: Value = serde_json::from_slice(&unknown(&json!(7), &write, true)).unwrap_or_default();
+        assert_eq!((answer.get("id"), answer.pointer("/result/resultType")), (Some(&json!(7)), Some(&json!("complete"))));
+        let text = answer.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    #[test]
+    fn only_what_changes_nothing_is_a_read() {
+        let call = |tool: &str| Kind::of("tools/call", &json!({"name": tool}));
+        for tool in tools::all() {
+            assert_eq!(matches!(call(tool.name), Kind::Writes(_)), !tool.hints.read_only, "{}", tool.name);
+        }
+        // A newer keeper may know it.
+        assert!(matches!(call("no_such_tool"), Kind::Writes(_)) && matches!(Kind::of("tasks/run", &Value::Null), Kind::Writes(_)));
+        for method in ["resources/read", "tools/list", "ping", "server/discover", "prompts/get", "logging/setLevel"] {
+            assert_eq!(Kind::of(method, &Value::Null), Kind::Read, "{method}");
+        }
+        assert_eq!(Kind::of("subscriptions/listen", &Value::Null), Kind::Listen);
+    }
+
+    #[test]
+    fn a_lost_call_is_named_by_what_the_client_knows_of_it() {
+        let keyed = told(&json!({"amount_sats": 5, "idempotency_key": "k1"}), "send_token");
+        assert_eq!(
+            (&keyed["error"], &keyed["money_moved"], &keyed["idempotency_key"]),
+            (&json!("outcome_unknown"), &json!("unknown"), &json!("k1"))
+        );
+        assert!(keyed["next_step"].as_str().is_some_and(|next| next.contains("get_payment with this idempotency_key")));
+        let bare = told(&json!({"amount_sats": 5}), "send_token");
+        assert!(bare["next_step"].as_str().is_some_and(|next| next.contains("list_history")));
+        let again = told(&json!({"token": "cashuB"}), "receive_token");
+        assert!(again["next_step"].as_str().is_some_and(|next| next.contains("does nothing twice")));
+    }
+}

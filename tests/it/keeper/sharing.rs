@@ -1,0 +1,121 @@
+//! Copies that are started at once, a person's commands beside them, and who may hold the wallet alone.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Shim, command, done, holders, home, keeper, stop, until};
+use crate::world::{Agent, binary, conserved, mint};
+
+#[tokio::test]
+async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
+    let (lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    Shim::start(&home, "first").await.fund(5_000).await;
+    for round in 0..3 {
+        stop(&home);
+        let payee = lightning.payee("shop");
+        let copies = (0..10).map(|number| {
+            let (home, invoice) = (home.clone(), payee.invoice(5, &format!("{round} {number}")).unwrap().to_string());
+            async move {
+                let mut shim = Shim::start(&home, &format!("copy{number}")).await;
+                let tools = shim.ask("tools/list", json!({})).await;
+                assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(11));
+                let paid = shim.ok("pay", json!({"to": invoice})).await;
+                assert_eq!(paid["state"], "settled", "{paid}");
+                let balance = shim.ok("get_balance", json!({})).await;
+                assert_eq!(balance["agent"], format!("copy{number}"));
+                shim
+            }
+        });
+        let copies = futures::future::join_all(copies).await;
+        assert_eq!(holders(&home).len(), 1);
+        for copy in copies {
+            assert_eq!(copy.hang_up().await, Some(0));
+        }
+    }
+    stop(&home);
+    let agent = Agent::reopen(home).await;
+    conserved("ten copies", &mint.auditor(), &[&agent]).await;
+    assert_eq!(mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(), 30);
+}
+
+#[tokio::test]
+async fn a_persons_commands_go_through_the_same_process() {
+    let (lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    let mut shim = Shim::start(&home, "desktop").await;
+    shim.fund(500).await;
+    let before = keeper(&home);
+    let shown: Value = serde_json::from_str(&done(&home, &["get-balance", "--json"]).unwrap()).unwrap();
+    assert_eq!((&shown["spendable_sats"], &shown["agent"]), (&json!(500), &json!("cli")));
+    let invoice = lightning.payee("shop").invoice(20, "by command").unwrap().to_string();
+    let paid: Value = serde_json::from_str(&done(&home, &["pay", &invoice, "--json"]).unwrap()).unwrap();
+    assert_eq!(paid["state"], "settled");
+    let left = 500 - paid["total_sats"].as_u64().unwrap();
+    let refused = done(&home, &["pay", "nothing"]).unwrap_err();
+    assert!(refused.contains("payee_unsupported") || refused.contains("invalid_input"), "{refused}");
+    let doctor = done(&home, &["doctor"]).unwrap();
+    let pid = before.as_raw_nonzero().to_string();
+    assert!(doctor.contains(&format!("process: {pid} keeps this wallet")) && doctor.contains("sessions: desktop"), "{doctor}");
+    assert_eq!(keeper(&home), before);
+    // What needs the store for itself makes the keeper finish, and the session finds the next one.
+    done(&home, &["init"]).unwrap();
+    assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], left);
+    assert!(stop(&home).contains("has ended"));
+    assert!(holders(&home).is_empty());
+    assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], left);
+    assert_ne!(keeper(&home), before);
+}
+
+#[tokio::test]
+async fn who_holds_the_wallet_alone_is_no_keeper_and_shims_say_so_until_it_is_gone() {
+    let (_lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    let mut alone = command(&home, "container");
+    alone.arg("--in-process");
+    let mut alone = Shim::spawn(alone);
+    alone.shake_hands().await;
+    alone.fund(100).await;
+    let mut shim = Shim::start(&home, "desktop").await;
+    let tools = shim.ask("tools/list", json!({})).await;
+    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(11));
+    let busy = shim.call("get_balance", json!({})).await;
+    assert_eq!((&busy["error"], &busy["money_moved"]), (&json!("wallet_busy"), &json!("no")), "{busy}");
+    assert!(done(&home, &["get-balance"]).unwrap_err().contains("wallet_busy"));
+    let mut second = binary::binary(&home);
+    second.arg("get-balance");
+    let refused = binary::run(second, "");
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("another process holds this wallet"));
+    assert_eq!(alone.hang_up().await, Some(0));
+    until("the shim has found the wallet free", Duration::from_secs(20), || {
+        holders(&home).len() == 1 || done(&home, &["get-balance"]).is_ok()
+    })
+    .await;
+    assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);
+}
+
+#[tokio::test]
+async fn probes_notices_first_and_double_starts_work_and_end_well() {
+    let (_lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    // A probe that asks and hangs up, as a client that looks which era a server speaks.
+    let mut probe = Shim::spawn(command(&home, "probe"));
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
+    let discovered = probe.ask("server/discover", json!({"_meta": meta})).await;
+    assert!(discovered["result"]["supportedVersions"].is_array(), "{discovered}");
+    assert_eq!(probe.hang_up().await, Some(0));
+    // One that says nothing, and one that says half a line.
+    assert_eq!(Shim::spawn(command(&home, "mute")).hang_up().await, Some(0));
+    // A notice before anything else.
+    let mut early = Shim::spawn(command(&home, "early"));
+    early.send(&json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})).await;
+    early.shake_hands().await;
+    let (mut one, mut two) = tokio::join!(Shim::start(&home, "desktop"), Shim::start(&home, "desktop"));
+    for shim in [&mut one, &mut two, &mut early] {
+        assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
+    }
+    for shim in [one, two, early] {
+        assert_eq!(shim.hang_up().await, Some(0));
+    }
+}
