@@ -134,7 +134,7 @@ pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
         let mints = wallet.ok("list_mints", json!({})).await?;
         let reachable = |place: usize| mints.value.pointer(&format!("/mints/{place}/reachable")).cloned();
         let was_used = sats > 0;
-        holds(reachable(0) == was_used.then(|| json!(false)) && reachable(1).is_none(), format!("shown {}", mints.value))?;
+        holds(reachable(0) == was_used.then_some(json!(false)) && reachable(1).is_none(), format!("shown {}", mints.value))?;
         holds(was_used || scene.proxy.exchanges().len() == contacts, "a mint was contacted before its first use")?;
         let told = wallet.told("pay", json!({"to": scene.invoice(5)?.0})).await?;
         holds(told.is_error && told.text("money_moved") == "no", format!("told {}", told.value))?;

@@ -25,6 +25,9 @@ use crate::trial::Run;
 /// Longer than a server waits for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The flag with which a process keeps the wallet for itself.
+const ALONE: &str = "--in-process";
+
 /// F-030. The machine trusts an authority of ours, so that a certificate is refused for what is wrong with it; the one that is right shows
 /// that the others were refused for that.
 pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
@@ -46,9 +49,9 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
 
     let wallet = scene.wallet_at(&urls, WIDE)?;
     let mut command = wallet.command("tester");
-    // Where one process keeps the wallet for all, it takes no word from its starter on whom to trust.
-    if knows(&run, "--in-process").await? {
-        command.arg("--in-process");
+    // A process that keeps the wallet for others takes no word from its starter on whom to trust.
+    if command.as_std().get_args().all(|argument| argument != ALONE) {
+        command.arg(ALONE);
     }
     command.env("SSL_CERT_FILE", &trusted);
     let session = Session::start(command, fs::File::create(wallet.log_path())?, run.watch.clone()).await?;
@@ -69,12 +72,6 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     session.close().await?;
     scene.conserved().await?;
     Ok(Proof::of(fired - 1))
-}
-
-/// Whether the binary's help names this flag.
-async fn knows(run: &Run, flag: &str) -> Outcome<bool> {
-    let told = tokio::process::Command::new(run.binary.as_path()).arg("--help").output().await?;
-    Ok(String::from_utf8_lossy(&told.stdout).contains(flag))
 }
 
 /// Who signs certificates.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use testbed::Shim;
@@ -127,10 +128,25 @@ impl Wallet {
 
     /// Puts sats in by a deposit that pays itself.
     pub(crate) async fn fund(&self, sats: u64) -> Outcome {
-        let asked = self.ok("deposit", json!({"amount_sats": sats})).await?;
+        let mut asked = self.told("deposit", json!({"amount_sats": sats})).await?;
+        // The wallet keeps to a pace at each mint.
+        while asked.text("error") == "too_many_requests" {
+            sleep(Duration::from_secs(asked.sats("retry_after_seconds").max(1))).await;
+            asked = self.told("deposit", json!({"amount_sats": sats})).await?;
+        }
+        holds(!asked.is_error, format!("deposit: {}", asked.value))?;
         let wait = json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45});
         let got = self.ok("get_deposit", wait).await?;
         holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))
+    }
+
+    /// The same ten times at once, so many times; a new process for each ten, whose pace begins anew.
+    pub(crate) async fn fund_often(&self, tens: usize, sats: u64) -> Outcome {
+        for _ in 0..tens {
+            join_all((0..10).map(|_| self.fund(sats))).await.into_iter().collect::<Outcome<()>>()?;
+            self.close().await?;
+        }
+        Ok(())
     }
 
     /// What kills the run at hand: for a rule's `then`.
