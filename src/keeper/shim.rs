@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::elect::{Link, Way, elect};
 use super::hello::READ;
@@ -146,6 +146,7 @@ impl Shim<'_> {
             let (lines, to) = self.link.as_mut().map(|link| (&mut link.lines, &mut link.to)).unzip();
             tokio::select! {
                 biased;
+                () = at(until) => {}
                 () = &mut gone, if !client_gone => {
                     client_gone = true;
                     self.close(&mut until, GONE).await;
@@ -281,6 +282,14 @@ impl Shim<'_> {
                 }));
             }
         }
+    }
+}
+
+/// Returns then; never, where there is no such moment.
+async fn at(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 
