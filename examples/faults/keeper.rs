@@ -4,11 +4,11 @@
 //! What a client starts is a shim here, and the keeper is nobody's child: its disk is the true one, and so is its clock. What waits for a
 //! minute to pass is judged afterwards, in one process, by [`Scene::lifted`].
 
-mod leftovers;
 mod copies;
 mod doors;
 mod ends;
 mod failover;
+mod leftovers;
 mod traces;
 mod versions;
 
