@@ -152,13 +152,13 @@ async fn at_random(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, ch
     let sessions = sessions(wallet).await?;
     let mut all = Vec::new();
     for kill in 0..BATCH {
+        // The last keeper may have gone unnoticed, and none been asked for yet.
+        wallet.ok("get_balance", json!({})).await?;
         let mut acts = Vec::new();
         for _ in 0..SESSIONS {
             let verbs = [Verb::Deposit, Verb::Pay, Verb::Pay, Verb::Send, Verb::SendLocked, Verb::Receive, Verb::Reclaim];
             acts.push(verbs.choose(chance).ok_or("no verb")?.ready(scene, wallet, Some(friend), chance.random_range(20..200)).await?);
         }
-        // The last keeper may be gone, and none asked for yet.
-        wallet.ok("get_balance", json!({})).await?;
         let keeper = wallet.keeper()?;
         let wait = Duration::from_micros(chance.random_range(0..LATEST));
         let killing = async {
