@@ -14,6 +14,7 @@ mod versions;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::home::WIDE;
@@ -103,12 +103,21 @@ impl Wallet {
 
     /// Ends the process that keeps it, in order.
     pub(crate) async fn stop(&self) -> Outcome {
-        let mut command = Command::new(self.command("owner").as_std().get_program());
-        command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(self.home.path()).arg("stop");
-        let told = command.output().await?;
+        let told = tokio::process::Command::from(self.stopping()).output().await?;
         holds(told.status.success(), format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)))?;
         holds(!self.keeper_log().contains("panicked"), "a keeper panicked")?;
         holds(self.holders()?.is_empty(), "it was stopped, and holds the store")
+    }
+
+    fn stopping(&self) -> Command {
+        let mut command = Command::new(self.command("owner").as_std().get_program());
+        command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(self.home.path()).arg("stop");
+        command
+    }
+
+    /// Leaves no keeper behind, also where a row has failed.
+    pub(crate) fn leave(&self) {
+        self.stopping().output().ok();
     }
 
     /// Waits until it serves.

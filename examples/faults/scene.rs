@@ -33,8 +33,9 @@ pub(crate) struct Scene {
     pub(crate) mint: Mint,
     /// The way to the mint: wallets know the mint by this address.
     pub(crate) proxy: Proxy,
-    folder: TempDir,
+    /// Before their folder: their processes end first.
     wallets: Mutex<Vec<Arc<Wallet>>>,
+    folder: TempDir,
     others: Mutex<Vec<TestMint>>,
     names: AtomicUsize,
 }

@@ -33,6 +33,15 @@ pub(crate) struct Wallet {
     is_shared: AtomicBool,
 }
 
+impl Drop for Wallet {
+    fn drop(&mut self) {
+        if self.is_shared.load(Ordering::SeqCst) {
+            self.session.get_mut().take();
+            self.leave();
+        }
+    }
+}
+
 impl Wallet {
     pub(crate) fn new(run: &Run, home: Home, log: PathBuf) -> Outcome<Self> {
         let shim = Shim::new(&run.shim, home.path())?;
