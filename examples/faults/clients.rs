@@ -8,7 +8,7 @@ use crate::home::WIDE;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
-use crate::{Outcome, holds};
+use crate::{Outcome, holds, keeper};
 
 /// F-059: stopped like a laptop that sleeps, ten minutes by the wall clock, before and after the mint's answer to a melt.
 pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
@@ -38,7 +38,9 @@ pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
         }
     }
     scene.conserved().await?;
-    Ok(Proof::of(fired))
+    let shared = keeper::stopped(&run).await.map_err(|error| format!("shared: {error}"))?;
+    holds(shared.fired > 0, "shared: the fault did not fire")?;
+    Ok(Proof::of(fired + shared.fired).saying(shared.note))
 }
 
 /// F-123.
@@ -84,8 +86,13 @@ pub(crate) async fn lines(run: Run) -> Outcome<Proof> {
 
 /// F-126: nobody reads what the wallet says; a payment goes on, and all is said when somebody reads again.
 pub(crate) async fn stops_reading(run: Run) -> Outcome<Proof> {
-    let scene = Scene::set(&run).await?;
-    let wallet = scene.funded(1_000).await?;
+    let (alone, shared) = (stops_reading_once(&run, false).await?, stops_reading_once(&run, true).await?);
+    Ok(Proof::of(alone.fired + shared.fired).saying(format!("{}; shared: {}", alone.note, shared.note)))
+}
+
+async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
+    let scene = Scene::set(run).await?;
+    let wallet = if is_shared { scene.shared(1_000).await? } else { scene.funded(1_000).await? };
     let session = wallet.session().await?;
     session.read(false);
     // Enough answers to fill any pipe.
@@ -98,6 +105,13 @@ pub(crate) async fn stops_reading(run: Run) -> Outcome<Proof> {
     wallet.pass(300)?;
     // Whether the payment begins while nobody reads is the wallet's choice.
     let began = timeout(Duration::from_secs(5), scene.lightning.attempted(&hash)).await.is_ok();
+    if is_shared {
+        // Others at the same keeper go on.
+        let other = wallet.another("other").await?;
+        let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
+        holds(paid.text("state") == "settled" && paid.took < Duration::from_secs(5), format!("beside it: {paid:?}"))?;
+        other.close().await?;
+    }
     session.read(true);
     let asked = answers.len();
     for answer in answers {

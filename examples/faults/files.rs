@@ -76,7 +76,7 @@ pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
         let wallet = scene.wallet()?;
         fs::set_permissions(wallet.home.path(), Permissions::from_mode(mode))?;
         let mut command = tokio::process::Command::new("/bin/sh");
-        command.args(["-c", "umask 000; exec \"$0\""]).arg(run.binary.as_path());
+        command.args(["-c", "umask 000; exec \"$0\" --in-process"]).arg(run.binary.as_path());
         let plain = wallet.command("tester");
         command.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
         let log = fs::File::create(wallet.log_path())?;

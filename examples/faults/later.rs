@@ -7,7 +7,6 @@ use crate::table::Severity::{S1, S2};
 const NOSTR: &str = "waits for the copy of the coins on relays (tool sync)";
 const ZAP: &str = "waits for the tool zap";
 const FETCH: &str = "waits for the tool fetch";
-const OWNER: &str = "waits for the wallet that several sessions share";
 const DEVICES: &str = "waits for the wallet on several devices";
 const MIGRATION: &str = "waits for a second version of the file";
 const FOLDERS: &str = "needs file systems that a test cannot make";
@@ -22,10 +21,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-005", S1, "NIP-60 sync: kill between publish-new / delete-old / local commit", NotYet(NOSTR)),
     Row::new("F-006", S1, "zap (LN and nutzap): same", NotYet(ZAP)),
     Row::new("F-007", S1, "paid fetch: kill between pay and credential save; NUT-24 between token", NotYet(FETCH)),
-    Row::new("F-053", S1, "start 2…10 copies of the same stdio command on one dir at once, ×100", NotYet(OWNER)),
-    Row::new("F-054", S1, "5 shims busy; SIGKILL owner (and: kill the shim that started it)", NotYet(OWNER)),
-    Row::new("F-055", S2, "stale socket/pid/lock file, PID reused by another program, socket path too", NotYet(OWNER)),
-    Row::new("F-056", S2, "old shim+new owner and reverse; second copy with different flags/config/agent", NotYet(OWNER)),
     Row::new("F-057", S1, "two devices (two dirs) on one NIP-60 wallet spend the same proofs", NotYet(NOSTR)),
     Row::new("F-058", S1, "two dirs restored from one seed used in parallel", NotYet(DEVICES)),
     Row::new("F-066", S1, "kill at each step of a schema migration; newer schema with older binary;", NotYet(MIGRATION)),
@@ -65,7 +60,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-105", S1, "profile (kind 0) forged or changed lud16 between approve and pay; fake zap", NotYet(ZAP)),
     Row::new("F-106", S1, "same zap call ×5 (same key), and model retry after timeout", NotYet(ZAP)),
     Row::new("F-113", S1, "approval: self-approve, replayed id, approve A then pay B / other amount,", NotYet(APPROVAL)),
-    Row::new("F-131", S1, "other uid connects to socket; browser-like HTTP POST; same uid without", NotYet(OWNER)),
     Row::new("F-132", S2, "gcore after lock/drop (best effort)", NotYet(CORE)),
     Row::new("F-135", S1, "target private IP, redirect, rebinding, http", NotYet(WEBHOOK)),
     Row::new("F-136", S2, "sink 500/timeout/drip for 1 h; kill owner meanwhile", NotYet(WEBHOOK)),

@@ -26,6 +26,7 @@ mod ends;
 mod files;
 mod home;
 mod input;
+mod keeper;
 mod late;
 mod later;
 mod law;

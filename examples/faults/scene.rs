@@ -10,6 +10,7 @@
 //! Ok(Proof::of(scene.proxy.fired(rule)))
 //! ```
 
+use std::fs::create_dir_all;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,8 +33,9 @@ pub(crate) struct Scene {
     pub(crate) mint: Mint,
     /// The way to the mint: wallets know the mint by this address.
     pub(crate) proxy: Proxy,
-    folder: TempDir,
+    /// Before their folder: their processes end first.
     wallets: Mutex<Vec<Arc<Wallet>>>,
+    folder: TempDir,
     others: Mutex<Vec<TestMint>>,
     names: AtomicUsize,
     homes: AtomicUsize,
@@ -83,9 +85,16 @@ impl Scene {
 
     /// A wallet of these mints. The law counts it at the scene's mint.
     pub(crate) fn wallet_at(&self, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
+        self.wallet_below("", mints, limits)
+    }
+
+    /// The same with its folder below this path.
+    pub(crate) fn wallet_below(&self, path: &str, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
         let mut wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.homes.fetch_add(1, Ordering::Relaxed);
-        let path = |what: &str| self.folder.path().join(format!("{what}-{number}"));
+        let parent = self.folder.path().join(path);
+        create_dir_all(&parent)?;
+        let path = |what: &str| parent.join(format!("{what}-{number}"));
         let home = Home::make(path("home"), mints, limits)?;
         let wallet = Arc::new(Wallet::new(&self.run, home, path("log"))?);
         wallets.push(Arc::clone(&wallet));

@@ -94,18 +94,26 @@ impl Session {
     /// Calls a tool. `None`: the wallet ended before it answered.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
         let since = Instant::now();
-        let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments})).await?;
+        let answer = self.request("tools/call", json!({"name": tool, "arguments": &arguments})).await?;
         let took = since.elapsed();
         let Some(answer) = answer else { return Ok(None) };
         self.watch.took(took);
         holds(took <= LONGEST_CALL, format!("{tool} took {:.1} s", took.as_secs_f64()))?;
-        let Some(result) = answer.get("result") else { return fail(format!("{tool} {arguments}: {answer}")) };
-        let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
-        let value = match result.get("structuredContent") {
-            Some(structured) => structured.clone(),
-            None => serde_json::from_str(result.pointer("/content/0/text").and_then(Value::as_str).unwrap_or_default())?,
-        };
-        Ok(Some(Answer { value, is_error, took }))
+        match Answer::read(&answer, took) {
+            Some(answer) => Ok(Some(answer)),
+            None => fail(format!("{tool} {arguments}: {answer}")),
+        }
+    }
+
+    /// Calls a tool that must answer.
+    pub(crate) async fn told(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
+        Ok(self.call(tool, arguments).await?.ok_or_else(|| format!("it ended during {tool}"))?)
+    }
+
+    /// Calls a tool that must do it.
+    pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Outcome<Answer> {
+        let answer = self.told(tool, arguments).await?;
+        if answer.is_error { fail(format!("{tool}: {}", answer.value)) } else { Ok(answer) }
     }
 
     /// A request of any method, and its answer. `None`: the wallet ended before it answered.
@@ -259,6 +267,17 @@ async fn read(
 }
 
 impl Answer {
+    /// What a tool answered by this message. `None`: that is no tool's answer.
+    pub(crate) fn read(message: &Value, took: Duration) -> Option<Self> {
+        let result = message.get("result")?;
+        let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
+        let value = match result.get("structuredContent") {
+            Some(structured) => structured.clone(),
+            None => serde_json::from_str(result.pointer("/content/0/text")?.as_str()?).ok()?,
+        };
+        Some(Self { value, is_error, took })
+    }
+
     /// A number in it; 0 where it is left out.
     pub(crate) fn sats(&self, field: &str) -> u64 {
         self.value.get(field).and_then(Value::as_u64).unwrap_or(0)

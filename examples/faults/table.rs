@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::trial::Run;
-use crate::{Outcome, crowd, death, input, later, liar, policy, secrets, storage, transport};
+use crate::{Outcome, crowd, death, input, keeper, later, liar, policy, secrets, storage, transport};
 
 /// How bad it is when a row fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,8 +90,18 @@ pub(crate) fn proven(work: impl Future<Output = Outcome<usize>> + Send + 'static
 
 /// All rows, in the order of their ids.
 pub(crate) fn all() -> Vec<Row> {
-    let groups =
-        [death::ROWS, transport::ROWS, liar::ROWS, crowd::ROWS, storage::ROWS, policy::ROWS, input::ROWS, secrets::ROWS, later::ROWS];
+    let groups = [
+        death::ROWS,
+        transport::ROWS,
+        liar::ROWS,
+        crowd::ROWS,
+        keeper::ROWS,
+        storage::ROWS,
+        policy::ROWS,
+        input::ROWS,
+        secrets::ROWS,
+        later::ROWS,
+    ];
     let mut rows = groups.concat();
     rows.sort_by_key(|row| row.id);
     rows

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,12 +31,30 @@ pub(crate) struct Wallet {
     log: PathBuf,
     session: Mutex<Option<Arc<Session>>>,
     process: Arc<AtomicI32>,
+    is_shared: AtomicBool,
+}
+
+impl Drop for Wallet {
+    fn drop(&mut self) {
+        if self.is_shared.load(Ordering::SeqCst) {
+            self.session.get_mut().take();
+            self.leave();
+        }
+    }
 }
 
 impl Wallet {
     pub(crate) fn new(run: &Run, home: Home, log: PathBuf) -> Outcome<Self> {
         let shim = Shim::new(&run.shim, home.path())?;
-        Ok(Self { home, shim, run: run.clone(), log, session: Mutex::new(None), process: Arc::default() })
+        Ok(Self {
+            home,
+            shim,
+            run: run.clone(),
+            log,
+            session: Mutex::new(None),
+            process: Arc::default(),
+            is_shared: AtomicBool::new(false),
+        })
     }
 
     /// The session at hand; starts one where none is.
@@ -55,16 +73,32 @@ impl Wallet {
 
     /// One more process on the same folder, for this agent.
     pub(crate) async fn another(&self, agent: &str) -> Outcome<Session> {
-        Session::start(self.command(agent), self.log()?, Arc::clone(&self.run.watch)).await
+        self.start(self.command(agent)).await
     }
 
-    /// The binary on this folder, with nothing of our own environment.
+    /// One more process, by a command of its own.
+    pub(crate) async fn start(&self, command: Command) -> Outcome<Session> {
+        Session::start(command, self.log()?, Arc::clone(&self.run.watch)).await
+    }
+
+    /// The binary on this folder, with nothing of our own environment. It holds the wallet alone, on its disk and by its clock: to a process
+    /// that keeps it for others neither reaches.
     pub(crate) fn command(&self, agent: &str) -> Command {
         let mut command = Command::new(self.run.binary.as_path());
+        if !self.is_shared.load(Ordering::SeqCst) {
+            command.arg("--in-process");
+        }
         command.env_clear().env("PATH", "/usr/bin:/bin").env("NUTPURSE_HOME", self.home.path()).env("NUTPURSE_AGENT", agent);
         // The keys of a test have no business in anybody's keyring.
         command.env("NUTPURSE_KEYRING", "off").env("NUTPURSE_LOG", "trace").envs(self.shim.environment());
         command
+    }
+
+    /// From its next run on each of its processes carries lines to the one that keeps the wallet, as a client starts it. A restart ends that.
+    pub(crate) async fn share(&self) -> Outcome {
+        self.close().await?;
+        self.is_shared.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     /// What all its runs wrote to standard error.
@@ -193,6 +227,10 @@ impl Wallet {
     /// The same so many seconds later.
     pub(crate) async fn restart_after(&self, seconds: i64) -> Outcome {
         self.kill().await?;
+        if self.is_shared.load(Ordering::SeqCst) {
+            self.stop().await?;
+            self.is_shared.store(false, Ordering::SeqCst);
+        }
         self.shim.calm()?;
         self.pass(seconds)?;
         self.session().await?;

@@ -4,8 +4,8 @@
 //!  shim --> `nutpurse keep` --> `nutpurse keep --detached`: the keeper, a child of nobody
 //!              leaves the client's session, starts the second, ends
 //! ```
-//! A client that ends its server with all its children finds no keeper among them. The keeper gets no stream, no working folder and no
-//! variable of the client but those of the allow-list in `config::env`.
+//! A client that ends its server with all its children finds no keeper among them. The keeper gets no stream, no working folder, no open
+//! file and no variable of the client but those of the allow-list in `config::env`.
 
 use std::ffi::OsString;
 use std::io;
@@ -50,14 +50,24 @@ pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> 
 /// # Errors
 /// When the second cannot be started.
 pub fn detach(home: &Home) -> io::Result<()> {
+    let_go_of_open_files();
     // Fails only for the leader of a group, as when a person types the command.
     let _already_leads = rustix::process::setsid();
     let mut command = std::process::Command::new(program()?);
     command.arg("--home").arg(home.path()).arg(COMMAND).arg("--detached");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // What the client left open, a lock or a pipe, is not for the keeper to hold.
-    close_fds::set_fds_cloexec(3, &[]);
     command.spawn().map(drop)
+}
+
+/// Closes what the client's own process happened to have open: somebody may wait for the end of that pipe, or for that lock. Best effort:
+/// only where the system lists what is open. Only before this process has opened anything itself.
+fn let_go_of_open_files() {
+    let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|list| std::fs::read_dir(list).ok());
+    let open: Vec<i32> = listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // The list's own is closed already.
+        let _closed = nix::unistd::close(descriptor);
+    }
 }
 
 /// What the second does before anything else: nothing it makes is for others.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::elect::{LOOKING, Link, Way, elect};
 use super::hello::READ;
@@ -185,6 +185,7 @@ impl Shim<'_> {
             let (lines, to) = self.link.as_mut().map(|link| (&mut link.lines, &mut link.to)).unzip();
             tokio::select! {
                 biased;
+                () = at(self.until) => {}
                 () = &mut gone, if !client_gone => {
                     client_gone = true;
                     self.close(GONE).await;
@@ -318,6 +319,14 @@ impl Shim<'_> {
                 }));
             }
         }
+    }
+}
+
+/// Returns then; never, where there is no such moment.
+async fn at(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -44,6 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("directories", &["config/"]),
     ("lightning_invoice", &["model/"]),
     ("tokio", &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "store/", "tasks.rs", "wallet/", "cli/", "keeper/"]),
+    ("nix", &["keeper/"]),
     ("file_rotate", &["logging.rs"]),
     ("tracing_subscriber", &["logging.rs"]),
 ];

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use rand::Rng;
 use serde_json::{Value, json};
 use testbed::{Behaviour, InvoiceSpec, MintOptions};
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::Outcome;
 use crate::home::Limits;
 use crate::scene::LONG;
+use crate::session::Answer;
 use crate::stage::{Stage, must};
 use crate::trial::Run;
 
@@ -46,28 +48,45 @@ pub(crate) async fn f108(run: Run) -> Outcome<usize> {
     Ok(denied)
 }
 
-/// One day for all agents together, one after the other on the same wallet, and for each its own.
+/// One day for all agents together, in four processes at once, two of them of one agent; and for that agent a smaller one of its own.
 pub(crate) async fn f109(run: Run) -> Outcome<usize> {
     let limits = Limits { per_payment: 500, per_day: 1_000 };
     let stage = Stage::with(&run, MintOptions::default(), 8_000, limits).await?;
-    stage.wire.home.write_config(&[stage.url()], limits, "[agents.default]\n[agents.small]\nper_day_sats = 150\n")?;
-    let mut denied = 0;
+    let more = "[agents.default]\n[agents.small]\nper_day_sats = 150\n[keeper]\nidle_seconds = 3\n";
+    stage.wire.home.write_config(&[stage.url()], limits, more)?;
+    stage.wire.share().await?;
+    let mut sessions = Vec::new();
     for agent in ["small", "tester", "other", "small"] {
-        stage.wire.close().await?;
-        let session = stage.wire.another(agent).await?;
-        let before = stage.paid_out()?;
-        for _ in 0..12 {
-            let told = session.call("pay", json!({"to": stage.invoice(100)?})).await?.ok_or("it ended")?;
-            denied += usize::from(told.is_error);
-            must!(!told.is_error || told.text("money_moved") == "no", "{}", told.value);
+        sessions.push((agent, stage.wire.another(agent).await?));
+    }
+    let (mut denied, mut of_small) = (0, 0);
+    // At once, so that all of them find the day unspent; then one after the other, so that nothing is left of it.
+    let invoices = (0..sessions.len() * 12).map(|_| stage.invoice(100)).collect::<Outcome<Vec<_>>>()?;
+    let mut calls = Vec::new();
+    for (place, invoice) in invoices.into_iter().enumerate() {
+        let (agent, session) = sessions.get(place % sessions.len()).ok_or("no session")?;
+        calls.push(async move { session.told("pay", json!({"to": invoice})).await.map(|told| (*agent, told)) });
+    }
+    let mut answers = join_all(calls).await.into_iter().collect::<Outcome<Vec<_>>>()?;
+    for (agent, session) in &sessions {
+        for _ in 0..3 {
+            answers.push((agent, session.told("pay", json!({"to": stage.invoice(100)?})).await?));
         }
-        let out = stage.paid_out()? - before;
-        must!(agent != "small" || out <= 150, "{agent} spent {out}");
-        must!(stage.paid_out()? <= 1_000, "all together spent {}", stage.paid_out()?);
+    }
+    for (agent, told) in answers {
+        denied += usize::from(told.is_error);
+        must!(!told.is_error || told.text("money_moved") == "no", "{}", told.value);
+        if agent == "small" {
+            of_small += told.sats("total_sats");
+        }
+    }
+    must!((100..=150).contains(&of_small), "the small agent spent {of_small}");
+    let out = stage.paid_out()?;
+    must!((800..=1_000).contains(&out), "all together spent {out}");
+    for (_, session) in sessions {
         session.close().await?;
     }
-    must!(stage.paid_out()? >= 800, "only {} were spent: the rules are not what the row thinks", stage.paid_out()?);
-    stage.conserved().await?;
+    stage.scene.conserved().await?;
     Ok(denied)
 }
 
@@ -123,21 +142,60 @@ pub(crate) async fn f116(run: Run) -> Outcome<usize> {
         ("send_token", json!({"amount_sats": 64, "memo": "one", "idempotency_key": "send-1"})),
         ("deposit", json!({"amount_sats": 50, "idempotency_key": "deposit-1"})),
     ];
-    for (tool, arguments) in calls {
+    for (tool, arguments) in &calls {
         let first = stage.wire.ok(tool, arguments.clone()).await?;
         for round in 0..5 {
             if round % 2 == 1 {
                 stage.wire.restart().await?;
             }
             let again = stage.wire.ok(tool, arguments.clone()).await?;
-            let same = ["payment_id", "deposit_id", "preimage", "token"].iter().all(|field| again.text(field) == first.text(field));
-            must!(same, "{tool}: {} and then {}", first.value, again.value);
+            must!(is_same(&first, &again), "{tool}: {} and then {}", first.value, again.value);
             repeats += 1;
         }
     }
     must!(stage.melts()?.1 == 1, "paid {} times", stage.melts()?.1);
-    stage.conserved().await?;
+    repeats += in_other_processes(&stage, &calls).await?;
+    stage.scene.conserved().await?;
     Ok(repeats)
+}
+
+/// The calls again, in five processes at once; and new ones, which nobody has made before.
+async fn in_other_processes(stage: &Stage, calls: &[(&'static str, Value)]) -> Outcome<usize> {
+    let mut firsts = Vec::new();
+    for (tool, arguments) in calls {
+        firsts.push(Some(stage.wire.ok(tool, arguments.clone()).await?));
+    }
+    stage.wire.share().await?;
+    let sessions = join_all((0..5).map(|_| stage.wire.another("tester"))).await.into_iter().collect::<Outcome<Vec<_>>>()?;
+    let fresh = [
+        ("pay", json!({"to": stage.invoice(101)?, "idempotency_key": "pay-2"})),
+        ("send_token", json!({"amount_sats": 65, "memo": "two", "idempotency_key": "send-2"})),
+    ];
+    firsts.resize(calls.len() + fresh.len(), None);
+    let mut repeats = 0;
+    for ((tool, arguments), mut first) in calls.iter().chain(&fresh).zip(firsts) {
+        let at_once = join_all(sessions.iter().map(|session| session.ok(tool, arguments.clone()))).await;
+        // While it is under way the others are told so: the same payment all the same.
+        let at_once = at_once.into_iter().collect::<Outcome<Vec<_>>>()?;
+        let ids = |answer: &Answer| (answer.text("payment_id").to_owned(), answer.text("deposit_id").to_owned());
+        must!(at_once.iter().all(|answer| Some(ids(answer)) == at_once.first().map(ids)), "{tool}: not the same: {at_once:?}");
+        for session in &sessions {
+            let answer = session.ok(tool, arguments.clone()).await?;
+            let first = first.get_or_insert_with(|| answer.clone());
+            must!(is_same(first, &answer), "{tool}: {} and in another process {}", first.value, answer.value);
+            repeats += 2;
+        }
+    }
+    must!(stage.melts()?.1 == 2, "paid {} times", stage.melts()?.1);
+    for session in sessions {
+        session.close().await?;
+    }
+    Ok(repeats)
+}
+
+/// Both tell of the same payment, token or deposit.
+fn is_same(one: &Answer, other: &Answer) -> bool {
+    ["payment_id", "deposit_id", "preimage", "token"].iter().all(|field| one.text(field) == other.text(field))
 }
 
 /// The same key for something else: refused.

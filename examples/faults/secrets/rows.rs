@@ -14,12 +14,12 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Moment, Rule};
 
-use crate::Outcome;
 use crate::policy::secret_words;
 use crate::session::Session;
 use crate::stage::{SOMEBODY, Stage, must};
 use crate::trial::Run;
 use crate::wallet::Wallet;
+use crate::{Outcome, keeper};
 
 /// The keys of a wallet in every form in which they might be written.
 fn keys(wallet: &Wallet) -> Outcome<Vec<String>> {
@@ -189,7 +189,7 @@ pub(crate) async fn f129(run: Run) -> Outcome<usize> {
         read += 1;
     }
     stage.conserved().await?;
-    Ok(read)
+    Ok(read + keeper::what_others_read(&run, keys).await?)
 }
 
 /// Everything that it writes is its owner's alone, and nothing lies about elsewhere.
@@ -227,7 +227,7 @@ pub(crate) async fn f130(run: Run) -> Outcome<usize> {
     let left = files(elsewhere.path())?;
     must!(left.is_empty(), "it wrote elsewhere: {left:?}");
     stage.conserved().await?;
-    Ok(seen)
+    Ok(seen + keeper::modes(&run).await?)
 }
 
 fn mode(path: &Path) -> Outcome<u32> {

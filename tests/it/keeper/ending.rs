@@ -10,6 +10,7 @@ use testbed::{Behaviour, Moment, Proxy, Rule};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use super::{Shim, holders, home, keeper, processes, stop, until};
 use crate::world::{Agent, conserved, mint};
@@ -96,6 +97,26 @@ async fn a_keeper_that_is_told_to_end_finishes_what_it_does() {
     stop(&home);
     let agent = Agent::reopen(home).await;
     conserved("told to end", &mint.auditor(), &[&agent]).await;
+}
+
+#[tokio::test]
+async fn a_shim_that_is_told_to_end_does_so_before_its_client_kills_it() {
+    let (lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    let mut shim = Shim::start(&home, "desktop").await;
+    shim.fund(200).await;
+    let held = lightning.payee("shop").invoice(20, "held").unwrap();
+    lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
+    shim.begin_call("pay", json!({"to": held.to_string()})).await;
+    lightning.attempted(held.payment_hash()).await;
+    let since = Instant::now();
+    kill_process(shim.pid(), Signal::TERM).unwrap();
+    assert_eq!(shim.child.wait().await.unwrap().code(), Some(0));
+    // Clients wait for two seconds.
+    assert!(since.elapsed() < Duration::from_millis(1_900), "{:?}", since.elapsed());
+    let mut next = Shim::start(&home, "desktop").await;
+    lightning.settle(held.payment_hash());
+    assert_eq!(next.ended(json!({"payment_hash": held.payment_hash().to_string()})).await["state"], "settled");
 }
 
 #[tokio::test]

@@ -132,6 +132,27 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
 }
 
 #[tokio::test]
+async fn a_keeper_holds_nothing_open_that_its_starter_had_open() {
+    let (_lightning, mint) = mint().await;
+    let home = home(&[(&mint.url(), true)], 600);
+    let held = home.path().with_extension("held");
+    let plain = command(&home, "desktop");
+    let mut start = tokio::process::Command::new("/bin/sh");
+    start.args(["-c", "exec 8>\"$0\"; exec \"$@\""]).arg(&held).arg(plain.as_std().get_program()).args(plain.as_std().get_args());
+    start.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut shim = Shim::spawn(start);
+    shim.shake_hands().await;
+    shim.ok("get_balance", json!({})).await;
+    let has_it = |process: rustix::process::Pid| {
+        let open = fs::read_dir(format!("/proc/{}/fd", process.as_raw_nonzero())).unwrap().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == held)
+    };
+    assert!(has_it(shim.pid()), "the shell's file is open in what it started");
+    assert!(!has_it(keeper(&home)));
+    fs::remove_file(held).unwrap();
+}
+
+#[tokio::test]
 async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
     let (_lightning, mint) = mint().await;
     for what in ["file", "link", "folder"] {

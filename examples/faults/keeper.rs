@@ -1,0 +1,187 @@
+//! Many processes on one wallet: copies started at once, the end of the process that keeps the wallet, who is let in, and what the rows of
+//! other groups ask of a shared wallet.
+//!
+//! What a client starts is a shim here, and the keeper is nobody's child: its disk is the true one, and so is its clock. What waits for a
+//! minute to pass is judged afterwards, in one process, by [`Scene::lifted`].
+
+mod copies;
+mod doors;
+mod ends;
+mod failover;
+mod leftovers;
+mod traces;
+mod versions;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::home::WIDE;
+use crate::scene::Scene;
+use crate::table::How::{Alone, Runs};
+use crate::table::Row;
+use crate::table::Severity::{S1, S2};
+use crate::wallet::Wallet;
+use crate::{Outcome, holds};
+
+pub(crate) use ends::{ends_in_a_payment, stopped};
+pub(crate) use traces::{modes, what_others_read};
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("F-053", S1, "2 to 10 copies started at once on one folder, each paying", Alone(|run| Box::pin(copies::at_once(run)))),
+    Row::new(
+        "F-054",
+        S1,
+        "the keeper killed with 5 busy sessions, and the shim that started it",
+        Alone(|run| Box::pin(failover::killed(run))),
+    ),
+    Row::new(
+        "F-055",
+        S2,
+        "a stale socket and lock, a long path, a file, link or folder as socket",
+        Runs(|run| Box::pin(leftovers::left_behind(run))),
+    ),
+    Row::new("F-056", S2, "older and newer programs at both ends, other flags, other agents", Runs(|run| Box::pin(versions::mixed(run)))),
+    Row::new("F-131", S1, "another user, a browser, nobody's token at the socket", Runs(|run| Box::pin(doors::strangers(run)))),
+];
+
+/// How soon a client is told that its keeper is gone, and served by the next.
+const SOON: Duration = Duration::from_secs(5);
+/// Seconds without a session after which a keeper of a row ends.
+const IDLE: &str = "[keeper]\nidle_seconds = 3\n";
+
+impl Scene {
+    /// A wallet that several processes share, with so many sats in it.
+    pub(crate) async fn shared(&self, sats: u64) -> Outcome<Arc<Wallet>> {
+        let wallet = self.shared_below("").await?;
+        if sats > 0 {
+            wallet.fund(sats).await?;
+        }
+        Ok(wallet)
+    }
+
+    /// The same with a folder so deep below the scene's, and empty.
+    pub(crate) async fn shared_below(&self, path: &str) -> Outcome<Arc<Wallet>> {
+        let wallet = self.wallet_below(path, &[self.proxy.url()], WIDE)?;
+        wallet.home.write_config(&[self.proxy.url()], WIDE, IDLE)?;
+        wallet.share().await?;
+        Ok(wallet)
+    }
+}
+
+impl Wallet {
+    /// The processes that have its store open.
+    pub(crate) fn holders(&self) -> Outcome<Vec<Pid>> {
+        let Ok(store) = fs::metadata(self.home.path().join("wallet.redb")) else { return Ok(Vec::new()) };
+        let is_it = |file: fs::DirEntry| fs::metadata(file.path()).is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev());
+        let mut found = Vec::new();
+        for process in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else { continue };
+            // Processes come and go meanwhile.
+            if fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten().any(is_it) {
+                found.push(pid);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one process that keeps it.
+    pub(crate) fn keeper(&self) -> Outcome<Pid> {
+        match self.holders()?.as_slice() {
+            [one] => Ok(*one),
+            others => Err(format!("one process was to hold the store: {others:?}").into()),
+        }
+    }
+
+    /// Ends the process that keeps it, in order.
+    pub(crate) async fn stop(&self) -> Outcome {
+        let told = tokio::process::Command::from(self.stopping()).output().await?;
+        holds(told.status.success(), format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)))?;
+        holds(!self.keeper_log().contains("panicked"), "a keeper panicked")?;
+        holds(self.holders()?.is_empty(), "it was stopped, and holds the store")
+    }
+
+    fn stopping(&self) -> Command {
+        let mut command = Command::new(self.command("owner").as_std().get_program());
+        command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(self.home.path()).arg("stop");
+        command
+    }
+
+    /// Leaves no keeper behind, also where a row has failed.
+    pub(crate) fn leave(&self) {
+        self.stopping().output().ok();
+    }
+
+    /// Waits until it serves.
+    pub(crate) async fn serves(&self, patience: Duration) -> Outcome {
+        let since = Instant::now();
+        while self.told("get_balance", json!({})).await?.is_error {
+            holds(since.elapsed() < patience, format!("it does not serve within {patience:?}"))?;
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// What its keepers have logged.
+    pub(crate) fn keeper_log(&self) -> String {
+        let logs = ["keeper.log.2", "keeper.log.1", "keeper.log"].map(|name| self.home.path().join(name));
+        logs.iter().filter_map(|log| fs::read_to_string(log).ok()).collect()
+    }
+
+    /// Says this at its socket, by hand, and gives all that is said to it until the other side ends or has said a line.
+    pub(crate) async fn knock(&self, words: &[u8]) -> Outcome<String> {
+        let mut stream = self.connect().await?;
+        // It may be sent away before it has said all.
+        stream.write_all(words).await.ok();
+        let mut told = Vec::new();
+        let listening = BufReader::new(stream).take(1 << 20).read_until(b'\n', &mut told).await.map(drop);
+        let is_cut = listening.is_err_and(|error| error.kind() != std::io::ErrorKind::ConnectionReset);
+        holds(!is_cut, "the socket fails")?;
+        Ok(String::from_utf8(told)?)
+    }
+
+    /// A connection to its socket.
+    pub(crate) async fn connect(&self) -> Outcome<UnixStream> {
+        Ok(UnixStream::connect(self.home.path().join("keeper.sock")).await?)
+    }
+
+    /// The token that its keeper's note holds.
+    pub(crate) fn token(&self) -> Outcome<String> {
+        let note: Value = serde_json::from_str(&fs::read_to_string(self.home.path().join("keeper.lock"))?)?;
+        Ok(note.get("token").and_then(Value::as_str).ok_or("no token in the note")?.to_owned())
+    }
+
+    /// How its folder is named at the socket.
+    pub(crate) fn folder(&self) -> Outcome<String> {
+        let about = fs::metadata(self.home.path())?;
+        Ok(format!("{}:{}", about.dev(), about.ino()))
+    }
+}
+
+/// Sends a signal to a process that is none of ours.
+fn signal(process: Pid, signal: Signal) -> Outcome {
+    Ok(kill_process(process, signal)?)
+}
+
+/// Waits until this is so. Of other people's processes no event tells: this looks again and again.
+async fn until(what: &str, patience: Duration, is_so: impl Fn() -> Outcome<bool> + Send) -> Outcome {
+    let since = Instant::now();
+    while !is_so()? {
+        holds(since.elapsed() < patience, format!("not within {patience:?}: {what}"))?;
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// An answer that must come within this time.
+async fn within<T>(patience: Duration, what: &str, answer: impl Future<Output = T>) -> Outcome<T> {
+    timeout(patience, answer).await.map_err(|_| format!("not within {patience:?}: {what}").into())
+}

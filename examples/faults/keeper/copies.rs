@@ -1,0 +1,101 @@
+//! F-053: copies of the same command, started at once on one folder.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio::time::{Duration, Instant};
+
+use crate::scene::Scene;
+use crate::session::Session;
+use crate::table::Proof;
+use crate::trial::Run;
+use crate::wallet::Wallet;
+use crate::{Outcome, holds};
+
+/// Between two looks at who holds the store.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// All initialise, serve and pay; one process holds the store at any moment, and the same one from beginning to end.
+pub(crate) async fn at_once(run: Run) -> Outcome<Proof> {
+    let scene = Scene::set(&run).await?;
+    let (mut wallet, mut started, mut slowest) = (scene.shared(0).await?, 0, Duration::ZERO);
+    for round in 0..run.pick(100, 5) {
+        let copies = 2 + round * run.pick(1, 2) % 9;
+        // Some rounds are the first in their folder.
+        let is_new = round % run.pick(10, 3) == 0;
+        if is_new {
+            wallet = scene.shared(0).await?;
+        }
+        let what = |error| format!("round {round}, {copies} copies: {error}");
+        slowest = slowest.max(one_round(&scene, &wallet, copies, is_new).await.map_err(what)?);
+        wallet.stop().await.map_err(what)?;
+        started += copies;
+    }
+    scene.conserved().await?;
+    let rounds = run.pick(100, 5);
+    Ok(Proof::of(started)
+        .saying(format!("{started} copies in {rounds} rounds, the slowest paid {:.1} s after its start", slowest.as_secs_f64())))
+}
+
+/// How long the slowest copy took to its payment.
+async fn one_round(scene: &Scene, wallet: &Arc<Wallet>, copies: usize, is_new: bool) -> Outcome<Duration> {
+    let over = Arc::new(AtomicBool::new(false));
+    let watched = {
+        let (wallet, over) = (Arc::clone(wallet), Arc::clone(&over));
+        spawn_blocking(move || watch(&wallet, &over))
+    };
+    let served = join_all((0..copies).map(|number| one_copy(scene, wallet, number, is_new))).await;
+    over.store(true, Ordering::SeqCst);
+    let holders = watched.await??;
+    let (mut slowest, mut sessions) = (Duration::ZERO, Vec::new());
+    for copy in served {
+        let (session, took) = copy?;
+        slowest = slowest.max(took);
+        sessions.push(session);
+    }
+    holds(holders.len() == 1, format!("the store was held by {holders:?}, one after the other"))?;
+    for session in &sessions {
+        holds(session.is_alive().await, "a copy is gone")?;
+        holds(!holders.contains(&session.process()), "a shim held the store")?;
+    }
+    for session in sessions {
+        session.hang_up().await;
+        let status = session.gone().await?;
+        holds(status.success(), format!("a copy ended with {status}"))?;
+    }
+    Ok(slowest)
+}
+
+async fn one_copy(scene: &Scene, wallet: &Wallet, number: usize, is_new: bool) -> Outcome<(Session, Duration)> {
+    let since = Instant::now();
+    let (agent, invoice) = (format!("copy-{number}"), scene.invoice(7)?.0);
+    let session = wallet.another(&agent).await?;
+    let tools = session.request("tools/list", json!({})).await?.ok_or("it ended")?;
+    holds(tools.pointer("/result/tools").and_then(Value::as_array).is_some_and(|tools| tools.len() >= 11), format!("listed {tools}"))?;
+    if is_new {
+        let asked = session.ok("deposit", json!({"amount_sats": 500})).await?;
+        let got = session.ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45})).await?;
+        holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))?;
+    }
+    let paid = session.ok("pay", json!({"to": invoice})).await?;
+    holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
+    let balance = session.ok("get_balance", json!({})).await?;
+    holds(balance.text("agent") == agent, format!("{agent} is taken for {}", balance.text("agent")))?;
+    Ok((session, since.elapsed()))
+}
+
+/// All processes that held the store; never two at a time.
+fn watch(wallet: &Wallet, over: &AtomicBool) -> Outcome<BTreeSet<i32>> {
+    let mut seen = BTreeSet::new();
+    while !over.load(Ordering::SeqCst) {
+        let now = wallet.holders()?;
+        holds(now.len() <= 1, format!("two hold the store: {now:?}"))?;
+        seen.extend(now.into_iter().map(|process| process.as_raw_nonzero().get()));
+        std::thread::sleep(LOOK);
+    }
+    Ok(seen)
+}
