@@ -196,7 +196,7 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
         group.and_then(|group| group.get("count")).and_then(Value::as_u64).unwrap_or(0)
     };
     holds((of("one"), of("two")) == (2, 1), format!("by agent: {groups:?}"))?;
-    holds(std::fs::read_to_string(wallet.log_path())?.contains("started with other settings"), "other settings are not said")?;
+    holds(std::fs::read_to_string(wallet.log_path())?.contains("started with another NUTPURSE_KEYRING"), "other settings are not said")?;
     holds(wallet.keeper()? == keeper, "another keeper")?;
     for (_, session) in sessions {
         session.close().await?;

@@ -170,23 +170,32 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// Change left out or cut short: what it cost is what the history says, and no more than was allowed.
+/// Change left out or cut short. What is left out of the payment's answer alone is asked for again, and found; what is left out of every
+/// answer is waited for; what is cut short costs what the history says, and no more than was allowed.
 pub(crate) async fn f039(run: Run) -> Outcome<usize> {
+    const MOST: u64 = 1_000 + 20 + 5;
     let stage = Stage::new(&run, 5_000).await?;
-    let mut missing = 0;
-    for lie in [SignatureLie::None, SignatureLie::Fewer] {
+    let everywhere: &[&str] = &["/v1/melt", AGAIN];
+    for paths in [&everywhere[..1], everywhere] {
         let before = stage.wire.holds().await?;
-        stage.liar.tell(Lie::signatures("/v1/melt", lie.clone()));
+        paths.iter().for_each(|path| stage.liar.tell(Lie::signatures(path, SignatureLie::None)));
         let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
+        let meanwhile = stage.wire.holds().await?;
         stage.liar.stop();
-        let after = stage.wire.holds().await?;
-        let cost = before.spendable - after.all();
-        must!(paid.sats("total_sats") == cost, "{lie:?}: it cost {cost}, and it says {}", paid.value);
-        must!(cost <= 1_000 + 20 + 5, "{lie:?}: it cost {cost}");
-        let honest = stage.mint()?.auditor().melts()?.last().map_or(0, |melt| melt.amount_sats + melt.fee_sats);
-        must!(cost > honest, "{lie:?}: nothing was kept back");
-        missing += cost - honest;
+        must!(paid.text("state") == "settled" && paid.sats("total_sats") <= MOST, "{paths:?}: {}", paid.value);
+        must!(meanwhile.spendable + 1_000 <= before.spendable, "{paths:?}: {meanwhile:?} of {before:?}");
+        stage.wire.restart().await?;
+        stage.conserved().await?;
     }
+    let before = stage.wire.holds().await?;
+    stage.liar.tell(Lie::signatures("/v1/melt", SignatureLie::Fewer));
+    let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
+    stage.liar.stop();
+    let cost = before.spendable - stage.wire.holds().await?.all();
+    must!(paid.sats("total_sats") == cost && cost <= MOST, "it cost {cost}, and it says {}", paid.value);
+    let honest = stage.mint()?.auditor().melts()?.last().map_or(0, |melt| melt.amount_sats + melt.fee_sats);
+    must!(cost > honest, "nothing was kept back");
+    let missing = cost - honest;
     let (held, owed) = (stage.wire.holds().await?, stage.mint()?.auditor().outstanding()?);
     must!(held.all() == owed || held.all() + missing == owed, "{held:?}, {missing} kept back, the mint owes {owed}");
     Ok(stage.liar.told())
