@@ -47,7 +47,7 @@ impl Scene {
         self.close().await;
         let highest = self.jumps.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
         let current = self.jumps.last().map_or(0, |(_, offset)| *offset);
-        self.jump(highest - current + 200);
+        self.jump(highest - current + 200).await;
         self.open().await;
         let friend = Arc::clone(&self.friend.clone().close().await);
         self.friend = Agent::two_minutes_later(friend);

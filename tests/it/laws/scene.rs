@@ -166,7 +166,13 @@ impl Scene {
         Agent::at(Arc::clone(&self.home), clock_of(self.lane))
     }
 
-    pub(super) fn jump(&mut self, seconds: i64) {
+    /// Lets the wallet's clock jump, at the beginning of a second: mints write down whole seconds, and what they did before the jump and
+    /// after it must not share one.
+    pub(super) async fn jump(&mut self, seconds: i64) {
+        let before = clock::now();
+        while clock::now() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let offset = OFFSETS[self.lane].fetch_add(seconds, Ordering::SeqCst) + seconds;
         self.jumps.push((clock::now(), offset));
     }

@@ -68,7 +68,7 @@ impl Scene {
                 Edit::limits(&self.home.owned(), &change).unwrap().commit(false).unwrap();
             }
             Step::Rotate { mint, fee_ppk } => self.mints[*mint].0.rotate_keyset(*fee_ppk).await.unwrap(),
-            Step::Jump(seconds) => self.jump(*seconds),
+            Step::Jump(seconds) => self.jump(*seconds).await,
             Step::Reopen => {
                 self.close().await;
                 self.open().await;
