@@ -13,7 +13,12 @@ use crate::Outcome;
 /// The path of the release binary, built now if it has to be.
 pub(crate) fn wallet() -> Outcome<PathBuf> {
     println!("Building the wallet: cargo build --release");
-    let built = Command::new(env!("CARGO"))
+    let mut build = Command::new(env!("CARGO"));
+    // What cargo tells the programs that it runs would make it build again what was built without.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_about_a_package)) {
+        build.env_remove(name);
+    }
+    let built = build
         .args(["build", "--release", "--bin", "nutpurse", "--message-format=json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
@@ -23,6 +28,10 @@ pub(crate) fn wallet() -> Outcome<PathBuf> {
     }
     let told = String::from_utf8(built.stdout)?;
     told.lines().find_map(executable).ok_or_else(|| "cargo named no binary".into())
+}
+
+fn is_about_a_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
 }
 
 fn executable(line: &str) -> Option<PathBuf> {
