@@ -42,6 +42,8 @@ pub enum Purpose {
     Reclaim(PaymentId),
     /// Takes the coins of a dead melt away from it.
     Cancel(PaymentId),
+    /// Makes another device's coins at this mint our own.
+    Claim(MintAddress),
     /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
     Buried {
         /// What it was for.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
+use super::nostr::{self, ForeignState, NutzapRow, Outgoing};
 use super::tables::{Reads, SWAPS, TOKENS};
 use super::tokens::TokenRow;
 use super::{Inner, Store, Verdict, archive, deposits, moves, payments, receives, record};
@@ -79,6 +80,17 @@ pub enum Change {
     Swap(SwapRow),
     /// The swap is decided: its row goes.
     EndSwap(Uuid),
+    /// What is known of other devices' coins. Spent ones change no more, and coins that are not others' are passed over.
+    Foreign {
+        /// Which.
+        ys: Vec<PublicKey>,
+        /// What is known of them now.
+        to: ForeignState,
+    },
+    /// An event to publish.
+    Publish(Box<Outgoing>),
+    /// A nutzap that came in, new or changed.
+    Nutzap(Box<NutzapRow>),
 }
 
 fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), StoreError> {
@@ -100,6 +112,9 @@ fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), Sto
             tx.open_table(SWAPS)?.remove(id.as_bytes())?;
             Ok(())
         }
+        Change::Foreign { ys, to } => nostr::set_foreign(tx, &ys, to),
+        Change::Publish(event) => nostr::push_outgoing(tx, &event),
+        Change::Nutzap(row) => nostr::put_nutzap(tx, &row),
     }
 }
 

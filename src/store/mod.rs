@@ -28,6 +28,7 @@ mod meta;
 mod mints;
 mod moves;
 mod namespaces;
+mod nostr;
 mod open;
 mod orphans;
 mod p2pk;
@@ -54,6 +55,10 @@ pub use halt::Halt;
 use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
 pub use meta::Meta;
+pub use nostr::{
+    Absorbed, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Outgoing, Queued, Seen,
+    TokenEventRow,
+};
 pub use payments::Admission;
 pub use proofs::Balance;
 pub use selection::Chosen;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Store;
 use super::archive::Archived;
 use super::error::StoreError;
+use super::nostr::Echo;
 use super::record::{decode, encode};
 use super::tables::{ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Y};
 
@@ -66,13 +67,14 @@ fn find(
     Ok(Some(Kept { info: row.info, archived: Some(Removed(row.removed)) }))
 }
 
-/// The five tables of proofs, open for writing.
+/// The five tables of proofs, open for writing, and what a write means for relays.
 pub(super) struct Purse<'t> {
     live: Table<'t, &'static Y, &'static [u8]>,
     archive: Table<'t, &'static Y, &'static [u8]>,
     shelf: Table<'t, Place, Label>,
     sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
     operations: Table<'t, (&'static Operation, &'static Y), ()>,
+    echo: Echo<'t>,
     now: u64,
 }
 
@@ -84,6 +86,7 @@ impl<'t> Purse<'t> {
             shelf: tx.open_table(SHELF)?,
             sums: tx.open_table(SUMS)?,
             operations: tx.open_table(OPERATIONS)?,
+            echo: Echo::open(tx)?,
             now,
         })
     }
@@ -103,6 +106,10 @@ impl<'t> Purse<'t> {
     /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`] said in this transaction.
     pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo, removed: bool) -> Result<(), StoreError> {
         let y = info.y.to_bytes();
+        self.echo.changed(&y)?;
+        if before.is_none() {
+            self.echo.owned(&y)?;
+        }
         if let Some(before) = before {
             self.take_off(&before.info, &y)?;
             let stays_live = before.archived.is_none() && info.state != State::Spent;

@@ -116,6 +116,29 @@ tables! {
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
     HISTORY: (u64, &'static str) => u8 = "history";
+
+    /// <name, row of what the wallet is on relays>
+    NOSTR_STATE: &'static str => &'static [u8] = "nostr_state";
+    /// <Y, how often it was marked>: coins of which relays must hear
+    NOSTR_DIRTY: &'static Y => u64 = "nostr_dirty";
+    /// <Y, ()>: unspent coins of ours whose event was deleted by another device
+    NOSTR_DOUBT: &'static Y => () = "nostr_doubt";
+    /// <event id, row of a token event>
+    NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
+    /// <event id, ()>, while it is not deleted
+    NOSTR_LIVE: &'static str => () = "nostr_live";
+    /// <event id, ()>, once it is deleted, also of events never seen
+    NOSTR_GONE: &'static str => () = "nostr_gone";
+    /// <(Y, id of a token event that holds it), ()>
+    NOSTR_HOLDS: (&'static Y, &'static str) => () = "nostr_holds";
+    /// <(class, order), row of an event to publish>
+    NOSTR_OUTBOX: (u8, u64) => &'static [u8] = "nostr_outbox";
+    /// <Y, row of another device's coin>
+    FOREIGN: &'static Y => &'static [u8] = "foreign";
+    /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is none
+    FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
+    /// <event id, row of a nutzap that came in>
+    NUTZAPS: &'static str => &'static [u8] = "nutzaps";
 }
 
 /// A transaction that tables can be read in: both kinds.

@@ -78,7 +78,7 @@ impl Wallet {
                     return self.end_buried(changes).await;
                 }
             }
-            Purpose::Send(_) | Purpose::Buried { .. } => {}
+            Purpose::Send(_) | Purpose::Claim(_) | Purpose::Buried { .. } => {}
         }
         self.end_buried(vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id)]).await
     }

@@ -166,7 +166,7 @@ impl Wallet {
         Ok(match &swap.purpose {
             Purpose::Receive(id) => self.store.receive(id).await?.map(|receive| receive.mint),
             Purpose::Send(id) | Purpose::Reclaim(id) | Purpose::Cancel(id) => self.store.payment(id).await?.map(|payment| payment.mint),
-            Purpose::Buried { mint, .. } => Some(mint.clone()),
+            Purpose::Buried { mint, .. } | Purpose::Claim(mint) => Some(mint.clone()),
         })
     }
 
@@ -242,6 +242,11 @@ impl Wallet {
                 let (mint, outcome) = self.resume(&payment.mint, &swap).await?;
                 let Some(outcome) = outcome else { return Ok(()) };
                 self.end_cancel(payment, &mint, &swap, outcome).await?;
+            }
+            Purpose::Claim(mint) => {
+                let (_, outcome) = self.resume(&mint, &swap).await?;
+                let Some(outcome) = outcome else { return Ok(()) };
+                self.end_claim(&swap, outcome).await?;
             }
             Purpose::Buried { of, mint, since } => self.look_for(&mint, swap, *of, since).await?,
         }
@@ -327,6 +332,6 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) | Purpose::Buried { .. } => swap.id.to_string(),
+        Purpose::Cancel(_) | Purpose::Claim(_) | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

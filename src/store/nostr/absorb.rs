@@ -1,0 +1,197 @@
+//! Takes in what relays have shown: token events and deletions, in any order, any number of times.
+//!
+//! Both sets only grow, so the outcome does not depend on the order (a deletion may come before its event). A deletion makes coins
+//! doubtful and never spent: careless programs delete what is still good, and relays forge by leaving out.
+
+use std::collections::BTreeSet;
+
+use cdk_common::nuts::{Proof, State};
+use cdk_common::wallet::ProofInfo;
+use redb::{ReadableTable, WriteTransaction};
+
+use super::super::error::StoreError;
+use super::super::record::{decode, encode};
+use super::super::tables::{
+    ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, Y,
+};
+use super::super::Store;
+use super::foreign::{Foreign, ForeignState, Foreigners};
+use super::{TokenEventRow, mark};
+
+/// A token event as a relay showed it, checked and decrypted.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The event; its Ys are those of `proofs`, in their order.
+    pub event: TokenEventRow,
+    /// Its coins.
+    pub proofs: Vec<Proof>,
+    /// The events it says it replaces.
+    pub del: Vec<String>,
+}
+
+/// What was new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Absorbed {
+    /// Events never seen before.
+    pub events: u64,
+    /// Coins never seen before.
+    pub coins: u64,
+    /// Coins of ours whose event another device has deleted: their mint is to be asked.
+    pub doubted: u64,
+}
+
+fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<Absorbed, StoreError> {
+    let (mut events, mut live, mut tombs) = (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
+    let (mut holds, mut dirty, mut doubt) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_DIRTY)?, tx.open_table(NOSTR_DOUBT)?);
+    let (proofs, archive, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
+    let mut absorbed = Absorbed::default();
+    let (mut gone, mut shown): (BTreeSet<String>, Vec<Y>) = (gone.into_iter().collect(), Vec::new());
+    for Seen { mut event, proofs: coins, del } in seen {
+        gone.extend(del);
+        if events.get(event.id.as_str())?.is_some() {
+            continue;
+        }
+        absorbed.events = absorbed.events.saturating_add(1);
+        if tombs.get(event.id.as_str())?.is_none() {
+            live.insert(event.id.as_str(), ())?;
+        }
+        for (y, proof) in event.ys.iter().zip(coins) {
+            let y = y.to_bytes();
+            holds.insert((&y, event.id.as_str()), ())?;
+            shown.push(y);
+            let ours = proofs.get(&y)?.is_some() || archive.get(&y)?.is_some();
+            if !ours && foreigners.get(&y)?.is_none() {
+                let (mint, unit) = (event.mint.clone(), event.unit.clone());
+                let amount = proof.amount.to_u64();
+                foreigners.put(&y, &Foreign { mint, unit, amount, proof: Some(proof), state: ForeignState::Doubtful })?;
+                absorbed.coins = absorbed.coins.saturating_add(1);
+            }
+        }
+        if tombs.get(event.id.as_str())?.is_some() {
+            event.json.clear();
+        }
+        events.insert(event.id.as_str(), encode(&event)?.as_slice())?;
+    }
+    for id in &gone {
+        tombs.insert(id.as_str(), ())?;
+        if live.remove(id.as_str())?.is_none() {
+            continue;
+        }
+        let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
+        if let Some(mut row) = row {
+            shown.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
+            row.json.clear();
+            events.insert(id.as_str(), encode(&row)?.as_slice())?;
+        }
+    }
+    for y in shown.into_iter().collect::<BTreeSet<Y>>() {
+        let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+        let is_shown = held(&holds, &live, &y)?;
+        match (ours, foreigners.get(&y)?) {
+            (Some(coin), _) if !is_shown && coin.state == State::Unspent => {
+                doubt.insert(&y, ())?;
+                absorbed.doubted = absorbed.doubted.saturating_add(1);
+            }
+            (Some(_), _) => mark(&mut dirty, &y)?,
+            (None, Some(coin)) if !is_shown && matches!(coin.state, ForeignState::Unspent | ForeignState::Pending) => {
+                foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
+            }
+            (None, Some(coin)) if !coin.state.is_final() => {}
+            // Spent, by our archive or by the mint's word: an event that still shows it is to be replaced.
+            (None, _) if is_shown => mark(&mut dirty, &y)?,
+            (None, _) => {}
+        }
+    }
+    Ok(absorbed)
+}
+
+/// A live event holds this coin.
+pub(super) fn held(
+    holds: &impl ReadableTable<(&'static Y, &'static str), ()>,
+    live: &impl ReadableTable<&'static str, ()>,
+    y: &Y,
+) -> Result<bool, StoreError> {
+    for entry in holds.range((y, "")..=(y, "~"))? {
+        if live.get(entry?.0.value().1)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl Store {
+    /// Takes in token events and deletions, durably, and says what was new. The same again changes nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing was taken in then.
+    pub async fn absorb(&self, seen: Vec<Seen>, gone: Vec<String>) -> Result<Absorbed, StoreError> {
+        self.write_durable(move |tx| absorb(tx, seen, gone)).await
+    }
+
+    /// Ids of all token events that were ever seen or made, and of all that were deleted.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn known_token_events(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|tx| {
+            let mut known = BTreeSet::new();
+            for entry in tx.table(NOSTR_EVENTS)?.iter()? {
+                known.insert(entry?.0.value().to_owned());
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Token events that are live: what relays should hold.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn live_token_events(&self) -> Result<Vec<TokenEventRow>, StoreError> {
+        self.read(|tx| {
+            let events = tx.table(NOSTR_EVENTS)?;
+            let mut found = Vec::new();
+            for entry in tx.table(NOSTR_LIVE)?.iter()? {
+                if let Some(row) = events.get(entry?.0.value())? {
+                    found.push(decode("nostr_events", row.value())?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Unspent coins of ours whose event another device has deleted, at one mint.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn doubted(&self, mint: String) -> Result<Vec<ProofInfo>, StoreError> {
+        self.read(move |tx| {
+            let proofs = tx.table(PROOFS)?;
+            let mut found = Vec::new();
+            for entry in tx.table(NOSTR_DOUBT)?.iter()? {
+                let y = *entry?.0.value();
+                let coin: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+                found.extend(coin.filter(|coin| coin.mint_url.to_string() == mint && coin.state == State::Unspent));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The mint has been asked about these coins: they are in doubt no more, and relays are to hear of them.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn undoubt(&self, ys: Vec<cdk_common::nuts::PublicKey>) -> Result<(), StoreError> {
+        self.write_durable(move |tx| {
+            let (mut doubt, mut dirty) = (tx.open_table(NOSTR_DOUBT)?, tx.open_table(NOSTR_DIRTY)?);
+            for y in ys {
+                doubt.remove(&y.to_bytes())?;
+                mark(&mut dirty, &y.to_bytes())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

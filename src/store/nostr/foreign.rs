@@ -1,0 +1,209 @@
+//! Coins that another device of this wallet, or another program with its key, put on relays: not ours until they are claimed.
+//!
+//! Never a coin that is in our own tables; sums run along, so that a balance scans nothing.
+
+use std::collections::BTreeMap;
+
+use cdk_common::nuts::{Proof, PublicKey};
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::super::error::StoreError;
+use super::super::record::{self, decode, encode};
+use super::super::tables::{FOREIGN, FOREIGN_SUMS, Reads, Y};
+use super::super::Store;
+
+/// What is known of another's coin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignState {
+    /// Its mint has not been asked, or not since its event was deleted.
+    Doubtful,
+    /// The mint says unspent.
+    Unspent,
+    /// The mint says it is in use.
+    Pending,
+    /// A swap of ours is taking it.
+    Claiming,
+    /// The mint says spent. Final.
+    Spent,
+    /// A swap of ours has taken it. Final.
+    Claimed,
+    /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried again.
+    Refused,
+}
+
+impl ForeignState {
+    fn code(self) -> u8 {
+        match self {
+            Self::Doubtful => 0,
+            Self::Unspent => 1,
+            Self::Pending => 2,
+            Self::Claiming => 3,
+            Self::Spent => 4,
+            Self::Claimed => 5,
+            Self::Refused => 6,
+        }
+    }
+
+    /// Nothing changes it any more.
+    pub(super) fn is_final(self) -> bool {
+        matches!(self, Self::Spent | Self::Claimed)
+    }
+}
+
+/// Another's coin.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreign {
+    /// Its mint.
+    pub mint: String,
+    /// Its unit.
+    pub unit: String,
+    /// Its amount.
+    pub amount: u64,
+    /// The coin. `None` once it is spent.
+    pub proof: Option<Proof>,
+    /// What is known of it.
+    pub state: ForeignState,
+}
+
+impl std::fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Foreign").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// What others' coins at one mint are worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignBalance {
+    /// The mint.
+    pub mint: String,
+    /// The unit.
+    pub unit: String,
+    /// The mint says unspent.
+    pub unspent: u64,
+    /// Not known, or in use.
+    pub doubtful: u64,
+    /// Being claimed by us.
+    pub claiming: u64,
+}
+
+/// The two tables, open for writing.
+pub(super) struct Foreigners<'t> {
+    rows: Table<'t, &'static Y, &'static [u8]>,
+    sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
+}
+
+impl<'t> Foreigners<'t> {
+    pub(super) fn open(tx: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self { rows: tx.open_table(FOREIGN)?, sums: tx.open_table(FOREIGN_SUMS)? })
+    }
+
+    pub(super) fn get(&self, y: &Y) -> Result<Option<Foreign>, StoreError> {
+        self.rows.get(y)?.map(|row| decode("foreign", row.value())).transpose()
+    }
+
+    pub(super) fn put(&mut self, y: &Y, coin: &Foreign) -> Result<(), StoreError> {
+        self.remove(y)?;
+        self.count(coin, true)?;
+        self.rows.insert(y, encode(coin)?.as_slice())?;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, y: &Y) -> Result<(), StoreError> {
+        if let Some(before) = self.get(y)? {
+            self.count(&before, false)?;
+            self.rows.remove(y)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, coin: &Foreign, comes: bool) -> Result<(), StoreError> {
+        if coin.proof.is_none() {
+            return Ok(());
+        }
+        let key = (coin.mint.as_str(), coin.unit.as_str(), coin.state.code());
+        let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
+        let amount = u128::from(coin.amount);
+        let after =
+            if comes { sum.checked_add(amount).zip(number.checked_add(1)) } else { sum.checked_sub(amount).zip(number.checked_sub(1)) };
+        match after.ok_or(StoreError::Range)? {
+            (_, 0) => drop(self.sums.remove(key)?),
+            after => drop(self.sums.insert(key, after)?),
+        }
+        Ok(())
+    }
+}
+
+/// Changes what is known of coins; one that is spent, or not here, stays so. Each that changes is marked for relays.
+pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: ForeignState) -> Result<(), StoreError> {
+    let mut foreigners = Foreigners::open(tx)?;
+    let mut dirty = tx.open_table(super::NOSTR_DIRTY)?;
+    for y in ys {
+        let y = y.to_bytes();
+        let Some(mut coin) = foreigners.get(&y)? else { continue };
+        if coin.state.is_final() || coin.state == to {
+            continue;
+        }
+        coin.state = to;
+        if to.is_final() {
+            foreigners.remove(&y)?;
+            coin.proof = None;
+            super::mark(&mut dirty, &y)?;
+        }
+        foreigners.put(&y, &coin)?;
+    }
+    Ok(())
+}
+
+/// One coin.
+pub(super) fn get(tx: &impl Reads, y: &Y) -> Result<Option<Foreign>, StoreError> {
+    record::get(tx, FOREIGN, y)
+}
+
+impl Store {
+    /// What others' coins are worth, by mint and unit.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a sum does not fit.
+    pub async fn foreign_balances(&self) -> Result<Vec<ForeignBalance>, StoreError> {
+        self.read(|tx| {
+            let mut balances: BTreeMap<(String, String), ForeignBalance> = BTreeMap::new();
+            for entry in tx.table(FOREIGN_SUMS)?.iter()? {
+                let (key, sum) = entry?;
+                let (mint, unit, state) = key.value();
+                let sum = u64::try_from(sum.value().0).map_err(|_| StoreError::Range)?;
+                let none = ForeignBalance { mint: mint.to_owned(), unit: unit.to_owned(), unspent: 0, doubtful: 0, claiming: 0 };
+                let balance = balances.entry((mint.to_owned(), unit.to_owned())).or_insert(none);
+                let place = match state {
+                    1 => &mut balance.unspent,
+                    3 => &mut balance.claiming,
+                    _ => &mut balance.doubtful,
+                };
+                *place = place.checked_add(sum).ok_or(StoreError::Range)?;
+            }
+            Ok(balances.into_values().collect())
+        })
+        .await
+    }
+
+    /// Others' coins at one mint, in sats, in any of these states, with their Ys.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn foreign_coins(&self, mint: String, states: Vec<ForeignState>) -> Result<Vec<(PublicKey, Proof)>, StoreError> {
+        self.read(move |tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(FOREIGN)?.iter()? {
+                let (y, row) = entry?;
+                let coin: Foreign = decode("foreign", row.value())?;
+                if let Some(proof) = coin.proof.filter(|_| coin.mint == mint && coin.unit == "sat" && states.contains(&coin.state)) {
+                    let y = PublicKey::from_slice(y.value()).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                    found.push((y, proof));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

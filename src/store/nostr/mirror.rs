@@ -1,0 +1,194 @@
+//! What a mirror round reads and writes: the coins that changed, the live events that hold them, and what takes their place.
+//!
+//! A round plans from one snapshot; its commit takes back only the marks it has seen, so that a change in between is not forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk_common::nuts::{Proof, PublicKey, State};
+use redb::{ReadableTable, WriteTransaction};
+
+use super::super::error::StoreError;
+use super::super::record::{decode, encode};
+use super::super::tables::{NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
+use super::super::{Store, proofs};
+use super::foreign::{self, ForeignState};
+use super::outbox::{self, Outgoing};
+use super::TokenEventRow;
+
+/// A coin, as far as relays are concerned.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeldCoin {
+    /// Its mint.
+    pub mint: String,
+    /// Its unit.
+    pub unit: String,
+    /// Its amount.
+    pub amount: u64,
+    /// The coin. `None` for another's that is spent.
+    pub proof: Option<Proof>,
+    /// Ours, or another's that is not known to be spent: relays shall hold it. `false` for what is spent or handed out.
+    pub wanted: bool,
+    /// Of our own, now or before, or claimed by us: its coming and going is this wallet's history.
+    pub ours: bool,
+}
+
+impl std::fmt::Debug for HeldCoin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeldCoin").field("wanted", &self.wanted).field("ours", &self.ours).finish_non_exhaustive()
+    }
+}
+
+/// What changed, and what it touches.
+#[derive(Clone, Debug, Default)]
+pub struct MirrorView {
+    /// Changed coins, with the mark to take back.
+    pub dirty: Vec<(PublicKey, u64)>,
+    /// Coins by Y: the changed ones and all others of the events below. One that was never known is not here.
+    pub coins: BTreeMap<PublicKey, HeldCoin>,
+    /// Live events that hold a changed coin.
+    pub events: Vec<TokenEventRow>,
+    /// Coins that a live event beyond these holds.
+    pub elsewhere: BTreeSet<PublicKey>,
+}
+
+/// What a round came to.
+#[derive(Clone, Debug, Default)]
+pub struct Mirrored {
+    /// Marks that are dealt with.
+    pub done: Vec<(PublicKey, u64)>,
+    /// New token events.
+    pub new: Vec<TokenEventRow>,
+    /// Events that these replace.
+    pub gone: Vec<String>,
+    /// To be published.
+    pub outgoing: Vec<Outgoing>,
+}
+
+fn key(y: &Y) -> Result<PublicKey, StoreError> {
+    PublicKey::from_slice(y).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
+    let (doubt, live) = (tx.table(NOSTR_DOUBT)?, tx.table(NOSTR_LIVE)?);
+    let (holds, events) = (tx.table(NOSTR_HOLDS)?, tx.table(NOSTR_EVENTS)?);
+    let mut view = MirrorView::default();
+    let mut ids = BTreeSet::new();
+    let mut touched = BTreeSet::new();
+    let holders = |y: &Y| -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        for entry in holds.range((y, "")..=(y, "~"))? {
+            let id = entry?.0.value().1.to_owned();
+            if live.get(id.as_str())?.is_some() {
+                found.push(id);
+            }
+        }
+        Ok(found)
+    };
+    for entry in tx.table(NOSTR_DIRTY)?.iter()? {
+        let (y, mark) = entry?;
+        let y = *y.value();
+        if doubt.get(&y)?.is_some() {
+            continue;
+        }
+        if view.dirty.len() >= limit {
+            break;
+        }
+        view.dirty.push((key(&y)?, mark.value()));
+        touched.insert(y);
+        ids.extend(holders(&y)?);
+    }
+    for id in &ids {
+        if let Some(row) = events.get(id.as_str())? {
+            let row: TokenEventRow = decode("nostr_events", row.value())?;
+            touched.extend(row.ys.iter().map(PublicKey::to_bytes));
+            view.events.push(row);
+        }
+    }
+    for y in touched {
+        let coin = match proofs::by_ys(tx, &[y])?.pop() {
+            Some(coin) => Some(HeldCoin {
+                mint: coin.mint_url.to_string(),
+                unit: coin.unit.to_string(),
+                amount: coin.proof.amount.to_u64(),
+                wanted: !matches!(coin.state, State::PendingSpent | State::Spent) && coin.spending_condition.is_none(),
+                proof: Some(coin.proof),
+                ours: true,
+            }),
+            None => foreign::get(tx, &y)?.map(|coin| HeldCoin {
+                wanted: coin.proof.is_some(),
+                ours: coin.state == ForeignState::Claimed,
+                mint: coin.mint,
+                unit: coin.unit,
+                amount: coin.amount,
+                proof: coin.proof,
+            }),
+        };
+        let y_key = key(&y)?;
+        if holders(&y)?.iter().any(|id| !ids.contains(id)) {
+            view.elsewhere.insert(y_key);
+        }
+        if let Some(coin) = coin {
+            view.coins.insert(y_key, coin);
+        }
+    }
+    Ok(view)
+}
+
+fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
+    let mut dirty = tx.open_table(NOSTR_DIRTY)?;
+    for (y, mark) in &round.done {
+        let y = y.to_bytes();
+        let same = dirty.get(&y)?.is_some_and(|now| now.value() == *mark);
+        if same {
+            dirty.remove(&y)?;
+        }
+    }
+    let (mut events, mut live, mut tombs) = (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
+    let mut holds = tx.open_table(NOSTR_HOLDS)?;
+    for event in &round.new {
+        events.insert(event.id.as_str(), encode(event)?.as_slice())?;
+        live.insert(event.id.as_str(), ())?;
+        for y in &event.ys {
+            holds.insert((&y.to_bytes(), event.id.as_str()), ())?;
+        }
+    }
+    for id in &round.gone {
+        tombs.insert(id.as_str(), ())?;
+        live.remove(id.as_str())?;
+        let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
+        if let Some(mut row) = row {
+            row.json.clear();
+            events.insert(id.as_str(), encode(&row)?.as_slice())?;
+        }
+    }
+    for outgoing in &round.outgoing {
+        outbox::push(tx, outgoing)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// What relays must hear of: at most `limit` changed coins, and what they touch.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn mirror_view(&self, limit: usize) -> Result<MirrorView, StoreError> {
+        self.read(move |tx| view(tx, limit)).await
+    }
+
+    /// Ends a round: one durable commit.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the round is as if it had not been then.
+    pub async fn mirrored(&self, round: Mirrored) -> Result<(), StoreError> {
+        self.write_durable(move |tx| commit(tx, &round)).await
+    }
+
+    /// Coins of which relays have not been told.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unmirrored(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(redb::ReadableTableMetadata::len(&tx.table(NOSTR_DIRTY)?)?)).await
+    }
+}

@@ -1,0 +1,91 @@
+//! What relays hold of this wallet, and what they are to hold: token events seen (NIP-60), coins of other devices, events on their
+//! way out.
+//!
+//! Never signs, encrypts or contacts anything, and gives up no coin: only a mint's word (NUT-07) makes one spent.
+//!
+//! ```text
+//!  a coin changes --> dirty --(mirror round)--> new token event, queued --> live --(replaced, deleted)--> gone
+//!  a coin on relays that is not ours --> Doubtful --(NUT-07)--> Unspent --(claimed by a swap)--> Claiming --> Spent
+//!                                             ^---- its event is gone ----+
+//! ```
+
+mod absorb;
+mod foreign;
+mod mirror;
+mod nutzaps;
+mod outbox;
+mod state;
+
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+pub use absorb::{Absorbed, Seen};
+use foreign::Foreigners;
+pub use foreign::{Foreign, ForeignBalance, ForeignState};
+pub(super) use foreign::set as set_foreign;
+pub use mirror::{HeldCoin, MirrorView, Mirrored};
+pub use nutzaps::{NutzapRow, NutzapState};
+pub(super) use nutzaps::put as put_nutzap;
+pub use outbox::{Outgoing, Queued};
+pub(super) use outbox::push as push_outgoing;
+pub(super) use state::begun;
+
+use super::error::StoreError;
+use super::tables::{NOSTR_DIRTY, Y};
+
+/// A token event (kind 7375) of this wallet, by whichever device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenEventRow {
+    /// Its id, hex.
+    pub id: String,
+    /// The mint in its one written form, or as the event has it when it is none.
+    pub mint: String,
+    /// The unit.
+    pub unit: String,
+    /// Unix seconds, as the event says.
+    pub created_at: u64,
+    /// The coins in it.
+    pub ys: Vec<cdk_common::nuts::PublicKey>,
+    /// The whole event, encrypted as it is on relays. Empty once it is gone.
+    pub json: String,
+}
+
+impl std::fmt::Debug for TokenEventRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenEventRow").field("id", &self.id).field("coins", &self.ys.len()).finish_non_exhaustive()
+    }
+}
+
+/// What a write to a proof means for relays: written in the same transaction as the proof.
+pub(super) struct Echo<'t> {
+    /// `None`: Nostr was never on.
+    dirty: Option<Table<'t, &'static Y, u64>>,
+    foreigners: Foreigners<'t>,
+}
+
+impl<'t> Echo<'t> {
+    pub(super) fn open(tx: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let dirty = if begun(tx)? { Some(tx.open_table(NOSTR_DIRTY)?) } else { None };
+        Ok(Self { dirty, foreigners: Foreigners::open(tx)? })
+    }
+
+    /// A coin of ours has changed.
+    pub(super) fn changed(&mut self, y: &Y) -> Result<(), StoreError> {
+        match &mut self.dirty {
+            Some(dirty) => mark(dirty, y),
+            None => Ok(()),
+        }
+    }
+
+    /// A coin has become ours: it is no other device's any more.
+    pub(super) fn owned(&mut self, y: &Y) -> Result<(), StoreError> {
+        self.foreigners.remove(y)
+    }
+}
+
+/// Marks a coin as one that relays must hear of. The number tells a later mark from the one a mirror round has seen.
+fn mark(dirty: &mut Table<'_, &'static Y, u64>, y: &Y) -> Result<(), StoreError> {
+    let before = dirty.get(y)?.map_or(0, |mark| mark.value());
+    dirty.insert(y, before.wrapping_add(1))?;
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! What this wallet knows of itself on relays: one JSON row per name. Never a coin.
+
+use redb::{ReadableTable, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::super::error::StoreError;
+use super::super::tables::{NOSTR_DIRTY, NOSTR_STATE, PROOFS, Reads};
+use super::super::{Store, record};
+
+/// Set once Nostr has been on: from then on every change of a coin is marked.
+const BEGUN: &str = "begun";
+
+pub(in crate::store) fn begun(tx: &impl Reads) -> Result<bool, StoreError> {
+    Ok(tx.table(NOSTR_STATE)?.get(BEGUN)?.is_some())
+}
+
+fn begin(tx: &WriteTransaction) -> Result<(), StoreError> {
+    if begun(tx)? {
+        return Ok(());
+    }
+    record::put(tx, NOSTR_STATE, BEGUN, &true)?;
+    let mut dirty = tx.open_table(NOSTR_DIRTY)?;
+    for entry in tx.open_table(PROOFS)?.iter()? {
+        dirty.insert(entry?.0.value(), 1)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// From now on every change of a coin is marked for relays; what is there is marked now. Again: nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn begin_mirror(&self) -> Result<(), StoreError> {
+        if self.read(begun).await? { Ok(()) } else { self.write_durable(begin).await }
+    }
+
+    /// A named row.
+    ///
+    /// # Errors
+    /// When the file or the row cannot be read.
+    pub async fn nostr_state<T: DeserializeOwned + Send + 'static>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
+        self.read(move |tx| record::get(tx, NOSTR_STATE, name)).await
+    }
+
+    /// Writes a named row, durably.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn set_nostr_state<T: Serialize + Send + 'static>(&self, name: &'static str, value: T) -> Result<(), StoreError> {
+        self.write_durable(move |tx| record::put(tx, NOSTR_STATE, name, &value)).await
+    }
+}

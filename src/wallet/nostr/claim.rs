@@ -1,0 +1,142 @@
+//! Makes other devices' coins our own: a journaled swap of one token event's coins, which keeps everything (NUT-03).
+//!
+//! Until then two devices could spend the same coin, and only one would. Whoever loses that race loses nothing: the mint says so, and
+//! the coins are asked about anew.
+
+use cdk_common::nuts::{Proof, PublicKey};
+
+use super::super::error::Error;
+use super::super::{Wallet, coins};
+use crate::mint::error::nut;
+use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::{Mint, Turn};
+use crate::model::mint::MintAddress;
+use crate::store::{Change, ForeignState};
+
+/// The most coins one claim takes: what a mint takes as inputs of one swap.
+const MOST_COINS: usize = 500;
+
+impl Wallet {
+    /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether anything was claimed. The caller holds
+    /// the turn.
+    ///
+    /// # Errors
+    /// As the mint says; `storage_failed`. What was claimed stays claimed.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe in effect: a dropped claim is ended by the reconciler. Nothing is lost.
+    pub(in super::super) async fn claim(&self, mint: &Mint, need_sats: u64, turn: &Turn) -> Result<bool, Error> {
+        let (mut claimed, mut any) = (0_u64, false);
+        while claimed < need_sats {
+            let Some(some) = self.next_event(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
+            let sats = some.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+            if !self.claim_some(mint, some, turn).await? {
+                break;
+            }
+            any = true;
+            claimed = claimed.saturating_add(sats);
+        }
+        if any {
+            self.changed();
+        }
+        Ok(any)
+    }
+
+    /// Claims all that can be claimed, at every listed mint.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
+    pub(in super::super) async fn claim_all(&self) -> Result<(), Error> {
+        for mint in self.setup().await?.mints() {
+            let Ok(mint) = self.mints.at(&mint.address) else { continue };
+            let turn = mint.turn().await;
+            if let Err(error) = self.claim(&mint, u64::MAX, &turn).await {
+                tracing::debug!(code = error.code.as_str(), "coins of other devices were not claimed");
+            }
+        }
+        Ok(())
+    }
+
+    /// The coins to claim next: those of the smallest event that is enough, else of the largest.
+    async fn next_event(&self, mint: &MintAddress, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+        let free = self.store.foreign_coins(mint.to_string(), vec![ForeignState::Unspent]).await?;
+        if free.is_empty() {
+            return Ok(None);
+        }
+        let mut best: Option<(u64, Vec<(PublicKey, Proof)>)> = None;
+        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.as_str()) {
+            let here: Vec<_> = free.iter().filter(|(y, _)| event.ys.contains(y)).take(MOST_COINS).cloned().collect();
+            let sum = here.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+            let better = match &best {
+                _ if here.is_empty() => false,
+                None => true,
+                Some((other, _)) if *other >= need => sum >= need && sum < *other,
+                Some((other, _)) => sum > *other,
+            };
+            if better {
+                best = Some((sum, here));
+            }
+        }
+        // Coins whose event is gone, and that the mint calls unspent.
+        Ok(Some(best.map_or_else(|| free.into_iter().take(MOST_COINS).collect(), |(_, coins)| coins)))
+    }
+
+    /// One claim. `false`: it brought nothing, and the next would not either.
+    async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<bool, Error> {
+        let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
+        let want = Want { purpose: Purpose::Claim(mint.address().clone()), give_sats: 0, lock_to: None, memo: None };
+        let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
+        match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
+            Ok((swap, outcome)) => self.end_claim(&swap, outcome).await,
+            Err(error) => {
+                // Not worth its fee, or not of this mint: never tried again by itself.
+                if error.details.get("nut_code").is_some() {
+                    self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Refused }]).await?;
+                    return Ok(true);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What a claim came to. `false`: nothing is known yet.
+    pub(in super::super) async fn end_claim(&self, swap: &Swap, outcome: SwapOutcome) -> Result<bool, Error> {
+        let ys = swap.input_ys()?;
+        let changes = match outcome {
+            SwapOutcome::Done { keep, .. } => {
+                vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndSwap(swap.id)]
+            }
+            SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED) => {
+                vec![Change::Foreign { ys, to: ForeignState::Refused }, Change::EndSwap(swap.id)]
+            }
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => {
+                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndSwap(swap.id)]
+            }
+            SwapOutcome::Unknown(_) => {
+                self.wake();
+                return Ok(false);
+            }
+        };
+        let doubtful = matches!(changes.first(), Some(Change::Foreign { to: ForeignState::Doubtful, .. }));
+        self.store.commit(changes).await?;
+        if doubtful {
+            let _asked = self.verify().await?;
+        }
+        self.changed();
+        Ok(true)
+    }
+
+    /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.
+    pub(in super::super) async fn drop_spent(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
+        let turn = mint.turn().await;
+        let held = mint.coins(ys).await?;
+        let states = mint.states(coins::ys(&held)).await?;
+        let (_, spent) = coins::by_word(&held, &states);
+        if !spent.is_empty() {
+            self.store.commit(vec![coins::spent(spent)]).await?;
+        }
+        drop(turn);
+        self.changed();
+        Ok(())
+    }
+}

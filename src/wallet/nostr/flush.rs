@@ -1,0 +1,196 @@
+//! One round of publishing: what is in the queue goes to the relays that do not have it yet.
+//!
+//! Counts each relay's own word; `duplicate` is a yes. A deletion goes only once what it waits for is on enough relays, so that coins
+//! are never on fewer relays than before. An event that is too large for a relay is made into two.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::super::Wallet;
+use super::super::error::Error;
+use super::mirror::{class, outgoing, row, unsigned};
+use super::{Link, MOST_RELAYS, QUESTION, plain_url};
+use crate::model::text;
+use crate::nostr::{Ack, Event, token_event};
+use crate::store::{Mirrored, Outgoing, Queued};
+
+/// The first wait after a round in which a relay did not take an event, and the longest, in seconds.
+const WAITS: (u64, u64) = (5, 600);
+/// Rounds in which what waits for others may follow at once.
+const PASSES: usize = 3;
+/// After this, an event that enough relays have is not brought to the others any more, in seconds.
+const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
+
+/// What one relay said to some events.
+struct Said {
+    url: String,
+    acks: Vec<((u8, u64), Ack)>,
+}
+
+impl Wallet {
+    /// Publishes what is due; with `now`, all of it. Returns when to come again, and nothing when the queue is empty.
+    ///
+    /// # Errors
+    /// `storage_failed`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: what a relay has taken and we have not written down is sent to it once more.
+    pub(in super::super) async fn flush(&self, now: bool) -> Result<Option<Duration>, Error> {
+        let Some(link) = &self.nostr else { return Ok(None) };
+        let _one_at_a_time = link.flushing.lock().await;
+        let mut force = now;
+        for _ in 0..PASSES {
+            let queue = self.store.outbox().await?;
+            if !self.flush_once(link, queue, force).await? {
+                break;
+            }
+            // What waited for the pass before has had its turn; what failed in it waits.
+            force = false;
+        }
+        let clock = (self.clock)();
+        let next = self.store.outbox().await?.iter().map(|one| one.event.next_at.saturating_sub(clock)).min();
+        Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
+    }
+
+    /// One pass. Whether something went through that others may wait for.
+    async fn flush_once(&self, link: &Link, queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
+        let clock = (self.clock)();
+        let waiting: BTreeSet<&str> =
+            queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
+        let due: Vec<&Queued> = queue
+            .iter()
+            .filter(|one| (force || one.event.next_at <= clock) && !one.event.after.iter().any(|id| waiting.contains(id.as_str())))
+            .collect();
+        let mut by_relay: BTreeMap<String, Vec<&Queued>> = BTreeMap::new();
+        for one in &due {
+            for url in targets(link, &one.event) {
+                if !one.event.acked.contains(&url) && !one.event.refused.contains_key(&url) {
+                    by_relay.entry(url).or_default().push(one);
+                }
+            }
+        }
+        let said = join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
+        let mut rows: BTreeMap<(u8, u64), Outgoing> = due.iter().map(|one| (one.place, one.event.clone())).collect();
+        let mut too_large = BTreeSet::new();
+        for Said { url, acks } in said {
+            for (place, ack) in acks {
+                let Some(event) = rows.get_mut(&place) else { continue };
+                match ack {
+                    Ack::Stored => drop(event.acked.insert(url.clone())),
+                    Ack::Refused { too_large: true, .. } if event.kind == 7375 => drop(too_large.insert(place)),
+                    Ack::Refused { reason, lasting: true, .. } => drop(event.refused.insert(url.clone(), text::clean(&reason))),
+                    Ack::Refused { reason, .. } => tracing::debug!(reason = text::clean(&reason), "a relay refused an event for now"),
+                    Ack::NoAnswer(reason) => tracing::debug!(reason = text::clean(&reason), "a relay did not answer"),
+                }
+            }
+        }
+        let (mut changed, mut done, mut went) = (Vec::new(), Vec::new(), false);
+        for (place, mut event) in rows {
+            let before = due.iter().find(|one| one.place == place).is_some_and(|one| is_published(link, &one.event));
+            let published = is_published(link, &event);
+            went |= published && !before;
+            let all = targets(link, &event).iter().all(|url| event.acked.contains(url) || event.refused.contains_key(url));
+            if too_large.contains(&place) && !published && self.halve(link, &event).await? {
+                done.push(place);
+                went = true;
+                continue;
+            }
+            if published && (all || event.made_at.saturating_add(GIVEN_UP_SECONDS) < clock) {
+                done.push(place);
+                continue;
+            }
+            event.tries = event.tries.saturating_add(1);
+            let wait = WAITS.0.checked_shl(event.tries.min(16)).unwrap_or(WAITS.1).min(WAITS.1);
+            event.next_at = clock.saturating_add(wait);
+            changed.push(Queued { place, event });
+        }
+        self.store.published(changed, done).await?;
+        Ok(went)
+    }
+
+    /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.
+    async fn halve(&self, link: &Link, large: &Outgoing) -> Result<bool, Error> {
+        let (identity, now) = (&link.parts.identity, (self.clock)());
+        let Ok(event) = Event::read(&large.json) else { return Ok(false) };
+        let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };
+        if token.proofs.len() < 2 {
+            return Ok(false);
+        }
+        let (first, second) = token.proofs.split_at(token.proofs.len() / 2);
+        let mut round = Mirrored { gone: vec![large.id.clone()], ..Mirrored::default() };
+        // Some relay may have taken the large one.
+        let mut del = token.del.clone();
+        del.push(large.id.clone());
+        for (proofs, del) in [(first, &[][..]), (second, del.as_slice())] {
+            let at = now.max(event.created_at());
+            let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at).map_err(unsigned)?;
+            let ys = proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
+            round.outgoing.push(outgoing(&half, class::TOKEN, now));
+            round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
+        }
+        let halves: Vec<String> = round.new.iter().map(|row| row.id.clone()).collect();
+        let mut waits = self.store.outbox().await?;
+        waits.retain(|one| one.event.after.contains(&large.id));
+        for one in &mut waits {
+            one.event.after.retain(|id| *id != large.id);
+            one.event.after.extend(halves.iter().cloned());
+        }
+        // In this order: a deletion that waited for halves that are not queued would go at once.
+        self.store.mirrored(round).await?;
+        self.store.published(waits, Vec::new()).await?;
+        Ok(true)
+    }
+
+    /// Events that are not on enough relays.
+    pub(in super::super) async fn unpublished(&self) -> Result<u64, Error> {
+        let Some(link) = &self.nostr else { return Ok(0) };
+        let queue = self.store.outbox().await?;
+        let events = queue.iter().filter(|one| !is_published(link, &one.event)).count() as u64;
+        Ok(events.saturating_add(u64::from(self.store.unmirrored().await? > 0)))
+    }
+
+    /// By relay: how many events it is still to get.
+    pub(in super::super) async fn unpublished_at(&self, link: &Link, url: &str) -> Result<u64, Error> {
+        let queue = self.store.outbox().await?;
+        let lacks = |event: &Outgoing| targets(link, event).iter().any(|one| one == url) && !event.acked.contains(url);
+        Ok(queue.iter().filter(|one| lacks(&one.event)).count() as u64)
+    }
+}
+
+/// Brings some events to one relay, one after the other. One that does not answer is left alone for this round.
+async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
+    let mut acks = Vec::new();
+    for one in events {
+        let ours = link.parts.urls.iter().any(|own| plain_url(own) == url);
+        let relays = if ours { &link.parts.relays } else { &link.parts.strangers };
+        let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
+        let away = matches!(ack, Ack::NoAnswer(_));
+        acks.push((one.place, ack));
+        if away {
+            break;
+        }
+    }
+    Said { url, acks }
+}
+
+/// Where an event goes: the owner's relays, and others that are named with it.
+fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for url in link.parts.urls.iter().chain(&event.beside).map(|url| plain_url(url)) {
+        if !urls.contains(&url) && urls.len() < MOST_RELAYS {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// Enough relays have it: of the owner's own, or for a zap any one.
+pub(super) fn is_published(link: &Link, event: &Outgoing) -> bool {
+    if event.class == class::ZAP {
+        return !event.acked.is_empty();
+    }
+    let own = link.parts.urls.iter().filter(|url| event.acked.contains(&plain_url(url))).count();
+    own >= link.quorum()
+}

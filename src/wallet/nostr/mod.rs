@@ -1,0 +1,135 @@
+//! This wallet on relays (NIP-60, NIP-61): what goes out, what comes in, and the claiming of coins that other devices left there.
+//!
+//! The mint is the truth, the store the memory, relays are copies: nothing here makes a payment wait, and nothing that a relay shows,
+//! hides or deletes gives up a coin. Never makes value leave: a claim keeps everything.
+//!
+//! ```text
+//!  a coin changes -> mirror (plan, sign, queue) -> flush (publish, count acknowledgements)
+//!  sync: mirror -> flush -> pull (page every relay) -> verify (NUT-07) -> about (17375, 10019) -> mirror -> flush
+//! ```
+
+mod about;
+mod claim;
+mod flush;
+mod mirror;
+mod plan;
+mod pull;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::nostr::{Identity, Relays};
+
+pub(super) use about::About;
+pub(super) use pull::Pulled;
+
+/// How long one relay may take for one question.
+pub(super) const QUESTION: Duration = Duration::from_secs(12);
+/// The most relays that are written to.
+const MOST_RELAYS: usize = 10;
+
+/// What Nostr needs.
+#[derive(Clone)]
+pub struct Nostr {
+    /// The wallet's Nostr key.
+    pub identity: Identity,
+    /// Our own relays; they may learn who we are (NIP-42).
+    pub relays: Arc<Relays>,
+    /// Relays of others, asked without a name.
+    pub strangers: Arc<Relays>,
+    /// The owner's relays. Never empty.
+    pub urls: Vec<String>,
+    /// Publish where we take nutzaps.
+    pub nutzaps: bool,
+    /// When other devices' coins are claimed.
+    pub claims: Claims,
+    /// The nutzap key derived from the words, hex: used where the wallet's event names none.
+    pub nutzap_key: crate::model::secret::Secret,
+}
+
+impl std::fmt::Debug for Nostr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nostr").field("relays", &self.urls.len()).finish_non_exhaustive()
+    }
+}
+
+/// When other devices' coins are swapped for our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claims {
+    /// When a payment needs them.
+    OnShortfall,
+    /// At each `sync` too.
+    OnSync,
+    /// As soon as they are seen.
+    AtOnce,
+}
+
+/// Nostr while the wallet is open.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) parts: Nostr,
+    /// One mirror round at a time; one publishing round; one pull.
+    mirroring: tokio::sync::Mutex<()>,
+    flushing: tokio::sync::Mutex<()>,
+    syncing: tokio::sync::Mutex<()>,
+    seen: Mutex<Sightings>,
+}
+
+/// What was last seen of the relays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sightings {
+    /// By relay: the last word on it.
+    pub(super) relays: BTreeMap<String, Sight>,
+    /// The last pull read every relay of the owner to its end.
+    pub(super) whole: bool,
+    /// A pull has ended since the start.
+    pub(super) pulled: bool,
+    /// Our own wallet event must not be written, and why.
+    pub(super) read_only: bool,
+}
+
+/// How a relay stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Read to its end, and it holds what it should.
+    Whole,
+    /// Read in part.
+    Cut,
+    /// It did not answer.
+    Away,
+    /// It lacks events that it should hold; they are brought to it again.
+    Behind,
+}
+
+impl Sight {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "synced",
+            Self::Cut => "partial",
+            Self::Away => "unreachable",
+            Self::Behind => "behind",
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(parts: Nostr) -> Self {
+        Self { parts, mirroring: Default::default(), flushing: Default::default(), syncing: Default::default(), seen: Default::default() }
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, Sightings> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of the owner's relays must have an event before it counts as published.
+    pub(super) fn quorum(&self) -> usize {
+        self.parts.urls.len().div_ceil(2).max(1)
+    }
+}
+
+/// An address as it is compared.
+pub(super) fn plain_url(url: &str) -> String {
+    url.trim().trim_end_matches('/').to_owned()
+}

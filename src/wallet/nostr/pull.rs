@@ -1,0 +1,138 @@
+//! Reads every relay to its end, and takes in what this wallet's devices have written there.
+//!
+//! Silence of a relay means nothing, and a deletion makes a coin doubtful at most. An event that cannot be read is left where it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::super::Wallet;
+use super::super::error::Error;
+use super::mirror::{class, unsigned};
+use super::{Link, QUESTION, Sight, plain_url};
+use crate::model::mint::MintAddress;
+use crate::nostr::{End, Event, Identity, Listing, deletion, token_event};
+use crate::store::{Absorbed, Outgoing, Seen, TokenEventRow};
+
+/// What a pull brought.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Pulled {
+    /// Every relay of the owner was read to its end.
+    pub(in super::super) whole: bool,
+    /// Relays that answered at all.
+    pub(in super::super) reached: usize,
+    /// What was new.
+    pub(in super::super) absorbed: Absorbed,
+    /// What the wallet says of itself there: kinds 17375, 375, 10019.
+    pub(in super::super) about: Vec<Event>,
+}
+
+/// What one relay showed.
+struct Shown {
+    url: String,
+    tokens: Listing,
+    deletions: Listing,
+    about: Listing,
+}
+
+impl Shown {
+    fn sight(&self) -> Sight {
+        let ends = [&self.tokens.end, &self.deletions.end, &self.about.end];
+        if ends.iter().all(|end| matches!(end, End::Whole)) {
+            Sight::Whole
+        } else if ends.iter().all(|end| matches!(end, End::Unreachable(_))) {
+            Sight::Away
+        } else {
+            Sight::Cut
+        }
+    }
+}
+
+impl Wallet {
+    /// Reads all relays and takes in what they show.
+    ///
+    /// # Errors
+    /// `storage_failed`. A relay that does not answer is no error.
+    pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Error> {
+        let known = self.store.known_token_events().await?;
+        let shown = join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
+        let mut pulled = Pulled { whole: true, ..Pulled::default() };
+        let (mut tokens, mut deletions) = (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
+        let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for one in shown {
+            let sight = one.sight();
+            pulled.whole &= sight == Sight::Whole;
+            pulled.reached = pulled.reached.saturating_add(usize::from(sight != Sight::Away));
+            link.seen().relays.insert(one.url.clone(), sight);
+            tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
+            deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
+            pulled.about.extend(one.about.events);
+            if sight == Sight::Whole {
+                held.insert(one.url, one.tokens.ids.into_iter().collect());
+            }
+        }
+        let identity = link.parts.identity.clone();
+        let opened = tokio::task::spawn_blocking(move || open_all(&identity, tokens.into_values(), deletions.into_values()));
+        let (seen, gone) = opened.await.map_err(unsigned)?;
+        pulled.absorbed = self.store.absorb(seen, gone).await?;
+        self.bring_back(link, &held).await?;
+        let mut seen = link.seen();
+        seen.whole = pulled.whole;
+        seen.pulled = true;
+        Ok(pulled)
+    }
+
+    /// Live events that a relay does not hold although it was read to its end go to it again, as they are.
+    async fn bring_back(&self, link: &Link, held: &BTreeMap<String, BTreeSet<String>>) -> Result<(), Error> {
+        let queued: BTreeSet<String> = self.store.outbox().await?.into_iter().map(|one| one.event.id).collect();
+        for row in self.store.live_token_events().await? {
+            let lacking: Vec<&String> = held.iter().filter(|(_, ids)| !ids.contains(&row.id)).map(|(url, _)| url).collect();
+            if lacking.is_empty() || queued.contains(&row.id) || row.json.is_empty() {
+                continue;
+            }
+            let mut event = Outgoing::new(&row.id, token_event::KIND, &row.json, class::TOKEN, (self.clock)());
+            for url in link.parts.urls.iter().map(|url| plain_url(url)) {
+                if lacking.contains(&&url) {
+                    link.seen().relays.insert(url, Sight::Behind);
+                } else if held.contains_key(&url) {
+                    event.acked.insert(url);
+                }
+            }
+            self.store.queue(event).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn look(link: &Link, url: String, known: &BTreeSet<String>) -> Shown {
+    let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
+    let tokens = relays.all(&url, &json!({"kinds": [7375], "authors": [me]}), |id| known.contains(id), QUESTION).await;
+    let deletions = relays.all(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), |_| false, QUESTION).await;
+    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019], "authors": [me]}), |_| false, QUESTION).await;
+    Shown { url, tokens, deletions, about }
+}
+
+/// Opens what can be opened. What cannot is neither counted nor deleted.
+fn open_all(identity: &Identity, tokens: impl Iterator<Item = Event>, deletions: impl Iterator<Item = Event>) -> (Vec<Seen>, Vec<String>) {
+    let gone = deletions.flat_map(|event| deletion::read(identity, &event)).collect();
+    let mut seen = Vec::new();
+    for event in tokens {
+        let Ok(token) = token_event::read(identity, &event) else {
+            tracing::debug!("a token event could not be read; it is left as it is");
+            continue;
+        };
+        let mint = token.mint.parse::<MintAddress>().map_or_else(|_| token.mint.clone(), |mint| mint.to_string());
+        let (mut ys, mut proofs) = (Vec::new(), Vec::new());
+        for proof in token.proofs {
+            if let Ok(y) = proof.y() {
+                ys.push(y);
+                proofs.push(proof);
+            }
+        }
+        let (id, json) = (event.id().to_owned(), event.json().to_owned());
+        let row = TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, json };
+        seen.push(Seen { event: row, proofs, del: token.del });
+    }
+    (seen, gone)
+}

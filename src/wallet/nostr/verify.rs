@@ -1,0 +1,88 @@
+//! Asks mints about coins that relays leave in doubt (NUT-07): those of other devices, and ours whose event another device has deleted.
+//!
+//! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as it is.
+
+use cdk_common::nuts::{PublicKey, State};
+
+use super::super::Wallet;
+use super::super::error::Error;
+use crate::model::mint::MintAddress;
+use crate::store::{Change, ForeignState};
+
+/// What the mints said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Verified {
+    /// Sats of other devices' coins that can be spent, and could not before.
+    pub(in super::super) pulled_sats: u64,
+    /// Sats that turned out to be spent.
+    pub(in super::super) dropped_sats: u64,
+}
+
+impl Wallet {
+    /// Asks every listed mint about what is in doubt there.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: each mint's word is one commit.
+    pub(in super::super) async fn verify(&self) -> Result<Verified, Error> {
+        let mut verified = Verified::default();
+        for mint in self.setup().await?.mints() {
+            match self.verify_at(&mint.address, &mut verified).await {
+                Ok(()) => {}
+                Err(error) => tracing::debug!(code = error.code.as_str(), "a mint was not asked about coins on relays"),
+            }
+        }
+        Ok(verified)
+    }
+
+    async fn verify_at(&self, address: &MintAddress, verified: &mut Verified) -> Result<(), Error> {
+        let name = address.to_string();
+        let doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
+        let asked = self.store.foreign_coins(name.clone(), doubtful).await?;
+        let nothing = asked.is_empty() && self.store.doubted(name.clone()).await?.is_empty();
+        if nothing {
+            return Ok(());
+        }
+        let mint = self.mints.at(address)?;
+        let states = mint.states(asked.iter().map(|(y, _)| *y).collect()).await?;
+        let said = |word: State| asked.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin);
+        let sum = |word: State| said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+        let ys = |word: State| said(word).map(|(y, _)| *y).collect::<Vec<PublicKey>>();
+        verified.pulled_sats = verified.pulled_sats.saturating_add(sum(State::Unspent));
+        verified.dropped_sats = verified.dropped_sats.saturating_add(sum(State::Spent));
+        self.store
+            .commit(vec![
+                Change::Foreign { ys: ys(State::Unspent), to: ForeignState::Unspent },
+                Change::Foreign { ys: ys(State::Pending), to: ForeignState::Pending },
+                Change::Foreign { ys: ys(State::Spent), to: ForeignState::Spent },
+            ])
+            .await?;
+        // With the turn nobody chooses among our coins, so that what is free now is free when its state changes.
+        let turn = mint.turn().await;
+        let doubted = self.store.doubted(name).await?;
+        let states = mint.states(doubted.iter().map(|coin| coin.y).collect()).await?;
+        let (mut spent, mut asked) = (Vec::new(), Vec::new());
+        for (coin, state) in doubted.iter().zip(&states) {
+            match state {
+                State::Spent => {
+                    verified.dropped_sats = verified.dropped_sats.saturating_add(coin.proof.amount.to_u64());
+                    spent.push(coin.y);
+                    asked.push(coin.y);
+                }
+                State::Unspent => asked.push(coin.y),
+                _ => {}
+            }
+        }
+        if !spent.is_empty() {
+            self.store.commit(vec![super::super::coins::spent(spent)]).await?;
+        }
+        if !asked.is_empty() {
+            self.store.undoubt(asked).await?;
+        }
+        drop(turn);
+        self.changed();
+        Ok(())
+    }
+}
