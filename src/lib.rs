@@ -33,6 +33,7 @@ pub mod mcp;
 pub mod mint;
 pub mod model;
 pub mod net;
+pub mod nostr;
 pub mod policy;
 pub mod ports;
 pub mod store;

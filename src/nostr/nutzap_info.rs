@@ -1,0 +1,62 @@
+//! How somebody wants to be sent nutzaps (NIP-61, kind 10019): relays, mints, the key to lock to. Public.
+//!
+//! A missing key stays missing: the author's identity key is no stand-in. Says nothing about whether a relay may be used.
+
+use super::event::Event;
+use super::identity::{Draft, Identity};
+use super::parts::{tag, x_only};
+use super::{Unreadable, Unwritable};
+
+/// The kind of it; relays keep the newest.
+pub const KIND: u16 = 10_019;
+
+/// The most relays and the most mints that are read.
+const MAX_EACH: usize = 100;
+
+/// What it says.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct NutzapInfo {
+    /// Where nutzaps are looked for, as written. A stranger's: see [`super::relay_list::usable`].
+    pub relays: Vec<String>,
+    /// Mints as written, each with its units; none means all.
+    pub mints: Vec<(String, Vec<String>)>,
+    /// The key to lock to: x only, 64 letters of lower-case hex. `None` when absent, damaged or said twice.
+    pub pubkey: Option<String>,
+}
+
+/// Writes ours.
+///
+/// # Errors
+/// When there is too much of it.
+pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<Event, Unwritable> {
+    let mut tags: Vec<Vec<String>> = info.relays.iter().map(|relay| tag(&["relay", relay])).collect();
+    for (mint, units) in &info.mints {
+        let mut line = tag(&["mint", mint]);
+        line.extend(units.iter().cloned());
+        tags.push(line);
+    }
+    if let Some(pubkey) = &info.pubkey {
+        tags.push(tag(&["pubkey", &x_only(pubkey).ok_or(Unwritable)?]));
+    }
+    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
+}
+
+/// Reads anybody's.
+///
+/// # Errors
+/// [`Unreadable::Kind`].
+pub fn read(event: &Event) -> Result<NutzapInfo, Unreadable> {
+    if event.kind() != KIND {
+        return Err(Unreadable::Kind);
+    }
+    let relays = event.tag_values("relay").take(MAX_EACH).map(str::to_owned).collect();
+    let mint = |line: &[String]| Some((line.get(1)?.clone(), line.iter().skip(2).cloned().collect()));
+    let mints = event.tags_named("mint").filter_map(mint).take(MAX_EACH).collect();
+    let mut keys: Vec<Option<String>> = event.tag_values("pubkey").map(x_only).collect();
+    keys.dedup();
+    let pubkey = match keys.as_slice() {
+        [Some(one)] => Some(one.clone()),
+        _ => None,
+    };
+    Ok(NutzapInfo { relays, mints, pubkey })
+}
