@@ -20,6 +20,15 @@ const ASK: Duration = Duration::from_secs(60);
 /// The shortest time between two rounds.
 const BREATH: Duration = Duration::from_millis(200);
 
+/// How long changes are gathered before relays are told.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// How long relays hear nothing where nothing changes.
+const QUIET: Duration = Duration::from_secs(3600);
+
+/// How often other devices' changes are looked for.
+const SYNC: Duration = Duration::from_secs(300);
+
 /// The running tasks.
 #[derive(Debug)]
 pub struct Tasks {
@@ -35,6 +44,10 @@ impl Tasks {
         tasks.run(refresh(wallet.clone()));
         tasks.run(follow_policy(wallet.clone()));
         tasks.run(recheck(wallet.clone()));
+        if wallet.has_relays() {
+            tasks.run(publish(wallet.clone()));
+            tasks.run(sync(wallet.clone()));
+        }
         tasks.tracker.close();
         tasks
     }
@@ -71,6 +84,39 @@ async fn settle(wallet: Wallet) {
         tokio::select! {
             () = wallet.settle_wanted() => {}
             () = sleep(next) => {}
+        }
+    }
+}
+
+/// Brings each change to the relays, a moment later: what changes together is told together.
+async fn publish(wallet: Wallet) {
+    let mut changes = wallet.changes();
+    loop {
+        changes.mark_unchanged();
+        let round = wallet.clone();
+        let next = match wallet.to_its_end(async move { round.publish().await }).await {
+            Some(Ok(next)) => next.unwrap_or(QUIET),
+            Some(Err(error)) => {
+                tracing::error!(code = error.code.as_str(), "relays were not told of a change");
+                Duration::from_secs(10)
+            }
+            None => return,
+        };
+        tokio::select! {
+            _ = changes.changed() => sleep(GATHER).await,
+            () = sleep(next) => {}
+        }
+    }
+}
+
+async fn sync(wallet: Wallet) {
+    let mut period = interval(SYNC);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        period.tick().await;
+        let round = wallet.clone();
+        if let Some(Err(error)) = wallet.to_its_end(async move { round.sync_quietly().await }).await {
+            tracing::error!(code = error.code.as_str(), "relays and wallet were not brought together");
         }
     }
 }

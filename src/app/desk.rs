@@ -152,7 +152,7 @@ impl Desk for OwnersDesk<'_> {
             return Ok(place);
         }
         let store = self.store().map_err(|error| words(&error))?;
-        let made = self.runtime.block_on(keys(self.home, &store, self.environment.keyring_off));
+        let made = self.runtime.block_on(keys(self.home, &store, self.environment));
         made.map(|(_, place)| place).map_err(|error| words(&error))
     }
 

@@ -9,6 +9,7 @@
 //! ```
 
 mod desk;
+mod nostr;
 mod open;
 mod restore;
 mod rules;

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::nostr::{nostr, taken_over};
 use super::rules::{FileRules, invalid};
 use crate::config::keys::{Keys, KeysError};
 use crate::config::{Environment, Home, Identity, Settings, SettingsError};
 use crate::mint::{Mints, Parts as MintParts, Seed, Seeds};
 use crate::model::keys::KeysPlace;
 use crate::net::{NetworkSettings, Web};
+use crate::ports::Http;
 use crate::store::{Meta, Store, StoreError, copies};
 use crate::wallet::error::damaged;
 use crate::wallet::{Code, Error, Parts, Wallet, clock};
@@ -28,9 +30,10 @@ pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: 
 pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>, Store), Error> {
     let (rules, settings) = FileRules::start(home.clone())?;
     let store = store_at(home, clock).await?;
-    let (keys, place) = keys(home, &store, environment.keyring_off).await?;
+    let (keys, place) = keys(home, &store, environment).await?;
     let meta = store.meta().await?;
-    let web = Arc::new(web(&settings)?);
+    let web: Arc<dyn Http> = Arc::new(web(&settings)?);
+    let nostr = nostr(&settings, environment, &keys, &web)?;
     let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
     let parts = MintParts {
         http: web,
@@ -44,7 +47,7 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
         KeysPlace::Keyring => "keyring",
         KeysPlace::File => "file",
     };
-    let parts = Parts { store: store.clone(), mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys: place };
+    let parts = Parts { store: store.clone(), mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys: place, nostr };
     Ok((Wallet::new(parts).await?, rules, store))
 }
 
@@ -98,11 +101,13 @@ pub(super) fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
 }
 
 /// The keys, and where they lie; the place is durable before they are used.
-pub(super) async fn keys(home: &Home, store: &Store, keyring_off: bool) -> Result<(Keys, KeysPlace), Error> {
+pub(super) async fn keys(home: &Home, store: &Store, environment: &Environment) -> Result<(Keys, KeysPlace), Error> {
     let meta = store.meta().await?;
     let at = home.clone();
-    let (id, known) = (meta.wallet_id, meta.keys);
-    let found = tokio::task::spawn_blocking(move || Keys::load_or_create(&at, &id, known, keyring_off));
+    let (id, known, keyring_off) = (meta.wallet_id, meta.keys, environment.keyring_off);
+    // Beside keys that are there, the environment's is of no account.
+    let nostr = if known.is_none() && !home.keys().exists() { taken_over(environment)? } else { None };
+    let found = tokio::task::spawn_blocking(move || Keys::load_or_create(&at, &id, known, keyring_off, nostr.as_ref()));
     let (keys, place) = found.await.map_err(|_| Error::new(Code::Internal, "The keys were not read."))?.map_err(no_keys)?;
     let mark = keys.mark().map_err(no_keys)?;
     // A keyring or a file may hold the words of another wallet; coins made from those would be lost, or somebody else's.

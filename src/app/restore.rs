@@ -3,6 +3,7 @@
 //! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that says it is damaged, or one whose
 //! mints are asked before they are used; it can be run again.
 
+use super::nostr::taken_over;
 use super::open::{identity, no_keys, store_at, wallet, write_identity};
 use crate::cli::owner::{RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
@@ -184,7 +185,10 @@ fn keys(
 ) -> Result<Option<KeysPlace>, Refusal> {
     let off = environment.keyring_off;
     let found = match words {
-        Some(words) => Keys::keep(home, id, known, words, off).map(Some),
+        Some(words) => {
+            let nostr = taken_over(environment).map_err(|error| told(&error))?;
+            Keys::keep(home, id, known, words, off, nostr.as_ref()).map(Some)
+        }
         None => Keys::find(home, id, known, off),
     };
     found.map(|found| found.map(|(_, place)| place)).map_err(|error| match error {

@@ -34,6 +34,21 @@ pub struct Nostr {
     pub relays: Vec<String>,
     /// Publish where we take nutzaps.
     pub nutzaps: bool,
+    /// When coins that other devices of this wallet left on relays are made our own.
+    pub claim: Claim,
+}
+
+/// When coins of other devices are swapped for our own. Each costs the mint's input fee.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// When a payment needs them.
+    #[default]
+    Shortfall,
+    /// At each sync too.
+    Sync,
+    /// As soon as they are seen.
+    AtOnce,
 }
 
 /// The process that keeps the wallet.
@@ -103,11 +118,12 @@ struct TypedNetwork {
 struct TypedNostr {
     relays: Vec<Spanned<String>>,
     nutzaps: bool,
+    claim: Claim,
 }
 
 impl Default for TypedNostr {
     fn default() -> Self {
-        Self { relays: Vec::new(), nutzaps: true }
+        Self { relays: Vec::new(), nutzaps: true, claim: Claim::default() }
     }
 }
 
@@ -152,7 +168,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let allow = typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
     let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
     let relays = typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
-    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps };
+    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps, claim: typed.nostr.claim };
     let keeper = match typed.keeper.idle_seconds {
         Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => return Err(source.fault(Some(typed.span()), "longer than a month")),
         Some(typed) => Keeper { idle_seconds: typed.into_inner() },

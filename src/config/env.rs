@@ -1,15 +1,18 @@
 //! Every environment variable, read in this one place.
 //!
-//! Never reads the value of a variable that holds a secret: of those it says only whether they are there.
+//! Of the variables that hold a secret it reads one, `NUTPURSE_NSEC`, and shows it to nobody but what makes new keys; of others it says
+//! only whether they are there.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use crate::model::secret::Secret;
 
 /// The home folder: an absolute path.
 pub const HOME: &str = "NUTPURSE_HOME";
 /// The agent's name, given by the client's configuration. A label, not a credential.
 pub const AGENT: &str = "NUTPURSE_AGENT";
-/// A Nostr key to take over. Only noticed here.
+/// A Nostr key, taken over where new keys are made.
 pub const NSEC: &str = "NUTPURSE_NSEC";
 /// A Nostr key, as other wallets call it. Only noticed.
 pub const OTHER_NSEC: &str = "NSEC";
@@ -31,8 +34,8 @@ pub struct Environment {
     pub log: Option<String>,
     /// [`KEYRING`] is `off`.
     pub keyring_off: bool,
-    /// [`NSEC`] is set.
-    pub nsec_set: bool,
+    /// [`NSEC`], as given. `None` when unset or empty.
+    pub nsec: Option<Secret>,
     /// [`OTHER_NSEC`] is set.
     pub other_nsec_set: bool,
     /// [`TERM`] is `dumb`.
@@ -50,7 +53,7 @@ impl Environment {
             agent: text(AGENT),
             log: text(LOG),
             keyring_off: text(KEYRING).is_some_and(|word| word.eq_ignore_ascii_case("off")),
-            nsec_set: value(NSEC).is_some(),
+            nsec: text(NSEC).map(Secret::new),
             other_nsec_set: value(OTHER_NSEC).is_some(),
             dumb_terminal: text(TERM).is_some_and(|kind| kind == "dumb"),
             names: names.collect(),

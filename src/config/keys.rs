@@ -30,6 +30,9 @@ use crate::model::secret::Secret;
 /// What is derived for a device beside the first; followed by its number, 4 bytes, big endian.
 const DEVICE_LABEL: &[u8] = b"nutpurse/device/";
 
+/// What the key for nutzaps is derived with.
+const NUTZAP_LABEL: &[u8] = b"nutpurse/nutzap/0";
+
 /// What the hash of a seed begins with that tells it from others.
 const MARK_LABEL: &[u8] = b"nutpurse/mark/";
 
@@ -73,6 +76,8 @@ pub enum KeysError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     mnemonic: Secret,
+    /// A Nostr key that was taken over. `None`: it is derived from the words.
+    nostr: Option<Secret>,
     created: bool,
 }
 
@@ -80,11 +85,14 @@ pub struct Keys {
 #[serde(deny_unknown_fields)]
 struct TypedKeys {
     mnemonic: Secret,
+    #[serde(default)]
+    nostr: Option<Secret>,
 }
 
 impl Keys {
     /// The keys of the wallet with this id; new ones where none were ever made. `known` is where the store says they lie. The
-    /// place returned must be durable in the store before the keys are used for money. Blocks, up to some seconds.
+    /// place returned must be durable in the store before the keys are used for money. Blocks, up to some seconds. `nostr` is a Nostr
+    /// key that new keys take over (64 letters of hex); where there are keys it changes nothing.
     ///
     /// # Errors
     /// Where keys exist and cannot be had, or new ones cannot be kept.
@@ -93,9 +101,10 @@ impl Keys {
         wallet_id: &str,
         known: Option<KeysPlace>,
         keyring_off: bool,
+        nostr: Option<&Secret>,
     ) -> Result<(Self, KeysPlace), KeysError> {
         let keyring = keyring(known, keyring_off);
-        load_or_create(home, wallet_id, known, keyring)
+        load_or_create(home, wallet_id, known, keyring, nostr)
     }
 
     /// The keys that are there, and where. `None`: there are none. Makes none.
@@ -107,7 +116,8 @@ impl Keys {
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
 
-    /// Keeps a mnemonic that a person has typed, where new keys would be kept. The same words again change nothing.
+    /// Keeps a mnemonic that a person has typed, where new keys would be kept, with a Nostr key to take over beside it. The same words
+    /// again change nothing.
     ///
     /// # Errors
     /// [`KeysError::NotWords`]; [`KeysError::Others`] when the folder has other keys; when they cannot be kept.
@@ -117,9 +127,10 @@ impl Keys {
         known: Option<KeysPlace>,
         words: &Secret,
         keyring_off: bool,
+        nostr: Option<&Secret>,
     ) -> Result<(Self, KeysPlace), KeysError> {
         let keyring = keyring(known, keyring_off);
-        keep(home, wallet_id, known, words, keyring)
+        keep(home, wallet_id, known, words, keyring, nostr)
     }
 
     /// The keys that a person has typed; they are kept nowhere.
@@ -129,7 +140,7 @@ impl Keys {
     pub fn typed(words: &Secret) -> Result<Self, KeysError> {
         let given = Zeroizing::new(words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
         let mnemonic = Mnemonic::parse_normalized(&given).map_err(|_| KeysError::NotWords)?;
-        Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), created: false })
+        Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), nostr: None, created: false })
     }
 
     /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and the store is new, the wallet has
@@ -141,6 +152,21 @@ impl Keys {
     /// The twelve words.
     pub fn mnemonic(&self) -> &Secret {
         &self.mnemonic
+    }
+
+    /// The Nostr key that was taken over, 64 letters of hex. `None`: it is derived from the words (NIP-06).
+    pub fn nostr(&self) -> Option<&Secret> {
+        self.nostr.as_ref()
+    }
+
+    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: HMAC-SHA512 under the seed of device 0, of a fixed
+    /// label, its first half. No other key tells anything about it.
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub fn nutzap(&self) -> Result<Secret, KeysError> {
+        let derived = Zeroizing::new(under(&self.seed(0)?, &[NUTZAP_LABEL]));
+        Ok(Secret::new(derived.iter().take(32).map(|byte| format!("{byte:02x}")).collect::<String>()))
     }
 
     /// Tells these words from others, and nothing about them: half of a hash of the seed under a fixed label.
@@ -165,14 +191,20 @@ impl Keys {
         if device == 0 {
             return Ok(seed);
         }
-        // A key shorter than the hash's block is padded with zeros, by HMAC's own rule.
-        let mut block = Zeroizing::new([0_u8; 128]);
-        block.iter_mut().zip(seed.iter()).for_each(|(to, from)| *to = *from);
-        let mut mac = <Hmac<Sha512> as Mac>::new((&*block).into());
-        mac.update(DEVICE_LABEL);
-        mac.update(&device.to_be_bytes());
-        Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+        Ok(Zeroizing::new(under(&seed, &[DEVICE_LABEL, &device.to_be_bytes()])))
     }
+}
+
+/// HMAC-SHA512 under a seed.
+fn under(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
+    // A key shorter than the hash's block is padded with zeros, by HMAC's own rule.
+    let mut block = Zeroizing::new([0_u8; 128]);
+    block.iter_mut().zip(seed.iter()).for_each(|(to, from)| *to = *from);
+    let mut mac = <Hmac<Sha512> as Mac>::new((&*block).into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
 
 /// The platform's, also where it is off for new keys but holds those that are known.
@@ -186,7 +218,13 @@ impl fmt::Debug for Keys {
     }
 }
 
-fn load_or_create(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring: &dyn Keyring) -> Result<(Keys, KeysPlace), KeysError> {
+fn load_or_create(
+    home: &Home,
+    wallet_id: &str,
+    known: Option<KeysPlace>,
+    keyring: &dyn Keyring,
+    nostr: Option<&Secret>,
+) -> Result<(Keys, KeysPlace), KeysError> {
     let name = entry_name(home, wallet_id);
     match known {
         Some(KeysPlace::File) => from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File)),
@@ -198,8 +236,8 @@ fn load_or_create(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyrin
             Some(found) => Ok(found),
             None => match keyring.get(&name) {
                 Ok(Some(kept)) => kept_in_keyring(kept),
-                Ok(None) => create(home, &name, Some(keyring)),
-                Err(_) => create(home, &name, None),
+                Ok(None) => create(home, &name, Some(keyring), nostr),
+                Err(_) => create(home, &name, None, nostr),
             },
         },
     }
@@ -222,13 +260,16 @@ fn keep(
     known: Option<KeysPlace>,
     words: &Secret,
     keyring: &dyn Keyring,
+    nostr: Option<&Secret>,
 ) -> Result<(Keys, KeysPlace), KeysError> {
-    let Keys { mnemonic, .. } = Keys::typed(words)?;
+    let mut typed = Keys::typed(words)?;
+    typed.nostr = nostr.cloned();
+    typed.created = true;
     let name = entry_name(home, wallet_id);
     match find(home, &name, known, keyring)? {
-        Some((keys, place)) if keys.mnemonic == mnemonic => Ok((keys, place)),
+        Some((keys, place)) if keys.mnemonic == typed.mnemonic => Ok((keys, place)),
         Some((_, place)) => Err(KeysError::Others(place)),
-        None => put(home, &name, mnemonic, (known != Some(KeysPlace::File)).then_some(keyring)),
+        None => put(home, &name, typed, (known != Some(KeysPlace::File)).then_some(keyring)),
     }
 }
 
@@ -238,26 +279,31 @@ fn entry_name(home: &Home, wallet_id: &str) -> String {
     format!("{wallet_id} {}", path.to_string_lossy())
 }
 
-fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
+fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>, nostr: Option<&Secret>) -> Result<(Keys, KeysPlace), KeysError> {
     let mut entropy = Zeroizing::new([0_u8; 16]);
     rand::rngs::OsRng.try_fill_bytes(&mut *entropy).map_err(|_| KeysError::Randomness)?;
     let words = Mnemonic::from_entropy(&*entropy).map_err(|_| KeysError::Randomness)?;
-    put(home, name, Secret::new(words.to_string()), keyring)
+    put(home, name, Keys { mnemonic: Secret::new(words.to_string()), nostr: nostr.cloned(), created: true }, keyring)
 }
 
-fn put(home: &Home, name: &str, mnemonic: Secret, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
-    let kept = keyring.is_some_and(|keyring| {
-        keyring.set(name, &mnemonic).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&mnemonic))
-    });
+fn put(home: &Home, name: &str, keys: Keys, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
+    let entry = in_keyring(&keys);
+    let kept =
+        keyring.is_some_and(|keyring| keyring.set(name, &entry).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&entry)));
     if kept {
-        return Ok((Keys { mnemonic, created: true }, KeysPlace::Keyring));
+        return Ok((keys, KeysPlace::Keyring));
     }
     home.ensure()?;
-    let text = Zeroizing::new(format!("{HEADER}mnemonic = \"{}\"\n", mnemonic.reveal()));
+    let mut text = Zeroizing::new(format!("{HEADER}mnemonic = \"{}\"\n", keys.mnemonic.reveal()));
+    if let Some(nostr) = &keys.nostr {
+        text.push_str("nostr = \"");
+        text.push_str(nostr.reveal());
+        text.push_str("\"\n");
+    }
     files::create(&home.keys(), &text).map_err(KeysError::Write)?;
     // Whatever lies there now is what the wallet has: another process may have come first.
     let (found, place) = from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File))?;
-    let created = found.mnemonic == mnemonic;
+    let created = found.mnemonic == keys.mnemonic;
     Ok((Keys { created, ..found }, place))
 }
 
@@ -271,12 +317,23 @@ fn from_file(home: &Home) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
     // The parser's own message would quote the file.
     let typed: TypedKeys = toml::from_str(&text).map_err(|_| damaged("it is not a file of keys".to_owned()))?;
     parse(&typed.mnemonic, KeysPlace::File)?;
-    Ok(Some((Keys { mnemonic: typed.mnemonic, created: false }, KeysPlace::File)))
+    Ok(Some((Keys { mnemonic: typed.mnemonic, nostr: typed.nostr, created: false }, KeysPlace::File)))
 }
 
-fn kept_in_keyring(mnemonic: Secret) -> Result<(Keys, KeysPlace), KeysError> {
+/// The entry of a keyring: the words, and below them a Nostr key that was taken over.
+fn in_keyring(keys: &Keys) -> Secret {
+    match &keys.nostr {
+        Some(nostr) => Secret::new(format!("{}\n{}", keys.mnemonic.reveal(), nostr.reveal())),
+        None => keys.mnemonic.clone(),
+    }
+}
+
+fn kept_in_keyring(entry: Secret) -> Result<(Keys, KeysPlace), KeysError> {
+    let mut lines = entry.reveal().lines();
+    let mnemonic = Secret::new(lines.next().unwrap_or_default());
+    let nostr = lines.next().map(Secret::new);
     parse(&mnemonic, KeysPlace::Keyring)?;
-    Ok((Keys { mnemonic, created: false }, KeysPlace::Keyring))
+    Ok((Keys { mnemonic, nostr, created: false }, KeysPlace::Keyring))
 }
 
 fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {

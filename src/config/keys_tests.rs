@@ -41,17 +41,17 @@ fn home(folder: &tempfile::TempDir) -> Result<Home, HomeError> {
 fn a_keyring_that_answers_keeps_the_keys() -> Outcome {
     let (folder, mut keyring) = (tempfile::tempdir()?, Fake::default());
     let home = home(&folder)?;
-    let (keys, place) = load_or_create(&home, "w", None, &keyring)?;
+    let (keys, place) = load_or_create(&home, "w", None, &keyring, None)?;
     assert_eq!((place, keys.created(), home.keys().exists()), (KeysPlace::Keyring, true, false));
     for known in [None, Some(KeysPlace::Keyring)] {
-        let (again, place) = load_or_create(&home, "w", known, &keyring)?;
+        let (again, place) = load_or_create(&home, "w", known, &keyring, None)?;
         assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::Keyring && !again.created());
     }
     let elsewhere = Home::resolve(Some(&folder.path().join("copy")), &Environment::default())?;
-    let copied = load_or_create(&elsewhere, "w", Some(KeysPlace::Keyring), &keyring);
+    let copied = load_or_create(&elsewhere, "w", Some(KeysPlace::Keyring), &keyring, None);
     assert!(matches!(copied, Err(KeysError::Missing(KeysPlace::Keyring))));
     keyring.silent = true;
-    assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring), Err(KeysError::Locked)));
+    assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring, None), Err(KeysError::Locked)));
     assert!(!home.keys().exists(), "silence made new keys");
     Ok(())
 }
@@ -60,17 +60,17 @@ fn a_keyring_that_answers_keeps_the_keys() -> Outcome {
 fn another_folder_finds_no_key_of_a_wallet_in_the_same_keyring() -> Outcome {
     let (folder, keyring) = (tempfile::tempdir()?, Fake::default());
     let home = home(&folder)?;
-    let (keys, _) = load_or_create(&home, "w", None, &keyring)?;
+    let (keys, _) = load_or_create(&home, "w", None, &keyring, None)?;
     // A project's settings lead to a folder of its own; what it says of itself may be forged.
     let project = Home::resolve(Some(&folder.path().join("project")), &Environment::default())?;
     project.ensure()?;
-    let (own, place) = load_or_create(&project, "w", None, &keyring)?;
+    let (own, place) = load_or_create(&project, "w", None, &keyring, None)?;
     assert!(own.mnemonic() != keys.mnemonic() && own.created() && place == KeysPlace::Keyring);
     assert!(
         find(&project, &entry_name(&home, "w"), None, &keyring)?.is_some(),
         "the first wallet's keys lie under the first folder's name"
     );
-    let (again, _) = load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring)?;
+    let (again, _) = load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring, None)?;
     assert!(again.mnemonic() == keys.mnemonic());
     Ok(())
 }
@@ -80,13 +80,13 @@ fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
     for keyring in [Fake { silent: true, ..Fake::default() }, Fake { forgets: true, ..Fake::default() }] {
         let folder = tempfile::tempdir()?;
         let home = home(&folder)?;
-        assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::File), &keyring), Err(KeysError::Missing(KeysPlace::File))));
+        assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::File), &keyring, None), Err(KeysError::Missing(KeysPlace::File))));
         assert!(!home.keys().exists());
-        let (keys, place) = load_or_create(&home, "w", None, &keyring)?;
+        let (keys, place) = load_or_create(&home, "w", None, &keyring, None)?;
         assert_eq!((place, keys.created()), (KeysPlace::File, true));
         let bytes = fs::read(home.keys())?;
         for (known, keyring) in [(None, &keyring), (Some(KeysPlace::File), &keyring), (None, &Fake::default())] {
-            let (again, place) = load_or_create(&home, "another", known, keyring)?;
+            let (again, place) = load_or_create(&home, "another", known, keyring, None)?;
             assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::File && !again.created());
         }
         assert_eq!(fs::read(home.keys())?, bytes);
@@ -103,17 +103,17 @@ fn words_that_a_person_types_are_kept_and_never_replace_others() -> Outcome {
         let home = home(&folder)?;
         let name = entry_name(&home, "w");
         assert!(find(&home, &name, None, &keyring)?.is_none());
-        assert!(matches!(keep(&home, "w", None, &Secret::new("legal legal"), &keyring), Err(KeysError::NotWords)));
+        assert!(matches!(keep(&home, "w", None, &Secret::new("legal legal"), &keyring, None), Err(KeysError::NotWords)));
         for _ in 0..2 {
-            let (keys, kept) = keep(&home, "w", None, &typed, &keyring)?;
+            let (keys, kept) = keep(&home, "w", None, &typed, &keyring, None)?;
             assert!(keys.mnemonic().reveal() == WORDS && kept == place);
         }
-        assert!(matches!(keep(&home, "w", Some(place), &others, &keyring), Err(KeysError::Others(there)) if there == place));
+        assert!(matches!(keep(&home, "w", Some(place), &others, &keyring, None), Err(KeysError::Others(there)) if there == place));
         assert!(find(&home, &name, Some(place), &keyring)?.is_some_and(|(keys, _)| keys.mnemonic().reveal() == WORDS));
     }
     let folder = tempfile::tempdir()?;
     let silent = Fake { silent: true, ..Fake::default() };
-    assert!(matches!(keep(&home(&folder)?, "w", Some(KeysPlace::Keyring), &typed, &silent), Err(KeysError::Locked)));
+    assert!(matches!(keep(&home(&folder)?, "w", Some(KeysPlace::Keyring), &typed, &silent, None), Err(KeysError::Locked)));
     Ok(())
 }
 
@@ -126,14 +126,14 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
     let home = home(&folder)?;
     let word = "abandon";
     files::create(&home.keys(), &format!("mnemonic = \"{WORDS}\"\n"))?;
-    let (keys, _) = load_or_create(&home, "w", Some(KeysPlace::File), &Off)?;
+    let (keys, _) = load_or_create(&home, "w", Some(KeysPlace::File), &Off, None)?;
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o640))?;
-    assert!(matches!(load_or_create(&home, "w", None, &Off), Err(KeysError::Damaged { .. })));
+    assert!(matches!(load_or_create(&home, "w", None, &Off, None), Err(KeysError::Damaged { .. })));
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o600))?;
     let broken = [String::new(), format!("mnemonic = \"{word} {word}\"\n"), format!("{word} = 1\n"), format!("mnemonic = [\"{word}\"]")];
     for text in broken {
         fs::write(home.keys(), &text)?;
-        let fault = load_or_create(&home, "w", None, &Off).err();
+        let fault = load_or_create(&home, "w", None, &Off, None).err();
         assert!(matches!(fault, Some(KeysError::Damaged { .. })), "{text}");
         let told = fault.map(|fault| format!("{fault} {fault:?}")).unwrap_or_default();
         assert!(!told.contains(word), "{told}");
@@ -145,7 +145,7 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
 
 #[test]
 fn each_device_has_its_own_seed() -> Outcome {
-    let keys = Keys { mnemonic: Secret::new(WORDS), created: false };
+    let keys = Keys { mnemonic: Secret::new(WORDS), nostr: None, created: false };
     let hex = |seed: &[u8; 64]| seed.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     // The vector of BIP-39 itself, for an empty passphrase.
     let plain =

@@ -19,4 +19,4 @@ pub use env::Environment;
 pub use home::{Home, HomeError};
 pub use identity::{Identity, IdentityError};
 pub use keys::{Keys, KeysError};
-pub use settings::{Settings, SettingsError, Stamp};
+pub use settings::{Claim, Settings, SettingsError, Stamp};

@@ -12,7 +12,7 @@ use super::mints;
 use super::parse::Source;
 use crate::policy::Policy;
 
-pub use super::config_file::{Keeper, Network, Nostr, hundredths};
+pub use super::config_file::{Claim, Keeper, Network, Nostr, hundredths};
 pub use super::mints::DEFAULT_MAX_BALANCE_SATS;
 
 /// The name of the file of limits.

@@ -29,7 +29,7 @@ use cdk_common::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::Database;
-use super::error::MintError;
+use super::error::{MintError, nut};
 use super::verdict::judge;
 use super::vet;
 use super::wire::{EXCHANGE, MELT_EXCHANGE, Wire};
@@ -180,6 +180,18 @@ impl Connector {
         }
     }
 
+    /// Some of these coins are spent, none is in use, and the quote they were for is unpaid, asked in this order: they were not spent by
+    /// this melt, which therefore cannot be made any more.
+    async fn spent_elsewhere(&self, quote_id: &str, ys: Vec<PublicKey>) -> bool {
+        let Ok(told) = self.post_check_state(CheckStateRequest { ys }).await else { return false };
+        let any = |word: State| told.states.iter().any(|one| one.state == word);
+        if !any(State::Spent) || any(State::Pending) {
+            return false;
+        }
+        let told = self.raw_melt_quote(quote_id).await;
+        told.is_ok_and(|quote| quote.state == MeltQuoteState::Unpaid && quote.payment_preimage.is_none())
+    }
+
     async fn make_durable(&self) -> Result<(), Error> {
         self.barrier.barrier().await.map_err(|error| Error::Custom(error.to_string()))
     }
@@ -283,6 +295,9 @@ impl MintConnector for Connector {
         let quote_id = request.quote_id().clone();
         let (blank, inputs) = (request.outputs().clone().unwrap_or_default(), request.inputs().ys()?);
         let mut answer = self.melt(&quote_id, request).await;
+        if matches!(answer, Err(MintError::UnderWay { code: nut::TOKEN_SPENT })) && self.spent_elsewhere(&quote_id, inputs.clone()).await {
+            answer = Err(MintError::SpentElsewhere);
+        }
         if matches!(answer, Err(MintError::Refused { .. })) && !self.are_unspent(inputs).await {
             answer = Err(MintError::Lost("a no, of coins that are not unspent".to_owned()));
         }

@@ -37,6 +37,9 @@ pub enum MintError {
         /// The NUT error code.
         code: u16,
     },
+    /// A definite no: another holder of the same coins has spent them, so this cannot be done with them any more.
+    #[error("these coins were spent by another device or program that holds them too")]
+    SpentElsewhere,
     /// A refusal without a reason of the NUT error list, by the mint or by something before it: decides nothing by itself.
     #[error("a refusal without a reason (status {status})")]
     Unexplained {
@@ -94,7 +97,7 @@ impl MintError {
     /// Nothing can have moved.
     pub fn is_definite(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::Unchecked | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } => true,
+            Self::NotSent(_) | Self::Unchecked | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } | Self::SpentElsewhere => true,
             Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
     }

@@ -15,6 +15,7 @@ mod resume;
 mod split;
 pub mod swap;
 pub mod token;
+pub mod unlock;
 mod verdict;
 mod vet;
 mod wire;

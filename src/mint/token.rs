@@ -6,6 +6,7 @@ use cdk::mint_url::MintUrl;
 use cdk::nuts::nut10::Secret as Nut10Secret;
 use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
 use cdk_common::bitcoin::hashes::{Hash, sha256};
+use cdk_common::secret::Secret as CoinSecret;
 use cdk_common::wallet::ProofInfo;
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -91,12 +92,7 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if texts.len() != secrets.len() {
         return Err(TokenError::Repeats);
     }
-    let mut all = Vec::new();
-    for text in &texts {
-        all.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        all.extend_from_slice(text.as_bytes());
-    }
-    let digest = sha256::Hash::hash(&all).to_string();
+    let digest = digest_of(&secrets);
     let amount = token.value().map_err(|_| TokenError::Unreadable)?.to_u64();
     if amount == 0 {
         return Err(TokenError::Empty);
@@ -104,6 +100,17 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     let unit = Unit::new(&token.unit().unwrap_or(CurrencyUnit::Sat).to_string());
     let memo = token.memo().clone();
     Ok(Incoming { mint, unit, amount, memo, digest, locked, token })
+}
+
+/// Names a set of coins: SHA-256 over their sorted secrets, hex.
+pub fn digest_of(secrets: &[&CoinSecret]) -> String {
+    let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
+    let mut all = Vec::new();
+    for text in &texts {
+        all.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        all.extend_from_slice(text.as_bytes());
+    }
+    sha256::Hash::hash(&all).to_string()
 }
 
 /// A public key to lock to: 66 hex characters, or 64 of an x-only key.

@@ -34,6 +34,15 @@ pub enum ReceiveState {
     },
 }
 
+/// Where a nutzap came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NutzapFrom {
+    /// The event's id (NIP-61, kind 9321), hex.
+    pub event: String,
+    /// Who signed it, hex.
+    pub sender: String,
+}
+
 /// One received token, as the journal keeps it; the token itself lives in the swap's row until the swap is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receive {
@@ -51,6 +60,9 @@ pub struct Receive {
     pub amount_sats: u64,
     /// A stranger's memo, cleaned.
     pub untrusted_memo: Option<String>,
+    /// It came as a nutzap; `untrusted_memo` is its comment. `None`: an agent brought a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nutzap: Option<NutzapFrom>,
     /// When it came.
     pub created_at: u64,
     /// Where it stands.

@@ -17,6 +17,7 @@ pub mod nutzap_info;
 pub mod p2pk;
 mod parts;
 pub mod quote_event;
+mod relays;
 #[cfg(test)]
 mod tests;
 pub mod token_event;
@@ -26,6 +27,7 @@ use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
 pub use identity::{BadKey, Draft, Identity};
+pub use relays::{Ack, End, Listing, Relays};
 
 /// An event of the right kind that cannot be read as what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -139,6 +139,8 @@ tables! {
     FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
     /// <event id, row of a nutzap that came in>
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
+    /// <event id, ()>, while it waits for its mint or relays have not been told of it
+    NUTZAPS_OPEN: &'static str => () = "nutzaps_open";
 }
 
 /// A transaction that tables can be read in: both kinds.

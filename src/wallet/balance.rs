@@ -1,5 +1,7 @@
 //! What the wallet holds. Reads the store alone: no request, no scan.
 
+use std::collections::BTreeMap;
+
 use super::Wallet;
 use super::clock::rfc3339;
 use super::error::Error;
@@ -9,7 +11,7 @@ use super::view::{Balance, LimitsView, MintBalance, SetAside};
 use crate::model::deposit::DepositState;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::text;
-use crate::store::Balance as Held;
+use crate::store::{Balance as Held, ForeignBalance};
 
 impl Wallet {
     /// What the wallet holds and what may be spent.
@@ -24,17 +26,20 @@ impl Wallet {
         let now = (self.clock)();
         let ledger = self.store.ledger(None, now).await?;
         let held = self.store.balances().await?;
+        let foreign = self.store.foreign_balances().await?;
         let meta = self.store.meta().await?;
         let (mut mints, mut pending, mut unclaimed) = (Vec::new(), 0u64, 0u64);
         for mint in setup.mints() {
             let here = held.iter().find(|one| is_at(one, &mint.address));
-            pending = pending.saturating_add(here.map_or(0, |one| one.pending));
+            let (shared, claiming) = shared_at(&foreign, &mint.address);
+            let held_here = here.map_or(0, |one| one.pending).saturating_add(claiming);
+            pending = pending.saturating_add(held_here);
             unclaimed = unclaimed.saturating_add(here.map_or(0, |one| one.pending_spent));
             mints.push(MintBalance {
                 mint: mint.address.to_string(),
                 untrusted_name: self.name_of(&mint.address).await,
-                spendable_sats: here.map_or(0, |one| one.unspent),
-                pending_sats: here.map_or(0, |one| one.pending),
+                spendable_sats: here.map_or(0, |one| one.unspent).saturating_add(shared),
+                pending_sats: held_here,
             });
         }
         let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
@@ -48,7 +53,7 @@ impl Wallet {
             unclaimed_sats: unclaimed,
             incoming_sats: self.incoming(&setup).await?,
             mints,
-            set_aside: set_aside(&setup, held),
+            set_aside: set_aside(&setup, held, &foreign),
             limits: LimitsView {
                 per_payment_sats: limits.per_payment_sats,
                 per_day_sats: limits.per_day_sats,
@@ -58,6 +63,7 @@ impl Wallet {
                 left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
                 scope: "this_wallet_on_this_device",
             },
+            nostr: self.nostr_view().await?,
             keys: Some(self.keys),
             policy_changed_at: meta.policy_changed_at.and_then(rfc3339),
             agent: caller.agent.clone(),
@@ -69,11 +75,20 @@ impl Wallet {
     pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
-        Ok(ours.map(|one| one.unspent).fold(0, u64::saturating_add))
+        let foreign = self.store.foreign_balances().await?;
+        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0);
+        Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
     }
 
     /// Sats that can be spent at one mint.
     pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
+        let held = self.store.balances().await?;
+        let (shared, _) = shared_at(&self.store.foreign_balances().await?, mint);
+        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
+    }
+
+    /// Sats of our own at one mint that can be spent as they are.
+    pub(super) async fn unspent_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent))
     }
@@ -81,7 +96,9 @@ impl Wallet {
     /// Sats at one mint that can be spent or are held by open payments.
     pub(super) async fn held_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let held = self.store.balances().await?;
-        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent.saturating_add(one.pending)))
+        let (shared, claiming) = shared_at(&self.store.foreign_balances().await?, mint);
+        let ours = held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent.saturating_add(one.pending));
+        Ok(ours.saturating_add(shared).saturating_add(claiming))
     }
 
     /// Paid to us and not yet claimed by us, in sats.
@@ -102,16 +119,23 @@ fn is_at(held: &Held, mint: &MintAddress) -> bool {
     held.unit == "sat" && held.mint == mint.as_str()
 }
 
-fn set_aside(setup: &Setup, held: Vec<Held>) -> Vec<SetAside> {
-    let used = |one: &Held| setup.mints().any(|mint| is_at(one, &mint.address));
-    let aside = held.into_iter().filter(|one| !used(one));
-    aside
-        .map(|one| {
-            let amount = one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent);
-            SetAside { mint: one.mint, unit: one.unit, amount }
-        })
-        .filter(|one| one.amount > 0)
-        .collect()
+/// Coins of other devices at a mint, in sats: those that can be claimed, and those being claimed.
+fn shared_at(foreign: &[ForeignBalance], mint: &MintAddress) -> (u64, u64) {
+    let here = foreign.iter().find(|one| one.unit == "sat" && one.mint == mint.as_str());
+    here.map_or((0, 0), |one| (one.unspent, one.claiming))
+}
+
+/// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as this wallet's.
+fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<SetAside> {
+    let used = |mint: &str, unit: &str| unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint);
+    let mut aside: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let ours = held.into_iter().map(|one| ((one.mint, one.unit), one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent)));
+    let theirs = foreign.iter().map(|one| ((one.mint.clone(), one.unit.clone()), one.unspent.saturating_add(one.doubtful)));
+    for ((mint, unit), amount) in ours.chain(theirs).filter(|((mint, unit), amount)| *amount > 0 && !used(mint, unit)) {
+        let sum = aside.entry((mint, unit)).or_default();
+        *sum = sum.saturating_add(amount);
+    }
+    aside.into_iter().map(|((mint, unit), amount)| SetAside { mint, unit, amount }).collect()
 }
 
 fn warning(setup: &Setup) -> Option<String> {

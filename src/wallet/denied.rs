@@ -84,6 +84,12 @@ impl From<MintError> for Error {
             }
             MintError::AddressRefused(_) => Self::new(Code::AddressRefused, "The mint's address is private or forbidden."),
             MintError::Refused { code, reason } => refused(code, &reason),
+            MintError::SpentElsewhere => Self::new(
+                Code::MintRefused,
+                "Another device of this wallet spent these coins at the same time; nothing was paid by this call.",
+            )
+            .with("nut_code", nut::TOKEN_SPENT)
+            .next("Call sync, then make the same call again."),
             MintError::UnderWay { code } => {
                 Self::new(Code::MintRefused, "The mint says that this is under way or done already.").with("nut_code", code)
             }

@@ -233,7 +233,9 @@ fn of_receive(receive: &Receive) -> Entry {
         ReceiveState::Received { received_sats, fee_sats, .. } => ("received", *received_sats, *fee_sats),
         ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
     };
-    let mut entry = blank(receive.id.to_string(), receive.created_at, "in", "token_received", state, receive.agent.clone());
+    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
+    let mut entry = blank(receive.id.to_string(), receive.created_at, "in", kind, state, receive.agent.clone());
+    entry.untrusted_payee = receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
     entry.amount_sats = amount;
     entry.fee_sats = fee;
     entry.mint = Some(receive.mint.to_string());

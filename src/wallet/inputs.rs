@@ -16,6 +16,9 @@ use crate::store::{Chosen, Need};
 /// The longest a payment waits for coins that others hold.
 const LONGEST: Duration = Duration::from_secs(40);
 
+/// What is claimed of other devices' coins beyond what is missing, in sats: fees of the coins that are made.
+const CLAIMED_BEYOND: u64 = 8;
+
 /// When to come back if all places for melts are taken.
 const PAUSE_SECONDS: u64 = 30;
 
@@ -51,6 +54,12 @@ impl Wallet {
             if let Some(inputs) = self.choose(order).await? {
                 return Ok((turn, inputs));
             }
+            // Another device's coins: our own first, then these, made ours.
+            if self.claim_for(order, &turn).await?
+                && let Some(inputs) = self.choose(order).await?
+            {
+                return Ok((turn, inputs));
+            }
             drop(turn);
             if gone.is_gone() || !self.others_hold_coins(order) {
                 return Err(self.too_little(order).await);
@@ -71,12 +80,20 @@ impl Wallet {
                 return Ok(Some(Inputs { coins, fee_sats: 0, exact: true }));
             }
         }
-        let need = match &order.act {
-            Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
-            Act::Token { .. } => amount,
-        };
-        let coins = self.store.choose(mint, &Unit::sat(), Need::Spend { amount: need }, fees).await?;
+        let coins = self.store.choose(mint, &Unit::sat(), Need::Spend { amount: need_of(order) }, fees).await?;
         Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false }))
+    }
+
+    /// Claims what this order lacks of coins that other devices left on relays. Whether anything was claimed.
+    async fn claim_for(&self, order: &Order, turn: &Turn) -> Result<bool, Error> {
+        if self.nostr.is_none() {
+            return Ok(false);
+        }
+        let mint = order.mint.address();
+        let own = self.unspent_at(mint).await?;
+        // Beyond what is missing: the fees of the claim and of the coins it makes.
+        let lacking = need_of(order).saturating_sub(own).saturating_add(CLAIMED_BEYOND);
+        self.claim(&order.mint, lacking, turn).await
     }
 
     /// Another operation of this process at the same mint may give coins back.
@@ -86,11 +103,15 @@ impl Wallet {
 
     async fn too_little(&self, order: &Order) -> Error {
         let held = self.spendable_at(order.mint.address()).await.unwrap_or(0);
-        let need = match &order.act {
-            Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
-            Act::Token { .. } => order.payment.amount_sats,
-        };
-        insufficient(need, held).with("mint", order.mint.address().as_str())
+        insufficient(need_of(order), held).with("mint", order.mint.address().as_str())
+    }
+}
+
+/// What the coins have to be worth beside their own fees, in sats.
+fn need_of(order: &Order) -> u64 {
+    match &order.act {
+        Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
+        Act::Token { .. } => order.payment.amount_sats,
     }
 }
 

@@ -20,6 +20,7 @@ mod history;
 mod inputs;
 mod list_mints;
 mod lookup;
+pub mod nostr;
 mod owner;
 mod pay;
 mod period;
@@ -36,6 +37,7 @@ mod settle;
 mod show;
 mod spend;
 mod swap;
+mod sync;
 pub mod view;
 
 use std::collections::{BTreeSet, HashMap};
@@ -74,6 +76,8 @@ pub struct Parts {
     pub clock: fn() -> u64,
     /// Where the keys lie, in the words of `get_balance`.
     pub keys: &'static str,
+    /// Relays and the Nostr key. `None`: Nostr is off.
+    pub nostr: Option<nostr::Nostr>,
 }
 
 /// The wallet. A clone is the same wallet.
@@ -87,6 +91,7 @@ pub struct Inner {
     rules: Arc<dyn Rules>,
     clock: fn() -> u64,
     keys: &'static str,
+    nostr: Option<nostr::Link>,
     /// The wallet has been real: the store's latch, at hand.
     real: AtomicBool,
     running: TaskTracker,
@@ -155,6 +160,7 @@ impl Wallet {
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,
+            nostr: parts.nostr.map(nostr::Link::new),
             real: AtomicBool::new(meta.real),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),

@@ -17,7 +17,7 @@ use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
 use crate::mint::Mint;
 use crate::mint::Turn;
-use crate::mint::error::nut;
+use crate::mint::error::{MintError, nut};
 use crate::mint::melt::{MeltOutcome, MeltQuote};
 use crate::model::id::PaymentId;
 use crate::model::invoice::{Invoice, InvoiceError, Network};
@@ -25,6 +25,9 @@ use crate::model::mint::MoneyKind;
 use crate::model::payee::Payee;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::text;
+
+/// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
+const ONCE_MORE: usize = 2;
 
 impl Wallet {
     /// Pays an invoice, once, however often it is asked. At most 45 s; what is undecided then is answered `pending`.
@@ -39,10 +42,16 @@ impl Wallet {
     /// Safe to drop: the payment goes on to its end.
     pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
         let since = Instant::now();
-        match self.pay_once(caller, &request, since).await {
-            Err(error) if keyset_was_gone(&error) => self.pay_once(caller, &request, since).await,
-            outcome => outcome,
+        let mut outcome = self.pay_once(caller, &request, since).await;
+        for _ in 0..ONCE_MORE {
+            match outcome {
+                Err(error) if keyset_was_gone(&error) || spent_elsewhere(&error) => {
+                    outcome = self.pay_once(caller, &request, since).await;
+                }
+                ended => return ended,
+            }
         }
+        outcome
     }
 
     async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant) -> Result<PaymentView, Error> {
@@ -169,6 +178,7 @@ impl Wallet {
         turn: Turn,
     ) -> Result<Payment, Error> {
         let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
+        let ys = super::coins::ys(&inputs.coins.proofs);
         match mint.melt(&quote.id, inputs.coins.proofs, turn).await {
             MeltOutcome::Settled { fee_sats, preimage } => {
                 let state = self.settled(&payment, fee_sats.unwrap_or(ceiling), preimage);
@@ -186,6 +196,11 @@ impl Wallet {
                     && let Err(error) = mint.refresh().await
                 {
                     tracing::debug!(%error, "a mint's keysets were not refreshed");
+                }
+                if error == MintError::SpentElsewhere
+                    && let Err(error) = self.drop_spent(mint, ys).await
+                {
+                    tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
                 }
                 Err(self.record_failure(payment, Error::from(error), Vec::new()).await)
             }
@@ -207,6 +222,11 @@ impl Wallet {
 /// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.
 fn keyset_was_gone(error: &Error) -> bool {
     error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::KEYSET_INACTIVE))
+}
+
+/// Another device had the coins; they are known to be spent by now.
+fn spent_elsewhere(error: &Error) -> bool {
+    error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::TOKEN_SPENT))
 }
 
 /// A mint that does not answer a question that moves nothing.

@@ -11,14 +11,14 @@ use super::view::PaymentView;
 use super::{Wallet, coins};
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::token::{Incoming, TokenError, read};
-use crate::mint::{Mint, Turn};
+use crate::mint::{Coins, Mint, Turn};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
 use crate::model::money::Unit;
 use crate::model::payment::Failure;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::text;
-use crate::store::Change;
+use crate::store::{Change, ForeignState};
 
 impl Wallet {
     /// Takes a token in. The same token again answers what became of it.
@@ -49,6 +49,7 @@ impl Wallet {
             money: setup.money,
             amount_sats: incoming.amount,
             untrusted_memo: incoming.memo.as_deref().map(text::clean).filter(|memo| !memo.is_empty()),
+            nutzap: None,
             created_at: (self.clock)(),
             state: ReceiveState::Open,
         };
@@ -106,6 +107,11 @@ impl Wallet {
 
     async fn swap_in(&self, receive: &Receive, incoming: &Incoming, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
         let proofs = mint.token_proofs(incoming).await?;
+        self.swap_coins_in(receive, proofs, mint, turn).await
+    }
+
+    /// Swaps received coins for ours, under the receive's name.
+    pub(super) async fn swap_coins_in(&self, receive: &Receive, proofs: Coins, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
         if mint.input_fee(&proofs).await? >= receive.amount_sats {
             return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
         }
@@ -126,7 +132,9 @@ impl Wallet {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
                 receive.state = ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
-                let changes = vec![Change::Proofs { add: keep }, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
+                // The token may have been of coins that another device of ours left on relays.
+                let others = Change::Foreign { ys: swap.input_ys()?, to: ForeignState::Spent };
+                let changes = vec![Change::Proofs { add: keep }, others, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
                 self.store.commit(changes).await?;
                 self.changed();
                 self.wake();

@@ -265,3 +265,8 @@ request!(
     /// Asks for the mints.
     ListMints {}
 );
+
+request!(
+    /// Asks to bring relays and wallet together.
+    Sync {}
+);

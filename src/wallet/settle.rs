@@ -244,9 +244,9 @@ impl Wallet {
                 self.end_cancel(payment, &mint, &swap, outcome).await?;
             }
             Purpose::Claim(mint) => {
-                let (_, outcome) = self.resume(&mint, &swap).await?;
+                let (mint, outcome) = self.resume(&mint, &swap).await?;
                 let Some(outcome) = outcome else { return Ok(()) };
-                self.end_claim(&swap, outcome).await?;
+                self.end_claim(&mint, &swap, outcome).await?;
             }
             Purpose::Buried { of, mint, since } => self.look_for(&mint, swap, *of, since).await?,
         }

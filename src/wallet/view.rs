@@ -82,6 +82,47 @@ view!(
 );
 
 view!(
+    /// The wallet on Nostr relays.
+    NostrView {
+        /// The wallet's public Nostr key.
+        npub: String,
+        /// synced, partial, offline or read_only.
+        state: &'static str,
+        /// Events that not enough relays have yet.
+        unpublished: u64,
+    }
+);
+
+view!(
+    /// How a relay stands.
+    RelayView {
+        /// The relay.
+        url: String,
+        /// synced, partial (not read to its end), behind (lacks events; they are sent again), unreachable or unknown.
+        state: &'static str,
+        /// Events it is still to get.
+        unpublished: u64,
+    }
+);
+
+view!(
+    /// How relays and wallet came together.
+    SyncView {
+        /// synced, partial, offline, read_only or off.
+        state: &'static str,
+        /// Per relay of the owner.
+        relays: Vec<RelayView>,
+        /// Found on relays, put there by other devices of this wallet; can be spent now.
+        pulled_sats: u64,
+        /// Spent by other devices of this wallet.
+        dropped_sats: u64,
+        /// What to do now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_step: Option<String>,
+    }
+);
+
+view!(
     /// What the wallet holds.
     Balance {
         /// Kind of money.
@@ -103,6 +144,9 @@ view!(
         set_aside: Vec<SetAside>,
         /// The owner's limits.
         limits: LimitsView,
+        /// The wallet on Nostr relays. Absent: Nostr is off.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nostr: Option<NostrView>,
         /// Where the keys lie: keyring or file. Absent until there are keys.
         #[serde(skip_serializing_if = "Option::is_none")]
         keys: Option<&'static str>,

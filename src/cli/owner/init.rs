@@ -24,16 +24,16 @@ impl Owner<'_> {
         self.print(&lines)
     }
 
-    /// A Nostr key in the environment is told of by its variable's name, and not read.
+    /// A Nostr key in the environment is told of by its variable's name.
     pub(super) fn nostr_keys(&self) -> Vec<String> {
         let (ours, other) = (env::NSEC, env::OTHER_NSEC);
         let mut lines = Vec::new();
-        if self.environment.nsec_set {
-            lines.push(format!("{ours} is set. This version uses no Nostr key: it was not read."));
+        if self.environment.nsec.is_some() {
+            lines.push(format!("{ours} is set. `nutpurse init` takes it over where it makes new keys, and nowhere else."));
         }
         if self.environment.other_nsec_set {
             lines.push(format!(
-                "{other} is set. It was not read. A version that uses Nostr takes such a key over from {ours}, into a new folder that holds no money."
+                "{other} is set. It was not read. To take that key over, put it into {ours} and run `nutpurse init` for a new folder."
             ));
         }
         lines

@@ -17,6 +17,7 @@ mod receive_token;
 mod reclaim_token;
 mod schema;
 mod send_token;
+mod sync;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
@@ -126,6 +127,7 @@ pub fn all() -> &'static [Tool] {
             reclaim_token::tool(),
             list_history::tool(),
             list_mints::tool(),
+            sync::tool(),
         ]
     });
     &ALL

@@ -12,6 +12,7 @@ use super::super::record::{decode, encode};
 use super::super::tables::{NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
 use super::super::{Store, proofs};
 use super::foreign::{self, ForeignState};
+use super::nutzaps::{self, NutzapRow};
 use super::outbox::{self, Outgoing};
 use super::TokenEventRow;
 
@@ -62,6 +63,8 @@ pub struct Mirrored {
     pub gone: Vec<String>,
     /// To be published.
     pub outgoing: Vec<Outgoing>,
+    /// Nutzaps that `outgoing` tells of.
+    pub nutzaps: Vec<NutzapRow>,
 }
 
 fn key(y: &Y) -> Result<PublicKey, StoreError> {
@@ -163,6 +166,9 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
     }
     for outgoing in &round.outgoing {
         outbox::push(tx, outgoing)?;
+    }
+    for row in &round.nutzaps {
+        nutzaps::put(tx, row)?;
     }
     Ok(())
 }

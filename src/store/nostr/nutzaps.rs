@@ -1,10 +1,12 @@
 //! Nutzaps that came in (NIP-61): each event once, for ever, whatever a relay shows again.
 
-use redb::WriteTransaction;
+use std::collections::BTreeSet;
+
+use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
-use super::super::tables::NUTZAPS;
+use super::super::tables::{NUTZAPS, NUTZAPS_OPEN, Reads};
 use super::super::{Store, record};
 use crate::model::id::ReceiveId;
 
@@ -16,6 +18,8 @@ pub enum NutzapState {
     Waiting,
     /// Taken in, or being taken in, under this name.
     Taken(ReceiveId),
+    /// Taken in, and relays were told so.
+    Told(ReceiveId),
     /// Not for us to take; the code says why.
     Refused(String),
 }
@@ -27,13 +31,21 @@ pub struct NutzapRow {
     pub id: String,
     /// The event, while it waits.
     pub json: String,
+    /// Where it was seen first.
+    pub relay: String,
     /// What became of it.
     pub state: NutzapState,
     /// When it was first seen, in Unix seconds.
     pub seen_at: u64,
 }
 
+/// Writes it. Until it is refused, or told to relays as taken, it is open.
 pub(in crate::store) fn put(tx: &WriteTransaction, row: &NutzapRow) -> Result<(), StoreError> {
+    if matches!(row.state, NutzapState::Waiting | NutzapState::Taken(_)) {
+        tx.open_table(NUTZAPS_OPEN)?.insert(row.id.as_str(), ())?;
+    } else {
+        tx.open_table(NUTZAPS_OPEN)?.remove(row.id.as_str())?;
+    }
     record::put(tx, NUTZAPS, row.id.as_str(), row)
 }
 
@@ -47,15 +59,32 @@ impl Store {
         self.read(move |tx| record::get(tx, NUTZAPS, id.as_str())).await
     }
 
-    /// All that wait.
+    /// Ids of all that were ever seen.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn waiting_nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
+    pub async fn known_nutzaps(&self) -> Result<BTreeSet<String>, StoreError> {
         self.read(|tx| {
-            let mut rows: Vec<NutzapRow> = record::all(tx, NUTZAPS)?;
-            rows.retain(|row| row.state == NutzapState::Waiting);
-            Ok(rows)
+            let mut known = BTreeSet::new();
+            for entry in tx.table(NUTZAPS)?.iter()? {
+                known.insert(entry?.0.value().to_owned());
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// All that wait for their mint, or that relays have not been told of.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn open_nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
+        self.read(|tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
+                found.extend(record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?);
+            }
+            Ok(found)
         })
         .await
     }

@@ -3,7 +3,7 @@
 //! Until then two devices could spend the same coin, and only one would. Whoever loses that race loses nothing: the mint says so, and
 //! the coins are asked about anew.
 
-use cdk_common::nuts::{Proof, PublicKey};
+use cdk_common::nuts::{Proof, PublicKey, State};
 
 use super::super::error::Error;
 use super::super::{Wallet, coins};
@@ -15,6 +15,8 @@ use crate::store::{Change, ForeignState};
 
 /// The most coins one claim takes: what a mint takes as inputs of one swap.
 const MOST_COINS: usize = 500;
+/// How often another device may be faster before a claim gives up.
+const MOST_LOSSES: u32 = 4;
 
 impl Wallet {
     /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether anything was claimed. The caller holds
@@ -27,14 +29,16 @@ impl Wallet {
     /// Not cancel safe in effect: a dropped claim is ended by the reconciler. Nothing is lost.
     pub(in super::super) async fn claim(&self, mint: &Mint, need_sats: u64, turn: &Turn) -> Result<bool, Error> {
         let (mut claimed, mut any) = (0_u64, false);
-        while claimed < need_sats {
+        let mut losses = 0;
+        while claimed < need_sats && losses < MOST_LOSSES {
             let Some(some) = self.next_event(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
             let sats = some.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
-            if !self.claim_some(mint, some, turn).await? {
-                break;
+            if self.claim_some(mint, some, turn).await? {
+                any = true;
+                claimed = claimed.saturating_add(sats);
+            } else {
+                losses = u32::saturating_add(losses, 1);
             }
-            any = true;
-            claimed = claimed.saturating_add(sats);
         }
         if any {
             self.changed();
@@ -87,21 +91,22 @@ impl Wallet {
         let want = Want { purpose: Purpose::Claim(mint.address().clone()), give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
         match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
-            Ok((swap, outcome)) => self.end_claim(&swap, outcome).await,
+            Ok((swap, outcome)) => self.end_claim(mint, &swap, outcome).await,
             Err(error) => {
                 // Not worth its fee, or not of this mint: never tried again by itself.
                 if error.details.get("nut_code").is_some() {
                     self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Refused }]).await?;
-                    return Ok(true);
+                    return Ok(false);
                 }
                 Err(error)
             }
         }
     }
 
-    /// What a claim came to. `false`: nothing is known yet.
-    pub(in super::super) async fn end_claim(&self, swap: &Swap, outcome: SwapOutcome) -> Result<bool, Error> {
+    /// What a claim came to. `false`: it brought nothing.
+    pub(in super::super) async fn end_claim(&self, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<bool, Error> {
         let ys = swap.input_ys()?;
+        let refused = matches!(outcome, SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere);
         let changes = match outcome {
             SwapOutcome::Done { keep, .. } => {
                 vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndSwap(swap.id)]
@@ -117,13 +122,21 @@ impl Wallet {
                 return Ok(false);
             }
         };
-        let doubtful = matches!(changes.first(), Some(Change::Foreign { to: ForeignState::Doubtful, .. }));
         self.store.commit(changes).await?;
-        if doubtful {
-            let _asked = self.verify().await?;
-        }
         self.changed();
-        Ok(true)
+        if refused {
+            self.ask_again(mint, swap.input_ys()?).await?;
+        }
+        Ok(!refused)
+    }
+
+    /// Coins that the mint did not give us: what it says of them now.
+    async fn ask_again(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
+        let states = mint.states(ys.clone()).await?;
+        let said = |word: State| ys.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(y, _)| *y).collect();
+        let (unspent, spent): (Vec<PublicKey>, Vec<PublicKey>) = (said(State::Unspent), said(State::Spent));
+        let unspent = Change::Foreign { ys: unspent, to: ForeignState::Unspent };
+        Ok(self.store.commit(vec![unspent, Change::Foreign { ys: spent, to: ForeignState::Spent }]).await?)
     }
 
     /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.

@@ -163,8 +163,7 @@ impl Wallet {
 async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
     let mut acks = Vec::new();
     for one in events {
-        let ours = link.parts.urls.iter().any(|own| plain_url(own) == url);
-        let relays = if ours { &link.parts.relays } else { &link.parts.strangers };
+        let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
         let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
         let away = matches!(ack, Ack::NoAnswer(_));
         acks.push((one.place, ack));

@@ -2,6 +2,8 @@
 //!
 //! May be killed anywhere: what was not committed is planned again.
 
+use std::collections::BTreeMap;
+
 use cdk_common::nuts::PublicKey;
 
 use super::super::Wallet;
@@ -9,8 +11,10 @@ use super::super::code::Code;
 use super::super::error::Error;
 use super::plan::{Plan, PlannedMint, PlannedToken, plan};
 use super::{Link, Nostr};
-use crate::nostr::{Event, deletion, history_event, token_event};
-use crate::store::{Mirrored, Outgoing, TokenEventRow};
+use crate::model::receive::{Receive, ReceiveState};
+use crate::nostr::history_event::{self, Direction, Redeemed};
+use crate::nostr::{Event, deletion, token_event};
+use crate::store::{Mirrored, NutzapRow, NutzapState, Outgoing, TokenEventRow};
 
 /// Changed coins looked at in one round.
 const AT_ONCE: usize = 500;
@@ -51,7 +55,8 @@ impl Wallet {
             let listed = |mint: &str| setup.mints().any(|one| one.address.as_str() == mint);
             let plan = plan(&view, listed, fits);
             let nothing_dealt_with = plan.done.is_empty();
-            let round = self.sign(&link.parts, plan)?;
+            let told = self.redeemed().await?;
+            let round = self.sign(&link.parts, plan, told)?;
             self.store.mirrored(round).await?;
             if nothing_dealt_with {
                 return Ok(());
@@ -59,9 +64,46 @@ impl Wallet {
         }
     }
 
-    fn sign(&self, nostr: &Nostr, plan: Plan) -> Result<Mirrored, Error> {
+    /// Nutzaps that were taken in and of which relays have not been told, with what came of each.
+    async fn redeemed(&self) -> Result<Vec<(NutzapRow, Receive)>, Error> {
+        let mut found = Vec::new();
+        for row in self.store.open_nutzaps().await? {
+            if let NutzapState::Taken(id) = &row.state
+                && let Some(receive) = self.store.receive(id).await?.filter(|receive| receive.state != ReceiveState::Open)
+            {
+                found.push((row, receive));
+            }
+        }
+        Ok(found)
+    }
+
+    fn sign(&self, nostr: &Nostr, plan: Plan, told: Vec<(NutzapRow, Receive)>) -> Result<Mirrored, Error> {
         let mut round = Mirrored { done: plan.done, ..Mirrored::default() };
-        for mint in plan.mints {
+        let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
+        for (mut row, receive) in told {
+            row.state = match &receive.state {
+                ReceiveState::Refused { failure, .. } if is_final(&failure.code) => NutzapState::Refused(failure.code.clone()),
+                ReceiveState::Refused { .. } => NutzapState::Waiting,
+                _ => NutzapState::Told(receive.id.clone()),
+            };
+            if row.state != NutzapState::Waiting {
+                row.json.clear();
+            }
+            if let (ReceiveState::Received { received_sats, .. }, Some(from)) = (&receive.state, &receive.nutzap) {
+                let (at, identity) = ((self.clock)(), &nostr.identity);
+                let of = Redeemed { id: row.id.clone(), relay: row.relay.clone(), sender: from.sender.clone() };
+                let event =
+                    history_event::write(identity, Direction::In, *received_sats, "sat", &[], &[], Some(&of), at).map_err(unsigned)?;
+                round.outgoing.push(outgoing(&event, class::HISTORY, at));
+                let sum = redeemed.entry(receive.mint.to_string()).or_default();
+                *sum = sum.saturating_add(*received_sats);
+            }
+            round.nutzaps.push(row);
+        }
+        for mut mint in plan.mints {
+            // What was told as a nutzap is not told twice.
+            let told = mint.tokens.first().and_then(|token| redeemed.remove(&token.mint)).unwrap_or(0);
+            mint.came = mint.came.saturating_sub(told);
             self.sign_mint(nostr, mint, &mut round)?;
         }
         Ok(round)
@@ -86,13 +128,19 @@ impl Wallet {
             round.outgoing.push(outgoing);
         }
         if planned.came != planned.left {
-            let (came_in, amount) = (planned.came > planned.left, planned.came.abs_diff(planned.left));
-            let event = history_event::write(&nostr.identity, came_in, amount, &planned.unit, &made, &replaced, None, now).map_err(unsigned)?;
+            let direction = if planned.came > planned.left { Direction::In } else { Direction::Out };
+            let amount = planned.came.abs_diff(planned.left);
+            let event = history_event::write(&nostr.identity, direction, amount, &planned.unit, &made, &replaced, None, now).map_err(unsigned)?;
             round.outgoing.push(outgoing(&event, class::HISTORY, now));
         }
         round.gone.append(&mut replaced);
         Ok(())
     }
+}
+
+/// What a mint said of a nutzap's coins holds for ever.
+fn is_final(code: &str) -> bool {
+    [Code::TokenSpent, Code::TokenInvalid, Code::TokenLocked].iter().any(|one| one.as_str() == code)
 }
 
 /// The plaintext is of a size that every relay takes.

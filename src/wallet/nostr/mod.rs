@@ -12,6 +12,7 @@ mod about;
 mod claim;
 mod flush;
 mod mirror;
+mod nutzaps;
 mod plan;
 mod pull;
 mod verify;
@@ -22,8 +23,6 @@ use std::time::Duration;
 
 use crate::nostr::{Identity, Relays};
 
-pub(super) use about::About;
-pub(super) use pull::Pulled;
 
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
@@ -119,8 +118,18 @@ impl Link {
         Self { parts, mirroring: Default::default(), flushing: Default::default(), syncing: Default::default(), seen: Default::default() }
     }
 
+    /// One sync at a time.
+    pub(super) async fn syncing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.syncing.lock().await
+    }
+
     pub(super) fn seen(&self) -> MutexGuard<'_, Sightings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One of the owner's relays.
+    pub(super) fn is_own(&self, url: &str) -> bool {
+        self.parts.urls.iter().any(|own| plain_url(own) == url)
     }
 
     /// How many of the owner's relays must have an event before it counts as published.

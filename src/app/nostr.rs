@@ -1,0 +1,66 @@
+//! Nostr, put together: the key, the relays, and when other devices' coins are claimed. Contacts nobody.
+
+use std::sync::Arc;
+
+use super::open::no_keys;
+use crate::config::{Environment, Keys, Settings};
+use crate::model::secret::Secret;
+use crate::nostr::{Identity, Relays};
+use crate::ports::Http;
+use crate::wallet::nostr::{Claims, Nostr};
+use crate::wallet::{Code, Error};
+
+/// The Nostr key in the environment, as it is kept: for new keys only.
+///
+/// # Errors
+/// `settings_invalid` when it is none; nothing was made.
+pub(super) fn taken_over(environment: &Environment) -> Result<Option<Secret>, Error> {
+    let Some(given) = &environment.nsec else { return Ok(None) };
+    let identity = Identity::from_nsec(given).map_err(|_| {
+        Error::new(Code::SettingsInvalid, "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.").with("key", "NUTPURSE_NSEC")
+    })?;
+    Ok(Some(identity.secret_hex()))
+}
+
+/// The wallet's Nostr key: the one that was taken over, else that of the words (NIP-06).
+pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
+    let made = match keys.nostr() {
+        Some(kept) => Identity::from_nsec(kept),
+        None => Identity::from_words(keys.mnemonic()),
+    };
+    made.map_err(|_| Error::new(Code::SettingsInvalid, "The wallet's Nostr key cannot be read.").with("file", "keys.toml"))
+}
+
+/// `None`: no relays are set, and Nostr is off.
+pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys, http: &Arc<dyn Http>) -> Result<Option<Nostr>, Error> {
+    if settings.nostr.relays.is_empty() {
+        return Ok(None);
+    }
+    let identity = identity(keys)?;
+    if let Some(given) = &environment.nsec {
+        let same = Identity::from_nsec(given).is_ok_and(|given| given.public_key() == identity.public_key());
+        if !same {
+            tracing::warn!("NUTPURSE_NSEC names another key than this wallet's: it is not used");
+        }
+    }
+    let mut urls: Vec<String> = Vec::new();
+    for url in &settings.nostr.relays {
+        let url = url.trim_end_matches('/').to_owned();
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    Ok(Some(Nostr {
+        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()))),
+        strangers: Arc::new(Relays::new(Arc::clone(http), None)),
+        identity,
+        urls,
+        nutzaps: settings.nostr.nutzaps,
+        claims: match settings.nostr.claim {
+            crate::config::Claim::Shortfall => Claims::OnShortfall,
+            crate::config::Claim::Sync => Claims::OnSync,
+            crate::config::Claim::AtOnce => Claims::AtOnce,
+        },
+        nutzap_key: keys.nutzap().map_err(no_keys)?,
+    }))
+}

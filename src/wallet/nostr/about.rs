@@ -1,0 +1,218 @@
+//! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed) and where it takes nutzaps (NIP-61, kind
+//! 10019, public).
+//!
+//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote; never without a key that was
+//! ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::Wallet;
+use super::super::error::Error;
+use super::super::rules::Setup;
+use super::mirror::{class, outgoing, unsigned};
+use super::{Link, plain_url};
+use crate::model::mint::{MintAddress, MoneyKind};
+use crate::model::secret::Secret;
+use crate::nostr::nutzap_info::{self, NutzapInfo};
+use crate::nostr::p2pk::NutzapKey;
+use crate::nostr::wallet_event::{self, WalletEvent};
+use crate::nostr::Event;
+
+/// The name of the row.
+const ROW: &str = "about";
+
+/// What is known of the wallet on relays, over all devices.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(in super::super) struct About {
+    /// Every nutzap key that was ever seen or made, hex, the current one first. Grows only.
+    pub(in super::super) privkeys: Vec<Secret>,
+    /// The newest wallet event.
+    wallet: Option<Said>,
+    /// The newest list of where nutzaps are taken.
+    info: Option<Said>,
+    /// Mints, relays and other entries of the newest wallet event.
+    mints: Vec<String>,
+    relays: Vec<String>,
+    others: Vec<Vec<String>>,
+    /// Mints, relays and key of the newest list.
+    info_mints: Vec<(String, Vec<String>)>,
+    info_relays: Vec<String>,
+    info_key: Option<String>,
+    /// This wallet has written it: what it knows is whole.
+    written: bool,
+}
+
+/// An event's place among others of its kind: the later wins, of equal times the lower id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Said {
+    at: u64,
+    id: String,
+}
+
+impl Said {
+    fn of(event: &Event) -> Self {
+        Self { at: event.created_at(), id: event.id().to_owned() }
+    }
+
+    fn beats(&self, other: Option<&Self>) -> bool {
+        other.is_none_or(|other| (self.at, std::cmp::Reverse(&self.id)) > (other.at, std::cmp::Reverse(&other.id)))
+    }
+}
+
+impl std::fmt::Debug for About {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("About").field("keys", &self.privkeys.len()).finish_non_exhaustive()
+    }
+}
+
+impl About {
+    /// Takes in what was read. Keys are kept for ever, whichever event they came from.
+    fn learn(&mut self, link: &Link, events: &[Event]) {
+        let identity = &link.parts.identity;
+        for event in events {
+            if event.kind() == nutzap_info::KIND {
+                if event.author() == identity.public_key()
+                    && Said::of(event).beats(self.info.as_ref())
+                    && let Ok(info) = nutzap_info::read(event)
+                {
+                    (self.info, self.info_key) = (Some(Said::of(event)), info.pubkey);
+                    (self.info_mints, self.info_relays) = (info.mints, info.relays);
+                }
+                continue;
+            }
+            let Ok(wallet) = wallet_event::read(identity, event) else { continue };
+            let newest = event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
+            if newest {
+                self.wallet = Some(Said::of(event));
+                (self.mints, self.relays, self.others) = (wallet.mints, wallet.relays, wallet.others);
+            }
+            self.keep_keys(wallet.privkeys, newest);
+        }
+    }
+
+    fn keep_keys(&mut self, keys: Vec<Secret>, first: bool) {
+        let known = std::mem::take(&mut self.privkeys);
+        let order = if first { [keys, known] } else { [known, keys] };
+        for key in order.into_iter().flatten() {
+            if !self.privkeys.contains(&key) {
+                self.privkeys.push(key);
+            }
+        }
+    }
+
+    /// Every key, ready for use.
+    pub(in super::super) fn keys(&self) -> Vec<NutzapKey> {
+        self.privkeys.iter().filter_map(|key| NutzapKey::from_secret(key).ok()).collect()
+    }
+
+    /// Mints on the public list, in their one written form.
+    pub(in super::super) fn nutzap_mints(&self) -> Vec<MintAddress> {
+        self.info_mints.iter().filter_map(|(mint, _)| mint.parse().ok()).collect()
+    }
+
+    /// Relays that the wallet's own events name beside the owner's.
+    pub(in super::super) fn nutzap_relays(&self) -> &[String] {
+        &self.info_relays
+    }
+}
+
+/// `known` and what of `more` it lacks, compared by `same`.
+fn joined(known: &[String], more: impl Iterator<Item = String>, same: impl Fn(&str) -> String) -> Vec<String> {
+    let mut seen: BTreeMap<String, ()> = known.iter().map(|one| (same(one), ())).collect();
+    let mut all = known.to_vec();
+    all.extend(more.filter(|one| seen.insert(same(one), ()).is_none()));
+    all
+}
+
+fn plain_mint(text: &str) -> String {
+    text.parse::<MintAddress>().map_or_else(|_| text.to_owned(), |mint| mint.to_string())
+}
+
+impl Wallet {
+    /// What is known of the wallet on relays.
+    pub(in super::super) async fn about(&self) -> Result<About, Error> {
+        Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
+    }
+
+    /// Takes in what relays show of the wallet, and writes what is missing there, if that is safe.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    pub(in super::super) async fn tell_about(&self, link: &Link, events: &[Event], whole: bool) -> Result<(), Error> {
+        let setup = self.setup().await?;
+        let mut about = self.about().await?;
+        about.learn(link, events);
+        let may_write = whole || about.written;
+        if about.privkeys.is_empty() && may_write {
+            about.privkeys.push(link.parts.nutzap_key.clone());
+        }
+        let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup);
+        link.seen().read_only = foreign;
+        if may_write && !foreign && !about.privkeys.is_empty() {
+            self.write_wallet(link, &setup, &mut about).await?;
+            if link.parts.nutzaps {
+                self.write_info(link, &setup, &mut about).await?;
+            }
+        }
+        Ok(self.store.set_nostr_state(ROW, about).await?)
+    }
+
+    async fn write_wallet(&self, link: &Link, setup: &Setup, about: &mut About) -> Result<(), Error> {
+        let now = (self.clock)();
+        let mints = joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
+        let relays = joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
+        let first = about.wallet.is_none();
+        if !first && about.written && mints == about.mints && relays == about.relays {
+            return Ok(());
+        }
+        let told = WalletEvent { privkeys: about.privkeys.clone(), mints, relays, others: about.others.clone() };
+        let at = about.wallet.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
+        let event = wallet_event::write(&link.parts.identity, &told, at).map_err(unsigned)?;
+        (about.wallet, about.written) = (Some(Said::of(&event)), true);
+        (about.mints, about.relays) = (told.mints.clone(), told.relays.clone());
+        // The row comes first: an event that is queued and not remembered would be written anew with another time.
+        self.store.set_nostr_state(ROW, about.clone()).await?;
+        self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
+        if first {
+            let backup = wallet_event::write_backup(&link.parts.identity, &told, at).map_err(unsigned)?;
+            self.store.queue(outgoing(&backup, class::ABOUT, now)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_info(&self, link: &Link, setup: &Setup, about: &mut About) -> Result<(), Error> {
+        let keys = about.keys();
+        let Some(current) = keys.first() else { return Ok(()) };
+        let ours = about.info_key.as_ref().is_none_or(|key| keys.iter().any(|one| one.public_x() == key));
+        if about.info.is_some() && !ours {
+            // Somebody takes nutzaps with a key that we do not have: to replace it would lose them what is sent to it.
+            tracing::warn!("relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is");
+            return Ok(());
+        }
+        let now = (self.clock)();
+        let known: Vec<String> = about.info_mints.iter().map(|(mint, _)| mint.clone()).collect();
+        let mints = joined(&known, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
+        let relays = joined(&about.info_relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
+        if about.info.is_some() && mints == known && relays == about.info_relays && about.info_key.is_some() {
+            return Ok(());
+        }
+        let units = |mint: &String| about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone());
+        let mints: Vec<(String, Vec<String>)> =
+            mints.iter().map(|mint| (mint.clone(), units(mint).unwrap_or_else(|| vec!["sat".to_owned()]))).collect();
+        let key = about.info_key.clone().unwrap_or_else(|| current.public_x().to_owned());
+        let info = NutzapInfo { relays: relays.clone(), mints: mints.clone(), pubkey: Some(key.clone()) };
+        let at = about.info.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
+        let event = nutzap_info::write(&link.parts.identity, &info, at).map_err(unsigned)?;
+        (about.info, about.info_key, about.info_mints, about.info_relays) = (Some(Said::of(&event)), Some(key), mints, relays);
+        self.store.set_nostr_state(ROW, about.clone()).await?;
+        Ok(self.store.queue(outgoing(&event, class::ABOUT, now)).await?)
+    }
+}
+
+/// The wallet on relays lists a mint that this one does not know as a test mint: its money may be real.
+fn names_unknown_mints(about: &About, setup: &Setup) -> bool {
+    let known = |text: &str| setup.mints().any(|mint| mint.address.as_str() == plain_mint(text));
+    about.mints.iter().chain(about.info_mints.iter().map(|(mint, _)| mint)).any(|mint| !known(mint))
+}

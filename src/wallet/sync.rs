@@ -1,0 +1,118 @@
+//! One wallet on every device: brings what we hold to the relays, and takes in what other devices have put there (NIP-60).
+//!
+//! Moves no value; `pulled_sats` are this wallet's own, found again.
+
+use super::Wallet;
+use super::detach::LONGEST_WAIT;
+use super::error::Error;
+use super::nostr::{Claims, Link, Sight, plain_url};
+use super::request::{Caller, Sync};
+use super::view::{NostrView, RelayView, SyncView};
+
+impl Wallet {
+    /// Publishes, reads every relay, asks the mints about what is in doubt, and publishes what follows from it.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`, `wallet_damaged`. Relays and mints that do not answer are no error: `state` says so.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it goes on to its end.
+    pub async fn sync(&self, _caller: &Caller, _request: Sync) -> Result<SyncView, Error> {
+        if self.nostr.is_none() {
+            return Ok(SyncView { state: "off", relays: Vec::new(), pulled_sats: 0, dropped_sats: 0, next_step: None });
+        }
+        let wallet = self.clone();
+        match self.run_to_end(LONGEST_WAIT, async move { wallet.sync_once().await }).await {
+            Some(done) => done,
+            None => {
+                let mut view = self.sync_view(0, 0).await?;
+                view.next_step = Some("The relays are slow; it goes on. Call sync again in a minute to see how it ended.".to_owned());
+                Ok(view)
+            }
+        }
+    }
+
+    async fn sync_once(&self) -> Result<SyncView, Error> {
+        let Some(link) = &self.nostr else { return self.sync_view(0, 0).await };
+        let _one_at_a_time = link.syncing().await;
+        self.store.begin_mirror().await?;
+        self.mirror().await?;
+        self.flush(true).await?;
+        let pulled = self.pull(link).await?;
+        let verified = self.verify().await?;
+        if link.parts.claims != Claims::OnShortfall {
+            self.claim_all().await?;
+        }
+        if pulled.reached > 0 {
+            self.tell_about(link, &pulled.about, pulled.whole).await?;
+        }
+        if link.parts.nutzaps {
+            self.collect_nutzaps(link).await?;
+        }
+        self.mirror().await?;
+        self.flush(true).await?;
+        self.changed();
+        self.sync_view(verified.pulled_sats, verified.dropped_sats).await
+    }
+
+    /// The same in the background: nobody waits for the answer.
+    ///
+    /// # Errors
+    /// As [`Wallet::sync`].
+    pub async fn sync_quietly(&self) -> Result<(), Error> {
+        if self.nostr.is_some() { self.sync_once().await.map(drop) } else { Ok(()) }
+    }
+
+    /// Brings changes to the relays. Returns when to come again, and nothing when relays have it all.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    pub async fn publish(&self) -> Result<Option<std::time::Duration>, Error> {
+        if self.nostr.is_none() {
+            return Ok(None);
+        }
+        self.store.begin_mirror().await?;
+        self.mirror().await?;
+        self.flush(false).await
+    }
+
+    /// Nostr is on.
+    pub fn has_relays(&self) -> bool {
+        self.nostr.is_some()
+    }
+
+    async fn sync_view(&self, pulled_sats: u64, dropped_sats: u64) -> Result<SyncView, Error> {
+        let Some(link) = &self.nostr else {
+            return Ok(SyncView { state: "off", relays: Vec::new(), pulled_sats, dropped_sats, next_step: None });
+        };
+        let mut relays = Vec::new();
+        for url in link.parts.urls.iter().map(|url| plain_url(url)) {
+            let sight = link.seen().relays.get(&url).copied();
+            let unpublished = self.unpublished_at(link, &url).await?;
+            relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished });
+        }
+        Ok(SyncView { state: self.nostr_state(link).await?, relays, pulled_sats, dropped_sats, next_step: None })
+    }
+
+    /// How the wallet on relays stands: synced, partial, offline, `read_only`.
+    async fn nostr_state(&self, link: &Link) -> Result<&'static str, Error> {
+        let unpublished = self.unpublished().await?;
+        let seen = link.seen().clone();
+        let away = !seen.relays.is_empty() && seen.relays.values().all(|sight| *sight == Sight::Away);
+        Ok(if away {
+            "offline"
+        } else if seen.read_only {
+            "read_only"
+        } else if seen.whole && unpublished == 0 && seen.relays.values().all(|sight| *sight == Sight::Whole) {
+            "synced"
+        } else {
+            "partial"
+        })
+    }
+
+    /// For `get_balance`. `None`: Nostr is off.
+    pub(super) async fn nostr_view(&self) -> Result<Option<NostrView>, Error> {
+        let Some(link) = &self.nostr else { return Ok(None) };
+        Ok(Some(NostrView { npub: link.npub(), state: self.nostr_state(link).await?, unpublished: self.unpublished().await? }))
+    }
+}
