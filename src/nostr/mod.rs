@@ -13,14 +13,21 @@ pub mod deletion;
 pub mod event;
 pub mod history_event;
 pub mod identity;
+pub mod mint_review;
+pub mod nutzap;
 pub mod nutzap_info;
 pub mod p2pk;
 mod parts;
+pub mod profile;
 pub mod quote_event;
+pub mod recipient;
+pub mod relay_list;
+pub mod splits;
 #[cfg(test)]
 mod tests;
 pub mod token_event;
 pub mod wallet_event;
+pub mod zap;
 
 use zeroize::Zeroizing;
 
