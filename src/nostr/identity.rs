@@ -181,3 +181,8 @@ impl fmt::Debug for Identity {
         f.write_str("Identity(..)")
     }
 }
+
+/// A public key as people write it: `npub1...`. `None`: it is not one.
+pub fn npub(hex: &str) -> Option<String> {
+    PublicKey::from_hex(hex).ok().and_then(|key| key.to_bech32().ok())
+}

@@ -13,20 +13,27 @@ pub mod deletion;
 pub mod event;
 pub mod history_event;
 pub mod identity;
+pub mod mint_review;
+pub mod nutzap;
 pub mod nutzap_info;
 pub mod p2pk;
 mod parts;
+pub mod profile;
 pub mod quote_event;
-mod relays;
+pub mod recipient;
+pub mod relay_list;
+pub mod relays;
+pub mod splits;
 #[cfg(test)]
 mod tests;
 pub mod token_event;
 pub mod wallet_event;
+pub mod zap;
 
 use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
-pub use identity::{BadKey, Draft, Identity};
+pub use identity::{BadKey, Draft, Identity, npub};
 pub use relays::{Ack, End, Listing, Relays};
 
 /// An event of the right kind that cannot be read as what it should be.

@@ -3,7 +3,9 @@
 mod fixture;
 mod formats;
 mod keys;
+mod people;
 mod strangers;
+mod value;
 
 use cdk_common::nuts::Proof;
 

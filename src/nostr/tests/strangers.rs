@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::super::{BadEvent, Draft, Event, Unreadable, token_event};
-use super::identity;
+use super::super::{
+    BadEvent, Draft, Event, Identity, Unreadable, deletion, history_event, mint_review, nutzap, nutzap_info, profile, quote_event,
+    recipient, relay_list, splits, token_event, wallet_event, zap,
+};
+use super::{identity, proof};
 
 /// `event` with one field replaced.
 fn forged(event: &Event, field: &str, value: serde_json::Value) -> String {
@@ -47,7 +50,82 @@ fn an_event_that_is_too_large_is_not_looked_at() {
     assert_eq!(me.sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }), Err(BadEvent::TooLarge));
 }
 
+/// Every reader there is.
+fn read_as_everything(me: &Identity, event: &Event) {
+    let own = me.public_key();
+    let _ = token_event::read(me, event);
+    let _ = deletion::read(me, event);
+    let _ = wallet_event::read(me, event);
+    let _ = history_event::read(me, event);
+    let _ = quote_event::read(me, event);
+    let _ = nutzap_info::read(event);
+    let _ = nutzap::read(event, &own);
+    let _ = profile::read(event);
+    let _ = relay_list::read(event);
+    let _ = splits::legs(event, 1_000);
+    let _ = mint_review::read_announcement(event);
+    let _ = mint_review::read_review(event);
+    let want = zap::ReceiptWant {
+        request_json: event.json().to_owned(),
+        request_id: event.id().to_owned(),
+        bolt11_payment_hash: String::new(),
+        msat: 1,
+        nostr_pubkey: own.clone(),
+        recipient: own,
+    };
+    let _ = zap::check_receipt(event, &want);
+}
+
+const KINDS: [u16; 15] = [0, 5, 375, 1, 7374, 7375, 7376, 9321, 9734, 9735, 10_002, 10_019, 17_375, 38_000, 38_172];
+
+/// A text of a tag: what readers look for, and anything.
+fn word() -> impl Strategy<Value = String> {
+    const KNOWN: [&str; 17] =
+        ["p", "u", "e", "a", "k", "d", "proof", "unit", "zap", "r", "mint", "relay", "pubkey", "del", "read", "bolt11", "description"];
+    prop_oneof![
+        4 => proptest::sample::select(KNOWN.as_slice()).prop_map(str::to_owned),
+        1 => "[0-9a-f]{64}",
+        1 => "[0-9.]{0,8}",
+        2 => any::<String>(),
+    ]
+}
+
+/// A text that is nearly what a content or a plaintext should be.
+fn content() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        r#"\[(\["(direction|amount|e|privkey|mint|relay)",("[a-z0-9]{0,70}"|[0-9]{1,25}|null)\]|7),\["direction","in"\]\]"#,
+        r#"\{"(mint|quoteId|quote_id|name)":("[a-z]{0,9}"|null|7),"(proofs|del|amount|lud16)":(\[("[0-9a-f]{64}"|\{"id":"00ad268c4d1f5826","amount":[0-9]{1,20},"secret":"s","C":"02[0-9a-f]{64}"\})?\]|"x"|null|9)\}"#,
+        r"\[[0-9]{1,3}/5\].{0,5}",
+    ]
+}
+
 proptest! {
+    #[test]
+    fn no_reader_panics(
+        kind in proptest::sample::select(KINDS.as_slice()),
+        tags in proptest::collection::vec(proptest::collection::vec(word(), 0..5), 0..8),
+        content in content(),
+        sealed in any::<bool>(),
+    ) {
+        let me = identity(1);
+        let content = if sealed { me.seal(&content).unwrap_or_default() } else { content };
+        let event = me.sign(Draft { kind, created_at: 1, tags, content }).unwrap();
+        let again = Event::read(event.json());
+        prop_assert_eq!(again.as_ref(), Ok(&event));
+        read_as_everything(&me, &event);
+    }
+
+    #[test]
+    fn no_secret_of_a_coin_panics(secret in prop_oneof![any::<String>(), r#"\["P2PK",\{"nonce":"n","data":"0[23][0-9a-f]{0,64}","tags":\[\[("n_sigs|pubkeys",)?"x"?\]\]\}\]"#]) {
+        let _ = nutzap::locked_to(&proof(1, &secret), &[identity(1).public_key()]);
+    }
+
+    #[test]
+    fn no_text_panics_as_a_recipient(text in prop_oneof![any::<String>(), "(npub|nprofile|note|nevent|naddr|nsec)1[a-z0-9]{0,80}", "[a-z@.:/]{0,20}"]) {
+        let _ = recipient::parse(&text);
+    }
+
     #[test]
     fn no_text_is_an_event_by_chance(text in any::<String>()) {
         prop_assert!(Event::read(&text).is_err());
