@@ -19,9 +19,11 @@ mod gate;
 mod history;
 mod inputs;
 mod list_mints;
+mod lnurl;
 mod lookup;
 mod owner;
 mod pay;
+mod payable;
 mod period;
 mod preimage;
 mod receive;
@@ -59,6 +61,7 @@ use spend::Gone;
 
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
+use crate::ports::Http;
 use crate::store::{Halt, Store};
 
 /// What a wallet is made of.
@@ -68,6 +71,8 @@ pub struct Parts {
     pub store: Store,
     /// The mints.
     pub mints: Mints,
+    /// The way to payees' servers.
+    pub http: Arc<dyn Http>,
     /// The owner's rules.
     pub rules: Arc<dyn Rules>,
     /// Unix seconds now.
@@ -84,6 +89,7 @@ pub struct Wallet(Arc<Inner>);
 pub struct Inner {
     store: Store,
     mints: Mints,
+    http: Arc<dyn Http>,
     rules: Arc<dyn Rules>,
     clock: fn() -> u64,
     keys: &'static str,
@@ -152,6 +158,7 @@ impl Wallet {
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             mints: parts.mints,
+            http: parts.http,
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,
