@@ -77,6 +77,7 @@ fn payment(quote: &str) -> Payment {
         reserved_sats: 102,
         created_at: NOW,
         attempt: 1,
+        fetched: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

@@ -1,4 +1,4 @@
-//! The traits through which siblings meet. No code: `net` and `store` implement, `mint` uses, `app` wires.
+//! The traits through which siblings meet. No code: `net` and `store` implement, `mint` and `wallet` use, `app` wires.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub struct HttpResponse {
 /// The longest JSON answer we read, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// The words of [`HttpFailure::NotSent`] where a name leads nowhere.
+pub const UNRESOLVED: &str = "the name does not resolve";
+
 /// Why an exchange has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
@@ -67,7 +70,7 @@ pub enum HttpFailure {
 }
 
 /// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our own rate limits.
-/// Implemented by `net`, used by `mint`.
+/// Implemented by `net`, used by `mint` for mints and by `wallet` for payees' servers.
 #[async_trait]
 pub trait Http: Send + Sync + Debug {
     /// Makes one exchange. Never repeats a request by itself.

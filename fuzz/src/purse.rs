@@ -112,7 +112,14 @@ async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
         seed: Seed::new([7; 64]),
         seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };
-    let parts = Parts { store: store.clone(), mints: Mints::new(parts), rules: Arc::new(Fixed(policy())), clock: now, keys: "file" };
+    let parts = Parts {
+        store: store.clone(),
+        mints: Mints::new(parts),
+        http: Arc::clone(http),
+        rules: Arc::new(Fixed(policy())),
+        clock: now,
+        keys: "file",
+    };
     let wallet = Wallet::new(parts).await?;
     wallet.recover().await?;
     Ok(wallet)

@@ -36,7 +36,7 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
     let nostr = nostr(&settings, environment, &keys, &web)?;
     let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
     let parts = MintParts {
-        http: web,
+        http: Arc::clone(&web) as Arc<_>,
         database: store.view(meta.device),
         doubt: Arc::new(store.clone()),
         barrier: Arc::new(store.clone()),
@@ -47,7 +47,8 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
         KeysPlace::Keyring => "keyring",
         KeysPlace::File => "file",
     };
-    let parts = Parts { store: store.clone(), mints: Mints::new(parts), rules: Arc::clone(&rules) as Arc<_>, clock, keys: place, nostr };
+    let (mints, rules_too) = (Mints::new(parts), Arc::clone(&rules) as Arc<_>);
+    let parts = Parts { store: store.clone(), mints, http: web, rules: rules_too, clock, keys: place, nostr };
     Ok((Wallet::new(parts).await?, rules, store))
 }
 

@@ -35,6 +35,15 @@ pub struct Failure {
     pub untrusted_reason: Option<String>,
 }
 
+/// How an invoice came from the payee's server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// The caller's comment went to the server. `None`: there was none.
+    pub comment_sent: Option<bool>,
+    /// The invoice names, by its hash, what it was asked for.
+    pub description_hash_ok: bool,
+}
+
 /// Where a payment stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -92,7 +101,7 @@ pub struct Payment {
     pub request_digest: String,
     /// Lower-case hex. `None` for tokens.
     pub payment_hash: Option<String>,
-    /// Whom it is for, as duplicates are judged: the payee's node key, or the token's lock and memo.
+    /// Whom it is for, as duplicates are judged: the payee's node key, its server's address, or the token's lock and memo.
     pub payee: String,
     /// The payee as the caller gave it, when that is an address or key. `None` for invoices.
     pub shown_payee: Option<String>,
@@ -114,6 +123,9 @@ pub struct Payment {
     pub created_at: u64,
     /// How often it was tried, from 1.
     pub attempt: u32,
+    /// What came of asking the payee's server for its invoice. `None` where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Fetched>,
     /// The payment this one knowingly repeats.
     pub repeat_of: Option<PaymentId>,
     /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.
@@ -124,6 +136,11 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// An invoice was given to us: the payee named this one payment itself. One to an address is another each time it is asked for.
+    pub fn is_of_invoice(&self) -> bool {
+        self.kind == PaymentKind::Payment && self.shown_payee.is_none()
+    }
+
     /// Value may still move.
     pub fn is_open(&self) -> bool {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })

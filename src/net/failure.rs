@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use super::resolve::ResolveError;
-use crate::ports::HttpFailure;
+use crate::ports::{HttpFailure, UNRESOLVED};
 
 /// What a failed exchange means.
 pub(super) fn of_exchange(error: &reqwest::Error) -> HttpFailure {
@@ -23,7 +23,7 @@ pub(super) fn of_exchange(error: &reqwest::Error) -> HttpFailure {
 /// Why no connection was made.
 pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
     if find::<ResolveError>(error).is_some() {
-        return "the name does not resolve";
+        return UNRESOLVED;
     }
     let kind = find::<io::Error>(error).map(io::Error::kind);
     match (find::<rustls::Error>(error), kind) {

@@ -157,6 +157,7 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         reserved_sats,
         created_at: NOW,
         attempt: 1,
+        fetched: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

@@ -6,18 +6,21 @@ use super::Wallet;
 use super::clock::rfc3339;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
-use super::pay::{amount_sats, check, payable, silent};
+use super::lnurl::takes;
+use super::pay::silent;
+use super::payable::{Payable, amount_missing, amount_sats, check};
 use super::request::{Caller, Estimate};
 use super::rules::Setup;
 use super::view::EstimateView;
 use crate::model::invoice::Invoice;
+use crate::model::lnurl::Target;
 use crate::model::payee::Payee;
 use crate::model::payment::PaymentKind;
 use crate::model::text;
 use crate::policy::Ask;
 
 impl Wallet {
-    /// Asks a mint for its fee where it can; else the ceiling is ours.
+    /// Asks a mint for its fee where it can; else the ceiling is ours. Of an address its server is asked what it takes, and for no invoice.
     ///
     /// # Errors
     /// `invalid_input` when `to` is nothing that is known; `settings_invalid`, `storage_failed`. What `pay` would refuse is not an error
@@ -29,12 +32,14 @@ impl Wallet {
         let setup = self.setup().await?;
         let payee = Payee::recognise(&request.to);
         if matches!(payee, Payee::Unknown | Payee::BrokenBolt11(_)) {
-            payable(&request.to)?;
+            Payable::read(&request.to)?;
         }
         let mut view = EstimateView {
             kind: payee.kind(),
             money: setup.money.into(),
             amount_sats: request.amount_sats,
+            min_sats: None,
+            max_sats: None,
             max_fee_sats: None,
             max_total_sats: None,
             mint: None,
@@ -46,37 +51,57 @@ impl Wallet {
             verdict: "denied",
             code: None,
         };
-        match payable(&request.to) {
-            Ok(invoice) => self.estimate_invoice(&setup, caller, &invoice, &request, &mut view).await?,
+        match Payable::read(&request.to) {
+            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view).await,
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
         Ok(view)
     }
 
-    async fn estimate_invoice(
-        &self,
-        setup: &Setup,
-        caller: &Caller,
-        invoice: &Invoice,
-        request: &Estimate,
-        view: &mut EstimateView,
-    ) -> Result<(), Error> {
+    async fn estimate_payable(&self, setup: &Setup, caller: &Caller, payable: &Payable, request: &Estimate, view: &mut EstimateView) {
         let now = (self.clock)();
-        view.payment_hash = Some(invoice.payment_hash.clone());
-        view.untrusted_payee = Some(invoice.payee.clone());
-        view.untrusted_description = invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
-        view.expires_at = rfc3339(invoice.expires_at);
-        view.expired = Some(invoice.is_expired(now));
-        let judged = timeout(LONGEST_WAIT, self.judge(setup, caller, invoice, request, view, now)).await.unwrap_or_else(|_| Err(silent()));
-        match judged {
+        let judge = async {
+            match payable {
+                Payable::Invoice(invoice) => {
+                    show(invoice, view, now);
+                    self.judge_invoice(setup, caller, invoice, request, view, now).await
+                }
+                Payable::Address { target, .. } => self.judge_address(setup, caller, target, request, view, now).await,
+            }
+        };
+        match timeout(LONGEST_WAIT, judge).await.unwrap_or_else(|_| Err(silent())) {
             Ok(()) => view.verdict = "allowed",
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
         view.max_total_sats = view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
-        Ok(())
     }
 
-    async fn judge(
+    /// Denied is denied without asking the payee's server; what only a quote would tell is taken to be good.
+    async fn judge_address(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        target: &Target,
+        request: &Estimate,
+        view: &mut EstimateView,
+        now: u64,
+    ) -> Result<(), Error> {
+        if let Some(amount) = request.amount_sats {
+            view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
+            let probe = Some((PaymentKind::Payment, target.url.to_string(), amount));
+            let ledger = self.store.ledger(probe, now).await?;
+            setup.policy.precheck(&ask(caller, amount, false), &ledger, now)?;
+            let candidates = self.candidates(setup, amount, request.mint.as_deref()).await?;
+            view.mint = candidates.first().map(|mint| mint.address().to_string());
+        }
+        let asked = self.resolve_lnurl(target).await?;
+        (view.min_sats, view.max_sats) = (Some(asked.min_sats()), Some(asked.max_sats()));
+        view.untrusted_payee = Some(text::clean(asked.identifier.as_deref().unwrap_or(target.url.as_str())));
+        view.untrusted_description = Some(text::clean(&asked.description)).filter(|words| !words.is_empty());
+        takes(&asked, request.amount_sats.ok_or_else(amount_missing)?)
+    }
+
+    async fn judge_invoice(
         &self,
         setup: &Setup,
         caller: &Caller,
@@ -91,16 +116,7 @@ impl Wallet {
         check(setup, invoice, now)?;
         let probe = Some((PaymentKind::Payment, invoice.payee.clone(), amount));
         let ledger = self.store.ledger(probe, now).await?;
-        let mut ask = Ask {
-            agent: &caller.agent,
-            kind: PaymentKind::Payment,
-            amount_sats: amount,
-            fee_ceiling_sats: 0,
-            input_fee_sats: 0,
-            caller_max_fee_sats: None,
-            repeat_of: None,
-            invoice: true,
-        };
+        let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
         let (mint, quote) = self.cheapest(setup, invoice, amount, request.mint.as_deref()).await?;
         view.mint = Some(mint.address().to_string());
@@ -116,4 +132,26 @@ impl Wallet {
             None => Err(super::inputs::insufficient(quote.amount_sats.saturating_add(quote.fee_reserve_sats), held)),
         }
     }
+}
+
+fn ask(caller: &Caller, amount_sats: u64, invoice: bool) -> Ask<'_> {
+    Ask {
+        agent: &caller.agent,
+        kind: PaymentKind::Payment,
+        amount_sats,
+        fee_ceiling_sats: 0,
+        input_fee_sats: 0,
+        caller_max_fee_sats: None,
+        repeat_of: None,
+        invoice,
+    }
+}
+
+/// What an invoice says of itself.
+fn show(invoice: &Invoice, view: &mut EstimateView, now: u64) {
+    view.payment_hash = Some(invoice.payment_hash.clone());
+    view.untrusted_payee = Some(invoice.payee.clone());
+    view.untrusted_description = invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
+    view.expires_at = rfc3339(invoice.expires_at);
+    view.expired = Some(invoice.is_expired(now));
 }

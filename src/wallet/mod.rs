@@ -19,10 +19,12 @@ mod gate;
 mod history;
 mod inputs;
 mod list_mints;
+mod lnurl;
 mod lookup;
 pub mod nostr;
 mod owner;
 mod pay;
+mod payable;
 mod period;
 mod preimage;
 mod receive;
@@ -61,6 +63,7 @@ use spend::Gone;
 
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
+use crate::ports::Http;
 use crate::store::{Halt, Store};
 
 /// What a wallet is made of.
@@ -70,6 +73,8 @@ pub struct Parts {
     pub store: Store,
     /// The mints.
     pub mints: Mints,
+    /// The way to payees' servers.
+    pub http: Arc<dyn Http>,
     /// The owner's rules.
     pub rules: Arc<dyn Rules>,
     /// Unix seconds now.
@@ -88,6 +93,7 @@ pub struct Wallet(Arc<Inner>);
 pub struct Inner {
     store: Store,
     mints: Mints,
+    http: Arc<dyn Http>,
     rules: Arc<dyn Rules>,
     clock: fn() -> u64,
     keys: &'static str,
@@ -157,6 +163,7 @@ impl Wallet {
         Ok(Self(Arc::new(Inner {
             store: parts.store,
             mints: parts.mints,
+            http: parts.http,
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,

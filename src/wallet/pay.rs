@@ -1,4 +1,6 @@
-//! Paying a Lightning invoice (BOLT11, NUT-05).
+//! Paying a Lightning invoice (BOLT11, NUT-05), and an address whose server makes one (LUD-06, LUD-16).
+//!
+//! An address is asked for its invoice only after everything that needs no answer was judged; the invoice then goes the same way.
 
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::inputs::{Inputs, insufficient};
+use super::lnurl::{FetchedInvoice, Wanted};
+use super::payable::{Payable, check};
 use super::request::{Caller, Pay};
 use super::rules::{Setup, first_mint};
 use super::show::Replay;
@@ -20,33 +24,40 @@ use crate::mint::Turn;
 use crate::mint::error::{MintError, nut};
 use crate::mint::melt::{MeltOutcome, MeltQuote};
 use crate::model::id::PaymentId;
-use crate::model::invoice::{Invoice, InvoiceError, Network};
-use crate::model::mint::MoneyKind;
-use crate::model::payee::Payee;
+use crate::model::invoice::Invoice;
+use crate::model::lnurl::{PayRequest, Target};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::text;
 
 /// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
 const ONCE_MORE: usize = 2;
 
+/// What an address's server has given for this call: a second attempt of the same call begins with it.
+#[derive(Debug)]
+struct Kept {
+    id: PaymentId,
+    invoice: FetchedInvoice,
+    words: String,
+}
+
 impl Wallet {
-    /// Pays an invoice, once, however often it is asked. At most 45 s; what is undecided then is answered `pending`.
+    /// Pays an invoice or an address, once, however often it is asked. At most 45 s; what is undecided then is answered `pending`.
     ///
     /// # Errors
-    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`, `amount_mismatch`,
-    /// `mint_not_trusted`, `no_mint`, `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`, `spending_paused`,
+    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`, `amount_mismatch`, `amount_out_of_range`,
+    /// `recipient_unknown`, `recipient_refuses`, `server_unreachable`, `address_refused`, `mint_not_trusted`, `no_mint`, `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`, `spending_paused`,
     /// `possible_duplicate`, `key_conflict`, `text_refused`, `mint_unreachable`, `mint_refused`, `route_not_found`,
     /// `too_many_requests`: nothing moved. `storage_failed`: unknown.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
     pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
-        let since = Instant::now();
-        let mut outcome = self.pay_once(caller, &request, since).await;
+        let (since, mut kept) = (Instant::now(), None);
+        let mut outcome = self.pay_once(caller, &request, since, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
                 Err(error) if keyset_was_gone(&error) || spent_elsewhere(&error) => {
-                    outcome = self.pay_once(caller, &request, since).await;
+                    outcome = self.pay_once(caller, &request, since, &mut kept).await;
                 }
                 ended => return ended,
             }
@@ -54,15 +65,22 @@ impl Wallet {
         outcome
     }
 
-    async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant) -> Result<PaymentView, Error> {
+    async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant, kept: &mut Option<Kept>) -> Result<PaymentView, Error> {
         let setup = self.setup().await?;
-        let invoice = payable(&request.to)?;
-        let amount = amount_sats(&invoice, request.amount_sats)?;
-        let digest = digest(&["pay", &invoice.payment_hash, &amount.to_string()]);
+        let payable = Payable::read(&request.to)?;
+        let amount = payable.amount_sats(request.amount_sats)?;
+        let digest = digest(&["pay", payable.name(), &amount.to_string()]);
+        let hash = payable.invoice().map(|invoice| invoice.payment_hash.clone());
         let key = request.idempotency_key.as_deref();
-        let pass = timeout(LONGEST_WAIT, self.gates.pass(&invoice.payment_hash)).await.map_err(|_| still_planned(key))?;
+        let gate = hash.as_ref().unwrap_or(&digest);
+        let pass = timeout(LONGEST_WAIT, self.gates.pass(gate)).await.map_err(|_| still_planned(key))?;
         let mut known = self.known_by_key(caller, key, &digest).await?;
-        if let Some(payment) = self.store.payment_by_hash(&invoice.payment_hash).await? {
+        let same = match (&hash, &*kept) {
+            (Some(hash), _) => self.store.payment_by_hash(hash).await?,
+            (None, Some(kept)) => self.store.payment(&kept.id).await?,
+            (None, None) => None,
+        };
+        if let Some(payment) = same {
             known = Known::from(payment);
         }
         let earlier = match known {
@@ -70,7 +88,9 @@ impl Wallet {
             Known::Again(payment) => Some(payment),
             Known::New => None,
         };
-        check(&setup, &invoice, (self.clock)())?;
+        if let Some(invoice) = payable.invoice() {
+            check(&setup, invoice, (self.clock)())?;
+        }
         outgoing("comment", request.comment.as_deref())?;
         let repeat_of = read_repeat(request.repeat_of.as_deref())?;
         let payment = Payment {
@@ -79,10 +99,10 @@ impl Wallet {
             kind: PaymentKind::Payment,
             key: request.idempotency_key.clone(),
             request_digest: digest,
-            payment_hash: Some(invoice.payment_hash.clone()),
-            payee: invoice.payee.clone(),
-            shown_payee: None,
-            note: note(request, &invoice),
+            payment_hash: hash,
+            payee: payable.payee().to_owned(),
+            shown_payee: payable.shown(),
+            note: note(request, payable.invoice().and_then(|invoice| invoice.description.as_deref())),
             note_is_untrusted: request.comment.is_none(),
             mint: match request.mint.as_deref() {
                 Some(text) => setup.named(text)?.address.clone(),
@@ -94,13 +114,14 @@ impl Wallet {
             reserved_sats: amount,
             created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
+            fetched: None,
             repeat_of,
             caller_in_doubt: false,
             state: PaymentState::Reserved,
         };
         self.deny(&setup, &payment).await?;
         let left = LONGEST_WAIT.saturating_sub(since.elapsed());
-        let planned = timeout(left, self.plan(&setup, payment, &invoice, request)).await;
+        let planned = timeout(left, self.plan(&setup, payment, &payable, request, kept)).await;
         let mut order = planned.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
@@ -110,11 +131,42 @@ impl Wallet {
     }
 
     /// Step 3: what it would cost at each mint that could, and the cheapest of them.
-    async fn plan(&self, setup: &Setup, mut payment: Payment, invoice: &Invoice, request: &Pay) -> Result<Order, Error> {
+    async fn plan(
+        &self,
+        setup: &Setup,
+        mut payment: Payment,
+        payable: &Payable,
+        request: &Pay,
+        kept: &mut Option<Kept>,
+    ) -> Result<Order, Error> {
+        let invoice: &Invoice = match payable {
+            Payable::Invoice(invoice) => invoice,
+            Payable::Address { target, .. } => {
+                let fresh = match kept.take() {
+                    Some(kept) => kept,
+                    None => self.ask_for_invoice(setup, &payment, target, request).await?,
+                };
+                let Kept { invoice: FetchedInvoice { invoice, fetched }, words, .. } = kept.insert(fresh);
+                payment.payment_hash = Some(invoice.payment_hash.clone());
+                payment.fetched = Some(*fetched);
+                payment.note = note(request, invoice.description.as_deref().or(Some(words)));
+                invoice
+            }
+        };
         let (mint, quote) = self.cheapest(setup, invoice, payment.amount_sats, request.mint.as_deref()).await?;
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
         Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })
+    }
+
+    /// The payee's server is asked only if some mint could pay.
+    async fn ask_for_invoice(&self, setup: &Setup, payment: &Payment, target: &Target, request: &Pay) -> Result<Kept, Error> {
+        let amount_sats = payment.amount_sats;
+        self.candidates(setup, amount_sats, request.mint.as_deref()).await?;
+        let asked: PayRequest = self.resolve_lnurl(target).await?;
+        let wanted = Wanted { amount_sats, comment: request.comment.as_deref(), zap: None, again: Some(&payment.id) };
+        let invoice = self.fetch_invoice(setup, &asked, wanted).await?;
+        Ok(Kept { id: payment.id.clone(), invoice, words: asked.description })
     }
 
     /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest. One request each.
@@ -149,7 +201,7 @@ impl Wallet {
     }
 
     /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
-    async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
+    pub(super) async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
         let listed: Vec<_> = match named {
             Some(text) => vec![setup.named(text)?.clone()],
             None => setup.mints().cloned().collect(),
@@ -236,48 +288,9 @@ pub(super) fn silent() -> Error {
 
 /// Another call plans this very payment, and its mint is slow.
 fn still_planned(key: Option<&str>) -> Error {
-    let error = Error::new(Code::MintUnreachable, "Another call for this invoice still waits for the mint; nothing was sent by this one.");
-    error.next("Look the payment up with get_payment and its payment_hash before calling again.").keyed(key)
-}
-
-/// The invoice in `to`, or why it cannot be paid here.
-pub(super) fn payable(to: &str) -> Result<Invoice, Error> {
-    match Payee::recognise(to) {
-        Payee::Bolt11(invoice) => Ok(*invoice),
-        Payee::BrokenBolt11(InvoiceError::Amount) => Err(Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range.")),
-        Payee::BrokenBolt11(_) | Payee::Unknown => Err(Error::invalid("to", "to is not a Lightning invoice that can be read.")),
-        Payee::Token(_) => Err(Error::new(Code::PayeeUnsupported, "That is a Cashu token: money, not a payee.")
-            .with("kind", "token")
-            .next("Use receive_token to take the token in.")),
-        other => {
-            Err(Error::new(Code::PayeeUnsupported, "This kind of payee cannot be paid by this wallet yet.").with("kind", other.kind()))
-        }
-    }
-}
-
-/// What the payee gets, in whole sats; a part of a sat is rounded up.
-pub(super) fn amount_sats(invoice: &Invoice, given: Option<u64>) -> Result<u64, Error> {
-    match (invoice.amount_sats(), given) {
-        (Some(named), Some(given)) if named != given => {
-            Err(Error::new(Code::AmountMismatch, format!("The invoice is for {named} sats, not for {given}."))
-                .with("invoice_sats", named)
-                .with("asked_sats", given))
-        }
-        (Some(named), _) => Ok(named),
-        (None, Some(given)) => Ok(given),
-        (None, None) => Err(Error::new(Code::AmountMissing, "The invoice names no amount.")),
-    }
-}
-
-/// What stands against paying an invoice, whoever pays.
-pub(super) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Error> {
-    if setup.money == MoneyKind::Real && invoice.network != Network::Bitcoin {
-        return Err(Error::new(Code::WrongNetwork, "The invoice is of a test network; this wallet holds real money."));
-    }
-    if invoice.is_expired(now) {
-        return Err(Error::new(Code::InvoiceExpired, "The invoice has run out."));
-    }
-    Ok(())
+    let error =
+        Error::new(Code::MintUnreachable, "Another call for this payment still waits for its answers; nothing was sent by this one.");
+    error.next("Look the payment up with get_payment or list_history before calling again.").keyed(key)
 }
 
 /// Refuses our own words out when they are too long or hold a secret.
@@ -299,7 +312,8 @@ pub(super) fn read_repeat(text: Option<&str>) -> Result<Option<PaymentId>, Error
     read.map_err(|_| Error::invalid("repeat_of", "repeat_of is not a payment_id."))
 }
 
-fn note(request: &Pay, invoice: &Invoice) -> Option<String> {
-    let words = request.comment.as_deref().or(invoice.description.as_deref())?;
+/// The caller's own comment, else what the payee says that it is for.
+fn note(request: &Pay, description: Option<&str>) -> Option<String> {
+    let words = request.comment.as_deref().or(description)?;
     Some(text::clean_to(words, text::MAX_OUTGOING)).filter(|words| !words.is_empty())
 }

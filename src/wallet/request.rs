@@ -63,7 +63,7 @@ request!(
 request!(
     /// Asks what a payment would cost and whether it would be allowed.
     Estimate {
-        /// Whom to pay: a Lightning invoice; other kinds are recognised and named.
+        /// A Lightning invoice, Lightning address or LNURL; other kinds are named.
         to: String,
         /// Sats, where `to` names no amount.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,10 +78,10 @@ request!(
 request!(
     /// Asks to pay.
     Pay {
-        /// A Lightning invoice (BOLT11).
+        /// A Lightning invoice (BOLT11), Lightning address or LNURL.
         #[serde(alias = "bolt11")]
         to: String,
-        /// Sats: required if the invoice names none; otherwise a check that must match it.
+        /// Sats: required unless the invoice names them, then a check.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: Option<u64>,
@@ -92,7 +92,7 @@ request!(
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 2_100_000_000_000_000u64))]
         max_fee_sats: Option<u64>,
-        /// A note for your own history, at most 280 characters.
+        /// A note for your history, sent to an address that takes comments; at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
         /// Choose once per purchase; reuse the same value when you retry it.

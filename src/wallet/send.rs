@@ -63,6 +63,7 @@ impl Wallet {
             reserved_sats: request.amount_sats,
             created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
+            fetched: None,
             repeat_of: read_repeat(request.repeat_of.as_deref())?,
             caller_in_doubt: false,
             state: PaymentState::Reserved,

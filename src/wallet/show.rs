@@ -22,6 +22,8 @@ pub(super) enum Replay {
 
 const PLAY: &str = "Play money: the payee received nothing of value.";
 
+const UNNAMED: &str = "The payee's server gave an invoice that does not say what it is for; its preimage proves the payment alone.";
+
 impl Wallet {
     /// A payment as an answer. A failed one is answered as the error it failed with, unless it was asked for.
     pub(super) async fn show_payment(
@@ -91,6 +93,12 @@ impl Wallet {
                 view.fee_sats = *fee_sats;
                 view.reclaimed_sats = Some(*reclaimed_sats);
                 view.claimed = Some(false);
+            }
+        }
+        if let Some(fetched) = payment.fetched {
+            view.comment_sent = fetched.comment_sent;
+            if !fetched.description_hash_ok && view.state != "failed" {
+                view.warning = Some(view.warning.map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")));
             }
         }
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
@@ -180,6 +188,7 @@ fn blank(money: MoneyKind, kind: &'static str, mint: String) -> PaymentView {
         payment_hash: None,
         preimage: None,
         proof: None,
+        comment_sent: None,
         replayed: None,
         token: None,
         qr_text: None,

@@ -24,7 +24,7 @@ use crate::mint::Mint;
 use crate::mint::melt::MeltQuote;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
-use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
+use crate::model::payment::{Failure, Payment, PaymentState};
 use crate::policy::{Ask, Denial, Policy};
 use crate::store::{Admission, Change};
 
@@ -252,7 +252,7 @@ fn ask(payment: &Payment, input_fee_sats: u64, caller_max_fee_sats: Option<u64>)
         input_fee_sats,
         caller_max_fee_sats,
         repeat_of: payment.repeat_of.as_ref(),
-        invoice: payment.kind == PaymentKind::Payment,
+        invoice: payment.is_of_invoice(),
     }
 }
 

@@ -205,6 +205,12 @@ view!(
         /// What the payee would get.
         #[serde(skip_serializing_if = "Option::is_none")]
         amount_sats: Option<u64>,
+        /// The least the payee's server takes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_sats: Option<u64>,
+        /// The most it takes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_sats: Option<u64>,
         /// The most the fees could be.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_fee_sats: Option<u64>,
@@ -226,7 +232,7 @@ view!(
         /// The invoice has run out.
         #[serde(skip_serializing_if = "Option::is_none")]
         expired: Option<bool>,
-        /// The invoice's description.
+        /// The invoice's description, or what the payee's server says of itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_description: Option<String>,
         /// allowed, needs_approval or denied.
@@ -272,6 +278,9 @@ view!(
         /// preimage, or mint_word: only the mint says so.
         #[serde(skip_serializing_if = "Option::is_none")]
         proof: Option<&'static str>,
+        /// The comment went to the payee's server with the request. Absent: there was none, or no server was asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment_sent: Option<bool>,
         /// This is the recorded outcome of an earlier call.
         #[serde(skip_serializing_if = "Option::is_none")]
         replayed: Option<bool>,

@@ -22,11 +22,20 @@ pub struct InvoiceSpec {
     pub amount_msat: Option<u64>,
     /// The description.
     pub description: String,
+    /// The hash of a description that lies elsewhere, instead.
+    pub description_hash: Option<[u8; 32]>,
 }
 
 impl Default for InvoiceSpec {
     fn default() -> Self {
-        Self { network: Currency::Bitcoin, expiry_seconds: 3600, created_at: None, amount_msat: None, description: String::new() }
+        Self {
+            network: Currency::Bitcoin,
+            expiry_seconds: 3600,
+            created_at: None,
+            amount_msat: None,
+            description: String::new(),
+            description_hash: None,
+        }
     }
 }
 
@@ -43,8 +52,12 @@ impl InvoiceSpec {
             None => SystemTime::now().duration_since(UNIX_EPOCH)?,
         };
         let secp = Secp256k1::signing_only();
-        let mut builder = InvoiceBuilder::new(self.network.clone())
-            .description(self.description.clone())
+        let builder = InvoiceBuilder::new(self.network.clone());
+        let builder = match self.description_hash {
+            Some(hash) => builder.description_hash(sha256::Hash::from_byte_array(hash)),
+            None => builder.description(self.description.clone()),
+        };
+        let mut builder = builder
             .payment_hash(sha256::Hash::hash(&preimage))
             .payment_secret(PaymentSecret(rand::random()))
             .duration_since_epoch(created)

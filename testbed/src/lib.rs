@@ -1,5 +1,5 @@
 //! The bench nutpurse is tested on, all of it on loopback: real cdk mints whose Lightning is a small
-//! simulated network, a relay, a proxy that fails an HTTP exchange at a chosen moment, and an
+//! simulated network, a relay, payees' servers, a proxy that fails an HTTP exchange at a chosen moment, and an
 //! auditor that reads what a mint owes from its database.
 //!
 //! Every server runs on a runtime of its own, so a test may block while it waits for a child
@@ -32,6 +32,7 @@ mod inside;
 mod invoice;
 mod liar;
 mod lightning;
+mod lnurl;
 mod mint;
 mod network;
 mod nutshell;
@@ -42,6 +43,7 @@ mod relay;
 mod requests;
 mod runtime;
 mod shim;
+mod zaps;
 
 pub use auditor::{Auditor, ByState, Melt};
 pub use bench::Bench;
@@ -50,6 +52,7 @@ pub use invoice::InvoiceSpec;
 pub use liar::{CoinLie, Detour, KeysetLie, Liar, Lie, RestoreLie, SignatureLie, collision};
 pub use lightning::{Behaviour, Lightning, LightningPayment};
 pub use lightning_invoice::{Bolt11Invoice, Currency};
+pub use lnurl::{Answer, Asked, InvoiceLie, LnurlServer, Terms};
 pub use mint::TestMint;
 pub use nutshell::Nutshell;
 pub use options::MintOptions;
@@ -58,3 +61,4 @@ pub use proxy::{Exchange, Moment, Proxy, Rule, RuleId};
 pub use relay::Relay;
 pub use requests::{Request, RequestKind};
 pub use shim::{Act, Calls, EIO, ENOSPC, Shim, ShimLibrary};
+pub use zaps::ReceiptLie;

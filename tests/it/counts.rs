@@ -120,15 +120,16 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
     let listed = TrustedMint { address: mint.url().parse().unwrap(), test: true, max_balance_sats: None };
     let rules = Arc::new(Wide(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] }));
     let allow = [mint.url().parse().unwrap()].into_iter().collect();
+    let http = Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap());
     let parts = MintParts {
-        http: Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap()),
+        http: Arc::clone(&http) as Arc<_>,
         database: store.view(0),
         doubt: Arc::new(store.clone()),
         barrier: Arc::new(store.clone()),
         seed: Seed::new([7; 64]),
         seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };
-    Wallet::new(Parts { store, mints: Mints::new(parts), rules, clock: clock::now, keys: "file" }).await.unwrap()
+    Wallet::new(Parts { store, mints: Mints::new(parts), http, rules, clock: clock::now, keys: "file" }).await.unwrap()
 }
 
 fn request<R: serde::de::DeserializeOwned>(value: Value) -> R {

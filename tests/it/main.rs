@@ -28,6 +28,7 @@ mod layering;
 mod lies;
 mod limits;
 mod lines;
+mod lnurl;
 mod locked;
 mod money;
 mod pay;

@@ -77,6 +77,7 @@ pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote:
         reserved_sats: amount + 2,
         created_at: NOW,
         attempt: 1,
+        fetched: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

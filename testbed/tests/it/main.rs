@@ -3,6 +3,7 @@
 
 mod liar;
 mod lightning;
+mod lnurl;
 mod mint;
 mod proxy;
 mod relay;

@@ -1,0 +1,260 @@
+//! The two answers of a payee's server (LUD-06): what it takes, and an invoice.
+//!
+//! Amounts are thousandths of a sat and whole numbers. Words in them are a stranger's, raw: clean before showing.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::super::invoice::Invoice;
+use super::{Target, callback, web};
+
+/// The longest text about the payee that is read, in bytes.
+const MAX_METADATA: usize = 64 * 1024;
+
+/// An invoice that ends sooner than this is not begun with, in seconds.
+const LEAST_LEFT: u64 = 30;
+
+/// What a payee's server takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayRequest {
+    /// Who was asked.
+    pub target: Target,
+    /// Where invoices are.
+    pub callback: Url,
+    /// The least it takes.
+    pub min_msat: u64,
+    /// The most it takes.
+    pub max_msat: u64,
+    /// What it says of itself, as it said it: invoices name its hash.
+    pub metadata: String,
+    /// The words of it that are for people.
+    pub description: String,
+    /// The address it says it answers for.
+    pub identifier: Option<String>,
+    /// How many characters of a comment it takes (LUD-12); 0 is none.
+    pub comment_allowed: u64,
+    /// It makes receipts for zaps (NIP-57), signed by this key: 64 hex characters in lower case. `None`: no zap.
+    pub nostr_key: Option<String>,
+}
+
+/// What makes a payment a zap (NIP-57).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZapNote {
+    /// The signed request, in the very letters that its hash is taken of.
+    pub json: String,
+    /// The payee's server as an LNURL.
+    pub lnurl: String,
+}
+
+/// Why an answer is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// It says no, and why.
+    #[error("the server says no")]
+    Says(String),
+    /// It is not about being paid. The word of a tag we know, else nothing.
+    #[error("the server offers something else than being paid")]
+    Other(Option<&'static str>),
+    /// It wants to know who pays (LUD-18).
+    #[error("the server wants to know who pays")]
+    WantsPayer,
+    /// It answers for this address, which is not the one that was asked for.
+    #[error("the server answers for another address")]
+    Identifier(String),
+    /// It sends us to this host for the invoice.
+    #[error("the server sends us elsewhere for the invoice")]
+    Elsewhere(String),
+    /// It lacks what it must say, or says it wrongly.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(&'static str),
+}
+
+/// Why an invoice is not the one that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// For another amount, or for none in particular.
+    #[error("the invoice is for another amount")]
+    Amount(Option<u64>),
+    /// It runs out before it could be paid.
+    #[error("the invoice has run out, or nearly so")]
+    Expired,
+}
+
+impl PayRequest {
+    /// Reads the first answer. Members that are not needed and cannot be read count as absent.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub fn read(target: Target, body: &[u8]) -> Result<Self, AnswerError> {
+        let answer = object(body)?;
+        match answer.get("tag").and_then(Value::as_str) {
+            Some("payRequest") => {}
+            Some("withdrawRequest") => return Err(AnswerError::Other(Some("lnurl_withdraw"))),
+            Some("channelRequest") => return Err(AnswerError::Other(Some("lnurl_channel"))),
+            Some("login") => return Err(AnswerError::Other(Some("lnurl_login"))),
+            Some(_) => return Err(AnswerError::Other(None)),
+            None => return Err(AnswerError::Unreadable("tag")),
+        }
+        let number = |name: &'static str| answer.get(name).and_then(Value::as_u64).ok_or(AnswerError::Unreadable(name));
+        let (min_msat, max_msat) = (number("minSendable")?, number("maxSendable")?);
+        if min_msat > max_msat || max_msat == 0 {
+            return Err(AnswerError::Unreadable("minSendable"));
+        }
+        let metadata = answer.get("metadata").and_then(Value::as_str).ok_or(AnswerError::Unreadable("metadata"))?;
+        let (description, identifier) = about(metadata)?;
+        if let (Some(address), Some(identifier)) = (&target.address, &identifier)
+            && !answers_for(identifier, address)
+        {
+            return Err(AnswerError::Identifier(identifier.clone()));
+        }
+        if wants_payer(answer.get("payerData")) {
+            return Err(AnswerError::WantsPayer);
+        }
+        let text = answer.get("callback").and_then(Value::as_str).ok_or(AnswerError::Unreadable("callback"))?;
+        let callback = web(text).map_err(|_| AnswerError::Unreadable("callback"))?;
+        if !callback::stays(&target.url, &callback) {
+            return Err(AnswerError::Elsewhere(callback.host_str().unwrap_or_default().to_owned()));
+        }
+        Ok(Self {
+            callback,
+            min_msat,
+            max_msat,
+            metadata: metadata.to_owned(),
+            description,
+            identifier,
+            comment_allowed: answer.get("commentAllowed").and_then(Value::as_u64).unwrap_or(0),
+            nostr_key: nostr_key(&answer),
+            target,
+        })
+    }
+
+    /// The least it takes, in whole sats.
+    pub fn min_sats(&self) -> u64 {
+        self.min_msat.div_ceil(1000)
+    }
+
+    /// The most it takes, in whole sats.
+    pub fn max_sats(&self) -> u64 {
+        self.max_msat / 1000
+    }
+
+    /// It takes so much.
+    pub fn takes(&self, amount_msat: u64) -> bool {
+        (self.min_msat..=self.max_msat).contains(&amount_msat)
+    }
+
+    /// It takes this comment as it is.
+    pub fn takes_comment(&self, comment: &str) -> bool {
+        u64::try_from(comment.chars().count()).is_ok_and(|length| length <= self.comment_allowed)
+    }
+
+    /// Where to ask for an invoice: the second request.
+    pub fn ask(&self, amount_msat: u64, comment: Option<&str>, zap: Option<&ZapNote>) -> Url {
+        let mut url = self.callback.clone();
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("amount", &amount_msat.to_string());
+            if let Some(comment) = comment {
+                query.append_pair("comment", comment);
+            }
+            if let Some(zap) = zap {
+                query.append_pair("nostr", &zap.json).append_pair("lnurl", &zap.lnurl);
+            }
+        }
+        url
+    }
+
+    /// The invoice is for this amount and can still be paid at `now`. Whether it names what it is for is [`Self::is_named_by`]'s question.
+    ///
+    /// # Errors
+    /// [`Misfit`].
+    pub fn fits(invoice: &Invoice, amount_msat: u64, now: u64) -> Result<(), Misfit> {
+        if invoice.amount_msat != Some(amount_msat) {
+            return Err(Misfit::Amount(invoice.amount_msat));
+        }
+        if invoice.expires_at <= now.saturating_add(LEAST_LEFT) { Err(Misfit::Expired) } else { Ok(()) }
+    }
+
+    /// The invoice names, by its hash, what the server said of itself, or the zap that was asked for.
+    pub fn is_named_by(&self, invoice: &Invoice, zap: Option<&ZapNote>) -> bool {
+        let words = zap.map_or(self.metadata.as_str(), |zap| zap.json.as_str());
+        invoice.description_hash.as_deref() == Some(sha256_hex(words).as_str())
+    }
+}
+
+/// Reads the second answer: the invoice, whose own signature is right.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn read_invoice(body: &[u8]) -> Result<Invoice, AnswerError> {
+    let answer = object(body)?;
+    let text = answer.get("pr").and_then(Value::as_str).ok_or(AnswerError::Unreadable("pr"))?;
+    Invoice::parse(text).map_err(|_| AnswerError::Unreadable("pr"))
+}
+
+/// Why a server says no, if its answer says so.
+pub fn reason(body: &[u8]) -> Option<String> {
+    match object(body) {
+        Err(AnswerError::Says(reason)) => Some(reason),
+        _ => None,
+    }
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, AnswerError> {
+    let Ok(Value::Object(answer)) = serde_json::from_slice(body) else { return Err(AnswerError::Unreadable("no JSON object")) };
+    let says_no = answer.get("status").and_then(Value::as_str).is_some_and(|status| status.eq_ignore_ascii_case("ERROR"));
+    if says_no {
+        let reason = answer.get("reason").and_then(Value::as_str).unwrap_or_default();
+        return Err(AnswerError::Says(reason.to_owned()));
+    }
+    Ok(answer)
+}
+
+/// The one description for people, and the address, in a list of pairs of which others are for others.
+fn about(metadata: &str) -> Result<(String, Option<String>), AnswerError> {
+    let bad = AnswerError::Unreadable("metadata");
+    if metadata.len() > MAX_METADATA {
+        return Err(bad);
+    }
+    let Ok(Value::Array(pairs)) = serde_json::from_str(metadata) else { return Err(bad) };
+    let of = |kind: &str| -> Vec<&str> {
+        let texts = pairs.iter().filter_map(|pair| match pair.as_array()?.as_slice() {
+            [Value::String(name), Value::String(text), ..] if name == kind => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    };
+    match (of("text/plain").as_slice(), of("text/identifier").as_slice()) {
+        ([words], []) => Ok(((*words).to_owned(), None)),
+        ([words], [identifier]) => Ok(((*words).to_owned(), Some((*identifier).to_owned()))),
+        _ => Err(bad),
+    }
+}
+
+/// What follows a `+` in a name is a label for the payee's own use, which not every server repeats.
+fn answers_for(identifier: &str, address: &str) -> bool {
+    let lower = identifier.trim().to_lowercase();
+    let unlabelled = address.split_once('@').map(|(name, place)| format!("{}@{place}", name.split('+').next().unwrap_or_default()));
+    lower == address || Some(lower) == unlabelled
+}
+
+fn wants_payer(wanted: Option<&Value>) -> bool {
+    let is_mandatory = |one: &Value| one.get("mandatory").and_then(Value::as_bool).unwrap_or(false);
+    wanted.and_then(Value::as_object).is_some_and(|all| all.values().any(is_mandatory))
+}
+
+fn nostr_key(answer: &Map<String, Value>) -> Option<String> {
+    let allows = answer.get("allowsNostr").and_then(Value::as_bool).unwrap_or(false);
+    let key = answer.get("nostrPubkey").and_then(Value::as_str)?;
+    let is_key = key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (allows && is_key).then(|| key.to_ascii_lowercase())
+}
+
+fn sha256_hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;
