@@ -24,6 +24,8 @@ pub enum PaymentKind {
     Payment,
     /// A token handed out (NUT-00).
     TokenSent,
+    /// A zap: over Lightning (NIP-57), or as locked coins (NIP-61).
+    Zap,
 }
 
 /// Why a payment failed for good, and what a stranger said about it.
@@ -42,6 +44,84 @@ pub struct Fetched {
     pub comment_sent: Option<bool>,
     /// The invoice names, by its hash, what it was asked for.
     pub description_hash_ok: bool,
+}
+
+/// The way a zap goes. Decided before money moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rail {
+    /// An invoice of the recipient's server (NIP-57).
+    Lightning,
+    /// Coins locked to the recipient's key (NIP-61).
+    Nutzap,
+}
+
+impl Rail {
+    /// In the words of the tools.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lightning => "lightning",
+            Self::Nutzap => "nutzap",
+        }
+    }
+}
+
+/// What was seen of a zap's public receipt. Never the payment itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// There is to be none: a nutzap, or a payee whose server publishes none.
+    None,
+    /// Not seen yet.
+    Waiting,
+    /// Seen, and right.
+    Found,
+    /// Not seen in time.
+    Timeout,
+    /// One was seen that is not right.
+    Invalid,
+}
+
+impl Receipt {
+    /// In the words of the tools.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Waiting => "waiting",
+            Self::Found => "found",
+            Self::Timeout => "timeout",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// What a zap is beside a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZapOf {
+    /// The recipient's Nostr key, hex. `None`: a Lightning address that is no Nostr name.
+    pub recipient: Option<String>,
+    /// The zapped event's id, hex.
+    pub event: Option<String>,
+    /// Where the event is found, its kind, and its coordinate where later ones replace it.
+    pub zapped: Option<(Option<String>, Option<u16>, Option<String>)>,
+    /// The way it goes.
+    pub rail: Rail,
+    /// Our words for it.
+    pub comment: String,
+    /// Signed by a key that nobody knows.
+    pub anonymous: bool,
+    /// Where the receipt shall appear, or where the nutzap goes beside our own relays.
+    pub relays: Vec<String>,
+    /// The mint as the recipient's list writes it (nutzap).
+    pub mint_as_listed: Option<String>,
+    /// The signed request, letter by letter as it was sent (Lightning).
+    pub request: Option<String>,
+    /// The key that the receipt must be signed with, hex (Lightning).
+    pub receipt_key: Option<String>,
+    /// What was seen of the receipt.
+    pub receipt: Receipt,
+    /// The id of the event with the coins (nutzap).
+    pub nutzap: Option<String>,
 }
 
 /// Where a payment stands.
@@ -126,6 +206,9 @@ pub struct Payment {
     /// What came of asking the payee's server for its invoice. `None` where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetched: Option<Fetched>,
+    /// What it is as a zap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zap: Option<ZapOf>,
     /// The payment this one knowingly repeats.
     pub repeat_of: Option<PaymentId>,
     /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.
@@ -139,6 +222,11 @@ impl Payment {
     /// An invoice was given to us: the payee named this one payment itself. One to an address is another each time it is asked for.
     pub fn is_of_invoice(&self) -> bool {
         self.kind == PaymentKind::Payment && self.shown_payee.is_none()
+    }
+
+    /// Coins leave locked to somebody else, as a token or a nutzap, not over Lightning.
+    pub fn is_of_coins(&self) -> bool {
+        self.kind == PaymentKind::TokenSent || self.zap.as_ref().is_some_and(|of| of.rail == Rail::Nutzap)
     }
 
     /// Value may still move.

@@ -124,6 +124,8 @@ fn kind_word(kind: EntryKind) -> &'static str {
         EntryKind::TokenSent => "token_sent",
         EntryKind::TokenReceived => "token_received",
         EntryKind::TokenReclaimed => "token_reclaimed",
+        EntryKind::Zap => "zap",
+        EntryKind::NutzapReceived => "nutzap_received",
         EntryKind::Policy => "policy",
     }
 }
@@ -193,7 +195,7 @@ fn of_payment(payment: &Payment) -> Vec<Entry> {
         }
         PaymentState::Settled { fee_sats, claimed, .. } => {
             entry.fee_sats = *fee_sats;
-            entry.claimed = (payment.kind == PaymentKind::TokenSent).then_some(*claimed);
+            entry.claimed = payment.is_of_coins().then_some(*claimed);
         }
         PaymentState::Failed { failure, .. } => {
             entry.untrusted_note = failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);

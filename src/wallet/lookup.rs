@@ -33,7 +33,18 @@ impl Wallet {
         if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
             return self.get_receive(caller, text, until).await;
         }
-        let mut payment = self.find(caller, &request).await?;
+        let mut payment = match self.find(caller, &request).await {
+            Err(error) if error.code == Code::NotFound => {
+                // A zap that was shared among several has a name of its own.
+                let group = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
+                let shown = match group {
+                    Some(group) => self.shown_group(&setup, caller, &group).await?,
+                    None => None,
+                };
+                return shown.ok_or(error);
+            }
+            found => found?,
+        };
         let mut changes = self.notices.subscribe();
         loop {
             changes.mark_unchanged();

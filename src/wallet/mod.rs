@@ -41,6 +41,7 @@ mod spend;
 mod swap;
 mod sync;
 pub mod view;
+mod zap;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -115,6 +115,7 @@ impl Wallet {
             created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
             fetched: None,
+            zap: None,
             repeat_of,
             caller_in_doubt: false,
             state: PaymentState::Reserved,

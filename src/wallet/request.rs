@@ -186,6 +186,10 @@ pub enum EntryKind {
     TokenReceived,
     /// A token of ours was taken back.
     TokenReclaimed,
+    /// A person or an event on Nostr was zapped.
+    Zap,
+    /// Somebody's nutzap came in.
+    NutzapReceived,
     /// The owner changed a rule.
     Policy,
 }
@@ -264,6 +268,55 @@ request!(
 request!(
     /// Asks for the mints.
     ListMints {}
+);
+
+/// How a zap goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// Whichever suits the recipient.
+    Auto,
+    /// An invoice (NIP-57).
+    Lightning,
+    /// Locked coins (NIP-61).
+    Nutzap,
+}
+
+request!(
+    /// Asks to zap.
+    Zap {
+        /// npub, nprofile, hex key, NIP-05 or Lightning address; or a note, nevent or naddr.
+        #[serde(alias = "recipient")]
+        to: String,
+        /// Sats for the recipient, or in all for an event that shares its zaps.
+        #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
+        amount_sats: u64,
+        /// The event that is zapped, where to is its author.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<String>,
+        /// Public words, at most 280 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+        /// auto (default): nutzap where both use one mint, else lightning.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<Via>,
+        /// Do not sign with the wallet's Nostr key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anonymous: Option<bool>,
+        /// Refuse if all fees of one part could pass this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 0, max = 2_100_000_000_000_000u64))]
+        max_fee_sats: Option<u64>,
+        /// Choose once per zap; reuse the same value when you retry it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
+        /// The payment_id this zap repeats on purpose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repeat_of: Option<String>,
+        /// From approval_required, once a person has approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval_id: Option<String>,
+    }
 );
 
 request!(

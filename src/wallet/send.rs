@@ -64,6 +64,7 @@ impl Wallet {
             created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
             fetched: None,
+            zap: None,
             repeat_of: read_repeat(request.repeat_of.as_deref())?,
             caller_in_doubt: false,
             state: PaymentState::Reserved,
@@ -127,12 +128,14 @@ impl Wallet {
     }
 
     /// What a token's swap came to.
-    pub(super) async fn end_send(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Payment, Error> {
+    pub(super) async fn end_send(&self, mut payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Payment, Error> {
         match outcome {
             SwapOutcome::Done { give, keep } => {
                 let token = mint.write_token(&give, swap.memo.clone());
                 let row = TokenRow { token, ys: coins::ys(&give), locked: coins::locked(&give), claimed_at: None };
+                let event = self.nutzap_event(&mut payment, &give)?;
                 let mut beside = coins::swapped(swap, [give, keep].concat())?;
+                beside.extend(event);
                 beside.push(Change::Token { payment: payment.id.clone(), row });
                 let state = PaymentState::Settled { at: (self.clock)(), fee_sats: swap.fee_sats(), preimage: None, claimed: false };
                 self.record(payment, state, beside).await

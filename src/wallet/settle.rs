@@ -17,7 +17,7 @@ use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::mint::MintAddress;
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::payment::{Payment, PaymentState};
 use crate::store::{Change, TokenRow};
 
 /// A token is in its receiver's hands first; nobody waits for our asking.
@@ -103,7 +103,7 @@ impl Wallet {
             }
         }
         for payment in self.store.open_payments().await? {
-            if payment.kind == PaymentKind::Payment && !self.live().contains_key(&payment.id) {
+            if !payment.is_of_coins() && !self.live().contains_key(&payment.id) {
                 let (name, mint) = (payment.id.to_string(), payment.mint.clone());
                 items.push(Item { name, mint, first: FIRST_STEP, open: Open::Melt(Box::new(payment)) });
             }

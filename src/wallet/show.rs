@@ -64,7 +64,13 @@ impl Wallet {
             PaymentState::Settled { fee_sats, preimage, claimed, .. } => {
                 view.state = "settled";
                 view.fee_sats = *fee_sats;
-                if payment.kind == PaymentKind::TokenSent {
+                if payment.zap.is_some() && payment.is_of_coins() {
+                    view.is_final = true;
+                    view.claimed = Some(*claimed);
+                    if payment.money == MoneyKind::Play {
+                        view.warning = Some(PLAY.to_owned());
+                    }
+                } else if payment.kind == PaymentKind::TokenSent {
                     view.is_final = *claimed;
                     view.claimed = Some(*claimed);
                     view.reclaimable = Some(token.as_ref().is_some_and(|row| !row.locked));
@@ -101,6 +107,7 @@ impl Wallet {
                 view.warning = Some(view.warning.map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")));
             }
         }
+        super::zap::describe(&mut view, &payment, self.is_unpublished(&payment).await?);
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
         Ok(view)
     }
@@ -130,13 +137,15 @@ impl PaymentKind {
         match self {
             Self::Payment => "payment",
             Self::TokenSent => "token_sent",
+            Self::Zap => "zap",
         }
     }
 }
 
 /// A received token as an answer.
 pub(super) fn receive(receive: Receive, replayed: bool) -> PaymentView {
-    let mut view = blank(receive.money, "token_received", receive.mint.to_string());
+    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
+    let mut view = blank(receive.money, kind, receive.mint.to_string());
     view.receive_id = Some(receive.id.to_string());
     view.untrusted_memo = receive.untrusted_memo;
     view.replayed = Some(replayed);
@@ -189,6 +198,11 @@ fn blank(money: MoneyKind, kind: &'static str, mint: String) -> PaymentView {
         preimage: None,
         proof: None,
         comment_sent: None,
+        via: None,
+        to_npub: None,
+        event_id: None,
+        receipt: None,
+        legs: Vec::new(),
         replayed: None,
         token: None,
         qr_text: None,

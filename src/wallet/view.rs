@@ -244,6 +244,30 @@ view!(
 );
 
 view!(
+    /// One part of a zap that an event shares among several.
+    LegView {
+        /// Who got it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to_npub: Option<String>,
+        /// lightning or nutzap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        via: Option<&'static str>,
+        /// settled, pending or failed.
+        state: &'static str,
+        /// What they got.
+        amount_sats: u64,
+        /// Fees; while pending, the most they can be.
+        fee_sats: u64,
+        /// Its own name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payment_id: Option<String>,
+        /// Why it failed; nothing of it moved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    }
+);
+
+view!(
     /// A payment, a token handed out, or a received token: what became of it.
     PaymentView {
         /// Its name. Absent for a received token.
@@ -252,7 +276,7 @@ view!(
         /// A received token's name.
         #[serde(skip_serializing_if = "Option::is_none")]
         receive_id: Option<String>,
-        /// payment, token_sent or token_received.
+        /// payment, token_sent, token_received, zap or nutzap_received.
         kind: &'static str,
         /// settled, pending, failed, returned; for a received token received, pending, failed.
         state: &'static str,
@@ -281,6 +305,21 @@ view!(
         /// The comment went to the payee's server with the request. Absent: there was none, or no server was asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         comment_sent: Option<bool>,
+        /// How a zap went: lightning or nutzap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        via: Option<&'static str>,
+        /// Who was zapped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to_npub: Option<String>,
+        /// The event that was zapped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        event_id: Option<String>,
+        /// A zap's public receipt: found, waiting, timeout, invalid or none. Not the payment itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receipt: Option<&'static str>,
+        /// The parts of a zap that is shared among several.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        legs: Vec<LegView>,
         /// This is the recorded outcome of an earlier call.
         #[serde(skip_serializing_if = "Option::is_none")]
         replayed: Option<bool>,

@@ -18,6 +18,7 @@ mod reclaim_token;
 mod schema;
 mod send_token;
 mod sync;
+mod zap;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
@@ -127,6 +128,7 @@ pub fn all() -> &'static [Tool] {
             reclaim_token::tool(),
             list_history::tool(),
             list_mints::tool(),
+            zap::tool(),
             sync::tool(),
         ]
     });

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 500;
 const DELETED_AT_ONCE: usize = 100;
 
 /// How soon an event is sent: a smaller number first.
-pub(super) mod class {
+pub(in super::super) mod class {
     /// Somebody waits for it.
     pub(crate) const ZAP: u8 = 0;
     /// Coins.

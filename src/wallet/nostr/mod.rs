@@ -10,8 +10,9 @@
 
 mod about;
 mod claim;
+pub(super) mod find;
 mod flush;
-mod mirror;
+pub(super) mod mirror;
 mod nutzaps;
 mod plan;
 mod pull;

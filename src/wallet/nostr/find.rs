@@ -1,0 +1,107 @@
+//! Finding people and events on relays, without a name: who somebody is, where they take zaps, what an event says.
+//!
+//! Asks the owner's relays and the few that the text at hand names. Everything found was signed by the one it is about; nothing of it is
+//! believed for more than that.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::super::Wallet;
+use super::super::code::Code;
+use super::super::error::Error;
+use super::{Link, plain_url};
+use crate::nostr::nutzap_info::{self, NutzapInfo};
+use crate::nostr::profile::{self, Profile};
+use crate::nostr::relay_list::{self, RelayList, usable};
+use crate::nostr::Event;
+use crate::ports::{HttpFailure, HttpRequest, Method};
+
+/// How long a lookup may take.
+const LOOKUP: Duration = Duration::from_secs(5);
+/// Relays of others that one lookup asks, at most.
+const MOST_HINTS: usize = 4;
+/// The longest answer of a name server that is read, in bytes.
+const MAX_NAMES: usize = 256 * 1024;
+
+/// Somebody, as far as they have said.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Person {
+    /// Their key, hex.
+    pub(in super::super) pubkey: String,
+    /// What they say of themselves.
+    pub(in super::super) profile: Option<Profile>,
+    /// Where they take nutzaps.
+    pub(in super::super) nutzaps: Option<NutzapInfo>,
+    /// Where they read.
+    pub(in super::super) reads: Vec<String>,
+}
+
+impl Wallet {
+    /// Who somebody is.
+    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String]) -> Person {
+        let filter = json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
+        let mut found = ask(link, &filter, hints).await;
+        let writes = newest(&found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok());
+        let complete = [profile::KIND, nutzap_info::KIND].iter().all(|kind| newest(&found, pubkey, *kind).is_some());
+        if let Some(RelayList { write, .. }) = writes.as_ref().filter(|_| !complete) {
+            found.extend(ask_at(link, &filter, &write.iter().take(MOST_HINTS).cloned().collect::<Vec<_>>()).await);
+        }
+        Person {
+            pubkey: pubkey.to_owned(),
+            profile: newest(&found, pubkey, profile::KIND).and_then(|event| profile::read(&event).ok()),
+            nutzaps: newest(&found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok()),
+            reads: writes.map(|list| list.read).unwrap_or_default(),
+        }
+    }
+
+    /// The event that a filter describes; of several the newest.
+    pub(in super::super) async fn event(&self, link: &Link, filter: &Value, hints: &[String], fits: impl Fn(&Event) -> bool) -> Option<Event> {
+        let found = ask(link, filter, hints).await;
+        found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at)
+    }
+
+    /// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does not know the name.
+    ///
+    /// # Errors
+    /// `address_refused`, `server_unreachable`: nothing moved.
+    pub(in super::super) async fn named_key(&self, name: &str, host: &str) -> Result<Option<(String, Vec<String>)>, Error> {
+        let host_only = host.split(':').next().unwrap_or(host);
+        let near = host_only == "localhost" || host_only.parse::<std::net::IpAddr>().is_ok();
+        let scheme = if near { "http" } else { "https" };
+        let url = format!("{scheme}://{host}/.well-known/nostr.json?name={name}");
+        let answer = match self.http.send(HttpRequest { method: Method::Get, url, body: None, deadline: LOOKUP }).await {
+            Ok(answer) => answer,
+            Err(HttpFailure::Refused(_)) => {
+                return Err(Error::new(Code::AddressRefused, "The name's server has an address that is not allowed; it was not contacted."));
+            }
+            Err(_) => return Err(Error::new(Code::ServerUnreachable, "The name's server does not answer; nothing was paid.")),
+        };
+        if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
+            return Ok(None);
+        }
+        let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(None) };
+        let key = told.get("names").and_then(|names| names.get(name)).and_then(Value::as_str).map(str::to_ascii_lowercase);
+        let Some(key) = key.filter(|key| key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit())) else { return Ok(None) };
+        let relays = told.get("relays").and_then(|relays| relays.get(&key)).and_then(Value::as_array);
+        let relays = relays.map(|relays| usable(relays.iter().filter_map(Value::as_str))).unwrap_or_default();
+        Ok(Some((key, relays)))
+    }
+}
+
+async fn ask(link: &Link, filter: &Value, hints: &[String]) -> Vec<Event> {
+    let mut urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
+    urls.extend(usable(hints).into_iter().take(MOST_HINTS));
+    ask_at(link, filter, &urls).await
+}
+
+async fn ask_at(link: &Link, filter: &Value, urls: &[String]) -> Vec<Event> {
+    let pages = join_all(urls.iter().map(|url| link.parts.strangers.page(url, filter, LOOKUP))).await;
+    pages.into_iter().flat_map(|page| page.events).collect()
+}
+
+/// The newest of a kind by this author; of equal times the lower id, as relays keep it.
+fn newest(events: &[Event], author: &str, kind: u16) -> Option<Event> {
+    let theirs = events.iter().filter(|event| event.author() == author && event.kind() == kind);
+    theirs.max_by_key(|event| (event.created_at(), std::cmp::Reverse(event.id().to_owned()))).cloned()
+}

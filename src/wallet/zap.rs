@@ -1,0 +1,289 @@
+//! Zaps: money for a person or an event on Nostr, over Lightning (NIP-57) or as locked coins (NIP-61).
+//!
+//! ```text
+//!  known? -> who? -> legs -> each: deny? -> which rail? -> plan -> the one door -> published, or receipt
+//! ```
+//! The rail is decided before money moves and never changes after. A zap that is shared among several is one payment each; called again,
+//! it touches none that is settled or under way. Each leg leaves through the one door like any payment.
+
+mod lightning;
+mod locked;
+mod share;
+
+use tokio::time::{Duration, Instant};
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use super::nostr::Link;
+use super::nostr::find::Person;
+use super::pay::{outgoing, read_repeat};
+use super::request::{Caller, Via, Zap};
+use super::rules::{Setup, first_mint};
+use super::show::Replay;
+use super::spend::{Known, Order, digest};
+use super::view::PaymentView;
+use crate::model::id::PaymentId;
+use crate::model::payment::{Payment, PaymentKind, PaymentState, Rail, Receipt, ZapOf};
+use crate::nostr::recipient::{NotARecipient, Recipient, parse};
+use crate::nostr::zap::Zapped;
+use crate::nostr::{Event, Identity, npub};
+use share::Whom;
+pub(super) use share::describe;
+
+/// What is left of a call for the payment itself must be at least this.
+const LAST: Duration = Duration::from_millis(500);
+
+/// One leg to be paid.
+#[derive(Clone, Debug)]
+struct Leg {
+    whom: Whom,
+    sats: u64,
+    event: Option<Zapped>,
+    /// The key that a repeat is known by.
+    key: Option<String>,
+}
+
+impl Wallet {
+    /// Zaps a person or an event. At most 45 s in all; what is undecided then is answered `pending`.
+    ///
+    /// # Errors
+    /// `nostr_off`, `invalid_input`, `text_refused`, `recipient_unknown`, `recipient_refuses`, `payee_unsupported`, `server_unreachable`,
+    /// `address_refused`, and those of `pay`: nothing moved.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the payment goes on to its end.
+    pub async fn zap(&self, caller: &Caller, request: Zap) -> Result<PaymentView, Error> {
+        let since = Instant::now();
+        let Some(link) = &self.nostr else {
+            return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
+        };
+        let setup = self.setup().await?;
+        outgoing("comment", request.comment.as_deref())?;
+        let words = self.zap_digest(&request);
+        let key = request.idempotency_key.as_deref();
+        if let Some(shown) = self.known_zap(&setup, caller, key, &words).await? {
+            return Ok(shown);
+        }
+        let (whom, event) = self.whom(link, &request).await.map_err(|error| error.keyed(key))?;
+        let shares = match &event {
+            Some(event) => share::of(event, request.amount_sats)?,
+            None => Vec::new(),
+        };
+        let zapped = event.as_ref().map(|event| zapped(event, &whom));
+        if shares.is_empty() {
+            let leg = Leg { whom, sats: request.amount_sats, event: zapped, key: request.idempotency_key.clone() };
+            let payment = self.zap_leg(link, &setup, caller, &request, &words, leg, since).await?;
+            let payment = self.await_receipt(link, payment, since).await?;
+            return self.show_payment(&setup, caller, payment, Replay::No).await;
+        }
+        self.zap_shares(link, &setup, caller, &request, &words, shares, zapped, since).await
+    }
+
+    fn zap_digest(&self, request: &Zap) -> String {
+        let via = request.via.unwrap_or(Via::Auto);
+        let (event, comment) = (request.event.as_deref().unwrap_or(""), request.comment.as_deref().unwrap_or(""));
+        let anonymous = request.anonymous.unwrap_or(false);
+        digest(&["zap", request.to.trim(), &request.amount_sats.to_string(), event, comment, &format!("{via:?} {anonymous}")])
+    }
+
+    /// Whom the call means, and the event that is zapped.
+    async fn whom(&self, link: &Link, request: &Zap) -> Result<(Whom, Option<Event>), Error> {
+        let to = read_recipient("to", &request.to)?;
+        let named = request.event.as_deref().map(|text| read_recipient("event", text)).transpose()?;
+        match (to, named) {
+            (Recipient::Person { pubkey, relays }, None) => Ok((Whom::Key { pubkey, hints: relays }, None)),
+            (Recipient::Name { name, host }, None) => {
+                let address = format!("{name}@{host}");
+                match self.named_key(&name, &host).await {
+                    Ok(Some((pubkey, hints))) => Ok((Whom::Named { address, pubkey, hints }, None)),
+                    // A Lightning address that is no Nostr name.
+                    Ok(None) => Ok((Whom::Address { address }, None)),
+                    Err(error) => Err(error),
+                }
+            }
+            (Recipient::Event { .. } | Recipient::Replaceable { .. }, Some(_)) => {
+                Err(Error::invalid("event", "to is an event already; leave event out."))
+            }
+            (event, None) => {
+                let found = self.find_event(link, &event).await?;
+                let hints = hints_of(&event);
+                Ok((Whom::Key { pubkey: found.author().to_owned(), hints }, Some(found)))
+            }
+            (person, Some(event)) => {
+                let found = self.find_event(link, &event).await?;
+                let whom = match person {
+                    Recipient::Person { pubkey, relays } => Whom::Key { pubkey, hints: relays },
+                    Recipient::Name { name, host } => match self.named_key(&name, &host).await? {
+                        Some((pubkey, hints)) => Whom::Named { address: format!("{name}@{host}"), pubkey, hints },
+                        None => return Err(Error::new(Code::RecipientUnknown, "That name's server does not know the name.")),
+                    },
+                    _ => return Err(Error::invalid("to", "to is not a person.")),
+                };
+                if whom.pubkey() != Some(found.author()) {
+                    return Err(Error::invalid("event", "event was not written by to."));
+                }
+                Ok((whom, Some(found)))
+            }
+        }
+    }
+
+    async fn find_event(&self, link: &Link, named: &Recipient) -> Result<Event, Error> {
+        let unknown = || Error::new(Code::RecipientUnknown, "No relay that was asked has that event.");
+        let hints = hints_of(named);
+        match named {
+            Recipient::Event { id, .. } => {
+                let filter = serde_json::json!({"ids": [id]});
+                self.event(link, &filter, &hints, |event| event.id() == id).await.ok_or_else(unknown)
+            }
+            Recipient::Replaceable { kind, pubkey, identifier, .. } => {
+                let filter = serde_json::json!({"kinds": [kind], "authors": [pubkey], "#d": [identifier]});
+                let fits = |event: &Event| {
+                    event.kind() == *kind && event.author() == pubkey && event.tag_values("d").next().unwrap_or("") == identifier
+                };
+                self.event(link, &filter, &hints, fits).await.ok_or_else(unknown)
+            }
+            _ => Err(Error::invalid("event", "event is not a note, nevent or naddr.")),
+        }
+    }
+
+    /// Pays one leg: steps 1 to 7 of the one door, on the rail that is decided here.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
+    async fn zap_leg(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        caller: &Caller,
+        request: &Zap,
+        words: &str,
+        leg: Leg,
+        since: Instant,
+    ) -> Result<Payment, Error> {
+        let key = leg.key.as_deref();
+        let _one_planner = self.gates.pass(&format!("{words} {}", leg.whom.name())).await;
+        let earlier = match self.known_by_key(caller, key, words).await? {
+            Known::Recorded(payment) => return Ok(*payment),
+            Known::Again(payment) => Some(payment),
+            Known::New => None,
+        };
+        let payment = self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
+        self.deny(setup, &payment).await.map_err(|error| error.keyed(key))?;
+        let planned = async {
+            let person = match leg.whom.pubkey() {
+                Some(pubkey) => self.person(link, pubkey, leg.whom.hints()).await,
+                None => Person::default(),
+            };
+            self.plan_zap(link, setup, request, payment, &leg, person).await
+        };
+        let order = planned.await.map_err(|error| error.keyed(key))?;
+        let now = Instant::now();
+        let begun = if since.elapsed() > super::detach::LONGEST_WAIT.saturating_sub(LAST) { now - super::detach::LONGEST_WAIT } else { since };
+        let payment = self.spend(order, begun).await?;
+        self.after_zap(link, payment).await
+    }
+
+    fn zap_payment(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        request: &Zap,
+        words: &str,
+        leg: &Leg,
+        earlier: Option<&Payment>,
+    ) -> Result<Payment, Error> {
+        let event = leg.event.as_ref();
+        let name = leg.whom.name();
+        Ok(Payment {
+            id: earlier.map_or_else(PaymentId::random, |payment| payment.id.clone()),
+            agent: caller.agent.clone(),
+            kind: PaymentKind::Zap,
+            key: leg.key.clone(),
+            request_digest: words.to_owned(),
+            payment_hash: None,
+            payee: digest(&["zap", &name, event.map_or("", |event| &event.event_id)]),
+            shown_payee: Some(leg.whom.shown()),
+            note: request.comment.clone(),
+            note_is_untrusted: false,
+            mint: first_mint(setup)?.address.clone(),
+            money: setup.money,
+            quote_id: None,
+            amount_sats: leg.sats,
+            reserved_sats: leg.sats,
+            created_at: earlier.map_or((self.clock)(), |payment| payment.created_at),
+            attempt: earlier.map_or(1, |payment| payment.attempt.saturating_add(1)),
+            fetched: None,
+            zap: Some(ZapOf {
+                recipient: leg.whom.pubkey().map(str::to_owned),
+                event: event.map(|event| event.event_id.clone()),
+                zapped: event.map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
+                rail: Rail::Lightning,
+                comment: request.comment.clone().unwrap_or_default(),
+                anonymous: request.anonymous.unwrap_or(false),
+                relays: Vec::new(),
+                mint_as_listed: None,
+                request: None,
+                receipt_key: None,
+                receipt: Receipt::None,
+                nutzap: None,
+            }),
+            repeat_of: read_repeat(request.repeat_of.as_deref())?,
+            caller_in_doubt: false,
+            state: PaymentState::Reserved,
+        })
+    }
+
+    /// Step 3: which rail, and from where.
+    async fn plan_zap(&self, link: &Link, setup: &Setup, request: &Zap, payment: Payment, leg: &Leg, person: Person) -> Result<Order, Error> {
+        let via = request.via.unwrap_or(Via::Auto);
+        if via != Via::Lightning {
+            match self.plan_locked(link, setup, request, &payment, &person).await {
+                Ok(order) => return Ok(order),
+                Err(error) if via == Via::Nutzap => return Err(error),
+                Err(_) => {}
+            }
+        }
+        self.plan_lightning(link, setup, request, payment, leg, &person).await
+    }
+
+    /// The key that signs: the wallet's, or one that nobody knows.
+    fn signer(&self, link: &Link, anonymous: bool) -> Result<Identity, Error> {
+        if !anonymous {
+            return Ok(link.parts.identity.clone());
+        }
+        Identity::random().map_err(|_| Error::new(Code::Internal, "The system gave no randomness."))
+    }
+}
+
+fn read_recipient(field: &str, text: &str) -> Result<Recipient, Error> {
+    parse(text).map_err(|why| match why {
+        NotARecipient::SecretKey => Error::new(Code::TextRefused, format!("{field} holds a secret key; it was not used."))
+            .with("field", field)
+            .next("Tell the user that a secret key was given where a public one belongs; it should be replaced."),
+        NotARecipient::Damaged => Error::invalid(field, format!("{field} is a Nostr name that is damaged.")),
+        NotARecipient::Unknown => Error::invalid(field, format!("{field} is no npub, nprofile, hex key, name@host, note, nevent or naddr.")),
+    })
+}
+
+fn hints_of(named: &Recipient) -> Vec<String> {
+    match named {
+        Recipient::Person { relays, .. } | Recipient::Event { relays, .. } | Recipient::Replaceable { relays, .. } => relays.clone(),
+        Recipient::Name { .. } => Vec::new(),
+    }
+}
+
+/// What the zap says of its event.
+fn zapped(event: &Event, whom: &Whom) -> Zapped {
+    let replaceable = (30_000..40_000).contains(&event.kind());
+    let name = event.tag_values("d").next().unwrap_or("");
+    Zapped {
+        event_id: event.id().to_owned(),
+        relay: whom.hints().first().cloned(),
+        kind: Some(event.kind()),
+        coordinate: replaceable.then(|| format!("{}:{}:{name}", event.kind(), event.author())),
+    }
+}
+
+/// A key as people write it.
+pub(super) fn shown_key(hex: &str) -> String {
+    npub(hex).unwrap_or_else(|| hex.to_owned())
+}

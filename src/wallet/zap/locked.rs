@@ -1,0 +1,106 @@
+//! A nutzap (NIP-61): coins locked to the recipient's key, in a public event.
+//!
+//! The event is queued in the transaction that makes the coins; no success is told before. Only a mint that both list is used, and only a
+//! key that the recipient has published for nutzaps: never their Nostr key.
+
+use super::super::Wallet;
+use super::super::code::Code;
+use super::super::error::Error;
+use super::super::nostr::find::Person;
+use super::super::nostr::mirror::class;
+use super::super::nostr::{Link, plain_url};
+use super::super::request::Zap;
+use super::super::rules::Setup;
+use super::super::spend::{Act, Order};
+use crate::model::mint::MintAddress;
+use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
+use crate::nostr::nutzap;
+use crate::nostr::relay_list::usable;
+use crate::nostr::zap::Zapped;
+use crate::store::{Change, Outgoing};
+use cdk_common::wallet::ProofInfo;
+
+/// How long the call waits for a relay to take the event; afterwards it goes on in the background.
+const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
+/// What is kept beside the amount for the fee of making the coins, in sats.
+const FEE_ROOM: u64 = 2;
+
+impl Wallet {
+    pub(super) async fn plan_locked(&self, link: &Link, setup: &Setup, request: &Zap, payment: &Payment, person: &Person) -> Result<Order, Error> {
+        let refuses = |message: &str| {
+            Error::new(Code::RecipientRefuses, message).next("Call zap again with via auto or lightning.")
+        };
+        let info = person.nutzaps.as_ref().ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
+        let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
+        let key = key.ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
+        let mut best: Option<(u64, MintAddress, String)> = None;
+        let mut shared = false;
+        for (listed, units) in &info.mints {
+            let Ok(address) = listed.parse::<MintAddress>() else { continue };
+            let in_sats = units.is_empty() || units.iter().any(|unit| unit == "sat");
+            if !in_sats || setup.mint(&address).is_none() {
+                continue;
+            }
+            shared = true;
+            let held = self.spendable_at(&address).await?;
+            let enough = held >= payment.amount_sats.saturating_add(FEE_ROOM);
+            if enough && best.as_ref().is_none_or(|(most, ..)| held > *most) {
+                best = Some((held, address, listed.clone()));
+            }
+        }
+        if !shared {
+            return Err(refuses("The recipient takes nutzaps from none of this wallet's mints."));
+        }
+        let Some((_, address, listed)) = best else {
+            return Err(refuses("This wallet does not hold enough at a mint that the recipient takes nutzaps from."));
+        };
+        let mut payment = payment.clone();
+        let mut relays = usable(&info.relays);
+        relays.extend(person.reads.iter().cloned());
+        let relays: Vec<String> = relays.iter().map(|url| plain_url(url)).collect();
+        if let Some(of) = payment.zap.as_mut() {
+            (of.rail, of.relays, of.mint_as_listed, of.receipt) = (Rail::Nutzap, relays, Some(listed), Receipt::None);
+        }
+        payment.mint = address.clone();
+        let lock_to = Some(format!("02{key}"));
+        let act = Act::Token { lock_to, memo: None };
+        let _for_later = link;
+        Ok(Order { payment, mint: self.mints.at(&address)?, act, max_fee_sats: request.max_fee_sats, pass: None })
+    }
+
+    /// The event for locked coins that were just made, and the payment that names it. `None`: not a nutzap.
+    pub(in super::super) fn nutzap_event(&self, payment: &mut Payment, coins: &[ProofInfo]) -> Result<Option<Change>, Error> {
+        let (Some(link), Some(of)) = (&self.nostr, payment.zap.as_mut()) else { return Ok(None) };
+        let (Rail::Nutzap, Some(recipient)) = (of.rail, &of.recipient) else { return Ok(None) };
+        let identity = self.signer(link, of.anonymous)?;
+        let now = (self.clock)();
+        let zapped = of.event.as_ref().map(|id| {
+            let (relay, kind, coordinate) = of.zapped.clone().unwrap_or_default();
+            Zapped { event_id: id.clone(), relay, kind, coordinate }
+        });
+        let proofs: Vec<_> = coins.iter().map(|coin| coin.proof.clone()).collect();
+        let mint = of.mint_as_listed.clone().unwrap_or_else(|| payment.mint.to_string());
+        let event = nutzap::write(&identity, recipient, &mint, "sat", &proofs, &of.comment, zapped.as_ref(), now);
+        let event = event.map_err(|_| Error::new(Code::Internal, "The nutzap's event could not be made."))?;
+        of.nutzap = Some(event.id().to_owned());
+        let mut outgoing = Outgoing::new(event.id(), event.kind(), event.json(), class::ZAP, now);
+        outgoing.beside.clone_from(&of.relays);
+        Ok(Some(Change::Publish(Box::new(outgoing))))
+    }
+
+    /// What follows a zap that is made: its event goes out at once, while the caller waits a little.
+    pub(super) async fn after_zap(&self, _link: &Link, payment: Payment) -> Result<Payment, Error> {
+        let made = payment.zap.as_ref().is_some_and(|of| of.nutzap.is_some());
+        if made && matches!(payment.state, PaymentState::Settled { .. }) {
+            let wallet = self.clone();
+            let _published = self.run_to_end(PUBLISHING, async move { wallet.flush(true).await.map(drop) }).await;
+        }
+        Ok(payment)
+    }
+
+    /// No relay has the event of this nutzap yet.
+    pub(in super::super) async fn is_unpublished(&self, payment: &Payment) -> Result<bool, Error> {
+        let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.as_ref()) else { return Ok(false) };
+        Ok(self.store.outbox().await?.iter().any(|one| one.event.id == *id && one.event.acked.is_empty()))
+    }
+}
