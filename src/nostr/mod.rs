@@ -22,6 +22,7 @@ pub mod profile;
 pub mod quote_event;
 pub mod recipient;
 pub mod relay_list;
+pub mod relays;
 pub mod splits;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
 pub use identity::{BadKey, Draft, Identity};
+pub use relays::Relays;
 
 /// An event of the right kind that cannot be read as what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
