@@ -119,6 +119,7 @@ async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
         rules: Arc::new(Fixed(policy())),
         clock: now,
         keys: "file",
+        nostr: None,
     };
     let wallet = Wallet::new(parts).await?;
     wallet.recover().await?;

@@ -32,7 +32,7 @@ pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
 }
 
 /// `None`: no relays are set, and Nostr is off.
-pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys, http: &Arc<dyn Http>) -> Result<Option<Nostr>, Error> {
+pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys, http: &Arc<dyn Http>, clock: fn() -> u64) -> Result<Option<Nostr>, Error> {
     if settings.nostr.relays.is_empty() {
         return Ok(None);
     }
@@ -51,8 +51,8 @@ pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys,
         }
     }
     Ok(Some(Nostr {
-        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()))),
-        strangers: Arc::new(Relays::new(Arc::clone(http), None)),
+        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock)),
+        strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
         identity,
         urls,
         nutzaps: settings.nostr.nutzaps,

@@ -33,7 +33,7 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
     let (keys, place) = keys(home, &store, environment).await?;
     let meta = store.meta().await?;
     let web: Arc<dyn Http> = Arc::new(web(&settings)?);
-    let nostr = nostr(&settings, environment, &keys, &web)?;
+    let nostr = nostr(&settings, environment, &keys, &web, clock)?;
     let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
     let parts = MintParts {
         http: Arc::clone(&web) as Arc<_>,

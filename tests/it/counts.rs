@@ -129,7 +129,7 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
         seed: Seed::new([7; 64]),
         seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };
-    Wallet::new(Parts { store, mints: Mints::new(parts), http, rules, clock: clock::now, keys: "file" }).await.unwrap()
+    Wallet::new(Parts { store, mints: Mints::new(parts), http, rules, clock: clock::now, keys: "file", nostr: None }).await.unwrap()
 }
 
 fn request<R: serde::de::DeserializeOwned>(value: Value) -> R {

@@ -30,7 +30,7 @@ const PARTS: &[(&str, &[&str])] = &[
 /// Crates that stay where they are: (crate, the files that may name it, by the beginning of their path).
 const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["net/"]),
-    ("tokio_tungstenite", &["net/", "ports.rs", "mint/hint.rs"]),
+    ("tokio_tungstenite", &["net/", "ports.rs", "mint/hint.rs", "nostr/relays/"]),
     ("governor", &["net/"]),
     ("rustls", &["net/"]),
     ("cdk", &["mint/"]),
@@ -45,7 +45,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml_edit", &["config/"]),
     ("directories", &["config/"]),
     ("lightning_invoice", &["model/"]),
-    ("tokio", &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "store/", "tasks.rs", "wallet/", "cli/", "keeper/"]),
+    (
+        "tokio",
+        &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "nostr/relays/", "store/", "tasks.rs", "wallet/", "cli/", "keeper/"],
+    ),
     ("nix", &["keeper/"]),
     ("file_rotate", &["logging.rs"]),
     ("tracing_subscriber", &["logging.rs"]),

@@ -31,6 +31,7 @@ mod lines;
 mod lnurl;
 mod locked;
 mod money;
+mod nostr;
 mod pay;
 mod pipe;
 mod points;

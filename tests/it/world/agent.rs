@@ -53,8 +53,18 @@ impl Agent {
         Self::with(home, clock, Some(halt.clone()))
     }
 
+    /// Opens the wallet of a home with a Nostr key in the environment.
+    pub(crate) fn with_nsec(home: Home, nsec: &str) -> Self {
+        Self::in_environment(Arc::new(home), clock::now, None, Some(nsec))
+    }
+
     fn with(home: Arc<Home>, clock: fn() -> u64, halt: Option<Halt>) -> Self {
-        let environment = Environment { keyring_off: true, ..Environment::default() };
+        Self::in_environment(home, clock, halt, None)
+    }
+
+    fn in_environment(home: Arc<Home>, clock: fn() -> u64, halt: Option<Halt>, nsec: Option<&str>) -> Self {
+        let nsec = nsec.map(nutpurse::model::secret::Secret::new);
+        let environment = Environment { keyring_off: true, nsec, ..Environment::default() };
         let app = App::halting(environment, Some(home.path().to_path_buf()), clock, halt);
         Self { home, app, name: "tester".to_owned() }
     }

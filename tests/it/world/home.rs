@@ -31,6 +31,28 @@ impl Home {
         home
     }
 
+    /// The same with relays, and whatever else stands in the section of Nostr.
+    pub(crate) fn with_relays(mints: &[(&str, bool)], relays: &[&str], allow: &[&str], more: &str) -> Self {
+        let home = Self { folder: TempDir::new().unwrap() };
+        home.write_mints(mints);
+        home.write_nostr(mints, relays, allow, more);
+        home
+    }
+
+    /// Writes `config.toml` with relays.
+    pub(crate) fn write_nostr(&self, mints: &[(&str, bool)], relays: &[&str], allow: &[&str], more: &str) {
+        let quoted = |urls: &mut dyn Iterator<Item = &str>| urls.map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
+        let origins = quoted(&mut mints.iter().map(|(url, _)| *url).chain(relays.iter().copied()).chain(allow.iter().copied()));
+        let text = format!(
+            "[limits]\nper_payment_sats = {}\nper_day_sats = {}\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\
+             [network]\nallow = [{origins}]\n[nostr]\nrelays = [{}]\n{more}\n",
+            WIDE.0,
+            WIDE.1,
+            quoted(&mut relays.iter().copied()),
+        );
+        self.write("config.toml", &text);
+    }
+
     /// Writes `mints.toml`.
     pub(crate) fn write_mints(&self, mints: &[(&str, bool)]) {
         let mut text = String::new();

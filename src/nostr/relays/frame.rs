@@ -1,0 +1,116 @@
+//! One message of a relay (NIP-01, NIP-42), read without trusting its length or its depth.
+//!
+//! Says nothing about whether what it carries is true.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The longest label, subscription id or challenge that is read, in bytes.
+const MAX_WORD: usize = 1_024;
+
+/// What a relay says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame<'a> {
+    /// An event for a subscription, as it was written.
+    Event { subscription: String, event: &'a str },
+    /// All stored events of a subscription were sent.
+    EndOfStored { subscription: String },
+    /// The relay ends a subscription.
+    Closed { subscription: String, reason: String },
+    /// An event was taken or refused.
+    Ok { id: String, stored: bool, reason: String },
+    /// The relay asks who we are.
+    Auth { challenge: String },
+    /// Words for people.
+    Notice { words: String },
+    /// None of these.
+    Other,
+}
+
+/// The first four members of an array, as they were written.
+struct Parts<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Parts<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Array;
+        impl<'de> Visitor<'de> for Array {
+            type Value = Parts<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut parts = Vec::new();
+                while parts.len() < 4
+                    && let Some(part) = members.next_element()?
+                {
+                    parts.push(part);
+                }
+                while members.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Parts(parts))
+            }
+        }
+        from.deserialize_seq(Array)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Reads any text; what is no message of a relay is [`Frame::Other`].
+    pub(super) fn read(text: &'a str) -> Self {
+        let Ok(Parts(parts)) = serde_json::from_str(text) else { return Self::Other };
+        Self::of(&parts).unwrap_or(Self::Other)
+    }
+
+    fn of(parts: &[&'a RawValue]) -> Option<Self> {
+        let raw = |at: usize| parts.get(at).map(|part| part.get());
+        let word = |at: usize| raw(at).filter(|raw| raw.len() <= MAX_WORD).and_then(|raw| serde_json::from_str::<String>(raw).ok());
+        let words = |at: usize| raw(at).filter(|raw| raw.len() <= 16 * MAX_WORD).and_then(|raw| serde_json::from_str::<String>(raw).ok());
+        match word(0)?.as_str() {
+            "EVENT" => Some(Self::Event { subscription: word(1)?, event: raw(2)? }),
+            "EOSE" => Some(Self::EndOfStored { subscription: word(1)? }),
+            "CLOSED" => Some(Self::Closed { subscription: word(1)?, reason: words(2).unwrap_or_default() }),
+            "OK" => Some(Self::Ok { id: word(1)?, stored: raw(2)? == "true", reason: words(3).unwrap_or_default() }),
+            "AUTH" => Some(Self::Auth { challenge: word(1)? }),
+            "NOTICE" => Some(Self::Notice { words: words(1)? }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_a_relay_says_is_read() {
+        let sub = || "s".to_owned();
+        assert_eq!(Frame::read(r#" ["EVENT","s", {"id":[[1]]} ,9,9,9]"#), Frame::Event { subscription: sub(), event: r#"{"id":[[1]]}"# });
+        assert_eq!(Frame::read(r#"["EOSE","s"]"#), Frame::EndOfStored { subscription: sub() });
+        assert_eq!(Frame::read(r#"["CLOSED","s"]"#), Frame::Closed { subscription: sub(), reason: String::new() });
+        assert_eq!(Frame::read(r#"["OK","s",true]"#), Frame::Ok { id: sub(), stored: true, reason: String::new() });
+        assert_eq!(Frame::read(r#"["OK","s",false,"x"]"#), Frame::Ok { id: sub(), stored: false, reason: "x".into() });
+        assert_eq!(Frame::read(r#"["OK","s","true",""]"#), Frame::Ok { id: sub(), stored: false, reason: String::new() });
+        assert_eq!(Frame::read(r#"["AUTH","c"]"#), Frame::Auth { challenge: "c".into() });
+        assert_eq!(Frame::read(r#"["NOTICE","w"]"#), Frame::Notice { words: "w".into() });
+    }
+
+    #[test]
+    fn what_is_no_message_is_nothing() {
+        let long = format!(r#"["AUTH","{}"]"#, "c".repeat(MAX_WORD));
+        let deep = "[".repeat(100_000);
+        for text in ["", "{}", "[]", "[1]", r#"["EVENT"]"#, r#"["EVENT",1,{}]"#, r#"["COUNT","s",{}]"#, &long, &deep] {
+            assert_eq!(Frame::read(text), Frame::Other, "{}", text.get(..20).unwrap_or(text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in prop_oneof![any::<String>(), r#"\["(EVENT|OK|AUTH|CLOSED)",("s"|7|\{\})(,(true|"x"|\{\}))?\]"#]) {
+            let _ = Frame::read(&text);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Putting an event on a relay, and what the relay says to it.
+//!
+//! Silence is no answer: the event may be there. An event is sent again only after the relay asked who we are, or over a new
+//! connection when the kept one was dead; having it twice is having it once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::frame::Frame;
+use super::line::{Broken, Line, begins};
+use super::{Ack, Relays};
+use crate::model::text::clean;
+
+/// What relays say when an event is too large, in lower case.
+const TOO_LARGE: [&str; 9] = [
+    "too large",
+    "too long",
+    "too big",
+    "event size",
+    "message size",
+    "max_event_size",
+    "maximum size",
+    "exceeds",
+    "characters should be enough",
+];
+
+impl Relays {
+    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the turn at the relay included.
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the connection; the event may have arrived.
+    pub async fn publish(&self, url: &str, event_json: &str, id: &str, wait: Duration) -> Ack {
+        let deadline = Instant::now() + wait;
+        let mut held = match self.turn(url, deadline).await {
+            Ok(held) => held,
+            Err(broken) => return Ack::NoAnswer(broken.to_string()),
+        };
+        loop {
+            let (mut line, kept) = match self.line(&mut held, url, deadline).await {
+                Ok(line) => line,
+                Err(broken) => return Ack::NoAnswer(broken.to_string()),
+            };
+            match self.put(&mut line, event_json, id, deadline).await {
+                Ok(ack) => {
+                    line.used = Instant::now();
+                    *held = Some(line);
+                    return ack;
+                }
+                Err(Broken::Lost { .. }) if kept && !line.heard => {}
+                Err(Broken::Lost { reason, too_large: true }) => return Ack::Refused { reason, lasting: true, too_large: true },
+                Err(Broken::Unnamed { reason, lasting }) => return Ack::Refused { reason, lasting, too_large: false },
+                Err(broken) => return Ack::NoAnswer(broken.to_string()),
+            }
+        }
+    }
+
+    async fn put(&self, line: &mut Line, event_json: &str, id: &str, deadline: Instant) -> Result<Ack, Broken> {
+        let mut named = false;
+        line.send(format!(r#"["EVENT",{event_json}]"#), deadline).await?;
+        loop {
+            match Frame::read(&line.hear(deadline).await?) {
+                Frame::Ok { id: of, stored, reason } if of == id => {
+                    if !stored && begins(&reason, "auth-required") && !named {
+                        named = true;
+                        line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
+                        line.send(format!(r#"["EVENT",{event_json}]"#), deadline).await?;
+                        continue;
+                    }
+                    return Ok(if stored { Ack::Stored } else { refused(&reason) });
+                }
+                Frame::Notice { words } if is_too_large(&words) => return Ok(refused(&words)),
+                Frame::Auth { challenge } => line.challenged(challenge),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_too_large(words: &str) -> bool {
+    let words = words.to_lowercase();
+    TOO_LARGE.iter().any(|phrase| words.contains(phrase))
+}
+
+/// What a relay's no means.
+fn refused(reason: &str) -> Ack {
+    if begins(reason, "duplicate") {
+        return Ack::Stored;
+    }
+    let passing = ["rate-limited", "error"].iter().any(|prefix| begins(reason, prefix));
+    let too_large = !passing && is_too_large(reason);
+    let lasting =
+        too_large || ["invalid", "blocked", "restricted", "pow", "auth-required", "mute"].iter().any(|prefix| begins(reason, prefix));
+    Ack::Refused { reason: clean(reason), lasting, too_large }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no(reason: &str) -> (bool, bool) {
+        match refused(reason) {
+            Ack::Refused { lasting, too_large, .. } => (lasting, too_large),
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_no_is_lasting_passing_or_about_size() {
+        for reason in
+            ["invalid: event too large: 70000", "max_event_size", "280 characters should be enough for anybody", "blocked: Event size"]
+        {
+            assert_eq!(no(reason), (true, true), "{reason}");
+        }
+        for reason in
+            ["invalid: bad signature", "blocked: kind 5", "restricted: members only", "pow: 20", "auth-required: again", "blocked"]
+        {
+            assert_eq!(no(reason), (true, false), "{reason}");
+        }
+        for reason in ["", "error: disk", "rate-limited: exceeds 5 a minute", "what", "invalidated"] {
+            assert_eq!(no(reason), (false, false), "{reason}");
+        }
+        assert_eq!(refused("duplicate: exists"), Ack::Stored);
+    }
+}
