@@ -67,7 +67,7 @@ pub enum HttpFailure {
 }
 
 /// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our own rate limits.
-/// Implemented by `net`, used by `mint`.
+/// Implemented by `net`, used by `mint` and `nostr`.
 #[async_trait]
 pub trait Http: Send + Sync + Debug {
     /// Makes one exchange. Never repeats a request by itself.

@@ -33,6 +33,7 @@ mod money;
 mod pay;
 mod pipe;
 mod points;
+mod relays;
 mod repeats;
 mod restore;
 mod rotated;
