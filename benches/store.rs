@@ -78,6 +78,7 @@ fn payment(quote: &str) -> Payment {
         created_at: NOW,
         attempt: 1,
         fetched: None,
+        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

@@ -9,11 +9,11 @@
 //!         +-----------+-----+------+--------+
 //!                           v
 //!                        wallet               one verb per file; the only place effects are ordered
-//!         +--------+--------+--------+--------+
-//!         v        v        v        v        v
-//!       mint      net     store    policy   config
-//!       (cdk)    (http)   (redb)   (pure)   (files)
-//!         +--------+--------+--------+--------+
+//!         +--------+--------+---+----+--------+--------+
+//!         v        v        v        v        v        v
+//!       mint     nostr     net     store    policy   config
+//!       (cdk)   (nostr)   (http)   (redb)   (pure)   (files)
+//!         +--------+--------+--------+--------+--------+
 //!                           v
 //!                         ports               the traits through which siblings meet; no code
 //!                           v

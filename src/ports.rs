@@ -70,7 +70,7 @@ pub enum HttpFailure {
 }
 
 /// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our own rate limits.
-/// Implemented by `net`, used by `mint` for mints and by `wallet` for payees' servers.
+/// Implemented by `net`, used by `mint` for mints, by `nostr` for relays and by `wallet` for payees' servers.
 #[async_trait]
 pub trait Http: Send + Sync + Debug {
     /// Makes one exchange. Never repeats a request by itself.

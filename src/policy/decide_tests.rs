@@ -158,6 +158,7 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         created_at: NOW,
         attempt: 1,
         fetched: None,
+        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

@@ -35,6 +35,7 @@ mod nostr;
 mod pay;
 mod pipe;
 mod points;
+mod relays;
 mod repeats;
 mod restore;
 mod rotated;

@@ -163,14 +163,14 @@ impl Listener {
                 }
                 _ => None,
             };
-            match say {
-                Some(say) => {
-                    if self.say.send(say).await.is_err() {
-                        return Ok(());
-                    }
+            let Some(say) = say else {
+                if useless.one_more() {
+                    return Err(lost("the relay sends too much that nobody asked for"));
                 }
-                None if useless.one_more() => return Err(lost("the relay sends too much that nobody asked for")),
-                None => {}
+                continue;
+            };
+            if self.say.send(say).await.is_err() {
+                return Ok(());
             }
         }
     }

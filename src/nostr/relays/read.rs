@@ -248,9 +248,6 @@ impl Gathered {
             self.skipped = self.skipped.saturating_add(1);
             return;
         };
-        if until.is_some_and(|until| brief.created_at > until) {
-            shown.too_new = true;
-        }
         let is_new = !self.seen.contains(&brief.id);
         if is_new && !known(&brief.id) {
             match Event::read(text) {
@@ -264,6 +261,8 @@ impl Gathered {
                 }
             }
         }
+        // What was shown or known before and lies after the page's end: the relay does not look at the end.
+        shown.too_new = shown.too_new || until.is_some_and(|until| brief.created_at > until);
         if is_new {
             self.kept = self.kept.saturating_add(ID_COST);
             self.ids.push(brief.id.clone());

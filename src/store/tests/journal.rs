@@ -44,6 +44,7 @@ fn receive(at: u64) -> Receive {
         money: crate::model::mint::MoneyKind::Play,
         amount_sats: 3,
         untrusted_memo: None,
+        nutzap: None,
         created_at: at,
         state: ReceiveState::Open,
     }

@@ -78,6 +78,7 @@ pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote:
         created_at: NOW,
         attempt: 1,
         fetched: None,
+        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,
