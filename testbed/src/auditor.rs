@@ -79,6 +79,14 @@ impl Auditor {
         Ok(self.open()?.query_row(sum, [], |row| row.get(0))?)
     }
 
+    /// The public names of all coins that were spent, hex.
+    pub fn spent(&self) -> Result<std::collections::BTreeSet<String>> {
+        let database = self.open()?;
+        let mut statement = database.prepare("SELECT lower(hex(y)) FROM proof WHERE state = 'SPENT'")?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>().context("a spent coin cannot be read")
+    }
+
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
         let melts = "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,

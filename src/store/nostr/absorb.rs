@@ -143,6 +143,24 @@ impl Store {
         .await
     }
 
+    /// Ids among these that were deleted.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn gone_among(&self, ids: BTreeSet<String>) -> Result<Vec<String>, StoreError> {
+        self.read(move |tx| {
+            let tombs = tx.table(NOSTR_GONE)?;
+            let mut gone = Vec::new();
+            for id in ids {
+                if tombs.get(id.as_str())?.is_some() {
+                    gone.push(id);
+                }
+            }
+            Ok(gone)
+        })
+        .await
+    }
+
     /// Token events that are live: what relays should hold.
     ///
     /// # Errors

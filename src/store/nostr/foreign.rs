@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
 use super::super::record::{self, decode, encode};
-use super::super::tables::{FOREIGN, FOREIGN_SUMS, Reads, Y};
+use super::super::tables::{FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
 use super::super::Store;
 
 /// What is known of another's coin.
@@ -135,10 +135,12 @@ impl<'t> Foreigners<'t> {
     }
 }
 
-/// Changes what is known of coins; one that is spent, or not here, stays so. Each that changes is marked for relays.
+/// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is marked for relays, and so is one that is
+/// unspent and in no live event: whoever deleted that has lost what should hold it, and only what is shown can be taken back.
 pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: ForeignState) -> Result<(), StoreError> {
     let mut foreigners = Foreigners::open(tx)?;
     let mut dirty = tx.open_table(super::NOSTR_DIRTY)?;
+    let (holds, live) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_LIVE)?);
     for y in ys {
         let y = y.to_bytes();
         let Some(mut coin) = foreigners.get(&y)? else { continue };
@@ -149,6 +151,8 @@ pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: Foreign
         if to.is_final() {
             foreigners.remove(&y)?;
             coin.proof = None;
+            super::mark(&mut dirty, &y)?;
+        } else if to == ForeignState::Unspent && !super::absorb::held(&holds, &live, &y)? {
             super::mark(&mut dirty, &y)?;
         }
         foreigners.put(&y, &coin)?;

@@ -19,7 +19,7 @@ use crate::store::{Mirrored, NutzapRow, NutzapState, Outgoing, TokenEventRow};
 /// Changed coins looked at in one round.
 const AT_ONCE: usize = 500;
 /// Ids in one deletion.
-const DELETED_AT_ONCE: usize = 100;
+pub(super) const DELETED_AT_ONCE: usize = 100;
 
 /// How soon an event is sent: a smaller number first.
 pub(in super::super) mod class {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::Wallet;
 use super::super::error::Error;
-use super::mirror::{class, unsigned};
+use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, Identity, Listing, deletion, token_event};
@@ -60,11 +60,17 @@ impl Wallet {
         let mut pulled = Pulled { whole: true, ..Pulled::default() };
         let (mut tokens, mut deletions) = (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
         let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut undeleted: BTreeSet<String> = BTreeSet::new();
         for one in shown {
             let sight = one.sight();
             pulled.whole &= sight == Sight::Whole;
             pulled.reached = pulled.reached.saturating_add(usize::from(sight != Sight::Away));
             link.seen().relays.insert(one.url.clone(), sight);
+            if sight == Sight::Whole {
+                let deleted: BTreeSet<String> =
+                    one.deletions.events.iter().flat_map(|event| deletion::read(&link.parts.identity, event)).collect();
+                undeleted.extend(one.tokens.ids.iter().filter(|id| !deleted.contains(*id)).cloned());
+            }
             tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
             pulled.about.extend(one.about.events);
@@ -77,6 +83,7 @@ impl Wallet {
         let (seen, gone) = opened.await.map_err(unsigned)?;
         pulled.absorbed = self.store.absorb(seen, gone).await?;
         self.bring_back(link, &held).await?;
+        self.delete_again(link, undeleted).await?;
         let mut seen = link.seen();
         seen.whole = pulled.whole;
         seen.pulled = true;
@@ -100,6 +107,20 @@ impl Wallet {
                 }
             }
             self.store.queue(event).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Wallet {
+    /// Deletions that some relay has lost: it shows an event that is gone, and nothing there says so. Other devices would believe it.
+    async fn delete_again(&self, link: &Link, undeleted: BTreeSet<String>) -> Result<(), Error> {
+        let on_its_way = self.store.outbox().await?.iter().any(|one| one.event.class == class::DELETION);
+        let gone = if on_its_way { Vec::new() } else { self.store.gone_among(undeleted).await? };
+        let now = (self.clock)();
+        for some in gone.chunks(DELETED_AT_ONCE) {
+            let event = deletion::write(&link.parts.identity, some, now).map_err(unsigned)?;
+            self.store.queue(outgoing(&event, class::DELETION, now)).await?;
         }
         Ok(())
     }

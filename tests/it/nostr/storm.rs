@@ -127,7 +127,12 @@ async fn judge(lightning_paid: u64, mint: &TestMint, devices: [Device; 2]) {
     let owed = mint.auditor().outstanding().unwrap();
     let (a_sees, b_sees) = (spendable(&a).await, spendable(&b).await);
     println!("A sees {a_sees}, B sees {b_sees}, the mint owes {owed}; A: {told_a}; B: {told_b}");
-    assert_eq!((a_sees, b_sees), (owed, owed));
+    if (a_sees, b_sees) != (owed, owed) {
+        let spent = mint.auditor().spent().unwrap();
+        dump("A", a, &spent, mint).await;
+        dump("B", b, &spent, mint).await;
+        panic!("A sees {a_sees}, B sees {b_sees}, the mint owes {owed}");
+    }
     let mut out = 0;
     for agent in [&a, &b] {
         let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
@@ -164,4 +169,26 @@ async fn two_devices_that_pay_at_once_lose_nothing_and_agree_after_two_syncs() {
     }
     println!("{rounds} rounds, {} and {} kills: {told:?}", a.killed, b.killed);
     judge(shop.received(), &mint, [a, b]).await;
+}
+
+async fn dump(name: &str, agent: Agent, spent: &std::collections::BTreeSet<String>, mint: &TestMint) {
+    let home = agent.close().await;
+    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
+    let view = store.view(0);
+    let coins = view.get_proofs(None, None, None, None).await.unwrap();
+    let live = store.live_token_events().await.unwrap();
+    for coin in coins {
+        let y = coin.y.to_string();
+        let holders: Vec<_> = live.iter().filter(|event| event.ys.contains(&coin.y)).map(|event| event.id[..8].to_owned()).collect();
+        if spent.contains(&y) {
+            println!("{name}: {} {} {:?} spent at the mint; live events {holders:?}", coin.proof.amount, &y[..10], coin.state);
+        }
+    }
+    for (y, proof) in store.foreign_coins(mint.url(), vec![nutpurse::store::ForeignState::Unspent]).await.unwrap() {
+        if spent.contains(&y.to_string()) {
+            let holders: Vec<_> = live.iter().filter(|event| event.ys.contains(&y)).map(|event| event.id[..8].to_owned()).collect();
+            println!("{name}: foreign {} {} spent at the mint; live events {holders:?}", proof.amount, &y.to_string()[..10]);
+        }
+    }
+    println!("{name}: doubted {:?}; live {:?}", store.doubted(mint.url()).await.unwrap().len(), live.iter().map(|event| &event.id[..8]).collect::<Vec<_>>());
 }
