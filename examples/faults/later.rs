@@ -10,7 +10,6 @@ const FETCH: &str = "waits for the tool fetch";
 const DEVICES: &str = "waits for the wallet on several devices";
 const MIGRATION: &str = "waits for a second version of the file";
 const FOLDERS: &str = "needs file systems that a test cannot make";
-const LNURL: &str = "waits for paying Lightning addresses";
 const APPROVAL: &str = "waits for approvals by a person";
 const CORE: &str = "needs the right to read another process's memory";
 const WEBHOOK: &str = "waits for webhooks";
@@ -53,10 +52,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-095", S1, "server keeps the X-Cashu token and returns 4xx/5xx/nothing", NotYet(FETCH)),
     Row::new("F-096", S2, "POST with body + 402", NotYet(FETCH)),
     Row::new("F-097", S1, "model supplies headers: CRLF, Host, Authorization, Cookie, Proxy-*", NotYet(FETCH)),
-    Row::new("F-101", S1, "LNURL callback returns other amount (±1 msat, ×1000, amountless)", NotYet(LNURL)),
-    Row::new("F-102", S1, "callback on other domain / http / private IP / redirect / port 22", NotYet(LNURL)),
-    Row::new("F-103", S2, "min>max, negative, 2⁶⁴, tag=withdrawRequest, description_hash mismatch", NotYet(LNURL)),
-    Row::new("F-104", S1, "user@host resolving to loopback, onion, IP literal", NotYet(LNURL)),
     Row::new("F-105", S1, "profile (kind 0) forged or changed lud16 between approve and pay; fake zap", NotYet(ZAP)),
     Row::new("F-106", S1, "same zap call ×5 (same key), and model retry after timeout", NotYet(ZAP)),
     Row::new("F-113", S1, "approval: self-approve, replayed id, approve A then pay B / other amount,", NotYet(APPROVAL)),

@@ -14,6 +14,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
+mod address;
 mod arguments;
 #[path = "../sandbox/build.rs"]
 mod build;

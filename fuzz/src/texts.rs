@@ -1,7 +1,8 @@
-//! Texts of strangers: tokens, invoices, addresses, payment requests.
+//! Texts of strangers: tokens, invoices, addresses, answers of payees' servers, payment requests.
 
 use nutpurse::mint::token;
 use nutpurse::model::invoice::Invoice;
+use nutpurse::model::lnurl::{PayRequest, Target, read_invoice, reason};
 use nutpurse::model::money::MAX_SATS;
 use nutpurse::model::payee::Payee;
 
@@ -34,6 +35,24 @@ pub fn read_invoice_and_address(bytes: &[u8]) {
         Payee::Lnurl(text) => assert!(text.len() <= bytes.len() * 3),
         other => assert!(!other.kind().is_empty()),
     }
+}
+
+/// Reads what a payee's server answers: the first line is who was asked, the rest the answer. What is taken of it holds together.
+pub fn read_payee_answers(bytes: &[u8]) {
+    let (to, body) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
+    let body = body.get(1..).unwrap_or_default();
+    if let Ok(invoice) = read_invoice(body) {
+        assert!(reason(body).is_none() && invoice.payment_hash.len() == 64);
+    }
+    let Some(Ok(target)) = Target::of(&Payee::recognise(&String::from_utf8_lossy(to))) else { return };
+    assert!(matches!(target.url.scheme(), "http" | "https") && target.url.has_host() && target.url.username().is_empty());
+    let Ok(request) = PayRequest::read(target.clone(), body) else { return };
+    assert!(request.min_msat <= request.max_msat && request.metadata.contains("text/plain"));
+    assert!(request.nostr_key.is_none_or(|key| key.len() == 64));
+    let callback = request.callback;
+    assert!(callback.scheme() == "https" || target.url.scheme() == "http", "plain text is not come down to");
+    let same_number = callback.domain().is_some() || callback.host() == target.url.host();
+    assert!(same_number && callback.username().is_empty() && callback.port().is_none_or(|port| Some(port) == target.url.port()));
 }
 
 /// Reads payment requests as far as recognising a payee reads them: bare, in a URI, beside an address.

@@ -215,7 +215,7 @@ async fn what_is_no_payable_invoice_is_refused_by_name() {
         (json!({"to": format!("lnbc1{}", "q".repeat(15_000))}), "invalid_input"),
         (json!({"to": "\u{0}\u{1b}[2J"}), "invalid_input"),
         (json!({"to": "   "}), "invalid_input"),
-        (json!({"to": "alice@example.com"}), "payee_unsupported"),
+        (json!({"to": "alice@127.0.0.1:9", "amount_sats": 5}), "address_refused"),
         (
             json!({"to": "lno1pqqnyzsmx5cx6umpwssx6atvw35j6ut4v9h8g6t50ysx7enxv4epyrmjw4ehgcm0wfczucm0d5hxzag5qqtzzq3lxgva2qlw2"}),
             "payee_unsupported",

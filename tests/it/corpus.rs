@@ -37,6 +37,11 @@ fn every_invoice_and_address_of_the_corpus_is_read_or_refused() {
 }
 
 #[test]
+fn every_answer_of_a_payees_server_of_the_corpus_is_read_or_refused() {
+    all_of("payee_answers", targets::texts::read_payee_answers);
+}
+
+#[test]
 fn every_payment_request_of_the_corpus_is_read_or_refused() {
     all_of("payment_request", targets::texts::read_payment_request);
 }
