@@ -1,6 +1,7 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
 mod devices;
+mod nutzaps;
 mod storm;
 
 use serde_json::{Value, json};
