@@ -85,8 +85,12 @@ async fn what_a_relay_says_to_an_event_is_told_apart() {
         relay.rule(|rule| rule.refuse_with = Some(words.to_owned()));
         assert_eq!(put(&relays, &relay, &first).await, Ack::Refused { reason: words.to_owned(), lasting, too_large });
     }
+    let words = "invalid: 280 characters should be enough for anybody";
+    relay.rule(|rule| (rule.refuse_with, rule.refuse_nameless) = (Some(words.to_owned()), true));
+    let refused = Ack::Refused { reason: words.to_owned(), lasting: true, too_large: true };
+    assert_eq!(put(&relays, &relay, &first).await, refused, "as the relay from PyPI says it");
     relay.rule(|rule| {
-        rule.refuse_with = None;
+        (rule.refuse_with, rule.refuse_nameless) = (None, false);
         rule.refuse_longer_than = Some(2_000);
         rule.refuse_kind = Some(5);
     });
