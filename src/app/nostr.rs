@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::open::no_keys;
 use crate::config::{Environment, Keys, Settings};
 use crate::model::secret::Secret;
-use crate::nostr::{Identity, Relays};
+use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
 use crate::wallet::nostr::{Claims, Nostr};
 use crate::wallet::{Code, Error};
@@ -50,9 +50,12 @@ pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys,
             urls.push(url);
         }
     }
+    let seed = keys.seed(0).map_err(no_keys)?;
+    let mints_identity = app_data::mints_identity(&seed).map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
     Ok(Some(Nostr {
         relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock)),
         strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
+        mints_identity,
         identity,
         urls,
         nutzaps: settings.nostr.nutzaps,

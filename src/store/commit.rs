@@ -91,6 +91,8 @@ pub enum Change {
     Publish(Box<Outgoing>),
     /// A nutzap that came in, new or changed.
     Nutzap(Box<NutzapRow>),
+    /// A payment is settled: relays are to hear of it.
+    Tell(PaymentId),
 }
 
 fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), StoreError> {
@@ -115,6 +117,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), Sto
         Change::Foreign { ys, to } => nostr::set_foreign(tx, &ys, to),
         Change::Publish(event) => nostr::push_outgoing(tx, &event),
         Change::Nutzap(row) => nostr::put_nutzap(tx, &row),
+        Change::Tell(id) => nostr::tell(tx, &id),
     }
 }
 

@@ -143,6 +143,15 @@ impl Store {
         .await
     }
 
+    /// A token event was seen or made before.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn knows_token_event(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_EVENTS)?.get(id.as_str())?.is_some())).await
+    }
+
     /// Ids among these that were deleted.
     ///
     /// # Errors

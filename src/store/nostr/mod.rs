@@ -11,6 +11,7 @@
 
 mod absorb;
 mod foreign;
+mod lines;
 mod mirror;
 mod nutzaps;
 mod outbox;
@@ -23,6 +24,7 @@ pub use absorb::{Absorbed, Seen};
 use foreign::Foreigners;
 pub use foreign::{Foreign, ForeignBalance, ForeignState};
 pub(super) use foreign::set as set_foreign;
+pub(super) use lines::tell;
 pub use mirror::{HeldCoin, MirrorView, Mirrored};
 pub use nutzaps::{NutzapRow, NutzapState};
 pub(super) use nutzaps::put as put_nutzap;

@@ -169,7 +169,7 @@ impl Wallet {
 }
 
 /// Our own relays, and those that our list names.
-fn arrivals(link: &Link, about: &About) -> Vec<String> {
+pub(super) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     let listed = relay_list::usable(about.nutzap_relays());
     for url in link.parts.urls.iter().chain(&listed).map(|url| plain_url(url)) {
