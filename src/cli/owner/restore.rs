@@ -105,7 +105,8 @@ fn lines(summary: &Summary) -> Vec<String> {
     }
     lines.push(format!("device: {}", summary.device));
     for mint in &summary.mints_elsewhere {
-        lines.push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(mint)));
+        lines
+            .push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(mint)));
     }
     if let Some(until) = summary.window_full_until {
         let until = clock::rfc3339(until).unwrap_or_default();

@@ -9,13 +9,15 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::super::error::StoreError;
 use super::super::record::{decode, encode};
-use super::super::tables::{NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE, NOSTR_TELL, Reads, Y};
-use crate::model::id::PaymentId;
+use super::super::tables::{
+    NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE, NOSTR_TELL, Reads, Y,
+};
 use super::super::{Store, proofs};
+use super::TokenEventRow;
 use super::foreign::{self, ForeignState};
 use super::nutzaps::{self, NutzapRow};
 use super::outbox::{self, Outgoing};
-use super::TokenEventRow;
+use crate::model::id::PaymentId;
 
 /// The kind of a line of the history (NIP-60).
 const HISTORY_KIND: u16 = 7376;

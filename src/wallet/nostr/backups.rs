@@ -56,7 +56,9 @@ impl Wallet {
                 after.devices.extend(devices);
                 after.devices_at = after.devices_at.max(event.created_at());
             } else if let Ok(mints) = app_data::read_mints(of_mints, event) {
-                after.mints.extend(mints.into_iter().filter_map(|mint| mint.parse::<crate::model::mint::MintAddress>().ok()).map(|mint| mint.to_string()));
+                after.mints.extend(
+                    mints.into_iter().filter_map(|mint| mint.parse::<crate::model::mint::MintAddress>().ok()).map(|mint| mint.to_string()),
+                );
                 after.mints_at = after.mints_at.max(event.created_at());
             }
         }

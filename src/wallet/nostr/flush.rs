@@ -57,8 +57,7 @@ impl Wallet {
     /// One pass. Whether something went through that others may wait for.
     async fn flush_once(&self, link: &Link, queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
         let clock = (self.clock)();
-        let waiting: BTreeSet<&str> =
-            queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
+        let waiting: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
         let due: Vec<&Queued> = queue
             .iter()
             .filter(|one| (force || one.event.next_at <= clock) && !one.event.after.iter().any(|id| waiting.contains(id.as_str())))

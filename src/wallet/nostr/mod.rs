@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use crate::nostr::{Identity, Relays};
 
-
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
 /// The most relays that are written to.

@@ -178,8 +178,7 @@ mod tests {
         for number in 0..32 {
             let (y, proof) = coin(number);
             let wanted = wanted.contains(&number);
-            let coin =
-                HeldCoin { mint: MINT.to_owned(), unit: "sat".to_owned(), amount: 1, proof: Some(proof), wanted, ours: true };
+            let coin = HeldCoin { mint: MINT.to_owned(), unit: "sat".to_owned(), amount: 1, proof: Some(proof), wanted, ours: true };
             view.coins.insert(y, coin);
         }
         view

@@ -12,7 +12,7 @@ use super::super::error::Error;
 use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
-use crate::nostr::{End, Event, Identity, Listing, deletion, app_data, history_event, token_event};
+use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
 use crate::store::{Absorbed, Outgoing, Seen, TokenEventRow};
 
 /// How far back the history of other devices is read, in seconds: an older invoice has run out.

@@ -73,6 +73,7 @@ impl Wallet {
 }
 
 async fn pages(link: &Link, filter: &serde_json::Value) -> Vec<Event> {
-    let pages = join_all(link.parts.urls.iter().map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await })).await;
+    let pages =
+        join_all(link.parts.urls.iter().map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await })).await;
     pages.into_iter().flat_map(|page| page.events).collect()
 }

@@ -70,7 +70,11 @@ async fn a_zap_is_paid_and_its_receipt_checked() {
     let zap = json!({"to": person.identity.npub(), "amount_sats": 21, "comment": "well said", "idempotency_key": "once"});
     let zapped = scene.agent.ok("zap", zap.clone()).await;
     assert_eq!(zapped["state"], "settled", "{zapped}");
-    assert_eq!((&zapped["via"], &zapped["receipt"], &zapped["proof"]), (&json!("lightning"), &json!("found"), &json!("preimage")), "{zapped}");
+    assert_eq!(
+        (&zapped["via"], &zapped["receipt"], &zapped["proof"]),
+        (&json!("lightning"), &json!("found"), &json!("preimage")),
+        "{zapped}"
+    );
     assert_eq!(zapped["to_npub"], json!(person.identity.npub()));
     let asked = invoices(&person.server);
     let request: Value = serde_json::from_str(&asked[0].query["nostr"]).unwrap();
@@ -150,8 +154,9 @@ async fn a_shared_zap_pays_each_once_and_a_failed_part_is_completed_by_the_same_
     let (scene, people) = Scene::new(3).await;
     let author = Identity::from_nsec(&Secret::new("4".repeat(64))).unwrap();
     let tags = people.iter().zip(["1", "2", "1"]);
-    let tags: Vec<Vec<String>> =
-        tags.map(|(person, weight)| vec!["zap".to_owned(), person.identity.public_key(), scene.relay.url().to_owned(), weight.to_owned()]).collect();
+    let tags: Vec<Vec<String>> = tags
+        .map(|(person, weight)| vec!["zap".to_owned(), person.identity.public_key(), scene.relay.url().to_owned(), weight.to_owned()])
+        .collect();
     let event = scene.publish(&author, 1, tags, "a song of three").await;
     people[1].server.set(Terms { zaps: true, at_callback: Answer::SaysNo(400, "not now".to_owned()), ..Terms::default() });
     let note = nutpurse_note(event.id());
