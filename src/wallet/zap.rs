@@ -213,7 +213,7 @@ impl Wallet {
             created_at: earlier.map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.map_or(1, |payment| payment.attempt.saturating_add(1)),
             fetched: None,
-            zap: Some(ZapOf {
+            zap: Some(Box::new(ZapOf {
                 recipient: leg.whom.pubkey().map(str::to_owned),
                 event: event.map(|event| event.event_id.clone()),
                 zapped: event.map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
@@ -226,7 +226,7 @@ impl Wallet {
                 receipt_key: None,
                 receipt: Receipt::None,
                 nutzap: None,
-            }),
+            })),
             repeat_of: read_repeat(request.repeat_of.as_deref())?,
             caller_in_doubt: false,
             state: PaymentState::Reserved,

@@ -140,7 +140,7 @@ async fn a_receipt_that_is_not_right_is_no_receipt() {
     // Each is waited for as long as a receipt may take: all at once.
     futures::future::join_all(lies.into_iter().map(|lie| async move {
         let (scene, people) = Scene::new(1).await;
-        people[0].server.set(Terms { zaps: true, receipt: lie.clone(), ..Terms::default() });
+        people[0].server.set(Terms { zaps: true, receipt: lie, ..Terms::default() });
         let zapped = scene.agent.ok("zap", json!({"to": people[0].identity.npub(), "amount_sats": 5})).await;
         assert_eq!(zapped["state"], "settled");
         assert!(zapped["receipt"] == "invalid" || zapped["receipt"] == "timeout", "{lie:?}: {zapped}");
