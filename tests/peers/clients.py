@@ -6,7 +6,7 @@ from fastmcp.client.transports import StdioTransport
 
 from common import BINARY, empty_folder, environment, error_of, holds, run
 
-TOOLS = 11
+TOOLS = 13
 
 
 async def with_mcp(mode):

@@ -29,7 +29,7 @@ export function holds(condition, what, seen) {
 // What any client of the wallet does first: it lists, calls, and is told of a failure in the failure's own words.
 export async function firstSteps(client, name) {
   const { tools } = await client.listTools();
-  holds(tools.length === 11 && tools.every((tool) => tool.outputSchema), `${name}: lists`, tools);
+  holds(tools.length === 13 && tools.every((tool) => tool.outputSchema), `${name}: lists`, tools);
   const balance = await client.callTool({ name: 'get_balance', arguments: {} });
   holds(!balance.isError && balance.structuredContent.spendable_sats === 0, `${name}: get_balance, checked against its schema`, balance);
   const result = await client.callTool({ name: 'get_payment', arguments: { payment_id: 'pay_none' } });
