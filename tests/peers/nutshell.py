@@ -21,7 +21,7 @@ from common import BINARY, ROOT, empty_folder, environment, fail, holds, home, o
 
 
 @contextlib.contextmanager
-def nutshell(delay):
+def nutshell(delay, **more):
     """A mint on a free loopback port. `delay`: seconds that its Lightning takes, each way."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -42,7 +42,7 @@ def nutshell(delay):
         "FAKEWALLET_DELAY_INCOMING_PAYMENT": str(delay),
         "FAKEWALLET_DELAY_OUTGOING_PAYMENT": str(delay),
         "TOR": "FALSE",
-    }
+    } | more
     log = open(folder / "log", "w")
     mint = subprocess.Popen([ROOT / "target/peers/nutshell/bin/mint"], cwd=folder, env=settings, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
@@ -149,6 +149,7 @@ async def session(delay):
             holds(sums["pending_sats"] + sums["unclaimed_sats"] + sums["incoming_sats"] == 0, "nothing is left open", sums)
 
 
-for seconds in (0, 1):
-    ok(f"Nutshell, whose Lightning takes {seconds} s")
-    run(session(seconds))
+if __name__ == "__main__":
+    for seconds in (0, 1):
+        ok(f"Nutshell, whose Lightning takes {seconds} s")
+        run(session(seconds))
