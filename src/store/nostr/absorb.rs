@@ -50,12 +50,15 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
             continue;
         }
         absorbed.events = absorbed.events.saturating_add(1);
-        if tombs.get(event.id.as_str())?.is_none() {
+        let is_live = tombs.get(event.id.as_str())?.is_none();
+        if is_live {
             live.insert(event.id.as_str(), ())?;
         }
         for (y, proof) in event.ys.iter().zip(coins) {
             let y = y.to_bytes();
-            holds.insert((&y, event.id.as_str()), ())?;
+            if is_live {
+                holds.insert((&y, event.id.as_str()), ())?;
+            }
             shown.push(y);
             let ours = proofs.get(&y)?.is_some() || archive.get(&y)?.is_some();
             if !ours && foreigners.get(&y)?.is_none() {
@@ -65,8 +68,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
                 absorbed.coins = absorbed.coins.saturating_add(1);
             }
         }
-        if tombs.get(event.id.as_str())?.is_some() {
-            event.json.clear();
+        if !is_live {
+            event.bury(&mut holds)?;
         }
         events.insert(event.id.as_str(), encode(&event)?.as_slice())?;
     }
@@ -78,7 +81,7 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
         let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
             shown.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
-            row.json.clear();
+            row.bury(&mut holds)?;
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
         }
     }

@@ -1,5 +1,6 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
+mod counts;
 mod devices;
 mod nutzaps;
 mod storm;
