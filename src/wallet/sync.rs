@@ -44,7 +44,7 @@ impl Wallet {
             self.claim_all().await?;
         }
         if pulled.reached > 0 {
-            self.tell_about(link, &pulled.about, pulled.whole).await?;
+            self.tell_about(link, &pulled).await?;
         }
         if link.parts.nutzaps {
             self.collect_nutzaps(link).await?;

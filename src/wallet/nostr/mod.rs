@@ -18,7 +18,7 @@ mod plan;
 mod pull;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,6 +126,12 @@ impl Link {
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Sightings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These lack what they should hold.
+    fn behind(&self, urls: &BTreeSet<&String>) {
+        let mut seen = self.seen();
+        seen.relays.extend(urls.iter().map(|url| ((*url).clone(), Sight::Behind)));
     }
 
     /// One of the owner's relays.

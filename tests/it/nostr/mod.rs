@@ -1,8 +1,10 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
+mod by_hand;
 mod devices;
 mod nutzaps;
 mod storm;
+mod trouble;
 mod zaps;
 
 use serde_json::{Value, json};
