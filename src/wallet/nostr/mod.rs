@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
-
 
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
@@ -88,6 +88,8 @@ pub(super) struct Sightings {
     pub(super) pulled: bool,
     /// Our own wallet event must not be written, and why.
     pub(super) read_only: bool,
+    /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
+    asked_keysets: BTreeSet<MintAddress>,
 }
 
 /// How a relay stands.

@@ -1,8 +1,12 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
 mod by_hand;
+mod canary;
 mod devices;
+mod hostile;
+mod month;
 mod nutzaps;
+mod scale;
 mod storm;
 mod trouble;
 mod zaps;
