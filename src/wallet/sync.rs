@@ -44,7 +44,7 @@ impl Wallet {
             self.claim_all().await?;
         }
         if pulled.reached > 0 {
-            self.tell_about(link, &pulled.about, pulled.whole).await?;
+            self.tell_about(link, &pulled).await?;
             self.keep_backups(link, &pulled.about, pulled.whole).await?;
             self.ask_recommended(link).await?;
         }

@@ -12,6 +12,7 @@ use super::super::Wallet;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::mirror::{class, outgoing, unsigned};
+use super::pull::Pulled;
 use super::{Link, plain_url};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
@@ -42,6 +43,11 @@ pub(in super::super) struct About {
     info_key: Option<String>,
     /// This wallet has written it: what it knows is whole.
     written: bool,
+    /// No relay shows the newest any more.
+    #[serde(skip)]
+    wallet_lost: bool,
+    #[serde(skip)]
+    info_lost: bool,
 }
 
 /// An event's place among others of its kind: the later wins, of equal times the lower id.
@@ -140,10 +146,24 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub(in super::super) async fn tell_about(&self, link: &Link, events: &[Event], whole: bool) -> Result<(), Error> {
-        let setup = self.setup().await?;
+    pub(in super::super) async fn tell_about(&self, link: &Link, pulled: &Pulled) -> Result<(), Error> {
+        let (setup, events, whole) = (self.setup().await?, &pulled.about, pulled.whole);
         let mut about = self.about().await?;
         about.learn(link, events);
+        let newest = [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
+        let shown = newest.iter().flatten().filter_map(|id| events.iter().find(|event| event.id() == id));
+        let shown = shown.map(|event| outgoing(event, class::ABOUT, (self.clock)())).collect();
+        self.send_again(link, shown, &pulled.about_at).await?;
+        if whole {
+            // What no relay shows any more, and is not on its way, is lost: it is written anew.
+            let queue = self.store.outbox().await?;
+            let lost = |said: &Option<Said>| {
+                said.as_ref().is_some_and(|said| {
+                    !events.iter().any(|event| event.id() == said.id) && !queue.iter().any(|one| one.event.id == said.id)
+                })
+            };
+            (about.wallet_lost, about.info_lost) = (lost(&about.wallet), lost(&about.info));
+        }
         let may_write = whole || about.written;
         if about.privkeys.is_empty() && may_write {
             about.privkeys.push(link.parts.nutzap_key.clone());
@@ -164,7 +184,7 @@ impl Wallet {
         let mints = joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
         let relays = joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
         let first = about.wallet.is_none();
-        if !first && about.written && mints == about.mints && relays == about.relays {
+        if !first && !about.wallet_lost && about.written && mints == about.mints && relays == about.relays {
             return Ok(());
         }
         let told = WalletEvent { privkeys: about.privkeys.clone(), mints, relays, others: about.others.clone() };
@@ -195,7 +215,7 @@ impl Wallet {
         let known: Vec<String> = about.info_mints.iter().map(|(mint, _)| mint.clone()).collect();
         let mints = joined(&known, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
         let relays = joined(&about.info_relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
-        if about.info.is_some() && mints == known && relays == about.info_relays && about.info_key.is_some() {
+        if about.info.is_some() && !about.info_lost && mints == known && relays == about.info_relays && about.info_key.is_some() {
             return Ok(());
         }
         let units = |mint: &String| about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone());

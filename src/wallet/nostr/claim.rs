@@ -1,7 +1,9 @@
-//! Makes other devices' coins our own: a journaled swap of one token event's coins, which keeps everything (NUT-03).
+//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps everything (NUT-03).
 //!
 //! Until then two devices could spend the same coin, and only one would. Whoever loses that race loses nothing: the mint says so, and
 //! the coins are asked about anew.
+
+use std::collections::HashMap;
 
 use cdk_common::nuts::{Proof, PublicKey, State};
 
@@ -31,8 +33,8 @@ impl Wallet {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
         while claimed < need_sats && losses < MOST_LOSSES {
-            let Some(some) = self.next_event(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
-            let sats = some.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+            let Some(some) = self.next_coins(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
+            let sats = sum(some.iter().map(|(_, proof)| proof));
             if self.claim_some(mint, some, turn).await? {
                 any = true;
                 claimed = claimed.saturating_add(sats);
@@ -61,28 +63,40 @@ impl Wallet {
         Ok(())
     }
 
-    /// The coins to claim next: those of the smallest event that is enough, else of the largest.
-    async fn next_event(&self, mint: &MintAddress, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+    /// The coins to claim next: those of the smallest event that is enough, else of the largest ones together: a mint's fee is for all
+    /// coins of one swap, rounded up once.
+    async fn next_coins(&self, mint: &MintAddress, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
         let free = self.store.foreign_coins(mint.to_string(), vec![ForeignState::Unspent]).await?;
         if free.is_empty() {
             return Ok(None);
         }
-        let mut best: Option<(u64, Vec<(PublicKey, Proof)>)> = None;
+        let by_y: HashMap<PublicKey, &Proof> = free.iter().map(|(y, proof)| (*y, proof)).collect();
+        let mut events: Vec<(u64, Vec<(PublicKey, &Proof)>)> = Vec::new();
         for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.as_str()) {
-            let here: Vec<_> = free.iter().filter(|(y, _)| event.ys.contains(y)).take(MOST_COINS).cloned().collect();
-            let sum = here.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
-            let better = match &best {
-                _ if here.is_empty() => false,
-                None => true,
-                Some((other, _)) if *other >= need => sum >= need && sum < *other,
-                Some((other, _)) => sum > *other,
-            };
-            if better {
-                best = Some((sum, here));
+            let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
+            let here: Vec<_> = here.take(MOST_COINS).collect();
+            if !here.is_empty() {
+                events.push((sum(here.iter().map(|(_, proof)| *proof)), here));
             }
         }
-        // Coins whose event is gone, and that the mint calls unspent.
-        Ok(Some(best.map_or_else(|| free.into_iter().take(MOST_COINS).collect(), |(_, coins)| coins)))
+        events.sort_by_key(|(sats, _)| *sats);
+        let enough = events.iter().position(|(sats, _)| *sats >= need);
+        let order: Vec<_> = match enough.and_then(|place| events.get(place)) {
+            Some(one) => vec![one],
+            None => events.iter().rev().collect(),
+        };
+        let mut chosen: HashMap<PublicKey, &Proof> = HashMap::new();
+        for (_, here) in order {
+            if chosen.len().saturating_add(here.len()) > MOST_COINS || sum(chosen.values().copied()) >= need {
+                break;
+            }
+            chosen.extend(here.iter().copied());
+        }
+        if chosen.is_empty() {
+            // Coins whose event is gone, and that the mint calls unspent.
+            return Ok(Some(free.into_iter().take(MOST_COINS).collect()));
+        }
+        Ok(Some(chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect()))
     }
 
     /// One claim. `false`: it brought nothing, and the next would not either.
@@ -152,4 +166,8 @@ impl Wallet {
         self.changed();
         Ok(())
     }
+}
+
+fn sum<'a>(proofs: impl Iterator<Item = &'a Proof>) -> u64 {
+    proofs.map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
