@@ -26,7 +26,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// How long relays hear nothing where nothing changes.
 const QUIET: Duration = Duration::from_secs(3600);
 
-/// How often other devices' changes are looked for.
+/// How long news is gathered before it is looked at.
+const MORE_NEWS: Duration = Duration::from_secs(1);
+
+/// How often other devices' changes are looked for where nothing is heard.
 const SYNC: Duration = Duration::from_secs(300);
 
 /// The running tasks.
@@ -47,6 +50,7 @@ impl Tasks {
         if wallet.has_relays() {
             tasks.run(publish(wallet.clone()));
             tasks.run(sync(wallet.clone()));
+            tasks.run(listen(wallet.clone()));
         }
         tasks.tracker.close();
         tasks
@@ -113,12 +117,19 @@ async fn sync(wallet: Wallet) {
     let mut period = interval(SYNC);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        period.tick().await;
+        tokio::select! {
+            _ = period.tick() => {}
+            () = wallet.news() => sleep(MORE_NEWS).await,
+        }
         let round = wallet.clone();
         if let Some(Err(error)) = wallet.to_its_end(async move { round.sync_quietly().await }).await {
             tracing::error!(code = error.code.as_str(), "relays and wallet were not brought together");
         }
     }
+}
+
+async fn listen(wallet: Wallet) {
+    wallet.listen().await;
 }
 
 async fn refresh(wallet: Wallet) {

@@ -7,9 +7,10 @@ use std::ops::Deref;
 
 use tokio::runtime::Handle;
 
+use super::nostr::opened;
 use super::open::{keys, open_store};
 use super::restore::restore;
-use crate::cli::owner::{Desk, RestoreFrom, Summary};
+use crate::cli::owner::{Desk, GivenKey, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 #[cfg(unix)]
 use crate::keeper;
@@ -147,12 +148,19 @@ impl Desk for OwnersDesk<'_> {
         }
     }
 
-    fn make_keys(&self) -> Result<KeysPlace, String> {
+    fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String> {
         if let Some((_, place)) = self.known_keys()? {
-            return Ok(place);
+            return match given {
+                Some(_) => Err("this folder has keys already; a Nostr key is taken over only into a new one".to_owned()),
+                None => Ok(place),
+            };
+        }
+        let mut environment = self.environment.clone();
+        if let Some(given) = given {
+            environment.nsec = Some(opened(given)?);
         }
         let store = self.store().map_err(|error| words(&error))?;
-        let made = self.runtime.block_on(keys(self.home, &store, self.environment));
+        let made = self.runtime.block_on(keys(self.home, &store, &environment));
         made.map(|(_, place)| place).map_err(|error| words(&error))
     }
 

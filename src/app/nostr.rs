@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::open::no_keys;
+use crate::cli::owner::GivenKey;
 use crate::config::{Environment, Keys, Settings};
 use crate::model::secret::Secret;
-use crate::nostr::{Identity, Relays};
+use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
 use crate::wallet::nostr::{Claims, Nostr};
 use crate::wallet::{Code, Error};
@@ -17,9 +18,19 @@ use crate::wallet::{Code, Error};
 pub(super) fn taken_over(environment: &Environment) -> Result<Option<Secret>, Error> {
     let Some(given) = &environment.nsec else { return Ok(None) };
     let identity = Identity::from_nsec(given).map_err(|_| {
-        Error::new(Code::SettingsInvalid, "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.").with("key", "NUTPURSE_NSEC")
+        Error::new(Code::SettingsInvalid, "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.")
+            .with("key", "NUTPURSE_NSEC")
     })?;
     Ok(Some(identity.secret_hex()))
+}
+
+/// A Nostr key that a person gave, as it is kept.
+pub(super) fn opened(given: &GivenKey) -> Result<Secret, String> {
+    let identity = match &given.password {
+        Some(password) => Identity::from_ncryptsec(given.text.reveal(), password),
+        None => Identity::from_nsec(&given.text),
+    };
+    identity.map(|identity| identity.secret_hex()).map_err(|error| error.to_string())
 }
 
 /// The wallet's Nostr key: the one that was taken over, else that of the words (NIP-06).
@@ -32,7 +43,13 @@ pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
 }
 
 /// `None`: no relays are set, and Nostr is off.
-pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys, http: &Arc<dyn Http>, clock: fn() -> u64) -> Result<Option<Nostr>, Error> {
+pub(super) fn nostr(
+    settings: &Settings,
+    environment: &Environment,
+    keys: &Keys,
+    http: &Arc<dyn Http>,
+    clock: fn() -> u64,
+) -> Result<Option<Nostr>, Error> {
     if settings.nostr.relays.is_empty() {
         return Ok(None);
     }
@@ -50,9 +67,12 @@ pub(super) fn nostr(settings: &Settings, environment: &Environment, keys: &Keys,
             urls.push(url);
         }
     }
+    let seed = keys.seed(0).map_err(no_keys)?;
+    let mints_identity = app_data::mints_identity(&seed).map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
     Ok(Some(Nostr {
         relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock)),
         strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
+        mints_identity,
         identity,
         urls,
         nutzaps: settings.nostr.nutzaps,

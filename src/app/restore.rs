@@ -3,6 +3,8 @@
 //! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that says it is damaged, or one whose
 //! mints are asked before they are used; it can be run again.
 
+use std::collections::BTreeSet;
+
 use super::nostr::taken_over;
 use super::open::{identity, no_keys, store_at, wallet, write_identity};
 use crate::cli::owner::{RestoreFrom, Summary};
@@ -11,7 +13,7 @@ use crate::model::keys::KeysPlace;
 use crate::model::ledger::DAY_SECONDS;
 use crate::store::copies::{self, GoodCopy};
 use crate::store::{Meta, Store, StoreError};
-use crate::wallet::restore::{Step, Which};
+use crate::wallet::restore::{Restored, Step, Which};
 use crate::wallet::{Code, Error, clock};
 
 /// What a person is told when nothing was restored.
@@ -42,9 +44,14 @@ pub(super) async fn restore(
     prepare(home, environment, from, known, &mut done).await?;
     let (wallet, _, store) = wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
     let restored = wallet.recheck(Which::All, step).await.map_err(|error| told(&error))?;
+    if let Err(error) = wallet.look_at_relays().await {
+        tracing::warn!(code = error.code.as_str(), "the relays were not read");
+    }
+    let (named, mints_elsewhere) = wallet.named_on_relays().await.map_err(|error| told(&error))?;
+    let shared_sats = wallet.shared_sats().await.map_err(|error| told(&error))?;
     let mut meta = store.meta().await.map_err(of_store)?;
     if meta.device_open {
-        let free = restored.free_device;
+        let free = free_device(&restored, &named);
         meta = store
             .set_meta(move |meta| {
                 meta.device = free;
@@ -58,7 +65,15 @@ pub(super) async fn restore(
     let balances = store.balances().await.map_err(of_store)?;
     let spendable_sats = balances.iter().filter(|one| one.unit == "sat").map(|one| one.unspent).fold(0, u64::saturating_add);
     let window_full_until = meta.window_full_until.filter(|until| *until > clock::now());
-    Ok(Summary { done, restored, device: meta.device, window_full_until, spendable_sats })
+    Ok(Summary { done, restored, device: meta.device, window_full_until, spendable_sats, shared_sats, mints_elsewhere })
+}
+
+/// The lowest device that neither a mint nor a relay knows, as far as both were asked.
+fn free_device(restored: &Restored, named: &BTreeSet<u32>) -> u32 {
+    if !named.contains(&restored.free_device) {
+        return restored.free_device;
+    }
+    named.last().copied().unwrap_or(0).max(restored.last_device).saturating_add(1)
 }
 
 /// What the folder says of its wallet; a file that cannot be read is set aside.
@@ -146,7 +161,7 @@ fn made_anew(id: String, place: KeysPlace, known: Option<&Identity>) -> impl FnO
         meta.wallet_id = id;
         meta.keys = Some(place);
         meta.generation = generation;
-        meta.checked = Some(std::collections::BTreeSet::new());
+        meta.checked = Some(BTreeSet::new());
         meta.window_full_until = Some(until);
         meta.device = device.unwrap_or(0);
         meta.last_device = device.unwrap_or(0);

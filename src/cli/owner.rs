@@ -6,6 +6,7 @@
 mod backup;
 mod doctor;
 mod init;
+mod relays;
 mod restore;
 mod text;
 
@@ -29,7 +30,7 @@ pub use restore::{RestoreArgs, RestoreFrom, Summary};
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum OwnerCommand {
     /// Create the wallet's folder, its settings and its keys, and say where they lie
-    Init,
+    Init(InitArgs),
     /// Show the words from which the wallet can be made again
     Backup,
     /// Bring a damaged or lost wallet back: from its newest good copy, or from the words, and from what its mints know
@@ -37,6 +38,9 @@ pub enum OwnerCommand {
     /// The mints this wallet trusts with money
     #[command(subcommand)]
     Mints(MintsCommand),
+    /// Nostr relays that keep a sealed copy of this wallet
+    #[command(subcommand)]
+    Relays(RelaysCommand),
     /// What may be spent
     #[command(subcommand)]
     Limits(LimitsCommand),
@@ -71,6 +75,40 @@ pub enum MintsCommand {
         /// The mint's address
         url: MintAddress,
     },
+}
+
+/// How to create the wallet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct InitArgs {
+    /// Take a Nostr key of yours over (nsec or ncryptsec), typed or from a pipe; only into a new folder
+    #[arg(long)]
+    pub nostr_key: bool,
+}
+
+/// Commands about relays.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum RelaysCommand {
+    /// Show the relays
+    List,
+    /// Keep a copy on one more relay
+    Add {
+        /// The relay's address: wss://...
+        url: String,
+    },
+    /// Keep no copy there any more
+    Remove {
+        /// The relay's address
+        url: String,
+    },
+}
+
+/// A Nostr key as a person gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenKey {
+    /// nsec, ncryptsec or hex.
+    pub text: Secret,
+    /// What opens an ncryptsec.
+    pub password: Option<Secret>,
 }
 
 /// Commands about limits.
@@ -130,11 +168,11 @@ pub trait Desk {
     /// When the store cannot be read.
     fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String>;
 
-    /// Finds the keys, or makes them where none were ever made.
+    /// Finds the keys, or makes them where none were ever made; new ones take a Nostr key over.
     ///
     /// # Errors
-    /// When they cannot be had.
-    fn make_keys(&self) -> Result<KeysPlace, String>;
+    /// When they cannot be had; when a Nostr key is given and there are keys.
+    fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
     /// The words. Makes none.
     ///
@@ -223,7 +261,10 @@ impl Owner<'_> {
     /// When the settings cannot be used, or no person confirmed what loosens. Then nothing was changed.
     pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
         match command {
-            OwnerCommand::Init => self.init(),
+            OwnerCommand::Init(args) => self.init(args),
+            OwnerCommand::Relays(RelaysCommand::List) => self.list_relays(),
+            OwnerCommand::Relays(RelaysCommand::Add { url }) => self.add_relay(url),
+            OwnerCommand::Relays(RelaysCommand::Remove { url }) => self.remove_relay(url),
             OwnerCommand::Backup => self.backup(),
             OwnerCommand::Restore(args) => self.restore(args),
             OwnerCommand::Mints(MintsCommand::List) => self.show(text::mints),

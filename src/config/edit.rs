@@ -63,6 +63,18 @@ impl Edit {
         })
     }
 
+    /// Other relays.
+    ///
+    /// # Errors
+    /// As [`Self::limits`].
+    pub fn relays(home: &Home, relays: &[String]) -> Result<Self, SettingsError> {
+        Self::prepare(home, CONFIG_FILE, |document| {
+            let list: toml_edit::Array = relays.iter().map(String::as_str).collect();
+            set(section(document, "nostr"), "relays", list.into());
+            Ok(())
+        })
+    }
+
     /// Lists a mint, at the end; of one that is listed already, says anew whether it is a test mint.
     ///
     /// # Errors

@@ -288,8 +288,8 @@ fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>, nostr: Option<
 
 fn put(home: &Home, name: &str, keys: Keys, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
     let entry = in_keyring(&keys);
-    let kept =
-        keyring.is_some_and(|keyring| keyring.set(name, &entry).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&entry)));
+    let kept = keyring
+        .is_some_and(|keyring| keyring.set(name, &entry).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&entry)));
     if kept {
         return Ok((keys, KeysPlace::Keyring));
     }

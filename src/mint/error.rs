@@ -97,7 +97,12 @@ impl MintError {
     /// Nothing can have moved.
     pub fn is_definite(&self) -> bool {
         match self {
-            Self::NotSent(_) | Self::Unchecked | Self::TooMany { .. } | Self::AddressRefused(_) | Self::Refused { .. } | Self::SpentElsewhere => true,
+            Self::NotSent(_)
+            | Self::Unchecked
+            | Self::TooMany { .. }
+            | Self::AddressRefused(_)
+            | Self::Refused { .. }
+            | Self::SpentElsewhere => true,
             Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
     }

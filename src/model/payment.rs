@@ -208,7 +208,7 @@ pub struct Payment {
     pub fetched: Option<Fetched>,
     /// What it is as a zap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zap: Option<ZapOf>,
+    pub zap: Option<Box<ZapOf>>,
     /// The payment this one knowingly repeats.
     pub repeat_of: Option<PaymentId>,
     /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.

@@ -31,6 +31,25 @@ pub struct Redeemed {
     pub sender: String,
 }
 
+/// A line to write.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Which way.
+    pub direction: Direction,
+    /// How much.
+    pub amount: u64,
+    /// In which unit.
+    pub unit: &'a str,
+    /// Coin events that were made.
+    pub created: &'a [String],
+    /// Coin events that ended.
+    pub destroyed: &'a [String],
+    /// The nutzap that was redeemed.
+    pub redeemed: Option<&'a Redeemed>,
+    /// The hash of the invoice that was paid, lower-case hex: our own addition, sealed, for the wallet's other devices.
+    pub payment_hash: Option<&'a str>,
+}
+
 /// What one line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
@@ -46,29 +65,22 @@ pub struct HistoryEvent {
     pub created: Vec<String>,
     /// Coin events that ended.
     pub destroyed: Vec<String>,
+    /// The hash of the invoice that was paid.
+    pub payment_hash: Option<String>,
 }
 
 /// Writes a line.
 ///
 /// # Errors
 /// When it is too long to be sealed.
-#[expect(clippy::too_many_arguments, reason = "each is one field of the format")]
-pub fn write(
-    identity: &Identity,
-    direction: Direction,
-    amount: u64,
-    unit: &str,
-    created: &[String],
-    destroyed: &[String],
-    redeemed: Option<&Redeemed>,
-    created_at: u64,
-) -> Result<Event, Unwritable> {
-    let way = if direction == Direction::In { "in" } else { "out" };
-    let mut sealed = vec![tag(&["direction", way]), tag(&["amount", &amount.to_string()]), tag(&["unit", unit])];
-    sealed.extend(created.iter().map(|id| tag(&["e", id, "", "created"])));
-    sealed.extend(destroyed.iter().map(|id| tag(&["e", id, "", "destroyed"])));
+pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Event, Unwritable> {
+    let way = if line.direction == Direction::In { "in" } else { "out" };
+    let mut sealed = vec![tag(&["direction", way]), tag(&["amount", &line.amount.to_string()]), tag(&["unit", line.unit])];
+    sealed.extend(line.created.iter().map(|id| tag(&["e", id, "", "created"])));
+    sealed.extend(line.destroyed.iter().map(|id| tag(&["e", id, "", "destroyed"])));
+    sealed.extend(line.payment_hash.map(|hash| tag(&["payment_hash", hash])));
     let mut tags = Vec::new();
-    if let Some(nutzap) = redeemed {
+    if let Some(nutzap) = line.redeemed {
         tags.push(tag(&["e", &nutzap.id, &nutzap.relay, "redeemed"]));
         tags.push(tag(&["p", &nutzap.sender]));
     }
@@ -98,5 +110,9 @@ pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadab
         let ids = named.filter(|tag| tag.get(3).is_some_and(|found| found == marker)).filter_map(|tag| tag.get(1));
         ids.filter(|id| is_hex_64(id)).cloned().collect()
     };
-    Ok(HistoryEvent { direction, amount, unit, redeemed: marked("redeemed"), created: marked("created"), destroyed: marked("destroyed") })
+    // Only where it cannot be seen: in clear it would tell who paid what.
+    let hash = sealed.iter().find(|tag| tag.first().is_some_and(|first| first == "payment_hash")).and_then(|tag| tag.get(1));
+    let payment_hash = hash.filter(|hash| is_hex_64(hash)).cloned();
+    let (redeemed, created, destroyed) = (marked("redeemed"), marked("created"), marked("destroyed"));
+    Ok(HistoryEvent { direction, amount, unit, redeemed, created, destroyed, payment_hash })
 }

@@ -9,6 +9,7 @@
 //!  relays  <--  event  <--  identity (signs, seals)  <--  one writer per kind
 //! ```
 
+pub mod app_data;
 pub mod deletion;
 pub mod event;
 pub mod history_event;

@@ -47,7 +47,7 @@ pub fn write(identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Resu
 /// Writes its copy.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_backup(identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Result<Event, Unwritable> {
     write_as(BACKUP, identity, wallet, created_at)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
-use super::nostr::{self, ForeignState, NutzapRow, Outgoing};
+use super::nostr::{ForeignState, NutzapRow, Outgoing, push_outgoing, put_nutzap, set_foreign, tell};
 use super::tables::{Reads, SWAPS, TOKENS};
 use super::tokens::TokenRow;
 use super::{Inner, Store, Verdict, archive, deposits, moves, payments, receives, record};
@@ -91,6 +91,8 @@ pub enum Change {
     Publish(Box<Outgoing>),
     /// A nutzap that came in, new or changed.
     Nutzap(Box<NutzapRow>),
+    /// A payment is settled: relays are to hear of it.
+    Tell(PaymentId),
 }
 
 fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), StoreError> {
@@ -112,9 +114,10 @@ fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), Sto
             tx.open_table(SWAPS)?.remove(id.as_bytes())?;
             Ok(())
         }
-        Change::Foreign { ys, to } => nostr::set_foreign(tx, &ys, to),
-        Change::Publish(event) => nostr::push_outgoing(tx, &event),
-        Change::Nutzap(row) => nostr::put_nutzap(tx, &row),
+        Change::Foreign { ys, to } => set_foreign(tx, &ys, to),
+        Change::Publish(event) => push_outgoing(tx, &event),
+        Change::Nutzap(row) => put_nutzap(tx, &row),
+        Change::Tell(id) => tell(tx, &id),
     }
 }
 

@@ -137,6 +137,12 @@ tables! {
     FOREIGN: &'static Y => &'static [u8] = "foreign";
     /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is none
     FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
+    /// <payment id, ()>: settled, and relays have not been told
+    NOSTR_TELL: &'static str => () = "nostr_tell";
+    /// <event id, ()>: lines of the history that were read or written
+    NOSTR_LINES: &'static str => () = "nostr_lines";
+    /// <payment hash, ()>: invoices that some device of this wallet has paid, as relays show
+    NOSTR_PAID: &'static str => () = "nostr_paid";
     /// <event id, row of a nutzap that came in>
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
     /// <event id, ()>, while it waits for its mint or relays have not been told of it

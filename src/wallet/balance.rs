@@ -129,7 +129,8 @@ fn shared_at(foreign: &[ForeignBalance], mint: &MintAddress) -> (u64, u64) {
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<SetAside> {
     let used = |mint: &str, unit: &str| unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint);
     let mut aside: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let ours = held.into_iter().map(|one| ((one.mint, one.unit), one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent)));
+    let ours =
+        held.into_iter().map(|one| ((one.mint, one.unit), one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent)));
     let theirs = foreign.iter().map(|one| ((one.mint.clone(), one.unit.clone()), one.unspent.saturating_add(one.doubtful)));
     for ((mint, unit), amount) in ours.chain(theirs).filter(|((mint, unit), amount)| *amount > 0 && !used(mint, unit)) {
         let sum = aside.entry((mint, unit)).or_default();

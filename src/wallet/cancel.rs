@@ -6,6 +6,7 @@ use super::code::Code;
 use super::error::Error;
 use super::{Wallet, coins};
 use crate::mint::Mint;
+use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -39,6 +40,20 @@ impl Wallet {
         self.end_cancel(payment, mint, &swap, outcome).await
     }
 
+    /// The mint has taken some of a melt's coins from somebody else, has signed nothing for them to us, and calls the melt unpaid after
+    /// that: it cannot be made any more. Another device of this wallet was faster, or another holder of its keys.
+    async fn give_up_melt(&self, payment: Payment, mint: &Mint, swap: &Swap, quote_id: &str, buried: Change) -> Result<(), Error> {
+        let held = mint.coins(swap.input_ys()?).await?;
+        let states = mint.states(coins::ys(&held)).await?;
+        let (_, spent) = coins::by_word(&held, &states);
+        let error = Error::new(Code::MintRefused, "Another device of this wallet spent these coins; the payment was not made.");
+        self.record_failure(payment, error, vec![buried, coins::spent(spent)]).await;
+        self.store.lift_doubt(quote_id);
+        let turn = mint.turn().await;
+        mint.finish_melt(quote_id, &turn).await?;
+        Ok(())
+    }
+
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
     pub(super) async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
         match outcome {
@@ -53,7 +68,14 @@ impl Wallet {
                 Ok(())
             }
             SwapOutcome::Refused(_) => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
-            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(mint, swap)?]).await?),
+            SwapOutcome::SpentElsewhere => {
+                let buried = self.bury(mint, swap)?;
+                let quote_id = payment.quote_id.clone().unwrap_or_default();
+                match mint.melt_word(&quote_id).await {
+                    Ok((MeltWord::Unpaid, None)) if payment.is_open() => self.give_up_melt(payment, mint, swap, &quote_id, buried).await,
+                    _ => Ok(self.store.commit(vec![buried]).await?),
+                }
+            }
             SwapOutcome::Unknown(_) => Ok(()),
         }
     }

@@ -47,6 +47,7 @@ impl Wallet {
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
             identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),
+            recommended_by: self.recommended_by(&listed.address).await?,
             deposit: about.as_ref().filter(|about| about.can_deposit).map(|about| range(about.deposit)),
             pay: about.as_ref().filter(|about| about.can_pay).map(|about| range(about.pay)),
         })

@@ -54,6 +54,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::nostr::{Link, Nostr};
 pub use code::Code;
 pub use error::{Error, MoneyMoved, Retry};
 use gate::Gates;
@@ -83,7 +84,7 @@ pub struct Parts {
     /// Where the keys lie, in the words of `get_balance`.
     pub keys: &'static str,
     /// Relays and the Nostr key. `None`: Nostr is off.
-    pub nostr: Option<nostr::Nostr>,
+    pub nostr: Option<Nostr>,
 }
 
 /// The wallet. A clone is the same wallet.
@@ -98,7 +99,7 @@ pub struct Inner {
     rules: Arc<dyn Rules>,
     clock: fn() -> u64,
     keys: &'static str,
-    nostr: Option<nostr::Link>,
+    nostr: Option<Link>,
     /// The wallet has been real: the store's latch, at hand.
     real: AtomicBool,
     running: TaskTracker,
@@ -168,7 +169,7 @@ impl Wallet {
             rules: parts.rules,
             clock: parts.clock,
             keys: parts.keys,
-            nostr: parts.nostr.map(nostr::Link::new),
+            nostr: parts.nostr.map(Link::new),
             real: AtomicBool::new(meta.real),
             running: TaskTracker::new(),
             closing: CancellationToken::new(),

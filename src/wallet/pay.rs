@@ -91,6 +91,11 @@ impl Wallet {
         if let Some(invoice) = payable.invoice() {
             check(&setup, invoice, (self.clock)())?;
         }
+        if let Some(hash) = hash.as_deref().filter(|_| self.nostr.is_some())
+            && self.store.paid_elsewhere(hash).await?
+        {
+            return Err(paid_elsewhere().keyed(key));
+        }
         outgoing("comment", request.comment.as_deref())?;
         let repeat_of = read_repeat(request.repeat_of.as_deref())?;
         let payment = Payment {
@@ -275,6 +280,12 @@ impl Wallet {
 /// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.
 fn keyset_was_gone(error: &Error) -> bool {
     error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::KEYSET_INACTIVE))
+}
+
+/// Best effort: only what relays have shown by now is known.
+fn paid_elsewhere() -> Error {
+    Error::new(Code::PossibleDuplicate, "Another device of this wallet has paid this invoice, as its history on the relays says.")
+        .next("Do not pay it again. Tell the user; if the payee says that it is unpaid, ask for a new invoice.")
 }
 
 /// Another device had the coins; they are known to be spent by now.

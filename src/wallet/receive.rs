@@ -111,7 +111,13 @@ impl Wallet {
     }
 
     /// Swaps received coins for ours, under the receive's name.
-    pub(super) async fn swap_coins_in(&self, receive: &Receive, proofs: Coins, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
+    pub(super) async fn swap_coins_in(
+        &self,
+        receive: &Receive,
+        proofs: Coins,
+        mint: &Mint,
+        turn: &Turn,
+    ) -> Result<(Swap, SwapOutcome), Error> {
         if mint.input_fee(&proofs).await? >= receive.amount_sats {
             return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
         }

@@ -35,7 +35,7 @@ request!(
         /// URL of the mint that shall hold the money, as list_mints shows it. Default: the first usable one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
-        /// Text for the payer to read on the invoice, at most 280 characters.
+        /// Text for the payer, at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
         /// Also draw the invoice as a QR code: a text drawing and a PNG.
@@ -113,7 +113,7 @@ request!(
         /// A payment_id or receive_id. Give exactly one of the three names.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_id: Option<String>,
-        /// The invoice's payment hash, 64 hex characters.
+        /// The invoice's payment hash, hex.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_hash: Option<String>,
         /// The key the payment was made with.

@@ -133,7 +133,7 @@ impl Wallet {
             SwapOutcome::Done { give, keep } => {
                 let token = mint.write_token(&give, swap.memo.clone());
                 let row = TokenRow { token, ys: coins::ys(&give), locked: coins::locked(&give), claimed_at: None };
-                let event = self.nutzap_event(&mut payment, &give)?;
+                let event = self.nutzap_event(&mut payment, &coins::proofs(give.clone()))?;
                 let mut beside = coins::swapped(swap, [give, keep].concat())?;
                 beside.extend(event);
                 beside.push(Change::Token { payment: payment.id.clone(), row });

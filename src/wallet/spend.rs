@@ -224,6 +224,9 @@ impl Wallet {
             PaymentState::Reserved | PaymentState::Settled { .. } => payment.caller_in_doubt || gone,
         };
         payment.state = state;
+        if self.nostr.is_some() && payment.payment_hash.is_some() && matches!(payment.state, PaymentState::Settled { .. }) {
+            beside.push(Change::Tell(payment.id.clone()));
+        }
         beside.push(Change::Payment(payment.clone()));
         self.store.commit(beside).await?;
         self.changed();

@@ -45,6 +45,8 @@ impl Wallet {
         }
         if pulled.reached > 0 {
             self.tell_about(link, &pulled.about, pulled.whole).await?;
+            self.keep_backups(link, &pulled.about, pulled.whole).await?;
+            self.ask_recommended(link).await?;
         }
         if link.parts.nutzaps {
             self.collect_nutzaps(link).await?;
@@ -53,6 +55,32 @@ impl Wallet {
         self.flush(true).await?;
         self.changed();
         self.sync_view(verified.pulled_sats, verified.dropped_sats).await
+    }
+
+    /// Reads the relays, asks the mints, and writes nothing there: for a home that is being restored and has no device of its own yet.
+    ///
+    /// # Errors
+    /// As [`Wallet::sync`].
+    pub async fn look_at_relays(&self) -> Result<(), Error> {
+        let Some(link) = &self.nostr else { return Ok(()) };
+        let _one_at_a_time = link.syncing().await;
+        self.store.begin_mirror().await?;
+        let pulled = self.pull(link).await?;
+        self.verify().await?;
+        self.keep_backups(link, &pulled.about, false).await
+    }
+
+    /// Other devices' coins that can be claimed, in sats, at all listed mints.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    pub async fn shared_sats(&self) -> Result<u64, Error> {
+        let (setup, mut sum) = (self.setup().await?, 0_u64);
+        for mint in setup.mints() {
+            let (all, own) = (self.spendable_at(&mint.address).await?, self.unspent_at(&mint.address).await?);
+            sum = sum.saturating_add(all.saturating_sub(own));
+        }
+        Ok(sum)
     }
 
     /// The same in the background: nobody waits for the answer.

@@ -177,7 +177,8 @@ impl Wallet {
         };
         let order = planned.await.map_err(|error| error.keyed(key))?;
         let now = Instant::now();
-        let begun = if since.elapsed() > super::detach::LONGEST_WAIT.saturating_sub(LAST) { now - super::detach::LONGEST_WAIT } else { since };
+        let begun =
+            if since.elapsed() > super::detach::LONGEST_WAIT.saturating_sub(LAST) { now - super::detach::LONGEST_WAIT } else { since };
         let payment = self.spend(order, begun).await?;
         self.after_zap(link, payment).await
     }
@@ -212,7 +213,7 @@ impl Wallet {
             created_at: earlier.map_or((self.clock)(), |payment| payment.created_at),
             attempt: earlier.map_or(1, |payment| payment.attempt.saturating_add(1)),
             fetched: None,
-            zap: Some(ZapOf {
+            zap: Some(Box::new(ZapOf {
                 recipient: leg.whom.pubkey().map(str::to_owned),
                 event: event.map(|event| event.event_id.clone()),
                 zapped: event.map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
@@ -225,7 +226,7 @@ impl Wallet {
                 receipt_key: None,
                 receipt: Receipt::None,
                 nutzap: None,
-            }),
+            })),
             repeat_of: read_repeat(request.repeat_of.as_deref())?,
             caller_in_doubt: false,
             state: PaymentState::Reserved,
@@ -233,7 +234,15 @@ impl Wallet {
     }
 
     /// Step 3: which rail, and from where.
-    async fn plan_zap(&self, link: &Link, setup: &Setup, request: &Zap, payment: Payment, leg: &Leg, person: Person) -> Result<Order, Error> {
+    async fn plan_zap(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        request: &Zap,
+        payment: Payment,
+        leg: &Leg,
+        person: Person,
+    ) -> Result<Order, Error> {
         let via = request.via.unwrap_or(Via::Auto);
         if via != Via::Lightning {
             match self.plan_locked(link, setup, request, &payment, &person).await {
@@ -260,7 +269,9 @@ fn read_recipient(field: &str, text: &str) -> Result<Recipient, Error> {
             .with("field", field)
             .next("Tell the user that a secret key was given where a public one belongs; it should be replaced."),
         NotARecipient::Damaged => Error::invalid(field, format!("{field} is a Nostr name that is damaged.")),
-        NotARecipient::Unknown => Error::invalid(field, format!("{field} is no npub, nprofile, hex key, name@host, note, nevent or naddr.")),
+        NotARecipient::Unknown => {
+            Error::invalid(field, format!("{field} is no npub, nprofile, hex key, name@host, note, nevent or naddr."))
+        }
     })
 }
 

@@ -68,7 +68,7 @@ async fn the_default_agents_tools_hold_for_those_that_are_not_named() -> Outcome
 async fn settings_that_cannot_be_read_list_all_tools_and_let_none_of_them_work() -> Outcome {
     let home = home("[agents.test]\ntols = [\"get_balance\"]\n");
     let mut raw = Raw::initialized(source(&home)).await?;
-    assert_eq!(listed(&mut raw).await?.len(), 11);
+    assert_eq!(listed(&mut raw).await?.len(), 13);
     let answer = call(&mut raw, "tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
     let text = answer["result"]["content"][0]["text"].as_str().unwrap_or_default();
     assert!(text.contains("settings_invalid"), "{answer}");
@@ -81,7 +81,7 @@ async fn no_home_at_all_lists_all_tools_and_makes_nothing() -> Outcome {
     let path = folder.path().join("none");
     let environment = Environment { keyring_off: true, ..Environment::default() };
     let mut raw = Raw::initialized(App::new(environment, Some(path.clone()))).await?;
-    assert_eq!(listed(&mut raw).await?.len(), 11);
+    assert_eq!(listed(&mut raw).await?.len(), 13);
     assert!(!path.exists());
     raw.hang_up().await
 }

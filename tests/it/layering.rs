@@ -34,7 +34,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("governor", &["net/"]),
     ("rustls", &["net/"]),
     ("cdk", &["mint/"]),
-    ("cdk_common", &["mint/", "nostr/", "store/", "wallet/coins.rs"]),
+    ("cdk_common", &["mint/", "nostr/", "store/", "wallet/coins.rs", "wallet/nostr/"]),
     ("nostr", &["nostr/"]),
     ("redb", &["store/"]),
     ("rmcp", &["mcp/"]),

@@ -85,8 +85,12 @@ async fn what_a_relay_says_to_an_event_is_told_apart() {
         relay.rule(|rule| rule.refuse_with = Some(words.to_owned()));
         assert_eq!(put(&relays, &relay, &first).await, Ack::Refused { reason: words.to_owned(), lasting, too_large });
     }
+    let words = "invalid: 280 characters should be enough for anybody";
+    relay.rule(|rule| (rule.refuse_with, rule.refuse_nameless) = (Some(words.to_owned()), true));
+    let refused = Ack::Refused { reason: words.to_owned(), lasting: true, too_large: true };
+    assert_eq!(put(&relays, &relay, &first).await, refused, "as the relay from PyPI says it");
     relay.rule(|rule| {
-        rule.refuse_with = None;
+        (rule.refuse_with, rule.refuse_nameless) = (None, false);
         rule.refuse_longer_than = Some(2_000);
         rule.refuse_kind = Some(5);
     });
@@ -99,6 +103,7 @@ async fn what_a_relay_says_to_an_event_is_told_apart() {
     assert!(matches!(relays.publish(relay.url(), lost.json(), lost.id(), SHORT).await, Ack::NoAnswer(_)));
     assert!(began.elapsed() < 3 * SHORT);
     assert!(relay.taken().iter().any(|event| event["id"] == lost.id()), "no answer, and it is there");
+    assert!(matches!(relays.page(relay.url(), &json!({}), SHORT).await, page if matches!(page.end, End::Cut(_)) && page.events.len() == 2));
     relay.go_down().await.unwrap();
     assert!(matches!(put(&relays, &relay, &first).await, Ack::NoAnswer(_)));
     assert!(matches!(relays.page(relay.url(), &json!({}), WAIT).await.end, End::Unreachable(_)));
@@ -118,6 +123,12 @@ async fn a_kept_connection_that_died_is_replaced() {
     let listing = relays.all(relay.url(), &json!({"kinds": [1]}), |_| false, WAIT).await;
     assert_eq!((listing.ids.len(), listing.end), (2, End::Whole));
     assert_eq!(relay.connections(), 3);
+    relay.rule(|rule| rule.mute = true);
+    let filter = json!({"kinds": [1]});
+    assert!(tokio::time::timeout(SHORT / 10, relays.page(relay.url(), &filter, WAIT)).await.is_err(), "dropped in the middle");
+    relay.rule(|rule| rule.mute = false);
+    let page = relays.page(relay.url(), &filter, WAIT).await;
+    assert_eq!((page.events.len(), page.end, relay.connections()), (2, End::Whole, 4));
 }
 
 #[tokio::test]
@@ -135,6 +146,11 @@ async fn only_an_identity_is_told_and_only_when_the_relay_insists() {
     assert_eq!((page.events.len(), page.end), (1, End::Whole));
     assert_eq!(put(&relays, &relay, &event(&me, 1, 1_002, "asked")).await, Ack::Stored);
     assert_eq!(relay.named(), [me.public_key()], "once for the connection");
+    let (listening, mut heard) = relays.listen(relay.url().to_owned(), json!({"kinds": [9321]}));
+    let listening = tokio::spawn(listening);
+    assert!(matches!(heard.recv().await, Some(Heard::Connected)));
+    drop(heard);
+    listening.await.unwrap();
     relay.rule(|rule| rule.never_satisfied = true);
     for _ in 0..5 {
         assert!(matches!(put(&relays, &relay, &event(&me, 1, 1_003, "never")).await, Ack::Refused { .. }));
@@ -234,4 +250,22 @@ async fn a_relay_that_passes_over_the_end_of_a_page_is_not_read_whole() {
     let listing = relays.all(relay.url(), &json!({"kinds": [7375]}), |_| false, WAIT).await;
     assert_eq!(listing.events, stuck);
     assert!(matches!(listing.end, End::Cut(_)), "{:?}", listing.end);
+}
+
+#[tokio::test]
+async fn every_exchange_can_run_on_a_task() {
+    let (relay, relays) = world(None).await;
+    let (relays, url, filter) = (Arc::new(relays), relay.url().to_owned(), json!({"kinds": [1]}));
+    let asked = tokio::spawn({
+        let (relays, url, filter) = (relays.clone(), url.clone(), filter.clone());
+        async move { (relays.page(&url, &filter, WAIT).await.end, relays.all(&url, &filter, |_| false, WAIT).await.end) }
+    });
+    let me = Identity::random().unwrap();
+    let put = tokio::spawn(async move {
+        let event = event(&me, 1, 1_000, "x");
+        relays.publish(&url, event.json(), event.id(), WAIT).await
+    });
+    assert_eq!(asked.await.unwrap(), (End::Whole, End::Whole));
+    assert_eq!(put.await.unwrap(), Ack::Stored);
+    assert_eq!(relay.connections(), 1, "they took turns");
 }

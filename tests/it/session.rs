@@ -31,7 +31,7 @@ async fn the_list_is_the_same_in_both_eras() -> Outcome {
         client.cancel().await?;
     }
     assert_eq!(lists.first(), lists.last());
-    assert_eq!(lists.first().and_then(Value::as_array).map(Vec::len), Some(11));
+    assert_eq!(lists.first().and_then(Value::as_array).map(Vec::len), Some(13));
     Ok(())
 }
 
@@ -77,7 +77,7 @@ async fn a_panic_is_answered_and_the_session_goes_on() -> Outcome {
     let client = client(Arc::new(Panics), ClientLifecycleMode::Initialize).await?;
     let result = serde_json::to_string(&client.call_tool(CallToolRequestParams::new("list_mints")).await?)?;
     assert!(result.contains("internal") && !result.contains("cashuB"), "{result}");
-    assert_eq!(client.list_all_tools().await?.len(), 11);
+    assert_eq!(client.list_all_tools().await?.len(), 13);
     client.cancel().await?;
     Ok(())
 }

@@ -1,13 +1,22 @@
 //! `init`: creates what is missing and says where it lies. Run again, it changes nothing and says the same.
 
-use super::{Owner, OwnerError, text};
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use zeroize::Zeroizing;
+
+use super::{GivenKey, InitArgs, Owner, OwnerError, text};
 use crate::config::{Settings, env};
 use crate::model::keys::KeysPlace;
+use crate::model::secret::Secret;
+
+/// The longest line of a key or a password.
+const LINE_MAX: u64 = 4_096;
 
 impl Owner<'_> {
-    pub(super) fn init(&mut self) -> Result<(), OwnerError> {
+    pub(super) fn init(&mut self, args: &InitArgs) -> Result<(), OwnerError> {
         let settings = Settings::load(self.home)?;
-        let place = self.desk.make_keys().map_err(OwnerError::Desk)?;
+        let given = if args.nostr_key { Some(read_key()?) } else { None };
+        let place = self.desk.make_keys(given.as_ref()).map_err(OwnerError::Desk)?;
         let keys = match place {
             KeysPlace::Keyring => "this computer's keyring".to_owned(),
             KeysPlace::File => format!("{} (in clear: no keyring answered)", self.home.keys().display()),
@@ -38,4 +47,22 @@ impl Owner<'_> {
         }
         lines
     }
+}
+
+/// A Nostr key from a terminal, not shown, or from a pipe; the password of an encrypted one on the line below.
+fn read_key() -> Result<GivenKey, OwnerError> {
+    let typed = io::stdin().is_terminal();
+    let ask = |what: &str| -> Result<Secret, OwnerError> {
+        let text = if typed {
+            Zeroizing::new(rpassword::prompt_password(what)?)
+        } else {
+            let mut line = Zeroizing::new(String::new());
+            io::stdin().lock().take(LINE_MAX).read_line(&mut line)?;
+            line
+        };
+        Ok(Secret::new(text.trim()))
+    };
+    let text = ask("The Nostr key (nsec or ncryptsec, not shown): ")?;
+    let password = if text.reveal().starts_with("ncryptsec1") { Some(ask("Its password (not shown): ")?) } else { None };
+    Ok(GivenKey { text, password })
 }

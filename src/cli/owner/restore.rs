@@ -54,6 +54,10 @@ pub struct Summary {
     pub window_full_until: Option<u64>,
     /// Sats that can be spent now.
     pub spendable_sats: u64,
+    /// Sats that other devices of this wallet left on relays, beside these.
+    pub shared_sats: u64,
+    /// Mints that the list on relays (NUT-27) names, and that are not listed here.
+    pub mints_elsewhere: Vec<String>,
 }
 
 impl Owner<'_> {
@@ -96,7 +100,14 @@ fn lines(summary: &Summary) -> Vec<String> {
     }
     lines.push(format!("restored: {restored} sats; pending at their mints: {pending} sats; spent before: {spent} sats"));
     lines.push(format!("spendable now: {} sats", summary.spendable_sats));
+    if summary.shared_sats > 0 {
+        lines.push(format!("on relays, by other devices: {} sats", summary.shared_sats));
+    }
     lines.push(format!("device: {}", summary.device));
+    for mint in &summary.mints_elsewhere {
+        lines
+            .push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(mint)));
+    }
     if let Some(until) = summary.window_full_until {
         let until = clock::rfc3339(until).unwrap_or_default();
         lines.push(format!("What was spent in the last 24 hours is not known: nothing can be spent before {until}."));

@@ -46,7 +46,7 @@ impl Desk for Book {
         Ok(Some((KeysPlace::File, false)))
     }
 
-    fn make_keys(&self) -> Result<KeysPlace, String> {
+    fn make_keys(&self, _: Option<&GivenKey>) -> Result<KeysPlace, String> {
         Ok(KeysPlace::File)
     }
 

@@ -145,7 +145,7 @@ impl Line {
         loop {
             match Frame::read(&self.hear(deadline).await?) {
                 Frame::Ok { id, stored: true, .. } if id == event.id() => return Ok(()),
-                Frame::Ok { id, reason, .. } if id == event.id() => {
+                Frame::Ok { id, stored: false, reason } if id == event.id() || id.is_empty() => {
                     let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(&reason, prefix));
                     return Err(unnamed(&format!("the relay does not take our name: {}", clean(&reason)), lasting));
                 }

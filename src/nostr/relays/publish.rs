@@ -60,7 +60,8 @@ impl Relays {
         line.send(format!(r#"["EVENT",{event_json}]"#), deadline).await?;
         loop {
             match Frame::read(&line.hear(deadline).await?) {
-                Frame::Ok { id: of, stored, reason } if of == id => {
+                // Some relays refuse without naming the event; only one is under way here. Nothing is taken without its name.
+                Frame::Ok { id: of, stored, reason } if of == id || (of.is_empty() && !stored) => {
                     if !stored && begins(&reason, "auth-required") && !named {
                         named = true;
                         line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;

@@ -1,6 +1,6 @@
 //! What we write is what we read, and every dialect of it that is known.
 
-use super::super::history_event::{Direction, Redeemed};
+use super::super::history_event::{Direction, Line, Redeemed};
 use super::super::nutzap_info::NutzapInfo;
 use super::super::wallet_event::WalletEvent;
 use super::super::{Draft, Event, Identity, Unreadable, deletion, history_event, nutzap_info, quote_event, token_event, wallet_event};
@@ -151,15 +151,23 @@ fn a_key_for_nutzaps_is_read_in_every_form_and_never_guessed() {
     assert_eq!(event.tag_values("pubkey").collect::<Vec<_>>(), [x]);
 }
 
+fn line(direction: Direction, amount: u64) -> Line<'static> {
+    Line { direction, amount, unit: "sat", created: &[], destroyed: &[], redeemed: None, payment_hash: None }
+}
+
 #[test]
 fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
     let me = identity(1);
     let nutzap = Redeemed { id: id(6), relay: "wss://relay.example".into(), sender: identity(2).public_key() };
-    let event = history_event::write(&me, Direction::Out, 21, "sat", &[id(1)], &[id(2), id(3)], None, 1).unwrap();
+    let (hash, created, destroyed) = (id(9), [id(1)], [id(2), id(3)]);
+    let told = Line { payment_hash: Some(&hash), created: &created, destroyed: &destroyed, ..line(Direction::Out, 21) };
+    let event = history_event::write(&me, &told, 1).unwrap();
+    assert!(!event.json().contains(&hash));
     assert!(event.tags().is_empty());
     let read = history_event::read(&me, &event).unwrap();
+    assert_eq!(read.payment_hash, Some(hash));
     assert_eq!((read.direction, read.amount, read.created, read.destroyed), (Direction::Out, 21, vec![id(1)], vec![id(2), id(3)]));
-    let event = history_event::write(&me, Direction::In, 1, "sat", &[], &[], Some(&nutzap), 1).unwrap();
+    let event = history_event::write(&me, &Line { redeemed: Some(&nutzap), ..line(Direction::In, 1) }, 1).unwrap();
     assert_eq!(event.tags()[0], ["e".to_owned(), id(6), "wss://relay.example".into(), "redeemed".into()]);
     assert_eq!(history_event::read(&me, &event).unwrap().redeemed, [id(6)]);
     let odd = format!(r#"[["amount",7],["direction","in"],["fee","1"],["e","{}","","created","{}"]]"#, id(1), id(9));

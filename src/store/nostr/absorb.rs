@@ -9,12 +9,10 @@ use cdk_common::nuts::{Proof, State};
 use cdk_common::wallet::ProofInfo;
 use redb::{ReadableTable, WriteTransaction};
 
+use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{decode, encode};
-use super::super::tables::{
-    ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, Y,
-};
-use super::super::Store;
+use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, Y};
 use super::foreign::{Foreign, ForeignState, Foreigners};
 use super::{TokenEventRow, mark};
 
@@ -141,6 +139,15 @@ impl Store {
             Ok(known)
         })
         .await
+    }
+
+    /// A token event was seen or made before.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn knows_token_event(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_EVENTS)?.get(id.as_str())?.is_some())).await
     }
 
     /// Ids among these that were deleted.

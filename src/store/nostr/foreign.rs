@@ -8,10 +8,10 @@ use cdk_common::nuts::{Proof, PublicKey};
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
+use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{self, decode, encode};
 use super::super::tables::{FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
-use super::super::Store;
 
 /// What is known of another's coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,12 +9,18 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::super::error::StoreError;
 use super::super::record::{decode, encode};
-use super::super::tables::{NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
+use super::super::tables::{
+    NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE, NOSTR_TELL, Reads, Y,
+};
 use super::super::{Store, proofs};
+use super::TokenEventRow;
 use super::foreign::{self, ForeignState};
 use super::nutzaps::{self, NutzapRow};
 use super::outbox::{self, Outgoing};
-use super::TokenEventRow;
+use crate::model::id::PaymentId;
+
+/// The kind of a line of the history (NIP-60).
+const HISTORY_KIND: u16 = 7376;
 
 /// A coin, as far as relays are concerned.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +71,8 @@ pub struct Mirrored {
     pub outgoing: Vec<Outgoing>,
     /// Nutzaps that `outgoing` tells of.
     pub nutzaps: Vec<NutzapRow>,
+    /// Payments that `outgoing` tells of.
+    pub told: Vec<PaymentId>,
 }
 
 fn key(y: &Y) -> Result<PublicKey, StoreError> {
@@ -169,6 +177,13 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
     }
     for row in &round.nutzaps {
         nutzaps::put(tx, row)?;
+    }
+    let (mut tell, mut lines) = (tx.open_table(NOSTR_TELL)?, tx.open_table(NOSTR_LINES)?);
+    for id in &round.told {
+        tell.remove(id.as_str())?;
+    }
+    for line in round.outgoing.iter().filter(|event| event.kind == HISTORY_KIND) {
+        lines.insert(line.id.as_str(), ())?;
     }
     Ok(())
 }

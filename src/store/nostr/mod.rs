@@ -11,6 +11,7 @@
 
 mod absorb;
 mod foreign;
+mod lines;
 mod mirror;
 mod nutzaps;
 mod outbox;
@@ -21,13 +22,14 @@ use serde::{Deserialize, Serialize};
 
 pub use absorb::{Absorbed, Seen};
 use foreign::Foreigners;
-pub use foreign::{Foreign, ForeignBalance, ForeignState};
 pub(super) use foreign::set as set_foreign;
+pub use foreign::{Foreign, ForeignBalance, ForeignState};
+pub(super) use lines::tell;
 pub use mirror::{HeldCoin, MirrorView, Mirrored};
-pub use nutzaps::{NutzapRow, NutzapState};
 pub(super) use nutzaps::put as put_nutzap;
-pub use outbox::{Outgoing, Queued};
+pub use nutzaps::{NutzapRow, NutzapState};
 pub(super) use outbox::push as push_outgoing;
+pub use outbox::{Outgoing, Queued};
 pub(super) use state::begun;
 
 use super::error::StoreError;

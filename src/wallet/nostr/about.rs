@@ -15,10 +15,10 @@ use super::mirror::{class, outgoing, unsigned};
 use super::{Link, plain_url};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
+use crate::nostr::Event;
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::p2pk::NutzapKey;
 use crate::nostr::wallet_event::{self, WalletEvent};
-use crate::nostr::Event;
 
 /// The name of the row.
 const ROW: &str = "about";

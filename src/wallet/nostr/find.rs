@@ -11,10 +11,10 @@ use super::super::Wallet;
 use super::super::code::Code;
 use super::super::error::Error;
 use super::{Link, plain_url};
+use crate::nostr::Event;
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
 use crate::nostr::relay_list::{self, RelayList, usable};
-use crate::nostr::Event;
 use crate::ports::{HttpFailure, HttpRequest, Method};
 
 /// How long a lookup may take.
@@ -56,7 +56,13 @@ impl Wallet {
     }
 
     /// The event that a filter describes; of several the newest.
-    pub(in super::super) async fn event(&self, link: &Link, filter: &Value, hints: &[String], fits: impl Fn(&Event) -> bool) -> Option<Event> {
+    pub(in super::super) async fn event(
+        &self,
+        link: &Link,
+        filter: &Value,
+        hints: &[String],
+        fits: impl Fn(&Event) -> bool,
+    ) -> Option<Event> {
         let found = ask(link, filter, hints).await;
         found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at)
     }
@@ -73,7 +79,10 @@ impl Wallet {
         let answer = match self.http.send(HttpRequest { method: Method::Get, url, body: None, deadline: LOOKUP }).await {
             Ok(answer) => answer,
             Err(HttpFailure::Refused(_)) => {
-                return Err(Error::new(Code::AddressRefused, "The name's server has an address that is not allowed; it was not contacted."));
+                return Err(Error::new(
+                    Code::AddressRefused,
+                    "The name's server has an address that is not allowed; it was not contacted.",
+                ));
             }
             Err(_) => return Err(Error::new(Code::ServerUnreachable, "The name's server does not answer; nothing was paid.")),
         };

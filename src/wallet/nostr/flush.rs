@@ -57,16 +57,17 @@ impl Wallet {
     /// One pass. Whether something went through that others may wait for.
     async fn flush_once(&self, link: &Link, queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
         let clock = (self.clock)();
-        let waiting: BTreeSet<&str> =
-            queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
+        let waiting: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
         let due: Vec<&Queued> = queue
             .iter()
             .filter(|one| (force || one.event.next_at <= clock) && !one.event.after.iter().any(|id| waiting.contains(id.as_str())))
             .collect();
         let mut by_relay: BTreeMap<String, Vec<&Queued>> = BTreeMap::new();
         for one in &due {
+            // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
+            let again = force && !is_published(link, &one.event);
             for url in targets(link, &one.event) {
-                if !one.event.acked.contains(&url) && !one.event.refused.contains_key(&url) {
+                if !one.event.acked.contains(&url) && (again || !one.event.refused.contains_key(&url)) {
                     by_relay.entry(url).or_default().push(one);
                 }
             }
@@ -78,7 +79,10 @@ impl Wallet {
             for (place, ack) in acks {
                 let Some(event) = rows.get_mut(&place) else { continue };
                 match ack {
-                    Ack::Stored => drop(event.acked.insert(url.clone())),
+                    Ack::Stored => {
+                        event.refused.remove(&url);
+                        event.acked.insert(url.clone());
+                    }
                     Ack::Refused { too_large: true, .. } if event.kind == 7375 => drop(too_large.insert(place)),
                     Ack::Refused { reason, lasting: true, .. } => drop(event.refused.insert(url.clone(), text::clean(&reason))),
                     Ack::Refused { reason, .. } => tracing::debug!(reason = text::clean(&reason), "a relay refused an event for now"),

@@ -11,8 +11,9 @@ use super::super::code::Code;
 use super::super::error::Error;
 use super::plan::{Plan, PlannedMint, PlannedToken, plan};
 use super::{Link, Nostr};
+use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
-use crate::nostr::history_event::{self, Direction, Redeemed};
+use crate::nostr::history_event::{self, Direction, Line, Redeemed};
 use crate::nostr::{Event, deletion, token_event};
 use crate::store::{Mirrored, NutzapRow, NutzapState, Outgoing, TokenEventRow};
 
@@ -55,8 +56,8 @@ impl Wallet {
             let listed = |mint: &str| setup.mints().any(|one| one.address.as_str() == mint);
             let plan = plan(&view, listed, fits);
             let nothing_dealt_with = plan.done.is_empty();
-            let told = self.redeemed().await?;
-            let round = self.sign(&link.parts, plan, told)?;
+            let (told, paid) = (self.redeemed().await?, self.store.payments_to_tell().await?);
+            let round = self.sign(&link.parts, plan, told, paid)?;
             self.store.mirrored(round).await?;
             if nothing_dealt_with {
                 return Ok(());
@@ -77,7 +78,7 @@ impl Wallet {
         Ok(found)
     }
 
-    fn sign(&self, nostr: &Nostr, plan: Plan, told: Vec<(NutzapRow, Receive)>) -> Result<Mirrored, Error> {
+    fn sign(&self, nostr: &Nostr, plan: Plan, told: Vec<(NutzapRow, Receive)>, paid: Vec<Payment>) -> Result<Mirrored, Error> {
         let mut round = Mirrored { done: plan.done, ..Mirrored::default() };
         let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
         for (mut row, receive) in told {
@@ -92,18 +93,32 @@ impl Wallet {
             if let (ReceiveState::Received { received_sats, .. }, Some(from)) = (&receive.state, &receive.nutzap) {
                 let (at, identity) = ((self.clock)(), &nostr.identity);
                 let of = Redeemed { id: row.id.clone(), relay: row.relay.clone(), sender: from.sender.clone() };
-                let event =
-                    history_event::write(identity, Direction::In, *received_sats, "sat", &[], &[], Some(&of), at).map_err(unsigned)?;
+                let line = Line { redeemed: Some(&of), ..line(Direction::In, *received_sats) };
+                let event = history_event::write(identity, &line, at).map_err(unsigned)?;
                 round.outgoing.push(outgoing(&event, class::HISTORY, at));
                 let sum = redeemed.entry(receive.mint.to_string()).or_default();
                 *sum = sum.saturating_add(*received_sats);
             }
             round.nutzaps.push(row);
         }
+        let mut left: BTreeMap<String, u64> = BTreeMap::new();
+        for payment in paid {
+            if let (PaymentState::Settled { fee_sats, .. }, Some(hash)) = (&payment.state, &payment.payment_hash) {
+                let (at, cost) = ((self.clock)(), payment.amount_sats.saturating_add(*fee_sats));
+                let line = Line { payment_hash: Some(hash), ..line(Direction::Out, cost) };
+                let event = history_event::write(&nostr.identity, &line, at).map_err(unsigned)?;
+                round.outgoing.push(outgoing(&event, class::HISTORY, at));
+                let sum = left.entry(payment.mint.to_string()).or_default();
+                *sum = sum.saturating_add(cost);
+            }
+            round.told.push(payment.id);
+        }
         for mut mint in plan.mints {
-            // What was told as a nutzap is not told twice.
-            let told = mint.tokens.first().and_then(|token| redeemed.remove(&token.mint)).unwrap_or(0);
-            mint.came = mint.came.saturating_sub(told);
+            // What was told as a nutzap or a payment is not told twice.
+            mint.came = mint.came.saturating_sub(redeemed.remove(&mint.mint).unwrap_or(0));
+            let told = left.remove(&mint.mint).unwrap_or(0);
+            // The change of what was paid came back in the same round.
+            (mint.came, mint.left) = if mint.left >= told { (mint.came, mint.left.saturating_sub(told)) } else { (0, 0) };
             self.sign_mint(nostr, mint, &mut round)?;
         }
         Ok(round)
@@ -130,12 +145,18 @@ impl Wallet {
         if planned.came != planned.left {
             let direction = if planned.came > planned.left { Direction::In } else { Direction::Out };
             let amount = planned.came.abs_diff(planned.left);
-            let event = history_event::write(&nostr.identity, direction, amount, &planned.unit, &made, &replaced, None, now).map_err(unsigned)?;
+            let line = Line { unit: &planned.unit, created: &made, destroyed: &replaced, ..line(direction, amount) };
+            let event = history_event::write(&nostr.identity, &line, now).map_err(unsigned)?;
             round.outgoing.push(outgoing(&event, class::HISTORY, now));
         }
         round.gone.append(&mut replaced);
         Ok(())
     }
+}
+
+/// A line of the history that says no more than this, in sats.
+fn line(direction: Direction, amount: u64) -> Line<'static> {
+    Line { direction, amount, unit: "sat", created: &[], destroyed: &[], redeemed: None, payment_hash: None }
 }
 
 /// What a mint said of a nutzap's coins holds for ever.

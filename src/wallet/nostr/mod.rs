@@ -9,13 +9,16 @@
 //! ```
 
 mod about;
+mod backups;
 mod claim;
 pub(super) mod find;
 mod flush;
+mod listen;
 pub(super) mod mirror;
 mod nutzaps;
 mod plan;
 mod pull;
+mod recommended;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -23,7 +26,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::nostr::{Identity, Relays};
-
 
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
@@ -35,6 +37,8 @@ const MOST_RELAYS: usize = 10;
 pub struct Nostr {
     /// The wallet's Nostr key.
     pub identity: Identity,
+    /// The key that the list of mints is kept under (NUT-27): it names nobody.
+    pub mints_identity: Identity,
     /// Our own relays; they may learn who we are (NIP-42).
     pub relays: Arc<Relays>,
     /// Relays of others, asked without a name.
@@ -75,6 +79,8 @@ pub(super) struct Link {
     flushing: tokio::sync::Mutex<()>,
     syncing: tokio::sync::Mutex<()>,
     seen: Mutex<Sightings>,
+    /// Something new was heard.
+    news: tokio::sync::Notify,
 }
 
 /// What was last seen of the relays.
@@ -116,7 +122,14 @@ impl Sight {
 
 impl Link {
     pub(super) fn new(parts: Nostr) -> Self {
-        Self { parts, mirroring: Default::default(), flushing: Default::default(), syncing: Default::default(), seen: Default::default() }
+        Self {
+            parts,
+            mirroring: Default::default(),
+            flushing: Default::default(),
+            syncing: Default::default(),
+            seen: Default::default(),
+            news: Default::default(),
+        }
     }
 
     /// One sync at a time.

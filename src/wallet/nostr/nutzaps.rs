@@ -13,9 +13,9 @@ use super::super::error::Error;
 use super::super::rules::Setup;
 use super::about::About;
 use super::{Link, MOST_RELAYS, QUESTION, plain_url};
+use crate::mint::Mint;
 use crate::mint::token::digest_of;
 use crate::mint::unlock::NotUnlocked;
-use crate::mint::Mint;
 use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 use crate::model::receive::{NutzapFrom, Receive, ReceiveState};
@@ -169,7 +169,7 @@ impl Wallet {
 }
 
 /// Our own relays, and those that our list names.
-fn arrivals(link: &Link, about: &About) -> Vec<String> {
+pub(super) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     let listed = relay_list::usable(about.nutzap_relays());
     for url in link.parts.urls.iter().chain(&listed).map(|url| plain_url(url)) {

@@ -29,6 +29,7 @@ pub(super) struct PlannedToken {
 /// What happens at one mint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct PlannedMint {
+    pub(super) mint: String,
     pub(super) tokens: Vec<PlannedToken>,
     /// To be deleted once all of `tokens` are stored.
     pub(super) stale: Vec<String>,
@@ -129,7 +130,7 @@ fn one_mint(
     let unwanted = |y: &&PublicKey| view.coins.get(*y).is_none_or(|coin| !coin.wanted);
     let gone: BTreeSet<&PublicKey> = events.iter().flat_map(|event| &event.ys).filter(unwanted).collect();
     let left = gone.into_iter().map(amount).fold(0, u64::saturating_add);
-    PlannedMint { tokens, stale, above, unit: unit.to_owned(), came, left }
+    PlannedMint { mint: mint.to_owned(), tokens, stale, above, unit: unit.to_owned(), came, left }
 }
 
 #[cfg(test)]
@@ -177,8 +178,7 @@ mod tests {
         for number in 0..32 {
             let (y, proof) = coin(number);
             let wanted = wanted.contains(&number);
-            let coin =
-                HeldCoin { mint: MINT.to_owned(), unit: "sat".to_owned(), amount: 1, proof: Some(proof), wanted, ours: true };
+            let coin = HeldCoin { mint: MINT.to_owned(), unit: "sat".to_owned(), amount: 1, proof: Some(proof), wanted, ours: true };
             view.coins.insert(y, coin);
         }
         view

@@ -12,8 +12,11 @@ use super::super::error::Error;
 use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
-use crate::nostr::{End, Event, Identity, Listing, deletion, token_event};
+use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
 use crate::store::{Absorbed, Outgoing, Seen, TokenEventRow};
+
+/// How far back the history of other devices is read, in seconds: an older invoice has run out.
+const LINES_SECONDS: u64 = 14 * 86_400;
 
 /// What a pull brought.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +27,7 @@ pub(in super::super) struct Pulled {
     pub(in super::super) reached: usize,
     /// What was new.
     pub(in super::super) absorbed: Absorbed,
-    /// What the wallet says of itself there: kinds 17375, 375, 10019.
+    /// What the wallet says of itself there: kinds 17375, 375, 10019, 30078.
     pub(in super::super) about: Vec<Event>,
 }
 
@@ -34,6 +37,7 @@ struct Shown {
     tokens: Listing,
     deletions: Listing,
     about: Listing,
+    lines: Listing,
 }
 
 impl Shown {
@@ -55,12 +59,17 @@ impl Wallet {
     /// # Errors
     /// `storage_failed`. A relay that does not answer is no error.
     pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Error> {
-        let known = self.store.known_token_events().await?;
+        let known = Known {
+            tokens: self.store.known_token_events().await?,
+            lines: self.store.known_lines().await?,
+            lines_since: (self.clock)().saturating_sub(LINES_SECONDS),
+        };
         let shown = join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
         let mut pulled = Pulled { whole: true, ..Pulled::default() };
         let (mut tokens, mut deletions) = (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
         let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut undeleted: BTreeSet<String> = BTreeSet::new();
+        let mut lines = Vec::new();
         for one in shown {
             let sight = one.sight();
             pulled.whole &= sight == Sight::Whole;
@@ -74,6 +83,7 @@ impl Wallet {
             tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
             pulled.about.extend(one.about.events);
+            lines.extend(one.lines.events);
             if sight == Sight::Whole {
                 held.insert(one.url, one.tokens.ids.into_iter().collect());
             }
@@ -82,6 +92,11 @@ impl Wallet {
         let opened = tokio::task::spawn_blocking(move || open_all(&identity, tokens.into_values(), deletions.into_values()));
         let (seen, gone) = opened.await.map_err(unsigned)?;
         pulled.absorbed = self.store.absorb(seen, gone).await?;
+        let told = lines.iter().map(|line| {
+            let hash = history_event::read(&link.parts.identity, line).ok().and_then(|line| line.payment_hash);
+            (line.id().to_owned(), hash)
+        });
+        self.store.learn_lines(told.collect()).await?;
         self.bring_back(link, &held).await?;
         self.delete_again(link, undeleted).await?;
         let mut seen = link.seen();
@@ -126,12 +141,24 @@ impl Wallet {
     }
 }
 
-async fn look(link: &Link, url: String, known: &BTreeSet<String>) -> Shown {
+/// What need not be read again.
+struct Known {
+    tokens: BTreeSet<String>,
+    lines: BTreeSet<String>,
+    lines_since: u64,
+}
+
+async fn look(link: &Link, url: String, known: &Known) -> Shown {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    let tokens = relays.all(&url, &json!({"kinds": [7375], "authors": [me]}), |id| known.contains(id), QUESTION).await;
+    let tokens = relays.all(&url, &json!({"kinds": [7375], "authors": [me]}), |id| known.tokens.contains(id), QUESTION).await;
     let deletions = relays.all(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), |_| false, QUESTION).await;
-    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019], "authors": [me]}), |_| false, QUESTION).await;
-    Shown { url, tokens, deletions, about }
+    // Of the names, only those of our own lists match; events of the other kinds have none.
+    let of_mints = link.parts.mints_identity.public_key();
+    let about = json!({"kinds": [17375, 375, 10019, app_data::KIND], "authors": [me, of_mints]});
+    let about = relays.all(&url, &about, |_| false, QUESTION).await;
+    let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
+    let lines = relays.all(&url, &filter, |id| known.lines.contains(id), QUESTION).await;
+    Shown { url, tokens, deletions, about, lines }
 }
 
 /// Opens what can be opened. What cannot is neither counted nor deleted.

@@ -135,6 +135,9 @@ view!(
         /// Its fee in thousandths of a sat per coin spent.
         #[serde(skip_serializing_if = "Option::is_none")]
         fee_ppk: Option<u64>,
+        /// How many people that the owner follows on Nostr recommend it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recommended_by: Option<u64>,
         /// Present when the mint calls another public key its own than when it was first used: ask its operator.
         #[serde(skip_serializing_if = "Option::is_none")]
         identity_changed: Option<bool>,

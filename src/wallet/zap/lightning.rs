@@ -68,14 +68,15 @@ impl Wallet {
     ) -> Result<Option<ZapNote>, Error> {
         let Some(of) = payment.zap.as_mut() else { return Ok(None) };
         of.rail = Rail::Lightning;
-        let (Some(pubkey), Some(server_key), Some(lnurl)) = (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl()) else { return Ok(None) };
+        let (Some(pubkey), Some(server_key), Some(lnurl)) = (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl()) else {
+            return Ok(None);
+        };
         let mut relays: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
         relays.extend(person.reads.iter().filter(|url| !relays.contains(url)).take(RECEIPT_RELAYS / 2).cloned().collect::<Vec<_>>());
         let anonymous = request.anonymous.unwrap_or(false);
         let identity = self.signer(link, anonymous)?;
         let (msat, comment) = (leg.sats.saturating_mul(1000), request.comment.as_deref().unwrap_or(""));
-        let signed =
-            zap::request(&identity, &relays, msat, &lnurl, pubkey, leg.event.as_ref(), comment, anonymous, (self.clock)());
+        let signed = zap::request(&identity, &relays, msat, &lnurl, pubkey, leg.event.as_ref(), comment, anonymous, (self.clock)());
         let signed = signed.map_err(|_| Error::new(Code::Internal, "The zap's request could not be made."))?;
         (of.relays, of.request, of.receipt_key) = (relays, Some(signed.json().to_owned()), Some(server_key.clone()));
         of.receipt = Receipt::Waiting;

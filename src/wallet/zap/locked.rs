@@ -12,13 +12,13 @@ use super::super::nostr::{Link, plain_url};
 use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
+use crate::mint::Coins;
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
 use crate::nostr::nutzap;
 use crate::nostr::relay_list::usable;
 use crate::nostr::zap::Zapped;
 use crate::store::{Change, Outgoing};
-use cdk_common::wallet::ProofInfo;
 
 /// How long the call waits for a relay to take the event; afterwards it goes on in the background.
 const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
@@ -26,10 +26,15 @@ const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
 const FEE_ROOM: u64 = 2;
 
 impl Wallet {
-    pub(super) async fn plan_locked(&self, link: &Link, setup: &Setup, request: &Zap, payment: &Payment, person: &Person) -> Result<Order, Error> {
-        let refuses = |message: &str| {
-            Error::new(Code::RecipientRefuses, message).next("Call zap again with via auto or lightning.")
-        };
+    pub(super) async fn plan_locked(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        request: &Zap,
+        payment: &Payment,
+        person: &Person,
+    ) -> Result<Order, Error> {
+        let refuses = |message: &str| Error::new(Code::RecipientRefuses, message).next("Call zap again with via auto or lightning.");
         let info = person.nutzaps.as_ref().ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
         let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
         let key = key.ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
@@ -69,7 +74,7 @@ impl Wallet {
     }
 
     /// The event for locked coins that were just made, and the payment that names it. `None`: not a nutzap.
-    pub(in super::super) fn nutzap_event(&self, payment: &mut Payment, coins: &[ProofInfo]) -> Result<Option<Change>, Error> {
+    pub(in super::super) fn nutzap_event(&self, payment: &mut Payment, coins: &Coins) -> Result<Option<Change>, Error> {
         let (Some(link), Some(of)) = (&self.nostr, payment.zap.as_mut()) else { return Ok(None) };
         let (Rail::Nutzap, Some(recipient)) = (of.rail, &of.recipient) else { return Ok(None) };
         let identity = self.signer(link, of.anonymous)?;
@@ -78,9 +83,8 @@ impl Wallet {
             let (relay, kind, coordinate) = of.zapped.clone().unwrap_or_default();
             Zapped { event_id: id.clone(), relay, kind, coordinate }
         });
-        let proofs: Vec<_> = coins.iter().map(|coin| coin.proof.clone()).collect();
         let mint = of.mint_as_listed.clone().unwrap_or_else(|| payment.mint.to_string());
-        let event = nutzap::write(&identity, recipient, &mint, "sat", &proofs, &of.comment, zapped.as_ref(), now);
+        let event = nutzap::write(&identity, recipient, &mint, "sat", coins, &of.comment, zapped.as_ref(), now);
         let event = event.map_err(|_| Error::new(Code::Internal, "The nutzap's event could not be made."))?;
         of.nutzap = Some(event.id().to_owned());
         let mut outgoing = Outgoing::new(event.id(), event.kind(), event.json(), class::ZAP, now);

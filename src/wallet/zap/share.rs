@@ -79,7 +79,13 @@ fn leg_key(group: &PaymentId, number: usize) -> String {
 
 impl Wallet {
     /// Step 1: what is recorded under this key, if nothing of it is to be tried again.
-    pub(super) async fn known_zap(&self, setup: &Setup, caller: &Caller, key: Option<&str>, words: &str) -> Result<Option<PaymentView>, Error> {
+    pub(super) async fn known_zap(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        key: Option<&str>,
+        words: &str,
+    ) -> Result<Option<PaymentView>, Error> {
         if key.is_none() {
             return Ok(None);
         }
@@ -200,7 +206,12 @@ impl Wallet {
     }
 
     /// A shared zap that was made before, by its name.
-    pub(in super::super) async fn shown_group(&self, setup: &Setup, caller: &Caller, group: &PaymentId) -> Result<Option<PaymentView>, Error> {
+    pub(in super::super) async fn shown_group(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        group: &PaymentId,
+    ) -> Result<Option<PaymentView>, Error> {
         let legs = self.legs(caller, group).await?;
         if legs.is_empty() {
             return Ok(None);

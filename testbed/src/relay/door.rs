@@ -97,7 +97,8 @@ impl Door {
             None
         };
         if let Some(words) = no {
-            return self.say(json!(["OK", id, false, words])).await;
+            let name = if rules.refuse_nameless { "" } else { id.as_str() };
+            return self.say(json!(["OK", name, false, words])).await;
         }
         if rules.forget || rules.lose_every.is_some_and(|every| number.is_multiple_of(every)) {
             return self.say(json!(["OK", id, true, ""])).await;

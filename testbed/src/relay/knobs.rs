@@ -15,6 +15,8 @@ pub struct Misrule {
     pub refuse_kind: Option<u16>,
     /// Every event is refused with these words.
     pub refuse_with: Option<String>,
+    /// What is refused is not named, as one relay does.
+    pub refuse_nameless: bool,
     /// Every event is said to be taken, and forgotten.
     pub forget: bool,
     /// Every n-th event is said to be taken, and forgotten.

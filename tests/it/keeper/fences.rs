@@ -164,7 +164,7 @@ async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
             _ => fs::create_dir(&socket).unwrap(),
         }
         let mut shim = Shim::start(&home, "desktop").await;
-        assert_eq!(shim.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(11));
+        assert_eq!(shim.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(13));
         let told = shim.call("get_balance", json!({})).await;
         assert_eq!(told["error"], "settings_invalid", "{told}");
         assert!(told["details"]["file"].as_str().is_some_and(|file| file.contains("keeper.sock")), "{told}");
@@ -221,7 +221,7 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
         bad.env_clear().env("NUTPURSE_KEYRING", "off").env("NUTPURSE_HOME", path).current_dir(writable.path());
         let mut bad = Shim::spawn(bad);
         bad.shake_hands().await;
-        assert_eq!(bad.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(11));
+        assert_eq!(bad.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(13));
         let told = bad.call("get_balance", json!({})).await;
         assert_eq!((&told["error"], &told["money_moved"]), (&json!("settings_invalid"), &json!("no")), "{told}");
         assert!(told["details"]["file"].as_str().is_some_and(|file| file.contains(why)), "{told}");

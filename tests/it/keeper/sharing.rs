@@ -20,7 +20,7 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
             async move {
                 let mut shim = Shim::start(&home, &format!("copy{number}")).await;
                 let tools = shim.ask("tools/list", json!({})).await;
-                assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(11));
+                assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
                 let paid = shim.ok("pay", json!({"to": invoice})).await;
                 assert_eq!(paid["state"], "settled", "{paid}");
                 let balance = shim.ok("get_balance", json!({})).await;
@@ -79,7 +79,7 @@ async fn who_holds_the_wallet_alone_is_no_keeper_and_shims_say_so_until_it_is_go
     alone.fund(100).await;
     let mut shim = Shim::start(&home, "desktop").await;
     let tools = shim.ask("tools/list", json!({})).await;
-    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(11));
+    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
     let busy = shim.call("get_balance", json!({})).await;
     assert_eq!((&busy["error"], &busy["money_moved"]), (&json!("wallet_busy"), &json!("no")), "{busy}");
     assert!(done(&home, &["get-balance"]).unwrap_err().contains("wallet_busy"));

@@ -1,7 +1,9 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
 mod devices;
+mod nutzaps;
 mod storm;
+mod zaps;
 
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint};

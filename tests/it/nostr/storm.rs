@@ -191,5 +191,9 @@ async fn dump(name: &str, agent: Agent, spent: &std::collections::BTreeSet<Strin
             println!("{name}: foreign {} {} spent at the mint; live events {holders:?}", proof.amount, &y.to_string()[..10]);
         }
     }
-    println!("{name}: doubted {:?}; live {:?}", store.doubted(mint.url()).await.unwrap().len(), live.iter().map(|event| &event.id[..8]).collect::<Vec<_>>());
+    println!(
+        "{name}: doubted {:?}; live {:?}",
+        store.doubted(mint.url()).await.unwrap().len(),
+        live.iter().map(|event| &event.id[..8]).collect::<Vec<_>>()
+    );
 }

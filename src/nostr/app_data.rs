@@ -1,0 +1,130 @@
+//! What a wallet keeps for itself beside NIP-60 (kind 30078, NIP-78), sealed: which devices it has, and its list of mints (NUT-27).
+//!
+//! The list of mints is written with a key of its own, so that it names nobody. Neither holds a coin or a key.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::event::Event;
+use super::identity::{BadKey, Draft, Identity};
+use super::parts::tag;
+use super::{Unreadable, Unwritable, open_own};
+use crate::model::secret::Secret;
+
+/// The kind of both.
+pub const KIND: u16 = 30_078;
+/// The name of the list of devices.
+pub const DEVICES: &str = "nutpurse-devices";
+/// The name of the list of mints (NUT-27).
+pub const MINTS: &str = "mint-list";
+/// What the key for the list of mints is derived with (NUT-27).
+const MINTS_LABEL: &[u8] = b"cashu-mint-backup";
+/// The most entries that are read.
+const MOST: usize = 1_000;
+
+#[derive(Serialize, Deserialize)]
+struct Devices {
+    devices: BTreeSet<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MintList {
+    mints: Vec<String>,
+    #[serde(default)]
+    timestamp: u64,
+}
+
+/// The key that the list of mints is written with: SHA-256 over the seed of the mnemonic and a fixed label (NUT-27).
+///
+/// # Errors
+/// [`BadKey`], with a chance that nobody meets.
+pub fn mints_identity(seed: &[u8; 64]) -> Result<Identity, BadKey> {
+    let mut hash = Sha256::new();
+    hash.update(seed);
+    hash.update(MINTS_LABEL);
+    let hex: Zeroizing<String> = Zeroizing::new(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+    Identity::from_nsec(&Secret::new(hex.as_str()))
+}
+
+fn write(identity: &Identity, name: &str, content: &impl Serialize, created_at: u64) -> Result<Event, Unwritable> {
+    let plain = Zeroizing::new(serde_json::to_string(content).map_err(|_| Unwritable)?);
+    let content = identity.seal(&plain)?;
+    Ok(identity.sign(Draft { kind: KIND, created_at, tags: vec![tag(&["d", name])], content })?)
+}
+
+fn open(identity: &Identity, event: &Event, name: &str) -> Result<Zeroizing<String>, Unreadable> {
+    if event.tag_values("d").next() != Some(name) {
+        return Err(Unreadable::Kind);
+    }
+    open_own(identity, event, KIND)
+}
+
+/// Writes which devices the wallet has.
+///
+/// # Errors
+/// When it is too long to be sealed.
+pub fn write_devices(identity: &Identity, devices: &BTreeSet<u32>, created_at: u64) -> Result<Event, Unwritable> {
+    write(identity, DEVICES, &Devices { devices: devices.clone() }, created_at)
+}
+
+/// Reads which devices the wallet has.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_devices(identity: &Identity, event: &Event) -> Result<BTreeSet<u32>, Unreadable> {
+    let plain = open(identity, event, DEVICES)?;
+    let told: Devices = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
+    if told.devices.len() > MOST { Err(Unreadable::TooMuch) } else { Ok(told.devices) }
+}
+
+/// Writes the list of mints, with the key of [`mints_identity`].
+///
+/// # Errors
+/// When it is too long to be sealed.
+pub fn write_mints(identity: &Identity, mints: &[String], created_at: u64) -> Result<Event, Unwritable> {
+    write(identity, MINTS, &MintList { mints: mints.to_vec(), timestamp: created_at }, created_at)
+}
+
+/// Reads the list of mints, as written.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_mints(identity: &Identity, event: &Event) -> Result<Vec<String>, Unreadable> {
+    let plain = open(identity, event, MINTS)?;
+    let told: MintList = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
+    if told.mints.len() > MOST { Err(Unreadable::TooMuch) } else { Ok(told.mints) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    /// The words and the key of NUT-27's own example.
+    #[test]
+    fn the_key_of_the_list_is_that_of_the_specification() -> Outcome {
+        let words = bip39::Mnemonic::parse("half depart obvious quality work element tank gorilla view sugar picture humble")?;
+        let identity = mints_identity(&words.to_seed(""))?;
+        assert_eq!(identity.secret_hex().reveal(), "e7ca79469a270b36617e4227ff2f068d3bcbb6b072c8584190b0203597c53c0d");
+        assert_eq!(identity.public_key(), "0767277aaed200af7a8843491745272fc1ad2c7bfe340225e6f34f3a9a273aed");
+        Ok(())
+    }
+
+    #[test]
+    fn both_lists_read_back_and_are_sealed() -> Outcome {
+        let identity = Identity::random()?;
+        let event = write_devices(&identity, &BTreeSet::from([0, 2]), 1)?;
+        assert_eq!(read_devices(&identity, &event)?, BTreeSet::from([0, 2]));
+        let mints = vec!["https://mint.example".to_owned()];
+        let event = write_mints(&identity, &mints, 1)?;
+        assert_eq!(read_mints(&identity, &event)?, mints);
+        assert!(!event.json().contains("mint.example"));
+        assert_eq!(read_devices(&identity, &event), Err(Unreadable::Kind));
+        assert_eq!(read_mints(&Identity::random()?, &event), Err(Unreadable::Foreign));
+        Ok(())
+    }
+}

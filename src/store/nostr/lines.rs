@@ -1,0 +1,82 @@
+//! What devices of this wallet tell each other of payments, by way of their history on relays (NIP-60, kind 7376): hashes of invoices that
+//! are paid. Best effort: what a relay has not shown yet is not known.
+
+use std::collections::BTreeSet;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::super::error::StoreError;
+use super::super::tables::{NOSTR_LINES, NOSTR_PAID, NOSTR_TELL, Reads};
+use super::super::{Store, payments};
+use crate::model::id::PaymentId;
+use crate::model::payment::Payment;
+
+/// Relays are to hear of this payment, if Nostr was ever on.
+pub(in crate::store) fn tell(tx: &WriteTransaction, id: &PaymentId) -> Result<(), StoreError> {
+    if super::begun(tx)? {
+        tx.open_table(NOSTR_TELL)?.insert(id.as_str(), ())?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Settled payments of which relays have not been told.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn payments_to_tell(&self) -> Result<Vec<Payment>, StoreError> {
+        self.read(|tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(NOSTR_TELL)?.iter()? {
+                found.extend(payments::get(tx, entry?.0.value())?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Lines of the history that were read or written.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn known_lines(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|tx| {
+            let mut known = BTreeSet::new();
+            for entry in tx.table(NOSTR_LINES)?.iter()? {
+                known.insert(entry?.0.value().to_owned());
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Takes lines in: their ids, and the payment hash where there is one. In order, not durable: what is lost is read again.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn learn_lines(&self, lines: Vec<(String, Option<String>)>) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            let (mut known, mut paid) = (tx.open_table(NOSTR_LINES)?, tx.open_table(NOSTR_PAID)?);
+            for (id, hash) in lines {
+                known.insert(id.as_str(), ())?;
+                if let Some(hash) = hash {
+                    paid.insert(hash.as_str(), ())?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Another device has told that it paid the invoice of this hash.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn paid_elsewhere(&self, hash: &str) -> Result<bool, StoreError> {
+        let hash = hash.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_PAID)?.get(hash.as_str())?.is_some())).await
+    }
+}

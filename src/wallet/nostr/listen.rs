@@ -1,0 +1,70 @@
+//! Listening to relays: another device's coins and somebody's nutzap are seen when they come, not at the next period.
+//!
+//! What is heard is only a reason to look: nothing is taken in here.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::super::Wallet;
+use super::{MOST_RELAYS, nutzaps::arrivals};
+use crate::nostr::nutzap;
+use crate::nostr::relays::Heard;
+
+/// Events this much older are heard too: clocks differ, and a connection may have been away. In seconds.
+const OVERLAP: u64 = 600;
+
+impl Wallet {
+    /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once when Nostr is off.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn listen(&self) {
+        let Some(link) = &self.nostr else { return };
+        let about = self.about().await.unwrap_or_default();
+        let (me, since) = (link.parts.identity.public_key(), (self.clock)().saturating_sub(OVERLAP));
+        let mut listeners = Vec::new();
+        for url in arrivals(link, &about).into_iter().take(MOST_RELAYS) {
+            let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
+            if link.is_own(&url) {
+                let filter = json!({"kinds": [7375], "authors": [me], "since": since});
+                listeners.push(relays.listen(url.clone(), filter));
+            }
+            if link.parts.nutzaps {
+                listeners.push(relays.listen(url, json!({"kinds": [nutzap::KIND], "#p": [me], "since": since})));
+            }
+        }
+        join_all(listeners.into_iter().map(|(listening, mut heard)| async move {
+            let hearing = async {
+                let mut before = false;
+                while let Some(what) = heard.recv().await {
+                    let news = match what {
+                        Heard::Event(event) => self.is_news(&event).await,
+                        // What came while the relay was away is asked for.
+                        Heard::Connected => std::mem::replace(&mut before, true),
+                    };
+                    if news {
+                        link.news.notify_one();
+                    }
+                }
+            };
+            tokio::join!(listening, hearing)
+        }))
+        .await;
+    }
+
+    async fn is_news(&self, event: &crate::nostr::Event) -> bool {
+        let known = match event.kind() {
+            nutzap::KIND => self.store.nutzap(event.id()).await.map(|known| known.is_some()),
+            _ => self.store.knows_token_event(event.id()).await,
+        };
+        !known.unwrap_or(false)
+    }
+
+    /// Returns when something new was heard.
+    pub async fn news(&self) {
+        match &self.nostr {
+            Some(link) => link.news.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How many of the people that this Nostr key follows recommend a mint (NIP-87). Read only: shown beside the owner's own list, and never
+//! a reason to use or to contact a mint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::Wallet;
+use super::super::error::Error;
+use super::{Link, plain_url};
+use crate::model::mint::MintAddress;
+use crate::nostr::{Event, mint_review};
+
+/// The name of the row.
+const ROW: &str = "recommended";
+/// How often it is asked, in seconds.
+const PERIOD_SECONDS: u64 = 12 * 3_600;
+/// The most people whose words are asked for.
+const MOST_PEOPLE: usize = 500;
+/// The lowest rating that recommends.
+const GOOD: u8 = 3;
+/// How long one relay may take.
+const ASKING: Duration = Duration::from_secs(6);
+
+/// What followed people say.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Recommended {
+    /// When it was asked, in Unix seconds.
+    at: u64,
+    /// By mint: how many.
+    mints: BTreeMap<String, u64>,
+}
+
+impl Wallet {
+    /// How many followed people recommend a mint. `None`: none that is known.
+    pub(in super::super) async fn recommended_by(&self, mint: &MintAddress) -> Result<Option<u64>, Error> {
+        if self.nostr.is_none() {
+            return Ok(None);
+        }
+        let row: Recommended = self.store.nostr_state(ROW).await?.unwrap_or_default();
+        Ok(row.mints.get(mint.as_str()).copied())
+    }
+
+    /// Asks again, if the last time is long ago.
+    pub(in super::super) async fn ask_recommended(&self, link: &Link) -> Result<(), Error> {
+        let (row, now) = (self.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (self.clock)());
+        if now < row.at.saturating_add(PERIOD_SECONDS) {
+            return Ok(());
+        }
+        let me = link.parts.identity.public_key();
+        let follows = pages(link, &json!({"kinds": [3], "authors": [me], "limit": 1})).await;
+        let newest = follows.into_iter().filter(|event| event.author() == me).max_by_key(Event::created_at);
+        let people: BTreeSet<String> = newest.iter().flat_map(|event| event.tag_values("p")).take(MOST_PEOPLE).map(str::to_owned).collect();
+        let mut by_mint: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        if !people.is_empty() {
+            let filter = json!({"kinds": [mint_review::REVIEW], "#k": ["38172"], "authors": people});
+            for event in pages(link, &filter).await {
+                let Ok(review) = mint_review::read_review(&event) else { continue };
+                if !people.contains(&review.author) || review.rating.is_some_and(|rating| rating < GOOD) {
+                    continue;
+                }
+                for mint in review.urls.iter().filter_map(|url| url.parse::<MintAddress>().ok()) {
+                    by_mint.entry(mint.to_string()).or_default().insert(review.author.clone());
+                }
+            }
+        }
+        let mints = by_mint.into_iter().map(|(mint, people)| (mint, people.len() as u64)).collect();
+        Ok(self.store.set_nostr_state(ROW, Recommended { at: now, mints }).await?)
+    }
+}
+
+async fn pages(link: &Link, filter: &serde_json::Value) -> Vec<Event> {
+    let pages =
+        join_all(link.parts.urls.iter().map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await })).await;
+    pages.into_iter().flat_map(|page| page.events).collect()
+}
