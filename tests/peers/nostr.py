@@ -89,12 +89,13 @@ def device(mint, relay, nsec):
 
 
 class Devices:
-    """The wallets of a session, each an MCP server."""
+    """The wallets of a session, each an MCP server; what keeps them ends with it."""
 
     def __init__(self, stack):
         self.stack = stack
 
     async def open(self, folder):
+        self.stack.callback(program, folder, "stop")
         return await self.stack.enter_async_context(mcp.Client(mcp.StdioServerParameters(command=BINARY, env=environment(folder))))
 
 
@@ -270,8 +271,8 @@ async def play(folder, draw, barrier, rounds, told):
 
 
 async def at_rest(wallet):
-    """Waits until nothing of it is open; what it has paid, and how much with fees."""
-    for _ in range(180):
+    """Waits until nothing of it is open; what it has paid. A payment killed before its mint heard of it ends after a minute."""
+    for _ in range(300):
         entries = (await call(wallet, "list_history", kind="payment", limit=500))["entries"]
         balance = await call(wallet, "get_balance")
         if balance["pending_sats"] == 0 and all(entry["state"] != "pending" for entry in entries):
