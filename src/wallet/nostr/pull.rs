@@ -76,6 +76,11 @@ impl Wallet {
             tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
             pulled.about.extend(one.about.events);
+            if matches!(one.about.end, End::Whole) {
+                link.seen().about_read.insert(one.url.clone());
+            } else {
+                link.seen().about_read.remove(&one.url);
+            }
             if sight == Sight::Whole {
                 pulled.about_at.insert(one.url.clone(), one.about.ids.into_iter().collect());
                 held.insert(one.url, one.tokens.ids.into_iter().collect());

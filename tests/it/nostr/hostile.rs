@@ -305,6 +305,36 @@ async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
 }
 
 #[tokio::test]
+async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written_over() {
+    let (_lightning, mint) = mint().await;
+    let (_other_lightning, more) = crate::world::mint().await;
+    let (one, two) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let agent = device(&mint, &[one.url(), two.url()], KEY);
+    agreed(&agent).await;
+    let ours = listed_key(&one);
+    let key = Identity::random().unwrap().secret_hex();
+    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&two, &[wallet_event::write(&me(), &told, clock::now() + 1).unwrap()]).await;
+    two.go_down().await.unwrap();
+    // The owner lists another mint meanwhile: the wallet says so where it can.
+    let home = agent.close().await;
+    let mints = [(&*mint.url(), true), (&*more.url(), true)];
+    home.write_mints(&mints);
+    home.write_nostr(&mints, &[one.url(), two.url()], &[], "");
+    let agent = Agent::two_minutes_later(home);
+    sync(&agent).await;
+    two.come_up().await.unwrap();
+    agreed(&agent).await;
+    for relay in [&one, &two] {
+        let newest = relay.taken().into_iter().filter(|event| event["kind"] == 17_375).max_by_key(|event| event["created_at"].as_u64()).unwrap();
+        let read = wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap();
+        assert!(read.privkeys.contains(&key) && read.privkeys.len() == 2 && read.mints.len() == 2, "{read:?}");
+        assert_eq!(listed_key(relay), ours);
+    }
+    nothing_waits(agent).await;
+}
+
+#[tokio::test]
 async fn a_play_wallet_writes_nothing_over_a_wallet_of_mints_it_does_not_know() {
     let (_lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
