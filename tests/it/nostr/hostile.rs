@@ -9,7 +9,7 @@ use nutpurse::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::nostr::{Event, Identity, nutzap};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Relay, TestMint};
+use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
 
 use super::by_hand::{self, Press, agreed, me, nothing_waits, put};
 use super::{KEY, device, spendable, sync};
@@ -209,6 +209,27 @@ async fn a_nutzap_waits_for_its_mint_and_is_redeemed_once_when_it_is_back() {
     }
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (81, vec![(31, 1)]));
     conserved("after a mint that was down", &scene.mint.auditor(), &[&receiver]).await;
+}
+
+#[tokio::test]
+async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
+    let (_lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let relay = Relay::start().await.unwrap();
+    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let receiver = Agent::with_nsec(home, KEY);
+    agreed(&receiver).await;
+    let lock = lock("P2PK", &format!("02{}", listed_key(&relay)), &json!([]));
+    let coins = Press::of(&mint).coins(&[(16, lock)]).await;
+    let stranger = Identity::random().unwrap();
+    liar.tell(Lie::Coins(CoinLie::All("PENDING")));
+    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    sync(&receiver).await;
+    assert!(liar.told() > 0 && incomes(&receiver).await.is_empty());
+    liar.stop();
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (15, vec![(15, 1)]));
 }
 
 #[tokio::test]
