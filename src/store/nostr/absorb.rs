@@ -11,8 +11,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::super::Store;
 use super::super::error::StoreError;
+use super::super::proofs::reach;
 use super::super::record::{decode, encode};
-use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, Y};
+use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, SHELF, Y};
 use super::foreign::{Foreign, ForeignState, Foreigners};
 use super::{TokenEventRow, mark};
 
@@ -203,6 +204,21 @@ impl Store {
                 found.extend(coin.filter(|coin| coin.mint_url.to_string() == mint && coin.state == State::Unspent));
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// Another device has had coins of ours at this mint: all that are unspent, in sats, are in doubt until it has been asked.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn doubt_all(&self, mint: String) -> Result<(), StoreError> {
+        self.write_durable(move |tx| {
+            let (shelf, mut doubt) = (tx.open_table(SHELF)?, tx.open_table(NOSTR_DOUBT)?);
+            for entry in shelf.range(reach(&mint, "sat", State::Unspent, 0, u64::MAX))? {
+                doubt.insert(entry?.0.value().4, ())?;
+            }
+            Ok(())
         })
         .await
     }

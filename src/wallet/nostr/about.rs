@@ -1,8 +1,8 @@
 //! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed) and where it takes nutzaps (NIP-61, kind
 //! 10019, public).
 //!
-//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote; never without a key that was
-//! ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
+//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote, and sent to a relay only once
+//! that one was read; never without a key that was ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,9 @@ pub(in super::super) struct About {
     wallet: Option<Said>,
     /// The newest list of where nutzaps are taken.
     info: Option<Said>,
-    /// Mints, relays and other entries of the newest wallet event.
+    /// Keys, mints, relays and other entries of the newest wallet event.
+    #[serde(default)]
+    newest_keys: Vec<Secret>,
     mints: Vec<String>,
     relays: Vec<String>,
     others: Vec<Vec<String>>,
@@ -93,6 +95,7 @@ impl About {
             if newest {
                 self.wallet = Some(Said::of(event));
                 (self.mints, self.relays, self.others) = (wallet.mints, wallet.relays, wallet.others);
+                self.newest_keys.clone_from(&wallet.privkeys);
             }
             self.keep_keys(wallet.privkeys, newest);
         }
@@ -184,14 +187,15 @@ impl Wallet {
         let mints = joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
         let relays = joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
         let first = about.wallet.is_none();
-        if !first && !about.wallet_lost && about.written && mints == about.mints && relays == about.relays {
+        let has_all_keys = about.privkeys.iter().all(|key| about.newest_keys.contains(key));
+        if !first && !about.wallet_lost && has_all_keys && about.written && mints == about.mints && relays == about.relays {
             return Ok(());
         }
         let told = WalletEvent { privkeys: about.privkeys.clone(), mints, relays, others: about.others.clone() };
         let at = about.wallet.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
         let event = wallet_event::write(&link.parts.identity, &told, at).map_err(unsigned)?;
         (about.wallet, about.written) = (Some(Said::of(&event)), true);
-        (about.mints, about.relays) = (told.mints.clone(), told.relays.clone());
+        (about.mints, about.relays, about.newest_keys) = (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
         // The row comes first: an event that is queued and not remembered would be written anew with another time.
         self.store.set_nostr_state(ROW, about.clone()).await?;
         self.store.queue(outgoing(&event, class::ABOUT, now)).await?;

@@ -164,6 +164,15 @@ impl Wallet {
         }
         drop(turn);
         self.changed();
+        self.doubt_the_rest(mint.address()).await
+    }
+
+    /// Where another device took some coins it may have taken more: the mint is asked about all that we hold there.
+    pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Error> {
+        if self.nostr.is_some() {
+            self.store.doubt_all(mint.to_string()).await?;
+            self.verify().await?;
+        }
         Ok(())
     }
 }

@@ -67,6 +67,11 @@ impl Wallet {
             // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
             let again = force && !is_published(link, &one.event);
             for url in targets(link, &one.event) {
+                // What is said of the wallet replaces what a relay holds: it must have been read, or keys could be lost there.
+                let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
+                if unread {
+                    continue;
+                }
                 if !one.event.acked.contains(&url) && (again || !one.event.refused.contains_key(&url)) {
                     by_relay.entry(url).or_default().push(one);
                 }

@@ -95,6 +95,8 @@ pub(super) struct Sightings {
     pub(super) pulled: bool,
     /// Our own wallet event must not be written, and why.
     pub(super) read_only: bool,
+    /// Relays whose word on the wallet itself was read to its end, the last time.
+    about_read: BTreeSet<String>,
     /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
     asked_keysets: BTreeSet<MintAddress>,
 }

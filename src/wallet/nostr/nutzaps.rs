@@ -9,6 +9,7 @@ use cdk_common::nuts::{Proof, State};
 use serde_json::json;
 
 use super::super::Wallet;
+use super::super::code::Code;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::about::About;
@@ -140,8 +141,13 @@ impl Wallet {
             Err(NotUnlocked::Key) => return Ok(Err("other_key")),
         };
         let ys = signed.iter().filter_map(|proof| proof.y().ok()).collect();
-        if mint.states(ys).await?.iter().any(|state| *state != State::Unspent) {
+        let states = mint.states(ys).await?;
+        if states.contains(&State::Spent) {
             return Ok(Err("token_spent"));
+        }
+        if states.iter().any(|state| *state != State::Unspent) {
+            // Another device of ours may be at it, and may fail.
+            return Err(Error::new(Code::MintRefused, "The nutzap's coins are in use at their mint."));
         }
         let sats = sum(&signed);
         if mint.input_fee(&signed).await? >= sats {

@@ -86,6 +86,11 @@ impl Wallet {
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
             pulled.about.extend(one.about.events);
             lines.extend(one.lines.events);
+            if matches!(one.about.end, End::Whole) {
+                link.seen().about_read.insert(one.url.clone());
+            } else {
+                link.seen().about_read.remove(&one.url);
+            }
             if sight == Sight::Whole {
                 pulled.about_at.insert(one.url.clone(), one.about.ids.into_iter().collect());
                 held.insert(one.url, one.tokens.ids.into_iter().collect());
@@ -117,7 +122,12 @@ impl Wallet {
     }
 
     /// Each of these events goes to every relay that was read to its end and does not show it, whatever it has said before.
-    pub(super) async fn send_again(&self, link: &Link, events: Vec<Outgoing>, held: &BTreeMap<String, BTreeSet<String>>) -> Result<(), Error> {
+    pub(super) async fn send_again(
+        &self,
+        link: &Link,
+        events: Vec<Outgoing>,
+        held: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Result<(), Error> {
         let _no_round_meanwhile = link.flushing.lock().await;
         let queue = self.store.outbox().await?;
         let queued: BTreeMap<&str, &Queued> = queue.iter().map(|one| (one.event.id.as_str(), one)).collect();

@@ -118,7 +118,7 @@ pub(super) fn delete(ids: &[String]) -> Event {
 /// Ids of the token events that a relay holds for a new device: taken, and neither deleted nor replaced since.
 pub(super) fn live(relay: &Relay) -> Vec<String> {
     let taken: Vec<Event> = relay.taken().iter().map(|event| Event::read(&event.to_string()).unwrap()).collect();
-    let gone: Vec<String> = taken.iter().flat_map(|event| gone_by(event)).collect();
+    let gone: Vec<String> = taken.iter().flat_map(gone_by).collect();
     let tokens = taken.iter().filter(|event| event.kind() == token_event::KIND);
     tokens.map(|event| event.id().to_owned()).filter(|id| !gone.contains(id)).collect()
 }
@@ -179,7 +179,6 @@ pub(super) async fn nothing_waits(agent: Agent) {
     let queue = store.outbox().await.unwrap();
     assert_eq!((queue.len(), store.unmirrored().await.unwrap()), (0, 0), "{queue:?}");
 }
-
 
 /// A mint's address as it is compared.
 pub(super) fn is_address(text: &str) -> bool {

@@ -9,7 +9,7 @@ use nutpurse::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::nostr::{Event, Identity, nutzap};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Relay, TestMint};
+use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
 
 use super::by_hand::{self, Press, agreed, me, nothing_waits, put};
 use super::{KEY, device, spendable, sync};
@@ -175,7 +175,8 @@ async fn a_coin_in_two_nutzaps_is_credited_once() {
     let scene = scene().await;
     let coins = scene.locked(&[(16, scene.good_lock()), (4, scene.good_lock())]).await;
     // The same coin, by two senders, and beside another that is good too.
-    let copy = nutzap::write(&Identity::random().unwrap(), &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now());
+    let copy =
+        nutzap::write(&Identity::random().unwrap(), &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now());
     put(&scene.relay, &[scene.nutzap(&coins[..1]), copy.unwrap()]).await;
     sync(&scene.receiver).await;
     assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (65, vec![(15, 1)]));
@@ -209,6 +210,27 @@ async fn a_nutzap_waits_for_its_mint_and_is_redeemed_once_when_it_is_back() {
     }
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (81, vec![(31, 1)]));
     conserved("after a mint that was down", &scene.mint.auditor(), &[&receiver]).await;
+}
+
+#[tokio::test]
+async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
+    let (_lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let relay = Relay::start().await.unwrap();
+    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let receiver = Agent::with_nsec(home, KEY);
+    agreed(&receiver).await;
+    let lock = lock("P2PK", &format!("02{}", listed_key(&relay)), &json!([]));
+    let coins = Press::of(&mint).coins(&[(16, lock)]).await;
+    let stranger = Identity::random().unwrap();
+    liar.tell(Lie::Coins(CoinLie::All("PENDING")));
+    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    sync(&receiver).await;
+    assert!(liar.told() > 0 && incomes(&receiver).await.is_empty());
+    liar.stop();
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (15, vec![(15, 1)]));
 }
 
 #[tokio::test]
@@ -292,7 +314,8 @@ async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
     for _ in 0..2 {
         sync(&agent).await;
     }
-    let about = |relay: &Relay| relay.taken().iter().filter(|event| [17_375, 375, 10_019].iter().any(|kind| event["kind"] == *kind)).count();
+    let about =
+        |relay: &Relay| relay.taken().iter().filter(|event| [17_375, 375, 10_019].iter().any(|kind| event["kind"] == *kind)).count();
     assert_eq!(about(&one), 0);
     two.come_up().await.unwrap();
     agreed(&agent).await;
@@ -302,6 +325,37 @@ async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
     };
     assert_eq!((read(&one).privkeys, read(&two).privkeys), (vec![key.clone()], vec![key.clone()]));
     assert_eq!(listed_key(&one), NutzapKey::from_secret(&key).unwrap().public_x());
+}
+
+#[tokio::test]
+async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written_over() {
+    let (_lightning, mint) = mint().await;
+    let (_other_lightning, more) = crate::world::mint().await;
+    let (one, two) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let agent = device(&mint, &[one.url(), two.url()], KEY);
+    agreed(&agent).await;
+    let ours = listed_key(&one);
+    let key = Identity::random().unwrap().secret_hex();
+    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&two, &[wallet_event::write(&me(), &told, clock::now() + 1).unwrap()]).await;
+    two.go_down().await.unwrap();
+    // The owner lists another mint meanwhile: the wallet says so where it can.
+    let home = agent.close().await;
+    let mints = [(&*mint.url(), true), (&*more.url(), true)];
+    home.write_mints(&mints);
+    home.write_nostr(&mints, &[one.url(), two.url()], &[], "");
+    let agent = Agent::two_minutes_later(home);
+    sync(&agent).await;
+    two.come_up().await.unwrap();
+    agreed(&agent).await;
+    for relay in [&one, &two] {
+        let newest =
+            relay.taken().into_iter().filter(|event| event["kind"] == 17_375).max_by_key(|event| event["created_at"].as_u64()).unwrap();
+        let read = wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap();
+        assert!(read.privkeys.contains(&key) && read.privkeys.len() == 2 && read.mints.len() == 2, "{read:?}");
+        assert_eq!(listed_key(relay), ours);
+    }
+    nothing_waits(agent).await;
 }
 
 #[tokio::test]

@@ -220,14 +220,16 @@ async fn a_relay_that_shows_five_events_at_a_time_is_read_to_its_end() {
     let relay = Relay::start().await.unwrap();
     let coins = Press::of(&mint).bearer(23, 4).await;
     let now = clock::now() - 1_000;
-    let events: Vec<_> = coins.iter().zip(0..).map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3)).collect();
+    let events: Vec<_> =
+        coins.iter().zip(0..).map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3)).collect();
     put(&relay, &events).await;
     relay.rule(|rule| rule.show_at_most = Some(5));
     let agent = device(&mint, &[relay.url()], KEY);
     let told = sync(&agent).await;
     assert_eq!((spendable(&agent).await, told["state"].as_str()), (92, Some("synced")), "{told}");
     // Nine in one second cannot be shown by it: what was not seen is not called seen.
-    let crowd: Vec<_> = Press::of(&mint).bearer(9, 1).await.iter().map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500)).collect();
+    let crowd: Vec<_> =
+        Press::of(&mint).bearer(9, 1).await.iter().map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500)).collect();
     put(&relay, &crowd).await;
     let other = device(&mint, &[relay.url()], KEY);
     let told = sync(&other).await;
@@ -437,7 +439,9 @@ async fn the_events_of_another_program_are_counted_once_whatever_the_form_of_the
     assert!(forms.iter().all(|form| by_hand::is_address(form)));
     let events: Vec<_> = forms
         .iter()
-        .map(|form| by_hand::event(&me(), token_event::KIND, &[], &me().seal(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap()))
+        .map(|form| {
+            by_hand::event(&me(), token_event::KIND, &[], &me().seal(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap())
+        })
         .collect();
     put(&relay, &events).await;
     let agent = device(&mint, &[relay.url()], KEY);
