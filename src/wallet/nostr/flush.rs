@@ -55,8 +55,11 @@ impl Wallet {
     }
 
     /// One pass. Whether something went through that others may wait for.
-    async fn flush_once(&self, link: &Link, queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
+    async fn flush_once(&self, link: &Link, mut queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
         let clock = (self.clock)();
+        let superseded = superseded(&queue);
+        queue.retain(|one| !superseded.contains(&one.place));
+        self.store.published(Vec::new(), superseded).await?;
         let waiting: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
         let due: Vec<&Queued> = queue
             .iter()
@@ -174,6 +177,29 @@ impl Wallet {
         let lacks = |event: &Outgoing| targets(link, event).iter().any(|one| one == url) && !event.acked.contains(url);
         Ok(queue.iter().filter(|one| lacks(&one.event)).count() as u64)
     }
+}
+
+/// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and relays refuse what comes too late.
+fn superseded(queue: &[Queued]) -> Vec<(u8, u64)> {
+    let mut newest: BTreeMap<(u16, String, String), (u64, (u8, u64))> = BTreeMap::new();
+    let mut older = Vec::new();
+    for one in queue.iter().filter(|one| one.event.class == class::ABOUT) {
+        let Ok(event) = Event::read(&one.event.json) else { continue };
+        let replaceable = (10_000..20_000).contains(&event.kind()) || (30_000..40_000).contains(&event.kind());
+        if !replaceable {
+            continue;
+        }
+        let name = event.tag_values("d").next().unwrap_or_default().to_owned();
+        let this = (event.created_at(), one.place);
+        let known = newest.entry((event.kind(), event.author().to_owned(), name)).or_insert(this);
+        if *known < this {
+            older.push(known.1);
+            *known = this;
+        } else if known.1 != one.place {
+            older.push(one.place);
+        }
+    }
+    older
 }
 
 /// Brings some events to one relay, one after the other. One that does not answer is left alone for this round.
