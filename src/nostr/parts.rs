@@ -6,6 +6,8 @@ use cdk_common::nuts::{Proof, ProofDleq, PublicKey};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::money::MAX_SATS;
+
 /// The most proofs of one event.
 pub(super) const MAX_PROOFS: usize = 1_000;
 
@@ -88,7 +90,7 @@ pub(super) fn proof(value: Value) -> Option<Proof> {
     let mut proof: Proof = serde_json::from_value(value).ok()?;
     let amount = proof.amount.to_u64();
     proof.witness = None;
-    let fits = amount.is_power_of_two() && amount < 1 << 63 && !proof.secret.is_empty() && proof.secret.len() <= MAX_SECRET;
+    let fits = amount.is_power_of_two() && amount <= MAX_SATS && !proof.secret.is_empty() && proof.secret.len() <= MAX_SECRET;
     fits.then_some(proof)
 }
 

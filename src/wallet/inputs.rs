@@ -74,7 +74,11 @@ impl Wallet {
         let fees = order.mint.fees_ppk().await?;
         let mint = order.mint.address();
         let amount = order.payment.amount_sats;
-        if let Act::Token { lock_to: None, .. } = order.act {
+        // Coins that relays show are never handed out as they are: another device of this wallet would take them back.
+        let relayed = self.store.mirror_begun().await?;
+        if let Act::Token { lock_to: None, .. } = order.act
+            && !relayed
+        {
             let exact = self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
             if let Some(coins) = exact {
                 return Ok(Some(Inputs { coins, fee_sats: 0, exact: true }));

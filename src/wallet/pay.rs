@@ -255,12 +255,13 @@ impl Wallet {
                 {
                     tracing::debug!(%error, "a mint's keysets were not refreshed");
                 }
-                if error == MintError::SpentElsewhere
-                    && let Err(error) = self.drop_spent(mint, ys).await
-                {
+                let elsewhere = error == MintError::SpentElsewhere;
+                // The end of the payment comes first: nothing else would end it after a kill.
+                let failed = self.record_failure(payment, Error::from(error), Vec::new()).await;
+                if elsewhere && let Err(error) = self.drop_spent(mint, ys).await {
                     tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
                 }
-                Err(self.record_failure(payment, Error::from(error), Vec::new()).await)
+                Err(failed)
             }
             MeltOutcome::Unknown { acknowledged } => {
                 let state = PaymentState::Sent { since: (self.clock)(), acknowledged };

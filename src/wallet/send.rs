@@ -144,10 +144,21 @@ impl Wallet {
                 let beside = coins::unswapped(swap)?;
                 Err(self.record_failure(payment, Error::from(error), beside).await)
             }
-            SwapOutcome::SpentElsewhere if payment.created_at.saturating_add(patience(swap)) < (self.clock)() => {
-                let beside = vec![coins::spent(swap.input_ys()?), self.bury(mint, swap)?];
-                let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.");
-                Err(self.record_failure(payment, error, beside).await)
+            // Where relays show our coins, another device taking some is nothing unusual.
+            SwapOutcome::SpentElsewhere
+                if self.nostr.is_some() || payment.created_at.saturating_add(patience(swap)) < (self.clock)() =>
+            {
+                let held = mint.coins(swap.input_ys()?).await?;
+                let states = mint.states(coins::ys(&held)).await?;
+                let (free, spent) = coins::by_word(&held, &states);
+                let beside = vec![coins::free(free), coins::spent(spent), self.bury(mint, swap)?];
+                let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.")
+                    .next("Call sync, then make the same call again.");
+                let error = self.record_failure(payment, error, beside).await;
+                if let Err(error) = self.doubt_the_rest(mint.address()).await {
+                    tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
+                }
+                Err(error)
             }
             SwapOutcome::Unknown(_) | SwapOutcome::SpentElsewhere => {
                 let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };

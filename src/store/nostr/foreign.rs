@@ -169,14 +169,15 @@ impl Store {
     /// What others' coins are worth, by mint and unit.
     ///
     /// # Errors
-    /// When the file cannot be read, or a sum does not fit.
+    /// When the file cannot be read.
     pub async fn foreign_balances(&self) -> Result<Vec<ForeignBalance>, StoreError> {
         self.read(|tx| {
             let mut balances: BTreeMap<(String, String), ForeignBalance> = BTreeMap::new();
             for entry in tx.table(FOREIGN_SUMS)?.iter()? {
                 let (key, sum) = entry?;
                 let (mint, unit, state) = key.value();
-                let sum = u64::try_from(sum.value().0).map_err(|_| StoreError::Range)?;
+                // Others may write what they like: too much is no reason to show nothing.
+                let sum = u64::try_from(sum.value().0).unwrap_or(u64::MAX);
                 let none = ForeignBalance { mint: mint.to_owned(), unit: unit.to_owned(), unspent: 0, doubtful: 0, claiming: 0 };
                 let balance = balances.entry((mint.to_owned(), unit.to_owned())).or_insert(none);
                 let place = match state {
@@ -184,7 +185,7 @@ impl Store {
                     3 => &mut balance.claiming,
                     _ => &mut balance.doubtful,
                 };
-                *place = place.checked_add(sum).ok_or(StoreError::Range)?;
+                *place = place.saturating_add(sum);
             }
             Ok(balances.into_values().collect())
         })

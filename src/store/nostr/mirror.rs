@@ -98,7 +98,9 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
     for entry in tx.table(NOSTR_DIRTY)?.iter()? {
         let (y, mark) = entry?;
         let y = *y.value();
-        if doubt.get(&y)?.is_some() {
+        // A coin in doubt is told after its mint was asked; one that is spent or held meanwhile is in doubt no more.
+        let in_doubt = doubt.get(&y)?.is_some();
+        if in_doubt && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent) {
             continue;
         }
         if view.dirty.len() >= limit {

@@ -48,6 +48,9 @@ pub struct TokenEventRow {
     pub created_at: u64,
     /// The coins in it. Empty once it is gone.
     pub ys: Vec<cdk_common::nuts::PublicKey>,
+    /// It holds more than could be read: it is never replaced or deleted by us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// The whole event, encrypted as it is on relays. Empty once it is gone.
     pub json: String,
 }

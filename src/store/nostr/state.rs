@@ -36,6 +36,14 @@ impl Store {
         if self.read(begun).await? { Ok(()) } else { self.write_durable(begin).await }
     }
 
+    /// Nostr is on, or was: relays may show coins of ours.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn mirror_begun(&self) -> Result<bool, StoreError> {
+        self.read(begun).await
+    }
+
     /// A named row.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ fn seen(number: usize, coins: &[usize], del: &[usize]) -> Seen {
     let coins: Vec<&ProofInfo> = coins.iter().map(|at| &POOL[*at]).collect();
     let ys: Vec<PublicKey> = coins.iter().map(|coin| coin.y).collect();
     let (mint, unit) = (mint().to_string(), "sat".to_owned());
-    let event = TokenEventRow { id: id(number), mint, unit, created_at: 1, ys, json: "{}".to_owned() };
+    let event = TokenEventRow { id: id(number), mint, unit, created_at: 1, ys, partial: false, json: "{}".to_owned() };
     Seen { event, proofs: coins.iter().map(|coin| coin.proof.clone()).collect(), del: del.iter().map(|number| id(*number)).collect() }
 }
 

@@ -45,6 +45,9 @@ pub(in super::super) struct About {
     info_key: Option<String>,
     /// This wallet has written it: what it knows is whole.
     written: bool,
+    /// The newest on relays cannot be read.
+    #[serde(skip)]
+    unreadable: bool,
     /// No relay shows the newest any more.
     #[serde(skip)]
     wallet_lost: bool,
@@ -90,7 +93,12 @@ impl About {
                 }
                 continue;
             }
-            let Ok(wallet) = wallet_event::read(identity, event) else { continue };
+            let Ok(wallet) = wallet_event::read(identity, event) else {
+                // Ours, and in a form that we do not know: to replace it would lose what it holds.
+                let ours = event.kind() == wallet_event::KIND && event.author() == identity.public_key();
+                self.unreadable |= ours && Said::of(event).beats(self.wallet.as_ref());
+                continue;
+            };
             let newest = event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
             if newest {
                 self.wallet = Some(Said::of(event));
@@ -172,6 +180,7 @@ impl Wallet {
             about.privkeys.push(link.parts.nutzap_key.clone());
         }
         let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup);
+        let foreign = foreign || about.unreadable;
         link.seen().read_only = foreign;
         if may_write && !foreign && !about.privkeys.is_empty() {
             self.write_wallet(link, &setup, &mut about).await?;

@@ -9,6 +9,7 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 
 use super::super::error::Error;
 use super::super::{Wallet, coins};
+use super::verify::Verified;
 use crate::mint::error::nut;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
@@ -18,7 +19,7 @@ use crate::store::{Change, ForeignState};
 /// The most coins one claim takes: what a mint takes as inputs of one swap.
 const MOST_COINS: usize = 500;
 /// How often another device may be faster before a claim gives up.
-const MOST_LOSSES: u32 = 4;
+const MOST_LOSSES: u32 = 3;
 
 impl Wallet {
     /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether anything was claimed. The caller holds
@@ -171,7 +172,7 @@ impl Wallet {
     pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Error> {
         if self.nostr.is_some() {
             self.store.doubt_all(mint.to_string()).await?;
-            self.verify().await?;
+            self.verify_at(mint, &mut Verified::default()).await?;
         }
         Ok(())
     }

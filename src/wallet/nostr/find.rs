@@ -11,7 +11,7 @@ use super::super::Wallet;
 use super::super::code::Code;
 use super::super::error::Error;
 use super::{Link, plain_url};
-use crate::nostr::Event;
+use crate::nostr::{Event, npub};
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
 use crate::nostr::relay_list::{self, RelayList, usable};
@@ -86,12 +86,15 @@ impl Wallet {
             }
             Err(_) => return Err(Error::new(Code::ServerUnreachable, "The name's server does not answer; nothing was paid.")),
         };
-        if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
+        if matches!(answer.status, 404 | 410) {
             return Ok(None);
+        }
+        if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
+            return Err(Error::new(Code::ServerUnreachable, "The name's server is out of order; nothing was paid."));
         }
         let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(None) };
         let key = told.get("names").and_then(|names| names.get(name)).and_then(Value::as_str).map(str::to_ascii_lowercase);
-        let Some(key) = key.filter(|key| key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit())) else { return Ok(None) };
+        let Some(key) = key.filter(|key| npub(key).is_some()) else { return Ok(None) };
         let relays = told.get("relays").and_then(|relays| relays.get(&key)).and_then(Value::as_array);
         let relays = relays.map(|relays| usable(relays.iter().filter_map(Value::as_str))).unwrap_or_default();
         Ok(Some((key, relays)))

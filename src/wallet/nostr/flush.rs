@@ -57,7 +57,8 @@ impl Wallet {
     /// One pass. Whether something went through that others may wait for.
     async fn flush_once(&self, link: &Link, mut queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
         let clock = (self.clock)();
-        let superseded = superseded(&queue);
+        let mut superseded = superseded(&queue);
+        superseded.extend(self.needless(&queue).await?);
         queue.retain(|one| !superseded.contains(&one.place));
         self.store.published(Vec::new(), superseded).await?;
         let waiting: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
@@ -123,6 +124,16 @@ impl Wallet {
         }
         self.store.published(changed, done).await?;
         Ok(went)
+    }
+
+    /// Coins' events that were replaced before any relay had them.
+    async fn needless(&self, queue: &[Queued]) -> Result<Vec<(u8, u64)>, Error> {
+        let unheard: Vec<&Queued> = queue.iter().filter(|one| one.event.class == class::TOKEN && one.event.acked.is_empty()).collect();
+        if unheard.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gone = self.store.gone_among(unheard.iter().map(|one| one.event.id.clone()).collect()).await?;
+        Ok(unheard.into_iter().filter(|one| gone.contains(&one.event.id)).map(|one| one.place).collect())
     }
 
     /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.

@@ -26,6 +26,9 @@ use crate::nostr::nutzap::{self, Nutzap};
 use crate::nostr::{Event, relay_list};
 use crate::store::{Change, NutzapRow, NutzapState};
 
+/// How long a nutzap waits for its mint, in seconds.
+const WAITED_SECONDS: u64 = 60 * 86_400;
+
 /// In whose name nutzaps are taken in.
 pub(super) const AGENT: &str = "nostr";
 
@@ -76,25 +79,35 @@ impl Wallet {
 
     async fn redeem(&self, link: &Link, about: &About, event: &Event, url: &str) -> Result<(), Error> {
         let setup = self.setup().await?;
+        let first = self.store.nutzap(event.id()).await?.map_or((self.clock)(), |known| known.seen_at);
         let row = |state: NutzapState, json: &str| {
             let (id, relay) = (event.id().to_owned(), url.to_owned());
-            Change::Nutzap(Box::new(NutzapRow { id, json: json.to_owned(), relay, state, seen_at: (self.clock)() }))
+            Change::Nutzap(Box::new(NutzapRow { id, json: json.to_owned(), relay, state, seen_at: first }))
         };
         let (nutzap, keys) = match ours(link, about, event) {
             Ok(found) => found,
             Err(why) => return Ok(self.store.commit(vec![row(NutzapState::Refused(why.to_owned()), "")]).await?),
         };
-        let waiting = row(NutzapState::Waiting, event.json());
         let Some(mint) = usable(&setup, about, &nutzap) else {
-            // The owner may list its mint one day.
-            return Ok(self.store.commit(vec![waiting]).await?);
+            // Anybody can make one; what is kept must be worth keeping.
+            return Ok(self.store.commit(vec![row(NutzapState::Refused("mint_not_trusted".to_owned()), "")]).await?);
         };
-        let mint = self.mints.at(&mint)?;
-        let taken = match self.take_coins(&mint, &setup, event, &nutzap, &keys).await {
+        let known = self.store.nutzap(event.id()).await?;
+        let taken = match self.mints.at(&mint) {
+            Ok(mint) => self.take_coins(&mint, &setup, event, &nutzap, &keys).await,
+            Err(error) => Err(error.into()),
+        };
+        let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::debug!(code = error.code.as_str(), "a nutzap waits for its mint");
-                return Ok(self.store.commit(vec![waiting]).await?);
+                let since = known.as_ref().map_or((self.clock)(), |known| known.seen_at);
+                let change = match known {
+                    _ if since.saturating_add(WAITED_SECONDS) < (self.clock)() => row(NutzapState::Refused("mint_unreachable".to_owned()), ""),
+                    Some(known) if known.state == NutzapState::Waiting => return Ok(()),
+                    _ => row(NutzapState::Waiting, event.json()),
+                };
+                return Ok(self.store.commit(vec![change]).await?);
             }
         };
         // The event is kept until it is known that its coins are in.

@@ -53,7 +53,7 @@ pub(super) struct Plan {
 /// `del` are one event.
 pub(super) fn plan(view: &MirrorView, listed: impl Fn(&str) -> bool, fits: impl Fn(&PlannedToken) -> bool) -> Plan {
     let wanted = |y: &PublicKey| view.coins.get(y).is_some_and(|coin| coin.wanted && coin.proof.is_some());
-    let is_stale = |event: &TokenEventRow| listed(&event.mint) && event.ys.iter().any(|y| !wanted(y));
+    let is_stale = |event: &TokenEventRow| !event.partial && listed(&event.mint) && event.ys.iter().any(|y| !wanted(y));
     let mut stale: BTreeMap<(&str, &str), Vec<&TokenEventRow>> = BTreeMap::new();
     let mut shown: BTreeSet<PublicKey> = view.elsewhere.clone();
     let mut later: BTreeSet<PublicKey> = BTreeSet::new();
@@ -169,6 +169,7 @@ mod tests {
             unit: "sat".to_owned(),
             created_at: u64::from(id),
             ys: coins.iter().map(|number| coin(*number).0).collect(),
+            partial: false,
             json: String::new(),
         }
     }

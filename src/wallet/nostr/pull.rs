@@ -15,6 +15,9 @@ use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
 use crate::store::{Absorbed, Outgoing, Queued, Seen, TokenEventRow};
 
+/// How soon a deletion that a relay has lost is made again after the last time, in seconds: some relays keep none.
+const DELETED_AGAIN_SECONDS: u64 = 60;
+
 /// How far back the history of other devices is read, in seconds: an older invoice has run out.
 const LINES_SECONDS: u64 = 14 * 86_400;
 
@@ -160,8 +163,12 @@ impl Wallet {
     /// Deletions that some relay has lost: it shows an event that is gone, and nothing there says so. Other devices would believe it.
     async fn delete_again(&self, link: &Link, undeleted: BTreeSet<String>) -> Result<(), Error> {
         let on_its_way = self.store.outbox().await?.iter().any(|one| one.event.class == class::DELETION);
-        let gone = if on_its_way { Vec::new() } else { self.store.gone_among(undeleted).await? };
         let now = (self.clock)();
+        let lately = link.seen().deleted_again_at.is_some_and(|at| now < at.saturating_add(DELETED_AGAIN_SECONDS));
+        let gone = if on_its_way || lately { Vec::new() } else { self.store.gone_among(undeleted).await? };
+        if !gone.is_empty() {
+            link.seen().deleted_again_at = Some(now);
+        }
         for some in gone.chunks(DELETED_AT_ONCE) {
             let event = deletion::write(&link.parts.identity, some, now).map_err(unsigned)?;
             self.store.queue(outgoing(&event, class::DELETION, now)).await?;
@@ -208,7 +215,7 @@ fn open_all(identity: &Identity, tokens: impl Iterator<Item = Event>, deletions:
             }
         }
         let (id, json) = (event.id().to_owned(), event.json().to_owned());
-        let row = TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, json };
+        let row = TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, partial: token.unreadable_proofs > 0, json };
         seen.push(Seen { event: row, proofs, del: token.del });
     }
     (seen, gone)

@@ -37,7 +37,8 @@ impl Wallet {
         Ok(verified)
     }
 
-    async fn verify_at(&self, address: &MintAddress, verified: &mut Verified) -> Result<(), Error> {
+    /// Asks one mint.
+    pub(super) async fn verify_at(&self, address: &MintAddress, verified: &mut Verified) -> Result<(), Error> {
         let name = address.to_string();
         let doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
         let asked = self.store.foreign_coins(name.clone(), doubtful).await?;
