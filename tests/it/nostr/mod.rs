@@ -3,6 +3,7 @@
 mod devices;
 mod nutzaps;
 mod storm;
+mod unsound;
 mod zaps;
 
 use serde_json::{Value, json};
