@@ -55,7 +55,9 @@ impl Wallet {
             match self.claim_some(mint, some.clone(), turn).await? {
                 Claimed::Ours => {
                     any = true;
-                    claimed = claimed.saturating_add(sats);
+                    // Each part costs a fee of its own.
+                    let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
+                    claimed = claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
                 }
                 Claimed::Lost => losses = u32::saturating_add(losses, 1),
                 // One bad coin spoils a swap, not its siblings.
