@@ -39,12 +39,18 @@ impl Home {
 
     /// Writes `config.toml`; `more` is appended.
     pub(crate) fn write_config(&self, allow: &[String], limits: Limits, more: &str) -> Outcome {
-        let allow: Vec<String> = allow.iter().map(|url| format!("\"{url}\"")).collect();
+        self.write_nostr(allow, limits, &[], more)
+    }
+
+    /// The same with relays.
+    pub(crate) fn write_nostr(&self, allow: &[String], limits: Limits, relays: &[String], more: &str) -> Outcome {
+        let quoted = |urls: &[String]| urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
         let Limits { per_payment, per_day } = limits;
         let text = format!(
             "[limits]\nper_payment_sats = {per_payment}\nper_day_sats = {per_day}\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\
-             [network]\nallow = [{}]\n[nostr]\nrelays = []\nnutzaps = true\n{more}",
-            allow.join(", ")
+             [network]\nallow = [{}]\n[nostr]\nrelays = [{}]\nnutzaps = true\n{more}",
+            quoted(allow),
+            quoted(relays)
         );
         self.write("config.toml", &text)
     }

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, holds};
+use crate::{Outcome, holds, relays};
 
 /// When a melt that was held back reaches the mint, by the wallet's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,10 @@ pub(crate) async fn an_hour(run: Run) -> Outcome<Proof> {
 
 /// F-107: the same, and the wallet is restarted meanwhile.
 pub(crate) async fn an_hour_and_restarts(run: Run) -> Outcome<Proof> {
-    held(&run, &[true]).await
+    let held = held(&run, &[true]).await?;
+    let zaps = relays::held_zap(&run).await.map_err(|error| format!("a zap: {error}"))?;
+    holds(zaps > 0, "no zap was held")?;
+    Ok(Proof::of(held.fired + zaps).saying(format!("{zaps} zaps")))
 }
 
 async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {

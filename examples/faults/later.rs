@@ -4,10 +4,7 @@ use crate::table::How::NotYet;
 use crate::table::Row;
 use crate::table::Severity::{S1, S2};
 
-const NOSTR: &str = "waits for the copy of the coins on relays (tool sync)";
-const ZAP: &str = "waits for the tool zap";
 const FETCH: &str = "waits for the tool fetch";
-const DEVICES: &str = "waits for the wallet on several devices";
 const MIGRATION: &str = "waits for a second version of the file";
 const FOLDERS: &str = "needs file systems that a test cannot make";
 const APPROVAL: &str = "waits for approvals by a person";
@@ -17,26 +14,9 @@ const SUPPLY: &str = "the build is checked by .ci/run, not here";
 const SOAK: &str = "takes a day: not part of this program yet";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-005", S1, "NIP-60 sync: kill between publish-new / delete-old / local commit", NotYet(NOSTR)),
-    Row::new("F-006", S1, "zap (LN and nutzap): same", NotYet(ZAP)),
     Row::new("F-007", S1, "paid fetch: kill between pay and credential save; NUT-24 between token", NotYet(FETCH)),
-    Row::new("F-057", S1, "two devices (two dirs) on one NIP-60 wallet spend the same proofs", NotYet(NOSTR)),
-    Row::new("F-058", S1, "two dirs restored from one seed used in parallel", NotYet(DEVICES)),
     Row::new("F-066", S1, "kill at each step of a schema migration; newer schema with older binary;", NotYet(MIGRATION)),
     Row::new("F-067", S2, "dir on synced/network FS, no lock support, symlinked dir, case-insensitive FS", NotYet(FOLDERS)),
-    Row::new("F-070", S1, "relay answers OK true but stores nothing", NotYet(NOSTR)),
-    Row::new("F-071", S2, "OK false: rate-limit, auth-required, too large", NotYet(NOSTR)),
-    Row::new("F-072", S1, "replay of all old events, random order, duplicates", NotYet(NOSTR)),
-    Row::new("F-073", S1, "hide kind:5; hide newest token event; show only old", NotYet(NOSTR)),
-    Row::new("F-074", S1, "bad sig, wrong author, id mismatch, valid event of other user", NotYet(NOSTR)),
-    Row::new("F-075", S1, "older kind:17375 served / newer with missing mints or other privkey", NotYet(NOSTR)),
-    Row::new("F-076", S1, "decrypted payload: negative/huge amounts, wrong JSON, 100 k proofs, foreign", NotYet(NOSTR)),
-    Row::new("F-077", S1, "nutzap: not locked to us, lock to main nsec key, unlisted mint, spent, no/bad", NotYet(NOSTR)),
-    Row::new("F-078", S1, "already-redeemed nutzap / processed event replayed after restart and 8 days", NotYet(NOSTR)),
-    Row::new("F-079", S2, "10⁶ events, 1 MiB each, slow EOSE, endless AUTH", NotYet(NOSTR)),
-    Row::new("F-080", S1, "all relays down during 20 spends, then up; crash in between", NotYet(NOSTR)),
-    Row::new("F-081", S2, "system clock ±1 day, ±10 years (libfaketime)", NotYet(NOSTR)),
-    Row::new("F-082", S1, "record all relay traffic", NotYet(NOSTR)),
     Row::new("F-083", S1, "URL or 30x to 127.0.0.1, [::1], 0.0.0.0, 169.254.169.254, 10/8, 100.64/10,", NotYet(FETCH)),
     Row::new("F-084", S1, "DNS rebinding (TTL 0: public then private; mixed A records)", NotYet(FETCH)),
     Row::new("F-085", S1, "307/308 to other origin after payment", NotYet(FETCH)),
@@ -52,8 +32,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-095", S1, "server keeps the X-Cashu token and returns 4xx/5xx/nothing", NotYet(FETCH)),
     Row::new("F-096", S2, "POST with body + 402", NotYet(FETCH)),
     Row::new("F-097", S1, "model supplies headers: CRLF, Host, Authorization, Cookie, Proxy-*", NotYet(FETCH)),
-    Row::new("F-105", S1, "profile (kind 0) forged or changed lud16 between approve and pay; fake zap", NotYet(ZAP)),
-    Row::new("F-106", S1, "same zap call ×5 (same key), and model retry after timeout", NotYet(ZAP)),
     Row::new("F-113", S1, "approval: self-approve, replayed id, approve A then pay B / other amount,", NotYet(APPROVAL)),
     Row::new("F-132", S2, "gcore after lock/drop (best effort)", NotYet(CORE)),
     Row::new("F-135", S1, "target private IP, redirect, rebinding, http", NotYet(WEBHOOK)),

@@ -36,11 +36,16 @@ impl Wallet {
         Ok(Holdings { spendable: sats("spendable_sats"), pending: sats("pending_sats"), unclaimed: sats("unclaimed_sats") })
     }
 
-    /// Has it look whether its unclaimed tokens were claimed.
+    /// Has it look whether its unclaimed tokens and nutzaps were claimed.
     pub(crate) async fn look_at_tokens(&self) -> Outcome {
+        self.look_at("token_sent").await?;
+        self.look_at("zap").await
+    }
+
+    async fn look_at(&self, kind: &str) -> Outcome {
         let mut cursor = Value::Null;
         loop {
-            let mut ask = json!({"kind": "token_sent", "since": "all", "limit": 100});
+            let mut ask = json!({"kind": kind, "since": "all", "limit": 100});
             if let (Some(ask), false) = (ask.as_object_mut(), cursor.is_null()) {
                 ask.insert("cursor".to_owned(), cursor);
             }
@@ -149,21 +154,23 @@ impl Scene {
 
     /// No secret that this run knows of stands in a log: words of a mnemonic, secrets and signatures of proofs, tokens.
     pub(crate) fn nothing_told(&self) -> Outcome {
+        self.wallets().iter().try_for_each(|wallet| self.nothing_told_by(wallet))
+    }
+
+    /// The same of one wallet, whether the law counts it or not.
+    pub(crate) fn nothing_told_by(&self, wallet: &Wallet) -> Outcome {
         let proofs = self.proofs_seen();
-        for wallet in self.wallets() {
-            let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.keeper_log();
-            holds(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log")?;
-            for run in mnemonic_runs(&fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default()) {
-                holds(!log.contains(&run), "words of the mnemonic stand in the log")?;
-            }
-            let told = log.split(|letter: char| !letter.is_ascii_hexdigit()).find(|word| word.len() >= 64 && proofs.contains(*word));
-            holds(told.is_none(), "a proof's secret stands in the log")?;
+        let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.keeper_log();
+        holds(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log")?;
+        for run in mnemonic_runs(&fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default()) {
+            holds(!log.contains(&run), "words of the mnemonic stand in the log")?;
         }
-        Ok(())
+        let told = log.split(|letter: char| !letter.is_ascii_hexdigit()).find(|word| word.len() >= 64 && proofs.contains(*word));
+        holds(told.is_none(), "a proof's secret stands in the log")
     }
 
     /// The secrets and signatures of all proofs that went through the proxy.
-    fn proofs_seen(&self) -> HashSet<String> {
+    pub(crate) fn proofs_seen(&self) -> HashSet<String> {
         let exchanges = self.proxy.exchanges();
         let inputs = exchanges.iter().filter_map(|exchange| exchange.request.get("inputs")?.as_array()).flatten();
         inputs.flat_map(|proof| ["secret", "C"].map(|key| proof.get(key))).filter_map(|value| Some(value?.as_str()?.to_owned())).collect()

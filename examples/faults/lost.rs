@@ -47,12 +47,11 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     must!(held.unclaimed == 33 && held.pending == 0, "before: {held:?}");
     lost.close().await?;
     scene.forget(&lost);
-    let keys = fs::read_to_string(lost.home.path().join("keys.toml"))?;
-    let words = keys.split('"').find(|text| text.split(' ').count() == 12).ok_or("no twelve words")?;
+    let words = words_of(&lost)?;
 
     let fresh = scene.wallet_at(&[scene.proxy.url()], wide)?;
     let (before, since) = (scene.proxy.exchanges().len(), Instant::now());
-    restore(&fresh, words).await?;
+    restore(&fresh, &words).await?;
     let took = since.elapsed();
     must!(took < LONGEST, "it took {took:?}");
     let (mut asked, mut found) = (0, 0);
@@ -73,6 +72,12 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     scene.conserved().await?;
     let note = format!("{found} signatures among {asked} counters, {gaps} in gaps, {} sats, {:.1} s", now.spendable, took.as_secs_f64());
     Ok(Proof::of(1).saying(note))
+}
+
+/// The words of a wallet.
+pub(crate) fn words_of(wallet: &Wallet) -> Outcome<String> {
+    let keys = fs::read_to_string(wallet.home.path().join("keys.toml"))?;
+    Ok(keys.split('"').find(|text| text.split(' ').count() == 12).ok_or("no twelve words")?.to_owned())
 }
 
 fn many(body: &Value, field: &str) -> usize {
@@ -99,7 +104,7 @@ async fn gap(scene: &Scene, wallet: &Wallet, times: usize) -> Outcome {
 }
 
 /// `nutpurse restore --words`, with the words on a pipe.
-async fn restore(wallet: &Arc<Wallet>, words: &str) -> Outcome {
+pub(crate) async fn restore(wallet: &Arc<Wallet>, words: &str) -> Outcome {
     let mut command = wallet.command("owner");
     command.args(["restore", "--words"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;

@@ -36,6 +36,7 @@ mod lost;
 mod mint;
 mod policy;
 mod random;
+mod relays;
 mod report;
 mod scene;
 mod secrets;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::trial::Run;
-use crate::{Outcome, address, crowd, death, input, keeper, later, liar, policy, secrets, storage, transport};
+use crate::{Outcome, address, crowd, death, input, keeper, later, liar, policy, relays, secrets, storage, transport};
 
 /// How bad it is when a row fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +101,7 @@ pub(crate) fn all() -> Vec<Row> {
         input::ROWS,
         address::ROWS,
         secrets::ROWS,
+        relays::ROWS,
         later::ROWS,
     ];
     let mut rows = groups.concat();

@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,6 +32,8 @@ pub(crate) struct Wallet {
     session: Mutex<Option<Arc<Session>>>,
     process: Arc<AtomicI32>,
     is_shared: AtomicBool,
+    /// The Nostr key that it is given, instead of one made of its words.
+    nostr: OnceLock<String>,
 }
 
 impl Drop for Wallet {
@@ -54,6 +56,7 @@ impl Wallet {
             session: Mutex::new(None),
             process: Arc::default(),
             is_shared: AtomicBool::new(false),
+            nostr: OnceLock::new(),
         })
     }
 
@@ -91,7 +94,13 @@ impl Wallet {
         command.env_clear().env("PATH", "/usr/bin:/bin").env("NUTPURSE_HOME", self.home.path()).env("NUTPURSE_AGENT", agent);
         // The keys of a test have no business in anybody's keyring.
         command.env("NUTPURSE_KEYRING", "off").env("NUTPURSE_LOG", "trace").envs(self.shim.environment());
+        command.envs(self.nostr.get().map(|key| ("NUTPURSE_NSEC", key)));
         command
+    }
+
+    /// It takes this Nostr key over at its first start.
+    pub(crate) fn take_over(&self, key: &str) {
+        self.nostr.set(key.to_owned()).ok();
     }
 
     /// From its next run on each of its processes carries lines to the one that keeps the wallet, as a client starts it. A restart ends that.

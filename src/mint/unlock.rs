@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use cdk::nuts::{CurrencyUnit, SecretKey};
+use cdk::nuts::{CurrencyUnit, Proof, SecretKey};
 use cdk::wallet::MintConnector;
 
 use super::error::MintError;
@@ -60,5 +60,23 @@ impl Mint {
             signed.push(coin);
         }
         Ok(signed)
+    }
+
+    /// Of each coin, whether this mint can have made it: of one of its keysets, of an amount with a key, and its proof, if it has one, holds.
+    /// Asks the mint where a keyset is not known yet.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn may_have_made(&self, coins: &[&Proof]) -> Result<Vec<bool>, MintError> {
+        let mut keysets = self.keysets().await?;
+        if coins.iter().any(|coin| keysets.iter().all(|keyset| keyset.id != coin.keyset_id)) {
+            keysets = self.refresh_keysets().await?;
+        }
+        let made = |coin: &Proof| {
+            let keyset = keysets.iter().find(|keyset| keyset.id == coin.keyset_id);
+            let key = keyset.and_then(|keyset| keyset.keys.amount_key(coin.amount));
+            key.is_some_and(|key| coin.dleq.is_none() || coin.verify_dleq(key).is_ok())
+        };
+        Ok(coins.iter().map(|coin| made(coin)).collect())
     }
 }

@@ -22,6 +22,9 @@ use crate::ports::{HttpFailure, MAX_BODY, Socket};
 /// How long TLS and the opening exchange may take.
 const OPENING: Duration = Duration::from_secs(10);
 
+/// What may wait to be sent, in bytes: more than our longest message.
+const MAX_WAITING: usize = 1 << 20;
+
 /// Why there is no websocket.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -39,7 +42,11 @@ pub(super) async fn open(target: &Target) -> Result<Socket, Failure> {
     let stream = connect(target).await.map_err(Failure::Other)?;
     let mut request = target.url.as_str().into_client_request().map_err(|_| not_sent("it is not a websocket's address"))?;
     request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(web::USER_AGENT));
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_BODY)).max_frame_size(Some(MAX_BODY));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_BODY))
+        .max_frame_size(Some(MAX_BODY))
+        // Each ping is answered: who pings without end and reads nothing would have us keep all those answers.
+        .max_write_buffer_size(MAX_WAITING);
     match timeout(OPENING, client_async_tls_with_config(request, stream, Some(config), None)).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(SocketError::Http(answer))) if answer.status().as_u16() == 429 => {

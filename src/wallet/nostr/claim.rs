@@ -21,6 +21,17 @@ const MOST_COINS: usize = 500;
 /// How often another device may be faster before a claim gives up.
 const MOST_LOSSES: u32 = 3;
 
+/// What came of one claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claimed {
+    /// The coins are ours.
+    Ours,
+    /// It brought nothing: another device was faster, or the mint will never take them.
+    Lost,
+    /// The mint says that one of them is none of its coins.
+    OneIsBad,
+}
+
 impl Wallet {
     /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether anything was claimed. The caller holds
     /// the turn.
@@ -33,14 +44,30 @@ impl Wallet {
     pub(in super::super) async fn claim(&self, mint: &Mint, need_sats: u64, turn: &Turn) -> Result<bool, Error> {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
+        // Parts of what the mint would not take as a whole.
+        let mut parts: Vec<Vec<(PublicKey, Proof)>> = Vec::new();
         while claimed < need_sats && losses < MOST_LOSSES {
-            let Some(some) = self.next_coins(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
+            let some = match parts.pop() {
+                Some(part) => part,
+                None => match self.next_coins(mint.address(), need_sats.saturating_sub(claimed)).await? {
+                    Some(some) => some,
+                    None => break,
+                },
+            };
             let sats = sum(some.iter().map(|(_, proof)| proof));
-            if self.claim_some(mint, some, turn).await? {
-                any = true;
-                claimed = claimed.saturating_add(sats);
-            } else {
-                losses = u32::saturating_add(losses, 1);
+            match self.claim_some(mint, some.clone(), turn).await? {
+                Claimed::Ours => {
+                    any = true;
+                    // Each part costs a fee of its own.
+                    let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
+                    claimed = claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
+                }
+                Claimed::Lost => losses = u32::saturating_add(losses, 1),
+                // One bad coin spoils a swap, not its siblings.
+                Claimed::OneIsBad => {
+                    let (left, right) = some.split_at(some.len() / 2);
+                    parts.extend([left, right].into_iter().filter(|half| !half.is_empty()).map(<[_]>::to_vec));
+                }
             }
         }
         if any {
@@ -100,18 +127,25 @@ impl Wallet {
         Ok(Some(chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect()))
     }
 
-    /// One claim. `false`: it brought nothing, and the next would not either.
-    async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<bool, Error> {
+    /// One claim.
+    async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<Claimed, Error> {
         let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
         let want = Want { purpose: Purpose::Claim(mint.address().clone()), give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
         match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
-            Ok((swap, outcome)) => self.end_claim(mint, &swap, outcome).await,
+            Ok((swap, outcome)) => {
+                let bad = matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED));
+                match self.end_claim(mint, &swap, outcome).await? {
+                    true => Ok(Claimed::Ours),
+                    false if bad && ys.len() > 1 => Ok(Claimed::OneIsBad),
+                    false => Ok(Claimed::Lost),
+                }
+            }
             Err(error) => {
                 // Not worth its fee, or not of this mint: never tried again by itself.
                 if error.details.get("nut_code").is_some() {
                     self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Refused }]).await?;
-                    return Ok(false);
+                    return Ok(Claimed::Lost);
                 }
                 Err(error)
             }
@@ -127,7 +161,11 @@ impl Wallet {
                 vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndSwap(swap.id)]
             }
             SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED) => {
-                vec![Change::Foreign { ys, to: ForeignState::Refused }, Change::EndSwap(swap.id)]
+                // Of several, some may be good.
+                let to = if ys.len() == 1 { ForeignState::Refused } else { ForeignState::Unspent };
+                self.store.commit(vec![Change::Foreign { ys, to }, Change::EndSwap(swap.id)]).await?;
+                self.changed();
+                return Ok(false);
             }
             SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => {
                 vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndSwap(swap.id)]

@@ -47,6 +47,9 @@ impl Wallet {
             return Ok(());
         }
         let mint = self.mints.at(address)?;
+        // A mint calls any coin unspent that it does not know: what it cannot have made is not asked about, and stays in doubt.
+        let made = mint.may_have_made(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
+        let asked: Vec<_> = asked.into_iter().zip(made).filter(|(_, made)| *made).map(|(coin, _)| coin).collect();
         let states = mint.states(asked.iter().map(|(y, _)| *y).collect()).await?;
         let said = |word: State| asked.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin);
         let sum = |word: State| said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);

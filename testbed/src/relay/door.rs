@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
 
-use super::knobs::{Flood, Knobs};
+use super::knobs::{Around, Flood, Knobs};
 
 /// Serves a client until it leaves or is cut.
 pub(super) async fn serve(knobs: Arc<Knobs>, client: TcpStream) {
@@ -100,6 +100,9 @@ impl Door {
             let name = if rules.refuse_nameless { "" } else { id.as_str() };
             return self.say(json!(["OK", name, false, words])).await;
         }
+        if self.knobs.spring(event, Around::BeforeStored) {
+            return Ok(());
+        }
         if rules.forget || rules.lose_every.is_some_and(|every| number.is_multiple_of(every)) {
             return self.say(json!(["OK", id, true, ""])).await;
         }
@@ -125,6 +128,9 @@ impl Door {
         if rules.resurrect {
             let taken = self.knobs.told().taken.clone();
             for event in taken.iter().filter(|event| filters.iter().any(|filter| asks_for(filter, event))) {
+                if self.hides(event) {
+                    continue;
+                }
                 self.say(json!(["EVENT", subscription, event])).await?;
             }
         }
@@ -145,16 +151,36 @@ impl Door {
             && let Some(event) = answer.get(1).and_then(Value::as_str).and_then(|id| self.given.remove(id))
             && answer.get(2) == Some(&Value::Bool(true))
         {
-            let mut told = self.knobs.told();
-            if !told.taken.contains(&event) {
-                told.taken.push(event);
+            {
+                let mut told = self.knobs.told();
+                if !told.taken.contains(&event) {
+                    told.taken.push(event.clone());
+                }
             }
+            if self.knobs.spring(&event, Around::BeforeTold) {
+                return Ok(());
+            }
+            if !self.knobs.told().misrule.mute {
+                self.say(answer).await?;
+            }
+            self.knobs.spring(&event, Around::AfterTold);
+            return Ok(());
+        }
+        if label == "EVENT" && answer.get(2).is_some_and(|event| self.hides(event)) {
+            return Ok(());
         }
         let mute = self.knobs.told().misrule.mute;
         if mute && matches!(label, "OK" | "EOSE") {
             return Ok(());
         }
         self.say(answer).await
+    }
+
+    fn hides(&self, event: &Value) -> bool {
+        let rules = &self.knobs.told().misrule;
+        let kind = event.get("kind").and_then(Value::as_u64);
+        let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
+        rules.hide_kinds.iter().any(|hidden| kind == Some((*hidden).into())) || rules.hide_ids.iter().any(|hidden| hidden == id)
     }
 
     fn must_name(&self) -> bool {

@@ -29,6 +29,10 @@ pub struct Misrule {
     pub resurrect: bool,
     /// Events, as they are written here, that every request is shown first.
     pub inject: Vec<String>,
+    /// Events of these kinds are taken, and shown to nobody.
+    pub hide_kinds: Vec<u16>,
+    /// Events with these ids are taken, and shown to nobody.
+    pub hide_ids: Vec<String>,
     /// Nobody is served before saying who they are.
     pub demand_name: bool,
     /// Nobody is served after saying it either.
@@ -52,6 +56,30 @@ pub enum Flood {
     Drip,
 }
 
+/// When something happens around one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// The client has sent it; the relay never gets it.
+    BeforeStored,
+    /// The relay has it; the client is never told.
+    BeforeTold,
+    /// The client is told that the relay has it.
+    AfterTold,
+}
+
+/// Something to do around the next event of a kind.
+pub(super) struct Trap {
+    pub(super) kind: u16,
+    pub(super) around: Around,
+    pub(super) then: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Trap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trap").field("kind", &self.kind).field("around", &self.around).finish_non_exhaustive()
+    }
+}
+
 /// What it was told, and what it saw.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -64,6 +92,8 @@ pub(super) struct Told {
     pub(super) connections: usize,
     pub(super) taken: Vec<Value>,
     pub(super) named: Vec<String>,
+    pub(super) trap: Option<Trap>,
+    pub(super) sprung: usize,
 }
 
 #[derive(Debug)]
@@ -80,5 +110,16 @@ impl Knobs {
 
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Springs the trap if it is for an event of this kind, and this moment.
+    pub(super) fn spring(&self, event: &Value, around: Around) -> bool {
+        let kind = event.get("kind").and_then(Value::as_u64);
+        let mut told = self.told();
+        let is_it = told.trap.as_ref().is_some_and(|trap| kind == Some(trap.kind.into()) && trap.around == around);
+        let Some(trap) = told.trap.take_if(|_| is_it) else { return false };
+        (trap.then)();
+        told.sprung += 1;
+        true
     }
 }

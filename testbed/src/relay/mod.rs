@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use self::knobs::Knobs;
 use crate::runtime::Own;
 
-pub use self::knobs::{Flood, Misrule};
+use self::knobs::Trap;
+pub use self::knobs::{Around, Flood, Misrule};
 
 /// A relay of the bench; dropped, it is gone with its events.
 #[derive(Debug)]
@@ -63,6 +64,22 @@ impl Relay {
     /// Changes how it behaves from now on, also for connections that are open.
     pub fn rule(&self, change: impl FnOnce(&mut Misrule)) {
         change(&mut self.knobs.told().misrule);
+    }
+
+    /// Does this around the next event of this kind, once; what was to be done before is not any more.
+    pub fn trap(&self, kind: u16, around: Around, then: impl Fn() + Send + Sync + 'static) {
+        self.knobs.told().trap = Some(Trap { kind, around, then: Box::new(then) });
+    }
+
+    /// Does nothing more around events.
+    pub fn disarm(&self) {
+        self.knobs.told().trap = None;
+    }
+
+    /// How often that happened.
+    #[must_use]
+    pub fn sprung(&self) -> usize {
+        self.knobs.told().sprung
     }
 
     /// Drops the connections that are open now.

@@ -10,6 +10,7 @@ mod nutzaps;
 mod scale;
 mod storm;
 mod trouble;
+mod unsound;
 mod zaps;
 
 use serde_json::{Value, json};
