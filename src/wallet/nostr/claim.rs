@@ -10,7 +10,6 @@ use super::super::{Wallet, coins};
 use crate::mint::error::nut;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
-use crate::model::mint::MintAddress;
 use crate::store::{Change, ForeignState};
 
 /// The most coins one claim takes: what a mint takes as inputs of one swap.
@@ -31,7 +30,7 @@ impl Wallet {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
         while claimed < need_sats && losses < MOST_LOSSES {
-            let Some(some) = self.next_event(mint.address(), need_sats.saturating_sub(claimed)).await? else { break };
+            let Some(some) = self.next_event(mint, need_sats.saturating_sub(claimed)).await? else { break };
             let sats = some.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
             if self.claim_some(mint, some, turn).await? {
                 any = true;
@@ -61,18 +60,19 @@ impl Wallet {
         Ok(())
     }
 
-    /// The coins to claim next: those of the smallest event that is enough, else of the largest.
-    async fn next_event(&self, mint: &MintAddress, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
-        let free = self.store.foreign_coins(mint.to_string(), vec![ForeignState::Unspent]).await?;
+    /// The coins to claim next: those of the smallest event that is enough, else of the largest. What is not worth its fee alone is
+    /// claimed together with all the rest, or stays where it is.
+    async fn next_event(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+        let free = self.store.foreign_coins(mint.address().to_string(), vec![ForeignState::Unspent]).await?;
         if free.is_empty() {
             return Ok(None);
         }
         let mut best: Option<(u64, Vec<(PublicKey, Proof)>)> = None;
-        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.as_str()) {
+        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.address().as_str()) {
             let here: Vec<_> = free.iter().filter(|(y, _)| event.ys.contains(y)).take(MOST_COINS).cloned().collect();
             let sum = here.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
             let better = match &best {
-                _ if here.is_empty() => false,
+                _ if here.is_empty() || !is_worth_its_fee(mint, &here).await? => false,
                 None => true,
                 Some((other, _)) if *other >= need => sum >= need && sum < *other,
                 Some((other, _)) => sum > *other,
@@ -81,8 +81,12 @@ impl Wallet {
                 best = Some((sum, here));
             }
         }
-        // Coins whose event is gone, and that the mint calls unspent.
-        Ok(Some(best.map_or_else(|| free.into_iter().take(MOST_COINS).collect(), |(_, coins)| coins)))
+        if let Some((_, coins)) = best {
+            return Ok(Some(coins));
+        }
+        // Coins whose event is gone, and that the mint calls unspent, are among these.
+        let all: Vec<_> = free.into_iter().take(MOST_COINS).collect();
+        Ok(if is_worth_its_fee(mint, &all).await? { Some(all) } else { None })
     }
 
     /// One claim. `false`: it brought nothing, and the next would not either.
@@ -152,4 +156,11 @@ impl Wallet {
         self.changed();
         Ok(())
     }
+}
+
+/// Something is left of them after the mint's fee.
+async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Error> {
+    let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
+    let sats = proofs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
+    Ok(sats > mint.input_fee(&proofs).await?)
 }
