@@ -36,6 +36,9 @@ use rules::FileRules;
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
+/// How long a stop waits for relays to take what they have not heard.
+const LAST_NEWS: Duration = Duration::from_secs(3);
+
 /// How long a wallet whose file has failed gets to end what it does, before its file is let go.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -81,6 +84,8 @@ impl App {
         let _opened_by_then = tokio::time::timeout(LAST_CALLS, self.running.wait()).await;
         if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
+            // What relays have not heard stays queued; this is only sooner than the next start.
+            let _told = tokio::time::timeout(LAST_NEWS, opened.wallet.publish()).await;
             opened.wallet.close(LAST_CALLS).await;
             opened.wallet.shut().await;
         }

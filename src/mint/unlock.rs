@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use cdk::nuts::{CurrencyUnit, SecretKey};
+use cdk::wallet::MintConnector;
 
 use super::error::MintError;
 use super::{Coins, Mint};
@@ -29,6 +30,17 @@ pub enum NotUnlocked {
 }
 
 impl Mint {
+    /// Asks the mint for its keysets anew. What is remembered of an earlier time is not enough.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn learn_keysets(&self) -> Result<(), MintError> {
+        // Refreshing falls back to what is remembered, so that the mint itself is asked first.
+        self.connector.get_mint_keysets().await?;
+        self.refresh_keysets().await?;
+        Ok(())
+    }
+
     /// The coins, each signed for with the key beside it, without what a mint need not see. Requests only where a keyset is not known yet.
     ///
     /// # Errors

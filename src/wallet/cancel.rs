@@ -51,7 +51,8 @@ impl Wallet {
         self.store.lift_doubt(quote_id);
         let turn = mint.turn().await;
         mint.finish_melt(quote_id, &turn).await?;
-        Ok(())
+        drop(turn);
+        self.doubt_the_rest(mint.address()).await
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.

@@ -127,8 +127,11 @@ impl Wallet {
         ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
         view.max_fee_sats = Some(ask.fee_ceiling_sats);
         setup.policy.decide(&ask, &ledger, now)?;
+        let need = quote.amount_sats.saturating_add(quote.fee_reserve_sats);
         match coins {
             Some(_) => Ok(()),
+            // Of another device's coins the payment would make its own first.
+            None if held > self.unspent_at(mint.address()).await? && held > need => Ok(()),
             None => Err(super::inputs::insufficient(quote.amount_sats.saturating_add(quote.fee_reserve_sats), held)),
         }
     }

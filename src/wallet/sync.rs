@@ -19,7 +19,7 @@ impl Wallet {
     /// Safe to drop: it goes on to its end.
     pub async fn sync(&self, _caller: &Caller, _request: Sync) -> Result<SyncView, Error> {
         if self.nostr.is_none() {
-            return Ok(SyncView { state: "off", relays: Vec::new(), pulled_sats: 0, dropped_sats: 0, next_step: None });
+            return self.sync_view(0, 0).await;
         }
         let wallet = self.clone();
         match self.run_to_end(LONGEST_WAIT, async move { wallet.sync_once().await }).await {
@@ -44,7 +44,7 @@ impl Wallet {
             self.claim_all().await?;
         }
         if pulled.reached > 0 {
-            self.tell_about(link, &pulled.about, pulled.whole).await?;
+            self.tell_about(link, &pulled).await?;
             self.keep_backups(link, &pulled.about, pulled.whole).await?;
             self.ask_recommended(link).await?;
         }
@@ -110,8 +110,9 @@ impl Wallet {
     }
 
     async fn sync_view(&self, pulled_sats: u64, dropped_sats: u64) -> Result<SyncView, Error> {
+        let money = self.setup().await?.money.into();
         let Some(link) = &self.nostr else {
-            return Ok(SyncView { state: "off", relays: Vec::new(), pulled_sats, dropped_sats, next_step: None });
+            return Ok(SyncView { state: "off", money, relays: Vec::new(), pulled_sats, dropped_sats, next_step: None });
         };
         let mut relays = Vec::new();
         for url in link.parts.urls.iter().map(|url| plain_url(url)) {
@@ -119,7 +120,7 @@ impl Wallet {
             let unpublished = self.unpublished_at(link, &url).await?;
             relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished });
         }
-        Ok(SyncView { state: self.nostr_state(link).await?, relays, pulled_sats, dropped_sats, next_step: None })
+        Ok(SyncView { state: self.nostr_state(link).await?, money, relays, pulled_sats, dropped_sats, next_step: None })
     }
 
     /// How the wallet on relays stands: synced, partial, offline, `read_only`.

@@ -110,6 +110,8 @@ view!(
     SyncView {
         /// synced, partial, offline, read_only or off.
         state: &'static str,
+        /// Kind of money.
+        money: MoneyWord,
         /// Per relay of the owner.
         relays: Vec<RelayView>,
         /// Found on relays, put there by other devices of this wallet; can be spent now.

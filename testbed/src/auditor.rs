@@ -87,6 +87,22 @@ impl Auditor {
         rows.collect::<Result<_, _>>().context("a spent coin cannot be read")
     }
 
+    /// Every coin that it was shown: its secret, and its signature in hex.
+    pub fn spent_coins(&self) -> Result<Vec<(String, String)>> {
+        let connection = self.open()?;
+        let mut statement = connection.prepare("SELECT secret, lower(hex(c)) FROM proof")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<Result<_, _>>().context("a coin cannot be read")
+    }
+
+    /// The ids of every deposit's quote.
+    pub fn deposits(&self) -> Result<Vec<String>> {
+        let connection = self.open()?;
+        let mut statement = connection.prepare("SELECT id FROM mint_quote")?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>().context("a quote cannot be read")
+    }
+
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
         let melts = "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,

@@ -195,8 +195,10 @@ async fn every_answer_with_an_amount_says_what_money_it_is() {
             ("get_deposit", agent.ok("get_deposit", json!({})).await),
             ("list_history", agent.ok("list_history", json!({})).await),
             ("list_mints", agent.ok("list_mints", json!({})).await),
+            ("sync", agent.ok("sync", json!({})).await),
         ];
-        assert_eq!(answers.len(), nutpurse::mcp::tools::all().len());
+        // All but zap, which needs somebody to zap and answers as pay does.
+        assert_eq!(answers.len() + 1, nutpurse::mcp::tools::all().len());
         for (tool, answer) in answers {
             assert_eq!(answer["money"], money, "{tool}: {answer}");
         }

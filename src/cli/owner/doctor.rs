@@ -18,7 +18,13 @@ impl Owner<'_> {
         let mut lines = vec![format!("version: {}", env!("CARGO_PKG_VERSION")), format!("folder:  {}", self.home.path().display())];
         lines.extend(self.others_access());
         lines.push(match Settings::peek(self.home) {
-            Ok(settings) => format!("settings: in order\n{}", text::money(&settings.policy)),
+            Ok(settings) if settings.nostr.relays.is_empty() => {
+                format!("settings: in order\n{}\nnostr:   off (no relays)", text::money(&settings.policy))
+            }
+            Ok(settings) => {
+                let relays = settings.nostr.relays.join(", ");
+                format!("settings: in order\n{}\nnostr:   {relays}", text::money(&settings.policy))
+            }
             Err(error) => format!("settings: cannot be used, so nothing is spent: {error}"),
         });
         lines.push(match Identity::read(self.home) {

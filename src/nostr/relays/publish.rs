@@ -85,13 +85,14 @@ fn is_too_large(words: &str) -> bool {
 
 /// What a relay's no means.
 fn refused(reason: &str) -> Ack {
-    if begins(reason, "duplicate") {
+    // It has this one, or one that took its place: either way it needs no more of it.
+    if begins(reason, "duplicate") || begins(reason, "replaced") {
         return Ack::Stored;
     }
     let passing = ["rate-limited", "error"].iter().any(|prefix| begins(reason, prefix));
     let too_large = !passing && is_too_large(reason);
     let lasting =
-        too_large || ["invalid", "blocked", "restricted", "pow", "auth-required", "mute"].iter().any(|prefix| begins(reason, prefix));
+        too_large || ["invalid", "blocked", "restricted", "pow", "auth-required", "mute", "deleted"].iter().any(|one| begins(reason, one));
     Ack::Refused { reason: clean(reason), lasting, too_large }
 }
 
@@ -113,14 +114,21 @@ mod tests {
         {
             assert_eq!(no(reason), (true, true), "{reason}");
         }
-        for reason in
-            ["invalid: bad signature", "blocked: kind 5", "restricted: members only", "pow: 20", "auth-required: again", "blocked"]
-        {
+        for reason in [
+            "invalid: bad signature",
+            "blocked: kind 5",
+            "restricted: members only",
+            "pow: 20",
+            "auth-required: again",
+            "blocked",
+            "deleted: user requested deletion",
+        ] {
             assert_eq!(no(reason), (true, false), "{reason}");
         }
         for reason in ["", "error: disk", "rate-limited: exceeds 5 a minute", "what", "invalidated"] {
             assert_eq!(no(reason), (false, false), "{reason}");
         }
         assert_eq!(refused("duplicate: exists"), Ack::Stored);
+        assert_eq!(refused("replaced: have newer event"), Ack::Stored);
     }
 }

@@ -11,8 +11,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::super::Store;
 use super::super::error::StoreError;
+use super::super::proofs::reach;
 use super::super::record::{decode, encode};
-use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, Y};
+use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, SHELF, Y};
 use super::foreign::{Foreign, ForeignState, Foreigners};
 use super::{TokenEventRow, mark};
 
@@ -50,12 +51,15 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
             continue;
         }
         absorbed.events = absorbed.events.saturating_add(1);
-        if tombs.get(event.id.as_str())?.is_none() {
+        let is_live = tombs.get(event.id.as_str())?.is_none();
+        if is_live {
             live.insert(event.id.as_str(), ())?;
         }
         for (y, proof) in event.ys.iter().zip(coins) {
             let y = y.to_bytes();
-            holds.insert((&y, event.id.as_str()), ())?;
+            if is_live {
+                holds.insert((&y, event.id.as_str()), ())?;
+            }
             shown.push(y);
             let ours = proofs.get(&y)?.is_some() || archive.get(&y)?.is_some();
             if !ours && foreigners.get(&y)?.is_none() {
@@ -65,8 +69,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
                 absorbed.coins = absorbed.coins.saturating_add(1);
             }
         }
-        if tombs.get(event.id.as_str())?.is_some() {
-            event.json.clear();
+        if !is_live {
+            event.bury(&mut holds)?;
         }
         events.insert(event.id.as_str(), encode(&event)?.as_slice())?;
     }
@@ -78,7 +82,7 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
         let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
             shown.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
-            row.json.clear();
+            row.bury(&mut holds)?;
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
         }
     }
@@ -200,6 +204,21 @@ impl Store {
                 found.extend(coin.filter(|coin| coin.mint_url.to_string() == mint && coin.state == State::Unspent));
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// Another device has had coins of ours at this mint: all that are unspent, in sats, are in doubt until it has been asked.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn doubt_all(&self, mint: String) -> Result<(), StoreError> {
+        self.write_durable(move |tx| {
+            let (shelf, mut doubt) = (tx.open_table(SHELF)?, tx.open_table(NOSTR_DOUBT)?);
+            for entry in shelf.range(reach(&mint, "sat", State::Unspent, 0, u64::MAX))? {
+                doubt.insert(entry?.0.value().4, ())?;
+            }
+            Ok(())
         })
         .await
     }

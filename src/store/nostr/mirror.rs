@@ -168,7 +168,7 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
         live.remove(id.as_str())?;
         let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
-            row.json.clear();
+            row.bury(&mut holds)?;
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
         }
     }

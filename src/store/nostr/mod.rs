@@ -46,10 +46,21 @@ pub struct TokenEventRow {
     pub unit: String,
     /// Unix seconds, as the event says.
     pub created_at: u64,
-    /// The coins in it.
+    /// The coins in it. Empty once it is gone.
     pub ys: Vec<cdk_common::nuts::PublicKey>,
     /// The whole event, encrypted as it is on relays. Empty once it is gone.
     pub json: String,
+}
+
+impl TokenEventRow {
+    /// It is gone: only its name is kept, so that it is not taken in again.
+    fn bury(&mut self, holds: &mut Table<'_, (&'static Y, &'static str), ()>) -> Result<(), StoreError> {
+        for y in self.ys.drain(..) {
+            holds.remove((&y.to_bytes(), self.id.as_str()))?;
+        }
+        self.json.clear();
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for TokenEventRow {

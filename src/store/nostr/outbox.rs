@@ -107,6 +107,14 @@ impl Store {
         self.write_durable(move |tx| push(tx, &event)).await
     }
 
+    /// Queues some events in one commit, durably.
+    ///
+    /// # Errors
+    /// When the file cannot be written; none is queued then.
+    pub async fn queue_all(&self, events: Vec<Outgoing>) -> Result<(), StoreError> {
+        self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
+    }
+
     /// What a round of publishing came to: rows with their new state, and places whose event is done with. In order, not durable: a
     /// lost mark means that an event is sent once more.
     ///

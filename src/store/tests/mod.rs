@@ -9,5 +9,6 @@ mod door;
 mod doubts;
 mod files;
 mod journal;
+mod relayed;
 mod samples;
 mod sums;

@@ -1,8 +1,8 @@
 //! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed) and where it takes nutzaps (NIP-61, kind
 //! 10019, public).
 //!
-//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote; never without a key that was
-//! ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
+//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote, and sent to a relay only once
+//! that one was read; never without a key that was ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use super::super::Wallet;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::mirror::{class, outgoing, unsigned};
+use super::pull::Pulled;
 use super::{Link, plain_url};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
@@ -32,7 +33,9 @@ pub(in super::super) struct About {
     wallet: Option<Said>,
     /// The newest list of where nutzaps are taken.
     info: Option<Said>,
-    /// Mints, relays and other entries of the newest wallet event.
+    /// Keys, mints, relays and other entries of the newest wallet event.
+    #[serde(default)]
+    newest_keys: Vec<Secret>,
     mints: Vec<String>,
     relays: Vec<String>,
     others: Vec<Vec<String>>,
@@ -42,6 +45,11 @@ pub(in super::super) struct About {
     info_key: Option<String>,
     /// This wallet has written it: what it knows is whole.
     written: bool,
+    /// No relay shows the newest any more.
+    #[serde(skip)]
+    wallet_lost: bool,
+    #[serde(skip)]
+    info_lost: bool,
 }
 
 /// An event's place among others of its kind: the later wins, of equal times the lower id.
@@ -87,6 +95,7 @@ impl About {
             if newest {
                 self.wallet = Some(Said::of(event));
                 (self.mints, self.relays, self.others) = (wallet.mints, wallet.relays, wallet.others);
+                self.newest_keys.clone_from(&wallet.privkeys);
             }
             self.keep_keys(wallet.privkeys, newest);
         }
@@ -140,10 +149,24 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub(in super::super) async fn tell_about(&self, link: &Link, events: &[Event], whole: bool) -> Result<(), Error> {
-        let setup = self.setup().await?;
+    pub(in super::super) async fn tell_about(&self, link: &Link, pulled: &Pulled) -> Result<(), Error> {
+        let (setup, events, whole) = (self.setup().await?, &pulled.about, pulled.whole);
         let mut about = self.about().await?;
         about.learn(link, events);
+        let newest = [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
+        let shown = newest.iter().flatten().filter_map(|id| events.iter().find(|event| event.id() == id));
+        let shown = shown.map(|event| outgoing(event, class::ABOUT, (self.clock)())).collect();
+        self.send_again(link, shown, &pulled.about_at).await?;
+        if whole {
+            // What no relay shows any more, and is not on its way, is lost: it is written anew.
+            let queue = self.store.outbox().await?;
+            let lost = |said: &Option<Said>| {
+                said.as_ref().is_some_and(|said| {
+                    !events.iter().any(|event| event.id() == said.id) && !queue.iter().any(|one| one.event.id == said.id)
+                })
+            };
+            (about.wallet_lost, about.info_lost) = (lost(&about.wallet), lost(&about.info));
+        }
         let may_write = whole || about.written;
         if about.privkeys.is_empty() && may_write {
             about.privkeys.push(link.parts.nutzap_key.clone());
@@ -164,14 +187,15 @@ impl Wallet {
         let mints = joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
         let relays = joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
         let first = about.wallet.is_none();
-        if !first && about.written && mints == about.mints && relays == about.relays {
+        let has_all_keys = about.privkeys.iter().all(|key| about.newest_keys.contains(key));
+        if !first && !about.wallet_lost && has_all_keys && about.written && mints == about.mints && relays == about.relays {
             return Ok(());
         }
         let told = WalletEvent { privkeys: about.privkeys.clone(), mints, relays, others: about.others.clone() };
         let at = about.wallet.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
         let event = wallet_event::write(&link.parts.identity, &told, at).map_err(unsigned)?;
         (about.wallet, about.written) = (Some(Said::of(&event)), true);
-        (about.mints, about.relays) = (told.mints.clone(), told.relays.clone());
+        (about.mints, about.relays, about.newest_keys) = (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
         // The row comes first: an event that is queued and not remembered would be written anew with another time.
         self.store.set_nostr_state(ROW, about.clone()).await?;
         self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
@@ -195,7 +219,7 @@ impl Wallet {
         let known: Vec<String> = about.info_mints.iter().map(|(mint, _)| mint.clone()).collect();
         let mints = joined(&known, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
         let relays = joined(&about.info_relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
-        if about.info.is_some() && mints == known && relays == about.info_relays && about.info_key.is_some() {
+        if about.info.is_some() && !about.info_lost && mints == known && relays == about.info_relays && about.info_key.is_some() {
             return Ok(());
         }
         let units = |mint: &String| about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone());

@@ -1,7 +1,9 @@
-//! Makes other devices' coins our own: a journaled swap of one token event's coins, which keeps everything (NUT-03).
+//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps everything (NUT-03).
 //!
 //! Until then two devices could spend the same coin, and only one would. Whoever loses that race loses nothing: the mint says so, and
 //! the coins are asked about anew.
+
+use std::collections::HashMap;
 
 use cdk_common::nuts::{Proof, PublicKey, State};
 
@@ -10,6 +12,7 @@ use super::super::{Wallet, coins};
 use crate::mint::error::nut;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
+use crate::model::mint::MintAddress;
 use crate::store::{Change, ForeignState};
 
 /// The most coins one claim takes: what a mint takes as inputs of one swap.
@@ -30,8 +33,8 @@ impl Wallet {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
         while claimed < need_sats && losses < MOST_LOSSES {
-            let Some(some) = self.next_event(mint, need_sats.saturating_sub(claimed)).await? else { break };
-            let sats = some.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+            let Some(some) = self.next_coins(mint, need_sats.saturating_sub(claimed)).await? else { break };
+            let sats = sum(some.iter().map(|(_, proof)| proof));
             if self.claim_some(mint, some, turn).await? {
                 any = true;
                 claimed = claimed.saturating_add(sats);
@@ -60,29 +63,39 @@ impl Wallet {
         Ok(())
     }
 
-    /// The coins to claim next: those of the smallest event that is enough, else of the largest. What is not worth its fee alone is
-    /// claimed together with all the rest, or stays where it is.
-    async fn next_event(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
-        let free = self.store.foreign_coins(mint.address().to_string(), vec![ForeignState::Unspent]).await?;
+    /// The coins to claim next: those of the smallest event that is enough, else of the largest ones together: a mint's fee is for all
+    /// coins of one swap, rounded up once. What is not worth its fee is claimed with all the rest, or stays where it is.
+    async fn next_coins(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+        let address = mint.address();
+        let free = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
         if free.is_empty() {
             return Ok(None);
         }
-        let mut best: Option<(u64, Vec<(PublicKey, Proof)>)> = None;
-        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.address().as_str()) {
-            let here: Vec<_> = free.iter().filter(|(y, _)| event.ys.contains(y)).take(MOST_COINS).cloned().collect();
-            let sum = here.iter().map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
-            let better = match &best {
-                _ if here.is_empty() || !is_worth_its_fee(mint, &here).await? => false,
-                None => true,
-                Some((other, _)) if *other >= need => sum >= need && sum < *other,
-                Some((other, _)) => sum > *other,
-            };
-            if better {
-                best = Some((sum, here));
+        let by_y: HashMap<PublicKey, &Proof> = free.iter().map(|(y, proof)| (*y, proof)).collect();
+        let mut events: Vec<(u64, Vec<(PublicKey, &Proof)>)> = Vec::new();
+        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == address.as_str()) {
+            let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
+            let here: Vec<_> = here.take(MOST_COINS).collect();
+            if !here.is_empty() {
+                events.push((sum(here.iter().map(|(_, proof)| *proof)), here));
             }
         }
-        if let Some((_, coins)) = best {
-            return Ok(Some(coins));
+        events.sort_by_key(|(sats, _)| *sats);
+        let enough = events.iter().position(|(sats, _)| *sats >= need);
+        let order: Vec<_> = match enough.and_then(|place| events.get(place)) {
+            Some(one) => vec![one],
+            None => events.iter().rev().collect(),
+        };
+        let mut chosen: HashMap<PublicKey, &Proof> = HashMap::new();
+        for (_, here) in order {
+            if chosen.len().saturating_add(here.len()) > MOST_COINS || sum(chosen.values().copied()) >= need {
+                break;
+            }
+            chosen.extend(here.iter().copied());
+        }
+        let chosen: Vec<_> = chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect();
+        if is_worth_its_fee(mint, &chosen).await? {
+            return Ok(Some(chosen));
         }
         // Coins whose event is gone, and that the mint calls unspent, are among these.
         let all: Vec<_> = free.into_iter().take(MOST_COINS).collect();
@@ -154,13 +167,25 @@ impl Wallet {
         }
         drop(turn);
         self.changed();
+        self.doubt_the_rest(mint.address()).await
+    }
+
+    /// Where another device took some coins it may have taken more: the mint is asked about all that we hold there.
+    pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Error> {
+        if self.nostr.is_some() {
+            self.store.doubt_all(mint.to_string()).await?;
+            self.verify().await?;
+        }
         Ok(())
     }
+}
+
+fn sum<'a>(proofs: impl Iterator<Item = &'a Proof>) -> u64 {
+    proofs.map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
 
 /// Something is left of them after the mint's fee.
 async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Error> {
     let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
-    let sats = proofs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
-    Ok(sats > mint.input_fee(&proofs).await?)
+    Ok(sum(proofs.iter()) > mint.input_fee(&proofs).await?)
 }

@@ -18,8 +18,8 @@ use crate::store::{Mirrored, Outgoing, Queued};
 
 /// The first wait after a round in which a relay did not take an event, and the longest, in seconds.
 const WAITS: (u64, u64) = (5, 600);
-/// Rounds in which what waits for others may follow at once.
-const PASSES: usize = 3;
+/// Passes in which what waits for others may follow at once: an event may have to be halved some times first.
+const PASSES: usize = 12;
 /// After this, an event that enough relays have is not brought to the others any more, in seconds.
 const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
 
@@ -67,6 +67,11 @@ impl Wallet {
             // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
             let again = force && !is_published(link, &one.event);
             for url in targets(link, &one.event) {
+                // What is said of the wallet replaces what a relay holds: it must have been read, or keys could be lost there.
+                let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
+                if unread {
+                    continue;
+                }
                 if !one.event.acked.contains(&url) && (again || !one.event.refused.contains_key(&url)) {
                     by_relay.entry(url).or_default().push(one);
                 }
@@ -83,7 +88,10 @@ impl Wallet {
                         event.refused.remove(&url);
                         event.acked.insert(url.clone());
                     }
-                    Ack::Refused { too_large: true, .. } if event.kind == 7375 => drop(too_large.insert(place)),
+                    // Where enough others have it whole, it stays whole.
+                    Ack::Refused { too_large: true, .. } if event.kind == token_event::KIND && !is_published(link, event) => {
+                        too_large.insert(place);
+                    }
                     Ack::Refused { reason, lasting: true, .. } => drop(event.refused.insert(url.clone(), text::clean(&reason))),
                     Ack::Refused { reason, .. } => tracing::debug!(reason = text::clean(&reason), "a relay refused an event for now"),
                     Ack::NoAnswer(reason) => tracing::debug!(reason = text::clean(&reason), "a relay did not answer"),
@@ -131,7 +139,12 @@ impl Wallet {
             let at = now.max(event.created_at());
             let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at).map_err(unsigned)?;
             let ys = proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
-            round.outgoing.push(outgoing(&half, class::TOKEN, now));
+            let mut going = outgoing(&half, class::TOKEN, now);
+            if !del.is_empty() {
+                // As the whole one waited, and for its other half.
+                going.after = round.new.iter().map(|first| first.id.clone()).chain(large.after.iter().cloned()).collect();
+            }
+            round.outgoing.push(going);
             round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
         }
         let halves: Vec<String> = round.new.iter().map(|row| row.id.clone()).collect();

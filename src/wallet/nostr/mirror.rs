@@ -131,8 +131,13 @@ impl Wallet {
             let PlannedToken { mint, unit, ys, proofs, del, above } = token;
             let at = now.max(above.saturating_add(1));
             let event = token_event::write(&nostr.identity, &mint, &unit, &proofs, &del, at).map_err(unsigned)?;
+            let mut outgoing = outgoing(&event, class::TOKEN, now);
+            if !del.is_empty() {
+                // Whoever reads it takes the others for gone: what stands for them has to be there.
+                outgoing.after.clone_from(&made);
+            }
             made.push(event.id().to_owned());
-            round.outgoing.push(outgoing(&event, class::TOKEN, now));
+            round.outgoing.push(outgoing);
             round.new.push(row(&event, mint, unit, ys));
         }
         for some in replaced.chunks(DELETED_AT_ONCE) {

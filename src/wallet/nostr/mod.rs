@@ -21,10 +21,11 @@ mod pull;
 mod recommended;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
 
 /// How long one relay may take for one question.
@@ -94,6 +95,10 @@ pub(super) struct Sightings {
     pub(super) pulled: bool,
     /// Our own wallet event must not be written, and why.
     pub(super) read_only: bool,
+    /// Relays whose word on the wallet itself was read to its end, the last time.
+    about_read: BTreeSet<String>,
+    /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
+    asked_keysets: BTreeSet<MintAddress>,
 }
 
 /// How a relay stands.
@@ -139,6 +144,12 @@ impl Link {
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Sightings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These lack what they should hold.
+    fn behind(&self, urls: &BTreeSet<&String>) {
+        let mut seen = self.seen();
+        seen.relays.extend(urls.iter().map(|url| ((*url).clone(), Sight::Behind)));
     }
 
     /// One of the owner's relays.

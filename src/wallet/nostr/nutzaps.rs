@@ -9,6 +9,7 @@ use cdk_common::nuts::{Proof, State};
 use serde_json::json;
 
 use super::super::Wallet;
+use super::super::code::Code;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::about::About;
@@ -41,6 +42,7 @@ impl Wallet {
     /// Safe to drop: each is recorded before its mint is asked.
     pub(in super::super) async fn collect_nutzaps(&self, link: &Link) -> Result<(), Error> {
         let about = self.about().await?;
+        link.seen().asked_keysets.clear();
         let me = link.parts.identity.public_key();
         let known = self.store.known_nutzaps().await?;
         let filter = json!({"kinds": [nutzap::KIND], "#p": [me]});
@@ -127,7 +129,11 @@ impl Wallet {
                 (true, ReceiveState::Refused { .. }) => {}
             }
         }
-        let signed = match mint.unlock(nutzap.proofs.clone(), keys).await {
+        let mut unlocked = mint.unlock(nutzap.proofs.clone(), keys).await;
+        if matches!(unlocked, Err(NotUnlocked::Keyset)) && self.learn_keysets(mint).await? {
+            unlocked = mint.unlock(nutzap.proofs.clone(), keys).await;
+        }
+        let signed = match unlocked {
             Ok(signed) => signed,
             Err(NotUnlocked::Mint(error)) => return Err(error.into()),
             Err(NotUnlocked::Keyset) => return Ok(Err("other_keyset")),
@@ -135,8 +141,13 @@ impl Wallet {
             Err(NotUnlocked::Key) => return Ok(Err("other_key")),
         };
         let ys = signed.iter().filter_map(|proof| proof.y().ok()).collect();
-        if mint.states(ys).await?.iter().any(|state| *state != State::Unspent) {
+        let states = mint.states(ys).await?;
+        if states.contains(&State::Spent) {
             return Ok(Err("token_spent"));
+        }
+        if states.iter().any(|state| *state != State::Unspent) {
+            // Another device of ours may be at it, and may fail.
+            return Err(Error::new(Code::MintRefused, "The nutzap's coins are in use at their mint."));
         }
         let sats = sum(&signed);
         if mint.input_fee(&signed).await? >= sats {
@@ -165,6 +176,18 @@ impl Wallet {
             Err(error) => drop(self.refuse(receive, Vec::new(), error).await),
         }
         Ok(Ok(id))
+    }
+}
+
+impl Wallet {
+    /// A mint may have keysets that we have not heard of. It is asked once a round, however many strangers name what it does not have.
+    async fn learn_keysets(&self, mint: &Mint) -> Result<bool, Error> {
+        let Some(link) = &self.nostr else { return Ok(false) };
+        if link.seen().asked_keysets.contains(mint.address()) {
+            return Ok(false);
+        }
+        mint.learn_keysets().await?;
+        Ok(link.seen().asked_keysets.insert(mint.address().clone()))
     }
 }
 

@@ -13,7 +13,7 @@ use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
-use crate::store::{Absorbed, Outgoing, Seen, TokenEventRow};
+use crate::store::{Absorbed, Outgoing, Queued, Seen, TokenEventRow};
 
 /// How far back the history of other devices is read, in seconds: an older invoice has run out.
 const LINES_SECONDS: u64 = 14 * 86_400;
@@ -29,6 +29,8 @@ pub(in super::super) struct Pulled {
     pub(in super::super) absorbed: Absorbed,
     /// What the wallet says of itself there: kinds 17375, 375, 10019, 30078.
     pub(in super::super) about: Vec<Event>,
+    /// By relay that was read to its end: the ids of what it shows of that.
+    pub(in super::super) about_at: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What one relay showed.
@@ -84,7 +86,13 @@ impl Wallet {
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
             pulled.about.extend(one.about.events);
             lines.extend(one.lines.events);
+            if matches!(one.about.end, End::Whole) {
+                link.seen().about_read.insert(one.url.clone());
+            } else {
+                link.seen().about_read.remove(&one.url);
+            }
             if sight == Sight::Whole {
+                pulled.about_at.insert(one.url.clone(), one.about.ids.into_iter().collect());
                 held.insert(one.url, one.tokens.ids.into_iter().collect());
             }
         }
@@ -107,23 +115,44 @@ impl Wallet {
 
     /// Live events that a relay does not hold although it was read to its end go to it again, as they are.
     async fn bring_back(&self, link: &Link, held: &BTreeMap<String, BTreeSet<String>>) -> Result<(), Error> {
-        let queued: BTreeSet<String> = self.store.outbox().await?.into_iter().map(|one| one.event.id).collect();
-        for row in self.store.live_token_events().await? {
-            let lacking: Vec<&String> = held.iter().filter(|(_, ids)| !ids.contains(&row.id)).map(|(url, _)| url).collect();
-            if lacking.is_empty() || queued.contains(&row.id) || row.json.is_empty() {
+        let live = self.store.live_token_events().await?;
+        let events = live.iter().filter(|row| !row.json.is_empty());
+        let rows = events.map(|row| Outgoing::new(&row.id, token_event::KIND, &row.json, class::TOKEN, (self.clock)()));
+        self.send_again(link, rows.collect(), held).await
+    }
+
+    /// Each of these events goes to every relay that was read to its end and does not show it, whatever it has said before.
+    pub(super) async fn send_again(
+        &self,
+        link: &Link,
+        events: Vec<Outgoing>,
+        held: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Result<(), Error> {
+        let _no_round_meanwhile = link.flushing.lock().await;
+        let queue = self.store.outbox().await?;
+        let queued: BTreeMap<&str, &Queued> = queue.iter().map(|one| (one.event.id.as_str(), one)).collect();
+        let (mut changed, mut new) = (Vec::new(), Vec::new());
+        for mut event in events {
+            let lacking: BTreeSet<&String> = held.iter().filter(|(_, ids)| !ids.contains(&event.id)).map(|(url, _)| url).collect();
+            if lacking.is_empty() {
                 continue;
             }
-            let mut event = Outgoing::new(&row.id, token_event::KIND, &row.json, class::TOKEN, (self.clock)());
-            for url in link.parts.urls.iter().map(|url| plain_url(url)) {
-                if lacking.contains(&&url) {
-                    link.seen().relays.insert(url, Sight::Behind);
-                } else if held.contains_key(&url) {
-                    event.acked.insert(url);
+            if let Some(one) = queued.get(event.id.as_str()) {
+                let mut one = Queued::clone(one);
+                one.event.acked.retain(|url| !lacking.contains(url));
+                if one.event.acked.len() < queued.get(event.id.as_str()).map_or(0, |one| one.event.acked.len()) {
+                    one.event.next_at = 0;
+                    changed.push(one);
+                    link.behind(&lacking);
                 }
+                continue;
             }
-            self.store.queue(event).await?;
+            event.acked = held.keys().filter(|url| !lacking.contains(url)).cloned().collect();
+            link.behind(&lacking);
+            new.push(event);
         }
-        Ok(())
+        self.store.published(changed, Vec::new()).await?;
+        if new.is_empty() { Ok(()) } else { Ok(self.store.queue_all(new).await?) }
     }
 }
 

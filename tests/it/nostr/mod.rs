@@ -1,8 +1,15 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
+mod by_hand;
+mod canary;
+mod counts;
 mod devices;
+mod hostile;
+mod month;
 mod nutzaps;
+mod scale;
 mod storm;
+mod trouble;
 mod zaps;
 
 use serde_json::{Value, json};

@@ -103,7 +103,9 @@ async fn at_rest(agent: &Agent) {
         }
         sleep(Duration::from_millis(500)).await;
     }
-    panic!("something stays open");
+    let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
+    let open: Vec<&Value> = history["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending").collect();
+    panic!("something stays open: {:?}; {open:?}", holdings(agent).await);
 }
 
 async fn judge(lightning_paid: u64, mint: &TestMint, devices: [Device; 2]) {

@@ -7,7 +7,7 @@ use nutpurse::net::{NetworkSettings, Web};
 use nutpurse::nostr::{Ack, Draft, Event, Identity, Relays};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Answer, InvoiceLie, Lightning, LnurlServer, ReceiptLie, Relay, Terms, TestMint};
+use testbed::{Answer, InvoiceLie, Lightning, LnurlServer, Moment, Proxy, ReceiptLie, Relay, Rule, Terms, TestMint};
 
 use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
 
@@ -15,7 +15,6 @@ const OURS: &str = "111111111111111111111111111111111111111111111111111111111111
 
 /// A wallet with money, a relay, and a person with a Lightning address whose server makes receipts.
 struct Scene {
-    lightning: Lightning,
     mint: TestMint,
     relay: Relay,
     agent: Agent,
@@ -30,7 +29,12 @@ struct Person {
 impl Scene {
     async fn new(people: usize) -> (Self, Vec<Person>) {
         let (lightning, mint) = mint().await;
-        let relay = Relay::start().await.unwrap();
+        let (relay, url) = (Relay::start().await.unwrap(), mint.url());
+        Self::at(lightning, mint, relay, &url, people).await
+    }
+
+    /// A wallet that reaches the mint at `url`.
+    async fn at(lightning: Lightning, mint: TestMint, relay: Relay, url: &str, people: usize) -> (Self, Vec<Person>) {
         let mut persons = Vec::new();
         for _ in 0..people {
             let server = LnurlServer::start(&lightning).await.unwrap();
@@ -39,10 +43,10 @@ impl Scene {
         }
         let allow: Vec<String> = persons.iter().map(|person| person.server.url()).collect();
         let allow: Vec<&str> = allow.iter().map(String::as_str).collect();
-        let home = Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &allow, "");
+        let home = Home::with_relays(&[(url, true)], &[relay.url()], &allow, "");
         let agent = Agent::with_nsec(home, OURS);
         fund(&agent, 500).await;
-        let scene = Self { lightning, mint, relay, agent };
+        let scene = Self { mint, relay, agent };
         for person in &persons {
             let profile = json!({"name": "somebody", "lud16": person.server.address("somebody")}).to_string();
             scene.publish(&person.identity, 0, vec![], &profile).await;
@@ -176,7 +180,36 @@ async fn a_shared_zap_pays_each_once_and_a_failed_part_is_completed_by_the_same_
     let shown = scene.agent.ok("get_payment", json!({"payment_id": first["payment_id"]})).await;
     assert_eq!((&shown["state"], shown["legs"].as_array().unwrap().len()), (&json!("settled"), 3), "{shown}");
     conserved("after a shared zap", &scene.mint.auditor(), &[&scene.agent]).await;
-    let _network = &scene.lightning;
+}
+
+#[tokio::test]
+async fn a_part_whose_answer_is_lost_is_not_paid_again_by_the_same_call() {
+    let (lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let relay = Relay::start().await.unwrap();
+    let (scene, people) = Scene::at(lightning, mint, relay, &proxy.url(), 3).await;
+    let author = Identity::from_nsec(&Secret::new("4".repeat(64))).unwrap();
+    let tags: Vec<Vec<String>> =
+        people.iter().map(|person| vec!["zap".to_owned(), person.identity.public_key(), String::new(), "1".to_owned()]).collect();
+    let event = scene.publish(&author, 1, tags, "a song of three").await;
+    let zap = json!({"to": nutpurse_note(event.id()), "amount_sats": 30, "idempotency_key": "lost"});
+    let rule = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).nth(2));
+    let first = scene.agent.ok("zap", zap.clone()).await;
+    assert_eq!(proxy.fired(rule), 1);
+    println!("{first}");
+    assert!(first["state"] == "pending" || first["state"] == "settled", "{first}");
+    let second = scene.agent.ok("zap", zap.clone()).await;
+    assert_eq!(scene.melts(), 3, "{second}");
+    for _ in 0..40 {
+        let shown = scene.agent.ok("get_payment", json!({"payment_id": first["payment_id"]})).await;
+        if shown["state"] == "settled" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let third = scene.agent.ok("zap", zap).await;
+    assert_eq!((&third["state"], scene.melts(), sats(&third, "amount_sats")), (&json!("settled"), 3, 30), "{third}");
+    assert!(people.iter().all(|person| person.server.received() == 10));
 }
 
 /// The requests for invoices that a server saw.

@@ -1,0 +1,122 @@
+//! What relays show is taken in without regard to its order; a deletion gives up no coin; sums of other devices' coins say what rows say.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use cdk_common::nuts::{PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+use proptest::prelude::*;
+
+use super::super::nostr::{ForeignState, Mirrored, Outgoing, Seen, TokenEventRow};
+use super::super::{Change, Store};
+use super::samples::{coins, mint, store};
+
+static POOL: LazyLock<Vec<ProofInfo>> = LazyLock::new(|| coins(&[1, 2, 4, 8, 16, 32, 64, 128]));
+
+fn id(number: usize) -> String {
+    format!("{number:064}")
+}
+
+fn seen(number: usize, coins: &[usize], del: &[usize]) -> Seen {
+    let coins: Vec<&ProofInfo> = coins.iter().map(|at| &POOL[*at]).collect();
+    let ys: Vec<PublicKey> = coins.iter().map(|coin| coin.y).collect();
+    let (mint, unit) = (mint().to_string(), "sat".to_owned());
+    let event = TokenEventRow { id: id(number), mint, unit, created_at: 1, ys, json: "{}".to_owned() };
+    Seen { event, proofs: coins.iter().map(|coin| coin.proof.clone()).collect(), del: del.iter().map(|number| id(*number)).collect() }
+}
+
+/// All that matters of a store: live events, and each coin's state.
+async fn picture(store: &Store) -> (Vec<String>, BTreeMap<String, ForeignState>) {
+    let live = store.live_token_events().await.unwrap().into_iter().map(|event| event.id).collect();
+    let mut states = BTreeMap::new();
+    for state in [ForeignState::Doubtful, ForeignState::Unspent, ForeignState::Pending, ForeignState::Claiming, ForeignState::Refused] {
+        for (y, _) in store.foreign_coins(mint().to_string(), vec![state]).await.unwrap() {
+            states.insert(y.to_string(), state);
+        }
+    }
+    (live, states)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn events_and_deletions_in_any_order_come_to_the_same(
+        events in prop::collection::vec((prop::collection::btree_set(0_usize..8, 1..4), prop::collection::vec(0_usize..6, 0..3)), 1..6),
+        gone in prop::collection::vec(0_usize..6, 0..4),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let events: Vec<Seen> = events.iter().enumerate().map(|(number, (coins, del))| {
+            // An event never names itself.
+            let del: Vec<usize> = del.iter().copied().filter(|other| *other != number).collect();
+            seen(number, &coins.iter().copied().collect::<Vec<_>>(), &del)
+        }).collect();
+        let gone: Vec<String> = gone.into_iter().map(id).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (whole, parts) = (store().await, store().await);
+            whole.absorb(events.clone(), gone.clone()).await.unwrap();
+            // The deletions first, then the events one by one from somewhere in the middle, and all of it once more.
+            for one in &gone {
+                parts.absorb(Vec::new(), vec![one.clone()]).await.unwrap();
+            }
+            let from = order.index(events.len());
+            for event in events[from..].iter().chain(&events[..from]).chain(&events) {
+                parts.absorb(vec![event.clone()], Vec::new()).await.unwrap();
+            }
+            assert_eq!(picture(&whole).await, picture(&parts).await);
+            let sums = whole.foreign_balances().await.unwrap();
+            let all: u64 = sums.iter().map(|sum| sum.doubtful + sum.unspent + sum.claiming).sum();
+            let shown: std::collections::BTreeSet<String> = events.iter().flat_map(|seen| &seen.event.ys).map(ToString::to_string).collect();
+            let expected: u64 = POOL.iter().filter(|coin| shown.contains(&coin.y.to_string())).map(|coin| coin.proof.amount.to_u64()).sum();
+            assert_eq!(all, expected, "no coin is given up by a deletion");
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
+    let store = store().await;
+    store.begin_mirror().await.unwrap();
+    store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
+    store.absorb(vec![seen(1, &[0, 1], &[])], Vec::new()).await.unwrap();
+    store.commit(vec![Change::Foreign { ys: vec![POOL[1].y], to: ForeignState::Unspent }]).await.unwrap();
+    let told = store.absorb(Vec::new(), vec![id(1)]).await.unwrap();
+    assert_eq!(told.doubted, 1);
+    assert_eq!(store.doubted(mint().to_string()).await.unwrap(), [POOL[0].clone()]);
+    let (live, states) = picture(&store).await;
+    assert_eq!((live.len(), states.get(&POOL[1].y.to_string())), (0, Some(&ForeignState::Doubtful)));
+    // A coin of ours in doubt is not told to relays before its mint has been asked.
+    assert!(store.mirror_view(10).await.unwrap().dirty.is_empty());
+    store.undoubt(vec![POOL[0].y]).await.unwrap();
+    assert_eq!(store.mirror_view(10).await.unwrap().dirty.len(), 1);
+}
+
+#[tokio::test]
+async fn a_change_between_a_rounds_plan_and_its_end_is_not_forgotten() {
+    let store = store().await;
+    store.begin_mirror().await.unwrap();
+    store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
+    let view = store.mirror_view(10).await.unwrap();
+    let spent = Change::ProofState { ys: vec![POOL[0].y], expect: None, to: State::Spent, operation: None };
+    store.commit(vec![spent]).await.unwrap();
+    let outgoing = vec![Outgoing::new(&id(2), 7375, "{}", 1, 1)];
+    let round = Mirrored { done: view.dirty, new: vec![seen(2, &[0], &[]).event], outgoing, ..Mirrored::default() };
+    store.mirrored(round).await.unwrap();
+    let view = store.mirror_view(10).await.unwrap();
+    assert_eq!((view.dirty.len(), view.events.len()), (1, 1), "the event that shows the spent coin is to be replaced");
+    assert!(!view.coins[&POOL[0].y].wanted);
+    assert_eq!(store.outbox().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_coin_that_becomes_ours_is_no_other_devices_any_more() {
+    let store = store().await;
+    store.absorb(vec![seen(1, &[3], &[])], Vec::new()).await.unwrap();
+    store.commit(vec![Change::Foreign { ys: vec![POOL[3].y], to: ForeignState::Unspent }]).await.unwrap();
+    assert_eq!(store.foreign_balances().await.unwrap()[0].unspent, 8);
+    store.commit(vec![Change::Proofs { add: vec![POOL[3].clone()] }]).await.unwrap();
+    assert!(store.foreign_balances().await.unwrap().is_empty());
+    // Shown again, it is ours.
+    store.absorb(vec![seen(2, &[3], &[])], Vec::new()).await.unwrap();
+    assert!(store.foreign_balances().await.unwrap().is_empty());
+}

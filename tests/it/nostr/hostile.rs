@@ -1,0 +1,377 @@
+//! Nutzaps that strangers send to cost us something, to have us contact somebody, or to be counted twice; and wallet events of other
+//! programs that forget what ours said.
+
+use cdk_common::nuts::Proof;
+use cdk_common::secret::Secret as CoinSecret;
+use nutpurse::model::secret::Secret;
+use nutpurse::nostr::p2pk::NutzapKey;
+use nutpurse::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::nostr::{Event, Identity, nutzap};
+use nutpurse::wallet::clock;
+use serde_json::{Value, json};
+use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
+
+use super::by_hand::{self, Press, agreed, me, nothing_waits, put};
+use super::{KEY, device, spendable, sync};
+use crate::world::{Agent, Home, conserved, fund, mint, routes, sats};
+
+/// A receiver whom strangers know: by the key and the mint on its public list.
+struct Scene {
+    _lightning: testbed::Lightning,
+    mint: TestMint,
+    relay: Relay,
+    receiver: Agent,
+    stranger: Identity,
+    press: Press,
+    /// The key to lock to, as a lock names it.
+    key: String,
+}
+
+async fn scene() -> Scene {
+    let (lightning, mint) = mint().await;
+    let relay = Relay::start().await.unwrap();
+    let receiver = device(&mint, &[relay.url()], KEY);
+    fund(&receiver, 50).await;
+    agreed(&receiver).await;
+    let key = format!("02{}", listed_key(&relay));
+    Scene { _lightning: lightning, press: Press::of(&mint), mint, relay, receiver, stranger: Identity::random().unwrap(), key }
+}
+
+/// The key on the public list.
+fn listed_key(relay: &Relay) -> String {
+    let list = relay.taken().into_iter().rfind(|event| event["kind"] == 10_019).unwrap();
+    let tag = list["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "pubkey").unwrap().clone();
+    tag[1].as_str().unwrap().to_owned()
+}
+
+fn lock(kind: &str, data: &str, tags: &Value) -> String {
+    json!([kind, {"nonce": CoinSecret::generate().to_string(), "data": data, "tags": tags}]).to_string()
+}
+
+impl Scene {
+    fn good_lock(&self) -> String {
+        lock("P2PK", &self.key, &json!([]))
+    }
+
+    /// Coins under these locks, and nothing in the mint's log.
+    async fn locked(&self, locks: &[(u64, String)]) -> Vec<Proof> {
+        let coins = self.press.coins(locks).await;
+        routes(&self.mint);
+        coins
+    }
+
+    fn nutzap(&self, proofs: &[Proof]) -> Event {
+        nutzap::write(&self.stranger, &me().public_key(), &self.mint.url(), "sat", proofs, "hello", None, clock::now()).unwrap()
+    }
+
+    /// A nutzap with other tags beside its coins.
+    fn odd(&self, proofs: &[Proof], tags: &[[&str; 2]]) -> Event {
+        let texts: Vec<String> = proofs.iter().map(|proof| serde_json::to_string(proof).unwrap()).collect();
+        let mut all: Vec<Vec<&str>> = texts.iter().map(|text| vec!["proof", text.as_str()]).collect();
+        all.extend(tags.iter().map(|tag| tag.to_vec()));
+        by_hand::event(&self.stranger, 9321, &all.iter().map(Vec::as_slice).collect::<Vec<_>>(), "hello")
+    }
+
+    /// Shows the event to the receiver. What it asked the mint.
+    async fn shows(&self, event: &Event) -> Vec<String> {
+        routes(&self.mint);
+        put(&self.relay, std::slice::from_ref(event)).await;
+        sync(&self.receiver).await;
+        routes(&self.mint)
+    }
+
+    async fn incomes(&self) -> Vec<(u64, u64)> {
+        incomes(&self.receiver).await
+    }
+}
+
+/// What every nutzap brought, less the mint's fee, and that fee.
+async fn incomes(agent: &Agent) -> Vec<(u64, u64)> {
+    let history = agent.ok("list_history", json!({"kind": "nutzap_received", "limit": 500})).await;
+    history["entries"].as_array().unwrap().iter().map(|entry| (sats(entry, "amount_sats"), sats(entry, "fee_sats"))).collect()
+}
+
+#[tokio::test]
+async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
+    let scene = scene().await;
+    let (_other_lightning, elsewhere) = mint().await;
+    let other = NutzapKey::from_secret(&Identity::random().unwrap().secret_hex()).unwrap().public_compressed();
+    let key = scene.key.clone();
+    let x = &key[2..];
+    let hash = "ab".repeat(32);
+    let locks = [
+        ("locked to another", lock("P2PK", &other, &json!([]))),
+        ("in the odd form of our key", lock("P2PK", &format!("03{x}"), &json!([]))),
+        ("open after a time", lock("P2PK", &key, &json!([["locktime", "1"]]))),
+        ("given back after a time", lock("P2PK", &key, &json!([["locktime", "9999999999"], ["refund", other]]))),
+        ("refund alone", lock("P2PK", &key, &json!([["refund", other]]))),
+        ("two signatures", lock("P2PK", &key, &json!([["n_sigs", "2"], ["pubkeys", other]]))),
+        ("another key as well", lock("P2PK", &key, &json!([["n_sigs", "1"], ["pubkeys", other]]))),
+        ("signed over outputs", lock("P2PK", &key, &json!([["sigflag", "SIG_ALL"]]))),
+        ("locked by a hash", lock("HTLC", &hash, &json!([["pubkeys", key]]))),
+        ("not locked", CoinSecret::generate().to_string()),
+    ];
+    let wanted: Vec<(u64, String)> = locks.iter().map(|(_, lock)| (8, lock.clone())).collect();
+    let mut cases: Vec<(String, Event)> = Vec::new();
+    for ((name, _), coin) in locks.iter().zip(scene.locked(&wanted).await) {
+        // Alone, and with a good one.
+        let good = scene.locked(&[(8, scene.good_lock())]).await.remove(0);
+        cases.push(((*name).to_owned(), scene.nutzap(&[good, coin.clone()])));
+        cases.push(((*name).to_owned(), scene.nutzap(&[coin])));
+    }
+    let good = scene.locked(&(0..16).map(|_| (8, scene.good_lock())).collect::<Vec<_>>()).await;
+    let (mut bare, mut wrong, mut dear) = (good[0].clone(), good[1].clone(), good[2].clone());
+    bare.dleq = None;
+    wrong.dleq.clone_from(&good[3].dleq);
+    dear.amount = 64.into();
+    cases.push(("without a proof".to_owned(), scene.nutzap(&[bare])));
+    cases.push(("with another's proof".to_owned(), scene.nutzap(&[wrong])));
+    cases.push(("worth more than it is".to_owned(), scene.nutzap(&[dear])));
+    let made_up = Proof { secret: CoinSecret::new(scene.good_lock()), ..good[4].clone() };
+    cases.push(("made up".to_owned(), scene.nutzap(&[made_up])));
+    let (url, not_ours, to_us, to_other) = (scene.mint.url(), elsewhere.url(), me().public_key(), scene.stranger.public_key());
+    let of_us = ["p", to_us.as_str()];
+    let (of_mint, of_other_mint) = (["u", url.as_str()], ["u", not_ours.as_str()]);
+    let (in_sats, in_cents) = (["unit", "sat"], ["unit", "usd"]);
+    let odd = [
+        ("of a mint that is not listed", vec![of_us, of_other_mint, in_sats]),
+        ("in cents", vec![of_us, of_mint, in_cents]),
+        ("for two", vec![of_us, ["p", to_other.as_str()], of_mint, in_sats]),
+        ("of two mints", vec![of_us, of_mint, of_other_mint, in_sats]),
+        ("of no mint", vec![of_us, in_sats]),
+        ("in two units", vec![of_us, of_mint, in_sats, in_cents]),
+    ];
+    for ((name, tags), coin) in odd.into_iter().zip(&good[5..]) {
+        cases.push((name.to_owned(), scene.odd(std::slice::from_ref(coin), &tags)));
+    }
+    let third = Identity::random().unwrap().public_key();
+    cases.push(("for somebody else".to_owned(), scene.odd(&good[12..13], &[["p", third.as_str()], of_mint, in_sats])));
+    // Whoever reads a stranger's list may name a mint by another address of the same host.
+    let path = format!("{url}/other");
+    cases.push(("of a path at our mint".to_owned(), scene.odd(&good[13..14], &[of_us, ["u", path.as_str()], in_sats])));
+    let events: Vec<Event> = cases.iter().map(|(_, event)| event.clone()).collect();
+    put(&scene.relay, &events[1..]).await;
+    // One after the other would ask nothing either; together they are quicker, and the first goes alone.
+    assert_eq!(scene.shows(&events[0]).await, Vec::<String>::new(), "{}", cases[0].0);
+    for (name, _) in &cases {
+        println!("refused: {name}");
+    }
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50, vec![]));
+    assert_eq!(elsewhere.take_requests().len(), 0, "a mint was asked that nobody has listed");
+    // A good one still comes in, and those from before are not looked at again.
+    let asked = scene.shows(&scene.nutzap(&good[15..])).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (57, vec![(7, 1)]), "{asked:?}");
+    assert_eq!(asked.iter().filter(|route| route.contains("swap")).count(), 1, "{asked:?}");
+    let receiver = Agent::reopen(scene.receiver.close().await).await;
+    sync(&receiver).await;
+    routes(&scene.mint);
+    sync(&receiver).await;
+    assert_eq!((routes(&scene.mint), spendable(&receiver).await), (vec![], 57));
+    nothing_waits(receiver).await;
+}
+
+#[tokio::test]
+async fn a_coin_in_two_nutzaps_is_credited_once() {
+    let scene = scene().await;
+    let coins = scene.locked(&[(16, scene.good_lock()), (4, scene.good_lock())]).await;
+    // The same coin, by two senders, and beside another that is good too.
+    let copy =
+        nutzap::write(&Identity::random().unwrap(), &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now());
+    put(&scene.relay, &[scene.nutzap(&coins[..1]), copy.unwrap()]).await;
+    sync(&scene.receiver).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (65, vec![(15, 1)]));
+    let asked = scene.shows(&scene.nutzap(&coins)).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await.len()), (65, 1), "{asked:?}");
+    // Another device, that has never seen it, asks once and credits nothing either.
+    sync(&scene.receiver).await;
+    let second = device(&scene.mint, &[scene.relay.url()], KEY);
+    sync(&second).await;
+    assert_eq!((spendable(&second).await, incomes(&second).await), (65, vec![]));
+    routes(&scene.mint);
+    sync(&second).await;
+    assert_eq!(routes(&scene.mint), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_nutzap_waits_for_its_mint_and_is_redeemed_once_when_it_is_back() {
+    let scene = scene().await;
+    let coins = scene.locked(&[(32, scene.good_lock())]).await;
+    scene.mint.stop().await;
+    put(&scene.relay, &[scene.nutzap(&coins)]).await;
+    for _ in 0..2 {
+        sync(&scene.receiver).await;
+    }
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50, vec![]));
+    let home = scene.receiver.close().await;
+    scene.mint.resume().await.unwrap();
+    let receiver = Agent::two_minutes_later(home);
+    for _ in 0..3 {
+        sync(&receiver).await;
+    }
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (81, vec![(31, 1)]));
+    conserved("after a mint that was down", &scene.mint.auditor(), &[&receiver]).await;
+}
+
+#[tokio::test]
+async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
+    let (_lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let relay = Relay::start().await.unwrap();
+    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    let receiver = Agent::with_nsec(home, KEY);
+    agreed(&receiver).await;
+    let lock = lock("P2PK", &format!("02{}", listed_key(&relay)), &json!([]));
+    let coins = Press::of(&mint).coins(&[(16, lock)]).await;
+    let stranger = Identity::random().unwrap();
+    liar.tell(Lie::Coins(CoinLie::All("PENDING")));
+    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    sync(&receiver).await;
+    assert!(liar.told() > 0 && incomes(&receiver).await.is_empty());
+    liar.stop();
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (15, vec![(15, 1)]));
+}
+
+#[tokio::test]
+async fn a_nutzap_of_a_keyset_that_is_newer_than_what_we_know_comes_in() {
+    let scene = scene().await;
+    scene.mint.rotate_keyset(100).await.unwrap();
+    let coins = scene.locked(&[(32, scene.good_lock()), (8, scene.good_lock()), (8, scene.good_lock())]).await;
+    let asked = scene.shows(&scene.nutzap(&coins[..1])).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (81, vec![(31, 1)]), "{asked:?}");
+    // Keysets that no mint has cost one look at its list, however many name them.
+    let made_up: Vec<Event> = (0..8_u8)
+        .map(|n| {
+            let id = format!("00{}", format!("{n:02x}").repeat(7)).parse().unwrap();
+            scene.nutzap(&[Proof { keyset_id: id, ..coins[1].clone() }])
+        })
+        .collect();
+    put(&scene.relay, &made_up[1..]).await;
+    let asked = scene.shows(&made_up[0]).await;
+    println!("eight made-up keysets: {asked:?}");
+    assert!(asked.len() <= 4, "{asked:?}");
+    assert_eq!(scene.incomes().await.len(), 1);
+    // While the mint is away nobody knows: such a nutzap waits.
+    scene.mint.rotate_keyset(100).await.unwrap();
+    let coins = scene.locked(&[(2, scene.good_lock()), (4, scene.good_lock())]).await;
+    scene.mint.stop().await;
+    put(&scene.relay, &[scene.nutzap(&coins[..1]), scene.nutzap(&coins[1..])]).await;
+    sync(&scene.receiver).await;
+    scene.mint.resume().await.unwrap();
+    let receiver = Agent::two_minutes_later(scene.receiver.close().await);
+    sync(&receiver).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await.len()), (85, 3));
+}
+
+#[tokio::test]
+async fn keys_outlive_wallet_events_that_do_not_have_them() {
+    let scene = scene().await;
+    let first: Value = scene.relay.taken().into_iter().find(|event| event["kind"] == 17_375).unwrap();
+    let wallet = |at: u64, wallet: &WalletEvent| wallet_event::write(&me(), wallet, at).unwrap();
+    // Another program begins anew: another key, no mint; then one that says nothing at all.
+    let other = Identity::random().unwrap().secret_hex();
+    let anew = WalletEvent { privkeys: vec![other.clone()], ..WalletEvent::default() };
+    put(&scene.relay, &[wallet(clock::now() + 5, &anew)]).await;
+    sync(&scene.receiver).await;
+    put(&scene.relay, &[wallet(clock::now() + 20, &WalletEvent::default())]).await;
+    sync(&scene.receiver).await;
+    scene.relay.rule(|rule| rule.inject = vec![first.to_string()]);
+    sync(&scene.receiver).await;
+    // What is on the relay says it all again.
+    let newest = scene.relay.taken().into_iter().rfind(|event| event["kind"] == 17_375).unwrap();
+    let read = wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap();
+    assert_eq!((read.privkeys.len(), read.mints.len()), (2, 1), "{read:?}");
+    assert!(read.privkeys.contains(&other));
+    // To either key nutzaps come in, here and on a device that knows only relays.
+    let other = NutzapKey::from_secret(&other).unwrap().public_compressed();
+    let coins = scene.locked(&[(16, scene.good_lock()), (8, lock("P2PK", &other, &json!([])))]).await;
+    scene.shows(&scene.nutzap(&coins[..1])).await;
+    assert_eq!(scene.incomes().await, vec![(15, 1)]);
+    sync(&scene.receiver).await;
+    let late = scene.nutzap(&coins[1..]);
+    scene.receiver.close().await;
+    let second = device(&scene.mint, &[scene.relay.url()], KEY);
+    put(&scene.relay, &[late]).await;
+    sync(&second).await;
+    sync(&second).await;
+    assert_eq!((spendable(&second).await, incomes(&second).await), (72, vec![(7, 1)]));
+    assert_eq!(spendable(&second).await, scene.mint.auditor().outstanding().unwrap());
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
+    let (_lightning, mint) = mint().await;
+    let (one, two) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    // Another device's key is on the relay that is away.
+    let key = Identity::random().unwrap().secret_hex();
+    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&two, &[wallet_event::write(&me(), &told, clock::now() - 100).unwrap()]).await;
+    two.go_down().await.unwrap();
+    let agent = device(&mint, &[one.url(), two.url()], KEY);
+    fund(&agent, 20).await;
+    for _ in 0..2 {
+        sync(&agent).await;
+    }
+    let about =
+        |relay: &Relay| relay.taken().iter().filter(|event| [17_375, 375, 10_019].iter().any(|kind| event["kind"] == *kind)).count();
+    assert_eq!(about(&one), 0);
+    two.come_up().await.unwrap();
+    agreed(&agent).await;
+    let read = |relay: &Relay| {
+        let newest = relay.taken().into_iter().rfind(|event| event["kind"] == 17_375).unwrap();
+        wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap()
+    };
+    assert_eq!((read(&one).privkeys, read(&two).privkeys), (vec![key.clone()], vec![key.clone()]));
+    assert_eq!(listed_key(&one), NutzapKey::from_secret(&key).unwrap().public_x());
+}
+
+#[tokio::test]
+async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written_over() {
+    let (_lightning, mint) = mint().await;
+    let (_other_lightning, more) = crate::world::mint().await;
+    let (one, two) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let agent = device(&mint, &[one.url(), two.url()], KEY);
+    agreed(&agent).await;
+    let ours = listed_key(&one);
+    let key = Identity::random().unwrap().secret_hex();
+    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&two, &[wallet_event::write(&me(), &told, clock::now() + 1).unwrap()]).await;
+    two.go_down().await.unwrap();
+    // The owner lists another mint meanwhile: the wallet says so where it can.
+    let home = agent.close().await;
+    let mints = [(&*mint.url(), true), (&*more.url(), true)];
+    home.write_mints(&mints);
+    home.write_nostr(&mints, &[one.url(), two.url()], &[], "");
+    let agent = Agent::two_minutes_later(home);
+    sync(&agent).await;
+    two.come_up().await.unwrap();
+    agreed(&agent).await;
+    for relay in [&one, &two] {
+        let newest =
+            relay.taken().into_iter().filter(|event| event["kind"] == 17_375).max_by_key(|event| event["created_at"].as_u64()).unwrap();
+        let read = wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap();
+        assert!(read.privkeys.contains(&key) && read.privkeys.len() == 2 && read.mints.len() == 2, "{read:?}");
+        assert_eq!(listed_key(relay), ours);
+    }
+    nothing_waits(agent).await;
+}
+
+#[tokio::test]
+async fn a_play_wallet_writes_nothing_over_a_wallet_of_mints_it_does_not_know() {
+    let (_lightning, mint) = mint().await;
+    let relay = Relay::start().await.unwrap();
+    let told = WalletEvent { privkeys: vec![Secret::new(KEY)], mints: vec!["https://mint.example".to_owned()], ..WalletEvent::default() };
+    put(&relay, &[wallet_event::write(&me(), &told, clock::now() - 100).unwrap()]).await;
+    let agent = Agent::with_nsec(Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], ""), KEY);
+    fund(&agent, 20).await;
+    let mut said = Value::Null;
+    for _ in 0..2 {
+        said = sync(&agent).await;
+    }
+    assert_eq!((said["state"].as_str(), &said["relays"][0]["unpublished"]), (Some("read_only"), &json!(0)), "{said}");
+    let written = |kind: u64| relay.taken().iter().filter(|event| event["kind"] == kind).count();
+    assert_eq!((written(17_375), written(375), written(10_019)), (1, 0, 0));
+    assert_eq!(spendable(&agent).await, 20);
+}
