@@ -98,6 +98,9 @@ impl Mint {
     /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.
     async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
         let asked = swap.blinded();
+        if asked.is_empty() {
+            return Ok(None);
+        }
         let told = self.connector.post_restore(RestoreRequest { outputs: asked.clone() }).await?;
         if told.signatures.is_empty() {
             return Ok(None);

@@ -202,12 +202,13 @@ impl Mint {
     /// Plans a swap of `inputs` and reserves its counters. The caller holds the turn, and journals the plan before `post_swap`.
     ///
     /// # Errors
-    /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not cover amount and fee.
+    /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not cover amount and fee, or the fee takes
+    /// them all: no mint makes such a swap.
     pub async fn plan_swap(&self, inputs: Vec<Proof>, want: Want, _turn: &Turn) -> Result<Swap, MintError> {
         let total: u64 = inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         let fee = self.input_fee(&inputs).await?;
         let keep = total.checked_sub(fee).and_then(|left| left.checked_sub(want.give_sats));
-        let Some(keep_sats) = keep else {
+        let Some(keep_sats) = keep.filter(|keep| keep.saturating_add(want.give_sats) > 0) else {
             return Err(MintError::Refused { code: nut::UNBALANCED, reason: "inputs do not cover amount and fee".to_owned() });
         };
         let keyset = self.active_keyset().await?;

@@ -174,6 +174,27 @@ impl Store {
         self.read(move |tx| through(tx, PAYMENT_BY_KEY, (agent.as_str(), key.as_str()))).await
     }
 
+    /// The payments of an agent whose keys begin with `prefix`, by key; at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Store::payment`].
+    pub async fn payments_by_prefix(&self, agent: &str, prefix: &str, limit: usize) -> Result<Vec<Payment>, StoreError> {
+        let (agent, prefix) = (agent.to_owned(), prefix.to_owned());
+        self.read(move |tx| {
+            let (index, mut found) = (tx.table(PAYMENT_BY_KEY)?, Vec::new());
+            for entry in index.range((agent.as_str(), prefix.as_str())..)? {
+                let (key, id) = entry?;
+                let (of, name) = key.value();
+                if of != agent || !name.starts_with(&prefix) || found.len() >= limit {
+                    break;
+                }
+                found.extend(get(tx, id.value())?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// The payment whose melt has this quote now; a quote of an earlier attempt finds nothing.
     ///
     /// # Errors

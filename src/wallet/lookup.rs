@@ -36,7 +36,8 @@ impl Wallet {
         let mut payment = match self.find(caller, &request).await {
             Err(error) if error.code == Code::NotFound => {
                 // A zap that was shared among several has a name of its own.
-                let group = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
+                let named = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
+                let group = named.or_else(|| request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key))));
                 let shown = match group {
                     Some(group) => self.shown_group(&setup, caller, &group).await?,
                     None => None,

@@ -145,9 +145,7 @@ impl Wallet {
                 Err(self.record_failure(payment, Error::from(error), beside).await)
             }
             // Where relays show our coins, another device taking some is nothing unusual.
-            SwapOutcome::SpentElsewhere
-                if self.nostr.is_some() || payment.created_at.saturating_add(patience(swap)) < (self.clock)() =>
-            {
+            SwapOutcome::SpentElsewhere if self.nostr.is_some() || payment.created_at.saturating_add(patience(swap)) < (self.clock)() => {
                 let held = mint.coins(swap.input_ys()?).await?;
                 let states = mint.states(coins::ys(&held)).await?;
                 let (free, spent) = coins::by_word(&held, &states);

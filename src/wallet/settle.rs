@@ -85,6 +85,9 @@ impl Wallet {
         if !self.live().is_empty() {
             return true;
         }
+        if self.has_unsent_zap().await {
+            return true;
+        }
         let Ok(items) = self.open_items().await else { return false };
         let now = (self.clock)();
         items.iter().any(|item| match &item.open {

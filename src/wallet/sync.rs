@@ -41,7 +41,7 @@ impl Wallet {
         let pulled = self.pull(link).await?;
         let verified = self.verify().await?;
         if link.parts.claims != Claims::OnShortfall {
-            self.claim_all().await?;
+            self.claim_all(link).await?;
         }
         if pulled.reached > 0 {
             self.tell_about(link, &pulled).await?;

@@ -10,14 +10,19 @@ mod lightning;
 mod locked;
 mod share;
 
-use tokio::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
 
 use super::Wallet;
 use super::code::Code;
+use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::nostr::Link;
 use super::nostr::find::Person;
-use super::pay::{outgoing, read_repeat};
+use super::pay::{outgoing, read_repeat, silent};
 use super::request::{Caller, Via, Zap};
 use super::rules::{Setup, first_mint};
 use super::show::Replay;
@@ -28,11 +33,21 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState, Rail, Receipt, Z
 use crate::nostr::recipient::{NotARecipient, Recipient, parse};
 use crate::nostr::zap::Zapped;
 use crate::nostr::{Event, Identity, npub};
+use crate::store::Change;
 use share::Whom;
-pub(super) use share::describe;
+pub(super) use share::{describe, group};
 
-/// What is left of a call for the payment itself must be at least this.
-const LAST: Duration = Duration::from_millis(500);
+/// One call.
+#[derive(Clone, Debug)]
+struct Call {
+    since: Instant,
+    /// The name of the zap if it is shared among several.
+    group: PaymentId,
+    /// The name of the payment if it is not.
+    id: PaymentId,
+    /// Its time is up, and nothing was begun.
+    left: Arc<AtomicBool>,
+}
 
 /// One leg to be paid.
 #[derive(Clone, Debug)]
@@ -54,18 +69,64 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
     pub async fn zap(&self, caller: &Caller, request: Zap) -> Result<PaymentView, Error> {
-        let since = Instant::now();
-        let Some(link) = &self.nostr else {
+        if self.nostr.is_none() {
             return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
-        };
-        let setup = self.setup().await?;
+        }
         outgoing("comment", request.comment.as_deref())?;
-        let words = self.zap_digest(&request);
+        let group = group(caller, request.idempotency_key.as_deref());
+        let call = Call { since: Instant::now(), group, id: PaymentId::random(), left: Arc::default() };
+        let (tell, told) = oneshot::channel();
+        let (wallet, of, this) = (self.clone(), caller.clone(), call.clone());
+        let asked = request.clone();
+        self.running.spawn(async move {
+            let done = wallet.zap_to_its_end(&of, &asked, &this).await;
+            if tell.send(done).is_err() {
+                // Nobody heard of it: whoever asked may ask again.
+                wallet.doubt_caller(&of, &this).await;
+            }
+        });
+        if let Ok(Ok(done)) = timeout(LONGEST_WAIT, told).await {
+            return done;
+        }
+        // No part that has not begun begins any more.
+        call.left.store(true, Ordering::Release);
+        self.store.barrier().await?;
+        let setup = self.setup().await?;
+        if let Some(payment) = self.store.payment(&call.id).await? {
+            return self.show_payment(&setup, caller, payment, Replay::No).await;
+        }
+        let shown = self.shown_group(&setup, caller, &call.group).await?;
+        shown.ok_or_else(|| silent().keyed(request.idempotency_key.as_deref()))
+    }
+
+    /// What a call has begun, its caller may not know of.
+    async fn doubt_caller(&self, caller: &Caller, call: &Call) {
+        let mut begun = self.legs(caller, &call.group).await.unwrap_or_default();
+        begun.extend(self.store.payment(&call.id).await.ok().flatten());
+        let doubt = |mut payment: Payment| {
+            payment.caller_in_doubt = true;
+            Change::Payment(payment)
+        };
+        let begun = begun.into_iter().filter(|payment| !matches!(payment.state, PaymentState::Failed { .. }));
+        if let Err(error) = self.store.commit(begun.map(doubt).collect()).await {
+            tracing::error!(%error, "a zap's caller is not noted as in doubt");
+        }
+    }
+
+    async fn zap_to_its_end(&self, caller: &Caller, request: &Zap, call: &Call) -> Result<PaymentView, Error> {
+        let Some(link) = &self.nostr else { return Err(Error::new(Code::NostrOff, "Zaps need Nostr.")) };
+        let setup = self.setup().await?;
+        let words = self.zap_digest(request);
         let key = request.idempotency_key.as_deref();
         if let Some(shown) = self.known_zap(&setup, caller, key, &words).await? {
             return Ok(shown);
         }
-        let (whom, event) = self.whom(link, &request).await.map_err(|error| error.keyed(key))?;
+        let found = timeout(LONGEST_WAIT.saturating_sub(call.since.elapsed()), self.whom(link, request)).await;
+        let (whom, event) = match found.unwrap_or_else(|_| Err(silent())) {
+            Ok(found) => found,
+            // Parts may have been paid by an earlier call: that is what there is to tell.
+            Err(error) => return self.shown_group(&setup, caller, &call.group).await?.ok_or_else(|| error.keyed(key)),
+        };
         let shares = match &event {
             Some(event) => share::of(event, request.amount_sats)?,
             None => Vec::new(),
@@ -73,11 +134,11 @@ impl Wallet {
         let zapped = event.as_ref().map(|event| zapped(event, &whom));
         if shares.is_empty() {
             let leg = Leg { whom, sats: request.amount_sats, event: zapped, key: request.idempotency_key.clone() };
-            let payment = self.zap_leg(link, &setup, caller, &request, &words, leg, since).await?;
-            let payment = self.await_receipt(link, payment, since).await?;
+            let payment = self.zap_leg(link, &setup, caller, request, &words, leg, call).await?;
+            let payment = self.await_receipt(link, payment, call.since).await?;
             return self.show_payment(&setup, caller, payment, Replay::No).await;
         }
-        self.zap_shares(link, &setup, caller, &request, &words, shares, zapped, since).await
+        self.zap_shares(link, &setup, caller, request, &words, shares, zapped, call).await
     }
 
     fn zap_digest(&self, request: &Zap) -> String {
@@ -134,14 +195,14 @@ impl Wallet {
         match named {
             Recipient::Event { id, .. } => {
                 let filter = serde_json::json!({"ids": [id]});
-                self.event(link, &filter, &hints, |event| event.id() == id).await.ok_or_else(unknown)
+                self.event(link, &filter, &hints, |event| event.id() == id).await?.ok_or_else(unknown)
             }
             Recipient::Replaceable { kind, pubkey, identifier, .. } => {
                 let filter = serde_json::json!({"kinds": [kind], "authors": [pubkey], "#d": [identifier]});
                 let fits = |event: &Event| {
                     event.kind() == *kind && event.author() == pubkey && event.tag_values("d").next().unwrap_or("") == identifier
                 };
-                self.event(link, &filter, &hints, fits).await.ok_or_else(unknown)
+                self.event(link, &filter, &hints, fits).await?.ok_or_else(unknown)
             }
             _ => Err(Error::invalid("event", "event is not a note, nevent or naddr.")),
         }
@@ -157,29 +218,35 @@ impl Wallet {
         request: &Zap,
         words: &str,
         leg: Leg,
-        since: Instant,
+        call: &Call,
     ) -> Result<Payment, Error> {
         let key = leg.key.as_deref();
-        let _one_planner = self.gates.pass(&format!("{words} {}", leg.whom.name())).await;
+        let left = || LONGEST_WAIT.saturating_sub(call.since.elapsed());
+        let gate = format!("{words} {}", leg.whom.name());
+        let _one_planner = timeout(left(), self.gates.pass(&gate)).await.map_err(|_| silent().keyed(key))?;
         let earlier = match self.known_by_key(caller, key, words).await? {
             Known::Recorded(payment) => return Ok(*payment),
             Known::Again(payment) => Some(payment),
             Known::New => None,
         };
-        let payment = self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
+        let mut payment = self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
+        let shared = leg.key.as_deref().is_some_and(|key| key.starts_with(call.group.as_str()) && key.contains('.'));
+        if earlier.is_none() && !shared {
+            payment.id = call.id.clone();
+        }
         self.deny(setup, &payment).await.map_err(|error| error.keyed(key))?;
         let planned = async {
             let person = match leg.whom.pubkey() {
-                Some(pubkey) => self.person(link, pubkey, leg.whom.hints()).await,
+                Some(pubkey) => self.person(link, pubkey, leg.whom.hints()).await?,
                 None => Person::default(),
             };
             self.plan_zap(link, setup, request, payment, &leg, person).await
         };
-        let order = planned.await.map_err(|error| error.keyed(key))?;
-        let now = Instant::now();
-        let begun =
-            if since.elapsed() > super::detach::LONGEST_WAIT.saturating_sub(LAST) { now - super::detach::LONGEST_WAIT } else { since };
-        let payment = self.spend(order, begun).await?;
+        let order = timeout(left(), planned).await.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
+        if call.left.load(Ordering::Acquire) {
+            return Err(silent().keyed(key));
+        }
+        let payment = self.spend(order, call.since).await?;
         self.after_zap(link, payment).await
     }
 

@@ -278,7 +278,7 @@ async def at_rest(wallet):
         if balance["pending_sats"] == 0 and all(entry["state"] != "pending" for entry in entries):
             return [entry for entry in entries if entry["state"] == "settled"]
         await asyncio.sleep(0.5)
-    fail("nothing stays open", [entry for entry in entries if entry["state"] == "pending"])
+    fail("nothing stays open", (balance, [entry for entry in entries if entry["state"] == "pending"]))
 
 
 async def storm(mint, database, rounds):

@@ -9,6 +9,7 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 
 use super::super::error::Error;
 use super::super::{Wallet, coins};
+use super::Link;
 use super::verify::Verified;
 use crate::mint::error::nut;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
@@ -20,6 +21,9 @@ use crate::store::{Change, ForeignState};
 const MOST_COINS: usize = 500;
 /// How often another device may be faster before a claim gives up.
 const MOST_LOSSES: u32 = 3;
+
+/// How soon all is claimed again after the last time, in seconds: two devices that claim at each sync would pass coins to and fro.
+const CLAIMED_AGAIN_SECONDS: u64 = 600;
 
 /// What came of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ impl Wallet {
         while claimed < need_sats && losses < MOST_LOSSES {
             let some = match parts.pop() {
                 Some(part) => part,
-                None => match self.next_coins(mint.address(), need_sats.saturating_sub(claimed)).await? {
+                None => match self.next_coins(mint, need_sats.saturating_sub(claimed)).await? {
                     Some(some) => some,
                     None => break,
                 },
@@ -80,7 +84,13 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
-    pub(in super::super) async fn claim_all(&self) -> Result<(), Error> {
+    pub(in super::super) async fn claim_all(&self, link: &Link) -> Result<(), Error> {
+        let now = (self.clock)();
+        let lately = link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
+        if lately {
+            return Ok(());
+        }
+        link.seen().claimed_at = Some(now);
         for mint in self.setup().await?.mints() {
             let Ok(mint) = self.mints.at(&mint.address) else { continue };
             let turn = mint.turn().await;
@@ -92,15 +102,16 @@ impl Wallet {
     }
 
     /// The coins to claim next: those of the smallest event that is enough, else of the largest ones together: a mint's fee is for all
-    /// coins of one swap, rounded up once.
-    async fn next_coins(&self, mint: &MintAddress, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
-        let free = self.store.foreign_coins(mint.to_string(), vec![ForeignState::Unspent]).await?;
+    /// coins of one swap, rounded up once. What is not worth its fee is claimed with all the rest, or stays where it is.
+    async fn next_coins(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+        let address = mint.address();
+        let free = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
         if free.is_empty() {
             return Ok(None);
         }
         let by_y: HashMap<PublicKey, &Proof> = free.iter().map(|(y, proof)| (*y, proof)).collect();
         let mut events: Vec<(u64, Vec<(PublicKey, &Proof)>)> = Vec::new();
-        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == mint.as_str()) {
+        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == address.as_str()) {
             let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
             let here: Vec<_> = here.take(MOST_COINS).collect();
             if !here.is_empty() {
@@ -120,16 +131,23 @@ impl Wallet {
             }
             chosen.extend(here.iter().copied());
         }
-        if chosen.is_empty() {
-            // Coins whose event is gone, and that the mint calls unspent.
-            return Ok(Some(free.into_iter().take(MOST_COINS).collect()));
+        let chosen: Vec<_> = chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect();
+        if is_worth_its_fee(mint, &chosen).await? {
+            return Ok(Some(chosen));
         }
-        Ok(Some(chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect()))
+        // Coins whose event is gone, and that the mint calls unspent, are among these.
+        let all: Vec<_> = free.into_iter().take(MOST_COINS).collect();
+        Ok(if is_worth_its_fee(mint, &all).await? { Some(all) } else { None })
     }
 
     /// One claim.
     async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<Claimed, Error> {
         let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
+        let ceiling = self.setup().await?.policy.max_fee_sats(sum(proofs.iter()));
+        if mint.input_fee(&proofs).await? > ceiling {
+            tracing::debug!("a claim would cost more than the owner allows");
+            return Ok(Claimed::Lost);
+        }
         let want = Want { purpose: Purpose::Claim(mint.address().clone()), give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
         match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
@@ -142,8 +160,8 @@ impl Wallet {
                 }
             }
             Err(error) => {
-                // Not worth its fee, or not of this mint: never tried again by itself.
-                if error.details.get("nut_code").is_some() {
+                // Not worth its fee: never tried again by itself.
+                if error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::UNBALANCED)) {
                     self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Refused }]).await?;
                     return Ok(Claimed::Lost);
                 }
@@ -218,4 +236,10 @@ impl Wallet {
 
 fn sum<'a>(proofs: impl Iterator<Item = &'a Proof>) -> u64 {
     proofs.map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
+}
+
+/// Something is left of them after the mint's fee.
+async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Error> {
+    let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
+    Ok(sum(proofs.iter()) > mint.input_fee(&proofs).await?)
 }

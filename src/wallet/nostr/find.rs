@@ -11,10 +11,10 @@ use super::super::Wallet;
 use super::super::code::Code;
 use super::super::error::Error;
 use super::{Link, plain_url};
-use crate::nostr::{Event, npub};
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
 use crate::nostr::relay_list::{self, RelayList, usable};
+use crate::nostr::{End, Event, npub};
 use crate::ports::{HttpFailure, HttpRequest, Method};
 
 /// How long a lookup may take.
@@ -39,32 +39,38 @@ pub(in super::super) struct Person {
 
 impl Wallet {
     /// Who somebody is.
-    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String]) -> Person {
+    ///
+    /// # Errors
+    /// `relay_unreachable` when no relay could be read: what they say is not known then.
+    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String]) -> Result<Person, Error> {
         let filter = json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
-        let mut found = ask(link, &filter, hints).await;
+        let mut found = ask(link, &filter, hints).await?;
         let writes = newest(&found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok());
         let complete = [profile::KIND, nutzap_info::KIND].iter().all(|kind| newest(&found, pubkey, *kind).is_some());
         if let Some(RelayList { write, .. }) = writes.as_ref().filter(|_| !complete) {
-            found.extend(ask_at(link, &filter, &write.iter().take(MOST_HINTS).cloned().collect::<Vec<_>>()).await);
+            found.extend(ask_at(link, &filter, &write.iter().take(MOST_HINTS).cloned().collect::<Vec<_>>()).await.unwrap_or_default());
         }
-        Person {
+        Ok(Person {
             pubkey: pubkey.to_owned(),
             profile: newest(&found, pubkey, profile::KIND).and_then(|event| profile::read(&event).ok()),
             nutzaps: newest(&found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok()),
             reads: writes.map(|list| list.read).unwrap_or_default(),
-        }
+        })
     }
 
     /// The event that a filter describes; of several the newest.
+    ///
+    /// # Errors
+    /// `relay_unreachable` when no relay could be read.
     pub(in super::super) async fn event(
         &self,
         link: &Link,
         filter: &Value,
         hints: &[String],
         fits: impl Fn(&Event) -> bool,
-    ) -> Option<Event> {
-        let found = ask(link, filter, hints).await;
-        found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at)
+    ) -> Result<Option<Event>, Error> {
+        let found = ask(link, filter, hints).await?;
+        Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
     }
 
     /// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does not know the name.
@@ -101,15 +107,18 @@ impl Wallet {
     }
 }
 
-async fn ask(link: &Link, filter: &Value, hints: &[String]) -> Vec<Event> {
+async fn ask(link: &Link, filter: &Value, hints: &[String]) -> Result<Vec<Event>, Error> {
     let mut urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
     urls.extend(usable(hints).into_iter().take(MOST_HINTS));
     ask_at(link, filter, &urls).await
 }
 
-async fn ask_at(link: &Link, filter: &Value, urls: &[String]) -> Vec<Event> {
+async fn ask_at(link: &Link, filter: &Value, urls: &[String]) -> Result<Vec<Event>, Error> {
     let pages = join_all(urls.iter().map(|url| link.parts.strangers.page(url, filter, LOOKUP))).await;
-    pages.into_iter().flat_map(|page| page.events).collect()
+    if pages.iter().all(|page| page.events.is_empty() && !matches!(page.end, End::Whole)) {
+        return Err(Error::new(Code::RelayUnreachable, "No relay could be read; nothing was paid."));
+    }
+    Ok(pages.into_iter().flat_map(|page| page.events).collect())
 }
 
 /// The newest of a kind by this author; of equal times the lower id, as relays keep it.

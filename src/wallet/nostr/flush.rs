@@ -16,6 +16,8 @@ use crate::model::text;
 use crate::nostr::{Ack, Event, token_event};
 use crate::store::{Mirrored, Outgoing, Queued};
 
+/// How long one relay may take where somebody waits for it.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// The first wait after a round in which a relay did not take an event, and the longest, in seconds.
 const WAITS: (u64, u64) = (5, 600);
 /// Passes in which what waits for others may follow at once: an event may have to be halved some times first.
@@ -124,6 +126,26 @@ impl Wallet {
         }
         self.store.published(changed, done).await?;
         Ok(went)
+    }
+
+    /// Brings one event to its relays at once, ahead of all others, and writes down who has it.
+    pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
+        let Some(link) = &self.nostr else { return Ok(()) };
+        let _one_at_a_time = link.flushing.lock().await;
+        let Some(mut one) = self.store.outbox().await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
+        let asked = &one;
+        let said = join_all(
+            targets(link, &one.event)
+                .into_iter()
+                .map(|url| async move { tokio::time::timeout(AT_ONCE, tell(link, url, vec![asked])).await.ok() }),
+        )
+        .await;
+        for Said { url, acks } in said.into_iter().flatten() {
+            if acks.iter().any(|(_, ack)| matches!(ack, Ack::Stored)) {
+                one.event.acked.insert(url);
+            }
+        }
+        Ok(self.store.published(vec![one], Vec::new()).await?)
     }
 
     /// Coins' events that were replaced before any relay had them.

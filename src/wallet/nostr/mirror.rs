@@ -179,7 +179,15 @@ pub(super) fn outgoing(event: &Event, class: u8, now: u64) -> Outgoing {
 }
 
 pub(super) fn row(event: &Event, mint: String, unit: String, ys: Vec<PublicKey>) -> TokenEventRow {
-    TokenEventRow { id: event.id().to_owned(), mint, unit, created_at: event.created_at(), ys, partial: false, json: event.json().to_owned() }
+    TokenEventRow {
+        id: event.id().to_owned(),
+        mint,
+        unit,
+        created_at: event.created_at(),
+        ys,
+        partial: false,
+        json: event.json().to_owned(),
+    }
 }
 
 pub(super) fn unsigned(error: impl std::fmt::Display) -> Error {

@@ -93,6 +93,8 @@ pub(super) struct Sightings {
     pub(super) whole: bool,
     /// A pull has ended since the start.
     pub(super) pulled: bool,
+    /// When all that other devices hold was claimed, in Unix seconds.
+    claimed_at: Option<u64>,
     /// When lost deletions were made again, in Unix seconds.
     deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written, and why.

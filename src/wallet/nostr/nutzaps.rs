@@ -103,7 +103,9 @@ impl Wallet {
                 tracing::debug!(code = error.code.as_str(), "a nutzap waits for its mint");
                 let since = known.as_ref().map_or((self.clock)(), |known| known.seen_at);
                 let change = match known {
-                    _ if since.saturating_add(WAITED_SECONDS) < (self.clock)() => row(NutzapState::Refused("mint_unreachable".to_owned()), ""),
+                    _ if since.saturating_add(WAITED_SECONDS) < (self.clock)() => {
+                        row(NutzapState::Refused("mint_unreachable".to_owned()), "")
+                    }
                     Some(known) if known.state == NutzapState::Waiting => return Ok(()),
                     _ => row(NutzapState::Waiting, event.json()),
                 };

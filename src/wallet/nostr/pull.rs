@@ -215,7 +215,8 @@ fn open_all(identity: &Identity, tokens: impl Iterator<Item = Event>, deletions:
             }
         }
         let (id, json) = (event.id().to_owned(), event.json().to_owned());
-        let row = TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, partial: token.unreadable_proofs > 0, json };
+        let row =
+            TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, partial: token.unreadable_proofs > 0, json };
         seen.push(Seen { event: row, proofs, del: token.del });
     }
     (seen, gone)

@@ -75,8 +75,10 @@ impl Wallet {
 
     /// The event for locked coins that were just made, and the payment that names it. `None`: not a nutzap.
     pub(in super::super) fn nutzap_event(&self, payment: &mut Payment, coins: &Coins) -> Result<Option<Change>, Error> {
-        let (Some(link), Some(of)) = (&self.nostr, payment.zap.as_mut()) else { return Ok(None) };
-        let (Rail::Nutzap, Some(recipient)) = (of.rail, &of.recipient) else { return Ok(None) };
+        let Some(of) = payment.zap.as_mut().filter(|of| of.rail == Rail::Nutzap) else { return Ok(None) };
+        let Some(recipient) = &of.recipient else { return Ok(None) };
+        // Without relays the coins stay with their swap, until there are some again.
+        let link = self.nostr.as_ref().ok_or_else(|| Error::new(Code::NostrOff, "A nutzap waits for relays, and none are set."))?;
         let identity = self.signer(link, of.anonymous)?;
         let now = (self.clock)();
         let zapped = of.event.as_ref().map(|id| {
@@ -85,7 +87,11 @@ impl Wallet {
         });
         let mint = of.mint_as_listed.clone().unwrap_or_else(|| payment.mint.to_string());
         let event = nutzap::write(&identity, recipient, &mint, "sat", coins, &of.comment, zapped.as_ref(), now);
-        let event = event.map_err(|_| Error::new(Code::Internal, "The nutzap's event could not be made."))?;
+        let Ok(event) = event else {
+            // The coins are made, and the token is with the payment: it can be handed over otherwise.
+            tracing::error!("a nutzap's coins do not fit into an event");
+            return Ok(None);
+        };
         of.nutzap = Some(event.id().to_owned());
         let mut outgoing = Outgoing::new(event.id(), event.kind(), event.json(), class::ZAP, now);
         outgoing.beside.clone_from(&of.relays);
@@ -94,12 +100,18 @@ impl Wallet {
 
     /// What follows a zap that is made: its event goes out at once, while the caller waits a little.
     pub(super) async fn after_zap(&self, _link: &Link, payment: Payment) -> Result<Payment, Error> {
-        let made = payment.zap.as_ref().is_some_and(|of| of.nutzap.is_some());
-        if made && matches!(payment.state, PaymentState::Settled { .. }) {
+        let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.clone()) else { return Ok(payment) };
+        if matches!(payment.state, PaymentState::Settled { .. }) {
             let wallet = self.clone();
-            let _published = self.run_to_end(PUBLISHING, async move { wallet.flush(true).await.map(drop) }).await;
+            let _published = self.run_to_end(PUBLISHING, async move { wallet.publish_one(&id).await }).await;
         }
         Ok(payment)
+    }
+
+    /// A nutzap is on its way that no relay has.
+    pub(in super::super) async fn has_unsent_zap(&self) -> bool {
+        let queue = if self.nostr.is_some() { self.store.outbox().await.unwrap_or_default() } else { Vec::new() };
+        queue.iter().any(|one| one.event.class == class::ZAP && one.event.acked.is_empty())
     }
 
     /// No relay has the event of this nutzap yet.

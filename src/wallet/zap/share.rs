@@ -2,19 +2,18 @@
 
 use super::super::Wallet;
 use super::super::code::Code;
-use super::super::error::Error;
+use super::super::error::{Error, MoneyMoved};
 use super::super::nostr::Link;
 use super::super::request::{Caller, Zap};
 use super::super::rules::Setup;
 use super::super::show::Replay;
 use super::super::spend::{Known, digest};
 use super::super::view::{LegView, PaymentView};
-use super::{Leg, shown_key};
+use super::{Call, Leg, shown_key};
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentState, Receipt};
 use crate::nostr::zap::Zapped;
 use crate::nostr::{Event, splits};
-use tokio::time::Instant;
 
 /// Who is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +65,22 @@ pub(super) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Error> {
 }
 
 /// The name of a shared zap: of its key, so that a repeat finds it.
-fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
+pub(in super::super) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
     match key {
         Some(key) => key.parse().unwrap_or_else(|_| PaymentId::derived(&digest(&["zap", &caller.agent, key]))),
         None => PaymentId::random(),
     }
 }
 
-fn leg_key(group: &PaymentId, number: usize) -> String {
-    format!("{group}.{number}")
+/// A leg is known by whom it pays, not by its place: a later version of the event may name others.
+fn leg_key(group: &PaymentId, whom: &Whom) -> String {
+    format!("{group}.{}", whom.name())
+}
+
+/// The shared zap that a leg belongs to.
+fn group_of(leg: &Payment) -> Option<PaymentId> {
+    leg.zap.as_ref()?;
+    leg.key.as_deref()?.split_once('.')?.0.parse().ok()
 }
 
 impl Wallet {
@@ -89,8 +95,15 @@ impl Wallet {
         if key.is_none() {
             return Ok(None);
         }
-        if let Known::Recorded(payment) = self.known_by_key(caller, key, words).await? {
-            return self.show_payment(setup, caller, *payment, Replay::Yes).await.map(Some);
+        let mut of_leg = None;
+        match self.known_by_key(caller, key, words).await? {
+            Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => of_leg = group_of(&payment),
+            Known::Recorded(payment) => return self.show_payment(setup, caller, *payment, Replay::Yes).await.map(Some),
+            Known::Again(_) | Known::New => {}
+        }
+        if let Some(group) = of_leg {
+            // Only one part of it is named: what is asked for is the whole.
+            return self.shown_group(setup, caller, &group).await;
         }
         let group = group(caller, key);
         let legs = self.legs(caller, &group).await?;
@@ -103,12 +116,8 @@ impl Wallet {
 
     /// The recorded legs of a shared zap, in their order.
     pub(in super::super) async fn legs(&self, caller: &Caller, group: &PaymentId) -> Result<Vec<Payment>, Error> {
-        let mut legs = Vec::new();
-        for number in 0..splits::MAX_SHARES {
-            if let Some(leg) = self.store.payment_by_key(&caller.agent, &leg_key(group, number)).await? {
-                legs.push(leg);
-            }
-        }
+        let mut legs = self.store.payments_by_prefix(&caller.agent, &format!("{group}."), splits::MAX_SHARES).await?;
+        legs.sort_by_key(|leg| leg.created_at);
         Ok(legs)
     }
 
@@ -123,24 +132,43 @@ impl Wallet {
         words: &str,
         shares: Vec<(Whom, u64)>,
         event: Option<Zapped>,
-        since: Instant,
+        call: &Call,
     ) -> Result<PaymentView, Error> {
         let key = request.idempotency_key.as_deref();
-        let group = group(caller, key);
+        let group = call.group.clone();
+        let recorded = self.legs(caller, &group).await?;
+        let zapped = event.as_ref().map(|event| &event.event_id);
+        if recorded.iter().any(|leg| leg.zap.as_ref().and_then(|of| of.event.as_ref()) != zapped) {
+            return Err(Error::new(
+                Code::KeyConflict,
+                "The event was changed since the first call with this key; nothing was sent by this one.",
+            )
+            .next("Look at the first call with get_payment; zap the new version under a new key only if the user wants that.")
+            .keyed(key));
+        }
+        if recorded.is_empty() {
+            // The owner's limit for one payment holds for all parts together.
+            let total = shares.iter().map(|(_, sats)| *sats).fold(0, u64::saturating_add);
+            let whole = Leg { whom: Whom::Address { address: group.to_string() }, sats: total, event: event.clone(), key: None };
+            let probe = self.zap_payment(setup, caller, request, words, &whole, None)?;
+            self.deny(setup, &probe).await.map_err(|error| error.keyed(key))?;
+        }
         let mut outcomes: Vec<(Whom, u64, Result<Payment, Error>)> = Vec::new();
-        for (number, (whom, sats)) in shares.into_iter().enumerate() {
-            let leg = Leg { whom: whom.clone(), sats, event: event.clone(), key: Some(leg_key(&group, number)) };
-            let outcome = Box::pin(self.zap_leg(link, setup, caller, request, words, leg, since)).await;
+        for (whom, sats) in shares {
+            let leg = Leg { key: Some(leg_key(&group, &whom)), whom: whom.clone(), sats, event: event.clone() };
+            let outcome = Box::pin(self.zap_leg(link, setup, caller, request, words, leg, call)).await;
             outcomes.push((whom, sats, outcome));
         }
-        if outcomes.iter().all(|(.., outcome)| outcome.is_err())
-            && let Some((.., Err(error))) = outcomes.pop()
-        {
-            return Err(error.keyed(key));
+        if outcomes.iter().all(|(.., outcome)| outcome.is_err()) {
+            // The gravest is told.
+            let unsure = outcomes.iter().position(|(.., outcome)| outcome.as_ref().is_err_and(|error| error.money_moved != MoneyMoved::No));
+            if let (.., Err(error)) = outcomes.swap_remove(unsure.unwrap_or(0)) {
+                return Err(error.keyed(key));
+            }
         }
         for (.., outcome) in &mut outcomes {
             if let Ok(payment) = outcome {
-                *payment = self.await_receipt(link, payment.clone(), since).await?;
+                *payment = self.await_receipt(link, payment.clone(), call.since).await?;
             }
         }
         self.show_group(setup, caller, &group, outcomes).await

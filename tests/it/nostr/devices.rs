@@ -51,9 +51,37 @@ async fn a_payment_whose_coins_another_device_took_before_it_was_sent_ends_as_fa
     let a = Agent::two_minutes_later(home);
     let ended = a.ended(&lost["payment_id"]).await;
     assert_eq!(ended["state"], "failed", "{ended}");
+    // A may have written its other coins anew before it read that B took them as well; B says so in its turn.
+    sync(&a).await;
+    let told = (sync(&b).await, sync(&a).await);
+    let left = mint.auditor().outstanding().unwrap();
+    assert_eq!((spendable(&a).await, spendable(&b).await), (left, left), "{told:?}");
+    assert_eq!((holdings(&a).await.pending, shop.received()), (0, 60));
+}
+
+#[tokio::test]
+async fn a_coin_not_worth_its_fee_is_not_claimed_alone_and_does_not_stay_pending() {
+    let (lightning, mint) = mint().await;
+    mint.rotate_keyset(100).await.unwrap();
+    let shop = lightning.payee("shop");
+    let relay = Relay::start().await.unwrap();
+    let (a, b) = two(&mint, &relay);
+    fund(&a, 1).await;
     sync(&a).await;
     sync(&b).await;
+    let to = shop.invoice(1, "tea").unwrap().to_string();
+    b.refused("pay", json!({"to": to}), "insufficient_funds").await;
+    let held = holdings(&b).await;
+    assert_eq!((held.spendable, held.pending), (1, 0));
+    // With others it is worth something.
+    fund(&a, 1).await;
+    fund(&a, 32).await;
+    sync(&a).await;
+    sync(&b).await;
+    let paid = b.ok("pay", json!({"to": shop.invoice(28, "tea").unwrap().to_string()})).await;
+    assert_eq!(paid["state"], "settled", "{paid}");
+    sync(&b).await;
+    sync(&a).await;
     let left = mint.auditor().outstanding().unwrap();
     assert_eq!((spendable(&a).await, spendable(&b).await), (left, left));
-    assert_eq!((holdings(&a).await.pending, shop.received()), (0, 60));
 }
