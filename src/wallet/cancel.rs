@@ -74,6 +74,8 @@ impl Wallet {
                 let quote_id = payment.quote_id.clone().unwrap_or_default();
                 match mint.melt_word(&quote_id).await {
                     Ok((MeltWord::Unpaid, None)) if payment.is_open() => self.give_up_melt(payment, mint, swap, &quote_id, buried).await,
+                    // Nothing is known of the melt: the swap stays as it is, and a later round asks again.
+                    Err(_) | Ok((MeltWord::Pending, _)) if payment.is_open() => Ok(()),
                     _ => Ok(self.store.commit(vec![buried]).await?),
                 }
             }

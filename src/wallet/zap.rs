@@ -247,7 +247,7 @@ impl Wallet {
             return Err(silent().keyed(key));
         }
         let payment = self.spend(order, call.since).await?;
-        self.after_zap(link, payment).await
+        self.after_zap(payment).await
     }
 
     fn zap_payment(
@@ -312,7 +312,7 @@ impl Wallet {
     ) -> Result<Order, Error> {
         let via = request.via.unwrap_or(Via::Auto);
         if via != Via::Lightning {
-            match self.plan_locked(link, setup, request, &payment, &person).await {
+            match self.plan_locked(setup, request, &payment, &person).await {
                 Ok(order) => return Ok(order),
                 Err(error) if via == Via::Nutzap => return Err(error),
                 Err(_) => {}

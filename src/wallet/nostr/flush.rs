@@ -212,9 +212,12 @@ impl Wallet {
     }
 }
 
+/// What a replaceable event replaces (NIP-01): kind, author, `d` tag.
+type Address = (u16, String, String);
+
 /// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and relays refuse what comes too late.
 fn superseded(queue: &[Queued]) -> Vec<(u8, u64)> {
-    let mut newest: BTreeMap<(u16, String, String), (u64, (u8, u64))> = BTreeMap::new();
+    let mut newest: BTreeMap<Address, (u64, (u8, u64))> = BTreeMap::new();
     let mut older = Vec::new();
     for one in queue.iter().filter(|one| one.event.class == class::ABOUT) {
         let Ok(event) = Event::read(&one.event.json) else { continue };

@@ -8,7 +8,7 @@ use super::super::code::Code;
 use super::super::error::Error;
 use super::super::nostr::find::Person;
 use super::super::nostr::mirror::class;
-use super::super::nostr::{Link, plain_url};
+use super::super::nostr::plain_url;
 use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
@@ -26,14 +26,7 @@ const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
 const FEE_ROOM: u64 = 2;
 
 impl Wallet {
-    pub(super) async fn plan_locked(
-        &self,
-        link: &Link,
-        setup: &Setup,
-        request: &Zap,
-        payment: &Payment,
-        person: &Person,
-    ) -> Result<Order, Error> {
+    pub(super) async fn plan_locked(&self, setup: &Setup, request: &Zap, payment: &Payment, person: &Person) -> Result<Order, Error> {
         let refuses = |message: &str| Error::new(Code::RecipientRefuses, message).next("Call zap again with via auto or lightning.");
         let info = person.nutzaps.as_ref().ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
         let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
@@ -69,7 +62,6 @@ impl Wallet {
         payment.mint = address.clone();
         let lock_to = Some(format!("02{key}"));
         let act = Act::Token { lock_to, memo: None };
-        let _for_later = link;
         Ok(Order { payment, mint: self.mints.at(&address)?, act, max_fee_sats: request.max_fee_sats, pass: None })
     }
 
@@ -99,7 +91,7 @@ impl Wallet {
     }
 
     /// What follows a zap that is made: its event goes out at once, while the caller waits a little.
-    pub(super) async fn after_zap(&self, _link: &Link, payment: Payment) -> Result<Payment, Error> {
+    pub(super) async fn after_zap(&self, payment: Payment) -> Result<Payment, Error> {
         let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.clone()) else { return Ok(payment) };
         if matches!(payment.state, PaymentState::Settled { .. }) {
             let wallet = self.clone();

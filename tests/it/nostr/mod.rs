@@ -7,6 +7,7 @@ mod devices;
 mod hostile;
 mod month;
 mod nutzaps;
+mod others;
 mod scale;
 mod storm;
 mod trouble;
