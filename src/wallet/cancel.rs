@@ -2,10 +2,15 @@
 //!
 //! Never begins before the mint has called the quote unpaid, and a minute has passed since the request of which nobody has the answer.
 
+use cdk_common::nuts::{PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+
 use super::code::Code;
 use super::error::Error;
 use super::{Wallet, coins};
 use crate::mint::Mint;
+use crate::mint::error::MintError;
+use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -26,17 +31,43 @@ impl Wallet {
             Purpose::Buried { of, .. } => **of == purpose,
             other => *other == purpose,
         };
-        if self.journaled_swaps().await?.iter().any(tried) {
+        let swaps = self.journaled_swaps().await?;
+        if swaps.iter().any(|swap| swap.purpose == purpose) {
             return Ok(());
         }
         let held = mint.held_by_melt(quote_id).await?;
         if held.is_empty() {
             return Ok(());
         }
+        if self.nostr.is_some() {
+            let spent = self.spent_by_another(mint, quote_id, &held).await?;
+            if !spent.is_empty() {
+                self.record_failure(payment, MintError::SpentElsewhere.into(), vec![coins::spent(spent)]).await;
+                self.store.lift_doubt(quote_id);
+                // What is left of its coins is free again.
+                mint.finish_melt(quote_id, &turn).await?;
+                return Ok(());
+            }
+        }
+        if swaps.iter().any(tried) {
+            return Ok(());
+        }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
         let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
         self.end_cancel(payment, mint, &swap, outcome).await
+    }
+
+    /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them, and the melt cannot be made any more. None
+    /// while one is in use, or when the quote, asked after the coins, is anything but unpaid: then the melt itself may have spent them.
+    async fn spent_by_another(&self, mint: &Mint, quote_id: &str, held: &[ProofInfo]) -> Result<Vec<PublicKey>, Error> {
+        let states = mint.states(coins::ys(held)).await?;
+        let (_, spent) = coins::by_word(held, &states);
+        if spent.is_empty() || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent)) {
+            return Ok(Vec::new());
+        }
+        let (word, preimage) = mint.melt_word(quote_id).await?;
+        Ok(if word == MeltWord::Unpaid && preimage.is_none() { spent } else { Vec::new() })
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.

@@ -46,11 +46,19 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
     let (proofs, archive, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
     let mut absorbed = Absorbed::default();
     let (mut gone, mut shown): (BTreeSet<String>, Vec<Y>) = (gone.into_iter().collect(), Vec::new());
+    let mut forked: Vec<Y> = Vec::new();
     for Seen { mut event, proofs: coins, del } in seen {
-        gone.extend(del);
         if events.get(event.id.as_str())?.is_some() {
+            gone.extend(del);
             continue;
         }
+        for id in &del {
+            // Another device replaces what we have replaced too: it may have spent what our successor still shows.
+            let replaced = live.get(id.as_str())?.is_none();
+            let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
+            forked.extend(row.filter(|_| replaced).iter().flat_map(|row| &row.ys).map(cdk_common::nuts::PublicKey::to_bytes));
+        }
+        gone.extend(del);
         absorbed.events = absorbed.events.saturating_add(1);
         if tombs.get(event.id.as_str())?.is_none() {
             live.insert(event.id.as_str(), ())?;
@@ -82,6 +90,12 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
             shown.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
             row.json.clear();
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
+        }
+    }
+    for y in forked {
+        let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+        if ours.is_some_and(|coin| coin.state == State::Unspent) && doubt.insert(&y, ())?.is_none() {
+            absorbed.doubted = absorbed.doubted.saturating_add(1);
         }
     }
     for y in shown.into_iter().collect::<BTreeSet<Y>>() {
