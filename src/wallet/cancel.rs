@@ -37,6 +37,10 @@ impl Wallet {
         }
         let held = mint.held_by_melt(quote_id).await?;
         if held.is_empty() {
+            // Freed or spent: the mint had said a definite no, and a crash came before it was written down. Nothing is left that could pay.
+            let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
+            self.record_failure(payment, error, Vec::new()).await;
+            self.store.lift_doubt(quote_id);
             return Ok(());
         }
         if self.nostr.is_some() {

@@ -250,12 +250,13 @@ impl Wallet {
                 {
                     tracing::debug!(%error, "a mint's keysets were not refreshed");
                 }
-                if error == MintError::SpentElsewhere
-                    && let Err(error) = self.drop_spent(mint, ys).await
-                {
+                let elsewhere = error == MintError::SpentElsewhere;
+                let failed = self.record_failure(payment, Error::from(error), Vec::new()).await;
+                // In this order: a payment whose coins are gone and of which nothing was written could not be told from one under way.
+                if elsewhere && let Err(error) = self.drop_spent(mint, ys).await {
                     tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
                 }
-                Err(self.record_failure(payment, Error::from(error), Vec::new()).await)
+                Err(failed)
             }
             MeltOutcome::Unknown { acknowledged } => {
                 let state = PaymentState::Sent { since: (self.clock)(), acknowledged };
