@@ -2,15 +2,11 @@
 //!
 //! Never begins before the mint has called the quote unpaid, and a minute has passed since the request of which nobody has the answer.
 
-use cdk_common::nuts::{PublicKey, State};
-use cdk_common::wallet::ProofInfo;
-
 use super::code::Code;
 use super::error::Error;
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::error::MintError;
-use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -60,18 +56,6 @@ impl Wallet {
         let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
         self.end_cancel(payment, mint, &swap, outcome).await
-    }
-
-    /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them, and the melt cannot be made any more. None
-    /// while one is in use, or when the quote, asked after the coins, is anything but unpaid: then the melt itself may have spent them.
-    async fn spent_by_another(&self, mint: &Mint, quote_id: &str, held: &[ProofInfo]) -> Result<Vec<PublicKey>, Error> {
-        let states = mint.states(coins::ys(held)).await?;
-        let (_, spent) = coins::by_word(held, &states);
-        if spent.is_empty() || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent)) {
-            return Ok(Vec::new());
-        }
-        let (word, preimage) = mint.melt_word(quote_id).await?;
-        Ok(if word == MeltWord::Unpaid && preimage.is_none() { spent } else { Vec::new() })
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.

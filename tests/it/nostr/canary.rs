@@ -61,7 +61,7 @@ impl Canaries {
         let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
         let words = keys.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).unwrap().trim_end_matches('"').to_owned();
         let all: Vec<&str> = words.split(' ').collect();
-        all.windows(2).for_each(|pair| self.text(&pair.join(" ")));
+        all.windows(3).for_each(|three| self.text(&three.join(" ")));
         self.bytes(Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap());
         let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
         for coin in store.view(0).get_proofs(None, None, None, None).await.unwrap() {

@@ -7,6 +7,7 @@ mod hostile;
 mod month;
 mod nutzaps;
 mod scale;
+mod shown;
 mod storm;
 mod trouble;
 mod zaps;
