@@ -34,7 +34,9 @@ impl Canaries {
             // What stands at other places of a longer text begins one or two bytes later.
             for skip in 0..3 {
                 let coded = engine.encode(text.as_bytes().get(skip..).unwrap());
-                self.0.insert(coded.as_bytes().get(..coded.len() - 4).unwrap().to_vec());
+                let coded = coded.as_bytes().get(..coded.len() - 4).unwrap();
+                // What is shorter may stand in what is sealed by chance.
+                self.0.extend((coded.len() >= 8).then(|| coded.to_vec()));
             }
         }
     }
@@ -85,7 +87,7 @@ impl Canaries {
 }
 
 /// Words that nobody says who seals what they are about.
-const WORDS: [&str; 9] = ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "lnbc", "direction"];
+const WORDS: [&str; 8] = ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "direction"];
 
 /// The public tags of a kind, by their names, as far as the format wants them.
 fn may_say(kind: u64) -> &'static [&'static str] {
