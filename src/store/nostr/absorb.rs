@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use cdk_common::nuts::{Proof, State};
 use cdk_common::wallet::ProofInfo;
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::super::Store;
 use super::super::error::StoreError;
@@ -45,11 +45,19 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
     let (proofs, archive, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
     let mut absorbed = Absorbed::default();
     let (mut gone, mut shown): (BTreeSet<String>, Vec<Y>) = (gone.into_iter().collect(), Vec::new());
+    let mut forked: BTreeSet<String> = BTreeSet::new();
     for Seen { mut event, proofs: coins, del } in seen {
-        gone.extend(del);
         if events.get(event.id.as_str())?.is_some() {
+            gone.extend(del);
             continue;
         }
+        for id in &del {
+            // Another device replaces what we have replaced too: it may have spent what our successor still shows.
+            if events.get(id.as_str())?.is_some() && live.get(id.as_str())?.is_none() {
+                forked.insert(event.mint.clone());
+            }
+        }
+        gone.extend(del);
         absorbed.events = absorbed.events.saturating_add(1);
         let is_live = tombs.get(event.id.as_str())?.is_none();
         if is_live {
@@ -86,6 +94,9 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
         }
     }
+    for mint in &forked {
+        absorbed.doubted = absorbed.doubted.saturating_add(doubt_all(tx, &mut doubt, mint)?);
+    }
     for y in shown.into_iter().collect::<BTreeSet<Y>>() {
         let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
         let is_shown = held(&holds, &live, &y)?;
@@ -105,6 +116,15 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
         }
     }
     Ok(absorbed)
+}
+
+/// All unspent coins at a mint, in sats, are in doubt. Returns how many were not before.
+fn doubt_all(tx: &WriteTransaction, doubt: &mut Table<'_, &'static Y, ()>, mint: &str) -> Result<u64, StoreError> {
+    let mut fresh = 0_u64;
+    for entry in tx.open_table(SHELF)?.range(reach(mint, "sat", State::Unspent, 0, u64::MAX))? {
+        fresh = fresh.saturating_add(u64::from(doubt.insert(entry?.0.value().4, ())?.is_none()));
+    }
+    Ok(fresh)
 }
 
 /// A live event holds this coin.
@@ -214,10 +234,7 @@ impl Store {
     /// When the file cannot be written.
     pub async fn doubt_all(&self, mint: String) -> Result<(), StoreError> {
         self.write_durable(move |tx| {
-            let (shelf, mut doubt) = (tx.open_table(SHELF)?, tx.open_table(NOSTR_DOUBT)?);
-            for entry in shelf.range(reach(&mint, "sat", State::Unspent, 0, u64::MAX))? {
-                doubt.insert(entry?.0.value().4, ())?;
-            }
+            doubt_all(tx, &mut tx.open_table(NOSTR_DOUBT)?, &mint)?;
             Ok(())
         })
         .await

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use cdk_common::nuts::{Proof, PublicKey, State};
+use cdk_common::wallet::ProofInfo;
 
 use super::super::error::Error;
 use super::super::{Wallet, coins};
 use super::Link;
 use super::verify::Verified;
 use crate::mint::error::nut;
+use crate::mint::melt::MeltWord;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
 use crate::model::mint::MintAddress;
@@ -208,6 +210,23 @@ impl Wallet {
         let (unspent, spent): (Vec<PublicKey>, Vec<PublicKey>) = (said(State::Unspent), said(State::Spent));
         let unspent = Change::Foreign { ys: unspent, to: ForeignState::Unspent };
         Ok(self.store.commit(vec![unspent, Change::Foreign { ys: spent, to: ForeignState::Spent }]).await?)
+    }
+
+    /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them, and the melt cannot be made any more. None
+    /// while one is in use, or when the quote, asked after the coins, is anything but unpaid: then the melt itself may have spent them.
+    pub(in super::super) async fn spent_by_another(
+        &self,
+        mint: &Mint,
+        quote_id: &str,
+        held: &[ProofInfo],
+    ) -> Result<Vec<PublicKey>, Error> {
+        let states = mint.states(coins::ys(held)).await?;
+        let (_, spent) = coins::by_word(held, &states);
+        if spent.is_empty() || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent)) {
+            return Ok(Vec::new());
+        }
+        let (word, preimage) = mint.melt_word(quote_id).await?;
+        Ok(if word == MeltWord::Unpaid && preimage.is_none() { spent } else { Vec::new() })
     }
 
     /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.

@@ -34,7 +34,9 @@ impl Canaries {
             // What stands at other places of a longer text begins one or two bytes later.
             for skip in 0..3 {
                 let coded = engine.encode(text.as_bytes().get(skip..).unwrap());
-                self.0.insert(coded.as_bytes().get(..coded.len() - 4).unwrap().to_vec());
+                let coded = coded.as_bytes().get(..coded.len() - 4).unwrap();
+                // What is shorter may stand in what is sealed by chance.
+                self.0.extend((coded.len() >= 8).then(|| coded.to_vec()));
             }
         }
     }
@@ -61,7 +63,7 @@ impl Canaries {
         let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
         let words = keys.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).unwrap().trim_end_matches('"').to_owned();
         let all: Vec<&str> = words.split(' ').collect();
-        all.windows(2).for_each(|pair| self.text(&pair.join(" ")));
+        all.windows(3).for_each(|three| self.text(&three.join(" ")));
         self.bytes(Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap());
         let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
         for coin in store.view(0).get_proofs(None, None, None, None).await.unwrap() {
@@ -85,7 +87,7 @@ impl Canaries {
 }
 
 /// Words that nobody says who seals what they are about.
-const WORDS: [&str; 9] = ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "lnbc", "direction"];
+const WORDS: [&str; 8] = ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "direction"];
 
 /// The public tags of a kind, by their names, as far as the format wants them.
 fn may_say(kind: u64) -> &'static [&'static str] {

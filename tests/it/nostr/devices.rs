@@ -85,3 +85,35 @@ async fn a_coin_not_worth_its_fee_is_not_claimed_alone_and_does_not_stay_pending
     let left = mint.auditor().outstanding().unwrap();
     assert_eq!((spendable(&a).await, spendable(&b).await), (left, left));
 }
+
+#[tokio::test]
+async fn a_payment_that_was_lost_and_whose_coins_another_device_took_ends_as_not_made() {
+    let (lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let shop = lightning.payee("shop");
+    let relay = Relay::start().await.unwrap();
+    let home = |more| Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], more);
+    let (a, b) = (Agent::with_nsec(home(""), KEY), Agent::with_nsec(home("claim = \"sync\""), KEY));
+    fund(&a, 100).await;
+    sync(&a).await;
+    // The request is lost on its way, and nobody can know.
+    proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::BeforeRequest));
+    let to = shop.invoice(30, "tea").unwrap().to_string();
+    let asked = a.ok("pay", json!({"to": to})).await;
+    assert_eq!(asked["state"], "pending", "{asked}");
+    proxy.clear();
+    let home = a.close().await;
+    sync(&b).await;
+    let owed = mint.auditor().outstanding().unwrap();
+    assert_eq!(spendable(&b).await, owed);
+    let a = Agent::two_minutes_later(home);
+    let ended = a.ended(&asked["payment_id"]).await;
+    assert_eq!((ended["state"].as_str(), shop.received()), (Some("failed"), 0), "{ended}");
+    sync(&a).await;
+    sync(&a).await;
+    let told = holdings(&a).await;
+    assert_eq!((told.spendable, told.pending), (owed, 0), "{told:?}");
+    // And it can be made after all, once.
+    let paid = a.ok("pay", json!({"to": to})).await;
+    assert_eq!((paid["state"].as_str(), shop.received()), (Some("settled"), 30), "{paid}");
+}

@@ -105,7 +105,14 @@ async fn at_rest(agent: &Agent) {
     }
     let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
     let open: Vec<&Value> = history["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending").collect();
-    panic!("something stays open: {:?}; {open:?}", holdings(agent).await);
+    println!("something stays open: {:?}; {open:?}", holdings(agent).await);
+    let home = agent.clone().close().await;
+    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
+    println!("payments {:?}; {} swaps", store.open_payments().await.unwrap(), store.swaps().await.unwrap().len());
+    for coin in store.view(0).get_proofs(None, None, None, None).await.unwrap() {
+        println!("{} {:?} used by {:?}", coin.proof.amount, coin.state, coin.used_by_operation);
+    }
+    panic!("something stays open");
 }
 
 async fn judge(lightning_paid: u64, mint: &TestMint, devices: [Device; 2]) {

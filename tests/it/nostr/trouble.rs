@@ -15,11 +15,11 @@ use crate::world::{Agent, ChildAgent, Home, fund, mint};
 
 /// A device with money on one relay, and a shop.
 pub(super) struct Scene {
-    pub(super) lightning: Lightning,
+    lightning: Lightning,
     pub(super) mint: TestMint,
     pub(super) relay: Relay,
     pub(super) agent: Agent,
-    pub(super) shop: Payee,
+    shop: Payee,
 }
 
 pub(super) async fn scene(sats: u64) -> Scene {
@@ -49,7 +49,7 @@ impl Scene {
     }
 }
 
-pub(super) fn of_kind(relay: &Relay, kind: u64) -> Vec<Value> {
+fn of_kind(relay: &Relay, kind: u64) -> Vec<Value> {
     relay.taken().into_iter().filter(|event| event["kind"] == kind).collect()
 }
 
@@ -208,33 +208,6 @@ async fn a_relay_that_answers_late_costs_a_payment_nothing() {
     assert_eq!(told["state"], "synced", "{told}");
     scene.relay.rule(|rule| rule.delay = Duration::ZERO);
     scene.ends_well().await;
-}
-
-#[tokio::test]
-async fn a_relay_that_shows_five_events_at_a_time_is_read_to_its_end() {
-    let (_lightning, mint) = mint().await;
-    let relay = Relay::start().await.unwrap();
-    let coins = Press::of(&mint).bearer(23, 4).await;
-    let now = clock::now() - 1_000;
-    let events: Vec<_> =
-        coins.iter().zip(0..).map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3)).collect();
-    put(&relay, &events).await;
-    relay.rule(|rule| rule.show_at_most = Some(5));
-    let agent = device(&mint, &[relay.url()], KEY);
-    let told = sync(&agent).await;
-    assert_eq!((spendable(&agent).await, told["state"].as_str()), (92, Some("synced")), "{told}");
-    // Nine in one second cannot be shown by it: what was not seen is not called seen.
-    let crowd: Vec<_> =
-        Press::of(&mint).bearer(9, 1).await.iter().map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500)).collect();
-    put(&relay, &crowd).await;
-    let other = device(&mint, &[relay.url()], KEY);
-    let told = sync(&other).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "partial"), "{told}");
-    assert!(spendable(&other).await < 101);
-    relay.rule(|rule| rule.show_at_most = None);
-    agreed(&other).await;
-    assert_eq!(spendable(&other).await, 101);
-    new_device_sees_all(&mint, &[relay.url()]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

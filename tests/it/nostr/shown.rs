@@ -1,5 +1,4 @@
-//! What others put on the relays: old and deleted events shown again, forged ones, deletions by careless programs, the events of another
-//! wallet of the same key. Judged as in `trouble`.
+//! What relays show that they should not, or not all of what they should; and what other programs of the same key write and delete.
 
 use nutpurse::nostr::{Identity, token_event};
 use nutpurse::wallet::clock;
@@ -10,9 +9,36 @@ use serde_json::{Value, json};
 use testbed::Relay;
 
 use super::by_hand::{self, Press, agreed, delete, live, me, new_device_sees_all, nothing_waits, put, token};
-use super::trouble::scene;
+use super::trouble::{relay_of, scene};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, mint};
+
+#[tokio::test]
+async fn a_relay_that_shows_five_events_at_a_time_is_read_to_its_end() {
+    let (_lightning, mint) = mint().await;
+    let relay = Relay::start().await.unwrap();
+    let coins = Press::of(&mint).bearer(23, 4).await;
+    let now = clock::now() - 1_000;
+    let events: Vec<_> =
+        coins.iter().zip(0..).map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3)).collect();
+    put(&relay, &events).await;
+    relay.rule(|rule| rule.show_at_most = Some(5));
+    let agent = device(&mint, &[relay.url()], KEY);
+    let told = sync(&agent).await;
+    assert_eq!((spendable(&agent).await, told["state"].as_str()), (92, Some("synced")), "{told}");
+    // Nine in one second cannot be shown by it: what was not seen is not called seen.
+    let crowd: Vec<_> =
+        Press::of(&mint).bearer(9, 1).await.iter().map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500)).collect();
+    put(&relay, &crowd).await;
+    let other = device(&mint, &[relay.url()], KEY);
+    let told = sync(&other).await;
+    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "partial"), "{told}");
+    assert!(spendable(&other).await < 101);
+    relay.rule(|rule| rule.show_at_most = None);
+    agreed(&other).await;
+    assert_eq!(spendable(&other).await, 101);
+    new_device_sees_all(&mint, &[relay.url()]).await;
+}
 
 #[tokio::test]
 async fn old_and_deleted_events_shown_again_in_any_order_bring_nothing_back() {
