@@ -26,6 +26,9 @@ impl Wallet {
             Some(done) => done,
             None => {
                 let mut view = self.sync_view(0, 0).await?;
+                if view.state == "synced" {
+                    view.state = "partial";
+                }
                 view.next_step = Some("The relays are slow; it goes on. Call sync again in a minute to see how it ended.".to_owned());
                 Ok(view)
             }

@@ -53,7 +53,9 @@ impl Wallet {
         // Parts of what the mint would not take as a whole.
         let mut parts: Vec<Vec<(PublicKey, Proof)>> = Vec::new();
         while claimed < need_sats && losses < MOST_LOSSES {
-            let some = match parts.pop() {
+            let part = parts.pop();
+            let is_part = part.is_some();
+            let some = match part {
                 Some(part) => part,
                 None => match self.next_coins(mint, need_sats.saturating_sub(claimed)).await? {
                     Some(some) => some,
@@ -68,6 +70,8 @@ impl Wallet {
                     let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
                     claimed = claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
                 }
+                // The bad coin itself, and one that is not worth its fee alone, say nothing of the other parts.
+                Claimed::Lost if is_part => {}
                 Claimed::Lost => losses = u32::saturating_add(losses, 1),
                 // One bad coin spoils a swap, not its siblings.
                 Claimed::OneIsBad => {
