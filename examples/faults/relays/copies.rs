@@ -1,5 +1,7 @@
 //! The copy of our coins on relays: killed while it is made, forgotten, refused, shown again, hidden, forged, late.
 
+use std::sync::Arc;
+
 use nutpurse::nostr::{Event, Identity, deletion, token_event};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use super::ground::{Ground, at, comes};
 use crate::stage::must;
 use crate::table::Proof;
 use crate::trial::Run;
+use crate::wallet::Wallet;
 use crate::{Outcome, holds};
 
 const SIDES: [Around; 3] = [Around::BeforeStored, Around::BeforeTold, Around::AfterTold];
@@ -127,15 +130,21 @@ pub(crate) async fn refused(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(fired + large).saying(format!("{large} too large")))
 }
 
-/// F-072: every event that ever was comes again, twice, in any order.
-pub(crate) async fn shown_again(run: Run) -> Outcome<Proof> {
-    let ground = Ground::new(&run, 1).await?;
-    let relay = ground.relay()?;
+/// A wallet that has replaced its events of coins four times.
+async fn with_a_past(ground: &Ground) -> Outcome<Arc<Wallet>> {
     let wallet = ground.ours(2_000).await?;
     for sats in [10, 20, 30, 40] {
         ground.pays(&wallet, sats).await?;
         wallet.sync().await?;
     }
+    Ok(wallet)
+}
+
+/// F-072: every event that ever was comes again, twice, in any order.
+pub(crate) async fn shown_again(run: Run) -> Outcome<Proof> {
+    let ground = Ground::new(&run, 1).await?;
+    let relay = ground.relay()?;
+    let wallet = with_a_past(&ground).await?;
     let held = wallet.holds().await?;
     let mut all: Vec<String> = relay.taken().iter().map(Value::to_string).collect();
     all.extend(all.clone());
@@ -162,11 +171,7 @@ pub(crate) async fn shown_again(run: Run) -> Outcome<Proof> {
 pub(crate) async fn hidden(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let relay = ground.relay()?;
-    let wallet = ground.ours(2_000).await?;
-    for sats in [10, 20, 30, 40] {
-        ground.pays(&wallet, sats).await?;
-        wallet.sync().await?;
-    }
+    let wallet = with_a_past(&ground).await?;
     let before = relay.frames_of("REQ");
     let tokens: Vec<String> = ground.taken(&[token_event::KIND])?.iter().map(|event| event.id().to_owned()).collect();
     must!(tokens.len() >= 5, "only {} events of coins", tokens.len());
