@@ -45,9 +45,9 @@ pub enum Claim {
     /// When a payment needs them.
     #[default]
     Shortfall,
-    /// At each sync too.
+    /// When somebody asks for a sync, too.
     Sync,
-    /// As soon as they are seen.
+    /// Also as soon as they are seen.
     AtOnce,
 }
 

@@ -25,7 +25,12 @@ pub(super) fn proofs(coins: Vec<ProofInfo>) -> Vec<Proof> {
 
 /// Sats in all.
 pub(super) fn total_sats(coins: &[ProofInfo]) -> u64 {
-    coins.iter().map(|coin| coin.proof.amount.to_u64()).fold(0, u64::saturating_add)
+    sum_sats(coins.iter().map(|coin| &coin.proof))
+}
+
+/// What proofs are worth together, in sats.
+pub(super) fn sum_sats<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> u64 {
+    proofs.into_iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
 
 /// At least one of them is locked (NUT-10).

@@ -99,7 +99,12 @@ impl Wallet {
         outgoing("comment", request.comment.as_deref())?;
         let repeat_of = read_repeat(request.repeat_of.as_deref())?;
         let payment = Payment {
-            id: earlier.as_ref().map_or_else(PaymentId::random, |payment| payment.id.clone()),
+            id: match (&earlier, &*kept) {
+                (Some(payment), _) => payment.id.clone(),
+                // The same call again: its first try may not have come as far as a record.
+                (None, Some(kept)) => kept.id.clone(),
+                (None, None) => PaymentId::random(),
+            },
             agent: caller.agent.clone(),
             kind: PaymentKind::Payment,
             key: request.idempotency_key.clone(),

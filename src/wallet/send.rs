@@ -121,7 +121,10 @@ impl Wallet {
         }
         let want = Want { purpose: Purpose::Send(payment.id.clone()), give_sats: payment.amount_sats, lock_to, memo };
         let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
-        match self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await {
+        let swapped = self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await;
+        // What ends it may ask the mint about other coins, and needs the turn.
+        drop(turn);
+        match swapped {
             Ok((swap, outcome)) => self.end_send(payment, mint, &swap, outcome).await,
             Err(error) => Err(self.record_failure(payment, error, Vec::new()).await),
         }
@@ -149,6 +152,11 @@ impl Wallet {
                 let held = mint.coins(swap.input_ys()?).await?;
                 let states = mint.states(coins::ys(&held)).await?;
                 let (free, spent) = coins::by_word(&held, &states);
+                if free.len().saturating_add(spent.len()) < held.len() {
+                    // In use elsewhere, and perhaps given back: a later round asks again.
+                    let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
+                    return self.record(payment, state, Vec::new()).await;
+                }
                 let beside = vec![coins::free(free), coins::spent(spent), self.bury(mint, swap)?];
                 let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.")
                     .next("Call sync, then make the same call again.");

@@ -72,8 +72,10 @@ impl Wallet {
                     }
                     if payment.zap.as_ref().is_some_and(|of| of.nutzap.is_none()) {
                         view.token = token.filter(|_| own).map(|row| row.token.reveal().to_owned());
-                        view.next_step =
-                            Some("The coins do not fit into one event: give the recipient this token, which only they can use.".to_owned());
+                        view.next_step = Some(
+                            "The coins could not be published as an event: give the recipient this token, which only they can use."
+                                .to_owned(),
+                        );
                     }
                 } else if payment.kind == PaymentKind::TokenSent {
                     view.is_final = *claimed;

@@ -22,7 +22,7 @@ impl Wallet {
             return self.sync_view(0, 0).await;
         }
         let wallet = self.clone();
-        match self.run_to_end(LONGEST_WAIT, async move { wallet.sync_once().await }).await {
+        match self.run_to_end(LONGEST_WAIT, async move { wallet.sync_once(true).await }).await {
             Some(done) => done,
             None => {
                 let mut view = self.sync_view(0, 0).await?;
@@ -35,7 +35,8 @@ impl Wallet {
         }
     }
 
-    async fn sync_once(&self) -> Result<SyncView, Error> {
+    /// `asked`: by somebody, not by the clock or by a relay.
+    async fn sync_once(&self, asked: bool) -> Result<SyncView, Error> {
         let Some(link) = &self.nostr else { return self.sync_view(0, 0).await };
         let _one_at_a_time = link.syncing().await;
         self.store.begin_mirror().await?;
@@ -43,7 +44,7 @@ impl Wallet {
         self.flush(true).await?;
         let pulled = self.pull(link).await?;
         let verified = self.verify().await?;
-        if link.parts.claims != Claims::OnShortfall {
+        if link.parts.claims == Claims::AtOnce || (asked && link.parts.claims == Claims::OnSync) {
             self.claim_all(link).await?;
         }
         if pulled.reached > 0 {
@@ -91,7 +92,7 @@ impl Wallet {
     /// # Errors
     /// As [`Wallet::sync`].
     pub async fn sync_quietly(&self) -> Result<(), Error> {
-        if self.nostr.is_some() { self.sync_once().await.map(drop) } else { Ok(()) }
+        if self.nostr.is_some() { self.sync_once(false).await.map(drop) } else { Ok(()) }
     }
 
     /// Brings changes to the relays. Returns when to come again, and nothing when relays have it all.

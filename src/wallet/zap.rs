@@ -12,6 +12,7 @@ mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -35,6 +36,9 @@ use crate::nostr::zap::Zapped;
 use crate::nostr::{Event, Identity, npub};
 use crate::store::Change;
 use share::Whom;
+
+/// How much sooner a part that waits for coins gives up than the call it belongs to.
+const EARLIER: Duration = Duration::from_millis(500);
 pub(super) use share::{describe, group};
 
 /// One call.
@@ -95,6 +99,10 @@ impl Wallet {
         if let Some(payment) = self.store.payment(&call.id).await? {
             return self.show_payment(&setup, caller, payment, Replay::No).await;
         }
+        // One that failed before goes on under its first id.
+        if let Known::Recorded(payment) = self.known_by_key(caller, request.idempotency_key.as_deref(), &self.zap_digest(&request)).await? {
+            return self.show_payment(&setup, caller, *payment, Replay::No).await;
+        }
         let shown = self.shown_group(&setup, caller, &call.group).await?;
         shown.ok_or_else(|| silent().keyed(request.idempotency_key.as_deref()))
     }
@@ -132,6 +140,16 @@ impl Wallet {
             None => Vec::new(),
         };
         let zapped = event.as_ref().map(|event| zapped(event, &whom));
+        let id = zapped.as_ref().map(|event| &event.event_id);
+        let legs = self.legs(caller, &call.group).await?;
+        if legs.iter().any(|leg| shares.is_empty() || leg.zap.as_ref().and_then(|of| of.event.as_ref()) != id) {
+            return Err(Error::new(
+                Code::KeyConflict,
+                "The event was changed since the first call with this key; nothing was sent by this one.",
+            )
+            .next("Look at the first call with get_payment; zap the new version under a new key only if the user wants that.")
+            .keyed(key));
+        }
         if shares.is_empty() {
             let leg = Leg { whom, sats: request.amount_sats, event: zapped, key: request.idempotency_key.clone() };
             let payment = self.zap_leg(link, &setup, caller, request, &words, leg, call).await?;
@@ -243,10 +261,11 @@ impl Wallet {
             self.plan_zap(link, setup, request, payment, &leg, person).await
         };
         let order = timeout(left(), planned).await.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
-        if call.left.load(Ordering::Acquire) {
+        // It gives up before the caller does: what the caller then finds recorded is all there will be.
+        if call.left.load(Ordering::Acquire) || left() <= EARLIER {
             return Err(silent().keyed(key));
         }
-        let payment = self.spend(order, call.since).await?;
+        let payment = self.spend(order, call.since.checked_sub(EARLIER).unwrap_or(call.since)).await?;
         self.after_zap(payment).await
     }
 

@@ -62,7 +62,7 @@ impl Wallet {
                     None => break,
                 },
             };
-            let sats = sum(some.iter().map(|(_, proof)| proof));
+            let sats = coins::sum_sats(some.iter().map(|(_, proof)| proof));
             match self.claim_some(mint, some.clone(), turn).await? {
                 Claimed::Ours => {
                     any = true;
@@ -121,7 +121,7 @@ impl Wallet {
             let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
             let here: Vec<_> = here.take(MOST_COINS).collect();
             if !here.is_empty() {
-                events.push((sum(here.iter().map(|(_, proof)| *proof)), here));
+                events.push((coins::sum_sats(here.iter().map(|(_, proof)| *proof)), here));
             }
         }
         events.sort_by_key(|(sats, _)| *sats);
@@ -132,7 +132,7 @@ impl Wallet {
         };
         let mut chosen: HashMap<PublicKey, &Proof> = HashMap::new();
         for (_, here) in order {
-            if chosen.len().saturating_add(here.len()) > MOST_COINS || sum(chosen.values().copied()) >= need {
+            if chosen.len().saturating_add(here.len()) > MOST_COINS || coins::sum_sats(chosen.values().copied()) >= need {
                 break;
             }
             chosen.extend(here.iter().copied());
@@ -149,7 +149,7 @@ impl Wallet {
     /// One claim.
     async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<Claimed, Error> {
         let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
-        let ceiling = self.setup().await?.policy.max_fee_sats(sum(proofs.iter()));
+        let ceiling = self.setup().await?.policy.max_fee_sats(coins::sum_sats(&proofs));
         if mint.input_fee(&proofs).await? > ceiling {
             tracing::debug!("a claim would cost more than the owner allows");
             return Ok(Claimed::Lost);
@@ -257,12 +257,8 @@ impl Wallet {
     }
 }
 
-fn sum<'a>(proofs: impl Iterator<Item = &'a Proof>) -> u64 {
-    proofs.map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
-}
-
 /// Something is left of them after the mint's fee.
 async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Error> {
     let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
-    Ok(sum(proofs.iter()) > mint.input_fee(&proofs).await?)
+    Ok(coins::sum_sats(&proofs) > mint.input_fee(&proofs).await?)
 }

@@ -52,7 +52,11 @@ impl Wallet {
             force = false;
         }
         let clock = (self.clock)();
-        let next = self.store.outbox().await?.iter().map(|one| one.event.next_at.saturating_sub(clock)).min();
+        let queue = self.store.outbox().await?;
+        // What waits for another event comes when that one has gone through.
+        let unheard: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
+        let free = queue.iter().filter(|one| !one.event.after.iter().any(|id| unheard.contains(id.as_str())));
+        let next = free.map(|one| one.event.next_at.saturating_sub(clock)).min();
         Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
     }
 
@@ -155,7 +159,10 @@ impl Wallet {
             return Ok(Vec::new());
         }
         let gone = self.store.gone_among(unheard.iter().map(|one| one.event.id.clone()).collect()).await?;
-        Ok(unheard.into_iter().filter(|one| gone.contains(&one.event.id)).map(|one| one.place).collect())
+        // A deletion that waits for one of these would go at once, and what it deletes might stand alone.
+        let awaited: BTreeSet<&String> = queue.iter().flat_map(|one| &one.event.after).collect();
+        let needless = |one: &&Queued| gone.contains(&one.event.id) && !awaited.contains(&one.event.id);
+        Ok(unheard.into_iter().filter(needless).map(|one| one.place).collect())
     }
 
     /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.

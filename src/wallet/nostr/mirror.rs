@@ -49,14 +49,14 @@ impl Wallet {
         let _one_at_a_time = link.mirroring.lock().await;
         loop {
             let view = self.store.mirror_view(AT_ONCE).await?;
-            if view.dirty.is_empty() {
+            let (told, paid) = (self.redeemed().await?, self.store.payments_to_tell().await?);
+            if view.dirty.is_empty() && told.is_empty() && paid.is_empty() {
                 return Ok(());
             }
             let setup = self.setup().await?;
             let listed = |mint: &str| setup.mints().any(|one| one.address.as_str() == mint);
             let plan = plan(&view, listed, fits);
             let nothing_dealt_with = plan.done.is_empty();
-            let (told, paid) = (self.redeemed().await?, self.store.payments_to_tell().await?);
             let round = self.sign(&link.parts, plan, told, paid)?;
             self.store.mirrored(round).await?;
             if nothing_dealt_with {

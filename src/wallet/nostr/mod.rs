@@ -65,9 +65,9 @@ impl std::fmt::Debug for Nostr {
 pub enum Claims {
     /// When a payment needs them.
     OnShortfall,
-    /// At each `sync` too.
+    /// When somebody asks for a `sync`, too.
     OnSync,
-    /// As soon as they are seen.
+    /// Also as soon as they are seen.
     AtOnce,
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Sightings {
     claimed_at: Option<u64>,
     /// When lost deletions were made again, in Unix seconds.
     deleted_again_at: Option<u64>,
-    /// Our own wallet event must not be written, and why.
+    /// Our own wallet event must not be written: what was read of it may lack keys.
     pub(super) read_only: bool,
     /// Relays whose word on the wallet itself was read to its end, the last time.
     about_read: BTreeSet<String>,

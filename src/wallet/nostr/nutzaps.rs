@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use cdk_common::nuts::{Proof, State};
+use cdk_common::nuts::State;
 use serde_json::json;
 
-use super::super::Wallet;
 use super::super::code::Code;
 use super::super::error::Error;
 use super::super::rules::Setup;
+use super::super::{Wallet, coins};
 use super::about::About;
 use super::{Link, MOST_RELAYS, QUESTION, plain_url};
 use crate::mint::Mint;
@@ -31,6 +31,9 @@ const WAITED_SECONDS: u64 = 60 * 86_400;
 
 /// In whose name nutzaps are taken in.
 pub(super) const AGENT: &str = "nostr";
+
+/// It is locked to a key that is not among ours.
+const OTHER_KEY: Refusal = "not_locked_to_us";
 
 /// What a nutzap is not taken for, for good.
 type Refusal = &'static str;
@@ -79,20 +82,31 @@ impl Wallet {
 
     async fn redeem(&self, link: &Link, about: &About, event: &Event, url: &str) -> Result<(), Error> {
         let setup = self.setup().await?;
-        let first = self.store.nutzap(event.id()).await?.map_or((self.clock)(), |known| known.seen_at);
+        let known = self.store.nutzap(event.id()).await?;
+        let first = known.as_ref().map_or((self.clock)(), |known| known.seen_at);
+        let too_old = first.saturating_add(WAITED_SECONDS) < (self.clock)();
         let row = |state: NutzapState, json: &str| {
             let (id, relay) = (event.id().to_owned(), url.to_owned());
             Change::Nutzap(Box::new(NutzapRow { id, json: json.to_owned(), relay, state, seen_at: first }))
         };
         let (nutzap, keys) = match ours(link, about, event) {
             Ok(found) => found,
+            // Its key may stand in what was not read yet: it is looked at again.
+            Err(OTHER_KEY) if !link.seen().whole => return Ok(()),
             Err(why) => return Ok(self.store.commit(vec![row(NutzapState::Refused(why.to_owned()), "")]).await?),
         };
         let Some(mint) = usable(&setup, about, &nutzap) else {
-            // Anybody can make one; what is kept must be worth keeping.
-            return Ok(self.store.commit(vec![row(NutzapState::Refused("mint_not_trusted".to_owned()), "")]).await?);
+            // Anybody can make one; only what is of a mint that we have named is kept until the owner lists it again.
+            let waits = !too_old && nutzap.mint.parse().is_ok_and(|mint| about.nutzap_mints().contains(&mint));
+            let state = if waits { NutzapState::Waiting } else { NutzapState::Refused("mint_not_trusted".to_owned()) };
+            if known.is_some_and(|known| known.state == state) {
+                return Ok(());
+            }
+            return Ok(self.store.commit(vec![row(state, if waits { event.json() } else { "" })]).await?);
         };
-        let known = self.store.nutzap(event.id()).await?;
+        if too_old {
+            return Ok(self.store.commit(vec![row(NutzapState::Refused("mint_unreachable".to_owned()), "")]).await?);
+        }
         let taken = match self.mints.at(&mint) {
             Ok(mint) => self.take_coins(&mint, &setup, event, &nutzap, &keys).await,
             Err(error) => Err(error.into()),
@@ -101,15 +115,10 @@ impl Wallet {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::debug!(code = error.code.as_str(), "a nutzap waits for its mint");
-                let since = known.as_ref().map_or((self.clock)(), |known| known.seen_at);
-                let change = match known {
-                    _ if since.saturating_add(WAITED_SECONDS) < (self.clock)() => {
-                        row(NutzapState::Refused("mint_unreachable".to_owned()), "")
-                    }
-                    Some(known) if known.state == NutzapState::Waiting => return Ok(()),
-                    _ => row(NutzapState::Waiting, event.json()),
-                };
-                return Ok(self.store.commit(vec![change]).await?);
+                if known.is_some_and(|known| known.state == NutzapState::Waiting) {
+                    return Ok(());
+                }
+                return Ok(self.store.commit(vec![row(NutzapState::Waiting, event.json())]).await?);
             }
         };
         // The event is kept until it is known that its coins are in.
@@ -164,7 +173,7 @@ impl Wallet {
             // Another device of ours may be at it, and may fail.
             return Err(Error::new(Code::MintRefused, "The nutzap's coins are in use at their mint."));
         }
-        let sats = sum(&signed);
+        let sats = coins::sum_sats(&signed);
         if mint.input_fee(&signed).await? >= sats {
             return Ok(Err("not_worth_its_fee"));
         }
@@ -226,19 +235,21 @@ fn ours(link: &Link, about: &About, event: &Event) -> Result<(Nutzap, Vec<Secret
         return Err("not_in_sats");
     }
     let mut keys: Vec<(String, Secret)> = about.keys().iter().map(|key| (key.public_x().to_owned(), key.secret().clone())).collect();
-    // Some programs lock to the Nostr key itself.
-    if let Ok(own) = crate::nostr::p2pk::NutzapKey::from_secret(&identity.secret_hex()) {
-        keys.push((own.public_x().to_owned(), own.secret().clone()));
+    // The key that we publish, though our own event may not have been read; and some programs lock to the Nostr key itself.
+    for secret in [link.parts.nutzap_key.clone(), identity.secret_hex()] {
+        if let Ok(own) = crate::nostr::p2pk::NutzapKey::from_secret(&secret) {
+            keys.push((own.public_x().to_owned(), own.secret().clone()));
+        }
     }
     let names: Vec<String> = keys.iter().map(|(public, _)| public.clone()).collect();
     let mut seen = BTreeSet::new();
     let mut of_coins = Vec::new();
     for proof in &nutzap.proofs {
-        let place = nutzap::locked_to(proof, &names).map_err(|_| "not_locked_to_us")?;
+        let place = nutzap::locked_to(proof, &names).map_err(|_| OTHER_KEY)?;
         if !seen.insert(proof.secret.to_string()) {
             return Err("coin_twice");
         }
-        of_coins.push(keys.get(place).map(|(_, secret)| secret.clone()).ok_or("not_locked_to_us")?);
+        of_coins.push(keys.get(place).map(|(_, secret)| secret.clone()).ok_or(OTHER_KEY)?);
     }
     Ok((nutzap, of_coins))
 }
@@ -248,8 +259,4 @@ fn usable(setup: &Setup, about: &About, nutzap: &Nutzap) -> Option<MintAddress> 
     let mint: MintAddress = nutzap.mint.parse().ok()?;
     let named = about.nutzap_mints().contains(&mint);
     setup.mint(&mint).filter(|_| named).map(|_| mint)
-}
-
-fn sum(proofs: &[Proof]) -> u64 {
-    proofs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }

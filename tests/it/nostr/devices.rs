@@ -117,3 +117,21 @@ async fn a_payment_that_was_lost_and_whose_coins_another_device_took_ends_as_not
     let paid = a.ok("pay", json!({"to": to})).await;
     assert_eq!((paid["state"].as_str(), shop.received()), (Some("settled"), 30), "{paid}");
 }
+
+#[tokio::test]
+async fn a_token_whose_coins_another_device_took_is_refused_at_once_and_the_wallet_goes_on() {
+    let (lightning, mint) = mint().await;
+    let shop = lightning.payee("shop");
+    let relay = Relay::start().await.unwrap();
+    let (a, b) = two(&mint, &relay);
+    fund(&a, 100).await;
+    sync(&a).await;
+    sync(&b).await;
+    // B never hears of these: something is left that the mint must be asked about.
+    fund(&a, 512).await;
+    let paid = b.ok("pay", json!({"to": shop.invoice(60, "tea").unwrap().to_string()})).await;
+    assert_eq!(paid["state"], "settled", "{paid}");
+    a.refused("send_token", json!({"amount_sats": 530}), "mint_refused").await;
+    // Whoever waits for the mint here waits for nobody.
+    a.ok("send_token", json!({"amount_sats": 300})).await;
+}

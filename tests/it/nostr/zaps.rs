@@ -55,9 +55,13 @@ impl Scene {
     }
 
     async fn publish(&self, who: &Identity, kind: u16, tags: Vec<Vec<String>>, content: &str) -> Event {
+        self.publish_at(clock::now(), who, kind, tags, content).await
+    }
+
+    async fn publish_at(&self, created_at: u64, who: &Identity, kind: u16, tags: Vec<Vec<String>>, content: &str) -> Event {
         let allow = vec![self.relay.url().replace("ws://", "http://")];
         let relays = Relays::new(std::sync::Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap()), None, clock::now);
-        let event = who.sign(Draft { kind, created_at: clock::now(), tags, content: content.to_owned() }).unwrap();
+        let event = who.sign(Draft { kind, created_at, tags, content: content.to_owned() }).unwrap();
         assert_eq!(relays.publish(self.relay.url(), event.json(), event.id(), Duration::from_secs(5)).await, Ack::Stored);
         event
     }
@@ -212,6 +216,26 @@ async fn a_part_whose_answer_is_lost_is_not_paid_again_by_the_same_call() {
     assert!(people.iter().all(|person| person.server.received() == 10));
 }
 
+#[tokio::test]
+async fn a_shared_zap_whose_event_names_nobody_any_more_is_not_paid_again_to_its_author() {
+    let (scene, people) = Scene::new(3).await;
+    let author = &people[2].identity;
+    let version = |zaps: &[Person]| {
+        let shares = zaps.iter().map(|person| vec!["zap".to_owned(), person.identity.public_key(), String::new(), "1".to_owned()]);
+        std::iter::once(vec!["d".to_owned(), "song".to_owned()]).chain(shares).collect::<Vec<_>>()
+    };
+    scene.publish(author, 30_023, version(&people[..2]), "a song of two").await;
+    people[1].server.set(Terms { zaps: true, at_callback: Answer::SaysNo(400, "not now".to_owned()), ..Terms::default() });
+    let zap = json!({"to": naddr("song", &author.public_key(), 30_023), "amount_sats": 40, "idempotency_key": "song"});
+    let first = scene.agent.ok("zap", zap.clone()).await;
+    assert_eq!((&first["state"], scene.melts()), (&json!("partial"), 1), "{first}");
+    // The relay keeps the later one alone.
+    scene.publish_at(clock::now() + 1, author, 30_023, version(&[]), "a song of nobody").await;
+    scene.agent.refused("zap", zap, "key_conflict").await;
+    let paid: Vec<u64> = people.iter().map(|person| person.server.received()).collect();
+    assert_eq!((paid, scene.melts()), (vec![20, 0, 0], 1));
+}
+
 /// The requests for invoices that a server saw.
 fn invoices(server: &LnurlServer) -> Vec<testbed::Asked> {
     server.asked().into_iter().filter(|asked| asked.query.contains_key("amount")).collect()
@@ -220,4 +244,12 @@ fn invoices(server: &LnurlServer) -> Vec<testbed::Asked> {
 fn nutpurse_note(id: &str) -> String {
     let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&id[2 * at..2 * at + 2], 16).unwrap()).collect();
     bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("note").unwrap(), &bytes).unwrap()
+}
+
+/// NIP-19, of an event that later ones replace.
+fn naddr(name: &str, author: &str, kind: u32) -> String {
+    let key: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&author[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let fields: [(u8, &[u8]); 3] = [(0, name.as_bytes()), (2, &key), (3, &kind.to_be_bytes())];
+    let bytes: Vec<u8> = fields.iter().flat_map(|(of, value)| [&[*of, u8::try_from(value.len()).unwrap()], *value].concat()).collect();
+    bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("naddr").unwrap(), &bytes).unwrap()
 }
