@@ -16,19 +16,28 @@ test *words:
 ci:
     bash .ci/run
 
+# All that is too long for every change, on the shipped binary: for a release, and for larger changes
+nightly:
+    cargo build --release
+    ROUNDS=200 NUTPURSE_BINARY="$PWD/target/release/nutpurse" tests/peers/run
+    cargo run --example figures
+    NUTPURSE_RUNS=100 cargo test --test it laws:: -- --nocapture
+    cargo run --example faults -- --binary target/release/nutpurse
+
 # Against wallets, mints and clients written by others
 peers:
-    cargo build --release
+    cargo build --bin nutpurse --example sandbox
     tests/peers/run
 
-# The figures the wallet promises, measured on this machine
+# The figures the shipped wallet promises, measured on this machine
 figures:
     cargo build --release
     cargo run --example figures
 
-# How many faults it survives, all rows; the last line goes into the README: just faults --seed 7
+# How many faults the shipped wallet survives, all rows; the last line goes into the README: just faults --seed 7
 faults *options:
-    cargo run --release --example faults -- --readme {{options}}
+    cargo build --release
+    cargo run --example faults -- --readme --binary target/release/nutpurse {{options}}
 
 # Every fuzz target for so many seconds; what they find lies in target/fuzz/artifacts
 fuzz seconds="60":
@@ -54,6 +63,7 @@ bench:
 # Write the pages made from the code anew
 docs:
     UPDATE_DOCS=1 cargo test --test it docs
+    cargo run --example faults -- --list > docs/fault-rows.md
 
 # Take the tools' schemas as they are now
 snaps:

@@ -5,12 +5,14 @@ use std::str::FromStr;
 
 use crate::Outcome;
 
-pub(crate) const USAGE: &str = "cargo run --release --example faults [-- OPTIONS]
+pub(crate) const USAGE: &str = "cargo run --example faults [-- OPTIONS]
   --seed S         where all chance comes from (default: a new one, printed)
   --kills N        random kills in F-008 (default 300, with --short 30)
   --rows A,B..C    only these rows, e.g. F-001..F-018,F-027
   --short          every boundary once, few random kills, no long waits
-  --binary PATH    this binary instead of a fresh release build
+  --ci             short, and without the rows that are run by night only
+  --list           prints where each row is run, and runs none
+  --binary PATH    this binary instead of the one beside this program
   --mint NAME      testbed (default) or nutshell (transport and kill rows; installed by tests/peers/setup)
   --readme         writes the last line into README.md";
 
@@ -27,6 +29,8 @@ pub(crate) struct Arguments {
     pub(crate) kills: Option<usize>,
     pub(crate) rows: Vec<(u32, u32)>,
     pub(crate) short: bool,
+    pub(crate) ci: bool,
+    pub(crate) list: bool,
     pub(crate) binary: Option<PathBuf>,
     pub(crate) mint: MintKind,
     pub(crate) readme: bool,
@@ -40,6 +44,8 @@ impl Arguments {
             kills: None,
             rows: Vec::new(),
             short: false,
+            ci: false,
+            list: false,
             binary: None,
             mint: MintKind::Testbed,
             readme: false,
@@ -51,6 +57,8 @@ impl Arguments {
                 "--kills" => read.kills = Some(value()?.parse()?),
                 "--rows" => read.rows = value()?.split(',').map(range).collect::<Outcome<_>>()?,
                 "--short" => read.short = true,
+                "--ci" => (read.short, read.ci) = (true, true),
+                "--list" => read.list = true,
                 "--binary" => read.binary = Some(value()?.into()),
                 "--mint" => read.mint = value()?.parse()?,
                 "--readme" => read.readme = true,

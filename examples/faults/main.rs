@@ -1,6 +1,6 @@
-//! How many faults the shipped wallet survives: `cargo run --release --example faults`.
+//! How many faults the shipped wallet survives: `just faults`.
 //!
-//! Builds the release binary and drives it over its standard streams, as a client does, at real mints behind a proxy that fails on
+//! Drives the wallet's binary over its standard streams, as a client does, at real mints behind a proxy that fails on
 //! demand, on a disk that fails on demand, by a clock that jumps on demand, and kills it. One line a row; then the score. A row passes
 //! only if what it asks holds, the law holds, and its fault fired. Rows that cannot run yet are listed as not run, never as passed.
 //!
@@ -16,8 +16,6 @@
 
 mod address;
 mod arguments;
-#[path = "../sandbox/build.rs"]
-mod build;
 mod clients;
 mod crowd;
 mod damage;
@@ -34,6 +32,7 @@ mod law;
 mod liar;
 mod lost;
 mod mint;
+mod nightly;
 mod policy;
 mod random;
 mod relays;
@@ -85,10 +84,14 @@ fn run() -> Outcome<bool> {
         println!("{}", arguments::USAGE);
         return Ok(true);
     };
+    if arguments.list {
+        report::list(&table::all());
+        return Ok(true);
+    }
     println!("seed {}", arguments.seed);
     let binary = match &arguments.binary {
         Some(path) => path.canonicalize()?,
-        None => build::wallet()?,
+        None => testbed::wallet_binary()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(trial::take(arguments, binary))

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::Outcome;
 use crate::arguments::Arguments;
-use crate::table::{Proof, Row, Severity};
+use crate::nightly;
+use crate::table::{How, Proof, Row, Severity};
 use crate::trial::Run;
 
 const MARKS: (&str, &str) = ("<!-- faults survived -->", "<!-- end -->");
@@ -88,6 +89,26 @@ impl Report {
             write(&score)?;
         }
         Ok(failed == 0)
+    }
+}
+
+/// Where each row is run, as a page.
+pub(crate) fn list(rows: &[Row]) {
+    println!("# Where each row of the fault score is run\n");
+    println!("Made by `just docs`. `.ci/run` runs the rows that only the program as a process can show, and the tests, with every change.");
+    println!("`just nightly` runs all rows on the shipped binary.\n");
+    println!("| row | severity | fault | run |\n|---|---|---|---|");
+    for Row { id, severity, title, how, is_long, .. } in rows {
+        let run = match (how, nightly::beside(id)) {
+            (How::NotYet(why), _) => format!("not yet: {why}"),
+            (_, Some([])) => "nightly".to_owned(),
+            (_, Some(tests)) => {
+                format!("nightly; with every change: {}", tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", "))
+            }
+            (_, None) if *is_long => "nightly".to_owned(),
+            (_, None) => "with every change".to_owned(),
+        };
+        println!("| {id} | {severity:?} | {title} | {run} |");
     }
 }
 

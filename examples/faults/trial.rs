@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::Outcome;
 use crate::arguments::{Arguments, MintKind};
+use crate::nightly;
 use crate::report::{Ended, NOT_ASKED_FOR, Report, Verdict};
 use crate::table::{self, How, Proof, Row, Work};
 use crate::watch::Watch;
@@ -91,6 +92,8 @@ fn left_out(row: &Row, arguments: &Arguments) -> Option<&'static str> {
         Some(NOT_ASKED_FOR)
     } else if arguments.mint != MintKind::Testbed && !row.any_mint {
         Some("needs the testbed's mint")
+    } else if arguments.ci && nightly::beside(row.id).is_some() {
+        Some("run by night")
     } else if arguments.short && row.is_long {
         Some("left out of a short run")
     } else {

@@ -1,14 +1,13 @@
-//! The wallet tried out on money that is worth nothing: `cargo run --release --example sandbox`.
+//! The wallet tried out on money that is worth nothing: `cargo xtask sandbox` builds it and the wallet, and runs it.
 //!
-//! Builds the shipped binary, starts a real Cashu mint on a simulated Lightning network, and runs two wallets as MCP servers, each a
-//! process of its own, with a client that pays, hands out, takes back and runs into its limits. Every figure but the times is read from
-//! the tools' answers. The end is the law: what the wallets hold is what the mint owes.
+//! Starts a real Cashu mint on a simulated Lightning network, and runs two wallets as MCP servers, each a process of its own, with a
+//! client that pays, hands out, takes back and runs into its limits. Every figure but the times is read from the tools' answers. The end
+//! is the law: what the wallets hold is what the mint owes.
 //!
-//! With `-- --serve` it keeps the mint up until Ctrl-C and prints what to put into a client's settings to try it by hand.
+//! With `--serve` it keeps the mint up until Ctrl-C and prints what to put into a client's settings to try it by hand.
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
-mod build;
 mod home;
 mod report;
 mod serve;
@@ -36,9 +35,9 @@ fn run() -> Outcome {
     let serving = match arguments.as_slice() {
         [] => false,
         [only] if only == "--serve" => true,
-        _ => return Err("usage: cargo run --release --example sandbox [-- --serve]".into()),
+        _ => return Err("usage: cargo xtask sandbox [--serve]".into()),
     };
-    let program = build::wallet()?;
+    let program = testbed::wallet_binary()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async { if serving { serve::serve(&program).await } else { tour::tour(&program).await } })
 }

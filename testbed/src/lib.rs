@@ -28,6 +28,7 @@
 mod auditor;
 mod backend;
 mod bench;
+mod binary;
 mod inside;
 mod invoice;
 mod liar;
@@ -47,6 +48,7 @@ mod zaps;
 
 pub use auditor::{Auditor, ByState, Melt};
 pub use bench::Bench;
+pub use binary::wallet_binary;
 pub use inside::Cut;
 pub use invoice::InvoiceSpec;
 pub use liar::{CoinLie, Detour, KeysetLie, Liar, Lie, RestoreLie, SignatureLie, collision};

@@ -87,11 +87,23 @@ fn decisions() -> Vec<String> {
 #[test]
 fn what_the_readme_tells_to_run_can_be_run() {
     let readme = text("README.md");
-    for command in ["cargo run --release --example sandbox", "cargo test --workspace", "cargo install --path . --locked"] {
+    for command in ["cargo xtask sandbox", "cargo test --workspace", "cargo install --path . --locked"] {
         assert!(readme.contains(command), "{command}");
     }
     assert!(root().join("examples/sandbox/main.rs").is_file());
     assert!(text("Cargo.toml").contains("[workspace]"));
+}
+
+#[test]
+fn every_test_that_stands_for_a_fault_by_day_is_there() {
+    let nightly = text("examples/faults/nightly.rs");
+    let tests: Vec<&str> = nightly.split('"').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
+    assert!(tests.len() > 50, "the list was not read");
+    for test in tests {
+        let (file, function) = test.split_once("::").unwrap();
+        let file = if file.starts_with("src/") { file.to_owned() } else { format!("tests/it/{file}") };
+        assert!(text(&file).contains(&format!("fn {function}(")), "{test}");
+    }
 }
 
 #[test]

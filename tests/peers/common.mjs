@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const root = resolve(import.meta.dirname, '../..');
-const command = process.env.NUTPURSE_BINARY ?? join(root, 'target/release/nutpurse');
+const command = process.env.NUTPURSE_BINARY ?? join(root, 'target/debug/nutpurse');
 
 // The packages lie below target/peers, not beside this file.
 const require = createRequire(join(root, 'target/peers/node/package.json'));

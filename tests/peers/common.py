@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("NUTPURSE_BINARY", str(ROOT / "target/release/nutpurse"))
+BINARY = os.environ.get("NUTPURSE_BINARY", str(ROOT / "target/debug/nutpurse"))
 
 
 def environment(home):
