@@ -1,4 +1,4 @@
-//! The store at 100, 10,000 and 100,000 proofs on a file: balance, choose, reserve, a warm payment, open.
+//! The store at 100, 10,000 and 100,000 proofs on a file: balances, choose, reserve, a warm payment, open.
 //!
 //! Prints one table of medians in microseconds. `cargo bench --bench store`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cdk_common::Amount;
-use cdk_common::database::{Error, WalletDatabase};
 use cdk_common::mint_url::MintUrl;
 use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, SecretKey, State};
 use cdk_common::secret::Secret;
@@ -19,11 +18,11 @@ use cdk_common::wallet::ProofInfo;
 use nutpurse::model::id::PaymentId;
 use nutpurse::model::money::Unit;
 use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
-use nutpurse::ports::Doubt as _;
-use nutpurse::store::{Change, Need, Store};
+use nutpurse::ports::{Counters, MintRecords};
+use nutpurse::store::{Change, Need, OperationRow, Store};
 use uuid::Uuid;
 
-type View = Arc<dyn WalletDatabase<Error> + Send + Sync>;
+type Records = Arc<dyn MintRecords>;
 
 const NOW: u64 = 1_800_000_000;
 const ROUNDS: usize = 101;
@@ -46,16 +45,15 @@ fn coin(amount: u64, c: PublicKey) -> ProofInfo {
     ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()
 }
 
-async fn fill(store: &Store, view: &View, count: usize) {
+async fn fill(store: &Store, count: usize) {
     let c = SecretKey::generate().public_key();
     let mut left = count;
     while left > 0 {
         let part = left.min(1000);
-        let infos = (0..part).map(|at| coin(1 << (at % 14), c)).collect();
-        view.update_proofs(infos, vec![]).await.unwrap();
+        let add = (0..part).map(|at| coin(1 << (at % 14), c)).collect();
+        store.commit(vec![Change::Proofs { add }]).await.unwrap();
         left -= part;
     }
-    store.barrier().await.unwrap();
 }
 
 fn payment(quote: &str) -> Payment {
@@ -109,24 +107,37 @@ fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
     infos.iter().map(|info| info.y).collect()
 }
 
-/// Choose, admit, reserve, cdk's writes, sent, settled with change: three durable commits.
-async fn pay(store: &Store, view: &View, change: PublicKey) {
-    let (quote, operation) = (Uuid::new_v4().to_string(), Uuid::new_v4());
-    let one = payment(&quote);
+/// An operation under way, with a body as long as that of a melt.
+fn operation() -> OperationRow {
+    OperationRow { id: Uuid::new_v4(), holds: true, body: vec![7; 4_096] }
+}
+
+/// The operation's row, and unspent coins for it.
+fn begun(row: &OperationRow, coins: &[ProofInfo]) -> Vec<Change> {
+    let take = Change::ProofState { ys: ys(coins), expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(row.id) };
+    vec![take, Change::Operation(row.clone())]
+}
+
+/// Choose, admit with the melt's row, its inputs and its counters, settle with change: two durable commits.
+async fn pay(store: &Store, records: &Records, change: PublicKey) {
+    let melt = operation();
+    let state = PaymentState::Sent { since: NOW, acknowledged: false };
+    let one = Payment { state, ..payment(&melt.id.to_string()) };
     let chosen = inputs(store, 102).await;
-    store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
-    view.reserve_proofs(ys(&chosen), &operation).await.unwrap();
-    for _ in 0..8 {
-        view.kv_write("a", "b", "c", b"one of cdk's other writes").await.unwrap();
-    }
-    view.update_proofs_state(ys(&chosen), State::Pending).await.unwrap();
-    view.increment_keyset_counter(&keyset(), 8).await.unwrap();
-    store.sent(&quote).await.unwrap();
-    view.update_proofs_state(ys(&chosen), State::Spent).await.unwrap();
-    view.update_proofs(chosen.iter().map(|info| coin(info.proof.amount.to_u64(), change)).collect(), vec![]).await.unwrap();
+    let indices = records.free_counters(&keyset(), 8).await.unwrap();
+    let blank = Counters { device: records.device(), keyset: keyset(), indices };
+    let beside = [begun(&melt, &chosen), vec![Change::UseCounters(blank.clone())]].concat();
+    store.admit::<()>(one.clone(), NOW, beside, |_| Ok(())).await.unwrap();
     // Dated two days ago: the day's fold is measured by its own line.
     let state = PaymentState::Settled { at: NOW - 172_800, fee_sats: 1, preimage: None, claimed: false };
-    store.commit(vec![Change::Payment(Payment { state, ..one })]).await.unwrap();
+    let ended = vec![
+        Change::ProofState { ys: ys(&chosen), expect: None, to: State::Spent, operation: None },
+        Change::Proofs { add: chosen.iter().map(|info| coin(info.proof.amount.to_u64(), change)).collect() },
+        Change::EndOperation(melt.id),
+        Change::FreeCounters(blank),
+        Change::Payment(Payment { state, ..one }),
+    ];
+    store.commit(ended).await.unwrap();
 }
 
 fn copy(from: &Path, name: &str) -> std::path::PathBuf {
@@ -139,47 +150,41 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.redb");
     let store = Store::open(path.clone(), clock).await.unwrap();
-    let view = store.view(0);
-    fill(&store, &view, count).await;
+    let records = store.records(0);
+    fill(&store, count).await;
     let mut lines = Vec::new();
 
-    lines.push((
-        "balance (cdk)",
-        timed(ROUNDS, || async {
-            black_box(view.get_balance(Some(mint()), Some(CurrencyUnit::Sat), Some(vec![State::Unspent])).await.unwrap());
-        })
-        .await,
-    ));
-    lines.push(("balances", timed(ROUNDS, || async { drop(store.balances().await.unwrap()) }).await));
+    lines.push(("balances", timed(ROUNDS, || async { drop(black_box(store.balances().await.unwrap())) }).await));
     lines.push(("choose 102", timed(ROUNDS, || async { drop(inputs(&store, 102).await) }).await));
     lines.push(("choose 77,777", {
         let enough = store.balances().await.unwrap()[0].unspent > 80_000;
         if enough { timed(ROUNDS, || async { drop(inputs(&store, 77_777).await) }).await } else { f64::NAN }
     }));
-    let chosen = ys(&inputs(&store, 102).await);
+    let chosen = inputs(&store, 102).await;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        let operation = Uuid::new_v4();
+        let row = operation();
         let start = Instant::now();
-        view.reserve_proofs(chosen.clone(), &operation).await.unwrap();
+        store.commit(begun(&row, &chosen)).await.unwrap();
         times.push(start.elapsed());
-        view.release_proofs(&operation).await.unwrap();
+        let free = Change::ProofState { ys: ys(&chosen), expect: None, to: State::Unspent, operation: None };
+        store.commit(vec![free, Change::EndOperation(row.id)]).await.unwrap();
     }
-    lines.push(("reserve", median(times)));
+    lines.push(("journal and reserve", median(times)));
     lines.push((
         "barrier after one write",
         timed(ROUNDS, || async {
-            view.kv_write("a", "b", "c", b"x").await.unwrap();
+            records.next_quote_key().await.unwrap();
             store.barrier().await.unwrap();
         })
         .await,
     ));
     let change = SecretKey::generate().public_key();
-    lines.push(("pay, store's part", timed(ROUNDS, || pay(&store, &view, change)).await));
+    lines.push(("pay, store's part", timed(ROUNDS, || pay(&store, &records, change)).await));
 
     // A copy of the file as it stands is what a kill leaves.
     let killed = copy(&path, "killed.redb");
-    drop((view, store));
+    drop((records, store));
     let start = Instant::now();
     drop(Store::open(killed, clock).await.unwrap());
     lines.push(("open after a kill", start.elapsed().as_secs_f64() * 1e6));
@@ -202,7 +207,7 @@ async fn busy_day(payments: usize) -> f64 {
     let store = Store::open(folder.path().join("wallet.redb"), clock).await.unwrap();
     for number in 0..payments {
         let one = payment(&number.to_string());
-        store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
+        store.admit::<()>(one.clone(), NOW, Vec::new(), |_| Ok(())).await.unwrap();
         let state = PaymentState::Settled { at: NOW, fee_sats: 1, preimage: None, claimed: false };
         store.commit(vec![Change::Payment(Payment { state, ..one })]).await.unwrap();
     }

@@ -15,6 +15,7 @@ use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use nutpurse::app::open_store;
 use nutpurse::config::{Environment, Home};
+use nutpurse::store::Change;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::{Lightning, MintOptions, TestMint};
@@ -216,17 +217,14 @@ async fn payments(session: &mut Session, mint: &TestMint, lightning: &Lightning)
 async fn fill(home: &Path, count: usize) -> Outcome<()> {
     let home = Home::resolve(Some(home), &Environment::default())?;
     let store = open_store(&home).await?;
-    let view = store.view(0);
-    let known = view.get_proofs(None, None, Some(vec![State::Unspent]), None).await?;
+    let known = store.coins_in(Some(vec![State::Unspent])).await?;
     let like = known.first().ok_or("no proof to copy")?;
     let copies = (0..count).map(|_| {
         let mut proof = like.proof.clone();
         proof.secret = Secret::generate();
         ProofInfo::new(proof, like.mint_url.clone(), State::Unspent, like.unit.clone())
     });
-    view.update_proofs(copies.collect::<Result<_, _>>()?, vec![]).await?;
-    store.barrier().await?;
-    Ok(())
+    Ok(store.commit(vec![Change::Proofs { add: copies.collect::<Result<_, _>>()? }]).await?)
 }
 
 fn write_home(home: &Path, mint: &str) -> Outcome<()> {

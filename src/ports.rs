@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -88,22 +90,48 @@ pub trait Http: Send + Sync + Debug {
 #[error("the store failed: {0}")]
 pub struct StoreFailure(pub String);
 
-/// Makes everything written so far durable. Implemented by `store`; called before any request that can move money leaves.
-#[async_trait]
-pub trait Barrier: Send + Sync + Debug {
-    /// Returns when all earlier writes would survive a power cut.
-    async fn barrier(&self) -> Result<(), StoreFailure>;
+/// Counters (NUT-13) of one device in one keyset: one for each output that is derived from the seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// The device.
+    pub device: u32,
+    /// The keyset.
+    pub keyset: Id,
+    /// The counters, in no order.
+    pub indices: Vec<u32>,
 }
 
-/// What the journal knows of melts whose outcome is not known. Implemented by `store`, used by the mint's connector (D5).
+/// What is remembered of mints, and which counters are free. Implemented by `store`, used by `mint`.
 #[async_trait]
-pub trait Doubt: Send + Sync + Debug {
-    /// Notes durably, before the first byte leaves, that the melt of this quote is about to be sent.
-    async fn sent(&self, quote_id: &str) -> Result<(), StoreFailure>;
+pub trait MintRecords: Send + Sync + Debug {
+    /// The device whose counters these are.
+    fn device(&self) -> u32;
 
-    /// The melt of this quote was sent and is undecided.
-    async fn is_undecided(&self, quote_id: &str) -> Result<bool, StoreFailure>;
+    /// What the mint last said of itself (NUT-06).
+    async fn info(&self, mint: &str) -> Result<Option<MintInfo>, StoreFailure>;
 
-    /// The mint has decided this quote, or its request never left: its inputs may be released or spent for good.
-    async fn decided(&self, quote_id: &str) -> Result<(), StoreFailure>;
+    /// Remembers what the mint says of itself.
+    async fn put_info(&self, mint: &str, info: MintInfo) -> Result<(), StoreFailure>;
+
+    /// Every keyset that the mint has ever listed (NUT-02).
+    async fn keysets(&self, mint: &str) -> Result<Vec<KeySetInfo>, StoreFailure>;
+
+    /// The keysets of all other mints.
+    async fn keysets_elsewhere(&self, mint: &str) -> Result<Vec<Id>, StoreFailure>;
+
+    /// Remembers keysets; of a known one only its activity and its fee change.
+    async fn put_keysets(&self, mint: &str, listed: Vec<KeySetInfo>) -> Result<(), StoreFailure>;
+
+    /// The keys of a keyset (NUT-01), if they were fetched before.
+    async fn keys(&self, keyset: &Id) -> Result<Option<Keys>, StoreFailure>;
+
+    /// Remembers the keys of a keyset, whose id they must hash to.
+    async fn put_keys(&self, keyset: KeySet) -> Result<(), StoreFailure>;
+
+    /// So many counters of this device that no output uses: those that were given back first. Takes none of them: whoever holds the turn
+    /// at the mint does, together with the row of the operation.
+    async fn free_counters(&self, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreFailure>;
+
+    /// The next number of a key that locks a quote (NUT-20).
+    async fn next_quote_key(&self) -> Result<u32, StoreFailure>;
 }

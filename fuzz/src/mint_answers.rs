@@ -117,7 +117,7 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
         tokio::time::advance(std::time::Duration::from_secs(1_300)).await;
         let _next = purse.wallet().settle().await.unwrap();
     }
-    let coins = purse.store.view(0).get_proofs(None, None, Some(vec![State::Unspent]), None).await.unwrap();
+    let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
     let lied = mint.state().lied;
     for coin in &coins {
         assert!(mint.state().mint.has_signed(&coin.proof), "a coin that the mint has not signed is shown spendable");
@@ -126,7 +126,7 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     // What settles goes on beside us: the two are read until nothing has come between them.
     let (mut held, mut shown) = (0, 1);
     for _ in 0..1_000 {
-        let coins = purse.store.view(0).get_proofs(None, None, Some(vec![State::Unspent]), None).await.unwrap();
+        let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
         held = coins.iter().map(|coin| coin.proof.amount.to_u64()).sum::<u64>();
         shown = purse.call("get_balance", json!({})).await.unwrap()["spendable_sats"].as_u64().unwrap();
         if held == shown {

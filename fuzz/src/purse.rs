@@ -106,9 +106,7 @@ impl Purse {
 async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
     let parts = MintParts {
         http: Arc::clone(http),
-        database: store.view(0),
-        doubt: Arc::new(store.clone()),
-        barrier: Arc::new(store.clone()),
+        records: store.records(0),
         seed: Seed::new([7; 64]),
         seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };

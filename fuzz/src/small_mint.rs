@@ -145,15 +145,17 @@ impl SmallMint {
 
     fn issue(&mut self, body: &Value) -> Result<Value, Refusal> {
         let outputs: Vec<BlindedMessage> = read(body, "outputs")?;
-        let quote = self.deposits.get_mut(body["quote"].as_str().unwrap_or_default()).ok_or(20_000_u16)?;
+        let id = body["quote"].as_str().unwrap_or_default();
+        let quote = self.deposits.get(id).ok_or(20_000_u16)?;
         if quote.issued {
             return Err(20_002);
         }
         if sum(outputs.iter().map(|output| output.amount)) != quote.amount {
             return Err(11_005);
         }
-        quote.issued = true;
-        Ok(json!({"signatures": self.sign(&outputs)?}))
+        let signatures = self.sign(&outputs)?;
+        self.deposits.get_mut(id).unwrap().issued = true;
+        Ok(json!({"signatures": signatures}))
     }
 
     fn open_melt(&mut self, body: &Value) -> Result<Value, Refusal> {
@@ -192,8 +194,8 @@ impl SmallMint {
         let bits = (0..SIZES).map(|size| 1_u64 << size).filter(|size| left & size != 0);
         let change: Vec<BlindedMessage> =
             bits.zip(blank).map(|(size, output)| BlindedMessage { amount: Amount::from(size), ..output }).collect();
-        self.spend(&inputs);
         let change = self.sign(&change)?;
+        self.spend(&inputs);
         self.melts.get_mut(&id).unwrap().paid = Some(change);
         Ok(self.show_melt(&id, &self.melts[&id]))
     }

@@ -5,17 +5,21 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use cdk_common::nuts::State;
 use nutpurse::store::{HistoryQuery, Store, StoreError};
 use nutpurse::wallet::Code;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use serde_json::json;
 
 use super::mint_answers::image_of_a_wallet;
-use super::purse::{Nobody, Purse, now, run};
+use super::purse::{MINT, Nobody, Purse, now, run};
 use super::tape::Tape;
 
 /// The tables whose rows are ours and whose keys are texts.
-const TABLES: [&str; 8] = ["meta", "payments", "tokens", "deposits", "receives", "mints", "mint_quotes", "melt_quotes"];
+const TABLES: [&str; 6] = ["meta", "payments", "tokens", "deposits", "receives", "mints"];
+
+/// The operations under way, beside these: those that hold their coins, and those that hold none.
+const JOURNAL: TableDefinition<'_, &[u8; 16], (bool, &[u8])> = TableDefinition::new("journal");
 
 /// A storage in memory whose bytes can be had.
 #[derive(Clone, Debug, Default)]
@@ -93,17 +97,22 @@ pub fn open_a_damaged_file(bytes: &[u8]) {
 
 /// The second byte names the table; the third says which of its rows; the rest is the row.
 fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
-    let name = TABLES[tape.below(TABLES.len())];
-    let nth = tape.below(4);
-    let table: TableDefinition<'_, &str, &[u8]> = TableDefinition::new(name);
+    let (name, nth) = (tape.below(TABLES.len() + 2), tape.below(4));
+    let row = bytes.get(3..).unwrap_or_default();
     let database = Database::builder().create_with_backend(image.clone()).unwrap();
+    let Some(name) = TABLES.get(name) else {
+        let write = database.begin_write().unwrap();
+        write.open_table(JOURNAL).unwrap().insert(&[7_u8; 16], (name == TABLES.len(), row)).unwrap();
+        return write.commit().unwrap();
+    };
+    let table: TableDefinition<'_, &str, &[u8]> = TableDefinition::new(name);
     let keys: Vec<String> = {
         let read = database.begin_read().unwrap().open_table(table).unwrap();
         read.iter().unwrap().map(|row| row.unwrap().0.value().to_owned()).collect()
     };
     let key = keys.get(nth % keys.len().max(1)).map_or("stray", String::as_str);
     let write = database.begin_write().unwrap();
-    write.open_table(table).unwrap().insert(key, bytes.get(3..).unwrap_or_default()).unwrap();
+    write.open_table(table).unwrap().insert(key, row).unwrap();
     write.commit().unwrap();
 }
 
@@ -144,12 +153,16 @@ async fn read_all(store: &Store) -> Result<(), StoreError> {
     store.meta().await?;
     let history = store.history(HistoryQuery { limit: 50, ..HistoryQuery::default() }).await;
     let (open, deposits, receives) = (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
-    let (swaps, tokens, balances) = (store.swaps().await, store.unclaimed_tokens().await, store.balances().await);
+    let (operations, tokens, balances) = (store.operations().await, store.unclaimed_tokens().await, store.balances().await);
     let ledger = store.ledger(None, now()).await;
-    let view = store.view(0);
-    let _mints = (view.get_mints().await, view.get_mint_quotes().await, view.get_melt_quotes().await);
-    let _coins = (view.get_proofs(None, None, None, None).await, view.get_incomplete_sagas().await, view.list_p2pk_keys().await);
-    let _sums = json!({"open": open?.len(), "deposits": deposits?.len(), "receives": receives?.len(), "swaps": swaps?.len()});
+    let records = store.records(0);
+    let (info, keysets) = (records.info(MINT).await, records.keysets(MINT).await);
+    let _mint = (info, records.keysets_elsewhere(MINT).await);
+    for keyset in keysets.unwrap_or_default() {
+        let _keys = (records.keys(&keyset.id).await, records.free_counters(&keyset.id, 2).await);
+    }
+    let _coins = (store.coins_in(None).await, store.coins_in(Some(vec![State::Spent])).await);
+    let _sums = json!({"open": open?.len(), "deposits": deposits?.len(), "receives": receives?.len(), "operations": operations?.len()});
     tokens?;
     balances?;
     ledger?;

@@ -37,9 +37,7 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
     let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
     let parts = MintParts {
         http: Arc::clone(&web) as Arc<_>,
-        database: store.view(meta.device),
-        doubt: Arc::new(store.clone()),
-        barrier: Arc::new(store.clone()),
+        records: store.records(meta.device),
         seed: seeds.of(meta.device).ok_or_else(|| Error::new(Code::Internal, "The seed could not be made."))?,
         seeds,
     };

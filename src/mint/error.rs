@@ -3,7 +3,7 @@
 use cdk::Error as CdkError;
 use cdk_common::error::{ErrorCode, ErrorResponse};
 
-use crate::ports::HttpFailure;
+use crate::ports::{HttpFailure, StoreFailure};
 
 /// Why a mint's verb did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,9 +14,15 @@ pub enum MintError {
     /// Nothing was sent: the wallet's file may be older than what the mint knows, and the mint has not been asked yet.
     #[error("the mint has not been asked yet what it holds for this older file")]
     Unchecked,
-    /// Nothing was sent, or the mint refused to look at it: too many requests.
+    /// Nothing was sent: our own limiter says wait.
     #[error("too many requests")]
     TooMany {
+        /// Seconds to wait.
+        retry_after_seconds: u64,
+    },
+    /// Sent, and answered with status 429, by the mint or by something before it: decides nothing by itself.
+    #[error("the mint says that it gets too many requests")]
+    Busy {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
@@ -79,10 +85,14 @@ pub mod nut {
     pub const KEYSET_INACTIVE: u16 = 12_002;
     /// The Lightning payment failed.
     pub const LIGHTNING_FAILED: u16 = 20_004;
+    /// The quote's coins were made.
+    pub const ALREADY_ISSUED: u16 = 20_002;
     /// The quote is being paid.
     pub const QUOTE_PENDING: u16 = 20_005;
     /// The invoice is paid.
     pub const ALREADY_PAID: u16 = 20_006;
+    /// The quote's lock was not opened.
+    pub const QUOTE_LOCKED: u16 = 20_008;
 }
 
 impl MintError {
@@ -103,8 +113,14 @@ impl MintError {
             | Self::AddressRefused(_)
             | Self::Refused { .. }
             | Self::SpentElsewhere => true,
-            Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
+            Self::Busy { .. } | Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
         }
+    }
+}
+
+impl From<StoreFailure> for MintError {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Store(failure.to_string())
     }
 }
 
@@ -123,11 +139,10 @@ impl From<CdkError> for MintError {
     fn from(error: CdkError) -> Self {
         match error {
             CdkError::HttpError(None, text) => super::wire::read_failure(&text).map_or(Self::Lost(text), Self::from),
-            CdkError::HttpError(Some(429), _) => Self::TooMany { retry_after_seconds: 30 },
+            CdkError::HttpError(Some(429), _) => Self::Busy { retry_after_seconds: 30 },
             CdkError::HttpError(Some(status), text) if (400..500).contains(&status) => Self::Refused { code: 0, reason: text },
             CdkError::HttpError(Some(status), _) => Self::Lost(format!("status {status}")),
             CdkError::Timeout => Self::Lost("no answer in time".to_owned()),
-            CdkError::Database(error) => Self::Store(error.to_string()),
             CdkError::InvalidMintResponse(why) => Self::Wrong(why),
             other => {
                 let reason = other.to_string();

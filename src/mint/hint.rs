@@ -18,12 +18,12 @@ impl Mint {
     /// # Cancel safety
     /// Safe to drop at any time.
     pub async fn deposit_hint(&self, quote_id: &str) -> Result<(), MintError> {
-        let mut url = self.cdk.mint_url.join("v1/ws").map_err(|error| MintError::NotSent(error.to_string()))?;
+        let mut url = self.client.url().join("v1/ws").map_err(|error| MintError::NotSent(error.to_string()))?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         if url.set_scheme(scheme).is_err() {
             return Err(MintError::NotSent("no websocket address".to_owned()));
         }
-        let mut socket = self.http.websocket(url.as_str()).await?;
+        let mut socket = self.client.http.websocket(url.as_str()).await?;
         let subscribe = json!({
             "jsonrpc": "2.0", "id": 0, "method": "subscribe",
             "params": {"kind": "bolt11_mint_quote", "subId": "deposit", "filters": [quote_id]},

@@ -1,14 +1,10 @@
 //! What a mint says of itself (NUT-06), as far as we use it, and what its coins are worth right now (NUT-07).
 
-use cdk::nuts::{CheckStateRequest, PaymentMethod, PublicKey, State};
-use cdk::wallet::MintConnector;
-use cdk_common::wallet::ProofInfo;
+use cdk::nuts::nut04::MintMethodOptions;
+use cdk::nuts::{CurrencyUnit, PaymentMethod, PublicKey, State};
 
 use super::Mint;
 use super::error::MintError;
-
-/// The most coins asked about in one request.
-const STATES_AT_ONCE: usize = 100;
 
 /// What a mint says of itself. A stranger's words, not cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +19,8 @@ pub struct About {
     pub can_deposit: bool,
     /// It pays sats over Lightning.
     pub can_pay: bool,
+    /// It writes our words into its invoices.
+    pub takes_description: bool,
     /// It tells over a websocket when an invoice is paid (NUT-17).
     pub notifies: bool,
 }
@@ -33,11 +31,11 @@ impl Mint {
     /// # Errors
     /// [`MintError::Store`].
     pub async fn about(&self) -> Result<Option<About>, MintError> {
-        let info = self.cdk.localstore.get_mint(self.cdk.mint_url.clone()).await;
-        let Some(info) = info.map_err(|error| MintError::Store(error.to_string()))? else { return Ok(None) };
+        let Some(info) = self.client.records.info(&self.client.name()).await? else { return Ok(None) };
         let method = PaymentMethod::BOLT11;
-        let minting = info.nuts.nut04.get_settings(&self.cdk.unit, &method);
-        let melting = info.nuts.nut05.get_settings(&self.cdk.unit, &method);
+        let minting = info.nuts.nut04.get_settings(&CurrencyUnit::Sat, &method);
+        let melting = info.nuts.nut05.get_settings(&CurrencyUnit::Sat, &method);
+        let options = minting.as_ref().and_then(|one| one.options.as_ref());
         let sats = |amount: Option<cdk::Amount>| amount.map(|amount| amount.to_u64());
         Ok(Some(About {
             name: info.name,
@@ -45,6 +43,7 @@ impl Mint {
             pay: melting.as_ref().map_or((None, None), |one| (sats(one.min_amount), sats(one.max_amount))),
             can_deposit: minting.is_some() && !info.nuts.nut04.disabled,
             can_pay: melting.is_some() && !info.nuts.nut05.disabled,
+            takes_description: matches!(options, Some(MintMethodOptions::Bolt11 { description: true })),
             notifies: !info.nuts.nut17.supported.is_empty(),
         }))
     }
@@ -54,9 +53,10 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn refresh(&self) -> Result<(), MintError> {
-        self.cdk.fetch_mint_info().await?;
-        self.refresh_keysets().await?;
-        Ok(())
+        if let Err(error) = self.refresh_about().await {
+            tracing::debug!(%error, "a mint did not say what it is");
+        }
+        self.learn_keysets().await
     }
 
     /// Asks the mint about itself alone. One request.
@@ -64,8 +64,8 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn refresh_about(&self) -> Result<(), MintError> {
-        self.cdk.fetch_mint_info().await?;
-        Ok(())
+        let info = self.client.info().await?;
+        Ok(self.client.records.put_info(&self.client.name(), info).await?)
     }
 
     /// The states of coins, in the order asked (NUT-07). One request per hundred.
@@ -73,20 +73,7 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn states(&self, ys: Vec<PublicKey>) -> Result<Vec<State>, MintError> {
-        let mut states = Vec::with_capacity(ys.len());
-        for some in ys.chunks(STATES_AT_ONCE) {
-            let answer = self.connector.post_check_state(CheckStateRequest { ys: some.to_vec() }).await?;
-            states.extend(answer.states.into_iter().map(|one| one.state));
-        }
-        Ok(states)
-    }
-
-    /// Coins of ours by Y, with what the store keeps beside them. No request.
-    ///
-    /// # Errors
-    /// [`MintError::Store`].
-    pub async fn coins(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, MintError> {
-        self.cdk.localstore.get_proofs_by_ys(ys).await.map_err(|error| MintError::Store(error.to_string()))
+        self.client.states(&ys).await
     }
 
     /// All of these coins are spent at the mint.

@@ -1,17 +1,28 @@
 //! Minting: a Lightning payment in, coins out (NUT-04, NUT-20, NUT-23).
 //!
-//! Never trusts a notification: the quote's state as the mint answers it decides.
+//! ```text
+//!  plan --(journaled)--> post --> Done | Refused | Unknown
+//!                          ^                          |
+//!                          +--------- resume <--------+
+//! ```
+//! Never trusts a notification: the quote's state as the mint answers it decides. Never makes a second request with other outputs while
+//! the first may have been carried out.
 
-use cdk::amount::{Amount, SplitTarget};
-use cdk::nuts::nut00::ProofsMethods;
-use cdk::nuts::{Id, MintQuoteState, PaymentMethod, RestoreRequest};
-use cdk::wallet::MintConnector;
-use cdk_common::wallet::{OperationData, TransactionDirection, TransactionStatus};
+use std::collections::BTreeMap;
+
+use cdk::amount::Amount;
+use cdk::nuts::nut20::derive_quote_locking_key;
+use cdk::nuts::{CurrencyUnit, MintQuoteBolt11Request, MintQuoteState, MintRequest};
+use cdk_common::wallet::ProofInfo;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Mint;
-use super::connector::Turn;
-use super::error::MintError;
+use super::error::{MintError, nut};
+use super::outputs::{Outputs, wrong};
+use super::{Mint, Turn};
+use crate::model::id::DepositId;
+use crate::model::mint::MintAddress;
+use crate::ports::Counters;
 
 /// An invoice that fills the wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +33,71 @@ pub struct IssueQuote {
     pub bolt11: String,
     /// Unix seconds; 0 when the mint does not say.
     pub expires_at: u64,
+    /// The number of the key of our seed that it is locked to (NUT-20).
+    pub lock: u32,
 }
 
-/// Where an invoice of ours stands.
+/// Where an invoice of ours stands, by the mint's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueState {
     /// Not paid.
     Unpaid,
     /// Paid; the coins can be had.
     Paid,
-    /// The coins were made and are here, this many sats.
-    Issued(u64),
-    /// The mint says that the coins were made, and they are not here: it is wrong, or somebody else has them.
+    /// The coins were made.
+    Issued,
+}
+
+/// A claim, whole. Holds secrets.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Issue {
+    /// Its name.
+    pub id: Uuid,
+    /// The deposit that it claims.
+    pub deposit: DepositId,
+    /// The mint.
+    pub mint: MintAddress,
+    quote_id: String,
+    lock: Option<u32>,
+    pub(super) outputs: Outputs,
+}
+
+impl std::fmt::Debug for Issue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issue").field("id", &self.id).field("deposit", &self.deposit).finish_non_exhaustive()
+    }
+}
+
+impl Issue {
+    /// The counters of its outputs.
+    pub fn counters(&self) -> Counters {
+        self.outputs.counters()
+    }
+
+    /// Sats that it brings.
+    pub fn sats(&self) -> u64 {
+        self.outputs.total()
+    }
+
+    /// The keyset of its outputs, as text.
+    pub fn keyset(&self) -> String {
+        self.outputs.keyset.to_string()
+    }
+}
+
+/// What a claim came to.
+#[derive(Clone, Debug)]
+pub enum IssueOutcome {
+    /// Signed: the new coins.
+    Done(Vec<ProofInfo>),
+    /// A definite no, or nothing was sent. The outputs were not signed.
+    Refused(MintError),
+    /// The outputs were signed before, for something else: they are never used again.
+    OutputsUsed,
+    /// The mint says that the coins were made, and has signed none of these outputs.
     Disputed,
+    /// Not known yet.
+    Unknown(MintError),
 }
 
 impl Mint {
@@ -43,101 +106,156 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn quote_deposit(&self, amount_sats: u64, description: Option<String>) -> Result<IssueQuote, MintError> {
-        let ask = |description| self.cdk.mint_quote(PaymentMethod::BOLT11, Some(Amount::from(amount_sats)), description, None);
-        let quote = match ask(description).await {
-            Err(cdk::Error::InvoiceDescriptionUnsupported) => ask(None).await?,
-            other => other?,
+        self.keyset_infos().await?;
+        let takes_words = self.about().await?.is_none_or(|about| about.takes_description);
+        let lock = self.client.records.next_quote_key().await?;
+        let pubkey = derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.public_key();
+        let request = MintQuoteBolt11Request {
+            amount: Amount::from(amount_sats),
+            unit: CurrencyUnit::Sat,
+            description: description.filter(|_| takes_words),
+            pubkey: Some(pubkey),
         };
-        Ok(IssueQuote { id: quote.id, bolt11: quote.request, expires_at: quote.expiry })
+        let quote = self.client.quote_mint(request).await?;
+        Ok(IssueQuote { id: quote.quote, bolt11: quote.request, expires_at: quote.expiry.unwrap_or(0), lock })
     }
 
-    /// A claim of this deposit was cut short and is not ended yet. No request.
-    ///
-    /// # Errors
-    /// [`MintError::Store`].
-    pub async fn is_claim_cut_short(&self, quote_id: &str) -> Result<bool, MintError> {
-        let quote = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(|error| MintError::Store(error.to_string()))?;
-        Ok(quote.is_some_and(|quote| quote.used_by_operation.is_some()))
-    }
-
-    /// Asks where an invoice of ours stands; ends a claim that a crash cut short, for which the caller holds the turn. One request.
+    /// Asks where an invoice of ours stands. One request.
     ///
     /// # Errors
     /// As the mint says.
     pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
-        let quote = match self.cdk.check_mint_quote_status(quote_id).await {
-            Err(cdk::Error::InvalidMintResponse(_)) if self.drop_dead_claim(quote_id).await? => {
-                self.cdk.check_mint_quote_status(quote_id).await?
-            }
-            told => told?,
-        };
-        Ok(match quote.state {
+        Ok(match self.client.mint_quote(quote_id).await?.state {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
-            MintQuoteState::Issued => match self.claimed_sats(quote_id).await? {
-                0 => {
-                    self.forget_what_was_said(quote_id).await?;
-                    IssueState::Disputed
-                }
-                sats => IssueState::Issued(sats),
-            },
+            MintQuoteState::Issued => IssueState::Issued,
         })
     }
 
-    /// cdk keeps the highest that a mint has said of a quote; of one that was not claimed here it was wrong.
-    async fn forget_what_was_said(&self, quote_id: &str) -> Result<(), MintError> {
-        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
-        let Some(mut quote) = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(store)? else { return Ok(()) };
-        if quote.used_by_operation.is_some() {
-            return Ok(());
-        }
-        quote.state = MintQuoteState::Unpaid;
-        (quote.amount_paid, quote.amount_issued) = (Amount::ZERO, Amount::ZERO);
-        self.cdk.localstore.add_mint_quote(quote).await.map_err(store)
-    }
-
-    /// What was claimed of a deposit, by our own record of it, in sats.
-    async fn claimed_sats(&self, quote_id: &str) -> Result<u64, MintError> {
-        let taken = self.cdk.list_transactions(Some(TransactionDirection::Incoming)).await?;
-        let of_this = taken.iter().filter(|one| one.quote_id.as_deref() == Some(quote_id) && one.status == TransactionStatus::Completed);
-        Ok(of_this.map(|one| one.amount.to_u64()).fold(0, u64::saturating_add))
-    }
-
-    /// Drops a claim that can never be signed: the mint has signed none of its outputs, and their keyset is out of use. cdk takes the
-    /// empty answer to its NUT-09 question for a wrong one and would keep such a claim, and the deposit with it, open for ever.
-    async fn drop_dead_claim(&self, quote_id: &str) -> Result<bool, MintError> {
-        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
-        let quote = self.cdk.localstore.get_mint_quote(quote_id).await.map_err(store)?;
-        let operation = quote.and_then(|quote| quote.used_by_operation).and_then(|text| Uuid::parse_str(&text).ok());
-        let Some(operation) = operation else { return Ok(false) };
-        let saga = self.cdk.localstore.get_saga(&operation).await.map_err(store)?;
-        let Some(OperationData::Mint(claim)) = saga.map(|saga| saga.data) else { return Ok(false) };
-        let outputs = claim.blinded_messages.unwrap_or_default();
-        let keysets = self.refresh_keysets().await?;
-        let is_out_of_use = |id: Id| keysets.iter().any(|keyset| keyset.id == id && keyset.active == Some(false));
-        if outputs.is_empty() || !outputs.iter().all(|output| is_out_of_use(output.keyset_id)) {
-            return Ok(false);
-        }
-        // Asked after the keysets: what was not signed before they went out of use is not signed any more.
-        let told = self.connector.post_restore(RestoreRequest { outputs }).await?;
-        if !told.signatures.is_empty() {
-            return Ok(false);
-        }
-        self.cdk.localstore.release_mint_quote(&operation).await.map_err(store)?;
-        self.cdk.localstore.delete_saga(&operation).await.map_err(store)?;
-        Ok(true)
-    }
-
-    /// Takes the coins of a paid invoice. The caller holds the turn to the end. One request.
+    /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has. The caller holds the turn, and journals the
+    /// plan before [`Mint::post_issue`].
     ///
     /// # Errors
-    /// As the mint says. After [`MintError::Lost`] the next [`Mint::deposit_state`] ends it.
+    /// As the mint says, where its keysets are not known yet.
+    pub async fn plan_issue(
+        &self,
+        deposit: DepositId,
+        quote_id: &str,
+        lock: Option<u32>,
+        amount_sats: u64,
+        held: &BTreeMap<u64, usize>,
+    ) -> Result<Issue, MintError> {
+        let keyset = self.active_keyset().await?;
+        let outputs = self.spread_outputs(&keyset, amount_sats, held).await?;
+        Ok(Issue { id: Uuid::new_v4(), deposit, mint: self.address.clone(), quote_id: quote_id.to_owned(), lock, outputs })
+    }
+
+    /// The same claim with new outputs, in its place in the journal: none of its outputs was signed, or all were for something else.
+    ///
+    /// # Errors
+    /// As [`Mint::plan_issue`].
+    pub async fn replan_issue(&self, issue: &Issue, _turn: &Turn) -> Result<Issue, MintError> {
+        let keyset = self.active_keyset().await?;
+        Ok(Issue { outputs: self.own_outputs(&keyset, 0, issue.sats()).await?, ..issue.clone() })
+    }
+
+    /// Takes the coins of a paid invoice. One request; more where the answer decides nothing.
     ///
     /// # Cancel safety
-    /// Not cancel safe: run it to its end.
-    pub async fn claim(&self, quote_id: &str, _turn: &Turn) -> Result<u64, MintError> {
-        let proofs = self.cdk.mint(quote_id, SplitTarget::default(), None).await?;
-        let total = proofs.total_amount().map_err(cdk::Error::from)?;
-        Ok(total.to_u64())
+    /// Not cancel safe in effect: a dropped future leaves the claim to [`Mint::resume_issue`]. Nothing is lost.
+    pub async fn post_issue(&self, issue: &Issue, _turn: &Turn) -> IssueOutcome {
+        match self.request_issue(issue).await {
+            Ok(coins) => IssueOutcome::Done(coins),
+            // Nothing has left: no question is needed.
+            Err(error) if error.is_definite() && error.code().is_none() => IssueOutcome::Refused(error),
+            // A refusal counts once the mint has signed nothing and does not call the quote issued.
+            Err(error) => match self.look_for_issue(issue).await {
+                Looked::Nothing(MintQuoteState::Paid | MintQuoteState::Unpaid) if error.is_definite() => IssueOutcome::Refused(error),
+                looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
+            },
+        }
+    }
+
+    /// Ends a claim whose outcome is not known: by the signatures that the mint has, else by the same request again.
+    pub async fn resume_issue(&self, issue: &Issue, turn: &Turn) -> IssueOutcome {
+        match self.look_for_issue(issue).await {
+            Looked::Nothing(MintQuoteState::Paid) => match self.post_issue(issue, turn).await {
+                // Only the repeat was turned away; the request before it may still arrive.
+                IssueOutcome::Refused(error) if error.code().is_none() => IssueOutcome::Unknown(error),
+                outcome => outcome,
+            },
+            // A quote that was paid never becomes unpaid: a lagging copy of the mint has answered.
+            Looked::Nothing(MintQuoteState::Unpaid) => IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned())),
+            Looked::Failed(error) => IssueOutcome::Unknown(error),
+            looked => looked.outcome().unwrap_or(IssueOutcome::Disputed),
+        }
+    }
+
+    async fn request_issue(&self, issue: &Issue) -> Result<Vec<ProofInfo>, MintError> {
+        let mut request = MintRequest { quote: issue.quote_id.clone(), outputs: issue.outputs.blinded(), signature: None };
+        let Some(lock) = issue.lock else { return self.unblind_issue(issue, self.client.mint(&request).await?.signatures).await };
+        let key = derive_quote_locking_key(self.seed.bytes(), lock).map_err(|error| MintError::NotSent(error.to_string()))?;
+        request.sign(&key).map_err(|error| MintError::NotSent(error.to_string()))?;
+        let told = match self.client.mint(&request).await {
+            // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.
+            Err(MintError::Refused { code: nut::QUOTE_LOCKED, .. }) => {
+                request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
+                self.client.mint(&request).await?
+            }
+            told => told?,
+        };
+        self.unblind_issue(issue, told.signatures).await
+    }
+
+    async fn unblind_issue(&self, issue: &Issue, signatures: Vec<cdk::nuts::BlindSignature>) -> Result<Vec<ProofInfo>, MintError> {
+        self.unblind(&issue.outputs, issue.outputs.signed_in_order(signatures)?, issue.id).await
+    }
+
+    /// Asks for the outputs first: signatures that come between the two questions show in the quote.
+    async fn look_for_issue(&self, issue: &Issue) -> Looked {
+        let (signed, state) = match (self.signed(&issue.outputs).await, self.client.mint_quote(&issue.quote_id).await) {
+            (Ok(signed), Ok(quote)) => (signed, quote.state),
+            (Err(error), _) | (_, Err(error)) => return Looked::Failed(error),
+        };
+        match (signed, state) {
+            (Some(signed), MintQuoteState::Issued) => match self.unblind(&issue.outputs, signed, issue.id).await {
+                Ok(coins) => Looked::Ours(coins),
+                Err(error) => Looked::Failed(error),
+            },
+            (Some(_), _) => Looked::Used,
+            (None, MintQuoteState::Issued) => match self.signed(&issue.outputs).await {
+                Ok(None) => Looked::Nothing(MintQuoteState::Issued),
+                Ok(Some(signed)) => match self.unblind(&issue.outputs, signed, issue.id).await {
+                    Ok(coins) => Looked::Ours(coins),
+                    Err(error) => Looked::Failed(error),
+                },
+                Err(error) => Looked::Failed(error),
+            },
+            (None, state) => Looked::Nothing(state),
+        }
+    }
+}
+
+/// What the mint says of a claim's outputs and quote.
+enum Looked {
+    /// It has signed them for this quote.
+    Ours(Vec<ProofInfo>),
+    /// It has signed them for something else.
+    Used,
+    /// It has signed none; and the quote.
+    Nothing(MintQuoteState),
+    /// It could not be asked.
+    Failed(MintError),
+}
+
+impl Looked {
+    /// What this decides by itself.
+    fn outcome(self) -> Option<IssueOutcome> {
+        match self {
+            Self::Ours(coins) => Some(IssueOutcome::Done(coins)),
+            Self::Used => Some(IssueOutcome::OutputsUsed),
+            Self::Nothing(MintQuoteState::Issued) => Some(IssueOutcome::Disputed),
+            Self::Nothing(_) | Self::Failed(_) => None,
+        }
     }
 }

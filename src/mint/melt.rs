@@ -1,19 +1,23 @@
-//! Melting: coins out, a Lightning invoice paid (NUT-05, NUT-08).
+//! Melting: coins out, a Lightning invoice paid, change back (NUT-05, NUT-08).
 //!
-//! Never waits for a pending payment, never repeats a request, never decides from silence.
+//! ```text
+//!  plan --(journaled)--> post --> Paid (change in, or not named yet) | Refused | Unknown
+//! ```
+//! Never waits for a pending payment, never repeats a request, never decides from silence. A mint may say PAID before it has signed the
+//! change: then the row stays until the change is in.
 
-use std::collections::HashMap;
+use cdk::nuts::nut00::ProofsMethods;
+use cdk::nuts::{BlindSignature, CurrencyUnit, MeltOptions, MeltQuoteBolt11Request, MeltQuoteState, MeltRequest, Proofs, PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use cdk::nuts::{MeltOptions, MeltQuoteState, PaymentMethod, State};
-use cdk::wallet::{MeltConfirmOptions, MeltOutcome as CdkOutcome};
-use cdk_common::MeltQuoteBolt11Response;
-use cdk_common::wallet::{
-    MeltQuote as CdkQuote, MeltSagaState, OperationData, ProofInfo, TransactionDirection, TransactionStatus, WalletSagaState,
-};
-
-use super::Mint;
-use super::connector::{Turn, Word};
-use super::error::MintError;
+use super::error::{MintError, nut};
+use super::outputs::{Outputs, wrong};
+use super::{Mint, Turn, vet};
+use crate::model::id::PaymentId;
+use crate::model::mint::MintAddress;
+use crate::ports::Counters;
 
 /// What paying an invoice would cost at a mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +32,87 @@ pub struct MeltQuote {
     pub expires_at: u64,
 }
 
+/// A melt, whole. Holds secrets.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Melt {
+    /// Its name; also the operation that holds the inputs.
+    pub id: Uuid,
+    /// The payment that it makes.
+    pub payment: PaymentId,
+    /// The mint.
+    pub mint: MintAddress,
+    /// The mint's name for what is paid.
+    pub quote_id: String,
+    /// How often the mint, asked for change after it said PAID, has named none.
+    #[serde(default)]
+    pub named_none: u32,
+    amount_sats: u64,
+    fee_reserve_sats: u64,
+    input_fee_sats: u64,
+    pub(super) inputs: Proofs,
+    pub(super) outputs: Outputs,
+}
+
+impl std::fmt::Debug for Melt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Melt").field("id", &self.id).field("payment", &self.payment).finish_non_exhaustive()
+    }
+}
+
+impl Melt {
+    /// The inputs, by Y.
+    ///
+    /// # Errors
+    /// [`MintError::Wrong`].
+    pub fn input_ys(&self) -> Result<Vec<PublicKey>, MintError> {
+        self.inputs.ys().map_err(wrong)
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> Proofs {
+        self.inputs.clone()
+    }
+
+    /// The counters of its blank outputs.
+    pub fn counters(&self) -> Counters {
+        self.outputs.counters()
+    }
+
+    /// The counters of the blank outputs that the mint did not need.
+    pub fn counters_without(&self, change: &[ProofInfo]) -> Counters {
+        self.outputs.counters_without(change)
+    }
+
+    /// What it cost beyond the amount, in sats, when this much came back.
+    pub fn fee_sats(&self, change_sats: u64) -> u64 {
+        self.inputs_sats().saturating_sub(self.amount_sats).saturating_sub(change_sats)
+    }
+
+    /// The mint has more of our coins than it may keep: some must come back.
+    pub fn must_have_change(&self) -> bool {
+        self.most_change() > self.fee_reserve_sats
+    }
+
+    fn inputs_sats(&self) -> u64 {
+        self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
+    }
+
+    fn most_change(&self) -> u64 {
+        self.inputs_sats().saturating_sub(self.amount_sats).saturating_sub(self.input_fee_sats)
+    }
+}
+
 /// What became of a melt request.
 #[derive(Clone, Debug)]
 pub enum MeltOutcome {
     /// The mint says paid.
-    Settled {
-        /// Fees in all, in sats. `None` when the change has not been taken in yet.
-        fee_sats: Option<u64>,
+    Paid {
+        /// The change. `None`: the mint has not named it yet.
+        change: Option<Vec<ProofInfo>>,
         /// As the mint gave it, not checked.
         preimage: Option<String>,
     },
-    /// A definite no, or nothing was sent. The coins are free again.
+    /// A definite no, or nothing was sent. The coins can be used again.
     Refused(MintError),
     /// Nobody knows yet; the coins stay held.
     Unknown {
@@ -48,7 +122,7 @@ pub enum MeltOutcome {
 }
 
 /// The mint's own word on a melt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeltWord {
     /// Paid.
     Paid,
@@ -62,129 +136,145 @@ impl Mint {
     /// Asks what it would cost to pay `invoice`. One request, moves nothing.
     ///
     /// # Errors
-    /// As the mint says; [`MintError::Wrong`] when the quote is not for this invoice's amount.
+    /// As the mint says; [`MintError::Wrong`] when the invoice cannot be read.
     pub async fn quote_melt(&self, invoice: &str, amount_msat: Option<u64>) -> Result<MeltQuote, MintError> {
+        self.keyset_infos().await?;
         let options = amount_msat.map(MeltOptions::new_amountless);
-        let quote = self.cdk.melt_quote(PaymentMethod::BOLT11, invoice, options, None).await?;
+        let request = invoice.parse().map_err(wrong)?;
+        let quote = self.client.quote_melt(MeltQuoteBolt11Request { request, unit: CurrencyUnit::Sat, options }).await?;
         Ok(MeltQuote {
-            id: quote.id,
+            id: quote.quote,
             amount_sats: quote.amount.to_u64(),
             fee_reserve_sats: quote.fee_reserve.to_u64(),
             expires_at: quote.expiry,
         })
     }
 
-    /// Pays. `inputs` cover amount, fee reserve and input fees; `turn` is given back when the request leaves. The caller
-    /// holds a [`MeltPlace`](super::MeltPlace) to the end.
+    /// Plans a melt of `inputs`, which cover amount, fee reserve and input fees. The caller holds the turn, and journals the plan before
+    /// [`Mint::post_melt`].
+    ///
+    /// # Errors
+    /// As the mint says, where its keysets are not known yet.
+    pub async fn plan_melt(&self, payment: PaymentId, quote: &MeltQuote, inputs: Vec<ProofInfo>, _turn: &Turn) -> Result<Melt, MintError> {
+        let inputs: Proofs = inputs.into_iter().map(|input| input.proof).collect();
+        let keyset = self.active_keyset().await?;
+        let mut melt = Melt {
+            id: Uuid::new_v4(),
+            payment,
+            mint: self.address.clone(),
+            quote_id: quote.id.clone(),
+            named_none: 0,
+            amount_sats: quote.amount_sats,
+            fee_reserve_sats: quote.fee_reserve_sats,
+            input_fee_sats: self.input_fee(&inputs).await?,
+            inputs,
+            outputs: self.blank_outputs(&keyset, 0).await?,
+        };
+        melt.outputs = self.blank_outputs(&keyset, melt.most_change()).await?;
+        Ok(melt)
+    }
+
+    /// Pays. The caller has journaled the melt, and holds a [`MeltPlace`](super::MeltPlace) until the request has left.
     ///
     /// # Cancel safety
-    /// Not cancel safe: run it to its end. A dropped future is a crash, which recovery at the next start mends.
-    pub async fn melt(&self, quote_id: &str, inputs: Vec<ProofInfo>, turn: Turn) -> MeltOutcome {
-        let quote = match self.cdk.localstore.get_melt_quote(quote_id).await {
-            Ok(Some(quote)) => quote,
-            Ok(None) => return MeltOutcome::Refused(MintError::NotSent("the quote is not known".to_owned())),
-            Err(error) => return MeltOutcome::Refused(MintError::Store(error.to_string())),
-        };
-        let proofs = inputs.into_iter().map(|input| input.proof).collect();
-        let prepared = match self.cdk.prepare_melt_proofs(quote_id, proofs, HashMap::new()).await {
-            Ok(prepared) => prepared,
-            Err(error) => return MeltOutcome::Refused(MintError::from(error)),
-        };
-        self.connector.announce(as_unpaid(&quote), turn);
-        let told = prepared.confirm_prefer_async_with_options(MeltConfirmOptions::skip_swap()).await;
-        let word = self.connector.conclude(quote_id);
-        match (word, told) {
-            (Some(Word::Paid(preimage)), Ok(CdkOutcome::Paid(done))) => {
-                MeltOutcome::Settled { fee_sats: Some(done.fee_paid().to_u64()), preimage }
+    /// Not cancel safe: run it to its end. A dropped future is a crash: the mint's own word ends the payment later.
+    pub async fn post_melt(&self, melt: &Melt) -> MeltOutcome {
+        let blank = melt.outputs.blinded();
+        let request = MeltRequest::new(melt.quote_id.clone(), melt.inputs.clone(), (!blank.is_empty()).then_some(blank));
+        let place = self.open_melts.try_acquire().ok();
+        match self.client.melt(request, place.is_some()).await {
+            Ok(quote) if quote.quote != melt.quote_id => MeltOutcome::Unknown { acknowledged: false },
+            Ok(quote) if quote.state == MeltQuoteState::Paid => {
+                let change = self.change(melt, quote.change.unwrap_or_default()).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "a payment's change is asked for again later");
+                    None
+                });
+                MeltOutcome::Paid { change, preimage: quote.payment_preimage }
             }
-            (Some(Word::Paid(preimage)), _) => MeltOutcome::Settled { fee_sats: None, preimage },
-            (_, Ok(CdkOutcome::Paid(done))) => {
-                let preimage = done.payment_proof().map(ToOwned::to_owned);
-                MeltOutcome::Settled { fee_sats: Some(done.fee_paid().to_u64()), preimage }
+            Ok(_) => MeltOutcome::Unknown { acknowledged: true },
+            Err(MintError::UnderWay { code: nut::TOKEN_SPENT }) if self.spent_elsewhere(melt).await => {
+                MeltOutcome::Refused(MintError::SpentElsewhere)
             }
-            (Some(Word::No(error)), _) => MeltOutcome::Refused(error),
-            (Some(Word::Pending), _) => MeltOutcome::Unknown { acknowledged: true },
-            (Some(Word::Lost), _) => MeltOutcome::Unknown { acknowledged: false },
-            (None, Err(error)) => MeltOutcome::Refused(MintError::NotSent(error.to_string())),
-            (None, Ok(CdkOutcome::Pending(_))) => MeltOutcome::Unknown { acknowledged: false },
+            // A refusal counts once the mint calls every input unspent.
+            Err(MintError::Refused { .. }) if !self.are_unspent(melt).await => MeltOutcome::Unknown { acknowledged: false },
+            Err(error) if error.is_definite() => MeltOutcome::Refused(error),
+            Err(_) => MeltOutcome::Unknown { acknowledged: false },
         }
     }
 
-    /// The mint's own word on a quote. One request.
+    /// The mint's own word on a quote, and the preimage as it gives it. One request.
     ///
     /// # Errors
     /// As the mint says.
     pub async fn melt_word(&self, quote_id: &str) -> Result<(MeltWord, Option<String>), MintError> {
-        let quote = self.connector.raw_melt_quote(quote_id).await?;
-        let word = match quote.state {
-            MeltQuoteState::Paid => MeltWord::Paid,
-            MeltQuoteState::Pending | MeltQuoteState::Unknown => MeltWord::Pending,
-            MeltQuoteState::Unpaid | MeltQuoteState::Failed => MeltWord::Unpaid,
-        };
-        Ok((word, quote.payment_preimage))
+        let quote = self.client.melt_quote(quote_id).await?;
+        Ok((word(quote.state), quote.payment_preimage))
     }
 
-    /// The coins that a melt holds. No request.
+    /// The change of a melt that the mint has called paid, from its quote or from what it has signed (NUT-09). `None`: both were answered,
+    /// and name none.
     ///
     /// # Errors
-    /// [`MintError::Store`].
-    pub async fn held_by_melt(&self, quote_id: &str) -> Result<Vec<ProofInfo>, MintError> {
-        let store = |error: cdk_common::database::Error| MintError::Store(error.to_string());
-        let quote = self.cdk.localstore.get_melt_quote(quote_id).await.map_err(store)?;
-        let operation = quote.and_then(|quote| quote.used_by_operation);
-        let Some(operation) = operation.and_then(|text| uuid::Uuid::parse_str(&text).ok()) else { return Ok(Vec::new()) };
-        let held = self.cdk.localstore.get_reserved_proofs(&operation).await.map_err(store)?;
-        Ok(held.into_iter().filter(|coin| matches!(coin.state, State::Pending | State::Reserved)).collect())
-    }
-
-    /// Ends melts that were prepared and never asked for; with the turn, nobody is about to ask.
-    ///
-    /// # Errors
-    /// [`MintError::Store`]; as the mint says. What is left stays for the next time.
-    pub async fn free_unbegun_melts(&self, _turn: &Turn) -> Result<(), MintError> {
-        let sagas = self.cdk.localstore.get_incomplete_sagas().await.map_err(|error| MintError::Store(error.to_string()))?;
-        for saga in sagas.into_iter().filter(|saga| saga.mint_url == self.cdk.mint_url) {
-            if saga.state == WalletSagaState::Melt(MeltSagaState::ProofsReserved)
-                && let OperationData::Melt(melt) = &saga.data
-            {
-                // Frees the coins first; that it then cannot ask the mint about the quote is no matter.
-                if let Err(error) = self.cdk.check_melt_quote_status(&melt.quote_id).await {
-                    tracing::debug!(error = %MintError::from(error), "a melt that was never asked for");
-                }
-            }
+    /// As the mint says: it could not be asked, which says nothing about the change.
+    pub async fn ask_change(&self, melt: &Melt) -> Result<Option<Vec<ProofInfo>>, MintError> {
+        let quote = self.client.melt_quote(&melt.quote_id).await;
+        if let Ok(quote) = &quote
+            && quote.state == MeltQuoteState::Paid
+            && let Ok(Some(change)) = self.change(melt, quote.change.clone().unwrap_or_default()).await
+        {
+            return Ok(Some(change));
         }
-        Ok(())
+        match self.signed(&melt.outputs).await {
+            Ok(Some(signed)) => self.unblind(&melt.outputs, signed, melt.id).await.map(Some),
+            Ok(None) if quote?.state == MeltQuoteState::Paid => Ok(None),
+            Ok(None) => Err(MintError::Wrong("a paid quote is called something else".to_owned())),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Lets cdk end the melts whose doubt has been lifted: change in, inputs spent. Returns what `quote_id` cost in fees, in sats;
-    /// `None` when cdk could not end it now. The caller holds the turn.
+    /// The mint has signed change of this melt (NUT-09): whatever else it says, it has paid.
     ///
     /// # Errors
-    /// [`MintError::Store`].
-    pub async fn finish_melt(&self, quote_id: &str, _turn: &Turn) -> Result<Option<u64>, MintError> {
-        let ended = self.cdk.finalize_pending_melts().await?;
-        self.connector.forget_change(quote_id);
-        if let Some(this) = ended.iter().find(|melt| melt.quote_id() == quote_id && melt.state() == MeltQuoteState::Paid) {
-            return Ok(Some(this.fee_paid().to_u64()));
+    /// As the mint says.
+    pub async fn has_change(&self, melt: &Melt) -> Result<bool, MintError> {
+        Ok(self.signed(&melt.outputs).await?.is_some())
+    }
+
+    /// Change from an answer. `None`: it names none, and there may be some.
+    async fn change(&self, melt: &Melt, told: Vec<BlindSignature>) -> Result<Option<Vec<ProofInfo>>, MintError> {
+        if melt.outputs.list.is_empty() {
+            return Ok(Some(Vec::new()));
         }
-        let recorded = self.cdk.list_transactions(Some(TransactionDirection::Outgoing)).await?;
-        let this = recorded.into_iter().find(|one| one.quote_id.as_deref() == Some(quote_id) && one.status == TransactionStatus::Completed);
-        Ok(this.map(|one| one.fee.to_u64()))
+        if told.is_empty() {
+            return Ok(None);
+        }
+        vet::change(&melt.outputs.blinded(), &told, self.client.proves().await?)?;
+        self.unblind(&melt.outputs, melt.outputs.signed_first(told), melt.id).await.map(Some)
+    }
+
+    /// The mint says that it still takes all of the inputs.
+    async fn are_unspent(&self, melt: &Melt) -> bool {
+        let Ok(ys) = melt.input_ys() else { return false };
+        self.client.states(&ys).await.is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
+    }
+
+    /// Some of the inputs are spent, none is in use, and the quote they were for is unpaid, asked in this order: they were not spent by
+    /// this melt, which therefore cannot be made any more.
+    async fn spent_elsewhere(&self, melt: &Melt) -> bool {
+        let Ok(ys) = melt.input_ys() else { return false };
+        let Ok(states) = self.client.states(&ys).await else { return false };
+        if !states.contains(&State::Spent) || states.contains(&State::Pending) {
+            return false;
+        }
+        let told = self.client.melt_quote(&melt.quote_id).await;
+        told.is_ok_and(|quote| quote.state == MeltQuoteState::Unpaid && quote.payment_preimage.is_none())
     }
 }
 
-/// The quote as the mint gave it, for cdk to read when nothing has happened to it.
-fn as_unpaid(quote: &CdkQuote) -> MeltQuoteBolt11Response<String> {
-    MeltQuoteBolt11Response {
-        quote: quote.id.clone(),
-        amount: quote.amount,
-        fee_reserve: quote.fee_reserve,
-        state: MeltQuoteState::Unpaid,
-        expiry: quote.expiry,
-        payment_preimage: None,
-        change: None,
-        request: Some(quote.request.clone()),
-        unit: Some(quote.unit.clone()),
-        method: quote.payment_method.clone(),
+fn word(state: MeltQuoteState) -> MeltWord {
+    match state {
+        MeltQuoteState::Paid => MeltWord::Paid,
+        MeltQuoteState::Pending | MeltQuoteState::Unknown => MeltWord::Pending,
+        MeltQuoteState::Unpaid | MeltQuoteState::Failed => MeltWord::Unpaid,
     }
 }

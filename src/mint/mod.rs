@@ -1,15 +1,18 @@
 //! Mints: the only code that speaks to cdk.
 //!
-//! One cdk wallet per mint behind our own connector, over our own network port and our own store. Never decides to spend, never writes to
-//! the store but through cdk's `WalletDatabase`: what to record, and when, is the wallet's affair.
+//! Three operations (mint, swap, melt), each planned, journaled by the caller, sent once, and ended from what the mint says; and questions.
+//! cdk gives the protocol: types, blinding, derivation, proofs of signatures, and HTTP for the questions. Never decides to spend, and never
+//! writes a coin or an operation to the store: what to record, and when, is the wallet's affair.
 
-mod change;
-mod connector;
+mod client;
 pub mod error;
 mod hint;
 pub mod info;
 pub mod issue;
+mod keysets;
 pub mod melt;
+pub mod operation;
+mod outputs;
 pub mod restore;
 mod resume;
 mod split;
@@ -26,28 +29,27 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use cdk::mint_url::MintUrl;
-use cdk::nuts::{CurrencyUnit, Id, KeySet};
-use cdk::wallet::{Wallet as CdkWallet, WalletBuilder};
-use cdk_common::database::{Error as DatabaseError, WalletDatabase};
-use cdk_common::wallet::KeysetLoadPolicy;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
-use connector::Connector;
-pub use connector::Turn;
+use client::Client;
 use error::MintError;
+use keysets::Keysets;
 
 use crate::model::mint::MintAddress;
-use crate::ports::{Barrier, Doubt, Http};
+use crate::ports::{Http, MintRecords};
 
-/// The store, as cdk sees it.
-pub type Database = Arc<dyn WalletDatabase<DatabaseError> + Send + Sync>;
+/// The right to use a mint's counters and to choose among its coins. Dropping it gives it back.
+pub type Turn = OwnedMutexGuard<()>;
 
 /// Coins as a mint takes them.
 pub type Coins = cdk::nuts::Proofs;
 
-/// Melts that may be under way at one mint at once.
+/// Melts whose requests may be leaving for one mint at once.
 const MELTS_AT_ONCE: usize = 8;
+
+/// Exchanges of melts that may be open at one mint at once. Beyond that the mint is asked to answer at once and is polled (NUT-05).
+const MELTS_OPEN: usize = 64;
 
 /// The ecash seed (NUT-13). Wiped when dropped, never printed.
 #[derive(Clone)]
@@ -97,12 +99,8 @@ impl fmt::Debug for Seeds {
 pub struct Parts {
     /// The network.
     pub http: Arc<dyn Http>,
-    /// The store as cdk sees it.
-    pub database: Database,
-    /// The journal's doubts.
-    pub doubt: Arc<dyn Doubt>,
-    /// The store's barrier.
-    pub barrier: Arc<dyn Barrier>,
+    /// What the store remembers of mints.
+    pub records: Arc<dyn MintRecords>,
     /// The seed of this device.
     pub seed: Seed,
     /// The seeds of all devices, to find what they left.
@@ -169,19 +167,19 @@ impl Mints {
     }
 }
 
-/// A place among the melts under way at one mint, until it is dropped.
+/// A place among the melts that are leaving for one mint, until it is dropped.
 #[derive(Debug)]
 pub struct MeltPlace(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
 
 /// One mint, sats.
 pub struct Mint {
     address: MintAddress,
-    cdk: CdkWallet,
-    connector: Arc<Connector>,
-    http: Arc<dyn Http>,
+    client: Client,
+    keysets: Keysets,
     seed: Seed,
     turn: Arc<Mutex<()>>,
     melts: Arc<Semaphore>,
+    open_melts: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Mint {
@@ -192,28 +190,15 @@ impl fmt::Debug for Mint {
 
 impl Mint {
     fn new(address: MintAddress, parts: &Parts) -> Result<Self, MintError> {
-        let refused = |error: &dyn fmt::Display| MintError::AddressRefused(error.to_string());
-        let url = MintUrl::from_str(address.as_str()).map_err(|error| refused(&error))?;
-        let (http, doubt, barrier) = (Arc::clone(&parts.http), Arc::clone(&parts.doubt), Arc::clone(&parts.barrier));
-        let connector = Arc::new(Connector::new(url.clone(), http, doubt, barrier, Arc::clone(&parts.database)));
-        let cdk = WalletBuilder::new()
-            .mint_url(url)
-            .unit(CurrencyUnit::Sat)
-            .localstore(Arc::clone(&parts.database))
-            .seed(*parts.seed.bytes())
-            .set_metadata_cache_ttl(None)
-            .without_rate_limiting()
-            .shared_client(Arc::clone(&connector) as Arc<_>)
-            .build()
-            .map_err(|error| refused(&error))?;
+        let url = MintUrl::from_str(address.as_str()).map_err(|error| MintError::AddressRefused(error.to_string()))?;
         Ok(Self {
             address,
-            cdk,
-            connector,
-            http: Arc::clone(&parts.http),
+            client: Client::new(url, Arc::clone(&parts.http), Arc::clone(&parts.records)),
+            keysets: Keysets::default(),
             seed: parts.seed.clone(),
             turn: Arc::new(Mutex::new(())),
             melts: Arc::new(Semaphore::new(MELTS_AT_ONCE)),
+            open_melts: Arc::new(Semaphore::new(MELTS_OPEN)),
         })
     }
 
@@ -222,7 +207,7 @@ impl Mint {
         &self.address
     }
 
-    /// Waits for one of the few places for melts under way. To be taken before the turn: a place may take as long as Lightning.
+    /// Waits for one of the few places for melts that are leaving. To be taken before the turn.
     ///
     /// # Errors
     /// [`MintError::NotSent`] when the wallet is closing.
@@ -237,45 +222,5 @@ impl Mint {
     /// Waits for the right to use its counters and choose among its coins.
     pub async fn turn(&self) -> Turn {
         Arc::clone(&self.turn).lock_owned().await
-    }
-
-    /// Ends what a crash cut short, as far as cdk keeps journals: deposits being claimed, melts under way. Only at start, before any
-    /// other use, with the turn. Requests only where something was open.
-    ///
-    /// # Errors
-    /// As the mint says; what is left stays for the next time.
-    pub async fn recover(&self, _turn: &Turn) -> Result<(), MintError> {
-        self.cdk.recover_incomplete_sagas().await?;
-        Ok(())
-    }
-
-    /// What a coin of each keyset costs to spend, in thousandths of a sat. Requests only at the mint's first use.
-    ///
-    /// # Errors
-    /// As the mint says.
-    pub async fn fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
-        Ok(self.keysets().await?.into_iter().map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
-    }
-
-    /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`: not known yet. No request.
-    pub async fn fee_ppk(&self) -> Option<u64> {
-        let keyset = self.cdk.active_keyset_with_policy(KeysetLoadPolicy::CacheOnly).await;
-        keyset.ok().map(|keyset| keyset.input_fee_ppk)
-    }
-
-    async fn keysets(&self) -> Result<Vec<KeySet>, MintError> {
-        Ok(self.cdk.keysets(KeysetLoadPolicy::CacheThenNetwork).await?)
-    }
-
-    async fn refresh_keysets(&self) -> Result<Vec<KeySet>, MintError> {
-        Ok(self.cdk.keysets(KeysetLoadPolicy::Refresh).await?)
-    }
-
-    async fn active_keyset(&self) -> Result<KeySet, MintError> {
-        Ok(self.cdk.active_keyset().await?)
-    }
-
-    async fn keyset(&self, id: Id) -> Result<KeySet, MintError> {
-        Ok(self.cdk.keyset(id).await?)
     }
 }

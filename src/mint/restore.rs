@@ -4,10 +4,10 @@
 //! the store: what is found is the wallet's to record.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cdk::dhke::construct_proofs;
-use cdk::nuts::{BlindSignature, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse};
-use cdk::wallet::MintConnector;
+use cdk::nuts::{BlindSignature, CurrencyUnit, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse};
 use cdk_common::wallet::ProofInfo;
 
 use super::error::MintError;
@@ -29,7 +29,7 @@ pub struct Batch {
 
 /// A keyset to look through.
 #[derive(Clone, Debug)]
-pub struct Searched(KeySet);
+pub struct Searched(Arc<KeySet>);
 
 impl Searched {
     /// Its id.
@@ -44,14 +44,9 @@ impl Mint {
     /// # Errors
     /// As the mint says; what is remembered of an earlier time is not enough.
     pub async fn keysets_to_search(&self) -> Result<Vec<Searched>, MintError> {
-        // Refreshing falls back to what is remembered, so that the mint itself is asked first.
-        let listed = self.connector.get_mint_keysets().await?;
-        let known = self.refresh_keysets().await?;
-        let ours = listed.keysets.iter().filter(|one| one.unit == self.cdk.unit);
         let mut found = Vec::new();
-        for one in ours {
-            let keyset = known.iter().find(|keyset| keyset.id == one.id).cloned();
-            found.push(Searched(keyset.ok_or_else(|| MintError::Wrong("a listed keyset has no keys".to_owned()))?));
+        for listed in self.listed_now().await?.into_iter().filter(|listed| listed.unit == CurrencyUnit::Sat) {
+            found.push(Searched(self.keyset(listed.id).await?));
         }
         Ok(found)
     }
@@ -64,9 +59,9 @@ impl Mint {
     /// # Cancel safety
     /// Safe to drop: it only asks.
     pub async fn restore_batch(&self, seed: &Seed, keyset: &Searched, from: u32) -> Result<Batch, MintError> {
-        let KeySet { id, keys, .. } = &keyset.0;
+        let KeySet { id, keys, .. } = &*keyset.0;
         let asked = PreMintSecrets::restore_batch(*id, seed.bytes(), from, from.saturating_add(BATCH)).map_err(wrong)?;
-        let told = self.connector.post_restore(RestoreRequest { outputs: asked.blinded_messages() }).await?;
+        let told = self.client.restore(&RestoreRequest { outputs: asked.blinded_messages() }).await?;
         let matched = matched(&asked.secrets, told)?;
         for (output, signature) in &matched {
             if signature.keyset_id != *id {
@@ -85,7 +80,7 @@ impl Mint {
         let states = self.states(ys).await?;
         let mut coins = Vec::with_capacity(proofs.len());
         for ((proof, state), (output, _)) in proofs.into_iter().zip(states).zip(&matched) {
-            let info = ProofInfo::new(proof, self.cdk.mint_url.clone(), state, self.cdk.unit.clone()).map_err(wrong)?;
+            let info = ProofInfo::new(proof, self.client.url().clone(), state, CurrencyUnit::Sat).map_err(wrong)?;
             coins.push(output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index));
         }
         Ok(Batch { coins, next })

@@ -2,13 +2,11 @@
 //!
 //! Never believes one answer alone where coins would be given up.
 
-use cdk::nuts::{RestoreRequest, State};
-use cdk::wallet::MintConnector;
+use cdk::nuts::State;
 
-use super::Mint;
-use super::connector::Turn;
 use super::error::{MintError, nut};
 use super::swap::{Swap, SwapOutcome};
+use super::{Mint, Turn};
 
 impl Mint {
     /// A no counts once the mint says that it has not spent the inputs.
@@ -36,7 +34,6 @@ impl Mint {
                 SwapOutcome::Refused(MintError::Refused { code: nut::OUTPUTS_SIGNED, reason: "the outputs were signed before".to_owned() })
             }
             (None, false) => match self.post_swap(swap, turn).await {
-                SwapOutcome::Unknown(MintError::Unexplained { status }) if swap.keeps_all() => self.unexplained(swap, status).await,
                 // Only the repeat was turned away; the request before it may still arrive, and then its signatures are asked for.
                 SwapOutcome::Refused(error) if error.code().is_none() => SwapOutcome::Unknown(error),
                 outcome => outcome,
@@ -46,17 +43,6 @@ impl Mint {
                 Ok(None) => SwapOutcome::SpentElsewhere,
                 Err(error) => SwapOutcome::Unknown(error),
             },
-        }
-    }
-
-    /// A refusal without a reason, to a swap that gives nothing away. If the mint then says that it has neither signed nor spent, it is a
-    /// no: what it might still sign is of our seed, and a restore would find it.
-    async fn unexplained(&self, swap: &Swap, status: u16) -> SwapOutcome {
-        let answer = MintError::Unexplained { status };
-        match (self.restored(swap).await, self.any_spent(swap).await) {
-            (Ok(None), Ok(false)) => SwapOutcome::Refused(MintError::Refused { code: 0, reason: answer.to_string() }),
-            (Ok(Some(done)), _) => done,
-            _ => SwapOutcome::Unknown(answer),
         }
     }
 
@@ -97,22 +83,9 @@ impl Mint {
 
     /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.
     async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
-        let asked = swap.blinded();
-        if asked.is_empty() {
-            return Ok(None);
+        match self.signed(&swap.outputs).await? {
+            Some(signed) => self.swapped(swap, signed).await.map(Some),
+            None => Ok(None),
         }
-        let told = self.connector.post_restore(RestoreRequest { outputs: asked.clone() }).await?;
-        if told.signatures.is_empty() {
-            return Ok(None);
-        }
-        let mut signatures = Vec::with_capacity(asked.len());
-        for wanted in &asked {
-            let place = told.outputs.iter().position(|output| output.blinded_secret == wanted.blinded_secret);
-            let Some(signature) = place.and_then(|place| told.signatures.get(place)) else {
-                return Err(MintError::Wrong("only some of the outputs were restored".to_owned()));
-            };
-            signatures.push(signature.clone());
-        }
-        self.unblind(swap, signatures).await.map(Some)
     }
 }

@@ -1,12 +1,18 @@
 //! How an amount is split into coins of a keyset.
 
-use cdk::amount::FeeAndAmounts;
+use std::collections::BTreeMap;
+
+use cdk::amount::{Amount, FeeAndAmounts};
 use cdk::nuts::KeySet;
 
 use super::error::{MintError, nut};
 
-/// The most coins one swap makes at each side.
-const MAX_OUTPUTS: u64 = 1_000;
+/// The most coins one swap makes at each side: as many as a keyset with one key for each power of two needs for any amount.
+const MAX_OUTPUTS: u64 = 64;
+
+/// How many coins of one amount a wallet wants to have: that many payments of it can be under way at once, and a token of it can be handed
+/// out as it is.
+const WANTED: usize = 3;
 
 /// The amounts that a keyset signs, and its fee.
 pub(super) fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
@@ -14,15 +20,62 @@ pub(super) fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
     (keyset.input_fee_ppk, amounts).into()
 }
 
-/// Refuses an amount that could only be split into far more coins than one swap takes: a forged token may name any amount.
-pub(super) fn refuse_a_flood(sats: u64, amounts: &FeeAndAmounts) -> Result<(), MintError> {
+/// The fewest coins that make up this amount.
+///
+/// # Errors
+/// [`MintError::Refused`] where they would be more than [`MAX_OUTPUTS`]: a forged token may name any amount.
+pub(super) fn amounts_of(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>, MintError> {
     let (mut left, mut count) = (sats, 0_u64);
     for amount in amounts.amounts().iter().rev() {
         count = count.saturating_add(left.checked_div(*amount).unwrap_or(0));
         left = left.checked_rem(*amount).unwrap_or(left);
     }
-    if count <= MAX_OUTPUTS {
-        return Ok(());
+    if count > MAX_OUTPUTS {
+        return Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() });
     }
-    Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() })
+    let split = Amount::from(sats).split(amounts).map_err(super::outputs::wrong)?;
+    Ok(split.into_iter().map(|amount| amount.to_u64()).collect())
+}
+
+/// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how many it has of each amount.
+///
+/// # Errors
+/// As [`amounts_of`].
+pub(super) fn spread(sats: u64, held: &BTreeMap<u64, usize>, amounts: &FeeAndAmounts) -> Result<Vec<u64>, MintError> {
+    let (mut coins, mut left) = (Vec::new(), sats);
+    for amount in amounts.amounts() {
+        let lacking = WANTED.saturating_sub(held.get(amount).copied().unwrap_or(0));
+        for _ in 0..lacking {
+            let Some(rest) = left.checked_sub(*amount).filter(|_| *amount > 0) else { break };
+            left = rest;
+            coins.push(*amount);
+        }
+    }
+    coins.extend(amounts_of(left, amounts)?);
+    Ok(coins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyset() -> FeeAndAmounts {
+        (0, (0..20).map(|power| 1_u64 << power).collect::<Vec<u64>>()).into()
+    }
+
+    #[test]
+    fn small_coins_come_first_and_only_as_far_as_they_are_lacking() -> Result<(), MintError> {
+        assert_eq!(spread(10, &BTreeMap::new(), &keyset())?, [1, 1, 1, 2, 2, 2, 1]);
+        assert_eq!(spread(10, &BTreeMap::from([(1, 3), (2, 2)]), &keyset())?, [2, 4, 4]);
+        for sats in [1, 100, 1_000, 123_456] {
+            assert_eq!(spread(sats, &BTreeMap::new(), &keyset())?.iter().sum::<u64>(), sats);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_amount_that_would_take_too_many_coins_is_refused() {
+        assert!(amounts_of(900 << 19, &keyset()).is_err());
+        assert!(amounts_of((64 << 19) + (1 << 19) - 1, &keyset()).is_err());
+    }
 }

@@ -11,24 +11,18 @@
 
 use std::str::FromStr;
 
-use cdk::amount::{Amount, FeeAndAmounts, SplitTarget};
-use cdk::dhke::construct_proofs;
 use cdk::nuts::nut00::ProofsMethods;
-use cdk::nuts::nut10::SpendingConditions;
-use cdk::nuts::{
-    BlindSignature, BlindedMessage, Id, KeySet, PreMint, PreMintSecrets, Proof, Proofs, PublicKey, SecretKey, State, SwapRequest,
-};
-use cdk_common::secret::Secret;
+use cdk::nuts::{Proof, Proofs, PublicKey, SwapRequest};
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Mint;
-use super::connector::Turn;
 use super::error::{MintError, nut};
-use super::split::{fee_and_amounts, refuse_a_flood};
+use super::outputs::{Outputs, Signed, wrong};
+use super::{Mint, Turn};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
+use crate::ports::Counters;
 
 /// What a swap is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,28 +36,15 @@ pub enum Purpose {
     Reclaim(PaymentId),
     /// Takes the coins of a dead melt away from it.
     Cancel(PaymentId),
-    /// Makes another device's coins at this mint our own.
-    Claim(MintAddress),
+    /// Makes another device's coins our own.
+    Claim,
     /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
     Buried {
         /// What it was for.
         of: Box<Purpose>,
-        /// The mint.
-        mint: MintAddress,
         /// Since when, in Unix seconds.
         since: u64,
     },
-}
-
-/// One output: everything needed to turn the mint's signature into a coin.
-#[derive(Clone, Serialize, Deserialize)]
-struct Output {
-    amount: u64,
-    secret: Secret,
-    r: SecretKey,
-    blinded: PublicKey,
-    index: Option<u32>,
-    give: bool,
 }
 
 /// A swap, whole. Holds secrets: it is written to the store and nowhere else.
@@ -73,11 +54,12 @@ pub struct Swap {
     pub id: Uuid,
     /// What it is for.
     pub purpose: Purpose,
+    /// The mint.
+    pub mint: MintAddress,
     /// Words inside the token it makes.
     pub memo: Option<String>,
-    keyset: Id,
     pub(super) inputs: Proofs,
-    outputs: Vec<Output>,
+    pub(super) outputs: Outputs,
 }
 
 impl std::fmt::Debug for Swap {
@@ -118,22 +100,6 @@ pub enum SwapOutcome {
 }
 
 impl Swap {
-    /// For the journal.
-    ///
-    /// # Errors
-    /// [`MintError::Store`].
-    pub fn to_row(&self) -> Result<Vec<u8>, MintError> {
-        serde_json::to_vec(self).map_err(|error| MintError::Store(error.to_string()))
-    }
-
-    /// From the journal.
-    ///
-    /// # Errors
-    /// [`MintError::Store`].
-    pub fn from_row(row: &[u8]) -> Result<Self, MintError> {
-        serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
-    }
-
     /// The same inputs planned anew, under the name of the swap whose place this takes: the earlier one was refused.
     #[must_use]
     pub fn instead_of(mut self, earlier: &Self) -> Self {
@@ -143,9 +109,9 @@ impl Swap {
 
     /// The same under another purpose, in its place in the journal.
     #[must_use]
-    pub fn buried(&self, mint: MintAddress, since: u64) -> Self {
+    pub fn buried(&self, since: u64) -> Self {
         let mut buried = self.clone();
-        buried.purpose = Purpose::Buried { of: Box::new(self.purpose.clone()), mint, since };
+        buried.purpose = Purpose::Buried { of: Box::new(self.purpose.clone()), since };
         buried
     }
 
@@ -157,34 +123,20 @@ impl Swap {
         self.inputs.ys().map_err(|error| MintError::Wrong(error.to_string()))
     }
 
-    /// The coins it makes, by Y.
-    ///
-    /// # Errors
-    /// [`MintError::Wrong`].
-    pub fn output_ys(&self) -> Result<Vec<PublicKey>, MintError> {
-        let y = |output: &Output| cdk::dhke::hash_to_curve(output.secret.as_bytes()).map_err(wrong);
-        self.outputs.iter().map(y).collect()
+    /// The counters of its outputs.
+    pub fn counters(&self) -> Counters {
+        self.outputs.counters()
     }
 
     /// Sats that the mint takes for it.
     pub fn fee_sats(&self) -> u64 {
         let inputs: u64 = self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
-        let outputs = self.outputs.iter().map(|output| output.amount).fold(0, u64::saturating_add);
-        inputs.saturating_sub(outputs)
+        inputs.saturating_sub(self.outputs.total())
     }
 
     /// Some of what it gives away is locked to another's key, by secrets that no seed brings back.
     pub fn gives_locked(&self) -> bool {
-        self.outputs.iter().any(|output| output.give && output.index.is_none())
-    }
-
-    pub(super) fn keeps_all(&self) -> bool {
-        !matches!(self.purpose, Purpose::Send(_))
-    }
-
-    pub(super) fn blinded(&self) -> Vec<BlindedMessage> {
-        let one = |output: &Output| BlindedMessage::new(Amount::from(output.amount), self.keyset, output.blinded);
-        self.outputs.iter().map(one).collect()
+        self.outputs.give_locked()
     }
 }
 
@@ -199,7 +151,7 @@ impl Mint {
         Ok(ppk.div_ceil(1000))
     }
 
-    /// Plans a swap of `inputs` and reserves its counters. The caller holds the turn, and journals the plan before `post_swap`.
+    /// Plans a swap of `inputs`. The caller holds the turn, and journals the plan with its counters before [`Mint::post_swap`].
     ///
     /// # Errors
     /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not cover amount and fee, or the fee takes
@@ -212,36 +164,14 @@ impl Mint {
             return Err(MintError::Refused { code: nut::UNBALANCED, reason: "inputs do not cover amount and fee".to_owned() });
         };
         let keyset = self.active_keyset().await?;
-        let amounts = fee_and_amounts(&keyset);
-        refuse_a_flood(want.give_sats, &amounts)?;
-        refuse_a_flood(keep_sats, &amounts)?;
-        let mut outputs = Vec::new();
-        if let Some(key) = &want.lock_to {
-            let key = PublicKey::from_str(key).map_err(|error| MintError::Wrong(error.to_string()))?;
-            let lock = SpendingConditions::new_p2pk(key, None);
-            let give = Amount::from(want.give_sats);
-            let locked = PreMintSecrets::with_conditions(keyset.id, give, &SplitTarget::default(), &lock, &amounts);
-            outputs.extend(locked.map_err(wrong)?.secrets.into_iter().map(|one| output(one, true)));
-        } else {
-            outputs.extend(self.own_outputs(&keyset, want.give_sats, &amounts, true).await?);
-        }
-        outputs.extend(self.own_outputs(&keyset, keep_sats, &amounts, false).await?);
-        outputs.sort_by_key(|output| output.amount);
-        Ok(Swap { id: Uuid::new_v4(), purpose: want.purpose, memo: want.memo, keyset: keyset.id, inputs, outputs })
-    }
-
-    /// Outputs of our own seed, from counters nobody else has used (NUT-13).
-    async fn own_outputs(&self, keyset: &KeySet, sats: u64, amounts: &FeeAndAmounts, give: bool) -> Result<Vec<Output>, MintError> {
-        if sats == 0 {
-            return Ok(Vec::new());
-        }
-        let count = Amount::from(sats).split(amounts).map_err(wrong)?.len();
-        let count = u32::try_from(count).map_err(wrong)?;
-        let next = self.cdk.localstore.increment_keyset_counter(&keyset.id, count).await;
-        let next = next.map_err(|error| MintError::Store(error.to_string()))?;
-        let from = next.saturating_sub(count);
-        let secrets = PreMintSecrets::from_seed(keyset.id, from, self.seed.bytes(), Amount::from(sats), &SplitTarget::None, amounts);
-        Ok(secrets.map_err(wrong)?.secrets.into_iter().map(|one| output(one, give)).collect())
+        let outputs = match &want.lock_to {
+            Some(key) => {
+                let key = PublicKey::from_str(key).map_err(wrong)?;
+                self.locked_outputs(&keyset, want.give_sats, key, keep_sats).await?
+            }
+            None => self.own_outputs(&keyset, want.give_sats, keep_sats).await?,
+        };
+        Ok(Swap { id: Uuid::new_v4(), purpose: want.purpose, mint: self.address.clone(), memo: want.memo, inputs, outputs })
     }
 
     /// Makes a planned and journaled swap. One request.
@@ -249,57 +179,31 @@ impl Mint {
     /// # Cancel safety
     /// Not cancel safe in effect: a dropped future leaves the swap to `resume_swap`. Nothing is lost.
     pub async fn post_swap(&self, swap: &Swap, _turn: &Turn) -> SwapOutcome {
-        let request = SwapRequest::new(swap.inputs.clone(), swap.blinded());
-        match self.connector.swap(&request).await {
-            Ok(answer) => match self.unblind(swap, answer.signatures).await {
-                Ok(done) => done,
-                Err(error) => SwapOutcome::Unknown(error),
+        let request = SwapRequest::new(swap.inputs.clone(), swap.outputs.blinded());
+        let told = match self.client.swap(&request).await {
+            Ok(answer) => match swap.outputs.signed_in_order(answer.signatures) {
+                Ok(signed) => self.swapped(swap, signed).await,
+                Err(error) => Err(error),
             },
-            Err(error) if matches!(error.code(), Some(nut::OUTPUTS_SIGNED)) => SwapOutcome::Unknown(error),
+            Err(error) => Err(error),
+        };
+        match told {
+            Ok(done) => done,
+            Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => SwapOutcome::Unknown(error),
             Err(error @ MintError::Refused { .. }) => self.refused(swap, error).await,
             Err(error) if error.is_definite() => SwapOutcome::Refused(error),
             Err(error) => SwapOutcome::Unknown(error),
         }
     }
 
-    /// Signatures to coins; every one is checked: amount, keyset, and the proof that the mint signed with its listed key (NUT-12).
-    pub(super) async fn unblind(&self, swap: &Swap, signatures: Vec<BlindSignature>) -> Result<SwapOutcome, MintError> {
-        if signatures.len() != swap.outputs.len() {
-            return Err(MintError::Wrong("not one signature per output".to_owned()));
-        }
-        let keyset = self.keyset(swap.keyset).await?;
-        for (signature, output) in signatures.iter().zip(&swap.outputs) {
-            if signature.amount.to_u64() != output.amount || signature.keyset_id != swap.keyset {
-                return Err(MintError::Wrong("a signature is not for the output asked for".to_owned()));
-            }
-            let key = keyset.keys.amount_key(signature.amount).ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
-            if signature.dleq.is_some() {
-                signature.verify_dleq(key, output.blinded).map_err(wrong)?;
-            }
-        }
-        let rs = swap.outputs.iter().map(|output| output.r.clone()).collect();
-        let secrets = swap.outputs.iter().map(|output| output.secret.clone()).collect();
-        let proofs = construct_proofs(signatures, rs, secrets, &keyset.keys).map_err(wrong)?;
+    /// Signatures to coins.
+    pub(super) async fn swapped(&self, swap: &Swap, signed: Signed<'_>) -> Result<SwapOutcome, MintError> {
+        let gives: Vec<bool> = signed.iter().map(|(output, _)| output.give).collect();
+        let coins = self.unblind(&swap.outputs, signed, swap.id).await?;
         let (mut give, mut keep) = (Vec::new(), Vec::new());
-        for (proof, output) in proofs.into_iter().zip(&swap.outputs) {
-            let state = if output.give { State::PendingSpent } else { State::Unspent };
-            let operation = output.give.then_some(swap.id);
-            let (url, unit) = (self.cdk.mint_url.clone(), self.cdk.unit.clone());
-            let mut info = ProofInfo::new_with_operations(proof, url, state, unit, operation, Some(swap.id)).map_err(wrong)?;
-            if let Some(index) = output.index {
-                info = info.with_derivation_index(index);
-            }
-            if output.give { give.push(info) } else { keep.push(info) }
+        for (coin, is_given) in coins.into_iter().zip(gives) {
+            if is_given { give.push(coin) } else { keep.push(coin) }
         }
         Ok(SwapOutcome::Done { give, keep })
     }
-}
-
-fn output(one: PreMint, give: bool) -> Output {
-    let amount = one.amount.to_u64();
-    Output { amount, blinded: one.blinded_message.blinded_secret, secret: one.secret, r: one.r, index: one.derivation_index, give }
-}
-
-fn wrong(error: impl std::fmt::Display) -> MintError {
-    MintError::Wrong(error.to_string())
 }

@@ -136,30 +136,17 @@ impl Mint {
     /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this mint.
     pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
         let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
-        if let Ok(proofs) = read(&self.keyset_infos(false).await?) {
+        if let Ok(proofs) = read(&self.keysets_in_sats().await?) {
             return Ok(proofs);
         }
-        read(&self.keyset_infos(true).await?).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
-    }
-
-    async fn keyset_infos(&self, refresh: bool) -> Result<Vec<KeySetInfo>, MintError> {
-        let keysets = if refresh { self.refresh_keysets().await? } else { self.keysets().await? };
-        Ok(keysets
-            .into_iter()
-            .map(|keyset| KeySetInfo {
-                id: keyset.id,
-                unit: keyset.unit,
-                active: keyset.active.unwrap_or(true),
-                input_fee_ppk: keyset.input_fee_ppk,
-                final_expiry: keyset.final_expiry,
-            })
-            .collect())
+        self.learn_keysets().await?;
+        read(&self.keysets_in_sats().await?).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }
 
     /// Coins of ours as a token.
     pub fn write_token(&self, proofs: &[ProofInfo], memo: Option<String>) -> Secret {
         let proofs = proofs.iter().map(|info| info.proof.clone()).collect();
-        let url: MintUrl = self.cdk.mint_url.clone();
+        let url: MintUrl = self.client.url().clone();
         Secret::new(Token::new(url, proofs, memo, CurrencyUnit::Sat).to_string())
     }
 }

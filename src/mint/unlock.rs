@@ -5,8 +5,7 @@
 
 use std::str::FromStr;
 
-use cdk::nuts::{CurrencyUnit, Proof, SecretKey};
-use cdk::wallet::MintConnector;
+use cdk::nuts::{Proof, SecretKey};
 
 use super::error::MintError;
 use super::{Coins, Mint};
@@ -30,17 +29,6 @@ pub enum NotUnlocked {
 }
 
 impl Mint {
-    /// Asks the mint for its keysets anew. What is remembered of an earlier time is not enough.
-    ///
-    /// # Errors
-    /// As the mint says.
-    pub async fn learn_keysets(&self) -> Result<(), MintError> {
-        // Refreshing falls back to what is remembered, so that the mint itself is asked first.
-        self.connector.get_mint_keysets().await?;
-        self.refresh_keysets().await?;
-        Ok(())
-    }
-
     /// The coins, each signed for with the key beside it, without what a mint need not see. Requests only where a keyset is not known yet.
     ///
     /// # Errors
@@ -48,10 +36,10 @@ impl Mint {
     pub async fn unlock(&self, coins: Coins, keys: &[Secret]) -> Result<Coins, NotUnlocked> {
         let mut signed = Vec::with_capacity(coins.len());
         for (mut coin, key) in coins.into_iter().zip(keys) {
-            let keyset = self.keysets().await?.into_iter().find(|keyset| keyset.id == coin.keyset_id).ok_or(NotUnlocked::Keyset)?;
-            if keyset.unit != CurrencyUnit::Sat {
+            if self.keysets_in_sats().await?.iter().all(|keyset| keyset.id != coin.keyset_id) {
                 return Err(NotUnlocked::Keyset);
             }
+            let keyset = self.keyset(coin.keyset_id).await?;
             let of_amount = keyset.keys.amount_key(coin.amount).ok_or(NotUnlocked::Keyset)?;
             coin.verify_dleq(of_amount).map_err(|_| NotUnlocked::Proof)?;
             coin.witness = None;
@@ -68,15 +56,20 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn may_have_made(&self, coins: &[&Proof]) -> Result<Vec<bool>, MintError> {
-        let mut keysets = self.keysets().await?;
-        if coins.iter().any(|coin| keysets.iter().all(|keyset| keyset.id != coin.keyset_id)) {
-            keysets = self.refresh_keysets().await?;
+        let mut known = self.keysets_in_sats().await?;
+        if coins.iter().any(|coin| known.iter().all(|keyset| keyset.id != coin.keyset_id)) {
+            self.learn_keysets().await?;
+            known = self.keysets_in_sats().await?;
         }
-        let made = |coin: &Proof| {
-            let keyset = keysets.iter().find(|keyset| keyset.id == coin.keyset_id);
-            let key = keyset.and_then(|keyset| keyset.keys.amount_key(coin.amount));
-            key.is_some_and(|key| coin.dleq.is_none() || coin.verify_dleq(key).is_ok())
-        };
-        Ok(coins.iter().map(|coin| made(coin)).collect())
+        let mut made = Vec::with_capacity(coins.len());
+        for coin in coins {
+            made.push(if known.iter().any(|keyset| keyset.id == coin.keyset_id) {
+                let key = self.keyset(coin.keyset_id).await?.keys.amount_key(coin.amount);
+                key.is_some_and(|key| coin.dleq.is_none() || coin.verify_dleq(key).is_ok())
+            } else {
+                false
+            });
+        }
+        Ok(made)
     }
 }

@@ -1,8 +1,9 @@
 //! Judges an answer to a request that can move money: yes, a definite no, or unknown.
 //!
 //! A definite no is an HTTP 4xx with a code of the NUT error list, apart from those that say that something is under way or done
-//! already (quote pending, already paid, token pending, token spent, outputs pending) and apart from 408 and 425; 429 is a definite
-//! no with a pause. Everything else after the request has left is unknown.
+//! already (quote pending, already paid, already issued, token pending, token spent, outputs pending) and apart from 408 and 425.
+//! Everything else after the request has left is unknown, 429 included. No answer decides alone: the caller asks the mint about the
+//! inputs or the outputs before a definite no counts.
 
 use cdk_common::error::{ErrorCode, ErrorResponse};
 use serde::de::DeserializeOwned;
@@ -13,7 +14,8 @@ use crate::ports::{HttpFailure, HttpResponse};
 const DEFAULT_PAUSE_SECONDS: u64 = 30;
 
 /// Codes that say that the same thing may be under way or done: no decision.
-const UNDER_WAY: [u16; 5] = [nut::TOKEN_SPENT, nut::TOKEN_PENDING, nut::OUTPUTS_PENDING, nut::QUOTE_PENDING, nut::ALREADY_PAID];
+const UNDER_WAY: [u16; 6] =
+    [nut::TOKEN_SPENT, nut::TOKEN_PENDING, nut::OUTPUTS_PENDING, nut::ALREADY_ISSUED, nut::QUOTE_PENDING, nut::ALREADY_PAID];
 
 /// Reads an answer.
 ///
@@ -25,7 +27,7 @@ pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailur
         return serde_json::from_slice(&answer.body).map_err(|_| MintError::Lost("the answer cannot be read".to_owned()));
     }
     if answer.status == 429 {
-        return Err(MintError::TooMany { retry_after_seconds: answer.retry_after_seconds.unwrap_or(DEFAULT_PAUSE_SECONDS) });
+        return Err(MintError::Busy { retry_after_seconds: answer.retry_after_seconds.unwrap_or(DEFAULT_PAUSE_SECONDS) });
     }
     let told = serde_json::from_slice::<ErrorResponse>(&answer.body).ok();
     let definite_status = (400..500).contains(&answer.status) && !matches!(answer.status, 408 | 425);
@@ -64,9 +66,17 @@ mod tests {
 
     #[test]
     fn what_may_be_under_way_decides_nothing() {
-        for (status, code) in
-            [(400, 11_001), (400, 11_002), (400, 20_005), (400, 20_006), (500, 20_004), (408, 20_004), (425, 20_004), (400, 999)]
-        {
+        for (status, code) in [
+            (400, 11_001),
+            (400, 11_002),
+            (400, 20_002),
+            (400, 20_005),
+            (400, 20_006),
+            (500, 20_004),
+            (408, 20_004),
+            (425, 20_004),
+            (400, 999),
+        ] {
             let body = format!(r#"{{"code":{code},"detail":"x"}}"#);
             assert!(told(status, &body).is_err_and(|error| !error.is_definite()), "{status} {code}");
         }
@@ -75,7 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn too_many_requests_is_a_definite_no_with_a_pause() {
-        assert_eq!(told(429, ""), Err(MintError::TooMany { retry_after_seconds: 30 }));
+    fn too_many_requests_decides_nothing() {
+        assert_eq!(told(429, ""), Err(MintError::Busy { retry_after_seconds: 30 }));
+        assert!(told(429, r#"{"code":20004,"detail":"x"}"#).is_err_and(|error| !error.is_definite()));
     }
 }

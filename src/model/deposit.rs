@@ -46,6 +46,8 @@ pub struct Deposit {
     pub money: MoneyKind,
     /// The mint's quote (NUT-04).
     pub quote_id: String,
+    /// The number of the key of our seed that the quote is locked to (NUT-20).
+    pub lock: Option<u32>,
     /// The invoice to pay.
     pub bolt11: String,
     /// Sats.

@@ -16,7 +16,7 @@ pub struct Lookalike {
     pub id: PaymentId,
     /// Its state, in the words of the tools.
     pub state: &'static str,
-    /// Seconds since it was admitted.
+    /// Seconds since its money left or was held back.
     pub age_seconds: u64,
     /// Its caller may not know what became of it: only a person may excuse a repeat.
     pub caller_in_doubt: bool,

@@ -1,4 +1,4 @@
-//! Spent and removed proofs: kept whole, out of the hot table, found by Y, by operation, and by filters that name Spent.
+//! Spent proofs: kept whole, out of the hot table, found by Y, by operation, and by filters that name Spent.
 //!
 //! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent.
 
@@ -11,16 +11,13 @@ use super::Store;
 use super::error::StoreError;
 use super::proofs::Purse;
 
-/// A proof that is spent, or that cdk asked to be removed.
+/// A proof that is spent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Archived {
     /// The proof; its state is Spent.
     pub(super) info: ProofInfo,
     /// When it came here, in Unix seconds.
     pub(super) at: u64,
-    /// cdk removed it: as spent, or as a stranger's proof whose receive was given up. Such a proof may be brought in again.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) removed: bool,
 }
 
 impl Store {
@@ -41,11 +38,11 @@ pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: St
     let mut revived = 0_usize;
     for y in ys {
         let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
-        if before.archived.is_some() {
+        if before.is_archived {
             let mut info = before.info.clone();
             info.state = to;
             info.used_by_operation = None;
-            purse.put(Some(&before), info, false)?;
+            purse.put(Some(&before), info)?;
             revived = revived.saturating_add(1);
         }
     }

@@ -9,27 +9,31 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
+use super::moves::LetGo;
 use super::nostr::{ForeignState, NutzapRow, Outgoing, push_outgoing, put_nutzap, set_foreign, tell};
-use super::tables::{Reads, SWAPS, TOKENS};
+use super::tables::{JOURNAL, Reads, TOKENS};
 use super::tokens::TokenRow;
-use super::{Inner, Store, Verdict, archive, deposits, moves, payments, receives, record};
+use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, record};
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
+use crate::ports::Counters;
 
-/// A swap that is not decided yet. The body is the swap engine's own: inputs, secrets, blinding factors.
+/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding factors.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SwapRow {
+pub struct OperationRow {
     /// Its name, and the operation its inputs are held by.
     pub id: Uuid,
-    /// Bytes of the swap engine's.
+    /// While this row is there, nothing else can have the coins that it holds.
+    pub holds: bool,
+    /// Bytes of the engine's.
     pub body: Vec<u8>,
 }
 
-impl std::fmt::Debug for SwapRow {
+impl std::fmt::Debug for OperationRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SwapRow").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("OperationRow").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -76,10 +80,14 @@ pub enum Change {
     },
     /// The payment's token was claimed or returned: its text goes.
     ForgetToken(PaymentId),
-    /// A swap, new or changed.
-    Swap(SwapRow),
-    /// The swap is decided: its row goes.
-    EndSwap(Uuid),
+    /// An operation, new or changed.
+    Operation(OperationRow),
+    /// The operation is decided: its row goes.
+    EndOperation(Uuid),
+    /// Counters are taken for the outputs of an operation.
+    UseCounters(Counters),
+    /// Counters are free again: their outputs were not signed, and cannot be any more.
+    FreeCounters(Counters),
     /// What is known of other devices' coins. Spent ones change no more, and coins that are not others' are passed over.
     Foreign {
         /// Which.
@@ -95,30 +103,41 @@ pub enum Change {
     Tell(PaymentId),
 }
 
-fn apply(tx: &WriteTransaction, inner: &Inner, change: Change) -> Result<(), StoreError> {
+fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Change) -> Result<(), StoreError> {
     match change {
         Change::Payment(payment) => payments::update(tx, &payment),
         Change::Deposit(deposit) => deposits::put(tx, &deposit),
         Change::Receive(receive) => receives::put(tx, &receive),
         Change::Policy(change) => history::put_policy(tx, &change),
         Change::Proofs { add } => moves::add(tx, inner, add),
-        Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, &ys, expect.as_deref(), to, operation),
+        Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation),
         Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), ys, to).map(drop),
         Change::Token { payment, row } => record::put(tx, TOKENS, payment.as_str(), &row),
         Change::ForgetToken(payment) => record::remove(tx, TOKENS, payment.as_str()),
-        Change::Swap(swap) => {
-            tx.open_table(SWAPS)?.insert(swap.id.as_bytes(), swap.body.as_slice())?;
+        Change::Operation(row) => {
+            tx.open_table(JOURNAL)?.insert(row.id.as_bytes(), (row.holds, row.body.as_slice()))?;
             Ok(())
         }
-        Change::EndSwap(id) => {
-            tx.open_table(SWAPS)?.remove(id.as_bytes())?;
+        Change::EndOperation(id) => {
+            tx.open_table(JOURNAL)?.remove(id.as_bytes())?;
             Ok(())
         }
+        Change::UseCounters(these) => counters::take(tx, &these),
+        Change::FreeCounters(these) => counters::give_back(tx, &these),
         Change::Foreign { ys, to } => set_foreign(tx, &ys, to),
         Change::Publish(event) => push_outgoing(tx, &event),
         Change::Nutzap(row) => put_nutzap(tx, &row),
         Change::Tell(id) => tell(tx, &id),
     }
+}
+
+/// Makes the changes, in their order, in a transaction of somebody's.
+pub(super) fn apply_all(tx: &WriteTransaction, inner: &Inner, changes: Vec<Change>) -> Result<(), StoreError> {
+    let mut let_go = LetGo::default();
+    for change in changes {
+        apply(tx, inner, &mut let_go, change)?;
+    }
+    let_go.check(tx)
 }
 
 impl Store {
@@ -128,24 +147,36 @@ impl Store {
     /// When one of them is refused or the file cannot be written: none of them is made then.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
-            for change in changes {
-                apply(tx, inner, change)?;
-            }
+            apply_all(tx, inner, changes)?;
             Ok(Verdict::Keep(()))
         })
         .await
     }
 
-    /// Every swap that is not decided.
+    /// The row of an operation, if it is not decided.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn swaps(&self) -> Result<Vec<SwapRow>, StoreError> {
+    pub async fn operation(&self, id: Uuid) -> Result<Option<OperationRow>, StoreError> {
+        self.read(move |tx| {
+            let journal = tx.table(JOURNAL)?;
+            let row = journal.get(id.as_bytes())?;
+            Ok(row.map(|row| OperationRow { id, holds: row.value().0, body: row.value().1.to_vec() }))
+        })
+        .await
+    }
+
+    /// Every operation that is not decided.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operations(&self) -> Result<Vec<OperationRow>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
-            for entry in tx.table(SWAPS)?.iter()? {
-                let (id, body) = entry?;
-                found.push(SwapRow { id: Uuid::from_bytes(*id.value()), body: body.value().to_vec() });
+            for entry in tx.table(JOURNAL)?.iter()? {
+                let (id, row) = entry?;
+                let (holds, body) = row.value();
+                found.push(OperationRow { id: Uuid::from_bytes(*id.value()), holds, body: body.to_vec() });
             }
             Ok(found)
         })

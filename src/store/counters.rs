@@ -1,66 +1,95 @@
 //! Counters of secrets already derived, each device its own (NUT-13).
 //!
-//! Never goes back: a counter only grows, and reading one commits nothing.
+//! The counter of a keyset never goes back. What was taken and not signed can be given back, and is then taken first.
 
 use cdk_common::nuts::Id;
-use redb::{Durability, ReadableTable};
+use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::error::StoreError;
-use super::tables::{DERIVATION_COUNTERS, KEYSET_COUNTERS, Reads};
+use super::tables::{COUNTERS_BACK, DERIVATION_COUNTERS, KEYSET_COUNTERS, Reads};
 use super::{Store, Verdict};
+use crate::ports::Counters;
+
+/// So many counters that nobody uses, those given back first. Takes none.
+pub(super) fn free(tx: &impl Reads, device: u32, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreError> {
+    let id = keyset.to_bytes();
+    let mut found = Vec::with_capacity(count);
+    let back = tx.table(COUNTERS_BACK)?;
+    for entry in back.range((device, id.as_slice(), 0)..=(device, id.as_slice(), u32::MAX))?.take(count) {
+        found.push(entry?.0.value().2);
+    }
+    let next = tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value());
+    let missing = u32::try_from(count.saturating_sub(found.len())).map_err(|_| StoreError::Range)?;
+    found.extend(next..next.checked_add(missing).ok_or(StoreError::Range)?);
+    Ok(found)
+}
+
+/// Takes counters for outputs that are about to be made.
+pub(super) fn take(tx: &WriteTransaction, counters: &Counters) -> Result<(), StoreError> {
+    let id = counters.keyset.to_bytes();
+    let (mut back, mut next) = (tx.open_table(COUNTERS_BACK)?, tx.open_table(KEYSET_COUNTERS)?);
+    let mut above = next.get((counters.device, id.as_slice()))?.map_or(0, |value| value.value());
+    for index in &counters.indices {
+        back.remove((counters.device, id.as_slice(), *index))?;
+        above = above.max(index.checked_add(1).ok_or(StoreError::Range)?);
+    }
+    if !counters.indices.is_empty() {
+        next.insert((counters.device, id.as_slice()), above)?;
+    }
+    Ok(())
+}
+
+/// Gives counters back whose outputs were not signed, and cannot be any more.
+pub(super) fn give_back(tx: &WriteTransaction, counters: &Counters) -> Result<(), StoreError> {
+    let id = counters.keyset.to_bytes();
+    let mut back = tx.open_table(COUNTERS_BACK)?;
+    for index in &counters.indices {
+        back.insert((counters.device, id.as_slice(), *index), ())?;
+    }
+    Ok(())
+}
+
+/// The next number of a namespace, taken.
+pub(super) fn next_key(tx: &WriteTransaction, device: u32, namespace: &str) -> Result<u32, StoreError> {
+    let mut counters = tx.open_table(DERIVATION_COUNTERS)?;
+    let this = counters.get((device, namespace))?.map_or(0, |value| value.value());
+    counters.insert((device, namespace), this.checked_add(1).ok_or(StoreError::Range)?)?;
+    Ok(this)
+}
 
 impl Store {
-    /// Adds `count` to a device's counter of a keyset and returns the new value. `0` only reads.
-    pub(super) async fn increment_keyset(&self, device: u32, keyset: &Id, count: u32) -> Result<u32, StoreError> {
+    /// A device's counter of a keyset: all counters from it on were never used.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn keyset_counter(&self, device: u32, keyset: &Id) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
-        if count == 0 {
-            return self
-                .read(move |tx| Ok(tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value())))
-                .await;
-        }
-        self.write(move |tx| {
-            let mut counters = tx.open_table(KEYSET_COUNTERS)?;
-            let before = counters.get((device, id.as_slice()))?.map_or(0, |value| value.value());
-            let after = before.checked_add(count).ok_or(StoreError::Range)?;
-            counters.insert((device, id.as_slice()), after)?;
-            Ok(after)
-        })
-        .await
+        self.read(move |tx| Ok(tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value()))).await
     }
 
     /// Sets a device's counter of a keyset to `at_least`, unless it is already beyond, and returns it: what a restore has seen
-    /// is a floor, never something to add.
+    /// is a floor, never something to add. What was given back below it is forgotten.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub async fn raise_keyset_counter(&self, device: u32, keyset: &Id, at_least: u32) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
         self.transact(Durability::None, move |tx, _| {
+            let mut back = tx.open_table(COUNTERS_BACK)?;
+            let below: Vec<u32> = back
+                .range((device, id.as_slice(), 0)..(device, id.as_slice(), at_least))?
+                .map(|entry| entry.map(|(key, _)| key.value().2))
+                .collect::<Result<_, _>>()?;
+            for index in &below {
+                back.remove((device, id.as_slice(), *index))?;
+            }
             let mut counters = tx.open_table(KEYSET_COUNTERS)?;
             let before = counters.get((device, id.as_slice()))?.map_or(0, |value| value.value());
             if before >= at_least {
-                return Ok(Verdict::Leave(before));
+                return Ok(if below.is_empty() { Verdict::Leave(before) } else { Verdict::Keep(before) });
             }
             counters.insert((device, id.as_slice()), at_least)?;
             Ok(Verdict::Keep(at_least))
-        })
-        .await
-    }
-
-    /// Adds `count` to a device's counter of a namespace and returns the new value. `0` only reads.
-    pub(super) async fn increment_derivation(&self, device: u32, namespace: &str, count: u32) -> Result<u32, StoreError> {
-        let namespace = namespace.to_owned();
-        if count == 0 {
-            return self
-                .read(move |tx| Ok(tx.table(DERIVATION_COUNTERS)?.get((device, namespace.as_str()))?.map_or(0, |value| value.value())))
-                .await;
-        }
-        self.write(move |tx| {
-            let mut counters = tx.open_table(DERIVATION_COUNTERS)?;
-            let before = counters.get((device, namespace.as_str()))?.map_or(0, |value| value.value());
-            let after = before.checked_add(count).ok_or(StoreError::Range)?;
-            counters.insert((device, namespace.as_str()), after)?;
-            Ok(after)
         })
         .await
     }

@@ -8,7 +8,7 @@ use super::Store;
 use super::error::StoreError;
 use super::history::{self, Kind};
 use super::record;
-use super::tables::{DEPOSIT_BY_KEY, DEPOSIT_BY_QUOTE, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, Reads};
+use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, Reads};
 use crate::model::deposit::Deposit;
 use crate::model::id::DepositId;
 
@@ -24,10 +24,6 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, Stor
 pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit) -> Result<(), StoreError> {
     let id = deposit.id.as_str();
     let before = get(tx, id)?;
-    if let Some(before) = before.as_ref().filter(|before| before.quote_id != deposit.quote_id) {
-        tx.open_table(DEPOSIT_BY_QUOTE)?.remove(before.quote_id.as_str())?;
-    }
-    tx.open_table(DEPOSIT_BY_QUOTE)?.insert(deposit.quote_id.as_str(), id)?;
     if let Some(key) = &deposit.key {
         tx.open_table(DEPOSIT_BY_KEY)?.insert((deposit.agent.as_str(), key.as_str()), id)?;
     }
@@ -61,19 +57,6 @@ impl Store {
         let (agent, key) = (agent.to_owned(), key.to_owned());
         self.read(move |tx| {
             let id = tx.table(DEPOSIT_BY_KEY)?.get((agent.as_str(), key.as_str()))?.map(|id| id.value().to_owned());
-            of_index(tx, id)
-        })
-        .await
-    }
-
-    /// The deposit of a mint quote.
-    ///
-    /// # Errors
-    /// As [`Store::deposit`].
-    pub async fn deposit_by_quote(&self, quote_id: &str) -> Result<Option<Deposit>, StoreError> {
-        let quote_id = quote_id.to_owned();
-        self.read(move |tx| {
-            let id = tx.table(DEPOSIT_BY_QUOTE)?.get(quote_id.as_str())?.map(|id| id.value().to_owned());
             of_index(tx, id)
         })
         .await

@@ -1,7 +1,5 @@
 //! Why the store could not do it. Never carries a secret, a token or a preimage.
 
-use cdk_common::database;
-
 use crate::ports::StoreFailure;
 
 /// What the store's own calls fail with.
@@ -35,9 +33,17 @@ pub enum StoreError {
     /// No proof has this Y.
     #[error("no such proof")]
     ProofNotFound,
-    /// The proofs belong to a melt whose outcome is not known.
-    #[error("the proofs belong to a melt whose outcome is not known")]
+    /// The proofs belong to an operation whose outcome is not known.
+    #[error("the proofs belong to an operation whose outcome is not known")]
     Undecided,
+    /// A spent proof was to become something else.
+    #[error("a spent proof stays spent")]
+    SpentIsFinal,
+    /// The file was written by an older program than any that was released.
+    #[error(
+        "it is of version {0}, which was never released: `nutpurse restore --words` asks the mints for its coins and keeps it under another name"
+    )]
+    OldFile(u32),
     /// A payment was written that the door never admitted, or a decided one was opened again.
     #[error("a payment cannot go from {from} to {to}")]
     Transition {
@@ -49,9 +55,6 @@ pub enum StoreError {
     /// The journal has no such row.
     #[error("the journal has no {0}")]
     Missing(&'static str),
-    /// An error that cdk's calls name.
-    #[error(transparent)]
-    Cdk(#[from] database::Error),
     /// A sum or counter would not fit.
     #[error("a number is out of range")]
     Range,
@@ -67,9 +70,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub(super) fn undecodable(table: &str, error: impl std::fmt::Display) -> Self {
+        Self::Undecodable { table: table.to_owned(), reason: error.to_string() }
+    }
+
     /// The file, or a row in it, is not what it should be.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::UnknownVersion { .. } | Self::Undecodable { .. })
+        matches!(self, Self::Damaged(_) | Self::OldFile(_) | Self::UnknownVersion { .. } | Self::Undecodable { .. })
     }
 }
 
@@ -99,18 +106,6 @@ macro_rules! from_redb {
 }
 
 from_redb!(CommitError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
-
-impl From<StoreError> for database::Error {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Cdk(error) => error,
-            StoreError::ProofNotUnspent => Self::ProofNotUnspent,
-            StoreError::ProofNotFound => Self::ProofNotFound,
-            StoreError::Range => Self::AmountOverflow,
-            other => Self::Database(Box::new(other)),
-        }
-    }
-}
 
 impl From<StoreError> for StoreFailure {
     fn from(error: StoreError) -> Self {

@@ -14,7 +14,7 @@ use super::{meta, payments};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, state_word};
 use crate::model::mint::MoneyKind;
-use crate::model::payment::{Payment, PaymentKind};
+use crate::model::payment::{Payment, PaymentKind, PaymentState};
 
 /// The payment at hand: its kind, payee and amount.
 pub(super) type Probe = (PaymentKind, String, u64);
@@ -59,8 +59,17 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
     Lookalike {
         id: payment.id.clone(),
         state: state_word(&payment.state),
-        age_seconds: now.saturating_sub(payment.created_at),
+        age_seconds: now.saturating_sub(left_at(payment)),
         caller_in_doubt: payment.caller_in_doubt,
+    }
+}
+
+/// When its money left or was held back: a payment that failed first is as old as the try that did not.
+fn left_at(payment: &Payment) -> u64 {
+    match payment.state {
+        PaymentState::Sent { since, .. } => since,
+        PaymentState::Settled { at, .. } | PaymentState::Returned { at, .. } => at,
+        PaymentState::Reserved | PaymentState::Failed { .. } => payment.created_at,
     }
 }
 

@@ -13,11 +13,21 @@ use crate::model::keys::KeysPlace;
 
 pub(super) const KEY: &str = "meta";
 
+/// The version of the file. Version 1 was never released.
+const FORMAT: u32 = 2;
+
+fn first() -> u32 {
+    1
+}
+
 /// What the wallet is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     /// Random, made when the file was made.
     pub wallet_id: String,
+    /// The version of the file.
+    #[serde(default = "first")]
+    pub(super) format: u32,
     /// Which of the mnemonic's devices this home is.
     pub device: u32,
     /// It ever held real money. Never goes back.
@@ -66,6 +76,7 @@ impl Meta {
 pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let mut meta = Meta {
         wallet_id: uuid::Uuid::new_v4().simple().to_string(),
+        format: FORMAT,
         device: 0,
         real: false,
         policy_fingerprint: None,
@@ -86,7 +97,12 @@ pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> R
 
 /// The row; without it the file is not ours.
 pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
-    record::get(tx, META, KEY)?.ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))
+    let meta: Meta = record::get(tx, META, KEY)?.ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
+    match meta.format {
+        FORMAT => Ok(meta),
+        1 => Err(StoreError::OldFile(1)),
+        _ => Err(StoreError::UnknownVersion { table: "meta".to_owned(), version: u8::try_from(meta.format).unwrap_or(u8::MAX) }),
+    }
 }
 
 impl Store {

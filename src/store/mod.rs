@@ -1,24 +1,23 @@
-//! The store: one redb file with the proofs, cdk's tables and our journal.
+//! The store: one redb file with the proofs, what is known of mints, and our journal.
 //!
 //! Never touches the network, never reads a clock of its own, never decides to spend, and never deletes a file.
-//! cdk's calls commit in order without a sync; [`Store::barrier`] and the journal's own writes are durable two-phase commits,
-//! which make all earlier ones durable as well. All redb work runs on the blocking pool.
+//! What a mint can be asked for again is committed in order without a sync; the journal's writes are durable two-phase commits, which make
+//! all earlier ones durable as well. All redb work runs on the blocking pool.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 mod archive;
+mod cap;
 mod choose;
 mod commit;
 pub mod copies;
 mod counters;
 mod deposits;
-mod doubt;
 mod error;
 mod halt;
 mod history;
@@ -27,29 +26,24 @@ mod lower;
 mod meta;
 mod mints;
 mod moves;
-mod namespaces;
 mod nostr;
 mod open;
-mod orphans;
-mod p2pk;
 mod payments;
 mod proofs;
-mod quotes;
 mod receives;
 mod record;
-mod sagas;
+mod records;
 mod selection;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod transactions;
 mod trial;
 mod unchecked;
-mod view;
 
+pub use cap::Capped;
 pub use choose::{MAX_INPUTS, Need};
-pub use commit::{Change, SwapRow};
+pub use commit::{Change, OperationRow};
 pub use error::StoreError;
 pub use halt::Halt;
 use halt::Last;
@@ -81,8 +75,6 @@ struct Inner {
     /// The value of `written` that is known to be durable.
     safe: AtomicU64,
     durable_commits: AtomicU64,
-    /// Quotes whose doubt `settle` has lifted; forgotten at a restart, which is the safe side.
-    lifted: Mutex<HashSet<String>>,
     /// The file failed or is damaged: nothing more is written through this handle.
     failed: AtomicBool,
     halt: OnceLock<Halt>,
@@ -105,7 +97,6 @@ impl Store {
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             durable_commits: AtomicU64::new(0),
-            lifted: Mutex::new(HashSet::new()),
             failed: AtomicBool::new(false),
             halt: OnceLock::new(),
         };
@@ -234,10 +225,6 @@ impl Inner {
             self.durable_commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    fn lifted(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.lifted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,10 +4,11 @@
 
 use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
 
+use super::commit::apply_all;
 use super::error::StoreError;
 use super::history::{self, Kind};
-use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENT_BY_QUOTE, PAYMENTS, PAYMENTS_OPEN, Reads};
-use super::{Store, Verdict, ledger, record};
+use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENTS, PAYMENTS_OPEN, Reads};
+use super::{Change, Store, Verdict, ledger, record};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{Ledger, state_word};
 use crate::model::payment::{Payment, PaymentState};
@@ -37,10 +38,6 @@ fn through<'k, K: Key + 'static>(
     id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("payment of an index"))).transpose()
 }
 
-pub(super) fn by_quote(tx: &impl Reads, quote_id: &str) -> Result<Option<Payment>, StoreError> {
-    through(tx, PAYMENT_BY_QUOTE, quote_id)
-}
-
 pub(super) fn open(tx: &impl Reads) -> Result<Vec<Payment>, StoreError> {
     let mut found = Vec::new();
     for entry in tx.table(PAYMENTS_OPEN)?.iter()? {
@@ -54,13 +51,8 @@ pub(super) fn open(tx: &impl Reads) -> Result<Vec<Payment>, StoreError> {
 pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let id = payment.id.as_str();
     let before = get(tx, id)?;
-    if let Some(before) = &before {
-        if let (Some((at, _)), false) = (before.outflow(), before.is_open()) {
-            tx.open_table(OUTFLOWS)?.remove((at, id))?;
-        }
-        if let Some(quote) = before.quote_id.as_deref().filter(|quote| payment.quote_id.as_deref() != Some(quote)) {
-            tx.open_table(PAYMENT_BY_QUOTE)?.remove(quote)?;
-        }
+    if let Some((at, _)) = before.as_ref().filter(|before| !before.is_open()).and_then(Payment::outflow) {
+        tx.open_table(OUTFLOWS)?.remove((at, id))?;
     }
     if payment.is_open() {
         tx.open_table(PAYMENTS_OPEN)?.insert(id, ())?;
@@ -69,9 +61,6 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
         if let Some((at, _)) = payment.outflow() {
             tx.open_table(OUTFLOWS)?.insert((at, id), ())?;
         }
-    }
-    if let Some(quote) = &payment.quote_id {
-        tx.open_table(PAYMENT_BY_QUOTE)?.insert(quote.as_str(), id)?;
     }
     if let Some(hash) = &payment.payment_hash {
         tx.open_table(PAYMENT_BY_HASH)?.insert(hash.as_str(), id)?;
@@ -86,13 +75,23 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     record::put(tx, PAYMENTS, id, payment)
 }
 
-/// Writes a payment that the door admitted. A decided payment never becomes open here.
+/// What a payment may become. A decided payment never becomes open, and a decision is not taken back.
+fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
+    use PaymentState::{Failed, Reserved, Returned, Sent, Settled};
+    match (before, after) {
+        (Reserved, _) => !matches!(after, Returned { .. }),
+        (Sent { .. }, Sent { .. } | Settled { .. } | Failed { .. }) => true,
+        (Settled { .. }, Settled { .. } | Returned { .. }) => true,
+        (Failed { .. }, Failed { .. }) | (Returned { .. }, Returned { .. }) => true,
+        _ => false,
+    }
+}
+
+/// Writes a payment that the door admitted.
 pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let to = state_word(&payment.state);
     let before = get(tx, payment.id.as_str())?.ok_or(StoreError::Transition { from: "nothing", to })?;
-    let reopened = payment.is_open() && !before.is_open();
-    let unsent = matches!(before.state, PaymentState::Sent { .. }) && matches!(payment.state, PaymentState::Reserved);
-    if reopened || unsent {
+    if !may_become(&before.state, &payment.state) {
         return Err(StoreError::Transition { from: state_word(&before.state), to });
     }
     put(tx, payment)
@@ -114,7 +113,8 @@ fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError>
 
 impl Store {
     /// The door's one durable transaction. Looks the payment up by hash (of any agent) and by (agent, key); folds the ledger;
-    /// asks `decide`; writes the intent as Reserved. A failed payment is tried again under its own id, which the caller has set:
+    /// asks `decide`; writes the intent with what has to be written `beside` it. The payment's state is Reserved, or Sent where `beside` has
+    /// the row of a request that may leave from then on. A failed payment is tried again under its own id, which the caller has set:
     /// `attempt` counts up and `created_at` stays.
     ///
     /// # Errors
@@ -123,9 +123,10 @@ impl Store {
         &self,
         mut payment: Payment,
         now: u64,
+        beside: Vec<Change>,
         decide: impl FnOnce(&Ledger) -> Result<(), D> + Send + 'static,
     ) -> Result<Admission<D>, StoreError> {
-        self.transact(Durability::Immediate, move |tx, _| {
+        self.transact(Durability::Immediate, move |tx, inner| {
             payment.attempt = 1;
             for known in known(tx, &payment)? {
                 let again = matches!(known.state, PaymentState::Failed { .. }) && known.id == payment.id;
@@ -140,8 +141,8 @@ impl Store {
             if let Err(denial) = decide(&ledger) {
                 return Ok(Verdict::Leave(Admission::Denied(denial)));
             }
-            payment.state = PaymentState::Reserved;
             put(tx, &payment)?;
+            apply_all(tx, inner, beside)?;
             Ok(Verdict::Keep(Admission::Admitted(payment)))
         })
         .await
@@ -193,15 +194,6 @@ impl Store {
             Ok(found)
         })
         .await
-    }
-
-    /// The payment whose melt has this quote now; a quote of an earlier attempt finds nothing.
-    ///
-    /// # Errors
-    /// As [`Store::payment`].
-    pub async fn payment_by_quote(&self, quote_id: &str) -> Result<Option<Payment>, StoreError> {
-        let quote_id = quote_id.to_owned();
-        self.read(move |tx| by_quote(tx, &quote_id)).await
     }
 
     /// Every payment that may still move value.

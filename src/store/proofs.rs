@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use cdk_common::mint_url::MintUrl;
-use cdk_common::nuts::{CurrencyUnit, SpendingConditions, State};
+use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 use redb::{ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;
@@ -46,13 +45,9 @@ pub(super) fn reach<'k>(
 /// A proof as it is stored.
 pub(super) struct Kept {
     pub(super) info: ProofInfo,
-    /// `Some` when it is in the archive: whether cdk removed it.
-    pub(super) archived: Option<Removed>,
+    /// It is in the archive.
+    pub(super) is_archived: bool,
 }
-
-/// Whether an archived proof was removed, not seen as spent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Removed(pub(super) bool);
 
 fn find(
     live: &impl ReadableTable<&'static Y, &'static [u8]>,
@@ -60,11 +55,11 @@ fn find(
     y: &Y,
 ) -> Result<Option<Kept>, StoreError> {
     if let Some(row) = live.get(y)? {
-        return Ok(Some(Kept { info: decode("proofs", row.value())?, archived: None }));
+        return Ok(Some(Kept { info: decode("proofs", row.value())?, is_archived: false }));
     }
     let Some(row) = archive.get(y)? else { return Ok(None) };
     let row: Archived = decode("archive", row.value())?;
-    Ok(Some(Kept { info: row.info, archived: Some(Removed(row.removed)) }))
+    Ok(Some(Kept { info: row.info, is_archived: true }))
 }
 
 /// The five tables of proofs, open for writing, and what a write means for relays.
@@ -95,16 +90,8 @@ impl<'t> Purse<'t> {
         find(&self.live, &self.archive, y)
     }
 
-    pub(super) fn of_operation(&self, operation: Uuid) -> Result<Vec<Kept>, StoreError> {
-        let mut found = Vec::new();
-        for y in ys_of(&self.operations, operation)? {
-            found.push(self.find(&y)?.ok_or(StoreError::ProofNotFound)?);
-        }
-        Ok(found)
-    }
-
     /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`] said in this transaction.
-    pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo, removed: bool) -> Result<(), StoreError> {
+    pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo) -> Result<(), StoreError> {
         let y = info.y.to_bytes();
         self.echo.changed(&y)?;
         if before.is_none() {
@@ -112,8 +99,8 @@ impl<'t> Purse<'t> {
         }
         if let Some(before) = before {
             self.take_off(&before.info, &y)?;
-            let stays_live = before.archived.is_none() && info.state != State::Spent;
-            if before.archived.is_some() {
+            let stays_live = !before.is_archived && info.state != State::Spent;
+            if before.is_archived {
                 self.archive.remove(&y)?;
             } else if !stays_live {
                 self.live.remove(&y)?;
@@ -128,7 +115,7 @@ impl<'t> Purse<'t> {
             self.operations.insert((operation.as_bytes(), &y), ())?;
         }
         if info.state == State::Spent {
-            let row = encode(&Archived { info, at: self.now, removed })?;
+            let row = encode(&Archived { info, at: self.now })?;
             self.archive.insert(&y, row.as_slice())?;
         } else {
             self.live.insert(&y, encode(&info)?.as_slice())?;
@@ -159,21 +146,6 @@ impl<'t> Purse<'t> {
         }
         Ok(())
     }
-
-    /// The proofs of one mint, archive included.
-    pub(super) fn of_mint(&self, mint: &MintUrl) -> Result<Vec<Kept>, StoreError> {
-        let mint = mint.to_string();
-        let mut ys = Vec::new();
-        for entry in self.shelf.range((mint.as_str(), "", 0, 0, &[0; 33])..)? {
-            let (key, _) = entry?;
-            let (of, _, _, _, y) = key.value();
-            if of != mint {
-                break;
-            }
-            ys.push(*y);
-        }
-        ys.iter().map(|y| self.find(y)?.ok_or(StoreError::ProofNotFound)).collect()
-    }
 }
 
 fn ys_of(operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>, operation: Uuid) -> Result<Vec<Y>, StoreError> {
@@ -203,10 +175,8 @@ pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreEr
     Ok(found)
 }
 
-/// What a filter asks for. No mint or unit is every one; no states are all but Spent.
+/// Which proofs: of every mint and unit; no states are all but Spent.
 pub(super) struct Filter {
-    pub(super) mint: Option<MintUrl>,
-    pub(super) unit: Option<CurrencyUnit>,
     pub(super) states: Option<Vec<State>>,
 }
 
@@ -218,14 +188,11 @@ impl Filter {
 
     /// The (mint, unit, state, sum) that match and are not empty.
     fn places(&self, tx: &impl Reads) -> Result<Vec<(String, String, u8, u128)>, StoreError> {
-        let mint = self.mint.as_ref().map(ToString::to_string);
-        let unit = self.unit.as_ref().map(ToString::to_string);
         let mut places = Vec::new();
         for entry in tx.table(SUMS)?.iter()? {
             let (key, sum) = entry?;
             let (of_mint, of_unit, state) = key.value();
-            let fits = mint.as_deref().is_none_or(|mint| mint == of_mint) && unit.as_deref().is_none_or(|unit| unit == of_unit);
-            if fits && self.takes(state) {
+            if self.takes(state) {
                 places.push((of_mint.to_owned(), of_unit.to_owned(), state, sum.value().0));
             }
         }
@@ -233,14 +200,8 @@ impl Filter {
     }
 }
 
-/// The sum of what matches, from the running sums alone.
-pub(super) fn balance(tx: &impl Reads, filter: &Filter) -> Result<u64, StoreError> {
-    let sum = filter.places(tx)?.iter().try_fold(0_u128, |sum, place| sum.checked_add(place.3));
-    sum.and_then(|sum| u64::try_from(sum).ok()).ok_or(StoreError::Range)
-}
-
 /// The proofs that match, read range by range.
-pub(super) fn list(tx: &impl Reads, filter: &Filter, conditions: Option<Vec<SpendingConditions>>) -> Result<Vec<ProofInfo>, StoreError> {
+pub(super) fn list(tx: &impl Reads, filter: &Filter) -> Result<Vec<ProofInfo>, StoreError> {
     let shelf = tx.table(SHELF)?;
     let mut ys = Vec::new();
     for (mint, unit, state, _) in filter.places(tx)? {
@@ -250,11 +211,7 @@ pub(super) fn list(tx: &impl Reads, filter: &Filter, conditions: Option<Vec<Spen
             ys.push(*entry?.0.value().4);
         }
     }
-    let mut found = by_ys(tx, &ys)?;
-    if conditions.is_some() {
-        found.retain(|info| info.matches_conditions(&None, &None, &None, &conditions));
-    }
-    Ok(found)
+    by_ys(tx, &ys)
 }
 
 /// What we hold at one mint in one unit.
@@ -273,6 +230,23 @@ pub struct Balance {
 }
 
 impl Store {
+    /// Coins by Y, archived ones included; an unknown Y is left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn coins(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, StoreError> {
+        let ys: Vec<Y> = ys.iter().map(PublicKey::to_bytes).collect();
+        self.read(move |tx| by_ys(tx, &ys)).await
+    }
+
+    /// All coins in these states, of every mint; `None`: all that are not spent.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn coins_in(&self, states: Option<Vec<State>>) -> Result<Vec<ProofInfo>, StoreError> {
+        self.read(move |tx| list(tx, &Filter { states })).await
+    }
+
     /// What we hold, by mint and unit, from the running sums alone. A mint where everything is spent is left out.
     ///
     /// # Errors
@@ -280,7 +254,7 @@ impl Store {
     pub async fn balances(&self) -> Result<Vec<Balance>, StoreError> {
         self.read(|tx| {
             let mut balances: BTreeMap<(String, String), Balance> = BTreeMap::new();
-            for (mint, unit, state, sum) in (Filter { mint: None, unit: None, states: None }).places(tx)? {
+            for (mint, unit, state, sum) in (Filter { states: None }).places(tx)? {
                 let sum = u64::try_from(sum).map_err(|_| StoreError::Range)?;
                 let balance = balances.entry((mint.clone(), unit.clone()));
                 let balance = balance.or_insert(Balance { mint, unit, unspent: 0, pending: 0, pending_spent: 0 });

@@ -51,17 +51,6 @@ pub(super) fn get<'k, K: Key + 'static, T: DeserializeOwned>(
     found.map(|row| decode(table.name(), row.value())).transpose()
 }
 
-/// Every row. For tables that stay small, or when all of it is asked for.
-pub(super) fn all<K: Key + 'static, T: DeserializeOwned>(tx: &impl Reads, table: Rows<K>) -> Result<Vec<T>, StoreError> {
-    let rows = tx.table(table)?;
-    let mut found = Vec::new();
-    for entry in rows.iter()? {
-        let (_, row) = entry?;
-        found.push(decode(table.name(), row.value())?);
-    }
-    Ok(found)
-}
-
 /// Writes one row.
 pub(super) fn put<'k, K: Key + 'static, T: Serialize>(
     tx: &WriteTransaction,

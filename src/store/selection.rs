@@ -2,7 +2,7 @@
 //!
 //! Never chooses a proof with spending conditions, nor one of a keyset whose fee the caller did not name. Reserves nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cdk_common::nuts::{Id, State};
 use cdk_common::wallet::ProofInfo;
@@ -56,6 +56,23 @@ where
 }
 
 impl Store {
+    /// How many coins of each amount can be spent at one mint, in sats.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unspent_amounts(&self, mint: &MintAddress) -> Result<BTreeMap<u64, usize>, StoreError> {
+        let mint = mint.as_str().to_owned();
+        self.read(move |tx| {
+            let mut counts = BTreeMap::new();
+            for entry in tx.table(SHELF)?.range(reach(&mint, Unit::sat().as_str(), State::Unspent, 1, u64::MAX))? {
+                let count: &mut usize = counts.entry(entry?.0.value().3).or_default();
+                *count = count.saturating_add(1);
+            }
+            Ok(counts)
+        })
+        .await
+    }
+
     /// Inputs for `need` at one mint in one unit, or `None` when what is there does not do. `fee_ppk` names the keysets that
     /// may be spent and what each input of them costs, in thousandths.
     ///

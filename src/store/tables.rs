@@ -8,7 +8,7 @@ use super::error::StoreError;
 
 /// A proof's public name: `hash_to_curve(secret)`, compressed.
 pub(super) type Y = [u8; 33];
-/// An operation of cdk's, or one of our swaps.
+/// An operation at a mint.
 pub(super) type Operation = [u8; 16];
 
 /// The key of the shelf: (mint, unit, state, amount, Y).
@@ -46,7 +46,7 @@ tables! {
     /// <(operation that uses it, Y), ()>
     OPERATIONS: (&'static Operation, &'static Y) => () = "operations";
 
-    /// <mint, row of its info, if known>
+    /// <mint, row of its info>
     MINTS: &'static str => &'static [u8] = "mints";
     /// <mint, the public key it first called its own>
     MINT_IDENTITIES: &'static str => &'static [u8; 33] = "mint_identities";
@@ -58,33 +58,16 @@ tables! {
     KEYS: &'static [u8] => &'static [u8] = "keys";
     /// <(device, keyset id), next index of NUT-13>
     KEYSET_COUNTERS: (u32, &'static [u8]) => u32 = "keyset_counters";
+    /// <(device, keyset id, index of NUT-13), ()>: taken once, not signed, and free again
+    COUNTERS_BACK: (u32, &'static [u8], u32) => () = "counters_back";
     /// <(device, namespace), next index>
     DERIVATION_COUNTERS: (u32, &'static str) => u32 = "derivation_counters";
-    /// <quote id, row of a mint quote>
-    MINT_QUOTES: &'static str => &'static [u8] = "mint_quotes";
-    /// <(operation that uses it, quote id), ()>
-    MINT_QUOTE_USERS: (&'static str, &'static str) => () = "mint_quote_users";
-    /// <quote id, row of a melt quote>
-    MELT_QUOTES: &'static str => &'static [u8] = "melt_quotes";
-    /// <(operation that uses it, quote id), ()>
-    MELT_QUOTE_USERS: (&'static str, &'static str) => () = "melt_quote_users";
-    /// <operation, row of a saga>
-    SAGAS: &'static Operation => &'static [u8] = "sagas";
-    /// <transaction id, row>
-    TRANSACTIONS: &'static [u8; 32] => &'static [u8] = "transactions";
-    /// <(first namespace, second namespace, key), bytes of cdk's>
-    KV: (&'static str, &'static str, &'static str) => &'static [u8] = "kv";
-    /// <public key, row of how it is derived>
-    P2PK_KEYS: &'static [u8; 33] => &'static [u8] = "p2pk_keys";
-
     /// <payment id, row>
     PAYMENTS: &'static str => &'static [u8] = "payments";
     /// <payment hash, payment id>
     PAYMENT_BY_HASH: &'static str => &'static str = "payment_by_hash";
     /// <(agent, idempotency key), payment id>
     PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
-    /// <melt quote id, payment id>
-    PAYMENT_BY_QUOTE: &'static str => &'static str = "payment_by_quote";
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
     /// <(time it counts from, payment id), ()>, once value has left
@@ -96,8 +79,6 @@ tables! {
     DEPOSITS: &'static str => &'static [u8] = "deposits";
     /// <(agent, idempotency key), deposit id>
     DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
-    /// <mint quote id, deposit id>
-    DEPOSIT_BY_QUOTE: &'static str => &'static str = "deposit_by_quote";
     /// <(agent, time it was asked for, deposit id), ()>
     DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
     /// <deposit id, ()>, until it is received
@@ -110,8 +91,8 @@ tables! {
     /// <receive id, ()>, while it is open
     RECEIVES_OPEN: &'static str => () = "receives_open";
 
-    /// <swap id, bytes of the swap engine's>, until the swap is decided
-    SWAPS: &'static Operation => &'static [u8] = "swaps";
+    /// <operation, (it holds its inputs, bytes of the engine's)>, until the operation is decided
+    JOURNAL: &'static Operation => (bool, &'static [u8]) = "journal";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>

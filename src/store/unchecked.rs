@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::meta::{self, KEY, Meta};
 use super::proofs::{self, Filter, Purse};
-use super::tables::{META, Reads, SAGAS, SWAPS};
+use super::tables::{JOURNAL, META, Reads};
 use super::{Inner, Store, Verdict, record};
 use crate::model::ledger::DAY_SECONDS;
 
@@ -73,12 +73,12 @@ impl Store {
         .await
     }
 
-    /// Something that was begun may still bring coins in: a swap, or an operation of cdk's.
+    /// An operation that is not decided may still bring coins in.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn has_unfinished(&self) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(tx.table(SWAPS)?.first()?.is_some() || tx.table(SAGAS)?.first()?.is_some())).await
+        self.read(|tx| Ok(tx.table(JOURNAL)?.first()?.is_some())).await
     }
 }
 
@@ -86,13 +86,12 @@ fn distrust(tx: &WriteTransaction, inner: &Inner, meta: &mut Meta) -> Result<(),
     let now = (inner.clock)();
     meta.checked = Some(std::collections::BTreeSet::new());
     meta.window_full_until = Some(now.saturating_add(DAY_SECONDS));
-    let free = Filter { mint: None, unit: None, states: Some(vec![State::Unspent]) };
-    let free = proofs::list(tx, &free, None)?;
+    let free = proofs::list(tx, &Filter { states: Some(vec![State::Unspent]) })?;
     let mut purse = Purse::open(tx, now)?;
     for info in free {
         let before = purse.find(&info.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
         let held = ProofInfo { state: State::Pending, used_by_operation: Some(UNCHECKED), ..info };
-        purse.put(Some(&before), held, false)?;
+        purse.put(Some(&before), held)?;
     }
     Ok(())
 }

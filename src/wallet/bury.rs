@@ -4,30 +4,29 @@
 //! Never makes a request that could spend anything.
 
 use super::error::Error;
+use super::journal::journaled;
 use super::{Wallet, coins};
-use crate::mint::Mint;
+use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
-use crate::model::mint::MintAddress;
 use crate::model::payment::PaymentState;
 use crate::model::receive::ReceiveState;
-use crate::store::{Change, SwapRow};
+use crate::store::Change;
 
 /// How long a buried swap is asked about, in seconds.
 pub(super) const KEPT_SECONDS: u64 = 7 * 86_400;
 
 impl Wallet {
     /// Takes the place of ending the swap.
-    pub(super) fn bury(&self, mint: &Mint, swap: &Swap) -> Result<Change, Error> {
+    pub(super) fn bury(&self, swap: &Swap) -> Result<Change, Error> {
         tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
-        let buried = swap.buried(mint.address().clone(), (self.clock)());
-        Ok(Change::Swap(SwapRow { id: buried.id, body: buried.to_row()? }))
+        journaled(&Operation::Swap(swap.buried((self.clock)())))
     }
 
     /// Asks about a buried swap; `of` is what it was for.
-    pub(super) async fn look_for(&self, address: &MintAddress, mut swap: Swap, of: Purpose, since: u64) -> Result<(), Error> {
-        let mint = self.mints.at(address)?;
+    pub(super) async fn look_for(&self, mut swap: Swap, of: Purpose, since: u64) -> Result<(), Error> {
+        let mint = self.mints.at(&swap.mint)?;
         let turn = mint.turn().await;
-        if !self.is_journaled(&swap).await? {
+        if !self.is_journaled(swap.id).await? {
             return Ok(());
         }
         let outcome = mint.look_for_swap(&swap).await;
@@ -36,36 +35,38 @@ impl Wallet {
             SwapOutcome::Done { give, keep } => {
                 tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
                 drop(turn);
-                self.unbury(&mint, &swap, SwapOutcome::Done { give, keep }).await
+                self.unbury(&swap, SwapOutcome::Done { give, keep }).await
             }
             SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Send(_)) => {
                 tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
-                self.end_buried(vec![coins::revive(swap.input_ys()?), Change::EndSwap(swap.id)]).await
+                self.end_buried(vec![coins::revive(swap.input_ys()?), Change::EndOperation(swap.id)]).await
             }
-            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Cancel(_)) => self.end_buried(vec![Change::EndSwap(swap.id)]).await,
+            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Cancel(_)) => {
+                self.end_buried(vec![Change::EndOperation(swap.id)]).await
+            }
             SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
                 tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
-                self.end_buried(vec![Change::EndSwap(swap.id)]).await
+                self.end_buried(vec![Change::EndOperation(swap.id)]).await
             }
             SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
         }
     }
 
     /// What it was for ends as it would have, where that can still be.
-    async fn unbury(&self, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+    async fn unbury(&self, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
         let SwapOutcome::Done { give, keep } = outcome else { return Ok(()) };
         let (now, fee_sats, sats) = ((self.clock)(), swap.fee_sats(), coins::total_sats(&keep));
         match &swap.purpose {
             Purpose::Cancel(id) => {
                 if let Some(payment) = self.store.payment(id).await?.filter(crate::model::payment::Payment::is_open) {
-                    return self.end_cancel(payment, mint, swap, SwapOutcome::Done { give, keep }).await;
+                    return self.end_cancel(payment, swap, SwapOutcome::Done { give, keep }).await;
                 }
             }
             Purpose::Receive(id) => {
                 if let Some(mut receive) = self.store.receive(id).await? {
                     receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
                     return self
-                        .end_buried(vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id), Change::Receive(receive)])
+                        .end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id), Change::Receive(receive)])
                         .await;
                 }
             }
@@ -74,13 +75,13 @@ impl Wallet {
                     let made = if let PaymentState::Settled { fee_sats, .. } = payment.state { fee_sats } else { 0 };
                     payment.state = PaymentState::Returned { at: now, reclaimed_sats: sats, fee_sats: made.saturating_add(fee_sats) };
                     let forget = Change::ForgetToken(payment.id.clone());
-                    let changes = vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id), forget, Change::Payment(payment)];
+                    let changes = vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id), forget, Change::Payment(payment)];
                     return self.end_buried(changes).await;
                 }
             }
-            Purpose::Send(_) | Purpose::Claim(_) | Purpose::Buried { .. } => {}
+            Purpose::Send(_) | Purpose::Claim | Purpose::Buried { .. } => {}
         }
-        self.end_buried(vec![coins::made_after_all(give, keep), Change::EndSwap(swap.id)]).await
+        self.end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
     }
 
     async fn end_buried(&self, changes: Vec<Change>) -> Result<(), Error> {

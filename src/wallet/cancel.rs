@@ -2,11 +2,13 @@
 //!
 //! Never begins before the mint has called the quote unpaid, and a minute has passed since the request of which nobody has the answer.
 
+use super::bury::KEPT_SECONDS;
 use super::code::Code;
 use super::error::Error;
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::error::MintError;
+use crate::mint::melt::Melt;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -16,9 +18,10 @@ const CANCEL_AFTER_SECONDS: u64 = 60;
 
 impl Wallet {
     /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot be paid any more.
-    pub(super) async fn cancel_melt(&self, payment: Payment, mint: &Mint, quote_id: &str) -> Result<(), Error> {
-        let PaymentState::Sent { since, .. } = payment.state else { return Ok(()) };
-        if since.saturating_add(CANCEL_AFTER_SECONDS) > (self.clock)() {
+    pub(super) async fn cancel_melt(&self, payment: Payment, mint: &Mint, melt: Melt) -> Result<(), Error> {
+        let (PaymentState::Sent { since, .. }, now) = (&payment.state, (self.clock)()) else { return Ok(()) };
+        let since = *since;
+        if since.saturating_add(CANCEL_AFTER_SECONDS) > now {
             return Ok(());
         }
         let turn = mint.turn().await;
@@ -28,24 +31,17 @@ impl Wallet {
             other => *other == purpose,
         };
         let swaps = self.journaled_swaps().await?;
-        if swaps.iter().any(|swap| swap.purpose == purpose) {
+        if !self.is_journaled(melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
             return Ok(());
         }
-        let held = mint.held_by_melt(quote_id).await?;
-        if held.is_empty() {
-            // Freed or spent: the mint had said a definite no, and a crash came before it was written down. Nothing is left that could pay.
-            let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
-            self.record_failure(payment, error, Vec::new()).await;
-            self.store.lift_doubt(quote_id);
-            return Ok(());
-        }
-        if self.nostr.is_some() {
-            let spent = self.spent_by_another(mint, quote_id, &held).await?;
-            if !spent.is_empty() {
-                self.record_failure(payment, MintError::SpentElsewhere.into(), vec![coins::spent(spent)]).await;
-                self.store.lift_doubt(quote_id);
-                // What is left of its coins is free again.
-                mint.finish_melt(quote_id, &turn).await?;
+        // Where relays show our coins, another device taking some is nothing unusual. Elsewhere the mint must have said so for long.
+        if self.nostr.is_some() || since.saturating_add(KEPT_SECONDS) < now {
+            let held = self.store.coins(melt.input_ys()?).await?;
+            let spent = self.spent_by_another(mint, &melt.quote_id, &held).await?;
+            if !spent.is_empty() && !mint.has_change(&melt).await? {
+                let left = coins::ys(&held).into_iter().filter(|y| !spent.contains(y)).collect();
+                let beside = vec![coins::spent(spent), coins::free(left), Change::EndOperation(melt.id)];
+                self.record_failure(payment, MintError::SpentElsewhere.into(), beside).await;
                 drop(turn);
                 return self.doubt_the_rest(mint.address()).await;
             }
@@ -54,26 +50,25 @@ impl Wallet {
             return Ok(());
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let (swap, outcome) = self.swap(mint, coins::proofs(held), want, |_| Ok(Vec::new()), &turn).await?;
+        let (swap, outcome) = self.swap(mint, melt.inputs(), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
-        self.end_cancel(payment, mint, &swap, outcome).await
+        self.end_cancel(payment, &swap, outcome).await
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
-    pub(super) async fn end_cancel(&self, payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+    pub(super) async fn end_cancel(&self, payment: Payment, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
-                let beside = coins::swapped(swap, keep)?;
-                let quote_id = payment.quote_id.clone().unwrap_or_default();
+                let mut beside = coins::swapped(swap, keep)?;
+                if let Some(melt) = self.melt_of(&payment.id).await? {
+                    beside.extend([Change::EndOperation(melt.id), Change::FreeCounters(melt.counters())]);
+                }
                 let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
                 self.record_failure(payment, error, beside).await;
-                self.store.lift_doubt(&quote_id);
-                let turn = mint.turn().await;
-                mint.finish_melt(&quote_id, &turn).await?;
                 Ok(())
             }
-            SwapOutcome::Refused(_) => Ok(self.store.commit(vec![Change::EndSwap(swap.id)]).await?),
-            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(mint, swap)?]).await?),
+            SwapOutcome::Refused(error) => Ok(self.store.commit(super::swap::refused(swap, &error)).await?),
+            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(swap)?]).await?),
             SwapOutcome::Unknown(_) => Ok(()),
         }
     }

@@ -10,6 +10,9 @@ use super::error::Error;
 use crate::mint::swap::Swap;
 use crate::store::{Change, UNCHECKED};
 
+/// A coin with what the store keeps beside it.
+pub(super) type Coin = ProofInfo;
+
 /// Coins by Y.
 pub(super) type Ys = Vec<PublicKey>;
 
@@ -66,13 +69,12 @@ pub(super) fn spent(ys: Vec<PublicKey>) -> Change {
 
 /// A swap that came through: new coins in, inputs spent, its row gone.
 pub(super) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Error> {
-    Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndSwap(swap.id)])
+    Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndOperation(swap.id)])
 }
 
-/// A swap that the mint refused: its inputs, if they were ours, are free again.
-pub(super) fn unswapped(swap: &Swap) -> Result<Vec<Change>, Error> {
-    let free = Change::ProofState { ys: swap.input_ys()?, expect: Some(vec![State::Reserved]), to: State::Unspent, operation: None };
-    Ok(vec![free, Change::EndSwap(swap.id)])
+/// Coins that an operation had reserved are free again.
+pub(super) fn unreserve(ys: Vec<PublicKey>) -> Change {
+    Change::ProofState { ys, expect: Some(vec![State::Reserved]), to: State::Unspent, operation: None }
 }
 
 /// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.

@@ -78,7 +78,7 @@ impl From<MintError> for Error {
                 "The wallet's file is an older copy: this mint is used once it has said what it holds for it.",
             )
             .next("Make the same call again in a minute; if it stays so, tell the user that the mint does not answer."),
-            MintError::TooMany { retry_after_seconds } => {
+            MintError::TooMany { retry_after_seconds } | MintError::Busy { retry_after_seconds } => {
                 Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s."))
                     .after(Some(retry_after_seconds))
             }

@@ -4,22 +4,27 @@
 
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 
-use super::Wallet;
 use super::clock::rfc3339;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
+use super::journal::journaled;
 use super::pay::outgoing;
+use super::receive::over_cap;
 use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
 use super::rules::first_mint;
 use super::spend::digest;
 use super::view::DepositView;
-use crate::mint::issue::IssueState;
+use super::{Wallet, coins};
+use crate::mint::error::nut;
+use crate::mint::issue::{Issue, IssueOutcome, IssueState};
+use crate::mint::operation::Operation;
+use crate::mint::{Mint, Turn};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::DepositId;
 use crate::model::invoice::{Invoice, Network};
 use crate::model::mint::{MoneyKind, TrustedMint};
-use crate::store::Change;
+use crate::store::{Capped, Change};
 
 /// How often a waiting caller makes us ask the mint.
 const POLL: Duration = Duration::from_secs(1);
@@ -96,6 +101,7 @@ impl Wallet {
             mint: listed.address,
             money: if listed.test { MoneyKind::Play } else { MoneyKind::Real },
             quote_id: quote.id,
+            lock: Some(quote.lock),
             // As it was read: whatever the mint wrote around it is gone.
             bolt11: invoice.text,
             amount_sats: request.amount_sats,
@@ -104,8 +110,11 @@ impl Wallet {
             expires_at: quote.expires_at,
             state: DepositState::Unpaid,
         };
-        self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
-        Ok(deposit)
+        let (cap, asked) = (listed.max_balance_sats, deposit.amount_sats);
+        match self.store.open_deposit(deposit.clone(), cap, (self.clock)()).await? {
+            Capped::Written => Ok(deposit),
+            Capped::Over(held) => Err(over_cap(cap.unwrap_or(0), held, asked)),
+        }
     }
 
     /// What became of a deposit; with `wait_seconds`, once it is received or the time is up.
@@ -159,27 +168,89 @@ impl Wallet {
         if !deposit.is_open() {
             return Ok(deposit);
         }
-        let mending = if mint.is_claim_cut_short(&deposit.quote_id).await? { Some(mint.turn().await) } else { None };
-        let state = mint.deposit_state(&deposit.quote_id).await?;
-        drop(mending);
-        let received = match state {
-            IssueState::Issued(sats) => Some(sats),
-            IssueState::Paid => {
-                deposit = self.put(deposit, DepositState::Paid).await?;
-                let turn = mint.turn().await;
-                Some(mint.claim(&deposit.quote_id, &turn).await?)
-            }
-            IssueState::Unpaid => None,
-            IssueState::Disputed => {
-                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and they are not here; it is asked again");
-                return Ok(deposit);
-            }
-        };
+        if let Some(issue) = self.issue_of(&deposit.id).await? {
+            let turn = mint.turn().await;
+            let outcome = mint.resume_issue(&issue, &turn).await;
+            return self.end_issue(deposit, &mint, issue, outcome, &turn).await;
+        }
         let now = (self.clock)();
-        match received {
-            Some(received_sats) => self.put(deposit, DepositState::Received { at: now, received_sats }).await,
-            None if deposit.expires_at > 0 && deposit.expires_at < now => self.put(deposit, DepositState::Expired).await,
-            None => Ok(deposit),
+        match mint.deposit_state(&deposit.quote_id).await? {
+            IssueState::Paid => {
+                let turn = mint.turn().await;
+                let held = self.store.unspent_amounts(&deposit.mint).await?;
+                let issue = mint.plan_issue(deposit.id.clone(), &deposit.quote_id, deposit.lock, deposit.amount_sats, &held).await?;
+                deposit.state = DepositState::Paid;
+                self.journal_issue(&issue, vec![Change::Deposit(deposit.clone())]).await?;
+                self.changed();
+                let outcome = mint.post_issue(&issue, &turn).await;
+                self.end_issue(deposit, &mint, issue, outcome, &turn).await
+            }
+            IssueState::Unpaid if deposit.state == DepositState::Unpaid && deposit.expires_at > 0 && deposit.expires_at < now => {
+                self.put(deposit, DepositState::Expired).await
+            }
+            IssueState::Unpaid => Ok(deposit),
+            IssueState::Issued => {
+                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and they are not here; it is asked again");
+                Ok(deposit)
+            }
+        }
+    }
+
+    async fn journal_issue(&self, issue: &Issue, mut beside: Vec<Change>) -> Result<(), Error> {
+        beside.extend([Change::UseCounters(issue.counters()), journaled(&Operation::Issue(issue.clone()))?]);
+        Ok(self.store.commit(beside).await?)
+    }
+
+    /// What claiming a deposit came to.
+    async fn end_issue(
+        &self,
+        mut deposit: Deposit,
+        mint: &Mint,
+        issue: Issue,
+        outcome: IssueOutcome,
+        turn: &Turn,
+    ) -> Result<Deposit, Error> {
+        let (outcome, issue) = match outcome {
+            // New outputs in the same row, and again: none of the old ones was signed for this quote.
+            IssueOutcome::Refused(error) if error.code() == Some(nut::KEYSET_INACTIVE) && mint.refresh().await.is_ok() => {
+                let again = mint.replan_issue(&issue, turn).await?;
+                self.journal_issue(&again, vec![Change::FreeCounters(issue.counters())]).await?;
+                (mint.post_issue(&again, turn).await, again)
+            }
+            IssueOutcome::OutputsUsed => {
+                let again = mint.replan_issue(&issue, turn).await?;
+                self.journal_issue(&again, Vec::new()).await?;
+                self.leave_used_counters();
+                (mint.post_issue(&again, turn).await, again)
+            }
+            outcome => (outcome, issue),
+        };
+        match outcome {
+            IssueOutcome::Done(coins) => {
+                let received_sats = coins::total_sats(&coins);
+                deposit.state = DepositState::Received { at: (self.clock)(), received_sats };
+                let ended = vec![Change::Proofs { add: coins }, Change::EndOperation(issue.id), Change::Deposit(deposit.clone())];
+                self.store.commit(ended).await?;
+                self.changed();
+                Ok(deposit)
+            }
+            IssueOutcome::Refused(error) => {
+                let mut ended = vec![Change::EndOperation(issue.id)];
+                if error.code() != Some(nut::OUTPUTS_SIGNED) {
+                    ended.push(Change::FreeCounters(issue.counters()));
+                }
+                self.store.commit(ended).await?;
+                Err(Error::from(error))
+            }
+            IssueOutcome::Disputed => {
+                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none of them; it is asked again");
+                Ok(deposit)
+            }
+            IssueOutcome::OutputsUsed => Ok(deposit),
+            IssueOutcome::Unknown(error) => {
+                tracing::debug!(%error, deposit = %deposit.id, "it is not known yet whether its coins were made");
+                Ok(deposit)
+            }
         }
     }
 

@@ -98,7 +98,7 @@ impl Wallet {
         (view.min_sats, view.max_sats) = (Some(asked.min_sats()), Some(asked.max_sats()));
         view.untrusted_payee = Some(text::clean(asked.identifier.as_deref().unwrap_or(target.url.as_str())));
         view.untrusted_description = Some(text::clean(&asked.description)).filter(|words| !words.is_empty());
-        takes(&asked, request.amount_sats.ok_or_else(amount_missing)?)
+        takes(&asked, request.amount_sats.ok_or_else(amount_missing)?).map(drop)
     }
 
     async fn judge_invoice(

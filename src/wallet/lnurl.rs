@@ -73,8 +73,7 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub(super) async fn fetch_invoice(&self, setup: &Setup, request: &PayRequest, wanted: Wanted<'_>) -> Result<FetchedInvoice, Error> {
-        let amount_msat = wanted.amount_sats.saturating_mul(1000);
-        takes(request, wanted.amount_sats)?;
+        let amount_msat = takes(request, wanted.amount_sats)?;
         let comment = wanted.comment.filter(|words| wanted.zap.is_none() && !words.is_empty());
         let sent = comment.filter(|words| request.takes_comment(words));
         let body = self.ask_server(&request.ask(amount_msat, sent, wanted.zap)).await?;
@@ -118,10 +117,10 @@ impl Wallet {
     }
 }
 
-/// The server takes this amount.
-pub(super) fn takes(request: &PayRequest, amount_sats: u64) -> Result<(), Error> {
-    if request.takes(amount_sats.saturating_mul(1000)) {
-        return Ok(());
+/// The server takes this amount: what it is to be asked for, in thousandths of a sat.
+pub(super) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Error> {
+    if let Some(amount_msat) = request.asks_msat(amount_sats) {
+        return Ok(amount_msat);
     }
     let (min, max) = (request.min_sats(), request.max_sats());
     let refusal = Error::new(Code::AmountOutOfRange, format!("The payee takes {min} to {max} sats at a time, not {amount_sats}."));

@@ -11,7 +11,7 @@ use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
-use super::inputs::{Inputs, insufficient};
+use super::inputs::insufficient;
 use super::lnurl::{FetchedInvoice, Wanted};
 use super::payable::{Payable, check};
 use super::request::{Caller, Pay};
@@ -20,9 +20,8 @@ use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
 use crate::mint::Mint;
-use crate::mint::Turn;
-use crate::mint::error::{MintError, nut};
-use crate::mint::melt::{MeltOutcome, MeltQuote};
+use crate::mint::error::nut;
+use crate::mint::melt::MeltQuote;
 use crate::model::id::PaymentId;
 use crate::model::invoice::Invoice;
 use crate::model::lnurl::{PayRequest, Target};
@@ -165,6 +164,7 @@ impl Wallet {
             }
         };
         let (mint, quote) = self.cheapest(setup, invoice, payment.amount_sats, request.mint.as_deref()).await?;
+        payment.amount_sats = quote.amount_sats.max(1);
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
         Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })
@@ -197,7 +197,7 @@ impl Wallet {
         let (mut best, mut worst): (Option<(Arc<Mint>, MeltQuote)>, Option<Error>) = (None, None);
         for (mint, quote) in join_all(asked).await {
             match quote {
-                Ok(quote) if quote.amount_sats != amount_sats => {
+                Ok(quote) if !is_for(&quote, invoice, amount_sats) => {
                     worst = Some(Error::new(Code::MintRefused, "The mint's quote is not for this invoice's amount."));
                 }
                 Ok(quote) if best.as_ref().is_none_or(|(_, one)| quote.fee_reserve_sats < one.fee_reserve_sats) => {
@@ -231,56 +231,18 @@ impl Wallet {
         if candidates.is_empty() { Err(insufficient(amount_sats, most)) } else { Ok(candidates) }
     }
 
-    /// Step 5 for a melt: the coins go, and what the mint says decides.
-    pub(super) async fn act_melt(
-        &self,
-        payment: Payment,
-        mint: &Mint,
-        quote: &MeltQuote,
-        inputs: Inputs,
-        turn: Turn,
-    ) -> Result<Payment, Error> {
-        let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
-        let ys = super::coins::ys(&inputs.coins.proofs);
-        match mint.melt(&quote.id, inputs.coins.proofs, turn).await {
-            MeltOutcome::Settled { fee_sats, preimage } => {
-                let state = self.settled(&payment, fee_sats.unwrap_or(ceiling), preimage);
-                let payment = self.record(payment, state, Vec::new()).await?;
-                if fee_sats.is_some() {
-                    return Ok(payment);
-                }
-                if let Err(error) = self.finish(payment.clone()).await {
-                    tracing::debug!(code = error.code.as_str(), "the change of a payment is left for later");
-                }
-                Ok(self.store.payment(&payment.id).await?.unwrap_or(payment))
-            }
-            MeltOutcome::Refused(error) => {
-                if error.code() == Some(nut::KEYSET_INACTIVE)
-                    && let Err(error) = mint.refresh().await
-                {
-                    tracing::debug!(%error, "a mint's keysets were not refreshed");
-                }
-                let elsewhere = error == MintError::SpentElsewhere;
-                // The end of the payment comes first: nothing else would end it after a kill.
-                let failed = self.record_failure(payment, Error::from(error), Vec::new()).await;
-                if elsewhere && let Err(error) = self.drop_spent(mint, ys).await {
-                    tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
-                }
-                Err(failed)
-            }
-            MeltOutcome::Unknown { acknowledged } => {
-                let state = PaymentState::Sent { since: (self.clock)(), acknowledged };
-                self.record(payment, state, Vec::new()).await
-            }
-        }
-    }
-
     /// Paid. A preimage is kept only if it hashes to the payment hash.
     pub(super) fn settled(&self, payment: &Payment, fee_sats: u64, preimage: Option<String>) -> PaymentState {
         let hash = payment.payment_hash.as_deref().unwrap_or_default();
         let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
+}
+
+/// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.
+fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
+    let rounded_down = invoice.amount_msat.is_some_and(|msat| msat % 1000 != 0 && msat / 1000 == quote.amount_sats);
+    quote.amount_sats == amount_sats || rounded_down
 }
 
 /// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.

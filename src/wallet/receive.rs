@@ -18,7 +18,7 @@ use crate::model::money::Unit;
 use crate::model::payment::Failure;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::text;
-use crate::store::{Change, ForeignState};
+use crate::store::{Capped, Change, ForeignState};
 
 impl Wallet {
     /// Takes a token in. The same token again answers what became of it.
@@ -42,7 +42,7 @@ impl Wallet {
         }
         self.admit_token(&setup, &incoming).await?;
         let receive = Receive {
-            id: earlier.map_or_else(ReceiveId::random, |receive| receive.id),
+            id: earlier.as_ref().map_or_else(ReceiveId::random, |receive| receive.id.clone()),
             agent: caller.agent.clone(),
             token_digest: incoming.digest.clone(),
             mint: incoming.mint.clone(),
@@ -50,14 +50,16 @@ impl Wallet {
             amount_sats: incoming.amount,
             untrusted_memo: incoming.memo.as_deref().map(text::clean).filter(|memo| !memo.is_empty()),
             nutzap: None,
-            created_at: (self.clock)(),
+            // The history knows it by the time it was first tried.
+            created_at: earlier.as_ref().map_or((self.clock)(), |receive| receive.created_at),
             state: ReceiveState::Open,
         };
         let (wallet, pending) = (self.clone(), receive.clone());
         let done = self.run_to_end(LONGEST_WAIT, async move { wallet.take_in(receive, incoming).await }).await;
         let receive = match done {
             Some(outcome) => outcome?,
-            None => self.store.receive(&pending.id).await?.unwrap_or(pending),
+            // Another call with the same token may be the one that takes it in.
+            None => self.store.receive_by_digest(&pending.token_digest).await?.unwrap_or(pending),
         };
         Ok(super::show::receive(receive, false))
     }
@@ -81,11 +83,7 @@ impl Wallet {
         if held.saturating_add(more) <= cap {
             return Ok(());
         }
-        let refusal = Error::new(
-            Code::OverBalanceLimit,
-            format!("The owner's cap at this mint is {cap} sats; {held} are there and {more} more would pass it."),
-        );
-        Err(refusal.with("limit_sats", cap).with("held_sats", held).with("asked_sats", more))
+        Err(over_cap(cap, held, more))
     }
 
     /// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the second finds what the first did.
@@ -96,7 +94,10 @@ impl Wallet {
         {
             return Ok(earlier);
         }
-        self.store.commit(vec![Change::Receive(receive.clone())]).await?;
+        let cap = self.setup().await?.mint(&receive.mint).and_then(|mint| mint.max_balance_sats);
+        if let Capped::Over(held) = self.store.open_receive(receive.clone(), cap, (self.clock)()).await? {
+            return Err(over_cap(cap.unwrap_or(0), held, receive.amount_sats));
+        }
         let mint = self.mints.at(&receive.mint)?;
         let turn = mint.turn().await;
         match self.swap_in(&receive, &incoming, &mint, &turn).await {
@@ -140,18 +141,18 @@ impl Wallet {
                 receive.state = ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
                 // The token may have been of coins that another device of ours left on relays.
                 let others = Change::Foreign { ys: swap.input_ys()?, to: ForeignState::Spent };
-                let changes = vec![Change::Proofs { add: keep }, others, Change::EndSwap(swap.id), Change::Receive(receive.clone())];
+                let changes = vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id), Change::Receive(receive.clone())];
                 self.store.commit(changes).await?;
                 self.changed();
                 self.wake();
                 Ok(receive)
             }
-            SwapOutcome::Refused(error) => self.refuse(receive, vec![Change::EndSwap(swap.id)], Error::from(error)).await,
+            SwapOutcome::Refused(error) => self.refuse(receive, super::swap::refused(swap, &error), Error::from(error)).await,
             SwapOutcome::SpentElsewhere => {
                 let left = self.left_of(mint, swap).await;
                 let error = Error::new(Code::TokenSpent, "The token is spent already.");
                 let error = if left > 0 { error.with("left_sats", left) } else { error };
-                self.refuse(receive, vec![self.bury(mint, swap)?], error).await
+                self.refuse(receive, vec![self.bury(swap)?], error).await
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
@@ -180,6 +181,15 @@ impl Wallet {
         let unclaimed = self.store.unclaimed_tokens().await?;
         Ok(unclaimed.into_iter().find(|(_, row)| row.token.reveal() == token).map(|(payment, _)| payment.id))
     }
+}
+
+/// More would come in than the owner allows at a mint. `held` is what is there or promised.
+pub(super) fn over_cap(cap: u64, held: u64, more: u64) -> Error {
+    let refusal = Error::new(
+        Code::OverBalanceLimit,
+        format!("The owner's cap at this mint is {cap} sats; {held} are there or on their way and {more} more would pass it."),
+    );
+    refusal.with("limit_sats", cap).with("held_sats", held).with("asked_sats", more)
 }
 
 fn unreadable(error: TokenError) -> Error {

@@ -49,22 +49,18 @@ impl Wallet {
         if self.store.token(&payment.id).await?.is_none() {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
         }
-        let under_way = self
-            .store
-            .swaps()
-            .await?
-            .iter()
-            .find_map(|row| Swap::from_row(&row.body).ok().filter(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())));
+        let purpose = Purpose::Reclaim(payment.id.clone());
+        let under_way = self.journaled_swaps().await?.into_iter().find(|swap| swap.purpose == purpose);
         if let Some(swap) = under_way {
             let outcome = mint.resume_swap(&swap, &turn).await;
             return self.end_reclaim(payment, &mint, &swap, outcome, &turn).await;
         }
-        let all = mint.coins(row.ys.clone()).await?;
+        let all = self.store.coins(row.ys.clone()).await?;
         let fee = mint.input_fee(&coins::proofs(all.clone())).await?;
         if fee >= coins::total_sats(&all) {
             return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
         }
-        let want = Want { purpose: Purpose::Reclaim(payment.id.clone()), give_sats: 0, lock_to: None, memo: None };
+        let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
         let (swap, outcome) = self.swap(&mint, coins::proofs(all), want, |_| Ok(Vec::new()), &turn).await?;
         self.end_reclaim(payment, &mint, &swap, outcome, &turn).await
     }
@@ -92,14 +88,14 @@ impl Wallet {
                 self.record(payment, state, beside).await
             }
             SwapOutcome::Refused(error) => {
-                self.store.commit(vec![Change::EndSwap(swap.id)]).await?;
+                self.store.commit(super::swap::refused(swap, &error)).await?;
                 Err(Error::from(error).of(&payment.id))
             }
             SwapOutcome::SpentElsewhere if mint.unspent_of(swap).await.unwrap_or(0) == 0 => {
-                self.record_claimed(payment, swap.input_ys()?, vec![self.bury(mint, swap)?]).await
+                self.record_claimed(payment, swap.input_ys()?, vec![self.bury(swap)?]).await
             }
             SwapOutcome::SpentElsewhere => {
-                self.store.commit(vec![Change::EndSwap(swap.id)]).await?;
+                self.store.commit(vec![Change::EndOperation(swap.id)]).await?;
                 Err(Error::new(Code::TokenSpent, "Part of the token was claimed; the rest stays with whoever has it.").of(&payment.id))
             }
             SwapOutcome::Unknown(_) => {

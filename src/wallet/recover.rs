@@ -1,12 +1,11 @@
 //! Start-up recovery: ends what a crash cut short, once, before anything else. What needs a mint is left to `settle`.
 //!
-//! Contacts no mint with which nothing was left open. May itself be killed anywhere.
+//! Contacts no mint. May itself be killed anywhere.
 
 use super::Wallet;
 use super::code::Code;
 use super::error::Error;
 use crate::mint::swap::Purpose;
-use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
 
@@ -20,18 +19,6 @@ impl Wallet {
             self.orphan(payment).await?;
         }
         self.refuse_unbegun().await?;
-        for address in self.mints_with_something_open().await? {
-            let Ok(mint) = self.mints.at(&address) else { continue };
-            let turn = mint.turn().await;
-            let wallet = self.clone();
-            self.running.spawn(async move {
-                if let Err(error) = mint.recover(&turn).await {
-                    tracing::warn!(%error, "a mint's recovery is not done");
-                }
-                drop(turn);
-                wallet.wake();
-            });
-        }
         Ok(())
     }
 
@@ -58,16 +45,5 @@ impl Wallet {
             }
         }
         Ok(())
-    }
-
-    async fn mints_with_something_open(&self) -> Result<Vec<MintAddress>, Error> {
-        let mut open: Vec<_> = self.store.open_payments().await?.into_iter().map(|payment| payment.mint).collect();
-        open.extend(self.store.open_deposits().await?.into_iter().map(|deposit| deposit.mint));
-        for held in self.store.balances().await?.into_iter().filter(|held| held.pending > 0) {
-            open.extend(held.mint.parse());
-        }
-        open.sort();
-        open.dedup();
-        Ok(open)
     }
 }

@@ -13,13 +13,14 @@ pub use super::coins::Found;
 use super::error::Error;
 use crate::mint::Mint;
 use crate::mint::restore::{BATCH, GAP, Searched};
-use crate::mint::swap::Swap;
 use crate::model::mint::MintAddress;
 
 /// How long an opening waits for mints to be asked; then it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Counters left out above what was found: change that a payment of the lost life is still to bring was given some of them.
 const SPARE: u32 = 100;
+/// How far above the last counter that is signed a look is taken where a gap has ended the search.
+const BEYOND_GAP: [u32; 4] = [600, 1_200, 2_400, 4_800];
 /// More devices than anybody has.
 const MAX_DEVICES: u32 = 1_000;
 
@@ -164,20 +165,34 @@ impl Wallet {
         let meta = self.store.meta().await?;
         let spare = if device == meta.device && meta.is_unchecked(asked.mint.as_str()) { SPARE } else { 0 };
         let mut promised = Vec::new();
-        for row in self.store.swaps().await? {
-            promised.extend(Swap::from_row(&row.body)?.output_ys()?);
+        for operation in self.operations().await? {
+            promised.extend(operation.output_ys()?);
         }
         let mut known = false;
         for keyset in keysets.iter() {
+            // An older copy knows counters that were used, whatever the mint has signed of them.
+            let known_here = self.store.keyset_counter(device, &keyset.id()).await?;
             let (mut from, mut next) = (0_u32, 0_u32);
-            while from.saturating_sub(next) < GAP {
+            let mut probes = BEYOND_GAP.iter();
+            loop {
+                if from.saturating_sub(next) >= GAP && from >= known_here {
+                    // With words alone nobody knows how far counters went: a look beyond the gap, and on from where it ended if there is more.
+                    let Some(beyond) = probes.next().filter(|_| meta.device_open || spare > 0).and_then(|beyond| next.checked_add(*beyond))
+                    else {
+                        break;
+                    };
+                    match mint.restore_batch(&seed, keyset, beyond).await?.next {
+                        Some(above) => next = above,
+                        None => continue,
+                    }
+                }
                 told(Step { mint: &asked.mint, device, counter: from, found: asked.found });
                 let batch = mint.restore_batch(&seed, keyset, from).await?;
                 if let Some(above) = batch.next {
                     next = above;
                     known = true;
                     self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
-                    let ours = mint.coins(coins::ys(&batch.coins)).await?;
+                    let ours = self.store.coins(coins::ys(&batch.coins)).await?;
                     let findings = coins::found(batch.coins, &ours, &promised, unfinished, &mut asked.found);
                     if !findings.revived.is_empty() {
                         self.store.revive(findings.revived).await?;
@@ -203,11 +218,7 @@ impl Wallet {
             return Ok(());
         }
         let meta = self.store.set_meta(move |meta| meta.checked.get_or_insert_default().extend([name])).await?;
-        let turn = mint.turn().await;
         self.mints.only(meta.checked);
-        if let Err(error) = mint.recover(&turn).await {
-            tracing::warn!(%error, "a mint's recovery is not done");
-        }
         Ok(())
     }
 

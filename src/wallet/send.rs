@@ -144,12 +144,12 @@ impl Wallet {
                 self.record(payment, state, beside).await
             }
             SwapOutcome::Refused(error) => {
-                let beside = coins::unswapped(swap)?;
+                let beside = super::swap::unswapped(swap, &error)?;
                 Err(self.record_failure(payment, Error::from(error), beside).await)
             }
             // Where relays show our coins, another device taking some is nothing unusual.
             SwapOutcome::SpentElsewhere if self.nostr.is_some() || payment.created_at.saturating_add(patience(swap)) < (self.clock)() => {
-                let held = mint.coins(swap.input_ys()?).await?;
+                let held = self.store.coins(swap.input_ys()?).await?;
                 let states = mint.states(coins::ys(&held)).await?;
                 let (free, spent) = coins::by_word(&held, &states);
                 if free.len().saturating_add(spent.len()) < held.len() {
@@ -157,7 +157,7 @@ impl Wallet {
                     let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
                     return self.record(payment, state, Vec::new()).await;
                 }
-                let beside = vec![coins::free(free), coins::spent(spent), self.bury(mint, swap)?];
+                let beside = vec![coins::free(free), coins::spent(spent), self.bury(swap)?];
                 let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.")
                     .next("Call sync, then make the same call again.");
                 let error = self.record_failure(payment, error, beside).await;

@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use tokio::time::Duration;
 
+use super::Wallet;
 use super::claimed::CLAIMED_TWICE_SECONDS;
 use super::error::Error;
 use super::rounds::{FIRST_STEP, LONGEST_STEP};
-use super::{Wallet, coins};
 use crate::mint::Mint;
-use crate::mint::melt::MeltWord;
+use crate::mint::melt::Melt;
+use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::mint::MintAddress;
-use crate::model::payment::{Payment, PaymentState};
-use crate::store::{Change, TokenRow};
+use crate::model::payment::Payment;
+use crate::store::TokenRow;
 
 /// A token is in its receiver's hands first; nobody waits for our asking.
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
@@ -29,14 +30,11 @@ const LATE_SECONDS: u64 = 7 * 86_400;
 #[derive(Debug)]
 enum Open {
     Swap(Box<Swap>),
-    Melt(Box<Payment>),
+    /// Sent and undecided, or paid and its change not in.
+    Melt(Box<Payment>, Box<Melt>),
     Deposit(Box<Deposit>),
     Token(Box<Payment>, TokenRow),
     Claimed(Box<Payment>, TokenRow),
-    /// Paid, and its change is not in.
-    Unfinished(Box<Payment>),
-    /// Coins that nothing we know of holds.
-    Orphans,
 }
 
 /// One open thing: its name among the rounds, its mint, how soon it is asked about first.
@@ -91,7 +89,7 @@ impl Wallet {
         let Ok(items) = self.open_items().await else { return false };
         let now = (self.clock)();
         items.iter().any(|item| match &item.open {
-            Open::Swap(_) | Open::Melt(_) | Open::Unfinished(_) | Open::Orphans => true,
+            Open::Swap(_) | Open::Melt(..) => true,
             Open::Deposit(deposit) => deposit.state == DepositState::Paid || deposit.expires_at > now,
             Open::Token(..) | Open::Claimed(..) => false,
         })
@@ -100,15 +98,26 @@ impl Wallet {
     /// Everything that is open.
     async fn open_items(&self) -> Result<Vec<Item>, Error> {
         let mut items = Vec::new();
-        for swap in self.journaled_swaps().await? {
-            if let Some(mint) = self.mint_of(&swap).await? {
-                items.push(Item { name: name(&swap), mint, first: Duration::ZERO, open: Open::Swap(Box::new(swap)) });
-            }
-        }
-        for payment in self.store.open_payments().await? {
-            if !payment.is_of_coins() && !self.live().contains_key(&payment.id) {
-                let (name, mint) = (payment.id.to_string(), payment.mint.clone());
-                items.push(Item { name, mint, first: FIRST_STEP, open: Open::Melt(Box::new(payment)) });
+        for operation in self.operations().await? {
+            match operation {
+                Operation::Swap(swap) => {
+                    items.push(Item {
+                        name: name(&swap),
+                        mint: swap.mint.clone(),
+                        first: Duration::ZERO,
+                        open: Open::Swap(Box::new(swap)),
+                    });
+                }
+                Operation::Melt(melt) if !self.live().contains_key(&melt.payment) => {
+                    let Some(payment) = self.store.payment(&melt.payment).await? else { continue };
+                    // What must come is asked for at once; where there may be nothing, one question some time later tells.
+                    let first = if !payment.is_open() && melt.must_have_change() { Duration::ZERO } else { FIRST_STEP };
+                    let name = if payment.is_open() { payment.id.to_string() } else { format!("change of {}", payment.id) };
+                    let mint = melt.mint.clone();
+                    items.push(Item { name, mint, first, open: Open::Melt(Box::new(payment), Box::new(melt)) });
+                }
+                // A claim is asked about with its deposit.
+                Operation::Melt(_) | Operation::Issue(_) => {}
             }
         }
         for deposit in self.store.open_deposits().await? {
@@ -128,18 +137,6 @@ impl Wallet {
                 items.push(Item { name, mint, first: Duration::ZERO, open: Open::Claimed(Box::new(payment), row) });
             }
         }
-        for payment in self.store.unfinished_melts().await? {
-            let (name, mint) = (format!("change of {}", payment.id), payment.mint.clone());
-            if !self.live().contains_key(&payment.id) {
-                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Unfinished(Box::new(payment)) });
-            }
-        }
-        let orphaned: BTreeSet<String> = self.store.orphans().await?.iter().map(|coin| coin.mint_url.to_string()).collect();
-        for mint in orphaned {
-            if let Ok(mint) = mint.parse::<MintAddress>() {
-                items.push(Item { name: format!("orphans {mint}"), mint, first: FIRST_STEP, open: Open::Orphans });
-            }
-        }
         Ok(items)
     }
 
@@ -152,44 +149,15 @@ impl Wallet {
             }
             let outcome = match item.open {
                 Open::Swap(swap) => self.settle_swap(*swap).await,
-                Open::Melt(payment) => self.settle_melt(*payment).await,
+                Open::Melt(payment, melt) => self.settle_melt(*payment, *melt).await,
                 Open::Deposit(deposit) => self.advance(*deposit).await.map(|_| ()),
                 Open::Token(payment, row) => self.check_claimed(*payment, row).await.map(|_| ()),
                 Open::Claimed(payment, row) => self.check_still_claimed(*payment, row).await,
-                Open::Unfinished(payment) => self.finish(*payment).await,
-                Open::Orphans => self.sweep(&mint).await,
             };
             if let Err(error) = outcome {
                 tracing::debug!(code = error.code.as_str(), "left for the next round");
             }
         }
-    }
-
-    async fn mint_of(&self, swap: &Swap) -> Result<Option<MintAddress>, Error> {
-        Ok(match &swap.purpose {
-            Purpose::Receive(id) => self.store.receive(id).await?.map(|receive| receive.mint),
-            Purpose::Send(id) | Purpose::Reclaim(id) | Purpose::Cancel(id) => self.store.payment(id).await?.map(|payment| payment.mint),
-            Purpose::Buried { mint, .. } | Purpose::Claim(mint) => Some(mint.clone()),
-        })
-    }
-
-    /// Coins that an operation took of which nothing else was written: a crash came between two of cdk's writes. The mint says whether
-    /// they are spent.
-    async fn sweep(&self, address: &MintAddress) -> Result<(), Error> {
-        let mint = self.mints.at(address)?;
-        let turn = mint.turn().await;
-        mint.free_unbegun_melts(&turn).await?;
-        let mut orphans = self.store.orphans().await?;
-        orphans.retain(|coin| coin.mint_url.to_string().parse::<MintAddress>().is_ok_and(|mint| mint == *address));
-        if orphans.is_empty() {
-            return Ok(());
-        }
-        let states = mint.states(coins::ys(&orphans)).await?;
-        let (free, spent) = coins::by_word(&orphans, &states);
-        tracing::warn!(free = free.len(), spent = spent.len(), "coins of an operation that left no trace were found");
-        self.store.commit(vec![coins::free(free), coins::spent(spent)]).await?;
-        self.changed();
-        Ok(())
     }
 
     /// Somebody waits for it.
@@ -203,11 +171,6 @@ impl Wallet {
         deposit.state == DepositState::Paid || !late
     }
 
-    pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
-        let rows = self.store.swaps().await?;
-        Ok(rows.iter().map(|row| Swap::from_row(&row.body)).collect::<Result<_, _>>()?)
-    }
-
     /// A swap of which nobody waits for the outcome any more.
     async fn settle_swap(&self, swap: Swap) -> Result<(), Error> {
         match swap.purpose.clone() {
@@ -216,7 +179,7 @@ impl Wallet {
                 if self.live().contains_key(&id) {
                     return Ok(());
                 }
-                let (mint, outcome) = self.resume(&payment.mint, &swap).await?;
+                let (mint, outcome) = self.resume(&swap).await?;
                 let Some(outcome) = outcome else { return Ok(()) };
                 self.end_send(payment, &mint, &swap, outcome).await?;
             }
@@ -224,7 +187,7 @@ impl Wallet {
                 let Some(receive) = self.store.receive(&id).await? else { return Ok(()) };
                 let mint = self.mints.at(&receive.mint)?;
                 let turn = mint.turn().await;
-                if !self.is_journaled(&swap).await? {
+                if !self.is_journaled(swap.id).await? {
                     return Ok(());
                 }
                 let outcome = mint.resume_swap(&swap, &turn).await;
@@ -234,7 +197,7 @@ impl Wallet {
                 let Some(payment) = self.store.payment(&id).await? else { return Ok(()) };
                 let mint = self.mints.at(&payment.mint)?;
                 let turn = mint.turn().await;
-                if !self.is_journaled(&swap).await? {
+                if !self.is_journaled(swap.id).await? {
                     return Ok(());
                 }
                 let outcome = mint.resume_swap(&swap, &turn).await;
@@ -242,78 +205,30 @@ impl Wallet {
             }
             Purpose::Cancel(id) => {
                 let Some(payment) = self.store.payment(&id).await? else { return Ok(()) };
-                let (mint, outcome) = self.resume(&payment.mint, &swap).await?;
+                let (mint, outcome) = self.resume(&swap).await?;
+                drop(mint);
                 let Some(outcome) = outcome else { return Ok(()) };
-                self.end_cancel(payment, &mint, &swap, outcome).await?;
+                self.end_cancel(payment, &swap, outcome).await?;
             }
-            Purpose::Claim(mint) => {
-                let (mint, outcome) = self.resume(&mint, &swap).await?;
+            Purpose::Claim => {
+                let (mint, outcome) = self.resume(&swap).await?;
                 let Some(outcome) = outcome else { return Ok(()) };
                 self.end_claim(&mint, &swap, outcome).await?;
             }
-            Purpose::Buried { of, mint, since } => self.look_for(&mint, swap, *of, since).await?,
+            Purpose::Buried { of, since } => self.look_for(swap, *of, since).await?,
         }
         Ok(())
     }
 
     /// Resumes a swap unless somebody has ended it meanwhile.
-    async fn resume(&self, address: &MintAddress, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
-        let mint = self.mints.at(address)?;
+    async fn resume(&self, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
+        let mint = self.mints.at(&swap.mint)?;
         let turn = mint.turn().await;
-        if !self.is_journaled(swap).await? {
+        if !self.is_journaled(swap.id).await? {
             return Ok((mint, None));
         }
         let outcome = mint.resume_swap(swap, &turn).await;
         Ok((mint, Some(outcome)))
-    }
-
-    pub(super) async fn is_journaled(&self, swap: &Swap) -> Result<bool, Error> {
-        Ok(self.store.swaps().await?.iter().any(|row| row.id == swap.id))
-    }
-
-    /// A melt that this process does not carry: asks the mint's own word.
-    async fn settle_melt(&self, seen: Payment) -> Result<(), Error> {
-        let Some(payment) = self.store.payment(&seen.id).await? else { return Ok(()) };
-        let Some(quote_id) = payment.quote_id.clone().filter(|_| payment.is_open()) else { return Ok(()) };
-        if self.live().contains_key(&payment.id) {
-            return Ok(());
-        }
-        let mint = self.mints.at(&payment.mint)?;
-        match mint.melt_word(&quote_id).await? {
-            (MeltWord::Paid, preimage) => self.end_paid(payment, &mint, &quote_id, preimage).await,
-            (MeltWord::Pending, _) => match payment.state {
-                PaymentState::Sent { since, acknowledged: false } => {
-                    self.record(payment, PaymentState::Sent { since, acknowledged: true }, Vec::new()).await.map(|_| ())
-                }
-                _ => Ok(()),
-            },
-            (MeltWord::Unpaid, _) => self.cancel_melt(payment, &mint, &quote_id).await,
-        }
-    }
-
-    async fn end_paid(&self, payment: Payment, mint: &Mint, quote_id: &str, preimage: Option<String>) -> Result<(), Error> {
-        self.store.lift_doubt(quote_id);
-        let turn = mint.turn().await;
-        let ceiling = payment.reserved_sats.saturating_sub(payment.amount_sats);
-        let fee_sats = mint.finish_melt(quote_id, &turn).await?.unwrap_or(ceiling);
-        let state = self.settled(&payment, fee_sats, preimage);
-        self.record(payment, state, Vec::new()).await?;
-        Ok(())
-    }
-
-    /// Takes the change of a settled payment in; only then it is known what it cost.
-    pub(super) async fn finish(&self, mut payment: Payment) -> Result<(), Error> {
-        let (PaymentState::Settled { fee_sats: fee, .. }, Some(quote_id)) = (&mut payment.state, payment.quote_id.clone()) else {
-            return Ok(());
-        };
-        let mint = self.mints.at(&payment.mint)?;
-        let turn = mint.turn().await;
-        if let Some(cost) = mint.finish_melt(&quote_id, &turn).await? {
-            *fee = cost;
-            self.store.commit(vec![Change::Payment(payment)]).await?;
-            self.changed();
-        }
-        Ok(())
     }
 }
 
@@ -335,6 +250,6 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) | Purpose::Claim(_) | Purpose::Buried { .. } => swap.id.to_string(),
+        Purpose::Cancel(_) | Purpose::Claim | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

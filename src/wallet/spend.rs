@@ -12,21 +12,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sha2::{Digest, Sha256};
 use tokio::time::{Duration, Instant};
 
-use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::gate::Pass;
 use super::inputs::Inputs;
+use super::journal::journaled;
 use super::request::Caller;
 use super::rules::Setup;
+use super::{Wallet, coins};
 use crate::mint::Mint;
-use crate::mint::melt::MeltQuote;
+use crate::mint::melt::{Melt, MeltQuote};
+use crate::mint::operation::Operation;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
 use crate::model::payment::{Failure, Payment, PaymentState};
 use crate::policy::{Ask, Denial, Policy};
 use crate::store::{Admission, Change};
+
+/// After this a melt's request counts as having left.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// How the value leaves.
 #[derive(Clone, Debug)]
@@ -156,7 +161,7 @@ impl Wallet {
     }
 
     async fn carry_out(&self, mut order: Order, gone: Gone) -> Result<Payment, Error> {
-        let _place = self.take_place(&order).await?;
+        let place = self.take_place(&order).await?;
         let (turn, inputs) = self.take_inputs(&order, &gone).await?;
         let fees = inputs.fee_sats.saturating_add(match &order.act {
             Act::Melt(quote) => quote.fee_reserve_sats,
@@ -164,16 +169,36 @@ impl Wallet {
         });
         order.payment.reserved_sats = order.payment.amount_sats.saturating_add(fees);
         let _carried = self.carry(&order.payment.id, gone.clone());
-        let admission = self.admit(&order, &inputs, gone).await?;
+        let melt = match &order.act {
+            Act::Melt(quote) => {
+                order.payment.state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
+                Some(order.mint.plan_melt(order.payment.id.clone(), quote, inputs.coins.proofs.clone(), &turn).await?)
+            }
+            Act::Token { .. } => None,
+        };
+        let admission = self.admit(&order, &inputs, melt.as_ref(), gone).await?;
         drop(order.pass.take());
         let payment = match admission {
             Admission::Admitted(payment) => payment,
             Admission::Known(payment) => return Ok(payment),
             Admission::Denied(error) => return Err(error),
         };
-        let ended = match &order.act {
-            Act::Melt(quote) => self.act_melt(payment.clone(), &order.mint, quote, inputs, turn).await,
-            Act::Token { lock_to, memo } => self.act_token(payment.clone(), &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await,
+        let ended = match (&order.act, melt) {
+            (Act::Melt(_), Some(melt)) => {
+                // The inputs are held and the counters taken: the next payment may choose while this one is on its way.
+                drop(turn);
+                let mut act = std::pin::pin!(self.act_melt(payment, &order.mint, melt));
+                tokio::select! {
+                    ended = &mut act => ended,
+                    // The request has left by now. Lightning may hold it for long, and holds up no other payment.
+                    () = tokio::time::sleep(LEAVING) => {
+                        drop(place);
+                        act.await
+                    }
+                }
+            }
+            (Act::Token { lock_to, memo }, _) => self.act_token(payment, &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await,
+            (Act::Melt(_), None) => Err(Error::new(Code::Internal, "A payment was not planned.")),
         };
         self.wake();
         ended
@@ -185,14 +210,23 @@ impl Wallet {
         Carried { wallet: self.clone(), id: id.clone() }
     }
 
-    /// Step 4. The rules are read and asked inside the transaction that reserves.
-    async fn admit(&self, order: &Order, inputs: &Inputs, gone: Gone) -> Result<Admission<Error>, Error> {
+    /// Step 4. The rules are read and asked inside the transaction that reserves. A melt's row is written in it, with its inputs and its
+    /// counters: from then on its request may have left.
+    async fn admit(&self, order: &Order, inputs: &Inputs, melt: Option<&Melt>, gone: Gone) -> Result<Admission<Error>, Error> {
         let now = (self.clock)();
         let (wallet, payment) = (self.clone(), order.payment.clone());
         let (max_fee, input_fee) = (order.max_fee_sats, inputs.fee_sats);
+        let beside = match melt {
+            Some(melt) => vec![
+                coins::reserve(melt.input_ys()?, melt.id),
+                Change::UseCounters(melt.counters()),
+                journaled(&Operation::Melt(melt.clone()))?,
+            ],
+            None => Vec::new(),
+        };
         let admission = self
             .store
-            .admit(order.payment.clone(), now, move |ledger| {
+            .admit(order.payment.clone(), now, beside, move |ledger| {
                 if gone.is_gone() {
                     return Err(Error::new(Code::InsufficientFunds, "The caller has gone; nothing was paid."));
                 }

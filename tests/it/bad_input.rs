@@ -258,11 +258,11 @@ fn written(body: &Value) -> String {
     format!("cashuA{}", URL_SAFE_NO_PAD.encode(body.to_string()))
 }
 
-fn coin(amount: u64, keyset: &str, secret: &str) -> Value {
+pub(crate) fn coin(amount: u64, keyset: &str, secret: &str) -> Value {
     json!({"amount": amount, "id": keyset, "secret": secret, "C": "02bc9097997d81afb2cc7346b5e4345a9346bd2a506eb7958598a72f0cf85163ea"})
 }
 
-fn token(mint: &str, unit: &str, coins: &[Value]) -> String {
+pub(crate) fn token(mint: &str, unit: &str, coins: &[Value]) -> String {
     written(&json!({"token": [{"mint": mint, "proofs": coins}], "unit": unit, "memo": "for you"}))
 }
 

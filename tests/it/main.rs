@@ -10,15 +10,18 @@
 )]
 
 mod agents;
+mod answers;
 mod bad_input;
 mod cancelled;
 mod change;
 mod corpus;
+mod counters;
 mod counts;
 mod cut;
 mod damage;
 mod docs;
 mod fence;
+mod found;
 mod house;
 mod keeper;
 mod kill;

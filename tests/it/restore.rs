@@ -11,7 +11,7 @@ use testbed::{Moment, Proxy, Rule, TestMint};
 use crate::world::{Agent, Home, at_mint, binary, conserved, fund, funded, holdings, mint, mint_with, sats};
 
 /// The words of a home.
-fn words(home: &Home) -> String {
+pub(crate) fn words(home: &Home) -> String {
     let text = fs::read_to_string(home.path().join("keys.toml")).unwrap();
     text.split('"').nth(1).unwrap().to_owned()
 }
@@ -27,7 +27,7 @@ fn restore(home: &Home, words: &str) -> Output {
 }
 
 /// The same, which must have asked every mint; what it printed.
-fn restored(home: &Home, words: &str) -> String {
+pub(crate) fn restored(home: &Home, words: &str) -> String {
     let output = restore(home, words);
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}\n{err}");
@@ -40,7 +40,7 @@ fn restored(home: &Home, words: &str) -> String {
 }
 
 /// A new home of the same mints.
-fn fresh(mints: &[&TestMint]) -> Home {
+pub(crate) fn fresh(mints: &[&TestMint]) -> Home {
     let urls: Vec<String> = mints.iter().map(|mint| mint.url()).collect();
     Home::at(&urls.iter().map(|url| (url.as_str(), true)).collect::<Vec<_>>())
 }
@@ -54,9 +54,11 @@ async fn skip(home: &Home, mint: &TestMint, count: u32) {
             opened => break opened.unwrap(),
         }
     };
-    let view = store.view(0);
-    for id in view.get_mint_keysets(mint.url().parse().unwrap()).await.unwrap().unwrap().iter().map(|keyset| keyset.id) {
-        view.increment_keyset_counter(&id, count).await.unwrap();
+    let keysets = store.records(0).keysets(&mint.url()).await.unwrap();
+    assert!(!keysets.is_empty(), "the wallet knows the mint by another name");
+    for keyset in keysets {
+        let next = store.keyset_counter(0, &keyset.id).await.unwrap();
+        store.raise_keyset_counter(0, &keyset.id, next + count).await.unwrap();
     }
     store.barrier().await.unwrap();
 }

@@ -134,14 +134,16 @@ impl PayRequest {
         self.min_msat.div_ceil(1000)
     }
 
-    /// The most it takes, in whole sats.
+    /// The most it takes, in whole sats; a part of a sat only where it takes no whole one.
     pub fn max_sats(&self) -> u64 {
-        self.max_msat / 1000
+        (self.max_msat / 1000).max(self.min_sats())
     }
 
-    /// It takes so much.
-    pub fn takes(&self, amount_msat: u64) -> bool {
-        (self.min_msat..=self.max_msat).contains(&amount_msat)
+    /// What to ask for so that the caller pays this many sats: that, or what it takes of the last of them. `None`: it does not take it.
+    pub fn asks_msat(&self, amount_sats: u64) -> Option<u64> {
+        let whole = amount_sats.saturating_mul(1000);
+        let most = whole.min(self.max_msat);
+        (most >= self.min_msat && most > whole.saturating_sub(1000)).then_some(most)
     }
 
     /// It takes this comment as it is.

@@ -35,7 +35,9 @@ fn what_the_server_takes_is_read() {
     assert_eq!((request.min_sats(), request.max_sats()), (1, 100_000));
     assert_eq!((request.description.as_str(), request.identifier.as_deref()), ("Sats for alice", Some("Alice@example.com")));
     assert_eq!((request.comment_allowed, request.nostr_key.as_deref()), (0, None));
-    assert!(request.takes(1_000) && request.takes(100_000_999) && !request.takes(999) && !request.takes(100_001_000));
+    assert_eq!((request.asks_msat(1), request.asks_msat(100_000)), (Some(1_000), Some(100_000_000)));
+    // Of the last sat it takes a part.
+    assert_eq!((request.asks_msat(0), request.asks_msat(100_001), request.asks_msat(100_002)), (None, Some(100_000_999), None));
     let ask = request.ask(21_000, Some("a&b ü"), None);
     assert_eq!(ask.as_str(), "https://example.com/cb?id=1&amount=21000&comment=a%26b+%C3%BC");
     let zap = ZapNote { json: r#"{"kind":9734}"#.to_owned(), lnurl: "lnurl1x".to_owned() };

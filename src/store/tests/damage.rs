@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::super::tables::META;
-use super::super::{Change, Store, StoreError};
-use super::samples::{NOW, audit, clock, coin, mint, payment, ys};
+use super::super::{Change, OperationRow, Store, StoreError};
+use super::samples::{NOW, audit, clock, coin, counters, mint, payment, ys};
 use crate::model::payment::Payment;
 
 const PAGE: usize = 4096;
@@ -61,12 +61,15 @@ async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
         let operation = Uuid::from_u128(random.random());
         let change = |to, operation| Change::ProofState { ys: third.clone(), expect: None, to, operation };
         store.commit(vec![Change::Proofs { add: new }, change(State::Pending, Some(operation)), change(State::Spent, None)]).await.unwrap();
+        let row = OperationRow { id: operation, holds: true, body: random.random::<[u8; 32]>().to_vec() };
+        let (used, free) = (Change::UseCounters(counters(&[0, 1, 2])), Change::FreeCounters(counters(&[1])));
+        store.commit(vec![Change::Operation(row), used, free]).await.unwrap();
     }
     for number in 0..40 {
         let hash = format!("{number:064x}");
         let id = format!("pay_{}", (0..20).map(|_| char::from(b'a' + random.random_range(0..8))).collect::<String>());
         let payment = Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
-        store.admit::<()>(payment, NOW, |_| Ok(())).await.unwrap();
+        store.admit::<()>(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap();
     }
     // As a kill leaves it: the commit before the last one is another wallet, and the file says that it was not closed.
     fs::copy(&path, folder.path().join("killed.redb")).unwrap();
@@ -80,8 +83,9 @@ async fn seen(path: &Path) -> Result<String, StoreError> {
     audit(&store).await;
     let balances = store.balances().await?;
     let payments: BTreeMap<_, _> = store.open_payments().await?.into_iter().map(|one| (one.id.to_string(), one.amount_sats)).collect();
+    let operations: Vec<_> = store.operations().await?.into_iter().map(|row| (row.id, row.holds, row.body)).collect();
     let ledger = store.ledger(None, NOW).await?;
-    Ok(format!("{:?} {balances:?} {payments:?} {}", store.meta().await?.wallet_id, ledger.used_sats()))
+    Ok(format!("{:?} {balances:?} {payments:?} {operations:?} {}", store.meta().await?.wallet_id, ledger.used_sats()))
 }
 
 /// What comes of a wallet file with this content: damage is an error of that kind, and the file stays as it is.

@@ -1,12 +1,14 @@
 //! The door: one transaction, no two payments under one limit, repeats recognised, failures tried again under their id.
 
-use super::super::{Admission, Change, Store};
-use super::samples::{NOW, clock, payment, store};
-use crate::model::ledger::{DAY_SECONDS, REPEAT_SECONDS};
+use cdk_common::nuts::State;
+
+use super::super::{Admission, Change, OperationRow, Store, StoreError};
+use super::samples::{NOW, clock, coins, counters, keyset, operation, payment, store, take};
+use crate::model::ledger::{DAY_SECONDS, Ledger, REPEAT_SECONDS};
 use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
 
 async fn admit(store: &Store, payment: Payment) -> Admission<()> {
-    store.admit(payment, NOW, |_| Ok(())).await.unwrap()
+    store.admit(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap()
 }
 
 async fn decide(store: &Store, payment: &Payment, state: PaymentState) {
@@ -15,6 +17,10 @@ async fn decide(store: &Store, payment: &Payment, state: PaymentState) {
 
 fn failed() -> PaymentState {
     PaymentState::Failed { at: NOW, failure: Failure { code: "no_route".to_owned(), untrusted_reason: None } }
+}
+
+fn sent() -> PaymentState {
+    PaymentState::Sent { since: NOW, acknowledged: false }
 }
 
 fn settled(at: u64) -> PaymentState {
@@ -30,7 +36,8 @@ async fn of_many_at_once_only_what_fits_the_limit_is_admitted() {
             tokio::spawn(async move {
                 let asked = payment(98, None, None, None);
                 let fits = asked.reserved_sats;
-                store.admit(asked, NOW, move |ledger| if ledger.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") }).await.unwrap()
+                let fits = move |ledger: &Ledger| if ledger.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") };
+                store.admit(asked, NOW, Vec::new(), fits).await.unwrap()
             })
         })
         .collect();
@@ -66,7 +73,6 @@ async fn a_hash_is_known_to_every_agent_and_a_key_to_its_own() {
     assert!(matches!(admit(&store, payment(5, Some("aa"), None, None)).await, Admission::Known(row) if row.id == first.id));
     assert_eq!(store.payment_by_key("tester", "k").await.unwrap().unwrap().id, first.id);
     assert_eq!(store.payment_by_hash("aa").await.unwrap().unwrap().id, first.id);
-    assert_eq!(store.payment_by_quote("q1").await.unwrap().unwrap().id, first.id);
 }
 
 #[tokio::test]
@@ -83,7 +89,6 @@ async fn a_failure_is_tried_again_under_its_own_id() {
     let again = Payment { id: first.id.clone(), ..stranger };
     let Admission::Admitted(row) = admit(&store, again).await else { panic!("not admitted") };
     assert_eq!((row.attempt, row.created_at, row.id.clone()), (2, NOW - 50, first.id.clone()));
-    assert_eq!(store.payment_by_quote("q1").await.unwrap(), None, "the old quote is no longer its own");
     for key in ["k1", "k2"] {
         assert_eq!(store.payment_by_key("tester", key).await.unwrap().unwrap().id, first.id);
     }
@@ -99,6 +104,37 @@ async fn a_decided_payment_does_not_open_again_and_none_appears_from_nothing() {
     decide(&store, &one, settled(NOW)).await;
     assert!(store.commit(vec![Change::Payment(one.clone())]).await.is_err());
     assert!(!store.payment(&one.id).await.unwrap().unwrap().is_open());
+
+    let sent = Payment { state: sent(), ..payment(5, Some("bb"), None, None) };
+    assert!(matches!(admit(&store, sent.clone()).await, Admission::Admitted(row) if row == sent), "it is as the caller says");
+    let unsent = Payment { state: PaymentState::Reserved, ..sent };
+    assert!(matches!(store.commit(vec![Change::Payment(unsent)]).await, Err(StoreError::Transition { .. })));
+}
+
+#[tokio::test]
+async fn what_is_written_beside_is_written_with_the_admission_or_not_at_all() {
+    let store = store().await;
+    let infos = coins(&[64, 32]);
+    store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
+    let melt = |row: &OperationRow| vec![take(&infos, row.id), Change::UseCounters(counters(&[0, 1])), Change::Operation(row.clone())];
+    let pays = |hash| Payment { state: sent(), ..payment(90, Some(hash), None, None) };
+    let (first, second) = (operation(true), operation(true));
+    let denied = store.admit(pays("aa"), NOW, melt(&first), |_| Err("no")).await.unwrap();
+    assert_eq!((denied, store.operations().await.unwrap()), (Admission::Denied("no"), Vec::new()));
+
+    let one = pays("aa");
+    assert_eq!(store.admit::<()>(one.clone(), NOW, melt(&first), |_| Ok(())).await.unwrap(), Admission::Admitted(one.clone()));
+    // The coins are taken: another payment with them is not admitted.
+    let other = pays("bb");
+    let refused = store.admit::<()>(other.clone(), NOW, melt(&second), |_| Ok(())).await;
+    assert!(matches!(refused, Err(StoreError::ProofNotUnspent)), "{refused:?}");
+    assert_eq!(store.payment(&other.id).await.unwrap(), None);
+    // Nor are they freed by one, or taken for a repeat.
+    let free = Change::ProofState { ys: vec![infos[0].y], expect: None, to: State::Unspent, operation: None };
+    assert!(matches!(store.admit::<()>(other, NOW, vec![free], |_| Ok(())).await, Err(StoreError::Undecided)));
+    assert_eq!(store.admit::<()>(pays("aa"), NOW, melt(&second), |_| Ok(())).await.unwrap(), Admission::Known(one));
+    assert_eq!(store.operations().await.unwrap(), vec![first]);
+    assert_eq!((store.balances().await.unwrap()[0].pending, store.keyset_counter(0, &keyset()).await.unwrap()), (96, 2));
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use super::super::tables::META;
 use super::super::{Store, StoreError};
+use super::disk::Disk;
 use super::samples::{NOW, clock, payment};
 
 fn place() -> (TempDir, PathBuf) {
@@ -22,7 +25,7 @@ async fn made() -> (TempDir, PathBuf) {
     let store = Store::open(path.clone(), clock).await.unwrap();
     for number in 0..40 {
         let hash = format!("{number:064x}");
-        store.admit::<()>(payment(number, Some(&hash), None, None), NOW, |_| Ok(())).await.unwrap();
+        store.admit::<()>(payment(number, Some(&hash), None, None), NOW, Vec::new(), |_| Ok(())).await.unwrap();
     }
     drop(store);
     (folder, path)
@@ -81,6 +84,43 @@ async fn a_redb_file_of_another_program_is_foreign() {
     tx.commit().unwrap();
     drop(db);
     assert!(matches!(Store::open(path, clock).await, Err(StoreError::Damaged(_))));
+}
+
+/// Changes what a closed file says of itself.
+fn rewrite_meta(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
+    let db = Database::open(path).unwrap();
+    let tx = db.begin_write().unwrap();
+    let row = tx.open_table(META).unwrap().get("meta").unwrap().unwrap().value().to_vec();
+    let mut meta: Map<String, Value> = serde_json::from_slice(&row[1..]).unwrap();
+    change(&mut meta);
+    let mut changed = row[..1].to_vec();
+    changed.extend(serde_json::to_vec(&meta).unwrap());
+    tx.open_table(META).unwrap().insert("meta", changed.as_slice()).unwrap();
+    tx.commit().unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_refused_and_stays_as_it_is() {
+    let (folder, path) = made().await;
+    // Its row did not say of which version it is.
+    rewrite_meta(&path, |meta| assert_eq!(meta.remove("format"), Some(json!(2))));
+    let bytes = fs::read(&path).unwrap();
+    for _ in 0..2 {
+        let opened = Store::open(path.clone(), clock).await;
+        assert!(matches!(opened, Err(StoreError::OldFile(1))), "{opened:?}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no copy is made of it");
+    assert!(matches!(Store::with_backend(Disk::of(bytes), clock).await, Err(StoreError::OldFile(1))));
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_version_is_refused_and_stays_as_it_is() {
+    let (_folder, path) = made().await;
+    rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(3))));
+    let bytes = fs::read(&path).unwrap();
+    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 3, .. })));
+    assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
 /// Whatever is wrong with the file, opening and reading it gives an answer or an error.

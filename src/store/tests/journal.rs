@@ -1,14 +1,13 @@
-//! The rest of the journal: commits are whole, tokens go, history pages, counters and the latch never go back.
+//! The rest of the journal: commits are whole, operations and tokens go, history pages, and the latch never goes back.
 
 use std::collections::HashMap;
 
-use cdk_common::database::WalletDatabase as _;
 use cdk_common::nuts::State;
+use cdk_common::wallet::ProofInfo;
 use uuid::Uuid;
 
-use super::super::view::View;
-use super::super::{Change, HistoryQuery, HistoryRow, Need, PolicyChange, StoreError, SwapRow, TokenRow};
-use super::samples::{NOW, audit, coins, keyset, mint, payment, store, ys};
+use super::super::{Change, HistoryQuery, HistoryRow, Need, OperationRow, PolicyChange, StoreError, TokenRow};
+use super::samples::{NOW, audit, coins, keyset, operation, payment, store, take, ys};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::{DepositId, ReceiveId};
 use crate::model::money::Unit;
@@ -20,6 +19,7 @@ fn deposit(at: u64, state: DepositState) -> Deposit {
     let id = DepositId::random();
     Deposit {
         quote_id: format!("quote of {id}"),
+        lock: None,
         id,
         agent: "tester".to_owned(),
         key: Some(format!("key {at}")),
@@ -55,20 +55,18 @@ async fn one_refused_change_refuses_the_whole_commit() {
     let store = store().await;
     let infos = coins(&[8, 4]);
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
-    let swap = SwapRow { id: Uuid::new_v4(), body: b"secrets".to_vec() };
-    let hold = |ys| Change::ProofState { ys, expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(swap.id) };
-    store.commit(vec![Change::Swap(swap.clone()), hold(ys(&infos[..1]))]).await.unwrap();
-    assert_eq!(store.swaps().await.unwrap(), vec![swap.clone()]);
+    let (row, other) = (operation(true), operation(true));
+    store.commit(vec![Change::Operation(row.clone()), take(&infos[..1], row.id)]).await.unwrap();
+    assert_eq!(store.operations().await.unwrap(), vec![row.clone()]);
 
-    let other = SwapRow { id: Uuid::new_v4(), body: vec![] };
-    let refused = store.commit(vec![Change::Swap(other), hold(ys(&infos))]).await;
+    let refused = store.commit(vec![Change::Operation(other.clone()), take(&infos, other.id)]).await;
     assert!(matches!(refused, Err(StoreError::ProofNotUnspent)));
-    assert_eq!(store.swaps().await.unwrap().len(), 1);
+    assert_eq!(store.operations().await.unwrap(), vec![row.clone()]);
     assert_eq!(store.balances().await.unwrap()[0].unspent, 4);
 
     // Adding what is there again, spent or not, changes nothing.
     let spend = Change::ProofState { ys: ys(&infos), expect: None, to: State::Spent, operation: None };
-    store.commit(vec![spend, Change::EndSwap(swap.id)]).await.unwrap();
+    store.commit(vec![spend, Change::EndOperation(row.id)]).await.unwrap();
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
     assert!(store.balances().await.unwrap().is_empty());
     assert_eq!(store.revive(ys(&infos[..1])).await.unwrap(), 1);
@@ -77,39 +75,37 @@ async fn one_refused_change_refuses_the_whole_commit() {
 }
 
 #[tokio::test]
-async fn a_removed_proof_is_kept_as_spent_and_can_be_brought_in_again() {
+async fn coins_that_are_revived_come_back_in_the_state_asked_for_and_others_stay_as_they_are() {
     let store = store().await;
-    let view = View { store: store.clone(), device: 0 };
-    let mut info = coins(&[8]).remove(0);
-    info.state = State::Pending;
-    view.update_proofs(vec![info.clone()], vec![]).await.unwrap();
-    view.update_proofs(vec![], vec![info.y]).await.unwrap();
-    assert_eq!(view.get_proofs_by_ys(vec![info.y]).await.unwrap()[0].state, State::Spent);
-    assert_eq!(view.get_balance(None, None, None).await.unwrap(), 0);
-    view.update_proofs(vec![info.clone()], vec![]).await.unwrap();
-    assert_eq!(view.get_balance(None, None, Some(vec![State::Pending])).await.unwrap(), 8);
-
-    // Seen as spent, it is refused.
-    view.update_proofs_state(vec![info.y], State::Spent).await.unwrap();
-    assert!(view.update_proofs(vec![info.clone()], vec![]).await.is_err());
-    view.update_proofs_state(vec![info.y], State::Unspent).await.unwrap();
-    assert_eq!(view.get_balance(None, None, None).await.unwrap(), 0);
+    let infos = coins(&[8, 4, 2]);
+    let spend = Change::ProofState { ys: ys(&infos[..2]), expect: None, to: State::Spent, operation: Some(Uuid::new_v4()) };
+    store.commit(vec![Change::Proofs { add: infos.clone() }, spend]).await.unwrap();
+    let revive = |infos: &[ProofInfo], to| Change::Revive { ys: ys(infos), to };
+    store.commit(vec![revive(&infos[..1], State::PendingSpent), revive(&infos[1..], State::Unspent)]).await.unwrap();
+    let balance = store.balances().await.unwrap().remove(0);
+    assert_eq!((balance.unspent, balance.pending, balance.pending_spent), (6, 0, 8));
+    assert!(store.coins(ys(&infos)).await.unwrap().iter().all(|info| info.used_by_operation.is_none()));
+    let refused = store.commit(vec![revive(&infos, State::Unspent), revive(&coins(&[1]), State::Unspent)]).await;
+    assert!(matches!(refused, Err(StoreError::ProofNotFound)));
     audit(&store).await;
 }
 
 #[tokio::test]
-async fn a_mint_that_moves_takes_its_proofs_along() {
+async fn an_operation_is_in_the_journal_until_it_is_decided() {
     let store = store().await;
-    let view = View { store: store.clone(), device: 0 };
-    let infos = coins(&[8, 4]);
-    view.update_proofs(infos.clone(), vec![]).await.unwrap();
-    view.update_proofs_state(ys(&infos[..1]), State::Spent).await.unwrap();
-    let new: cdk_common::mint_url::MintUrl = "https://new.example".parse().unwrap();
-    view.update_mint_url(mint(), new.clone()).await.unwrap();
-    assert_eq!(view.get_balance(Some(mint()), None, None).await.unwrap(), 0);
-    assert_eq!(view.get_balance(Some(new.clone()), None, None).await.unwrap(), 4);
-    assert_eq!(view.get_balance(Some(new), None, Some(vec![State::Spent])).await.unwrap(), 8);
-    audit(&store).await;
+    let (one, other) = (operation(true), operation(false));
+    assert!(!store.has_unfinished().await.unwrap());
+    store.commit(vec![Change::Operation(one.clone()), Change::Operation(other.clone())]).await.unwrap();
+    let mut rows = store.operations().await.unwrap();
+    rows.sort_by_key(|row| row.id != one.id);
+    assert_eq!(rows, vec![one.clone(), other.clone()]);
+    let again = OperationRow { holds: false, body: b"other secrets".to_vec(), ..one };
+    store.commit(vec![Change::Operation(again.clone()), Change::EndOperation(other.id)]).await.unwrap();
+    assert_eq!(store.operation(again.id).await.unwrap(), Some(again.clone()), "a row takes the place of its earlier self");
+    assert_eq!((store.operation(other.id).await.unwrap(), store.has_unfinished().await.unwrap()), (None, true));
+    store.commit(vec![Change::EndOperation(again.id), Change::EndOperation(other.id)]).await.unwrap();
+    assert!(store.operations().await.unwrap().is_empty() && !store.has_unfinished().await.unwrap());
+    assert!(!format!("{again:?}").contains("secrets"));
 }
 
 #[tokio::test]
@@ -136,7 +132,7 @@ async fn inputs_come_from_the_shelf_without_locked_or_unpriced_ones() {
 async fn a_tokens_text_is_gone_once_it_is_claimed() {
     let store = store().await;
     let one = payment(5, None, None, None);
-    store.admit::<()>(one.clone(), NOW, |_| Ok(())).await.unwrap();
+    store.admit::<()>(one.clone(), NOW, Vec::new(), |_| Ok(())).await.unwrap();
     let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), locked: false, claimed_at: None };
     store.commit(vec![Change::Token { payment: one.id.clone(), row: row.clone() }]).await.unwrap();
     assert_eq!(store.token(&one.id).await.unwrap(), Some(row.clone()));
@@ -156,7 +152,6 @@ async fn deposits_and_receives_are_found_by_their_indexes() {
     assert_eq!(store.newest_deposit("tester").await.unwrap(), Some(second.clone()));
     assert_eq!(store.newest_deposit("test").await.unwrap(), None);
     assert_eq!(store.deposit_by_key("tester", "key 10").await.unwrap(), Some(first.clone()));
-    assert_eq!(store.deposit_by_quote(&first.quote_id).await.unwrap(), Some(first.clone()));
     assert_eq!(store.receive_by_digest("digest 15").await.unwrap(), Some(token.clone()));
     assert_eq!(store.open_receives().await.unwrap(), vec![token.clone()]);
     let paid = Deposit { state: DepositState::Received { at: 30, received_sats: 21 }, ..first };
@@ -174,7 +169,7 @@ async fn history_is_newest_first_in_pages() {
     let changes = vec![Change::Deposit(deposit(10, DepositState::Unpaid)), Change::Receive(receive(20)), Change::Policy(change)];
     store.commit(changes).await.unwrap();
     let paid = Payment { created_at: 30, ..payment(5, None, None, None) };
-    store.admit::<()>(paid, 30, |_| Ok(())).await.unwrap();
+    store.admit::<()>(paid, 30, Vec::new(), |_| Ok(())).await.unwrap();
     let mut seen = Vec::new();
     let mut before = None;
     loop {
@@ -188,20 +183,6 @@ async fn history_is_newest_first_in_pages() {
     assert!(matches!(store.history(mine).await.unwrap().as_slice(), [HistoryRow::Receive(_)]));
     let middle = HistoryQuery { limit: 9, since: Some(20), until: Some(30), ..HistoryQuery::default() };
     assert_eq!(store.history(middle).await.unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn each_device_counts_for_itself_and_a_restore_only_raises() {
-    let store = store().await;
-    let (zero, one) = (store.view(0), store.view(1));
-    assert_eq!(zero.increment_keyset_counter(&keyset(), 10).await.unwrap(), 10);
-    assert_eq!(one.increment_keyset_counter(&keyset(), 3).await.unwrap(), 3);
-    assert_eq!(store.raise_keyset_counter(0, &keyset(), 7).await.unwrap(), 10);
-    assert_eq!(store.raise_keyset_counter(1, &keyset(), 7).await.unwrap(), 7);
-    assert_eq!(zero.increment_keyset_counter(&keyset(), 0).await.unwrap(), 10);
-    assert!(zero.increment_keyset_counter(&keyset(), u32::MAX).await.is_err());
-    assert_eq!(zero.increment_derivation_counter("p2pk", 1).await.unwrap(), 1);
-    assert_eq!(one.increment_derivation_counter("p2pk", 1).await.unwrap(), 1);
 }
 
 #[tokio::test]

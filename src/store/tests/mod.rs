@@ -1,14 +1,15 @@
 //! The store, tested from inside. What only the public face shows is tested here as well: it needs no network.
 
-mod conformance;
 mod copies;
+mod counters;
 mod crash;
 mod damage;
 mod disk;
 mod door;
-mod doubts;
 mod files;
+mod held;
 mod journal;
+mod records;
 mod relayed;
 mod samples;
 mod sums;

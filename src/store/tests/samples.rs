@@ -10,14 +10,16 @@ use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use redb::ReadableTable;
 use redb::backends::InMemoryBackend;
+use uuid::Uuid;
 
 use super::super::archive::Archived;
 use super::super::proofs::code;
 use super::super::record::decode;
 use super::super::tables::{ARCHIVE, OPERATIONS, PROOFS, Reads, SHELF, SUMS};
-use super::super::{Store, StoreError};
+use super::super::{Change, OperationRow, Store, StoreError};
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::ports::Counters;
 
 pub(super) const NOW: u64 = 1_800_000_000;
 
@@ -56,6 +58,21 @@ pub(super) fn coins(amounts: &[u64]) -> Vec<ProofInfo> {
 
 pub(super) fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
     infos.iter().map(|info| info.y).collect()
+}
+
+/// An operation under way. The body is the engine's: here it says nothing.
+pub(super) fn operation(holds: bool) -> OperationRow {
+    OperationRow { id: Uuid::new_v4(), holds, body: b"secrets".to_vec() }
+}
+
+/// Takes unspent coins for an operation.
+pub(super) fn take(infos: &[ProofInfo], operation: Uuid) -> Change {
+    Change::ProofState { ys: ys(infos), expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(operation) }
+}
+
+/// Counters of the first device.
+pub(super) fn counters(indices: &[u32]) -> Counters {
+    Counters { device: 0, keyset: keyset(), indices: indices.to_vec() }
 }
 
 pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote: Option<&str>) -> Payment {

@@ -1,16 +1,15 @@
-//! After any calls: sums, shelf and indexes say what the rows say, and nothing but a revive undoes Spent.
+//! After any calls: sums, shelf and indexes say what the rows say, nothing but a revive undoes Spent, and an operation in the journal has
+//! all coins that it held, or they are spent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use cdk_common::database::WalletDatabase as _;
 use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::super::view::View;
-use super::super::{Change, Store};
+use super::super::{Change, OperationRow, Store};
 use super::samples::{audit, coins, store};
 
 static POOL: LazyLock<Vec<ProofInfo>> = LazyLock::new(|| coins(&[1, 1, 2, 2, 4, 4, 8, 16, 32, 64, 128, 1024]));
@@ -18,12 +17,14 @@ static POOL: LazyLock<Vec<ProofInfo>> = LazyLock::new(|| coins(&[1, 1, 2, 2, 4, 
 #[derive(Clone, Debug)]
 enum Call {
     Add(Vec<usize>, State, Option<u8>),
-    Remove(Vec<usize>),
-    Set(Vec<usize>, State),
-    Reserve(Vec<usize>, u8),
-    Release(u8),
-    Ours(Vec<usize>, State, Option<u8>),
-    Revive(Vec<usize>),
+    Set(Vec<usize>, State, Option<u8>),
+    /// An operation that holds its inputs, or one that does not, with unspent coins.
+    Take(Vec<usize>, u8, bool),
+    /// Coins are free, and perhaps an operation ends.
+    Free(Vec<usize>, Option<u8>),
+    Write(u8, bool),
+    End(u8),
+    Revive(Vec<usize>, State),
 }
 
 fn some() -> impl Strategy<Value = Vec<usize>> {
@@ -37,12 +38,12 @@ fn state() -> impl Strategy<Value = State> {
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         3 => (some(), state(), prop::option::of(0..3_u8)).prop_map(|(ys, to, by)| Call::Add(ys, to, by)),
-        1 => some().prop_map(Call::Remove),
-        2 => (some(), state()).prop_map(|(ys, to)| Call::Set(ys, to)),
-        3 => (some(), 0..3_u8).prop_map(|(ys, by)| Call::Reserve(ys, by)),
-        2 => (0..3_u8).prop_map(Call::Release),
-        2 => (some(), state(), prop::option::of(0..3_u8)).prop_map(|(ys, to, by)| Call::Ours(ys, to, by)),
-        1 => some().prop_map(Call::Revive),
+        2 => (some(), state(), prop::option::of(0..3_u8)).prop_map(|(ys, to, by)| Call::Set(ys, to, by)),
+        3 => (some(), 0..3_u8, any::<bool>()).prop_map(|(ys, by, holds)| Call::Take(ys, by, holds)),
+        3 => (some(), prop::option::of(0..3_u8)).prop_map(|(ys, ended)| Call::Free(ys, ended)),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(by, holds)| Call::Write(by, holds)),
+        1 => (0..3_u8).prop_map(Call::End),
+        1 => (some(), prop::sample::select(vec![State::Unspent, State::PendingSpent])).prop_map(|(ys, to)| Call::Revive(ys, to)),
     ]
 }
 
@@ -54,49 +55,61 @@ fn ys(places: &[usize]) -> Vec<PublicKey> {
     places.iter().map(|at| POOL[*at].y).collect()
 }
 
-/// Refusals are part of the game: what matters is what is there afterwards.
-async fn make(view: &View, call: Call) {
-    let store = &view.store;
+fn write(by: u8, holds: bool) -> Change {
+    Change::Operation(OperationRow { id: operation(by), holds, body: vec![by] })
+}
+
+fn set(places: &[usize], expect: Option<Vec<State>>, to: State, by: Option<u8>) -> Change {
+    Change::ProofState { ys: ys(places), expect, to, operation: by.map(operation) }
+}
+
+fn changes(call: Call) -> Vec<Change> {
     match call {
         Call::Add(places, to, by) => {
             let with = |at: &usize| ProofInfo { state: to, used_by_operation: by.map(operation), ..POOL[*at].clone() };
-            drop(view.update_proofs(places.iter().map(with).collect(), vec![]).await);
+            vec![Change::Proofs { add: places.iter().map(with).collect() }]
         }
-        Call::Remove(places) => drop(view.update_proofs(vec![], ys(&places)).await),
-        Call::Set(places, to) => drop(view.update_proofs_state(ys(&places), to).await),
-        Call::Reserve(places, by) => drop(view.reserve_proofs(ys(&places), &operation(by)).await),
-        Call::Release(by) => drop(view.release_proofs(&operation(by)).await),
-        Call::Ours(places, to, by) => {
-            let change = Change::ProofState { ys: ys(&places), expect: None, to, operation: by.map(operation) };
-            drop(store.commit(vec![change]).await);
+        Call::Set(places, to, by) => vec![set(&places, None, to, by)],
+        Call::Take(places, by, holds) => vec![write(by, holds), set(&places, Some(vec![State::Unspent]), State::Reserved, Some(by))],
+        Call::Free(places, ended) => {
+            let held = [State::Reserved, State::Pending, State::PendingSpent];
+            let mut changes = vec![set(&places, Some(held.to_vec()), State::Unspent, None)];
+            changes.extend(ended.map(|by| Change::EndOperation(operation(by))));
+            changes
         }
-        Call::Revive(places) => drop(store.revive(ys(&places)).await),
+        Call::Write(by, holds) => vec![write(by, holds)],
+        Call::End(by) => vec![Change::EndOperation(operation(by))],
+        Call::Revive(places, to) => vec![Change::Revive { ys: ys(&places), to }],
     }
 }
 
-async fn spent(view: &View) -> BTreeSet<PublicKey> {
-    let proofs = view.get_proofs(None, None, Some(vec![State::Spent]), None).await.unwrap();
-    proofs.into_iter().map(|info| info.y).collect()
+async fn spent(store: &Store) -> BTreeSet<PublicKey> {
+    store.coins_in(Some(vec![State::Spent])).await.unwrap().into_iter().map(|info| info.y).collect()
+}
+
+/// The coins that an operation has, and which.
+async fn held(store: &Store) -> BTreeMap<PublicKey, Uuid> {
+    let states = vec![State::Reserved, State::Pending, State::PendingSpent];
+    let coins = store.coins_in(Some(states)).await.unwrap();
+    coins.into_iter().filter_map(|info| Some((info.y, info.used_by_operation?))).collect()
 }
 
 async fn play(store: Store, calls: Vec<Call>) {
-    let view = View { store, device: 0 };
-    let mut removed: BTreeSet<PublicKey> = BTreeSet::new();
     for call in calls {
-        let before = spent(&view).await;
-        let revives = matches!(call, Call::Revive(_));
-        let removes = if let Call::Remove(places) = &call { ys(places) } else { vec![] };
-        make(&view, call).await;
-        let after = spent(&view).await;
-        removed.extend(removes.into_iter().filter(|y| !before.contains(y)));
-        let back: Vec<_> = before.difference(&after).collect();
-        assert!(revives || back.iter().all(|y| removed.contains(y)), "a spent proof came back");
-        removed.retain(|y| after.contains(y));
-        audit(&view.store).await;
-        let live = view.get_proofs(None, None, None, None).await.unwrap();
+        let (gone, had) = (spent(&store).await, held(&store).await);
+        let revives = matches!(call, Call::Revive(..));
+        // Refusals are part of the game: what matters is what is there afterwards.
+        drop(store.commit(changes(call)).await);
+        let (now_gone, has) = (spent(&store).await, held(&store).await);
+        assert!(revives || gone.is_subset(&now_gone), "a spent proof came back");
+        for row in store.operations().await.unwrap().into_iter().filter(|row| row.holds) {
+            let kept = |y: &PublicKey| now_gone.contains(y) || has.get(y) == Some(&row.id);
+            assert!(had.iter().filter(|(_, by)| **by == row.id).all(|(y, _)| kept(y)), "an operation in the journal lost a coin");
+        }
+        audit(&store).await;
+        let live = store.coins_in(None).await.unwrap();
         let sum: u64 = live.iter().map(|info| info.proof.amount.to_u64()).sum();
-        assert_eq!(view.get_balance(None, None, None).await.unwrap(), sum);
-        let balances = view.store.balances().await.unwrap();
+        let balances = store.balances().await.unwrap();
         assert_eq!(balances.iter().map(|one| one.unspent + one.pending + one.pending_spent).sum::<u64>(), sum);
     }
 }

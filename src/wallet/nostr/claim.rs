@@ -9,7 +9,7 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 
 use super::super::error::Error;
-use super::super::{Wallet, coins};
+use super::super::{Wallet, coins, swap};
 use super::Link;
 use super::verify::Verified;
 use crate::mint::error::nut;
@@ -154,7 +154,7 @@ impl Wallet {
             tracing::debug!("a claim would cost more than the owner allows");
             return Ok(Claimed::Lost);
         }
-        let want = Want { purpose: Purpose::Claim(mint.address().clone()), give_sats: 0, lock_to: None, memo: None };
+        let want = Want { purpose: Purpose::Claim, give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
         match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
             Ok((swap, outcome)) => {
@@ -182,17 +182,24 @@ impl Wallet {
         let refused = matches!(outcome, SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere);
         let changes = match outcome {
             SwapOutcome::Done { keep, .. } => {
-                vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndSwap(swap.id)]
+                vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndOperation(swap.id)]
             }
             SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED) => {
                 // Of several, some may be good.
                 let to = if ys.len() == 1 { ForeignState::Refused } else { ForeignState::Unspent };
-                self.store.commit(vec![Change::Foreign { ys, to }, Change::EndSwap(swap.id)]).await?;
+                let mut changes = swap::refused(swap, &error);
+                changes.push(Change::Foreign { ys, to });
+                self.store.commit(changes).await?;
                 self.changed();
                 return Ok(false);
             }
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => {
-                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndSwap(swap.id)]
+            SwapOutcome::Refused(error) => {
+                let mut changes = swap::refused(swap, &error);
+                changes.push(Change::Foreign { ys, to: ForeignState::Doubtful });
+                changes
+            }
+            SwapOutcome::SpentElsewhere => {
+                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndOperation(swap.id)]
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
@@ -236,7 +243,7 @@ impl Wallet {
     /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.
     pub(in super::super) async fn drop_spent(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
         let turn = mint.turn().await;
-        let held = mint.coins(ys).await?;
+        let held = self.store.coins(ys).await?;
         let states = mint.states(coins::ys(&held)).await?;
         let (_, spent) = coins::by_word(&held, &states);
         if !spent.is_empty() {

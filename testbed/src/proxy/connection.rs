@@ -50,8 +50,13 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
             }
             Moment::Status(status) => {
                 plan.fire(place, hit);
-                let answer = Message::answer(status, "text/plain", "the proxy of the bench");
-                client.write_all(&answer.bytes("keep-alive")).await?;
+                client.write_all(&told(status, hit).bytes("keep-alive")).await?;
+                return Ok(Some(()));
+            }
+            Moment::StatusThenDeliver(status) => {
+                plan.told().kept.push((place, request));
+                plan.fire(place, hit);
+                client.write_all(&told(status, hit).bytes("keep-alive")).await?;
                 return Ok(Some(()));
             }
             Moment::Refuse(code) => {
@@ -82,6 +87,7 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
             }
             Moment::AfterMint
             | Moment::RefuseAfterMint(_)
+            | Moment::StatusAfterMint(_)
             | Moment::Garbage
             | Moment::Truncate
             | Moment::HoldAfter
@@ -120,6 +126,10 @@ async fn answer_client(plan: &Plan, client: &mut TcpStream, place: usize, mut an
                 plan.fire(place, hit);
                 answer = Message::refusal(code);
             }
+            Moment::StatusAfterMint(status) => {
+                plan.fire(place, hit);
+                answer = told(status, hit);
+            }
             Moment::AfterAnswer => {
                 client.write_all(&answer.bytes("keep-alive")).await?;
                 plan.fire(place, hit);
@@ -139,6 +149,18 @@ async fn answer_client(plan: &Plan, client: &mut TcpStream, place: usize, mut an
     }
     client.write_all(&answer.bytes("keep-alive")).await?;
     Ok(Some(()))
+}
+
+/// An answer of this status, with the rule's body. Of 429 a rule with a body wants to be asked again soon.
+fn told(status: u16, hit: &Hit) -> Message {
+    if hit.bytes.is_empty() {
+        return Message::answer(status, "text/plain", "the proxy of the bench");
+    }
+    let mut answer = Message::answer(status, "application/json", &String::from_utf8_lossy(&hit.bytes));
+    if status == 429 {
+        answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
+    }
+    answer
 }
 
 /// Holds the exchange until it is released, or `None` when the client is gone.

@@ -13,8 +13,13 @@ pub enum Moment {
     /// The request never reaches the mint and nothing is answered, until the client leaves or
     /// [`Proxy::release`](crate::Proxy::release) closes the connection.
     Hang,
-    /// The request never reaches the mint; this status is answered.
+    /// The request never reaches the mint; this status is answered, with the body of [`Rule::answer`].
     Status(u16),
+    /// The mint has done it; this status is answered instead, with the body of [`Rule::answer`].
+    StatusAfterMint(u16),
+    /// This status is answered at once, with the body of [`Rule::answer`]; the mint gets the request at
+    /// [`Proxy::deliver`](crate::Proxy::deliver).
+    StatusThenDeliver(u16),
     /// The request never reaches the mint; a mint's error with this code is answered, status 400.
     Refuse(u16),
     /// The mint has done it; a mint's error with this code is answered instead, status 400.
@@ -66,6 +71,12 @@ impl Rule {
     #[must_use]
     pub fn verbatim(method: &str, path_prefix: &str, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self { bytes: bytes.into(), ..Self::new(method, path_prefix, Moment::Verbatim) }
+    }
+
+    /// The next exchange is answered with this status and body, whatever `at` says becomes of the request.
+    #[must_use]
+    pub fn answer(method: &str, path_prefix: &str, at: fn(u16) -> Moment, status: u16, body: impl Into<Arc<[u8]>>) -> Self {
+        Self { bytes: body.into(), ..Self::new(method, path_prefix, at(status)) }
     }
 
     /// The `nth` matching exchange from now on, counted from 1.

@@ -66,7 +66,7 @@ impl Canaries {
         all.windows(3).for_each(|three| self.text(&three.join(" ")));
         self.bytes(Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap());
         let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-        for coin in store.view(0).get_proofs(None, None, None, None).await.unwrap() {
+        for coin in store.coins_in(None).await.unwrap() {
             self.coin(&coin.proof.secret.to_string(), &coin.proof.c.to_hex());
             self.hex(&coin.y.to_hex());
         }

@@ -108,8 +108,8 @@ async fn at_rest(agent: &Agent) {
     println!("something stays open: {:?}; {open:?}", holdings(agent).await);
     let home = agent.clone().close().await;
     let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    println!("payments {:?}; {} swaps", store.open_payments().await.unwrap(), store.swaps().await.unwrap().len());
-    for coin in store.view(0).get_proofs(None, None, None, None).await.unwrap() {
+    println!("payments {:?}; operations {:?}", store.open_payments().await.unwrap(), store.operations().await.unwrap());
+    for coin in store.coins_in(None).await.unwrap() {
         println!("{} {:?} used by {:?}", coin.proof.amount, coin.state, coin.used_by_operation);
     }
     panic!("something stays open");
@@ -184,8 +184,7 @@ async fn two_devices_that_pay_at_once_lose_nothing_and_agree_after_two_syncs() {
 async fn dump(name: &str, agent: Agent, spent: &std::collections::BTreeSet<String>, mint: &TestMint) {
     let home = agent.close().await;
     let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    let view = store.view(0);
-    let coins = view.get_proofs(None, None, None, None).await.unwrap();
+    let coins = store.coins_in(None).await.unwrap();
     let live = store.live_token_events().await.unwrap();
     for coin in coins {
         let y = coin.y.to_string();

@@ -1,0 +1,116 @@
+//! The keysets of a mint and their keys (NUT-01, NUT-02), from memory, from the store, or from the mint.
+//!
+//! Fetches the keys of a keyset only when a coin of it is made or looked at.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cdk::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo};
+use tokio::sync::Mutex;
+
+use super::Mint;
+use super::error::MintError;
+
+/// What this process knows of a mint's keysets.
+#[derive(Debug, Default)]
+pub(super) struct Keysets {
+    listed: Mutex<Option<Vec<KeySetInfo>>>,
+    keys: Mutex<HashMap<Id, Arc<KeySet>>>,
+}
+
+impl Mint {
+    /// What a coin of each keyset costs to spend, in thousandths of a sat. Requests only at the mint's first use.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
+        Ok(self.keysets_in_sats().await?.into_iter().map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
+    }
+
+    /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`: not known yet. No request.
+    pub async fn fee_ppk(&self) -> Option<u64> {
+        let known = self.client.records.keysets(&self.client.name()).await.ok()?;
+        cheapest_active(&known).map(|keyset| keyset.input_fee_ppk)
+    }
+
+    /// Asks the mint for its keysets anew. What is remembered of an earlier time is not enough.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn learn_keysets(&self) -> Result<(), MintError> {
+        self.listed_now().await.map(drop)
+    }
+
+    pub(super) async fn listed_now(&self) -> Result<Vec<KeySetInfo>, MintError> {
+        let listed = self.client.keysets().await?;
+        *self.keysets.listed.lock().await = None;
+        self.keysets.keys.lock().await.clear();
+        Ok(listed)
+    }
+
+    /// All keysets that are known, of every unit. Asks the mint where none is known.
+    pub(super) async fn keyset_infos(&self) -> Result<Vec<KeySetInfo>, MintError> {
+        let mut listed = self.keysets.listed.lock().await;
+        if let Some(known) = listed.as_ref() {
+            return Ok(known.clone());
+        }
+        let mut known = self.client.records.keysets(&self.client.name()).await?;
+        if known.is_empty() {
+            // What the mint says of itself tells whether it proves its signatures; without it the wallet goes on.
+            if let Err(error) = self.refresh_about().await {
+                tracing::debug!(%error, "a mint did not say what it is");
+            }
+            known = self.client.keysets().await?;
+        }
+        *listed = Some(known.clone());
+        Ok(known)
+    }
+
+    pub(super) async fn keysets_in_sats(&self) -> Result<Vec<KeySetInfo>, MintError> {
+        Ok(self.keyset_infos().await?.into_iter().filter(in_sats).collect())
+    }
+
+    /// The active keyset in sats whose coins cost least, with its keys.
+    pub(super) async fn active_keyset(&self) -> Result<Arc<KeySet>, MintError> {
+        let known = self.keyset_infos().await?;
+        let active = cheapest_active(&known).ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
+        self.keyset(active.id).await
+    }
+
+    /// A keyset of this mint with its keys. Asks the mint where it is not known yet.
+    pub(super) async fn keyset(&self, id: Id) -> Result<Arc<KeySet>, MintError> {
+        let info = match self.keyset_infos().await?.into_iter().find(|keyset| keyset.id == id) {
+            Some(info) => info,
+            None => {
+                let listed = self.listed_now().await?;
+                listed.into_iter().find(|keyset| keyset.id == id).ok_or_else(|| MintError::Wrong("no such keyset".to_owned()))?
+            }
+        };
+        let mut known = self.keysets.keys.lock().await;
+        if let Some(keyset) = known.get(&id) {
+            return Ok(Arc::clone(keyset));
+        }
+        let keys = match self.client.records.keys(&id).await? {
+            Some(keys) => keys,
+            None => self.client.keys(id).await?.keys,
+        };
+        let keyset = Arc::new(KeySet {
+            id,
+            unit: info.unit,
+            active: Some(info.active),
+            keys,
+            input_fee_ppk: info.input_fee_ppk,
+            final_expiry: info.final_expiry,
+        });
+        known.insert(id, Arc::clone(&keyset));
+        Ok(keyset)
+    }
+}
+
+fn in_sats(keyset: &KeySetInfo) -> bool {
+    keyset.unit == CurrencyUnit::Sat
+}
+
+fn cheapest_active(known: &[KeySetInfo]) -> Option<&KeySetInfo> {
+    known.iter().filter(|keyset| in_sats(keyset) && keyset.active).min_by_key(|keyset| keyset.input_fee_ppk)
+}

@@ -1,0 +1,67 @@
+//! An operation under way at a mint, whole, as the journal keeps it.
+//!
+//! ```text
+//!  planned --(journaled by the caller, durably: may have left)--> Done | Refused | Unknown
+//!                                                                          |
+//!                                            resumed <--- at any later time, by anybody
+//! ```
+//! What is journaled holds all inputs, secrets and blinding factors, so nothing that the mint has signed can be lost.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::MintError;
+use super::issue::Issue;
+use super::melt::Melt;
+use super::swap::Swap;
+
+/// An operation under way. Holds secrets: it is written to the store and nowhere else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Coins for a paid invoice of ours (NUT-04).
+    Issue(Issue),
+    /// Coins for coins (NUT-03).
+    Swap(Swap),
+    /// A Lightning payment for coins (NUT-05).
+    Melt(Melt),
+}
+
+impl Operation {
+    /// Its name; also what holds its inputs.
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::Issue(issue) => issue.id,
+            Self::Swap(swap) => swap.id,
+            Self::Melt(melt) => melt.id,
+        }
+    }
+
+    /// For the journal.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub fn to_row(&self) -> Result<Vec<u8>, MintError> {
+        serde_json::to_vec(self).map_err(|error| MintError::Store(error.to_string()))
+    }
+
+    /// From the journal.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub fn from_row(row: &[u8]) -> Result<Self, MintError> {
+        serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
+    }
+
+    /// The coins that it may still bring in, by Y.
+    ///
+    /// # Errors
+    /// [`MintError::Wrong`].
+    pub fn output_ys(&self) -> Result<Vec<cdk::nuts::PublicKey>, MintError> {
+        match self {
+            Self::Issue(issue) => issue.outputs.ys(),
+            Self::Swap(swap) => swap.outputs.ys(),
+            Self::Melt(melt) => melt.outputs.ys(),
+        }
+    }
+}

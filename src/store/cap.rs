@@ -1,0 +1,84 @@
+//! The owner's cap at a mint: what is held there, and what has been promised to come in, judged in the transaction that promises more.
+
+use cdk_common::nuts::State;
+use redb::{Durability, ReadableTable};
+
+use super::error::StoreError;
+use super::proofs::code;
+use super::tables::{DEPOSITS_OPEN, RECEIVES_OPEN, Reads, SUMS};
+use super::{Store, Verdict, deposits, receives};
+use crate::model::deposit::{Deposit, DepositState};
+use crate::model::mint::MintAddress;
+use crate::model::receive::Receive;
+
+/// How long after its expiry an unpaid invoice still counts, in seconds: it may be paid in the last moment.
+const GRACE_SECONDS: u64 = 600;
+
+/// What became of something that brings money in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capped {
+    /// It is written.
+    Written,
+    /// It would pass the cap: so many sats are held or promised already. Nothing was written.
+    Over(u64),
+}
+
+impl Store {
+    /// Writes a new deposit, unless it would pass the cap at its mint.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn open_deposit(&self, deposit: Deposit, cap: Option<u64>, now: u64) -> Result<Capped, StoreError> {
+        self.transact(Durability::Immediate, move |tx, _| {
+            if let Some(held) = over(tx, &deposit.mint, None, deposit.amount_sats, cap, now)? {
+                return Ok(Verdict::Leave(Capped::Over(held)));
+            }
+            deposits::put(tx, &deposit)?;
+            Ok(Verdict::Keep(Capped::Written))
+        })
+        .await
+    }
+
+    /// Writes a token that is about to be taken in, unless it would pass the cap at its mint.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn open_receive(&self, receive: Receive, cap: Option<u64>, now: u64) -> Result<Capped, StoreError> {
+        self.transact(Durability::Immediate, move |tx, _| {
+            if let Some(held) = over(tx, &receive.mint, Some(receive.id.as_str()), receive.amount_sats, cap, now)? {
+                return Ok(Verdict::Leave(Capped::Over(held)));
+            }
+            receives::put(tx, &receive)?;
+            Ok(Verdict::Keep(Capped::Written))
+        })
+        .await
+    }
+}
+
+/// What is held and promised at a mint, if `more` would pass the cap.
+fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: Option<u64>, now: u64) -> Result<Option<u64>, StoreError> {
+    let Some(cap) = cap else { return Ok(None) };
+    let mut held = 0_u64;
+    let sums = tx.table(SUMS)?;
+    for state in [State::Unspent, State::Reserved, State::Pending] {
+        let sum = sums.get((mint.as_str(), "sat", code(state)))?.map_or(0, |sum| sum.value().0);
+        held = held.saturating_add(u64::try_from(sum).unwrap_or(u64::MAX));
+    }
+    for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
+        let deposit = deposits::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("deposit of an index"))?;
+        let may_come = match deposit.state {
+            DepositState::Paid => true,
+            _ => deposit.expires_at == 0 || deposit.expires_at.saturating_add(GRACE_SECONDS) > now,
+        };
+        if deposit.mint == *mint && may_come {
+            held = held.saturating_add(deposit.amount_sats);
+        }
+    }
+    for entry in tx.table(RECEIVES_OPEN)?.iter()? {
+        let receive = receives::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("receive of an index"))?;
+        if receive.mint == *mint && but != Some(receive.id.as_str()) {
+            held = held.saturating_add(receive.amount_sats);
+        }
+    }
+    Ok((held.saturating_add(more) > cap).then_some(held))
+}

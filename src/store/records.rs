@@ -1,0 +1,80 @@
+//! What the store remembers of mints, for one device of the wallet: counters are the device's own, all else is shared.
+//!
+//! Never holds anything of its own. Its writes commit in order without a sync: what they say can be asked for again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
+
+use super::{Store, counters, mints};
+use crate::ports::{MintRecords, StoreFailure};
+
+/// Under which name the keys that lock quotes are counted.
+const QUOTE_KEYS: &str = "nut20-quote";
+
+type Answer<T> = Result<T, StoreFailure>;
+
+#[derive(Clone, Debug)]
+struct Records {
+    store: Store,
+    device: u32,
+}
+
+impl Store {
+    /// What is remembered of mints, with the counters of one device.
+    pub fn records(&self, device: u32) -> Arc<dyn MintRecords> {
+        Arc::new(Records { store: self.clone(), device })
+    }
+}
+
+#[async_trait]
+impl MintRecords for Records {
+    fn device(&self) -> u32 {
+        self.device
+    }
+
+    async fn info(&self, mint: &str) -> Answer<Option<MintInfo>> {
+        let mint = mint.to_owned();
+        Ok(self.store.read(move |tx| mints::info(tx, &mint)).await?)
+    }
+
+    async fn put_info(&self, mint: &str, info: MintInfo) -> Answer<()> {
+        let mint = mint.to_owned();
+        Ok(self.store.write(move |tx| mints::put_info(tx, &mint, &info)).await?)
+    }
+
+    async fn keysets(&self, mint: &str) -> Answer<Vec<KeySetInfo>> {
+        let mint = mint.to_owned();
+        Ok(self.store.read(move |tx| mints::keysets(tx, &mint)).await?)
+    }
+
+    async fn keysets_elsewhere(&self, mint: &str) -> Answer<Vec<Id>> {
+        let mint = mint.to_owned();
+        Ok(self.store.read(move |tx| mints::keysets_elsewhere(tx, &mint)).await?)
+    }
+
+    async fn put_keysets(&self, mint: &str, listed: Vec<KeySetInfo>) -> Answer<()> {
+        let mint = mint.to_owned();
+        Ok(self.store.write(move |tx| mints::put_keysets(tx, &mint, listed)).await?)
+    }
+
+    async fn keys(&self, keyset: &Id) -> Answer<Option<Keys>> {
+        let id = *keyset;
+        Ok(self.store.read(move |tx| mints::keys(tx, &id)).await?)
+    }
+
+    async fn put_keys(&self, keyset: KeySet) -> Answer<()> {
+        Ok(self.store.write(move |tx| mints::put_keys(tx, &keyset)).await?)
+    }
+
+    async fn free_counters(&self, keyset: &Id, count: usize) -> Answer<Vec<u32>> {
+        let (device, id) = (self.device, *keyset);
+        Ok(self.store.read(move |tx| counters::free(tx, device, &id, count)).await?)
+    }
+
+    async fn next_quote_key(&self) -> Answer<u32> {
+        let device = self.device;
+        Ok(self.store.write(move |tx| counters::next_key(tx, device, QUOTE_KEYS)).await?)
+    }
+}

@@ -1,0 +1,49 @@
+//! What is under way at the mints, as the journal keeps it.
+
+use uuid::Uuid;
+
+use super::Wallet;
+use super::error::Error;
+use crate::mint::issue::Issue;
+use crate::mint::melt::Melt;
+use crate::mint::operation::Operation;
+use crate::mint::swap::{Purpose, Swap};
+use crate::model::id::{DepositId, PaymentId};
+use crate::store::{Change, OperationRow};
+
+impl Wallet {
+    /// Every operation that is not decided.
+    pub(super) async fn operations(&self) -> Result<Vec<Operation>, Error> {
+        let rows = self.store.operations().await?;
+        Ok(rows.iter().map(|row| Operation::from_row(&row.body)).collect::<Result<_, _>>()?)
+    }
+
+    /// Every swap that is not decided.
+    pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
+        let swap = |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
+        Ok(self.operations().await?.into_iter().filter_map(swap).collect())
+    }
+
+    /// The claim of a deposit that is not decided.
+    pub(super) async fn issue_of(&self, deposit: &DepositId) -> Result<Option<Issue>, Error> {
+        let issue = |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
+        Ok(self.operations().await?.into_iter().filter_map(issue).find(|issue| issue.deposit == *deposit))
+    }
+
+    /// The melt of a payment that is not decided, or whose change is not in.
+    pub(super) async fn melt_of(&self, payment: &PaymentId) -> Result<Option<Melt>, Error> {
+        let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
+        Ok(self.operations().await?.into_iter().filter_map(melt).find(|melt| melt.payment == *payment))
+    }
+
+    /// Nobody has ended this operation meanwhile.
+    pub(super) async fn is_journaled(&self, id: Uuid) -> Result<bool, Error> {
+        Ok(self.store.operation(id).await?.is_some())
+    }
+}
+
+/// Writes an operation down, new or changed.
+pub(super) fn journaled(operation: &Operation) -> Result<Change, Error> {
+    let is_buried = matches!(operation, Operation::Swap(Swap { purpose: Purpose::Buried { .. }, .. }));
+    Ok(Change::Operation(OperationRow { id: operation.id(), holds: !is_buried, body: operation.to_row()? }))
+}
