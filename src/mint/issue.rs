@@ -168,6 +168,11 @@ impl Mint {
             Ok(coins) => IssueOutcome::Done(coins),
             // Nothing has left: no question is needed.
             Err(error) if error.is_definite() && error.code().is_none() => IssueOutcome::Refused(error),
+            // Another home of the same words used these counters, unless they were used by this very claim.
+            Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => match self.look_for_issue(issue).await {
+                Looked::Nothing(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
+                looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
+            },
             // A refusal counts once the mint has signed nothing and does not call the quote issued.
             Err(error) => match self.look_for_issue(issue).await {
                 Looked::Nothing(MintQuoteState::Paid | MintQuoteState::Unpaid) if error.is_definite() => IssueOutcome::Refused(error),
@@ -200,7 +205,9 @@ impl Mint {
             // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.
             Err(MintError::Refused { code: nut::QUOTE_LOCKED, .. }) => {
                 request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
-                self.client.mint(&request).await?
+                // The first request may have been carried out, whatever becomes of the second.
+                let unsent = |error: &MintError| error.is_definite() && error.code().is_none();
+                self.client.mint(&request).await.map_err(|error| if unsent(&error) { MintError::Lost(error.to_string()) } else { error })?
             }
             told => told?,
         };
@@ -215,6 +222,8 @@ impl Mint {
     async fn look_for_issue(&self, issue: &Issue) -> Looked {
         let (signed, state) = match (self.signed(&issue.outputs).await, self.client.mint_quote(&issue.quote_id).await) {
             (Ok(signed), Ok(quote)) => (signed, quote.state),
+            // Some of the outputs are signed, or for other amounts: the mint's answer to the same request says so.
+            (Err(MintError::Wrong(_)), Ok(quote)) if quote.state == MintQuoteState::Paid => (None, quote.state),
             (Err(error), _) | (_, Err(error)) => return Looked::Failed(error),
         };
         match (signed, state) {

@@ -9,14 +9,15 @@ use super::swap::{Swap, SwapOutcome};
 use super::{Mint, Turn};
 
 impl Mint {
-    /// A no counts once the mint says that it has not spent the inputs.
+    /// A no counts once the mint calls every input unspent.
     pub(super) async fn refused(&self, swap: &Swap, error: MintError) -> SwapOutcome {
-        match self.any_spent(swap).await {
-            Ok(false) => SwapOutcome::Refused(error),
-            Ok(true) => match self.restored(swap).await {
+        match self.states_of(swap).await {
+            Ok(states) if states.iter().all(|state| *state == State::Unspent) => SwapOutcome::Refused(error),
+            Ok(states) if states.contains(&State::Spent) => match self.restored(swap).await {
                 Ok(Some(done)) => done,
                 _ => SwapOutcome::Unknown(error),
             },
+            Ok(_) => SwapOutcome::Unknown(error),
             Err(silent) => SwapOutcome::Unknown(silent),
         }
     }
@@ -25,10 +26,17 @@ impl Mint {
     pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
         let (restored, spent) = match (self.restored(swap).await, self.any_spent(swap).await) {
             (Ok(restored), Ok(spent)) => (restored, spent),
+            // Some of the outputs are signed, or for other amounts: another home of the same words used these counters. The mint's answer to
+            // the same request says so.
+            (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
             (Err(error), _) | (_, Err(error)) => return SwapOutcome::Unknown(error),
         };
         match (restored, spent) {
             (Some(done), true) => done,
+            // What is locked to another is in no seed: its row goes only with its coins.
+            (Some(_), false) if swap.gives_locked() => {
+                SwapOutcome::Unknown(MintError::Wrong("outputs are signed and inputs are unspent".to_owned()))
+            }
             // Signed before, and not by this swap: another home of the same words used these counters.
             (Some(_), false) => {
                 SwapOutcome::Refused(MintError::Refused { code: nut::OUTPUTS_SIGNED, reason: "the outputs were signed before".to_owned() })
@@ -78,7 +86,11 @@ impl Mint {
     }
 
     async fn any_spent(&self, swap: &Swap) -> Result<bool, MintError> {
-        Ok(self.states(swap.input_ys()?).await?.contains(&State::Spent))
+        Ok(self.states_of(swap).await?.contains(&State::Spent))
+    }
+
+    async fn states_of(&self, swap: &Swap) -> Result<Vec<State>, MintError> {
+        self.states(swap.input_ys()?).await
     }
 
     /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.

@@ -189,7 +189,6 @@ impl Mint {
         };
         match told {
             Ok(done) => done,
-            Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => SwapOutcome::Unknown(error),
             Err(error @ MintError::Refused { .. }) => self.refused(swap, error).await,
             Err(error) if error.is_definite() => SwapOutcome::Refused(error),
             Err(error) => SwapOutcome::Unknown(error),

@@ -23,12 +23,10 @@ impl Wallet {
     }
 
     /// Asks about a buried swap; `of` is what it was for.
-    pub(super) async fn look_for(&self, mut swap: Swap, of: Purpose, since: u64) -> Result<(), Error> {
-        let mint = self.mints.at(&swap.mint)?;
+    pub(super) async fn look_for(&self, seen: Swap, of: Purpose, since: u64) -> Result<(), Error> {
+        let mint = self.mints.at(&seen.mint)?;
         let turn = mint.turn().await;
-        if !self.is_journaled(swap.id).await? {
-            return Ok(());
-        }
+        let Some(mut swap) = self.as_journaled(&seen).await? else { return Ok(()) };
         let outcome = mint.look_for_swap(&swap).await;
         swap.purpose = of;
         match outcome {

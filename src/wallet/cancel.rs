@@ -63,6 +63,11 @@ impl Wallet {
                 if let Some(melt) = self.melt_of(&payment.id).await? {
                     beside.extend([Change::EndOperation(melt.id), Change::FreeCounters(melt.counters())]);
                 }
+                let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
+                if !payment.is_open() {
+                    tracing::warn!(payment = %payment.id, "its mint called it paid, and has given its coins back");
+                    return Ok(self.store.commit(beside).await?);
+                }
                 let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
                 self.record_failure(payment, error, beside).await;
                 Ok(())

@@ -39,6 +39,8 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: at worst an invoice nobody pays.
     pub async fn deposit(&self, caller: &Caller, request: DepositRequest) -> Result<DepositView, Error> {
+        let until = Instant::now() + LONGEST_WAIT;
+        let late = || Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.");
         let setup = self.setup().await?;
         outgoing("description", request.description.as_deref())?;
         let digest = digest(&[
@@ -48,7 +50,10 @@ impl Wallet {
             request.description.as_deref().unwrap_or(""),
         ]);
         let _one_of_a_key = match request.idempotency_key.as_deref() {
-            Some(key) => Some(self.gates.pass(&super::spend::digest(&[&caller.agent, key])).await),
+            Some(key) => {
+                let pass = timeout_at(until, self.gates.pass(&super::spend::digest(&[&caller.agent, key]))).await;
+                Some(pass.map_err(|_| late().keyed(Some(key)))?)
+            }
             None => None,
         };
         if let Some(key) = request.idempotency_key.as_deref()
@@ -66,9 +71,9 @@ impl Wallet {
         self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
         let wallet = self.clone();
         let agent = caller.agent.clone();
-        let done = self.run_to_end(LONGEST_WAIT, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
-        let deposit =
-            done.unwrap_or_else(|| Err(Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.")))?;
+        let left = until.saturating_duration_since(Instant::now());
+        let done = self.run_to_end(left, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
+        let deposit = done.unwrap_or_else(|| Err(late()))?;
         self.watch(deposit.clone());
         self.wake();
         Ok(show(&deposit))
@@ -103,11 +108,11 @@ impl Wallet {
             quote_id: quote.id,
             lock: Some(quote.lock),
             // As it was read: whatever the mint wrote around it is gone.
-            bolt11: invoice.text,
+            bolt11: invoice.text.clone(),
             amount_sats: request.amount_sats,
             description: request.description,
             created_at: (self.clock)(),
-            expires_at: quote.expires_at,
+            expires_at: if quote.expires_at > 0 { quote.expires_at } else { invoice.expires_at },
             state: DepositState::Unpaid,
         };
         let (cap, asked) = (listed.max_balance_sats, deposit.amount_sats);
@@ -132,7 +137,8 @@ impl Wallet {
         let mut first = true;
         while deposit.is_open() && (first || Instant::now() < until) {
             if first || Instant::now() < until {
-                let patience = if first { Duration::from_secs(3) } else { Duration::from_secs(10) };
+                // The first look is for whoever does not wait at all.
+                let patience = if first { Duration::from_secs(3) } else { until.saturating_duration_since(Instant::now()) };
                 let (wallet, this) = (self.clone(), deposit.clone());
                 self.run_to_end(patience, async move { wallet.advance(this).await }).await;
             }

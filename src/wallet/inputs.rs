@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::Wallet;
 use super::code::Code;
 use super::error::Error;
-use super::spend::{Act, Gone, Order};
+use super::spend::{Act, Awaits, Gone, Order};
 use crate::mint::{MeltPlace, Turn};
 use crate::model::money::Unit;
 use crate::store::{Chosen, Need};
@@ -40,8 +40,7 @@ impl Wallet {
             return Ok(None);
         }
         let place = timeout_at(Instant::now() + LONGEST, order.mint.melt_place()).await;
-        let busy = || Error::new(Code::TooManyRequests, "Too many payments are under way at this mint.").after(Some(PAUSE_SECONDS));
-        Ok(Some(place.map_err(|_| busy())??))
+        Ok(Some(place.map_err(|_| no_place())??))
     }
 
     /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the turn back.
@@ -50,6 +49,7 @@ impl Wallet {
         let mut changes = self.notices.subscribe();
         loop {
             changes.mark_unchanged();
+            gone.awaits(Awaits::Mint);
             let turn = order.mint.turn().await;
             if let Some(inputs) = self.choose(order).await? {
                 return Ok((turn, inputs));
@@ -64,6 +64,7 @@ impl Wallet {
             if gone.is_gone() || !self.others_hold_coins(order) {
                 return Err(self.too_little(order).await);
             }
+            gone.awaits(Awaits::Coins);
             if timeout_at(until, changes.changed()).await.is_err() {
                 return Err(self.too_little(order).await);
             }
@@ -109,6 +110,11 @@ impl Wallet {
         let held = self.spendable_at(order.mint.address()).await.unwrap_or(0);
         insufficient(need_of(order), held).with("mint", order.mint.address().as_str())
     }
+}
+
+/// All places for melts that are leaving stayed taken.
+pub(super) fn no_place() -> Error {
+    Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.").after(Some(PAUSE_SECONDS))
 }
 
 /// What the coins have to be worth beside their own fees, in sats.

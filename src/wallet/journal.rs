@@ -36,6 +36,15 @@ impl Wallet {
         Ok(self.operations().await?.into_iter().filter_map(melt).find(|melt| melt.payment == *payment))
     }
 
+    /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it was seen. To be asked with the turn.
+    pub(super) async fn as_journaled(&self, seen: &Swap) -> Result<Option<Swap>, Error> {
+        let Some(row) = self.store.operation(seen.id).await? else { return Ok(None) };
+        match Operation::from_row(&row.body)? {
+            Operation::Swap(swap) if swap.purpose == seen.purpose => Ok(Some(swap)),
+            _ => Ok(None),
+        }
+    }
+
     /// Nobody has ended this operation meanwhile.
     pub(super) async fn is_journaled(&self, id: Uuid) -> Result<bool, Error> {
         Ok(self.store.operation(id).await?.is_some())

@@ -72,7 +72,7 @@ impl Wallet {
         let hash = payable.invoice().map(|invoice| invoice.payment_hash.clone());
         let key = request.idempotency_key.as_deref();
         let gate = hash.as_ref().unwrap_or(&digest);
-        let pass = timeout(LONGEST_WAIT, self.gates.pass(gate)).await.map_err(|_| still_planned(key))?;
+        let pass = timeout(LONGEST_WAIT.saturating_sub(since.elapsed()), self.gates.pass(gate)).await.map_err(|_| still_planned(key))?;
         let mut known = self.known_by_key(caller, key, &digest).await?;
         let same = match (&hash, &*kept) {
             (Some(hash), _) => self.store.payment_by_hash(hash).await?,

@@ -94,11 +94,11 @@ impl Wallet {
         {
             return Ok(earlier);
         }
+        let mint = self.mints.at(&receive.mint)?;
         let cap = self.setup().await?.mint(&receive.mint).and_then(|mint| mint.max_balance_sats);
         if let Capped::Over(held) = self.store.open_receive(receive.clone(), cap, (self.clock)()).await? {
             return Err(over_cap(cap.unwrap_or(0), held, receive.amount_sats));
         }
-        let mint = self.mints.at(&receive.mint)?;
         let turn = mint.turn().await;
         match self.swap_in(&receive, &incoming, &mint, &turn).await {
             Ok((swap, outcome)) => self.end_receive(receive, &mint, &swap, outcome, &turn).await,

@@ -189,7 +189,7 @@ impl Wallet {
                 told(Step { mint: &asked.mint, device, counter: from, found: asked.found });
                 let batch = mint.restore_batch(&seed, keyset, from).await?;
                 if let Some(above) = batch.next {
-                    next = above;
+                    next = next.max(above);
                     known = true;
                     self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
                     let ours = self.store.coins(coins::ys(&batch.coins)).await?;

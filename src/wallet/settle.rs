@@ -179,17 +179,14 @@ impl Wallet {
                 if self.live().contains_key(&id) {
                     return Ok(());
                 }
-                let (mint, outcome) = self.resume(&swap).await?;
-                let Some(outcome) = outcome else { return Ok(()) };
+                let Some((mint, swap, outcome)) = self.resume(&swap).await? else { return Ok(()) };
                 self.end_send(payment, &mint, &swap, outcome).await?;
             }
             Purpose::Receive(id) => {
                 let Some(receive) = self.store.receive(&id).await? else { return Ok(()) };
                 let mint = self.mints.at(&receive.mint)?;
                 let turn = mint.turn().await;
-                if !self.is_journaled(swap.id).await? {
-                    return Ok(());
-                }
+                let Some(swap) = self.as_journaled(&swap).await? else { return Ok(()) };
                 let outcome = mint.resume_swap(&swap, &turn).await;
                 self.end_receive(receive, &mint, &swap, outcome, &turn).await?;
             }
@@ -197,22 +194,17 @@ impl Wallet {
                 let Some(payment) = self.store.payment(&id).await? else { return Ok(()) };
                 let mint = self.mints.at(&payment.mint)?;
                 let turn = mint.turn().await;
-                if !self.is_journaled(swap.id).await? {
-                    return Ok(());
-                }
+                let Some(swap) = self.as_journaled(&swap).await? else { return Ok(()) };
                 let outcome = mint.resume_swap(&swap, &turn).await;
                 self.end_reclaim(payment, &mint, &swap, outcome, &turn).await?;
             }
             Purpose::Cancel(id) => {
                 let Some(payment) = self.store.payment(&id).await? else { return Ok(()) };
-                let (mint, outcome) = self.resume(&swap).await?;
-                drop(mint);
-                let Some(outcome) = outcome else { return Ok(()) };
+                let Some((_, swap, outcome)) = self.resume(&swap).await? else { return Ok(()) };
                 self.end_cancel(payment, &swap, outcome).await?;
             }
             Purpose::Claim => {
-                let (mint, outcome) = self.resume(&swap).await?;
-                let Some(outcome) = outcome else { return Ok(()) };
+                let Some((mint, swap, outcome)) = self.resume(&swap).await? else { return Ok(()) };
                 self.end_claim(&mint, &swap, outcome).await?;
             }
             Purpose::Buried { of, since } => self.look_for(swap, *of, since).await?,
@@ -221,14 +213,12 @@ impl Wallet {
     }
 
     /// Resumes a swap unless somebody has ended it meanwhile.
-    async fn resume(&self, swap: &Swap) -> Result<(Arc<Mint>, Option<SwapOutcome>), Error> {
-        let mint = self.mints.at(&swap.mint)?;
+    async fn resume(&self, seen: &Swap) -> Result<Option<(Arc<Mint>, Swap, SwapOutcome)>, Error> {
+        let mint = self.mints.at(&seen.mint)?;
         let turn = mint.turn().await;
-        if !self.is_journaled(swap.id).await? {
-            return Ok((mint, None));
-        }
-        let outcome = mint.resume_swap(swap, &turn).await;
-        Ok((mint, Some(outcome)))
+        let Some(swap) = self.as_journaled(seen).await? else { return Ok(None) };
+        let outcome = mint.resume_swap(&swap, &turn).await;
+        Ok(Some((mint, swap, outcome)))
     }
 }
 

@@ -6,8 +6,8 @@
 //! `known?` and `deny?` contact nobody. `admit` is one durable transaction in which the policy sees the ledger it is judged by. From
 //! there to `record` everything runs on a tracked task, whoever waits. Nothing else in this project makes value leave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::gate::Pass;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, no_place};
 use super::journal::journaled;
+use super::pay::silent;
 use super::request::Caller;
 use super::rules::Setup;
 use super::{Wallet, coins};
@@ -53,13 +54,46 @@ pub(super) struct Order {
     pub(super) pass: Option<Pass>,
 }
 
-/// Set when the caller no longer waits: it may never learn what became of its payment.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Gone(Arc<AtomicBool>);
+/// What a payment waits for before it is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// A place among the melts that are leaving.
+    Place,
+    /// The mint, or another exchange with it.
+    Mint,
+    /// Coins that other payments hold.
+    Coins,
+}
+
+/// Set when the caller no longer waits: it may never learn what became of its payment. Says what was waited for until then.
+#[derive(Clone, Debug)]
+pub(super) struct Gone(Arc<(AtomicBool, Mutex<Awaits>)>);
+
+impl Default for Gone {
+    fn default() -> Self {
+        Self(Arc::new((AtomicBool::new(false), Mutex::new(Awaits::Place))))
+    }
+}
 
 impl Gone {
     pub(super) fn is_gone(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn awaits(&self, what: Awaits) {
+        *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// Why nothing was admitted in time.
+    fn too_late(&self) -> Error {
+        match *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) {
+            Awaits::Place => no_place(),
+            Awaits::Mint => silent(),
+            Awaits::Coins => {
+                Error::new(Code::InsufficientFunds, "Coins that other payments hold did not come back in time; nothing was paid.")
+                    .next("Make the same call again in a minute.")
+            }
+        }
     }
 }
 
@@ -69,7 +103,7 @@ struct Waiting(Gone);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Release);
+        self.0.0.0.store(true, Ordering::Release);
     }
 }
 
@@ -138,16 +172,14 @@ impl Wallet {
         let (wallet, id) = (self.clone(), order.payment.id.clone());
         let key = order.payment.key.clone();
         let wait = LONGEST_WAIT.saturating_sub(since.elapsed()).max(Duration::from_millis(100));
+        let this = gone.clone();
         let done = self.run_to_end(wait, async move { wallet.carry_out(order, gone).await }).await;
         drop(waiting);
         let outcome = match done {
             Some(outcome) => outcome,
             None => match self.as_admitted(&id).await? {
                 Some(payment) => Ok(payment),
-                None => {
-                    Err(Error::new(Code::InsufficientFunds, "Coins that other payments hold did not come back in time; nothing was paid.")
-                        .next("Make the same call again in a minute."))
-                }
+                None => Err(this.too_late()),
             },
         };
         outcome.map_err(|error| error.keyed(key.as_deref()))

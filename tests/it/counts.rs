@@ -152,6 +152,6 @@ async fn a_warm_payment_asks_the_disk_for_little() {
         assert_eq!(wallet.pay(&caller, pay).await.unwrap().state, "settled");
         let (commits, syncs) = (store.durable_commits() - commits, syncs.load(Ordering::Relaxed) - before);
         println!("a {words} payment: {commits} durable commits, {syncs} syncs");
-        assert!(turn == 0 || (commits <= 4 && syncs <= 8), "{words}: {commits} durable commits, {syncs} syncs");
+        assert!(turn == 0 || (commits <= 2 && syncs <= 4), "{words}: {commits} durable commits, {syncs} syncs");
     }
 }

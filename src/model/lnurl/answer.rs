@@ -139,11 +139,15 @@ impl PayRequest {
         (self.max_msat / 1000).max(self.min_sats())
     }
 
-    /// What to ask for so that the caller pays this many sats: that, or what it takes of the last of them. `None`: it does not take it.
+    /// What to ask for so that the caller pays this many sats: that, or, of a server that takes no whole sat, what it takes of the last of
+    /// them. `None`: it does not take it.
     pub fn asks_msat(&self, amount_sats: u64) -> Option<u64> {
         let whole = amount_sats.saturating_mul(1000);
-        let most = whole.min(self.max_msat);
-        (most >= self.min_msat && most > whole.saturating_sub(1000)).then_some(most)
+        if (self.min_msat..=self.max_msat).contains(&whole) {
+            return Some(whole);
+        }
+        let takes_no_whole_sat = self.min_sats() > self.max_msat / 1000;
+        (takes_no_whole_sat && amount_sats == self.min_sats()).then_some(self.max_msat)
     }
 
     /// It takes this comment as it is.

@@ -36,12 +36,20 @@ fn what_the_server_takes_is_read() {
     assert_eq!((request.description.as_str(), request.identifier.as_deref()), ("Sats for alice", Some("Alice@example.com")));
     assert_eq!((request.comment_allowed, request.nostr_key.as_deref()), (0, None));
     assert_eq!((request.asks_msat(1), request.asks_msat(100_000)), (Some(1_000), Some(100_000_000)));
-    // Of the last sat it takes a part.
-    assert_eq!((request.asks_msat(0), request.asks_msat(100_001), request.asks_msat(100_002)), (None, Some(100_000_999), None));
+    assert_eq!((request.asks_msat(0), request.asks_msat(100_001)), (None, None));
     let ask = request.ask(21_000, Some("a&b ü"), None);
     assert_eq!(ask.as_str(), "https://example.com/cb?id=1&amount=21000&comment=a%26b+%C3%BC");
     let zap = ZapNote { json: r#"{"kind":9734}"#.to_owned(), lnurl: "lnurl1x".to_owned() };
     assert_eq!(request.ask(1, None, Some(&zap)).query(), Some("id=1&amount=1&nostr=%7B%22kind%22%3A9734%7D&lnurl=lnurl1x"));
+}
+
+#[test]
+fn a_server_that_takes_no_whole_sat_is_asked_for_what_it_takes() {
+    let mut answer = with("minSendable", json!(100_500));
+    answer["maxSendable"] = json!(100_500);
+    let request = read(&answer).unwrap();
+    assert_eq!((request.min_sats(), request.max_sats()), (101, 101));
+    assert_eq!((request.asks_msat(100), request.asks_msat(101), request.asks_msat(102)), (None, Some(100_500), None));
 }
 
 #[test]
