@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    CheckStateRequest, Id, KeySet, KeySetInfo, MeltQuoteBolt11Request, MeltRequest, MintInfo, MintQuoteBolt11Request,
+    CheckStateRequest, CurrencyUnit, Id, KeySet, KeySetInfo, MeltQuoteBolt11Request, MeltRequest, MintInfo, MintQuoteBolt11Request,
     MintQuoteBolt11Response, MintRequest, MintResponse, PaymentMethod, PublicKey, RestoreRequest, RestoreResponse, State, SwapRequest,
     SwapResponse,
 };
@@ -144,6 +144,10 @@ impl Client {
     pub(super) async fn keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let (name, listed) = (self.name(), self.inner.get_mint_keysets().await?.keysets);
         vet::keysets(&listed, &self.records.keysets(&name).await?, &self.records.keysets_elsewhere(&name).await?)?;
+        // A list without one in sats is of no use, and what is remembered of a keyset never changes.
+        if listed.iter().all(|keyset| keyset.unit != CurrencyUnit::Sat) {
+            return Err(MintError::Wrong("the mint has no keyset in sats".to_owned()));
+        }
         self.records.put_keysets(&name, listed.clone()).await?;
         Ok(listed)
     }
