@@ -1,6 +1,6 @@
 //! One mint over HTTP: questions through cdk's client, and the requests that move money through our own port.
 //!
-//! Never repeats a request. Answers are vetted before anybody sees them.
+//! It never repeats a request. It checks what can be checked of an answer (`vet`) before it returns it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::model::mint::MintAddress;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Counters left out above what was found: change that a payment of the lost life is still to bring was given some of them.
 const SPARE: u32 = 100;
-/// How far above the last counter that is signed a look is taken where a gap has ended the search.
+/// Where the search has ended at a gap, these many counters above the last signed one are asked about as well.
 const BEYOND_GAP: [u32; 4] = [600, 1_200, 2_400, 4_800];
 /// More devices than anybody has.
 const MAX_DEVICES: u32 = 1_000;
@@ -176,7 +176,7 @@ impl Wallet {
             let mut probes = BEYOND_GAP.iter();
             loop {
                 if from.saturating_sub(next) >= GAP && from >= known_here {
-                    // With words alone nobody knows how far counters went: a look beyond the gap, and on from where it ended if there is more.
+                    // With words alone the highest counter is unknown, so the search asks beyond the gap, and goes on where it is signed.
                     let Some(beyond) = probes.next().filter(|_| meta.device_open || spare > 0).and_then(|beyond| next.checked_add(*beyond))
                     else {
                         break;

@@ -15,7 +15,7 @@ const MELT: &str = "/v1/melt/bolt11";
 const RESTORE: &str = "/v1/restore";
 /// Cells that are tried at once.
 const BESIDE: usize = 4;
-/// How long anything may stay open: longer than an origin is left alone after a 429.
+/// How long an operation may stay open before a test fails. The wallet waits up to 30 s before it asks a mint again that answered 429.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
 /// A key that nobody here has.
 const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";

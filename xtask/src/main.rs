@@ -93,7 +93,7 @@ fn name(package: &str) -> &str {
 fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    // What cargo tells the programs that it runs would make it build again what is built.
+    // Cargo sets these variables for the programs it runs. A cargo that inherits them rebuilds packages that are already built.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             cargo.env_remove(name);
