@@ -89,7 +89,7 @@ impl Wallet {
         if let Some(amount) = request.amount_sats {
             view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
             let probe = Some((PaymentKind::Payment, target.url.to_string(), amount));
-            let ledger = self.store.ledger(probe, now).await?;
+            let ledger = self.store.ledger(&caller.agent, probe, now).await?;
             setup.policy.precheck(&ask(caller, amount, false), &ledger, now)?;
             let candidates = self.candidates(setup, amount, request.mint.as_deref()).await?;
             view.mint = candidates.first().map(|mint| mint.address().to_string());
@@ -115,7 +115,7 @@ impl Wallet {
         view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
         check(setup, invoice, now)?;
         let probe = Some((PaymentKind::Payment, invoice.payee.clone(), amount));
-        let ledger = self.store.ledger(probe, now).await?;
+        let ledger = self.store.ledger(&caller.agent, probe, now).await?;
         let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
         let (mint, quote) = self.cheapest(setup, invoice, amount, request.mint.as_deref()).await?;

@@ -155,7 +155,7 @@ impl Wallet {
     pub(super) async fn deny(&self, setup: &Setup, payment: &Payment) -> Result<(), Error> {
         let now = (self.clock)();
         let probe = Some((payment.kind, payment.payee.clone(), payment.amount_sats));
-        let mut ledger = self.store.ledger(probe, now).await?;
+        let mut ledger = self.store.ledger(&payment.agent, probe, now).await?;
         self.doubt_lookalikes(&mut ledger, &payment.id);
         let ask = ask(payment, 0, None);
         let denied = |denial| denied(denial, &setup.policy, &payment.agent, &ledger).keyed(payment.key.as_deref());
