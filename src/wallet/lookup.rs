@@ -1,12 +1,15 @@
 //! What became of a payment, a token handed out, or a received token.
 
-use tokio::time::{Duration, Instant, sleep_until, timeout_at};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout_at};
 
 use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
+use super::gate::Name;
+use super::pay::still_planned;
 use super::request::{Caller, GetPayment};
+use super::rules::Setup;
 use super::show::{self, Replay};
 use super::view::PaymentView;
 use crate::model::id::{PaymentId, ReceiveId};
@@ -15,11 +18,15 @@ use crate::model::receive::Receive;
 
 const TOKEN_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a payment that is being planned is waited for, at least, and how often it is looked for.
+const PLANNED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(100));
+
 impl Wallet {
-    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the time is up.
+    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the time is up. One that a call is planning
+    /// right now is waited for 5 s at least.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`.
+    /// `invalid_input`, `not_found`; `mint_unreachable`: a call still plans it, and nothing was sent.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -33,18 +40,26 @@ impl Wallet {
         if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
             return self.get_receive(caller, text, until).await;
         }
-        let mut payment = match self.find(caller, &request).await {
-            Err(error) if error.code == Code::NotFound => {
-                // A zap that was shared among several has a name of its own.
-                let named = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
-                let group = named.or_else(|| request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key))));
-                let shown = match group {
-                    Some(group) => self.shown_group(&setup, caller, &group).await?,
-                    None => None,
-                };
-                return shown.ok_or(error);
+        let patience = until.max(Instant::now() + PLANNED.0);
+        let mut payment = loop {
+            // Before the journal is looked at: what is admitted between the two is found there.
+            let planned = self.is_planned(caller, &request);
+            match self.find(caller, &request).await {
+                Err(error) if error.code == Code::NotFound => {
+                    // A zap that was shared among several has a name of its own.
+                    if let Some(shown) = self.find_group(&setup, caller, &request).await? {
+                        return Ok(shown);
+                    }
+                    if !planned {
+                        return Err(error);
+                    }
+                    if Instant::now() >= patience {
+                        return Err(still_planned(request.idempotency_key.as_deref()));
+                    }
+                    sleep(PLANNED.1).await;
+                }
+                found => break found?,
             }
-            found => found?,
         };
         let mut changes = self.notices.subscribe();
         loop {
@@ -61,12 +76,27 @@ impl Wallet {
         self.show_payment(&setup, caller, payment, Replay::Asked).await
     }
 
+    /// A call is planning the payment that is asked for.
+    fn is_planned(&self, caller: &Caller, request: &GetPayment) -> bool {
+        let hash = request.payment_hash.as_deref().map(read_hash);
+        let names = [hash.as_deref().map(Name::Hash), request.idempotency_key.as_deref().map(Name::Key)];
+        names.into_iter().flatten().any(|name| self.gates.is_announced(&caller.agent, name))
+    }
+
+    async fn find_group(&self, setup: &Setup, caller: &Caller, request: &GetPayment) -> Result<Option<PaymentView>, Error> {
+        let named = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
+        match named.or_else(|| request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key)))) {
+            Some(group) => self.shown_group(setup, caller, &group).await,
+            None => Ok(None),
+        }
+    }
+
     async fn find(&self, caller: &Caller, request: &GetPayment) -> Result<Payment, Error> {
         if let Some(text) = request.payment_id.as_deref() {
             return self.own_payment(caller, text).await;
         }
         let found = match (&request.payment_hash, &request.idempotency_key) {
-            (Some(hash), _) => self.store.payment_by_hash(&hash.trim().to_lowercase()).await?,
+            (Some(hash), _) => self.store.payment_by_hash(&read_hash(hash)).await?,
             (_, Some(key)) => self.store.payment_by_key(&caller.agent, key).await?,
             _ => None,
         };
@@ -112,4 +142,8 @@ impl Wallet {
             sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
         }
     }
+}
+
+fn read_hash(text: &str) -> String {
+    text.trim().to_lowercase()
 }

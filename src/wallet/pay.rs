@@ -11,6 +11,7 @@ use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
+use super::gate::Name;
 use super::inputs::insufficient;
 use super::lnurl::{FetchedInvoice, Wanted};
 use super::payable::{Payable, check};
@@ -52,11 +53,14 @@ impl Wallet {
     /// Safe to drop: the payment goes on to its end.
     pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
         let (since, mut kept) = (Instant::now(), None);
-        let mut outcome = self.pay_once(caller, &request, since, &mut kept).await;
+        let payable = Payable::read(&request.to)?;
+        let hash = payable.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
+        let _announced = self.gates.announce(&caller.agent, &[hash, request.idempotency_key.as_deref().map(Name::Key)]);
+        let mut outcome = self.pay_once(caller, &request, &payable, since, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
                 Err(error) if keyset_was_gone(&error) || spent_elsewhere(&error) => {
-                    outcome = self.pay_once(caller, &request, since, &mut kept).await;
+                    outcome = self.pay_once(caller, &request, &payable, since, &mut kept).await;
                 }
                 ended => return ended,
             }
@@ -64,9 +68,15 @@ impl Wallet {
         outcome
     }
 
-    async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant, kept: &mut Option<Kept>) -> Result<PaymentView, Error> {
+    async fn pay_once(
+        &self,
+        caller: &Caller,
+        request: &Pay,
+        payable: &Payable,
+        since: Instant,
+        kept: &mut Option<Kept>,
+    ) -> Result<PaymentView, Error> {
         let setup = self.setup().await?;
-        let payable = Payable::read(&request.to)?;
         let amount = payable.amount_sats(request.amount_sats)?;
         let digest = digest(&["pay", payable.name(), &amount.to_string()]);
         let hash = payable.invoice().map(|invoice| invoice.payment_hash.clone());
@@ -131,7 +141,7 @@ impl Wallet {
         };
         self.deny(&setup, &payment).await?;
         let left = LONGEST_WAIT.saturating_sub(since.elapsed());
-        let planned = timeout(left, self.plan(&setup, payment, &payable, request, kept)).await;
+        let planned = timeout(left, self.plan(&setup, payment, payable, request, kept)).await;
         let mut order = planned.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
@@ -267,7 +277,7 @@ pub(super) fn silent() -> Error {
 }
 
 /// Another call plans this very payment, and its mint is slow.
-fn still_planned(key: Option<&str>) -> Error {
+pub(super) fn still_planned(key: Option<&str>) -> Error {
     let error =
         Error::new(Code::MintUnreachable, "Another call for this payment still waits for its answers; nothing was sent by this one.");
     error.next("Look the payment up with get_payment or list_history before calling again.").keyed(key)

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::bury::KEPT_SECONDS;
 use super::code::Code;
 use super::error::Error;
+use super::gate::Name;
 use super::inputs::{Inputs, insufficient};
 use super::pay::{outgoing, read_repeat};
 use super::request::{Caller, SendToken};
@@ -32,6 +33,7 @@ impl Wallet {
     /// Safe to drop: the token is made, and `get_payment` has it.
     pub async fn send_token(&self, caller: &Caller, request: SendToken) -> Result<PaymentView, Error> {
         let since = Instant::now();
+        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let setup = self.setup().await?;
         let lock_to = request.lock_to.as_deref().map(read_lock).transpose()?;
         let mint = self.mint_to_send_from(&setup, &request).await?;

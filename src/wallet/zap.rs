@@ -21,6 +21,7 @@ use super::Wallet;
 use super::code::Code;
 use super::detach::LONGEST_WAIT;
 use super::error::Error;
+use super::gate::Name;
 use super::nostr::Link;
 use super::nostr::find::Person;
 use super::pay::{outgoing, read_repeat, silent};
@@ -77,6 +78,7 @@ impl Wallet {
             return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
         }
         outgoing("comment", request.comment.as_deref())?;
+        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let group = group(caller, request.idempotency_key.as_deref());
         let call = Call { since: Instant::now(), group, id: PaymentId::random(), left: Arc::default() };
         let (tell, told) = oneshot::channel();

@@ -46,4 +46,5 @@ mod secrets;
 mod session;
 mod strangers;
 mod tools;
+mod waits;
 mod world;
