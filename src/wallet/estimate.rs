@@ -1,10 +1,8 @@
 //! What a payment would cost, and whether it would be admitted. Moves nothing.
 
-use tokio::time::timeout;
-
 use super::Wallet;
 use super::clock::rfc3339;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
 use super::lnurl::takes;
 use super::pay::silent;
@@ -29,6 +27,7 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn estimate(&self, caller: &Caller, request: Estimate) -> Result<EstimateView, Error> {
+        let until = self.deadline();
         let setup = self.setup().await?;
         let payee = Payee::recognise(&request.to);
         if matches!(payee, Payee::Unknown | Payee::BrokenBolt11(_)) {
@@ -52,13 +51,21 @@ impl Wallet {
             code: None,
         };
         match Payable::read(&request.to) {
-            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view).await,
+            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view, until).await,
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
         Ok(view)
     }
 
-    async fn estimate_payable(&self, setup: &Setup, caller: &Caller, payable: &Payable, request: &Estimate, view: &mut EstimateView) {
+    async fn estimate_payable(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        payable: &Payable,
+        request: &Estimate,
+        view: &mut EstimateView,
+        until: Deadline,
+    ) {
         let now = (self.clock)();
         let judge = async {
             match payable {
@@ -69,7 +76,7 @@ impl Wallet {
                 Payable::Address { target, .. } => self.judge_address(setup, caller, target, request, view, now).await,
             }
         };
-        match timeout(LONGEST_WAIT, judge).await.unwrap_or_else(|_| Err(silent())) {
+        match until.wait(judge).await.unwrap_or_else(|| Err(silent())) {
             Ok(()) => view.verdict = "allowed",
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }

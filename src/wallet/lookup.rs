@@ -1,10 +1,10 @@
 //! What became of a payment, a token handed out, or a received token.
 
-use tokio::time::{Duration, Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Duration, sleep};
 
 use super::Wallet;
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
 use super::gate::Name;
 use super::pay::still_planned;
@@ -31,7 +31,9 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn get_payment(&self, caller: &Caller, request: GetPayment) -> Result<PaymentView, Error> {
-        let until = Instant::now() + Duration::from_secs(request.wait_seconds.unwrap_or(0)).min(LONGEST_WAIT);
+        let call = self.deadline();
+        let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
+        let (until, patience) = (call.within(wait), call.within(wait.max(PLANNED.0)));
         let setup = self.setup().await?;
         let given = [&request.payment_id, &request.payment_hash, &request.idempotency_key];
         if given.iter().filter(|one| one.is_some()).count() != 1 {
@@ -40,7 +42,6 @@ impl Wallet {
         if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
             return self.get_receive(caller, text, until).await;
         }
-        let patience = until.max(Instant::now() + PLANNED.0);
         let mut payment = loop {
             // Before the journal is looked at: what is admitted between the two is found there.
             let planned = self.is_planned(caller, &request);
@@ -53,7 +54,7 @@ impl Wallet {
                     if !planned {
                         return Err(error);
                     }
-                    if Instant::now() >= patience {
+                    if patience.is_past() {
                         return Err(still_planned(request.idempotency_key.as_deref()));
                     }
                     sleep(PLANNED.1).await;
@@ -64,14 +65,13 @@ impl Wallet {
         let mut changes = self.notices.subscribe();
         loop {
             changes.mark_unchanged();
-            payment = self.look_again(payment).await?;
+            payment = self.look_again(payment, call).await?;
             let open = payment.is_open() || self.is_being_reclaimed(&payment).await?;
-            if !open || Instant::now() >= until {
+            if !open || until.is_past() {
                 break;
             }
             self.hurry(payment.id.as_str());
-            let step = until.min(Instant::now() + Duration::from_secs(2));
-            let _news = timeout_at(step, changes.changed()).await;
+            let _news = until.within(Duration::from_secs(2)).wait(changes.changed()).await;
         }
         self.show_payment(&setup, caller, payment, Replay::Asked).await
     }
@@ -116,30 +116,30 @@ impl Wallet {
     }
 
     /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has claimed it.
-    async fn look_again(&self, payment: Payment) -> Result<Payment, Error> {
+    async fn look_again(&self, payment: Payment, call: Deadline) -> Result<Payment, Error> {
         let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
         if matches!(payment.state, PaymentState::Settled { claimed: false, .. })
             && let Some(row) = self.store.token(&payment.id).await?
         {
             let (wallet, this) = (self.clone(), payment.clone());
-            let asked = self.run_to_end(TOKEN_PATIENCE, async move { wallet.check_claimed(this, row).await }).await;
+            let asked = self.run_to_end(call.within(TOKEN_PATIENCE).left(), async move { wallet.check_claimed(this, row).await }).await;
             return Ok(asked.and_then(Result::ok).unwrap_or(payment));
         }
         Ok(payment)
     }
 
-    async fn get_receive(&self, caller: &Caller, text: &str, until: Instant) -> Result<PaymentView, Error> {
+    async fn get_receive(&self, caller: &Caller, text: &str, until: Deadline) -> Result<PaymentView, Error> {
         let id = text.parse::<ReceiveId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a received token."))?;
         loop {
             let found: Option<Receive> = self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
             let found = found.ok_or_else(|| Error::new(Code::NotFound, "No received token of this agent has that id."))?;
             let mut view = show::receive(found, false);
             view.replayed = None;
-            if view.is_final || Instant::now() >= until {
+            if view.is_final || until.is_past() {
                 return Ok(view);
             }
             self.hurry(text);
-            sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
+            sleep(until.within(Duration::from_secs(1)).left()).await;
         }
     }
 }
