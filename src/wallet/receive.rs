@@ -177,9 +177,7 @@ impl Wallet {
 
     /// The payment whose token this is, if we made it ourselves and nobody has claimed it.
     async fn own_token(&self, token: &str) -> Result<Option<PaymentId>, Error> {
-        let token = token.trim();
-        let unclaimed = self.store.unclaimed_tokens().await?;
-        Ok(unclaimed.into_iter().find(|(_, row)| row.token.reveal() == token).map(|(payment, _)| payment.id))
+        Ok(self.store.payment_of_token(token.trim()).await?)
     }
 }
 

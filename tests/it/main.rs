@@ -42,6 +42,7 @@ mod relays;
 mod repeats;
 mod restore;
 mod rotated;
+mod rounds;
 mod secrets;
 mod session;
 mod strangers;
