@@ -72,9 +72,9 @@ impl<T> Turn<T> {
         Self { mint, when: Instant::now() + first, step: first, urgency, of }
     }
 
-    /// It is asked about now; the next time is further off.
-    fn take(&mut self, now: Instant) {
-        self.step = self.step.max(FIRST_STEP).mul_f64(1.5).min(LONGEST_STEP);
+    /// It is asked about now; the next time is further off, and more than `least`.
+    fn take(&mut self, now: Instant, least: Duration) {
+        self.step = self.step.max(least).mul_f64(1.5).min(LONGEST_STEP);
         self.when = now + self.step;
     }
 
@@ -196,21 +196,21 @@ impl Rounds {
         let token = token.filter(|_| deposit.is_none() || *last_was_deposit);
         let first = [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
         if let Some(turn) = operation.filter(|(place, _)| *place == first).and_then(|(_, name)| self.operations.get_mut(&name)) {
-            turn.take(now);
+            turn.take(now, FIRST_STEP);
             return Some(Pick::Operation(turn.of));
         }
         if let Some((_, id)) = deposit.filter(|(place, _)| *place == first) {
             *last_was_deposit = true;
-            self.deposits.get_mut(&id)?.take(now);
+            self.deposits.get_mut(&id)?.take(now, FIRST_STEP);
             return Some(Pick::Deposit(id));
         }
         *last_was_deposit = false;
         Some(Pick::Tokens(self.take_tokens(mint, now)))
     }
 
-    /// Tokens for one question, the earliest first, with those that would be due within the next minute.
+    /// Tokens for one question, the earliest first, with those that have waited for half of their time.
     fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
-        let soon = self.tokens.iter_mut().filter(|(_, turn)| turn.mint == *mint && turn.when <= now + FIRST_TOKEN_STEP);
+        let soon = self.tokens.iter_mut().filter(|(_, turn)| turn.mint == *mint && turn.when <= now + turn.step / 2);
         let mut soon: Vec<_> = soon.collect();
         soon.sort_by_key(|(_, turn)| turn.when);
         let (mut taken, mut coins) = (Vec::new(), 0_usize);
@@ -219,7 +219,7 @@ impl Rounds {
             if coins > STATES_AT_ONCE && !taken.is_empty() {
                 break;
             }
-            turn.take(now);
+            turn.take(now, FIRST_TOKEN_STEP);
             taken.push(id.clone());
         }
         taken

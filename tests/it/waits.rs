@@ -97,9 +97,9 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     let (gift, shop) = (friend.ok("send_token", json!({"amount_sats": 16})).await, lightning.payee("shop"));
     let token = async |memo: &str| agent.ok("send_token", json!({"amount_sats": 8, "memo": memo})).await;
     let (out, back, own) = (token("out").await, token("back").await, token("own").await);
-    let invoice = |words: &str| shop.invoice(10, words).unwrap();
+    let invoice = |words: &str, sats: u64| shop.invoice(sats, words).unwrap();
     proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldThenDeliver));
-    let open = agent.ok("pay", json!({"to": invoice("open").to_string()})).await;
+    let open = agent.ok("pay", json!({"to": invoice("open", 10).to_string()})).await;
     assert_eq!(open["state"], "pending", "{open}");
     for path in ["/v1/mint/quote/bolt11/", "/v1/ws"] {
         proxy.fail(Rule::new("GET", path, Moment::Hang).every());
@@ -109,7 +109,7 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     // From here on nothing is answered.
     let hung = proxy.fail(Rule::new("POST", "/v1/swap", Moment::Hang));
     proxy.fail(Rule::new("", "", Moment::Hang).every());
-    let planned = invoice("planned");
+    let planned = invoice("planned", 11);
     let mut calls = vec![timed(&agent, "reclaim_token", json!({"payment_id": back["payment_id"]}))];
     proxy.reached(hung).await;
     for (tool, arguments) in [
@@ -120,7 +120,7 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
         ("get_payment", json!({"payment_hash": planned.payment_hash().to_string(), "wait_seconds": 45})),
         ("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 45})),
         ("deposit", json!({"amount_sats": 41})),
-        ("estimate", json!({"to": invoice("estimated").to_string()})),
+        ("estimate", json!({"to": invoice("estimated", 12).to_string()})),
         ("send_token", json!({"amount_sats": 17, "lock_to": SOMEBODY})),
         ("receive_token", json!({"token": gift["token"]})),
         ("receive_token", json!({"token": own["token"]})),
@@ -132,7 +132,7 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     ] {
         calls.push(timed(&agent, tool, arguments));
     }
-    let parallel = json!({"to": invoice("parallel").to_string(), "idempotency_key": "pay"});
+    let parallel = json!({"to": invoice("parallel", 13).to_string(), "idempotency_key": "pay"});
     for _ in 0..20 {
         calls.push(timed(&agent, "deposit", json!({"amount_sats": 42, "idempotency_key": "deposit"})));
         calls.push(timed(&agent, "pay", parallel.clone()));
