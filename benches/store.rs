@@ -213,7 +213,7 @@ async fn busy_day(payments: usize) -> f64 {
         let state = PaymentState::Settled { at: NOW, fee_sats: 1, preimage: None, claimed: false };
         store.commit(vec![Change::Payment(Payment { state, ..one })]).await.unwrap();
     }
-    timed(ROUNDS, || async { drop(store.ledger(None, NOW).await.unwrap()) }).await
+    timed(ROUNDS, || async { drop(store.ledger("agent", None, NOW).await.unwrap()) }).await
 }
 
 #[tokio::main]

@@ -32,6 +32,14 @@ const MORE_NEWS: Duration = Duration::from_secs(1);
 /// How often other devices' changes are looked for where nothing is heard.
 const SYNC: Duration = Duration::from_secs(300);
 
+/// When the spent coins are looked through first, how long after one part of them the next is, and after the last the first.
+const FIRST_LOOK: Duration = Duration::from_secs(30);
+const NEXT_PART: Duration = Duration::from_secs(1);
+const NEXT_LOOK: Duration = Duration::from_secs(6 * 3600);
+
+/// How long a stop waits for a copy of the wallet's file that is being made. One that is not made is due again at the next start.
+const LAST_COPY: Duration = Duration::from_secs(5);
+
 /// The running tasks.
 #[derive(Debug)]
 pub struct Tasks {
@@ -47,6 +55,15 @@ impl Tasks {
         tasks.run(refresh(wallet.clone()));
         tasks.run(follow_policy(wallet.clone()));
         tasks.run(recheck(wallet.clone()));
+        tasks.run(shrink(wallet.clone()));
+        let (copied, stop) = (wallet.clone(), tasks.stop.clone());
+        tasks.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = copied.copy_file() => {}
+                () = async { stop.cancelled().await; sleep(LAST_COPY).await } => {}
+            }
+        });
         if wallet.has_relays() {
             tasks.run(publish(wallet.clone()));
             tasks.run(sync(wallet.clone()));
@@ -149,6 +166,18 @@ async fn follow_policy(wallet: Wallet) {
         if let Err(error) = wallet.follow_policy().await {
             tracing::error!(code = error.code.as_str(), "a change of the rules is not in the history");
         }
+    }
+}
+
+async fn shrink(wallet: Wallet) {
+    let mut place = None;
+    sleep(FIRST_LOOK).await;
+    loop {
+        match wallet.shrink_spent(place).await {
+            Ok(next) => place = next,
+            Err(error) => tracing::error!(code = error.code.as_str(), "spent coins were not looked through"),
+        }
+        sleep(if place.is_some() { NEXT_PART } else { NEXT_LOOK }).await;
     }
 }
 

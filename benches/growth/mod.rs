@@ -87,7 +87,8 @@ async fn opened(path: &Path) -> (Store, Duration) {
 
 /// Where the bytes are: of each table the bytes of its rows, and those of its pages.
 fn tables(path: &Path, payments: usize) {
-    let tx = Database::open(path).unwrap().begin_read().unwrap();
+    let db = Database::open(path).unwrap();
+    let tx = db.begin_read().unwrap();
     let mut rows: Vec<_> = tx
         .list_tables()
         .unwrap()
@@ -101,10 +102,12 @@ fn tables(path: &Path, payments: usize) {
         .collect();
     rows.sort_by(|one, other| other.cmp(one));
     println!("{:<24}{:>10}{:>16}{:>16}", "table", "rows", "bytes/payment", "pages/payment");
+    let per = |bytes: u64| bytes as f64 / payments as f64;
+    let (all_stored, all_pages) = rows.iter().fold((0, 0), |(stored, pages), row| (stored + row.1, pages + row.0));
     for (pages, stored, count, name) in rows.into_iter().take(16).filter(|row| row.0 > 0) {
-        let per = |bytes: u64| bytes as f64 / payments as f64;
         println!("{name:<24}{count:>10}{:>16.0}{:>16.0}", per(stored), per(pages));
     }
+    println!("{:<24}{:>10}{:>16.0}{:>16.0}", "all", "", per(all_stored), per(all_pages));
 }
 
 async fn verbs(store: &Store) {

@@ -42,6 +42,9 @@ const LAST_NEWS: Duration = Duration::from_secs(3);
 /// How long a wallet whose file has failed gets to end what it does, before its file is let go.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How long a call waits for the wallet to be opened. The opening goes on.
+const PATIENCE: Duration = Duration::from_secs(40);
+
 /// One process's wallet.
 #[derive(Debug)]
 pub struct App {
@@ -139,7 +142,11 @@ impl Source for App {
             let _one_at_a_time = opening.lock().await;
             open(&opened, &environment, home.as_deref(), clock, halt).await
         });
-        opening.await.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened.")))
+        match tokio::time::timeout(PATIENCE, opening).await {
+            Ok(opened) => opened.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened."))),
+            Err(_) => Err(Error::new(Code::WalletBusy, "The wallet is still opening: its file is being checked.")
+                .next("Wait ten seconds, then make the same call again; nothing was done.")),
+        }
     }
 
     async fn has_open(&self) -> bool {
@@ -158,5 +165,23 @@ impl Source for App {
             }
         };
         policy.agent(&caller.agent).tools
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_does_not_wait_for_an_opening_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::new(Environment::default(), Some(folder.path().to_path_buf()));
+        let held = Arc::clone(&app.opening).lock_owned().await;
+        let began = tokio::time::Instant::now();
+        let told = app.wallet().await.err().map(|error| (error.code, error.message));
+        assert_eq!(told, Some((Code::WalletBusy, "The wallet is still opening: its file is being checked.".to_owned())));
+        assert!(began.elapsed() < Duration::from_secs(45), "a client waits for 45 s");
+        assert_eq!(app.running.len(), 1, "the opening goes on");
+        drop(held);
     }
 }

@@ -53,6 +53,18 @@ impl Operation {
         serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
     }
 
+    /// The coins that it uses, by Y.
+    ///
+    /// # Errors
+    /// [`MintError::Wrong`].
+    pub fn input_ys(&self) -> Result<Vec<cdk::nuts::PublicKey>, MintError> {
+        match self {
+            Self::Issue(_) => Ok(Vec::new()),
+            Self::Swap(swap) => swap.input_ys(),
+            Self::Melt(melt) => melt.input_ys(),
+        }
+    }
+
     /// The coins that it may still bring in, by Y.
     ///
     /// # Errors

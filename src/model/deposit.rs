@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::id::DepositId;
 use super::mint::{MintAddress, MoneyKind};
 
+/// How long after its expiry an unpaid invoice is still asked about by itself, in seconds.
+pub const LATE_SECONDS: u64 = 7 * 86_400;
+
 /// Where a deposit stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -64,6 +67,12 @@ pub struct Deposit {
 }
 
 impl Deposit {
+    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid, or ran out less than a week ago.
+    pub fn is_asked(&self, now: u64) -> bool {
+        let is_late = self.expires_at > 0 && self.expires_at.saturating_add(LATE_SECONDS) < now;
+        self.state == DepositState::Paid || (self.is_open() && !is_late)
+    }
+
     /// Not yet claimed.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, DepositState::Received { .. })

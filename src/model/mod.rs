@@ -5,6 +5,7 @@ pub mod id;
 pub mod invoice;
 pub mod keys;
 pub mod ledger;
+pub mod line;
 pub mod lnurl;
 pub mod mint;
 pub mod money;

@@ -1,50 +1,189 @@
-//! Spent proofs: kept whole, out of the hot table, found by Y, by operation, and by filters that name Spent.
+//! Spent proofs: found by Y alone, whole for 90 days, then a Y and when it came here.
 //!
-//! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent.
+//! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent. One of which nothing but its Y
+//! is left comes back only with what a restore (NUT-09) has made anew.
 
-use cdk_common::nuts::{PublicKey, State};
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::str::FromStr;
+
+use cdk_common::Amount;
+use cdk_common::mint_url::MintUrl;
+use cdk_common::nuts::{CurrencyUnit, Id, Proof, ProofDleq, PublicKey, SecretKey, State};
+use cdk_common::secret::Secret;
+use cdk_common::util::hex;
 use cdk_common::wallet::ProofInfo;
-use redb::WriteTransaction;
-use serde::{Deserialize, Serialize};
+use redb::{Durability, ReadableTable, Table, WriteTransaction};
 
-use super::Store;
 use super::error::StoreError;
-use super::proofs::Purse;
+use super::proofs::{Kept, Purse};
+use super::record::{decode, encode};
+use super::tables::{ARCHIVE, Reads, Whole, Y};
+use super::{Store, Verdict};
 
-/// A proof that is spent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Archived {
-    /// The proof; its state is Spent.
-    pub(super) info: ProofInfo,
-    /// When it came here, in Unix seconds.
-    pub(super) at: u64,
+/// How long a signature is, and how long with its DLEQ.
+const SIGNATURE: usize = 33;
+const WITH_DLEQ: usize = SIGNATURE + 3 * 32;
+
+type Archive<'t> = Table<'t, &'static Y, (u64, Option<Whole>)>;
+
+/// The secret of an ordinary proof (NUT-13, or random): 32 bytes in hex.
+fn raw_secret(secret: &Secret) -> Option<Vec<u8>> {
+    let text = secret.to_string();
+    hex::decode(&text).ok().filter(|bytes| bytes.len() == 32 && hex::encode(bytes) == text)
 }
 
-impl Store {
-    /// Takes archived proofs back as unspent, durably. For the settle step alone, after the mint has said they are unspent.
-    /// Proofs that are not archived stay as they are. Returns how many came back.
-    ///
-    /// # Errors
-    /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
-    pub async fn revive(&self, ys: Vec<PublicKey>) -> Result<usize, StoreError> {
-        let now = self.now();
-        self.write_durable(move |tx| revive(tx, now, ys, State::Unspent)).await
+/// Writes a spent proof. An ordinary one takes a third of its row.
+pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Result<(), StoreError> {
+    let (y, proof) = (info.y.to_bytes(), &info.proof);
+    let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
+    let is_plain = proof.witness.is_none() && proof.p2pk_e.is_none() && info.spending_condition.is_none();
+    let Some(secret) = raw_secret(&proof.secret).filter(|_| is_plain) else {
+        let row = encode(&ProofInfo { used_by_operation: None, ..info })?;
+        archive.insert(&y, (now, Some((mint.as_str(), unit.as_str(), [].as_slice(), 0, [].as_slice(), [].as_slice(), row.as_slice()))))?;
+        return Ok(());
+    };
+    let mut signature = proof.c.to_bytes().to_vec();
+    if let Some(dleq) = &proof.dleq {
+        for part in [&dleq.e, &dleq.s, &dleq.r] {
+            signature.extend(part.to_secret_bytes());
+        }
     }
+    let (keyset, amount) = (proof.keyset_id.to_bytes(), proof.amount.to_u64());
+    let whole = (mint.as_str(), unit.as_str(), keyset.as_slice(), amount, secret.as_slice(), signature.as_slice(), [].as_slice());
+    archive.insert(&y, (now, Some(whole)))?;
+    Ok(())
+}
+
+/// What a spent proof was, while that is kept.
+pub(super) fn whole(archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>, y: &Y) -> Result<Option<ProofInfo>, StoreError> {
+    let Some(row) = archive.get(y)? else { return Ok(None) };
+    let Some((mint, unit, keyset, amount, secret, signature, row)) = row.value().1 else { return Ok(None) };
+    if !row.is_empty() {
+        return decode("archive", row).map(Some);
+    }
+    read(y, (mint, unit, keyset, amount), secret, signature).map(Some).ok_or_else(|| StoreError::undecodable("archive", "not a proof"))
+}
+
+fn read(y: &Y, (mint, unit, keyset, amount): (&str, &str, &[u8], u64), secret: &[u8], signature: &[u8]) -> Option<ProofInfo> {
+    let part = |at: usize| SecretKey::from_slice(signature.get(at..at.checked_add(32)?)?).ok();
+    let dleq = match signature.len() {
+        SIGNATURE => None,
+        WITH_DLEQ => Some(ProofDleq { e: part(SIGNATURE)?, s: part(SIGNATURE + 32)?, r: part(SIGNATURE + 64)? }),
+        _ => return None,
+    };
+    let proof = Proof {
+        amount: Amount::from(amount),
+        keyset_id: Id::from_bytes(keyset).ok()?,
+        secret: Secret::new(hex::encode(secret)),
+        c: PublicKey::from_slice(signature.get(..SIGNATURE)?).ok()?,
+        witness: None,
+        dleq,
+        p2pk_e: None,
+    };
+    Some(ProofInfo {
+        proof,
+        y: PublicKey::from_slice(y).ok()?,
+        mint_url: MintUrl::from_str(mint).ok()?,
+        state: State::Spent,
+        spending_condition: None,
+        unit: CurrencyUnit::from_str(unit).ok()?,
+        derivation_index: None,
+        used_by_operation: None,
+        created_by_operation: None,
+    })
+}
+
+/// The Y of every spent proof.
+pub(super) fn ys(tx: &impl Reads) -> Result<Vec<Y>, StoreError> {
+    let mut ys = Vec::new();
+    for entry in tx.table(ARCHIVE)?.iter()? {
+        ys.push(*entry?.0.value());
+    }
+    Ok(ys)
 }
 
 /// Takes archived proofs back in this state; others stay as they are.
-pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: State) -> Result<usize, StoreError> {
+pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: &[PublicKey], to: State) -> Result<(), StoreError> {
     let mut purse = Purse::open(tx, now)?;
-    let mut revived = 0_usize;
-    for y in ys {
-        let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
-        if before.is_archived {
-            let mut info = before.info.clone();
-            info.state = to;
-            info.used_by_operation = None;
-            purse.put(Some(&before), info)?;
-            revived = revived.saturating_add(1);
+    for y in ys.iter().map(PublicKey::to_bytes) {
+        let before = purse.find(&y)?.ok_or(StoreError::ProofNotFound)?;
+        if matches!(before, Kept::Spent) {
+            let info = purse.whole(&y)?.ok_or(StoreError::SpentIsFinal)?;
+            purse.put(Some(&before), ProofInfo { state: to, ..info })?;
         }
     }
-    Ok(revived)
+    Ok(())
+}
+
+impl Store {
+    /// Takes archived proofs back as unspent, durably, as they are given: a mint has signed them anew (NUT-09) and says that they are
+    /// unspent (NUT-07). Those that are not archived stay as they are. Returns how many came back.
+    ///
+    /// # Errors
+    /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
+    pub async fn revive(&self, coins: Vec<ProofInfo>) -> Result<usize, StoreError> {
+        let now = self.now();
+        self.write_durable(move |tx| {
+            let (mut purse, mut revived) = (Purse::open(tx, now)?, 0_usize);
+            for coin in coins {
+                let before = purse.find(&coin.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
+                if matches!(before, Kept::Spent) {
+                    purse.put(Some(&before), ProofInfo { state: State::Unspent, used_by_operation: None, ..coin })?;
+                    revived = revived.saturating_add(1);
+                }
+            }
+            Ok(revived)
+        })
+        .await
+    }
+
+    /// Looks through a part of the archive, `rows` long, from after `from` on: of what came there before `before` (Unix seconds) only the Y
+    /// stays, but for what is in `keep`. Returns where the next part begins; `None`: that was the last. In order, not durable: what is lost
+    /// is done again.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn shrink_archive(
+        &self,
+        from: Option<Y>,
+        rows: usize,
+        before: u64,
+        keep: BTreeSet<PublicKey>,
+    ) -> Result<Option<Y>, StoreError> {
+        let (due, next) = self.read(move |tx| due(tx, from, rows, before)).await?;
+        if due.is_empty() {
+            return Ok(next);
+        }
+        self.transact(Durability::None, move |tx, _| {
+            let mut archive = tx.open_table(ARCHIVE)?;
+            let keep: BTreeSet<Y> = keep.iter().map(PublicKey::to_bytes).collect();
+            for y in due.iter().filter(|y| !keep.contains(*y)) {
+                // It may have been revived, or been spent once more, in between.
+                let at = archive.get(y)?.map(|row| row.value().0).filter(|at| *at < before);
+                if let Some(at) = at {
+                    archive.insert(y, (at, None))?;
+                }
+            }
+            Ok(Verdict::Keep(()))
+        })
+        .await?;
+        Ok(next)
+    }
+}
+
+/// Those of one part of the archive that are whole and came before `before`, and where the next part begins.
+fn due(tx: &impl Reads, from: Option<Y>, rows: usize, before: u64) -> Result<(Vec<Y>, Option<Y>), StoreError> {
+    let archive = tx.table(ARCHIVE)?;
+    let start = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+    let (mut due, mut last, mut seen) = (Vec::new(), None, 0_usize);
+    for entry in archive.range::<&Y>((start, Bound::Unbounded))?.take(rows) {
+        let (y, row) = entry?;
+        let (at, whole) = row.value();
+        if at < before && whole.is_some() {
+            due.push(*y.value());
+        }
+        (last, seen) = (Some(*y.value()), seen.saturating_add(1));
+    }
+    Ok((due, last.filter(|_| seen == rows)))
 }

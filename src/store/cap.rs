@@ -5,9 +5,9 @@ use redb::{Durability, ReadableTable};
 
 use super::error::StoreError;
 use super::proofs::code;
-use super::tables::{DEPOSITS_OPEN, RECEIVES_OPEN, Reads, SUMS};
+use super::tables::{RECEIVES_OPEN, Reads, SUMS};
 use super::{Store, Verdict, deposits, receives};
-use crate::model::deposit::{Deposit, DepositState};
+use crate::model::deposit::Deposit;
 use crate::model::mint::MintAddress;
 use crate::model::receive::Receive;
 
@@ -33,7 +33,7 @@ impl Store {
             if let Some(held) = over(tx, &deposit.mint, None, deposit.amount_sats, cap, now)? {
                 return Ok(Verdict::Leave(Capped::Over(held)));
             }
-            deposits::put(tx, &deposit)?;
+            deposits::put(tx, &deposit, now)?;
             Ok(Verdict::Keep(Capped::Written))
         })
         .await
@@ -64,16 +64,8 @@ fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: 
         let sum = sums.get((mint.as_str(), "sat", code(state)))?.map_or(0, |sum| sum.value().0);
         held = held.saturating_add(u64::try_from(sum).unwrap_or(u64::MAX));
     }
-    for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
-        let deposit = deposits::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("deposit of an index"))?;
-        let may_come = match deposit.state {
-            DepositState::Paid => true,
-            _ => deposit.expires_at == 0 || deposit.expires_at.saturating_add(GRACE_SECONDS) > now,
-        };
-        if deposit.mint == *mint && may_come {
-            held = held.saturating_add(deposit.amount_sats);
-        }
-    }
+    let payable = now.saturating_add(1).saturating_sub(GRACE_SECONDS);
+    held = held.saturating_add(deposits::promised(tx, mint.as_str(), payable)?);
     for entry in tx.table(RECEIVES_OPEN)?.iter()? {
         let receive = receives::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("receive of an index"))?;
         if receive.mint == *mint && but != Some(receive.id.as_str()) {

@@ -64,7 +64,8 @@ pub enum Change {
         /// The operation that uses them now. `None` leaves it.
         operation: Option<Uuid>,
     },
-    /// Archived proofs come back in this state: the mint says now that they are unspent. Others stay as they are.
+    /// Archived proofs come back in this state: the mint says now that they are unspent. Others stay as they are. One of which only the Y
+    /// is left refuses the whole commit with [`StoreError::SpentIsFinal`].
     Revive {
         /// Which.
         ys: Vec<PublicKey>,
@@ -106,12 +107,12 @@ pub enum Change {
 fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Change) -> Result<(), StoreError> {
     match change {
         Change::Payment(payment) => payments::update(tx, &payment),
-        Change::Deposit(deposit) => deposits::put(tx, &deposit),
+        Change::Deposit(deposit) => deposits::put(tx, &deposit, (inner.clock)()),
         Change::Receive(receive) => receives::put(tx, &receive),
         Change::Policy(change) => history::put_policy(tx, &change),
         Change::Proofs { add } => moves::add(tx, inner, add),
         Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation),
-        Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), ys, to).map(drop),
+        Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to),
         Change::Token { payment, row } => tokens::put(tx, &payment, &row),
         Change::ForgetToken(payment) => tokens::forget(tx, &payment),
         Change::Operation(row) => {

@@ -1,18 +1,23 @@
 //! The last three verified copies of the file, `wallet.redb.copy-1` (the newest) to `-3`, and putting one back.
 //!
-//! Made when a wallet is opened, of a file that has passed its trial and that nobody can change meanwhile. A copy takes its name only
-//! after it was synced and has passed a trial of its own; names change by rename alone. Never deletes a file: a damaged wallet is
-//! renamed, and only by a restore.
+//! What is copied is the wallet as it was when it was opened, after its file had passed its trial; made in the background, row by row, from
+//! a transaction that sees nothing later. A copy takes its name only after it was synced and has passed a trial of its own; names change
+//! by rename alone. Never deletes a file: a damaged wallet is renamed, and only by a restore.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use super::error::StoreError;
-use super::meta::Meta;
-use super::open::sync_folder;
+use super::meta::{self, Meta};
+use super::open::{self, sync_folder};
+use super::tables::{self, META};
 use super::trial::{self, Passed};
+use super::{Store, record};
 
 /// How many copies are kept.
 const KEPT: u32 = 3;
@@ -34,33 +39,84 @@ fn draft(path: &Path) -> PathBuf {
     beside(path, ".copy-new")
 }
 
-/// It is time for a copy: there is none, or an hour has passed and the money has changed.
-pub(super) fn is_due(path: &Path, passed: &Passed, now: u64) -> bool {
-    let Some(mark) = &passed.mark else { return false };
-    let copied = &passed.meta.copied;
-    let changed = copied.as_ref().is_none_or(|(_, before)| before != mark);
-    let waited = copied.as_ref().is_none_or(|(at, _)| now < *at || now.saturating_sub(*at) >= APART_SECONDS);
-    !place(path, 1).exists() || (changed && waited)
+/// A copy that is to be made: the wallet as it was when it was opened.
+pub(super) struct Due {
+    path: PathBuf,
+    tx: ReadTransaction,
+    at: u64,
+    passed: Passed,
 }
 
-/// Writes the file's bytes to a draft beside it and syncs them. The caller holds the file's lock.
-pub(super) fn write_draft(path: &Path) -> Result<(), StoreError> {
-    write(path, &draft(path))
+/// A copy, if it is time for one: there is none, or an hour has passed since the last and the money has changed.
+pub(super) fn due(path: &Path, db: &Database, passed: Passed, at: u64) -> Result<Option<Due>, StoreError> {
+    if passed.mark.is_none() {
+        return Ok(None);
+    }
+    let last = trial::peek(&place(path, 1)).ok().and_then(|meta| meta.copied);
+    let waits =
+        last.is_some_and(|(when, mark)| passed.mark.as_ref() == Some(&mark) || (when <= at && at.saturating_sub(when) < APART_SECONDS));
+    if waits {
+        return Ok(None);
+    }
+    Ok(Some(Due { path: path.to_path_buf(), tx: db.begin_read()?, at, passed }))
+}
+
+impl Due {
+    /// Makes the copy, as long as `goes_on` says so.
+    fn make(self, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        let Self { path, tx: from, at, passed } = self;
+        let draft = draft(&path);
+        let db = open::builder().create_file(new(&draft)?)?;
+        let mut tx = db.begin_write()?;
+        tx.set_two_phase_commit(true);
+        tables::copy_all(&from, &tx, goes_on)?;
+        drop(from);
+        let copied = passed.mark.clone().map(|mark| (at, mark));
+        record::put(&tx, META, meta::KEY, &Meta { copied, ..passed.meta })?;
+        tx.commit()?;
+        drop(db);
+        File::open(&draft)?.sync_all()?;
+        if trial::check_copy(&draft)?.mark != passed.mark {
+            return Err(StoreError::Damaged("the copy does not hold what it is a copy of".to_owned()));
+        }
+        keep_draft(&path)
+    }
+}
+
+impl Store {
+    /// Makes the copy that was due when the file was opened, in the background: readers and writers go on. Ends early when the store is
+    /// shut. Does nothing where none was due. A copy that cannot be made harms nothing, and is due again at the next opening.
+    ///
+    /// # Errors
+    /// When it could not be made.
+    pub async fn make_due_copy(&self) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        open::blocking(move || {
+            let Some(due) = inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+            // Whoever shuts the store waits until this is gone.
+            let _held = inner.db()?;
+            due.make(&|| inner.db().is_ok())
+        })
+        .await
+    }
+}
+
+fn new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn write(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(to)?;
+    let mut written = new(to)?;
     io::copy(&mut File::open(from)?, &mut written)?;
     Ok(written.sync_all()?)
 }
 
-/// Verifies the draft and gives it the first copy's name; the others move up, the oldest of three is replaced.
-pub(super) fn keep_draft(path: &Path) -> Result<(), StoreError> {
-    trial::check_copy(&draft(path))?;
+/// Gives the draft the first copy's name; the others move up, the oldest of three is replaced.
+fn keep_draft(path: &Path) -> Result<(), StoreError> {
     // Where a crash left a gap, only the copies below it move.
     let free = (1..=KEPT).find(|number| !place(path, *number).exists()).unwrap_or(KEPT);
     for number in (1..free).rev() {

@@ -1,15 +1,17 @@
 //! Deposits in the journal, with their indexes.
 //!
-//! Never judges whether one was paid.
+//! Never judges whether one was paid. An invoice that nobody has paid a week after it ran out is no more asked about by itself; whoever asks
+//! for it by its id still has its mint asked.
 
-use redb::{ReadableTable, WriteTransaction};
+use std::ops::{Bound, RangeInclusive};
 
-use super::Store;
+use redb::{Durability, ReadableTable, WriteTransaction};
+
 use super::error::StoreError;
-use super::history::{self, Kind};
-use super::record;
+use super::history::{self, Told};
 use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, Reads};
-use crate::model::deposit::Deposit;
+use super::{Store, Verdict, record};
+use crate::model::deposit::{Deposit, DepositState, LATE_SECONDS};
 use crate::model::id::DepositId;
 
 pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Deposit>, StoreError> {
@@ -20,23 +22,58 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, Stor
     id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("deposit of an index"))).transpose()
 }
 
+/// Until when it can be paid, as the index has it.
+fn until(deposit: &Deposit) -> u64 {
+    if deposit.state == DepositState::Paid || deposit.expires_at == 0 { u64::MAX } else { deposit.expires_at }
+}
+
+/// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind every one of them.
+fn reach(mint: &str, low: u64, high: u64) -> RangeInclusive<(&str, u64, &'static str)> {
+    (mint, low, "")..=(mint, high, "~")
+}
+
 /// Writes a deposit's row and brings every index in line with it.
-pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit) -> Result<(), StoreError> {
+pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<(), StoreError> {
     let id = deposit.id.as_str();
     let before = get(tx, id)?;
     if let Some(key) = &deposit.key {
         tx.open_table(DEPOSIT_BY_KEY)?.insert((deposit.agent.as_str(), key.as_str()), id)?;
     }
-    if deposit.is_open() {
-        tx.open_table(DEPOSITS_OPEN)?.insert(id, ())?;
-    } else {
-        tx.open_table(DEPOSITS_OPEN)?.remove(id)?;
+    let mint = deposit.mint.as_str();
+    if let Some(before) = &before {
+        tx.open_table(DEPOSITS_OPEN)?.remove((mint, until(before), id))?;
+    }
+    if deposit.is_asked(now) {
+        tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), (deposit.state == DepositState::Paid, deposit.amount_sats))?;
     }
     if before.is_none() {
         tx.open_table(DEPOSITS_OF_AGENT)?.insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
-        history::note(tx, deposit.created_at, id, Kind::Deposit)?;
     }
+    history::tell(tx, before.as_ref().map(Told::of_deposit).as_ref(), &Told::of_deposit(deposit))?;
     record::put(tx, DEPOSITS, id, deposit)
+}
+
+/// Every mint with an open deposit.
+fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
+    let index = tx.table(DEPOSITS_OPEN)?;
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let after = found.last().map_or(Bound::Unbounded, |mint| Bound::Excluded((mint.as_str(), u64::MAX, "~")));
+        let next = index.range::<(&str, u64, &str)>((after, Bound::Unbounded))?.next().transpose()?;
+        match next.map(|(key, _)| key.value().0.to_owned()) {
+            Some(mint) => found.push(mint),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Sats of invoices at a mint that can be paid at `from` or later, and of those that are paid and not ours yet.
+pub(super) fn promised(tx: &impl Reads, mint: &str, from: u64) -> Result<u64, StoreError> {
+    let mut sum = 0_u64;
+    for entry in tx.table(DEPOSITS_OPEN)?.range(reach(mint, from, u64::MAX))? {
+        sum = sum.saturating_add(entry?.1.value().1);
+    }
+    Ok(sum)
 }
 
 impl Store {
@@ -78,7 +115,7 @@ impl Store {
         .await
     }
 
-    /// Every deposit that was not received yet, expired ones included.
+    /// Every deposit that was not received yet, but for those that ran out a week ago.
     ///
     /// # Errors
     /// As [`Store::deposit`].
@@ -86,7 +123,48 @@ impl Store {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
-                found.extend(of_index(tx, Some(entry?.0.value().to_owned()))?);
+                found.extend(of_index(tx, Some(entry?.0.value().2.to_owned()))?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Takes invoices out of the index of what is open that ran out a week before `now` and were not paid. Their rows stay. Not durable.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn retire_deposits(&self, now: u64) -> Result<(), StoreError> {
+        let over = now.saturating_sub(LATE_SECONDS);
+        self.transact(Durability::None, move |tx, _| {
+            let mut retired = 0_u64;
+            for mint in mints(tx)? {
+                let mut index = tx.open_table(DEPOSITS_OPEN)?;
+                for entry in index.extract_from_if(reach(&mint, 0, over.saturating_sub(1)), |_, _| true)? {
+                    entry?;
+                    retired = retired.saturating_add(1);
+                }
+            }
+            Ok(if retired > 0 { Verdict::Keep(()) } else { Verdict::Leave(()) })
+        })
+        .await
+    }
+
+    /// Sats that were paid to us and are not ours yet, by mint.
+    ///
+    /// # Errors
+    /// As [`Store::deposit`].
+    pub async fn incoming(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(|tx| {
+            let index = tx.table(DEPOSITS_OPEN)?;
+            let mut found = Vec::new();
+            for mint in mints(tx)? {
+                let mut sum = 0_u64;
+                for entry in index.range(reach(&mint, u64::MAX, u64::MAX))? {
+                    let (is_paid, sats) = entry?.1.value();
+                    sum = sum.saturating_add(if is_paid { sats } else { 0 });
+                }
+                found.push((mint, sum));
             }
             Ok(found)
         })

@@ -105,7 +105,7 @@ macro_rules! from_redb {
     };
 }
 
-from_redb!(CommitError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
+from_redb!(CommitError, CursorError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
 
 impl From<StoreError> for StoreFailure {
     fn from(error: StoreError) -> Self {

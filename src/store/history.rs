@@ -1,15 +1,21 @@
-//! The history: one index over all records, by the time they were made, newest first.
+//! The history: one index over all records, by the time they were made, newest first, and its sums by day.
 //!
-//! Never has rows of its own but those of policy changes, and never a secret.
+//! Never has rows of its own but those of policy changes, and never a secret. A record is found by its place in the index, which never
+//! changes, whatever becomes of the record.
 
-use redb::WriteTransaction;
+use std::ops::Range;
+
+use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::StoreError;
-use super::tables::{HISTORY, POLICY_CHANGES, Reads};
+use super::tables::{HISTORY, HISTORY_SUMS, POLICY_CHANGES, Reads};
 use super::{deposits, payments, receives, record};
 use crate::model::deposit::Deposit;
+use crate::model::ledger::DAY_SECONDS;
+use crate::model::line::{Line, Sums};
+use crate::model::mint::MoneyKind;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 
@@ -62,50 +68,138 @@ pub struct HistoryQuery {
     pub limit: usize,
     /// Only what comes after this place.
     pub before: Option<Cursor>,
-    /// Only what this agent caused; policy changes belong to nobody and are left out then.
-    pub agent: Option<String>,
 }
 
-impl HistoryRow {
-    /// Where it stands in the history.
-    pub fn cursor(&self) -> Cursor {
-        let (at, id) = match self {
-            Self::Payment(payment) => (payment.created_at, payment.id.as_str()),
-            Self::Deposit(deposit) => (deposit.created_at, deposit.id.as_str()),
-            Self::Receive(receive) => (receive.created_at, receive.id.as_str()),
-            Self::Policy { id, change } => (change.at, id.as_str()),
-        };
-        Cursor { at, id: id.to_owned() }
-    }
-
-    fn agent(&self) -> Option<&str> {
-        match self {
-            Self::Payment(payment) => Some(&payment.agent),
-            Self::Deposit(deposit) => Some(&deposit.agent),
-            Self::Receive(receive) => Some(&receive.agent),
-            Self::Policy { .. } => None,
-        }
-    }
+/// What the lines of a sum have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The day on which the records were made, in days since 1970 (UTC).
+    pub day: u64,
+    /// The day of the lines: a later one where a token came back.
+    pub shown_day: u64,
+    /// The kind of money. `None`: it is about no money.
+    pub money: Option<MoneyKind>,
+    /// The kind of the lines.
+    pub kind: String,
+    /// in, out or none.
+    pub direction: String,
+    /// The mint; empty where there is none.
+    pub mint: String,
 }
 
 /// What kind of record an entry points to. The numbers are part of the file format.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+enum Kind {
     Payment = 0,
     Deposit = 1,
     Receive = 2,
     Policy = 3,
 }
 
-/// Enters a new record.
-pub(super) fn note(tx: &WriteTransaction, at: u64, id: &str, kind: Kind) -> Result<(), StoreError> {
-    tx.open_table(HISTORY)?.insert((at, id), kind as u8)?;
+/// The key of a sum.
+type SumKey<'a> = (u64, u64, u8, &'a str, &'a str, &'a str);
+
+/// What the history is told of a record.
+pub(super) struct Told<'a> {
+    at: u64,
+    id: &'a str,
+    kind: Kind,
+    money: Option<MoneyKind>,
+    mint: &'a str,
+    lines: Vec<Line>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn of_payment(payment: &'a Payment) -> Self {
+        let (at, id, mint) = (payment.created_at, payment.id.as_str(), payment.mint.as_str());
+        Self { at, id, kind: Kind::Payment, money: Some(payment.money), mint, lines: Line::of_payment(payment) }
+    }
+
+    pub(super) fn of_deposit(deposit: &'a Deposit) -> Self {
+        let (at, id, mint) = (deposit.created_at, deposit.id.as_str(), deposit.mint.as_str());
+        Self { at, id, kind: Kind::Deposit, money: Some(deposit.money), mint, lines: vec![Line::of_deposit(deposit)] }
+    }
+
+    pub(super) fn of_receive(receive: &'a Receive) -> Self {
+        let (at, id, mint) = (receive.created_at, receive.id.as_str(), receive.mint.as_str());
+        Self { at, id, kind: Kind::Receive, money: Some(receive.money), mint, lines: vec![Line::of_receive(receive)] }
+    }
+
+    fn of_policy(id: &'a str, change: &PolicyChange) -> Self {
+        Self { at: change.at, id, kind: Kind::Policy, money: None, mint: "", lines: vec![Line::of_policy(change.at)] }
+    }
+
+    /// What it adds to which sums.
+    fn adds(&self) -> Vec<(SumKey<'a>, Sums)> {
+        let money = self.money.map_or(2, |money| u8::from(money == MoneyKind::Real));
+        let key = |line: &Line| (self.at / DAY_SECONDS, line.at / DAY_SECONDS, money, line.kind, line.direction, self.mint);
+        self.lines.iter().map(|line| (key(line), line.sums())).collect()
+    }
+}
+
+impl HistoryRow {
+    fn told(&self) -> Told<'_> {
+        match self {
+            Self::Payment(payment) => Told::of_payment(payment),
+            Self::Deposit(deposit) => Told::of_deposit(deposit),
+            Self::Receive(receive) => Told::of_receive(receive),
+            Self::Policy { id, change } => Told::of_policy(id, change),
+        }
+    }
+
+    /// What it says in numbers.
+    pub fn lines(&self) -> Vec<Line> {
+        self.told().lines
+    }
+
+    /// The kind of money it is about, if any.
+    pub fn money(&self) -> Option<MoneyKind> {
+        self.told().money
+    }
+}
+
+/// Enters a record as it is now, in place of what it was before; its place is that of the first time.
+pub(super) fn tell(tx: &WriteTransaction, before: Option<&Told<'_>>, after: &Told<'_>) -> Result<(), StoreError> {
+    if before.is_none() {
+        tx.open_table(HISTORY)?.insert((after.at, after.id), after.kind as u8)?;
+    }
+    let (less, more) = (before.map(Told::adds).unwrap_or_default(), after.adds());
+    if less == more {
+        return Ok(());
+    }
+    let mut table = tx.open_table(HISTORY_SUMS)?;
+    for (key, less) in less {
+        let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
+        let sums = sums.without(less).ok_or(StoreError::Range)?;
+        if sums.count == 0 { drop(table.remove(key)?) } else { drop(table.insert(key, written(sums))?) }
+    }
+    for (key, more) in more {
+        let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
+        table.insert(key, written(sums.and(more)))?;
+    }
     Ok(())
+}
+
+fn written(sums: Sums) -> (u128, u128, u128, u64) {
+    (sums.in_sats, sums.out_sats, sums.fee_sats, sums.count)
+}
+
+fn read_sums((in_sats, out_sats, fee_sats, count): (u128, u128, u128, u64)) -> Sums {
+    Sums { in_sats, out_sats, fee_sats, count }
+}
+
+fn tally((day, shown_day, money, kind, direction, mint): SumKey<'_>) -> Tally {
+    let money = match money {
+        0 => Some(MoneyKind::Play),
+        1 => Some(MoneyKind::Real),
+        _ => None,
+    };
+    Tally { day, shown_day, money, kind: kind.to_owned(), direction: direction.to_owned(), mint: mint.to_owned() }
 }
 
 pub(super) fn put_policy(tx: &WriteTransaction, change: &PolicyChange) -> Result<(), StoreError> {
     let id = format!("chg_{}", uuid::Uuid::new_v4().simple());
-    note(tx, change.at, &id, Kind::Policy)?;
+    tell(tx, None, &Told::of_policy(&id, change))?;
     record::put(tx, POLICY_CHANGES, id.as_str(), change)
 }
 
@@ -121,11 +215,11 @@ fn row(tx: &impl Reads, id: &str, kind: u8) -> Result<HistoryRow, StoreError> {
 }
 
 impl Store {
-    /// The records that match, newest first.
+    /// The records that match, newest first, with their places.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
+    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<(Cursor, HistoryRow)>, StoreError> {
         self.read(move |tx| {
             let mut end = (query.until.unwrap_or(u64::MAX), "");
             if query.until.is_none() {
@@ -140,18 +234,51 @@ impl Store {
             if start >= end {
                 return Ok(rows);
             }
-            for entry in tx.table(HISTORY)?.range(start..end)?.rev() {
-                if rows.len() >= query.limit {
-                    break;
-                }
+            for entry in tx.table(HISTORY)?.range(start..end)?.rev().take(query.limit) {
                 let (key, kind) = entry?;
-                let row = row(tx, key.value().1, kind.value())?;
-                if query.agent.is_none() || row.agent() == query.agent.as_deref() {
-                    rows.push(row);
-                }
+                let (at, id) = key.value();
+                rows.push((Cursor { at, id: id.to_owned() }, row(tx, id, kind.value())?));
             }
             Ok(rows)
         })
         .await
     }
+
+    /// Sums over all lines of records made from `since` on and before `until`, in Unix seconds; exact. Whole days come from sums that run
+    /// along; only where a limit lies within a day the records of that day are read.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn history_sums(&self, since: Option<u64>, until: Option<u64>) -> Result<Vec<(Tally, Sums)>, StoreError> {
+        let (start, end) = (since.unwrap_or(0), until.unwrap_or(u64::MAX));
+        let (first, last) = (start.div_ceil(DAY_SECONDS), until.map_or(u64::MAX, |until| until / DAY_SECONDS));
+        self.read(move |tx| {
+            let mut found = Vec::new();
+            if start >= end {
+                return Ok(found);
+            }
+            let (table, low, high) = (tx.table(HISTORY_SUMS)?, (first, 0, 0, "", "", ""), (last, 0, 0, "", "", ""));
+            if first < last {
+                for entry in table.range(low..high)? {
+                    let (key, sums) = entry?;
+                    found.push((tally(key.value()), read_sums(sums.value())));
+                }
+            }
+            for part in edges(start, end, first.saturating_mul(DAY_SECONDS), last.saturating_mul(DAY_SECONDS)) {
+                for entry in tx.table(HISTORY)?.range((part.start, "")..(part.end, ""))? {
+                    let (key, kind) = entry?;
+                    let row = row(tx, key.value().1, kind.value())?;
+                    found.extend(row.told().adds().into_iter().map(|(key, sums)| (tally(key), sums)));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+/// The parts of `start..end` that the whole days `first..last` leave out.
+fn edges(start: u64, end: u64, first: u64, last: u64) -> impl Iterator<Item = Range<u64>> {
+    let parts = if first < last { [start..first, last..end] } else { [start..end, 0..0] };
+    parts.into_iter().filter(|part| part.start < part.end)
 }

@@ -60,7 +60,7 @@ pub struct Meta {
     /// A person has been shown the words.
     #[serde(default)]
     pub backed_up: bool,
-    /// When the last copy was made, in Unix seconds, and the mark of what it holds.
+    /// In a copy: when it was made, in Unix seconds, and the mark of what it holds.
     #[serde(default)]
     pub(super) copied: Option<(u64, String)>,
 }

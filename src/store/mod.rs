@@ -48,7 +48,7 @@ pub use commit::{Change, OperationRow};
 pub use error::StoreError;
 pub use halt::Halt;
 use halt::Last;
-pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange};
+pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
     Absorbed, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Outgoing, Queued, Seen,
@@ -71,6 +71,8 @@ struct Inner {
     /// `None` once it is shut.
     db: Mutex<Option<Arc<Database>>>,
     letting_go: tokio::sync::Mutex<()>,
+    /// Taken when it is made.
+    due_copy: Mutex<Option<copies::Due>>,
     clock: fn() -> u64,
     /// Commits so far, of both kinds; taken under the writer's lock.
     written: AtomicU64,
@@ -91,10 +93,11 @@ enum Verdict<T> {
 }
 
 impl Store {
-    fn new(db: Database, clock: fn() -> u64) -> Self {
+    fn new(db: Database, clock: fn() -> u64, due_copy: Option<copies::Due>) -> Self {
         let inner = Inner {
             db: Mutex::new(Some(Arc::new(db))),
             letting_go: tokio::sync::Mutex::new(()),
+            due_copy: Mutex::new(due_copy),
             clock,
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
@@ -135,6 +138,7 @@ impl Store {
     /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
     pub async fn shut(&self) {
         let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
+        let _sees_the_file_too = self.inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take();
         let db = self.inner.db.lock().unwrap_or_else(PoisonError::into_inner).take();
         while db.as_ref().is_some_and(|db| Arc::strong_count(db) > 1) {
             tokio::time::sleep(Duration::from_millis(1)).await;

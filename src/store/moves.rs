@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::error::StoreError;
-use super::proofs::Purse;
+use super::proofs::{Kept, Purse};
 use super::tables::JOURNAL;
 
 /// The operations that lose their hold on proofs in one transaction.
@@ -56,24 +56,20 @@ pub(super) fn change(
     let mut purse = Purse::open(tx, (inner.clock)())?;
     for y in ys {
         let before = purse.find(&y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
-        if expect.is_some_and(|states| !states.contains(&before.info.state)) {
-            return Err(StoreError::ProofNotUnspent);
+        let refused = |state: State| expect.is_some_and(|states| !states.contains(&state));
+        let info = match &before {
+            Kept::Spent if refused(State::Spent) => return Err(StoreError::ProofNotUnspent),
+            Kept::Spent if to == State::Spent => continue,
+            Kept::Spent => return Err(StoreError::SpentIsFinal),
+            Kept::Live(info) if refused(info.state) => return Err(StoreError::ProofNotUnspent),
+            Kept::Live(info) => info.clone(),
+        };
+        let user = if to == State::Unspent { None } else { operation.or(info.used_by_operation) };
+        let is_held = info.state != State::Unspent && to != State::Spent;
+        if is_held && user != info.used_by_operation {
+            let_go.0.extend(info.used_by_operation);
         }
-        if before.is_archived {
-            if to == State::Spent {
-                continue;
-            }
-            return Err(StoreError::SpentIsFinal);
-        }
-        let user = if to == State::Unspent { None } else { operation.or(before.info.used_by_operation) };
-        let is_held = before.info.state != State::Unspent && to != State::Spent;
-        if is_held && user != before.info.used_by_operation {
-            let_go.0.extend(before.info.used_by_operation);
-        }
-        let mut info = before.info.clone();
-        info.state = to;
-        info.used_by_operation = user;
-        purse.put(Some(&before), info)?;
+        purse.put(Some(&before), ProofInfo { state: to, used_by_operation: user, ..info })?;
     }
     Ok(())
 }

@@ -12,10 +12,8 @@ use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, Tabl
 
 use super::Store;
 use super::error::StoreError;
-use super::lower::Lower;
 use super::meta::Meta;
-use super::trial::{self, Passed};
-use super::{copies, meta, tables};
+use super::{copies, meta, tables, trial};
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -73,39 +71,24 @@ impl Store {
                 }
                 Ok(db)
             })?;
-            Ok(Self::new(db, clock))
+            Ok(Self::new(db, clock, None))
         })
         .await
     }
 }
 
-/// Tries the file, makes a copy of it when one is due, and opens it.
+/// Tries the file and goes on with it. A copy that is due is left to [`Store::make_due_copy`].
 fn open_checked(path: &Path, clock: fn() -> u64, known: Option<(String, u64)>) -> Result<Store, StoreError> {
     owner_only(&check_file(path)?)?;
-    let now = clock();
-    let is_it = |meta: &Meta| known.as_ref().is_none_or(|(id, _)| *id == meta.wallet_id);
-    let is_newest = |meta: &Meta| known.as_ref().is_none_or(|(_, seen)| *seen <= meta.generation);
-    let worth = |passed: &Passed| is_it(&passed.meta) && is_newest(&passed.meta) && copies::is_due(path, passed, now);
-    let (passed, copied) = trial::check(path, |passed| worth(passed).then(|| copies::write_draft(path)))?;
-    if !is_it(&passed.meta) {
+    let tried = trial::open(path)?;
+    let passed = tried.passed.clone();
+    if known.as_ref().is_some_and(|(id, _)| *id != passed.meta.wallet_id) {
         return Err(StoreError::Damaged("it is of another wallet than the folder".to_owned()));
     }
-    let copied = copied.map(|drafted| drafted.and_then(|()| copies::keep_draft(path)));
-    let store = Store::new(guarded(|| open_passed(path, &passed))?, clock);
-    match (copied, passed.mark) {
-        (Some(Ok(())), Some(mark)) => store.inner.remember_copy(now, mark)?,
-        (Some(Err(error)), _) => tracing::warn!(%error, "no copy of the wallet's file could be made"),
-        _ => {}
-    }
-    Ok(store)
-}
-
-fn open_passed(path: &Path, passed: &Passed) -> Result<Database, StoreError> {
-    if !passed.veiled {
-        return Ok(builder().open(path)?);
-    }
-    let file = File::options().read(true).write(true).open(path)?;
-    Ok(builder().create_with_backend(Lower::over(file, true)?)?)
+    let db = guarded(|| tried.into_use())?;
+    let is_newest = known.is_none_or(|(_, seen)| seen <= passed.meta.generation);
+    let due = if is_newest { copies::due(path, &db, passed, clock())? } else { None };
+    Ok(Store::new(db, clock, due))
 }
 
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {

@@ -6,7 +6,7 @@ use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::commit::apply_all;
 use super::error::StoreError;
-use super::history::{self, Kind};
+use super::history::{self, Told};
 use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENTS, PAYMENTS_OPEN, Reads};
 use super::{Change, Store, Verdict, ledger, record};
 use crate::model::id::PaymentId;
@@ -69,9 +69,7 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     if let Some(key) = &payment.key {
         tx.open_table(PAYMENT_BY_KEY)?.insert((payment.agent.as_str(), key.as_str()), id)?;
     }
-    if before.is_none() {
-        history::note(tx, payment.created_at, id, Kind::Payment)?;
-    }
+    history::tell(tx, before.as_ref().map(Told::of_payment).as_ref(), &Told::of_payment(payment))?;
     record::put(tx, PAYMENTS, id, payment)
 }
 

@@ -1,6 +1,7 @@
 //! Proofs, their shelf and their sums: one place where a proof is written, so that row, range, sum and index never part.
 //!
-//! Never scans all proofs, and never lets a Spent proof become anything else (see `archive`).
+//! Spent proofs are in the archive alone: no range, sum or index has them. Never scans all proofs, and never lets a Spent proof become
+//! anything else (see `archive`).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,11 +12,11 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;
 
 use super::Store;
-use super::archive::Archived;
+use super::archive::{self, whole};
 use super::error::StoreError;
 use super::nostr::Echo;
 use super::record::{decode, encode};
-use super::tables::{ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Y};
+use super::tables::{ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Whole, Y};
 
 /// The states of a proof that is not in the archive.
 const LIVE: [State; 4] = [State::Unspent, State::Reserved, State::Pending, State::PendingSpent];
@@ -43,29 +44,37 @@ pub(super) fn reach<'k>(
 }
 
 /// A proof as it is stored.
-pub(super) struct Kept {
-    pub(super) info: ProofInfo,
-    /// It is in the archive.
-    pub(super) is_archived: bool,
+pub(super) enum Kept {
+    /// Not spent.
+    Live(ProofInfo),
+    /// In the archive.
+    Spent,
+}
+
+impl Kept {
+    fn state(&self) -> State {
+        match self {
+            Self::Live(info) => info.state,
+            Self::Spent => State::Spent,
+        }
+    }
 }
 
 fn find(
     live: &impl ReadableTable<&'static Y, &'static [u8]>,
-    archive: &impl ReadableTable<&'static Y, &'static [u8]>,
+    archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>,
     y: &Y,
 ) -> Result<Option<Kept>, StoreError> {
     if let Some(row) = live.get(y)? {
-        return Ok(Some(Kept { info: decode("proofs", row.value())?, is_archived: false }));
+        return Ok(Some(Kept::Live(decode("proofs", row.value())?)));
     }
-    let Some(row) = archive.get(y)? else { return Ok(None) };
-    let row: Archived = decode("archive", row.value())?;
-    Ok(Some(Kept { info: row.info, is_archived: true }))
+    Ok(archive.get(y)?.map(|_| Kept::Spent))
 }
 
 /// The five tables of proofs, open for writing, and what a write means for relays.
 pub(super) struct Purse<'t> {
     live: Table<'t, &'static Y, &'static [u8]>,
-    archive: Table<'t, &'static Y, &'static [u8]>,
+    archive: Table<'t, &'static Y, (u64, Option<Whole>)>,
     shelf: Table<'t, Place, Label>,
     sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
     operations: Table<'t, (&'static Operation, &'static Y), ()>,
@@ -94,17 +103,18 @@ impl<'t> Purse<'t> {
     pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo) -> Result<(), StoreError> {
         let y = info.y.to_bytes();
         self.echo.changed(&y)?;
-        if before.is_none() {
-            self.echo.owned(&y)?;
-        }
-        if let Some(before) = before {
-            self.take_off(&before.info, &y)?;
-            let stays_live = !before.is_archived && info.state != State::Spent;
-            if before.is_archived {
-                self.archive.remove(&y)?;
-            } else if !stays_live {
-                self.live.remove(&y)?;
+        match before {
+            None => self.echo.owned(&y)?,
+            Some(Kept::Live(before)) => {
+                self.take_off(before, &y)?;
+                if info.state == State::Spent {
+                    self.live.remove(&y)?;
+                }
             }
+            Some(Kept::Spent) => drop(self.archive.remove(&y)?),
+        }
+        if info.state == State::Spent {
+            return archive::put(&mut self.archive, self.now, info);
         }
         self.count(&info, true)?;
         let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
@@ -114,13 +124,13 @@ impl<'t> Purse<'t> {
         if let Some(operation) = info.used_by_operation {
             self.operations.insert((operation.as_bytes(), &y), ())?;
         }
-        if info.state == State::Spent {
-            let row = encode(&Archived { info, at: self.now })?;
-            self.archive.insert(&y, row.as_slice())?;
-        } else {
-            self.live.insert(&y, encode(&info)?.as_slice())?;
-        }
+        self.live.insert(&y, encode(&info)?.as_slice())?;
         Ok(())
+    }
+
+    /// What a spent proof was, while that is kept.
+    pub(super) fn whole(&self, y: &Y) -> Result<Option<ProofInfo>, StoreError> {
+        whole(&self.archive, y)
     }
 
     fn take_off(&mut self, info: &ProofInfo, y: &Y) -> Result<(), StoreError> {
@@ -158,18 +168,20 @@ fn ys_of(operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>, 
     Ok(ys)
 }
 
-/// The proofs an operation uses or used, archive included.
+/// The proofs an operation uses.
 pub(super) fn of_operation(tx: &impl Reads, operation: Uuid) -> Result<Vec<ProofInfo>, StoreError> {
     by_ys(tx, &ys_of(&tx.table(OPERATIONS)?, operation)?)
 }
 
-/// The proofs of these Ys, archive included; an unknown Y is left out.
+/// The proofs of these Ys, archive included; an unknown Y, and one of which no more is kept, is left out.
 pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreError> {
     let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
     let mut found = Vec::with_capacity(ys.len());
     for y in ys {
-        if let Some(kept) = find(&live, &archive, y)? {
-            found.push(kept.info);
+        match find(&live, &archive, y)? {
+            Some(Kept::Live(info)) => found.push(info),
+            Some(Kept::Spent) => found.extend(whole(&archive, y)?),
+            None => {}
         }
     }
     Ok(found)
@@ -203,7 +215,7 @@ impl Filter {
 /// The proofs that match, read range by range.
 pub(super) fn list(tx: &impl Reads, filter: &Filter) -> Result<Vec<ProofInfo>, StoreError> {
     let shelf = tx.table(SHELF)?;
-    let mut ys = Vec::new();
+    let mut ys = if filter.takes(code(State::Spent)) { archive::ys(tx)? } else { Vec::new() };
     for (mint, unit, state, _) in filter.places(tx)? {
         let low = (mint.as_str(), unit.as_str(), state, 0, &[0; 33]);
         let high = (mint.as_str(), unit.as_str(), state, u64::MAX, &[0xFF; 33]);
@@ -230,7 +242,7 @@ pub struct Balance {
 }
 
 impl Store {
-    /// Coins by Y, archived ones included; an unknown Y is left out.
+    /// Coins by Y, archived ones included; an unknown Y, and a spent coin of which no more is kept, is left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -239,7 +251,23 @@ impl Store {
         self.read(move |tx| by_ys(tx, &ys)).await
     }
 
-    /// All coins in these states, of every mint; `None`: all that are not spent.
+    /// The states of coins by Y; an unknown Y is left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn states(&self, ys: Vec<PublicKey>) -> Result<Vec<(PublicKey, State)>, StoreError> {
+        self.read(move |tx| {
+            let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
+            let mut found = Vec::with_capacity(ys.len());
+            for y in ys {
+                found.extend(find(&live, &archive, &y.to_bytes())?.map(|kept| (y, kept.state())));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// All coins in these states, of every mint, spent ones while more than their Y is kept; `None`: all that are not spent.
     ///
     /// # Errors
     /// When the file cannot be read.

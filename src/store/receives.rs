@@ -6,7 +6,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
-use super::history::{self, Kind};
+use super::history::{self, Told};
 use super::record;
 use super::tables::{RECEIVE_BY_DIGEST, RECEIVES, RECEIVES_OPEN, Reads};
 use crate::model::id::ReceiveId;
@@ -29,9 +29,7 @@ pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreE
     } else {
         tx.open_table(RECEIVES_OPEN)?.remove(id)?;
     }
-    if get(tx, id)?.is_none() {
-        history::note(tx, receive.created_at, id, Kind::Receive)?;
-    }
+    history::tell(tx, get(tx, id)?.as_ref().map(Told::of_receive).as_ref(), &Told::of_receive(receive))?;
     record::put(tx, RECEIVES, id, receive)
 }
 

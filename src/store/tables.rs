@@ -2,6 +2,8 @@
 //!
 //! Never changes the type of a table: a new layout gets a new name.
 
+use std::ops::Bound;
+
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use super::error::StoreError;
@@ -15,6 +17,8 @@ pub(super) type Operation = [u8; 16];
 pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
 /// The value on the shelf: (keyset id, has spending conditions).
 pub(super) type Label = (&'static [u8], bool);
+/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature with its DLEQ, row of one that is not ordinary).
+pub(super) type Whole = (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $text:literal;)*) => {
@@ -26,9 +30,34 @@ macro_rules! tables {
             Ok(())
         }
 
+        /// Copies every row of every table, as long as `goes_on` says so.
+        pub(super) fn copy_all(from: &ReadTransaction, to: &WriteTransaction, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
+            $(copy(from, to, $name, goes_on)?;)*
+            Ok(())
+        }
+
         /// The name of every table.
         pub(super) const NAMES: &[&str] = &[$($text),*];
     };
+}
+
+/// Rows are added behind each other, so that pages are full; rows that are not in their order are an error.
+fn copy<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<(), StoreError> {
+    let mut table = to.open_table(definition)?;
+    let mut end = table.upper_bound_mut(Bound::<K::SelfType<'static>>::Unbounded)?;
+    for (number, entry) in from.open_table(definition)?.iter()?.enumerate() {
+        if number.is_multiple_of(1_024) && !goes_on() {
+            return Err(StoreError::Stopping);
+        }
+        let (key, value) = entry?;
+        end.insert_before(key.value(), value.value())?;
+    }
+    Ok(end.close()?)
 }
 
 tables! {
@@ -37,13 +66,13 @@ tables! {
 
     /// <Y, row of a proof that is not spent>
     PROOFS: &'static Y => &'static [u8] = "proofs";
-    /// <Y, row of a spent or removed proof>
-    ARCHIVE: &'static Y => &'static [u8] = "archive";
-    /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)>
+    /// <Y of a spent proof, (when it came here, what it was: for 90 days)>
+    ARCHIVE: &'static Y => (u64, Option<Whole>) = "archive";
+    /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is not spent
     SHELF: Place => Label = "shelf";
-    /// <(mint, unit, state), (sum of amounts, count)>; no row when there is no proof
+    /// <(mint, unit, state), (sum of amounts, count)> of proofs that are not spent; no row when there is none
     SUMS: (&'static str, &'static str, u8) => (u128, u64) = "sums";
-    /// <(operation that uses it, Y), ()>
+    /// <(operation that uses it, Y), ()> of a proof that is not spent
     OPERATIONS: (&'static Operation, &'static Y) => () = "operations";
 
     /// <mint, row of its info>
@@ -83,8 +112,9 @@ tables! {
     DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
     /// <(agent, time it was asked for, deposit id), ()>
     DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
-    /// <deposit id, ()>, until it is received
-    DEPOSITS_OPEN: &'static str => () = "deposits_open";
+    /// <(mint, until when it can be paid, deposit id), (it is paid, sats)>, until it is received or has run out a week ago. What is paid, or
+    /// never runs out, is at `u64::MAX`.
+    DEPOSITS_OPEN: (&'static str, u64, &'static str) => (bool, u64) = "deposits_open";
 
     /// <receive id, row>
     RECEIVES: &'static str => &'static [u8] = "receives";
@@ -99,6 +129,8 @@ tables! {
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
     HISTORY: (u64, &'static str) => u8 = "history";
+    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees, count)> of all its lines; no row when there is none
+    HISTORY_SUMS: (u64, u64, u8, &'static str, &'static str, &'static str) => (u128, u128, u128, u64) = "history_sums";
 
     /// <name, row of what the wallet is on relays>
     NOSTR_STATE: &'static str => &'static [u8] = "nostr_state";

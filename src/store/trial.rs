@@ -1,15 +1,16 @@
-//! A trial of a wallet file: opened, repaired and checked whole, with every write kept in memory.
+//! A trial of a wallet file: opened, repaired and checked whole, with every write kept in memory until it has passed.
 //!
-//! Never changes the file. redb checks its pages only when it is asked to, and repairs what it opens in place; so a file that is
-//! in doubt is opened here first. The trial holds redb's lock while it lasts.
+//! redb checks its pages only when it is asked to, and repairs what it opens in place; so a file is opened here first. What was to be
+//! written to one that passes is written then, in its order, and the same handle goes on; any other file is never changed. The trial holds
+//! redb's lock while it lasts, and whoever goes on with the file never lets go of it.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableHandle};
 use sha2::{Digest, Sha256};
@@ -20,9 +21,6 @@ use super::meta::Meta;
 use super::tables::{KEYSET_COUNTERS, META, SUMS};
 use super::{meta, open};
 
-/// What is held in memory at a time, in bytes.
-const BLOCK: u64 = 4096;
-
 /// What a file that passed its trial says of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Passed {
@@ -30,41 +28,77 @@ pub(super) struct Passed {
     pub(super) meta: Meta,
     /// Names its money and history: two files with the same mark hold the same. `None`: it holds nothing yet.
     pub(super) mark: Option<String>,
-    /// Its newest commit is not the one that its header says: it is to be opened [veiled](Lower::over).
-    pub(super) veiled: bool,
 }
 
-/// Opens the file in memory and checks every page of it. `beside` runs on a good file while it is locked, and sees it as it lies there.
-pub(super) fn check<T>(path: &Path, beside: impl FnOnce(&Passed) -> T) -> Result<(Passed, T), StoreError> {
-    // A lock takes a handle that could write; nothing is written through it.
-    run(File::options().read(true).write(true).open(path)?, true, beside)
+/// A file that passed. Nothing was written to it.
+pub(super) struct Tried {
+    db: Database,
+    trial: Arc<Trial>,
+    pub(super) passed: Passed,
+}
+
+impl Tried {
+    /// The database, to be used: what the trial has kept back is written now.
+    pub(super) fn into_use(self) -> Result<Database, StoreError> {
+        self.trial.write_through()?;
+        Ok(self.db)
+    }
+}
+
+/// Opens the file in memory and checks every page of it.
+pub(super) fn open(path: &Path) -> Result<Tried, StoreError> {
+    run(File::options().read(true).write(true).open(path)?, true)
 }
 
 /// The same for a copy, which nobody has open and which may lie where nothing can be written.
 pub(super) fn check_copy(path: &Path) -> Result<Passed, StoreError> {
-    run(File::open(path)?, false, |_| ()).map(|(passed, ())| passed)
+    run(File::open(path)?, false).map(|tried| tried.passed)
 }
 
-fn run<T>(file: File, locks: bool, beside: impl FnOnce(&Passed) -> T) -> Result<(Passed, T), StoreError> {
+/// What a copy says of itself, its pages unchecked.
+pub(super) fn peek(path: &Path) -> Result<Meta, StoreError> {
+    let file = File::open(path)?;
+    guarded(|| {
+        let (_, _, db) = begin(file, false, false)?;
+        meta::get(&db.begin_read()?)
+    })
+}
+
+fn run(file: File, locks: bool) -> Result<Tried, StoreError> {
     let veiled = Lower::over(file.try_clone()?, false)?.newer_is_behind()?;
     if veiled {
         // The commit that the header names must be whole: only then the other one is newer by more than a damaged number.
-        one(file.try_clone()?, locks, false, |_| ())?;
+        one(file.try_clone()?, locks, false)?;
     }
-    one(file, locks, veiled, beside)
+    one(file, locks, veiled)
 }
 
-fn one<T>(file: File, locks: bool, veiled: bool, beside: impl FnOnce(&Passed) -> T) -> Result<(Passed, T), StoreError> {
-    let tried = catch_unwind(AssertUnwindSafe(|| {
-        let mut db = open::builder().create_with_backend(Trial::over(Lower::over(file, veiled)?, locks)?)?;
-        if !db.check_integrity()? {
+fn one(file: File, locks: bool, veiled: bool) -> Result<Tried, StoreError> {
+    guarded(|| {
+        let (trial, repaired, mut db) = begin(file, locks, veiled)?;
+        // A repair has compared all pages with their checksums already.
+        if !repaired && !db.check_integrity()? {
             return Err(StoreError::Damaged("pages of it are not what was written".to_owned()));
         }
-        let passed = Passed { veiled, ..read(&db)? };
-        let done = beside(&passed);
-        Ok((passed, done))
-    }));
-    tried.unwrap_or_else(|_| Err(StoreError::Damaged("checking it made the database panic".to_owned())))
+        let passed = read(&db)?;
+        Ok(Tried { db, trial, passed })
+    })
+}
+
+/// Opens the file in memory. Whether it had to be repaired, as after a kill.
+fn begin(file: File, locks: bool, veiled: bool) -> Result<(Arc<Trial>, bool, Database), StoreError> {
+    let trial = Arc::new(Trial::over(Lower::over(file, veiled)?, locks)?);
+    let repaired = Arc::new(AtomicBool::new(false));
+    let is_repaired = Arc::clone(&repaired);
+    let mut builder = open::builder();
+    builder.set_repair_callback(move |_| is_repaired.store(true, Ordering::Relaxed));
+    let db = builder.create_with_backend(Backend(Arc::clone(&trial)))?;
+    Ok((trial, repaired.load(Ordering::Relaxed), db))
+}
+
+/// redb asserts on some damaged files; the panic becomes an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(StoreError::Damaged("checking it made the database panic".to_owned())))
 }
 
 /// What it says of itself. A file without our rows is not ours; one of an older program may lack tables.
@@ -95,138 +129,166 @@ fn read(db: &Database) -> Result<Passed, StoreError> {
         }
     }
     let mark = mark.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Passed { meta, mark: (rows > 0).then_some(mark), veiled: false })
+    Ok(Passed { meta, mark: (rows > 0).then_some(mark) })
 }
 
-/// A file below, what would have been written to it above.
+/// A file below, what is to be written to it above.
 #[derive(Debug)]
 struct Trial {
     file: Lower,
     /// The file is a wallet that others may open; a copy is nobody's.
     locks: bool,
+    /// The trial is over: everything goes to the file.
+    is_over: AtomicBool,
     above: Mutex<Above>,
 }
 
 #[derive(Debug)]
 struct Above {
+    /// How long the file is, and how long it would be.
+    below: u64,
     length: u64,
-    /// How much of the file still shows through: a file made shorter and longer again is empty there.
-    through: u64,
-    blocks: HashMap<u64, Vec<u8>>,
+    steps: Vec<Step>,
+}
+
+/// Something done to the file.
+#[derive(Debug)]
+enum Step {
+    Write(u64, Vec<u8>),
+    Length(u64),
+    Sync,
+}
+
+/// The part of `bytes`, which are at `at`, from `offset` on, and the place for it in `out`.
+fn overlap<'a>(at: u64, bytes: &'a [u8], offset: u64, out: &'a mut [u8]) -> Option<(&'a [u8], &'a mut [u8])> {
+    let begin = at.max(offset);
+    let end = at.checked_add(bytes.len() as u64)?.min(offset.checked_add(out.len() as u64)?);
+    let within = |base: u64| Some(usize::try_from(begin.checked_sub(base)?).ok()?..usize::try_from(end.checked_sub(base)?).ok()?);
+    Some((bytes.get(within(at)?)?, out.get_mut(within(offset)?)?))
 }
 
 impl Trial {
     fn over(file: Lower, locks: bool) -> Result<Self, StoreError> {
         let length = file.len()?;
-        Ok(Self { file, locks, above: Mutex::new(Above { length, through: length, blocks: HashMap::new() }) })
+        Ok(Self { file, locks, is_over: AtomicBool::new(false), above: Mutex::new(Above { below: length, length, steps: Vec::new() }) })
     }
 
-    fn above(&self) -> MutexGuard<'_, Above> {
-        self.above.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is above the file, while the trial lasts.
+    fn above(&self) -> Option<MutexGuard<'_, Above>> {
+        let lasts = !self.is_over.load(Ordering::Acquire);
+        lasts.then(|| self.above.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-/// The blocks that a range touches: number, where in the block, where in the range, how long.
-fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
-    let end = offset.saturating_add(length as u64);
-    let first = offset / BLOCK;
-    (first..end.div_ceil(BLOCK)).filter_map(move |block| {
-        let low = offset.max(block.saturating_mul(BLOCK));
-        let high = end.min(block.saturating_add(1).saturating_mul(BLOCK));
-        let within = usize::try_from(low.checked_sub(block.saturating_mul(BLOCK))?).ok()?;
-        let from = usize::try_from(low.checked_sub(offset)?).ok()?;
-        let to = usize::try_from(high.checked_sub(offset)?).ok()?;
-        (from < to).then_some((block, within, from..to))
-    })
+    /// Ends the trial: what was to be done to the file is done, in its order.
+    fn write_through(&self) -> io::Result<()> {
+        let Some(mut above) = self.above() else { return Ok(()) };
+        for step in &above.steps {
+            match step {
+                Step::Write(offset, data) => self.file.write(*offset, data)?,
+                Step::Length(length) => self.file.set_len(*length)?,
+                Step::Sync => self.file.sync_data()?,
+            }
+        }
+        above.steps.clear();
+        self.is_over.store(true, Ordering::Release);
+        Ok(())
+    }
 }
 
 impl Above {
-    fn below(&self, file: &Lower, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        out.fill(0);
-        let shown = self.through.saturating_sub(offset).min(out.len() as u64);
-        match out.get_mut(..usize::try_from(shown).unwrap_or(0)) {
-            Some(part) if !part.is_empty() => file.read(offset, part),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl StorageBackend for Trial {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.above().length)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let above = self.above();
-        if offset.saturating_add(out.len() as u64) > above.length {
+    fn read(&self, file: &Lower, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if offset.saturating_add(out.len() as u64) > self.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        above.below(&self.file, offset, out)?;
-        for (block, within, range) in parts(offset, out.len()) {
-            if let (Some(bytes), Some(to)) = (above.blocks.get(&block), out.get_mut(range)) {
-                let from = bytes.get(within..within.saturating_add(to.len())).unwrap_or_default();
-                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        out.fill(0);
+        let shown = self.below.saturating_sub(offset).min(out.len() as u64);
+        match out.get_mut(..usize::try_from(shown).unwrap_or(0)) {
+            Some(part) if !part.is_empty() => file.read(offset, part)?,
+            _ => {}
+        }
+        for step in &self.steps {
+            match step {
+                Step::Write(at, bytes) => {
+                    if let Some((from, to)) = overlap(*at, bytes, offset, out) {
+                        to.copy_from_slice(from);
+                    }
+                }
+                // A file made shorter and longer again is empty there.
+                Step::Length(length) => {
+                    let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
+                    out.iter_mut().skip(left).for_each(|byte| *byte = 0);
+                }
+                Step::Sync => {}
             }
         }
         Ok(())
     }
+}
+
+/// The trial as redb holds it.
+#[derive(Debug)]
+struct Backend(Arc<Trial>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        match self.0.above() {
+            Some(above) => Ok(above.length),
+            None => self.0.file.len(),
+        }
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        match self.0.above() {
+            Some(above) => above.read(&self.0.file, offset, out),
+            None => self.0.file.read(offset, out),
+        }
+    }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        let mut above = self.above();
-        above.through = above.through.min(length);
+        let Some(mut above) = self.0.above() else { return self.0.file.set_len(length) };
         above.length = length;
-        above.blocks.retain(|block, _| block.saturating_mul(BLOCK) < length);
-        if let Some(bytes) = above.blocks.get_mut(&(length / BLOCK)) {
-            bytes.iter_mut().skip(usize::try_from(length % BLOCK).unwrap_or(0)).for_each(|byte| *byte = 0);
-        }
+        above.steps.push(Step::Length(length));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let Some(mut above) = self.0.above() else { return self.0.file.sync_data() };
+        above.steps.push(Step::Sync);
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut above = self.above();
+        let Some(mut above) = self.0.above() else { return self.0.file.write(offset, data) };
         above.length = above.length.max(offset.saturating_add(data.len() as u64));
-        for (block, within, range) in parts(offset, data.len()) {
-            if !above.blocks.contains_key(&block) {
-                let mut bytes = vec![0; BLOCK as usize];
-                above.below(&self.file, block.saturating_mul(BLOCK), &mut bytes)?;
-                above.blocks.insert(block, bytes);
-            }
-            if let (Some(bytes), Some(from)) = (above.blocks.get_mut(&block), data.get(range)) {
-                bytes.iter_mut().skip(within).zip(from).for_each(|(to, from)| *to = *from);
-            }
-        }
+        above.steps.push(Step::Write(offset, data.to_vec()));
         Ok(())
     }
 
     fn close(&self) -> io::Result<()> {
-        self.file.close()
+        self.0.file.close()
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.locks { self.file.try_lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.try_lock_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.locks { self.file.try_lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.try_lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.locks { self.file.lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.lock_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.locks { self.file.lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.locks { self.file.unlock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.unlock_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.locks { self.file.query_lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks { self.0.file.query_lock_range(start, end) } else { Err(BackendError::Unsupported) }
     }
 }

@@ -95,15 +95,3 @@ fn distrust(tx: &WriteTransaction, inner: &Inner, meta: &mut Meta) -> Result<(),
     }
     Ok(())
 }
-
-impl Inner {
-    /// Writes down that a copy was made.
-    pub(super) fn remember_copy(&self, at: u64, mark: String) -> Result<(), StoreError> {
-        let db = self.db()?;
-        let tx = db.begin_write()?;
-        let mut meta = meta::get(&tx)?;
-        meta.copied = Some((at, mark));
-        record::put(&tx, META, KEY, &meta)?;
-        self.commit(tx, Durability::Immediate)
-    }
-}

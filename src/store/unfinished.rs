@@ -40,8 +40,8 @@ impl Store {
         self.read(move |tx| {
             let mut found = Unfinished::default();
             for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
-                let (id, _) = entry?;
-                let id = id.value();
+                let (key, _) = entry?;
+                let (_, _, id) = key.value();
                 if is_new(id) {
                     found.new_deposits.push(deposits::get(tx, id)?.ok_or(StoreError::Missing("deposit of an index"))?);
                 }

@@ -8,7 +8,6 @@ use super::error::Error;
 use super::request::{Caller, GetBalance};
 use super::rules::Setup;
 use super::view::{Balance, LimitsView, MintBalance, SetAside};
-use crate::model::deposit::DepositState;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::text;
 use crate::store::{Balance as Held, ForeignBalance};
@@ -107,9 +106,9 @@ impl Wallet {
 
     /// Paid to us and not yet claimed by us, in sats.
     async fn incoming(&self, setup: &Setup) -> Result<u64, Error> {
-        let open = self.store.open_deposits().await?;
-        let paid = open.iter().filter(|one| one.state == DepositState::Paid && setup.mint(&one.mint).is_some());
-        Ok(paid.map(|one| one.amount_sats).fold(0, u64::saturating_add))
+        let paid = self.store.incoming().await?;
+        let ours = paid.iter().filter(|(at, _)| setup.mints().any(|mint| mint.address.as_str() == at));
+        Ok(ours.map(|(_, sats)| *sats).fold(0, u64::saturating_add))
     }
 
     /// What a mint calls itself, cleaned. `None`: it was never asked, or has no name.

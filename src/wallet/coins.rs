@@ -123,18 +123,24 @@ pub(super) struct Findings {
     /// To be committed.
     pub(super) changes: Vec<Change>,
     /// Taken for spent, and not spent.
-    pub(super) revived: Ys,
+    pub(super) revived: Vec<Coin>,
 }
 
-/// Sorts what a mint has signed. `known` is what the store has of it; `promised` are coins of swaps that are not decided: what becomes of
+/// Sorts what a mint has signed. `known` are the states that the store has of it; `promised` are coins of swaps that are not decided: what becomes of
 /// them is the swap's affair. Spent coins are remembered where something unfinished could bring them in again.
-pub(super) fn found(told: Vec<ProofInfo>, known: &[ProofInfo], promised: &[PublicKey], unfinished: bool, sums: &mut Found) -> Findings {
+pub(super) fn found(
+    told: Vec<ProofInfo>,
+    known: &[(PublicKey, State)],
+    promised: &[PublicKey],
+    unfinished: bool,
+    sums: &mut Found,
+) -> Findings {
     let mut findings = Findings::default();
     let mut new = Vec::new();
     for coin in told {
         let sats = coin.proof.amount.to_u64();
         sums.coins = sums.coins.saturating_add(1);
-        let ours = known.iter().find(|one| one.y == coin.y).map(|one| one.state);
+        let ours = known.iter().find(|(y, _)| *y == coin.y).map(|(_, state)| *state);
         let sum = match coin.state {
             State::Unspent => &mut sums.unspent_sats,
             State::Spent => &mut sums.spent_sats,
@@ -150,7 +156,7 @@ pub(super) fn found(told: Vec<ProofInfo>, known: &[ProofInfo], promised: &[Publi
             }
             (State::Unspent, Some(State::Spent)) if !theirs => {
                 sums.restored_sats = sums.restored_sats.saturating_add(sats);
-                findings.revived.push(y);
+                findings.revived.push(coin);
             }
             (State::Pending, None) if !theirs => new.push(ProofInfo { used_by_operation: Some(UNCHECKED), ..coin }),
             (State::Spent, None) if unfinished => new.push(coin),

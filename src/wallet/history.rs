@@ -1,20 +1,21 @@
 //! What happened: entries, sums, CSV. Never holds a token, a preimage or a whole invoice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Wallet;
 use super::clock::rfc3339;
 use super::error::Error;
 use super::period;
 use super::request::{Caller, Direction, EntryKind, Format, ListHistory, SummaryBy};
+use super::rules::Setup;
 use super::view::{Entry, Group, HistoryView, Totals};
-use crate::model::deposit::{Deposit, DepositState};
-use crate::model::ledger::state_word;
-use crate::model::mint::MoneyKind;
+use crate::model::deposit::Deposit;
+use crate::model::ledger::DAY_SECONDS;
+use crate::model::line::{Line, Sums};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::model::receive::{Receive, ReceiveState};
+use crate::model::receive::Receive;
 use crate::model::text;
-use crate::store::{Cursor, HistoryQuery, HistoryRow};
+use crate::store::{Cursor, HistoryQuery, HistoryRow, Tally};
 
 const DEFAULT_LIMIT: u64 = 20;
 /// How many records one look at the store reads.
@@ -40,81 +41,121 @@ impl Wallet {
         let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
         let csv = request.format == Some(Format::Csv);
         let limit = if csv { MAX_CSV } else { usize::try_from(request.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX) };
-        let summary = request.summary_by.filter(|by| *by != SummaryBy::None);
-        let mut groups: BTreeMap<String, Totals> = BTreeMap::new();
-        let mut totals = nothing();
-        let (mut entries, mut next, mut before) = (Vec::new(), None, None);
-        loop {
-            let query = HistoryQuery { since, until, limit: PAGE, before: before.clone(), agent: None };
-            let rows = self.store.history(query).await?;
-            let full = rows.len() == PAGE;
-            for row in &rows {
-                let place = row.cursor();
-                before = Some(place.clone());
-                if money_of(row).is_some_and(|money| money != setup.money) {
-                    continue;
-                }
-                for entry in entries_of(row) {
-                    if !wanted(&entry, &request) {
-                        continue;
-                    }
-                    count(&mut totals, &entry);
-                    if let Some(by) = summary {
-                        count(groups.entry(group_key(&entry, by)).or_insert_with(nothing), &entry);
-                    }
-                    let after_cursor = cursor.as_ref().is_none_or(|cursor| comes_after(&place, cursor));
-                    if after_cursor && entries.len() < limit {
-                        entries.push((place.clone(), entry));
-                    } else if after_cursor && next.is_none() {
-                        next = entries.last().map(|(place, _)| write_cursor(place));
-                    }
-                }
+        let by = request.summary_by.filter(|by| *by != SummaryBy::None);
+        let (mut totals, mut groups, mut days) = (Sums::default(), BTreeMap::<String, Sums>::new(), BTreeSet::new());
+        for (tally, sums) in self.store.history_sums(since, until).await? {
+            if tally.money.is_some_and(|money| money != setup.money) || !wanted(&tally.kind, &tally.direction, &request) {
+                continue;
             }
-            if !full {
-                break;
+            totals = totals.and(sums);
+            if let Some(key) = by.and_then(|by| key_of_tally(&tally, by)) {
+                add(&mut groups, key, sums);
             }
+            days.insert(tally.day);
         }
-        let entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
-        let groups: Option<Vec<Group>> = summary.map(|_| groups.into_iter().map(to_group).collect());
+        let span = Span { since: since.unwrap_or(0), until: until.unwrap_or(u64::MAX), days };
+        let (mut entries, mut next, mut last) = (Vec::new(), None, None);
+        match by {
+            None => {
+                let page = PAGE.min(limit.saturating_add(1));
+                let show = |place: Cursor, found: Vec<(Line, Entry)>| {
+                    // A record's entries are on one page.
+                    if !entries.is_empty() && entries.len().saturating_add(found.len()) > limit {
+                        next = last.as_ref().map(write_cursor);
+                        return false;
+                    }
+                    entries.extend(found.into_iter().map(|(_, entry)| entry));
+                    last = Some(place);
+                    true
+                };
+                self.each_record(&setup, &request, &span, cursor, page, show).await?;
+            }
+            Some(by @ (SummaryBy::Payee | SummaryBy::Agent)) => {
+                let group = |_, found: Vec<(Line, Entry)>| {
+                    found.into_iter().for_each(|(line, entry)| add(&mut groups, key_of_entry(&entry, by), line.sums()));
+                    true
+                };
+                self.each_record(&setup, &request, &span, None, PAGE, group).await?;
+            }
+            Some(_) => {}
+        }
+        let groups: Option<Vec<Group>> = by.map(|_| groups.into_iter().map(to_group).collect());
         let csv = if csv { Some(write_csv(groups.as_deref(), &entries)?) } else { None };
-        let (show_entries, next) = if summary.is_some() || csv.is_some() { (None, None) } else { (Some(entries), next) };
+        let (show_entries, next) = if by.is_some() || csv.is_some() { (None, None) } else { (Some(entries), next) };
         Ok(HistoryView {
             money: setup.money.into(),
             entries: show_entries,
             groups: groups.filter(|_| csv.is_none()),
             csv,
-            totals,
+            totals: to_totals(totals),
             next_cursor: next,
         })
     }
-}
 
-fn nothing() -> Totals {
-    Totals { in_sats: 0, out_sats: 0, fee_sats: 0, count: 0 }
-}
-
-fn to_group((key, sums): (String, Totals)) -> Group {
-    Group { key, in_sats: sums.in_sats, out_sats: sums.out_sats, fee_sats: sums.fee_sats, count: sums.count }
-}
-
-/// What failed or is not yet ours counts as an entry, and adds nothing.
-fn count(totals: &mut Totals, entry: &Entry) {
-    totals.count = totals.count.saturating_add(1);
-    if matches!(entry.state, "failed" | "unpaid" | "expired" | "paid") || (entry.direction == "in" && entry.state == "pending") {
-        return;
+    /// Shows the entries that are asked for, record by record, newest first, from after `cursor` on, until `show` says that it is enough.
+    async fn each_record(
+        &self,
+        setup: &Setup,
+        request: &ListHistory,
+        span: &Span,
+        cursor: Option<Cursor>,
+        page: usize,
+        mut show: impl FnMut(Cursor, Vec<(Line, Entry)>) -> bool,
+    ) -> Result<(), Error> {
+        let newest = cursor.as_ref().map_or(u64::MAX, |cursor| cursor.at / DAY_SECONDS);
+        let mut before = cursor;
+        for day in span.days.range(..=newest).rev() {
+            let begin = day.saturating_mul(DAY_SECONDS);
+            let (since, until) = (span.since.max(begin), span.until.min(begin.saturating_add(DAY_SECONDS)));
+            loop {
+                let query = HistoryQuery { since: Some(since), until: Some(until), limit: page, before: before.clone() };
+                let rows = self.store.history(query).await?;
+                let is_last = rows.len() < page;
+                for (place, row) in rows {
+                    before = Some(place.clone());
+                    let mut found = entries_of(&row);
+                    found.retain(|(_, entry)| wanted(entry.kind, entry.direction, request));
+                    let is_ours = row.money().is_none_or(|money| money == setup.money);
+                    if is_ours && !found.is_empty() && !show(place, found) {
+                        return Ok(());
+                    }
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
-    match entry.direction {
-        "in" => totals.in_sats = totals.in_sats.saturating_add(entry.amount_sats),
-        "out" => totals.out_sats = totals.out_sats.saturating_add(entry.amount_sats),
-        _ => {}
-    }
-    totals.fee_sats = totals.fee_sats.saturating_add(entry.fee_sats);
 }
 
-fn wanted(entry: &Entry, request: &ListHistory) -> bool {
-    let kind = request.kind.is_none_or(|kind| entry.kind == kind_word(kind));
-    let direction = request.direction.is_none_or(|direction| entry.direction == direction_word(direction));
-    kind && direction
+/// What is asked for: from when, until when, and the days on which there is something.
+struct Span {
+    since: u64,
+    until: u64,
+    days: BTreeSet<u64>,
+}
+
+fn add(groups: &mut BTreeMap<String, Sums>, key: String, sums: Sums) {
+    let group = groups.entry(key).or_default();
+    *group = group.and(sums);
+}
+
+fn sats(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
+}
+
+fn to_totals(sums: Sums) -> Totals {
+    Totals { in_sats: sats(sums.in_sats), out_sats: sats(sums.out_sats), fee_sats: sats(sums.fee_sats), count: sums.count }
+}
+
+fn to_group((key, sums): (String, Sums)) -> Group {
+    Group { key, in_sats: sats(sums.in_sats), out_sats: sats(sums.out_sats), fee_sats: sats(sums.fee_sats), count: sums.count }
+}
+
+fn wanted(kind: &str, direction: &str, request: &ListHistory) -> bool {
+    request.kind.is_none_or(|wanted| kind == kind_word(wanted))
+        && request.direction.is_none_or(|wanted| direction == direction_word(wanted))
 }
 
 fn kind_word(kind: EntryKind) -> &'static str {
@@ -138,46 +179,48 @@ fn direction_word(direction: Direction) -> &'static str {
     }
 }
 
-fn group_key(entry: &Entry, by: SummaryBy) -> String {
-    let none = || "-".to_owned();
+/// The group of a sum. `None`: its lines are of several, or of none that sums know.
+fn key_of_tally(tally: &Tally, by: SummaryBy) -> Option<String> {
+    let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match by {
-        SummaryBy::Day => entry.time.get(..10).map_or_else(none, str::to_owned),
-        SummaryBy::Kind => entry.kind.to_owned(),
-        SummaryBy::Mint => entry.mint.clone().unwrap_or_else(none),
-        SummaryBy::Payee => entry.payee.clone().or_else(|| entry.untrusted_payee.clone()).unwrap_or_else(none),
-        SummaryBy::Agent => entry.agent.clone(),
-        SummaryBy::None => none(),
-    }
-}
-
-/// What kind of money a row is about, if any.
-fn money_of(row: &HistoryRow) -> Option<MoneyKind> {
-    match row {
-        HistoryRow::Payment(payment) => Some(payment.money),
-        HistoryRow::Deposit(deposit) => Some(deposit.money),
-        HistoryRow::Receive(receive) => Some(receive.money),
-        HistoryRow::Policy { .. } => None,
-    }
-}
-
-fn entries_of(row: &HistoryRow) -> Vec<Entry> {
-    match row {
-        HistoryRow::Payment(payment) => of_payment(payment),
-        HistoryRow::Deposit(deposit) => vec![of_deposit(deposit)],
-        HistoryRow::Receive(receive) => vec![of_receive(receive)],
-        HistoryRow::Policy { id, change } => {
-            let mut entry = blank(id.clone(), change.at, "none", "policy", "settled", "-".to_owned());
-            entry.note = Some(text::clean_to(&change.text, MAX_POLICY));
-            vec![entry]
+        SummaryBy::Day => {
+            Some(or_none(rfc3339(tally.shown_day.saturating_mul(DAY_SECONDS)).unwrap_or_default().get(..10).unwrap_or_default()))
         }
+        SummaryBy::Kind => Some(tally.kind.clone()),
+        SummaryBy::Mint => Some(or_none(&tally.mint)),
+        SummaryBy::Payee | SummaryBy::Agent | SummaryBy::None => None,
     }
 }
 
-fn of_payment(payment: &Payment) -> Vec<Entry> {
+fn key_of_entry(entry: &Entry, by: SummaryBy) -> String {
+    let payee = || entry.payee.as_ref().or(entry.untrusted_payee.as_ref());
+    if by == SummaryBy::Agent { entry.agent.clone() } else { payee().map_or_else(|| "-".to_owned(), Clone::clone) }
+}
+
+/// The entries of a record, as its lines.
+fn entries_of(row: &HistoryRow) -> Vec<(Line, Entry)> {
+    let write = |line: Line| {
+        let entry = match row {
+            HistoryRow::Payment(payment) => of_payment(payment, &line),
+            HistoryRow::Deposit(deposit) => of_deposit(deposit, &line),
+            HistoryRow::Receive(receive) => of_receive(receive, &line),
+            HistoryRow::Policy { id, change } => {
+                let note = Some(text::clean_to(&change.text, MAX_POLICY));
+                Entry { note, ..blank(id.clone(), &line, "-".to_owned()) }
+            }
+        };
+        (line, entry)
+    };
+    row.lines().into_iter().map(write).collect()
+}
+
+fn of_payment(payment: &Payment, line: &Line) -> Entry {
     let id = payment.id.to_string();
-    let mut entry = blank(id.clone(), payment.created_at, "out", payment.kind.word(), state_word(&payment.state), payment.agent.clone());
-    entry.amount_sats = payment.amount_sats;
-    entry.mint = Some(payment.mint.to_string());
+    let mut entry = blank(id.clone(), line, payment.agent.clone());
+    (entry.mint, entry.payment_id) = (Some(payment.mint.to_string()), Some(id));
+    if line.direction == "in" {
+        return entry;
+    }
     entry.payee.clone_from(&payment.shown_payee);
     if payment.kind == PaymentKind::Payment && payment.shown_payee.is_none() {
         entry.untrusted_payee = Some(payment.payee.clone());
@@ -187,73 +230,41 @@ fn of_payment(payment: &Payment) -> Vec<Entry> {
     } else {
         entry.note = payment.note.as_deref().map(own_words);
     }
-    entry.payment_id = Some(id);
-    let mut entries = Vec::new();
     match &payment.state {
-        PaymentState::Reserved | PaymentState::Sent { .. } => {
-            entry.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
-        }
-        PaymentState::Settled { fee_sats, claimed, .. } => {
-            entry.fee_sats = *fee_sats;
-            entry.claimed = payment.is_of_coins().then_some(*claimed);
-        }
+        PaymentState::Reserved | PaymentState::Sent { .. } => {}
+        PaymentState::Settled { claimed, .. } => entry.claimed = payment.is_of_coins().then_some(*claimed),
         PaymentState::Failed { failure, .. } => {
             entry.untrusted_note = failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);
         }
-        PaymentState::Returned { at, reclaimed_sats, fee_sats } => {
-            let mut back = blank(payment.id.to_string(), *at, "in", "token_reclaimed", "returned", payment.agent.clone());
-            back.amount_sats = *reclaimed_sats;
-            back.fee_sats = 0;
-            back.mint.clone_from(&entry.mint);
-            back.payment_id.clone_from(&entry.payment_id);
-            entry.fee_sats = *fee_sats;
-            entry.claimed = Some(false);
-            entries.push(back);
-        }
+        PaymentState::Returned { .. } => entry.claimed = Some(false),
     }
-    entries.push(entry);
-    entries
+    entry
 }
 
-fn of_deposit(deposit: &Deposit) -> Entry {
-    let (state, amount) = match deposit.state {
-        DepositState::Unpaid => ("unpaid", deposit.amount_sats),
-        DepositState::Paid => ("paid", deposit.amount_sats),
-        DepositState::Received { received_sats, .. } => ("received", received_sats),
-        DepositState::Expired => ("expired", deposit.amount_sats),
-    };
-    let mut entry = blank(deposit.id.to_string(), deposit.created_at, "in", "deposit", state, deposit.agent.clone());
-    entry.amount_sats = amount;
+fn of_deposit(deposit: &Deposit, line: &Line) -> Entry {
+    let mut entry = blank(deposit.id.to_string(), line, deposit.agent.clone());
     entry.mint = Some(deposit.mint.to_string());
     entry.note = deposit.description.as_deref().map(own_words);
     entry
 }
 
-fn of_receive(receive: &Receive) -> Entry {
-    let (state, amount, fee) = match &receive.state {
-        ReceiveState::Open => ("pending", receive.amount_sats, 0),
-        ReceiveState::Received { received_sats, fee_sats, .. } => ("received", *received_sats, *fee_sats),
-        ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
-    };
-    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
-    let mut entry = blank(receive.id.to_string(), receive.created_at, "in", kind, state, receive.agent.clone());
+fn of_receive(receive: &Receive, line: &Line) -> Entry {
+    let mut entry = blank(receive.id.to_string(), line, receive.agent.clone());
     entry.untrusted_payee = receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
-    entry.amount_sats = amount;
-    entry.fee_sats = fee;
     entry.mint = Some(receive.mint.to_string());
     entry.untrusted_note.clone_from(&receive.untrusted_memo);
     entry
 }
 
-fn blank(id: String, at: u64, direction: &'static str, kind: &'static str, state: &'static str, agent: String) -> Entry {
+fn blank(id: String, line: &Line, agent: String) -> Entry {
     Entry {
         id,
-        time: rfc3339(at).unwrap_or_default(),
-        direction,
-        kind,
-        state,
-        amount_sats: 0,
-        fee_sats: 0,
+        time: rfc3339(line.at).unwrap_or_default(),
+        direction: line.direction,
+        kind: line.kind,
+        state: line.state,
+        amount_sats: line.amount_sats,
+        fee_sats: line.fee_sats,
         mint: None,
         payee: None,
         untrusted_payee: None,
@@ -281,11 +292,6 @@ fn read_cursor(text: &str) -> Result<Cursor, Error> {
         return Err(invalid());
     }
     Ok(Cursor { at: at.parse().map_err(|_| invalid())?, id: id.to_owned() })
-}
-
-/// Newest first: what comes after a place is older.
-fn comes_after(place: &Cursor, cursor: &Cursor) -> bool {
-    (place.at, place.id.as_str()) < (cursor.at, cursor.id.as_str())
 }
 
 fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Error> {

@@ -43,6 +43,7 @@ mod show;
 mod spend;
 mod swap;
 mod sync;
+pub mod upkeep;
 pub mod view;
 mod zap;
 

@@ -192,7 +192,7 @@ impl Wallet {
                     next = next.max(above);
                     known = true;
                     self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
-                    let ours = self.store.coins(coins::ys(&batch.coins)).await?;
+                    let ours = self.store.states(coins::ys(&batch.coins)).await?;
                     let findings = coins::found(batch.coins, &ours, &promised, unfinished, &mut asked.found);
                     if !findings.revived.is_empty() {
                         self.store.revive(findings.revived).await?;

@@ -15,12 +15,9 @@ use super::rounds::{FIRST_STEP, LONGEST_STEP, OpenOperation, Pick, Urgency};
 use crate::mint::Mint;
 use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
-use crate::model::deposit::{Deposit, DepositState};
+use crate::model::deposit::DepositState;
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
-
-/// How long after its expiry an unpaid invoice of ours is still asked about, in seconds.
-const LATE_SECONDS: u64 = 7 * 86_400;
 
 /// So many questions about deposits and tokens follow each other at once at one mint; then there is a pause between them, which leaves our
 /// rate at the mint to whoever pays.
@@ -142,16 +139,11 @@ impl Wallet {
             Ok(id) => self.store.deposit(&id).await?,
             Err(_) => None,
         };
-        let Some(deposit) = found.filter(|deposit| self.is_worth_asking(deposit)) else { return Ok(()) };
+        let Some(deposit) = found.filter(|deposit| deposit.is_asked((self.clock)())) else { return Ok(()) };
         if deposit.state == DepositState::Paid {
             self.rounds().is_paid(&deposit.id);
         }
         self.advance(deposit).await.map(drop)
-    }
-
-    fn is_worth_asking(&self, deposit: &Deposit) -> bool {
-        let late = deposit.expires_at > 0 && deposit.expires_at.saturating_add(LATE_SECONDS) < (self.clock)();
-        deposit.state == DepositState::Paid || !late
     }
 
     /// A swap of which nobody waits for the outcome any more.

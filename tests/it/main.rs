@@ -22,6 +22,7 @@ mod damage;
 mod docs;
 mod fence;
 mod found;
+mod growth;
 mod house;
 mod keeper;
 mod kill;

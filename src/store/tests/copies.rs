@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::super::copies::{newest, put_back, set_aside, verify};
 use super::super::{Change, Store};
-use super::samples::{NOW, coins};
+use super::samples::{NOW, audit, coins};
 
 /// The wallet's clock: one for all tests of this file, of which one at a time has it.
 static TIME: AtomicU64 = AtomicU64::new(NOW);
@@ -30,9 +30,16 @@ fn place() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// Opens the wallet and makes the copy that is due.
+async fn open(path: &Path, known: Option<(String, u64)>) -> Store {
+    let store = Store::open_known(path.to_path_buf(), clock, known).await.unwrap();
+    store.make_due_copy().await.unwrap();
+    store
+}
+
 /// Opens the wallet, puts one more coin in, and closes it. The opening is one generation.
 async fn use_once(path: &Path) {
-    let store = Store::open(path.to_path_buf(), clock).await.unwrap();
+    let store = open(path, None).await;
     store.enter(None).await.unwrap();
     store.commit(vec![Change::Proofs { add: coins(&[1]) }]).await.unwrap();
 }
@@ -61,8 +68,8 @@ fn named(generations: &[(&str, u64)]) -> BTreeMap<String, u64> {
 async fn the_last_three_hours_of_change_are_kept() {
     let _turn = TURN.lock().await;
     let (_folder, path) = place();
-    drop(Store::open(path.clone(), clock).await.unwrap());
-    drop(Store::open(path.clone(), clock).await.unwrap());
+    drop(open(&path, None).await);
+    drop(open(&path, None).await);
     assert_eq!(copies(&path), named(&[]), "nothing is in it yet");
     use_once(&path).await;
     use_once(&path).await;
@@ -73,10 +80,10 @@ async fn the_last_three_hours_of_change_are_kept() {
     }
     assert_eq!(copies(&path), named(&[("copy-1", 5), ("copy-2", 4), ("copy-3", 3)]));
     an_hour_passes();
-    drop(Store::open(path.clone(), clock).await.unwrap());
+    drop(open(&path, None).await);
     let kept = copies(&path);
     an_hour_passes();
-    drop(Store::open(path.clone(), clock).await.unwrap());
+    drop(open(&path, None).await);
     assert_eq!(copies(&path), kept, "nothing has changed");
     #[cfg(unix)]
     for number in 1..=3 {
@@ -164,9 +171,46 @@ async fn an_older_file_and_another_wallets_file_are_not_copied() {
     }
     let id = verify(&path).unwrap().meta.wallet_id;
     let before = copies(&path);
-    drop(Store::open_known(path.clone(), clock, Some((id.clone(), 9))).await.unwrap());
+    drop(open(&path, Some((id.clone(), 9))).await);
     assert!(Store::open_known(path.clone(), clock, Some(("another".to_owned(), 0))).await.is_err_and(|error| error.is_damage()));
     assert_eq!(copies(&path), before);
-    drop(Store::open_known(path.clone(), clock, Some((id, 3))).await.unwrap());
+    drop(open(&path, Some((id, 3))).await);
     assert_ne!(copies(&path), before);
+}
+
+#[tokio::test]
+async fn an_opening_waits_for_no_copy_and_the_copy_is_of_the_wallet_as_it_was_opened() {
+    let _turn = TURN.lock().await;
+    let (_folder, path) = place();
+    use_once(&path).await;
+    let store = Store::open(path.clone(), clock).await.unwrap();
+    assert_eq!(copies(&path), named(&[]), "the copy is due, and the wallet is open without it");
+    store.enter(None).await.unwrap();
+    store.commit(vec![Change::Proofs { add: coins(&[64]) }]).await.unwrap();
+    store.make_due_copy().await.unwrap();
+    assert_eq!(copies(&path), named(&[("copy-1", 1)]), "nothing that was written since is in it");
+    store.make_due_copy().await.unwrap();
+    assert_eq!((copies(&path).len(), store.balances().await.unwrap()[0].unspent), (1, 65));
+    drop(store);
+
+    // Put back, it is the wallet as it was.
+    set_aside(&path, 7).unwrap();
+    put_back(&newest(&path, None).unwrap().unwrap(), &path).unwrap();
+    let store = Store::open(path.clone(), clock).await.unwrap();
+    assert_eq!(store.balances().await.unwrap()[0].unspent, 1);
+    audit(&store).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_made_before_the_end_is_due_at_the_next_opening() {
+    let _turn = TURN.lock().await;
+    let (_folder, path) = place();
+    use_once(&path).await;
+    let store = Store::open(path.clone(), clock).await.unwrap();
+    store.shut().await;
+    store.make_due_copy().await.unwrap();
+    assert_eq!(copies(&path), named(&[]));
+    drop(store);
+    drop(open(&path, None).await);
+    assert_eq!(copies(&path), named(&[("copy-1", 1)]));
 }

@@ -39,7 +39,9 @@ async fn the_file_is_for_its_owner_alone() {
     let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o600);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    drop(Store::open(path.clone(), clock).await.unwrap());
+    let store = Store::open(path.clone(), clock).await.unwrap();
+    store.make_due_copy().await.unwrap();
+    drop(store);
     assert_eq!(mode(&path), 0o600);
     let left: BTreeSet<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, BTreeSet::from(["wallet.redb".into(), "wallet.redb.copy-1".into()]), "nothing but a copy is left beside it");

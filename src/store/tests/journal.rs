@@ -6,49 +6,14 @@ use cdk_common::nuts::State;
 use cdk_common::wallet::ProofInfo;
 use uuid::Uuid;
 
-use super::super::{Change, HistoryQuery, HistoryRow, Need, OperationRow, PolicyChange, StoreError, TokenRow};
-use super::samples::{NOW, audit, coins, keyset, operation, payment, store, take, ys};
+use super::super::{Change, HistoryQuery, Need, OperationRow, PolicyChange, StoreError, TokenRow};
+use super::samples::{NOW, audit, coins, deposit, keyset, operation, payment, receive, store, take, ys};
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::id::{DepositId, PaymentId, ReceiveId};
+use crate::model::id::PaymentId;
 use crate::model::money::Unit;
 use crate::model::payment::Payment;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::secret::Secret;
-
-fn deposit(at: u64, state: DepositState) -> Deposit {
-    let id = DepositId::random();
-    Deposit {
-        quote_id: format!("quote of {id}"),
-        lock: None,
-        id,
-        agent: "tester".to_owned(),
-        key: Some(format!("key {at}")),
-        request_digest: "digest".to_owned(),
-        mint: "https://mint.example".parse().unwrap(),
-        money: crate::model::mint::MoneyKind::Play,
-        bolt11: "lnbc".to_owned(),
-        amount_sats: 21,
-        description: None,
-        created_at: at,
-        expires_at: 0,
-        state,
-    }
-}
-
-fn receive(at: u64) -> Receive {
-    Receive {
-        id: ReceiveId::random(),
-        agent: "other".to_owned(),
-        token_digest: format!("digest {at}"),
-        mint: "https://mint.example".parse().unwrap(),
-        money: crate::model::mint::MoneyKind::Play,
-        amount_sats: 3,
-        untrusted_memo: None,
-        nutzap: None,
-        created_at: at,
-        state: ReceiveState::Open,
-    }
-}
 
 #[tokio::test]
 async fn one_refused_change_refuses_the_whole_commit() {
@@ -69,7 +34,7 @@ async fn one_refused_change_refuses_the_whole_commit() {
     store.commit(vec![spend, Change::EndOperation(row.id)]).await.unwrap();
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
     assert!(store.balances().await.unwrap().is_empty());
-    assert_eq!(store.revive(ys(&infos[..1])).await.unwrap(), 1);
+    assert_eq!(store.revive(infos[..1].to_vec()).await.unwrap(), 1);
     assert_eq!(store.balances().await.unwrap()[0].unspent, 8);
     audit(&store).await;
 }
@@ -176,13 +141,11 @@ async fn history_is_newest_first_in_pages() {
     let mut before = None;
     loop {
         let page = store.history(HistoryQuery { limit: 3, before, ..HistoryQuery::default() }).await.unwrap();
-        let Some(last) = page.last() else { break };
-        before = Some(last.cursor());
-        seen.extend(page.iter().map(|row| row.cursor().at));
+        let Some((last, _)) = page.last() else { break };
+        before = Some(last.clone());
+        seen.extend(page.iter().map(|(place, _)| place.at));
     }
     assert_eq!(seen, vec![30, 25, 20, 10]);
-    let mine = HistoryQuery { limit: 9, agent: Some("other".to_owned()), ..HistoryQuery::default() };
-    assert!(matches!(store.history(mine).await.unwrap().as_slice(), [HistoryRow::Receive(_)]));
     let middle = HistoryQuery { limit: 9, since: Some(20), until: Some(30), ..HistoryQuery::default() };
     assert_eq!(store.history(middle).await.unwrap().len(), 2);
 }

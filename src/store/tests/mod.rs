@@ -1,9 +1,11 @@
 //! The store, tested from inside. What only the public face shows is tested here as well: it needs no network.
 
+mod archive;
 mod copies;
 mod counters;
 mod crash;
 mod damage;
+mod deposits;
 mod disk;
 mod door;
 mod files;
@@ -13,3 +15,4 @@ mod records;
 mod relayed;
 mod samples;
 mod sums;
+mod totals;

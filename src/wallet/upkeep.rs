@@ -1,0 +1,48 @@
+//! What keeps the wallet's file small and safe: spent coins shrink after a while, and the copy that was due is made. Contacts no mint.
+
+use std::collections::BTreeSet;
+
+use super::Wallet;
+use super::error::Error;
+
+/// How long a spent coin is kept whole, in seconds: 90 days.
+const KEPT_WHOLE_SECONDS: u64 = 90 * 86_400;
+
+/// How many spent coins one look goes through.
+const PART: usize = 5_000;
+
+/// Where the next look at the spent coins begins.
+pub type Place = [u8; 33];
+
+impl Wallet {
+    /// Takes invoices that ran out a week ago from what is open, and looks through a part of the spent coins, from `place` on: of what was spent 90 days ago only the name is kept. Coins that an operation
+    /// or a token under way may still bring back stay whole. Returns where the next part begins; `None`: that was the last.
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Error> {
+        let mut keep = BTreeSet::new();
+        for operation in self.operations().await? {
+            keep.extend(operation.input_ys()?);
+        }
+        for (_, row) in self.store.unfinished(|_| true).await?.new_tokens {
+            keep.extend(row.ys);
+        }
+        self.store.retire_deposits((self.clock)()).await?;
+        let before = (self.clock)().saturating_sub(KEPT_WHOLE_SECONDS);
+        Ok(self.store.shrink_archive(place, PART, before, keep).await?)
+    }
+
+    /// Makes the copy of the wallet's file that was due when it was opened, if one was.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it goes on, until the wallet's file is let go.
+    pub async fn copy_file(&self) {
+        if let Err(error) = self.store.make_due_copy().await {
+            tracing::warn!(%error, "no copy of the wallet's file could be made");
+        }
+    }
+}
