@@ -70,9 +70,12 @@ impl Mint {
         Ok(self.keyset_infos().await?.into_iter().filter(in_sats).collect())
     }
 
-    /// The active keyset in sats whose coins cost least, with its keys.
+    /// The active keyset in sats whose coins cost least, with its keys. Asks the mint anew where none is known to be active.
     pub(super) async fn active_keyset(&self) -> Result<Arc<KeySet>, MintError> {
-        let known = self.keyset_infos().await?;
+        let mut known = self.keyset_infos().await?;
+        if cheapest_active(&known).is_none() {
+            known = self.listed_now().await?;
+        }
         let active = cheapest_active(&known).ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
         self.keyset(active.id).await
     }

@@ -9,6 +9,45 @@ pub const DAY_SECONDS: u64 = 86_400;
 /// How long an equal payment looks like a repeat, in seconds.
 pub const REPEAT_SECONDS: u64 = 600;
 
+/// How far a time may lie ahead of the clock before the clock counts as wrong, then or now, in seconds.
+const AHEAD_SECONDS: u64 = 300;
+
+/// What happened at `at` lies ahead of the clock: the clock was ahead then, or is behind now.
+fn is_ahead(at: u64, now: u64) -> bool {
+    at > now.saturating_add(AHEAD_SECONDS)
+}
+
+/// What is to be remembered of a time in a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// It lies ahead of the clock, and is first seen to at this moment, in Unix seconds.
+    Since(u64),
+    /// The clock has come to it.
+    NoMore,
+    /// It was seen ahead of the clock for a day: it counts no more, also when the clock comes to it.
+    ForADay,
+}
+
+impl Ahead {
+    /// `None`: it is as it was. `seen_ahead` is as in [`leaves`].
+    pub fn of(at: u64, seen_ahead: Option<u64>, now: u64) -> Option<Self> {
+        match seen_ahead {
+            None if is_ahead(at, now) => Some(Self::Since(now)),
+            Some(_) if !is_ahead(at, now) => Some(Self::NoMore),
+            Some(_) if leaves(at, seen_ahead, now) <= now => Some(Self::ForADay),
+            _ => None,
+        }
+    }
+}
+
+/// When what left at `at` leaves the window of a day, in Unix seconds. While it lies ahead of the clock it counts from the moment at which
+/// that was first seen, `seen_ahead`, so that a clock that was once ahead fills no limit for longer than a day. As soon as the clock is past
+/// `at` again it counts from `at`, so that a clock that goes back and ahead again frees none early.
+pub fn leaves(at: u64, seen_ahead: Option<u64>, now: u64) -> u64 {
+    let from = if is_ahead(at, now) { seen_ahead.unwrap_or(now) } else { at };
+    from.saturating_add(DAY_SECONDS)
+}
+
 /// A payment that an equal new one might repeat by mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookalike {
@@ -47,24 +86,23 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes one payment into account.
-    pub fn take(&mut self, payment: &Payment, agent: &str, now: u64) {
-        self.all.take(payment, now);
+    /// Takes one payment into account. `seen_ahead` is as in [`leaves`].
+    pub fn take(&mut self, payment: &Payment, agent: &str, seen_ahead: Option<u64>, now: u64) {
+        self.all.take(payment, seen_ahead, now);
         if payment.agent == agent {
-            self.own.take(payment, now);
+            self.own.take(payment, seen_ahead, now);
         }
     }
 }
 
 impl Day {
-    /// Takes one payment into account. A payment dated in the future (a clock set back) counts, so that no clock frees a limit.
-    pub fn take(&mut self, payment: &Payment, now: u64) {
+    fn take(&mut self, payment: &Payment, seen_ahead: Option<u64>, now: u64) {
         let Some((at, sats)) = payment.outflow() else { return };
+        let leaves = leaves(at, seen_ahead, now);
         if payment.is_open() {
             self.reserved_sats = self.reserved_sats.saturating_add(sats);
-        } else if at.saturating_add(DAY_SECONDS) > now {
+        } else if leaves > now {
             self.spent_sats = self.spent_sats.saturating_add(sats);
-            let leaves = at.saturating_add(DAY_SECONDS);
             let place = self.frees.partition_point(|(when, _)| *when <= leaves);
             self.frees.insert(place, (leaves, sats));
         }
@@ -117,5 +155,20 @@ mod tests {
         assert_eq!(day.fits_in(50, 100, 50), Some(50));
         assert_eq!(day.fits_in(60, 100, 50), Some(150));
         assert_eq!(day.fits_in(101, 100, 50), None);
+    }
+
+    #[test]
+    fn what_lies_ahead_of_the_clock_counts_from_when_that_was_seen_and_else_from_its_own_time() {
+        let (at, year) = (1_000_000, 365 * DAY_SECONDS);
+        for (seen, now, from) in [
+            (None, at, at),
+            (None, at - AHEAD_SECONDS, at),
+            (None, at - AHEAD_SECONDS - 1, at - AHEAD_SECONDS - 1),
+            (Some(7), at - DAY_SECONDS, 7),
+            (Some(7), at + 1, at),
+            (Some(7), at + year, at),
+        ] {
+            assert_eq!(leaves(at, seen, now), from + DAY_SECONDS, "{seen:?}, {now}");
+        }
     }
 }

@@ -188,7 +188,7 @@ proptest! {
         let (policy, mut now, mut payments) = (policy(), NOW, Vec::<Payment>::new());
         for (what, amount, fee, which, pass) in steps.into_iter().map(|step: Step| step) {
             now += pass;
-            let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, "a", now); ledger });
+            let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, "a", None, now); ledger });
             if what < 2 {
                 let ledger = fold(&payments, now);
                 let sure = policy.largest_payment("a", &ledger, u64::MAX);

@@ -1,52 +1,86 @@
 //! The fold that limits are judged by: open payments, and what left within the rolling day, from the index of outflows.
 //!
-//! Never a counter kept beside the payments, and never a scan of all of them.
+//! Never a counter kept beside the payments, and never a scan of all of them. Never believes a time that lies ahead of the clock: when that
+//! is first seen is written down, and a day later what it is the time of no longer counts.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use redb::ReadableTable;
+use redb::{ReadableTable, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
-use super::tables::{OUTFLOWS, Reads};
-use super::{meta, payments};
+use super::meta::{self, KEY, Meta};
+use super::tables::{META, OUTFLOWS, Reads};
+use super::{payments, record};
 use crate::model::id::PaymentId;
-use crate::model::ledger::{DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, state_word};
+use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word};
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 
 /// The payment at hand: its kind, payee and amount.
 pub(super) type Probe = (PaymentKind, String, u64);
 
+/// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in which the limit is used up.
+type News = Vec<(Option<(u64, String)>, Ahead)>;
+
 /// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
-pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
-    let mut ledger = Ledger::default();
+pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64) -> Result<(Ledger, News), StoreError> {
+    let (mut ledger, mut news) = (Ledger::default(), News::new());
     let meta = meta::get(tx)?;
     let real = meta.real;
-    ledger.full_until = meta.window_full_until.filter(|until| *until > now);
+    if let Some((at, seen_ahead)) = window(&meta) {
+        ledger.full_until = Some(leaves(at, seen_ahead, now)).filter(|until| *until > now);
+        news.extend(Ahead::of(at, seen_ahead, now).map(|word| (None, word)));
+    }
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
     let mut repeated: HashSet<PaymentId> = HashSet::new();
-    let mut take = |payment: &Payment| {
+    let mut take = |payment: &Payment, seen_ahead: Option<u64>| {
         // What left while the wallet was a play wallet spends nothing of a real limit.
         if real && payment.money == MoneyKind::Play {
             return;
         }
-        ledger.take(payment, agent, now);
+        ledger.take(payment, agent, seen_ahead, now);
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
             alike.push((payment.created_at, lookalike(payment, now)));
             repeated.extend(payment.repeat_of.clone());
         }
     };
-    payments::open(tx)?.iter().for_each(&mut take);
+    payments::open(tx)?.iter().for_each(|payment| take(payment, None));
     for entry in tx.table(OUTFLOWS)?.range((now.saturating_sub(DAY_SECONDS), "")..)? {
-        let (key, _) = entry?;
-        take(&payments::get(tx, key.value().1)?.ok_or(StoreError::Missing("payment of an index"))?);
+        let (key, seen_ahead) = entry?;
+        let ((at, id), seen_ahead) = (key.value(), seen_ahead.value());
+        take(&payments::get(tx, id)?.ok_or(StoreError::Missing("payment of an index"))?, seen_ahead);
+        news.extend(Ahead::of(at, seen_ahead, now).map(|word| (Some((at, id.to_owned())), word)));
     }
     // Of one second, a repeat is newer than what it repeats.
     alike.sort_by_key(|(created_at, one)| (Reverse(*created_at), repeated.contains(&one.id)));
     ledger.lookalikes = alike.into_iter().map(|(_, lookalike)| lookalike).collect();
-    Ok(ledger)
+    Ok((ledger, news))
+}
+
+/// The moment from which the limit of a day is used up for a day, and when that was first seen to lie ahead of the clock.
+fn window(meta: &Meta) -> Option<(u64, Option<u64>)> {
+    meta.window_full_until.map(|until| (until.saturating_sub(DAY_SECONDS), meta.window_seen_ahead))
+}
+
+/// Writes down which times lie ahead of the clock, since when, and which do no more.
+fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
+    let mut outflows = tx.open_table(OUTFLOWS)?;
+    for (of, word) in news {
+        match (of, word) {
+            (Some((at, id)), Ahead::Since(when)) => drop(outflows.insert((at, id.as_str()), Some(when))?),
+            (Some((at, id)), Ahead::NoMore) => drop(outflows.insert((at, id.as_str()), None)?),
+            (Some((at, id)), Ahead::ForADay) => drop(outflows.remove((at, id.as_str()))?),
+            (None, word) => {
+                let mut meta = meta::get(tx)?;
+                meta.window_seen_ahead = if let Ahead::Since(when) = word { Some(when) } else { None };
+                meta.window_full_until = meta.window_full_until.filter(|_| word != Ahead::ForADay);
+                record::put(tx, META, KEY, &meta)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
@@ -74,12 +108,22 @@ fn left_at(payment: &Payment) -> u64 {
 }
 
 impl Store {
-    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Reads only.
+    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Writes only where a time is seen to lie
+    /// ahead of the clock, or to do so no more.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub async fn ledger(&self, agent: &str, probe: Option<(PaymentKind, String, u64)>, now: u64) -> Result<Ledger, StoreError> {
+    /// When the file cannot be read, or what was seen cannot be written down.
+    pub async fn ledger(&self, agent: &str, probe: Option<Probe>, now: u64) -> Result<Ledger, StoreError> {
+        let (name, asked) = (agent.to_owned(), probe.clone());
+        let (ledger, news) = self.read(move |tx| fold(tx, &name, asked.as_ref(), now)).await?;
+        if news.is_empty() {
+            return Ok(ledger);
+        }
         let agent = agent.to_owned();
-        self.read(move |tx| fold(tx, &agent, probe.as_ref(), now)).await
+        self.write_durable(move |tx| {
+            note(tx, fold(tx, &agent, None, now)?.1)?;
+            Ok(fold(tx, &agent, probe.as_ref(), now)?.0)
+        })
+        .await
     }
 }

@@ -48,6 +48,9 @@ pub struct Meta {
     /// Until when the day's limit counts as used up, in Unix seconds: what was spent is not known.
     #[serde(default)]
     pub window_full_until: Option<u64>,
+    /// When that was first seen to lie more than a day ahead of the clock, in Unix seconds.
+    #[serde(default)]
+    pub(super) window_seen_ahead: Option<u64>,
     /// Made from the words, and no device of its own chosen yet.
     #[serde(default)]
     pub device_open: bool,
@@ -85,6 +88,7 @@ pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> R
         generation: 0,
         checked: None,
         window_full_until: None,
+        window_seen_ahead: None,
         device_open: false,
         last_device: 0,
         keys_mark: None,

@@ -51,15 +51,21 @@ pub(super) fn open(tx: &impl Reads) -> Result<Vec<Payment>, StoreError> {
 pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let id = payment.id.as_str();
     let before = get(tx, id)?;
-    if let Some((at, _)) = before.as_ref().filter(|before| !before.is_open()).and_then(Payment::outflow) {
-        tx.open_table(OUTFLOWS)?.remove((at, id))?;
-    }
     if payment.is_open() {
         tx.open_table(PAYMENTS_OPEN)?.insert(id, ())?;
     } else {
         tx.open_table(PAYMENTS_OPEN)?.remove(id)?;
-        if let Some((at, _)) = payment.outflow() {
-            tx.open_table(OUTFLOWS)?.insert((at, id), ())?;
+    }
+    let left = |payment: &Payment| if payment.is_open() { None } else { payment.outflow().map(|(at, _)| at) };
+    let (left_before, left_now) = (before.as_ref().and_then(left), left(payment));
+    // One whose time stays as it is keeps its row, or stays without one.
+    if left_before != left_now {
+        let mut outflows = tx.open_table(OUTFLOWS)?;
+        if let Some(at) = left_before {
+            outflows.remove((at, id))?;
+        }
+        if let Some(at) = left_now {
+            outflows.insert((at, id), None)?;
         }
     }
     if let Some(hash) = &payment.payment_hash {
@@ -135,7 +141,7 @@ impl Store {
                 payment.created_at = known.created_at;
             }
             let probe = (payment.kind, payment.payee.clone(), payment.amount_sats);
-            let ledger = ledger::fold(tx, &payment.agent, Some(&probe), now)?;
+            let (ledger, _) = ledger::fold(tx, &payment.agent, Some(&probe), now)?;
             if let Err(denial) = decide(&ledger) {
                 return Ok(Verdict::Leave(Admission::Denied(denial)));
             }

@@ -99,8 +99,8 @@ tables! {
     PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
-    /// <(time it counts from, payment id), ()>, once value has left
-    OUTFLOWS: (u64, &'static str) => () = "outflows";
+    /// <(time it counts from, payment id), when that was first seen to lie ahead of the clock>, once value has left
+    OUTFLOWS: (u64, &'static str) => Option<u64> = "outflows";
     /// <payment id, row of the token it handed out>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
     /// <SHA-256 of a token's text, payment id>, as long as its row

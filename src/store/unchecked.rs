@@ -86,6 +86,7 @@ fn distrust(tx: &WriteTransaction, inner: &Inner, meta: &mut Meta) -> Result<(),
     let now = (inner.clock)();
     meta.checked = Some(std::collections::BTreeSet::new());
     meta.window_full_until = Some(now.saturating_add(DAY_SECONDS));
+    meta.window_seen_ahead = None;
     let free = proofs::list(tx, &Filter { states: Some(vec![State::Unspent]) })?;
     let mut purse = Purse::open(tx, now)?;
     for info in free {

@@ -19,6 +19,8 @@ impl Wallet {
             self.orphan(payment).await?;
         }
         self.refuse_unbegun().await?;
+        // The day begins for what was paid under a clock that was ahead.
+        self.store.ledger("", None, (self.clock)()).await?;
         Ok(())
     }
 

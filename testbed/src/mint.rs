@@ -197,6 +197,7 @@ impl Plan {
             .with_name(options.name.clone())
             .with_description(options.description.clone())
             .with_urls(vec![url])
+            .with_keyset_v2(Some(!options.keyset_version_0))
             .with_limits(1000, 1000);
         if options.websocket {
             let methods = SupportedMethods::default_bolt11(CurrencyUnit::Sat);

@@ -11,6 +11,8 @@ pub struct MintOptions {
     pub description: String,
     /// The input fee of its keyset, in thousandths of a sat per proof.
     pub input_fee_ppk: u64,
+    /// The id of its keyset is one of version 0 (NUT-02), which does not stand for the fee.
+    pub keyset_version_0: bool,
     /// The smallest and the largest deposit, in sat.
     pub mint_limits: (u64, u64),
     /// The smallest and the largest payment, in sat.
@@ -43,6 +45,7 @@ impl Default for MintOptions {
             name: "Testbed Mint".to_owned(),
             description: "A mint on loopback whose money is worth nothing".to_owned(),
             input_fee_ppk: 100,
+            keyset_version_0: false,
             mint_limits: (1, 1_000_000),
             melt_limits: (1, 1_000_000),
             mint_quote_ttl: 3600,

@@ -14,6 +14,7 @@ mod answers;
 mod bad_input;
 mod cancelled;
 mod change;
+mod clock;
 mod corpus;
 mod counters;
 mod counts;

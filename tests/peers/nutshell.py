@@ -76,8 +76,8 @@ def owed(database):
     return signed - ask(database, "select sum(amount) from proofs_used")
 
 
-def invoice(sats):
-    """An invoice of nobody: the fake Lightning pays all."""
+def invoice(sats, msat=0):
+    """An invoice of nobody: the fake Lightning pays all. `msat`: thousandths of a sat beside the sats."""
     tags = Tags([
         Tag(TagChar.features, Features.from_feature_list({Feature.payment_secret: FeatureState.supported})),
         Tag(TagChar.payment_hash, secrets.token_hex(32)),
@@ -85,7 +85,7 @@ def invoice(sats):
         Tag(TagChar.description, "a peer's test"),
         Tag(TagChar.expire_time, 3600),
     ])
-    return encode(Bolt11(currency="bc", amount_msat=MilliSatoshi(sats * 1000), date=int(time.time()), tags=tags), secrets.token_hex(32))
+    return encode(Bolt11(currency="bc", amount_msat=MilliSatoshi(sats * 1000 + msat), date=int(time.time()), tags=tags), secrets.token_hex(32))
 
 
 async def call(wallet, tool, **arguments):
@@ -132,6 +132,14 @@ async def session(delay):
             melts = ask(database, "select count(*) from melt_quotes where state = 'PAID'")
             holds(melts == 1, "the mint saw one melt", melts)
             await conserved(f"after pay (fee {paid['fee_sats']})", database, wallets)
+
+            # Mints round parts of a sat up or down; what the wallet says it paid is what the mint asked for.
+            for sats, msat in [(0, 1), (1, 500)]:
+                paid = await call(ours, "pay", to=invoice(sats, msat))
+                asked = ask(database, "select amount from melt_quotes where state = 'PAID' order by rowid desc limit 1")
+                told = (paid["state"], paid["amount_sats"])
+                holds(told == ("settled", asked) and asked in (max(sats, 1), sats + 1), f"pay {sats * 1000 + msat} msat for {asked} sats", paid)
+                await conserved(f"after {sats * 1000 + msat} msat (fee {paid['fee_sats']})", database, wallets)
 
             sent = await call(ours, "send_token", amount_sats=21)
             sums = await conserved(f"after send (fee {sent['fee_sats']})", database, wallets)

@@ -158,3 +158,88 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     assert!(other.lookalikes.is_empty());
     assert_eq!(clock(), NOW);
 }
+
+/// A wallet that paid 10 and 1 for fees at this time.
+async fn paid_at(at: u64) -> (Store, Payment) {
+    let (store, one) = (store().await, payment(10, None, None, None));
+    admit(&store, one.clone()).await;
+    decide(&store, &one, settled(at)).await;
+    (store, one)
+}
+
+async fn used(store: &Store, now: u64) -> u64 {
+    store.ledger("agent", None, now).await.unwrap().all.used_sats()
+}
+
+const YEAR: u64 = 365 * DAY_SECONDS;
+
+#[tokio::test]
+async fn what_was_paid_by_a_clock_a_year_ahead_counts_for_a_day_and_never_again() {
+    let (store, one) = paid_at(NOW + YEAR).await;
+    for later in [0, 10, DAY_SECONDS - 1] {
+        assert_eq!(used(&store, NOW + later).await, 11, "{later} s later");
+    }
+    assert_eq!(store.durable_commits(), 3, "what was seen is written down once");
+    let frees = store.ledger("agent", None, NOW + 10).await.unwrap().all.frees;
+    assert_eq!(frees, [(NOW + DAY_SECONDS, 11)]);
+    for later in [DAY_SECONDS, DAY_SECONDS + 1, 10, YEAR, YEAR + 1] {
+        assert_eq!(used(&store, NOW + later).await, 0, "{later} s later");
+    }
+    // Its change comes in, or its token is claimed: it is still the same payment.
+    let claimed = PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true };
+    decide(&store, &one, claimed).await;
+    assert_eq!(used(&store, NOW + DAY_SECONDS + 2).await, 0);
+    let alike = store.ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW + DAY_SECONDS + 2).await.unwrap();
+    assert!(alike.lookalikes.is_empty(), "nor does it stand in the way of its like");
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_and_ahead_again_frees_nothing_early() {
+    let (store, _one) = paid_at(NOW).await;
+    let (day, hour) = (DAY_SECONDS, 3_600);
+    for now in [NOW - hour, NOW + hour, NOW - day, NOW + day - 120, NOW - 10 * YEAR, NOW + day - 60, NOW - day + 1, NOW + day - 1] {
+        assert_eq!(used(&store, now).await, 11, "{} s away", now.abs_diff(NOW));
+    }
+    assert_eq!(used(&store, NOW + day).await, 0);
+    // A clock within minutes of the payment is believed, and nothing is written for it.
+    let (store, _one) = paid_at(NOW).await;
+    assert_eq!((used(&store, NOW - 200).await, store.durable_commits()), (11, 2));
+}
+
+#[tokio::test]
+async fn a_day_that_is_used_up_by_a_clock_a_year_ahead_ends_a_day_after_that_was_seen() {
+    let store = store().await;
+    store.set_meta(|meta| meta.window_full_until = Some(NOW + YEAR + DAY_SECONDS)).await.unwrap();
+    let full = async |now| store.ledger("agent", None, now).await.unwrap().full_until;
+    assert_eq!((full(NOW).await, full(NOW + 10).await), (Some(NOW + DAY_SECONDS), Some(NOW + DAY_SECONDS)));
+    assert_eq!((full(NOW + DAY_SECONDS).await, full(NOW + YEAR + 1).await), (None, None));
+
+    store.set_meta(|meta| meta.window_full_until = Some(NOW + DAY_SECONDS)).await.unwrap();
+    for now in [NOW - YEAR, NOW + 1, NOW - DAY_SECONDS, NOW + DAY_SECONDS - 1] {
+        assert!(full(now).await.is_some(), "{} s away", now.abs_diff(NOW));
+    }
+    assert_eq!(full(NOW + DAY_SECONDS).await, None);
+}
+
+#[tokio::test]
+async fn a_payment_becomes_only_what_follows_from_what_it_is() {
+    let returned = PaymentState::Returned { at: NOW, reclaimed_sats: 9, fee_sats: 2 };
+    let states = [PaymentState::Reserved, sent(), settled(NOW), failed(), returned];
+    // From each to each: reserved, sent, settled, failed, returned.
+    let allowed = [[1, 1, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]];
+    for (before, row) in states.iter().zip(allowed) {
+        for (after, may) in states.iter().zip(row) {
+            let store = store().await;
+            let one = payment(5, None, None, None);
+            admit(&store, one.clone()).await;
+            if matches!(before, PaymentState::Returned { .. }) {
+                decide(&store, &one, settled(NOW)).await;
+            }
+            decide(&store, &one, before.clone()).await;
+            let told = store.commit(vec![Change::Payment(Payment { state: after.clone(), ..one.clone() })]).await;
+            assert_eq!(told.is_ok(), may == 1, "{before:?} to {after:?}: {told:?}");
+            let is = store.payment(&one.id).await.unwrap().unwrap().state;
+            assert_eq!(&is, if may == 1 { after } else { before });
+        }
+    }
+}
