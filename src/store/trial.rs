@@ -94,8 +94,7 @@ fn read(db: &Database) -> Result<Passed, StoreError> {
             mark.update(format!("{:?} {}", key.value(), next.value()).as_bytes());
         }
     }
-    let mark = mark.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Passed { meta, mark: (rows > 0).then_some(mark), veiled: false })
+    Ok(Passed { meta, mark: (rows > 0).then(|| hex::encode(mark.finalize())), veiled: false })
 }
 
 /// A file below, what would have been written to it above.
