@@ -12,10 +12,11 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, ClientBuilder, Proxy, StatusCode, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
+use url::Host;
 
 use super::failure;
 use super::pace::{Pace, retry_after};
-use super::resolve::PublicOnly;
+use super::resolve::{Neighbours, PublicOnly};
 use super::settings::{BadSettings, NetworkSettings};
 use super::vet::{Purpose, Rules, Target};
 use super::{settings, socket};
@@ -38,6 +39,7 @@ pub struct Web {
     rules: Rules,
     pace: Pace,
     proxy: Option<Proxy>,
+    neighbours: Neighbours,
     public: OnceLock<Client>,
     listed: OnceLock<Client>,
 }
@@ -61,7 +63,7 @@ impl Web {
             Some(url) => Some(Proxy::all(url).map_err(|_| BadSettings::Proxy)?),
             None => None,
         };
-        Ok(Self { rules, pace: Pace::new(), proxy, public: OnceLock::new(), listed: OnceLock::new() })
+        Ok(Self { rules, pace: Pace::new(), proxy, neighbours: Neighbours::default(), public: OnceLock::new(), listed: OnceLock::new() })
     }
 
     fn client(&self, listed: bool) -> Result<Client, HttpFailure> {
@@ -84,6 +86,13 @@ impl Web {
 
     /// One exchange with a target that was vetted.
     pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        if let Some(Host::Domain(name)) = target.url.host()
+            && !target.listed
+            && self.rules.looks_up_for_proxy()
+            && self.neighbours.has(name).await
+        {
+            return Err(HttpFailure::Refused("the name leads to a private address".to_owned()));
+        }
         let client = self.client(target.listed)?;
         let builder = match request.method {
             Method::Get => client.get(target.url.clone()),
@@ -96,7 +105,8 @@ impl Web {
         let mut response = builder.header(ACCEPT, "application/json").send().await.map_err(|error| failure::of_exchange(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        let out_of_service = status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
+        if status == StatusCode::TOO_MANY_REQUESTS || out_of_service {
             self.pace.pause(&target.origin, retry_after_seconds);
         }
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
@@ -117,7 +127,7 @@ impl Web {
 #[async_trait]
 impl Http for Web {
     /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate takes half of the deadline
-    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin.
+    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin, as does a 503 that says for how long.
     ///
     /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection: shorter deadlines do not
     /// tell whether the request had left.
