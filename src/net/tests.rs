@@ -125,6 +125,7 @@ async fn an_exchange_is_plain_and_honest() -> Tested {
 #[tokio::test]
 async fn a_redirect_is_an_answer() -> Tested {
     let (canary, trapped) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+    let place = canary.clone();
     let (origin, seen) = server(move |mut stream, seen| {
         let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {canary}\r\nContent-Length: 0\r\n\r\n");
         async move {
@@ -134,7 +135,8 @@ async fn a_redirect_is_an_answer() -> Tested {
         }
     })
     .await?;
-    assert_eq!(web(&[&origin])?.send(post(&origin, LONG)).await?.status, 307);
+    let answer = web(&[&origin])?.send(post(&origin, LONG)).await?;
+    assert_eq!((answer.status, answer.location), (307, Some(place)));
     assert_eq!((seen.requests().await.len(), trapped.connections()), (1, 0));
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::settings::{BadSettings, NetworkSettings, proxy_of};
 use crate::ports::HttpFailure;
 
 /// The longest address we use, in bytes.
-const MAX_URL: usize = 8 * 1024;
+pub(super) const MAX_URL: usize = 8 * 1024;
 
 /// Domains that are never the public Internet's: of special use (RFC 6761, 6762, 8375, 9476), reserved for private use, or not to be
 /// given to anybody since private networks use them.

@@ -8,7 +8,7 @@ use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::{Client, ClientBuilder, Proxy, StatusCode, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
@@ -18,7 +18,7 @@ use super::failure;
 use super::pace::{Pace, retry_after};
 use super::resolve::{Neighbours, PublicOnly};
 use super::settings::{BadSettings, NetworkSettings};
-use super::vet::{Purpose, Rules, Target};
+use super::vet::{MAX_URL, Purpose, Rules, Target};
 use super::{settings, socket};
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, MAX_BODY, Method, Socket};
 
@@ -105,6 +105,8 @@ impl Web {
         let mut response = builder.header(ACCEPT, "application/json").send().await.map_err(|error| failure::of_exchange(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
+        let location =
+            response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).map(|place| place.chars().take(MAX_URL).collect());
         let out_of_service = status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
         if status == StatusCode::TOO_MANY_REQUESTS || out_of_service {
             self.pace.pause(&target.origin, retry_after_seconds);
@@ -117,7 +119,7 @@ impl Web {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_BODY => body.extend_from_slice(&chunk),
                 Ok(Some(_)) => return too_long(),
-                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds }),
+                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds, location }),
                 Err(_) => return Err(HttpFailure::Lost("the answer broke off".to_owned())),
             }
         }

@@ -33,6 +33,7 @@ mod limits;
 mod lines;
 mod lnurl;
 mod locked;
+mod mints;
 mod money;
 mod nostr;
 mod pay;
