@@ -4,10 +4,12 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
+use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::model::mint::MintInfo;
 
 /// A websocket over a vetted connection.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -43,6 +45,8 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
     /// `Retry-After` in seconds. `None` when absent or unreadable.
     pub retry_after_seconds: Option<u64>,
+    /// `Location`, where a redirect points to: a stranger's words. `None` when absent or unreadable.
+    pub location: Option<String>,
 }
 
 /// The longest JSON answer we read, in bytes.

@@ -266,7 +266,7 @@ impl Inner {
 }
 
 fn response(status: u16, body: Vec<u8>) -> HttpResponse {
-    HttpResponse { status, body, retry_after_seconds: None }
+    HttpResponse { status, body, retry_after_seconds: None, location: None }
 }
 
 fn paths(value: &Value, here: String, all: &mut Vec<String>) {

@@ -4,25 +4,33 @@
 //! store, that process is asked to finish first; its clients find the next one by themselves.
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::nostr::opened;
-use super::open::{keys, open_store};
+use super::open::{keys, open_store, web};
 use super::restore::restore;
 use crate::cli::owner::{Desk, GivenKey, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 #[cfg(unix)]
 use crate::keeper;
 use crate::keeper::Lock;
+use crate::mint::info::lacking;
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::state_word;
+use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
 use crate::policy::describe_lines;
+use crate::ports::Http;
 use crate::store::{Change, PolicyChange, Store};
 use crate::wallet::restore::Step;
 use crate::wallet::{Code, Error, clock};
+
+/// How long a mint may take to say what it can do.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves the owner's commands. Its calls block: use it off the async threads.
 #[derive(Debug)]
@@ -162,6 +170,13 @@ impl Desk for OwnersDesk<'_> {
         let store = self.store().map_err(|error| words(&error))?;
         let made = self.runtime.block_on(keys(self.home, &store, &environment));
         made.map(|(_, place)| place).map_err(|error| words(&error))
+    }
+
+    fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>> {
+        let settings = Settings::load(self.home).ok()?;
+        let http: Arc<dyn Http> = Arc::new(web(&settings).ok()?);
+        let asked = async { tokio::time::timeout(PATIENCE, lacking(&http, mint)).await };
+        self.runtime.block_on(asked).ok()?.ok()
     }
 
     fn words(&self) -> Result<Secret, String> {

@@ -138,7 +138,7 @@ pub(super) fn no_keys(error: KeysError) -> Error {
     }
 }
 
-fn web(settings: &Settings) -> Result<Web, Error> {
+pub(super) fn web(settings: &Settings) -> Result<Web, Error> {
     let network = NetworkSettings { allow: settings.network.allow.iter().cloned().collect(), proxy: settings.network.proxy.clone() };
     Web::new(&network).map_err(|_| {
         invalid(&SettingsError {

@@ -174,6 +174,9 @@ pub trait Desk {
     /// When they cannot be had; when a Nostr key is given and there are keys.
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
+    /// The numbers of the NUTs that the wallet leans on and a mint says it has not. `None`: it did not answer.
+    fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>>;
+
     /// The words. Makes none.
     ///
     /// # Errors
@@ -268,7 +271,7 @@ impl Owner<'_> {
             OwnerCommand::Backup => self.backup(),
             OwnerCommand::Restore(args) => self.restore(args),
             OwnerCommand::Mints(MintsCommand::List) => self.show(text::mints),
-            OwnerCommand::Mints(MintsCommand::Trust { url, test }) => self.apply(Edit::trust_mint(self.home, url, *test)?),
+            OwnerCommand::Mints(MintsCommand::Trust { url, test }) => self.trust_mint(url, *test),
             OwnerCommand::Mints(MintsCommand::Remove { url }) => self.apply(Edit::remove_mint(self.home, url)?),
             OwnerCommand::Limits(LimitsCommand::Show) => self.show(text::limits),
             OwnerCommand::Limits(LimitsCommand::Set(args)) => self.apply(Edit::limits(self.home, &args.change())?),
@@ -285,14 +288,25 @@ impl Owner<'_> {
         self.print(&of(&settings.policy))
     }
 
+    fn trust_mint(&mut self, url: &MintAddress, test: bool) -> Result<(), OwnerError> {
+        let edit = Edit::trust_mint(self.home, url, test)?;
+        let lacks = if edit.changes().is_empty() { Vec::new() } else { text::lacks(self.desk.mint_lacks(url)) };
+        self.apply_after(lacks, edit)
+    }
+
     fn apply(&mut self, edit: Edit) -> Result<(), OwnerError> {
+        self.apply_after(Vec::new(), edit)
+    }
+
+    /// `first` is shown before anything else.
+    fn apply_after(&mut self, first: Vec<String>, edit: Edit) -> Result<(), OwnerError> {
         let changes = edit.changes();
         if changes.is_empty() {
             return self.print(&["Nothing to change: it is so already.".to_owned()]);
         }
         let loosens = edit.loosens();
         if loosens {
-            let mut lines = Vec::new();
+            let mut lines = first;
             if edit.old_policy().listed_money() == MoneyKind::Play && edit.new_policy().listed_money() == MoneyKind::Real {
                 lines.extend(text::first_real_mint(&self.desk.keys().map_err(OwnerError::Desk)?));
             }

@@ -166,7 +166,7 @@ impl Keys {
     /// As [`Self::seed`].
     pub fn nutzap(&self) -> Result<Secret, KeysError> {
         let derived = Zeroizing::new(under(&self.seed(0)?, &[NUTZAP_LABEL]));
-        Ok(Secret::new(derived.iter().take(32).map(|byte| format!("{byte:02x}")).collect::<String>()))
+        Ok(Secret::new(hex::encode(derived.get(..32).unwrap_or_default())))
     }
 
     /// Tells these words from others, and nothing about them: half of a hash of the seed under a fixed label.
@@ -177,7 +177,7 @@ impl Keys {
         let mut hash = Sha512::new();
         hash.update(MARK_LABEL);
         hash.update(self.seed(0)?.as_slice());
-        Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(hash.finalize().get(..16).unwrap_or_default()))
     }
 
     /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every Cashu wallet has it. Others:

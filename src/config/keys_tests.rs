@@ -146,15 +146,14 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
 #[test]
 fn each_device_has_its_own_seed() -> Outcome {
     let keys = Keys { mnemonic: Secret::new(WORDS), nostr: None, created: false };
-    let hex = |seed: &[u8; 64]| seed.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     // The vector of BIP-39 itself, for an empty passphrase.
     let plain =
         "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4";
-    assert_eq!(hex(&*keys.seed(0)?), plain);
+    assert_eq!(hex::encode(*keys.seed(0)?), plain);
     // By another implementation of HMAC-SHA512.
     let first =
         "f74b96eb739677edf65422826f7771d6f11ee3ddc320320abe73c9f1dfdbb6136443426d2e5d5f778c9afc6b00cc7d6f63507cd40abebd1cb30b73bb74a0456c";
-    assert_eq!(hex(&*keys.seed(1)?), first);
+    assert_eq!(hex::encode(*keys.seed(1)?), first);
     assert!(keys.seed(1)? != keys.seed(2)? && keys.seed(1)? != keys.seed(0)?);
     Ok(())
 }

@@ -1,38 +1,43 @@
-//! One mint over HTTP: questions through cdk's client, and the requests that move money through our own port.
+//! One mint over HTTP: questions and the requests that move money, each an exchange of our own network port.
 //!
-//! It never repeats a request. It checks what can be checked of an answer (`vet`) before it returns it.
+//! It never repeats a request. It checks what can be checked of an answer (`read`, `vet`) before it returns it.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    CheckStateRequest, CurrencyUnit, Id, KeySet, KeySetInfo, MeltQuoteBolt11Request, MeltRequest, MintInfo, MintQuoteBolt11Request,
-    MintQuoteBolt11Response, MintRequest, MintResponse, PaymentMethod, PublicKey, RestoreRequest, RestoreResponse, State, SwapRequest,
-    SwapResponse,
-};
-use cdk::wallet::{BaseHttpClient, MintConnector};
-use cdk_common::{
-    MeltQuoteBolt11Response, MeltQuoteCreateResponse, MeltQuoteRequest, MeltQuoteResponse, MintQuoteRequest, MintQuoteResponse,
+    CheckStateRequest, CheckStateResponse, CurrencyUnit, Id, KeySet, KeySetInfo, MeltQuoteBolt11Request, MeltRequest,
+    MintQuoteBolt11Request, MintRequest, MintResponse, PublicKey, RestoreRequest, RestoreResponse, State, SwapRequest, SwapResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::MintError;
 use super::heard::Heard;
 use super::info::STATES_AT_ONCE;
+use super::read::{self, MeltQuote, MintQuote};
 use super::verdict::judge;
 use super::vet;
-use super::wire::{EXCHANGE, MELT_EXCHANGE, Wire};
+use crate::model::mint::MintInfo;
 use crate::ports::{Http, HttpRequest, Method, MintRecords};
+
+/// How long any exchange with a mint may take, but a melt.
+const EXCHANGE: Duration = Duration::from_secs(15);
+
+/// How long a melt's exchange may take. Nobody waits for it this long: the operation runs on its own.
+const MELT_EXCHANGE: Duration = Duration::from_secs(600);
 
 /// One mint over HTTP.
 pub(super) struct Client {
     url: MintUrl,
-    inner: BaseHttpClient<Wire>,
     pub(super) http: Arc<Heard>,
     pub(super) records: Arc<dyn MintRecords>,
+    /// What its answers have shown of a NUT: that it is served, or that it is not.
+    shown: Mutex<BTreeMap<u8, bool>>,
 }
 
 impl fmt::Debug for Client {
@@ -43,9 +48,7 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(super) fn new(url: MintUrl, http: Arc<dyn Http>, records: Arc<dyn MintRecords>) -> Self {
-        let http = Arc::new(Heard::new(http));
-        let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(http.clone())), None);
-        Self { url, inner, http, records }
+        Self { url, http: Arc::new(Heard::new(http)), records, shown: Mutex::default() }
     }
 
     pub(super) fn url(&self) -> &MintUrl {
@@ -72,56 +75,40 @@ impl Client {
     }
 
     /// Melts (NUT-05) and waits for the end of it, or lets the mint answer at once. The caller has journaled it durably.
-    pub(super) async fn melt(&self, request: MeltRequest<String>, waits: bool) -> Result<MeltQuoteBolt11Response<String>, MintError> {
-        self.post("v1/melt/bolt11", &request.prefer_async(!waits), MELT_EXCHANGE).await
+    pub(super) async fn melt(&self, request: MeltRequest<String>, waits: bool) -> Result<MeltQuote, MintError> {
+        read::melt_quote(&self.post("v1/melt/bolt11", &request.prefer_async(!waits), MELT_EXCHANGE).await?)
     }
 
     /// Asks what was signed of these outputs (NUT-09).
     pub(super) async fn restore(&self, request: &RestoreRequest) -> Result<RestoreResponse, MintError> {
-        let told: RestoreResponse = self.post("v1/restore", request, EXCHANGE).await?;
+        let told: RestoreResponse = self.served(9, self.post("v1/restore", request, EXCHANGE).await)?;
         vet::restored(request, &told, self.proves().await?)?;
         Ok(told)
     }
 
-    async fn post<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize, deadline: Duration) -> Result<R, MintError> {
-        let body = serde_json::to_vec(body).map_err(|error| MintError::NotSent(error.to_string()))?;
-        let url = self.url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
-        judge(self.http.send(HttpRequest { method: Method::Post, url: url.to_string(), body: Some(body), deadline }).await)
-    }
-
     /// The mint has said that it proves its signatures (NUT-12).
     pub(super) async fn proves(&self) -> Result<bool, MintError> {
-        Ok(self.records.info(&self.name()).await?.is_some_and(|info| info.nuts.nut12.supported))
+        Ok(self.records.info(&self.name()).await?.is_some_and(|info| info.nuts.contains(&12)))
     }
 
     /// Asks for an invoice that fills the wallet (NUT-23).
-    pub(super) async fn quote_mint(&self, request: MintQuoteBolt11Request) -> Result<MintQuoteBolt11Response<String>, MintError> {
-        match self.inner.post_mint_quote(MintQuoteRequest::Bolt11(request)).await? {
-            MintQuoteResponse::Bolt11(quote) => Ok(quote),
-            _ => Err(MintError::Wrong("a quote of another kind".to_owned())),
-        }
+    pub(super) async fn quote_mint(&self, request: &MintQuoteBolt11Request) -> Result<MintQuote, MintError> {
+        read::mint_quote(&self.post("v1/mint/quote/bolt11", request, EXCHANGE).await?)
     }
 
-    pub(super) async fn mint_quote(&self, id: &str) -> Result<MintQuoteBolt11Response<String>, MintError> {
-        match self.inner.get_mint_quote_status(PaymentMethod::BOLT11, id).await? {
-            MintQuoteResponse::Bolt11(quote) if quote.quote == id => Ok(quote),
-            _ => Err(MintError::Wrong("another quote than asked for".to_owned())),
-        }
+    pub(super) async fn mint_quote(&self, id: &str) -> Result<MintQuote, MintError> {
+        let quote = read::mint_quote(&self.get(&format!("v1/mint/quote/bolt11/{id}")).await?)?;
+        if quote.id == id { Ok(quote) } else { Err(MintError::Wrong("another quote than asked for".to_owned())) }
     }
 
     /// Asks what paying an invoice would cost (NUT-23).
-    pub(super) async fn quote_melt(&self, request: MeltQuoteBolt11Request) -> Result<MeltQuoteBolt11Response<String>, MintError> {
-        match self.inner.post_melt_quote(MeltQuoteRequest::Bolt11(request)).await? {
-            MeltQuoteCreateResponse::Bolt11(quote) => Ok(quote),
-            _ => Err(MintError::Wrong("a quote of another kind".to_owned())),
-        }
+    pub(super) async fn quote_melt(&self, request: &MeltQuoteBolt11Request) -> Result<MeltQuote, MintError> {
+        read::melt_quote(&self.post("v1/melt/quote/bolt11", request, EXCHANGE).await?)
     }
 
-    pub(super) async fn melt_quote(&self, id: &str) -> Result<MeltQuoteBolt11Response<String>, MintError> {
-        match self.inner.get_melt_quote_status(PaymentMethod::BOLT11, id).await? {
-            MeltQuoteResponse::Bolt11(quote) if quote.quote == id => Ok(quote),
-            _ => Err(MintError::Wrong("another quote than asked for".to_owned())),
-        }
+    pub(super) async fn melt_quote(&self, id: &str) -> Result<MeltQuote, MintError> {
+        let quote = read::melt_quote(&self.get(&format!("v1/melt/quote/bolt11/{id}")).await?)?;
+        if quote.id == id { Ok(quote) } else { Err(MintError::Wrong("another quote than asked for".to_owned())) }
     }
 
     /// The states of coins, in the order asked (NUT-07). One request per hundred.
@@ -129,7 +116,7 @@ impl Client {
         let mut states = Vec::with_capacity(ys.len());
         for some in ys.chunks(STATES_AT_ONCE) {
             let asked = CheckStateRequest { ys: some.to_vec() };
-            let told = self.inner.post_check_state(asked.clone()).await?;
+            let told: CheckStateResponse = self.served(7, self.post("v1/checkstate", &asked, EXCHANGE).await)?;
             vet::states(&asked, &told)?;
             states.extend(told.states.into_iter().map(|one| one.state));
         }
@@ -137,12 +124,12 @@ impl Client {
     }
 
     pub(super) async fn info(&self) -> Result<MintInfo, MintError> {
-        Ok(self.inner.get_mint_info().await?)
+        ask_info(&*self.http, &self.url).await
     }
 
     /// The keysets as the mint lists them now, vetted and remembered (NUT-02).
     pub(super) async fn keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
-        let (name, listed) = (self.name(), self.inner.get_mint_keysets().await?.keysets);
+        let (name, listed) = (self.name(), read::keysets(&self.get("v1/keysets").await?)?);
         vet::keysets(&listed, &self.records.keysets(&name).await?, &self.records.keysets_elsewhere(&name).await?)?;
         // A list without one in sats is of no use, and what is remembered of a keyset never changes.
         if listed.iter().all(|keyset| keyset.unit != CurrencyUnit::Sat) {
@@ -154,11 +141,60 @@ impl Client {
 
     /// The keys of one keyset (NUT-01), remembered.
     pub(super) async fn keys(&self, id: Id) -> Result<KeySet, MintError> {
-        let keyset = self.inner.get_mint_keyset(id).await?;
-        if keyset.id != id || keyset.verify_id().is_err() {
+        let keyset = read::keys(&self.get(&format!("v1/keys/{id}")).await?, id)?;
+        if keyset.verify_id().is_err() {
             return Err(MintError::Wrong("the keys are not those of the keyset".to_owned()));
         }
         self.records.put_keys(keyset.clone()).await?;
         Ok(keyset)
     }
+
+    /// What its answers have shown of a NUT since this process began; `None`: nothing yet.
+    pub(super) fn has_shown(&self, nut: u8) -> Option<bool> {
+        self.shown().get(&nut).copied()
+    }
+
+    /// Its answers have shown that it serves a NUT, or that it does not.
+    pub(super) fn show(&self, nut: u8, served: bool) {
+        self.shown().insert(nut, served);
+    }
+
+    fn shown(&self) -> MutexGuard<'_, BTreeMap<u8, bool>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn served<R>(&self, nut: u8, told: Result<R, MintError>) -> Result<R, MintError> {
+        match &told {
+            Ok(_) => self.show(nut, true),
+            Err(error) if error.is_not_served() => self.show(nut, false),
+            Err(_) => {}
+        }
+        told
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, MintError> {
+        exchange(&*self.http, &self.url, Method::Get, path, None, EXCHANGE).await
+    }
+
+    async fn post<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize, deadline: Duration) -> Result<R, MintError> {
+        let body = serde_json::to_vec(body).map_err(|error| MintError::NotSent(error.to_string()))?;
+        exchange(&*self.http, &self.url, Method::Post, path, Some(body), deadline).await
+    }
+}
+
+/// Asks the mint at an address about itself (NUT-06).
+pub(super) async fn ask_info(http: &dyn Http, url: &MintUrl) -> Result<MintInfo, MintError> {
+    read::info(&exchange(http, url, Method::Get, "v1/info", None, EXCHANGE).await?)
+}
+
+async fn exchange<R: DeserializeOwned>(
+    http: &dyn Http,
+    url: &MintUrl,
+    method: Method,
+    path: &str,
+    body: Option<Vec<u8>>,
+    deadline: Duration,
+) -> Result<R, MintError> {
+    let url = url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
+    judge(http.send(HttpRequest { method, url: url.to_string(), body, deadline }).await)
 }

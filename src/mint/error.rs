@@ -1,8 +1,5 @@
 //! What can go wrong at a mint, told apart by the one thing that matters: had the request left, and was the answer a definite no?
 
-use cdk::Error as CdkError;
-use cdk_common::error::{ErrorCode, ErrorResponse};
-
 use crate::ports::{HttpFailure, StoreFailure};
 
 /// Why a mint's verb did not do it.
@@ -20,9 +17,11 @@ pub enum MintError {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
-    /// Sent, and answered with status 429, by the mint or by something before it: decides nothing by itself.
-    #[error("the mint says that it gets too many requests")]
+    /// Sent, and answered with status 429, or with 503 and a time to wait, by the mint or by something before it: decides nothing by itself.
+    #[error("the mint asks us to wait (status {status})")]
     Busy {
+        /// The HTTP status.
+        status: u16,
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
@@ -32,7 +31,7 @@ pub enum MintError {
     /// A definite no in the words of the NUT error list; nothing moved.
     #[error("the mint refused (code {code})")]
     Refused {
-        /// The NUT error code; 0 when the mint gave none.
+        /// The NUT error code.
         code: u16,
         /// The mint's own words, not cleaned.
         reason: String,
@@ -51,10 +50,31 @@ pub enum MintError {
     Unexplained {
         /// The HTTP status, 400 to 499.
         status: u16,
+        /// The words that came with it, not cleaned.
+        reason: Option<String>,
     },
-    /// Sent, and no answer that can be relied on.
+    /// Sent, and answered with an error of the server, or with 408 or 425: decides nothing by itself.
+    #[error("the mint's server failed (status {status})")]
+    Failed {
+        /// The HTTP status.
+        status: u16,
+        /// The words that came with it, not cleaned.
+        reason: Option<String>,
+    },
+    /// Sent, and answered with a redirect, which is never followed: decides nothing by itself.
+    #[error("the mint's address sends elsewhere (status {status})")]
+    Moved {
+        /// The HTTP status, 300 to 399.
+        status: u16,
+        /// Where to, not cleaned. `None`: it does not say.
+        location: Option<String>,
+    },
+    /// Sent, and no answer came.
     #[error("the mint's answer was lost: {0}")]
     Lost(String),
+    /// Answered with something that cannot be read: decides nothing by itself.
+    #[error("the mint's answer cannot be read: {0}")]
+    Unreadable(String),
     /// The mint's answer cannot be true.
     #[error("the mint's answer cannot be right: {0}")]
     Wrong(String),
@@ -113,7 +133,40 @@ impl MintError {
             | Self::AddressRefused(_)
             | Self::Refused { .. }
             | Self::SpentElsewhere => true,
-            Self::Busy { .. } | Self::UnderWay { .. } | Self::Unexplained { .. } | Self::Lost(_) | Self::Wrong(_) | Self::Store(_) => false,
+            Self::Busy { .. }
+            | Self::UnderWay { .. }
+            | Self::Unexplained { .. }
+            | Self::Failed { .. }
+            | Self::Moved { .. }
+            | Self::Lost(_)
+            | Self::Unreadable(_)
+            | Self::Wrong(_)
+            | Self::Store(_) => false,
+        }
+    }
+
+    /// The mint does not serve what it was asked, or something before it does not know it: silence, which says nothing else.
+    pub fn is_not_served(&self) -> bool {
+        matches!(self, Self::Unexplained { status: 404 | 405, .. })
+    }
+
+    /// Something answered at the mint's address, and not only a gateway that did not reach the mint.
+    pub fn was_answered(&self) -> bool {
+        match self {
+            Self::Failed { status, .. } | Self::Busy { status, .. } => !matches!(status, 502..=504),
+            Self::Refused { .. }
+            | Self::UnderWay { .. }
+            | Self::Unexplained { .. }
+            | Self::Moved { .. }
+            | Self::Unreadable(_)
+            | Self::Wrong(_) => true,
+            Self::NotSent(_)
+            | Self::Unchecked
+            | Self::TooMany { .. }
+            | Self::AddressRefused(_)
+            | Self::SpentElsewhere
+            | Self::Lost(_)
+            | Self::Store(_) => false,
         }
     }
 }
@@ -131,26 +184,6 @@ impl From<HttpFailure> for MintError {
             HttpFailure::TooMany { retry_after_seconds } => Self::TooMany { retry_after_seconds },
             HttpFailure::NotSent(why) => Self::NotSent(why),
             HttpFailure::Lost(why) => Self::Lost(why),
-        }
-    }
-}
-
-impl From<CdkError> for MintError {
-    fn from(error: CdkError) -> Self {
-        match error {
-            CdkError::HttpError(None, text) => super::wire::read_failure(&text).map_or(Self::Lost(text), Self::from),
-            CdkError::HttpError(Some(429), _) => Self::Busy { retry_after_seconds: 30 },
-            CdkError::HttpError(Some(status), text) if (400..500).contains(&status) => Self::Refused { code: 0, reason: text },
-            CdkError::HttpError(Some(status), _) => Self::Lost(format!("status {status}")),
-            CdkError::Timeout => Self::Lost("no answer in time".to_owned()),
-            CdkError::InvalidMintResponse(why) => Self::Wrong(why),
-            other => {
-                let reason = other.to_string();
-                match ErrorResponse::from(other) {
-                    ErrorResponse { code: ErrorCode::Unknown(_), .. } => Self::Wrong(reason),
-                    ErrorResponse { code, .. } => Self::Refused { code: code.to_code(), reason },
-                }
-            }
         }
     }
 }

@@ -1,31 +1,32 @@
-//! What a mint says of itself (NUT-06), as far as we use it, and what its coins are worth right now (NUT-07).
+//! What a mint says of itself (NUT-06), as far as we use it, what it lacks, and what its coins are worth right now (NUT-07).
 
-use cdk::nuts::nut04::MintMethodOptions;
-use cdk::nuts::{CurrencyUnit, PaymentMethod, PublicKey, State};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cdk::mint_url::MintUrl;
+use cdk::nuts::{PublicKey, State};
 
 use super::Mint;
+use super::client::ask_info;
 use super::error::MintError;
+use crate::model::mint::{MintAddress, MintInfo};
+use crate::ports::Http;
 
 /// The most coins asked about in one request (NUT-07).
 pub const STATES_AT_ONCE: usize = 100;
 
-/// What a mint says of itself. A stranger's words, not cleaned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
-    /// Its name.
-    pub name: Option<String>,
-    /// Least and most it takes in over Lightning, in sats. `None`: it does not say.
-    pub deposit: (Option<u64>, Option<u64>),
-    /// Least and most it pays out over Lightning, in sats. `None`: it does not say.
-    pub pay: (Option<u64>, Option<u64>),
-    /// It takes in sats over Lightning.
-    pub can_deposit: bool,
-    /// It pays sats over Lightning.
-    pub can_pay: bool,
-    /// It writes our words into its invoices.
-    pub takes_description: bool,
-    /// It tells over a websocket when an invoice is paid (NUT-17).
-    pub notifies: bool,
+/// What the wallet leans on and can do without: states of coins, change of payments, signatures given again.
+const WANTED: [u8; 3] = [7, 8, 9];
+
+/// The NUTs that the wallet leans on and a mint lacks, as it says itself when it is asked now, and by nothing else: for a mint that is not used
+/// yet. One request.
+///
+/// # Errors
+/// As the mint says.
+pub async fn lacking(http: &Arc<dyn Http>, address: &MintAddress) -> Result<Vec<u8>, MintError> {
+    let url = MintUrl::from_str(address.as_str()).map_err(|error| MintError::AddressRefused(error.to_string()))?;
+    let info = ask_info(&**http, &url).await?;
+    Ok(WANTED.into_iter().filter(|nut| !info.nuts.contains(nut)).collect())
 }
 
 impl Mint {
@@ -33,22 +34,27 @@ impl Mint {
     ///
     /// # Errors
     /// [`MintError::Store`].
-    pub async fn about(&self) -> Result<Option<About>, MintError> {
-        let Some(info) = self.client.records.info(&self.client.name()).await? else { return Ok(None) };
-        let method = PaymentMethod::BOLT11;
-        let minting = info.nuts.nut04.get_settings(&CurrencyUnit::Sat, &method);
-        let melting = info.nuts.nut05.get_settings(&CurrencyUnit::Sat, &method);
-        let options = minting.as_ref().and_then(|one| one.options.as_ref());
-        let sats = |amount: Option<cdk::Amount>| amount.map(|amount| amount.to_u64());
-        Ok(Some(About {
-            name: info.name,
-            deposit: minting.as_ref().map_or((None, None), |one| (sats(one.min_amount), sats(one.max_amount))),
-            pay: melting.as_ref().map_or((None, None), |one| (sats(one.min_amount), sats(one.max_amount))),
-            can_deposit: minting.is_some() && !info.nuts.nut04.disabled,
-            can_pay: melting.is_some() && !info.nuts.nut05.disabled,
-            takes_description: matches!(options, Some(MintMethodOptions::Bolt11 { description: true })),
-            notifies: !info.nuts.nut17.supported.is_empty(),
-        }))
+    pub async fn about(&self) -> Result<Option<MintInfo>, MintError> {
+        Ok(self.client.records.info(&self.client.name()).await?)
+    }
+
+    /// The NUTs that the wallet leans on and the mint lacks: by what its answers have shown, else by what it says of itself. None where it
+    /// was never asked. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn lacks(&self) -> Result<Vec<u8>, MintError> {
+        let about = self.about().await?;
+        let said = |nut: &u8| about.as_ref().is_none_or(|info| info.nuts.contains(nut));
+        Ok(WANTED.into_iter().filter(|nut| !self.client.has_shown(*nut).unwrap_or_else(|| said(nut))).collect())
+    }
+
+    /// The mint gives change for a payment (NUT-08), as far as is known. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn gives_change(&self) -> Result<bool, MintError> {
+        Ok(!self.lacks().await?.contains(&8))
     }
 
     /// Asks the mint about itself and its keysets. For the background.

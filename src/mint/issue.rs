@@ -12,13 +12,17 @@ use std::collections::BTreeMap;
 
 use cdk::amount::Amount;
 use cdk::nuts::nut20::derive_quote_locking_key;
-use cdk::nuts::{CurrencyUnit, MintQuoteBolt11Request, MintQuoteState, MintRequest};
+use cdk::nuts::{CurrencyUnit, MintQuoteBolt11Request, MintQuoteState, MintRequest, SecretKey};
+use cdk::secp256k1::{Keypair, Message};
+use cdk_common::SECP256K1;
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::{MintError, nut};
 use super::outputs::{Outputs, wrong};
+use super::read::needed;
 use super::{Mint, Turn};
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
@@ -107,7 +111,7 @@ impl Mint {
     /// As the mint says.
     pub async fn quote_deposit(&self, amount_sats: u64, description: Option<String>) -> Result<IssueQuote, MintError> {
         self.keyset_infos().await?;
-        let takes_words = self.about().await?.is_none_or(|about| about.takes_description);
+        let takes_words = self.about().await?.is_none_or(|about| about.deposit.is_some_and(|method| method.description == Some(true)));
         let lock = self.client.records.next_quote_key().await?;
         let pubkey = derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.public_key();
         let request = MintQuoteBolt11Request {
@@ -116,8 +120,8 @@ impl Mint {
             description: description.filter(|_| takes_words),
             pubkey: Some(pubkey),
         };
-        let quote = self.client.quote_mint(request).await?;
-        Ok(IssueQuote { id: quote.quote, bolt11: quote.request, expires_at: quote.expiry.unwrap_or(0), lock })
+        let quote = self.client.quote_mint(&request).await?;
+        Ok(IssueQuote { id: quote.id, bolt11: needed(quote.bolt11, "request")?, expires_at: quote.expires_at, lock })
     }
 
     /// Asks where an invoice of ours stands. One request.
@@ -125,7 +129,7 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
-        Ok(match self.client.mint_quote(quote_id).await?.state {
+        Ok(match needed(self.client.mint_quote(quote_id).await?.state, "state")? {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
             MintQuoteState::Issued => IssueState::Issued,
@@ -191,6 +195,10 @@ impl Mint {
             },
             // A quote that was paid never becomes unpaid: a lagging copy of the mint has answered.
             Looked::Nothing(MintQuoteState::Unpaid) => IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned())),
+            // Issued, and the mint gives no signature again: the same request may bring them (NUT-19).
+            Looked::Failed(error) if error.is_not_served() => {
+                self.request_issue(issue).await.map_or(IssueOutcome::Unknown(error), IssueOutcome::Done)
+            }
             Looked::Failed(error) => IssueOutcome::Unknown(error),
             looked => looked.outcome().unwrap_or(IssueOutcome::Disputed),
         }
@@ -200,7 +208,7 @@ impl Mint {
         let mut request = MintRequest { quote: issue.quote_id.clone(), outputs: issue.outputs.blinded(), signature: None };
         let Some(lock) = issue.lock else { return self.unblind_issue(issue, self.client.mint(&request).await?.signatures).await };
         let key = derive_quote_locking_key(self.seed.bytes(), lock).map_err(|error| MintError::NotSent(error.to_string()))?;
-        request.sign(&key).map_err(|error| MintError::NotSent(error.to_string()))?;
+        sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
             // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.
             Err(MintError::Refused { code: nut::QUOTE_LOCKED, .. }) => {
@@ -225,10 +233,13 @@ impl Mint {
             Err(silent) if self.unanswered() != unanswered => return Looked::Failed(silent),
             signed => signed,
         };
-        let (signed, state) = match (signed, self.client.mint_quote(&issue.quote_id).await) {
-            (Ok(signed), Ok(quote)) => (signed, quote.state),
+        let state = self.client.mint_quote(&issue.quote_id).await.and_then(|quote| needed(quote.state, "state"));
+        let (signed, state) = match (signed, state) {
+            (Ok(signed), Ok(state)) => (signed, state),
             // Some of the outputs are signed, or for other amounts: the mint's answer to the same request says so.
-            (Err(MintError::Wrong(_)), Ok(quote)) if quote.state == MintQuoteState::Paid => (None, quote.state),
+            (Err(MintError::Wrong(_)), Ok(MintQuoteState::Paid)) => (None, MintQuoteState::Paid),
+            // The mint does not say what it has signed; what it has not issued it has not signed for this claim.
+            (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => (None, MintQuoteState::Paid),
             (Err(error), _) | (_, Err(error)) => return Looked::Failed(error),
         };
         match (signed, state) {
@@ -248,6 +259,14 @@ impl Mint {
             (None, state) => Looked::Nothing(state),
         }
     }
+}
+
+/// Opens the quote's lock (NUT-20). The same request has the same signature each time, so that a mint that answers a request again (NUT-19)
+/// knows it.
+fn sign(request: &mut MintRequest<String>, key: &SecretKey) {
+    let message = Message::from_digest(Sha256::digest(request.msg_to_sign()).into());
+    let pair = Keypair::from_secret_key(&SECP256K1, key);
+    request.signature = Some(SECP256K1.sign_schnorr_no_aux_rand(&message, &pair).to_string());
 }
 
 /// What the mint says of a claim's outputs and quote.

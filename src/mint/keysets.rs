@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::Mint;
 use super::error::MintError;
+use super::split::{exactly, fee_and_amounts};
 
 /// What this process knows of a mint's keysets.
 #[derive(Debug, Default)]
@@ -78,6 +79,28 @@ impl Mint {
         }
         let active = cheapest_active(&known).ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
         self.keyset(active.id).await
+    }
+
+    /// The least that coins of the active keyset must be worth, as few as make it up, so that `sats` are left of them after their own fee.
+    ///
+    /// # Errors
+    /// As the mint says; [`MintError::Refused`] where the fee is out of all proportion.
+    pub async fn exactly(&self, sats: u64) -> Result<u64, MintError> {
+        exactly(sats, &fee_and_amounts(&*self.active_keyset().await?))
+    }
+
+    /// What a coin of each known keyset costs to spend, in thousandths of a sat. No request.
+    ///
+    /// # Errors
+    /// [`MintError::Store`].
+    pub async fn known_fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
+        // Whoever asks the mint for them holds the lock meanwhile.
+        let cached = self.keysets.listed.try_lock().ok().and_then(|listed| listed.clone());
+        let known = match cached {
+            Some(known) => known,
+            None => self.client.records.keysets(&self.client.name()).await?,
+        };
+        Ok(known.into_iter().filter(in_sats).map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
     }
 
     /// A keyset of this mint with its keys. Asks the mint where it is not known yet.

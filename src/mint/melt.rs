@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::error::{MintError, nut};
 use super::outputs::{Outputs, wrong};
+use super::read::needed;
 use super::{Mint, Turn, vet};
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
@@ -28,8 +29,6 @@ pub struct MeltQuote {
     pub amount_sats: u64,
     /// The most the route may cost, in sats. What is not needed comes back as change.
     pub fee_reserve_sats: u64,
-    /// Unix seconds.
-    pub expires_at: u64,
 }
 
 /// A melt, whole. Holds secrets.
@@ -46,6 +45,9 @@ pub struct Melt {
     /// How often the mint, asked for change after it said PAID, has named none.
     #[serde(default)]
     pub named_none: u32,
+    /// What it cost to have inputs of exactly what is needed, in sats: part of the payment's fee.
+    #[serde(default)]
+    pub prepared_sats: u64,
     amount_sats: u64,
     fee_reserve_sats: u64,
     input_fee_sats: u64,
@@ -85,7 +87,7 @@ impl Melt {
 
     /// What it cost beyond the amount, in sats, when this much came back.
     pub fn fee_sats(&self, change_sats: u64) -> u64 {
-        self.inputs_sats().saturating_sub(self.amount_sats).saturating_sub(change_sats)
+        self.inputs_sats().saturating_add(self.prepared_sats).saturating_sub(self.amount_sats).saturating_sub(change_sats)
     }
 
     /// The mint has more of our coins than it may keep: some must come back.
@@ -141,12 +143,11 @@ impl Mint {
         self.keyset_infos().await?;
         let options = amount_msat.map(MeltOptions::new_amountless);
         let request = invoice.parse().map_err(wrong)?;
-        let quote = self.client.quote_melt(MeltQuoteBolt11Request { request, unit: CurrencyUnit::Sat, options }).await?;
+        let quote = self.client.quote_melt(&MeltQuoteBolt11Request { request, unit: CurrencyUnit::Sat, options }).await?;
         Ok(MeltQuote {
-            id: quote.quote,
-            amount_sats: quote.amount.to_u64(),
-            fee_reserve_sats: quote.fee_reserve.to_u64(),
-            expires_at: quote.expiry,
+            id: quote.id,
+            amount_sats: needed(quote.amount_sats, "amount")?,
+            fee_reserve_sats: needed(quote.fee_reserve_sats, "fee_reserve")?,
         })
     }
 
@@ -164,6 +165,7 @@ impl Mint {
             mint: self.address.clone(),
             quote_id: quote.id.clone(),
             named_none: 0,
+            prepared_sats: 0,
             amount_sats: quote.amount_sats,
             fee_reserve_sats: quote.fee_reserve_sats,
             input_fee_sats: self.input_fee(&inputs).await?,
@@ -183,13 +185,13 @@ impl Mint {
         let request = MeltRequest::new(melt.quote_id.clone(), melt.inputs.clone(), (!blank.is_empty()).then_some(blank));
         let place = self.open_melts.try_acquire().ok();
         match self.client.melt(request, place.is_some()).await {
-            Ok(quote) if quote.quote != melt.quote_id => MeltOutcome::Unknown { acknowledged: false },
+            Ok(quote) if quote.id != melt.quote_id => MeltOutcome::Unknown { acknowledged: false },
             Ok(quote) if quote.state == MeltQuoteState::Paid => {
                 let change = self.change(melt, quote.change.unwrap_or_default()).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, "a payment's change is asked for again later");
                     None
                 });
-                MeltOutcome::Paid { change, preimage: quote.payment_preimage }
+                MeltOutcome::Paid { change, preimage: quote.preimage }
             }
             Ok(_) => MeltOutcome::Unknown { acknowledged: true },
             Err(MintError::UnderWay { code: nut::TOKEN_SPENT }) if self.spent_elsewhere(melt).await => {
@@ -208,7 +210,7 @@ impl Mint {
     /// As the mint says.
     pub async fn melt_word(&self, quote_id: &str) -> Result<(MeltWord, Option<String>), MintError> {
         let quote = self.client.melt_quote(quote_id).await?;
-        Ok((word(quote.state), quote.payment_preimage))
+        Ok((word(quote.state), quote.preimage))
     }
 
     /// The change of a melt that the mint has called paid, from its quote or from what it has signed (NUT-09). `None`: both were answered,
@@ -255,6 +257,7 @@ impl Mint {
             return Ok(None);
         }
         vet::change(&melt.outputs.blinded(), &told, self.client.proves().await?)?;
+        self.client.show(8, true);
         self.unblind(&melt.outputs, melt.outputs.signed_first(told), melt.id).await.map(Some)
     }
 
@@ -273,7 +276,7 @@ impl Mint {
             return false;
         }
         let told = self.client.melt_quote(&melt.quote_id).await;
-        told.is_ok_and(|quote| quote.state == MeltQuoteState::Unpaid && quote.payment_preimage.is_none())
+        told.is_ok_and(|quote| quote.state == MeltQuoteState::Unpaid && quote.preimage.is_none())
     }
 }
 

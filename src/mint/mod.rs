@@ -1,7 +1,7 @@
 //! Mints: the only code that speaks to cdk.
 //!
 //! Three operations (mint, swap, melt), each planned, journaled by the caller, sent once, and ended from what the mint says; and questions.
-//! cdk gives the protocol: types, blinding, derivation, proofs of signatures, and HTTP for the questions. Never decides to spend, and never
+//! cdk gives the protocol: types, blinding, derivation, proofs of signatures. All requests go over our own port. Never decides to spend, and never
 //! writes a coin or an operation to the store: what to record, and when, is the wallet's affair.
 
 mod client;
@@ -14,6 +14,7 @@ mod keysets;
 pub mod melt;
 pub mod operation;
 mod outputs;
+mod read;
 pub mod restore;
 mod resume;
 mod split;
@@ -22,7 +23,6 @@ pub mod token;
 pub mod unlock;
 mod verdict;
 mod vet;
-mod wire;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Ends a swap whose outcome is not known, from what the mint has signed (NUT-09) and spent (NUT-07); else by the very same request.
 //!
-//! Never believes one answer alone where coins would be given up.
+//! Never believes one answer alone where coins would be given up. A mint that does not serve one of the questions (404) has said nothing:
+//! the other question, or the answer to the same request, decides.
 
 use cdk::nuts::State;
 
@@ -18,6 +19,8 @@ impl Mint {
                 _ => SwapOutcome::Unknown(error),
             },
             Ok(_) => SwapOutcome::Unknown(error),
+            // None of the outputs is signed, as the mint says after its refusal.
+            Err(silent) if silent.is_not_served() && matches!(self.restored(swap).await, Ok(None)) => SwapOutcome::Refused(error),
             Err(silent) => SwapOutcome::Unknown(silent),
         }
     }
@@ -34,6 +37,10 @@ impl Mint {
             // Some of the outputs are signed, or for other amounts: another home of the same words used these counters. The mint's answer to
             // the same request says so.
             (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
+            (Err(error), Ok(false)) if error.is_not_served() => (None, false),
+            (Err(error), Ok(true)) if error.is_not_served() => return self.repeat_swap(swap, None, turn).await,
+            (Err(one), Err(other)) if one.is_not_served() && other.is_not_served() => return self.repeat_swap(swap, None, turn).await,
+            (Ok(restored), Err(error)) if error.is_not_served() => return self.repeat_swap(swap, Some(restored), turn).await,
             (Err(error), _) | (_, Err(error)) => return SwapOutcome::Unknown(error),
         };
         match (restored, spent) {
@@ -56,6 +63,22 @@ impl Mint {
                 Ok(None) => SwapOutcome::SpentElsewhere,
                 Err(error) => SwapOutcome::Unknown(error),
             },
+        }
+    }
+
+    /// Makes the same request again where the mint does not serve a question: what it signs again is ours, and where it calls the inputs
+    /// spent, `restored` tells by whom: it is what NUT-09 has answered, `None` where that is not served.
+    async fn repeat_swap(&self, swap: &Swap, restored: Option<Option<SwapOutcome>>, turn: &Turn) -> SwapOutcome {
+        match (self.post_swap(swap, turn).await, restored) {
+            (SwapOutcome::Unknown(MintError::UnderWay { code: nut::TOKEN_SPENT }), Some(Some(done))) => done,
+            (SwapOutcome::Unknown(error @ MintError::UnderWay { code: nut::TOKEN_SPENT }), Some(None)) => match self.restored(swap).await {
+                Ok(Some(done)) => done,
+                Ok(None) => SwapOutcome::SpentElsewhere,
+                Err(_) => SwapOutcome::Unknown(error),
+            },
+            // Only the repeat was turned away; the request before it may still arrive.
+            (SwapOutcome::Refused(error), _) if error.code().is_none() => SwapOutcome::Unknown(error),
+            (outcome, _) => outcome,
         }
     }
 

@@ -10,6 +10,9 @@ use super::error::{MintError, nut};
 /// The most coins one swap makes at each side: as many as a keyset with one key for each power of two needs for any amount.
 const MAX_OUTPUTS: u64 = 64;
 
+/// The most that one input may cost on average for exact coins to be made at all, times [`MAX_OUTPUTS`], in sats.
+const MOST_FEE: u64 = 16 * MAX_OUTPUTS;
+
 /// How many coins of one amount a wallet wants to have: that many payments of it can be under way at once, and a token of it can be handed
 /// out as it is.
 const WANTED: usize = 3;
@@ -35,6 +38,20 @@ pub(super) fn amounts_of(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>,
     }
     let split = Amount::from(sats).split(amounts).map_err(super::outputs::wrong)?;
     Ok(split.into_iter().map(|amount| amount.to_u64()).collect())
+}
+
+/// The least that coins of one keyset must be worth, as few as make it up, so that `sats` are left of them after their own fee.
+///
+/// # Errors
+/// As [`amounts_of`]; also where the fee of any such coins is out of all proportion.
+pub(super) fn exactly(sats: u64, amounts: &FeeAndAmounts) -> Result<u64, MintError> {
+    for worth in sats..=sats.saturating_add(MOST_FEE) {
+        let count = u64::try_from(amounts_of(worth, amounts)?.len()).unwrap_or(u64::MAX);
+        if worth.saturating_sub(count.saturating_mul(amounts.fee()).div_ceil(1000)) >= sats {
+            return Ok(worth);
+        }
+    }
+    Err(MintError::Refused { code: nut::UNBALANCED, reason: "the fee is out of all proportion".to_owned() })
 }
 
 /// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how many it has of each amount.
@@ -69,6 +86,26 @@ mod tests {
         assert_eq!(spread(10, &BTreeMap::from([(1, 3), (2, 2)]), &keyset())?, [2, 4, 4]);
         for sats in [1, 100, 1_000, 123_456] {
             assert_eq!(spread(sats, &BTreeMap::new(), &keyset())?.iter().sum::<u64>(), sats);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn exact_coins_leave_what_is_needed_after_their_own_fee() -> Result<(), MintError> {
+        for ppk in [0, 100, 250, 1_000, 5_000] {
+            let amounts: FeeAndAmounts = (ppk, (0..20).map(|power| 1_u64 << power).collect::<Vec<u64>>()).into();
+            let left = |worth: u64| {
+                let fee = (amounts_of(worth, &amounts)?.len() as u64 * ppk).div_ceil(1000);
+                Ok::<u64, MintError>(worth.saturating_sub(fee))
+            };
+            for sats in (1..600).chain([4_095, 4_096, 100_000]) {
+                let worth = exactly(sats, &amounts)?;
+                assert!(left(worth)? >= sats, "{sats} at {ppk} ppk");
+                assert!(
+                    worth == sats || (sats..worth).all(|less| left(less).is_ok_and(|left| left < sats)),
+                    "{sats} at {ppk} ppk: {worth}"
+                );
+            }
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub enum Purpose {
     Cancel(PaymentId),
     /// Makes another device's coins our own.
     Claim,
+    /// Makes coins of exactly what a melt needs, at a mint that gives no change.
+    Split,
     /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
     Buried {
         /// What it was for.

@@ -1,14 +1,16 @@
-//! Judges an answer to a request that can move money: yes, a definite no, or unknown.
+//! Judges a mint's answer: what was asked for, a no, or nothing that can be relied on.
 //!
-//! A definite no is an HTTP 4xx with a code of the NUT error list, apart from those that say that something is under way or done
-//! already (quote pending, already paid, already issued, token pending, token spent, outputs pending) and apart from 408 and 425.
-//! Everything else after the request has left is unknown, 429 included. No answer decides alone: the caller asks the mint about the
-//! inputs or the outputs before a definite no counts.
+//! A definite no to a request that moves money is an HTTP 4xx with a code of the NUT error list, apart from those that say that something
+//! is under way or done already (quote pending, already paid, already issued, token pending, token spent, outputs pending) and apart from
+//! 408 and 425. Everything else after such a request has left is unknown, 429 included. No answer decides alone: the caller asks the mint
+//! about the inputs or the outputs before a definite no counts.
 
-use cdk_common::error::{ErrorCode, ErrorResponse};
+use cdk_common::error::ErrorCode;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{MintError, nut};
+use super::read;
 use crate::ports::{HttpFailure, HttpResponse};
 
 const DEFAULT_PAUSE_SECONDS: u64 = 30;
@@ -22,32 +24,29 @@ const UNDER_WAY: [u16; 6] =
 /// # Errors
 /// [`MintError::is_definite`] tells a definite no from an unknown outcome.
 pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailure>) -> Result<R, MintError> {
-    let answer = answer?;
-    if (200..300).contains(&answer.status) {
-        return serde_json::from_slice(&answer.body).map_err(|_| MintError::Lost("the answer cannot be read".to_owned()));
-    }
-    if answer.status == 429 {
-        return Err(MintError::Busy { retry_after_seconds: answer.retry_after_seconds.unwrap_or(DEFAULT_PAUSE_SECONDS) });
-    }
-    let told = serde_json::from_slice::<ErrorResponse>(&answer.body).ok();
-    let definite_status = (400..500).contains(&answer.status) && !matches!(answer.status, 408 | 425);
-    match told {
-        Some(ErrorResponse { code, detail }) => {
-            let number = code.to_code();
-            let listed = !matches!(code, ErrorCode::Unknown(_) | ErrorCode::ConcurrentUpdate);
-            if definite_status && UNDER_WAY.contains(&number) {
-                Err(MintError::UnderWay { code: number })
-            } else if definite_status && listed {
-                Err(MintError::Refused { code: number, reason: detail })
-            } else if definite_status {
-                Err(MintError::Unexplained { status: answer.status })
-            } else {
-                Err(MintError::Lost(format!("status {}, code {number}", answer.status)))
-            }
+    let HttpResponse { status, body, retry_after_seconds, location } = answer?;
+    match (status, retry_after_seconds) {
+        (200..300, _) => {
+            return serde_json::from_slice(&body).map_err(|_| MintError::Unreadable("it is not of the form agreed on".to_owned()));
         }
-        None if definite_status => Err(MintError::Unexplained { status: answer.status }),
-        None => Err(MintError::Lost(format!("status {}", answer.status))),
+        (300..400, _) => return Err(MintError::Moved { status, location }),
+        (429, asked) => return Err(MintError::Busy { status, retry_after_seconds: asked.unwrap_or(DEFAULT_PAUSE_SECONDS) }),
+        (503, Some(retry_after_seconds)) => return Err(MintError::Busy { status, retry_after_seconds }),
+        _ => {}
     }
+    let (code, reason) = read::refusal(&serde_json::from_slice::<Value>(&body).unwrap_or_default());
+    if !(400..500).contains(&status) || matches!(status, 408 | 425) {
+        return Err(MintError::Failed { status, reason });
+    }
+    match code {
+        Some(code) if UNDER_WAY.contains(&code) => Err(MintError::UnderWay { code }),
+        Some(code) if is_listed(code) => Err(MintError::Refused { code, reason: reason.unwrap_or_default() }),
+        _ => Err(MintError::Unexplained { status, reason }),
+    }
+}
+
+fn is_listed(code: u16) -> bool {
+    !matches!(ErrorCode::from_code(code), ErrorCode::Unknown(_) | ErrorCode::ConcurrentUpdate)
 }
 
 #[cfg(test)]
@@ -55,7 +54,12 @@ mod tests {
     use super::*;
 
     fn told(status: u16, body: &str) -> Result<serde_json::Value, MintError> {
-        judge(Ok(HttpResponse { status, body: body.as_bytes().to_vec(), retry_after_seconds: None }))
+        answered(status, body, None, None)
+    }
+
+    fn answered(status: u16, body: &str, after: Option<u64>, location: Option<&str>) -> Result<serde_json::Value, MintError> {
+        let (body, location) = (body.as_bytes().to_vec(), location.map(str::to_owned));
+        judge(Ok(HttpResponse { status, body, retry_after_seconds: after, location }))
     }
 
     #[test]
@@ -86,7 +90,43 @@ mod tests {
 
     #[test]
     fn too_many_requests_decides_nothing() {
-        assert_eq!(told(429, ""), Err(MintError::Busy { retry_after_seconds: 30 }));
+        assert_eq!(told(429, ""), Err(MintError::Busy { status: 429, retry_after_seconds: 30 }));
         assert!(told(429, r#"{"code":20004,"detail":"x"}"#).is_err_and(|error| !error.is_definite()));
+    }
+
+    #[test]
+    fn what_the_mint_asks_us_to_wait_is_kept() {
+        assert_eq!(answered(429, "", Some(7), None), Err(MintError::Busy { status: 429, retry_after_seconds: 7 }));
+        assert_eq!(answered(503, "", Some(90), None), Err(MintError::Busy { status: 503, retry_after_seconds: 90 }));
+        assert_eq!(told(503, "<html>"), Err(MintError::Failed { status: 503, reason: None }));
+    }
+
+    #[test]
+    fn a_redirect_names_its_place_and_decides_nothing() {
+        for status in [301, 302, 307, 308] {
+            let moved = answered(status, "", None, Some("https://new.example/v1/info"));
+            assert_eq!(moved, Err(MintError::Moved { status, location: Some("https://new.example/v1/info".into()) }));
+            assert!(moved.is_err_and(|error| !error.is_definite() && error.was_answered()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_keeps_its_words() {
+        for (body, reason) in [
+            (r#"{"detail":"no such quote"}"#, Some("no such quote")),
+            (
+                r#"{"detail":[{"loc":["body"],"msg":"field required","type":"missing"},{"msg":"and this"}]}"#,
+                Some("field required; and this"),
+            ),
+            (r#"{"detail":{"a":1}}"#, Some(r#"{"a":1}"#)),
+            (r#"{"error":"old words","code":0}"#, Some("old words")),
+            (r#"{"detail":null}"#, None),
+            ("[]", None),
+            ("<html>", None),
+        ] {
+            let no = told(422, body);
+            assert_eq!(no, Err(MintError::Unexplained { status: 422, reason: reason.map(str::to_owned) }), "{body}");
+        }
+        assert_eq!(told(400, r#"{"code":"20004"}"#), Err(MintError::Refused { code: 20_004, reason: String::new() }));
     }
 }

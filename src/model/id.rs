@@ -51,9 +51,8 @@ macro_rules! id {
 
             /// The id that belongs to this name, a digest in hex: the same name has the same id.
             pub fn derived(digest: &str) -> Self {
-                let bytes = digest.as_bytes().chunks(2).take(LENGTH);
-                let letters = bytes.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-                let letters = letters.filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|byte| char::from(*byte)));
+                let bytes = hex::decode(digest).unwrap_or_default().into_iter().take(LENGTH);
+                let letters = bytes.filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|byte| char::from(*byte)));
                 Self(format!("{}{}", $prefix, letters.collect::<String>()))
             }
 

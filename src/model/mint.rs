@@ -2,6 +2,7 @@
 //!
 //! Says nothing about whether a mint answers; that is for `mint/`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,6 +69,37 @@ pub struct TrustedMint {
     pub test: bool,
     /// New deposits and tokens that would bring our coins there above this are refused. `None` at a test mint without one.
     pub max_balance_sats: Option<u64>,
+}
+
+/// What a mint says of itself (NUT-06), as far as we use it; what it does not say, or not so that it can be read, is left out. A
+/// stranger's words, not cleaned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintInfo {
+    /// Its name.
+    pub name: Option<String>,
+    /// The public key that it calls its own: compressed, in lower-case hex.
+    pub pubkey: Option<String>,
+    /// How it takes in sats over Lightning. `None`: it does not offer it.
+    pub deposit: Option<MethodInfo>,
+    /// How it pays sats over Lightning. `None`: it does not offer it.
+    pub pay: Option<MethodInfo>,
+    /// The numbers of the NUTs that it says it supports, among those that say no more than that.
+    pub nuts: BTreeSet<u8>,
+    /// It tells over a websocket when an invoice is paid (NUT-17).
+    pub notifies: bool,
+}
+
+/// One way in or out of a mint. `None`: it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodInfo {
+    /// Least, in sats.
+    pub min_sats: Option<u64>,
+    /// Most, in sats.
+    pub max_sats: Option<u64>,
+    /// In: it writes our words into its invoices.
+    pub description: Option<bool>,
+    /// Out: it pays invoices that name no amount.
+    pub amountless: Option<bool>,
 }
 
 #[cfg(test)]

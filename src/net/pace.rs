@@ -25,7 +25,7 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 /// The longest pause a server gets, in seconds.
-pub(super) const LONGEST_PAUSE: u64 = 600;
+pub(super) const LONGEST_PAUSE: u64 = 3600;
 
 /// The pause after a 429 that names none, in seconds.
 const DEFAULT_PAUSE: u64 = 30;
@@ -163,12 +163,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_kept_bounded_and_ends() -> Tested {
         let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
-        for (asked, kept) in [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3600), 600), (Some(u64::MAX), 600)] {
+        for (asked, kept) in [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3601), 3600), (Some(u64::MAX), 3600)] {
             pace.pause(&origin, asked);
             assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(kept), "{asked:?}");
         }
         assert_eq!(pace.enter(&"https://other.example".parse()?, SHORT).await, Ok(()));
-        tokio::time::advance(Duration::from_secs(599)).await;
+        tokio::time::advance(Duration::from_secs(3599)).await;
         assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(1));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(pace.enter(&origin, SHORT).await, Ok(()));
@@ -180,7 +180,7 @@ mod tests {
         let date = "Wed, 21 Oct 2015 07:28:00 GMT";
         let table = [
             ("120", date, Some(120)),
-            ("99999999999999999999999", date, Some(600)),
+            ("99999999999999999999999", date, Some(3600)),
             ("Wed, 21 Oct 2015 07:29:30 GMT", date, Some(90)),
             ("Wed, 21 Oct 2015 07:00:00 GMT", date, Some(0)),
             ("Wed, 21 Oct 2015 07:29:30 GMT", "yesterday", None),

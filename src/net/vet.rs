@@ -13,7 +13,26 @@ use super::settings::{BadSettings, NetworkSettings, proxy_of};
 use crate::ports::HttpFailure;
 
 /// The longest address we use, in bytes.
-const MAX_URL: usize = 8 * 1024;
+pub(super) const MAX_URL: usize = 8 * 1024;
+
+/// Domains that are never the public Internet's: of special use (RFC 6761, 6762, 8375, 9476), reserved for private use, or not to be
+/// given to anybody since private networks use them.
+const SPECIAL: [&str; 14] = [
+    "localhost",
+    "local",
+    "localdomain",
+    "internal",
+    "intranet",
+    "private",
+    "lan",
+    "home",
+    "home.arpa",
+    "corp",
+    "mail",
+    "alt",
+    "test",
+    "invalid",
+];
 
 /// What an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +60,8 @@ pub(super) struct Rules {
     allow: HashSet<Origin>,
     /// The proxy's host, in lower case, when there is a proxy.
     proxy_host: Option<String>,
+    /// The proxy is given names to resolve and nobody else is asked, as Tor is.
+    proxy_resolves: bool,
 }
 
 impl Rules {
@@ -48,8 +69,14 @@ impl Rules {
     pub(super) fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
         let listed = |text: &String| text.parse().map_err(|_| BadSettings::Allow(text.clone()));
         let allow = settings.allow.iter().map(listed).collect::<Result<_, _>>()?;
-        let proxy_host = proxy_of(settings)?.and_then(|url| url.host_str().map(str::to_ascii_lowercase));
-        Ok(Self { allow, proxy_host })
+        let proxy = proxy_of(settings)?;
+        let proxy_host = proxy.as_ref().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
+        Ok(Self { allow, proxy_host, proxy_resolves: proxy.is_some_and(|url| url.scheme() == "socks5h") })
+    }
+
+    /// Names are looked up on this machine before the proxy is given them.
+    pub(super) fn looks_up_for_proxy(&self) -> bool {
+        self.proxy_host.is_some() && !self.proxy_resolves
     }
 
     /// The proxy's host: the one name that may be private without being listed.
@@ -92,10 +119,11 @@ impl Rules {
 
     fn vet_name(&self, name: &str) -> Result<(), HttpFailure> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") || self.proxy_host.as_ref() == Some(&name) {
+        let within = |domain: &&str| name.strip_suffix(*domain).is_some_and(|front| front.is_empty() || front.ends_with('.'));
+        if !name.contains('.') || SPECIAL.iter().any(|domain| within(&domain)) || self.proxy_host.as_ref() == Some(&name) {
             refuse("it is private or of special use")
-        } else if name.ends_with(".onion") && self.proxy_host.is_none() {
-            refuse("onion services are reached through a proxy alone")
+        } else if within(&"onion") && !self.proxy_resolves {
+            refuse("onion services are reached through a socks5h proxy alone")
         } else {
             Ok(())
         }
@@ -224,6 +252,32 @@ mod tests {
         assert!(rules.vet("https://def.onion/", Purpose::Exchange).is_ok());
         assert!(rules.vet("https://proxy.example/", Purpose::Exchange).is_err());
         assert!(rules.vet("https://10.0.0.1/", Purpose::Exchange).is_err());
+        assert!(!rules.looks_up_for_proxy());
+        Ok(())
+    }
+
+    #[test]
+    fn names_of_private_networks_are_refused_before_a_proxy_hears_them() -> Result<(), BadSettings> {
+        let names =
+            ["intranet", "intranet.", "mint.local", "router.lan", "a.b.internal", "nas.home.arpa", "x.test", "x.invalid", "wiki.corp"];
+        let schemes = ["http://proxy.example:3128", "https://proxy.example", "socks5://proxy.example:1080", "socks5h://127.0.0.1:9050"];
+        for proxy in schemes.map(Some).into_iter().chain([None]) {
+            let rules = rules(&["https://wiki.corp"], proxy)?;
+            for name in names {
+                let listed = name == "wiki.corp";
+                let vetted = rules.vet(&format!("https://{name}/lnurl"), Purpose::Exchange);
+                assert_eq!(vetted.is_ok(), listed, "{name} by {proxy:?}");
+            }
+            for literal in ["10.0.0.1", "[fd00::1]", "169.254.169.254", "0x7f.1"] {
+                assert!(rules.vet(&format!("https://{literal}/"), Purpose::Exchange).is_err(), "{literal} by {proxy:?}");
+            }
+            for name in ["mint.example", "home.example", "corp.example.com", "notlocal.example"] {
+                assert!(rules.vet(&format!("https://{name}/"), Purpose::Exchange).is_ok(), "{name} by {proxy:?}");
+            }
+            let is_tor = proxy.is_some_and(|proxy| proxy.starts_with("socks5h"));
+            assert_eq!(rules.vet("https://abc.onion/", Purpose::Exchange).is_ok(), is_tor, "{proxy:?}");
+            assert_eq!(rules.looks_up_for_proxy(), proxy.is_some() && !is_tor, "{proxy:?}");
+        }
         Ok(())
     }
 

@@ -8,16 +8,17 @@ use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::{Client, ClientBuilder, Proxy, StatusCode, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
+use url::Host;
 
 use super::failure;
 use super::pace::{Pace, retry_after};
-use super::resolve::PublicOnly;
+use super::resolve::{Neighbours, PublicOnly};
 use super::settings::{BadSettings, NetworkSettings};
-use super::vet::{Purpose, Rules, Target};
+use super::vet::{MAX_URL, Purpose, Rules, Target};
 use super::{settings, socket};
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, MAX_BODY, Method, Socket};
 
@@ -38,6 +39,7 @@ pub struct Web {
     rules: Rules,
     pace: Pace,
     proxy: Option<Proxy>,
+    neighbours: Neighbours,
     public: OnceLock<Client>,
     listed: OnceLock<Client>,
 }
@@ -61,7 +63,7 @@ impl Web {
             Some(url) => Some(Proxy::all(url).map_err(|_| BadSettings::Proxy)?),
             None => None,
         };
-        Ok(Self { rules, pace: Pace::new(), proxy, public: OnceLock::new(), listed: OnceLock::new() })
+        Ok(Self { rules, pace: Pace::new(), proxy, neighbours: Neighbours::default(), public: OnceLock::new(), listed: OnceLock::new() })
     }
 
     fn client(&self, listed: bool) -> Result<Client, HttpFailure> {
@@ -84,6 +86,13 @@ impl Web {
 
     /// One exchange with a target that was vetted.
     pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        if let Some(Host::Domain(name)) = target.url.host()
+            && !target.listed
+            && self.rules.looks_up_for_proxy()
+            && self.neighbours.has(name).await
+        {
+            return Err(HttpFailure::Refused("the name leads to a private address".to_owned()));
+        }
         let client = self.client(target.listed)?;
         let builder = match request.method {
             Method::Get => client.get(target.url.clone()),
@@ -96,7 +105,10 @@ impl Web {
         let mut response = builder.header(ACCEPT, "application/json").send().await.map_err(|error| failure::of_exchange(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        let location =
+            response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).map(|place| place.chars().take(MAX_URL).collect());
+        let out_of_service = status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
+        if status == StatusCode::TOO_MANY_REQUESTS || out_of_service {
             self.pace.pause(&target.origin, retry_after_seconds);
         }
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
@@ -107,7 +119,7 @@ impl Web {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_BODY => body.extend_from_slice(&chunk),
                 Ok(Some(_)) => return too_long(),
-                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds }),
+                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds, location }),
                 Err(_) => return Err(HttpFailure::Lost("the answer broke off".to_owned())),
             }
         }
@@ -117,7 +129,7 @@ impl Web {
 #[async_trait]
 impl Http for Web {
     /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate takes half of the deadline
-    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin.
+    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin, as does a 503 that says for how long.
     ///
     /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection: shorter deadlines do not
     /// tell whether the request had left.

@@ -45,7 +45,7 @@ pub fn mints_identity(seed: &[u8; 64]) -> Result<Identity, BadKey> {
     let mut hash = Sha256::new();
     hash.update(seed);
     hash.update(MINTS_LABEL);
-    let hex: Zeroizing<String> = Zeroizing::new(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+    let hex: Zeroizing<String> = Zeroizing::new(hex::encode(hash.finalize()));
     Identity::from_nsec(&Secret::new(hex.as_str()))
 }
 

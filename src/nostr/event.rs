@@ -11,7 +11,7 @@ use nostr::{Keys, SECP256K1};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::parts::{hex_of, is_hex_64};
+use super::parts::is_hex_64;
 
 /// The longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 256 * 1024;
@@ -74,7 +74,7 @@ impl Event {
             return Err(BadEvent::Form);
         }
         let hash = fields.hash()?;
-        if hex_of(&hash) != fields.id {
+        if hex::encode(hash) != fields.id {
             return Err(BadEvent::Id);
         }
         let author: XOnlyPublicKey = fields.pubkey.parse().map_err(|_| BadEvent::Signature)?;
@@ -89,7 +89,7 @@ impl Event {
         let mut fields = Fields { id: String::new(), pubkey, created_at, kind, tags, content, sig: String::new() };
         fields.check_size()?;
         let hash = fields.hash()?;
-        fields.id = hex_of(&hash);
+        fields.id = hex::encode(hash);
         fields.sig = keys.sign_schnorr(&Message::from_digest(hash)).to_string();
         let event = Self::whole(fields)?;
         if event.json.len() > MAX_EVENT { Err(BadEvent::TooLarge) } else { Ok(event) }

@@ -6,7 +6,6 @@ use nostr::SECP256K1;
 use nostr::secp256k1::{Keypair, Parity, SecretKey};
 
 use super::identity::{BadKey, Identity};
-use super::parts::hex_of;
 use crate::model::secret::Secret;
 
 /// A key pair whose public key has an even y.
@@ -25,7 +24,7 @@ impl NutzapKey {
         let key: SecretKey = hex.reveal().trim().parse().map_err(|_| BadKey::Form)?;
         let (x, parity) = Keypair::from_secret_key(SECP256K1, &key).x_only_public_key();
         let key = if parity == Parity::Odd { key.negate() } else { key };
-        Ok(Self { secret: Secret::new(hex_of(key.as_ref())), public: x.to_string() })
+        Ok(Self { secret: Secret::new(hex::encode(key.as_ref())), public: x.to_string() })
     }
 
     /// A key that nobody has.

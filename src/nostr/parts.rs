@@ -19,13 +19,6 @@ pub(super) fn is_hex_64(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Lower-case hex.
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 /// A public key written with 64 letters (x only) or 66 (compressed), as its 64 letters.
 pub(super) fn x_only(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
@@ -100,7 +93,6 @@ mod tests {
 
     #[test]
     fn hex_is_lower_case() {
-        assert_eq!(hex_of(&[0, 15, 16, 255]), "000f10ff");
         assert!(is_hex_64(&"0f".repeat(32)) && !is_hex_64(&"0F".repeat(32)) && !is_hex_64("0f"));
     }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Unwritable;
 use super::event::Event;
 use super::identity::{Draft, Identity};
-use super::parts::{hex_of, is_hex_64, tag, x_only};
+use super::parts::{tag, x_only};
 use crate::model::invoice::Invoice;
 
 /// The kind of a request; never published.
@@ -162,8 +162,6 @@ fn only<'a>(event: &'a Event, name: &str, several: BadReceipt) -> Result<Option<
 }
 
 fn hashes_to(preimage: &str, hash: &str) -> bool {
-    let preimage = preimage.to_ascii_lowercase();
-    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = preimage.as_bytes().chunks(2).map(byte).collect();
-    is_hex_64(&preimage) && bytes.is_some_and(|bytes| hex_of(&Sha256::digest(bytes)) == hash)
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(preimage, &mut bytes).is_ok() && hex::encode(Sha256::digest(bytes)) == hash
 }

@@ -45,10 +45,7 @@ impl Policy {
 
     /// SHA-256 of [`Self::canonical`], in lower-case hex.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(self.canonical().as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::encode(Sha256::digest(self.canonical().as_bytes()))
     }
 
     /// What differs in `newer`, one line each, for a person. Empty when nothing does.

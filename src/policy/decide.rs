@@ -38,14 +38,14 @@ impl Policy {
         self.within_days(ask.agent, ask.amount_sats.saturating_add(ask.fee_ceiling_sats), ledger, now)
     }
 
-    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand: it fits even at the highest
-    /// fees allowed. One with lower fees may be a little larger.
-    pub fn largest_payment(&self, agent: &str, ledger: &Ledger, spendable_sats: u64) -> u64 {
+    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand beside the inputs' fee, which is at most
+    /// `input_fee_sats`: it fits even at the highest reserve allowed. One with lower fees may be a little larger.
+    pub fn largest_payment(&self, agent: &str, ledger: &Ledger, spendable_sats: u64, input_fee_sats: u64) -> u64 {
         let limits = self.limits_for(agent);
         if self.paused {
             return 0;
         }
-        let room = self.left_today(agent, ledger).min(spendable_sats);
+        let room = self.left_today(agent, ledger).saturating_sub(input_fee_sats).min(spendable_sats);
         let (mut fits, mut over) = (0, limits.per_payment_sats.min(room).saturating_add(1));
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;

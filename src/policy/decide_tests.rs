@@ -80,7 +80,7 @@ fn a_pause_stops_everything() {
     let paused = Policy { paused: true, ..policy() };
     assert_eq!(paused.precheck(&ask(1, 0), &Ledger::default(), NOW), Err(Denial::Paused));
     assert_eq!(paused.decide(&ask(1, 0), &Ledger::default(), NOW), Err(Denial::Paused));
-    assert_eq!(paused.largest_payment("a", &Ledger::default(), 1_000), 0);
+    assert_eq!(paused.largest_payment("a", &Ledger::default(), 1_000, 0), 0);
 }
 
 #[test]
@@ -191,8 +191,10 @@ proptest! {
             let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, "a", None, now); ledger });
             if what < 2 {
                 let ledger = fold(&payments, now);
-                let sure = policy.largest_payment("a", &ledger, u64::MAX);
-                prop_assert!(sure == 0 || policy.decide(&ask(sure, policy.max_fee_sats(sure)), &ledger, now).is_ok());
+                let input_fee_sats = fee.min(5);
+                let sure = policy.largest_payment("a", &ledger, u64::MAX, input_fee_sats);
+                let most = Ask { input_fee_sats, ..ask(sure, policy.max_fee_sats(sure) + input_fee_sats) };
+                prop_assert!(sure == 0 || policy.decide(&most, &ledger, now).is_ok());
                 if policy.decide(&ask(amount, fee), &ledger, now).is_ok() {
                     payments.push(payment(amount, amount + fee));
                 }
@@ -212,6 +214,6 @@ proptest! {
         let (policy, ledger) = (policy(), spent(used));
         let room = 5_000u64.saturating_sub(used).min(spendable);
         let slow = (0..=1_000).rev().find(|amount| *amount == 0 || amount + policy.max_fee_sats(*amount) <= room);
-        prop_assert_eq!(Some(policy.largest_payment("a", &ledger, spendable)), slow);
+        prop_assert_eq!(Some(policy.largest_payment("a", &ledger, spendable, 0)), slow);
     }
 }

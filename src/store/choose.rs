@@ -1,7 +1,10 @@
 //! Which coins to spend: pure, over piles of equal coins that are looked up as needed.
 //!
 //! Takes the smallest sum that covers what is needed and the inputs' own fees (NUT-02), so that large coins stay free for
-//! others; of equal sums the fewest coins. Never takes more than [`MAX_INPUTS`] coins, nor one that costs what it is worth.
+//! others; of equal sums the fewest coins. Where that would cost more than the caller wants to spend on it, the fewest coins. Never takes
+//! more than [`MAX_INPUTS`] coins, nor one that costs what it is worth.
+
+use std::cmp::Reverse;
 
 /// The most coins of one choice.
 pub const MAX_INPUTS: usize = 64;
@@ -15,6 +18,8 @@ pub enum Need {
     Spend {
         /// Sats, or the unit's own step.
         amount: u64,
+        /// The most that the inputs' fee should be; more only where no choice costs less.
+        fee_at_most: u64,
     },
     /// Exactly `amount`, fees left to whoever swaps them: for a token without a swap.
     Exact {
@@ -60,8 +65,42 @@ fn covers(coins: &[Coin], amount: u64) -> bool {
 pub(super) fn choose<C: Coins>(coins: &C, need: Need) -> Result<Option<Vec<Coin>>, C::Error> {
     match need {
         Need::Exact { amount } => Ok(exact(&piles(coins, amount, amount, |_| true)?, amount)),
-        Need::Spend { amount } => Ok(spend(&piles(coins, u64::MAX, amount, worth)?, amount)),
+        Need::Spend { amount, fee_at_most } => {
+            let piles = piles(coins, u64::MAX, amount, worth)?;
+            let smallest = spend(&piles, amount);
+            match &smallest {
+                Some(coins) if fee(coins) > fee_at_most => Ok(fewest(&piles, amount).filter(|other| fee(other) < fee(coins)).or(smallest)),
+                _ => Ok(smallest),
+            }
+        }
     }
+}
+
+/// The largest coins that are worth more than they cost, as many as one choice takes.
+pub(super) fn largest<C: Coins>(coins: &C) -> Result<Vec<Coin>, C::Error> {
+    let (mut found, mut at_most) = (Vec::new(), u64::MAX);
+    while found.len() < MAX_INPUTS && at_most > 0 {
+        let pile = coins.pile(at_most, |_| MAX_INPUTS, worth)?;
+        let Some(first) = pile.first() else { break };
+        at_most = first.amount.saturating_sub(1);
+        found.extend(pile);
+    }
+    Ok(found)
+}
+
+/// The most that can be spent beside the inputs' fee, and the most that this fee can be, where each choice is asked to cost no more than
+/// `fee_at_most`, or what one coin costs: anything up to that amount is covered within that fee. Takes the largest coins there are, as if
+/// each cost what the dearest does.
+pub(super) fn most(mut coins: Vec<Coin>, fee_at_most: u64) -> (u64, u64) {
+    coins.retain(worth);
+    coins.sort_by_key(|coin| Reverse(coin.amount));
+    coins.truncate(MAX_INPUTS);
+    let dearest = coins.iter().map(|coin| coin.ppk).max().unwrap_or(0);
+    let fee = |count: usize| u64::try_from((count as u128 * u128::from(dearest)).div_ceil(1000)).unwrap_or(u64::MAX);
+    let limit = fee_at_most.max(fee(1));
+    let within = (0..=coins.len()).rev().filter_map(|count| coins.get(..count)).find(|some| fee(some.len()) <= limit).unwrap_or_default();
+    let left = sum(within).saturating_sub(u128::from(fee(within.len())));
+    (u64::try_from(left).unwrap_or(u64::MAX), limit.min(fee(coins.len())))
 }
 
 /// The coin adds more than it costs.
@@ -118,6 +157,25 @@ fn spend(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
         prune(&mut coins, amount);
         coins
     })
+}
+
+/// The fewest coins: the largest, and last of all the smallest that still does.
+fn fewest(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
+    let mut coins = Vec::new();
+    for coin in piles.iter().flatten().take(MAX_INPUTS) {
+        coins.push(*coin);
+        if covers(&coins, amount) {
+            coins.pop();
+            let does = |last: &&Coin| {
+                let with = [coins.as_slice(), std::slice::from_ref(*last)].concat();
+                last.ppk <= coin.ppk && !coins.contains(last) && covers(&with, amount)
+            };
+            let last = piles.iter().rev().flatten().find(does).unwrap_or(coin);
+            coins.push(*last);
+            return Some(coins);
+        }
+    }
+    None
 }
 
 /// The smallest sum at or above `target` where amounts are powers of two, and a close one elsewhere.

@@ -2,13 +2,14 @@
 //!
 //! Never judges a keyset: what a mint may announce is vetted before it comes here.
 
-use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
+use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys};
 use redb::{ReadableTable, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
 use super::record;
 use super::tables::{KEYS, KEYSETS, MINT_IDENTITIES, MINT_KEYSETS, MINTS, Reads};
+use crate::model::mint::MintInfo;
 
 pub(super) fn info(tx: &impl Reads, mint: &str) -> Result<Option<MintInfo>, StoreError> {
     record::get(tx, MINTS, mint)
@@ -16,10 +17,10 @@ pub(super) fn info(tx: &impl Reads, mint: &str) -> Result<Option<MintInfo>, Stor
 
 /// Remembers what a mint says of itself, and the first public key that it ever called its own.
 pub(super) fn put_info(tx: &WriteTransaction, mint: &str, info: &MintInfo) -> Result<(), StoreError> {
-    if let Some(key) = info.pubkey {
+    if let Some(key) = pubkey(info) {
         let mut identities = tx.open_table(MINT_IDENTITIES)?;
         if identities.get(mint)?.is_none() {
-            identities.insert(mint, &key.to_bytes())?;
+            identities.insert(mint, &key)?;
         }
     }
     record::put(tx, MINTS, mint, info)
@@ -28,8 +29,13 @@ pub(super) fn put_info(tx: &WriteTransaction, mint: &str, info: &MintInfo) -> Re
 /// The mint calls another public key its own than the first time (NUT-06).
 pub(super) fn identity_changed(tx: &impl Reads, mint: &str) -> Result<bool, StoreError> {
     let Some(first) = tx.table(MINT_IDENTITIES)?.get(mint)?.map(|key| *key.value()) else { return Ok(false) };
-    let now = info(tx, mint)?.and_then(|info| info.pubkey);
-    Ok(now.is_some_and(|now| now.to_bytes() != first))
+    Ok(info(tx, mint)?.as_ref().and_then(pubkey).is_some_and(|now| now != first))
+}
+
+fn pubkey(info: &MintInfo) -> Option<[u8; 33]> {
+    let mut key = [0; 33];
+    hex::decode_to_slice(info.pubkey.as_deref()?, &mut key).ok()?;
+    Some(key)
 }
 
 impl Store {

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys, MintInfo};
+use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys};
 
 use super::{Store, counters, mints};
+use crate::model::mint::MintInfo;
 use crate::ports::{MintRecords, StoreFailure};
 
 /// Under which name the keys that lock quotes are counted.

@@ -9,7 +9,7 @@ use cdk_common::wallet::ProofInfo;
 use redb::ReadableTable;
 
 use super::Store;
-use super::choose::{Coin, Coins, Need, choose, fee};
+use super::choose::{Coin, Coins, Need, choose, fee, largest, most};
 use super::error::StoreError;
 use super::proofs::{by_ys, reach};
 use super::tables::{Label, Place, Reads, SHELF, Y};
@@ -69,6 +69,29 @@ impl Store {
                 *count = count.saturating_add(1);
             }
             Ok(counts)
+        })
+        .await
+    }
+
+    /// The most sats that can be spent at one mint beside the inputs' fee, and the most that this fee can be, where each choice is asked to cost no
+    /// more than `fee_at_most` ([`Need::Spend`]), or what one coin costs. `beside` are further coins, by amount and thousandths of a sat.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn most(
+        &self,
+        mint: &MintAddress,
+        fee_ppk: HashMap<Id, u64>,
+        fee_at_most: u64,
+        beside: Vec<(u64, u64)>,
+    ) -> Result<(u64, u64), StoreError> {
+        let (mint, unit) = (mint.as_str().to_owned(), Unit::sat());
+        self.read(move |tx| {
+            let fees = fee_ppk.into_iter().map(|(id, ppk)| (id.to_bytes(), ppk)).collect();
+            let shelf = Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: unit.as_str(), fees: &fees };
+            let mut coins: Vec<Coin> = beside.into_iter().map(|(amount, ppk)| Coin { amount, ppk, y: [0; 33] }).collect();
+            coins.extend(largest(&shelf)?);
+            Ok(most(coins, fee_at_most))
         })
         .await
     }

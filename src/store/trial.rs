@@ -128,8 +128,7 @@ fn read(db: &Database) -> Result<Passed, StoreError> {
             mark.update(format!("{:?} {}", key.value(), next.value()).as_bytes());
         }
     }
-    let mark = mark.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Passed { meta, mark: (rows > 0).then_some(mark) })
+    Ok(Passed { meta, mark: (rows > 0).then(|| hex::encode(mark.finalize())) })
 }
 
 /// A file below, what is to be written to it above.

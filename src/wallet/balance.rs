@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Wallet;
 use super::clock::rfc3339;
 use super::error::Error;
 use super::request::{Caller, GetBalance};
 use super::rules::Setup;
 use super::view::{Balance, LimitsView, MintBalance, SetAside};
+use super::{Wallet, coins};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::text;
-use crate::store::{Balance as Held, ForeignBalance};
+use crate::store::{Balance as Held, ForeignBalance, ForeignState};
 
 impl Wallet {
     /// What the wallet holds and what may be spent.
@@ -41,13 +41,17 @@ impl Wallet {
                 pending_sats: held_here,
             });
         }
-        let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
-        let most_at_one = mints.iter().map(|mint| mint.spendable_sats).max().unwrap_or(0);
         let limits = setup.policy.limits_for(&caller.agent);
+        let mut max_payment_sats = 0;
+        for mint in setup.mints() {
+            let (most, fee) = self.most_at(&mint.address, limits.max_fee_floor_sats).await?;
+            max_payment_sats = max_payment_sats.max(setup.policy.largest_payment(&caller.agent, &ledger, most, fee));
+        }
+        let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
         Ok(Balance {
             money: setup.money.into(),
             spendable_sats,
-            max_payment_sats: setup.policy.largest_payment(&caller.agent, &ledger, most_at_one),
+            max_payment_sats,
             pending_sats: pending,
             unclaimed_sats: unclaimed,
             incoming_sats: self.incoming(&setup).await?,
@@ -72,6 +76,28 @@ impl Wallet {
             agent: caller.agent.clone(),
             warning: warning(&setup),
         })
+    }
+
+    /// The most that one payment from this mint can be together with its reserve for the route, in sats, and the most that the mint takes for
+    /// its coins then. Of other devices' coins: as they will be once they are ours.
+    async fn most_at(&self, address: &MintAddress, fee_at_most: u64) -> Result<(u64, u64), Error> {
+        let mint = self.mints.even_unchecked(address)?;
+        let fees = mint.known_fees_ppk().await?;
+        // What a coin that is made anew costs at the most.
+        let ppk = fees.values().copied().max().unwrap_or(0);
+        let shared = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
+        let cost: u64 = shared.iter().map(|(_, proof)| fees.get(&proof.keyset_id).copied().unwrap_or(0)).fold(0, u64::saturating_add);
+        let claimed = coins::sum_sats(shared.iter().map(|(_, proof)| proof)).saturating_sub(cost.div_ceil(1000));
+        let beside =
+            (0..u64::BITS).map(|power| 1_u64 << power).filter(|amount| claimed & amount != 0).map(|amount| (amount, ppk)).collect();
+        let (most, fee) = self.store.most(address, fees, fee_at_most, beside).await?;
+        if most == 0 || mint.gives_change().await? {
+            return Ok((most, fee));
+        }
+        // Exact coins are made first, and cost a fee of their own: of one coin for each power of two at most.
+        let made = ppk.saturating_mul(u64::from(u64::BITS.saturating_sub(most.leading_zeros()))).div_ceil(1000);
+        let within = fee.saturating_add(made) <= fee_at_most || made == 0;
+        Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
 
     /// Sats that can be spent at the wallet's mints.

@@ -35,7 +35,7 @@ impl Wallet {
                 drop(turn);
                 self.unbury(&swap, SwapOutcome::Done { give, keep }).await
             }
-            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Send(_)) => {
+            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Send(_) | Purpose::Split) => {
                 tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
                 self.end_buried(vec![coins::revive(swap.input_ys()?), Change::EndOperation(swap.id)]).await
             }
@@ -77,7 +77,7 @@ impl Wallet {
                     return self.end_buried(changes).await;
                 }
             }
-            Purpose::Send(_) | Purpose::Claim | Purpose::Buried { .. } => {}
+            Purpose::Send(_) | Purpose::Claim | Purpose::Split | Purpose::Buried { .. } => {}
         }
         self.end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
     }

@@ -80,11 +80,14 @@ pub(super) fn unreserve(ys: Vec<PublicKey>) -> Change {
 /// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
 pub(super) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
     let mut add = keep;
-    for mut coin in give.into_iter().filter(|coin| coin.spending_condition.is_none()) {
-        (coin.state, coin.used_by_operation) = (State::Unspent, None);
-        add.push(coin);
-    }
+    add.extend(give.into_iter().filter(|coin| coin.spending_condition.is_none()).map(freed));
     Change::Proofs { add }
+}
+
+/// A coin that was made to be given away and is kept.
+pub(super) fn freed(mut coin: ProofInfo) -> ProofInfo {
+    (coin.state, coin.used_by_operation) = (State::Unspent, None);
+    coin
 }
 
 /// Coins that were thought to be spent are ours.

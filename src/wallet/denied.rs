@@ -1,7 +1,7 @@
 //! Refusals of siblings as failures an agent can act on: the policy's, the mints', the store's.
 
 use super::code::Code;
-use super::error::{Error, damaged};
+use super::error::{Error, Retry, damaged};
 use crate::mint::error::{MintError, nut};
 use crate::policy::Denial;
 use crate::store::StoreError;
@@ -78,8 +78,13 @@ impl From<MintError> for Error {
                 "The wallet's file is an older copy: this mint is used once it has said what it holds for it.",
             )
             .next("Make the same call again in a minute; if it stays so, tell the user that the mint does not answer."),
-            MintError::TooMany { retry_after_seconds } | MintError::Busy { retry_after_seconds } => {
-                Self::new(Code::TooManyRequests, format!("Too many requests; wait {retry_after_seconds} s."))
+            MintError::TooMany { retry_after_seconds } | MintError::Busy { status: 429, retry_after_seconds } => {
+                let message =
+                    format!("Nothing is asked of this mint for {retry_after_seconds} s: too many requests, or it has asked to wait.");
+                Self::new(Code::TooManyRequests, message).after(Some(retry_after_seconds))
+            }
+            MintError::Busy { retry_after_seconds, .. } => {
+                Self::new(Code::MintUnreachable, format!("The mint is out of service; it asks to wait {retry_after_seconds} s."))
                     .after(Some(retry_after_seconds))
             }
             MintError::AddressRefused(_) => Self::new(Code::AddressRefused, "The mint's address is private or forbidden."),
@@ -93,8 +98,20 @@ impl From<MintError> for Error {
             MintError::UnderWay { code } => {
                 Self::new(Code::MintRefused, "The mint says that this is under way or done already.").with("nut_code", code)
             }
-            MintError::Lost(_) | MintError::Unexplained { .. } => {
-                Self::new(Code::MintUnreachable, "The mint did not answer; nothing was paid.")
+            MintError::Lost(_) => Self::new(Code::MintUnreachable, "The mint did not answer; nothing was paid."),
+            MintError::Failed { status, reason } => {
+                Self::new(Code::MintUnreachable, format!("The mint's server failed (status {status}); nothing was paid."))
+                    .with_untrusted("reason", reason.as_deref().unwrap_or(""))
+            }
+            MintError::Moved { location, .. } => moved(location.as_deref().unwrap_or("")),
+            MintError::Unexplained { status, reason } => {
+                Self::new(Code::MintRefused, format!("The mint refused without a reason that is known (status {status}); nothing moved."))
+                    .with_untrusted("reason", reason.as_deref().unwrap_or(""))
+            }
+            MintError::Unreadable(why) => {
+                Self::new(Code::MintRefused, "The mint answered, but what it said cannot be read; nothing was paid.")
+                    .with("unreadable", why)
+                    .next("Tell the user that this mint's answers cannot be read; the same call may be made again, or with another mint.")
             }
             MintError::Wrong(_) => Self::new(Code::MintRefused, "The mint's answer cannot be right; nothing was paid."),
             MintError::Store(_) => Self::new(Code::StorageFailed, "The wallet's file could not be read or written."),
@@ -102,12 +119,27 @@ impl From<MintError> for Error {
     }
 }
 
+/// No mint at hand pays an invoice without an amount; a mint's own words, where one was asked.
+pub(super) fn amountless(reason: &str) -> Error {
+    Error::new(Code::PayeeUnsupported, "The invoice names no amount, and no mint at hand pays such an invoice.")
+        .with("kind", "bolt11")
+        .with_untrusted("reason", reason)
+        .next("Ask the payee for an invoice that names the amount.")
+}
+
+/// A redirect is never followed: the owner trusts an address.
+fn moved(location: &str) -> Error {
+    Error::new(Code::MintUnreachable, "The mint's address sends to another one; nothing was sent there, and nothing was paid.")
+        .with_untrusted("location", location)
+        .retrying(Retry::AfterChange)
+        .next("Tell the user that this mint sends to details.untrusted_location; if its operator says so too, only they can change the mint's address.")
+}
+
 fn refused(code: u16, reason: &str) -> Error {
     let error = match code {
         nut::LIGHTNING_FAILED => Error::new(Code::RouteNotFound, "The mint found no way to the payee; nothing was paid."),
         nut::OUT_OF_RANGE => Error::new(Code::AmountOutOfRange, "The amount is outside what the mint handles."),
-        nut::AMOUNTLESS => Error::new(Code::MintRefused, "The mint cannot pay an invoice that names no amount.")
-            .next("Ask the payee for an invoice that names the amount."),
+        nut::AMOUNTLESS => amountless(""),
         nut::TOKEN_NOT_VERIFIED => Error::new(Code::TokenInvalid, "The mint does not know these coins."),
         _ => Error::new(Code::MintRefused, "The mint refused; nothing moved."),
     };

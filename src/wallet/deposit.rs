@@ -281,7 +281,7 @@ impl Wallet {
         self.running.spawn(async move {
             let listen = async {
                 let mint = wallet.mints.at(&deposit.mint)?;
-                if !mint.about().await?.is_some_and(|about| about.notifies) {
+                if !mint.about().await?.is_some_and(|info| info.notifies) {
                     return Ok::<(), Error>(());
                 }
                 mint.deposit_hint(&deposit.quote_id).await?;

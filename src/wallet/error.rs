@@ -107,6 +107,13 @@ impl Error {
         self
     }
 
+    /// Replaces the code's usual word on trying again.
+    #[must_use]
+    pub fn retrying(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
     /// Names the payment at hand.
     #[must_use]
     pub fn of(mut self, payment: &PaymentId) -> Self {

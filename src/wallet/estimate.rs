@@ -5,6 +5,7 @@ use super::clock::rfc3339;
 use super::deadline::Deadline;
 use super::error::Error;
 use super::lnurl::takes;
+use super::offer::Offer;
 use super::pay::silent;
 use super::payable::{Payable, amount_missing, amount_sats, check};
 use super::request::{Caller, Estimate};
@@ -125,10 +126,8 @@ impl Wallet {
         let ledger = self.store.ledger(&caller.agent, probe, now).await?;
         let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
-        let (mint, quote) = self.cheapest(setup, invoice, amount, request.mint.as_deref()).await?;
+        let Offer { mint, quote, coins } = self.cheapest(setup, invoice, amount, request.mint.as_deref(), &caller.agent).await?;
         view.mint = Some(mint.address().to_string());
-        let need = crate::store::Need::Spend { amount: quote.amount_sats.saturating_add(quote.fee_reserve_sats) };
-        let coins = self.store.choose(mint.address(), &crate::model::money::Unit::sat(), need, mint.fees_ppk().await?).await?;
         let held = self.spendable_at(mint.address()).await?;
         ask.input_fee_sats = coins.as_ref().map_or(0, |coins| coins.fee);
         ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
@@ -139,7 +138,7 @@ impl Wallet {
             Some(_) => Ok(()),
             // Of another device's coins the payment would make its own first.
             None if held > self.unspent_at(mint.address()).await? && held > need => Ok(()),
-            None => Err(super::inputs::insufficient(quote.amount_sats.saturating_add(quote.fee_reserve_sats), held)),
+            None => Err(super::inputs::insufficient(need, held)),
         }
     }
 }

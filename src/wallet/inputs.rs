@@ -8,6 +8,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::Wallet;
 use super::code::Code;
 use super::error::Error;
+use super::rules::Setup;
 use super::spend::{Act, Awaits, Gone, Order};
 use crate::mint::{MeltPlace, Turn};
 use crate::model::money::Unit;
@@ -26,10 +27,12 @@ const PAUSE_SECONDS: u64 = 30;
 #[derive(Debug)]
 pub(super) struct Inputs {
     pub(super) coins: Chosen,
-    /// What the mint takes for spending them, in sats.
+    /// What the mint takes for spending them and for having made them exact, in sats.
     pub(super) fee_sats: u64,
     /// They are exactly the amount: a token can be made of them as they are.
     pub(super) exact: bool,
+    /// The part of the fee that was spent on making them exact, in sats.
+    pub(super) prepared_sats: u64,
 }
 
 impl Wallet {
@@ -51,13 +54,14 @@ impl Wallet {
             changes.mark_unchanged();
             gone.awaits(Awaits::Mint);
             let turn = order.mint.turn().await;
-            if let Some(inputs) = self.choose(order).await? {
-                return Ok((turn, inputs));
-            }
-            // Another device's coins: our own first, then these, made ours.
-            if self.claim_for(order, &turn).await?
-                && let Some(inputs) = self.choose(order).await?
-            {
+            let chosen = match self.choose(order).await? {
+                Some(inputs) => Some(inputs),
+                // Another device's coins: our own first, then these, made ours.
+                None if self.claim_for(order, &turn).await? => self.choose(order).await?,
+                None => None,
+            };
+            if let Some(inputs) = chosen {
+                let inputs = self.make_exact(order, inputs, &turn).await?;
                 return Ok((turn, inputs));
             }
             drop(turn);
@@ -82,11 +86,22 @@ impl Wallet {
         {
             let exact = self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
             if let Some(coins) = exact {
-                return Ok(Some(Inputs { coins, fee_sats: 0, exact: true }));
+                return Ok(Some(Inputs { coins, fee_sats: 0, exact: true, prepared_sats: 0 }));
             }
         }
-        let coins = self.store.choose(mint, &Unit::sat(), Need::Spend { amount: need_of(order) }, fees).await?;
-        Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false }))
+        let need = Need::Spend { amount: need_of(order), fee_at_most: self.fee_at_most(order).await? };
+        let coins = self.store.choose(mint, &Unit::sat(), need, fees).await?;
+        Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false, prepared_sats: 0 }))
+    }
+
+    /// The most that the order's inputs should cost, in sats.
+    pub(super) async fn fee_at_most(&self, order: &Order) -> Result<u64, Error> {
+        let reserve = match &order.act {
+            Act::Melt(quote) => quote.fee_reserve_sats,
+            Act::Token { .. } => 0,
+        };
+        let accepted = order.max_fee_sats.map_or(u64::MAX, |most| most.saturating_sub(reserve));
+        Ok(tolerated_sats(&self.setup().await?, &order.payment.agent).min(accepted))
     }
 
     /// Claims what this order lacks of coins that other devices left on relays. Whether anything was claimed.
@@ -106,7 +121,7 @@ impl Wallet {
         self.live().keys().any(|id| *id != order.payment.id)
     }
 
-    async fn too_little(&self, order: &Order) -> Error {
+    pub(super) async fn too_little(&self, order: &Order) -> Error {
         let held = self.spendable_at(order.mint.address()).await.unwrap_or(0);
         insufficient(need_of(order), held).with("mint", order.mint.address().as_str())
     }
@@ -117,8 +132,13 @@ pub(super) fn no_place() -> Error {
     Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.").after(Some(PAUSE_SECONDS))
 }
 
+/// What the owner's ceiling tolerates of inputs' fees beside the reserve for the route, in sats.
+pub(super) fn tolerated_sats(setup: &Setup, agent: &str) -> u64 {
+    setup.policy.limits_for(agent).max_fee_floor_sats
+}
+
 /// What the coins have to be worth beside their own fees, in sats.
-fn need_of(order: &Order) -> u64 {
+pub(super) fn need_of(order: &Order) -> u64 {
     match &order.act {
         Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
         Act::Token { .. } => order.payment.amount_sats,

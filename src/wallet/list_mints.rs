@@ -8,7 +8,8 @@ use super::error::Error;
 use super::request::{Caller, ListMints};
 use super::rules::Setup;
 use super::view::{MintView, MintsView, Range};
-use crate::model::mint::TrustedMint;
+use crate::mint::error::MintError;
+use crate::model::mint::{MethodInfo, TrustedMint};
 
 /// How long a mint may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,10 +34,15 @@ impl Wallet {
         let mut about = mint.about().await?;
         let mut reachable = None;
         if about.is_some() && usable {
-            reachable = Some(timeout(PATIENCE, mint.refresh_about()).await.is_ok_and(|answer| answer.is_ok()));
+            reachable = match timeout(PATIENCE, mint.refresh_about()).await {
+                // Our own limit: nothing was asked.
+                Ok(Err(MintError::TooMany { .. })) => None,
+                Ok(answer) => Some(answer.map_or_else(|error| error.was_answered(), |()| true)),
+                Err(_) => Some(false),
+            };
             about = mint.about().await?;
         }
-        let range = |(min_sats, max_sats): (Option<u64>, Option<u64>)| Range { min_sats, max_sats };
+        let range = |method: MethodInfo| Range { min_sats: method.min_sats, max_sats: method.max_sats };
         Ok(MintView {
             mint: listed.address.to_string(),
             untrusted_name: self.name_of(&listed.address).await,
@@ -48,8 +54,10 @@ impl Wallet {
             fee_ppk: mint.fee_ppk().await,
             identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),
             recommended_by: self.recommended_by(&listed.address).await?,
-            deposit: about.as_ref().filter(|about| about.can_deposit).map(|about| range(about.deposit)),
-            pay: about.as_ref().filter(|about| about.can_pay).map(|about| range(about.pay)),
+            deposit: about.as_ref().and_then(|about| about.deposit).map(range),
+            pay: about.as_ref().and_then(|about| about.pay).map(range),
+            amountless: about.as_ref().and_then(|about| about.pay).and_then(|pay| pay.amountless),
+            lacks: mint.lacks().await?.into_iter().map(|nut| format!("NUT-{nut:02}")).collect(),
         })
     }
 }

@@ -2,30 +2,25 @@
 //!
 //! An address is asked for its invoice only after everything that needs no answer was judged; the invoice then goes the same way.
 
-use std::sync::Arc;
-
 use super::Wallet;
 use super::code::Code;
 use super::deadline::Deadline;
 use super::error::Error;
 use super::gate::Name;
-use super::inputs::insufficient;
 use super::lnurl::{FetchedInvoice, Wanted};
+use super::offer::Offer;
 use super::payable::{Payable, check};
 use super::request::{Caller, Pay};
 use super::rules::{Setup, first_mint};
 use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
-use crate::mint::Mint;
 use crate::mint::error::nut;
-use crate::mint::melt::MeltQuote;
 use crate::model::id::PaymentId;
 use crate::model::invoice::Invoice;
 use crate::model::lnurl::{PayRequest, Target};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::text;
-use futures::future::join_all;
 
 /// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
 const ONCE_MORE: usize = 2;
@@ -170,7 +165,8 @@ impl Wallet {
                 invoice
             }
         };
-        let (mint, quote) = self.cheapest(setup, invoice, payment.amount_sats, request.mint.as_deref()).await?;
+        let named = request.mint.as_deref();
+        let Offer { mint, quote, .. } = self.cheapest(setup, invoice, payment.amount_sats, named, &payment.agent).await?;
         payment.amount_sats = quote.amount_sats.max(1);
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
@@ -187,69 +183,12 @@ impl Wallet {
         Ok(Kept { id: payment.id.clone(), invoice, words: asked.description })
     }
 
-    /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest. One request each.
-    pub(super) async fn cheapest(
-        &self,
-        setup: &Setup,
-        invoice: &Invoice,
-        amount_sats: u64,
-        named: Option<&str>,
-    ) -> Result<(Arc<Mint>, MeltQuote), Error> {
-        let candidates = self.candidates(setup, amount_sats, named).await?;
-        let amount_msat = if invoice.amount_msat.is_none() { Some(amount_sats.saturating_mul(1000)) } else { None };
-        let asked = candidates.into_iter().map(|mint| async move {
-            let quote = mint.quote_melt(&invoice.text, amount_msat).await;
-            (mint, quote)
-        });
-        let (mut best, mut worst): (Option<(Arc<Mint>, MeltQuote)>, Option<Error>) = (None, None);
-        for (mint, quote) in join_all(asked).await {
-            match quote {
-                Ok(quote) if !is_for(&quote, invoice, amount_sats) => {
-                    worst = Some(Error::new(Code::MintRefused, "The mint's quote is not for this invoice's amount."));
-                }
-                Ok(quote) if best.as_ref().is_none_or(|(_, one)| quote.fee_reserve_sats < one.fee_reserve_sats) => {
-                    best = Some((mint, quote));
-                }
-                Ok(_) => {}
-                Err(error) => worst = Some(Error::from(error).with("mint", mint.address().as_str())),
-            }
-        }
-        let none = || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
-        best.ok_or_else(none)
-    }
-
-    /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
-    pub(super) async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
-        let listed: Vec<_> = match named {
-            Some(text) => vec![setup.named(text)?.clone()],
-            None => setup.mints().cloned().collect(),
-        };
-        if listed.is_empty() {
-            return Err(Error::new(Code::NoMint, "No usable mint is listed."));
-        }
-        let (mut candidates, mut most) = (Vec::new(), 0);
-        for mint in listed {
-            let held = self.held_at(&mint.address).await?;
-            most = most.max(held);
-            if held >= amount_sats {
-                candidates.push(self.mints.at(&mint.address)?);
-            }
-        }
-        if candidates.is_empty() { Err(insufficient(amount_sats, most)) } else { Ok(candidates) }
-    }
-
     /// Paid. A preimage is kept only if it hashes to the payment hash.
     pub(super) fn settled(&self, payment: &Payment, fee_sats: u64, preimage: Option<String>) -> PaymentState {
         let hash = payment.payment_hash.as_deref().unwrap_or_default();
         let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
-}
-
-/// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.
-fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
-    let rounded_down = invoice.amount_msat.is_some_and(|msat| msat % 1000 != 0 && msat / 1000 == quote.amount_sats);
-    quote.amount_sats == amount_sats || rounded_down
 }
 
 /// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.

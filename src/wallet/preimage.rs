@@ -4,16 +4,9 @@ use sha2::{Digest, Sha256};
 
 /// `preimage` hashes to `payment_hash`. Both hex; anything else is no receipt.
 pub(super) fn opens(preimage: &str, payment_hash: &str) -> bool {
-    let Some(bytes) = unhex(preimage) else { return false };
-    let Some(hash) = unhex(payment_hash) else { return false };
-    bytes.len() == 32 && Sha256::digest(&bytes).as_slice() == hash.as_slice()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    (0..32).map(|at| text.get(at * 2..at * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
+    let (mut bytes, mut hash) = ([0; 32], [0; 32]);
+    let read = hex::decode_to_slice(preimage, &mut bytes).and_then(|()| hex::decode_to_slice(payment_hash, &mut hash));
+    read.is_ok() && Sha256::digest(bytes).as_slice() == hash
 }
 
 #[cfg(test)]
@@ -27,6 +20,7 @@ mod tests {
         assert!(opens(&zeros, hash));
         assert!(!opens(&zeros, &zeros));
         assert!(!opens("", hash));
-        assert!(!opens(&"0".repeat(63), hash));
+        assert!(opens(&zeros, &hash.to_uppercase()));
+        assert!(!opens(&"0".repeat(63), hash) && !opens(&"0".repeat(66), hash) && !opens(&zeros, hash.get(..62).unwrap()));
     }
 }

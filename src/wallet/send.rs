@@ -186,7 +186,7 @@ fn read_lock(text: &str) -> Result<String, Error> {
         return Err(invalid());
     }
     let hex = match bech32::decode(text.trim()) {
-        Ok((hrp, data)) if hrp.as_str() == "npub" && data.len() == 32 => data.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Ok((hrp, data)) if hrp.as_str() == "npub" && data.len() == 32 => hex::encode(data),
         Ok(_) => return Err(invalid()),
         Err(_) => text.to_owned(),
     };

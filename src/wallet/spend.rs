@@ -16,7 +16,7 @@ use super::code::Code;
 use super::deadline::Deadline;
 use super::error::Error;
 use super::gate::Pass;
-use super::inputs::{Inputs, no_place};
+use super::inputs::{Inputs, need_of, no_place};
 use super::journal::journaled;
 use super::pay::silent;
 use super::request::Caller;
@@ -127,7 +127,7 @@ pub(super) fn digest(parts: &[&str]) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hasher.finalize())
 }
 
 impl Wallet {
@@ -204,7 +204,9 @@ impl Wallet {
         let melt = match &order.act {
             Act::Melt(quote) => {
                 order.payment.state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
-                Some(order.mint.plan_melt(order.payment.id.clone(), quote, inputs.coins.proofs.clone(), &turn).await?)
+                let mut melt = order.mint.plan_melt(order.payment.id.clone(), quote, inputs.coins.proofs.clone(), &turn).await?;
+                melt.prepared_sats = inputs.prepared_sats;
+                Some(melt)
             }
             Act::Token { .. } => None,
         };
@@ -234,6 +236,16 @@ impl Wallet {
         };
         self.wake();
         ended
+    }
+
+    /// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted now with inputs that cost so much.
+    pub(super) async fn would_admit(&self, order: &Order, input_fee_sats: u64) -> Result<(), Error> {
+        let (setup, now, mut payment) = (self.setup().await?, (self.clock)(), order.payment.clone());
+        let mut ledger = self.store.ledger(&payment.agent, Some((payment.kind, payment.payee.clone(), payment.amount_sats)), now).await?;
+        self.doubt_lookalikes(&mut ledger, &payment.id);
+        payment.reserved_sats = need_of(order).saturating_add(input_fee_sats);
+        let decided = setup.policy.decide(&ask(&payment, input_fee_sats, order.max_fee_sats), &ledger, now);
+        decided.map_err(|denial| denied(denial, &setup.policy, &payment.agent, &ledger))
     }
 
     /// This process has the payment in its hands until the guard is dropped, also by a panic.

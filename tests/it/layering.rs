@@ -66,8 +66,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("dbg!(", &[]),
     ("tokio::spawn(", &[]),
     ("std::thread::", &["config/keyring.rs"]),
-    // cdk gives the protocol and HTTP for the questions; operations and their records are our own.
-    ("cdk::wallet::", &["mint/client.rs", "mint/wire.rs"]),
+    // cdk gives the protocol; requests, operations and their records are our own.
+    ("cdk::wallet::", &[]),
     ("WalletDatabase", &[]),
 ];
 

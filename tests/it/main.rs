@@ -35,6 +35,7 @@ mod limits;
 mod lines;
 mod lnurl;
 mod locked;
+mod mints;
 mod money;
 mod nostr;
 mod pay;

@@ -52,7 +52,7 @@ impl Watch {
     fn keys(&self) -> Vec<String> {
         let words = self.mnemonic();
         let seed = Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("");
-        let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(seed);
         let list: Vec<String> = seed.iter().map(ToString::to_string).collect();
         let pair: Vec<&str> = words.split(' ').collect();
         let mut all = vec![hex.get(..32).unwrap().to_owned(), list.get(..8).unwrap().join(", ")];

@@ -50,6 +50,14 @@ impl Desk for Book {
         Ok(KeysPlace::File)
     }
 
+    fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>> {
+        match mint.as_str() {
+            "https://poor.example" => Some(vec![7, 8, 9]),
+            "https://silent.example" => None,
+            _ => Some(Vec::new()),
+        }
+    }
+
     fn words(&self) -> Result<Secret, String> {
         Ok(Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow"))
     }
@@ -156,6 +164,23 @@ fn the_first_real_mint_tells_what_it_means() -> Outcome {
     }
     world.run("mints trust https://second.example")?;
     assert!(!world.person.shown.pop().unwrap_or_default().join("\n").contains("for ever"));
+    Ok(())
+}
+
+#[test]
+fn trusting_a_mint_says_in_words_what_it_lacks() -> Outcome {
+    let mut world = World::new()?;
+    world.run("mints trust https://poor.example --test")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    for said in ["NUT-07", "which coins are spent", "NUT-08", "gives no change", "NUT-09", "signatures again"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    world.run("mints trust https://silent.example --test")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(shown.contains("did not answer") && !shown.contains("NUT-0"), "{shown}");
+    world.run("mints trust https://rich.example --test")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(!shown.contains("did not answer") && !shown.contains("NUT-0"), "{shown}");
     Ok(())
 }
 

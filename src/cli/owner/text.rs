@@ -61,6 +61,28 @@ pub(super) fn first_real_mint(keys: &Option<(KeysPlace, bool)>) -> Vec<String> {
     ]
 }
 
+/// What a mint lacks of what the wallet leans on, by the numbers of the NUTs. `None`: it did not answer.
+pub(super) fn lacks(nuts: Option<Vec<u8>>) -> Vec<String> {
+    let Some(nuts) = nuts else {
+        return vec!["The mint did not answer when it was asked what it can do.".to_owned(), String::new()];
+    };
+    let words = |nut: u8| match nut {
+        7 => "It does not tell which coins are spent (NUT-07): a payment that it refuses may stay pending for some minutes.",
+        8 => {
+            "It gives no change (NUT-08): before a payment the wallet exchanges coins for exact ones, which may cost a fee, and what the mint does not need of its reserve for the route it keeps."
+        }
+        9 => {
+            "It does not give signatures again (NUT-09): coins whose answer is lost on the way may be lost, and `nutpurse restore` brings nothing back from it."
+        }
+        _ => "It lacks something else that the wallet leans on.",
+    };
+    let mut lines: Vec<String> = nuts.into_iter().map(|nut| words(nut).to_owned()).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
 /// What a new wallet's money is.
 pub(super) fn money(policy: &Policy) -> String {
     match policy.listed_money() {

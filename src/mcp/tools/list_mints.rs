@@ -8,9 +8,9 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "list_mints",
         title: "List mints",
-        description: "List the mints the owner trusts with money: balance, fee, limits, whether they answer (reachable; absent for a mint \
-              that was never used: it is not contacted before), and whether their money is play (test). Free, changes nothing; \
-              asks the mints that were used. Helps to choose a mint for deposit or pay; for totals use get_balance instead. \
+        description: "List the mints the owner trusts with money: balance, fee, limits, what they lack, whether they answer (reachable; \
+              absent for a mint never used: it is not contacted before), and whether their money is play (test). Free, changes nothing; \
+              asks the mints in use. Helps to choose a mint for deposit or pay; for totals use get_balance instead. \
               Only the owner can add or remove mints. Repeat it after a timeout.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<ListMints>(),

@@ -23,12 +23,29 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await?;
     let proxy = proxy.replace("127.0.0.1", "localhost");
     let web = Web::new(&NetworkSettings { allow: vec!["http://mint.invalid".into()], proxy: Some(proxy) })?;
-    let outcome = web.send(post("https://mint.invalid/v1/swap", LONG)).await;
+    // Of this name nobody here knows an address.
+    let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
     assert_eq!(web.send(get("http://mint.invalid/v1/info")).await?.status, 502);
     let requests = seen.requests().await;
     let heads: Vec<&str> = requests.iter().filter_map(|request| request.lines().next()).collect();
-    assert_eq!(heads, ["CONNECT mint.invalid:443 HTTP/1.1", "GET http://mint.invalid/v1/info HTTP/1.1"]);
+    assert_eq!(heads, ["CONNECT no-such-host.nutpurse.example:443 HTTP/1.1", "GET http://mint.invalid/v1/info HTTP/1.1"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
+    let (proxy, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
+    // As if a name nobody suspects resolved to 127.0.0.1 and ::1.
+    let url = Url::parse("https://localhost:8443/")?;
+    let target = Target { origin: origin_of(&url).ok_or("no origin")?, url, listed: false };
+    for scheme in ["http", "socks5"] {
+        let proxy = Some(proxy.replace("http", scheme));
+        let web = Web::new(&NetworkSettings { allow: Vec::new(), proxy })?;
+        let outcome = web.exchange(&target, get("")).await;
+        assert_eq!(outcome.err(), Some(HttpFailure::Refused("the name leads to a private address".into())), "{scheme}");
+    }
+    assert_eq!(seen.connections(), 0);
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 
@@ -26,6 +28,10 @@ fn bag(coins: impl IntoIterator<Item = (u64, u64)>) -> Bag {
         Coin { amount, ppk, y }
     });
     Bag(named.collect())
+}
+
+fn plain(bag: &Bag) -> Vec<(u64, u64)> {
+    bag.0.iter().map(|coin| (coin.amount, coin.ppk)).collect()
 }
 
 fn take(bag: &Bag, need: Need) -> Option<Vec<Coin>> {
@@ -52,36 +58,76 @@ fn sound(coins: &[Coin]) {
 fn large_coins_stay_free_where_small_ones_do() {
     let bag = bag([(1024, 0), (64, 0), (32, 0), (4, 0), (2, 0)]);
     let amounts = |need| take(&bag, need).map(|coins| coins.iter().map(|coin| coin.amount).collect::<BTreeSet<_>>());
-    assert_eq!(amounts(Need::Spend { amount: 37 }), Some(BTreeSet::from([32, 4, 2])));
-    assert_eq!(amounts(Need::Spend { amount: 39 }), Some(BTreeSet::from([64])));
+    assert_eq!(amounts(Need::Spend { amount: 37, fee_at_most: u64::MAX }), Some(BTreeSet::from([32, 4, 2])));
+    assert_eq!(amounts(Need::Spend { amount: 39, fee_at_most: u64::MAX }), Some(BTreeSet::from([64])));
     assert_eq!(amounts(Need::Exact { amount: 38 }), Some(BTreeSet::from([32, 4, 2])));
     assert_eq!(amounts(Need::Exact { amount: 39 }), None);
-    assert_eq!(amounts(Need::Spend { amount: 1127 }), None);
+    assert_eq!(amounts(Need::Spend { amount: 1127, fee_at_most: u64::MAX }), None);
 }
 
 #[test]
 fn a_coin_that_costs_what_it_is_worth_is_left() {
-    assert_eq!(take(&bag([(1, 1000), (1, 1000), (1, 1000)]), Need::Spend { amount: 1 }), None);
-    assert!(take(&bag([(1, 1000), (1, 1000), (1, 1000), (1, 1000), (1, 0)]), Need::Spend { amount: 1 }).is_some());
-    assert!(take(&bag((0..40).map(|_| (1, 900))), Need::Spend { amount: 4 }).is_some_and(|coins| coins.len() == 40));
-    assert!(take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1 }).is_some_and(|coins| coins.len() == 1));
+    assert_eq!(take(&bag([(1, 1000), (1, 1000), (1, 1000)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }), None);
+    assert!(take(&bag([(1, 1000), (1, 1000), (1, 1000), (1, 1000), (1, 0)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }).is_some());
+    assert!(take(&bag((0..40).map(|_| (1, 900))), Need::Spend { amount: 4, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 40));
+    assert!(take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 1));
 }
 
 #[test]
 fn never_more_inputs_than_allowed() {
     let dust = bag((0..500).map(|_| (1, 0)));
-    assert!(take(&dust, Need::Spend { amount: 64 }).is_some());
-    assert_eq!(take(&dust, Need::Spend { amount: 65 }), None);
+    assert!(take(&dust, Need::Spend { amount: 64, fee_at_most: u64::MAX }).is_some());
+    assert_eq!(take(&dust, Need::Spend { amount: 65, fee_at_most: u64::MAX }), None);
     assert_eq!(take(&dust, Need::Exact { amount: 65 }), None);
     let with_one = bag((0..500).map(|_| (1, 0)).chain([(128, 0)]));
-    assert!(take(&with_one, Need::Spend { amount: 65 }).is_some_and(|coins| coins.len() == 1));
+    assert!(take(&with_one, Need::Spend { amount: 65, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 1));
+}
+
+/// For random coins of one or two keysets, with the seed printed: anything up to the most is covered, within the fee that goes with it.
+#[test]
+fn anything_up_to_the_most_is_covered_within_its_fee() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut payable = 0;
+    for _ in 0..3_000 {
+        let fees = [0, 100, 250, 1_000].map(|ppk| if random.random_bool(0.8) { ppk } else { 100 });
+        let ppk = fees[random.random_range(0..4)];
+        let count = random.random_range(0..90);
+        let bag = bag((0..count).map(|_| (1 << random.random_range(0..11), if random.random_bool(0.9) { ppk } else { fees[0] })));
+        let fee_at_most = random.random_range(0..8);
+        let (most, fee_then) = most(largest(&bag).unwrap(), fee_at_most);
+        payable += u32::from(most > 0);
+        let amounts = (0..20).map(|_| random.random_range(0..=most)).chain([1, most]).filter(|amount| (1..=most).contains(amount));
+        for amount in amounts.collect::<Vec<_>>() {
+            let chosen = take(&bag, Need::Spend { amount, fee_at_most }).unwrap_or_else(|| panic!("{amount} of {most}: {:?}", plain(&bag)));
+            sound(&chosen);
+            assert!(covers(&chosen, amount) && fee(&chosen) <= fee_then, "{amount} of {most} costs {}: {:?}", fee(&chosen), plain(&bag));
+        }
+    }
+    println!("{payable} of 3000 bags can pay something");
+    assert!(payable > 2_000);
+    assert_eq!(most(Vec::new(), 5), (0, 0));
+    assert_eq!(most(bag([(1, 1_000), (1, 1_000)]).0, 5), (0, 0));
+}
+
+#[test]
+fn the_fewest_coins_are_taken_where_the_smallest_sum_costs_too_much() {
+    let bag = bag((0..10).map(|power| (1 << power, 1_000)));
+    let amounts = |fee_at_most| {
+        let chosen = take(&bag, Need::Spend { amount: 400, fee_at_most }).unwrap();
+        chosen.iter().map(|coin| coin.amount).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(amounts(9), BTreeSet::from([256, 128, 16, 4]));
+    assert_eq!(amounts(3), BTreeSet::from([512]));
+    assert_eq!(amounts(0), BTreeSet::from([512]));
 }
 
 proptest! {
     #[test]
     fn powers_of_two_without_fees_give_the_least_sum(powers in prop::collection::vec(0..8_u32, 0..11), amount in 1..600_u64) {
         let bag = bag(powers.into_iter().map(|power| (1 << power, 0)));
-        let chosen = take(&bag, Need::Spend { amount });
+        let chosen = take(&bag, Need::Spend { amount, fee_at_most: u64::MAX });
         prop_assert_eq!(chosen.as_deref().map(sum), least(&bag.0, amount));
         if let Some(chosen) = chosen {
             sound(&chosen);
@@ -97,7 +143,7 @@ proptest! {
         amount in 1..1200_u64,
     ) {
         let bag = bag(coins);
-        let chosen = take(&bag, Need::Spend { amount });
+        let chosen = take(&bag, Need::Spend { amount, fee_at_most: u64::MAX });
         prop_assert_eq!(chosen.is_some(), least(&bag.0, amount).is_some());
         if let Some(chosen) = chosen {
             sound(&chosen);

@@ -38,7 +38,7 @@ fn seeds() -> Vec<u64> {
 fn drawn(random: &mut StdRng, amounts: &[u64]) -> Vec<ProofInfo> {
     let one = |amount: &u64| {
         let (secret, key) = (random.random::<[u8; 32]>(), random.random::<[u8; 32]>());
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(secret);
         let c = SecretKey::from_slice(&key).unwrap().public_key();
         let proof = Proof { secret: Secret::new(hex), c, ..coin(*amount).proof };
         ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()

@@ -82,15 +82,15 @@ async fn inputs_come_from_the_shelf_without_locked_or_unpriced_ones() {
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
     let fees = HashMap::from([(keyset(), 100)]);
     let (mint, unit) = ("https://mint.example".parse().unwrap(), Unit::sat());
-    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 11 }, fees.clone()).await.unwrap().unwrap();
+    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 11, fee_at_most: u64::MAX }, fees.clone()).await.unwrap().unwrap();
     assert_eq!((chosen.fee, chosen.proofs.iter().map(|one| one.proof.amount.to_u64()).sum::<u64>()), (1, 12));
     let chosen = store.choose(&mint, &unit, Need::Exact { amount: 7 }, fees.clone()).await.unwrap().unwrap();
     assert_eq!(chosen.proofs.len(), 3);
     assert!(store.choose(&mint, &unit, Need::Exact { amount: 24 }, fees.clone()).await.unwrap().is_none());
-    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 24 }, fees.clone()).await.unwrap().unwrap();
+    let chosen = store.choose(&mint, &unit, Need::Spend { amount: 24, fee_at_most: u64::MAX }, fees.clone()).await.unwrap().unwrap();
     assert_eq!(ys(&chosen.proofs), vec![infos[0].y]);
-    assert!(store.choose(&mint, &unit, Need::Spend { amount: 80 }, fees).await.unwrap().is_none());
-    assert!(store.choose(&mint, &unit, Need::Spend { amount: 1 }, HashMap::new()).await.unwrap().is_none());
+    assert!(store.choose(&mint, &unit, Need::Spend { amount: 80, fee_at_most: u64::MAX }, fees).await.unwrap().is_none());
+    assert!(store.choose(&mint, &unit, Need::Spend { amount: 1, fee_at_most: u64::MAX }, HashMap::new()).await.unwrap().is_none());
 }
 
 #[tokio::test]

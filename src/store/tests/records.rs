@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use cdk_common::Amount;
-use cdk_common::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo, Keys, MintInfo, SecretKey};
+use cdk_common::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo, Keys, SecretKey};
 
 use super::samples::store;
+use crate::model::mint::MintInfo;
 
 const MINT: &str = "https://mint.example";
 /// A name that begins with another mint's.
@@ -23,12 +24,12 @@ fn listed() -> KeySetInfo {
 #[tokio::test]
 async fn a_mint_is_remembered_with_the_first_key_that_it_called_its_own() {
     let store = store().await;
-    let [first, later] = [(); 2].map(|()| SecretKey::generate().public_key());
-    let named = |pubkey| MintInfo { name: Some("Mint".to_owned()), pubkey, ..MintInfo::default() };
+    let [first, later] = [(); 2].map(|()| SecretKey::generate().public_key().to_hex());
+    let named = |pubkey: &Option<String>| MintInfo { name: Some("Mint".to_owned()), pubkey: pubkey.clone(), ..MintInfo::default() };
     assert_eq!(store.records(0).info(MINT).await.unwrap(), None);
-    for (pubkey, changed) in [(None, false), (Some(first), false), (Some(later), true), (None, false), (Some(first), false)] {
-        store.records(0).put_info(MINT, named(pubkey)).await.unwrap();
-        assert_eq!(store.records(1).info(MINT).await.unwrap(), Some(named(pubkey)));
+    for (pubkey, changed) in [(None, false), (Some(first.clone()), false), (Some(later), true), (None, false), (Some(first), false)] {
+        store.records(0).put_info(MINT, named(&pubkey)).await.unwrap();
+        assert_eq!(store.records(1).info(MINT).await.unwrap(), Some(named(&pubkey)));
         assert_eq!(store.mint_identity_changed(MINT).await.unwrap(), changed, "{pubkey:?}");
     }
     assert_eq!(store.records(0).info(BESIDE).await.unwrap(), None);

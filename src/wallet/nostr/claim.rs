@@ -231,7 +231,11 @@ impl Wallet {
         quote_id: &str,
         held: &[ProofInfo],
     ) -> Result<Vec<PublicKey>, Error> {
-        let states = mint.states(coins::ys(held)).await?;
+        let states = match mint.states(coins::ys(held)).await {
+            // A mint without NUT-07 says nothing of them.
+            Err(error) if error.is_not_served() => return Ok(Vec::new()),
+            states => states?,
+        };
         let (_, spent) = coins::by_word(held, &states);
         if spent.is_empty() || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent)) {
             return Ok(Vec::new());

@@ -147,6 +147,12 @@ view!(
         /// What it pays out.
         #[serde(skip_serializing_if = "Option::is_none")]
         pay: Option<Range>,
+        /// It pays invoices that name no amount. Absent: it does not say.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        amountless: Option<bool>,
+        /// What the wallet leans on and it has not: NUT-07 (states of coins), NUT-08 (change), NUT-09 (signatures again).
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lacks: Vec<String>,
     }
 );
 

@@ -13,6 +13,7 @@ use super::super::error::Error;
 use super::super::lnurl::{FetchedInvoice, Wanted};
 use super::super::nostr::find::Person;
 use super::super::nostr::{Link, plain_url};
+use super::super::offer::Offer;
 use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
@@ -50,7 +51,7 @@ impl Wallet {
         let FetchedInvoice { invoice, fetched } = self.fetch_invoice(setup, &asked, wanted).await?;
         payment.payment_hash = Some(invoice.payment_hash.clone());
         payment.fetched = Some(fetched);
-        let (mint, quote) = self.cheapest(setup, &invoice, leg.sats, None).await?;
+        let Offer { mint, quote, .. } = self.cheapest(setup, &invoice, leg.sats, None, &payment.agent).await?;
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
         Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })

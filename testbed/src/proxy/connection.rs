@@ -207,6 +207,11 @@ async fn flood(client: &mut TcpStream, length: u64) -> Result<()> {
 /// Asks the mint, on a connection that nobody else uses.
 pub(crate) async fn forward(plan: &Plan, place: usize, request: &Message) -> Result<Message> {
     let mut mint = connect(plan).await?;
+    let change = plan.told().rewrite_requests.clone();
+    let mut request = request.clone();
+    if let Some(change) = change.filter(|_| !request.body.is_empty()) {
+        request.body = serde_json::to_vec(&change(request.path(), json(&request.body)))?;
+    }
     mint.write_all(&request.bytes("close")).await?;
     let answer = Message::read(&mut mint, &mut Vec::new()).await?;
     let mut answer = answer.context("the mint closed the connection")?;

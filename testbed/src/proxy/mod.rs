@@ -118,6 +118,11 @@ impl Proxy {
         self.plan.told().rewrite = Some(Arc::new(lie));
     }
 
+    /// Changes every JSON request by its path and body before the mint gets it: the mint is another than it is.
+    pub fn rewrite_requests(&self, change: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
+        self.plan.told().rewrite_requests = Some(Arc::new(change));
+    }
+
     /// The mint is honest again.
     pub fn stop_rewriting(&self) {
         self.plan.told().rewrite = None;

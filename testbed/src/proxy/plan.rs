@@ -41,6 +41,7 @@ pub(crate) struct Told {
     /// Requests to deliver later, with the place of their exchange.
     pub(crate) kept: Vec<(usize, Message)>,
     pub(crate) rewrite: Option<Rewrite>,
+    pub(crate) rewrite_requests: Option<Rewrite>,
     pub(crate) delay: Duration,
     pub(crate) cut: CancellationToken,
 }

@@ -42,7 +42,7 @@ impl Canaries {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(bytes);
         self.text(&hex);
         self.0.insert(hex.to_uppercase().into_bytes());
         self.0.insert(bytes.to_vec());
@@ -53,9 +53,7 @@ impl Canaries {
     /// A text of hex, as that and as its bytes.
     fn hex(&mut self, hex: &str) {
         self.text(hex);
-        let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-        let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
-        bytes.iter().for_each(|bytes| self.bytes(bytes));
+        hex::decode(hex).iter().for_each(|bytes| self.bytes(bytes));
     }
 
     /// The words of a home, and the coins in its store.

@@ -242,13 +242,13 @@ fn invoices(server: &LnurlServer) -> Vec<testbed::Asked> {
 }
 
 fn nutpurse_note(id: &str) -> String {
-    let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&id[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let bytes = hex::decode(id).unwrap();
     bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("note").unwrap(), &bytes).unwrap()
 }
 
 /// NIP-19, of an event that later ones replace.
 fn naddr(name: &str, author: &str, kind: u32) -> String {
-    let key: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&author[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let key = hex::decode(author).unwrap();
     let fields: [(u8, &[u8]); 3] = [(0, name.as_bytes()), (2, &key), (3, &kind.to_be_bytes())];
     let bytes: Vec<u8> = fields.iter().flat_map(|(of, value)| [&[*of, u8::try_from(value.len()).unwrap()], *value].concat()).collect();
     bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("naddr").unwrap(), &bytes).unwrap()

@@ -1,0 +1,130 @@
+//! What the mints ask for paying an invoice (NUT-05, NUT-23), and the cheapest of them. Moves nothing.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::Wallet;
+use super::code::Code;
+use super::denied::amountless;
+use super::error::Error;
+use super::inputs::{insufficient, tolerated_sats};
+use super::rules::Setup;
+use crate::mint::Mint;
+use crate::mint::error::MintError;
+use crate::mint::melt::MeltQuote;
+use crate::model::invoice::Invoice;
+use crate::store::Chosen;
+
+/// What a mint asks for paying an invoice.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) mint: Arc<Mint>,
+    pub(super) quote: MeltQuote,
+    /// The coins that would be spent; `None` where what is there now does not do.
+    pub(super) coins: Option<Chosen>,
+}
+
+impl Offer {
+    /// What can be paid at once before what cannot; then the most that it can cost, in sats.
+    fn rank(&self) -> (bool, u64) {
+        let fee_sats = self.coins.as_ref().map_or(0, |coins| coins.fee);
+        (self.coins.is_none(), self.quote.amount_sats.saturating_add(self.quote.fee_reserve_sats).saturating_add(fee_sats))
+    }
+}
+
+impl Wallet {
+    /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest: amount, reserve and the fee of the coins that would
+    /// be spent, where there are such now. One request each; none to a mint that says it does not pay such an invoice.
+    pub(super) async fn cheapest(
+        &self,
+        setup: &Setup,
+        invoice: &Invoice,
+        amount_sats: u64,
+        named: Option<&str>,
+        agent: &str,
+    ) -> Result<Offer, Error> {
+        let mut candidates = self.candidates(setup, amount_sats, named).await?;
+        let amount_msat = if invoice.amount_msat.is_none() { Some(amount_sats.saturating_mul(1000)) } else { None };
+        if amount_msat.is_some() {
+            candidates = paying_any_amount(candidates).await?;
+        }
+        let asked = candidates.into_iter().map(|mint| async move {
+            let quote = mint.quote_melt(&invoice.text, amount_msat).await;
+            (mint, quote)
+        });
+        let (mut offers, mut worst): (Vec<Offer>, Option<Error>) = (Vec::new(), None);
+        for (mint, quote) in join_all(asked).await {
+            let refusal = match quote {
+                Ok(quote) if is_for(&quote, invoice, amount_sats) => {
+                    match self.offer(Arc::clone(&mint), quote, tolerated_sats(setup, agent)).await {
+                        Ok(offer) => {
+                            offers.push(offer);
+                            continue;
+                        }
+                        Err(error) => error.with("mint", mint.address().as_str()),
+                    }
+                }
+                Ok(_) => Error::new(Code::MintRefused, "The mint's quote is not for this invoice's amount."),
+                Err(error) if amount_msat.is_some() => of_amountless(error).with("mint", mint.address().as_str()),
+                Err(error) => Error::from(error).with("mint", mint.address().as_str()),
+            };
+            // That a mint takes no such invoices is said only where no other mint might.
+            if worst.is_none() || refusal.code != Code::PayeeUnsupported {
+                worst = Some(refusal);
+            }
+        }
+        let none = || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
+        offers.into_iter().min_by_key(Offer::rank).ok_or_else(none)
+    }
+
+    async fn offer(&self, mint: Arc<Mint>, quote: MeltQuote, fee_at_most: u64) -> Result<Offer, Error> {
+        let coins = self.coins_for_melt(&mint, quote.amount_sats.saturating_add(quote.fee_reserve_sats), fee_at_most).await?;
+        Ok(Offer { mint, quote, coins })
+    }
+
+    /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
+    pub(super) async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
+        let listed: Vec<_> = match named {
+            Some(text) => vec![setup.named(text)?.clone()],
+            None => setup.mints().cloned().collect(),
+        };
+        if listed.is_empty() {
+            return Err(Error::new(Code::NoMint, "No usable mint is listed."));
+        }
+        let (mut candidates, mut most) = (Vec::new(), 0);
+        for mint in listed {
+            let held = self.held_at(&mint.address).await?;
+            most = most.max(held);
+            if held >= amount_sats {
+                candidates.push(self.mints.at(&mint.address)?);
+            }
+        }
+        if candidates.is_empty() { Err(insufficient(amount_sats, most)) } else { Ok(candidates) }
+    }
+}
+
+/// Without those that say of themselves that they pay no invoice without an amount.
+async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Error> {
+    let mut able = Vec::new();
+    for mint in mints {
+        if mint.about().await?.and_then(|about| about.pay).and_then(|pay| pay.amountless) != Some(false) {
+            able.push(mint);
+        }
+    }
+    if able.is_empty() { Err(amountless("")) } else { Ok(able) }
+}
+
+/// A mint's answer to the question what an invoice without an amount would cost: a refusal that gives no reason of the list means that.
+fn of_amountless(error: MintError) -> Error {
+    match error {
+        MintError::Unexplained { status: 400 | 422, reason } => amountless(reason.as_deref().unwrap_or("")),
+        error => error.into(),
+    }
+}
+
+/// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.
+fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
+    let rounded_down = invoice.amount_msat.is_some_and(|msat| msat % 1000 != 0 && msat / 1000 == quote.amount_sats);
+    quote.amount_sats == amount_sats || rounded_down
+}
