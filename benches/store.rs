@@ -102,7 +102,12 @@ async fn timed<F: Future<Output = ()>>(rounds: usize, mut once: impl FnMut() -> 
 
 async fn inputs(store: &Store, amount: u64) -> Vec<ProofInfo> {
     let fees = HashMap::from([(keyset(), 100)]);
-    store.choose(&"https://mint.example".parse().unwrap(), &Unit::sat(), Need::Spend { amount, fee_at_most: u64::MAX }, fees).await.unwrap().unwrap().proofs
+    store
+        .choose(&"https://mint.example".parse().unwrap(), &Unit::sat(), Need::Spend { amount, fee_at_most: u64::MAX }, fees)
+        .await
+        .unwrap()
+        .unwrap()
+        .proofs
 }
 
 fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {

@@ -1,6 +1,9 @@
 //! Swaps that their mint said cannot have been made: inputs spent, nothing signed. They are asked about for a week, should the mint have
 //! been wrong, or have lied; what it signed after all is ours.
 //!
+//! Their counters are free at once, since whoever sends us spent tokens could else use up more of them than a restore looks through. A swap
+//! of which one is in use again is given up: what its mint shows then is of the other operation.
+//!
 //! Never makes a request that could spend anything.
 
 use super::error::Error;
@@ -17,9 +20,20 @@ pub(super) const KEPT_SECONDS: u64 = 7 * 86_400;
 
 impl Wallet {
     /// Takes the place of ending the swap.
-    pub(super) fn bury(&self, swap: &Swap) -> Result<Change, Error> {
+    pub(super) fn bury(&self, swap: &Swap) -> Result<[Change; 2], Error> {
         tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
-        journaled(&Operation::Swap(swap.buried((self.clock)())))
+        Ok([journaled(&Operation::Swap(swap.buried((self.clock)())))?, Change::FreeCounters(swap.counters())])
+    }
+
+    /// Another operation has made, or is making, coins with a counter of this swap.
+    async fn is_used_again(&self, swap: &Swap) -> Result<bool, Error> {
+        let ys = Operation::Swap(swap.clone()).output_ys()?;
+        for other in self.operations().await?.iter().filter(|other| other.id() != swap.id) {
+            if other.output_ys()?.iter().any(|y| ys.contains(y)) {
+                return Ok(true);
+            }
+        }
+        Ok(!self.store.coins(ys).await?.is_empty())
     }
 
     /// Asks about a buried swap; `of` is what it was for.
@@ -27,11 +41,15 @@ impl Wallet {
         let mint = self.mints.at(&seen.mint)?;
         let turn = mint.turn().await;
         let Some(mut swap) = self.as_journaled(&seen).await? else { return Ok(()) };
+        if self.is_used_again(&swap).await? {
+            return self.end_buried(vec![Change::EndOperation(swap.id)]).await;
+        }
         let outcome = mint.look_for_swap(&swap).await;
         swap.purpose = of;
         match outcome {
             SwapOutcome::Done { give, keep } => {
                 tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
+                self.store.commit(vec![Change::UseCounters(swap.counters())]).await?;
                 drop(turn);
                 self.unbury(&swap, SwapOutcome::Done { give, keep }).await
             }

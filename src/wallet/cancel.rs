@@ -73,7 +73,7 @@ impl Wallet {
                 Ok(())
             }
             SwapOutcome::Refused(error) => Ok(self.store.commit(super::swap::refused(swap, &error)).await?),
-            SwapOutcome::SpentElsewhere => Ok(self.store.commit(vec![self.bury(swap)?]).await?),
+            SwapOutcome::SpentElsewhere => Ok(self.store.commit(self.bury(swap)?.into()).await?),
             SwapOutcome::Unknown(_) => Ok(()),
         }
     }

@@ -74,7 +74,9 @@ impl Wallet {
                 }
                 let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; nothing was paid.")
                     .next("Call sync, then make the same call again.");
-                (vec![coins::free(free), coins::spent(spent), self.bury(swap)?], Err(error))
+                let mut changes = vec![coins::free(free), coins::spent(spent)];
+                changes.extend(self.bury(swap)?);
+                (changes, Err(error))
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();

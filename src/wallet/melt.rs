@@ -99,21 +99,16 @@ impl Wallet {
     /// Takes the change of a settled payment in; only then it is known what it cost.
     async fn ask_change(&self, mut payment: Payment, mint: &Mint, mut melt: Melt) -> Result<(), Error> {
         let PaymentState::Settled { fee_sats, .. } = &mut payment.state else { return Ok(()) };
-        let changes = match mint.ask_change(&melt).await? {
-            Some(change) => {
-                *fee_sats = melt.fee_sats(coins::total_sats(&change));
-                ended(&melt, change)
-            }
+        let change = match mint.ask_change(&melt).await? {
             None if melt.must_have_change() && melt.named_none < NAMED_NONE_OFTEN => {
                 melt.named_none = melt.named_none.saturating_add(1);
                 return Ok(self.store.commit(vec![journaled(&Operation::Melt(melt))?]).await?);
             }
-            None => {
-                *fee_sats = melt.fee_sats(0);
-                // Blank outputs that were not needed: too many of them in a row would hide what a restore looks for behind them.
-                vec![Change::EndOperation(melt.id), Change::FreeCounters(melt.counters())]
-            }
+            // There is none. Were it signed after all, the mint would say so of the next request with these counters.
+            change => change.unwrap_or_default(),
         };
+        *fee_sats = melt.fee_sats(coins::total_sats(&change));
+        let changes = ended(&melt, change);
         self.store.commit([changes, vec![Change::Payment(payment)]].concat()).await?;
         self.changed();
         Ok(())

@@ -152,7 +152,7 @@ impl Wallet {
                 let left = self.left_of(mint, swap).await;
                 let error = Error::new(Code::TokenSpent, "The token is spent already.");
                 let error = if left > 0 { error.with("left_sats", left) } else { error };
-                self.refuse(receive, vec![self.bury(swap)?], error).await
+                self.refuse(receive, self.bury(swap)?.into(), error).await
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();

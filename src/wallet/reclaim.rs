@@ -92,10 +92,10 @@ impl Wallet {
                 Err(Error::from(error).of(&payment.id))
             }
             SwapOutcome::SpentElsewhere if mint.unspent_of(swap).await.unwrap_or(0) == 0 => {
-                self.record_claimed(payment, swap.input_ys()?, vec![self.bury(swap)?]).await
+                self.record_claimed(payment, swap.input_ys()?, self.bury(swap)?.into()).await
             }
             SwapOutcome::SpentElsewhere => {
-                self.store.commit(vec![Change::EndOperation(swap.id)]).await?;
+                self.store.commit(vec![Change::EndOperation(swap.id), Change::FreeCounters(swap.counters())]).await?;
                 Err(Error::new(Code::TokenSpent, "Part of the token was claimed; the rest stays with whoever has it.").of(&payment.id))
             }
             SwapOutcome::Unknown(_) => {

@@ -157,7 +157,8 @@ impl Wallet {
                     let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
                     return self.record(payment, state, Vec::new()).await;
                 }
-                let beside = vec![coins::free(free), coins::spent(spent), self.bury(swap)?];
+                let mut beside = vec![coins::free(free), coins::spent(spent)];
+                beside.extend(self.bury(swap)?);
                 let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.")
                     .next("Call sync, then make the same call again.");
                 let error = self.record_failure(payment, error, beside).await;

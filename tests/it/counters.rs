@@ -15,7 +15,9 @@ use crate::world::{Agent, Home, binary, fund, holdings, mint, mint_with, number,
 /// looks beyond the last counter that is signed.
 const USUAL: usize = 40;
 /// So many operations pass before our own rate makes one wait. It holds for each opening of a wallet.
-const WITHOUT_WAIT: usize = 25;
+const WITHOUT_WAIT: usize = 20;
+/// A token of twelve coins.
+const SPENT_SATS: u64 = 4_095;
 
 fn in_a_row() -> usize {
     number("NUTPURSE_RUNS").map_or(USUAL, |runs| usize::try_from(runs).unwrap())
@@ -27,6 +29,8 @@ struct Worn {
     mint: TestMint,
     proxy: Proxy,
     agent: Agent,
+    /// Who has money of its own.
+    friend: Agent,
     older: Vec<u8>,
     /// What the mint owes to nobody here.
     elsewhere: u64,
@@ -41,7 +45,7 @@ impl Worn {
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let mut agent = Agent::open(wide(&proxy)).await;
         let mut friend = Agent::open(wide(&proxy)).await;
-        fund(&friend, coins.iter().sum()).await;
+        fund(&friend, SPENT_SATS + coins.iter().sum::<u64>()).await;
         for (number, coin) in coins.iter().enumerate() {
             let sent = friend.ok("send_token", json!({"amount_sats": coin, "memo": number.to_string()})).await;
             agent.ok("receive_token", json!({"token": sent["token"]})).await;
@@ -49,11 +53,10 @@ impl Worn {
                 (agent, friend) = (Agent::reopen(agent.close().await).await, Agent::reopen(friend.close().await).await);
             }
         }
-        friend.close().await;
         let elsewhere = mint.auditor().outstanding().unwrap() - holdings(&agent).await.spendable;
         let home = agent.close().await;
         let older = fs::read(home.path().join("wallet.redb")).unwrap();
-        Self { lightning, mint, proxy, agent: Agent::reopen(home).await, older, elsewhere, begun: Instant::now(), done: 0 }
+        Self { lightning, mint, proxy, agent: Agent::reopen(home).await, friend, older, elsewhere, begun: Instant::now(), done: 0 }
     }
 
     /// One more is done.
@@ -74,7 +77,6 @@ impl Worn {
 
     /// After one more deposit, the words alone bring all that the wallet holds into a new home, and the older file brings it into its own.
     async fn all_comes_back(mut self, what: &str) {
-        self.quiet().await;
         self.agent = Agent::reopen(self.agent.close().await).await;
         fund(&self.agent, 77).await;
         let held = holdings(&self.agent).await;
@@ -143,6 +145,25 @@ async fn forged_tokens_of_any_amount_leave_no_gap() {
 }
 
 #[tokio::test]
+async fn tokens_that_are_spent_leave_no_gap() {
+    let mut worn = Worn::with(&[64]).await;
+    let mut tokens = Vec::new();
+    for number in 0..in_a_row() {
+        let sent = worn.friend.ok("send_token", json!({"amount_sats": SPENT_SATS, "memo": number.to_string()})).await;
+        worn.friend.ok("reclaim_token", json!({"payment_id": sent["payment_id"]})).await;
+        tokens.push(sent["token"].clone());
+        if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
+            worn.friend = Agent::reopen(worn.friend.clone().close().await).await;
+        }
+    }
+    for token in tokens {
+        worn.agent.refused("receive_token", json!({"token": token}), "token_spent").await;
+        worn.done().await;
+    }
+    worn.all_comes_back("spent tokens").await;
+}
+
+#[tokio::test]
 async fn payments_that_fail_leave_no_gap() {
     let mut worn = Worn::with(&[4_096]).await;
     let shop = worn.lightning.payee("shop");
@@ -164,6 +185,7 @@ async fn payments_that_need_few_of_their_blank_outputs_leave_no_gap() {
         assert_eq!(worn.agent.ok("pay", json!({"to": invoice})).await["state"], "settled");
         worn.done().await;
     }
+    worn.quiet().await;
     worn.all_comes_back("payments with change").await;
 }
 
@@ -183,6 +205,7 @@ async fn payments_that_use_their_whole_reserve_leave_no_gap() {
         }
         worn.done().await;
     }
+    worn.quiet().await;
     worn.all_comes_back("payments without change").await;
 }
 
@@ -207,6 +230,7 @@ async fn payments_at_once_of_which_some_fail_leave_no_gap() {
             worn.done().await;
         }
     }
+    worn.quiet().await;
     worn.all_comes_back("payments at once").await;
 }
 

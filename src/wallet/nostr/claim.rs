@@ -199,7 +199,8 @@ impl Wallet {
                 changes
             }
             SwapOutcome::SpentElsewhere => {
-                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndOperation(swap.id)]
+                let free = Change::FreeCounters(swap.counters());
+                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndOperation(swap.id), free]
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();

@@ -215,6 +215,11 @@ impl Scene<'_> {
         panic!("{what}: it does not end")
     }
 
+    /// Stops the wallet, which would ask about its unclaimed tokens for ever.
+    pub(super) async fn end(self) {
+        self.agent.close().await;
+    }
+
     /// Waits until nothing is under way in the wallet.
     pub(super) async fn quiet(&self, what: &str) {
         let wallet = self.agent.wallet().await;

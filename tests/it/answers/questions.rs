@@ -88,6 +88,7 @@ async fn cell(lane: &Lane, verb: Verb, question: (&'static str, &'static str), t
         }
         _ => assert_eq!((end["state"].as_str(), held.unclaimed), (Some("settled"), 24), "{what}"),
     }
+    scene.end().await;
     end["state"].as_str().unwrap().to_owned()
 }
 

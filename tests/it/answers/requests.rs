@@ -90,6 +90,7 @@ async fn cell(lane: &Lane, verb: Verb, answer: Told, carried_out: bool) -> Strin
         let back = lane.friend.ok("reclaim_token", json!({"payment_id": gift["payment_id"]})).await;
         assert_eq!(back["state"], "returned", "{what}: the token is good");
     }
+    scene.end().await;
     told.map_or_else(|_| end.clone(), |told| format!("{}, then {end}", told["state"].as_str().unwrap()))
 }
 
