@@ -6,6 +6,7 @@ use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Store;
 use super::error::StoreError;
@@ -28,12 +29,12 @@ impl Store {
     /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
     pub async fn revive(&self, ys: Vec<PublicKey>) -> Result<usize, StoreError> {
         let now = self.now();
-        self.write_durable(move |tx| revive(tx, now, ys, State::Unspent)).await
+        self.write_durable(move |tx| revive(tx, now, ys, State::Unspent, None)).await
     }
 }
 
-/// Takes archived proofs back in this state; others stay as they are.
-pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: State) -> Result<usize, StoreError> {
+/// Takes archived proofs back in this state, held by this operation; others stay as they are.
+pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: State, operation: Option<Uuid>) -> Result<usize, StoreError> {
     let mut purse = Purse::open(tx, now)?;
     let mut revived = 0_usize;
     for y in ys {
@@ -41,7 +42,7 @@ pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: Vec<PublicKey>, to: St
         if before.is_archived {
             let mut info = before.info.clone();
             info.state = to;
-            info.used_by_operation = None;
+            info.used_by_operation = operation;
             purse.put(Some(&before), info)?;
             revived = revived.saturating_add(1);
         }

@@ -67,6 +67,7 @@ fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: 
     for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
         let deposit = deposits::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("deposit of an index"))?;
         let may_come = match deposit.state {
+            _ if deposit.dispute.is_some() => false,
             DepositState::Paid => true,
             _ => deposit.expires_at == 0 || deposit.expires_at.saturating_add(GRACE_SECONDS) > now,
         };

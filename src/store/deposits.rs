@@ -2,13 +2,14 @@
 //!
 //! Never judges whether one was paid.
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{Durability, ReadableTable, WriteTransaction};
 
-use super::Store;
+use super::commit::apply_all;
 use super::error::StoreError;
 use super::history::{self, Kind};
-use super::record;
-use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, Reads};
+use super::meta::{self, KEY};
+use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, META, Reads};
+use super::{Change, Store, Verdict, record};
 use crate::model::deposit::Deposit;
 use crate::model::id::DepositId;
 
@@ -74,6 +75,25 @@ impl Store {
             let mut range = index.range((agent.as_str(), 0, "")..=(agent.as_str(), u64::MAX, "~"))?;
             let id = range.next_back().transpose()?.map(|(key, _)| key.value().2.to_owned());
             of_index(tx, id)
+        })
+        .await
+    }
+
+    /// Writes a deposit that is received by coins found at its mint after it was asked for, as one durable commit with what is `beside` it.
+    /// What was found counts for one deposit. `false`: not as much was found, and nothing was written.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn receive_found(&self, deposit: Deposit, mut beside: Vec<Change>) -> Result<bool, StoreError> {
+        self.transact(Durability::Immediate, move |tx, inner| {
+            let mut meta = meta::get(tx)?;
+            if !meta.take_found(deposit.mint.as_str(), deposit.created_at, deposit.amount_sats) {
+                return Ok(Verdict::Leave(false));
+            }
+            record::put(tx, META, KEY, &meta)?;
+            beside.push(Change::Deposit(deposit));
+            apply_all(tx, inner, beside)?;
+            Ok(Verdict::Keep(true))
         })
         .await
     }

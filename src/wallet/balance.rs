@@ -104,7 +104,7 @@ impl Wallet {
     /// Paid to us and not yet claimed by us, in sats.
     async fn incoming(&self, setup: &Setup) -> Result<u64, Error> {
         let open = self.store.open_deposits().await?;
-        let paid = open.iter().filter(|one| one.state == DepositState::Paid && setup.mint(&one.mint).is_some());
+        let paid = open.iter().filter(|one| one.state == DepositState::Paid && one.dispute.is_none() && setup.mint(&one.mint).is_some());
         Ok(paid.map(|one| one.amount_sats).fold(0, u64::saturating_add))
     }
 

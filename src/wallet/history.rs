@@ -190,7 +190,7 @@ fn of_payment(payment: &Payment) -> Vec<Entry> {
     entry.payment_id = Some(id);
     let mut entries = Vec::new();
     match &payment.state {
-        PaymentState::Reserved | PaymentState::Sent { .. } => {
+        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
             entry.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
         }
         PaymentState::Settled { fee_sats, claimed, .. } => {
@@ -231,11 +231,11 @@ fn of_deposit(deposit: &Deposit) -> Entry {
 
 fn of_receive(receive: &Receive) -> Entry {
     let (state, amount, fee) = match &receive.state {
-        ReceiveState::Open => ("pending", receive.amount_sats, 0),
+        ReceiveState::Open | ReceiveState::GivenUp { .. } => ("pending", receive.amount_sats, 0),
         ReceiveState::Received { received_sats, fee_sats, .. } => ("received", *received_sats, *fee_sats),
         ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
     };
-    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
+    let kind = super::show::receive_kind(receive);
     let mut entry = blank(receive.id.to_string(), receive.created_at, "in", kind, state, receive.agent.clone());
     entry.untrusted_payee = receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
     entry.amount_sats = amount;

@@ -16,6 +16,7 @@ mod detach;
 pub mod error;
 mod estimate;
 mod gate;
+mod give_up;
 mod history;
 mod inputs;
 mod journal;
@@ -42,6 +43,7 @@ mod show;
 mod spend;
 mod swap;
 mod sync;
+mod undecided;
 pub mod view;
 mod zap;
 
@@ -147,6 +149,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// Something about money is under way or undecided, or an invoice of ours may still be paid. Opens no wallet.
     async fn has_open(&self) -> bool {
         false
+    }
+
+    /// How many deposits are disputed. Opens no wallet.
+    async fn disputed(&self) -> usize {
+        0
     }
 
     /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be read, which stop every call by

@@ -168,7 +168,7 @@ impl Wallet {
 
     fn is_worth_asking(&self, deposit: &Deposit) -> bool {
         let late = deposit.expires_at > 0 && deposit.expires_at.saturating_add(LATE_SECONDS) < (self.clock)();
-        deposit.state == DepositState::Paid || !late
+        (deposit.state == DepositState::Paid || !late) && !deposit.rests((self.clock)())
     }
 
     /// A swap of which nobody waits for the outcome any more.

@@ -31,6 +31,7 @@ fn deposit(at: u64, state: DepositState) -> Deposit {
         description: None,
         created_at: at,
         expires_at: 0,
+        dispute: None,
         state,
     }
 }

@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod door;
 mod files;
+mod given_up;
 mod held;
 mod journal;
 mod records;
