@@ -1,7 +1,9 @@
 //! The store at 100, 10,000 and 100,000 proofs on a file: balances, choose, reserve, a warm payment, open.
 //!
-//! Prints one table of medians in microseconds. `cargo bench --bench store`.
+//! Prints one table of medians in microseconds. `cargo bench --bench store`; with `-- growth` what `growth` prints.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
+
+mod growth;
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -216,6 +218,11 @@ async fn busy_day(payments: usize) -> f64 {
 
 #[tokio::main]
 async fn main() {
+    let asked: Vec<String> = std::env::args().collect();
+    if let Some(at) = asked.iter().position(|word| word == "growth") {
+        let payments = asked.get(at + 1).and_then(|count| count.parse().ok());
+        return growth::run(payments.unwrap_or(100_000)).await;
+    }
     let counts = [100, 10_000, 100_000];
     let mut columns = Vec::new();
     for count in counts {

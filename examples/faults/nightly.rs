@@ -1,8 +1,7 @@
 //! The rows that `.ci/run` leaves to `just nightly`, each with the tests that show the same with every `cargo test`.
 //!
 //! A test is named by its file, below `tests/it` or from the root where it begins with `src/`, and its function; `tests/it/house.rs` looks
-//! whether it is there. A row without a test takes long; F-109 also fails
-//! in two of eight runs, since an agent's limit is still judged by what all agents have spent.
+//! whether it is there. A row without a test takes long.
 
 /// (row, tests)
 pub(crate) const ROWS: &[(&str, &[&str])] = &[
@@ -226,7 +225,6 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "src/store/tests/door.rs::of_many_at_once_only_what_fits_the_limit_is_admitted",
         ],
     ),
-    ("F-109", &[]),
     (
         "F-110",
         &[

@@ -153,8 +153,8 @@ async fn read_all(store: &Store) -> Result<(), StoreError> {
     store.meta().await?;
     let history = store.history(HistoryQuery { limit: 50, ..HistoryQuery::default() }).await;
     let (open, deposits, receives) = (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
-    let (operations, tokens, balances) = (store.operations().await, store.unclaimed_tokens().await, store.balances().await);
-    let ledger = store.ledger(None, now()).await;
+    let (operations, tokens, balances) = (store.operations().await, store.unfinished(|_| true).await, store.balances().await);
+    let ledger = store.ledger("agent", None, now()).await;
     let records = store.records(0);
     let (info, keysets) = (records.info(MINT).await, records.keysets(MINT).await);
     let _mint = (info, records.keysets_elsewhere(MINT).await);

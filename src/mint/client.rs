@@ -20,19 +20,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::MintError;
+use super::heard::Heard;
+use super::info::STATES_AT_ONCE;
 use super::verdict::judge;
 use super::vet;
 use super::wire::{EXCHANGE, MELT_EXCHANGE, Wire};
 use crate::ports::{Http, HttpRequest, Method, MintRecords};
 
-/// The most coins asked about in one request (NUT-07).
-const STATES_AT_ONCE: usize = 100;
-
 /// One mint over HTTP.
 pub(super) struct Client {
     url: MintUrl,
     inner: BaseHttpClient<Wire>,
-    pub(super) http: Arc<dyn Http>,
+    pub(super) http: Arc<Heard>,
     pub(super) records: Arc<dyn MintRecords>,
 }
 
@@ -44,7 +43,8 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(super) fn new(url: MintUrl, http: Arc<dyn Http>, records: Arc<dyn MintRecords>) -> Self {
-        let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(Arc::clone(&http))), None);
+        let http = Arc::new(Heard::new(http));
+        let inner = BaseHttpClient::with_shared_transport(url.clone(), Arc::new(Wire(http.clone())), None);
         Self { url, inner, http, records }
     }
 

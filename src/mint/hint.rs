@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::Mint;
 use super::error::MintError;
+use crate::ports::Http;
 
 impl Mint {
     /// Returns when the mint says that something has changed about a deposit's quote.

@@ -6,6 +6,9 @@ use cdk::nuts::{CurrencyUnit, PaymentMethod, PublicKey, State};
 use super::Mint;
 use super::error::MintError;
 
+/// The most coins asked about in one request (NUT-07).
+pub const STATES_AT_ONCE: usize = 100;
+
 /// What a mint says of itself. A stranger's words, not cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {

@@ -215,7 +215,12 @@ impl Mint {
 
     /// Asks for the outputs first: signatures that come between the two questions show in the quote.
     async fn look_for_issue(&self, issue: &Issue) -> Looked {
-        let (signed, state) = match (self.signed(&issue.outputs).await, self.client.mint_quote(&issue.quote_id).await) {
+        let unanswered = self.unanswered();
+        let signed = match self.signed(&issue.outputs).await {
+            Err(silent) if self.unanswered() != unanswered => return Looked::Failed(silent),
+            signed => signed,
+        };
+        let (signed, state) = match (signed, self.client.mint_quote(&issue.quote_id).await) {
             (Ok(signed), Ok(quote)) => (signed, quote.state),
             // Some of the outputs are signed, or for other amounts: the mint's answer to the same request says so.
             (Err(MintError::Wrong(_)), Ok(quote)) if quote.state == MintQuoteState::Paid => (None, quote.state),

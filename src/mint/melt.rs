@@ -217,7 +217,13 @@ impl Mint {
     /// # Errors
     /// As the mint says: it could not be asked, which says nothing about the change.
     pub async fn ask_change(&self, melt: &Melt) -> Result<Option<Vec<ProofInfo>>, MintError> {
+        let unanswered = self.unanswered();
         let quote = self.client.melt_quote(&melt.quote_id).await;
+        if let Err(silent) = &quote
+            && self.unanswered() != unanswered
+        {
+            return Err(silent.clone());
+        }
         if let Ok(quote) = &quote
             && quote.state == MeltQuoteState::Paid
             && let Ok(Some(change)) = self.change(melt, quote.change.clone().unwrap_or_default()).await

@@ -6,6 +6,7 @@
 
 mod client;
 pub mod error;
+mod heard;
 mod hint;
 pub mod info;
 pub mod issue;

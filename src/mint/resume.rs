@@ -24,7 +24,12 @@ impl Mint {
 
     /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the same request again.
     pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
-        let (restored, spent) = match (self.restored(swap).await, self.any_spent(swap).await) {
+        let unanswered = self.unanswered();
+        let restored = match self.restored(swap).await {
+            Err(silent) if self.unanswered() != unanswered => return SwapOutcome::Unknown(silent),
+            restored => restored,
+        };
+        let (restored, spent) = match (restored, self.any_spent(swap).await) {
             (Ok(restored), Ok(spent)) => (restored, spent),
             // Some of the outputs are signed, or for other amounts: another home of the same words used these counters. The mint's answer to
             // the same request says so.

@@ -22,15 +22,24 @@ pub struct Lookalike {
     pub caller_in_doubt: bool,
 }
 
-/// What has left and what may be leaving, all agents together, over the rolling day that ends now. Sats.
+/// What has left and what may be leaving over the rolling day that ends now. Sats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct Day {
     /// Settled within the day, fees included.
     pub spent_sats: u64,
     /// Held back for open payments, however old.
     pub reserved_sats: u64,
-    /// When the oldest settled outflow in the window leaves it, and how much, oldest first: (Unix seconds, sats).
+    /// When each settled outflow leaves the window, and how much it was, oldest first: (Unix seconds, sats).
     pub frees: Vec<(u64, u64)>,
+}
+
+/// The day of the whole wallet and of the agent at hand, with what an equal payment has to be told from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// All agents together: what the owner's limits are judged by.
+    pub all: Day,
+    /// The agent at hand alone: what its own limits are judged by.
+    pub own: Day,
     /// Payments to the same payee of the same amount, newest first. Filled for the payment at hand.
     pub lookalikes: Vec<Lookalike>,
     /// The day's limit counts as used up until then, in Unix seconds: the file was older than its mints, and what was spent is not known.
@@ -38,6 +47,16 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Takes one payment into account.
+    pub fn take(&mut self, payment: &Payment, agent: &str, now: u64) {
+        self.all.take(payment, now);
+        if payment.agent == agent {
+            self.own.take(payment, now);
+        }
+    }
+}
+
+impl Day {
     /// Takes one payment into account. A payment dated in the future (a clock set back) counts, so that no clock frees a limit.
     pub fn take(&mut self, payment: &Payment, now: u64) {
         let Some((at, sats)) = payment.outflow() else { return };
@@ -53,7 +72,7 @@ impl Ledger {
 
     /// Sats of `limit` that are left.
     pub fn left_sats(&self, limit: u64) -> u64 {
-        if self.full_until.is_some() { 0 } else { limit.saturating_sub(self.used_sats()) }
+        limit.saturating_sub(self.used_sats())
     }
 
     /// Spent and held back together.
@@ -64,14 +83,13 @@ impl Ledger {
     /// Seconds until `sats` more would fit under `limit`, by settled payments leaving the window alone. `None`: never by waiting.
     pub fn fits_in(&self, sats: u64, limit: u64, now: u64) -> Option<u64> {
         let mut used = self.used_sats();
-        let full_for = self.full_until.map_or(0, |until| until.saturating_sub(now));
         if used.saturating_add(sats) <= limit {
-            return Some(full_for);
+            return Some(0);
         }
         for (when, freed) in &self.frees {
             used = used.saturating_sub(*freed);
             if used.saturating_add(sats) <= limit {
-                return Some(when.saturating_sub(now).max(full_for));
+                return Some(when.saturating_sub(now));
             }
         }
         None
@@ -94,18 +112,10 @@ mod tests {
 
     #[test]
     fn a_limit_frees_when_the_oldest_payments_leave_the_window() {
-        let ledger = Ledger { spent_sats: 90, frees: vec![(100, 40), (200, 50)], ..Ledger::default() };
-        assert_eq!(ledger.fits_in(10, 100, 50), Some(0));
-        assert_eq!(ledger.fits_in(50, 100, 50), Some(50));
-        assert_eq!(ledger.fits_in(60, 100, 50), Some(150));
-        assert_eq!(ledger.fits_in(101, 100, 50), None);
-    }
-
-    #[test]
-    fn a_full_window_leaves_nothing_until_it_has_passed() {
-        let ledger = Ledger { spent_sats: 40, frees: vec![(100, 40)], full_until: Some(150), ..Ledger::default() };
-        assert_eq!(ledger.left_sats(100), 0);
-        assert_eq!((ledger.fits_in(10, 100, 50), ledger.fits_in(100, 100, 50), ledger.fits_in(101, 100, 50)), (Some(100), Some(100), None));
-        assert_eq!(Ledger { full_until: None, ..ledger }.left_sats(100), 60);
+        let day = Day { spent_sats: 90, frees: vec![(100, 40), (200, 50)], ..Day::default() };
+        assert_eq!(day.fits_in(10, 100, 50), Some(0));
+        assert_eq!(day.fits_in(50, 100, 50), Some(50));
+        assert_eq!(day.fits_in(60, 100, 50), Some(150));
+        assert_eq!(day.fits_in(101, 100, 50), None);
     }
 }

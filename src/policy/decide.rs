@@ -1,6 +1,6 @@
 //! The decision itself. All sums saturate, so that no amount, however large, passes by wrapping.
 
-use crate::model::ledger::Ledger;
+use crate::model::ledger::{Day, Ledger};
 
 use super::{Ask, Denial, Policy, duplicate};
 
@@ -19,7 +19,7 @@ impl Policy {
             return Err(Denial::OverPaymentLimit { limit_sats: limits.per_payment_sats, asked_sats: ask.amount_sats });
         }
         duplicate::check(ask, ledger)?;
-        within_day(limits.per_day_sats, ask.amount_sats, ledger, now)
+        self.within_days(ask.agent, ask.amount_sats, ledger, now)
     }
 
     /// The whole decision over a finished plan: as [`Self::precheck`], then the fee ceiling, then amount and highest fees together
@@ -35,7 +35,7 @@ impl Policy {
         if ask.fee_ceiling_sats > ceiling {
             return Err(Denial::FeeTooHigh { limit_sats: ceiling, asked_sats: ask.fee_ceiling_sats });
         }
-        within_day(limits.per_day_sats, ask.amount_sats.saturating_add(ask.fee_ceiling_sats), ledger, now)
+        self.within_days(ask.agent, ask.amount_sats.saturating_add(ask.fee_ceiling_sats), ledger, now)
     }
 
     /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand: it fits even at the highest
@@ -45,7 +45,7 @@ impl Policy {
         if self.paused {
             return 0;
         }
-        let room = ledger.left_sats(limits.per_day_sats).min(spendable_sats);
+        let room = self.left_today(agent, ledger).min(spendable_sats);
         let (mut fits, mut over) = (0, limits.per_payment_sats.min(room).saturating_add(1));
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;
@@ -58,20 +58,36 @@ impl Policy {
         fits
     }
 
-    /// What is left of this agent's day, in sats.
+    /// What this agent can still spend today, in sats: what is left of the wallet's day, or of its own where that is less.
     pub fn left_today(&self, agent: &str, ledger: &Ledger) -> u64 {
-        ledger.left_sats(self.limits_for(agent).per_day_sats)
+        if ledger.full_until.is_some() {
+            return 0;
+        }
+        self.days(agent, ledger).map(|(limit, day)| day.left_sats(limit)).min().unwrap_or(0)
     }
-}
 
-fn within_day(limit: u64, asked: u64, ledger: &Ledger, now: u64) -> Result<(), Denial> {
-    let used = ledger.used_sats();
-    let fits = limit > 0 && ledger.full_until.is_none() && used.checked_add(asked).is_some_and(|sum| sum <= limit);
-    if fits {
-        return Ok(());
+    /// Each limit of a day that holds for this agent, with the day it is judged by.
+    fn days<'a>(&self, agent: &str, ledger: &'a Ledger) -> impl Iterator<Item = (u64, &'a Day)> {
+        let own = self.agent(agent).limits.per_day_sats.map(|limit| (limit, &ledger.own));
+        std::iter::once((self.limits.per_day_sats, &ledger.all)).chain(own)
     }
-    let retry_after_seconds = if limit == 0 { None } else { ledger.fits_in(asked, limit, now) };
-    Err(Denial::OverBudget { limit_sats: limit, asked_sats: asked, left_sats: ledger.left_sats(limit), retry_after_seconds })
+
+    fn within_days(&self, agent: &str, asked: u64, ledger: &Ledger, now: u64) -> Result<(), Denial> {
+        for (limit, day) in self.days(agent, ledger) {
+            let fits = limit > 0 && ledger.full_until.is_none() && day.used_sats().checked_add(asked).is_some_and(|sum| sum <= limit);
+            if !fits {
+                let full_for = ledger.full_until.map_or(0, |until| until.saturating_sub(now));
+                let waits = day.fits_in(asked, limit, now).filter(|_| limit > 0);
+                return Err(Denial::OverBudget {
+                    limit_sats: limit,
+                    asked_sats: asked,
+                    left_sats: if ledger.full_until.is_some() { 0 } else { day.left_sats(limit) },
+                    retry_after_seconds: waits.map(|seconds| seconds.max(full_for)),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

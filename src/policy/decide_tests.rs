@@ -31,7 +31,7 @@ fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
 }
 
 fn spent(sats: u64) -> Ledger {
-    Ledger { spent_sats: sats, frees: vec![(NOW + 60, sats)], ..Ledger::default() }
+    Ledger { all: Day { spent_sats: sats, frees: vec![(NOW + 60, sats)], ..Day::default() }, ..Ledger::default() }
 }
 
 fn code(result: &Result<(), Denial>) -> &'static str {
@@ -97,7 +97,7 @@ fn waiting_is_offered_only_where_it_helps() {
     let asked = policy().decide(&ask(600, 0), &held, NOW);
     let denial = Denial::OverBudget { limit_sats: 5_000, asked_sats: 600, left_sats: 500, retry_after_seconds: Some(60) };
     assert_eq!(asked, Err(denial));
-    held.reserved_sats = 4_900;
+    held.all.reserved_sats = 4_900;
     let asked = policy().decide(&ask(600, 0), &held, NOW);
     assert!(matches!(asked, Err(Denial::OverBudget { retry_after_seconds: None, left_sats: 0, .. })));
 }
@@ -108,6 +108,23 @@ fn an_agents_own_rules_hold_for_it_alone() {
     assert_eq!(code(&policy().decide(&small, &Ledger::default(), NOW)), "payment");
     assert_eq!(code(&policy().decide(&ask(11, 0), &Ledger::default(), NOW)), "ok");
     assert!(!policy().allows_tool("small", "pay") && policy().allows_tool("a", "pay"));
+}
+
+#[test]
+fn an_agents_own_day_counts_what_it_spent_itself_and_the_wallets_counts_all() {
+    let mut policy = policy();
+    policy
+        .agents
+        .insert("a".to_owned(), AgentPolicy { tools: None, limits: OwnLimits { per_day_sats: Some(150), ..OwnLimits::default() } });
+    let others = spent(4_800);
+    assert_eq!((code(&policy.decide(&ask(100, 0), &others, NOW)), policy.left_today("a", &others)), ("ok", 150));
+    let both = Ledger { own: Day { spent_sats: 100, frees: vec![(NOW + 9, 100)], ..Day::default() }, ..others };
+    let denied = Denial::OverBudget { limit_sats: 150, asked_sats: 51, left_sats: 50, retry_after_seconds: Some(9) };
+    assert_eq!((policy.decide(&ask(51, 0), &both, NOW), policy.left_today("a", &both)), (Err(denied), 50));
+    assert_eq!(code(&policy.decide(&Ask { agent: "b", ..ask(201, 0) }, &both, NOW)), "budget", "of the wallet's day 200 are left");
+    let full = Ledger { full_until: Some(NOW + 5), ..Ledger::default() };
+    let denied = Denial::OverBudget { limit_sats: 5_000, asked_sats: 1, left_sats: 0, retry_after_seconds: Some(5) };
+    assert_eq!((policy.decide(&ask(1, 0), &full, NOW), policy.left_today("a", &full)), (Err(denied), 0));
 }
 
 #[test]
@@ -171,7 +188,7 @@ proptest! {
         let (policy, mut now, mut payments) = (policy(), NOW, Vec::<Payment>::new());
         for (what, amount, fee, which, pass) in steps.into_iter().map(|step: Step| step) {
             now += pass;
-            let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, now); ledger });
+            let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, "a", now); ledger });
             if what < 2 {
                 let ledger = fold(&payments, now);
                 let sure = policy.largest_payment("a", &ledger, u64::MAX);
@@ -186,7 +203,7 @@ proptest! {
                     one.state = PaymentState::Settled { at: now, fee_sats, preimage: None, claimed: false };
                 }
             }
-            prop_assert!(fold(&payments, now).used_sats() <= policy.limits.per_day_sats);
+            prop_assert!(fold(&payments, now).all.used_sats() <= policy.limits.per_day_sats);
         }
     }
 

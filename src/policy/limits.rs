@@ -53,7 +53,7 @@ impl Limits {
 pub struct OwnLimits {
     /// Sats to a payee in one payment.
     pub per_payment_sats: Option<u64>,
-    /// The agent pays only while all agents together stay within this many sats a day.
+    /// The most that this agent may spend in a rolling day, in sats, fees included.
     pub per_day_sats: Option<u64>,
     /// Hundredths of a percent.
     pub max_fee_hundredths: Option<u32>,

@@ -11,9 +11,9 @@ use super::error::StoreError;
 use super::history::{self, PolicyChange};
 use super::moves::LetGo;
 use super::nostr::{ForeignState, NutzapRow, Outgoing, push_outgoing, put_nutzap, set_foreign, tell};
-use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads, TOKENS};
+use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
 use super::tokens::TokenRow;
-use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, record};
+use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, tokens};
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
@@ -112,8 +112,8 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         Change::Proofs { add } => moves::add(tx, inner, add),
         Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation),
         Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), ys, to, None).map(drop),
-        Change::Token { payment, row } => record::put(tx, TOKENS, payment.as_str(), &row),
-        Change::ForgetToken(payment) => record::remove(tx, TOKENS, payment.as_str()),
+        Change::Token { payment, row } => tokens::put(tx, &payment, &row),
+        Change::ForgetToken(payment) => tokens::forget(tx, &payment),
         Change::Operation(row) => {
             tx.open_table(JOURNAL)?.insert(row.id.as_bytes(), (row.holds, row.body.as_slice()))?;
             Ok(())

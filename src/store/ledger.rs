@@ -19,8 +19,8 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState};
 /// The payment at hand: its kind, payee and amount.
 pub(super) type Probe = (PaymentKind, String, u64);
 
-/// Folds the ledger at `now`; lookalikes are filled for `probe`, newest first.
-pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
+/// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
+pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::default();
     let meta = meta::get(tx)?;
     let real = meta.real;
@@ -32,7 +32,7 @@ pub(super) fn fold(tx: &impl Reads, probe: Option<&Probe>, now: u64) -> Result<L
         if real && payment.money == MoneyKind::Play {
             return;
         }
-        ledger.take(payment, now);
+        ledger.take(payment, agent, now);
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
             alike.push((payment.created_at, lookalike(payment, now)));
             repeated.extend(payment.repeat_of.clone());
@@ -74,11 +74,12 @@ fn left_at(payment: &Payment) -> u64 {
 }
 
 impl Store {
-    /// The ledger at `now`, with the lookalikes of a (kind, payee, amount). Reads only.
+    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Reads only.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn ledger(&self, probe: Option<(PaymentKind, String, u64)>, now: u64) -> Result<Ledger, StoreError> {
-        self.read(move |tx| fold(tx, probe.as_ref(), now)).await
+    pub async fn ledger(&self, agent: &str, probe: Option<(PaymentKind, String, u64)>, now: u64) -> Result<Ledger, StoreError> {
+        let agent = agent.to_owned();
+        self.read(move |tx| fold(tx, &agent, probe.as_ref(), now)).await
     }
 }

@@ -41,6 +41,7 @@ mod tests;
 mod tokens;
 mod trial;
 mod unchecked;
+mod unfinished;
 
 pub use cap::Capped;
 pub use choose::{MAX_INPUTS, Need};
@@ -60,6 +61,7 @@ pub use proofs::Balance;
 pub use selection::Chosen;
 pub use tokens::TokenRow;
 pub use unchecked::{Opened, UNCHECKED};
+pub use unfinished::Unfinished;
 
 /// The open wallet file. A clone is the same file.
 #[derive(Clone)]

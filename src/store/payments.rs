@@ -139,7 +139,7 @@ impl Store {
                 payment.created_at = known.created_at;
             }
             let probe = (payment.kind, payment.payee.clone(), payment.amount_sats);
-            let ledger = ledger::fold(tx, Some(&probe), now)?;
+            let ledger = ledger::fold(tx, &payment.agent, Some(&probe), now)?;
             if let Err(denial) = decide(&ledger) {
                 return Ok(Verdict::Leave(Admission::Denied(denial)));
             }

@@ -74,6 +74,8 @@ tables! {
     OUTFLOWS: (u64, &'static str) => () = "outflows";
     /// <payment id, row of the token it handed out>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
+    /// <SHA-256 of a token's text, payment id>, as long as its row
+    TOKEN_BY_DIGEST: &'static [u8; 32] => &'static str = "token_by_digest";
 
     /// <deposit id, row>
     DEPOSITS: &'static str => &'static [u8] = "deposits";

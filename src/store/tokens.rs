@@ -1,14 +1,16 @@
 //! Tokens handed out and not yet claimed: the only place where their text is kept.
 //!
-//! The row of one that was returned goes with the change that says so; that of one that was claimed once its mint has said so twice.
+//! The row of one that was returned goes with the change that says so; that of one that was claimed once its mint has said so twice. One of
+//! ours is found by its text, whatever else is handed out.
 
 use cdk_common::nuts::PublicKey;
-use redb::ReadableTable;
+use redb::WriteTransaction;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Store;
 use super::error::StoreError;
-use super::tables::{Reads, TOKENS};
+use super::tables::{Reads, TOKEN_BY_DIGEST, TOKENS};
 use super::{payments, record};
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
@@ -28,6 +30,29 @@ pub struct TokenRow {
     pub claimed_at: Option<u64>,
 }
 
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Reads a row of the table.
+pub(super) fn read(row: &[u8]) -> Result<TokenRow, StoreError> {
+    record::decode("tokens", row)
+}
+
+/// Writes a token's row and brings its index in line with it. A token never changes its text.
+pub(super) fn put(tx: &WriteTransaction, payment: &PaymentId, row: &TokenRow) -> Result<(), StoreError> {
+    tx.open_table(TOKEN_BY_DIGEST)?.insert(&digest(row.token.reveal()), payment.as_str())?;
+    record::put(tx, TOKENS, payment.as_str(), row)
+}
+
+/// Takes a token's row away, and with it the only copy of its text.
+pub(super) fn forget(tx: &WriteTransaction, payment: &PaymentId) -> Result<(), StoreError> {
+    if let Some(row) = record::get::<_, TokenRow>(tx, TOKENS, payment.as_str())? {
+        tx.open_table(TOKEN_BY_DIGEST)?.remove(&digest(row.token.reveal()))?;
+    }
+    record::remove(tx, TOKENS, payment.as_str())
+}
+
 impl Store {
     /// The token of a payment, while it is neither claimed nor returned.
     ///
@@ -42,33 +67,32 @@ impl Store {
         .await
     }
 
-    /// Every token that is neither claimed nor returned, with its payment.
+    /// The payment whose token this text is, while the token is neither claimed nor returned.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn unclaimed_tokens(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
-        let mut rows = self.tokens().await?;
-        rows.retain(|(_, row)| row.claimed_at.is_none());
-        Ok(rows)
+    pub async fn payment_of_token(&self, text: &str) -> Result<Option<PaymentId>, StoreError> {
+        let digest = digest(text);
+        self.read(move |tx| {
+            let Some(id) = tx.table(TOKEN_BY_DIGEST)?.get(&digest)?.map(|id| id.value().to_owned()) else { return Ok(None) };
+            let row: TokenRow = record::get(tx, TOKENS, id.as_str())?.ok_or(StoreError::Missing("token of an index"))?;
+            let payment = payments::get(tx, &id)?.ok_or(StoreError::Missing("payment of a token"))?;
+            Ok(Some(payment.id).filter(|_| row.claimed_at.is_none()))
+        })
+        .await
     }
 
-    /// Every token that its mint has called claimed once.
+    /// The tokens of these payments, each with its payment. One without a token is left out.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn tokens_claimed_once(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
-        let mut rows = self.tokens().await?;
-        rows.retain(|(_, row)| row.claimed_at.is_some());
-        Ok(rows)
-    }
-
-    async fn tokens(&self) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
-        self.read(|tx| {
+    pub async fn tokens(&self, of: Vec<PaymentId>) -> Result<Vec<(Payment, TokenRow)>, StoreError> {
+        self.read(move |tx| {
             let mut found = Vec::new();
-            for entry in tx.table(TOKENS)?.iter()? {
-                let (id, row) = entry?;
-                let payment = payments::get(tx, id.value())?.ok_or(StoreError::Missing("payment of a token"))?;
-                found.push((payment, record::decode("tokens", row.value())?));
+            for id in of {
+                if let Some(row) = record::get(tx, TOKENS, id.as_str())? {
+                    found.push((payments::get(tx, id.as_str())?.ok_or(StoreError::Missing("payment of a token"))?, row));
+                }
             }
             Ok(found)
         })

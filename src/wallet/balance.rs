@@ -24,7 +24,7 @@ impl Wallet {
     pub async fn get_balance(&self, caller: &Caller, _request: GetBalance) -> Result<Balance, Error> {
         let setup = self.setup().await?;
         let now = (self.clock)();
-        let ledger = self.store.ledger(None, now).await?;
+        let ledger = self.store.ledger(&caller.agent, None, now).await?;
         let held = self.store.balances().await?;
         let foreign = self.store.foreign_balances().await?;
         let meta = self.store.meta().await?;
@@ -59,7 +59,11 @@ impl Wallet {
                 per_day_sats: limits.per_day_sats,
                 approval_above_sats: None,
                 // A window that counts as full is shown as full.
-                spent_24h_sats: ledger.used_sats().max(limits.per_day_sats.saturating_sub(ledger.left_sats(limits.per_day_sats))),
+                spent_24h_sats: if ledger.full_until.is_some() {
+                    ledger.all.used_sats().max(limits.per_day_sats)
+                } else {
+                    ledger.all.used_sats()
+                },
                 left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
                 scope: "this_wallet_on_this_device",
             },

@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use super::{Wallet, coins};
+use crate::mint::Mint;
 use crate::mint::swap::Purpose;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
@@ -23,31 +24,48 @@ impl Wallet {
     /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
     pub(super) async fn check_claimed(&self, payment: Payment, row: TokenRow) -> Result<Payment, Error> {
         let mint = self.mints.at(&payment.mint)?;
-        if !mint.all_spent(row.ys.clone()).await? {
-            return Ok(payment);
+        if mint.all_spent(row.ys.clone()).await? { self.end_claimed(&mint, payment, row.ys).await } else { Ok(payment) }
+    }
+
+    /// The same for many tokens of one mint, by their payments, in one question. Of a token that was called claimed once it is asked again
+    /// whether it is: only then its text goes.
+    pub(super) async fn check_tokens(&self, mint: &Mint, payments: Vec<String>) -> Result<(), Error> {
+        let mut tokens = self.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
+        let now = (self.clock)();
+        tokens.retain(|(_, row)| row.claimed_at.is_none_or(|at| at.saturating_add(CLAIMED_TWICE_SECONDS) <= now));
+        let states = mint.states(tokens.iter().flat_map(|(_, row)| row.ys.clone()).collect()).await?;
+        let (mut states, mut ended) = (states.into_iter(), Ok(()));
+        for (payment, row) in tokens {
+            let its: Vec<_> = states.by_ref().take(row.ys.len()).collect();
+            let (is_spent, is_unspent) = (coins::all(&its, true), coins::all(&its, false));
+            let one = match row.claimed_at {
+                Some(_) => self.end_claimed_twice(payment, row, is_spent, is_unspent).await,
+                None if is_spent => self.end_claimed(mint, payment, row.ys).await.map(drop),
+                None => Ok(()),
+            };
+            // What is wrong with one token is not the others' affair.
+            ended = ended.and(one);
         }
-        let turn = mint.turn().await;
+        ended
+    }
+
+    /// The mint says that a token of ours is claimed.
+    async fn end_claimed(&self, mint: &Mint, payment: Payment, ys: coins::Ys) -> Result<Payment, Error> {
+        let _turn = mint.turn().await;
         if self.store.token(&payment.id).await?.is_none() {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
         }
         let reclaiming = self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()));
-        if reclaiming {
-            return Ok(payment);
-        }
-        let ended = self.record_claimed(payment, row.ys, Vec::new()).await;
-        drop(turn);
-        ended
+        if reclaiming { Ok(payment) } else { self.record_claimed(payment, ys, Vec::new()).await }
     }
 
-    /// Asks once more about a token that its mint has called claimed: only then its text goes. A mint that was wrong gives it back.
-    pub(super) async fn check_still_claimed(&self, mut payment: Payment, row: TokenRow) -> Result<(), Error> {
-        let mint = self.mints.at(&payment.mint)?;
-        let states = mint.states(row.ys.clone()).await?;
-        if coins::all(&states, true) {
+    /// The mint was asked once more about a token that it has called claimed. A mint that was wrong gives it back.
+    async fn end_claimed_twice(&self, mut payment: Payment, row: TokenRow, is_spent: bool, is_unspent: bool) -> Result<(), Error> {
+        if is_spent {
             return Ok(self.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
         }
         let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(()) };
-        if coins::all(&states, false) {
+        if is_unspent {
             tracing::warn!(payment = %payment.id, "its mint called a token claimed, and calls it unclaimed now");
             payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: false };
             let (back, id) = (coins::unclaim(row.ys.clone()), payment.id.clone());

@@ -2,11 +2,10 @@
 //!
 //! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still claimed.
 
-use tokio::time::{Duration, Instant, sleep, timeout_at};
+use tokio::time::{Duration, sleep};
 
 use super::clock::rfc3339;
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::journal::journaled;
 use super::pay::outgoing;
@@ -30,6 +29,9 @@ use crate::store::{Capped, Change};
 /// How often a waiting caller makes us ask the mint.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long the first look takes at most, also for a caller that does not wait.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
 impl Wallet {
     /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever waits.
     ///
@@ -40,8 +42,8 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: at worst an invoice nobody pays.
     pub async fn deposit(&self, caller: &Caller, request: DepositRequest) -> Result<DepositView, Error> {
-        let until = Instant::now() + LONGEST_WAIT;
-        let late = || Error::new(Code::MintUnreachable, "The mint did not answer in time; no invoice was made.");
+        let until = self.deadline();
+        let late = || Error::new(Code::MintUnreachable, "The mint did not answer in time; there is no invoice yet.");
         let setup = self.setup().await?;
         outgoing("description", request.description.as_deref())?;
         let digest = digest(&[
@@ -50,10 +52,10 @@ impl Wallet {
             request.mint.as_deref().unwrap_or(""),
             request.description.as_deref().unwrap_or(""),
         ]);
-        let _one_of_a_key = match request.idempotency_key.as_deref() {
+        let one_of_a_key = match request.idempotency_key.as_deref() {
             Some(key) => {
-                let pass = timeout_at(until, self.gates.pass(&super::spend::digest(&[&caller.agent, key]))).await;
-                Some(pass.map_err(|_| late().keyed(Some(key)))?)
+                let pass = until.wait(self.gates.pass(&super::spend::digest(&[&caller.agent, key]))).await;
+                Some(pass.ok_or_else(|| late().keyed(Some(key)))?)
             }
             None => None,
         };
@@ -72,8 +74,12 @@ impl Wallet {
         self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
         let wallet = self.clone();
         let agent = caller.agent.clone();
-        let left = until.saturating_duration_since(Instant::now());
-        let done = self.run_to_end(left, async move { wallet.open_deposit(agent, listed, request, digest).await }).await;
+        // The next call with this key waits until it is known whether there is an invoice, also when this one's caller has left.
+        let open = async move {
+            let _until_then = one_of_a_key;
+            wallet.open_deposit(agent, listed, request, digest).await
+        };
+        let done = self.run_to_end(until.left(), open).await;
         let deposit = done.unwrap_or_else(|| Err(late()))?;
         self.watch(deposit.clone());
         self.wake();
@@ -132,26 +138,25 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn get_deposit(&self, caller: &Caller, request: GetDeposit) -> Result<DepositView, Error> {
-        let until = Instant::now() + Duration::from_secs(request.wait_seconds.unwrap_or(0)).min(LONGEST_WAIT);
+        let call = self.deadline();
+        let until = call.within(Duration::from_secs(request.wait_seconds.unwrap_or(0)));
         self.setup().await?;
         let mut deposit = self.own_deposit(caller, request.deposit_id.as_deref()).await?;
         let mut changes = self.notices.subscribe();
         let mut first = true;
-        while deposit.is_open() && (first || Instant::now() < until) {
-            if first || Instant::now() < until {
-                // The first look is for whoever does not wait at all.
-                let patience = if first { Duration::from_secs(3) } else { until.saturating_duration_since(Instant::now()) };
-                let (wallet, this) = (self.clone(), deposit.clone());
-                self.run_to_end(patience, async move { wallet.advance(this).await }).await;
-            }
+        while deposit.is_open() && (first || !until.is_past()) {
+            // The first look is for whoever does not wait at all.
+            let patience = if first { call.within(FIRST_LOOK) } else { until };
+            let (wallet, this) = (self.clone(), deposit.clone());
+            self.run_to_end(patience.left(), async move { wallet.advance(this).await }).await;
             first = false;
             deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
             // Of a disputed one the mint has just said the same again.
-            if !deposit.is_open() || deposit.rests((self.clock)()) || Instant::now() >= until {
+            if !deposit.is_open() || deposit.rests((self.clock)()) || until.is_past() {
                 break;
             }
             changes.mark_unchanged();
-            let _hurried = timeout_at(until.min(Instant::now() + POLL), changes.changed()).await;
+            let _hurried = until.within(POLL).wait(changes.changed()).await;
             deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
         }
         Ok(show(&deposit))
@@ -190,6 +195,7 @@ impl Wallet {
         let told = mint.deposit_state(&deposit.quote_id).await?;
         if told != IssueState::Issued && deposit.dispute.take().is_some() {
             self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+            self.rounds().is_disputed(&deposit.id, false);
         }
         match told {
             IssueState::Paid => {
@@ -233,6 +239,7 @@ impl Wallet {
         tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none for this wallet; it is disputed");
         deposit.dispute = Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
         self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+        self.rounds().is_disputed(&deposit.id, true);
         self.changed();
         Ok(deposit)
     }

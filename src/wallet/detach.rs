@@ -9,9 +9,6 @@ use tokio::sync::oneshot;
 
 use super::Wallet;
 
-/// The longest any call waits, in all.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(45);
-
 impl Wallet {
     /// Runs `work` on a tracked task and waits for it, at most `wait`. `None`: it goes on without us.
     ///

@@ -1,10 +1,8 @@
 //! What a payment would cost, and whether it would be admitted. Moves nothing.
 
-use tokio::time::timeout;
-
 use super::Wallet;
 use super::clock::rfc3339;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
 use super::lnurl::takes;
 use super::pay::silent;
@@ -29,6 +27,7 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn estimate(&self, caller: &Caller, request: Estimate) -> Result<EstimateView, Error> {
+        let until = self.deadline();
         let setup = self.setup().await?;
         let payee = Payee::recognise(&request.to);
         if matches!(payee, Payee::Unknown | Payee::BrokenBolt11(_)) {
@@ -52,13 +51,21 @@ impl Wallet {
             code: None,
         };
         match Payable::read(&request.to) {
-            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view).await,
+            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view, until).await,
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
         Ok(view)
     }
 
-    async fn estimate_payable(&self, setup: &Setup, caller: &Caller, payable: &Payable, request: &Estimate, view: &mut EstimateView) {
+    async fn estimate_payable(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        payable: &Payable,
+        request: &Estimate,
+        view: &mut EstimateView,
+        until: Deadline,
+    ) {
         let now = (self.clock)();
         let judge = async {
             match payable {
@@ -69,7 +76,7 @@ impl Wallet {
                 Payable::Address { target, .. } => self.judge_address(setup, caller, target, request, view, now).await,
             }
         };
-        match timeout(LONGEST_WAIT, judge).await.unwrap_or_else(|_| Err(silent())) {
+        match until.wait(judge).await.unwrap_or_else(|| Err(silent())) {
             Ok(()) => view.verdict = "allowed",
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
@@ -89,7 +96,7 @@ impl Wallet {
         if let Some(amount) = request.amount_sats {
             view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
             let probe = Some((PaymentKind::Payment, target.url.to_string(), amount));
-            let ledger = self.store.ledger(probe, now).await?;
+            let ledger = self.store.ledger(&caller.agent, probe, now).await?;
             setup.policy.precheck(&ask(caller, amount, false), &ledger, now)?;
             let candidates = self.candidates(setup, amount, request.mint.as_deref()).await?;
             view.mint = candidates.first().map(|mint| mint.address().to_string());
@@ -115,7 +122,7 @@ impl Wallet {
         view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
         check(setup, invoice, now)?;
         let probe = Some((PaymentKind::Payment, invoice.payee.clone(), amount));
-        let ledger = self.store.ledger(probe, now).await?;
+        let ledger = self.store.ledger(&caller.agent, probe, now).await?;
         let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
         let (mint, quote) = self.cheapest(setup, invoice, amount, request.mint.as_deref()).await?;

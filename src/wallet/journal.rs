@@ -22,6 +22,12 @@ impl Wallet {
         read(&self.store.operations_given_up().await?)
     }
 
+    /// An operation, unless it is decided.
+    pub(super) async fn operation(&self, id: Uuid) -> Result<Option<Operation>, Error> {
+        let Some(row) = self.store.operation(id).await? else { return Ok(None) };
+        Ok(Some(Operation::from_row(&row.body)?))
+    }
+
     /// Every swap that is not decided.
     pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
         let swap = |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
@@ -42,9 +48,8 @@ impl Wallet {
 
     /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it was seen. To be asked with the turn.
     pub(super) async fn as_journaled(&self, seen: &Swap) -> Result<Option<Swap>, Error> {
-        let Some(row) = self.store.operation(seen.id).await? else { return Ok(None) };
-        match Operation::from_row(&row.body)? {
-            Operation::Swap(swap) if swap.purpose == seen.purpose => Ok(Some(swap)),
+        match self.operation(seen.id).await? {
+            Some(Operation::Swap(swap)) if swap.purpose == seen.purpose => Ok(Some(swap)),
             _ => Ok(None),
         }
     }

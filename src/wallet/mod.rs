@@ -10,6 +10,7 @@ mod claimed;
 pub mod clock;
 pub mod code;
 mod coins;
+mod deadline;
 mod denied;
 mod deposit;
 mod detach;
@@ -60,6 +61,7 @@ use tokio_util::task::TaskTracker;
 
 use self::nostr::{Link, Nostr};
 pub use code::Code;
+pub use deadline::Deadline;
 pub use error::{Error, MoneyMoved, Retry};
 use gate::Gates;
 pub use request::Caller;
@@ -93,7 +95,11 @@ pub struct Parts {
 
 /// The wallet. A clone is the same wallet.
 #[derive(Clone)]
-pub struct Wallet(Arc<Inner>);
+pub struct Wallet {
+    inner: Arc<Inner>,
+    /// Until when the caller of this handle waits. `None`: as long as any call, from its own beginning.
+    deadline: Option<Deadline>,
+}
 
 /// What all clones share.
 pub struct Inner {
@@ -121,7 +127,7 @@ impl Deref for Wallet {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
-        &self.0
+        &self.inner
     }
 }
 
@@ -171,7 +177,7 @@ impl Wallet {
     pub async fn new(parts: Parts) -> Result<Self, Error> {
         let meta = parts.store.meta().await?;
         parts.mints.only(meta.checked);
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             store: parts.store,
             mints: parts.mints,
             http: parts.http,
@@ -188,7 +194,8 @@ impl Wallet {
             rechecking: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
-        })))
+        };
+        Ok(Self { inner: Arc::new(inner), deadline: None })
     }
 
     /// Changes each time something happens to money: a counter, for whoever wants to look again.

@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
-use tokio::time::{Instant, timeout};
-
 use super::Wallet;
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
+use super::gate::Name;
 use super::inputs::insufficient;
 use super::lnurl::{FetchedInvoice, Wanted};
 use super::payable::{Payable, check};
@@ -27,6 +25,7 @@ use crate::model::invoice::Invoice;
 use crate::model::lnurl::{PayRequest, Target};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::text;
+use futures::future::join_all;
 
 /// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
 const ONCE_MORE: usize = 2;
@@ -51,12 +50,15 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
     pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
-        let (since, mut kept) = (Instant::now(), None);
-        let mut outcome = self.pay_once(caller, &request, since, &mut kept).await;
+        let (until, mut kept) = (self.deadline(), None);
+        let payable = Payable::read(&request.to)?;
+        let hash = payable.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
+        let _announced = self.gates.announce(&caller.agent, &[hash, request.idempotency_key.as_deref().map(Name::Key)]);
+        let mut outcome = self.pay_once(caller, &request, &payable, until, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
                 Err(error) if keyset_was_gone(&error) || spent_elsewhere(&error) => {
-                    outcome = self.pay_once(caller, &request, since, &mut kept).await;
+                    outcome = self.pay_once(caller, &request, &payable, until, &mut kept).await;
                 }
                 ended => return ended,
             }
@@ -64,15 +66,21 @@ impl Wallet {
         outcome
     }
 
-    async fn pay_once(&self, caller: &Caller, request: &Pay, since: Instant, kept: &mut Option<Kept>) -> Result<PaymentView, Error> {
+    async fn pay_once(
+        &self,
+        caller: &Caller,
+        request: &Pay,
+        payable: &Payable,
+        until: Deadline,
+        kept: &mut Option<Kept>,
+    ) -> Result<PaymentView, Error> {
         let setup = self.setup().await?;
-        let payable = Payable::read(&request.to)?;
         let amount = payable.amount_sats(request.amount_sats)?;
         let digest = digest(&["pay", payable.name(), &amount.to_string()]);
         let hash = payable.invoice().map(|invoice| invoice.payment_hash.clone());
         let key = request.idempotency_key.as_deref();
         let gate = hash.as_ref().unwrap_or(&digest);
-        let pass = timeout(LONGEST_WAIT.saturating_sub(since.elapsed()), self.gates.pass(gate)).await.map_err(|_| still_planned(key))?;
+        let pass = until.wait(self.gates.pass(gate)).await.ok_or_else(|| still_planned(key))?;
         let mut known = self.known_by_key(caller, key, &digest).await?;
         let same = match (&hash, &*kept) {
             (Some(hash), _) => self.store.payment_by_hash(hash).await?,
@@ -130,12 +138,11 @@ impl Wallet {
             state: PaymentState::Reserved,
         };
         self.deny(&setup, &payment).await?;
-        let left = LONGEST_WAIT.saturating_sub(since.elapsed());
-        let planned = timeout(left, self.plan(&setup, payment, &payable, request, kept)).await;
-        let mut order = planned.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
+        let planned = until.wait(self.plan(&setup, payment, payable, request, kept)).await;
+        let mut order = planned.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
-        let payment = self.spend(order, since).await?;
+        let payment = self.spend(order, until).await?;
         let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
         self.show_payment(&setup, caller, payment, replay).await
     }
@@ -267,7 +274,7 @@ pub(super) fn silent() -> Error {
 }
 
 /// Another call plans this very payment, and its mint is slow.
-fn still_planned(key: Option<&str>) -> Error {
+pub(super) fn still_planned(key: Option<&str>) -> Error {
     let error =
         Error::new(Code::MintUnreachable, "Another call for this payment still waits for its answers; nothing was sent by this one.");
     error.next("Look the payment up with get_payment or list_history before calling again.").keyed(key)

@@ -3,7 +3,6 @@
 //! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a stranger's mint contacts nobody.
 
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::request::{Caller, ReceiveToken, ReclaimToken};
 use super::rules::{Setup, not_trusted};
@@ -30,6 +29,7 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: the token is taken in, and history has it.
     pub async fn receive_token(&self, caller: &Caller, request: ReceiveToken) -> Result<PaymentView, Error> {
+        let until = self.deadline();
         let setup = self.setup().await?;
         let incoming = read(&request.token).map_err(unreadable)?;
         let earlier = self.store.receive_by_digest(&incoming.digest).await?;
@@ -55,7 +55,7 @@ impl Wallet {
             state: ReceiveState::Open,
         };
         let (wallet, pending) = (self.clone(), receive.clone());
-        let done = self.run_to_end(LONGEST_WAIT, async move { wallet.take_in(receive, incoming).await }).await;
+        let done = self.run_to_end(until.left(), async move { wallet.take_in(receive, incoming).await }).await;
         let receive = match done {
             Some(outcome) => outcome?,
             // Another call with the same token may be the one that takes it in.
@@ -177,9 +177,7 @@ impl Wallet {
 
     /// The payment whose token this is, if we made it ourselves and nobody has claimed it.
     async fn own_token(&self, token: &str) -> Result<Option<PaymentId>, Error> {
-        let token = token.trim();
-        let unclaimed = self.store.unclaimed_tokens().await?;
-        Ok(unclaimed.into_iter().find(|(_, row)| row.token.reveal() == token).map(|(payment, _)| payment.id))
+        Ok(self.store.payment_of_token(token.trim()).await?)
     }
 }
 

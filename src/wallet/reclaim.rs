@@ -1,7 +1,6 @@
 //! Taking a token of ours back, by swapping its coins away from whoever has it.
 
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::request::{Caller, ReclaimToken};
 use super::show::Replay;
@@ -22,6 +21,7 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
     pub async fn reclaim_token(&self, caller: &Caller, request: ReclaimToken) -> Result<PaymentView, Error> {
+        let until = self.deadline();
         let setup = self.setup().await?;
         let payment = self.own_payment(caller, &request.payment_id).await?;
         if payment.kind != PaymentKind::TokenSent {
@@ -35,7 +35,7 @@ impl Wallet {
                 .next("Ask the receiver; only they can claim it."));
         }
         let (wallet, pending) = (self.clone(), payment.clone());
-        let done = self.run_to_end(LONGEST_WAIT, async move { wallet.take_back(payment, row).await }).await;
+        let done = self.run_to_end(until.left(), async move { wallet.take_back(payment, row).await }).await;
         let payment = match done {
             Some(outcome) => outcome?,
             None => self.store.payment(&pending.id).await?.unwrap_or(pending),

@@ -1,66 +1,381 @@
-//! When each open thing is asked about next: often at first, then less and less. Schedules only.
+//! What is open at each mint, and when it is asked about next: often at first, then less and less, the most urgent first. Schedules only.
+//!
+//! It is kept in memory and brought in line with the store; a wallet that is opened anew begins anew.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio::time::{Duration, Instant};
+use uuid::Uuid;
 
+use super::claimed::CLAIMED_TWICE_SECONDS;
+use crate::mint::info::STATES_AT_ONCE;
+use crate::model::deposit::DepositState;
+use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
+use crate::store::Unfinished;
 
 pub(super) const FIRST_STEP: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_STEP: Duration = Duration::from_secs(600);
+/// A token is in its receiver's hands first; nobody waits for our asking.
+const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
+/// The longest a mint that does not answer is left alone.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// The turns of what is open, and the mints that are being asked.
+/// How urgent something open is: what comes first is asked about first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// A payment that may still move.
+    Payment,
+    /// Coins that are on their way to us.
+    Swap,
+    /// A paid deposit.
+    Claim,
+    /// What may stay as it is for long.
+    Rest,
+    /// A deposit of which its mint says that it owes nothing.
+    Disputed,
+}
+
+/// What is asked about next at a mint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// An operation of the journal.
+    Operation(Uuid),
+    /// A deposit, by its id.
+    Deposit(String),
+    /// Tokens by the ids of their payments: as many as one question takes.
+    Tokens(Vec<String>),
+}
+
+/// An operation that is open.
+#[derive(Debug)]
+pub(super) struct OpenOperation {
+    /// By what whoever waits for it calls it.
+    pub(super) name: String,
+    pub(super) id: Uuid,
+    pub(super) mint: MintAddress,
+    pub(super) urgency: Urgency,
+    /// How soon it is asked about first.
+    pub(super) first: Duration,
+}
+
+/// When one open thing is asked about.
+#[derive(Debug)]
+struct Turn<T> {
+    mint: MintAddress,
+    when: Instant,
+    step: Duration,
+    urgency: Urgency,
+    of: T,
+}
+
+impl<T> Turn<T> {
+    fn new(mint: MintAddress, first: Duration, urgency: Urgency, of: T) -> Self {
+        Self { mint, when: Instant::now() + first, step: first, urgency, of }
+    }
+
+    /// It is asked about now; the next time is further off, and more than `least`.
+    fn take(&mut self, now: Instant, least: Duration) {
+        self.step = self.step.max(least).mul_f64(1.5).min(LONGEST_STEP);
+        self.when = now + self.step;
+    }
+
+    fn hurry(&mut self) {
+        (self.when, self.step) = (Instant::now(), FIRST_STEP);
+    }
+
+    /// What comes first. Of equal urgency, that which is late by most of its own step: nothing waits for ever.
+    fn place(&self) -> (Urgency, Instant) {
+        (self.urgency, self.when + self.step)
+    }
+}
+
+/// The turns of what is open, the mints that are being asked, and those that do not answer.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
-    turns: HashMap<String, (Instant, Duration)>,
-    asked: BTreeSet<MintAddress>,
+    operations: HashMap<String, Turn<Uuid>>,
+    /// With the time when their invoices expire, in Unix seconds.
+    deposits: HashMap<String, Turn<u64>>,
+    /// With the number of their coins.
+    tokens: HashMap<String, Turn<usize>>,
+    /// Hurried, and not known yet.
+    hurried: HashSet<String>,
+    /// Whether the last question there was about an unpaid deposit: then it is the tokens' turn.
+    asked: BTreeMap<MintAddress, bool>,
+    /// When they are asked again, and how long they are left alone this time.
+    silent: HashMap<MintAddress, (Instant, Duration)>,
+    /// The commits of the store up to which deposits and tokens are known.
+    commits: Option<u64>,
 }
 
 impl Rounds {
-    /// It is time; the next time is further off. What is seen first is due after its first step.
-    pub(super) fn is_due(&mut self, id: &str, first: Duration) -> bool {
-        let now = Instant::now();
-        match self.turns.get_mut(id) {
-            Some((when, _)) if *when > now => false,
-            Some((when, step)) => {
-                *step = (*step).max(FIRST_STEP).mul_f64(1.5).min(LONGEST_STEP);
-                *when = now + *step;
-                true
+    /// Something was committed since deposits and tokens were looked up.
+    pub(super) fn is_behind(&self, commits: u64) -> bool {
+        self.commits != Some(commits)
+    }
+
+    /// Neither a deposit nor a token of this id is known.
+    pub(super) fn is_new(&self, id: &str) -> bool {
+        !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
+    }
+
+    /// Brings deposits and tokens in line with what the store had after so many commits. `now` is in Unix seconds.
+    pub(super) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
+        let (deposits, tokens): (HashSet<_>, HashSet<_>) = (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
+        self.deposits.retain(|id, _| deposits.contains(id));
+        self.tokens.retain(|id, _| tokens.contains(id));
+        for deposit in open.new_deposits {
+            let urgency = match deposit.state {
+                _ if deposit.disputed().is_some() => Urgency::Disputed,
+                DepositState::Paid => Urgency::Claim,
+                _ => Urgency::Rest,
+            };
+            let turn = Turn::new(deposit.mint, FIRST_STEP, urgency, deposit.expires_at);
+            self.deposits.entry(deposit.id.to_string()).or_insert(turn);
+        }
+        for (payment, row) in open.new_tokens {
+            let again = row.claimed_at.map(|at| Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now)));
+            let first = again.unwrap_or(FIRST_TOKEN_STEP).min(FIRST_TOKEN_STEP);
+            self.tokens.entry(payment.id.to_string()).or_insert(Turn::new(payment.mint, first, Urgency::Rest, row.ys.len()));
+        }
+        self.commits = Some(commits);
+    }
+
+    /// Brings operations in line with the journal. `claims` are the deposits that are being claimed.
+    pub(super) fn know_operations(&mut self, open: Vec<OpenOperation>, claims: &[DepositId]) {
+        let names: HashSet<&str> = open.iter().map(|one| one.name.as_str()).collect();
+        self.operations.retain(|name, _| names.contains(name.as_str()));
+        for OpenOperation { name, id, mint, urgency, first } in open {
+            let hurried = self.hurried.remove(&name);
+            let turn = self.operations.entry(name).or_insert_with(|| Turn::new(mint, first, urgency, id));
+            (turn.of, turn.urgency) = (id, urgency);
+            if hurried {
+                turn.hurry();
             }
-            None => {
-                self.turns.insert(id.to_owned(), (now + first, first));
-                first.is_zero()
-            }
+        }
+        self.hurried.clear();
+        for deposit in claims {
+            self.is_paid(deposit);
         }
     }
 
-    /// It is due at once, and often from now on.
-    pub(super) fn hurry(&mut self, id: &str) {
-        self.turns.insert(id.to_owned(), (Instant::now(), FIRST_STEP));
+    /// A deposit is paid, and to be claimed.
+    pub(super) fn is_paid(&mut self, deposit: &DepositId) {
+        if let Some(turn) = self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed) {
+            turn.urgency = Urgency::Claim;
+        }
     }
 
-    pub(super) fn keep_only(&mut self, open: &BTreeSet<String>) {
-        self.turns.retain(|id, _| open.contains(id));
+    /// A deposit is disputed, or is no more.
+    pub(super) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
+        if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
+            turn.urgency = if it_is { Urgency::Disputed } else { Urgency::Rest };
+        }
     }
 
-    /// How long until something is due, `waiting` left out: what waits for a mint comes again when that mint has answered.
-    pub(super) fn next(&self, waiting: &BTreeSet<String>) -> Option<Duration> {
+    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds.
+    pub(super) fn has_open(&self, now: u64) -> bool {
+        let mut deposits = self.deposits.values();
+        let is_open = |turn: &Turn<u64>| turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now;
+        !self.operations.is_empty() || deposits.any(is_open)
+    }
+
+    /// It is due at once, and often from now on; its mint is asked even if it did not answer before.
+    pub(super) fn hurry(&mut self, name: &str) {
+        match self.operations.get_mut(name) {
+            Some(turn) => {
+                turn.hurry();
+                self.silent.remove(&turn.mint);
+            }
+            None => drop(self.hurried.insert(name.to_owned())),
+        }
+    }
+
+    /// The mints to ask now. They count as being asked from here on.
+    pub(super) fn begin(&mut self) -> BTreeSet<MintAddress> {
         let now = Instant::now();
-        let turns = self.turns.iter().filter(|(id, _)| !waiting.contains(*id));
-        turns.map(|(_, (when, _))| when.saturating_duration_since(now)).min()
+        let free = |mint: &MintAddress| !self.asked.contains_key(mint) && self.silent.get(mint).is_none_or(|(until, _)| *until <= now);
+        let due: BTreeSet<_> = self.turns().filter(|(mint, when)| *when <= now && free(mint)).map(|(mint, _)| mint.clone()).collect();
+        self.asked.extend(due.iter().map(|mint| (mint.clone(), false)));
+        due
     }
 
-    /// A mint is being asked.
-    pub(super) fn is_asked(&self, mint: &MintAddress) -> bool {
-        self.asked.contains(mint)
+    /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens take turns. `None`: nothing is due there.
+    pub(super) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
+        let now = Instant::now();
+        let (operation, deposit) = (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
+        let token = most_urgent(&self.tokens, mint, now);
+        let last_was_deposit = self.asked.get_mut(mint)?;
+        let deposit = deposit.filter(|((urgency, _), _)| *urgency < Urgency::Rest || token.is_none() || !*last_was_deposit);
+        let token = token.filter(|_| deposit.is_none() || *last_was_deposit);
+        let first = [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
+        if let Some(turn) = operation.filter(|(place, _)| *place == first).and_then(|(_, name)| self.operations.get_mut(&name)) {
+            turn.take(now, FIRST_STEP);
+            return Some(Pick::Operation(turn.of));
+        }
+        if let Some((_, id)) = deposit.filter(|(place, _)| *place == first) {
+            *last_was_deposit = true;
+            self.deposits.get_mut(&id)?.take(now, FIRST_STEP);
+            return Some(Pick::Deposit(id));
+        }
+        *last_was_deposit = false;
+        Some(Pick::Tokens(self.take_tokens(mint, now)))
     }
 
-    /// Marks a mint as being asked. `false`: it is already.
-    pub(super) fn ask(&mut self, mint: &MintAddress) -> bool {
-        self.asked.insert(mint.clone())
+    /// Tokens for one question, the earliest first, with those that have waited for half of their time.
+    fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
+        let soon = self.tokens.iter_mut().filter(|(_, turn)| turn.mint == *mint && turn.when <= now + turn.step / 2);
+        let mut soon: Vec<_> = soon.collect();
+        soon.sort_by_key(|(_, turn)| turn.when);
+        let (mut taken, mut coins) = (Vec::new(), 0_usize);
+        for (id, turn) in soon {
+            coins = coins.saturating_add(turn.of);
+            if coins > STATES_AT_ONCE && !taken.is_empty() {
+                break;
+            }
+            turn.take(now, FIRST_TOKEN_STEP);
+            taken.push(id.clone());
+        }
+        taken
     }
 
-    pub(super) fn asked(&mut self, mint: &MintAddress) {
+    /// How long until something is due. What is due at a mint that is being asked is left out: it comes when that mint has answered.
+    pub(super) fn next(&self) -> Option<Duration> {
+        let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
+        let when = turns.map(|(mint, when)| self.silent.get(mint).map_or(when, |(until, _)| when.max(*until)));
+        Some(when.min()?.saturating_duration_since(Instant::now()))
+    }
+
+    /// A mint did not answer: what is due there waits, longer each time.
+    pub(super) fn falls_silent(&mut self, mint: &MintAddress) {
+        let before = self.silent.get(mint).map(|(_, step)| step.mul_f64(1.5));
+        let step = before.unwrap_or(FIRST_STEP).min(LONGEST_SILENCE);
+        self.silent.insert(mint.clone(), (Instant::now() + step, step));
+    }
+
+    /// A mint has answered.
+    pub(super) fn answers(&mut self, mint: &MintAddress) {
+        self.silent.remove(mint);
+    }
+
+    /// A mint is not being asked any more.
+    pub(super) fn end(&mut self, mint: &MintAddress) {
         self.asked.remove(mint);
+    }
+
+    fn turns(&self) -> impl Iterator<Item = (&MintAddress, Instant)> {
+        let operations = self.operations.values().map(|turn| (&turn.mint, turn.when));
+        let deposits = self.deposits.values().map(|turn| (&turn.mint, turn.when));
+        operations.chain(deposits).chain(self.tokens.values().map(|turn| (&turn.mint, turn.when)))
+    }
+}
+
+/// What is due at a mint and comes first, by its place and its name.
+fn most_urgent<T>(turns: &HashMap<String, Turn<T>>, mint: &MintAddress, now: Instant) -> Option<((Urgency, Instant), String)> {
+    let due = turns.iter().filter(|(_, turn)| turn.when <= now && turn.mint == *mint);
+    due.min_by_key(|(_, turn)| turn.place()).map(|(name, turn)| (turn.place(), name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mint() -> MintAddress {
+        "https://mint.example".parse().unwrap()
+    }
+
+    fn operation(urgency: Urgency, name: &str) -> OpenOperation {
+        OpenOperation { name: name.to_owned(), id: Uuid::new_v4(), mint: mint(), urgency, first: FIRST_STEP }
+    }
+
+    fn with_tokens(count: usize, coins: usize) -> Rounds {
+        let mut rounds = Rounds::default();
+        for number in 0..count {
+            rounds.tokens.insert(format!("pay_{number}"), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, coins));
+        }
+        rounds
+    }
+
+    fn tokens(pick: Option<Pick>) -> usize {
+        match pick {
+            Some(Pick::Tokens(tokens)) => tokens.len(),
+            other => panic!("{other:?} instead of tokens"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_payment_that_is_hurried_comes_before_the_tokens_that_are_left() {
+        let mut rounds = with_tokens(250, 1);
+        rounds.know_operations(vec![operation(Urgency::Swap, "swap"), operation(Urgency::Payment, "pay")], &[]);
+        let (swap, pay) = (rounds.operations["swap"].of, rounds.operations["pay"].of);
+        assert!(rounds.begin().is_empty(), "nothing is due yet");
+        tokio::time::advance(FIRST_STEP).await;
+        assert_eq!((rounds.begin().len(), rounds.begin().len()), (1, 0), "one mint, and not twice at once");
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(swap)));
+        assert_eq!(rounds.pick(&mint()), None, "tokens are asked about later");
+        rounds.end(&mint());
+
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        assert_eq!(rounds.begin().len(), 1);
+        assert_eq!((rounds.pick(&mint()), rounds.pick(&mint())), (Some(Pick::Operation(pay)), Some(Pick::Operation(swap))));
+        assert_eq!(tokens(rounds.pick(&mint())), 100);
+        rounds.hurry("pay");
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
+        assert_eq!((tokens(rounds.pick(&mint())), tokens(rounds.pick(&mint()))), (100, 50));
+        assert_eq!(rounds.pick(&mint()), None);
+        rounds.end(&mint());
+        assert_eq!(rounds.next(), Some(FIRST_STEP.mul_f64(1.5)), "the payment is the next");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_takes_whole_tokens_and_at_least_one() {
+        let mut rounds = with_tokens(5, 40);
+        rounds.tokens.insert("large".to_owned(), Turn::new(mint(), Duration::ZERO, Urgency::Rest, 300));
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        rounds.begin();
+        let taken: Vec<_> = std::iter::from_fn(|| rounds.pick(&mint())).map(|pick| tokens(Some(pick))).collect();
+        assert_eq!(taken, [1, 2, 2, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mint_that_does_not_answer_is_left_alone_longer_each_time_until_somebody_waits() {
+        let mut rounds = Rounds::default();
+        rounds.know_operations((0..50).map(|number| operation(Urgency::Payment, &format!("pay_{number}"))).collect(), &[]);
+        tokio::time::advance(FIRST_STEP).await;
+        let mut left_alone = Vec::new();
+        for _ in 0..12 {
+            assert_eq!(rounds.begin().len(), 1);
+            assert!(rounds.pick(&mint()).is_some());
+            rounds.falls_silent(&mint());
+            rounds.end(&mint());
+            let next = rounds.next().unwrap();
+            assert!(rounds.begin().is_empty(), "the rest is due, and waits");
+            tokio::time::advance(next).await;
+            left_alone.push(next.as_secs());
+        }
+        assert_eq!(left_alone, [2, 3, 4, 6, 10, 15, 22, 34, 51, 60, 60, 60]);
+        rounds.falls_silent(&mint());
+        assert!(rounds.begin().is_empty());
+        rounds.hurry("pay_7");
+        assert_eq!(rounds.begin().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_invoices_than_can_be_asked_about_and_tokens_take_turns_and_a_paid_one_comes_first() {
+        let (mut rounds, paid) = (with_tokens(150, 1), DepositId::random());
+        rounds.deposits.insert(paid.to_string(), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, 7));
+        for id in (0..1_000).map(|number| format!("dep_{number}")) {
+            rounds.deposits.insert(id, Turn::new(mint(), FIRST_STEP, Urgency::Rest, 7));
+        }
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        rounds.begin();
+        let is_deposit = |pick: Option<Pick>| matches!(pick, Some(Pick::Deposit(_)));
+        let picks: Vec<bool> = (0..5).map(|_| is_deposit(rounds.pick(&mint()))).collect();
+        assert_eq!(picks, [true, false, true, false, true]);
+        assert!(rounds.has_open(6) && !rounds.has_open(7), "until the invoices expire");
+        rounds.is_paid(&paid);
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Deposit(paid.to_string())));
+        assert!(rounds.has_open(7), "one is paid");
     }
 }

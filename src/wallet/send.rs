@@ -1,10 +1,9 @@
 //! Handing out a token (NUT-00), locked or not (NUT-11).
 
-use tokio::time::Instant;
-
 use super::bury::KEPT_SECONDS;
 use super::code::Code;
 use super::error::Error;
+use super::gate::Name;
 use super::inputs::{Inputs, insufficient};
 use super::pay::{outgoing, read_repeat};
 use super::request::{Caller, SendToken};
@@ -31,7 +30,8 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: the token is made, and `get_payment` has it.
     pub async fn send_token(&self, caller: &Caller, request: SendToken) -> Result<PaymentView, Error> {
-        let since = Instant::now();
+        let until = self.deadline();
+        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let setup = self.setup().await?;
         let lock_to = request.lock_to.as_deref().map(read_lock).transpose()?;
         let mint = self.mint_to_send_from(&setup, &request).await?;
@@ -77,7 +77,7 @@ impl Wallet {
         let act = Act::Token { lock_to, memo: request.memo.clone() };
         let order = Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
         let planned = order.payment.id.clone();
-        let payment = self.spend(order, since).await?;
+        let payment = self.spend(order, until).await?;
         let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
         self.show_payment(&setup, caller, payment, replay).await
     }

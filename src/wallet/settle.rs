@@ -1,50 +1,31 @@
 //! The periodic reconciler: ends what was left open, from what the mints say.
 //!
-//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait for another. Never decides from
-//! silence or from the clock: time only says when to ask again.
+//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait for another. Of one mint the most urgent
+//! is asked first, and it is looked again after each exchange what that is. Never decides from silence or from the clock: time only says
+//! when to ask again, and a mint that does not answer one question is asked no other for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::time::Duration;
+use tokio::time::{Duration, sleep};
+use uuid::Uuid;
 
 use super::Wallet;
-use super::claimed::CLAIMED_TWICE_SECONDS;
 use super::error::Error;
-use super::rounds::{FIRST_STEP, LONGEST_STEP};
+use super::rounds::{FIRST_STEP, LONGEST_STEP, OpenOperation, Pick, Urgency};
 use crate::mint::Mint;
-use crate::mint::melt::Melt;
 use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
 use crate::model::deposit::{Deposit, DepositState};
+use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
-use crate::model::payment::Payment;
-use crate::store::TokenRow;
 
-/// A token is in its receiver's hands first; nobody waits for our asking.
-const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 /// How long after its expiry an unpaid invoice of ours is still asked about, in seconds.
 const LATE_SECONDS: u64 = 7 * 86_400;
 
-/// Something open, to be asked about at its mint.
-#[derive(Debug)]
-enum Open {
-    Swap(Box<Swap>),
-    /// Sent and undecided, or paid and its change not in.
-    Melt(Box<Payment>, Box<Melt>),
-    Deposit(Box<Deposit>),
-    Token(Box<Payment>, TokenRow),
-    Claimed(Box<Payment>, TokenRow),
-}
-
-/// One open thing: its name among the rounds, its mint, how soon it is asked about first.
-#[derive(Debug)]
-struct Item {
-    name: String,
-    mint: MintAddress,
-    first: Duration,
-    open: Open,
-}
+/// So many questions about deposits and tokens follow each other at once at one mint; then there is a pause between them, which leaves our
+/// rate at the mint to whoever pays.
+const AT_ONCE: usize = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Wallet {
     /// One round: whatever is open and due is asked about, each mint on a task of its own. Returns when to come again; a mint that has
@@ -56,25 +37,13 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop: what was begun goes on.
     pub async fn settle(&self) -> Result<Duration, Error> {
-        let items = self.open_items().await?;
-        let names: BTreeSet<String> = items.iter().map(|item| item.name.clone()).collect();
-        let (mut due, mut waiting) = (BTreeMap::<MintAddress, Vec<Item>>::new(), BTreeSet::new());
+        self.look_up_open().await?;
         let mut rounds = self.rounds();
-        for item in items {
-            if rounds.is_asked(&item.mint) {
-                waiting.insert(item.name);
-            } else if rounds.is_due(&item.name, item.first) {
-                due.entry(item.mint.clone()).or_default().push(item);
-            }
+        for mint in rounds.begin() {
+            let wallet = self.clone();
+            self.running.spawn(async move { wallet.ask(mint).await });
         }
-        rounds.keep_only(&names);
-        for (mint, items) in due {
-            if rounds.ask(&mint) {
-                let wallet = self.clone();
-                self.running.spawn(async move { wallet.ask(mint, items).await });
-            }
-        }
-        Ok(rounds.next(&waiting).unwrap_or(LONGEST_STEP))
+        Ok(rounds.next().unwrap_or(LONGEST_STEP))
     }
 
     /// Something is under way, or undecided, or an invoice of ours can still be paid. A token that nobody has claimed is none of these, nor
@@ -86,76 +55,67 @@ impl Wallet {
         if self.has_unsent_zap().await {
             return true;
         }
-        let Ok(items) = self.open_items().await else { return false };
-        let now = (self.clock)();
-        items.iter().any(|item| match &item.open {
-            Open::Swap(_) | Open::Melt(..) => true,
-            Open::Deposit(deposit) => deposit.state == DepositState::Paid || deposit.expires_at > now,
-            Open::Token(..) | Open::Claimed(..) => false,
-        })
+        self.look_up_open().await.is_ok() && self.rounds().has_open((self.clock)())
     }
 
-    /// Everything that is open.
-    async fn open_items(&self) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::new();
+    /// Brings the rounds in line with the store. Costs the journal's rows; the rest only when something was committed since.
+    async fn look_up_open(&self) -> Result<(), Error> {
+        let commits = self.store.commits();
+        if self.rounds().is_behind(commits) {
+            let wallet = self.clone();
+            let open = self.store.unfinished(move |id| wallet.rounds().is_new(id)).await?;
+            self.rounds().know(open, commits, (self.clock)());
+        }
+        let (mut open, mut claims) = (Vec::new(), Vec::new());
         for operation in self.operations().await? {
             match operation {
                 Operation::Swap(swap) => {
-                    items.push(Item {
-                        name: name(&swap),
-                        mint: swap.mint.clone(),
-                        first: Duration::ZERO,
-                        open: Open::Swap(Box::new(swap)),
-                    });
+                    let urgency = if matches!(swap.purpose, Purpose::Buried { .. }) { Urgency::Rest } else { Urgency::Swap };
+                    open.push(OpenOperation { name: name(&swap), id: swap.id, mint: swap.mint, urgency, first: Duration::ZERO });
                 }
                 Operation::Melt(melt) if !self.live().contains_key(&melt.payment) => {
                     let Some(payment) = self.store.payment(&melt.payment).await? else { continue };
                     // What must come is asked for at once; where there may be nothing, one question some time later tells.
                     let first = if !payment.is_open() && melt.must_have_change() { Duration::ZERO } else { FIRST_STEP };
-                    let name = if payment.is_open() { payment.id.to_string() } else { format!("change of {}", payment.id) };
-                    let mint = melt.mint.clone();
-                    items.push(Item { name, mint, first, open: Open::Melt(Box::new(payment), Box::new(melt)) });
+                    let (name, urgency) = if payment.is_open() {
+                        (payment.id.to_string(), Urgency::Payment)
+                    } else {
+                        (format!("change of {}", payment.id), Urgency::Swap)
+                    };
+                    open.push(OpenOperation { name, id: melt.id, mint: melt.mint, urgency, first });
                 }
+                Operation::Melt(_) => {}
                 // A claim is asked about with its deposit.
-                Operation::Melt(_) | Operation::Issue(_) => {}
+                Operation::Issue(issue) => claims.push(issue.deposit),
             }
         }
-        for deposit in self.store.open_deposits().await? {
-            if self.is_worth_asking(&deposit) {
-                let (name, mint) = (deposit.id.to_string(), deposit.mint.clone());
-                items.push(Item { name, mint, first: FIRST_STEP, open: Open::Deposit(Box::new(deposit)) });
-            }
-        }
-        for (payment, row) in self.store.unclaimed_tokens().await? {
-            let (name, mint) = (payment.id.to_string(), payment.mint.clone());
-            items.push(Item { name, mint, first: FIRST_TOKEN_STEP, open: Open::Token(Box::new(payment), row) });
-        }
-        for (payment, row) in self.store.tokens_claimed_once().await? {
-            let since = row.claimed_at.unwrap_or(0);
-            if since.saturating_add(CLAIMED_TWICE_SECONDS) <= (self.clock)() {
-                let (name, mint) = (payment.id.to_string(), payment.mint.clone());
-                items.push(Item { name, mint, first: Duration::ZERO, open: Open::Claimed(Box::new(payment), row) });
-            }
-        }
-        Ok(items)
+        self.rounds().know_operations(open, &claims);
+        Ok(())
     }
 
-    /// Asks one mint about what is open there, one thing after the other.
-    async fn ask(self, mint: MintAddress, items: Vec<Item>) {
-        let _asked = Asked { wallet: self.clone(), mint: mint.clone() };
-        for item in items {
-            if self.closing.is_cancelled() {
-                return;
-            }
-            let outcome = match item.open {
-                Open::Swap(swap) => self.settle_swap(*swap).await,
-                Open::Melt(payment, melt) => self.settle_melt(*payment, *melt).await,
-                Open::Deposit(deposit) => self.advance(*deposit).await.map(|_| ()),
-                Open::Token(payment, row) => self.check_claimed(*payment, row).await.map(|_| ()),
-                Open::Claimed(payment, row) => self.check_still_claimed(*payment, row).await,
+    /// Asks one mint about what is open there, one thing after the other, until nothing is due or the mint does not answer.
+    async fn ask(self, address: MintAddress) {
+        let _asked = Asked { wallet: self.clone(), mint: address.clone() };
+        let Ok(mint) = self.mints.at(&address) else { return self.rounds().falls_silent(&address) };
+        let mut not_urgent = 0_usize;
+        while !self.closing.is_cancelled() {
+            let Some(pick) = self.rounds().pick(&address) else { return };
+            let unanswered = mint.unanswered();
+            not_urgent = not_urgent.saturating_add(usize::from(!matches!(pick, Pick::Operation(_))));
+            let outcome = match pick {
+                Pick::Operation(id) => self.settle_operation(id).await,
+                Pick::Deposit(id) => self.settle_deposit(&id).await,
+                Pick::Tokens(payments) => self.check_tokens(&mint, payments).await,
             };
             if let Err(error) = outcome {
                 tracing::debug!(code = error.code.as_str(), "left for the next round");
+            }
+            if mint.unanswered() != unanswered {
+                return self.rounds().falls_silent(&address);
+            }
+            self.rounds().answers(&address);
+            if not_urgent > AT_ONCE {
+                sleep(PAUSE).await;
             }
         }
     }
@@ -164,6 +124,29 @@ impl Wallet {
     pub(super) fn hurry(&self, id: &str) {
         self.rounds().hurry(id);
         self.wake();
+    }
+
+    async fn settle_operation(&self, id: Uuid) -> Result<(), Error> {
+        match self.operation(id).await? {
+            Some(Operation::Swap(swap)) => self.settle_swap(swap).await,
+            Some(Operation::Melt(melt)) => match self.store.payment(&melt.payment).await? {
+                Some(payment) => self.settle_melt(payment, melt).await,
+                None => Ok(()),
+            },
+            Some(Operation::Issue(_)) | None => Ok(()),
+        }
+    }
+
+    async fn settle_deposit(&self, id: &str) -> Result<(), Error> {
+        let found = match id.parse::<DepositId>() {
+            Ok(id) => self.store.deposit(&id).await?,
+            Err(_) => None,
+        };
+        let Some(deposit) = found.filter(|deposit| self.is_worth_asking(deposit)) else { return Ok(()) };
+        if deposit.state == DepositState::Paid {
+            self.rounds().is_paid(&deposit.id);
+        }
+        self.advance(deposit).await.map(drop)
     }
 
     fn is_worth_asking(&self, deposit: &Deposit) -> bool {
@@ -230,7 +213,7 @@ struct Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.wallet.rounds().asked(&self.mint);
+        self.wallet.rounds().end(&self.mint);
         self.wallet.wake();
     }
 }

@@ -38,7 +38,7 @@ impl Wallet {
         }
         let token = self.store.token(&payment.id).await?;
         let now = (self.clock)();
-        let ledger = self.store.ledger(None, now).await?;
+        let ledger = self.store.ledger(&caller.agent, None, now).await?;
         let own = payment.agent == caller.agent;
         let mut view = blank(payment.money, payment.kind.word(), payment.mint.to_string());
         view.payment_id = Some(payment.id.to_string());

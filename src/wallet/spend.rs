@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
 use super::gate::Pass;
 use super::inputs::{Inputs, no_place};
@@ -155,7 +155,7 @@ impl Wallet {
     pub(super) async fn deny(&self, setup: &Setup, payment: &Payment) -> Result<(), Error> {
         let now = (self.clock)();
         let probe = Some((payment.kind, payment.payee.clone(), payment.amount_sats));
-        let mut ledger = self.store.ledger(probe, now).await?;
+        let mut ledger = self.store.ledger(&payment.agent, probe, now).await?;
         self.doubt_lookalikes(&mut ledger, &payment.id);
         let ask = ask(payment, 0, None);
         let denied = |denial| denied(denial, &setup.policy, &payment.agent, &ledger).keyed(payment.key.as_deref());
@@ -166,12 +166,12 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on, and is remembered as one whose caller is in doubt.
-    pub(super) async fn spend(&self, order: Order, since: Instant) -> Result<Payment, Error> {
+    pub(super) async fn spend(&self, order: Order, until: Deadline) -> Result<Payment, Error> {
         let gone = Gone::default();
         let waiting = Waiting(gone.clone());
         let (wallet, id) = (self.clone(), order.payment.id.clone());
         let key = order.payment.key.clone();
-        let wait = LONGEST_WAIT.saturating_sub(since.elapsed()).max(Duration::from_millis(100));
+        let wait = until.left().max(Duration::from_millis(100));
         let this = gone.clone();
         let done = self.run_to_end(wait, async move { wallet.carry_out(order, gone).await }).await;
         drop(waiting);

@@ -3,7 +3,6 @@
 //! Moves no value; `pulled_sats` are this wallet's own, found again.
 
 use super::Wallet;
-use super::detach::LONGEST_WAIT;
 use super::error::Error;
 use super::nostr::{Claims, Link, Sight, plain_url};
 use super::request::{Caller, Sync};
@@ -22,7 +21,7 @@ impl Wallet {
             return self.sync_view(0, 0).await;
         }
         let wallet = self.clone();
-        match self.run_to_end(LONGEST_WAIT, async move { wallet.sync_once(true).await }).await {
+        match self.run_to_end(self.deadline().left(), async move { wallet.sync_once(true).await }).await {
             Some(done) => done,
             None => {
                 let mut view = self.sync_view(0, 0).await?;

@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
 
 use super::Wallet;
 use super::code::Code;
-use super::detach::LONGEST_WAIT;
+use super::deadline::Deadline;
 use super::error::Error;
+use super::gate::Name;
 use super::nostr::Link;
 use super::nostr::find::Person;
 use super::pay::{outgoing, read_repeat, silent};
@@ -44,7 +44,7 @@ pub(super) use share::{describe, group};
 /// One call.
 #[derive(Clone, Debug)]
 struct Call {
-    since: Instant,
+    until: Deadline,
     /// The name of the zap if it is shared among several.
     group: PaymentId,
     /// The name of the payment if it is not.
@@ -77,8 +77,9 @@ impl Wallet {
             return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
         }
         outgoing("comment", request.comment.as_deref())?;
+        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let group = group(caller, request.idempotency_key.as_deref());
-        let call = Call { since: Instant::now(), group, id: PaymentId::random(), left: Arc::default() };
+        let call = Call { until: self.deadline(), group, id: PaymentId::random(), left: Arc::default() };
         let (tell, told) = oneshot::channel();
         let (wallet, of, this) = (self.clone(), caller.clone(), call.clone());
         let asked = request.clone();
@@ -89,7 +90,7 @@ impl Wallet {
                 wallet.doubt_caller(&of, &this).await;
             }
         });
-        if let Ok(Ok(done)) = timeout(LONGEST_WAIT, told).await {
+        if let Some(Ok(done)) = call.until.wait(told).await {
             return done;
         }
         // No part that has not begun begins any more.
@@ -129,8 +130,8 @@ impl Wallet {
         if let Some(shown) = self.known_zap(&setup, caller, key, &words).await? {
             return Ok(shown);
         }
-        let found = timeout(LONGEST_WAIT.saturating_sub(call.since.elapsed()), self.whom(link, request)).await;
-        let (whom, event) = match found.unwrap_or_else(|_| Err(silent())) {
+        let found = call.until.wait(self.whom(link, request)).await;
+        let (whom, event) = match found.unwrap_or_else(|| Err(silent())) {
             Ok(found) => found,
             // Parts may have been paid by an earlier call: that is what there is to tell.
             Err(error) => return self.shown_group(&setup, caller, &call.group).await?.ok_or_else(|| error.keyed(key)),
@@ -153,7 +154,7 @@ impl Wallet {
         if shares.is_empty() {
             let leg = Leg { whom, sats: request.amount_sats, event: zapped, key: request.idempotency_key.clone() };
             let payment = self.zap_leg(link, &setup, caller, request, &words, leg, call).await?;
-            let payment = self.await_receipt(link, payment, call.since).await?;
+            let payment = self.await_receipt(link, payment, call.until).await?;
             return self.show_payment(&setup, caller, payment, Replay::No).await;
         }
         self.zap_shares(link, &setup, caller, request, &words, shares, zapped, call).await
@@ -239,9 +240,8 @@ impl Wallet {
         call: &Call,
     ) -> Result<Payment, Error> {
         let key = leg.key.as_deref();
-        let left = || LONGEST_WAIT.saturating_sub(call.since.elapsed());
         let gate = format!("{words} {}", leg.whom.name());
-        let _one_planner = timeout(left(), self.gates.pass(&gate)).await.map_err(|_| silent().keyed(key))?;
+        let _one_planner = call.until.wait(self.gates.pass(&gate)).await.ok_or_else(|| silent().keyed(key))?;
         let earlier = match self.known_by_key(caller, key, words).await? {
             Known::Recorded(payment) => return Ok(*payment),
             Known::Again(payment) => Some(payment),
@@ -260,12 +260,13 @@ impl Wallet {
             };
             self.plan_zap(link, setup, request, payment, &leg, person).await
         };
-        let order = timeout(left(), planned).await.unwrap_or_else(|_| Err(silent())).map_err(|error| error.keyed(key))?;
+        let order = call.until.wait(planned).await.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
         // It gives up before the caller does: what the caller then finds recorded is all there will be.
-        if call.left.load(Ordering::Acquire) || left() <= EARLIER {
+        let until = call.until.sooner(EARLIER);
+        if call.left.load(Ordering::Acquire) || until.is_past() {
             return Err(silent().keyed(key));
         }
-        let payment = self.spend(order, call.since.checked_sub(EARLIER).unwrap_or(call.since)).await?;
+        let payment = self.spend(order, until).await?;
         self.after_zap(payment).await
     }
 

@@ -1,87 +1,213 @@
-//! Counters of secrets (NUT-13): however many outputs a mint refuses or does not need, the words bring every coin back.
+//! Counters of secrets (NUT-13): however many outputs a mint refuses or does not need, the words bring every coin back, and so does an
+//! older copy of the file. `NUTPURSE_RUNS` says how many operations there are in a row.
+
+use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testbed::{Behaviour, Lightning, Proxy, TestMint};
+use testbed::{Behaviour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
 use crate::bad_input::{coin, token};
-use crate::restore::{fresh, restored, words};
-use crate::world::{Agent, Home, conserved, fund, funded, holdings, mint, sats};
+use crate::restore::{restored, words};
+use crate::world::{Agent, Home, binary, fund, holdings, mint, mint_with, number, sats};
 
-/// So many payments have more blank outputs together than a restore looks beyond the last counter that is signed: each is made with a coin
-/// of thousands of sats, and so with eleven.
-const PAYMENTS: usize = 40;
+/// In a usual test run. Each is made with a coin of thousands of sats, and so has eleven blank outputs or more: together more than a restore
+/// looks beyond the last counter that is signed.
+const USUAL: usize = 40;
+/// So many operations pass before our own rate makes one wait. It holds for each opening of a wallet.
+const WITHOUT_WAIT: usize = 25;
 
-/// The words alone, in a new home, bring what the wallet holds.
-async fn all_comes_back(what: &str, mint: &TestMint, agent: Agent) {
-    let before = conserved(what, &mint.auditor(), &[&agent]).await;
-    assert_eq!((before.pending, before.unclaimed), (0, 0), "{what}");
-    let lost = agent.close().await;
-    let home = fresh(&[mint]);
-    restored(&home, &words(&lost));
-    let agent = Agent::open(home).await;
-    assert_eq!(holdings(&agent).await.spendable, before.spendable, "{what}");
+fn in_a_row() -> usize {
+    number("NUTPURSE_RUNS").map_or(USUAL, |runs| usize::try_from(runs).unwrap())
 }
 
-/// The mint's keyset, as it tells another wallet.
-async fn keyset_of(mint: &TestMint) -> String {
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    Agent::open(Home::at(&[(&proxy.url(), true)])).await.ok("deposit", json!({"amount_sats": 1})).await;
-    let asked = proxy.exchanges();
-    let keysets = asked.iter().find(|exchange| exchange.path == "/v1/keysets").unwrap();
-    keysets.response["keysets"][0]["id"].as_str().unwrap().to_owned()
+/// A wallet at a mint behind a proxy, and its file as it was in the beginning.
+struct Worn {
+    lightning: Lightning,
+    mint: TestMint,
+    proxy: Proxy,
+    agent: Agent,
+    older: Vec<u8>,
+    /// What the mint owes to nobody here.
+    elsewhere: u64,
+    begun: Instant,
+    done: usize,
 }
 
-/// A wallet with so many sats in few coins.
-async fn with_sats(sats: u64) -> (Lightning, TestMint, Agent) {
-    let (lightning, mint) = mint().await;
-    let friend = funded(&mint, sats + 1).await;
-    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
-    let all = friend.ok("send_token", json!({"amount_sats": sats + 1})).await["token"].clone();
-    agent.ok("receive_token", json!({"token": all})).await;
-    (lightning, mint, agent)
+impl Worn {
+    /// A wallet with these coins.
+    async fn with(coins: &[u64]) -> Self {
+        let (lightning, mint) = mint_with(MintOptions { mint_limits: (1, 100_000_000), input_fee_ppk: 0, ..MintOptions::default() }).await;
+        let proxy = Proxy::start(&mint.url()).await.unwrap();
+        let mut agent = Agent::open(wide(&proxy)).await;
+        let mut friend = Agent::open(wide(&proxy)).await;
+        fund(&friend, coins.iter().sum()).await;
+        for (number, coin) in coins.iter().enumerate() {
+            let sent = friend.ok("send_token", json!({"amount_sats": coin, "memo": number.to_string()})).await;
+            agent.ok("receive_token", json!({"token": sent["token"]})).await;
+            if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
+                (agent, friend) = (Agent::reopen(agent.close().await).await, Agent::reopen(friend.close().await).await);
+            }
+        }
+        friend.close().await;
+        let elsewhere = mint.auditor().outstanding().unwrap() - holdings(&agent).await.spendable;
+        let home = agent.close().await;
+        let older = fs::read(home.path().join("wallet.redb")).unwrap();
+        Self { lightning, mint, proxy, agent: Agent::reopen(home).await, older, elsewhere, begun: Instant::now(), done: 0 }
+    }
+
+    /// One more is done.
+    async fn done(&mut self) {
+        self.done += 1;
+        if self.done.is_multiple_of(WITHOUT_WAIT) {
+            self.agent = Agent::reopen(self.agent.clone().close().await).await;
+        }
+    }
+
+    async fn quiet(&self) {
+        let wallet = self.agent.wallet().await;
+        let mut changes = wallet.changes();
+        while wallet.has_open().await {
+            tokio::time::timeout(Duration::from_secs(60), changes.changed()).await.unwrap().unwrap();
+        }
+    }
+
+    /// After one more deposit, the words alone bring all that the wallet holds into a new home, and the older file brings it into its own.
+    async fn all_comes_back(mut self, what: &str) {
+        self.quiet().await;
+        self.agent = Agent::reopen(self.agent.close().await).await;
+        fund(&self.agent, 77).await;
+        let held = holdings(&self.agent).await;
+        let owed = self.mint.auditor().outstanding().unwrap() - self.elsewhere;
+        assert_eq!((held.spendable, held.in_all()), (owed, owed), "{what}");
+        let home = self.agent.close().await;
+        let fresh = wide(&self.proxy);
+        restored(&fresh, &words(&home));
+        let by_words = holdings(&Agent::open(fresh).await).await.spendable;
+        let (file, older) = (home.path().join("wallet.redb"), home.path().join("older"));
+        fs::remove_file(&file).unwrap();
+        fs::write(&older, &self.older).unwrap();
+        binary::done(&home, &["restore", "--copy", older.to_str().unwrap()]);
+        let by_copy = holdings(&Agent::reopen(home).await).await.spendable;
+        let (done, owed, took) = (self.done, held.spendable, self.begun.elapsed());
+        println!("{done} {what}: of {owed} sats the words bring {by_words}, an older copy {by_copy}; {took:.1?}");
+        assert_eq!((by_words, by_copy), (held.spendable, held.spendable), "{what}");
+    }
+}
+
+fn wide(proxy: &Proxy) -> Home {
+    Home::with_limits(&[(&proxy.url(), true)], 100_000, 1_000_000_000)
+}
+
+#[tokio::test]
+async fn claims_that_are_refused_leave_no_gap() {
+    let mut worn = Worn::with(&[64]).await;
+    let refused = worn.proxy.fail(Rule::new("POST", "/v1/mint/bolt11", Moment::Refuse(20_003)).every());
+    let deposit = worn.agent.ok("deposit", json!({"amount_sats": 1_000})).await["deposit_id"].clone();
+    while worn.proxy.fired(refused) < in_a_row() {
+        worn.agent.ok("get_deposit", json!({"deposit_id": deposit})).await;
+        worn.done().await;
+    }
+    worn.proxy.clear();
+    let received = worn.agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await;
+    assert_eq!(received["state"], "received", "{received}");
+    worn.all_comes_back("refused claims").await;
+}
+
+#[tokio::test]
+async fn swaps_that_are_refused_leave_no_gap() {
+    let mut worn = Worn::with(&[4_096]).await;
+    worn.proxy.fail(Rule::new("POST", "/v1/swap", Moment::Refuse(20_004)).every());
+    for number in 0..in_a_row() {
+        worn.agent.call("send_token", json!({"amount_sats": 1 + number})).await.unwrap_err();
+        worn.done().await;
+    }
+    worn.proxy.clear();
+    worn.all_comes_back("refused swaps").await;
 }
 
 #[tokio::test]
 async fn forged_tokens_of_any_amount_leave_no_gap() {
-    let (_lightning, mint, agent) = with_sats(100).await;
-    let keyset = keyset_of(&mint).await;
-    for number in 0..20 {
-        let forged = token(&mint.url(), "sat", &[coin(900 << 31, &keyset, &format!("forged {number}"))]);
-        agent.call("receive_token", json!({"token": forged})).await.unwrap_err();
-        let many = token(&mint.url(), "sat", &[coin((1 << 31) - 1, &keyset, &format!("of many coins {number}"))]);
-        agent.call("receive_token", json!({"token": many})).await.unwrap_err();
+    let mut worn = Worn::with(&[64]).await;
+    let asked = worn.proxy.exchanges();
+    let keysets = asked.iter().find(|exchange| exchange.path == "/v1/keysets").unwrap();
+    let keyset = keysets.response["keysets"][0]["id"].as_str().unwrap();
+    for number in 0..in_a_row() {
+        // 900 outputs of the mint's largest amount, or one of each amount.
+        let amount = if number % 2 == 0 { 900 << 31 } else { (1 << 31) - 1 };
+        let forged = token(&worn.proxy.url(), "sat", &[coin(amount, keyset, &format!("forged {number}"))]);
+        worn.agent.call("receive_token", json!({"token": forged})).await.unwrap_err();
+        worn.done().await;
     }
-    fund(&agent, 77).await;
-    all_comes_back("forged tokens", &mint, agent).await;
+    worn.all_comes_back("forged tokens").await;
 }
 
 #[tokio::test]
 async fn payments_that_fail_leave_no_gap() {
-    let (lightning, mint, agent) = with_sats(4_096).await;
-    let shop = lightning.payee("shop");
-    for number in 0..PAYMENTS {
+    let mut worn = Worn::with(&[4_096]).await;
+    let shop = worn.lightning.payee("shop");
+    for number in 0..in_a_row() {
         let invoice = shop.invoice(100, &number.to_string()).unwrap();
-        lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
-        agent.refused("pay", json!({"to": invoice.to_string()}), "route_not_found").await;
+        worn.lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
+        worn.agent.refused("pay", json!({"to": invoice.to_string()}), "route_not_found").await;
+        worn.done().await;
     }
-    fund(&agent, 77).await;
-    all_comes_back("payments that fail", &mint, agent).await;
+    worn.all_comes_back("failed payments").await;
 }
 
 #[tokio::test]
 async fn payments_that_need_few_of_their_blank_outputs_leave_no_gap() {
-    let (lightning, mint, agent) = with_sats(4_096).await;
-    let shop = lightning.payee("shop");
-    for number in 0..PAYMENTS {
+    let mut worn = Worn::with(&[16_384]).await;
+    let shop = worn.lightning.payee("shop");
+    for number in 0..in_a_row() {
         let invoice = shop.invoice(5, &number.to_string()).unwrap().to_string();
-        assert_eq!(agent.ok("pay", json!({"to": invoice})).await["state"], "settled");
+        assert_eq!(worn.agent.ok("pay", json!({"to": invoice})).await["state"], "settled");
+        worn.done().await;
     }
-    let mut changes = agent.wallet().await.changes();
-    while agent.wallet().await.has_open().await {
-        tokio::time::timeout(std::time::Duration::from_secs(60), changes.changed()).await.unwrap().unwrap();
+    worn.all_comes_back("payments with change").await;
+}
+
+#[tokio::test]
+async fn payments_that_use_their_whole_reserve_leave_no_gap() {
+    // 64,251 sats, and two hundredths of them for the route.
+    let mut worn = Worn::with(&vec![65_536; in_a_row()]).await;
+    worn.lightning.set_fee(1_285, 0);
+    let shop = worn.lightning.payee("shop");
+    for number in 0..in_a_row() {
+        let invoice = shop.invoice(64_251, &number.to_string()).unwrap().to_string();
+        let paid = worn.agent.ok("pay", json!({"to": invoice})).await;
+        assert_eq!((paid["state"].as_str(), sats(&paid, "total_sats")), (Some("settled"), 65_536), "{paid}");
+        if worn.done % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
+            // Whether there is change after all is asked in the background.
+            worn.quiet().await;
+        }
+        worn.done().await;
     }
-    fund(&agent, 77).await;
-    all_comes_back("blank outputs", &mint, agent).await;
+    worn.all_comes_back("payments without change").await;
+}
+
+#[tokio::test]
+async fn payments_at_once_of_which_some_fail_leave_no_gap() {
+    let mut worn = Worn::with(&[4_096; 8]).await;
+    let shop = worn.lightning.payee("shop");
+    for round in 0..in_a_row().div_ceil(8) {
+        let calls: Vec<_> = (0..8_u64)
+            .map(|number| {
+                let invoice = shop.invoice(20 + number, &round.to_string()).unwrap();
+                // They end in another order than they begin.
+                let after = Duration::from_millis(10 * (8 - number));
+                let behaviour = if number % 3 == 1 { Behaviour::Delay(after) } else { Behaviour::FailAfter(after) };
+                worn.lightning.set_behaviour_of(invoice.payment_hash(), behaviour);
+                worn.agent.start("pay", json!({"to": invoice.to_string()}))
+            })
+            .collect();
+        for (number, call) in calls.into_iter().enumerate() {
+            let told = call.await.unwrap();
+            assert_eq!(told.is_ok(), number % 3 == 1, "{told:?}");
+            worn.done().await;
+        }
+    }
+    worn.all_comes_back("payments at once").await;
 }
 
 #[tokio::test]

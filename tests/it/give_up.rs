@@ -190,8 +190,9 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
     // It calls the payment unpaid, and takes no swap that would end it.
     let no_swaps = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest).every());
     let scene = scene.later(|| clock::now() + 120).await;
+    let wallet = scene.agent.wallet().await;
     scene.proxy.reached(no_swaps).await;
-    let refused = scene.agent.wallet().await.may_give_up(id.as_str().unwrap()).await.unwrap_err();
+    let refused = wallet.may_give_up(id.as_str().unwrap()).await.unwrap_err();
     assert!(refused.message.contains("Its mint answers"), "{refused}");
     let scene = scene.later(|| clock::now() + 8 * 86_400).await;
     let wallet = scene.agent.wallet().await;

@@ -18,7 +18,7 @@ pub(crate) fn words(home: &Home) -> String {
 }
 
 /// Runs `restore` with the words on a pipe.
-fn restore(home: &Home, words: &str) -> Output {
+pub(crate) fn restore(home: &Home, words: &str) -> Output {
     let mut command = binary::binary(home);
     command.arg("restore");
     if !words.is_empty() {

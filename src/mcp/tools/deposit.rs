@@ -20,7 +20,7 @@ pub(super) fn tool() -> Tool {
             Box::pin(async move {
                 let request = job.read::<Deposit>()?;
                 let wanted = request.qr == Some(true);
-                let mut view = job.source.wallet().await?.deposit(job.caller, request).await?;
+                let mut view = job.wallet().await?.deposit(job.caller, request).await?;
                 let drawn = view.bolt11.as_deref().filter(|_| wanted).and_then(qr::invoice);
                 let (text, png) = drawn.map(|drawn| (drawn.text, drawn.png)).unzip();
                 view.qr_text = text;

@@ -18,7 +18,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<Estimate>()?;
-                let view = job.source.wallet().await?.estimate(job.caller, request).await?;
+                let view = job.wallet().await?.estimate(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

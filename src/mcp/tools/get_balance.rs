@@ -18,7 +18,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<GetBalance>()?;
-                let view = job.source.wallet().await?.get_balance(job.caller, request).await?;
+                let view = job.wallet().await?.get_balance(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

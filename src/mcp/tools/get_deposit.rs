@@ -17,7 +17,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<GetDeposit>()?;
-                let view = job.source.wallet().await?.get_deposit(job.caller, request).await?;
+                let view = job.wallet().await?.get_deposit(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

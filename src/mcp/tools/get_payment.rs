@@ -21,7 +21,7 @@ pub(super) fn tool() -> Tool {
             Box::pin(async move {
                 let request = job.read::<GetPayment>()?;
                 exactly_one(&request)?;
-                let view = job.source.wallet().await?.get_payment(job.caller, request).await?;
+                let view = job.wallet().await?.get_payment(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

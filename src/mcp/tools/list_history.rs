@@ -18,7 +18,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<ListHistory>()?;
-                let view = job.source.wallet().await?.list_history(job.caller, request).await?;
+                let view = job.wallet().await?.list_history(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

@@ -22,6 +22,7 @@ mod zap;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -29,9 +30,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::wallet::{Caller, Code, Error, Source, view};
+use crate::wallet::{Caller, Code, Deadline, Error, Source, Wallet, view};
 
 pub use progress::{Progress, Silent};
+
+/// How long after its deadline a verb may still answer, before the call is answered without it.
+const OVERDUE: Duration = Duration::from_millis(300);
+
+/// What an agent does whose call came too early.
+const AGAIN: &str = "Make the same call again in a minute.";
 
 /// What a client may assume of a tool before it calls it. Always all four, never left to a default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,16 +83,24 @@ pub struct Tool {
 
 type Run = for<'a> fn(Job<'a>) -> BoxFuture<'a, Result<Answer, Error>>;
 
-/// One call: checked arguments, who asks, and where the wallet comes from.
+/// One call: checked arguments, who asks and until when, and where the wallet comes from.
 struct Job<'a> {
     arguments: Map<String, Value>,
     caller: &'a Caller,
     source: &'a dyn Source,
+    deadline: Deadline,
 }
 
 impl Job<'_> {
     fn read<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         arguments::into_request(std::mem::take(&mut self.arguments))
+    }
+
+    /// The open wallet. The opening goes on where its caller's time is up.
+    async fn wallet(&self) -> Result<Wallet, Error> {
+        let opening = || Error::new(Code::WalletBusy, "The wallet is still being opened; nothing was done.").next(AGAIN);
+        let opened = self.deadline.wait(self.source.wallet()).await.ok_or_else(opening)?;
+        Ok(opened?.until(self.deadline))
     }
 }
 
@@ -148,7 +163,8 @@ pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
 /// Runs a tool. The wallet is opened only after the arguments were found good.
 ///
 /// # Errors
-/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its text is not shown.
+/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its text is not shown. A verb that does not
+/// answer within 45 s is answered for: `outcome_unknown` where value may have moved, else `wallet_busy`.
 ///
 /// # Cancel safety
 /// Dropping the future drops the answer only: the wallet runs whatever moves money to its end by itself.
@@ -163,8 +179,12 @@ pub async fn call(
     let key = arguments.get("idempotency_key").and_then(Value::as_str).filter(|key| arguments::is_key(key)).map(str::to_owned);
     let outcome = match arguments::check(tool, arguments) {
         Ok(arguments) => {
-            let verb = AssertUnwindSafe((tool.run)(Job { arguments, caller, source })).catch_unwind();
-            progress::while_running(progress, verb).await.unwrap_or_else(|_payload| Err(panicked()))
+            let deadline = Deadline::of_a_call();
+            let verb = AssertUnwindSafe((tool.run)(Job { arguments, caller, source, deadline })).catch_unwind();
+            match progress::while_running(progress, deadline.later(OVERDUE).wait(verb)).await {
+                Some(answered) => answered.unwrap_or_else(|_payload| Err(panicked())),
+                None => Err(overdue(tool, key.as_deref())),
+            }
         }
         Err(error) => Err(error),
     };
@@ -174,7 +194,67 @@ pub async fn call(
     })
 }
 
+/// The answer for a verb that has not kept its deadline. What it has begun goes on.
+fn overdue(tool: &Tool, key: Option<&str>) -> Error {
+    tracing::error!(tool = tool.name, "a call was not answered in time");
+    let unknown = |message: &str| Error::new(Code::OutcomeUnknown, message);
+    match (tool.hints, key) {
+        (Hints { destructive: true, .. }, key) => {
+            let by = if key.is_some() { "get_payment with this idempotency_key" } else { "list_history" };
+            unknown("The wallet did not answer in time; whether anything was paid is not known yet.")
+                .next(format!("Look for it with {by} before anything else; never pay again for the same purpose."))
+        }
+        (Hints { read_only: true, .. }, _) => {
+            Error::new(Code::WalletBusy, "The wallet did not answer in time; nothing was changed.").next(AGAIN)
+        }
+        (Hints { idempotent: true, .. }, _) => unknown("The wallet did not answer in time; what was begun goes on.")
+            .next("Make the same call again in a minute: it does nothing twice."),
+        _ => Error::new(Code::WalletBusy, "The wallet did not answer in time; an invoice that was made is not shown.")
+            .next("Make the same call again with the same idempotency_key, or look at the newest deposit with get_deposit."),
+    }
+}
+
 fn panicked() -> Error {
     tracing::error!("a tool ended by a panic; what it said is withheld");
     Error::new(Code::Internal, "The wallet made a mistake and cannot tell what became of this call.")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::wallet::MoneyMoved;
+
+    /// A wallet whose opening never ends.
+    #[derive(Debug)]
+    struct Stuck;
+
+    #[async_trait::async_trait]
+    impl Source for Stuck {
+        async fn wallet(&self) -> Result<Wallet, Error> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wallet_that_is_still_being_opened_is_told_as_that() {
+        let (since, caller) = (Instant::now(), Caller { agent: "tester".to_owned() });
+        let Value::Object(arguments) = json!({"amount_sats": 5, "idempotency_key": "k"}) else { panic!("an object") };
+        let told = call("send_token", arguments, &caller, &Stuck, &Silent).await;
+        let Err(ToolFailure::Failed(error)) = told else { panic!("{told:?}") };
+        assert_eq!((error.code, error.money_moved, error.idempotency_key.as_deref()), (Code::WalletBusy, MoneyMoved::No, Some("k")));
+        assert_eq!(since.elapsed(), Duration::from_secs(45));
+    }
+
+    #[test]
+    fn a_verb_that_does_not_answer_is_answered_for_by_what_it_may_have_done() {
+        for tool in all() {
+            let error = overdue(tool, Some("k"));
+            let moves = ["pay", "send_token", "zap", "receive_token", "reclaim_token", "sync"].contains(&tool.name);
+            let expected = if moves { (Code::OutcomeUnknown, MoneyMoved::Unknown) } else { (Code::WalletBusy, MoneyMoved::No) };
+            assert_eq!((error.code, error.money_moved), expected, "{}", tool.name);
+        }
+    }
 }

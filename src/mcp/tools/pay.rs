@@ -19,7 +19,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<Pay>()?;
-                let view = job.source.wallet().await?.pay(job.caller, request).await?;
+                let view = job.wallet().await?.pay(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, Either, select};
 const EVERY: Duration = Duration::from_secs(7);
 
 /// How long a finished call waits for a sign that is on its way out: none may follow the answer.
-const LAST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_millis(500);
 
 /// Takes signs of life.
 pub trait Progress: Send + Sync {

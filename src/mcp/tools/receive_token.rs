@@ -19,7 +19,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<ReceiveToken>()?;
-                let view = job.source.wallet().await?.receive_token(job.caller, request).await?;
+                let view = job.wallet().await?.receive_token(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

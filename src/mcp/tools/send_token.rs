@@ -20,7 +20,7 @@ pub(super) fn tool() -> Tool {
             Box::pin(async move {
                 let request = job.read::<SendToken>()?;
                 let wanted = request.qr == Some(true);
-                let mut view = job.source.wallet().await?.send_token(job.caller, request).await?;
+                let mut view = job.wallet().await?.send_token(job.caller, request).await?;
                 let drawn = view.token.as_deref().filter(|_| wanted).and_then(qr::token);
                 let (text, png) = drawn.map(|drawn| (drawn.text, drawn.png)).unzip();
                 view.qr_text = text;

@@ -19,7 +19,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<Sync>()?;
-                let view = job.source.wallet().await?.sync(job.caller, request).await?;
+                let view = job.wallet().await?.sync(job.caller, request).await?;
                 Ok(Answer::of(&view))
             })
         },

@@ -84,8 +84,8 @@ async fn seen(path: &Path) -> Result<String, StoreError> {
     let balances = store.balances().await?;
     let payments: BTreeMap<_, _> = store.open_payments().await?.into_iter().map(|one| (one.id.to_string(), one.amount_sats)).collect();
     let operations: Vec<_> = store.operations().await?.into_iter().map(|row| (row.id, row.holds, row.body)).collect();
-    let ledger = store.ledger(None, NOW).await?;
-    Ok(format!("{:?} {balances:?} {payments:?} {operations:?} {}", store.meta().await?.wallet_id, ledger.used_sats()))
+    let ledger = store.ledger("agent", None, NOW).await?;
+    Ok(format!("{:?} {balances:?} {payments:?} {operations:?} {}", store.meta().await?.wallet_id, ledger.all.used_sats()))
 }
 
 /// What comes of a wallet file with this content: damage is an error of that kind, and the file stays as it is.

@@ -36,7 +36,7 @@ async fn of_many_at_once_only_what_fits_the_limit_is_admitted() {
             tokio::spawn(async move {
                 let asked = payment(98, None, None, None);
                 let fits = asked.reserved_sats;
-                let fits = move |ledger: &Ledger| if ledger.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") };
+                let fits = move |ledger: &Ledger| if ledger.all.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") };
                 store.admit(asked, NOW, Vec::new(), fits).await.unwrap()
             })
         })
@@ -50,7 +50,7 @@ async fn of_many_at_once_only_what_fits_the_limit_is_admitted() {
         }
     }
     assert_eq!(admitted, 2);
-    assert_eq!(store.ledger(None, NOW).await.unwrap().reserved_sats, 200);
+    assert_eq!(store.ledger("agent", None, NOW).await.unwrap().all.reserved_sats, 200);
     assert_eq!(store.durable_commits(), 2, "a denial writes nothing");
 }
 
@@ -81,7 +81,7 @@ async fn a_failure_is_tried_again_under_its_own_id() {
     let first = Payment { created_at: NOW - 50, ..payment(5, Some("aa"), Some("k1"), Some("q1")) };
     admit(&store, first.clone()).await;
     decide(&store, &first, failed()).await;
-    assert_eq!(store.ledger(None, NOW).await.unwrap().used_sats(), 0, "a failure gives its money back, once");
+    assert_eq!(store.ledger("agent", None, NOW).await.unwrap().all.used_sats(), 0, "a failure gives its money back, once");
 
     let stranger = payment(5, Some("aa"), Some("k2"), Some("q2"));
     assert!(matches!(admit(&store, stranger.clone()).await, Admission::Known(row) if row.id == first.id && !row.is_open()));
@@ -149,12 +149,12 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     }
     let open = Payment { amount_sats: 11, ..payment(11, None, None, None) };
     admit(&store, open).await;
-    let ledger = store.ledger(Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW).await.unwrap();
-    assert_eq!((ledger.spent_sats, ledger.reserved_sats), (33, 13));
-    assert_eq!(ledger.frees.first(), Some(&(NOW + 1, 11)));
+    let ledger = store.ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW).await.unwrap();
+    assert_eq!((ledger.all.spent_sats, ledger.all.reserved_sats), (33, 13));
+    assert_eq!(ledger.all.frees.first(), Some(&(NOW + 1, 11)));
     let alike: Vec<_> = ledger.lookalikes.iter().map(|one| one.id.clone()).collect();
     assert_eq!(alike, vec![ids[3].clone(), ids[1].clone()], "newest first; the one in doubt for a day, the rest for ten minutes");
-    let other = store.ledger(Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW).await.unwrap();
+    let other = store.ledger("agent", Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW).await.unwrap();
     assert!(other.lookalikes.is_empty());
     assert_eq!(clock(), NOW);
 }

@@ -128,7 +128,7 @@ async fn survives(path: PathBuf) -> Result<usize, StoreError> {
     let store = Store::open(path, clock).await?;
     store.meta().await?;
     store.balances().await?;
-    store.ledger(None, NOW).await?;
+    store.ledger("agent", None, NOW).await?;
     Ok(store.open_payments().await?.len())
 }
 

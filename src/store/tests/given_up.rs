@@ -22,9 +22,9 @@ async fn what_is_given_up_leaves_journal_limits_and_balance_and_comes_back_as_it
     assert!(store.operations().await.unwrap().is_empty() && store.open_payments().await.unwrap().is_empty());
     assert_eq!(store.operations_given_up().await.unwrap(), vec![row.clone()]);
     assert!(store.has_unfinished().await.unwrap(), "it may still bring coins in");
-    let (balance, ledger) = (store.balances().await.unwrap().remove(0), store.ledger(None, NOW + 6).await.unwrap());
-    assert_eq!((balance.unspent, balance.pending, ledger.reserved_sats, ledger.spent_sats), (4, 0, 0, 12));
-    assert_eq!(store.ledger(None, NOW + DAY_SECONDS).await.unwrap().used_sats(), 0, "it left with its day");
+    let (balance, ledger) = (store.balances().await.unwrap().remove(0), store.ledger("tester", None, NOW + 6).await.unwrap());
+    assert_eq!((balance.unspent, balance.pending, ledger.all.reserved_sats, ledger.all.spent_sats), (4, 0, 0, 12));
+    assert_eq!(store.ledger("tester", None, NOW + DAY_SECONDS).await.unwrap().all.used_sats(), 0, "it left with its day");
     audit(&store).await;
 
     // Nothing but taking it up opens it again.
@@ -35,7 +35,7 @@ async fn what_is_given_up_leaves_journal_limits_and_balance_and_comes_back_as_it
     assert!(store.operations_given_up().await.unwrap().is_empty());
     let held = store.coins(ys(&infos[..1])).await.unwrap().remove(0);
     assert_eq!((held.state, held.used_by_operation), (State::Reserved, Some(row.id)));
-    assert_eq!(store.ledger(None, NOW + DAY_SECONDS).await.unwrap().reserved_sats, 12);
+    assert_eq!(store.ledger("tester", None, NOW + DAY_SECONDS).await.unwrap().all.reserved_sats, 12);
     audit(&store).await;
 
     // What has been decided is neither given up nor taken up.
@@ -60,6 +60,6 @@ async fn a_word_of_its_mint_that_comes_late_ends_what_was_given_up() {
     let spent = Change::ProofState { ys: ys(&infos), expect: None, to: State::Spent, operation: None };
     store.commit(vec![spent, Change::EndOperation(row.id), Change::Payment(Payment { state, ..sent })]).await.unwrap();
     assert!(store.operations_given_up().await.unwrap().is_empty() && !store.has_unfinished().await.unwrap());
-    assert_eq!(store.ledger(None, NOW + 10).await.unwrap().used_sats(), 7);
+    assert_eq!(store.ledger("tester", None, NOW + 10).await.unwrap().all.used_sats(), 7);
     audit(&store).await;
 }

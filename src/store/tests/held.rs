@@ -16,6 +16,13 @@ async fn held(store: &Store, row: &OperationRow) -> Vec<ProofInfo> {
     infos
 }
 
+/// A store with an operation in its journal, and its coins.
+async fn holding() -> (Store, OperationRow, Vec<ProofInfo>) {
+    let (store, row) = (store().await, operation(true));
+    let infos = held(&store, &row).await;
+    (store, row, infos)
+}
+
 /// The coins become this, whatever they are.
 fn turn(infos: &[ProofInfo], to: State, operation: Option<Uuid>) -> Change {
     Change::ProofState { ys: ys(infos), expect: None, to, operation }
@@ -37,9 +44,7 @@ async fn sums(store: &Store) -> (u64, u64) {
 
 #[tokio::test]
 async fn coins_of_a_journaled_operation_are_neither_freed_nor_handed_over() {
-    let store = store().await;
-    let (row, other) = (operation(true), operation(true));
-    let infos = held(&store, &row).await;
+    let ((store, row, infos), other) = (holding().await, operation(true));
     is_refused(&store, vec![free(&infos)]).await;
     is_refused(&store, vec![free(&infos[1..])]).await;
     for to in [State::Reserved, State::Pending, State::PendingSpent] {
@@ -80,9 +85,7 @@ async fn with_the_end_of_their_operation_coins_are_free_or_anothers() {
 
 #[tokio::test]
 async fn a_buried_operation_holds_nothing() {
-    let store = store().await;
-    let row = operation(true);
-    let infos = held(&store, &row).await;
+    let (store, row, infos) = holding().await;
     let buried = OperationRow { holds: false, ..row };
     store.commit(vec![free(&infos[..1]), Change::Operation(buried.clone())]).await.unwrap();
     store.commit(vec![free(&infos[1..])]).await.unwrap();
@@ -104,9 +107,7 @@ async fn an_operation_that_is_not_in_the_journal_holds_nothing() {
 
 #[tokio::test]
 async fn an_operation_moves_and_spends_its_own_coins_and_spent_they_stay() {
-    let store = store().await;
-    let row = operation(true);
-    let infos = held(&store, &row).await;
+    let (store, row, infos) = holding().await;
     for by in [None, Some(row.id)] {
         store.commit(vec![turn(&infos, State::Pending, by)]).await.unwrap();
         store.commit(vec![turn(&infos, State::Reserved, by)]).await.unwrap();
@@ -140,9 +141,7 @@ async fn what_is_held_is_held_after_a_restart() {
 
 #[tokio::test]
 async fn a_file_that_is_older_than_it_was_holds_what_is_free_and_leaves_the_rest_to_its_operation() {
-    let store = store().await;
-    let (row, unheld) = (operation(true), coins(&[8]));
-    let infos = held(&store, &row).await;
+    let ((store, _row, infos), unheld) = (holding().await, coins(&[8]));
     store.commit(vec![Change::Proofs { add: unheld.clone() }]).await.unwrap();
     store.distrust().await.unwrap();
     let asked = store.unchecked(mint().to_string()).await.unwrap();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::{Change, HistoryQuery, HistoryRow, Need, OperationRow, PolicyChange, StoreError, TokenRow};
 use super::samples::{NOW, audit, coins, keyset, operation, payment, store, take, ys};
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::id::{DepositId, ReceiveId};
+use crate::model::id::{DepositId, PaymentId, ReceiveId};
 use crate::model::money::Unit;
 use crate::model::payment::Payment;
 use crate::model::receive::{Receive, ReceiveState};
@@ -137,7 +137,9 @@ async fn a_tokens_text_is_gone_once_it_is_claimed() {
     let row = TokenRow { token: Secret::new("cashuB"), ys: ys(&coins(&[1])), locked: false, claimed_at: None };
     store.commit(vec![Change::Token { payment: one.id.clone(), row: row.clone() }]).await.unwrap();
     assert_eq!(store.token(&one.id).await.unwrap(), Some(row.clone()));
-    assert_eq!(store.unclaimed_tokens().await.unwrap(), vec![(one.clone(), row)]);
+    assert_eq!(store.tokens(vec![one.id.clone(), PaymentId::random()]).await.unwrap(), vec![(one.clone(), row)]);
+    assert_eq!(store.payment_of_token("cashuB").await.unwrap(), Some(one.id.clone()));
+    assert_eq!(store.payment_of_token("cashuA").await.unwrap(), None);
     store.commit(vec![Change::ForgetToken(one.id.clone())]).await.unwrap();
     assert_eq!(store.token(&one.id).await.unwrap(), None);
 }

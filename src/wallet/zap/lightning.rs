@@ -4,11 +4,11 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, sleep};
 
 use super::super::Wallet;
 use super::super::code::Code;
-use super::super::detach::LONGEST_WAIT;
+use super::super::deadline::Deadline;
 use super::super::error::Error;
 use super::super::lnurl::{FetchedInvoice, Wanted};
 use super::super::nostr::find::Person;
@@ -84,19 +84,19 @@ impl Wallet {
     }
 
     /// Waits for the receipt of a zap that is paid, and writes down what came of it.
-    pub(super) async fn await_receipt(&self, link: &Link, payment: Payment, since: Instant) -> Result<Payment, Error> {
+    pub(super) async fn await_receipt(&self, link: &Link, payment: Payment, until: Deadline) -> Result<Payment, Error> {
         let waits = payment.zap.as_ref().is_some_and(|of| of.receipt == Receipt::Waiting);
         if !waits || !matches!(payment.state, PaymentState::Settled { .. }) {
             return Ok(payment);
         }
-        let until = (Instant::now() + RECEIPT).min(since + LONGEST_WAIT.saturating_sub(LOOK.1));
+        let until = until.sooner(LOOK.1).within(RECEIPT);
         let mut seen = Receipt::Timeout;
-        while Instant::now() < until {
+        while !until.is_past() {
             seen = self.look_for_receipt(link, &payment).await;
             if seen == Receipt::Found {
                 break;
             }
-            sleep(LOOK.0.min(until.saturating_duration_since(Instant::now()))).await;
+            sleep(LOOK.0.min(until.left())).await;
         }
         self.note_receipt(payment, seen).await
     }

@@ -159,7 +159,7 @@ impl Wallet {
         }
         for (.., outcome) in &mut outcomes {
             if let Ok(payment) = outcome {
-                *payment = self.await_receipt(link, payment.clone(), call.since).await?;
+                *payment = self.await_receipt(link, payment.clone(), call.until).await?;
             }
         }
         self.show_group(setup, caller, &group, outcomes).await

@@ -132,12 +132,16 @@ impl Shim {
 
     /// Asks until a payment is final.
     async fn ended(&mut self, which: Value) -> Value {
-        for _ in 0..30 {
-            let mut which = which.clone();
-            which["wait_seconds"] = json!(5);
-            let shown = self.call("get_payment", which).await;
+        let (since, mut asked) = (Instant::now(), which.clone());
+        asked["wait_seconds"] = json!(5);
+        while since.elapsed() < 2 * PATIENCE {
+            let shown = self.call("get_payment", asked.clone()).await;
             if shown["final"] == true {
                 return shown;
+            }
+            if shown.get("error").is_some() {
+                // It has not waited.
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
         panic!("{which} does not end")

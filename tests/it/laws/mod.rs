@@ -8,23 +8,19 @@ mod plan;
 mod scene;
 mod steps;
 
-use std::env;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::world::number;
 use plan::Plan;
 use scene::{LANES, Scene};
 
 /// A usual test run begins no run after this long.
 const USUAL: Duration = Duration::from_secs(10);
 const STEPS: usize = 24;
-
-fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
-}
 
 /// One run, from a seed to its judgement. The error says all that was done.
 async fn run(seed: u64, lane: usize) -> Result<String, String> {

@@ -1,6 +1,5 @@
 //! Many events of another program: how long a new device takes to know them all, and what it asks. `NUTPURSE_EVENTS` says how many.
 
-use std::env;
 use std::time::Instant;
 
 use bip39::Mnemonic;
@@ -12,13 +11,13 @@ use testbed::{MintOptions, Relay, TestMint};
 
 use super::by_hand::{Press, agreed, put, token};
 use super::{device, spendable, sync};
-use crate::world::{Agent, Home, binary, fund, mint_with, routes};
+use crate::world::{Agent, Home, binary, fund, mint_with, number, routes};
 
 /// Coins of one event.
 const COINS: usize = 10;
 
 fn events() -> usize {
-    env::var("NUTPURSE_EVENTS").ok().map_or(20, |text| text.parse().unwrap_or_else(|_| panic!("NUTPURSE_EVENTS is not a number")))
+    number("NUTPURSE_EVENTS").map_or(20, |events| usize::try_from(events).unwrap())
 }
 
 /// Does something, and prints what it took.

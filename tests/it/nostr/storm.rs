@@ -1,7 +1,6 @@
 //! Two devices of one key that pay at once, with kills and a relay that loses every tenth event: nothing is lost, nothing is paid twice,
 //! and after two syncs both see the same.
 
-use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,10 @@ use testbed::{Payee, Relay, TestMint};
 use tokio::time::sleep;
 
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, ChildAgent, Home, fund, holdings, mint, sats};
+use crate::world::{Agent, ChildAgent, Home, fund, holdings, mint, number, sats};
 
 /// Rounds of a usual test run; in each, both pay.
 const ROUNDS: u64 = 20;
-
-fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
-}
 
 /// One device: a process of its own, started again after a kill.
 struct Device {

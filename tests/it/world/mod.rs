@@ -14,6 +14,11 @@ pub(crate) use law::{at_mint, conserved, holdings};
 use serde_json::{Value, json};
 use testbed::{Lightning, MintOptions, TestMint};
 
+/// A number in the environment, by which a longer run is asked for.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
 /// A mint on a network of its own, whose deposits pay themselves.
 pub(crate) async fn mint() -> (Lightning, TestMint) {
     mint_with(MintOptions::default()).await

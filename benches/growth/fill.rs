@@ -1,0 +1,165 @@
+//! Makes such a wallet, through the store alone.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cdk_common::Amount;
+use cdk_common::mint_url::MintUrl;
+use cdk_common::nuts::{CurrencyUnit, Id, Proof, ProofDleq, PublicKey, SecretKey, State};
+use cdk_common::secret::Secret as CoinSecret;
+use cdk_common::wallet::ProofInfo;
+use nutpurse::model::deposit::{Deposit, DepositState};
+use nutpurse::model::id::{DepositId, PaymentId};
+use nutpurse::model::mint::MoneyKind;
+use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::model::secret::Secret;
+use nutpurse::store::{Change, Store, TokenRow};
+use rand::Rng;
+use uuid::Uuid;
+
+pub(super) const MINT: &str = "https://mint.example.com";
+
+/// The day on which it is looked at.
+const NOW: u64 = 1_800_000_000;
+/// Over how many days the payments are spread.
+const DAYS: u64 = 1_000;
+/// Coins that a payment spends, and that it brings as change.
+const COINS: usize = 3;
+
+static TIME: AtomicU64 = AtomicU64::new(NOW);
+
+pub(super) fn clock() -> u64 {
+    TIME.load(Ordering::Relaxed)
+}
+
+fn hex(bytes: usize) -> String {
+    let mut random = rand::rng();
+    (0..bytes).map(|_| format!("{:02x}", random.random::<u8>())).collect()
+}
+
+/// Makes coins whose signatures are a few real points, over and over: only their length counts.
+struct Press(Vec<PublicKey>);
+
+impl Press {
+    fn new() -> Self {
+        Self((0..64).map(|_| SecretKey::generate().public_key()).collect())
+    }
+
+    fn coins(&self, count: usize, state: State) -> Vec<ProofInfo> {
+        let mut random = rand::rng();
+        let make = |_| {
+            let dleq = ProofDleq { e: SecretKey::generate(), s: SecretKey::generate(), r: SecretKey::generate() };
+            let proof = Proof {
+                amount: Amount::from(1_u64 << random.random_range(0..10)),
+                keyset_id: Id::from_str("00916bbf7ef91a36").unwrap(),
+                secret: CoinSecret::new(hex(32)),
+                c: self.0[random.random_range(0..self.0.len())],
+                witness: None,
+                dleq: Some(dleq),
+                p2pk_e: None,
+            };
+            let mint = MintUrl::from_str(MINT).unwrap();
+            ProofInfo { used_by_operation: Some(Uuid::new_v4()), ..ProofInfo::new(proof, mint, state, CurrencyUnit::Sat).unwrap() }
+        };
+        (0..count).map(make).collect()
+    }
+}
+
+fn payment(kind: PaymentKind, at: u64) -> Payment {
+    let of_invoice = kind == PaymentKind::Payment;
+    Payment {
+        id: PaymentId::random(),
+        agent: "researcher".to_owned(),
+        kind,
+        key: Some(Uuid::new_v4().to_string()),
+        request_digest: hex(32),
+        payment_hash: of_invoice.then(|| hex(32)),
+        payee: hex(33),
+        shown_payee: None,
+        note: Some("one page of a paid report".to_owned()),
+        note_is_untrusted: true,
+        mint: MINT.parse().unwrap(),
+        money: MoneyKind::Play,
+        quote_id: of_invoice.then(|| Uuid::new_v4().to_string()),
+        amount_sats: 100,
+        reserved_sats: 102,
+        created_at: at,
+        attempt: 1,
+        fetched: None,
+        zap: None,
+        repeat_of: None,
+        caller_in_doubt: false,
+        state: PaymentState::Settled { at, fee_sats: 1, preimage: of_invoice.then(|| Secret::new(hex(32))), claimed: false },
+    }
+}
+
+fn deposit(at: u64, state: DepositState) -> Deposit {
+    Deposit {
+        id: DepositId::random(),
+        agent: "researcher".to_owned(),
+        key: Some(Uuid::new_v4().to_string()),
+        request_digest: hex(32),
+        mint: MINT.parse().unwrap(),
+        money: MoneyKind::Play,
+        quote_id: Uuid::new_v4().to_string(),
+        lock: Some(7),
+        bolt11: format!("lnbc1{}", hex(140)),
+        amount_sats: 1_000,
+        description: Some("more to spend".to_owned()),
+        created_at: at,
+        expires_at: at + 3_600,
+        state,
+    }
+}
+
+async fn admit(store: &Store, payment: Payment, beside: Vec<Change>) {
+    store.admit::<()>(payment, clock(), beside, |_| Ok(())).await.unwrap();
+}
+
+fn spend(coins: Vec<ProofInfo>) -> Change {
+    Change::ProofState { ys: coins.iter().map(|coin| coin.y).collect(), expect: None, to: State::Spent, operation: Some(Uuid::new_v4()) }
+}
+
+/// Payments over the days, each with coins spent and coins made; then tokens and invoices of the last week.
+pub(super) async fn fill(path: &Path, payments: usize) {
+    let press = Press::new();
+    TIME.store(NOW - DAYS * 86_400, Ordering::Relaxed);
+    let store = Store::open(path.to_path_buf(), clock).await.unwrap();
+    let mut coins = press.coins(300, State::Unspent);
+    store.commit(vec![Change::Proofs { add: coins.clone() }]).await.unwrap();
+    let mut beside = Vec::new();
+    for number in 0..payments {
+        let at = NOW - DAYS * 86_400 + number as u64 * DAYS * 86_400 / payments as u64;
+        TIME.store(at, Ordering::Relaxed);
+        let new = press.coins(COINS, State::Unspent);
+        beside.extend([spend(coins.drain(..COINS).collect()), Change::Proofs { add: new.clone() }]);
+        coins.extend(new);
+        if number.is_multiple_of(100) {
+            beside.push(Change::Deposit(deposit(at, DepositState::Received { at, received_sats: 1_000 })));
+            admit(&store, payment(PaymentKind::Payment, at), std::mem::take(&mut beside)).await;
+        } else {
+            admit(&store, payment(PaymentKind::Payment, at), Vec::new()).await;
+        }
+    }
+    let week = |number: usize, of: usize| NOW - 7 * 86_400 + number as u64 * 7 * 86_400 / of as u64;
+    let (tokens, invoices) = ((payments / 50).max(1), (payments / 10).max(1));
+    for number in 0..tokens {
+        let (one, coins) = (payment(PaymentKind::TokenSent, week(number, tokens)), press.coins(COINS, State::PendingSpent));
+        let ys = coins.iter().map(|coin| coin.y).collect();
+        let row = TokenRow { token: Secret::new(format!("cashuB{}", hex(300))), ys, locked: false, claimed_at: None };
+        let token = Change::Token { payment: one.id.clone(), row };
+        admit(&store, one, vec![Change::Proofs { add: coins }, token]).await;
+    }
+    TIME.store(NOW, Ordering::Relaxed);
+    let mut open: Vec<Change> =
+        (0..invoices).map(|number| Change::Deposit(deposit(week(number, invoices), DepositState::Unpaid))).collect();
+    while !open.is_empty() {
+        store.commit(open.split_off(open.len().saturating_sub(500))).await.unwrap();
+    }
+}
+
+/// One more payment.
+pub(super) async fn one_more(store: &Store) {
+    admit(store, payment(PaymentKind::Payment, NOW), Vec::new()).await;
+}

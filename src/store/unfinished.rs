@@ -1,0 +1,63 @@
+//! What is open at the mints, by id. It reads the indexes, and the rows that its caller does not know yet: an open row that is known costs
+//! its key alone.
+
+use std::sync::atomic::Ordering;
+
+use redb::ReadableTable;
+
+use super::Store;
+use super::error::StoreError;
+use super::tables::{DEPOSITS_OPEN, Reads, TOKENS};
+use super::tokens::{self, TokenRow};
+use super::{deposits, payments};
+use crate::model::deposit::Deposit;
+use crate::model::payment::Payment;
+
+/// The deposits that are not received, and the tokens whose text is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Unfinished {
+    /// The ids of all such deposits.
+    pub deposits: Vec<String>,
+    /// Those that are new to the caller.
+    pub new_deposits: Vec<Deposit>,
+    /// The ids of the payments of all such tokens.
+    pub tokens: Vec<String>,
+    /// Those that are new to the caller.
+    pub new_tokens: Vec<(Payment, TokenRow)>,
+}
+
+impl Store {
+    /// How many commits were made since the file was opened: while it stays the same, nothing in the file changes.
+    pub fn commits(&self) -> u64 {
+        self.inner.written.load(Ordering::Acquire)
+    }
+
+    /// What is open, and the rows of what `is_new` to the caller.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn unfinished(&self, is_new: impl Fn(&str) -> bool + Send + 'static) -> Result<Unfinished, StoreError> {
+        self.read(move |tx| {
+            let mut found = Unfinished::default();
+            for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
+                let (id, _) = entry?;
+                let id = id.value();
+                if is_new(id) {
+                    found.new_deposits.push(deposits::get(tx, id)?.ok_or(StoreError::Missing("deposit of an index"))?);
+                }
+                found.deposits.push(id.to_owned());
+            }
+            for entry in tx.table(TOKENS)?.iter()? {
+                let (id, row) = entry?;
+                let id = id.value();
+                if is_new(id) {
+                    let payment = payments::get(tx, id)?.ok_or(StoreError::Missing("payment of a token"))?;
+                    found.new_tokens.push((payment, tokens::read(row.value())?));
+                }
+                found.tokens.push(id.to_owned());
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

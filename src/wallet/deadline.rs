@@ -1,0 +1,82 @@
+//! Until when the caller of a verb waits: made once, where the call comes in, and handed down to whatever waits on its way.
+
+use std::future::Future;
+
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::Wallet;
+
+/// The longest any call waits, in all.
+const LONGEST_WAIT: Duration = Duration::from_secs(45);
+
+/// When a call answers, whatever it knows by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The deadline of a call that begins now: 45 s.
+    pub fn of_a_call() -> Self {
+        Self(Instant::now() + LONGEST_WAIT)
+    }
+
+    /// The same, and no later than so long from now.
+    pub(super) fn within(self, wait: Duration) -> Self {
+        Self(self.0.min(Instant::now() + wait))
+    }
+
+    /// So much sooner.
+    pub(super) fn sooner(self, by: Duration) -> Self {
+        Self(self.0.checked_sub(by).unwrap_or(self.0))
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self(self.0 + by)
+    }
+
+    /// What is left of it.
+    pub(super) fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Nothing is left of it.
+    pub(super) fn is_past(self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Waits for `work`. `None`: it was not done in time, and is dropped.
+    pub async fn wait<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.0, work).await.ok()
+    }
+}
+
+impl Wallet {
+    /// The same wallet for one call, whose caller waits until then.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// Until when the caller waits. A verb asks once, first of all, and hands it down.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.unwrap_or_else(Deadline::of_a_call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn every_wait_of_a_call_ends_by_its_deadline() {
+        let call = Deadline::of_a_call();
+        assert_eq!(call.within(Duration::from_secs(5)).wait(std::future::pending::<()>()).await, None);
+        assert_eq!(call.left(), Duration::from_secs(40));
+        assert_eq!(call.within(Duration::from_secs(60)), call);
+        assert_eq!(call.sooner(Duration::from_secs(1)).left(), Duration::from_secs(39));
+        assert_eq!(call.wait(std::future::pending::<()>()).await, None);
+        assert!(call.is_past() && !call.later(Duration::from_secs(1)).is_past());
+        assert_eq!(call.wait(async { 7 }).await, Some(7), "what is done at once is done");
+    }
+}
