@@ -109,6 +109,7 @@ fn deposit(at: u64, state: DepositState) -> Deposit {
         description: Some("more to spend".to_owned()),
         created_at: at,
         expires_at: at + 3_600,
+        dispute: None,
         state,
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::nostr::opened;
-use super::open::{keys, open_store, web};
+use super::open::{keys, open_store, wallet, web};
 use super::restore::restore;
 use crate::cli::owner::{Desk, GivenKey, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
@@ -27,7 +27,10 @@ use crate::policy::describe_lines;
 use crate::ports::Http;
 use crate::store::{Change, PolicyChange, Store};
 use crate::wallet::restore::Step;
-use crate::wallet::{Code, Error, clock};
+use crate::wallet::view::OpenView;
+use crate::wallet::{Code, Error, Wallet, clock};
+
+const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
 
 /// How long a mint may take to say what it can do.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,6 +54,23 @@ impl<'a> OwnersDesk<'a> {
         let lock = self.lock()?;
         let store = self.runtime.block_on(open_store(self.home))?;
         Ok(Held { store, _lock: lock })
+    }
+
+    /// Does something with the whole wallet, for as long as nobody else has it. Its tasks do not run.
+    fn with_wallet<T>(&self, work: impl AsyncFnOnce(&Wallet) -> Result<T, Error>) -> Result<T, String> {
+        if !self.home.exists() {
+            return Err(NO_WALLET.to_owned());
+        }
+        let lock = self.lock().map_err(|error| words(&error))?;
+        let done = self.runtime.block_on(async {
+            let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
+            wallet.recover().await?;
+            let done = work(&wallet).await;
+            wallet.shut().await;
+            done
+        });
+        drop(lock);
+        done.map_err(|error| words(&error))
     }
 
     /// The folder's lock; whoever keeps the wallet is asked to let it go.
@@ -181,7 +201,7 @@ impl Desk for OwnersDesk<'_> {
 
     fn words(&self) -> Result<Secret, String> {
         if !self.home.exists() {
-            return Err("there is no wallet here yet: `nutpurse init` makes one".to_owned());
+            return Err(NO_WALLET.to_owned());
         }
         if let Some((keys, _)) = self.known_keys()? {
             return Ok(keys.mnemonic().clone());
@@ -211,11 +231,17 @@ impl Desk for OwnersDesk<'_> {
         let since = clock::rfc3339(status.since).unwrap_or_default();
         let sessions = if status.agents.is_empty() { "none".to_owned() } else { status.agents.join(", ") };
         let open = if status.has_open { "something is under way or undecided" } else { "nothing is open" };
-        Ok(vec![
+        let disputed = match status.disputed {
+            0 => Vec::new(),
+            some => vec![format!("disputed deposits: {some}: their mints say that they have issued the coins, and none is here")],
+        };
+        let lines = vec![
             format!("process: {} keeps this wallet since {since}, version {}", status.pid, status.version),
             format!("sessions: {sessions}; {open}; it ends after {} s without a session, once nothing is open", status.idle_seconds),
             format!("its log: {}", self.home.log().display()),
-        ])
+            "`nutpurse payments open` shows what is open, why, and what can be done.".to_owned(),
+        ];
+        Ok([lines, disputed].concat())
     }
 
     #[cfg(not(unix))]
@@ -248,5 +274,21 @@ impl Desk for OwnersDesk<'_> {
             payment.caller_in_doubt = false;
             store.commit(vec![Change::Payment(payment)]).await.map_err(|error| error.to_string())
         })
+    }
+
+    fn open(&self) -> Result<OpenView, String> {
+        self.with_wallet(async |wallet| wallet.list_open().await)
+    }
+
+    fn may_give_up(&self, id: &str) -> Result<Vec<String>, String> {
+        self.with_wallet(async |wallet| wallet.may_give_up(id).await)
+    }
+
+    fn give_up(&self, id: &str) -> Result<(), String> {
+        self.with_wallet(async |wallet| wallet.give_up(id).await)
+    }
+
+    fn take_up(&self, id: &str) -> Result<(), String> {
+        self.with_wallet(async |wallet| wallet.take_up(id).await)
     }
 }

@@ -156,6 +156,13 @@ impl Source for App {
         }
     }
 
+    async fn disputed(&self) -> usize {
+        match self.opened() {
+            Some(opened) => opened.wallet.disputed().await.unwrap_or(0),
+            None => 0,
+        }
+    }
+
     fn tools_of(&self, caller: &Caller) -> Option<BTreeSet<String>> {
         let policy = match self.opened() {
             Some(opened) => opened.rules.current().ok()?,

@@ -6,6 +6,7 @@
 mod backup;
 mod doctor;
 mod init;
+mod payments;
 mod relays;
 mod restore;
 mod text;
@@ -23,6 +24,7 @@ use crate::model::keys::KeysPlace;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
 use crate::wallet::restore::Step;
+use crate::wallet::view::OpenView;
 
 pub use restore::{RestoreArgs, RestoreFrom, Summary};
 
@@ -141,10 +143,22 @@ pub struct LimitsArgs {
 /// Commands about payments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum PaymentsCommand {
+    /// Show what is open: payments, received tokens and disputed deposits, why, and what can be done
+    Open,
     /// Allow a payment like this one once more, though its outcome may not have been seen
     AllowRepeat {
         /// The earlier payment
         id: PaymentId,
+    },
+    /// Give up what can never end, since its mint is gone for good
+    GiveUp {
+        /// The payment or received token
+        id: String,
+    },
+    /// Have a mint asked again about what was given up
+    Revive {
+        /// The payment or received token
+        id: String,
     },
 }
 
@@ -218,6 +232,30 @@ pub trait Desk {
     /// # Errors
     /// When it cannot be written.
     fn allow_repeat(&self, id: &PaymentId) -> Result<(), String>;
+
+    /// What is open, and why.
+    ///
+    /// # Errors
+    /// When the wallet cannot be opened.
+    fn open(&self) -> Result<OpenView, String>;
+
+    /// What a person is told before something is given up. Asks its mint.
+    ///
+    /// # Errors
+    /// When it cannot be given up, or need not be.
+    fn may_give_up(&self, id: &str) -> Result<Vec<String>, String>;
+
+    /// Gives it up.
+    ///
+    /// # Errors
+    /// When it was not open any more, or it cannot be written.
+    fn give_up(&self, id: &str) -> Result<(), String>;
+
+    /// Takes up again what was given up.
+    ///
+    /// # Errors
+    /// When it was not given up, or it cannot be written.
+    fn take_up(&self, id: &str) -> Result<(), String>;
 }
 
 /// Why a command did nothing.
@@ -277,7 +315,7 @@ impl Owner<'_> {
             OwnerCommand::Limits(LimitsCommand::Set(args)) => self.apply(Edit::limits(self.home, &args.change())?),
             OwnerCommand::Pause => self.apply(Edit::paused(self.home, true)?),
             OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
-            OwnerCommand::Payments(PaymentsCommand::AllowRepeat { id }) => self.allow_repeat(id),
+            OwnerCommand::Payments(command) => self.payments(command),
             OwnerCommand::Stop => self.stop(),
             OwnerCommand::Doctor => self.doctor(),
         }
@@ -317,16 +355,6 @@ impl Owner<'_> {
         edit.commit(loosens)?;
         self.print(&changes)?;
         self.record(&changes.join("; "), loosens)
-    }
-
-    fn allow_repeat(&mut self, id: &PaymentId) -> Result<(), OwnerError> {
-        let mut lines = self.desk.describe_payment(id).map_err(OwnerError::Desk)?;
-        lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
-        self.fence.confirm(&lines)?;
-        self.catch_up()?;
-        self.desk.allow_repeat(id).map_err(OwnerError::Desk)?;
-        self.print(&["One more payment like it is allowed.".to_owned()])?;
-        self.record(&format!("repeat of {id} allowed"), true)
     }
 
     /// No reason to keep a person from pausing: a history that cannot be written is told.

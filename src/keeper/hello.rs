@@ -92,6 +92,9 @@ pub struct Status {
     pub agents: Vec<String>,
     /// Something about money is under way or undecided.
     pub has_open: bool,
+    /// Deposits that their mints call issued, and of which nothing is here.
+    #[serde(default)]
+    pub disputed: usize,
     /// Seconds without a session after which it ends.
     pub idle_seconds: u64,
 }

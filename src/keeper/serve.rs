@@ -212,6 +212,7 @@ impl Keeper {
             since: self.since,
             agents,
             has_open: self.source.has_open().await,
+            disputed: self.source.disputed().await,
             idle_seconds: self.idle.as_secs(),
         }
     }

@@ -82,11 +82,6 @@ impl Issue {
     pub fn sats(&self) -> u64 {
         self.outputs.total()
     }
-
-    /// The keyset of its outputs, as text.
-    pub fn keyset(&self) -> String {
-        self.outputs.keyset.to_string()
-    }
 }
 
 /// What a claim came to.

@@ -53,6 +53,15 @@ impl Operation {
         serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
     }
 
+    /// What it is for: the id of a payment, a received token or a deposit. `None`: of nothing that has an id.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Issue(issue) => Some(issue.deposit.as_str()),
+            Self::Swap(swap) => swap.purpose.subject(),
+            Self::Melt(melt) => Some(melt.payment.as_str()),
+        }
+    }
+
     /// The coins that it uses, by Y.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(super) struct Output {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Outputs {
     device: u32,
-    pub(super) keyset: Id,
+    keyset: Id,
     pub(super) list: Vec<Output>,
 }
 

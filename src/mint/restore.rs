@@ -1,4 +1,4 @@
-//! What a mint has signed for a seed, found again (NUT-09, NUT-13), and the state of each coin (NUT-07).
+//! What a mint has signed for a seed, found again (NUT-09, NUT-13). It says nothing of whether the coins are spent.
 //!
 //! Takes only exact answers: each signature belongs to one output that was asked about, and fits a key of the keyset. Never writes to
 //! the store: what is found is the wallet's to record.
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cdk::dhke::construct_proofs;
-use cdk::nuts::{BlindSignature, CurrencyUnit, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse};
+use cdk::nuts::{BlindSignature, CurrencyUnit, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse, State};
 use cdk_common::wallet::ProofInfo;
 
 use super::error::MintError;
@@ -21,7 +21,7 @@ pub const GAP: u32 = 300;
 /// Coins found by one request.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The coins, each in the state that the mint gives it.
+    /// The coins, as if they were unspent: their states are to be asked for (NUT-07).
     pub coins: Vec<ProofInfo>,
     /// One above the highest counter that the mint has signed for. `None`: it has signed for none of them.
     pub next: Option<u32>,
@@ -51,7 +51,7 @@ impl Mint {
         Ok(found)
     }
 
-    /// Asks for what was signed for a seed at the [`BATCH`] counters from `from`, and for the state of each coin.
+    /// Asks for what was signed for a seed at the [`BATCH`] counters from `from`.
     ///
     /// # Errors
     /// As the mint says. [`MintError::Wrong`] when the answer is not exact: then nothing of it is to be believed.
@@ -76,11 +76,9 @@ impl Mint {
         let (rs, secrets) = matched.iter().map(|(output, _)| (output.r.clone(), output.secret.clone())).unzip();
         let signatures = matched.iter().map(|(_, signature)| signature.clone()).collect();
         let proofs = construct_proofs(signatures, rs, secrets, keys).map_err(wrong)?;
-        let ys = proofs.iter().map(cdk::nuts::Proof::y).collect::<Result<Vec<PublicKey>, _>>().map_err(wrong)?;
-        let states = self.states(ys).await?;
         let mut coins = Vec::with_capacity(proofs.len());
-        for ((proof, state), (output, _)) in proofs.into_iter().zip(states).zip(&matched) {
-            let info = ProofInfo::new(proof, self.client.url().clone(), state, CurrencyUnit::Sat).map_err(wrong)?;
+        for (proof, (output, _)) in proofs.into_iter().zip(&matched) {
+            let info = ProofInfo::new(proof, self.client.url().clone(), State::Unspent, CurrencyUnit::Sat).map_err(wrong)?;
             coins.push(output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index));
         }
         Ok(Batch { coins, next })

@@ -49,6 +49,18 @@ pub enum Purpose {
     },
 }
 
+impl Purpose {
+    /// The id of the payment or received token that it is for.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => Some(id.as_str()),
+            Self::Receive(id) => Some(id.as_str()),
+            Self::Claim | Self::Split => None,
+            Self::Buried { of, .. } => of.subject(),
+        }
+    }
+}
+
 /// A swap, whole. Holds secrets: it is written to the store and nowhere else.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Swap {

@@ -4,14 +4,25 @@
 //!  Unpaid ---> Paid ---> Received        what the mint says decides; expiry is advice,
 //!     \---> Expired ---> Paid            a late payment is still claimed
 //! ```
+//! A mint may say that it has made a deposit's coins where none of them is ours: then it is disputed, and stays as it is.
 
 use serde::{Deserialize, Serialize};
 
 use super::id::DepositId;
+use super::ledger::DAY_SECONDS;
 use super::mint::{MintAddress, MoneyKind};
 
 /// How long after its expiry an unpaid invoice is still asked about by itself, in seconds.
 pub const LATE_SECONDS: u64 = 7 * 86_400;
+
+/// Its mint says that the coins were made, and none of them is here. Times are Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// When it was first said, and all that the mint has signed for us had been looked through.
+    pub since: u64,
+    /// When it was last said.
+    pub asked: u64,
+}
 
 /// Where a deposit stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +72,9 @@ pub struct Deposit {
     pub created_at: u64,
     /// When the invoice runs out; 0 when the mint did not say.
     pub expires_at: u64,
+    /// Its mint contradicts us. `None`: it does not, or does no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<Dispute>,
     /// Where it stands.
     #[serde(flatten)]
     pub state: DepositState,
@@ -76,5 +90,15 @@ impl Deposit {
     /// Not yet claimed.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, DepositState::Received { .. })
+    }
+
+    /// The dispute, unless it has been resolved.
+    pub fn disputed(&self) -> Option<Dispute> {
+        self.dispute.filter(|_| self.is_open())
+    }
+
+    /// It is disputed, and its mint was asked within a day: only a caller makes us ask before that day is over.
+    pub fn rests(&self, now: u64) -> bool {
+        self.disputed().is_some_and(|dispute| dispute.asked.saturating_add(DAY_SECONDS) > now)
     }
 }

@@ -79,7 +79,9 @@ impl Line {
             state,
             amount_sats: payment.amount_sats,
             fee_sats: match &payment.state {
-                PaymentState::Reserved | PaymentState::Sent { .. } => payment.reserved_sats.saturating_sub(payment.amount_sats),
+                PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+                    payment.reserved_sats.saturating_sub(payment.amount_sats)
+                }
                 PaymentState::Settled { fee_sats, .. } | PaymentState::Returned { fee_sats, .. } => *fee_sats,
                 PaymentState::Failed { .. } => 0,
             },
@@ -107,7 +109,7 @@ impl Line {
     /// A token, or a nutzap, that came in.
     pub fn of_receive(receive: &Receive) -> Self {
         let (state, amount_sats, fee_sats) = match receive.state {
-            ReceiveState::Open => ("pending", receive.amount_sats, 0),
+            ReceiveState::Open | ReceiveState::GivenUp { .. } => ("pending", receive.amount_sats, 0),
             ReceiveState::Received { received_sats, fee_sats, .. } => ("received", received_sats, fee_sats),
             ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
         };

@@ -7,7 +7,8 @@
 //!                       | never sent             | a definite no
 //!                       +-----------> Failed <---+
 //! ```
-//! Only what a mint says, or what never left this process, decides; never silence, never the clock.
+//! Only what a mint says, or what never left this process, decides; never silence, never the clock. The owner may stop waiting for that
+//! word (`GivenUp`) and begin again (`Sent`): what became of the payment is not known meanwhile.
 //! `Failed` may be tried again under the same id (`attempt` counts): `Failed -> Reserved`.
 
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,13 @@ pub enum PaymentState {
         /// The token's proofs are spent: somebody claimed it. Always `false` for Lightning.
         claimed: bool,
     },
+    /// The owner has stopped asking its mint: nobody knows what became of it, and its coins are put away.
+    GivenUp {
+        /// Unix seconds.
+        at: u64,
+        /// Unix seconds at which the request left. Its amount counts as spent from then on.
+        since: u64,
+    },
     /// Nothing moved, or all of it came back.
     Failed {
         /// Unix seconds.
@@ -229,16 +237,17 @@ impl Payment {
         self.kind == PaymentKind::TokenSent || self.zap.as_ref().is_some_and(|of| of.rail == Rail::Nutzap)
     }
 
-    /// Value may still move.
+    /// Value may still move, and its mint is asked.
     pub fn is_open(&self) -> bool {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })
     }
 
-    /// What counts against the limits, in sats, and from when: everything while open, then what it really cost.
+    /// What counts against the limits, in sats, and from when: everything while open or unknown, then what it really cost.
     /// `None` when nothing left.
     pub fn outflow(&self) -> Option<(u64, u64)> {
         match &self.state {
             PaymentState::Reserved | PaymentState::Sent { .. } => Some((u64::MAX, self.reserved_sats)),
+            PaymentState::GivenUp { since, .. } => Some((*since, self.reserved_sats)),
             PaymentState::Settled { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
             PaymentState::Returned { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
             PaymentState::Failed { .. } => None,

@@ -1,7 +1,7 @@
 //! A received token: recorded before it is swapped, so that a crash cannot lose it (NUT-03).
 //!
 //! ```text
-//!  Open ---> Received | Refused
+//!  Open ---> Received | Refused       the owner may stop asking its mint (`GivenUp`), and begin again (`Open`)
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,11 @@ pub enum ReceiveState {
         received_sats: u64,
         /// Sats the mint took.
         fee_sats: u64,
+    },
+    /// The owner has stopped asking its mint: nobody knows whether the coins are ours.
+    GivenUp {
+        /// Unix seconds.
+        at: u64,
     },
     /// Nothing was taken.
     Refused {

@@ -14,6 +14,7 @@ use cdk_common::secret::Secret;
 use cdk_common::util::hex;
 use cdk_common::wallet::ProofInfo;
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
+use uuid::Uuid;
 
 use super::error::StoreError;
 use super::proofs::{Kept, Purse};
@@ -103,14 +104,14 @@ pub(super) fn ys(tx: &impl Reads) -> Result<Vec<Y>, StoreError> {
     Ok(ys)
 }
 
-/// Takes archived proofs back in this state; others stay as they are.
-pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: &[PublicKey], to: State) -> Result<(), StoreError> {
+/// Takes archived proofs back in this state, held by this operation; others stay as they are.
+pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: &[PublicKey], to: State, operation: Option<Uuid>) -> Result<(), StoreError> {
     let mut purse = Purse::open(tx, now)?;
     for y in ys.iter().map(PublicKey::to_bytes) {
         let before = purse.find(&y)?.ok_or(StoreError::ProofNotFound)?;
         if matches!(before, Kept::Spent) {
             let info = purse.whole(&y)?.ok_or(StoreError::SpentIsFinal)?;
-            purse.put(Some(&before), ProofInfo { state: to, ..info })?;
+            purse.put(Some(&before), ProofInfo { state: to, used_by_operation: operation, ..info })?;
         }
     }
     Ok(())

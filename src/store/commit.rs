@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::history::{self, PolicyChange};
 use super::moves::LetGo;
 use super::nostr::{ForeignState, NutzapRow, Outgoing, push_outgoing, put_nutzap, set_foreign, tell};
-use super::tables::{JOURNAL, Reads};
+use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
 use super::tokens::TokenRow;
 use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, tokens};
 use crate::model::deposit::Deposit;
@@ -112,7 +112,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         Change::Policy(change) => history::put_policy(tx, &change),
         Change::Proofs { add } => moves::add(tx, inner, add),
         Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation),
-        Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to),
+        Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to, None),
         Change::Token { payment, row } => tokens::put(tx, &payment, &row),
         Change::ForgetToken(payment) => tokens::forget(tx, &payment),
         Change::Operation(row) => {
@@ -121,6 +121,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         }
         Change::EndOperation(id) => {
             tx.open_table(JOURNAL)?.remove(id.as_bytes())?;
+            tx.open_table(GIVEN_UP)?.remove(id.as_bytes())?;
             Ok(())
         }
         Change::UseCounters(these) => counters::take(tx, &these),
@@ -139,6 +140,16 @@ pub(super) fn apply_all(tx: &WriteTransaction, inner: &Inner, changes: Vec<Chang
         apply(tx, inner, &mut let_go, change)?;
     }
     let_go.check(tx)
+}
+
+fn all(rows: &impl ReadableTable<&'static Operation, (bool, &'static [u8])>) -> Result<Vec<OperationRow>, StoreError> {
+    let mut found = Vec::new();
+    for entry in rows.iter()? {
+        let (id, row) = entry?;
+        let (holds, body) = row.value();
+        found.push(OperationRow { id: Uuid::from_bytes(*id.value()), holds, body: body.to_vec() });
+    }
+    Ok(found)
 }
 
 impl Store {
@@ -167,20 +178,19 @@ impl Store {
         .await
     }
 
-    /// Every operation that is not decided.
+    /// Every operation that is not decided, but for those that were given up.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn operations(&self) -> Result<Vec<OperationRow>, StoreError> {
-        self.read(|tx| {
-            let mut found = Vec::new();
-            for entry in tx.table(JOURNAL)?.iter()? {
-                let (id, row) = entry?;
-                let (holds, body) = row.value();
-                found.push(OperationRow { id: Uuid::from_bytes(*id.value()), holds, body: body.to_vec() });
-            }
-            Ok(found)
-        })
-        .await
+        self.read(|tx| all(&tx.table(JOURNAL)?)).await
+    }
+
+    /// The operations of what the owner has given up.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operations_given_up(&self) -> Result<Vec<OperationRow>, StoreError> {
+        self.read(|tx| all(&tx.table(GIVEN_UP)?)).await
     }
 }

@@ -7,10 +7,12 @@ use std::ops::{Bound, RangeInclusive};
 
 use redb::{Durability, ReadableTable, WriteTransaction};
 
+use super::commit::apply_all;
 use super::error::StoreError;
 use super::history::{self, Told};
-use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, Reads};
-use super::{Store, Verdict, record};
+use super::meta::{self, KEY};
+use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, META, Reads};
+use super::{Change, Store, Verdict, record};
 use crate::model::deposit::{Deposit, DepositState, LATE_SECONDS};
 use crate::model::id::DepositId;
 
@@ -44,7 +46,10 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OPEN)?.remove((mint, until(before), id))?;
     }
     if deposit.is_asked(now) {
-        tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), (deposit.state == DepositState::Paid, deposit.amount_sats))?;
+        // What is disputed is expected no more.
+        let (is_paid, sats) =
+            if deposit.disputed().is_some() { (false, 0) } else { (deposit.state == DepositState::Paid, deposit.amount_sats) };
+        tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), (is_paid, sats))?;
     }
     if before.is_none() {
         tx.open_table(DEPOSITS_OF_AGENT)?.insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
@@ -111,6 +116,25 @@ impl Store {
             let mut range = index.range((agent.as_str(), 0, "")..=(agent.as_str(), u64::MAX, "~"))?;
             let id = range.next_back().transpose()?.map(|(key, _)| key.value().2.to_owned());
             of_index(tx, id)
+        })
+        .await
+    }
+
+    /// Writes a deposit that is received by coins found at its mint after it was asked for, as one durable commit with what is `beside` it.
+    /// What was found counts for one deposit. `false`: not as much was found, and nothing was written.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub async fn receive_found(&self, deposit: Deposit, mut beside: Vec<Change>) -> Result<bool, StoreError> {
+        self.transact(Durability::Immediate, move |tx, inner| {
+            let mut meta = meta::get(tx)?;
+            if !meta.take_found(deposit.mint.as_str(), deposit.created_at, deposit.amount_sats) {
+                return Ok(Verdict::Leave(false));
+            }
+            record::put(tx, META, KEY, &meta)?;
+            beside.push(Change::Deposit(deposit));
+            apply_all(tx, inner, beside)?;
+            Ok(Verdict::Keep(true))
         })
         .await
     }

@@ -101,7 +101,7 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
 /// When its money left or was held back: a payment that failed first is as old as the try that did not.
 fn left_at(payment: &Payment) -> u64 {
     match payment.state {
-        PaymentState::Sent { since, .. } => since,
+        PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
         PaymentState::Settled { at, .. } | PaymentState::Returned { at, .. } => at,
         PaymentState::Reserved | PaymentState::Failed { .. } => payment.created_at,
     }

@@ -16,8 +16,22 @@ pub(super) const KEY: &str = "meta";
 /// The version of the file. Version 1 was never released.
 const FORMAT: u32 = 2;
 
+/// So many findings are remembered, the newest.
+const FINDINGS: usize = 100;
+
 fn first() -> u32 {
     1
+}
+
+/// Coins that a mint had signed for us and that the file did not know: they may be those of a deposit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Finding {
+    /// The mint's address.
+    pub(super) mint: String,
+    /// When they were found, in Unix seconds.
+    pub(super) at: u64,
+    /// Sats that no deposit has been credited with.
+    pub(super) sats: u64,
 }
 
 /// What the wallet is.
@@ -63,6 +77,9 @@ pub struct Meta {
     /// A person has been shown the words.
     #[serde(default)]
     pub backed_up: bool,
+    /// What was found at mints, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) found: Vec<Finding>,
     /// In a copy: when it was made, in Unix seconds, and the mark of what it holds.
     #[serde(default)]
     pub(super) copied: Option<(u64, String)>,
@@ -72,6 +89,25 @@ impl Meta {
     /// A mint must not be used before it has been asked what it has signed for us.
     pub fn is_unchecked(&self, mint: &str) -> bool {
         self.checked.as_ref().is_some_and(|checked| !checked.contains(mint))
+    }
+
+    /// Remembers that coins were found which the file did not know.
+    pub fn remember_found(&mut self, mint: String, at: u64, sats: u64) {
+        if sats > 0 {
+            self.found.push(Finding { mint, at, sats });
+            self.found.drain(..self.found.len().saturating_sub(FINDINGS));
+        }
+    }
+
+    /// Takes what a deposit of so many sats, asked for at `since`, is to be credited with. `false`: not as much was found after that.
+    pub(super) fn take_found(&mut self, mint: &str, since: u64, sats: u64) -> bool {
+        let mut lacking = sats;
+        for one in self.found.iter_mut().filter(|one| one.mint == mint && one.at >= since) {
+            let taken = one.sats.min(lacking);
+            (one.sats, lacking) = (one.sats.saturating_sub(taken), lacking.saturating_sub(taken));
+        }
+        self.found.retain(|one| one.sats > 0);
+        lacking == 0
     }
 }
 
@@ -93,6 +129,7 @@ pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> R
         last_device: 0,
         keys_mark: None,
         backed_up: false,
+        found: Vec::new(),
         copied: None,
     };
     change(&mut meta);

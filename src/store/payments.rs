@@ -79,12 +79,14 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     record::put(tx, PAYMENTS, id, payment)
 }
 
-/// What a payment may become. A decided payment never becomes open, and a decision is not taken back.
+/// What a payment may become. A decided payment never becomes open, and a decision is not taken back. One that was given up is opened
+/// again by [`Store::take_up`] alone, together with its operations; a word of its mint that comes late still counts.
 fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
-    use PaymentState::{Failed, Reserved, Returned, Sent, Settled};
+    use PaymentState::{Failed, GivenUp, Reserved, Returned, Sent, Settled};
     match (before, after) {
         (Reserved, _) => !matches!(after, Returned { .. }),
-        (Sent { .. }, Sent { .. } | Settled { .. } | Failed { .. }) => true,
+        (Sent { .. }, Sent { .. } | GivenUp { .. } | Settled { .. } | Failed { .. }) => true,
+        (GivenUp { .. }, GivenUp { .. } | Settled { .. } | Failed { .. }) => true,
         (Settled { .. }, Settled { .. } | Returned { .. }) => true,
         (Failed { .. }, Failed { .. }) | (Returned { .. }, Returned { .. }) => true,
         _ => false,

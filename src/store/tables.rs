@@ -125,6 +125,8 @@ tables! {
 
     /// <operation, (it holds its inputs, bytes of the engine's)>, until the operation is decided
     JOURNAL: &'static Operation => (bool, &'static [u8]) = "journal";
+    /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what it is for
+    GIVEN_UP: &'static Operation => (bool, &'static [u8]) = "given_up";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::meta::{self, KEY, Meta};
 use super::proofs::{self, Filter, Purse};
-use super::tables::{JOURNAL, META, Reads};
+use super::tables::{GIVEN_UP, JOURNAL, META, Reads};
 use super::{Inner, Store, Verdict, record};
 use crate::model::ledger::DAY_SECONDS;
 
@@ -73,12 +73,12 @@ impl Store {
         .await
     }
 
-    /// An operation that is not decided may still bring coins in.
+    /// An operation that is not decided, given up or not, may still bring coins in.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn has_unfinished(&self) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(tx.table(JOURNAL)?.first()?.is_some())).await
+        self.read(|tx| Ok(tx.table(JOURNAL)?.first()?.is_some() || tx.table(GIVEN_UP)?.first()?.is_some())).await
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Found {
     pub spent_sats: u64,
     /// Coins in all.
     pub coins: u64,
+    /// What the store did not know at all, in a life that was lost also what is spent by now.
+    pub(super) new_sats: u64,
 }
 
 /// What a mint's signatures and states make of the store.
@@ -129,13 +131,20 @@ pub(super) struct Findings {
     pub(super) revived: Vec<Coin>,
 }
 
-/// Sorts what a mint has signed. `known` are the states that the store has of it; `promised` are coins of swaps that are not decided: what becomes of
-/// them is the swap's affair. Spent coins are remembered where something unfinished could bring them in again.
+/// Coins in the states that their mint gives them, in the order in which they were asked about.
+pub(super) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<ProofInfo> {
+    coins.iter_mut().zip(states).for_each(|(coin, state)| coin.state = *state);
+    coins
+}
+
+/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint was asked: a coin that was held then may have
+/// been spent since. `promised` are coins that operations hold or may bring in: what becomes of them is the operation's affair. Spent coins
+/// are remembered where something unfinished could bring them in again, and count as new where a life was lost in which they were spent.
 pub(super) fn found(
     told: Vec<ProofInfo>,
     known: &[(PublicKey, State)],
     promised: &[PublicKey],
-    unfinished: bool,
+    (unfinished, lost_life): (bool, bool),
     sums: &mut Found,
 ) -> Findings {
     let mut findings = Findings::default();
@@ -152,6 +161,9 @@ pub(super) fn found(
         *sum = sum.saturating_add(sats);
         let theirs = promised.contains(&coin.y);
         let y = coin.y;
+        if ours.is_none() && !theirs && (lost_life || coin.state != State::Spent) {
+            sums.new_sats = sums.new_sats.saturating_add(sats);
+        }
         match (coin.state, ours) {
             (State::Unspent, None) if !theirs => {
                 sums.restored_sats = sums.restored_sats.saturating_add(sats);

@@ -11,6 +11,7 @@ use super::journal::journaled;
 use super::pay::outgoing;
 use super::receive::over_cap;
 use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
+use super::restore::Which;
 use super::rules::first_mint;
 use super::spend::digest;
 use super::view::DepositView;
@@ -19,7 +20,7 @@ use crate::mint::error::nut;
 use crate::mint::issue::{Issue, IssueOutcome, IssueState};
 use crate::mint::operation::Operation;
 use crate::mint::{Mint, Turn};
-use crate::model::deposit::{Deposit, DepositState};
+use crate::model::deposit::{Deposit, DepositState, Dispute};
 use crate::model::id::DepositId;
 use crate::model::invoice::{Invoice, Network};
 use crate::model::mint::{MoneyKind, TrustedMint};
@@ -119,6 +120,7 @@ impl Wallet {
             description: request.description,
             created_at: (self.clock)(),
             expires_at: if quote.expires_at > 0 { quote.expires_at } else { invoice.expires_at },
+            dispute: None,
             state: DepositState::Unpaid,
         };
         let (cap, asked) = (listed.max_balance_sats, deposit.amount_sats);
@@ -149,7 +151,8 @@ impl Wallet {
             self.run_to_end(patience.left(), async move { wallet.advance(this).await }).await;
             first = false;
             deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
-            if !deposit.is_open() || until.is_past() {
+            // Of a disputed one the mint has just said the same again.
+            if !deposit.is_open() || deposit.rests((self.clock)()) || until.is_past() {
                 break;
             }
             changes.mark_unchanged();
@@ -182,10 +185,19 @@ impl Wallet {
         if let Some(issue) = self.issue_of(&deposit.id).await? {
             let turn = mint.turn().await;
             let outcome = mint.resume_issue(&issue, &turn).await;
+            if matches!(outcome, IssueOutcome::Disputed) {
+                drop(turn);
+                return self.dispute(deposit, Some(issue)).await;
+            }
             return self.end_issue(deposit, &mint, issue, outcome, &turn).await;
         }
         let now = (self.clock)();
-        match mint.deposit_state(&deposit.quote_id).await? {
+        let told = mint.deposit_state(&deposit.quote_id).await?;
+        if told != IssueState::Issued && deposit.dispute.take().is_some() {
+            self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+            self.rounds().is_disputed(&deposit.id, false);
+        }
+        match told {
             IssueState::Paid => {
                 let turn = mint.turn().await;
                 let held = self.store.unspent_amounts(&deposit.mint).await?;
@@ -200,11 +212,36 @@ impl Wallet {
                 self.put(deposit, DepositState::Expired).await
             }
             IssueState::Unpaid => Ok(deposit),
-            IssueState::Issued => {
-                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and they are not here; it is asked again");
-                Ok(deposit)
-            }
+            IssueState::Issued => self.dispute(deposit, None).await,
         }
+    }
+
+    /// The mint says that it has made a deposit's coins, and none of them is here. All that it has signed for us is looked through once: what
+    /// is found so is the deposit's. Where that is not enough the deposit is disputed. The caller does not hold the turn.
+    async fn dispute(&self, mut deposit: Deposit, issue: Option<Issue>) -> Result<Deposit, Error> {
+        let now = (self.clock)();
+        let known = deposit.dispute.take();
+        let received = Deposit { state: DepositState::Received { at: now, received_sats: deposit.amount_sats }, ..deposit.clone() };
+        let beside: Vec<Change> = issue.iter().map(|issue| Change::EndOperation(issue.id)).collect();
+        let mut found = self.store.receive_found(received.clone(), beside.clone()).await?;
+        if !found && known.is_none() {
+            let asked = self.recheck(Which::At(deposit.mint.clone()), |_| ()).await?.mints;
+            if asked.first().is_none_or(|asked| asked.error.is_some()) {
+                // It was not looked through to the end, which says nothing.
+                return Ok(deposit);
+            }
+            found = self.store.receive_found(received.clone(), beside).await?;
+        }
+        if found {
+            self.changed();
+            return Ok(received);
+        }
+        tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none for this wallet; it is disputed");
+        deposit.dispute = Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
+        self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
+        self.rounds().is_disputed(&deposit.id, true);
+        self.changed();
+        Ok(deposit)
     }
 
     async fn journal_issue(&self, issue: &Issue, mut beside: Vec<Change>) -> Result<(), Error> {
@@ -239,7 +276,7 @@ impl Wallet {
         match outcome {
             IssueOutcome::Done(coins) => {
                 let received_sats = coins::total_sats(&coins);
-                deposit.state = DepositState::Received { at: (self.clock)(), received_sats };
+                (deposit.state, deposit.dispute) = (DepositState::Received { at: (self.clock)(), received_sats }, None);
                 let ended = vec![Change::Proofs { add: coins }, Change::EndOperation(issue.id), Change::Deposit(deposit.clone())];
                 self.store.commit(ended).await?;
                 self.changed();
@@ -253,11 +290,8 @@ impl Wallet {
                 self.store.commit(ended).await?;
                 Err(Error::from(error))
             }
-            IssueOutcome::Disputed => {
-                tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none of them; it is asked again");
-                Ok(deposit)
-            }
-            IssueOutcome::OutputsUsed => Ok(deposit),
+            // The next question begins without the turn, and looks for them.
+            IssueOutcome::Disputed | IssueOutcome::OutputsUsed => Ok(deposit),
             IssueOutcome::Unknown(error) => {
                 tracing::debug!(%error, deposit = %deposit.id, "it is not known yet whether its coins were made");
                 Ok(deposit)
@@ -299,6 +333,13 @@ impl Wallet {
 
 fn show(deposit: &Deposit) -> DepositView {
     let (state, next_step) = match deposit.state {
+        _ if deposit.disputed().is_some() => (
+            "paid",
+            Some(
+                "The mint says that it has issued these coins, and none of them is here. Tell the owner of this wallet: only whoever runs the \
+                 mint can say where they went. The mint is asked again once a day.",
+            ),
+        ),
         DepositState::Unpaid => (
             "unpaid",
             Some("Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself."),
@@ -307,7 +348,7 @@ fn show(deposit: &Deposit) -> DepositView {
         DepositState::Received { .. } => ("received", None),
         DepositState::Expired => ("expired", Some("Nobody paid in time. Make a new deposit.")),
     };
-    let of_use = matches!(deposit.state, DepositState::Unpaid);
+    let of_use = state == "unpaid";
     let received_sats = match deposit.state {
         DepositState::Received { received_sats, .. } => Some(received_sats),
         _ => None,

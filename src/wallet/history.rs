@@ -231,7 +231,7 @@ fn of_payment(payment: &Payment, line: &Line) -> Entry {
         entry.note = payment.note.as_deref().map(own_words);
     }
     match &payment.state {
-        PaymentState::Reserved | PaymentState::Sent { .. } => {}
+        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {}
         PaymentState::Settled { claimed, .. } => entry.claimed = payment.is_of_coins().then_some(*claimed),
         PaymentState::Failed { failure, .. } => {
             entry.untrusted_note = failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);

@@ -12,10 +12,14 @@ use crate::model::id::{DepositId, PaymentId};
 use crate::store::{Change, OperationRow};
 
 impl Wallet {
-    /// Every operation that is not decided.
+    /// Every operation that is not decided, but for those that were given up.
     pub(super) async fn operations(&self) -> Result<Vec<Operation>, Error> {
-        let rows = self.store.operations().await?;
-        Ok(rows.iter().map(|row| Operation::from_row(&row.body)).collect::<Result<_, _>>()?)
+        read(&self.store.operations().await?)
+    }
+
+    /// The operations of what the owner has given up.
+    pub(super) async fn operations_given_up(&self) -> Result<Vec<Operation>, Error> {
+        read(&self.store.operations_given_up().await?)
     }
 
     /// An operation, unless it is decided.
@@ -54,6 +58,10 @@ impl Wallet {
     pub(super) async fn is_journaled(&self, id: Uuid) -> Result<bool, Error> {
         Ok(self.store.operation(id).await?.is_some())
     }
+}
+
+fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Error> {
+    Ok(rows.iter().map(|row| Operation::from_row(&row.body)).collect::<Result<_, _>>()?)
 }
 
 /// Writes an operation down, new or changed.

@@ -18,6 +18,7 @@ pub mod error;
 mod estimate;
 mod exact;
 mod gate;
+mod give_up;
 mod history;
 mod inputs;
 mod journal;
@@ -45,6 +46,7 @@ mod show;
 mod spend;
 mod swap;
 mod sync;
+mod undecided;
 pub mod upkeep;
 pub mod view;
 mod zap;
@@ -156,6 +158,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// Something about money is under way or undecided, or an invoice of ours may still be paid. Opens no wallet.
     async fn has_open(&self) -> bool {
         false
+    }
+
+    /// How many deposits are disputed. Opens no wallet.
+    async fn disputed(&self) -> usize {
+        0
     }
 
     /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be read, which stop every call by

@@ -14,6 +14,7 @@ use super::error::Error;
 use crate::mint::Mint;
 use crate::mint::restore::{BATCH, GAP, Searched};
 use crate::model::mint::MintAddress;
+use crate::store::Meta;
 
 /// How long an opening waits for mints to be asked; then it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,12 +26,14 @@ const BEYOND_GAP: [u32; 4] = [600, 1_200, 2_400, 4_800];
 const MAX_DEVICES: u32 = 1_000;
 
 /// Which mints are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
     /// Every listed one.
     All,
     /// Those that may not be used before they are asked.
     Unchecked,
+    /// This one, if it is listed.
+    At(MintAddress),
 }
 
 /// Where the asking stands.
@@ -104,9 +107,16 @@ impl Wallet {
         let listed: BTreeSet<MintAddress> = self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect();
         let mut searches = Vec::new();
         for address in listed {
-            if which == Which::All || meta.is_unchecked(address.as_str()) {
+            let wanted = match &which {
+                Which::All => true,
+                Which::Unchecked => meta.is_unchecked(address.as_str()),
+                Which::At(mint) => *mint == address,
+            };
+            if wanted {
                 searches.push(self.begin_search(address).await?);
-            } else if let Ok(mint) = self.mints.at(&address) {
+            } else if which == Which::Unchecked
+                && let Ok(mint) = self.mints.at(&address)
+            {
                 match self.ask_held(&mint, &mut Found::default()).await {
                     // A payment of the lost life has ended: its change can be had.
                     Ok(true) => searches.push(self.begin_search(address).await?),
@@ -140,8 +150,13 @@ impl Wallet {
             }
             restored.mints.push(search.asked);
         }
-        let last = restored.last_device;
-        self.store.set_meta(move |meta| meta.last_device = meta.last_device.max(last)).await?;
+        let (last, at) = (restored.last_device, (self.clock)());
+        let new: Vec<_> = restored.mints.iter().map(|asked| (asked.mint.to_string(), asked.found.new_sats)).collect();
+        let remember = move |meta: &mut Meta| {
+            meta.last_device = meta.last_device.max(last);
+            new.into_iter().for_each(|(mint, sats)| meta.remember_found(mint, at, sats));
+        };
+        self.store.set_meta(remember).await?;
         self.changed();
         self.wake();
         Ok(restored)
@@ -163,9 +178,11 @@ impl Wallet {
         let turn = mint.turn().await;
         let unfinished = self.store.has_unfinished().await?;
         let meta = self.store.meta().await?;
-        let spare = if device == meta.device && meta.is_unchecked(asked.mint.as_str()) { SPARE } else { 0 };
+        let lost_life = meta.is_unchecked(asked.mint.as_str());
+        let spare = if device == meta.device && lost_life { SPARE } else { 0 };
         let mut promised = Vec::new();
-        for operation in self.operations().await? {
+        for operation in self.operations().await?.into_iter().chain(self.operations_given_up().await?) {
+            promised.extend(operation.input_ys()?);
             promised.extend(operation.output_ys()?);
         }
         let mut known = false;
@@ -192,8 +209,11 @@ impl Wallet {
                     next = next.max(above);
                     known = true;
                     self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
+                    // Read before the question: what a payment spends while it is answered is held by that payment here.
                     let ours = self.store.states(coins::ys(&batch.coins)).await?;
-                    let findings = coins::found(batch.coins, &ours, &promised, unfinished, &mut asked.found);
+                    let states = mint.states(coins::ys(&batch.coins)).await?;
+                    let told = coins::in_states(batch.coins, &states);
+                    let findings = coins::found(told, &ours, &promised, (unfinished, lost_life), &mut asked.found);
                     if !findings.revived.is_empty() {
                         self.store.revive(findings.revived).await?;
                     }

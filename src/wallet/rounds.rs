@@ -32,6 +32,8 @@ pub(super) enum Urgency {
     Claim,
     /// What may stay as it is for long.
     Rest,
+    /// A deposit of which its mint says that it owes nothing.
+    Disputed,
 }
 
 /// What is asked about next at a mint.
@@ -123,7 +125,11 @@ impl Rounds {
         self.deposits.retain(|id, _| deposits.contains(id));
         self.tokens.retain(|id, _| tokens.contains(id));
         for deposit in open.new_deposits {
-            let urgency = if deposit.state == DepositState::Paid { Urgency::Claim } else { Urgency::Rest };
+            let urgency = match deposit.state {
+                _ if deposit.disputed().is_some() => Urgency::Disputed,
+                DepositState::Paid => Urgency::Claim,
+                _ => Urgency::Rest,
+            };
             let turn = Turn::new(deposit.mint, FIRST_STEP, urgency, deposit.expires_at);
             self.deposits.entry(deposit.id.to_string()).or_insert(turn);
         }
@@ -155,15 +161,23 @@ impl Rounds {
 
     /// A deposit is paid, and to be claimed.
     pub(super) fn is_paid(&mut self, deposit: &DepositId) {
-        if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
+        if let Some(turn) = self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed) {
             turn.urgency = Urgency::Claim;
+        }
+    }
+
+    /// A deposit is disputed, or is no more.
+    pub(super) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
+        if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
+            turn.urgency = if it_is { Urgency::Disputed } else { Urgency::Rest };
         }
     }
 
     /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds.
     pub(super) fn has_open(&self, now: u64) -> bool {
         let mut deposits = self.deposits.values();
-        !self.operations.is_empty() || deposits.any(|turn| turn.urgency == Urgency::Claim || turn.of > now)
+        let is_open = |turn: &Turn<u64>| turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now;
+        !self.operations.is_empty() || deposits.any(is_open)
     }
 
     /// It is due at once, and often from now on; its mint is asked even if it did not answer before.
@@ -192,7 +206,7 @@ impl Rounds {
         let (operation, deposit) = (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
         let token = most_urgent(&self.tokens, mint, now);
         let last_was_deposit = self.asked.get_mut(mint)?;
-        let deposit = deposit.filter(|((urgency, _), _)| *urgency != Urgency::Rest || token.is_none() || !*last_was_deposit);
+        let deposit = deposit.filter(|((urgency, _), _)| *urgency < Urgency::Rest || token.is_none() || !*last_was_deposit);
         let token = token.filter(|_| deposit.is_none() || *last_was_deposit);
         let first = [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
         if let Some(turn) = operation.filter(|(place, _)| *place == first).and_then(|(_, name)| self.operations.get_mut(&name)) {

@@ -139,7 +139,9 @@ impl Wallet {
             Ok(id) => self.store.deposit(&id).await?,
             Err(_) => None,
         };
-        let Some(deposit) = found.filter(|deposit| deposit.is_asked((self.clock)())) else { return Ok(()) };
+        let Some(deposit) = found.filter(|deposit| deposit.is_asked((self.clock)()) && !deposit.rests((self.clock)())) else {
+            return Ok(());
+        };
         if deposit.state == DepositState::Paid {
             self.rounds().is_paid(&deposit.id);
         }

@@ -55,7 +55,7 @@ impl Wallet {
         view.amount_sats = payment.amount_sats;
         view.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
         match &payment.state {
-            PaymentState::Reserved | PaymentState::Sent { .. } => self.open(&mut view, &payment),
+            PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => self.open(&mut view, &payment),
             PaymentState::Settled { .. } if self.is_being_reclaimed(&payment).await? => {
                 self.open(&mut view, &payment);
                 view.next_step =
@@ -125,7 +125,7 @@ impl Wallet {
         let (since, reason) = match &payment.state {
             PaymentState::Sent { since, acknowledged: true } => (*since, "payee_holds"),
             PaymentState::Sent { since, acknowledged: false } if in_hand => (*since, "mint_silent"),
-            PaymentState::Sent { since, .. } => (*since, "outcome_unknown"),
+            PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => (*since, "outcome_unknown"),
             PaymentState::Settled { at, .. } => (*at, "outcome_unknown"),
             _ => (payment.created_at, "mint_silent"),
         };
@@ -135,6 +135,13 @@ impl Wallet {
             "It may still be paid, for minutes or days. Pay nothing again for the same purpose; call get_payment with this payment_id later."
                 .to_owned(),
         );
+        if matches!(payment.state, PaymentState::GivenUp { .. }) {
+            view.next_step = Some(
+                "The owner has given it up: its mint does not say whether it was paid, and is not asked any more. Pay nothing again for the \
+                 same purpose before the owner says so."
+                    .to_owned(),
+            );
+        }
     }
 }
 
@@ -149,20 +156,29 @@ impl PaymentKind {
     }
 }
 
+/// The kind of a received token in the words of the tools.
+pub(super) fn receive_kind(receive: &Receive) -> &'static str {
+    if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" }
+}
+
 /// A received token as an answer.
 pub(super) fn receive(receive: Receive, replayed: bool) -> PaymentView {
-    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
-    let mut view = blank(receive.money, kind, receive.mint.to_string());
+    let mut view = blank(receive.money, receive_kind(&receive), receive.mint.to_string());
     view.receive_id = Some(receive.id.to_string());
     view.untrusted_memo = receive.untrusted_memo;
     view.replayed = Some(replayed);
     view.amount_sats = receive.amount_sats;
     match receive.state {
-        ReceiveState::Open => {
+        ReceiveState::Open | ReceiveState::GivenUp { .. } => {
             (view.state, view.is_final) = ("pending", false);
             view.pending_reason = Some("outcome_unknown");
             view.since = rfc3339(receive.created_at);
-            view.next_step = Some("The token is kept and will be taken in; call get_payment with this receive_id later.".to_owned());
+            let next = if receive.state == ReceiveState::Open {
+                "The token is kept and will be taken in; call get_payment with this receive_id later."
+            } else {
+                "The owner has given it up: its mint does not say whether the token was taken in, and is not asked any more."
+            };
+            view.next_step = Some(next.to_owned());
         }
         ReceiveState::Received { received_sats, fee_sats, .. } => {
             (view.state, view.is_final) = ("received", true);

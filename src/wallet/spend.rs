@@ -298,7 +298,7 @@ impl Wallet {
         let gone = self.live().get(&payment.id).is_none_or(Gone::is_gone);
         payment.caller_in_doubt = match &state {
             PaymentState::Failed { .. } | PaymentState::Returned { .. } => false,
-            PaymentState::Sent { .. } => true,
+            PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => true,
             PaymentState::Reserved | PaymentState::Settled { .. } => payment.caller_in_doubt || gone,
         };
         payment.state = state;

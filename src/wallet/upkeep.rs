@@ -25,7 +25,7 @@ impl Wallet {
     /// Safe to drop.
     pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Error> {
         let mut keep = BTreeSet::new();
-        for operation in self.operations().await? {
+        for operation in self.operations().await?.into_iter().chain(self.operations_given_up().await?) {
             keep.extend(operation.input_ys()?);
         }
         for (_, row) in self.store.unfinished(|_| true).await?.new_tokens {

@@ -375,7 +375,7 @@ view!(
 
 mod lists;
 
-pub use lists::{Entry, Group, HistoryView, MintView, MintsView, Range, Totals};
+pub use lists::{Entry, Group, HistoryView, MintView, MintsView, OpenEntry, OpenView, Range, Totals};
 
 /// A view as JSON, for every edge alike.
 pub fn to_json(view: &impl Serialize) -> Value {

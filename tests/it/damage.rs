@@ -328,6 +328,6 @@ async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_end
     assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
     assert_eq!(agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await["claimed"], true);
     let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10})).await;
-    println!("the deposit: {}", received["state"]);
+    assert_eq!(received["state"], "received", "what its mint has issued was found: {received}");
     life.is_true(agent, "open in an older file").await;
 }

@@ -34,7 +34,7 @@ fn paused_home() -> Home {
     home
 }
 
-fn command(home: &Home, line: &[&str]) -> Command {
+pub(crate) fn command(home: &Home, line: &[&str]) -> Command {
     let mut command = binary::binary(home);
     command.args(line);
     command
@@ -48,12 +48,12 @@ fn settings(home: &Home) -> BTreeMap<String, Vec<u8>> {
     files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())).collect()
 }
 
-fn policy_entries(home: &Home) -> Vec<Value> {
+pub(crate) fn policy_entries(home: &Home) -> Vec<Value> {
     binary::json(home, &["list-history", "--kind", "policy"])["entries"].as_array().cloned().unwrap_or_default()
 }
 
 /// Waits for the question, answers it, and gives what was shown and whether it was done.
-fn answer(home: &Home, line: &[&str], answer: impl Fn(&str) -> String) -> (String, bool) {
+pub(crate) fn answer(home: &Home, line: &[&str], answer: impl Fn(&str) -> String) -> (String, bool) {
     let mut pty = spawn_command(command(home, line), Some(PATIENCE_MS)).unwrap();
     let shown = pty.exp_string("type the word ").unwrap();
     let (_, found) = pty.exp_regex("[a-z]+ and").unwrap();

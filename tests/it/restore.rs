@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use nutpurse::store::{Store, StoreError};
+use nutpurse::wallet::restore::Which;
 use serde_json::json;
 use testbed::{Moment, Proxy, Rule, TestMint};
 
@@ -217,4 +218,32 @@ async fn ten_thousand_counters_are_asked_in_seconds() {
     let took = begun.elapsed();
     println!("10,040 counters with 41 coins: {took:?}");
     assert!(out.contains("restored: 41 sats") && took.as_secs() < 300, "{took:?}: {out}");
+}
+
+#[tokio::test]
+async fn looking_through_a_mint_revives_no_coin_that_a_payment_spends_meanwhile() {
+    let (lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    fund(&agent, 200).await;
+    let melt = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldBefore));
+    let invoice = lightning.payee("shop").invoice(50, "meanwhile").unwrap().to_string();
+    let paying = agent.start("pay", json!({"to": invoice}));
+    proxy.reached(melt).await;
+    // The mint calls the coins unspent, and its answer is on its way while the payment spends them.
+    let states = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::HoldAfter));
+    let wallet = agent.wallet().await;
+    let looking = tokio::spawn(async move { wallet.recheck(Which::All, |_| ()).await.map(|restored| restored.mints) });
+    proxy.reached(states).await;
+    proxy.release(melt);
+    assert_eq!(paying.await.unwrap().unwrap()["state"], "settled");
+    proxy.release(states);
+    let asked = looking.await.unwrap().unwrap();
+    assert!(asked.iter().all(|asked| asked.error.is_none() && asked.found.restored_sats == 0), "{asked:?}");
+    let wallet = agent.wallet().await;
+    let mut changes = wallet.changes();
+    while wallet.has_open().await {
+        tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
+    }
+    conserved("meanwhile", &mint.auditor(), &[&agent]).await;
 }

@@ -29,6 +29,7 @@ impl Fence for Person {
 struct Book {
     history: RefCell<Vec<(String, bool)>>,
     excused: RefCell<Vec<PaymentId>>,
+    given_up: RefCell<Vec<String>>,
     backed_up: RefCell<bool>,
 }
 
@@ -85,6 +86,24 @@ impl Desk for Book {
 
     fn allow_repeat(&self, id: &PaymentId) -> Result<(), String> {
         self.excused.borrow_mut().push(id.clone());
+        Ok(())
+    }
+
+    fn open(&self) -> Result<OpenView, String> {
+        Ok(OpenView { open: Vec::new() })
+    }
+
+    fn may_give_up(&self, id: &str) -> Result<Vec<String>, String> {
+        if id == "answered" { Err("its mint answers".to_owned()) } else { Ok(vec![format!("{id}: 10 sats")]) }
+    }
+
+    fn give_up(&self, id: &str) -> Result<(), String> {
+        self.given_up.borrow_mut().push(id.to_owned());
+        Ok(())
+    }
+
+    fn take_up(&self, id: &str) -> Result<(), String> {
+        self.given_up.borrow_mut().retain(|one| one != id);
         Ok(())
     }
 }
@@ -208,6 +227,24 @@ fn a_repeat_is_excused_by_a_person_alone() -> Outcome {
     world.person.absent = false;
     world.run(&line)?;
     assert_eq!(*world.book.excused.borrow(), [id]);
+    Ok(())
+}
+
+#[test]
+fn a_payment_is_given_up_by_a_person_alone_and_taken_up_without_asking() -> Outcome {
+    let mut world = World::new()?;
+    world.person.absent = true;
+    assert!(world.run("payments give-up pay_a").is_err() && world.book.given_up.borrow().is_empty());
+    world.person = Person::default();
+    assert!(world.run("payments give-up answered").is_err() && world.person.shown.is_empty());
+    world.run("payments give-up pay_a")?;
+    assert_eq!((world.book.given_up.borrow().as_slice(), world.person.shown.len()), (["pay_a".to_owned()].as_slice(), 1));
+    world.person.absent = true;
+    world.run("payments revive pay_a")?;
+    assert!(world.book.given_up.borrow().is_empty());
+    let history: Vec<bool> = world.book.history.borrow().iter().map(|(_, loosened)| *loosened).collect();
+    assert_eq!(history, [true, false]);
+    assert!(world.run("payments open")?.contains("(none)"));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod deposits;
 mod disk;
 mod door;
 mod files;
+mod given_up;
 mod held;
 mod journal;
 mod records;

@@ -121,6 +121,7 @@ pub(super) fn deposit(at: u64, state: DepositState) -> Deposit {
         description: None,
         created_at: at,
         expires_at: 0,
+        dispute: None,
         state,
     }
 }

@@ -70,7 +70,8 @@ impl Wallet {
         let mut found = Vec::new();
         for row in self.store.open_nutzaps().await? {
             if let NutzapState::Taken(id) = &row.state
-                && let Some(receive) = self.store.receive(id).await?.filter(|receive| receive.state != ReceiveState::Open)
+                && let Some(receive) = self.store.receive(id).await?
+                && !matches!(receive.state, ReceiveState::Open | ReceiveState::GivenUp { .. })
             {
                 found.push((row, receive));
             }

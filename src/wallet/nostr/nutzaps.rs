@@ -149,7 +149,9 @@ impl Wallet {
                 // The same coins in another event.
                 (false, _) => return Ok(Err("taken_before")),
                 // Before a crash; what was refused then is tried again.
-                (true, ReceiveState::Open | ReceiveState::Received { .. }) => return Ok(Ok(earlier.id.clone())),
+                (true, ReceiveState::Open | ReceiveState::GivenUp { .. } | ReceiveState::Received { .. }) => {
+                    return Ok(Ok(earlier.id.clone()));
+                }
                 (true, ReceiveState::Refused { .. }) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What the listing tools answer: history and mints.
+//! The answers that are lists: history, mints, and what is open.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -163,5 +163,36 @@ view!(
         money: MoneyWord,
         /// In the owner's order.
         mints: Vec<MintView>,
+    }
+);
+
+view!(
+    /// Something whose outcome is not known, as its owner is told of it.
+    OpenEntry {
+        /// Its payment_id, receive_id or deposit_id.
+        id: String,
+        /// What kind of thing.
+        kind: &'static str,
+        /// Sats.
+        amount_sats: u64,
+        /// Sats held back from the limits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reserved_sats: Option<u64>,
+        /// The mint.
+        mint: String,
+        /// RFC 3339, UTC.
+        since: String,
+        /// Why it is open, in words.
+        why: &'static str,
+        /// In words.
+        what_to_do: String,
+    }
+);
+
+view!(
+    /// Everything that is open, and what was given up.
+    OpenView {
+        /// One each.
+        open: Vec<OpenEntry>,
     }
 );

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testbed::{Moment, Proxy, Rule};
 
 use super::{Shim, command, done, holders, home, keeper, stop, until};
 use crate::world::{Agent, binary, conserved, mint};
@@ -118,4 +119,38 @@ async fn probes_notices_first_and_double_starts_work_and_end_well() {
     for shim in [one, two, early] {
         assert_eq!(shim.hang_up().await, Some(0));
     }
+}
+
+#[tokio::test]
+async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
+    let (lightning, mint) = mint().await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let home = home(&[(&proxy.url(), true)], 600);
+    let mut shim = Shim::start(&home, "desktop").await;
+    shim.fund(200).await;
+    // The payment is made, and the mint is silent from then on.
+    proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint));
+    proxy.fail(Rule::new("GET", "/v1/melt/quote/bolt11/", Moment::BeforeRequest).every());
+    let invoice = lightning.payee("shop").invoice(20, "lost").unwrap().to_string();
+    let pending = shim.ok("pay", json!({"to": invoice})).await;
+    assert_eq!(pending["state"], "pending", "{pending}");
+    let shown = done(&home, &["payments", "open"]).unwrap();
+    assert!(shown.contains(pending["payment_id"].as_str().unwrap()) && shown.contains("its mint is silent"), "{shown}");
+    proxy.clear();
+    assert_eq!(shim.ended(json!({"payment_id": pending["payment_id"]})).await["state"], "settled");
+    assert!(done(&home, &["payments", "open"]).unwrap().contains("(none)"));
+
+    // What a keeper knows of a mint that contradicts it is seen without asking anybody.
+    proxy.rewrite(|path, mut answer| {
+        if path.starts_with("/v1/mint/quote/bolt11/") {
+            (answer["state"], answer["amount_paid"], answer["amount_issued"]) = (json!("ISSUED"), json!(90), json!(90));
+        }
+        answer
+    });
+    let deposit = shim.ok("deposit", json!({"amount_sats": 90})).await;
+    shim.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 40})).await;
+    let doctor = done(&home, &["doctor"]).unwrap();
+    assert!(doctor.contains("disputed deposits: 1") && doctor.contains("payments open"), "{doctor}");
+    assert!(done(&home, &["payments", "open"]).unwrap().contains(deposit["deposit_id"].as_str().unwrap()));
+    assert_eq!(shim.hang_up().await, Some(0));
 }

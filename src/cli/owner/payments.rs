@@ -1,0 +1,47 @@
+//! `payments`: what is open and why, a repeat that a person excuses, and what can never end given up. What gives something up asks a person;
+//! taking it up again holds money back, and asks nothing.
+
+use super::{Owner, OwnerError, PaymentsCommand};
+use crate::cli::render;
+use crate::model::id::PaymentId;
+use crate::wallet::view::to_json;
+
+impl Owner<'_> {
+    pub(super) fn payments(&mut self, command: &PaymentsCommand) -> Result<(), OwnerError> {
+        match command {
+            PaymentsCommand::Open => {
+                let open = self.desk.open().map_err(OwnerError::Desk)?;
+                Ok(render::result(&to_json(&open), self.out)?)
+            }
+            PaymentsCommand::AllowRepeat { id } => self.allow_repeat(id),
+            PaymentsCommand::GiveUp { id } => self.give_up(id),
+            PaymentsCommand::Revive { id } => self.revive(id),
+        }
+    }
+
+    fn allow_repeat(&mut self, id: &PaymentId) -> Result<(), OwnerError> {
+        let mut lines = self.desk.describe_payment(id).map_err(OwnerError::Desk)?;
+        lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
+        self.fence.confirm(&lines)?;
+        self.catch_up()?;
+        self.desk.allow_repeat(id).map_err(OwnerError::Desk)?;
+        self.print(&["One more payment like it is allowed.".to_owned()])?;
+        self.record(&format!("repeat of {id} allowed"), true)
+    }
+
+    fn give_up(&mut self, id: &str) -> Result<(), OwnerError> {
+        let lines = self.desk.may_give_up(id).map_err(OwnerError::Desk)?;
+        self.fence.confirm(&lines)?;
+        self.catch_up()?;
+        self.desk.give_up(id).map_err(OwnerError::Desk)?;
+        self.print(&[format!("{id} is given up.")])?;
+        self.record(&format!("{id} given up"), true)
+    }
+
+    fn revive(&mut self, id: &str) -> Result<(), OwnerError> {
+        self.catch_up()?;
+        self.desk.take_up(id).map_err(OwnerError::Desk)?;
+        self.print(&[format!("{id} is open again: its mint is asked from the wallet's next start on.")])?;
+        self.record(&format!("{id} taken up again"), false)
+    }
+}

@@ -1,0 +1,213 @@
+//! The owner's way out of what can never end: a payment, or a received token, whose mint is gone for good. It is given up, and can be taken
+//! up again.
+//!
+//! Never decides what became of it, deletes nothing, and is reached by no tool. A mint that answers ends what is open by itself.
+
+use super::Wallet;
+use super::bury::KEPT_SECONDS;
+use super::clock::rfc3339;
+use super::code::Code;
+use super::coins::Ys;
+use super::error::Error;
+use crate::mint::Mint;
+use crate::mint::error::MintError;
+use crate::mint::melt::MeltWord;
+use crate::mint::operation::Operation;
+use crate::mint::swap::{Purpose, SwapOutcome};
+use crate::model::id::{DepositId, PaymentId, ReceiveId};
+use crate::model::mint::MintAddress;
+use crate::model::payment::{Payment, PaymentState};
+use crate::model::receive::{Receive, ReceiveState};
+use crate::store::OpenRecord;
+
+/// What a mint's answer means for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It is done, or the mint carries it.
+    UnderWay,
+    /// It is not done.
+    NotDone,
+}
+
+impl Wallet {
+    /// What a person is told before a payment or a received token is given up. Asks its mint once.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_input`: it is not open, or its mint answers, and so it ends by itself; `too_many_requests`: its mint could not be
+    /// asked now. Nothing was changed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it only asks.
+    pub async fn may_give_up(&self, id: &str) -> Result<Vec<String>, Error> {
+        let (record, operations) = self.open_record(id).await?;
+        let (mint, since) = (mint_of(&record), since(&record));
+        let heard = match ask(&*self.mints.even_unchecked(&mint)?, &operations).await {
+            Ok(Heard::NotDone) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
+                "Its mint answers, and for more than a week none of its answers has ended it."
+            }
+            Ok(_) => {
+                return Err(Error::invalid(
+                    "id",
+                    "Its mint answers, so the wallet ends it by itself: it asks within seconds of its next start, and then at least every \
+                     ten minutes. Nothing was given up.",
+                ));
+            }
+            Err(error @ (MintError::TooMany { .. } | MintError::Busy { .. } | MintError::Store(_))) => return Err(error.into()),
+            Err(_) => "Its mint was asked now, and gave no answer that could end it.",
+        };
+        let since = rfc3339(since).unwrap_or_default();
+        let mut lines = match &record {
+            OpenRecord::Payment(payment) => vec![
+                format!("{id}: {} sats, with fees at most {}, at {mint}, open since {since}", payment.amount_sats, payment.reserved_sats),
+                "It is not known whether it was paid. Giving it up does not tell, and its coins leave the balance.".to_owned(),
+                format!("For the limit of a day its {} sats count as spent at that time.", payment.reserved_sats),
+                "Its agent is told that it stays unknown. A payment like it may be made again, and may pay the same thing twice."
+                    .to_owned(),
+            ],
+            OpenRecord::Receive(receive) => vec![
+                format!("{id}: a token of {} sats that came from {mint}, open since {since}", receive.amount_sats),
+                "It is not known whether its coins became ours. Giving it up does not tell.".to_owned(),
+            ],
+        };
+        lines.insert(1, heard.to_owned());
+        lines.push(format!("Nothing is deleted: should the mint come back, `nutpurse payments revive {id}` has it asked again."));
+        Ok(lines)
+    }
+
+    /// Gives a payment or a received token up: its mint is asked about it no more, and it stays unknown. What it held of the day's limit counts
+    /// as spent when its request left; its coins go to the archive.
+    ///
+    /// # Errors
+    /// `not_found`, `invalid_input`, `storage_failed`, `wallet_damaged`: nothing was changed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it is done or not.
+    pub async fn give_up(&self, id: &str) -> Result<(), Error> {
+        let (record, _) = self.open_record(id).await?;
+        let turn = self.mints.even_unchecked(&mint_of(&record))?.turn().await;
+        let (record, operations) = self.open_record(id).await?;
+        let (at, since) = ((self.clock)(), since(&record));
+        let record = match record {
+            OpenRecord::Payment(payment) => OpenRecord::Payment(Payment { state: PaymentState::GivenUp { at, since }, ..payment }),
+            OpenRecord::Receive(receive) => OpenRecord::Receive(Receive { state: ReceiveState::GivenUp { at }, ..receive }),
+        };
+        let mut coins = Ys::new();
+        for operation in &operations {
+            coins.extend(held(operation)?);
+        }
+        self.store.give_up(record, operations.iter().map(Operation::id).collect(), coins).await?;
+        drop(turn);
+        self.changed();
+        Ok(())
+    }
+
+    /// Takes up again what was given up: it is open, and its mint is asked.
+    ///
+    /// # Errors
+    /// As [`Wallet::give_up`].
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it is done or not.
+    pub async fn take_up(&self, id: &str) -> Result<(), Error> {
+        let record = match self.by_id(id).await? {
+            OpenRecord::Payment(payment) if matches!(payment.state, PaymentState::GivenUp { .. }) => {
+                let state = PaymentState::Sent { since: left_at(&payment), acknowledged: false };
+                OpenRecord::Payment(Payment { state, ..payment })
+            }
+            OpenRecord::Receive(receive) if matches!(receive.state, ReceiveState::GivenUp { .. }) => {
+                OpenRecord::Receive(Receive { state: ReceiveState::Open, ..receive })
+            }
+            _ => return Err(Error::invalid("id", "It was not given up.")),
+        };
+        let mut operations = Vec::new();
+        for operation in self.operations_given_up().await?.iter().filter(|one| one.subject() == Some(id)) {
+            operations.push((operation.id(), held(operation)?));
+        }
+        self.store.take_up(record, operations).await?;
+        self.changed();
+        self.hurry(id);
+        Ok(())
+    }
+
+    async fn by_id(&self, id: &str) -> Result<OpenRecord, Error> {
+        let payment = match id.parse::<PaymentId>() {
+            Ok(id) => self.store.payment(&id).await?.map(OpenRecord::Payment),
+            Err(_) => None,
+        };
+        let receive = match id.parse::<ReceiveId>() {
+            Ok(id) => self.store.receive(&id).await?.map(OpenRecord::Receive),
+            Err(_) => None,
+        };
+        payment.or(receive).ok_or_else(|| match id.parse::<DepositId>() {
+            Ok(_) => Error::invalid("id", "A deposit holds nothing back, and is never given up. A disputed one is asked about once a day."),
+            Err(_) => Error::new(Code::NotFound, "No payment and no received token has this id."),
+        })
+    }
+
+    /// What is open under this id, and its operations.
+    async fn open_record(&self, id: &str) -> Result<(OpenRecord, Vec<Operation>), Error> {
+        let record = self.by_id(id).await?;
+        let is_open = match &record {
+            OpenRecord::Payment(payment) => payment.is_open(),
+            OpenRecord::Receive(receive) => receive.state == ReceiveState::Open,
+        };
+        if !is_open {
+            return Err(Error::invalid("id", "It is not open: there is nothing to give up."));
+        }
+        let mut operations = self.operations().await?;
+        operations.retain(|operation| operation.subject() == Some(id));
+        // Without an operation nothing has left, and the next start ends it.
+        if operations.is_empty() || id.parse().is_ok_and(|id: PaymentId| self.live().contains_key(&id)) {
+            return Err(Error::invalid("id", "It is being carried out at this moment."));
+        }
+        Ok((record, operations))
+    }
+}
+
+/// Asks a mint once about what is open under one id, and makes no request that could move anything.
+pub(super) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<Heard, MintError> {
+    // While a melt's coins are swapped away from it, the melt's own quote says whether it is paid.
+    match operations.iter().find(|one| matches!(one, Operation::Melt(_))).or(operations.first()) {
+        Some(Operation::Melt(melt)) => match mint.melt_word(&melt.quote_id).await? {
+            (MeltWord::Paid | MeltWord::Pending, _) => Ok(Heard::UnderWay),
+            (MeltWord::Unpaid, _) => Ok(Heard::NotDone),
+        },
+        Some(Operation::Swap(swap)) => match mint.look_for_swap(swap).await {
+            SwapOutcome::Done { .. } => Ok(Heard::UnderWay),
+            SwapOutcome::Unknown(error) => Err(error),
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(Heard::NotDone),
+        },
+        Some(Operation::Issue(_)) | None => Ok(Heard::NotDone),
+    }
+}
+
+/// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they are swapped away from it.
+fn held(operation: &Operation) -> Result<Ys, Error> {
+    let holds = match operation {
+        Operation::Melt(_) => true,
+        Operation::Swap(swap) => matches!(swap.purpose, Purpose::Send(_)),
+        Operation::Issue(_) => false,
+    };
+    Ok(if holds { operation.input_ys()? } else { Ys::new() })
+}
+
+pub(super) fn left_at(payment: &Payment) -> u64 {
+    match payment.state {
+        PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
+        _ => payment.created_at,
+    }
+}
+
+fn since(record: &OpenRecord) -> u64 {
+    match record {
+        OpenRecord::Payment(payment) => left_at(payment),
+        OpenRecord::Receive(receive) => receive.created_at,
+    }
+}
+
+fn mint_of(record: &OpenRecord) -> MintAddress {
+    match record {
+        OpenRecord::Payment(payment) => payment.mint.clone(),
+        OpenRecord::Receive(receive) => receive.mint.clone(),
+    }
+}
