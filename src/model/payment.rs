@@ -242,6 +242,15 @@ impl Payment {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })
     }
 
+    /// When its money left or was held back, in Unix seconds: a payment that failed first is as old as the try that did not.
+    pub fn left_at(&self) -> u64 {
+        match self.state {
+            PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
+            PaymentState::Settled { at, .. } | PaymentState::Returned { at, .. } => at,
+            PaymentState::Reserved | PaymentState::Failed { .. } => self.created_at,
+        }
+    }
+
     /// What counts against the limits, in sats, and from when: everything while open or unknown, then what it really cost.
     /// `None` when nothing left.
     pub fn outflow(&self) -> Option<(u64, u64)> {

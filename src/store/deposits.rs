@@ -24,9 +24,10 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, Stor
     id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("deposit of an index"))).transpose()
 }
 
-/// Until when it can be paid, as the index has it.
+/// Until when it can be paid, as the index has it. A disputed one is asked about for ever.
 fn until(deposit: &Deposit) -> u64 {
-    if deposit.state == DepositState::Paid || deposit.expires_at == 0 { u64::MAX } else { deposit.expires_at }
+    let ends = deposit.state != DepositState::Paid && deposit.disputed().is_none() && deposit.expires_at > 0;
+    if ends { deposit.expires_at } else { u64::MAX }
 }
 
 /// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind every one of them.
@@ -46,10 +47,12 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OPEN)?.remove((mint, until(before), id))?;
     }
     if deposit.is_asked(now) {
-        // What is disputed is expected no more.
-        let (is_paid, sats) =
-            if deposit.disputed().is_some() { (false, 0) } else { (deposit.state == DepositState::Paid, deposit.amount_sats) };
-        tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), (is_paid, sats))?;
+        // Nothing is promised by one that is disputed.
+        let promised = match deposit.disputed() {
+            Some(_) => (false, 0),
+            None => (deposit.state == DepositState::Paid, deposit.amount_sats),
+        };
+        tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), promised)?;
     }
     if before.is_none() {
         tx.open_table(DEPOSITS_OF_AGENT)?.insert((deposit.agent.as_str(), deposit.created_at, id), ())?;

@@ -16,7 +16,7 @@ use super::{payments, record};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word};
 use crate::model::mint::MoneyKind;
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::payment::{Payment, PaymentKind};
 
 /// The payment at hand: its kind, payee and amount.
 pub(super) type Probe = (PaymentKind, String, u64);
@@ -93,17 +93,8 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
     Lookalike {
         id: payment.id.clone(),
         state: state_word(&payment.state),
-        age_seconds: now.saturating_sub(left_at(payment)),
+        age_seconds: now.saturating_sub(payment.left_at()),
         caller_in_doubt: payment.caller_in_doubt,
-    }
-}
-
-/// When its money left or was held back: a payment that failed first is as old as the try that did not.
-fn left_at(payment: &Payment) -> u64 {
-    match payment.state {
-        PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
-        PaymentState::Settled { at, .. } | PaymentState::Returned { at, .. } => at,
-        PaymentState::Reserved | PaymentState::Failed { .. } => payment.created_at,
     }
 }
 

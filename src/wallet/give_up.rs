@@ -111,7 +111,7 @@ impl Wallet {
     pub async fn take_up(&self, id: &str) -> Result<(), Error> {
         let record = match self.by_id(id).await? {
             OpenRecord::Payment(payment) if matches!(payment.state, PaymentState::GivenUp { .. }) => {
-                let state = PaymentState::Sent { since: left_at(&payment), acknowledged: false };
+                let state = PaymentState::Sent { since: payment.left_at(), acknowledged: false };
                 OpenRecord::Payment(Payment { state, ..payment })
             }
             OpenRecord::Receive(receive) if matches!(receive.state, ReceiveState::GivenUp { .. }) => {
@@ -191,16 +191,9 @@ fn held(operation: &Operation) -> Result<Ys, Error> {
     Ok(if holds { operation.input_ys()? } else { Ys::new() })
 }
 
-pub(super) fn left_at(payment: &Payment) -> u64 {
-    match payment.state {
-        PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
-        _ => payment.created_at,
-    }
-}
-
 fn since(record: &OpenRecord) -> u64 {
     match record {
-        OpenRecord::Payment(payment) => left_at(payment),
+        OpenRecord::Payment(payment) => payment.left_at(),
         OpenRecord::Receive(receive) => receive.created_at,
     }
 }

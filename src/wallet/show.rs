@@ -156,14 +156,10 @@ impl PaymentKind {
     }
 }
 
-/// The kind of a received token in the words of the tools.
-pub(super) fn receive_kind(receive: &Receive) -> &'static str {
-    if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" }
-}
-
 /// A received token as an answer.
 pub(super) fn receive(receive: Receive, replayed: bool) -> PaymentView {
-    let mut view = blank(receive.money, receive_kind(&receive), receive.mint.to_string());
+    let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
+    let mut view = blank(receive.money, kind, receive.mint.to_string());
     view.receive_id = Some(receive.id.to_string());
     view.untrusted_memo = receive.untrusted_memo;
     view.replayed = Some(replayed);

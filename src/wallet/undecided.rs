@@ -11,12 +11,12 @@ use super::Wallet;
 use super::bury::KEPT_SECONDS;
 use super::clock::rfc3339;
 use super::error::Error;
-use super::give_up::{ask, left_at};
-use super::show::receive_kind;
+use super::give_up::ask;
 use super::view::{OpenEntry, OpenView};
 use crate::mint::error::MintError;
 use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap};
+use crate::model::line::Line;
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::Receive;
@@ -48,7 +48,7 @@ impl Wallet {
                 _ if elsewhere => Why::SpentElsewhere,
                 _ if silent.contains(&payment.mint) => Why::MintSilent,
                 PaymentState::Sent { acknowledged: true, .. } => Why::PayeeHolds,
-                _ => self.unknown_since(left_at(&payment)),
+                _ => self.unknown_since(payment.left_at()),
             };
             entries.push(of_payment(&payment, why));
         }
@@ -137,13 +137,13 @@ fn is_buried(operation: &Operation) -> bool {
 
 fn of_payment(payment: &Payment, why: Why) -> OpenEntry {
     let (id, mint) = (payment.id.to_string(), payment.mint.to_string());
-    let entry = entry(id, payment.kind.word(), payment.amount_sats, mint, left_at(payment), why);
+    let entry = entry(id, payment.kind.word(), payment.amount_sats, mint, payment.left_at(), why);
     OpenEntry { reserved_sats: Some(payment.reserved_sats).filter(|_| payment.is_open()), ..entry }
 }
 
 fn of_receive(receive: &Receive, why: Why) -> OpenEntry {
     let (id, mint) = (receive.id.to_string(), receive.mint.to_string());
-    entry(id, receive_kind(receive), receive.amount_sats, mint, receive.created_at, why)
+    entry(id, Line::of_receive(receive).kind, receive.amount_sats, mint, receive.created_at, why)
 }
 
 fn entry(id: String, kind: &'static str, amount_sats: u64, mint: String, since: u64, why: Why) -> OpenEntry {
