@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::join_all;
+use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Nutshell, Proxy, Rule, TestMint};
 use tokio::sync::OnceCell;
@@ -185,8 +186,13 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// The wallet again, more than a minute later, when a dead payment's coins are swapped away.
     pub(super) async fn later(self) -> Self {
+        self.by(|| clock::now() + 120).await
+    }
+
+    /// The wallet again, by another clock.
+    pub(super) async fn by(self, clock: fn() -> u64) -> Self {
         let home = self.agent.close().await;
-        Self { agent: Agent::two_minutes_later(home), ..self }
+        Self { agent: Agent::at(home, clock), ..self }
     }
 
     /// What the wallets hold, by state, is what the mint owes.

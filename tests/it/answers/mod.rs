@@ -12,6 +12,7 @@ mod words;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Rule};
 
@@ -126,7 +127,11 @@ async fn a_payment_that_arrives_after_its_answer_said_no_is_never_made_twice() {
             let other = scene.agent.ok("pay", json!({"to": shop.invoice(110, "other").unwrap().to_string()})).await;
             assert_eq!(other["state"], "settled", "{what}: {other}");
         }
-        lane.proxy.deliver().await.unwrap();
+        // 20 s later the mint has been asked, and the request arrives.
+        let scene = scene.by(|| clock::now() + 20).await;
+        scene.agent.wallet().await.settle().await.unwrap();
+        let arrived = lane.proxy.deliver().await.unwrap();
+        assert_eq!(arrived.first().map(|(status, _)| *status), Some(200), "{what}: {arrived:?}");
         let ended = scene.agent.ended(&told["payment_id"]).await;
         assert_eq!(ended["state"], "settled", "{what}: {ended}");
         scene.quiet(what).await;
