@@ -24,7 +24,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("F-052", S1, "a soak of all verbs, 20 workers", Runs(|run| Box::pin(soak(run)))),
     Row::new("F-059", S2, "stopped in the middle of a payment, and going on later", Runs(|run| Box::pin(clients::stopped(run)))),
     Row::new("F-107", S2, "an invoice held for an hour", Runs(|run| Box::pin(late::an_hour_and_restarts(run)))),
-    Row::new("F-111", S1, "the clock a day ahead, a day back, restarts at the window's edge", Runs(|run| Box::pin(clock_jumps(run)))),
+    Row::new(
+        "F-111",
+        S1,
+        "the clock a day ahead, a day back, a year ahead once, restarts at the window's edge",
+        Runs(|run| Box::pin(clock_jumps(run))),
+    ),
     Row::new("F-123", S2, "lines of 16 MiB, deep, broken, out of turn, 100,000 notices", Runs(|run| Box::pin(clients::lines(run)))),
     Row::new("F-126", S3, "a client that stops reading", Runs(|run| Box::pin(clients::stops_reading(run)))),
     Row::new("F-139", S2, "every line on standard output of this whole run", AtEnd(|run| Box::pin(every_line(run)))).at_any_mint(),
@@ -143,6 +148,11 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
         let told = wallet.told("pay", json!({"to": scene.invoice(sats)?.0})).await?;
         Ok(told.word().to_owned())
     };
+    // A token has no invoice that would have expired by this clock.
+    let pay_token = async |sats: u64, memo: &str| -> Outcome<String> {
+        let told = wallet.told("send_token", json!({"amount_sats": sats, "memo": memo})).await?;
+        Ok(told.word().to_owned())
+    };
     let mut jumps = 0;
     holds(pay(850).await? == "settled", "the first payment")?;
     for ahead in [0, -3600, 3600, -DAY, DAY - 120, -10 * 365 * DAY, DAY - 60] {
@@ -165,6 +175,22 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
         wallet.restart_after(0).await?;
         let word = pay(200).await?;
         holds(word == "over_budget", format!("the second window, {ahead} s: {word}"))?;
+        jumps += 1;
+    }
+    // A clock that is once a year ahead fills the limit for a day from when it is right again, and a year later it does not matter.
+    const YEAR: i64 = 365 * DAY;
+    let steps = [
+        (3 * DAY + YEAR, "settled"),
+        (3 * DAY, "over_budget"),
+        (4 * DAY - 60, "over_budget"),
+        (4 * DAY + 60, "settled"),
+        (3 * DAY + YEAR + 60, "settled"),
+    ];
+    for (ahead, expected) in steps {
+        wallet.shim.set_clock(ahead)?;
+        wallet.restart_after(0).await?;
+        let word = pay_token(850, &format!("{ahead}")).await?;
+        holds(word == expected, format!("the third window, {ahead} s: {word}"))?;
         jumps += 1;
     }
     let left: u64 = scene.mint.paid()?.iter().filter_map(|paid| paid.took_sats).sum();
