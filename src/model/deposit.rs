@@ -81,10 +81,10 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid, or ran out less than a week ago.
+    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid or disputed, or ran out less than a week ago.
     pub fn is_asked(&self, now: u64) -> bool {
         let is_late = self.expires_at > 0 && self.expires_at.saturating_add(LATE_SECONDS) < now;
-        self.state == DepositState::Paid || (self.is_open() && !is_late)
+        self.state == DepositState::Paid || (self.is_open() && (self.dispute.is_some() || !is_late))
     }
 
     /// Not yet claimed.

@@ -137,8 +137,8 @@ pub(super) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<Proo
     coins
 }
 
-/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint was asked: a coin that was held then may have
-/// been spent since. `promised` are coins that operations hold or may bring in: what becomes of them is the operation's affair. Spent coins
+/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint was asked for its own: a coin that was held
+/// then may have been spent since. `promised` are coins that operations hold or may bring in: what becomes of them is the operation's affair. Spent coins
 /// are remembered where something unfinished could bring them in again, and count as new where a life was lost in which they were spent.
 pub(super) fn found(
     told: Vec<ProofInfo>,

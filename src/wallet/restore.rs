@@ -32,7 +32,7 @@ pub enum Which {
     All,
     /// Those that may not be used before they are asked.
     Unchecked,
-    /// This one, if it is listed.
+    /// This one, listed or not.
     At(MintAddress),
 }
 
@@ -104,19 +104,15 @@ impl Wallet {
         if which == Which::Unchecked && meta.checked.is_none() {
             return Ok(restored);
         }
-        let listed: BTreeSet<MintAddress> = self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect();
+        let mints: BTreeSet<MintAddress> = match &which {
+            Which::At(mint) => BTreeSet::from([mint.clone()]),
+            Which::All | Which::Unchecked => self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect(),
+        };
         let mut searches = Vec::new();
-        for address in listed {
-            let wanted = match &which {
-                Which::All => true,
-                Which::Unchecked => meta.is_unchecked(address.as_str()),
-                Which::At(mint) => *mint == address,
-            };
-            if wanted {
+        for address in mints {
+            if which != Which::Unchecked || meta.is_unchecked(address.as_str()) {
                 searches.push(self.begin_search(address).await?);
-            } else if which == Which::Unchecked
-                && let Ok(mint) = self.mints.at(&address)
-            {
+            } else if let Ok(mint) = self.mints.at(&address) {
                 match self.ask_held(&mint, &mut Found::default()).await {
                     // A payment of the lost life has ended: its change can be had.
                     Ok(true) => searches.push(self.begin_search(address).await?),

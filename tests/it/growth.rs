@@ -52,8 +52,8 @@ async fn pages_and_groups_add_up_to_the_totals() {
         agent.ok("pay", json!({"to": invoice})).await;
     }
     fund(&other, 50).await;
-    for claimed in [true, false] {
-        let token = agent.ok("send_token", json!({"amount_sats": 20})).await;
+    for (sats, claimed) in [(20, true), (21, false)] {
+        let token = agent.ok("send_token", json!({"amount_sats": sats})).await;
         if claimed {
             friend.ok("receive_token", json!({"token": token["token"]})).await;
         } else {
