@@ -80,7 +80,7 @@ fn methods_as_lists_and_limits_as_texts_are_read() {
         read(|told| told["nuts"]["5"]["methods"][0] = json!({"method": "bolt11", "unit": "sat", "min_amount": "2", "max_amount": "500"}));
     assert_eq!(said.pay, Some(MethodInfo { min_sats: Some(2), max_sats: Some(500), ..MethodInfo::default() }));
     assert_eq!(read(|told| told["nuts"]["4"]["disabled"] = json!(true)).deposit, None);
-    assert_eq!(read(|told| told["nuts"]["7"]["supported"] = json!("true")).nuts.contains(&7), true);
+    assert!(read(|told| told["nuts"]["7"]["supported"] = json!("true")).nuts.contains(&7));
     let long = read(|told| told["name"] = json!("é".repeat(5_000)));
     assert_eq!(long.name.unwrap().chars().count(), MAX_NAME);
 }

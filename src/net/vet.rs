@@ -120,7 +120,7 @@ impl Rules {
     fn vet_name(&self, name: &str) -> Result<(), HttpFailure> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let within = |domain: &&str| name.strip_suffix(*domain).is_some_and(|front| front.is_empty() || front.ends_with('.'));
-        if !name.contains('.') || SPECIAL.iter().any(|domain| within(&domain)) || self.proxy_host.as_ref() == Some(&name) {
+        if !name.contains('.') || SPECIAL.iter().any(within) || self.proxy_host.as_ref() == Some(&name) {
             refuse("it is private or of special use")
         } else if within(&"onion") && !self.proxy_resolves {
             refuse("onion services are reached through a socks5h proxy alone")

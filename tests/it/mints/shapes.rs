@@ -204,7 +204,7 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
                     pending += 1;
                 }
                 Err(error) => {
-                    let codes = ["mint_refused", "fee_too_high"];
+                    let codes = ["mint_refused", "fee_too_high", "insufficient_funds"];
                     assert!(codes.contains(&error.code.as_str()), "{path} {place} {value:?}: {error}");
                     refused += 1;
                 }
