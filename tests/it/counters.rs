@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
@@ -111,6 +112,7 @@ async fn claims_that_are_refused_leave_no_gap() {
         worn.done().await;
     }
     worn.proxy.clear();
+    worn.done = worn.proxy.fired(refused);
     let received = worn.agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await;
     assert_eq!(received["state"], "received", "{received}");
     worn.all_comes_back("refused claims").await;
@@ -161,6 +163,23 @@ async fn tokens_that_are_spent_leave_no_gap() {
         worn.done().await;
     }
     worn.all_comes_back("spent tokens").await;
+}
+
+#[tokio::test]
+async fn a_counter_that_is_used_again_makes_no_spent_token_good() {
+    let mut worn = Worn::with(&[64]).await;
+    let spent = worn.friend.ok("send_token", json!({"amount_sats": 64, "memo": "spent"})).await;
+    worn.friend.ok("reclaim_token", json!({"payment_id": spent["payment_id"]})).await;
+    worn.agent.refused("receive_token", json!({"token": spent["token"]}), "token_spent").await;
+    // One coin of the same amount, and so the very same output.
+    let good = worn.friend.ok("send_token", json!({"amount_sats": 64, "memo": "good"})).await;
+    worn.agent.ok("receive_token", json!({"token": good["token"]})).await;
+    worn.agent = Agent::reopen(worn.agent.close().await).await;
+    worn.quiet().await;
+    let history = worn.agent.ok("list_history", json!({})).await;
+    let mut states: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| entry["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!((states, holdings(&worn.agent).await.spendable), (vec!["failed", "received", "received"], 128), "{history}");
 }
 
 #[tokio::test]
@@ -224,9 +243,8 @@ async fn payments_at_once_of_which_some_fail_leave_no_gap() {
                 worn.agent.start("pay", json!({"to": invoice.to_string()}))
             })
             .collect();
-        for (number, call) in calls.into_iter().enumerate() {
-            let told = call.await.unwrap();
-            assert_eq!(told.is_ok(), number % 3 == 1, "{told:?}");
+        for (number, told) in join_all(calls).await.into_iter().enumerate() {
+            assert_eq!(told.as_ref().unwrap().is_ok(), number % 3 == 1, "{told:?}");
             worn.done().await;
         }
     }
