@@ -22,6 +22,7 @@ nightly:
     ROUNDS=200 NUTPURSE_BINARY="$PWD/target/release/nutpurse" tests/peers/run
     cargo run --example figures
     NUTPURSE_RUNS=100 cargo test --test it laws:: -- --nocapture
+    NUTPURSE_RUNS=400 cargo test --test it counters:: -- --nocapture
     cargo run --example faults -- --binary target/release/nutpurse
 
 # Against wallets, mints and clients written by others

@@ -152,7 +152,8 @@ impl Lane {
 }
 
 /// Tries every cell of a table, as many at once as there are lanes, and prints what came of them. A cell says in some words how it ended.
-pub(super) async fn tried<C: Copy + Debug>(what: &str, lanes: &[Lane], cells: Vec<C>, cell: impl AsyncFn(&Lane, C) -> String) {
+/// Gives the number of cells.
+pub(super) async fn tried<C: Copy + Debug>(what: &str, lanes: &[Lane], cells: Vec<C>, cell: impl AsyncFn(&Lane, C) -> String) -> usize {
     let (begun, waiting) = (Instant::now(), Mutex::new(VecDeque::from(cells)));
     let (ends, failed) = (Mutex::new(BTreeMap::<String, usize>::new()), Mutex::new(Vec::new()));
     let next = || waiting.lock().unwrap().pop_front();
@@ -170,6 +171,7 @@ pub(super) async fn tried<C: Copy + Debug>(what: &str, lanes: &[Lane], cells: Ve
     let shown: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
     let (count, took) = (ends.values().sum::<usize>(), begun.elapsed());
     println!("ok {what}: {count} cells: conserved ({}), {took:.1?}", shown.join(", "));
+    count
 }
 
 /// A wallet of its own for one cell.

@@ -11,30 +11,31 @@ use super::lane::{Lane, Told, tried};
 use super::requests::{SOMEBODY, Verb};
 use crate::world::{holdings, sats};
 
-const SIGNED: (&str, &str) = ("POST", "/v1/restore");
-const STATES: (&str, &str) = ("POST", "/v1/checkstate");
-const INVOICE: (&str, &str) = ("GET", "/v1/mint/quote/bolt11/");
-const PAYMENT: (&str, &str) = ("GET", "/v1/melt/quote/bolt11/");
+/// Its method and its path.
+type Question = (&'static str, &'static str);
+const SIGNED: Question = ("POST", "/v1/restore");
+const STATES: Question = ("POST", "/v1/checkstate");
+const INVOICE: Question = ("GET", "/v1/mint/quote/bolt11/");
+const PAYMENT: Question = ("GET", "/v1/melt/quote/bolt11/");
 
-/// What was under way, and what is asked about it.
-const ASKED: [(Verb, (&str, &str)); 9] = [
-    (Verb::Send, SIGNED),
-    (Verb::Send, STATES),
-    (Verb::SendLocked, SIGNED),
-    (Verb::SendLocked, STATES),
-    (Verb::Deposit, SIGNED),
-    (Verb::Deposit, INVOICE),
-    (Verb::Pay, SIGNED),
-    (Verb::Pay, STATES),
-    (Verb::Pay, PAYMENT),
+/// What was under way, what became of its request, and what is asked about it. A mint's no to a payment is asked about, too.
+type Asked = (Verb, Moment, Question);
+pub(super) const ASKED: [Asked; 9] = [
+    (Verb::Send, Moment::AfterMint, SIGNED),
+    (Verb::Send, Moment::BeforeRequest, STATES),
+    (Verb::Deposit, Moment::AfterMint, SIGNED),
+    (Verb::Deposit, Moment::BeforeRequest, INVOICE),
+    (Verb::Pay, Moment::AfterMint, SIGNED),
+    (Verb::Pay, Moment::RefuseAfterMint(20_004), STATES),
+    (Verb::Pay, Moment::AfterMint, PAYMENT),
+    (Verb::SendLocked, Moment::BeforeRequest, SIGNED),
+    (Verb::SendLocked, Moment::AfterMint, STATES),
 ];
 
-async fn cell(lane: &Lane, verb: Verb, question: (&'static str, &'static str), told: Told) -> String {
-    let what = format!("{verb:?}, {} answered {told:?}", question.1);
+async fn cell(lane: &Lane, (verb, moment, question): Asked, told: Told) -> String {
+    let what = format!("{verb:?}, {moment:?}, {} answered {told:?}", question.1);
     let scene = lane.scene(600).await;
     let agent = &scene.agent;
-    // A mint's no to a payment is asked about; any other answer is lost.
-    let moment = if (verb, question) == (Verb::Pay, STATES) { Moment::RefuseAfterMint(20_004) } else { Moment::AfterMint };
     if (verb, question) == (Verb::Pay, SIGNED) {
         lane.proxy.rewrite(|path, mut answer| {
             if path.starts_with("/v1/melt/") {
@@ -93,7 +94,7 @@ async fn cell(lane: &Lane, verb: Verb, question: (&'static str, &'static str), t
 }
 
 /// The table of all questions.
-pub(super) async fn table(at: &str, lanes: &[Lane]) {
-    let cells = ASKED.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
-    tried(&format!("questions at {at}"), lanes, cells, async |lane, ((verb, question), told)| cell(lane, verb, question, told).await).await;
+pub(super) async fn table(asked: &[Asked], at: &str, lanes: &[Lane]) -> usize {
+    let cells = asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
+    tried(&format!("questions at {at}"), lanes, cells, async |lane, (asked, told)| cell(lane, asked, told).await).await
 }

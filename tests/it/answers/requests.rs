@@ -122,7 +122,7 @@ async fn rightly_told(what: &str, verb: Verb, scene: &Scene<'_>, told: &Result<V
 }
 
 /// The table of one verb.
-pub(super) async fn table(verb: Verb, at: &str, lanes: &[Lane]) {
+pub(super) async fn table(verb: Verb, at: &str, lanes: &[Lane]) -> usize {
     let cells = Told::ALL.iter().flat_map(|told| [(*told, true), (*told, false)]).collect();
-    tried(&format!("{verb:?} at {at}"), lanes, cells, async |lane, (told, carried_out)| cell(lane, verb, told, carried_out).await).await;
+    tried(&format!("{verb:?} at {at}"), lanes, cells, async |lane, (told, carried_out)| cell(lane, verb, told, carried_out).await).await
 }

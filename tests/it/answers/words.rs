@@ -7,7 +7,7 @@ use crate::restore::{restore, words};
 use crate::world::{Home, holdings};
 
 /// What is asked, and the how manieth time.
-const ASKED: [(&str, usize); 3] = [("/v1/restore", 1), ("/v1/restore", 2), ("/v1/checkstate", 1)];
+pub(super) const ASKED: [(&str, usize); 3] = [("/v1/restore", 2), ("/v1/checkstate", 1), ("/v1/restore", 1)];
 
 /// A wallet that is gone: its words and its sats.
 async fn lost(lane: &Lane) -> (String, u64) {
@@ -37,13 +37,16 @@ async fn cell(lane: &Lane, (path, nth): (&str, usize), told: Told) -> String {
     let (all, first) = restored(&home, words).await;
     assert_eq!(lane.proxy.fired(rule), 1, "{what}");
     assert!(first == *owed || !all && first < *owed, "{what}: {first} of {owed} sats, and told as all");
-    lane.proxy.clear();
-    assert_eq!(restored(&home, words).await, (true, *owed), "{what}");
+    if nth > 1 {
+        // Cut in the middle, it can be done again.
+        lane.proxy.clear();
+        assert_eq!(restored(&home, words).await, (true, *owed), "{what}");
+    }
     if all { "restored at once".to_owned() } else { "said to be restored in part".to_owned() }
 }
 
 /// The table of a restore.
-pub(super) async fn table(at: &str, lanes: &[Lane]) {
-    let cells = ASKED.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
-    tried(&format!("restore at {at}"), lanes, cells, async |lane, (asked, told)| cell(lane, asked, told).await).await;
+pub(super) async fn table(asked: &[(&'static str, usize)], at: &str, lanes: &[Lane]) -> usize {
+    let cells = asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
+    tried(&format!("restore at {at}"), lanes, cells, async |lane, (asked, told)| cell(lane, asked, told).await).await
 }
