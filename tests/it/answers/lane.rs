@@ -69,7 +69,7 @@ impl Told {
 /// A mint with its books.
 #[derive(Debug)]
 enum Mint {
-    Cdk(TestMint),
+    Cdk(Box<TestMint>),
     Nutshell(Nutshell),
 }
 
@@ -90,7 +90,7 @@ impl Lane {
     pub(super) async fn at_cdk(count: usize) -> Vec<Self> {
         let each = (0..count).map(|_| async {
             let (lightning, mint) = mint().await;
-            Self::before(lightning, Mint::Cdk(mint)).await
+            Self::before(lightning, Mint::Cdk(Box::new(mint))).await
         });
         join_all(each).await
     }
