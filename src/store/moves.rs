@@ -62,7 +62,7 @@ pub(super) fn change(
             Kept::Spent if to == State::Spent => continue,
             Kept::Spent => return Err(StoreError::SpentIsFinal),
             Kept::Live(info) if refused(info.state) => return Err(StoreError::ProofNotUnspent),
-            Kept::Live(info) => info.clone(),
+            Kept::Live(info) => (**info).clone(),
         };
         let user = if to == State::Unspent { None } else { operation.or(info.used_by_operation) };
         let is_held = info.state != State::Unspent && to != State::Spent;

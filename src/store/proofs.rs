@@ -46,7 +46,7 @@ pub(super) fn reach<'k>(
 /// A proof as it is stored.
 pub(super) enum Kept {
     /// Not spent.
-    Live(ProofInfo),
+    Live(Box<ProofInfo>),
     /// In the archive.
     Spent,
 }
@@ -66,7 +66,7 @@ fn find(
     y: &Y,
 ) -> Result<Option<Kept>, StoreError> {
     if let Some(row) = live.get(y)? {
-        return Ok(Some(Kept::Live(decode("proofs", row.value())?)));
+        return Ok(Some(Kept::Live(Box::new(decode("proofs", row.value())?))));
     }
     Ok(archive.get(y)?.map(|_| Kept::Spent))
 }
@@ -179,7 +179,7 @@ pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreEr
     let mut found = Vec::with_capacity(ys.len());
     for y in ys {
         match find(&live, &archive, y)? {
-            Some(Kept::Live(info)) => found.push(info),
+            Some(Kept::Live(info)) => found.push(*info),
             Some(Kept::Spent) => found.extend(whole(&archive, y)?),
             None => {}
         }

@@ -31,12 +31,15 @@ fn spoil(answer: &mut Value, place: &str, value: Option<&Value>) {
     }
 }
 
+/// A path, a member of its answer, and what stands there instead; `None`: nothing.
+type Spoiled = (String, String, Option<Value>);
+
 /// A mint behind a proxy whose answers on one path can be spoiled.
 struct Odd {
     mint: TestMint,
     lightning: testbed::Lightning,
     proxy: Proxy,
-    spoiled: Arc<Mutex<Option<(String, String, Option<Value>)>>>,
+    spoiled: Arc<Mutex<Option<Spoiled>>>,
 }
 
 impl Odd {
