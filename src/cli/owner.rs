@@ -26,6 +26,7 @@ use crate::model::secret::Secret;
 use crate::wallet::restore::Step;
 use crate::wallet::view::OpenView;
 
+pub use payments::PaymentsCommand;
 pub use restore::{RestoreArgs, RestoreFrom, Summary};
 
 /// What only a person does.
@@ -138,28 +139,6 @@ pub struct LimitsArgs {
     /// Fees that are always accepted, in sats
     #[arg(long, value_name = "SATS")]
     pub max_fee_floor: Option<u64>,
-}
-
-/// Commands about payments.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum PaymentsCommand {
-    /// Show what is open: payments, received tokens and disputed deposits, why, and what can be done
-    Open,
-    /// Allow a payment like this one once more, though its outcome may not have been seen
-    AllowRepeat {
-        /// The earlier payment
-        id: PaymentId,
-    },
-    /// Give up what can never end, since its mint is gone for good
-    GiveUp {
-        /// The payment or received token
-        id: String,
-    },
-    /// Have a mint asked again about what was given up
-    Revive {
-        /// The payment or received token
-        id: String,
-    },
 }
 
 /// What the commands need of the wallet behind them: history, keys, payments. Errors are words for the person.

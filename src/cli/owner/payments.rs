@@ -1,10 +1,34 @@
 //! `payments`: what is open and why, a repeat that a person excuses, and what can never end given up. What gives something up asks a person;
 //! taking it up again holds money back, and asks nothing.
 
-use super::{Owner, OwnerError, PaymentsCommand};
+use clap::Subcommand;
+
+use super::{Owner, OwnerError};
 use crate::cli::render;
 use crate::model::id::PaymentId;
 use crate::wallet::view::to_json;
+
+/// Commands about payments.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum PaymentsCommand {
+    /// Show what is open: payments, received tokens and disputed deposits, why, and what can be done
+    Open,
+    /// Allow a payment like this one once more, though its outcome may not have been seen
+    AllowRepeat {
+        /// The earlier payment
+        id: PaymentId,
+    },
+    /// Give up what can never end, since its mint is gone for good
+    GiveUp {
+        /// The payment or received token
+        id: String,
+    },
+    /// Have a mint asked again about what was given up
+    Revive {
+        /// The payment or received token
+        id: String,
+    },
+}
 
 impl Owner<'_> {
     pub(super) fn payments(&mut self, command: &PaymentsCommand) -> Result<(), OwnerError> {
