@@ -122,6 +122,7 @@ pub struct Inner {
     gates: Gates,
     rounds: Mutex<Rounds>,
     rechecking: tokio::sync::Mutex<()>,
+    looking_up: tokio::sync::Mutex<()>,
     notices: watch::Sender<u64>,
     settle_wake: Notify,
 }
@@ -195,6 +196,7 @@ impl Wallet {
             gates: Gates::default(),
             rounds: Mutex::new(Rounds::default()),
             rechecking: tokio::sync::Mutex::new(()),
+            looking_up: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
             settle_wake: Notify::new(),
         };
