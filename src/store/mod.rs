@@ -81,6 +81,8 @@ struct Inner {
     /// The value of `written` that is known to be durable.
     safe: AtomicU64,
     durable_commits: AtomicU64,
+    /// Commits whose changes can be read.
+    visible: AtomicU64,
     /// The file failed or is damaged: nothing more is written through this handle.
     failed: AtomicBool,
     halt: OnceLock<Halt>,
@@ -104,6 +106,7 @@ impl Store {
             written: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             durable_commits: AtomicU64::new(0),
+            visible: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             halt: OnceLock::new(),
         };
@@ -228,6 +231,8 @@ impl Inner {
         // The writer's lock is held until the commit returns, so the number is this transaction's own.
         let number = self.written.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         tx.commit()?;
+        // Counted afterwards: who has read this number reads what the commit has changed.
+        self.visible.fetch_add(1, Ordering::AcqRel);
         if durable {
             self.safe.fetch_max(number, Ordering::AcqRel);
             self.durable_commits.fetch_add(1, Ordering::Relaxed);

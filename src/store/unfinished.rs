@@ -29,7 +29,7 @@ pub struct Unfinished {
 impl Store {
     /// How many commits were made since the file was opened: while it stays the same, nothing in the file changes.
     pub fn commits(&self) -> u64 {
-        self.inner.written.load(Ordering::Acquire)
+        self.inner.visible.load(Ordering::Acquire)
     }
 
     /// What is open, and the rows of what `is_new` to the caller.
