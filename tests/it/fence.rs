@@ -149,12 +149,15 @@ fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
     binary::done(&home, &["init"]);
     let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
     let words = keys.split('"').nth(1).unwrap();
+    // The words are shown with their numbers; a single one of them may stand in our own text by chance.
+    let listed = |shown: &str| {
+        let numbered = shown.lines().filter_map(|line| line.trim().split_once(". ")).filter(|(number, _)| number.len() <= 2);
+        numbered.map(|(_, word)| word.to_owned()).collect::<Vec<_>>().join(" ")
+    };
     let (shown, done) = answer(&home, &["backup"], |_| "no".to_owned());
-    assert!(!done && !shown.contains(words.split(' ').next().unwrap_or_default()), "{shown}");
+    assert!(!done && listed(&shown).is_empty(), "{shown}");
     let (shown, done) = answer(&home, &["backup"], str::to_owned);
-    let numbered = shown.lines().filter_map(|line| line.trim().split_once(". ")).filter(|(number, _)| number.len() <= 2);
-    let listed: Vec<&str> = numbered.map(|(_, word)| word).collect();
-    assert!(done && listed.join(" ") == words, "{shown}");
+    assert!(done && listed(&shown) == words, "{shown}");
     let (shown, _) = answer(&home, &["mints", "trust", "https://mint.example"], |_| "no".to_owned());
     assert!(shown.contains("You have been shown them"), "{shown}");
 }

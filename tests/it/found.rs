@@ -18,7 +18,8 @@ const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f281
 /// Starts tokens one after the other that together keep the mint's turn for longer than any caller waits: their swaps are not answered.
 async fn slow_tokens(agent: &Agent) -> Vec<JoinHandle<Result<Value, Failure>>> {
     let mut tokens = Vec::new();
-    for sats in 21..27 {
+    // Four that stand in line before the call at hand keep it waiting for longer than 45 s.
+    for sats in 21..33 {
         tokens.push(agent.start("send_token", json!({"amount_sats": sats, "lock_to": SOMEBODY})));
         // By the time that this has been answered often, it stands in line.
         for _ in 0..5 {

@@ -186,9 +186,9 @@ async fn what_was_answered_as_not_begun_never_begins() {
     agent.ok("pay", json!({"to": shop.invoice(1, "warm").unwrap().to_string()})).await;
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let owner = cdk_common::nuts::SecretKey::generate().public_key().to_hex();
-    // One after the other they keep the payment waiting for longer than its caller waits.
+    // Four that stand in line before the payment keep it waiting for longer than its caller waits.
     let mut tokens = Vec::new();
-    for sats in 21..27 {
+    for sats in 21..33 {
         tokens.push(agent.start("send_token", json!({"amount_sats": sats, "lock_to": owner})));
         // By the time that this has been answered often, it stands in line.
         for _ in 0..5 {
