@@ -173,6 +173,11 @@ async fn shrink(wallet: Wallet) {
     let mut place = None;
     sleep(FIRST_LOOK).await;
     loop {
+        if place.is_none()
+            && let Err(error) = wallet.retire_deposits().await
+        {
+            tracing::error!(code = error.code.as_str(), "old invoices were not looked through");
+        }
         match wallet.shrink_spent(place).await {
             Ok(next) => place = next,
             Err(error) => tracing::error!(code = error.code.as_str(), "spent coins were not looked through"),

@@ -17,8 +17,7 @@ use nutpurse::policy::{Limits, Policy};
 use nutpurse::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
 use nutpurse::store::Store;
 use nutpurse::wallet::request::{GetBalance, ListHistory};
-use nutpurse::wallet::rules::Rules;
-use nutpurse::wallet::{Caller, Error, Parts, Wallet};
+use nutpurse::wallet::{Caller, Parts, Wallet};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableHandle};
 
 use fill::{MINT, clock};
@@ -38,23 +37,10 @@ impl Http for Nobody {
     }
 }
 
-#[derive(Debug)]
-struct Fixed(Policy);
-
-impl Rules for Fixed {
-    fn current(&self) -> Result<Policy, Error> {
-        Ok(self.0.clone())
-    }
-
-    fn take_written(&self) -> Option<String> {
-        None
-    }
-}
-
 async fn wallet(store: &Store) -> Wallet {
     let limits = Limits { per_payment_sats: 100_000, per_day_sats: 1_000_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
     let mint = TrustedMint { address: MINT.parse().unwrap(), test: true, max_balance_sats: None };
-    let rules = Arc::new(Fixed(Policy { limits, paused: false, agents: Default::default(), mints: vec![mint] }));
+    let rules = Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![mint] });
     let http: Arc<dyn Http> = Arc::new(Nobody);
     let (records, seed) = (store.records(0), Seed::new([7; 64]));
     let parts = MintParts { http: Arc::clone(&http), records, seed, seeds: Seeds::new(|_| Some(Seed::new([7; 64]))) };

@@ -11,7 +11,6 @@ use nutpurse::model::mint::TrustedMint;
 use nutpurse::policy::{Limits, Policy};
 use nutpurse::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
 use nutpurse::store::Store;
-use nutpurse::wallet::rules::Rules;
 use nutpurse::wallet::{Caller, Code, Error, Parts, Source, Wallet};
 use serde_json::{Map, Value};
 
@@ -39,19 +38,6 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).max_blocking_threads(4).build().unwrap();
     runtime.block_on(work)
-}
-
-#[derive(Debug)]
-struct Fixed(Policy);
-
-impl Rules for Fixed {
-    fn current(&self) -> Result<Policy, Error> {
-        Ok(self.0.clone())
-    }
-
-    fn take_written(&self) -> Option<String> {
-        None
-    }
 }
 
 fn policy() -> Policy {
@@ -114,7 +100,7 @@ async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
         store: store.clone(),
         mints: Mints::new(parts),
         http: Arc::clone(http),
-        rules: Arc::new(Fixed(policy())),
+        rules: Arc::new(policy()),
         clock: now,
         keys: "file",
         nostr: None,

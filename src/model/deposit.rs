@@ -92,7 +92,7 @@ impl Deposit {
         !matches!(self.state, DepositState::Received { .. })
     }
 
-    /// The dispute, unless it has been resolved.
+    /// The dispute, while the deposit is not received; a received one keeps its old mark, which means nothing any more.
     pub fn disputed(&self) -> Option<Dispute> {
         self.dispute.filter(|_| self.is_open())
     }

@@ -11,7 +11,6 @@ use cdk_common::Amount;
 use cdk_common::mint_url::MintUrl;
 use cdk_common::nuts::{CurrencyUnit, Id, Proof, ProofDleq, PublicKey, SecretKey, State};
 use cdk_common::secret::Secret;
-use cdk_common::util::hex;
 use cdk_common::wallet::ProofInfo;
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;

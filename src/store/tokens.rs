@@ -3,8 +3,10 @@
 //! The row of one that was returned goes with the change that says so; that of one that was claimed once its mint has said so twice. One of
 //! ours is found by its text, whatever else is handed out.
 
+use std::collections::BTreeSet;
+
 use cdk_common::nuts::PublicKey;
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -78,6 +80,21 @@ impl Store {
             let row: TokenRow = record::get(tx, TOKENS, id.as_str())?.ok_or(StoreError::Missing("token of an index"))?;
             let payment = payments::get(tx, &id)?.ok_or(StoreError::Missing("payment of a token"))?;
             Ok(Some(payment.id).filter(|_| row.claimed_at.is_none()))
+        })
+        .await
+    }
+
+    /// The Ys of all coins in tokens whose text is kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn token_ys(&self) -> Result<BTreeSet<PublicKey>, StoreError> {
+        self.read(|tx| {
+            let mut ys = BTreeSet::new();
+            for entry in tx.table(TOKENS)?.iter()? {
+                ys.extend(read(entry?.1.value())?.ys);
+            }
+            Ok(ys)
         })
         .await
     }

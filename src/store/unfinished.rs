@@ -18,11 +18,11 @@ use crate::model::payment::Payment;
 pub struct Unfinished {
     /// The ids of all such deposits.
     pub deposits: Vec<String>,
-    /// Those that are new to the caller.
+    /// Of these deposits, the rows that the caller did not know yet.
     pub new_deposits: Vec<Deposit>,
     /// The ids of the payments of all such tokens.
     pub tokens: Vec<String>,
-    /// Those that are new to the caller.
+    /// Of these tokens, the rows that the caller did not know yet, with their payments.
     pub new_tokens: Vec<(Payment, TokenRow)>,
 }
 

@@ -78,8 +78,8 @@ impl Wallet {
         })
     }
 
-    /// The most that one payment from this mint can be together with its reserve for the route, in sats, and the most that the mint takes for
-    /// its coins then. Of other devices' coins: as they will be once they are ours.
+    /// The most sats that one payment from this mint can take, amount and fee reserve together, and the highest input fee that such a payment
+    /// can cost. Coins of other devices count as they will be after we have claimed them.
     async fn most_at(&self, address: &MintAddress, fee_at_most: u64) -> Result<(u64, u64), Error> {
         let mint = self.mints.even_unchecked(address)?;
         let fees = mint.known_fees_ppk().await?;

@@ -27,8 +27,8 @@ impl Wallet {
         if mint.all_spent(row.ys.clone()).await? { self.end_claimed(&mint, payment, row.ys).await } else { Ok(payment) }
     }
 
-    /// The same for many tokens of one mint, by their payments, in one question. Of a token that was called claimed once it is asked again
-    /// whether it is: only then its text goes.
+    /// Asks a mint about many of our tokens in one question, and writes down which were claimed. `payments` are the ids of the tokens'
+    /// payments. A token's text is forgotten only when the mint calls the token claimed for the second time.
     pub(super) async fn check_tokens(&self, mint: &Mint, payments: Vec<String>) -> Result<(), Error> {
         let mut tokens = self.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
         let now = (self.clock)();

@@ -1,4 +1,5 @@
-//! Until when the caller of a verb waits: made once, where the call comes in, and handed down to whatever waits on its way.
+//! The moment by which a call of a tool is answered. It is made once, where the call comes in, and is handed down to everything that the call
+//! waits for.
 
 use std::future::Future;
 
@@ -19,28 +20,28 @@ impl Deadline {
         Self(Instant::now() + LONGEST_WAIT)
     }
 
-    /// The same, and no later than so long from now.
+    /// This moment, or `wait` from now if that is earlier.
     pub(super) fn within(self, wait: Duration) -> Self {
         Self(self.0.min(Instant::now() + wait))
     }
 
-    /// So much sooner.
+    /// The moment that is `by` earlier.
     pub(super) fn sooner(self, by: Duration) -> Self {
         Self(self.0.checked_sub(by).unwrap_or(self.0))
     }
 
-    /// So much later.
+    /// The moment that is `by` later.
     #[must_use]
     pub fn later(self, by: Duration) -> Self {
         Self(self.0 + by)
     }
 
-    /// What is left of it.
+    /// The time from now to this moment; zero once it has passed.
     pub(super) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Nothing is left of it.
+    /// The moment has passed.
     pub(super) fn is_past(self) -> bool {
         self.left().is_zero()
     }

@@ -99,7 +99,7 @@ impl Wallet {
     }
 }
 
-/// They leave no more than what is needed, or no more than making others of them would cost.
+/// The coins are worth what is needed, or exceed it by no more than a swap into exact coins would cost.
 fn is_exact(coins: &Chosen, need_sats: u64) -> bool {
     coins::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee) <= coins.fee
 }

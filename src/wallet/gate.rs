@@ -18,9 +18,9 @@ pub(super) struct Announced(#[expect(dead_code, reason = "held, never read")] Ar
 /// A name by which an agent's payment is looked up.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Name<'a> {
-    /// Of its invoice, lower-case hex.
+    /// The payment hash of its invoice, in lower-case hex.
     Hash(&'a str),
-    /// That the agent chose.
+    /// The agent's idempotency key.
     Key(&'a str),
 }
 

@@ -22,7 +22,7 @@ use crate::store::OpenRecord;
 
 /// What a mint's answer means for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Answer {
     /// It is done, or the mint carries it.
     UnderWay,
     /// It is not done.
@@ -42,7 +42,7 @@ impl Wallet {
         let (record, operations) = self.open_record(id).await?;
         let (mint, since) = (mint_of(&record), since(&record));
         let heard = match ask(&*self.mints.even_unchecked(&mint)?, &operations).await {
-            Ok(Heard::NotDone) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
+            Ok(Answer::NotDone) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
                 "Its mint answers, and for more than a week none of its answers has ended it."
             }
             Ok(_) => {
@@ -165,19 +165,19 @@ impl Wallet {
 }
 
 /// Asks a mint once about what is open under one id, and makes no request that could move anything.
-pub(super) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<Heard, MintError> {
+pub(super) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<Answer, MintError> {
     // While a melt's coins are swapped away from it, the melt's own quote says whether it is paid.
     match operations.iter().find(|one| matches!(one, Operation::Melt(_))).or(operations.first()) {
         Some(Operation::Melt(melt)) => match mint.melt_word(&melt.quote_id).await? {
-            (MeltWord::Paid | MeltWord::Pending, _) => Ok(Heard::UnderWay),
-            (MeltWord::Unpaid, _) => Ok(Heard::NotDone),
+            (MeltWord::Paid | MeltWord::Pending, _) => Ok(Answer::UnderWay),
+            (MeltWord::Unpaid, _) => Ok(Answer::NotDone),
         },
         Some(Operation::Swap(swap)) => match mint.look_for_swap(swap).await {
-            SwapOutcome::Done { .. } => Ok(Heard::UnderWay),
+            SwapOutcome::Done { .. } => Ok(Answer::UnderWay),
             SwapOutcome::Unknown(error) => Err(error),
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(Heard::NotDone),
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(Answer::NotDone),
         },
-        Some(Operation::Issue(_)) | None => Ok(Heard::NotDone),
+        Some(Operation::Issue(_)) | None => Ok(Answer::NotDone),
     }
 }
 

@@ -18,8 +18,10 @@ use crate::model::receive::Receive;
 
 const TOKEN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a payment that is being planned is waited for, at least, and how often it is looked for.
-const PLANNED: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(100));
+/// A lookup waits at least so long for a payment that another call is planning.
+const PLANNED_PATIENCE: Duration = Duration::from_secs(5);
+/// How often the lookup looks whether that payment has been recorded.
+const PLANNED_LOOK: Duration = Duration::from_millis(100);
 
 impl Wallet {
     /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the time is up. One that a call is planning
@@ -33,7 +35,7 @@ impl Wallet {
     pub async fn get_payment(&self, caller: &Caller, request: GetPayment) -> Result<PaymentView, Error> {
         let call = self.deadline();
         let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
-        let (until, patience) = (call.within(wait), call.within(wait.max(PLANNED.0)));
+        let (until, patience) = (call.within(wait), call.within(wait.max(PLANNED_PATIENCE)));
         let setup = self.setup().await?;
         let given = [&request.payment_id, &request.payment_hash, &request.idempotency_key];
         if given.iter().filter(|one| one.is_some()).count() != 1 {
@@ -57,7 +59,7 @@ impl Wallet {
                     if patience.is_past() {
                         return Err(still_planned(request.idempotency_key.as_deref()));
                     }
-                    sleep(PLANNED.1).await;
+                    sleep(PLANNED_LOOK).await;
                 }
                 found => break found?,
             }

@@ -161,7 +161,8 @@ pub trait Source: Send + Sync + fmt::Debug {
         false
     }
 
-    /// How many deposits are disputed. Opens no wallet.
+    /// The number of deposits whose mint says that it has issued their coins, though none of them is here; 0 while no wallet is open. Opens
+    /// none.
     async fn disputed(&self) -> usize {
         0
     }

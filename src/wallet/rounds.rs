@@ -16,7 +16,7 @@ use crate::store::Unfinished;
 
 pub(super) const FIRST_STEP: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_STEP: Duration = Duration::from_secs(600);
-/// A token is in its receiver's hands first; nobody waits for our asking.
+/// A token is asked about first after so long: its receiver needs time to claim it, and no caller of ours waits for that.
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 /// The longest a mint that does not answer is left alone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ pub(super) enum Pick {
 /// An operation that is open.
 #[derive(Debug)]
 pub(super) struct OpenOperation {
-    /// By what whoever waits for it calls it.
+    /// The name under which a waiting call looks for it.
     pub(super) name: String,
     pub(super) id: Uuid,
     pub(super) mint: MintAddress,
@@ -98,11 +98,11 @@ pub(super) struct Rounds {
     deposits: HashMap<String, Turn<u64>>,
     /// With the number of their coins.
     tokens: HashMap<String, Turn<usize>>,
-    /// Hurried, and not known yet.
+    /// Names that a call waits for and that are not among the operations yet.
     hurried: HashSet<String>,
-    /// Whether the last question there was about an unpaid deposit: then it is the tokens' turn.
+    /// The mints that are being asked now. `true`: the last question there was about an unpaid deposit, so that it is the tokens' turn.
     asked: BTreeMap<MintAddress, bool>,
-    /// When they are asked again, and how long they are left alone this time.
+    /// The mints that did not answer: when each is asked again, and how long it is left alone this time.
     silent: HashMap<MintAddress, (Instant, Duration)>,
     /// The commits of the store up to which deposits and tokens are known.
     commits: Option<u64>,
@@ -173,11 +173,11 @@ impl Rounds {
         }
     }
 
-    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds.
+    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap that its mint said cannot have been made is not
+    /// under way, though its mint is asked again: else whoever sends us a spent token would keep this process running for a week.
     pub(super) fn has_open(&self, now: u64) -> bool {
-        let mut deposits = self.deposits.values();
         let is_open = |turn: &Turn<u64>| turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now;
-        !self.operations.is_empty() || deposits.any(is_open)
+        self.operations.values().any(|turn| turn.urgency < Urgency::Rest) || self.deposits.values().any(is_open)
     }
 
     /// It is due at once, and often from now on; its mint is asked even if it did not answer before.
@@ -326,6 +326,15 @@ mod tests {
         assert_eq!(rounds.pick(&mint()), None);
         rounds.end(&mint());
         assert_eq!(rounds.next(), Some(FIRST_STEP.mul_f64(1.5)), "the payment is the next");
+    }
+
+    #[test]
+    fn a_swap_that_cannot_have_been_made_keeps_no_process_running() {
+        let mut rounds = Rounds::default();
+        rounds.know_operations(vec![operation(Urgency::Rest, "buried")], &[]);
+        assert!(!rounds.has_open(0));
+        rounds.know_operations(vec![operation(Urgency::Rest, "buried"), operation(Urgency::Swap, "swap")], &[]);
+        assert!(rounds.has_open(0));
     }
 
     #[tokio::test(start_paused = true)]

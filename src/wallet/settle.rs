@@ -57,7 +57,7 @@ impl Wallet {
 
     /// Brings the rounds in line with the store. Costs the journal's rows; the rest only when something was committed since.
     async fn look_up_open(&self) -> Result<(), Error> {
-        // Two that look at once could tell what the first of them saw last, and what has ended would be open again.
+        // Of two looks at once the earlier one could be written last: what has ended since would count as open, what has begun would be missed.
         let _one_at_a_time = self.looking_up.lock().await;
         let commits = self.store.commits();
         if self.rounds().is_behind(commits) {

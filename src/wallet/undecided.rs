@@ -79,7 +79,7 @@ impl Wallet {
         Ok(OpenView { open: entries })
     }
 
-    /// How many deposits are disputed.
+    /// The number of deposits whose mint says that it has issued their coins, though none of them is here.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.

@@ -1,6 +1,5 @@
-//! What keeps the wallet's file small and safe: spent coins shrink after a while, and the copy that was due is made. Contacts no mint.
-
-use std::collections::BTreeSet;
+//! What keeps the wallet's file small and safe: old invoices leave what is open, spent coins shrink, and the copy that was due is made.
+//! Contacts no mint.
 
 use super::Wallet;
 use super::error::Error;
@@ -15,8 +14,20 @@ const PART: usize = 5_000;
 pub type Place = [u8; 33];
 
 impl Wallet {
-    /// Takes invoices that ran out a week ago from what is open, and looks through a part of the spent coins, from `place` on: of what was spent 90 days ago only the name is kept. Coins that an operation
-    /// or a token under way may still bring back stay whole. Returns where the next part begins; `None`: that was the last.
+    /// Takes invoices that ran out a week ago, and were not paid, out of what is open.
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn retire_deposits(&self) -> Result<(), Error> {
+        Ok(self.store.retire_deposits((self.clock)()).await?)
+    }
+
+    /// Looks through a part of the spent coins, from `place` on: of a coin that was spent 90 days ago only its Y and the time are kept. Coins
+    /// that an operation, a token handed out, or something that was given up may still bring back stay whole. Returns where the next part
+    /// begins; `None`: that was the last.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
@@ -24,14 +35,10 @@ impl Wallet {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Error> {
-        let mut keep = BTreeSet::new();
+        let mut keep = self.store.token_ys().await?;
         for operation in self.operations().await?.into_iter().chain(self.operations_given_up().await?) {
             keep.extend(operation.input_ys()?);
         }
-        for (_, row) in self.store.unfinished(|_| true).await?.new_tokens {
-            keep.extend(row.ys);
-        }
-        self.store.retire_deposits((self.clock)()).await?;
         let before = (self.clock)().saturating_sub(KEPT_WHOLE_SECONDS);
         Ok(self.store.shrink_archive(place, PART, before, keep).await?)
     }

@@ -30,10 +30,10 @@ struct Worn {
     mint: TestMint,
     proxy: Proxy,
     agent: Agent,
-    /// Who has money of its own.
+    /// A second wallet, which hands out tokens.
     friend: Agent,
     older: Vec<u8>,
-    /// What the mint owes to nobody here.
+    /// Sats that the mint owes to neither of these two wallets.
     elsewhere: u64,
     begun: Instant,
     done: usize,

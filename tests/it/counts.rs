@@ -11,8 +11,7 @@ use nutpurse::net::{NetworkSettings, Web};
 use nutpurse::policy::{Limits, Policy};
 use nutpurse::store::Store;
 use nutpurse::wallet::request::{Deposit, GetDeposit, Pay};
-use nutpurse::wallet::rules::Rules;
-use nutpurse::wallet::{Caller, Error, Parts, Wallet, clock};
+use nutpurse::wallet::{Caller, Parts, Wallet, clock};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use serde_json::{Value, json};
@@ -103,22 +102,10 @@ impl StorageBackend for Counting {
     }
 }
 
-#[derive(Debug)]
-struct Wide(Policy);
-
-impl Rules for Wide {
-    fn current(&self) -> Result<Policy, Error> {
-        Ok(self.0.clone())
-    }
-    fn take_written(&self) -> Option<String> {
-        None
-    }
-}
-
 async fn wallet(mint: &TestMint, store: Store) -> Wallet {
     let limits = Limits { per_payment_sats: 10_000, per_day_sats: 100_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
     let listed = TrustedMint { address: mint.url().parse().unwrap(), test: true, max_balance_sats: None };
-    let rules = Arc::new(Wide(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] }));
+    let rules = Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] });
     let allow = [mint.url().parse().unwrap()].into_iter().collect();
     let http = Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap());
     let parts = MintParts {

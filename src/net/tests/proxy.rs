@@ -23,7 +23,7 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await?;
     let proxy = proxy.replace("127.0.0.1", "localhost");
     let web = Web::new(&NetworkSettings { allow: vec!["http://mint.invalid".into()], proxy: Some(proxy) })?;
-    // Of this name nobody here knows an address.
+    // No address is known here for this name.
     let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
     assert_eq!(web.send(get("http://mint.invalid/v1/info")).await?.status, 502);

@@ -83,7 +83,8 @@ fn never_more_inputs_than_allowed() {
     assert!(take(&with_one, Need::Spend { amount: 65, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 1));
 }
 
-/// For random coins of one or two keysets, with the seed printed: anything up to the most is covered, within the fee that goes with it.
+/// With random coins of one or two keysets (the seed is printed) every amount up to the most can be paid, and its input fee is not above the
+/// fee that was told with the most.
 #[test]
 fn anything_up_to_the_most_is_covered_within_its_fee() {
     let seed: u64 = rand::random();
