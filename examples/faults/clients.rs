@@ -130,7 +130,7 @@ pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
     let funded = scene.funded(500).await?;
     funded.close().await?;
     scene.mint.testbed()?.stop().await;
-    let urls = [scene.proxy.url(), "https://mint.nutpurse.invalid".to_owned()];
+    let urls = [scene.proxy.url(), "https://mint.nutpurse.example".to_owned()];
     let fresh = scene.wallet_at(&urls, WIDE)?;
     funded.home.write_mints(&urls)?;
     let mut slowest = Duration::ZERO;

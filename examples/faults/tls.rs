@@ -43,7 +43,7 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     ];
     let right = Server::start(authority.signed("127.0.0.1", (2020, 2090))?).await?;
     let closed = format!("https://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?);
-    let no_name = "https://mint.nutpurse.invalid".to_owned();
+    let no_name = "https://mint.nutpurse.example".to_owned();
     let mut urls: Vec<String> = servers.iter().map(|(_, server)| server.url.clone()).collect();
     urls.extend([closed, no_name, right.url.clone()]);
 

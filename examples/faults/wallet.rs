@@ -172,7 +172,8 @@ impl Wallet {
     /// Puts sats in by a deposit that pays itself.
     pub(crate) async fn fund(&self, sats: u64) -> Outcome {
         let mut asked = self.told("deposit", json!({"amount_sats": sats})).await?;
-        // The wallet keeps to a pace at each mint, and a mint whose database is locked says that its server failed: as often as an agent would.
+        // The wallet keeps to a pace at each mint, and the testbed's mint answers with an error while its database is locked. An agent that is
+        // told to repeat the same request does so.
         for _ in 0..10 {
             if asked.text("retry") != "same_request" {
                 break;
