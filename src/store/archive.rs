@@ -1,5 +1,6 @@
 //! Spent proofs: found by Y alone, whole for 90 days, then a Y and when it came here.
 //!
+//! What a mint needs to take it is kept, and not what proves its signature (NUT-12): a mint that takes its word back sees its own.
 //! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent. One of which nothing but its Y
 //! is left comes back only with what a restore (NUT-09) has made anew.
 
@@ -9,7 +10,7 @@ use std::str::FromStr;
 
 use cdk_common::Amount;
 use cdk_common::mint_url::MintUrl;
-use cdk_common::nuts::{CurrencyUnit, Id, Proof, ProofDleq, PublicKey, SecretKey, State};
+use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, State};
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
@@ -21,10 +22,6 @@ use super::record::{decode, encode};
 use super::tables::{ARCHIVE, Reads, Whole, Y};
 use super::{Store, Verdict};
 
-/// How long a signature is, and how long with its DLEQ.
-const SIGNATURE: usize = 33;
-const WITH_DLEQ: usize = SIGNATURE + 3 * 32;
-
 type Archive<'t> = Table<'t, &'static Y, (u64, Option<Whole>)>;
 
 /// The secret of an ordinary proof (NUT-13, or random): 32 bytes in hex.
@@ -33,7 +30,7 @@ fn raw_secret(secret: &Secret) -> Option<Vec<u8>> {
     hex::decode(&text).ok().filter(|bytes| bytes.len() == 32 && hex::encode(bytes) == text)
 }
 
-/// Writes a spent proof. An ordinary one takes a third of its row.
+/// Writes a spent proof. An ordinary one takes a quarter of its row.
 pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Result<(), StoreError> {
     let (y, proof) = (info.y.to_bytes(), &info.proof);
     let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
@@ -43,13 +40,7 @@ pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Resul
         archive.insert(&y, (now, Some((mint.as_str(), unit.as_str(), [].as_slice(), 0, [].as_slice(), [].as_slice(), row.as_slice()))))?;
         return Ok(());
     };
-    let mut signature = proof.c.to_bytes().to_vec();
-    if let Some(dleq) = &proof.dleq {
-        for part in [&dleq.e, &dleq.s, &dleq.r] {
-            signature.extend(part.to_secret_bytes());
-        }
-    }
-    let (keyset, amount) = (proof.keyset_id.to_bytes(), proof.amount.to_u64());
+    let (keyset, amount, signature) = (proof.keyset_id.to_bytes(), proof.amount.to_u64(), proof.c.to_bytes());
     let whole = (mint.as_str(), unit.as_str(), keyset.as_slice(), amount, secret.as_slice(), signature.as_slice(), [].as_slice());
     archive.insert(&y, (now, Some(whole)))?;
     Ok(())
@@ -66,19 +57,13 @@ pub(super) fn whole(archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>
 }
 
 fn read(y: &Y, (mint, unit, keyset, amount): (&str, &str, &[u8], u64), secret: &[u8], signature: &[u8]) -> Option<ProofInfo> {
-    let part = |at: usize| SecretKey::from_slice(signature.get(at..at.checked_add(32)?)?).ok();
-    let dleq = match signature.len() {
-        SIGNATURE => None,
-        WITH_DLEQ => Some(ProofDleq { e: part(SIGNATURE)?, s: part(SIGNATURE + 32)?, r: part(SIGNATURE + 64)? }),
-        _ => return None,
-    };
     let proof = Proof {
         amount: Amount::from(amount),
         keyset_id: Id::from_bytes(keyset).ok()?,
         secret: Secret::new(hex::encode(secret)),
-        c: PublicKey::from_slice(signature.get(..SIGNATURE)?).ok()?,
+        c: PublicKey::from_slice(signature).ok()?,
         witness: None,
-        dleq,
+        dleq: None,
         p2pk_e: None,
     };
     Some(ProofInfo {
