@@ -122,6 +122,17 @@ fn spend(coins: Vec<ProofInfo>) -> Change {
     Change::ProofState { ys: coins.iter().map(|coin| coin.y).collect(), expect: None, to: State::Spent, operation: Some(Uuid::new_v4()) }
 }
 
+/// Looks through the spent coins, as a wallet that is running does twice a day.
+async fn shrink(store: &Store, at: u64) {
+    let mut place = None;
+    loop {
+        place = store.shrink_archive(place, 5_000, at.saturating_sub(90 * 86_400), Vec::new()).await.unwrap();
+        if place.is_none() {
+            return;
+        }
+    }
+}
+
 /// Payments over the days, each with coins spent and coins made; then tokens and invoices of the last week.
 pub(super) async fn fill(path: &Path, payments: usize) {
     let press = Press::new();
@@ -133,6 +144,9 @@ pub(super) async fn fill(path: &Path, payments: usize) {
     for number in 0..payments {
         let at = NOW - DAYS * 86_400 + number as u64 * DAYS * 86_400 / payments as u64;
         TIME.store(at, Ordering::Relaxed);
+        if number.is_multiple_of((payments / 20).max(1)) {
+            shrink(&store, at).await;
+        }
         let new = press.coins(COINS, State::Unspent);
         beside.extend([spend(coins.drain(..COINS).collect()), Change::Proofs { add: new.clone() }]);
         coins.extend(new);

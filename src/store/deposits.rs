@@ -58,7 +58,7 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OF_AGENT)?.insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
     }
     history::tell(tx, before.as_ref().map(Told::of_deposit).as_ref(), &Told::of_deposit(deposit))?;
-    record::put(tx, DEPOSITS, id, deposit)
+    record::put_packed(tx, DEPOSITS, id, deposit)
 }
 
 /// Every mint with an open deposit.

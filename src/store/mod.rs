@@ -29,6 +29,7 @@ mod mints;
 mod moves;
 mod nostr;
 mod open;
+mod pack;
 mod payments;
 mod proofs;
 mod receives;

@@ -76,7 +76,7 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
         tx.open_table(PAYMENT_BY_KEY)?.insert((payment.agent.as_str(), key.as_str()), id)?;
     }
     history::tell(tx, before.as_ref().map(Told::of_payment).as_ref(), &Told::of_payment(payment))?;
-    record::put(tx, PAYMENTS, id, payment)
+    record::put_packed(tx, PAYMENTS, id, payment)
 }
 
 /// What a payment may become. A decided payment never becomes open, and a decision is not taken back. One that was given up is opened

@@ -30,7 +30,7 @@ pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreE
         tx.open_table(RECEIVES_OPEN)?.remove(id)?;
     }
     history::tell(tx, get(tx, id)?.as_ref().map(Told::of_receive).as_ref(), &Told::of_receive(receive))?;
-    record::put(tx, RECEIVES, id, receive)
+    record::put_packed(tx, RECEIVES, id, receive)
 }
 
 impl Store {

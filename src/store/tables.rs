@@ -1,4 +1,4 @@
-//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`); a Y is 33 bytes, an operation 16.
+//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`, `pack`); a Y is 33 bytes, an operation 16.
 //!
 //! Never changes the type of a table: a new layout gets a new name.
 
@@ -17,7 +17,7 @@ pub(super) type Operation = [u8; 16];
 pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
 /// The value on the shelf: (keyset id, has spending conditions).
 pub(super) type Label = (&'static [u8], bool);
-/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature with its DLEQ, row of one that is not ordinary).
+/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one that is not ordinary).
 pub(super) type Whole = (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
 
 macro_rules! tables {

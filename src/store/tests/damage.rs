@@ -211,12 +211,12 @@ async fn a_file_of_a_newer_program_is_said_so() {
     let db = Database::open(&path).unwrap();
     let tx = db.begin_write().unwrap();
     let row = tx.open_table(META).unwrap().get("meta").unwrap().unwrap().value().to_vec();
-    let newer = [&[2], &row[1..]].concat();
+    let newer = [&[3], &row[1..]].concat();
     tx.open_table(META).unwrap().insert("meta", newer.as_slice()).unwrap();
     tx.commit().unwrap();
     assert_eq!(db.begin_read().unwrap().list_tables().unwrap().filter(|table| table.name() == "meta").count(), 1);
     drop(db);
-    assert!(matches!(Store::open(path, clock).await, Err(StoreError::UnknownVersion { version: 2, .. })));
+    assert!(matches!(Store::open(path, clock).await, Err(StoreError::UnknownVersion { version: 3, .. })));
 }
 
 #[tokio::test]

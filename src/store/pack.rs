@@ -1,0 +1,167 @@
+//! Rows of payments, deposits and received tokens, which are kept for ever, in half their length: what they all say is said in two bytes,
+//! and hex is bytes. Every text comes back as it was.
+
+use cdk_common::util::hex;
+
+/// Begins a word: the next byte is its number. JSON has no such bytes of its own.
+const WORD: u8 = 1;
+/// Begins bytes that were hex: the next byte is how many they are.
+const HEX: u8 = 2;
+/// The shortest run of hex that is worth it, and the longest that one byte can count, in letters.
+const SHORTEST: usize = 16;
+const LONGEST: usize = 510;
+
+/// Each begins with one of these.
+const BEGINNINGS: [u8; 2] = [b'{', b','];
+/// Their numbers are part of the file format: more may be added at the end, none changes.
+const WORDS: &[&str] = &[
+    r#"{"id":"pay_"#,
+    r#"{"id":"dep_"#,
+    r#"{"id":"rcv_"#,
+    r#","agent":""#,
+    r#","kind":"payment","key":""#,
+    r#","kind":"payment","key":null,"request_digest":""#,
+    r#","kind":"token_sent","key":""#,
+    r#","kind":"token_sent","key":null,"request_digest":""#,
+    r#","kind":"zap","key":""#,
+    r#","key":""#,
+    r#","key":null,"request_digest":""#,
+    r#","request_digest":""#,
+    r#","payment_hash":""#,
+    r#","payment_hash":null,"payee":""#,
+    r#","payee":""#,
+    r#","shown_payee":""#,
+    r#","shown_payee":null,"note":""#,
+    r#","shown_payee":null,"note":null,"note_is_untrusted":false,"mint":"https://"#,
+    r#","note":""#,
+    r#","note":null,"note_is_untrusted":false,"mint":"https://"#,
+    r#","note_is_untrusted":true,"mint":"https://"#,
+    r#","note_is_untrusted":false,"mint":"https://"#,
+    r#","mint":"https://"#,
+    r#","money":"play","quote_id":""#,
+    r#","money":"real","quote_id":""#,
+    r#","money":"play","quote_id":null,"amount_sats":"#,
+    r#","money":"real","quote_id":null,"amount_sats":"#,
+    r#","money":"play","amount_sats":"#,
+    r#","money":"real","amount_sats":"#,
+    r#","amount_sats":"#,
+    r#","reserved_sats":"#,
+    r#","created_at":"#,
+    r#","attempt":1,"repeat_of":null,"caller_in_doubt":false,"state":"settled","at":"#,
+    r#","attempt":1,"repeat_of":null,"caller_in_doubt":false,"state":"failed","at":"#,
+    r#","attempt":"#,
+    r#","repeat_of":null,"caller_in_doubt":false,"state":"settled","at":"#,
+    r#","caller_in_doubt":false,"state":"settled","at":"#,
+    r#","caller_in_doubt":true,"state":"settled","at":"#,
+    r#","state":"settled","at":"#,
+    r#","state":"failed","at":"#,
+    r#","state":"returned","at":"#,
+    r#","state":"received","at":"#,
+    r#","state":"refused","at":"#,
+    r#","state":"unpaid"}"#,
+    r#","state":"expired"}"#,
+    r#","failure":{"code":""#,
+    r#","untrusted_reason":"#,
+    r#","fee_sats":"#,
+    r#","preimage":""#,
+    r#","preimage":null,"claimed":false}"#,
+    r#","preimage":null,"claimed":true}"#,
+    r#","claimed":false}"#,
+    r#","reclaimed_sats":"#,
+    r#","lock":"#,
+    r#","bolt11":"lnbc"#,
+    r#","description":""#,
+    r#","description":null,"created_at":"#,
+    r#","expires_at":"#,
+    r#","received_sats":"#,
+    r#","token_digest":""#,
+    r#","untrusted_memo":null,"created_at":"#,
+];
+
+/// The longest word at the beginning of this, and its number.
+fn word(rest: &[u8]) -> Option<(u8, usize)> {
+    rest.first().filter(|first| BEGINNINGS.contains(first))?;
+    let here = (0_u8..).zip(WORDS).filter(|(_, word)| rest.starts_with(word.as_bytes()));
+    here.map(|(number, word)| (number, word.len())).max_by_key(|(_, length)| *length)
+}
+
+/// The bytes that the beginning of this is the hex of.
+fn raw(rest: &[u8]) -> Option<Vec<u8>> {
+    let length = rest.iter().take(LONGEST).take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() & !1;
+    let text = rest.get(..length).filter(|_| length >= SHORTEST)?;
+    hex::decode(std::str::from_utf8(text).ok()?).ok()
+}
+
+/// JSON in fewer bytes.
+pub(super) fn pack(json: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(first) = rest.first() {
+        let length = if let Some((number, length)) = word(rest) {
+            packed.extend([WORD, number]);
+            length
+        } else if let Some(bytes) = raw(rest) {
+            packed.extend([HEX, u8::try_from(bytes.len()).unwrap_or(u8::MAX)]);
+            packed.extend(&bytes);
+            bytes.len().saturating_mul(2)
+        } else {
+            packed.push(*first);
+            1
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    packed
+}
+
+/// The JSON that was packed. `None`: that is no packed JSON.
+pub(super) fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut json = Vec::with_capacity(packed.len().saturating_mul(2));
+    let mut rest = packed;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if !matches!(*first, WORD | HEX) {
+            json.push(*first);
+            continue;
+        }
+        let (number, after) = rest.split_first()?;
+        rest = after;
+        if *first == WORD {
+            json.extend(WORDS.get(usize::from(*number))?.as_bytes());
+        } else {
+            let (bytes, after) = rest.split_at_checked(usize::from(*number))?;
+            json.extend(hex::encode(bytes).as_bytes());
+            rest = after;
+        }
+    }
+    Some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_comes_back_as_it_was() {
+        let hash = "0123456789abcdef".repeat(40);
+        let texts = [
+            String::new(),
+            r#"{"id":"pay_","agent":"a","kind":"payment","key":null}"#.to_owned(),
+            format!(r#"{{"payment_hash":"{hash}","note":"\u0001\u0002{}0"}}"#, hash.to_uppercase()),
+            format!(r#"{{"odd":"{}","amount_sats":{}}}"#, "a".repeat(17), u64::MAX),
+            "Grüße, \u{1F600}".to_owned(),
+            WORDS.concat(),
+        ];
+        for text in texts {
+            assert_eq!(unpack(&pack(text.as_bytes())).as_deref(), Some(text.as_bytes()), "{text}");
+        }
+        assert!(pack(hash.as_bytes()).len() < hash.len() / 2 + 10);
+        assert!(WORDS.iter().all(|word| BEGINNINGS.contains(&word.as_bytes()[0])) && WORDS.len() <= 256);
+    }
+
+    #[test]
+    fn what_is_cut_is_no_row() {
+        for cut in [&[WORD][..], &[WORD, 255], &[HEX], &[HEX, 2, 7]] {
+            assert_eq!(unpack(cut), None);
+        }
+    }
+}
