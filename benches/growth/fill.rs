@@ -1,5 +1,6 @@
 //! Makes such a wallet, through the store alone.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -126,7 +127,7 @@ fn spend(coins: Vec<ProofInfo>) -> Change {
 async fn shrink(store: &Store, at: u64) {
     let mut place = None;
     loop {
-        place = store.shrink_archive(place, 5_000, at.saturating_sub(90 * 86_400), Vec::new()).await.unwrap();
+        place = store.shrink_archive(place, 5_000, at.saturating_sub(90 * 86_400), BTreeSet::new()).await.unwrap();
         if place.is_none() {
             return;
         }
