@@ -1,7 +1,7 @@
 //! What the limits are judged by: a fold over payments, never a counter kept beside them.
 
 use super::id::PaymentId;
-use super::payment::{Payment, PaymentState};
+use super::payment::PaymentState;
 
 /// A rolling day, in seconds.
 pub const DAY_SECONDS: u64 = 86_400;
@@ -86,28 +86,29 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes one payment into account. `seen_ahead` is as in [`leaves`].
-    pub fn take(&mut self, payment: &Payment, agent: &str, seen_ahead: Option<u64>, now: u64) {
-        self.all.take(payment, seen_ahead, now);
-        if payment.agent == agent {
-            self.own.take(payment, seen_ahead, now);
+    /// Takes an open payment into account, whose sats are held back. `own`: it is of the agent at hand.
+    pub fn hold(&mut self, sats: u64, own: bool) {
+        for day in self.days(own) {
+            day.reserved_sats = day.reserved_sats.saturating_add(sats);
         }
+    }
+
+    /// Takes sats into account that left at a time, in Unix seconds. `own` is as in [`Ledger::hold`], `seen_ahead` as in [`leaves`].
+    pub fn spend(&mut self, (at, sats): (u64, u64), own: bool, seen_ahead: Option<u64>, now: u64) {
+        let leaves = leaves(at, seen_ahead, now);
+        for day in self.days(own).filter(|_| leaves > now) {
+            day.spent_sats = day.spent_sats.saturating_add(sats);
+            let place = day.frees.partition_point(|(when, _)| *when <= leaves);
+            day.frees.insert(place, (leaves, sats));
+        }
+    }
+
+    fn days(&mut self, own: bool) -> impl Iterator<Item = &mut Day> {
+        [Some(&mut self.all), own.then_some(&mut self.own)].into_iter().flatten()
     }
 }
 
 impl Day {
-    fn take(&mut self, payment: &Payment, seen_ahead: Option<u64>, now: u64) {
-        let Some((at, sats)) = payment.outflow() else { return };
-        let leaves = leaves(at, seen_ahead, now);
-        if payment.is_open() {
-            self.reserved_sats = self.reserved_sats.saturating_add(sats);
-        } else if leaves > now {
-            self.spent_sats = self.spent_sats.saturating_add(sats);
-            let place = self.frees.partition_point(|(when, _)| *when <= leaves);
-            self.frees.insert(place, (leaves, sats));
-        }
-    }
-
     /// Sats of `limit` that are left.
     pub fn left_sats(&self, limit: u64) -> u64 {
         limit.saturating_sub(self.used_sats())

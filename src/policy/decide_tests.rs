@@ -188,7 +188,13 @@ proptest! {
         let (policy, mut now, mut payments) = (policy(), NOW, Vec::<Payment>::new());
         for (what, amount, fee, which, pass) in steps.into_iter().map(|step: Step| step) {
             now += pass;
-            let fold = |payments: &[Payment], now| payments.iter().fold(Ledger::default(), |mut ledger, one| { ledger.take(one, "a", None, now); ledger });
+            let fold = |payments: &[Payment], now| {
+                let mut ledger = Ledger::default();
+                for (one, left) in payments.iter().filter_map(|one| Some((one, one.outflow()?))) {
+                    if one.is_open() { ledger.hold(left.1, one.agent == "a") } else { ledger.spend(left, one.agent == "a", None, now) }
+                }
+                ledger
+            };
             if what < 2 {
                 let ledger = fold(&payments, now);
                 let input_fee_sats = fee.min(5);

@@ -6,12 +6,12 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
 use super::meta::{self, KEY, Meta};
-use super::tables::{META, OUTFLOWS, Reads};
+use super::tables::{Left, META, OUTFLOWS, Reads};
 use super::{payments, record};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word};
@@ -35,22 +35,29 @@ pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64
     }
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
     let mut repeated: HashSet<PaymentId> = HashSet::new();
-    let mut take = |payment: &Payment, seen_ahead: Option<u64>| {
-        // What left while the wallet was a play wallet spends nothing of a real limit.
-        if real && payment.money == MoneyKind::Play {
-            return;
-        }
-        ledger.take(payment, agent, seen_ahead, now);
+    // What left while the wallet was a play wallet spends nothing of a real limit.
+    let counts = |is_play: bool| !(real && is_play);
+    let mut compare = |payment: &Payment| {
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
             alike.push((payment.created_at, lookalike(payment, now)));
             repeated.extend(payment.repeat_of.clone());
         }
     };
-    payments::open(tx)?.iter().for_each(|payment| take(payment, None));
+    for payment in payments::open(tx)?.iter().filter(|payment| counts(payment.money == MoneyKind::Play)) {
+        if let Some((_, sats)) = payment.outflow() {
+            ledger.hold(sats, payment.agent == agent);
+        }
+        compare(payment);
+    }
     for entry in tx.table(OUTFLOWS)?.range((now.saturating_sub(DAY_SECONDS), "")..)? {
-        let (key, seen_ahead) = entry?;
-        let ((at, id), seen_ahead) = (key.value(), seen_ahead.value());
-        take(&payments::get(tx, id)?.ok_or(StoreError::Missing("payment of an index"))?, seen_ahead);
+        let (key, row) = entry?;
+        let ((at, id), (seen_ahead, sats, amount_sats, is_play, of)) = (key.value(), row.value());
+        if counts(is_play) {
+            ledger.spend((at, sats), of == agent, seen_ahead, now);
+            if probe.is_some_and(|(_, _, amount)| *amount == amount_sats) {
+                compare(&payments::get(tx, id)?.ok_or(StoreError::Missing("payment of an index"))?);
+            }
+        }
         news.extend(Ahead::of(at, seen_ahead, now).map(|word| (Some((at, id.to_owned())), word)));
     }
     // Of one second, a repeat is newer than what it repeats.
@@ -69,8 +76,8 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
     let mut outflows = tx.open_table(OUTFLOWS)?;
     for (of, word) in news {
         match (of, word) {
-            (Some((at, id)), Ahead::Since(when)) => drop(outflows.insert((at, id.as_str()), Some(when))?),
-            (Some((at, id)), Ahead::NoMore) => drop(outflows.insert((at, id.as_str()), None)?),
+            (Some((at, id)), Ahead::Since(when)) => see(&mut outflows, (at, &id), Some(when))?,
+            (Some((at, id)), Ahead::NoMore) => see(&mut outflows, (at, &id), None)?,
             (Some((at, id)), Ahead::ForADay) => drop(outflows.remove((at, id.as_str()))?),
             (None, word) => {
                 let mut meta = meta::get(tx)?;
@@ -79,6 +86,18 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
                 record::put(tx, META, KEY, &meta)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Writes down when the time of an outflow was first seen to lie ahead of the clock.
+fn see(outflows: &mut Table<'_, (u64, &'static str), Left>, key: (u64, &str), seen_ahead: Option<u64>) -> Result<(), StoreError> {
+    let row = outflows.get(key)?.map(|row| {
+        let (_, sats, amount_sats, is_play, agent) = row.value();
+        (sats, amount_sats, is_play, agent.to_owned())
+    });
+    if let Some((sats, amount_sats, is_play, agent)) = row {
+        outflows.insert(key, (seen_ahead, sats, amount_sats, is_play, agent.as_str()))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENTS, PAYMENT
 use super::{Change, Store, Verdict, ledger, record};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{Ledger, state_word};
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentState};
 
 /// What became of a payment at the door.
@@ -56,16 +57,22 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     } else {
         tx.open_table(PAYMENTS_OPEN)?.remove(id)?;
     }
-    let left = |payment: &Payment| if payment.is_open() { None } else { payment.outflow().map(|(at, _)| at) };
+    let left = |payment: &Payment| if payment.is_open() { None } else { payment.outflow() };
     let (left_before, left_now) = (before.as_ref().and_then(left), left(payment));
-    // One whose time stays as it is keeps its row, or stays without one.
     if left_before != left_now {
         let mut outflows = tx.open_table(OUTFLOWS)?;
-        if let Some(at) = left_before {
-            outflows.remove((at, id))?;
-        }
-        if let Some(at) = left_now {
-            outflows.insert((at, id), None)?;
+        let same_time = left_before.map(|(at, _)| at) == left_now.map(|(at, _)| at);
+        let row = match left_before {
+            Some((at, _)) => outflows.remove((at, id))?.map(|row| row.value().0),
+            None => None,
+        };
+        // One whose time stays as it is keeps what was seen of it, or stays without a row.
+        if let Some((at, sats)) = left_now
+            && (!same_time || row.is_some())
+        {
+            let seen_ahead = row.flatten().filter(|_| same_time);
+            let is_play = payment.money == MoneyKind::Play;
+            outflows.insert((at, id), (seen_ahead, sats, payment.amount_sats, is_play, payment.agent.as_str()))?;
         }
     }
     if let Some(hash) = &payment.payment_hash {

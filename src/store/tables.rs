@@ -19,6 +19,8 @@ pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
 pub(super) type Label = (&'static [u8], bool);
 /// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one that is not ordinary).
 pub(super) type Whole = (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
+/// What left, by its time: (when its time was first seen to lie ahead of the clock, sats with fees, sats without, of play money, agent).
+pub(super) type Left = (Option<u64>, u64, u64, bool, &'static str);
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $text:literal;)*) => {
@@ -99,8 +101,8 @@ tables! {
     PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
-    /// <(time it counts from, payment id), when that was first seen to lie ahead of the clock>, once value has left
-    OUTFLOWS: (u64, &'static str) => Option<u64> = "outflows";
+    /// <(time it counts from, payment id), what left>, once value has left
+    OUTFLOWS: (u64, &'static str) => Left = "outflows";
     /// <payment id, row of the token it handed out>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
     /// <SHA-256 of a token's text, payment id>, as long as its row

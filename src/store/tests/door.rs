@@ -194,6 +194,15 @@ async fn what_was_paid_by_a_clock_a_year_ahead_counts_for_a_day_and_never_again(
 }
 
 #[tokio::test]
+async fn change_that_comes_in_late_lowers_what_was_spent_and_keeps_since_when() {
+    let (store, one) = paid_at(NOW + YEAR).await;
+    assert_eq!(used(&store, NOW).await, 11);
+    decide(&store, &one, PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true }).await;
+    let ledger = store.ledger(&one.agent, None, NOW + 10).await.unwrap();
+    assert_eq!((ledger.all.frees, ledger.own.spent_sats), (vec![(NOW + DAY_SECONDS, 10)], 10));
+}
+
+#[tokio::test]
 async fn a_clock_that_goes_back_and_ahead_again_frees_nothing_early() {
     let (store, _one) = paid_at(NOW).await;
     let (day, hour) = (DAY_SECONDS, 3_600);
