@@ -59,6 +59,10 @@ impl Desk for Book {
         }
     }
 
+    fn try_relay(&self, url: &str) -> Vec<String> {
+        if url.contains("poor") { vec!["It keeps no deletions.".to_owned()] } else { Vec::new() }
+    }
+
     fn words(&self) -> Result<Secret, String> {
         Ok(Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow"))
     }
@@ -78,6 +82,10 @@ impl Desk for Book {
 
     fn keeper(&self) -> Result<Vec<String>, String> {
         Ok(vec!["process: 7".to_owned()])
+    }
+
+    fn examine_relays(&self) -> Result<Option<RelaysReport>, String> {
+        Ok(None)
     }
 
     fn end_keeper(&self) -> Result<bool, String> {
@@ -132,7 +140,8 @@ impl World {
         let command = Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
         let environment = Environment { other_nsec_set: true, ..Environment::default() };
         let mut out = Vec::new();
-        let mut owner = Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out };
+        let mut owner =
+            Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out, json: false };
         owner.run(&command)?;
         Ok(String::from_utf8(out)?)
     }

@@ -10,6 +10,7 @@ mod nutzaps;
 mod scale;
 mod shown;
 mod storm;
+mod trial;
 mod trouble;
 mod unsound;
 mod zaps;
