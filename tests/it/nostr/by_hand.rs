@@ -57,7 +57,7 @@ impl Press {
         Self { web: web(&mint.url()), url: mint.url() }
     }
 
-    async fn ask(&self, path: &str, body: Option<Value>) -> Value {
+    pub(super) async fn ask(&self, path: &str, body: Option<Value>) -> Value {
         let method = if body.is_some() { Method::Post } else { Method::Get };
         let body = body.map(|body| serde_json::to_vec(&body).unwrap());
         let request = HttpRequest { method, url: format!("{}{path}", self.url), body, accept: JSON, deadline: WAIT };

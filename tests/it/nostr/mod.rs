@@ -4,6 +4,7 @@ mod by_hand;
 mod canary;
 mod counts;
 mod devices;
+mod doctor;
 mod hostile;
 mod month;
 mod nutzaps;
