@@ -279,3 +279,24 @@ fn the_words_are_shown_to_a_person_alone_and_never_printed() -> Outcome {
     assert_eq!(shown.iter().filter(|line| line.contains(". ")).count(), 12, "{shown:?}");
     Ok(())
 }
+
+#[test]
+fn a_relay_is_tried_before_a_person_confirms_it() -> Outcome {
+    let mut world = World::new()?;
+    world.person.absent = true;
+    assert!(world.run("relays add wss://poor.example").is_err());
+    assert!(world.run("relays list")?.contains("No relays"));
+    world.person = Person::default();
+    world.run("relays add wss://poor.example")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(shown.contains("network address") && shown.contains("It keeps no deletions."), "{shown}");
+    world.run("relays add wss://rich.example")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(shown.contains("names no limit that touches it") && !shown.contains("keeps no"), "{shown}");
+    let (plain, checked) = (world.run("relays list")?, world.run("relays list --check")?);
+    assert!(
+        !plain.contains("deletions") && checked.contains("wss://rich.example") && checked.contains("It keeps no deletions."),
+        "{checked}"
+    );
+    Ok(())
+}

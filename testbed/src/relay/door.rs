@@ -268,8 +268,7 @@ async fn tell(mut client: TcpStream, knobs: &Knobs, head: &str) -> Result<()> {
     let answer =
         format!("HTTP/1.1 {status}\r\ncontent-type: application/nostr+json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
     // What was only looked at would make the close a reset.
-    let mut taken = [0; 4096];
-    client.read(&mut taken).await?;
+    client.read_exact(&mut vec![0; head.len()]).await?;
     client.write_all(answer.as_bytes()).await?;
     Ok(client.shutdown().await?)
 }

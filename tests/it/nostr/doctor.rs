@@ -101,6 +101,35 @@ async fn nothing_is_wrong_with_a_wallet_that_its_relays_hold() {
 }
 
 #[tokio::test]
+async fn nothing_is_wrong_after_two_devices_have_paid_from_each_others_coins() {
+    let (lightning, mint) = mint().await;
+    let relays = vec![Relay::start().await.unwrap(), Relay::start().await.unwrap()];
+    let urls: Vec<&str> = relays.iter().map(Relay::url).collect();
+    let (a, b) = (device(&mint, &urls, KEY), device(&mint, &urls, KEY));
+    fund(&a, 200).await;
+    agreed(&a).await;
+    for (agent, sats) in [(&b, 90), (&a, 30), (&b, 11)] {
+        sync(agent).await;
+        let paid = agent.ok("pay", json!({"to": lightning.payee("shop").invoice(sats, "tea").unwrap().to_string()})).await;
+        assert_eq!(paid["state"], "settled", "{paid}");
+        agreed(agent).await;
+    }
+    agreed(&a).await;
+    let newcomer = device(&mint, &urls, KEY);
+    agreed(&newcomer).await;
+    let mut homes = Vec::new();
+    for agent in [a, b, newcomer] {
+        homes.push(agent.close().await);
+    }
+    let mut scene = Scene { lightning, mint, relays, home: homes[0].clone() };
+    for home in homes {
+        scene.home = home;
+        scene.is_well().await;
+        assert_eq!(scene.told().await["checked_sats"], scene.mint.auditor().outstanding().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_said() {
     let scene = scene(2).await;
     scene.relays[1].go_down().await.unwrap();
