@@ -11,6 +11,8 @@ use testbed::{Misrule, Relay};
 use crate::fence::{answer, policy_entries};
 use crate::world::{Home, binary};
 
+type Rule = fn(&mut Misrule);
+
 const GENEROUS: &str = r#"{"supported_nips": [1, 9, 11, 77]}"#;
 
 async fn tried(relay: &Relay) -> Vec<String> {
@@ -48,7 +50,7 @@ async fn a_relay_that_does_all_is_told_nothing_of_the_wallet_and_keeps_nothing_o
 
 #[tokio::test]
 async fn what_a_relay_does_not_do_is_found_by_doing_it() {
-    let rows: [(&str, fn(&mut Misrule)); 8] = [
+    let rows: [(&str, Rule); 8] = [
         ("asks who you are", |rules| rules.demand_name = true),
         ("refuses what this wallet writes: blocked: members only", |rules| rules.refuse_with = Some("blocked: members only".to_owned())),
         ("does not show it", |rules| rules.forget = true),
