@@ -68,7 +68,7 @@ fn run() -> io::Result<u8> {
             alone(globals, environment, |app| async move { call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await })
         }
         Command::Keep { detached } => keep(&globals, environment, detached),
-        Command::Owner(command) => own(&command, globals.home, &environment, &runtime()?),
+        Command::Owner(command) => own(&command, globals, &environment, &runtime()?),
     }
 }
 
@@ -255,8 +255,8 @@ fn keep(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
     Ok(USAGE)
 }
 
-fn own(command: &OwnerCommand, home: Option<std::path::PathBuf>, environment: &Environment, runtime: &Runtime) -> io::Result<u8> {
-    let home = match Home::resolve(home.as_deref(), environment) {
+fn own(command: &OwnerCommand, globals: Globals, environment: &Environment, runtime: &Runtime) -> io::Result<u8> {
+    let home = match Home::resolve(globals.home.as_deref(), environment) {
         Ok(home) => home,
         Err(error) => {
             complain(&error.to_string());
@@ -266,7 +266,7 @@ fn own(command: &OwnerCommand, home: Option<std::path::PathBuf>, environment: &E
     let mut fence = Terminal::new(environment);
     let desk = OwnersDesk::new(&home, environment, runtime.handle().clone());
     let mut out = io::stdout();
-    let mut owner = Owner { home: &home, environment, fence: &mut fence, desk: &desk, out: &mut out };
+    let mut owner = Owner { home: &home, environment, fence: &mut fence, desk: &desk, out: &mut out, json: globals.json };
     match owner.run(command) {
         Ok(()) => Ok(OK),
         Err(OwnerError::Io(error)) => Err(error),

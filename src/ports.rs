@@ -23,6 +23,9 @@ pub enum Method {
     Post,
 }
 
+/// The type of answer that is usual.
+pub const JSON: &str = "application/json";
+
 /// One HTTP exchange to make. Bodies are JSON.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
@@ -32,6 +35,8 @@ pub struct HttpRequest {
     pub url: String,
     /// JSON, for POST.
     pub body: Option<Vec<u8>>,
+    /// The type of answer that is asked for: [`JSON`] but for the few places that serve something else under the same address.
+    pub accept: &'static str,
     /// How long the whole exchange may take.
     pub deadline: Duration,
 }

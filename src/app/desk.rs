@@ -26,8 +26,9 @@ use crate::model::secret::Secret;
 use crate::policy::describe_lines;
 use crate::ports::Http;
 use crate::store::{Change, PolicyChange, Store};
+use crate::wallet::nostr::trial::try_relay;
 use crate::wallet::restore::Step;
-use crate::wallet::view::OpenView;
+use crate::wallet::view::{OpenView, RelaysReport};
 use crate::wallet::{Code, Error, Wallet, clock};
 
 const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
@@ -199,6 +200,15 @@ impl Desk for OwnersDesk<'_> {
         self.runtime.block_on(asked).ok()?.ok()
     }
 
+    fn try_relay(&self, url: &str) -> Vec<String> {
+        let http: Result<Arc<dyn Http>, _> =
+            Settings::load(self.home).map_err(|error| error.to_string()).and_then(|it| Ok(Arc::new(web(&it).map_err(|e| words(&e))?) as _));
+        match http {
+            Ok(http) => self.runtime.block_on(try_relay(&http, url, clock::now)),
+            Err(reason) => vec![format!("It was not tried: {reason}.")],
+        }
+    }
+
     fn words(&self) -> Result<Secret, String> {
         if !self.home.exists() {
             return Err(NO_WALLET.to_owned());
@@ -247,6 +257,22 @@ impl Desk for OwnersDesk<'_> {
     #[cfg(not(unix))]
     fn keeper(&self) -> Result<Vec<String>, String> {
         Ok(Vec::new())
+    }
+
+    fn examine_relays(&self) -> Result<Option<RelaysReport>, String> {
+        if Settings::peek(self.home).map_err(|error| error.to_string())?.nostr.relays.is_empty() || self.known_keys()?.is_none() {
+            return Ok(None);
+        }
+        let lock = self.lock().map_err(|error| words(&error))?;
+        let done = self.runtime.block_on(async {
+            // What a crash cut short is left as it is: nothing is recovered here.
+            let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
+            let report = wallet.examine_relays().await;
+            wallet.shut().await;
+            report
+        });
+        drop(lock);
+        done.map_err(|error| words(&error))
     }
 
     fn end_keeper(&self) -> Result<bool, String> {

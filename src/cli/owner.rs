@@ -24,7 +24,7 @@ use crate::model::keys::KeysPlace;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
 use crate::wallet::restore::Step;
-use crate::wallet::view::OpenView;
+use crate::wallet::view::{OpenView, RelaysReport};
 
 pub use payments::PaymentsCommand;
 pub use restore::{RestoreArgs, RestoreFrom, Summary};
@@ -56,8 +56,12 @@ pub enum OwnerCommand {
     Payments(PaymentsCommand),
     /// End the process that keeps the wallet, once it has finished what it does; the next client starts another
     Stop,
-    /// Show how this wallet stands: its folder, settings, keys, and the process that keeps it
-    Doctor,
+    /// Show how this wallet stands: its folder, settings, keys, the process that keeps it, and its relays
+    Doctor {
+        /// Look at this computer alone: no relay and no mint is asked, and the process that keeps the wallet goes on
+        #[arg(long)]
+        local: bool,
+    },
 }
 
 /// Commands about mints.
@@ -92,7 +96,11 @@ pub struct InitArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum RelaysCommand {
     /// Show the relays
-    List,
+    List {
+        /// Try each of them: what it says of itself, and whether it takes, shows and deletes an event of a key made for that
+        #[arg(long)]
+        check: bool,
+    },
     /// Keep a copy on one more relay
     Add {
         /// The relay's address: wss://...
@@ -170,6 +178,9 @@ pub trait Desk {
     /// The numbers of the NUTs that the wallet leans on and a mint says it has not. `None`: it did not answer.
     fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>>;
 
+    /// Tries a relay with a key that is thrown away: in a sentence each, what it will not do. Empty: nothing was found.
+    fn try_relay(&self, url: &str) -> Vec<String>;
+
     /// The words. Makes none.
     ///
     /// # Errors
@@ -199,6 +210,12 @@ pub trait Desk {
     /// # Errors
     /// When it does not answer.
     fn keeper(&self) -> Result<Vec<String>, String>;
+
+    /// How the wallet stands on its relays; the process that keeps it is asked to finish first. `None`: it has no relays, or no keys yet.
+    ///
+    /// # Errors
+    /// When the wallet cannot be opened.
+    fn examine_relays(&self) -> Result<Option<RelaysReport>, String>;
 
     /// Asks that process to finish, and waits until it has ended. `false`: there was none.
     ///
@@ -266,6 +283,8 @@ pub struct Owner<'a> {
     pub desk: &'a dyn Desk,
     /// Where to write.
     pub out: &'a mut dyn Write,
+    /// Where a command has a result as JSON, write that.
+    pub json: bool,
 }
 
 impl std::fmt::Debug for Owner<'_> {
@@ -282,7 +301,7 @@ impl Owner<'_> {
     pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
         match command {
             OwnerCommand::Init(args) => self.init(args),
-            OwnerCommand::Relays(RelaysCommand::List) => self.list_relays(),
+            OwnerCommand::Relays(RelaysCommand::List { check }) => self.list_relays(*check),
             OwnerCommand::Relays(RelaysCommand::Add { url }) => self.add_relay(url),
             OwnerCommand::Relays(RelaysCommand::Remove { url }) => self.remove_relay(url),
             OwnerCommand::Backup => self.backup(),
@@ -296,7 +315,7 @@ impl Owner<'_> {
             OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
             OwnerCommand::Payments(command) => self.payments(command),
             OwnerCommand::Stop => self.stop(),
-            OwnerCommand::Doctor => self.doctor(),
+            OwnerCommand::Doctor { local } => self.doctor(*local),
         }
     }
 

@@ -23,7 +23,7 @@ use super::read::{self, MeltQuote, MintQuote};
 use super::verdict::judge;
 use super::vet;
 use crate::model::mint::MintInfo;
-use crate::ports::{Http, HttpRequest, Method, MintRecords};
+use crate::ports::{Http, HttpRequest, JSON, Method, MintRecords};
 
 /// How long any exchange with a mint may take, but a melt.
 const EXCHANGE: Duration = Duration::from_secs(15);
@@ -196,5 +196,5 @@ async fn exchange<R: DeserializeOwned>(
     deadline: Duration,
 ) -> Result<R, MintError> {
     let url = url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
-    judge(http.send(HttpRequest { method, url: url.to_string(), body, deadline }).await)
+    judge(http.send(HttpRequest { method, url: url.to_string(), body, accept: JSON, deadline }).await)
 }

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::vet::Target;
 use super::*;
-use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, MAX_BODY, Method};
+use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method};
 
 type Tested = Result<(), Box<dyn Error>>;
 
@@ -90,11 +90,11 @@ fn web(allow: &[&str]) -> Result<Web, BadSettings> {
 }
 
 fn post(url: &str, deadline: Duration) -> HttpRequest {
-    HttpRequest { method: Method::Post, url: url.to_owned(), body: Some(b"{\"a\":1}".to_vec()), deadline }
+    HttpRequest { method: Method::Post, url: url.to_owned(), body: Some(b"{\"a\":1}".to_vec()), accept: JSON, deadline }
 }
 
 fn get(url: &str) -> HttpRequest {
-    HttpRequest { method: Method::Get, url: url.to_owned(), body: None, deadline: LONG }
+    HttpRequest { method: Method::Get, url: url.to_owned(), body: None, accept: JSON, deadline: LONG }
 }
 
 const LONG: Duration = Duration::from_secs(20);

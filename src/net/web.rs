@@ -20,7 +20,7 @@ use super::resolve::{Neighbours, PublicOnly};
 use super::settings::{BadSettings, NetworkSettings};
 use super::vet::{MAX_URL, Purpose, Rules, Target};
 use super::{settings, socket};
-use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, MAX_BODY, Method, Socket};
+use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method, Socket};
 
 /// How long a connection may take to be made: name, TCP and TLS together.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
@@ -99,10 +99,10 @@ impl Web {
             Method::Post => client.post(target.url.clone()),
         };
         let builder = match request.body {
-            Some(body) => builder.header(CONTENT_TYPE, "application/json").body(body),
+            Some(body) => builder.header(CONTENT_TYPE, JSON).body(body),
             None => builder,
         };
-        let mut response = builder.header(ACCEPT, "application/json").send().await.map_err(|error| failure::of_exchange(&error))?;
+        let mut response = builder.header(ACCEPT, request.accept).send().await.map_err(|error| failure::of_exchange(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
         let location =

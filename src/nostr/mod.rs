@@ -22,6 +22,7 @@ mod parts;
 pub mod profile;
 pub mod quote_event;
 pub mod recipient;
+pub mod relay_info;
 pub mod relay_list;
 pub mod relays;
 pub mod splits;

@@ -16,7 +16,7 @@ use crate::model::id::PaymentId;
 use crate::model::invoice::Invoice;
 use crate::model::lnurl::{AnswerError, Misfit, PayRequest, Target, ZapNote, read_invoice, reason};
 use crate::model::payment::{Fetched, Payment, PaymentState};
-use crate::ports::{HttpFailure, HttpRequest, Method, UNRESOLVED};
+use crate::ports::{HttpFailure, HttpRequest, JSON, Method, UNRESOLVED};
 
 /// How long one exchange with a payee's server may take.
 const EXCHANGE: Duration = Duration::from_secs(10);
@@ -94,7 +94,7 @@ impl Wallet {
     }
 
     async fn ask_server(&self, url: &Url) -> Result<Vec<u8>, Error> {
-        let request = HttpRequest { method: Method::Get, url: url.to_string(), body: None, deadline: EXCHANGE };
+        let request = HttpRequest { method: Method::Get, url: url.to_string(), body: None, accept: JSON, deadline: EXCHANGE };
         let answer = self.http.send(request).await.map_err(|failure| unheard(&failure))?;
         let says_no = |code, message: &str| {
             let error = Error::new(code, message).with("status", answer.status);

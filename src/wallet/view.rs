@@ -373,8 +373,10 @@ view!(
     }
 );
 
+mod doctor;
 mod lists;
 
+pub use doctor::{Finding, RelayStanding, RelaysReport};
 pub use lists::{Entry, Group, HistoryView, MintView, MintsView, OpenEntry, OpenView, Range, Totals};
 
 /// A view as JSON, for every edge alike.

@@ -326,4 +326,5 @@ async def main():
         await storm(mint, owing, ROUNDS)
 
 
-run(main())
+if __name__ == "__main__":
+    run(main())

@@ -1,8 +1,13 @@
-//! `doctor` and `stop`: how the wallet stands, and the end of the process that keeps it. Nothing here loosens or reveals; neither asks.
+//! `doctor` and `stop`: how the wallet stands, here and on its relays, and the end of the process that keeps it. Nothing here loosens or
+//! reveals; neither asks.
+
+use serde_json::json;
 
 use super::{Owner, OwnerError, text};
 use crate::config::{Identity, Settings};
 use crate::model::keys::KeysPlace;
+use crate::model::text::clean;
+use crate::wallet::view::RelaysReport;
 
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {
@@ -13,8 +18,8 @@ impl Owner<'_> {
         self.print(&[said.to_owned()])
     }
 
-    /// Opens no store and contacts nobody.
-    pub(super) fn doctor(&mut self) -> Result<(), OwnerError> {
+    /// With `local` it opens no store and contacts nobody; else the relays are read and the mints asked, and nothing is changed there or here.
+    pub(super) fn doctor(&mut self, local: bool) -> Result<(), OwnerError> {
         let mut lines = vec![format!("version: {}", env!("CARGO_PKG_VERSION")), format!("folder:  {}", self.home.path().display())];
         lines.extend(self.others_access());
         lines.push(match Settings::peek(self.home) {
@@ -42,6 +47,17 @@ impl Owner<'_> {
             Err(reason) => lines.push(format!("process: {reason}")),
         }
         lines.extend(self.nostr_keys());
+        let examined = if local { Ok(None) } else { self.desk.examine_relays() };
+        if self.json {
+            let (report, not_examined) = (examined.as_ref().ok().cloned().flatten(), examined.as_ref().err());
+            let told = json!({"about": lines, "nostr": report, "nostr_not_examined": not_examined});
+            return self.print(&[told.to_string()]);
+        }
+        match examined {
+            Ok(Some(report)) => lines.extend(relays(&report)),
+            Ok(None) => {}
+            Err(reason) => lines.push(format!("nostr:   not examined: {reason}")),
+        }
         lines.push(text::BOUNDARY.to_owned());
         self.print(&lines)
     }
@@ -60,4 +76,31 @@ impl Owner<'_> {
     fn others_access(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// The wallet on relays, for a person.
+fn relays(report: &RelaysReport) -> Vec<String> {
+    let mut lines = vec![format!("relays of {}:", report.npub)];
+    for relay in &report.relays {
+        let counts = [(relay.lacks, "lacking"), (relay.undeleted, "deleted and still shown"), (relay.refused, "refused")];
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+        let waiting = if relay.unpublished > 0 { format!(", {} to be sent", relay.unpublished) } else { String::new() };
+        let reason = relay.untrusted_reason.as_ref().map(|words| format!(" ({})", clean(words))).unwrap_or_default();
+        let state = relay.state.replace('_', " ");
+        lines.push(format!("  {}: {state}{reason}; {} events{}{waiting}", relay.url, relay.events, counts.collect::<String>()));
+    }
+    lines.push(format!(
+        "on relays: {} sats; the mints call {} of them unspent, and were not asked about {}; spendable here: {}",
+        report.on_relays_sats, report.checked_sats, report.unchecked_sats, report.here_sats
+    ));
+    for one in &report.findings {
+        let at = one.relay.as_ref().map(|relay| format!(" at {relay}")).unwrap_or_default();
+        let sats = one.sats.map(|sats| format!(", {sats} sats")).unwrap_or_default();
+        lines.push(format!("{}{at}: {}{sats}: {}", one.finding, one.count, one.what));
+        lines.push(format!("  what mends it: {}", one.mend));
+    }
+    if report.findings.is_empty() {
+        lines.push("Nothing is wrong there.".to_owned());
+    }
+    lines
 }

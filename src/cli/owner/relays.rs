@@ -1,5 +1,5 @@
 //! `relays`: where the wallet's copy on Nostr lies. A relay that is added learns that the wallet is there and when it changes, never what
-//! is in it: so a person confirms it. They hold from the next start of the process that keeps the wallet.
+//! is in it: so a person confirms it, after the relay was tried and what it will not do was said. They hold from the next start of the process that keeps the wallet.
 
 use super::{Owner, OwnerError};
 use crate::config::Settings;
@@ -8,12 +8,29 @@ use crate::config::edit::Edit;
 const NEXT_START: &str = "It holds from the next start of the wallet's process: `nutpurse stop` ends the one that runs.";
 
 impl Owner<'_> {
-    pub(super) fn list_relays(&mut self) -> Result<(), OwnerError> {
+    /// With `check`, each is tried.
+    pub(super) fn list_relays(&mut self, check: bool) -> Result<(), OwnerError> {
         let relays = Settings::peek(self.home)?.nostr.relays;
         if relays.is_empty() {
             return self.print(&["No relays: Nostr is off.".to_owned()]);
         }
-        self.print(&relays)
+        for url in relays {
+            self.print(std::slice::from_ref(&url))?;
+            if check {
+                let remarks = self.tried(&url);
+                self.print(&remarks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found when a relay was tried, for a person.
+    fn tried(&self, url: &str) -> Vec<String> {
+        let remarks = self.desk.try_relay(url);
+        if remarks.is_empty() {
+            return vec!["  It takes, shows and deletes what this wallet writes, and names no limit that touches it.".to_owned()];
+        }
+        remarks.into_iter().map(|remark| format!("  {remark}")).collect()
     }
 
     pub(super) fn add_relay(&mut self, url: &str) -> Result<(), OwnerError> {
@@ -23,10 +40,13 @@ impl Owner<'_> {
         }
         relays.push(url.to_owned());
         let edit = Edit::relays(self.home, &relays)?;
-        self.fence.confirm(&[
+        let mut lines = vec![
             format!("The relay {url} will keep a copy of this wallet, sealed so that only its key opens it."),
             "It sees the wallet's public Nostr key, this computer's network address, and when the wallet changes.".to_owned(),
-        ])?;
+            "It was tried now, with a key made for that:".to_owned(),
+        ];
+        lines.extend(self.tried(url));
+        self.fence.confirm(&lines)?;
         self.catch_up()?;
         edit.commit(false)?;
         self.print(&[format!("added: {url}"), NEXT_START.to_owned()])?;

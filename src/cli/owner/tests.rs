@@ -59,6 +59,10 @@ impl Desk for Book {
         }
     }
 
+    fn try_relay(&self, url: &str) -> Vec<String> {
+        if url.contains("poor") { vec!["It keeps no deletions.".to_owned()] } else { Vec::new() }
+    }
+
     fn words(&self) -> Result<Secret, String> {
         Ok(Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow"))
     }
@@ -78,6 +82,10 @@ impl Desk for Book {
 
     fn keeper(&self) -> Result<Vec<String>, String> {
         Ok(vec!["process: 7".to_owned()])
+    }
+
+    fn examine_relays(&self) -> Result<Option<RelaysReport>, String> {
+        Ok(None)
     }
 
     fn end_keeper(&self) -> Result<bool, String> {
@@ -132,7 +140,8 @@ impl World {
         let command = Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
         let environment = Environment { other_nsec_set: true, ..Environment::default() };
         let mut out = Vec::new();
-        let mut owner = Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out };
+        let mut owner =
+            Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out, json: false };
         owner.run(&command)?;
         Ok(String::from_utf8(out)?)
     }
@@ -268,5 +277,26 @@ fn the_words_are_shown_to_a_person_alone_and_never_printed() -> Outcome {
     assert!(*world.book.backed_up.borrow() && !out.contains("sausage") && out.contains("restore --words"));
     let shown: Vec<String> = world.person.shown.pop().unwrap_or_default();
     assert_eq!(shown.iter().filter(|line| line.contains(". ")).count(), 12, "{shown:?}");
+    Ok(())
+}
+
+#[test]
+fn a_relay_is_tried_before_a_person_confirms_it() -> Outcome {
+    let mut world = World::new()?;
+    world.person.absent = true;
+    assert!(world.run("relays add wss://poor.example").is_err());
+    assert!(world.run("relays list")?.contains("No relays"));
+    world.person = Person::default();
+    world.run("relays add wss://poor.example")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(shown.contains("network address") && shown.contains("It keeps no deletions."), "{shown}");
+    world.run("relays add wss://rich.example")?;
+    let shown = world.person.shown.pop().unwrap_or_default().join("\n");
+    assert!(shown.contains("names no limit that touches it") && !shown.contains("keeps no"), "{shown}");
+    let (plain, checked) = (world.run("relays list")?, world.run("relays list --check")?);
+    assert!(
+        !plain.contains("deletions") && checked.contains("wss://rich.example") && checked.contains("It keeps no deletions."),
+        "{checked}"
+    );
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
 use crate::nostr::relay_list::{self, RelayList, usable};
 use crate::nostr::{End, Event, npub};
-use crate::ports::{HttpFailure, HttpRequest, Method};
+use crate::ports::{HttpFailure, HttpRequest, JSON, Method};
 
 /// How long a lookup may take.
 const LOOKUP: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ impl Wallet {
         let near = host_only == "localhost" || host_only.parse::<std::net::IpAddr>().is_ok();
         let scheme = if near { "http" } else { "https" };
         let url = format!("{scheme}://{host}/.well-known/nostr.json?name={name}");
-        let answer = match self.http.send(HttpRequest { method: Method::Get, url, body: None, deadline: LOOKUP }).await {
+        let answer = match self.http.send(HttpRequest { method: Method::Get, url, body: None, accept: JSON, deadline: LOOKUP }).await {
             Ok(answer) => answer,
             Err(HttpFailure::Refused(_)) => {
                 return Err(Error::new(

@@ -11,7 +11,9 @@
 mod about;
 mod backups;
 mod claim;
+mod doctor;
 pub(super) mod find;
+mod findings;
 mod flush;
 mod listen;
 pub(super) mod mirror;
@@ -19,6 +21,7 @@ mod nutzaps;
 mod plan;
 mod pull;
 mod recommended;
+pub mod trial;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use futures::{SinkExt, StreamExt};
 use nostr_relay_builder::prelude::{Event, Filter, JsonUtil, MatchEventOptions};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
@@ -39,6 +40,10 @@ struct Door {
 impl Door {
     async fn run(knobs: Arc<Knobs>, client: TcpStream) -> Result<()> {
         client.set_nodelay(true).ok();
+        let head = head(&client).await?;
+        if !head.contains("upgrade: websocket") {
+            return tell(client, &knobs, &head).await;
+        }
         let client = accept_async(client).await?;
         let (relay, _) = connect_async(&knobs.behind).await?;
         let mut door = Self { knobs, client, relay, given: HashMap::new(), challenges: 0, named: false };
@@ -240,4 +245,30 @@ impl Door {
 fn asks_for(filter: &Value, event: &Value) -> bool {
     let (Ok(filter), Ok(event)) = (Filter::from_json(filter.to_string()), Event::from_json(event.to_string())) else { return false };
     filter.match_event(&event, MatchEventOptions::new())
+}
+
+/// The head of a request, in lower case; it is not taken off the connection.
+async fn head(client: &TcpStream) -> Result<String> {
+    let mut bytes = [0; 4096];
+    loop {
+        let read = client.peek(&mut bytes).await?;
+        let head = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).to_lowercase();
+        if read == 0 || read == bytes.len() || head.contains("\r\n\r\n") {
+            return Ok(head);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What the relay says of itself, to whoever asks for that.
+async fn tell(mut client: TcpStream, knobs: &Knobs, head: &str) -> Result<()> {
+    let document = knobs.told().misrule.document.clone().filter(|_| head.contains("accept: application/nostr+json"));
+    let (status, body) = document.map_or(("404 Not Found", String::new()), |document| ("200 OK", document));
+    let length = body.len();
+    let answer =
+        format!("HTTP/1.1 {status}\r\ncontent-type: application/nostr+json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    // What was only looked at would make the close a reset.
+    client.read_exact(&mut vec![0; head.len()]).await?;
+    client.write_all(answer.as_bytes()).await?;
+    Ok(client.shutdown().await?)
 }

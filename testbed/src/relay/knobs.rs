@@ -41,6 +41,8 @@ pub struct Misrule {
     pub mute: bool,
     /// Every request is answered with messages without end.
     pub flood: Option<Flood>,
+    /// What it says of itself over HTTP (NIP-11). `None`: nothing.
+    pub document: Option<String>,
 }
 
 /// What a relay floods with.

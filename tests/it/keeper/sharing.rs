@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 
 use super::{Shim, command, done, holders, home, keeper, stop, until};
-use crate::world::{Agent, binary, conserved, mint};
+use crate::world::{Agent, Home, binary, conserved, mint};
 
 #[tokio::test]
 async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
@@ -153,4 +153,24 @@ async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
     assert!(doctor.contains("disputed deposits: 1") && doctor.contains("payments open"), "{doctor}");
     assert!(done(&home, &["payments", "open"]).unwrap().contains(deposit["deposit_id"].as_str().unwrap()));
     assert_eq!(shim.hang_up().await, Some(0));
+}
+
+#[tokio::test]
+async fn doctor_looks_at_the_relays_beside_a_client_that_goes_on() {
+    let (_lightning, mint) = mint().await;
+    let relay = testbed::Relay::start().await.unwrap();
+    let home = Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], "[keeper]\nidle_seconds = 600");
+    let mut shim = Shim::start(&home, "desktop").await;
+    shim.fund(100).await;
+    assert_eq!(shim.ok("sync", json!({})).await["state"], "synced");
+    let before = keeper(&home);
+    let told = done(&home, &["doctor"]).unwrap();
+    for words in [format!("process: {} keeps this wallet", before.as_raw_nonzero()), "Nothing is wrong there.".to_owned()] {
+        assert!(told.contains(&words), "{words}: {told}");
+    }
+    assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);
+    assert_ne!(keeper(&home), before, "it finished, and the client found the next one");
+    let local = done(&home, &["doctor", "--local"]).unwrap();
+    assert!(!local.contains("on relays"), "{local}");
+    stop(&home);
 }

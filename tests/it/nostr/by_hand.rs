@@ -10,7 +10,7 @@ use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::model::secret::Secret;
 use nutpurse::net::{NetworkSettings, Web};
 use nutpurse::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
-use nutpurse::ports::{Http, HttpRequest, Method};
+use nutpurse::ports::{Http, HttpRequest, JSON, Method};
 use nutpurse::store::Store;
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
@@ -57,10 +57,10 @@ impl Press {
         Self { web: web(&mint.url()), url: mint.url() }
     }
 
-    async fn ask(&self, path: &str, body: Option<Value>) -> Value {
+    pub(super) async fn ask(&self, path: &str, body: Option<Value>) -> Value {
         let method = if body.is_some() { Method::Post } else { Method::Get };
         let body = body.map(|body| serde_json::to_vec(&body).unwrap());
-        let request = HttpRequest { method, url: format!("{}{path}", self.url), body, deadline: WAIT };
+        let request = HttpRequest { method, url: format!("{}{path}", self.url), body, accept: JSON, deadline: WAIT };
         let answer = self.web.send(request).await.unwrap();
         let text = String::from_utf8(answer.body).unwrap();
         assert_eq!(answer.status, 200, "{path}: {text}");
