@@ -2,9 +2,12 @@
 
 mod by_hand;
 mod canary;
+mod copies;
 mod counts;
 mod devices;
+mod flood;
 mod hostile;
+mod locks;
 mod month;
 mod nutzaps;
 mod scale;
