@@ -5,8 +5,9 @@ use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 
 use super::by_hand::{me, put};
-use super::hostile::{lock, scene};
+use super::hostile::{incomes, lock, scene};
 use super::{spendable, sync};
+use crate::world::Agent;
 
 #[tokio::test]
 async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
@@ -71,4 +72,22 @@ async fn the_coins_of_a_nutzap_name_its_sender() {
     // Without a name in its coins anybody can be the one who publishes.
     scene.shows(&scene.nutzap(&coins[1..2])).await;
     assert_eq!(told(7).await, (npub(&scene.stranger), json!(false)));
+}
+
+#[tokio::test]
+async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
+    let scene = scene().await;
+    let coins = scene.locked(&[(32, scene.good_lock()), (4, scene.good_lock())]).await;
+    put(&scene.relay, &[scene.nutzap(&coins[..1]), scene.nutzap(&coins[1..])]).await;
+    let home = scene.receiver.close().await;
+    let cap = |sats: u64| format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = {sats}\n", scene.mint.url());
+    home.write("mints.toml", &cap(60));
+    let receiver = Agent::reopen(home).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (53, vec![(3, 1)]));
+    let home = receiver.close().await;
+    home.write("mints.toml", &cap(100));
+    let receiver = Agent::reopen(home).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (84, vec![(3, 1), (31, 1)]));
 }
