@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::wallet::Wallet;
+use crate::wallet::nostr::News;
 use crate::wallet::restore::Which;
 
 /// How often keysets are asked for again, well before any cache of them would run out inside a payment.
@@ -28,6 +29,9 @@ const QUIET: Duration = Duration::from_secs(3600);
 
 /// How long news is gathered before it is looked at.
 const MORE_NEWS: Duration = Duration::from_secs(1);
+
+/// The shortest time between two rounds that news has woken: anybody can make news.
+const NEWS_APART: Duration = Duration::from_secs(10);
 
 /// How often other devices' changes are looked for where nothing is heard.
 const SYNC: Duration = Duration::from_secs(300);
@@ -133,15 +137,29 @@ async fn publish(wallet: Wallet) {
 async fn sync(wallet: Wallet) {
     let mut period = interval(SYNC);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut not_before = Instant::now();
     loop {
-        tokio::select! {
-            _ = period.tick() => {}
-            () = wallet.news() => sleep(MORE_NEWS).await,
-        }
+        let news = async {
+            let news = wallet.news().await;
+            sleep(MORE_NEWS).await;
+            sleep_until(not_before).await;
+            news
+        };
+        let news = tokio::select! {
+            _ = period.tick() => News::Coins,
+            news = news => news,
+        };
         let round = wallet.clone();
-        if let Some(Err(error)) = wallet.to_its_end(async move { round.sync_quietly().await }).await {
+        let done = wallet.to_its_end(async move {
+            match news {
+                News::Coins => round.sync_quietly().await,
+                News::Nutzaps => round.take_nutzaps().await,
+            }
+        });
+        if let Some(Err(error)) = done.await {
             tracing::error!(code = error.code.as_str(), "relays and wallet were not brought together");
         }
+        not_before = Instant::now() + NEWS_APART;
     }
 }
 

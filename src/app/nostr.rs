@@ -76,6 +76,7 @@ pub(super) fn nostr(
         identity,
         urls,
         nutzaps: settings.nostr.nutzaps,
+        nutzap_min_sats: settings.nostr.nutzap_min_sats,
         claims: match settings.nostr.claim {
             crate::config::Claim::Shortfall => Claims::OnShortfall,
             crate::config::Claim::Sync => Claims::OnSync,

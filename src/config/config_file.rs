@@ -34,9 +34,14 @@ pub struct Nostr {
     pub relays: Vec<String>,
     /// Publish where we take nutzaps.
     pub nutzaps: bool,
+    /// The least that a nutzap is worth to be taken in, in sats.
+    pub nutzap_min_sats: u64,
     /// When coins that other devices of this wallet left on relays are made our own.
     pub claim: Claim,
 }
+
+/// What a nutzap is worth at least, where the owner says nothing: people expect each to come in.
+const NUTZAP_MIN_SATS: u64 = 1;
 
 /// When coins of other devices are swapped for our own. Each costs the mint's input fee.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -118,12 +123,13 @@ struct TypedNetwork {
 struct TypedNostr {
     relays: Vec<Spanned<String>>,
     nutzaps: bool,
+    nutzap_min_sats: Option<Spanned<u64>>,
     claim: Claim,
 }
 
 impl Default for TypedNostr {
     fn default() -> Self {
-        Self { relays: Vec::new(), nutzaps: true, claim: Claim::default() }
+        Self { relays: Vec::new(), nutzaps: true, nutzap_min_sats: None, claim: Claim::default() }
     }
 }
 
@@ -168,7 +174,8 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let allow = typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
     let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
     let relays = typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
-    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps, claim: typed.nostr.claim };
+    let nutzap_min_sats = typed.nostr.nutzap_min_sats.map_or(Ok(NUTZAP_MIN_SATS), |typed| sats(source, &typed))?;
+    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps, nutzap_min_sats, claim: typed.nostr.claim };
     let keeper = match typed.keeper.idle_seconds {
         Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => return Err(source.fault(Some(typed.span()), "longer than a month")),
         Some(typed) => Keeper { idle_seconds: typed.into_inner() },

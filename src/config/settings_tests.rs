@@ -27,7 +27,7 @@ fn a_new_wallet_has_small_limits_and_play_money() -> Outcome {
     assert_eq!(settings.policy.limits, limits);
     assert!(!settings.policy.paused && settings.policy.listed_money() == MoneyKind::Play);
     assert_eq!(settings.network, Network::default());
-    assert_eq!(settings.nostr, Nostr { relays: Vec::new(), nutzaps: true, claim: Claim::Shortfall });
+    assert_eq!(settings.nostr, Nostr { relays: Vec::new(), nutzaps: true, nutzap_min_sats: 1, claim: Claim::Shortfall });
     assert!(settings.policy.allows_tool("anyone", "pay"));
     Ok(())
 }
@@ -116,13 +116,16 @@ fn a_fault_names_its_line_and_key() {
 fn every_value_arrives() -> Outcome {
     let text = format!(
         "{LIMITS}[spending]\npaused = true\n[network]\nallow = [\"HTTP://127.0.0.1:80\", \"ws://[::1]:7\"]\nproxy = \"socks5h://127.0.0.1:9050\"\n\
-         [nostr]\nrelays = [\"wss://r.example\"]\nnutzaps = false\n[agents.bot]\ntools = [\"get_balance\"]\nper_day_sats = 1\nmax_fee_percent = 1\n"
+         [nostr]\nrelays = [\"wss://r.example\"]\nnutzaps = false\nnutzap_min_sats = 21\n[agents.bot]\ntools = [\"get_balance\"]\nper_day_sats = 1\nmax_fee_percent = 1\n"
     );
     let settings = config(&text)?;
     assert!(settings.policy.paused && settings.policy.mints.is_empty());
     assert_eq!(settings.network.allow.iter().map(String::as_str).collect::<Vec<_>>(), ["http://127.0.0.1", "ws://[::1]:7"]);
     assert_eq!(settings.network.proxy.as_deref(), Some("socks5h://127.0.0.1:9050"));
-    assert_eq!(settings.nostr, Nostr { relays: vec!["wss://r.example".into()], nutzaps: false, claim: Claim::Shortfall });
+    assert_eq!(
+        settings.nostr,
+        Nostr { relays: vec!["wss://r.example".into()], nutzaps: false, nutzap_min_sats: 21, claim: Claim::Shortfall }
+    );
     assert!(!settings.policy.allows_tool("bot", "pay") && settings.policy.allows_tool("bot", "get_balance"));
     assert_eq!(settings.policy.limits_for("bot").per_day_sats, 1);
     assert_eq!(settings.policy.limits_for("bot").max_fee_hundredths, 50);

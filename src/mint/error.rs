@@ -111,8 +111,8 @@ pub mod nut {
     pub const QUOTE_PENDING: u16 = 20_005;
     /// The invoice is paid.
     pub const ALREADY_PAID: u16 = 20_006;
-    /// The quote's lock was not opened.
-    pub const QUOTE_LOCKED: u16 = 20_008;
+    /// The lock of a coin, or of a quote, was not opened.
+    pub const NOT_OPENED: u16 = 20_008;
 }
 
 impl MintError {
@@ -122,6 +122,11 @@ impl MintError {
             Self::Refused { code, .. } | Self::UnderWay { code } => Some(*code),
             _ => None,
         }
+    }
+
+    /// A definite no because of one of the coins: it is none of this mint's, or its lock was not opened.
+    pub fn is_of_a_coin(&self) -> bool {
+        matches!(self, Self::Refused { code: nut::TOKEN_NOT_VERIFIED | nut::NOT_OPENED, .. })
     }
 
     /// Nothing can have moved.

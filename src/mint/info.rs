@@ -49,6 +49,18 @@ impl Mint {
         Ok(WANTED.into_iter().filter(|nut| !self.client.has_shown(*nut).unwrap_or_else(|| said(nut))).collect())
     }
 
+    /// The mint says that it keeps coins locked (NUT-11) and proves its signatures (NUT-12). Without the first, coins that everybody sees
+    /// are anybody's. One request, where it has never said what it is.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn keeps_locks(&self) -> Result<bool, MintError> {
+        if self.about().await?.is_none() {
+            self.refresh_about().await?;
+        }
+        Ok(self.about().await?.is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
+    }
+
     /// The mint gives change for a payment (NUT-08), as far as is known. No request.
     ///
     /// # Errors

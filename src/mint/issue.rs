@@ -206,7 +206,7 @@ impl Mint {
         sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
             // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.
-            Err(MintError::Refused { code: nut::QUOTE_LOCKED, .. }) => {
+            Err(MintError::Refused { code: nut::NOT_OPENED, .. }) => {
                 request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
                 // The first request may have been carried out, whatever becomes of the second.
                 let unsent = |error: &MintError| error.is_definite() && error.code().is_none();

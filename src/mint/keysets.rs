@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cdk::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo};
+use cdk::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo, Keys};
 use tokio::sync::Mutex;
 
 use super::Mint;
@@ -103,6 +103,23 @@ impl Mint {
         Ok(known.into_iter().filter(in_sats).map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
     }
 
+    /// A keyset in sats with its keys, as far as both are known. No request.
+    pub(super) async fn known_keyset(&self, id: Id) -> Result<Option<Arc<KeySet>>, MintError> {
+        // Whoever asks the mint for keys holds the lock meanwhile.
+        let Ok(mut known) = self.keysets.keys.try_lock() else { return Ok(None) };
+        if let Some(keyset) = known.get(&id) {
+            return Ok(Some(Arc::clone(keyset)).filter(|keyset| keyset.unit == CurrencyUnit::Sat));
+        }
+        if !self.known_fees_ppk().await?.contains_key(&id) {
+            return Ok(None);
+        }
+        let info = self.client.records.keysets(&self.client.name()).await?.into_iter().find(|keyset| keyset.id == id);
+        let Some((info, keys)) = info.zip(self.client.records.keys(&id).await?) else { return Ok(None) };
+        let keyset = Arc::new(with_keys(info, keys));
+        known.insert(id, Arc::clone(&keyset));
+        Ok(Some(keyset))
+    }
+
     /// A keyset of this mint with its keys. Asks the mint where it is not known yet.
     pub(super) async fn keyset(&self, id: Id) -> Result<Arc<KeySet>, MintError> {
         let info = match self.keyset_infos().await?.into_iter().find(|keyset| keyset.id == id) {
@@ -120,17 +137,15 @@ impl Mint {
             Some(keys) => keys,
             None => self.client.keys(id).await?.keys,
         };
-        let keyset = Arc::new(KeySet {
-            id,
-            unit: info.unit,
-            active: Some(info.active),
-            keys,
-            input_fee_ppk: info.input_fee_ppk,
-            final_expiry: info.final_expiry,
-        });
+        let keyset = Arc::new(with_keys(info, keys));
         known.insert(id, Arc::clone(&keyset));
         Ok(keyset)
     }
+}
+
+fn with_keys(info: KeySetInfo, keys: Keys) -> KeySet {
+    let KeySetInfo { id, unit, active, input_fee_ppk, final_expiry } = info;
+    KeySet { id, unit, active: Some(active), keys, input_fee_ppk, final_expiry }
 }
 
 fn in_sats(keyset: &KeySetInfo) -> bool {

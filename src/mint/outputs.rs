@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use cdk::amount::Amount;
 use cdk::dhke::{blind_message, construct_proofs, hash_to_curve};
-use cdk::nuts::nut10::SpendingConditions;
-use cdk::nuts::{BlindSignature, BlindedMessage, CurrencyUnit, Id, KeySet, PreMintSecrets, PublicKey, RestoreRequest, SecretKey, State};
+use cdk::nuts::nut10::{Secret as Locked, SecretData};
+use cdk::nuts::{BlindSignature, BlindedMessage, CurrencyUnit, Id, KeySet, Kind, PublicKey, RestoreRequest, SecretKey, State};
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::error::MintError;
 use super::split::{amounts_of, fee_and_amounts, spread};
+use super::swap::Lock;
 use super::{Mint, Seed};
 use crate::ports::Counters;
 
@@ -112,26 +113,16 @@ impl Mint {
     }
 
     /// Outputs to hand out, locked to a key (NUT-11), and outputs of our own seed to keep, in the order of their amounts.
-    pub(super) async fn locked_outputs(
-        &self,
-        keyset: &KeySet,
-        give_sats: u64,
-        key: PublicKey,
-        keep_sats: u64,
-    ) -> Result<Outputs, MintError> {
-        let amounts = fee_and_amounts(keyset);
-        amounts_of(give_sats, &amounts)?;
-        let lock = SpendingConditions::new_p2pk(key, None);
-        let locked = PreMintSecrets::with_conditions(keyset.id, Amount::from(give_sats), &Default::default(), &lock, &amounts);
+    pub(super) async fn locked_outputs(&self, keyset: &KeySet, give_sats: u64, lock: &Lock, keep_sats: u64) -> Result<Outputs, MintError> {
+        let key = PublicKey::from_hex(&lock.key).map_err(wrong)?.to_hex();
+        let tags = Some(&lock.tags).filter(|tags| !tags.is_empty());
         let mut outputs = self.own_outputs(keyset, 0, keep_sats).await?;
-        outputs.list.extend(locked.map_err(wrong)?.secrets.into_iter().map(|one| Output {
-            amount: one.amount.to_u64(),
-            blinded: one.blinded_message.blinded_secret,
-            secret: one.secret,
-            r: one.r,
-            index: None,
-            give: true,
-        }));
+        for amount in amounts_of(give_sats, &fee_and_amounts(keyset))? {
+            let locked = Locked::new(Kind::P2PK, SecretData::new(key.clone(), tags.cloned()));
+            let secret: Secret = locked.try_into().map_err(wrong)?;
+            let (blinded, r) = blind_message(secret.as_bytes(), None).map_err(wrong)?;
+            outputs.list.push(Output { amount, secret, r, blinded, index: None, give: true });
+        }
         outputs.list.sort_by_key(|output| output.amount);
         Ok(outputs)
     }

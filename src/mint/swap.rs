@@ -9,8 +9,6 @@
 //! signatures again (NUT-09), and where there are none makes the very same request again. Never makes up a second request for the same
 //! inputs.
 
-use std::str::FromStr;
-
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{Proof, Proofs, PublicKey, SwapRequest};
 use cdk_common::wallet::ProofInfo;
@@ -18,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{MintError, nut};
-use super::outputs::{Outputs, Signed, wrong};
+use super::outputs::{Outputs, Signed};
 use super::{Mint, Turn};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
@@ -38,6 +36,8 @@ pub enum Purpose {
     Cancel(PaymentId),
     /// Makes another device's coins our own.
     Claim,
+    /// Takes nutzaps in: the ids of their events.
+    Nutzaps(Vec<String>),
     /// Makes coins of exactly what a melt needs, at a mint that gives no change.
     Split,
     /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
@@ -55,7 +55,7 @@ impl Purpose {
         match self {
             Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => Some(id.as_str()),
             Self::Receive(id) => Some(id.as_str()),
-            Self::Claim | Self::Split => None,
+            Self::Claim | Self::Nutzaps(_) | Self::Split => None,
             Self::Buried { of, .. } => of.subject(),
         }
     }
@@ -82,6 +82,15 @@ impl std::fmt::Debug for Swap {
     }
 }
 
+/// A lock that coins get (NUT-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The key that opens it, compressed, hex.
+    pub key: String,
+    /// What it says beside that, for whoever reads it.
+    pub tags: Vec<Vec<String>>,
+}
+
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct Want {
@@ -89,8 +98,8 @@ pub struct Want {
     pub purpose: Purpose,
     /// Sats to hand out; 0 when everything is kept.
     pub give_sats: u64,
-    /// The key the given coins are locked to, hex. `None`: not locked.
-    pub lock_to: Option<String>,
+    /// The lock of the given coins. `None`: not locked.
+    pub lock_to: Option<Lock>,
     /// Words inside the token.
     pub memo: Option<String>,
 }
@@ -179,10 +188,7 @@ impl Mint {
         };
         let keyset = self.active_keyset().await?;
         let outputs = match &want.lock_to {
-            Some(key) => {
-                let key = PublicKey::from_str(key).map_err(wrong)?;
-                self.locked_outputs(&keyset, want.give_sats, key, keep_sats).await?
-            }
+            Some(lock) => self.locked_outputs(&keyset, want.give_sats, lock, keep_sats).await?,
             None => self.own_outputs(&keyset, want.give_sats, keep_sats).await?,
         };
         Ok(Swap { id: Uuid::new_v4(), purpose: want.purpose, mint: self.address.clone(), memo: want.memo, inputs, outputs })

@@ -59,8 +59,6 @@ pub struct Incoming {
     pub memo: Option<String>,
     /// SHA-256 over its sorted secrets, hex: the same coins have the same digest.
     pub digest: String,
-    /// At least one coin is locked (NUT-10).
-    pub locked: bool,
     token: Token,
 }
 
@@ -85,9 +83,6 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     if secrets.len() > MAX_TOKEN_PROOFS || too_long {
         return Err(TokenError::TooLarge);
     }
-    let locked = secrets
-        .iter()
-        .any(|secret| Nut10Secret::try_from((*secret).clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC)));
     let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     if texts.len() != secrets.len() {
         return Err(TokenError::Repeats);
@@ -99,7 +94,19 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     }
     let unit = Unit::new(&token.unit().unwrap_or(CurrencyUnit::Sat).to_string());
     let memo = token.memo().clone();
-    Ok(Incoming { mint, unit, amount, memo, digest, locked, token })
+    Ok(Incoming { mint, unit, amount, memo, digest, token })
+}
+
+impl Incoming {
+    /// The secrets of its locked coins (NUT-10).
+    pub fn locks(&self) -> Vec<CoinSecret> {
+        self.token.token_secrets().into_iter().filter(|secret| is_locked(secret)).cloned().collect()
+    }
+}
+
+/// A coin with this secret is locked (NUT-10).
+pub fn is_locked(secret: &CoinSecret) -> bool {
+    Nut10Secret::try_from(secret.clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
 }
 
 /// Names a set of coins: SHA-256 over their sorted secrets, hex.

@@ -1,53 +1,66 @@
-//! Coins locked to a key of ours (NUT-11), as nutzaps bring them (NIP-61): proven to be this mint's, then signed for.
+//! Coins of others: whether a mint's keys show that it made them (NUT-12), and the signature that opens a coin locked to a key of ours
+//! (NUT-11).
 //!
-//! Never trusts a coin for looking right: without the mint's proof (NUT-12) a stranger's coin is nothing, since a mint calls any unknown
-//! coin unspent.
+//! Never trusts a coin for looking right, since a mint calls any unknown coin unspent: without the mint's proof only a swap tells.
 
 use std::str::FromStr;
 
 use cdk::nuts::{Proof, SecretKey};
 
+use super::Mint;
 use super::error::MintError;
-use super::{Coins, Mint};
 use crate::model::secret::Secret;
 
-/// Why a locked coin is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotUnlocked {
-    /// Of no keyset of this mint in sats, or of an amount that the keyset has no key for.
-    #[error("a coin is of no keyset of this mint in sats")]
-    Keyset,
-    /// It comes without the mint's proof, or with one that does not hold.
-    #[error("a coin is not proven to be this mint's")]
-    Proof,
-    /// Our key is none.
-    #[error("the key cannot be used")]
-    Key,
-    /// The mint was asked for its keysets and did not answer.
-    #[error("the mint did not answer")]
-    Mint(#[from] MintError),
+/// Whether a mint made a coin, as far as its keys show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It did: the proof holds.
+    Proven,
+    /// The coin comes without a proof.
+    Unproven,
+    /// It did not: the proof is wrong, or its keyset has no key for the amount.
+    Wrong,
+    /// Of no keyset in sats that is known.
+    Unknown,
+}
+
+/// Whether the mint may be asked for keys that are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// For those of keysets that it has listed.
+    Allowed,
+    /// Nothing is asked.
+    Not,
+}
+
+/// Signs for a coin that is locked to this key, 64 letters of hex. A witness that it had is gone. `false`: the key is none.
+pub fn sign(coin: &mut Proof, key: &Secret) -> bool {
+    coin.witness = None;
+    SecretKey::from_str(key.reveal()).is_ok_and(|key| coin.sign_p2pk(key).is_ok())
 }
 
 impl Mint {
-    /// The coins, each signed for with the key beside it, without what a mint need not see. Requests only where a keyset is not known yet.
+    /// Of each coin, whether this mint made it.
     ///
     /// # Errors
-    /// [`NotUnlocked`]; nothing moved.
-    pub async fn unlock(&self, coins: Coins, keys: &[Secret]) -> Result<Coins, NotUnlocked> {
-        let mut signed = Vec::with_capacity(coins.len());
-        for (mut coin, key) in coins.into_iter().zip(keys) {
-            if self.keysets_in_sats().await?.iter().all(|keyset| keyset.id != coin.keyset_id) {
-                return Err(NotUnlocked::Keyset);
-            }
-            let keyset = self.keyset(coin.keyset_id).await?;
-            let of_amount = keyset.keys.amount_key(coin.amount).ok_or(NotUnlocked::Keyset)?;
-            coin.verify_dleq(of_amount).map_err(|_| NotUnlocked::Proof)?;
-            coin.witness = None;
-            coin.sign_p2pk(SecretKey::from_str(key.reveal()).map_err(|_| NotUnlocked::Key)?).map_err(|_| NotUnlocked::Key)?;
-            coin.dleq = None;
-            signed.push(coin);
+    /// As the mint says; none of its own where it is not asked.
+    pub async fn made(&self, coins: &[&Proof], asking: Asking) -> Result<Vec<Made>, MintError> {
+        let listed = if asking == Asking::Allowed { self.keysets_in_sats().await? } else { Vec::new() };
+        let mut made = Vec::with_capacity(coins.len());
+        for coin in coins {
+            let keyset = match asking {
+                Asking::Not => self.known_keyset(coin.keyset_id).await?,
+                Asking::Allowed if listed.iter().any(|keyset| keyset.id == coin.keyset_id) => Some(self.keyset(coin.keyset_id).await?),
+                Asking::Allowed => None,
+            };
+            made.push(match keyset.map(|keyset| keyset.keys.amount_key(coin.amount)) {
+                None => Made::Unknown,
+                Some(Some(_)) if coin.dleq.is_none() => Made::Unproven,
+                Some(Some(key)) if coin.verify_dleq(key).is_ok() => Made::Proven,
+                Some(_) => Made::Wrong,
+            });
         }
-        Ok(signed)
+        Ok(made)
     }
 
     /// Of each coin, whether this mint can have made it: of one of its keysets, of an amount with a key, and its proof, if it has one, holds.
@@ -56,20 +69,11 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn may_have_made(&self, coins: &[&Proof]) -> Result<Vec<bool>, MintError> {
-        let mut known = self.keysets_in_sats().await?;
-        if coins.iter().any(|coin| known.iter().all(|keyset| keyset.id != coin.keyset_id)) {
+        let mut made = self.made(coins, Asking::Allowed).await?;
+        if made.contains(&Made::Unknown) {
             self.learn_keysets().await?;
-            known = self.keysets_in_sats().await?;
+            made = self.made(coins, Asking::Allowed).await?;
         }
-        let mut made = Vec::with_capacity(coins.len());
-        for coin in coins {
-            made.push(if known.iter().any(|keyset| keyset.id == coin.keyset_id) {
-                let key = self.keyset(coin.keyset_id).await?.keys.amount_key(coin.amount);
-                key.is_some_and(|key| coin.dleq.is_none() || coin.verify_dleq(key).is_ok())
-            } else {
-                false
-            });
-        }
-        Ok(made)
+        Ok(made.iter().map(|made| matches!(made, Made::Proven | Made::Unproven)).collect())
     }
 }

@@ -123,6 +123,9 @@ pub struct ZapOf {
     pub receipt: Receipt,
     /// The id of the event with the coins (nutzap).
     pub nutzap: Option<String>,
+    /// The key that an anonymous nutzap is signed with, until it is: its coins name it from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Secret>,
 }
 
 /// Where a payment stands.

@@ -44,8 +44,11 @@ pub enum ReceiveState {
 pub struct NutzapFrom {
     /// The event's id (NIP-61, kind 9321), hex.
     pub event: String,
-    /// Who signed it, hex.
+    /// Who sent it, hex: whom the coins themselves name, else whoever published the event.
     pub sender: String,
+    /// The coins themselves name the sender.
+    #[serde(default)]
+    pub sender_proven: bool,
 }
 
 /// One received token, as the journal keeps it; the token itself lives in the swap's row until the swap is decided.

@@ -6,7 +6,9 @@
 use std::fmt;
 
 use cdk_common::nuts::Proof;
+use cdk_common::secret::Secret as CoinSecret;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Unwritable;
 use super::event::Event;
@@ -38,10 +40,10 @@ pub enum BadNutzap {
     /// A coin is not locked, or not by NUT-11.
     #[error("a coin is not locked to a key")]
     NotLocked,
-    /// A coin is locked to a key that is not ours, or written in another form than `02` and x.
+    /// A coin is locked to a key that is not among ours.
     #[error("a coin is locked to a key that is not ours")]
     OtherKey,
-    /// A coin's lock asks for more than one signature of ours, or opens for others: a time, a refund, several keys.
+    /// A coin's lock asks for more than one signature of ours, or is open to others: its time has passed, or it names several keys.
     #[error("a coin's lock has conditions that others control")]
     Conditions,
 }
@@ -59,8 +61,6 @@ pub struct Nutzap {
     pub unit: String,
     /// The coins that could be read, each once.
     pub proofs: Vec<Proof>,
-    /// How many could not be read.
-    pub unreadable_proofs: usize,
     /// The sender's words.
     pub comment: String,
     /// The event it is for, if it is for one.
@@ -121,13 +121,10 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
         return Err(BadNutzap::Coins);
     }
     let mut proofs: Vec<Proof> = Vec::new();
-    let mut unreadable_proofs = 0_usize;
-    for text in written {
-        match serde_json::from_str(text).ok().and_then(proof) {
-            // One coin named twice is one coin.
-            Some(proof) if proofs.iter().any(|known| known.secret == proof.secret) => {}
-            Some(proof) => proofs.push(proof),
-            None => unreadable_proofs = unreadable_proofs.saturating_add(1),
+    for proof in written.into_iter().filter_map(coin) {
+        // One coin named twice is one coin.
+        if proofs.iter().all(|known| known.secret != proof.secret) {
+            proofs.push(proof);
         }
     }
     if proofs.is_empty() {
@@ -139,7 +136,6 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
         mint: mint.to_owned(),
         unit: unit.to_owned(),
         proofs,
-        unreadable_proofs,
         comment: event.content().to_owned(),
         event: event.tag_values("e").find(|id| is_hex_64(id)).map(str::to_owned),
         created_at: event.created_at(),
@@ -153,12 +149,29 @@ fn only<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
     tags.next().is_none().then_some(value)
 }
 
+/// A coin as it was written. A DLEQ without its blinding factor proves nothing, and is as none.
+fn coin(text: &str) -> Option<Proof> {
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    if value.pointer("/dleq/r").is_none_or(Value::is_null) {
+        value.as_object_mut()?.remove("dleq");
+    }
+    proof(value)
+}
+
+/// What the lock of a nutzap's coins says beside its key: who sends them, and for which event. A copy of the nutzap by somebody else says the
+/// same.
+pub fn lock_tags(sender: &str, event: Option<&str>) -> Vec<Vec<String>> {
+    let mut tags = vec![tag(&["P", sender])];
+    tags.extend(event.map(|event| tag(&["e", event])));
+    tags
+}
+
 /// A secret that is a lock (NUT-10). A field named twice is refused: readers differ in which of the two counts.
 #[derive(Deserialize)]
-struct Lock(String, LockData);
+struct Written(String, WrittenData);
 
 #[derive(Deserialize)]
-struct LockData {
+struct WrittenData {
     #[serde(rename = "nonce")]
     _nonce: String,
     data: String,
@@ -166,29 +179,48 @@ struct LockData {
     tags: Option<Vec<Vec<String>>>,
 }
 
-/// Which of `keys` (x only, 64 letters of lower-case hex) this coin is locked to: to that key alone, for ever, by one signature.
+/// A lock that opens for a key of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opens {
+    /// The place of the key among those that were given.
+    pub key: usize,
+    /// Whom the lock names as its sender (`P`), 64 letters of hex. `None`: nobody, or several.
+    pub sender: Option<String>,
+}
+
+/// Which of `keys` (x only, 64 letters of lower-case hex) opens a coin of this secret at `now` (Unix seconds): that key alone, by one signature.
+/// A lock that will open for others later is ours to open until then.
 ///
 /// # Errors
 /// [`BadNutzap`]: anybody else may spend it as well, or we cannot.
-pub fn locked_to(proof: &Proof, keys: &[String]) -> Result<usize, BadNutzap> {
-    let Lock(kind, lock) = serde_json::from_slice(proof.secret.as_bytes()).map_err(|_| BadNutzap::NotLocked)?;
+pub fn locked_to(secret: &CoinSecret, keys: &[String], now: u64) -> Result<Opens, BadNutzap> {
+    let Written(kind, lock) = serde_json::from_slice(secret.as_bytes()).map_err(|_| BadNutzap::NotLocked)?;
     if kind != "P2PK" {
         return Err(BadNutzap::NotLocked);
     }
+    // A signature knows no difference between the two.
     let data = lock.data.to_ascii_lowercase();
-    let x = data.strip_prefix("02").filter(|x| is_hex_64(x)).ok_or(BadNutzap::OtherKey)?;
+    let x = data.strip_prefix("02").or_else(|| data.strip_prefix("03")).filter(|x| is_hex_64(x)).ok_or(BadNutzap::NotLocked)?;
+    let (mut sender, mut senders) = (None, 0_u32);
     for tag in lock.tags.unwrap_or_default() {
         let (name, values) = tag.split_first().ok_or(BadNutzap::Conditions)?;
         let harmless = match name.as_str() {
-            "locktime" | "refund" | "n_sigs_refund" => false,
+            "locktime" => matches!(values, [time] if time.parse().is_ok_and(|time: u64| now < time)),
             "n_sigs" => values == ["1"],
             "pubkeys" => values.iter().all(|key| x_only(key).as_deref() == Some(x)),
             "sigflag" => values == ["SIG_INPUTS"],
+            "P" => {
+                senders = senders.saturating_add(1);
+                sender = values.first().and_then(|key| x_only(key));
+                true
+            }
+            // What is for after the time counts only after it.
             _ => true,
         };
         if !harmless {
             return Err(BadNutzap::Conditions);
         }
     }
-    keys.iter().position(|key| key == x).ok_or(BadNutzap::OtherKey)
+    let key = keys.iter().position(|key| key == x).ok_or(BadNutzap::OtherKey)?;
+    Ok(Opens { key, sender: sender.filter(|_| senders == 1) })
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
 use super::moves::LetGo;
-use super::nostr::{ForeignState, NutzapRow, Outgoing, push_outgoing, put_nutzap, set_foreign, tell};
+use super::nostr::{ForeignState, Nutzaps, Outgoing, push_outgoing, put_nutzaps, set_foreign, tell};
 use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
 use super::tokens::TokenRow;
 use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, tokens};
@@ -98,8 +98,8 @@ pub enum Change {
     },
     /// An event to publish.
     Publish(Box<Outgoing>),
-    /// A nutzap that came in, new or changed.
-    Nutzap(Box<NutzapRow>),
+    /// Nutzaps that came in.
+    Nutzaps(Nutzaps),
     /// A payment is settled: relays are to hear of it.
     Tell(PaymentId),
 }
@@ -128,7 +128,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         Change::FreeCounters(these) => counters::give_back(tx, &these),
         Change::Foreign { ys, to } => set_foreign(tx, &ys, to),
         Change::Publish(event) => push_outgoing(tx, &event),
-        Change::Nutzap(row) => put_nutzap(tx, &row),
+        Change::Nutzaps(nutzaps) => put_nutzaps(tx, &nutzaps),
         Change::Tell(id) => tell(tx, &id),
     }
 }

@@ -162,10 +162,14 @@ tables! {
     NOSTR_LINES: &'static str => () = "nostr_lines";
     /// <payment hash, ()>: invoices that some device of this wallet has paid, as relays show
     NOSTR_PAID: &'static str => () = "nostr_paid";
-    /// <event id, row of a nutzap that came in>
+    /// <event id, row of a nutzap that came in>, until it is done with
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
-    /// <event id, ()>, while it waits for its mint or relays have not been told of it
+    /// <event id, ()>: taken in, and relays have not been told
     NUTZAPS_OPEN: &'static str => () = "nutzaps_open";
+    /// <event id, when it was done with>, for 60 days
+    NUTZAPS_DONE: &'static [u8; 32] => u64 = "nutzaps_done";
+    /// <Y, ()>: coins of others that came in by nutzap
+    NUTZAP_COINS: &'static Y => () = "nutzap_coins";
 }
 
 /// A transaction that tables can be read in: both kinds.

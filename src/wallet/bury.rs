@@ -95,7 +95,7 @@ impl Wallet {
                     return self.end_buried(changes).await;
                 }
             }
-            Purpose::Send(_) | Purpose::Claim | Purpose::Split | Purpose::Buried { .. } => {}
+            Purpose::Send(_) | Purpose::Claim | Purpose::Nutzaps(_) | Purpose::Split | Purpose::Buried { .. } => {}
         }
         self.end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
     }

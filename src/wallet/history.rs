@@ -251,6 +251,7 @@ fn of_deposit(deposit: &Deposit, line: &Line) -> Entry {
 fn of_receive(receive: &Receive, line: &Line) -> Entry {
     let mut entry = blank(receive.id.to_string(), line, receive.agent.clone());
     entry.untrusted_payee = receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
+    entry.sender_proven = receive.nutzap.as_ref().map(|from| from.sender_proven);
     entry.mint = Some(receive.mint.to_string());
     entry.untrusted_note.clone_from(&receive.untrusted_memo);
     entry
@@ -268,6 +269,7 @@ fn blank(id: String, line: &Line, agent: String) -> Entry {
         mint: None,
         payee: None,
         untrusted_payee: None,
+        sender_proven: None,
         note: None,
         untrusted_note: None,
         payment_id: None,
@@ -321,6 +323,7 @@ fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Erro
             "mint",
             "payee",
             "untrusted_payee",
+            "sender_proven",
             "note",
             "untrusted_note",
             "payment_id",
@@ -341,6 +344,7 @@ fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Erro
                 cell(&entry.mint),
                 cell(&entry.payee),
                 cell(&entry.untrusted_payee),
+                entry.sender_proven.map(|proven| proven.to_string()).unwrap_or_default(),
                 cell(&entry.note),
                 cell(&entry.untrusted_note),
                 cell(&entry.payment_id),

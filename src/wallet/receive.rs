@@ -70,7 +70,8 @@ impl Wallet {
         if incoming.unit != Unit::sat() {
             return Err(Error::new(Code::TokenInvalid, "The token is not in sats.").with_untrusted("unit", incoming.unit.as_str()));
         }
-        if incoming.locked {
+        let locks = incoming.locks();
+        if !locks.is_empty() && !self.lock_keys().await?.open_all(&locks) {
             return Err(Error::new(Code::TokenLocked, "The token is locked to a key that is not this wallet's."));
         }
         self.check_cap(&incoming.mint, mint.max_balance_sats, incoming.amount).await
@@ -108,6 +109,7 @@ impl Wallet {
 
     async fn swap_in(&self, receive: &Receive, incoming: &Incoming, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
         let proofs = mint.token_proofs(incoming).await?;
+        let proofs = self.lock_keys().await?.sign(proofs);
         self.swap_coins_in(receive, proofs, mint, turn).await
     }
 

@@ -12,7 +12,7 @@ use super::show::Replay;
 use super::spend::{Act, Known, Order, digest};
 use super::view::PaymentView;
 use super::{Wallet, coins};
-use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::swap::{Lock, Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn, token};
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
@@ -74,6 +74,7 @@ impl Wallet {
         if held < request.amount_sats {
             return Err(insufficient(request.amount_sats, held).with("mint", mint.as_str()).keyed(key));
         }
+        let lock_to = lock_to.map(|key| Lock { key, tags: Vec::new() });
         let act = Act::Token { lock_to, memo: request.memo.clone() };
         let order = Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
         let planned = order.payment.id.clone();
@@ -102,7 +103,7 @@ impl Wallet {
         &self,
         payment: Payment,
         mint: &Mint,
-        lock_to: Option<String>,
+        lock_to: Option<Lock>,
         memo: Option<String>,
         inputs: Inputs,
         turn: Turn,

@@ -186,6 +186,10 @@ impl Wallet {
                 let Some((mint, swap, outcome)) = self.resume(&swap).await? else { return Ok(()) };
                 self.end_claim(&mint, &swap, outcome).await?;
             }
+            Purpose::Nutzaps(_) => {
+                let Some((_, swap, outcome)) = self.resume(&swap).await? else { return Ok(()) };
+                self.end_nutzaps(&swap, outcome).await?;
+            }
             Purpose::Split => self.settle_split(&swap).await?,
             Purpose::Buried { of, since } => self.look_for(swap, *of, since).await?,
         }
@@ -220,6 +224,6 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) | Purpose::Claim | Purpose::Split | Purpose::Buried { .. } => swap.id.to_string(),
+        Purpose::Cancel(_) | Purpose::Claim | Purpose::Nutzaps(_) | Purpose::Split | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

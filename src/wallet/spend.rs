@@ -25,6 +25,7 @@ use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::melt::{Melt, MeltQuote};
 use crate::mint::operation::Operation;
+use crate::mint::swap::Lock;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
 use crate::model::payment::{Failure, Payment, PaymentState};
@@ -39,8 +40,8 @@ const LEAVING: Duration = Duration::from_millis(500);
 pub(super) enum Act {
     /// A melt of this quote.
     Melt(MeltQuote),
-    /// A token; the key it is locked to and the words inside.
-    Token { lock_to: Option<String>, memo: Option<String> },
+    /// A token; its lock and the words inside.
+    Token { lock_to: Option<Lock>, memo: Option<String> },
 }
 
 /// A payment that is planned: who, how much, from where, how.

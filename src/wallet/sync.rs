@@ -94,6 +94,19 @@ impl Wallet {
         if self.nostr.is_some() { self.sync_once(false).await.map(drop) } else { Ok(()) }
     }
 
+    /// Takes in the nutzaps that have come, and nothing else: anybody can send one.
+    ///
+    /// # Errors
+    /// As [`Wallet::sync`].
+    pub async fn take_nutzaps(&self) -> Result<(), Error> {
+        let Some(link) = self.nostr.as_ref().filter(|link| link.parts.nutzaps) else { return Ok(()) };
+        let _one_at_a_time = link.syncing().await;
+        self.store.begin_mirror().await?;
+        self.collect_nutzaps(link).await?;
+        self.mirror().await?;
+        self.flush(false).await.map(drop)
+    }
+
     /// Brings changes to the relays. Returns when to come again, and nothing when relays have it all.
     ///
     /// # Errors

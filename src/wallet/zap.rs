@@ -313,6 +313,7 @@ impl Wallet {
                 receipt_key: None,
                 receipt: Receipt::None,
                 nutzap: None,
+                signer: None,
             })),
             repeat_of: read_repeat(request.repeat_of.as_deref())?,
             caller_in_doubt: false,

@@ -269,8 +269,6 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
     let ours = at(&lock, "/1/data").as_str().ok_or("no lock")?.to_owned();
     let x = ours.get(2..).ok_or("short")?;
     let theirs = format!("02{}", stranger.public_key());
-    let mut no_dleq = coin_json.clone();
-    no_dleq.as_object_mut().into_iter().for_each(|coin| drop(coin.remove("dleq")));
     let mut bad_dleq = coin_json.clone();
     if let Some(dleq) = bad_dleq.pointer_mut("/dleq").and_then(Value::as_object_mut) {
         let (e, s) = (dleq.get("e").cloned().unwrap_or_default(), dleq.get("s").cloned().unwrap_or_default());
@@ -291,7 +289,6 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
         one(locked("P2PK", &ours, json!([["n_sigs", "2"], ["pubkeys", theirs]])))?,
         one(locked("P2PK", &ours, json!([["pubkeys", theirs]])))?,
         one(locked("HTLC", &"ab".repeat(32), json!([["pubkeys", ours]])))?,
-        one(no_dleq)?,
         one(bad_dleq)?,
         one(with("amount", json!(1_u64 << 40)))?,
         one(with("amount", json!(-1)))?,

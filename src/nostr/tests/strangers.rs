@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn no_secret_of_a_coin_panics(secret in prop_oneof![any::<String>(), r#"\["P2PK",\{"nonce":"n","data":"0[23][0-9a-f]{0,64}","tags":\[\[("n_sigs|pubkeys",)?"x"?\]\]\}\]"#]) {
-        let _ = nutzap::locked_to(&proof(1, &secret), &[identity(1).public_key()]);
+        let _ = nutzap::locked_to(&proof(1, &secret).secret, &[identity(1).public_key()], 1);
     }
 
     #[test]

@@ -110,6 +110,9 @@ fn a_request_says_what_the_server_must_know() {
     assert!(zap::request(&me, &relays, 21_000, "lnurl1x", "nobody", None, "", false, 5).is_err());
 }
 
+/// A time, in Unix seconds.
+const NOW: u64 = 1_000;
+
 /// A coin whose secret is this lock.
 fn locked(kind: &str, data: &str, tags: serde_json::Value) -> Proof {
     proof(1, &json!([kind, {"nonce": "n", "data": data, "tags": tags}]).to_string())
@@ -120,7 +123,8 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
     let ours = NutzapKey::from_secret(&identity(1).secret_hex()).unwrap();
     let (x, data) = (ours.public_x().to_owned(), ours.public_compressed());
     let keys = [identity(2).public_key(), x.clone()];
-    let with = |tags: serde_json::Value| locked_to(&locked("P2PK", &data, tags), &keys);
+    let with = |tags: serde_json::Value| locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW).map(|opens| opens.key);
+    let opens = |coin: &Proof| locked_to(&coin.secret, &keys, NOW).map(|opens| opens.key);
     let other = format!("02{}", identity(3).public_key());
     for tags in [
         json!([]),
@@ -128,15 +132,19 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
         json!([["e", "x"], ["P", "y"], ["n_sigs", "1"], ["sigflag", "SIG_INPUTS"]]),
         json!([["pubkeys", &data]]),
         json!([["pubkeys"]]),
+        json!([["locktime", "1001"]]),
+        json!([["locktime", "1001"], ["refund", other], ["n_sigs_refund", "1"]]),
+        json!([["refund", other]]),
     ] {
         assert_eq!(with(tags.clone()), Ok(1), "{tags}");
     }
     for tags in [
         json!([["locktime", "1"]]),
-        json!([["refund", other]]),
+        json!([["locktime", "1000"], ["refund", other]]),
+        json!([["locktime", "soon"]]),
+        json!([["locktime", "1001"], ["locktime", "1"]]),
         json!([["n_sigs", "2"]]),
         json!([["n_sigs", "1"], ["n_sigs", "2"]]),
-        json!([["n_sigs_refund", "1"]]),
         json!([["pubkeys", other]]),
         json!([["sigflag", "SIG_ALL"]]),
         json!([[]]),
@@ -144,15 +152,22 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
         assert_eq!(with(tags.clone()), Err(BadNutzap::Conditions), "{tags}");
     }
     assert_eq!(with(json!([[1]])), Err(BadNutzap::NotLocked));
-    assert_eq!(locked_to(&locked("HTLC", &data, json!([])), &keys), Err(BadNutzap::NotLocked));
-    assert_eq!(locked_to(&proof(1, "a plain secret"), &keys), Err(BadNutzap::NotLocked));
-    for wrong in [&format!("03{x}"), &x, &other, "", "02"] {
-        assert_eq!(locked_to(&locked("P2PK", wrong, json!([])), &keys), Err(BadNutzap::OtherKey), "{wrong}");
+    assert_eq!(opens(&locked("HTLC", &data, json!([]))), Err(BadNutzap::NotLocked));
+    assert_eq!(opens(&proof(1, "a plain secret")), Err(BadNutzap::NotLocked));
+    assert_eq!(opens(&locked("P2PK", &other, json!([]))), Err(BadNutzap::OtherKey));
+    assert_eq!(opens(&locked("P2PK", &format!("03{x}"), json!([]))), Ok(1), "a signature knows no difference");
+    for wrong in [x.as_str(), "", "02"] {
+        assert_eq!(opens(&locked("P2PK", wrong, json!([]))), Err(BadNutzap::NotLocked), "{wrong}: no mint opens it");
+    }
+    let named = |tags: serde_json::Value| locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW).ok().and_then(|opens| opens.sender);
+    assert_eq!(named(json!(nutzap::lock_tags(&x, Some(ZAPPED)))), Some(x.clone()));
+    for none in [json!([]), json!([["P", "y"]]), json!([["P", x], ["P", other]]), json!([["P"]])] {
+        assert_eq!(named(none.clone()), None, "{none}");
     }
     let twice = format!(r#"["P2PK",{{"nonce":"n","data":"{other}","data":"{data}"}}]"#);
-    assert_eq!(locked_to(&proof(1, &twice), &keys), Err(BadNutzap::NotLocked));
+    assert_eq!(opens(&proof(1, &twice)), Err(BadNutzap::NotLocked));
     let bare = format!(r#"["P2PK",{{"nonce":"n","data":"{data}"}}]"#);
-    assert_eq!(locked_to(&proof(1, &bare), &keys), Ok(1));
+    assert_eq!(opens(&proof(1, &bare)), Ok(1));
 }
 
 #[test]
@@ -184,7 +199,7 @@ fn a_nutzap_that_is_not_plainly_for_us_is_refused() {
     };
     assert_eq!(read(&[], "").map(|read| read.unit), Ok("sat".to_owned()));
     let twice = read(&[&["proof", &coin], &["proof", "{}"], &["amount", "999"]], "").unwrap();
-    assert_eq!((twice.proofs.len(), twice.unreadable_proofs), (1, 1));
+    assert_eq!(twice.proofs.len(), 1);
     assert_eq!(read(&[&["p", &me]], ""), Err(BadNutzap::Recipient));
     assert_eq!(read(&[&["p"]], ""), Err(BadNutzap::Recipient));
     assert_eq!(read(&[&["p", MINT]], "p"), Err(BadNutzap::Recipient));

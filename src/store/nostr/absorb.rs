@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use cdk_common::nuts::nut10::Secret as Nut10Secret;
 use cdk_common::nuts::{Proof, State};
 use cdk_common::wallet::ProofInfo;
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -73,7 +74,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
             if !ours && foreigners.get(&y)?.is_none() {
                 let (mint, unit) = (event.mint.clone(), event.unit.clone());
                 let amount = proof.amount.to_u64();
-                foreigners.put(&y, &Foreign { mint, unit, amount, proof: Some(proof), state: ForeignState::Doubtful })?;
+                let state = if is_locked(&proof) { ForeignState::Locked } else { ForeignState::Doubtful };
+                foreigners.put(&y, &Foreign { mint, unit, amount, proof: Some(proof), state })?;
                 absorbed.coins = absorbed.coins.saturating_add(1);
             }
         }
@@ -116,6 +118,11 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
         }
     }
     Ok(absorbed)
+}
+
+/// A coin that is no bearer's (NUT-10): whoever looks at it with our keys says whether it is ours.
+fn is_locked(proof: &Proof) -> bool {
+    Nut10Secret::try_from(proof.secret.clone()).is_ok()
 }
 
 /// All unspent coins at a mint, in sats, are in doubt. Returns how many were not before.

@@ -31,6 +31,8 @@ pub enum ForeignState {
     Claimed,
     /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried again.
     Refused,
+    /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never counted, never claimed.
+    Locked,
 }
 
 impl ForeignState {
@@ -43,6 +45,7 @@ impl ForeignState {
             Self::Spent => 4,
             Self::Claimed => 5,
             Self::Refused => 6,
+            Self::Locked => 7,
         }
     }
 

@@ -15,7 +15,7 @@ use super::super::tables::{
 use super::super::{Store, proofs};
 use super::TokenEventRow;
 use super::foreign::{self, ForeignState};
-use super::nutzaps::{self, NutzapRow};
+use super::nutzaps::{self, Nutzaps};
 use super::outbox::{self, Outgoing};
 use crate::model::id::PaymentId;
 
@@ -69,8 +69,8 @@ pub struct Mirrored {
     pub gone: Vec<String>,
     /// To be published.
     pub outgoing: Vec<Outgoing>,
-    /// Nutzaps that `outgoing` tells of.
-    pub nutzaps: Vec<NutzapRow>,
+    /// Nutzaps that `outgoing` tells of: done with.
+    pub nutzaps: Nutzaps,
     /// Payments that `outgoing` tells of.
     pub told: Vec<PaymentId>,
 }
@@ -177,9 +177,7 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
     for outgoing in &round.outgoing {
         outbox::push(tx, outgoing)?;
     }
-    for row in &round.nutzaps {
-        nutzaps::put(tx, row)?;
-    }
+    nutzaps::put(tx, &round.nutzaps)?;
     let (mut tell, mut lines) = (tx.open_table(NOSTR_TELL)?, tx.open_table(NOSTR_LINES)?);
     for id in &round.told {
         tell.remove(id.as_str())?;

@@ -1,84 +1,183 @@
-//! Nutzaps that came in (NIP-61): each event once, for ever, whatever a relay shows again.
+//! Nutzaps that came in (NIP-61): those that wait, those that are taken in, and by name those that are done with.
+//!
+//! What is done with is forgotten after some time; the coins that came in are not, so that no copy of them is ever asked about.
 
 use std::collections::BTreeSet;
 
-use redb::{ReadableTable, WriteTransaction};
+use cdk_common::nuts::{Proof, PublicKey};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
-use super::super::tables::{NUTZAPS, NUTZAPS_OPEN, Reads};
+use super::super::tables::{NUTZAP_COINS, NUTZAPS, NUTZAPS_DONE, NUTZAPS_OPEN, Reads};
 use super::super::{Store, record};
 use crate::model::id::ReceiveId;
+use crate::model::mint::MintAddress;
 
-/// What became of one.
+/// Where one stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NutzapState {
-    /// Ours, and not taken in yet: its mint did not answer.
+    /// Not taken in yet: its mint has not answered, is not used now, or its key is not known.
     Waiting,
-    /// Taken in, or being taken in, under this name.
+    /// A swap of ours, in the journal, takes exactly these coins.
+    Swapping,
+    /// Taken in under this name, and relays have not been told so.
     Taken(ReceiveId),
-    /// Taken in, and relays were told so.
-    Told(ReceiveId),
-    /// Not for us to take; the code says why.
-    Refused(String),
 }
 
-/// One that was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One that is not done with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NutzapRow {
-    /// The event's id.
+    /// The event's id, 64 letters of hex.
     pub id: String,
-    /// The event, while it waits.
-    pub json: String,
     /// Where it was seen first.
     pub relay: String,
-    /// What became of it.
-    pub state: NutzapState,
+    /// Who sent it, 64 letters of hex.
+    pub sender: String,
+    /// The coins themselves name the sender.
+    pub sender_proven: bool,
+    /// Somebody else than the sender has published it.
+    pub is_copy: bool,
+    /// Its mint.
+    pub mint: MintAddress,
+    /// The sender's words, cleaned.
+    pub comment: String,
+    /// The coins that may become ours. None once they are.
+    pub proofs: Vec<Proof>,
     /// When it was first seen, in Unix seconds.
     pub seen_at: u64,
+    /// Its mint is not asked before, in Unix seconds.
+    pub next_at: u64,
+    /// How often its mint has refused it, without a reason that is for good.
+    pub tries: u32,
+    /// Where it stands.
+    pub state: NutzapState,
 }
 
-/// Writes it. Until it is refused, or told to relays as taken, it is open.
-pub(in crate::store) fn put(tx: &WriteTransaction, row: &NutzapRow) -> Result<(), StoreError> {
-    if matches!(row.state, NutzapState::Waiting | NutzapState::Taken(_)) {
-        tx.open_table(NUTZAPS_OPEN)?.insert(row.id.as_str(), ())?;
-    } else {
-        tx.open_table(NUTZAPS_OPEN)?.remove(row.id.as_str())?;
+impl std::fmt::Debug for NutzapRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NutzapRow").field("id", &self.id).field("state", &self.state).finish_non_exhaustive()
     }
-    record::put(tx, NUTZAPS, row.id.as_str(), row)
+}
+
+/// What becomes of nutzaps, in one commit.
+#[derive(Clone, Debug, Default)]
+pub struct Nutzaps {
+    /// The time, in Unix seconds.
+    pub at: u64,
+    /// New or changed.
+    pub rows: Vec<NutzapRow>,
+    /// Done with, by id: refused for good, or relays are told.
+    pub done: Vec<String>,
+    /// Coins that came in.
+    pub coins: Vec<PublicKey>,
+}
+
+impl Nutzaps {
+    /// Nothing is changed by it.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.done.is_empty() && self.coins.is_empty()
+    }
+}
+
+/// An event's id as it is kept once it is done with.
+fn name(id: &str) -> Result<[u8; 32], StoreError> {
+    let mut name = [0; 32];
+    hex::decode_to_slice(id, &mut name).map_err(|_| StoreError::Damaged("an event id that is none".to_owned()))?;
+    Ok(name)
+}
+
+pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<(), StoreError> {
+    let mut open = tx.open_table(NUTZAPS_OPEN)?;
+    for row in &nutzaps.rows {
+        if matches!(row.state, NutzapState::Taken(_)) {
+            open.insert(row.id.as_str(), ())?;
+        } else {
+            open.remove(row.id.as_str())?;
+        }
+        record::put_packed(tx, NUTZAPS, row.id.as_str(), row)?;
+    }
+    let (mut rows, mut done) = (tx.open_table(NUTZAPS)?, tx.open_table(NUTZAPS_DONE)?);
+    for id in &nutzaps.done {
+        rows.remove(id.as_str())?;
+        open.remove(id.as_str())?;
+        done.insert(&name(id)?, nutzaps.at)?;
+    }
+    let mut coins = tx.open_table(NUTZAP_COINS)?;
+    for y in &nutzaps.coins {
+        coins.insert(&y.to_bytes(), ())?;
+    }
+    Ok(())
 }
 
 impl Store {
-    /// What became of a nutzap. `None`: never seen.
+    /// A nutzap that is not done with.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read; so do all lookups.
     pub async fn nutzap(&self, id: &str) -> Result<Option<NutzapRow>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| record::get(tx, NUTZAPS, id.as_str())).await
     }
 
-    /// Ids of all that were ever seen.
+    /// This nutzap was seen, and need not be looked at.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// As [`Store::nutzap`].
+    pub async fn knows_nutzap(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.read(move |tx| Ok(tx.table(NUTZAPS)?.get(id.as_str())?.is_some() || tx.table(NUTZAPS_DONE)?.get(&name(&id)?)?.is_some())).await
+    }
+
+    /// Ids of all that need not be looked at.
+    ///
+    /// # Errors
+    /// As [`Store::nutzap`].
     pub async fn known_nutzaps(&self) -> Result<BTreeSet<String>, StoreError> {
         self.read(|tx| {
             let mut known = BTreeSet::new();
             for entry in tx.table(NUTZAPS)?.iter()? {
                 known.insert(entry?.0.value().to_owned());
             }
+            for entry in tx.table(NUTZAPS_DONE)?.iter()? {
+                known.insert(hex::encode(entry?.0.value()));
+            }
             Ok(known)
         })
         .await
     }
 
-    /// All that wait for their mint, or that relays have not been told of.
+    /// How many are not done with.
     ///
     /// # Errors
-    /// When the file cannot be read.
-    pub async fn open_nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
+    /// As [`Store::nutzap`].
+    pub async fn count_nutzaps(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(tx.table(NUTZAPS)?.len()?)).await
+    }
+
+    /// All that are not done with.
+    ///
+    /// # Errors
+    /// As [`Store::nutzap`].
+    pub async fn nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
+        self.read(|tx| {
+            let ids =
+                tx.table(NUTZAPS)?.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect::<Result<Vec<String>, StoreError>>()?;
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(record::get::<_, NutzapRow>(tx, NUTZAPS, id.as_str())?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Those that are taken in and of which relays have not been told.
+    ///
+    /// # Errors
+    /// As [`Store::nutzap`].
+    pub async fn nutzaps_to_tell(&self) -> Result<Vec<NutzapRow>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
@@ -87,5 +186,31 @@ impl Store {
             Ok(found)
         })
         .await
+    }
+
+    /// The coins among these that came in by a nutzap.
+    ///
+    /// # Errors
+    /// As [`Store::nutzap`].
+    pub async fn came_by_nutzap(&self, ys: Vec<PublicKey>) -> Result<BTreeSet<PublicKey>, StoreError> {
+        self.read(move |tx| {
+            let coins = tx.table(NUTZAP_COINS)?;
+            let mut came = BTreeSet::new();
+            for y in ys {
+                if coins.get(&y.to_bytes())?.is_some() {
+                    came.insert(y);
+                }
+            }
+            Ok(came)
+        })
+        .await
+    }
+
+    /// Forgets the names of those that were done with before this time, in Unix seconds.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn forget_nutzaps(&self, before: u64) -> Result<(), StoreError> {
+        self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, at| at >= before)?)).await
     }
 }

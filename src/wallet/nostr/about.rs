@@ -129,6 +129,11 @@ impl About {
         self.info_mints.iter().filter_map(|(mint, _)| mint.parse().ok()).collect()
     }
 
+    /// The same as they are written there.
+    pub(super) fn nutzap_mints_as_written(&self) -> impl Iterator<Item = &str> {
+        self.info_mints.iter().map(|(mint, _)| mint.as_str())
+    }
+
     /// Relays that the wallet's own events name beside the owner's.
     pub(in super::super) fn nutzap_relays(&self) -> &[String] {
         &self.info_relays

@@ -34,7 +34,7 @@ enum Claimed {
     Ours,
     /// It brought nothing: another device was faster, or the mint will never take them.
     Lost,
-    /// The mint says that one of them is none of its coins.
+    /// The mint says that one of them is none of its coins, or does not open.
     OneIsBad,
 }
 
@@ -156,9 +156,10 @@ impl Wallet {
         }
         let want = Want { purpose: Purpose::Claim, give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Foreign { ys: ys.clone(), to: ForeignState::Claiming };
+        let proofs = self.lock_keys().await?.sign(proofs);
         match self.swap(mint, proofs, want, |_| Ok(vec![taken.clone()]), turn).await {
             Ok((swap, outcome)) => {
-                let bad = matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED));
+                let bad = matches!(&outcome, SwapOutcome::Refused(error) if error.is_of_a_coin());
                 match self.end_claim(mint, &swap, outcome).await? {
                     true => Ok(Claimed::Ours),
                     false if bad && ys.len() > 1 => Ok(Claimed::OneIsBad),
@@ -184,7 +185,7 @@ impl Wallet {
             SwapOutcome::Done { keep, .. } => {
                 vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndOperation(swap.id)]
             }
-            SwapOutcome::Refused(error) if error.code() == Some(nut::TOKEN_NOT_VERIFIED) => {
+            SwapOutcome::Refused(error) if error.is_of_a_coin() => {
                 // Of several, some may be good.
                 let to = if ys.len() == 1 { ForeignState::Refused } else { ForeignState::Unspent };
                 let mut changes = swap::refused(swap, &error);

@@ -13,6 +13,15 @@ use crate::nostr::relays::Heard;
 /// Events this much older are heard too: clocks differ, and a connection may have been away. In seconds.
 const OVERLAP: u64 = 600;
 
+/// What was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Another device has changed coins.
+    Coins,
+    /// A nutzap may have come.
+    Nutzaps,
+}
+
 impl Wallet {
     /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once when Nostr is off.
     ///
@@ -27,13 +36,14 @@ impl Wallet {
             let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
             if link.is_own(&url) {
                 let filter = json!({"kinds": [7375], "authors": [me], "since": since});
-                listeners.push(relays.listen(url.clone(), filter));
+                listeners.push((relays.listen(url.clone(), filter), &link.news));
             }
             if link.parts.nutzaps {
-                listeners.push(relays.listen(url, json!({"kinds": [nutzap::KIND], "#p": [me], "since": since})));
+                let filter = json!({"kinds": [nutzap::KIND], "#p": [me], "since": since});
+                listeners.push((relays.listen(url, filter), &link.nutzap_news));
             }
         }
-        join_all(listeners.into_iter().map(|(listening, mut heard)| async move {
+        join_all(listeners.into_iter().map(|((listening, mut heard), of)| async move {
             let hearing = async {
                 let mut before = false;
                 while let Some(what) = heard.recv().await {
@@ -43,7 +53,7 @@ impl Wallet {
                         Heard::Connected => std::mem::replace(&mut before, true),
                     };
                     if news {
-                        link.news.notify_one();
+                        of.notify_one();
                     }
                 }
             };
@@ -54,17 +64,19 @@ impl Wallet {
 
     async fn is_news(&self, event: &crate::nostr::Event) -> bool {
         let known = match event.kind() {
-            nutzap::KIND => self.store.nutzap(event.id()).await.map(|known| known.is_some()),
+            nutzap::KIND => self.store.knows_nutzap(event.id()).await,
             _ => self.store.knows_token_event(event.id()).await,
         };
         !known.unwrap_or(false)
     }
 
-    /// Returns when something new was heard.
-    pub async fn news(&self) {
-        match &self.nostr {
-            Some(link) => link.news.notified().await,
-            None => std::future::pending().await,
+    /// Returns when something new was heard, and what it is about.
+    pub async fn news(&self) -> News {
+        let Some(link) = &self.nostr else { return std::future::pending().await };
+        tokio::select! {
+            biased;
+            () = link.news.notified() => News::Coins,
+            () = link.nutzap_news.notified() => News::Nutzaps,
         }
     }
 }

@@ -68,10 +68,9 @@ impl Wallet {
     /// Nutzaps that were taken in and of which relays have not been told, with what came of each.
     async fn redeemed(&self) -> Result<Vec<(NutzapRow, Receive)>, Error> {
         let mut found = Vec::new();
-        for row in self.store.open_nutzaps().await? {
+        for row in self.store.nutzaps_to_tell().await? {
             if let NutzapState::Taken(id) = &row.state
                 && let Some(receive) = self.store.receive(id).await?
-                && !matches!(receive.state, ReceiveState::Open | ReceiveState::GivenUp { .. })
             {
                 found.push((row, receive));
             }
@@ -82,25 +81,20 @@ impl Wallet {
     fn sign(&self, nostr: &Nostr, plan: Plan, told: Vec<(NutzapRow, Receive)>, paid: Vec<Payment>) -> Result<Mirrored, Error> {
         let mut round = Mirrored { done: plan.done, ..Mirrored::default() };
         let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
-        for (mut row, receive) in told {
-            row.state = match &receive.state {
-                ReceiveState::Refused { failure, .. } if is_final(&failure.code) => NutzapState::Refused(failure.code.clone()),
-                ReceiveState::Refused { .. } => NutzapState::Waiting,
-                _ => NutzapState::Told(receive.id.clone()),
-            };
-            if row.state != NutzapState::Waiting {
-                row.json.clear();
-            }
+        round.nutzaps.at = (self.clock)();
+        for (row, receive) in told {
             if let (ReceiveState::Received { received_sats, .. }, Some(from)) = (&receive.state, &receive.nutzap) {
                 let (at, identity) = ((self.clock)(), &nostr.identity);
                 let of = Redeemed { id: row.id.clone(), relay: row.relay.clone(), sender: from.sender.clone() };
                 let line = Line { redeemed: Some(&of), ..line(Direction::In, *received_sats) };
                 let event = history_event::write(identity, &line, at).map_err(unsigned)?;
-                round.outgoing.push(outgoing(&event, class::HISTORY, at));
+                // Its sender reads where it was published. A stranger's list of relays is not followed: it would have us contact anybody.
+                let beside = vec![row.relay];
+                round.outgoing.push(Outgoing { beside, ..outgoing(&event, class::HISTORY, at) });
                 let sum = redeemed.entry(receive.mint.to_string()).or_default();
                 *sum = sum.saturating_add(*received_sats);
             }
-            round.nutzaps.push(row);
+            round.nutzaps.done.push(row.id);
         }
         let mut left: BTreeMap<String, u64> = BTreeMap::new();
         for payment in paid {
@@ -163,11 +157,6 @@ impl Wallet {
 /// A line of the history that says no more than this, in sats.
 fn line(direction: Direction, amount: u64) -> Line<'static> {
     Line { direction, amount, unit: "sat", created: &[], destroyed: &[], redeemed: None, payment_hash: None }
-}
-
-/// What a mint said of a nutzap's coins holds for ever.
-fn is_final(code: &str) -> bool {
-    [Code::TokenSpent, Code::TokenInvalid, Code::TokenLocked].iter().any(|one| one.as_str() == code)
 }
 
 /// The plaintext is of a size that every relay takes.

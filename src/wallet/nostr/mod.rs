@@ -16,19 +16,22 @@ pub(super) mod find;
 mod findings;
 mod flush;
 mod listen;
+mod locks;
 pub(super) mod mirror;
 mod nutzaps;
 mod plan;
 mod pull;
 mod recommended;
+mod redeem;
 pub mod trial;
 mod verify;
+
+pub use listen::News;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
 
 /// How long one relay may take for one question.
@@ -51,6 +54,8 @@ pub struct Nostr {
     pub urls: Vec<String>,
     /// Publish where we take nutzaps.
     pub nutzaps: bool,
+    /// The least that a nutzap is worth to be taken in, in sats.
+    pub nutzap_min_sats: u64,
     /// When other devices' coins are claimed.
     pub claims: Claims,
     /// The nutzap key derived from the words, hex: used where the wallet's event names none.
@@ -83,8 +88,9 @@ pub(super) struct Link {
     flushing: tokio::sync::Mutex<()>,
     syncing: tokio::sync::Mutex<()>,
     seen: Mutex<Sightings>,
-    /// Something new was heard.
+    /// Something new was heard: of coins, of nutzaps.
     news: tokio::sync::Notify,
+    nutzap_news: tokio::sync::Notify,
 }
 
 /// What was last seen of the relays.
@@ -104,8 +110,6 @@ pub(super) struct Sightings {
     pub(super) read_only: bool,
     /// Relays whose word on the wallet itself was read to its end, the last time.
     about_read: BTreeSet<String>,
-    /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
-    asked_keysets: BTreeSet<MintAddress>,
 }
 
 /// How a relay stands.
@@ -141,6 +145,7 @@ impl Link {
             syncing: Default::default(),
             seen: Default::default(),
             news: Default::default(),
+            nutzap_news: Default::default(),
         }
     }
 

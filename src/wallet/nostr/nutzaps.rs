@@ -1,42 +1,88 @@
-//! Nutzaps that come in (NIP-61): found on every relay where they may arrive, checked, and swapped for our own coins at once.
+//! Nutzaps that come in (NIP-61): found on every relay where they may arrive, and checked as far as that asks nobody.
 //!
-//! All that can be checked without asking anybody is checked first; only then is a mint asked, and only one that the owner lists and that
-//! our own list names. Each event is looked at once, for ever. Whoever sent it gets no answer.
+//! A nutzap is coins: what of it can be ours waits to be taken in (`redeem`), whoever showed it. What can never be ours is remembered by its
+//! name alone, for some time. Whoever sent it gets no answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cdk_common::nuts::State;
-use serde_json::json;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::super::code::Code;
+use super::super::Wallet;
+use super::super::coins::sum_sats;
 use super::super::error::Error;
-use super::super::rules::Setup;
-use super::super::{Wallet, coins};
 use super::about::About;
+use super::locks::LockKeys;
 use super::{Link, MOST_RELAYS, QUESTION, plain_url};
-use crate::mint::Mint;
-use crate::mint::token::digest_of;
-use crate::mint::unlock::NotUnlocked;
-use crate::model::id::ReceiveId;
+use crate::mint::unlock::{Asking, Made};
 use crate::model::mint::MintAddress;
-use crate::model::receive::{NutzapFrom, Receive, ReceiveState};
-use crate::model::secret::Secret;
 use crate::model::text;
-use crate::nostr::nutzap::{self, Nutzap};
-use crate::nostr::{Event, relay_list};
-use crate::store::{Change, NutzapRow, NutzapState};
+use crate::nostr::nutzap::{self, BadNutzap};
+use crate::nostr::{End, Event, relay_list};
+use crate::store::{Change, NutzapRow, NutzapState, Nutzaps};
 
-/// How long a nutzap waits for its mint, in seconds.
-const WAITED_SECONDS: u64 = 60 * 86_400;
+/// How long a nutzap waits, and how long the name of one that is done with is kept, in seconds.
+pub(super) const WAITED_SECONDS: u64 = 60 * 86_400;
 
-/// In whose name nutzaps are taken in.
-pub(super) const AGENT: &str = "nostr";
+/// How often a relay is asked for all nutzaps, of any time and any mint, in seconds.
+const ALL_SECONDS: u64 = 7 * 86_400;
 
-/// It is locked to a key that is not among ours.
-const OTHER_KEY: Refusal = "not_locked_to_us";
+/// How far back it is asked in between, before the last time that it was read to its end, in seconds: clocks differ, and what was signed
+/// before may be published later.
+const OVERLAP_SECONDS: u64 = 2 * 86_400;
 
-/// What a nutzap is not taken for, for good.
-type Refusal = &'static str;
+/// How much later than the last mark a new one is written, in seconds: each is a commit.
+const MARK_SECONDS: u64 = 3_600;
+
+/// The most that wait. What is beyond is taken in at once or left on its relay, which shows it again when it is asked for all.
+const MOST_WAITING: u64 = 1_000;
+
+/// Relays that are read at once: what one shows may be large.
+const AT_ONCE: usize = 2;
+
+/// The name of the row that says up to when relays were read.
+const ROW: &str = "nutzaps_read";
+
+/// Up to when relays were read to their end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct ReadUpTo {
+    /// For which mints and keys: with others everything is read again.
+    of: String,
+    /// By relay: the last time, and the last time for all, in Unix seconds.
+    relays: BTreeMap<String, (u64, u64)>,
+}
+
+impl ReadUpTo {
+    /// What is asked of a relay, and whether that is all.
+    fn filter(&self, url: &str, me: &str, mints: &[String], now: u64) -> (Value, bool) {
+        match self.relays.get(url) {
+            Some((last, all)) if now < all.saturating_add(ALL_SECONDS) => {
+                let since = last.saturating_sub(OVERLAP_SECONDS);
+                (json!({"kinds": [nutzap::KIND], "#p": [me], "#u": mints, "since": since}), false)
+            }
+            _ => (json!({"kinds": [nutzap::KIND], "#p": [me]}), true),
+        }
+    }
+
+    fn mark(&mut self, url: String, now: u64, is_all: bool) {
+        let (last, all) = self.relays.get(&url).copied().unwrap_or_default();
+        if is_all || last.saturating_add(MARK_SECONDS) < now {
+            self.relays.insert(url, (now, if is_all { now } else { all }));
+        }
+    }
+}
+
+/// What can be said of an event without asking anybody.
+enum Looked {
+    /// Coins that are ours, or may become it.
+    Waits(NutzapRow),
+    /// Nothing of it can ever be ours.
+    Never,
+    /// Of a mint that our own list does not name.
+    Elsewhere,
+}
 
 impl Wallet {
     /// Looks for nutzaps on all relays where they may arrive, and takes in what is ours.
@@ -45,175 +91,119 @@ impl Wallet {
     /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: it is done again.
     ///
     /// # Cancel safety
-    /// Safe to drop: each is recorded before its mint is asked.
+    /// Safe to drop: each is recorded before its mint is asked to swap its coins.
     pub(in super::super) async fn collect_nutzaps(&self, link: &Link) -> Result<(), Error> {
         let about = self.about().await?;
-        link.seen().asked_keysets.clear();
-        let me = link.parts.identity.public_key();
-        let known = self.store.known_nutzaps().await?;
-        let filter = json!({"kinds": [nutzap::KIND], "#p": [me]});
-        let urls = arrivals(link, &about);
-        let shown = futures::future::join_all(urls.iter().map(|url| async {
-            let relays = if link.is_own(url) { &link.parts.relays } else { &link.parts.strangers };
-            (url.clone(), relays.all(url, &filter, |id| known.contains(id), QUESTION).await.events)
+        let keys = LockKeys::of(link, &about);
+        let beyond = self.read_nutzaps(link, &about, &keys).await?;
+        self.redeem_nutzaps(&keys, beyond).await
+    }
+
+    /// Reads the relays; what is new is recorded, in one commit for each. Returns those for which there is no room to wait.
+    async fn read_nutzaps(&self, link: &Link, about: &About, keys: &LockKeys) -> Result<Vec<NutzapRow>, Error> {
+        let (now, me) = ((self.clock)(), link.parts.identity.public_key());
+        let listed = about.nutzap_mints();
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of = fingerprint(&listed, keys);
+        let before: ReadUpTo = self.store.nostr_state(ROW).await?.unwrap_or_default();
+        let mut read = before.clone();
+        if read.of != of {
+            read = ReadUpTo { of, ..ReadUpTo::default() };
+        }
+        let mints = as_written(about, &listed);
+        let mut known = self.store.known_nutzaps().await?;
+        let asked: Vec<_> = arrivals(link, about).into_iter().map(|url| (read.filter(&url, &me, &mints, now), url)).collect();
+        let at_first = &known.clone();
+        let mut shown = futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
+            let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
+            let listing = relays.all(&url, &filter, |id| at_first.contains(id), QUESTION).await;
+            (url, is_all, listing)
         }))
-        .await;
-        for (url, events) in shown {
-            for event in events {
-                self.take_nutzap(link, &about, &event, &url).await?;
+        .buffer_unordered(AT_ONCE);
+        let mut room = MOST_WAITING.saturating_sub(self.store.count_nutzaps().await?);
+        let (mut beyond, mut asked_for_all) = (Vec::new(), false);
+        while let Some((url, is_all, listing)) = shown.next().await {
+            let mut found = Nutzaps { at: now, ..Nutzaps::default() };
+            for event in listing.events.iter().filter(|event| known.insert(event.id().to_owned())) {
+                match self.look(link, &listed, keys, event, &url).await? {
+                    Looked::Waits(row) if room > 0 => {
+                        room = room.saturating_sub(1);
+                        found.rows.push(row);
+                    }
+                    Looked::Waits(row) => beyond.push(row),
+                    Looked::Never => found.done.push(event.id().to_owned()),
+                    Looked::Elsewhere => {}
+                }
+            }
+            if !found.is_empty() {
+                self.store.commit(vec![Change::Nutzaps(found)]).await?;
+            }
+            if matches!(listing.end, End::Whole) {
+                asked_for_all |= is_all;
+                read.mark(url, now, is_all);
             }
         }
-        for row in self.store.open_nutzaps().await?.into_iter().filter(|row| row.state == NutzapState::Waiting) {
-            if let Ok(event) = Event::read(&row.json) {
-                self.redeem(link, &about, &event, &row.relay).await?;
-            }
+        if asked_for_all {
+            self.store.forget_nutzaps(now.saturating_sub(WAITED_SECONDS)).await?;
         }
-        Ok(())
+        if read != before {
+            self.store.set_nostr_state(ROW, read).await?;
+        }
+        Ok(beyond)
     }
 
     /// One event that a relay showed, the first time.
-    pub(in super::super) async fn take_nutzap(&self, link: &Link, about: &About, event: &Event, url: &str) -> Result<(), Error> {
-        let _one_at_a_time = self.gates.pass(event.id()).await;
-        if self.store.nutzap(event.id()).await?.is_none() {
-            self.redeem(link, about, event, url).await?;
+    async fn look(&self, link: &Link, listed: &[MintAddress], keys: &LockKeys, event: &Event, url: &str) -> Result<Looked, Error> {
+        // Thousands of them must not hold up whoever pays.
+        tokio::task::yield_now().await;
+        let now = (self.clock)();
+        let Ok(nutzap) = nutzap::read(event, &link.parts.identity.public_key()) else { return Ok(Looked::Never) };
+        let Ok(mint) = nutzap.mint.parse::<MintAddress>() else { return Ok(Looked::Never) };
+        if !listed.contains(&mint) {
+            return Ok(Looked::Elsewhere);
         }
-        Ok(())
-    }
-
-    async fn redeem(&self, link: &Link, about: &About, event: &Event, url: &str) -> Result<(), Error> {
-        let setup = self.setup().await?;
-        let known = self.store.nutzap(event.id()).await?;
-        let first = known.as_ref().map_or((self.clock)(), |known| known.seen_at);
-        let too_old = first.saturating_add(WAITED_SECONDS) < (self.clock)();
-        let row = |state: NutzapState, json: &str| {
-            let (id, relay) = (event.id().to_owned(), url.to_owned());
-            Change::Nutzap(Box::new(NutzapRow { id, json: json.to_owned(), relay, state, seen_at: first }))
-        };
-        let (nutzap, keys) = match ours(link, about, event) {
-            Ok(found) => found,
-            // Its key may stand in what was not read yet: it is looked at again.
-            Err(OTHER_KEY) if !link.seen().whole => return Ok(()),
-            Err(why) => return Ok(self.store.commit(vec![row(NutzapState::Refused(why.to_owned()), "")]).await?),
-        };
-        let Some(mint) = usable(&setup, about, &nutzap) else {
-            // Anybody can make one; only what is of a mint that we have named is kept until the owner lists it again.
-            let waits = !too_old && nutzap.mint.parse().is_ok_and(|mint| about.nutzap_mints().contains(&mint));
-            let state = if waits { NutzapState::Waiting } else { NutzapState::Refused("mint_not_trusted".to_owned()) };
-            if known.is_some_and(|known| known.state == state) {
-                return Ok(());
-            }
-            return Ok(self.store.commit(vec![row(state, if waits { event.json() } else { "" })]).await?);
-        };
-        if too_old {
-            return Ok(self.store.commit(vec![row(NutzapState::Refused("mint_unreachable".to_owned()), "")]).await?);
+        // Older programs write msat and mean sats. What a coin is worth, its keyset says.
+        if nutzap.unit != "sat" && !nutzap.unit.starts_with("msat") {
+            return Ok(Looked::Never);
         }
-        let taken = match self.mints.at(&mint) {
-            Ok(mint) => self.take_coins(&mint, &setup, event, &nutzap, &keys).await,
-            Err(error) => Err(error.into()),
-        };
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => {
-                tracing::debug!(code = error.code.as_str(), "a nutzap waits for its mint");
-                if known.is_some_and(|known| known.state == NutzapState::Waiting) {
-                    return Ok(());
+        let (mut ours, mut not_yet, mut senders) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for proof in nutzap.proofs {
+            match keys.opens(&proof.secret, now) {
+                Ok(opens) => {
+                    senders.insert(opens.sender);
+                    ours.push(proof);
                 }
-                return Ok(self.store.commit(vec![row(NutzapState::Waiting, event.json())]).await?);
-            }
-        };
-        // The event is kept until it is known that its coins are in.
-        let change = match taken {
-            Ok(id) => row(NutzapState::Taken(id), event.json()),
-            Err(why) => row(NutzapState::Refused(why.to_owned()), ""),
-        };
-        self.store.commit(vec![change]).await?;
-        self.changed();
-        Ok(())
-    }
-
-    /// The one try to take its coins in. `Err` of the inner: not for us, for good; of the outer: not now.
-    async fn take_coins(
-        &self,
-        mint: &Mint,
-        setup: &Setup,
-        event: &Event,
-        nutzap: &Nutzap,
-        keys: &[Secret],
-    ) -> Result<Result<ReceiveId, Refusal>, Error> {
-        let secrets: Vec<_> = nutzap.proofs.iter().map(|proof| &proof.secret).collect();
-        let digest = digest_of(&secrets);
-        let earlier = self.store.receive_by_digest(&digest).await?;
-        if let Some(earlier) = &earlier {
-            let this = earlier.nutzap.as_ref().is_some_and(|from| from.event == event.id());
-            match (this, &earlier.state) {
-                // The same coins in another event.
-                (false, _) => return Ok(Err("taken_before")),
-                // Before a crash; what was refused then is tried again.
-                (true, ReceiveState::Open | ReceiveState::GivenUp { .. } | ReceiveState::Received { .. }) => {
-                    return Ok(Ok(earlier.id.clone()));
-                }
-                (true, ReceiveState::Refused { .. }) => {}
+                Err(BadNutzap::OtherKey) => not_yet.push(proof),
+                Err(_) => {}
             }
         }
-        let mut unlocked = mint.unlock(nutzap.proofs.clone(), keys).await;
-        if matches!(unlocked, Err(NotUnlocked::Keyset)) && self.learn_keysets(mint).await? {
-            unlocked = mint.unlock(nutzap.proofs.clone(), keys).await;
+        // A key that is learned later opens what is locked to it.
+        let mut proofs = if ours.is_empty() { not_yet } else { ours };
+        if let Ok(mint) = self.mints.even_unchecked(&mint) {
+            let mut made = mint.made(&proofs.iter().collect::<Vec<_>>(), Asking::Not).await?.into_iter();
+            proofs.retain(|_| made.next() != Some(Made::Wrong));
         }
-        let signed = match unlocked {
-            Ok(signed) => signed,
-            Err(NotUnlocked::Mint(error)) => return Err(error.into()),
-            Err(NotUnlocked::Keyset) => return Ok(Err("other_keyset")),
-            Err(NotUnlocked::Proof) => return Ok(Err("not_proven")),
-            Err(NotUnlocked::Key) => return Ok(Err("other_key")),
-        };
-        let ys = signed.iter().filter_map(|proof| proof.y().ok()).collect();
-        let states = mint.states(ys).await?;
-        if states.contains(&State::Spent) {
-            return Ok(Err("token_spent"));
+        if proofs.is_empty() || sum_sats(&proofs) < link.parts.nutzap_min_sats {
+            return Ok(Looked::Never);
         }
-        if states.iter().any(|state| *state != State::Unspent) {
-            // Another device of ours may be at it, and may fail.
-            return Err(Error::new(Code::MintRefused, "The nutzap's coins are in use at their mint."));
-        }
-        let sats = coins::sum_sats(&signed);
-        if mint.input_fee(&signed).await? >= sats {
-            return Ok(Err("not_worth_its_fee"));
-        }
-        let receive = Receive {
-            id: earlier.map_or_else(ReceiveId::random, |earlier| earlier.id),
-            agent: AGENT.to_owned(),
-            token_digest: digest,
-            mint: mint.address().clone(),
-            money: setup.money,
-            amount_sats: sats,
-            untrusted_memo: Some(text::clean(&nutzap.comment)).filter(|words| !words.is_empty()),
-            nutzap: Some(NutzapFrom { event: event.id().to_owned(), sender: nutzap.sender.clone() }),
-            created_at: (self.clock)(),
-            state: ReceiveState::Open,
-        };
-        self.store.commit(vec![Change::Receive(receive.clone())]).await?;
-        let id = receive.id.clone();
-        let turn = mint.turn().await;
-        match self.swap_coins_in(&receive, signed, mint, &turn).await {
-            Ok((swap, outcome)) => {
-                // What came of it is in the receive's own record.
-                let _told = self.end_receive(receive, mint, &swap, outcome, &turn).await;
-            }
-            Err(error) => drop(self.refuse(receive, Vec::new(), error).await),
-        }
-        Ok(Ok(id))
-    }
-}
-
-impl Wallet {
-    /// A mint may have keysets that we have not heard of. It is asked once a round, however many strangers name what it does not have.
-    async fn learn_keysets(&self, mint: &Mint) -> Result<bool, Error> {
-        let Some(link) = &self.nostr else { return Ok(false) };
-        if link.seen().asked_keysets.contains(mint.address()) {
-            return Ok(false);
-        }
-        mint.learn_keysets().await?;
-        Ok(link.seen().asked_keysets.insert(mint.address().clone()))
+        // Whom all coins name has sent them, though a copy of the event may be by somebody else.
+        let named = if senders.len() == 1 { senders.pop_first().flatten() } else { None };
+        Ok(Looked::Waits(NutzapRow {
+            id: nutzap.id,
+            relay: url.to_owned(),
+            sender_proven: named.is_some(),
+            is_copy: named.as_ref().is_some_and(|named| *named != nutzap.sender),
+            sender: named.unwrap_or(nutzap.sender),
+            mint,
+            comment: text::clean(&nutzap.comment),
+            proofs,
+            seen_at: now,
+            next_at: 0,
+            tries: 0,
+            state: NutzapState::Waiting,
+        }))
     }
 }
 
@@ -229,36 +219,16 @@ pub(super) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     urls
 }
 
-/// What can be said of it without asking anybody: whether it is a nutzap for us that only we can take. With the key for each coin.
-fn ours(link: &Link, about: &About, event: &Event) -> Result<(Nutzap, Vec<Secret>), Refusal> {
-    let identity = &link.parts.identity;
-    let nutzap = nutzap::read(event, &identity.public_key()).map_err(|_| "not_a_nutzap")?;
-    if nutzap.unit != "sat" || nutzap.unreadable_proofs > 0 {
-        return Err("not_in_sats");
-    }
-    let mut keys: Vec<(String, Secret)> = about.keys().iter().map(|key| (key.public_x().to_owned(), key.secret().clone())).collect();
-    // The key that we publish, though our own event may not have been read; and some programs lock to the Nostr key itself.
-    for secret in [link.parts.nutzap_key.clone(), identity.secret_hex()] {
-        if let Ok(own) = crate::nostr::p2pk::NutzapKey::from_secret(&secret) {
-            keys.push((own.public_x().to_owned(), own.secret().clone()));
-        }
-    }
-    let names: Vec<String> = keys.iter().map(|(public, _)| public.clone()).collect();
-    let mut seen = BTreeSet::new();
-    let mut of_coins = Vec::new();
-    for proof in &nutzap.proofs {
-        let place = nutzap::locked_to(proof, &names).map_err(|_| OTHER_KEY)?;
-        if !seen.insert(proof.secret.to_string()) {
-            return Err("coin_twice");
-        }
-        of_coins.push(keys.get(place).map(|(_, secret)| secret.clone()).ok_or(OTHER_KEY)?);
-    }
-    Ok((nutzap, of_coins))
+/// The mints of our list, in each form in which a nutzap may name them.
+fn as_written(about: &About, listed: &[MintAddress]) -> Vec<String> {
+    let forms = about.nutzap_mints_as_written().chain(listed.iter().map(MintAddress::as_str));
+    let bare: BTreeSet<&str> = forms.map(|form| form.trim_end_matches('/')).collect();
+    bare.into_iter().flat_map(|form| [form.to_owned(), format!("{form}/")]).collect()
 }
 
-/// Its mint, if the owner lists it and our own list names it.
-fn usable(setup: &Setup, about: &About, nutzap: &Nutzap) -> Option<MintAddress> {
-    let mint: MintAddress = nutzap.mint.parse().ok()?;
-    let named = about.nutzap_mints().contains(&mint);
-    setup.mint(&mint).filter(|_| named).map(|_| mint)
+/// Which mints and keys nutzaps were looked for with.
+fn fingerprint(listed: &[MintAddress], keys: &LockKeys) -> String {
+    let mut parts: Vec<&str> = listed.iter().map(MintAddress::as_str).chain(keys.names().iter().map(String::as_str)).collect();
+    parts.sort_unstable();
+    hex::encode(Sha256::digest(parts.join(" ")))
 }

@@ -40,6 +40,13 @@ impl Wallet {
     /// Asks one mint.
     pub(super) async fn verify_at(&self, address: &MintAddress, verified: &mut Verified) -> Result<(), Error> {
         let name = address.to_string();
+        // What is locked is nothing to us, until a key of ours opens it.
+        let locked = self.store.foreign_coins(name.clone(), vec![ForeignState::Locked]).await?;
+        if !locked.is_empty() {
+            let keys = self.lock_keys().await?;
+            let ys = locked.into_iter().filter(|(_, proof)| keys.open_all(std::slice::from_ref(&proof.secret))).map(|(y, _)| y).collect();
+            self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Doubtful }]).await?;
+        }
         let doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
         let asked = self.store.foreign_coins(name.clone(), doubtful).await?;
         let nothing = asked.is_empty() && self.store.doubted(name.clone()).await?.is_empty();

@@ -31,6 +31,9 @@ view!(
         /// The payee as it calls itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_payee: Option<String>,
+        /// A nutzap that came in: its coins themselves name the sender. If false, anybody may have published it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sender_proven: Option<bool>,
         /// Our own words.
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,

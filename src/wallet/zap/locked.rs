@@ -13,11 +13,12 @@ use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
 use crate::mint::Coins;
+use crate::mint::swap::Lock;
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
-use crate::nostr::nutzap;
 use crate::nostr::relay_list::usable;
 use crate::nostr::zap::Zapped;
+use crate::nostr::{Identity, nutzap};
 use crate::store::{Change, Outgoing};
 
 /// How long the call waits for a relay to take the event; afterwards it goes on in the background.
@@ -32,7 +33,7 @@ impl Wallet {
         let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
         let key = key.ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
         let mut best: Option<(u64, MintAddress, String)> = None;
-        let mut shared = false;
+        let (mut shared, mut open) = (false, false);
         for (listed, units) in &info.mints {
             let Ok(address) = listed.parse::<MintAddress>() else { continue };
             let in_sats = units.is_empty() || units.iter().any(|unit| unit == "sat");
@@ -43,6 +44,11 @@ impl Wallet {
             let held = self.spendable_at(&address).await?;
             let enough = held >= payment.amount_sats.saturating_add(FEE_ROOM);
             if enough && best.as_ref().is_none_or(|(most, ..)| held > *most) {
+                // The coins stand in a public event: only the lock keeps them the recipient's, and only the proof shows them to be good.
+                if !self.mints.at(&address)?.keeps_locks().await? {
+                    open = true;
+                    continue;
+                }
                 best = Some((held, address, listed.clone()));
             }
         }
@@ -50,17 +56,26 @@ impl Wallet {
             return Err(refuses("The recipient takes nutzaps from none of this wallet's mints."));
         }
         let Some((_, address, listed)) = best else {
+            if open {
+                return Err(refuses(
+                    "The mint that both use does not say that it keeps coins locked and proves its signatures (NUT-11, NUT-12).",
+                ));
+            }
             return Err(refuses("This wallet does not hold enough at a mint that the recipient takes nutzaps from."));
         };
         let mut payment = payment.clone();
         let mut relays = usable(&info.relays);
         relays.extend(person.reads.iter().cloned());
         let relays: Vec<String> = relays.iter().map(|url| plain_url(url)).collect();
-        if let Some(of) = payment.zap.as_mut() {
+        let mut tags = Vec::new();
+        if let (Some(of), Some(link)) = (payment.zap.as_mut(), &self.nostr) {
+            let signer = self.signer(link, of.anonymous)?;
+            tags = nutzap::lock_tags(&signer.public_key(), of.event.as_deref());
             (of.rail, of.relays, of.mint_as_listed, of.receipt) = (Rail::Nutzap, relays, Some(listed), Receipt::None);
+            of.signer = of.anonymous.then(|| signer.secret_hex());
         }
         payment.mint = address.clone();
-        let lock_to = Some(format!("02{key}"));
+        let lock_to = Some(Lock { key: format!("02{key}"), tags });
         let act = Act::Token { lock_to, memo: None };
         Ok(Order { payment, mint: self.mints.at(&address)?, act, max_fee_sats: request.max_fee_sats, pass: None })
     }
@@ -71,7 +86,9 @@ impl Wallet {
         let Some(recipient) = &of.recipient else { return Ok(None) };
         // Relays may have been taken away since: the token is with the payment, and can be handed over otherwise.
         let Some(link) = &self.nostr else { return Ok(None) };
-        let identity = self.signer(link, of.anonymous)?;
+        // The coins name the one who signs.
+        let made = of.signer.as_ref().and_then(|secret| Identity::from_nsec(secret).ok());
+        let identity = made.map_or_else(|| self.signer(link, of.anonymous), Ok)?;
         let now = (self.clock)();
         let zapped = of.event.as_ref().map(|id| {
             let (relay, kind, coordinate) = of.zapped.clone().unwrap_or_default();
@@ -84,7 +101,7 @@ impl Wallet {
             tracing::error!("a nutzap's coins do not fit into an event");
             return Ok(None);
         };
-        of.nutzap = Some(event.id().to_owned());
+        (of.nutzap, of.signer) = (Some(event.id().to_owned()), None);
         let mut outgoing = Outgoing::new(event.id(), event.kind(), event.json(), class::ZAP, now);
         outgoing.beside.clone_from(&of.relays);
         Ok(Some(Change::Publish(Box::new(outgoing))))

@@ -16,18 +16,18 @@ use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, Home, conserved, fund, mint, routes, sats};
 
 /// A receiver whom strangers know: by the key and the mint on its public list.
-struct Scene {
+pub(super) struct Scene {
     _lightning: testbed::Lightning,
-    mint: TestMint,
-    relay: Relay,
-    receiver: Agent,
-    stranger: Identity,
-    press: Press,
+    pub(super) mint: TestMint,
+    pub(super) relay: Relay,
+    pub(super) receiver: Agent,
+    pub(super) stranger: Identity,
+    pub(super) press: Press,
     /// The key to lock to, as a lock names it.
-    key: String,
+    pub(super) key: String,
 }
 
-async fn scene() -> Scene {
+pub(super) async fn scene() -> Scene {
     let (lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
     let receiver = device(&mint, &[relay.url()], KEY);
@@ -38,29 +38,29 @@ async fn scene() -> Scene {
 }
 
 /// The key on the public list.
-fn listed_key(relay: &Relay) -> String {
+pub(super) fn listed_key(relay: &Relay) -> String {
     let list = relay.taken().into_iter().rfind(|event| event["kind"] == 10_019).unwrap();
     let tag = list["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "pubkey").unwrap().clone();
     tag[1].as_str().unwrap().to_owned()
 }
 
-fn lock(kind: &str, data: &str, tags: &Value) -> String {
+pub(super) fn lock(kind: &str, data: &str, tags: &Value) -> String {
     json!([kind, {"nonce": CoinSecret::generate().to_string(), "data": data, "tags": tags}]).to_string()
 }
 
 impl Scene {
-    fn good_lock(&self) -> String {
+    pub(super) fn good_lock(&self) -> String {
         lock("P2PK", &self.key, &json!([]))
     }
 
     /// Coins under these locks, and nothing in the mint's log.
-    async fn locked(&self, locks: &[(u64, String)]) -> Vec<Proof> {
+    pub(super) async fn locked(&self, locks: &[(u64, String)]) -> Vec<Proof> {
         let coins = self.press.coins(locks).await;
         routes(&self.mint);
         coins
     }
 
-    fn nutzap(&self, proofs: &[Proof]) -> Event {
+    pub(super) fn nutzap(&self, proofs: &[Proof]) -> Event {
         nutzap::write(&self.stranger, &me().public_key(), &self.mint.url(), "sat", proofs, "hello", None, clock::now()).unwrap()
     }
 
@@ -73,22 +73,25 @@ impl Scene {
     }
 
     /// Shows the event to the receiver. What it asked the mint.
-    async fn shows(&self, event: &Event) -> Vec<String> {
+    pub(super) async fn shows(&self, event: &Event) -> Vec<String> {
         routes(&self.mint);
         put(&self.relay, std::slice::from_ref(event)).await;
         sync(&self.receiver).await;
         routes(&self.mint)
     }
 
-    async fn incomes(&self) -> Vec<(u64, u64)> {
+    pub(super) async fn incomes(&self) -> Vec<(u64, u64)> {
         incomes(&self.receiver).await
     }
 }
 
-/// What every nutzap brought, less the mint's fee, and that fee.
-async fn incomes(agent: &Agent) -> Vec<(u64, u64)> {
+/// What every nutzap brought, less the mint's fee, and that fee; the smallest first.
+pub(super) async fn incomes(agent: &Agent) -> Vec<(u64, u64)> {
     let history = agent.ok("list_history", json!({"kind": "nutzap_received", "limit": 500})).await;
-    history["entries"].as_array().unwrap().iter().map(|entry| (sats(entry, "amount_sats"), sats(entry, "fee_sats"))).collect()
+    let entries = history["entries"].as_array().unwrap().iter();
+    let mut incomes: Vec<(u64, u64)> = entries.map(|entry| (sats(entry, "amount_sats"), sats(entry, "fee_sats"))).collect();
+    incomes.sort_unstable();
+    incomes
 }
 
 #[tokio::test]
@@ -101,10 +104,9 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     let hash = "ab".repeat(32);
     let locks = [
         ("locked to another", lock("P2PK", &other, &json!([]))),
-        ("in the odd form of our key", lock("P2PK", &format!("03{x}"), &json!([]))),
+        ("in a form that no mint opens", lock("P2PK", x, &json!([]))),
         ("open after a time", lock("P2PK", &key, &json!([["locktime", "1"]]))),
-        ("given back after a time", lock("P2PK", &key, &json!([["locktime", "9999999999"], ["refund", other]]))),
-        ("refund alone", lock("P2PK", &key, &json!([["refund", other]]))),
+        ("given back since a time", lock("P2PK", &key, &json!([["locktime", "1"], ["refund", other]]))),
         ("two signatures", lock("P2PK", &key, &json!([["n_sigs", "2"], ["pubkeys", other]]))),
         ("another key as well", lock("P2PK", &key, &json!([["n_sigs", "1"], ["pubkeys", other]]))),
         ("signed over outputs", lock("P2PK", &key, &json!([["sigflag", "SIG_ALL"]]))),
@@ -114,17 +116,12 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     let wanted: Vec<(u64, String)> = locks.iter().map(|(_, lock)| (8, lock.clone())).collect();
     let mut cases: Vec<(String, Event)> = Vec::new();
     for ((name, _), coin) in locks.iter().zip(scene.locked(&wanted).await) {
-        // Alone, and with a good one.
-        let good = scene.locked(&[(8, scene.good_lock())]).await.remove(0);
-        cases.push(((*name).to_owned(), scene.nutzap(&[good, coin.clone()])));
         cases.push(((*name).to_owned(), scene.nutzap(&[coin])));
     }
     let good = scene.locked(&(0..16).map(|_| (8, scene.good_lock())).collect::<Vec<_>>()).await;
-    let (mut bare, mut wrong, mut dear) = (good[0].clone(), good[1].clone(), good[2].clone());
-    bare.dleq = None;
+    let (mut wrong, mut dear) = (good[1].clone(), good[2].clone());
     wrong.dleq.clone_from(&good[3].dleq);
     dear.amount = 64.into();
-    cases.push(("without a proof".to_owned(), scene.nutzap(&[bare])));
     cases.push(("with another's proof".to_owned(), scene.nutzap(&[wrong])));
     cases.push(("worth more than it is".to_owned(), scene.nutzap(&[dear])));
     let made_up = Proof { secret: CoinSecret::new(scene.good_lock()), ..good[4].clone() };
@@ -181,12 +178,13 @@ async fn a_coin_in_two_nutzaps_is_credited_once() {
     sync(&scene.receiver).await;
     assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (65, vec![(15, 1)]));
     let asked = scene.shows(&scene.nutzap(&coins)).await;
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await.len()), (65, 1), "{asked:?}");
+    // The coin beside it is as good as any.
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (68, vec![(3, 1), (15, 1)]), "{asked:?}");
     // Another device, that has never seen it, asks once and credits nothing either.
     sync(&scene.receiver).await;
     let second = device(&scene.mint, &[scene.relay.url()], KEY);
     sync(&second).await;
-    assert_eq!((spendable(&second).await, incomes(&second).await), (65, vec![]));
+    assert_eq!((spendable(&second).await, incomes(&second).await), (68, vec![]));
     routes(&scene.mint);
     sync(&second).await;
     assert_eq!(routes(&scene.mint), Vec::<String>::new());
@@ -262,7 +260,7 @@ async fn a_nutzap_of_a_keyset_that_is_newer_than_what_we_know_comes_in() {
     let receiver = Agent::two_minutes_later(scene.receiver.close().await);
     sync(&receiver).await;
     sync(&receiver).await;
-    assert_eq!((spendable(&receiver).await, incomes(&receiver).await.len()), (85, 3));
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await.len()), (86, 3), "the two are one swap");
 }
 
 #[tokio::test]

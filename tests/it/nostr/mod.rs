@@ -2,10 +2,13 @@
 
 mod by_hand;
 mod canary;
+mod copies;
 mod counts;
 mod devices;
 mod doctor;
+mod flood;
 mod hostile;
+mod locks;
 mod month;
 mod nutzaps;
 mod scale;

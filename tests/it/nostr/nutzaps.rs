@@ -51,7 +51,7 @@ async fn a_nutzap_is_redeemed_once_by_whoever_was_off_when_it_came() {
     assert_eq!(spendable(&receiver).await, 20);
     let [entry] = received(&receiver).await.try_into().unwrap();
     assert_eq!((sats(&entry, "amount_sats"), sats(&entry, "fee_sats"), &entry["untrusted_note"]), (20, 1, &json!("for the garden")));
-    assert_eq!(entry["untrusted_payee"], json!(npub(&sender).await));
+    assert_eq!((&entry["untrusted_payee"], &entry["sender_proven"]), (&json!(npub(&sender).await), &json!(true)));
     claimed(&sender, &zapped).await;
     conserved("after the nutzap", &mint.auditor(), &[&sender, &receiver]).await;
     // Shown again, after a restart, nobody is asked anything about it.
@@ -73,6 +73,8 @@ async fn an_anonymous_nutzap_is_signed_by_nobody() {
     let of_sender = sender.ok("get_balance", json!({})).await["nostr"]["npub"].clone();
     let nutzaps: Vec<Value> = relay.taken().into_iter().filter(|event| event["kind"] == 9321).collect();
     assert!(nutzaps.len() == 1 && nutzap_author(&nutzaps[0]) != of_sender);
+    // The coins name the same throw-away key.
+    assert_eq!((&entry["untrusted_payee"], &entry["sender_proven"]), (&nutzap_author(&nutzaps[0]), &json!(true)));
     claimed(&sender, &zapped).await;
     conserved("after an anonymous nutzap", &mint.auditor(), &[&sender, &receiver]).await;
 }
@@ -112,4 +114,27 @@ async fn a_recipient_who_takes_no_nutzap_of_our_mints_is_named_as_such() {
     let nsec = nutpurse::nostr::Identity::from_nsec(&nutpurse::model::secret::Secret::new(OURS)).unwrap().nsec();
     sender.refused("zap", json!({"to": nsec.reveal(), "amount_sats": 5}), "text_refused").await;
     sender.refused("zap", json!({"to": to, "amount_sats": 5, "comment": nsec.reveal()}), "text_refused").await;
+}
+
+#[tokio::test]
+async fn no_nutzap_is_made_at_a_mint_that_does_not_keep_locks() {
+    let (_lightning, mint) = mint().await;
+    for nut in ["11", "12"] {
+        let proxy = testbed::Proxy::start(&mint.url()).await.unwrap();
+        proxy.rewrite(move |path, mut body| {
+            if path == "/v1/info" {
+                body["nuts"].as_object_mut().unwrap().remove(nut);
+            }
+            body
+        });
+        let relay = Relay::start().await.unwrap();
+        let home = || crate::world::Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+        let (sender, receiver) = (Agent::with_nsec(home(), OURS), Agent::with_nsec(home(), THEIRS));
+        fund(&sender, 50).await;
+        sync(&receiver).await;
+        let to = npub(&receiver).await;
+        let error = sender.refused("zap", json!({"to": to, "amount_sats": 5, "via": "nutzap"}), "recipient_refuses").await;
+        assert!(error.message.contains("NUT-11"), "{error}");
+        assert_eq!(spendable(&sender).await, 50);
+    }
 }

@@ -1,0 +1,331 @@
+//! Nutzaps are taken in (NIP-61): the coins that their mint calls unspent are swapped for ours, those of many nutzaps in one swap.
+//!
+//! Only mints that the owner uses are asked, each until it fails once in a round. A nutzap is refused for good by a wrong proof, by the mint's
+//! word on its coins, or because nothing of it is left; all else waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk_common::nuts::{Proof, PublicKey, State};
+
+use super::super::coins::sum_sats;
+use super::super::error::Error;
+use super::super::rules::Setup;
+use super::super::{Wallet, swap};
+use super::locks::LockKeys;
+use super::nutzaps::WAITED_SECONDS;
+use crate::mint::Mint;
+use crate::mint::error::MintError;
+use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
+use crate::mint::token::digest_of;
+use crate::mint::unlock::{Asking, Made};
+use crate::model::id::ReceiveId;
+use crate::model::mint::MintAddress;
+use crate::model::receive::{NutzapFrom, Receive, ReceiveState};
+use crate::nostr::nutzap::BadNutzap;
+use crate::store::{Change, ForeignState, NutzapRow, NutzapState, Nutzaps};
+
+/// In whose name nutzaps are taken in.
+const AGENT: &str = "nostr";
+
+/// The most coins of one swap. Each has a signature beside it.
+const MOST_COINS: usize = 300;
+/// The most swaps at one mint in a round.
+const MOST_SWAPS: usize = 20;
+/// The most of these that are for coins without the mint's proof: anybody can make such up.
+const MOST_UNPROVEN: usize = 8;
+
+/// After how long a mint that has refused is asked again: so many seconds, twice as many each time, at most a day.
+const AGAIN_SECONDS: u64 = 300;
+const AGAIN_AT_MOST: u64 = 86_400;
+
+/// What a swap came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// The coins are in.
+    In,
+    /// One of the coins is not good.
+    OneIsBad,
+    /// The mint refused otherwise, or has not decided: it is asked no more in this round.
+    NotNow,
+}
+
+impl Wallet {
+    /// Takes in what waits, and what there is no room for to wait.
+    pub(super) async fn redeem_nutzaps(&self, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
+        let (now, setup) = ((self.clock)(), self.setup().await?);
+        let mut ended = Nutzaps { at: now, ..Nutzaps::default() };
+        let mut by_mint: BTreeMap<MintAddress, Vec<NutzapRow>> = BTreeMap::new();
+        let waiting = self.store.nutzaps().await?.into_iter().filter(|row| row.state == NutzapState::Waiting);
+        for mut row in waiting.chain(beyond) {
+            let opens: Vec<_> = row.proofs.iter().map(|proof| keys.opens(&proof.secret, now)).collect();
+            let hopeless = opens.iter().all(|one| matches!(one, Err(why) if *why != BadNutzap::OtherKey));
+            if hopeless || row.seen_at.saturating_add(WAITED_SECONDS) < now {
+                ended.done.push(row.id);
+                continue;
+            }
+            let mut opens = opens.iter();
+            row.proofs.retain(|_| opens.next().is_some_and(Result::is_ok));
+            if !row.proofs.is_empty() && row.next_at <= now && setup.mint(&row.mint).is_some() {
+                by_mint.entry(row.mint.clone()).or_default().push(row);
+            }
+        }
+        if !ended.is_empty() {
+            self.store.commit(vec![Change::Nutzaps(ended)]).await?;
+        }
+        let (this, setup) = (&self, &setup);
+        let rounds = by_mint.into_iter().map(|(mint, rows)| async move {
+            if let Err(error) = this.redeem_at(setup, keys, &mint, rows).await {
+                tracing::debug!(code = error.code.as_str(), "nutzaps wait for their mint");
+            }
+        });
+        futures::future::join_all(rounds).await;
+        Ok(())
+    }
+
+    /// Takes in what waits at one mint, until it fails.
+    async fn redeem_at(&self, setup: &Setup, keys: &LockKeys, address: &MintAddress, mut rows: Vec<NutzapRow>) -> Result<(), Error> {
+        let mint = self.mints.at(address)?;
+        self.leave_what_is_ours(&mut rows).await?;
+        self.leave_what_is_made_up(&mint, &mut rows).await?;
+        self.leave_what_is_over_the_cap(setup, address, &mut rows).await?;
+        rows.sort_by(|one, other| (one.is_copy, one.seen_at, &one.id).cmp(&(other.is_copy, other.seen_at, &other.id)));
+        let (mut swaps, mut unproven) = (0_usize, 0_usize);
+        while !rows.is_empty() && swaps < MOST_SWAPS {
+            let some = first_of(&mut rows);
+            if mint.input_fee(&all_coins(&some)).await? >= sum_sats(some.iter().flat_map(|row| &row.proofs)) {
+                // Together with those to come they may be worth it.
+                continue;
+            }
+            let some = self.leave_what_is_spent(&mint, some).await?;
+            let (proven, others): (Vec<_>, Vec<_>) = some.into_iter().partition(|row| row.proofs.iter().all(|proof| proof.dleq.is_some()));
+            let mut work: Vec<Vec<NutzapRow>> = others.into_iter().rev().map(|row| vec![row]).collect();
+            work.push(proven);
+            let mut taken = BTreeSet::new();
+            while let Some(mut part) = work.pop() {
+                let later = with_a_coin_of_an_earlier_one(&mut part, &taken);
+                if !later.is_empty() {
+                    work.push(later);
+                }
+                let coins = all_coins(&part);
+                if coins.is_empty() || mint.input_fee(&coins).await? >= sum_sats(&coins) {
+                    continue;
+                }
+                let is_proven = coins.iter().all(|coin| coin.dleq.is_some());
+                if swaps >= MOST_SWAPS || (!is_proven && unproven >= MOST_UNPROVEN) {
+                    continue;
+                }
+                (swaps, unproven) = (swaps.saturating_add(1), unproven.saturating_add(usize::from(!is_proven)));
+                match self.swap_nutzaps(&mint, keys, part.clone()).await? {
+                    Ended::In => taken.extend(ys(&coins)?),
+                    Ended::OneIsBad if part.len() > 1 => {
+                        let right = part.split_off(part.len() / 2);
+                        work.extend([right, part]);
+                    }
+                    Ended::OneIsBad => {}
+                    Ended::NotNow => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Coins that came in before, by this event or by another.
+    async fn leave_what_is_ours(&self, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+        let came = self.store.came_by_nutzap(ys(&all_coins(rows))?).await?;
+        self.keep_coins(rows, |proof| proof.y().is_ok_and(|y| !came.contains(&y))).await
+    }
+
+    /// Coins that the mint's keys show to be none of its own. It is asked for its keysets once, where one is not known.
+    async fn leave_what_is_made_up(&self, mint: &Mint, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let coins = all_coins(rows);
+        let coins: Vec<&Proof> = coins.iter().collect();
+        let mut made = mint.made(&coins, Asking::Allowed).await?;
+        if made.contains(&Made::Unknown) {
+            mint.learn_keysets().await?;
+            made = mint.made(&coins, Asking::Allowed).await?;
+        }
+        let mut made = made.into_iter();
+        self.keep_coins(rows, |_| matches!(made.next(), Some(Made::Proven | Made::Unproven))).await
+    }
+
+    /// What would bring more to the mint than the owner wants there waits.
+    async fn leave_what_is_over_the_cap(&self, setup: &Setup, address: &MintAddress, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+        let Some(cap) = setup.mint(address).and_then(|mint| mint.max_balance_sats) else { return Ok(()) };
+        let mut held = self.held_at(address).await?;
+        rows.retain(|row| {
+            let after = held.saturating_add(sum_sats(&row.proofs));
+            let fits = after <= cap;
+            held = if fits { after } else { held };
+            fits
+        });
+        Ok(())
+    }
+
+    /// What the mint calls spent is left; what is in use there, by another device of ours that may fail, waits.
+    async fn leave_what_is_spent(&self, mint: &Mint, mut rows: Vec<NutzapRow>) -> Result<Vec<NutzapRow>, Error> {
+        let coins = ys(&all_coins(&rows))?;
+        let asked: Vec<PublicKey> = coins.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let said: BTreeMap<PublicKey, State> = asked.iter().copied().zip(mint.states(asked.clone()).await?).collect();
+        let state = |proof: &Proof| proof.y().ok().and_then(|y| said.get(&y).copied());
+        self.keep_coins(&mut rows, |proof| state(proof) != Some(State::Spent)).await?;
+        rows.retain(|row| row.proofs.iter().all(|proof| state(proof) == Some(State::Unspent)));
+        Ok(rows)
+    }
+
+    /// Keeps these coins; a nutzap of which none is left is done with.
+    async fn keep_coins(&self, rows: &mut Vec<NutzapRow>, mut keep: impl FnMut(&Proof) -> bool) -> Result<(), Error> {
+        rows.iter_mut().for_each(|row| row.proofs.retain(&mut keep));
+        let done: Vec<String> = rows.iter().filter(|row| row.proofs.is_empty()).map(|row| row.id.clone()).collect();
+        rows.retain(|row| !row.proofs.is_empty());
+        if done.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.commit(vec![Change::Nutzaps(Nutzaps { at: (self.clock)(), done, ..Nutzaps::default() })]).await?)
+    }
+
+    /// One swap for all coins of these. What takes them is journaled with the rows.
+    async fn swap_nutzaps(&self, mint: &Mint, keys: &LockKeys, mut rows: Vec<NutzapRow>) -> Result<Ended, Error> {
+        rows.iter_mut().for_each(|row| row.state = NutzapState::Swapping);
+        let mut coins = keys.sign(all_coins(&rows));
+        coins.iter_mut().for_each(|coin| coin.dleq = None);
+        let purpose = Purpose::Nutzaps(rows.iter().map(|row| row.id.clone()).collect());
+        let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
+        let taken = Change::Nutzaps(Nutzaps { at: (self.clock)(), rows, ..Nutzaps::default() });
+        let turn = mint.turn().await;
+        let (swap, outcome) = self.swap(mint, coins, want, |_| Ok(vec![taken.clone()]), &turn).await?;
+        let ended = match &outcome {
+            SwapOutcome::Done { .. } => Ended::In,
+            SwapOutcome::Refused(error) if error.is_of_a_coin() => Ended::OneIsBad,
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere | SwapOutcome::Unknown(_) => Ended::NotNow,
+        };
+        self.end_nutzaps(&swap, outcome).await?;
+        Ok(ended)
+    }
+
+    /// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what becomes of each, in one commit.
+    pub(in super::super) async fn end_nutzaps(&self, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+        let Purpose::Nutzaps(ids) = &swap.purpose else { return Ok(()) };
+        let now = (self.clock)();
+        let mut rows = Vec::new();
+        for id in ids {
+            rows.extend(self.store.nutzap(id).await?.filter(|row| row.state == NutzapState::Swapping));
+        }
+        let changes = match outcome {
+            SwapOutcome::Done { keep, .. } => {
+                let ys = swap.input_ys()?;
+                let receives = self.receives(&mut rows, swap.fee_sats()).await?;
+                // Another device of ours may have left such coins on relays as they were.
+                let others = Change::Foreign { ys: ys.clone(), to: ForeignState::Spent };
+                let mut changes = vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id)];
+                changes.extend(receives.into_iter().map(Change::Receive));
+                changes.push(Change::Nutzaps(Nutzaps { at: now, rows, done: Vec::new(), coins: ys }));
+                changes
+            }
+            SwapOutcome::Refused(error) => {
+                let mut changes = swap::refused(swap, &error);
+                changes.push(Change::Nutzaps(refused(rows, &error, now)));
+                changes
+            }
+            SwapOutcome::SpentElsewhere => {
+                rows.iter_mut().for_each(|row| row.state = NutzapState::Waiting);
+                let mut changes: Vec<Change> = self.bury(swap)?.into();
+                changes.push(Change::Nutzaps(Nutzaps { at: now, rows, ..Nutzaps::default() }));
+                changes
+            }
+            SwapOutcome::Unknown(_) => {
+                self.wake();
+                return Ok(());
+            }
+        };
+        self.store.commit(changes).await?;
+        self.changed();
+        self.wake();
+        Ok(())
+    }
+
+    /// What came in, nutzap by nutzap. The fee is shared by the number of coins.
+    async fn receives(&self, rows: &mut [NutzapRow], fee_sats: u64) -> Result<Vec<Receive>, Error> {
+        let (now, money) = ((self.clock)(), self.setup().await?.money);
+        let all = rows.iter().map(|row| row.proofs.len() as u64).fold(0, u64::saturating_add).max(1);
+        let share = |coins: u64| fee_sats.saturating_mul(coins) / all;
+        let (mut receives, mut before) = (Vec::new(), 0_u64);
+        for row in rows {
+            let after = before.saturating_add(row.proofs.len() as u64);
+            let fee_sats = share(after).saturating_sub(share(before));
+            before = after;
+            let amount_sats = sum_sats(&row.proofs);
+            let receive = Receive {
+                id: ReceiveId::random(),
+                agent: AGENT.to_owned(),
+                token_digest: digest_of(&row.proofs.iter().map(|proof| &proof.secret).collect::<Vec<_>>()),
+                mint: row.mint.clone(),
+                money,
+                amount_sats,
+                untrusted_memo: Some(row.comment.clone()).filter(|words| !words.is_empty()),
+                nutzap: Some(NutzapFrom { event: row.id.clone(), sender: row.sender.clone(), sender_proven: row.sender_proven }),
+                created_at: now,
+                state: ReceiveState::Received { at: now, received_sats: amount_sats.saturating_sub(fee_sats), fee_sats },
+            };
+            (row.state, row.proofs) = (NutzapState::Taken(receive.id.clone()), Vec::new());
+            receives.push(receive);
+        }
+        Ok(receives)
+    }
+}
+
+/// What becomes of those that their mint refused. Of several, some may be good; of one, what has the mint's proof may be.
+fn refused(mut rows: Vec<NutzapRow>, error: &MintError, now: u64) -> Nutzaps {
+    let (of_a_coin, alone) = (error.is_of_a_coin(), rows.len() == 1);
+    for row in &mut rows {
+        row.state = NutzapState::Waiting;
+        if of_a_coin && alone {
+            let mixed = row.proofs.iter().any(|proof| proof.dleq.is_none());
+            row.proofs.retain(|proof| mixed && proof.dleq.is_some());
+        } else if !of_a_coin {
+            row.next_at = now.saturating_add(AGAIN_SECONDS.saturating_mul(1 << row.tries.min(10)).min(AGAIN_AT_MOST));
+            row.tries = row.tries.saturating_add(1);
+        }
+    }
+    let (rows, done): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| !row.proofs.is_empty());
+    Nutzaps { at: now, rows, done: done.into_iter().map(|row| row.id).collect(), coins: Vec::new() }
+}
+
+/// As many as go into one swap.
+fn first_of(rows: &mut Vec<NutzapRow>) -> Vec<NutzapRow> {
+    let mut coins = 0_usize;
+    let fits = |row: &&NutzapRow| {
+        coins = coins.saturating_add(row.proofs.len());
+        coins <= MOST_COINS
+    };
+    let count = rows.iter().take_while(fits).count().max(1);
+    rows.drain(..count.min(rows.len())).collect()
+}
+
+/// Coins that are taken go; those that share a coin with an earlier one are told apart: they have it still, should the earlier one fail.
+fn with_a_coin_of_an_earlier_one(rows: &mut Vec<NutzapRow>, taken: &BTreeSet<PublicKey>) -> Vec<NutzapRow> {
+    let y = |proof: &Proof| proof.y().ok();
+    rows.iter_mut().for_each(|row| row.proofs.retain(|proof| y(proof).is_some_and(|y| !taken.contains(&y))));
+    let (mut seen, mut first, mut later) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for row in rows.drain(..).filter(|row| !row.proofs.is_empty()) {
+        let coins: Vec<PublicKey> = row.proofs.iter().filter_map(y).collect();
+        if coins.iter().any(|y| seen.contains(y)) {
+            later.push(row);
+        } else {
+            seen.extend(coins);
+            first.push(row);
+        }
+    }
+    *rows = first;
+    later
+}
+
+fn all_coins(rows: &[NutzapRow]) -> Vec<Proof> {
+    rows.iter().flat_map(|row| row.proofs.iter().cloned()).collect()
+}
+
+fn ys(coins: &[Proof]) -> Result<Vec<PublicKey>, Error> {
+    coins.iter().map(|coin| coin.y().map_err(|_| super::super::error::damaged("a coin of a nutzap has no Y"))).collect()
+}

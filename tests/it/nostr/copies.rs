@@ -1,0 +1,93 @@
+//! Nutzaps that others show again, whole or in part: the coins are ours, whoever shows them, and the sender is whom the coins name.
+
+use nutpurse::nostr::{Identity, nutzap};
+use nutpurse::wallet::clock;
+use serde_json::{Value, json};
+
+use super::by_hand::{me, put};
+use super::hostile::{incomes, lock, scene};
+use super::{spendable, sync};
+use crate::world::Agent;
+
+#[tokio::test]
+async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
+    let scene = scene().await;
+    let wanted = |amounts: &[u64]| amounts.iter().map(|amount| (*amount, scene.good_lock())).collect::<Vec<_>>();
+    let by = |who: &Identity, coins: &[_]| {
+        nutzap::write(who, &me().public_key(), &scene.mint.url(), "sat", coins, "mine", None, clock::now()).unwrap()
+    };
+    let mallory = Identity::random().unwrap();
+    // Its largest coin is shown first by somebody else.
+    let coins = scene.locked(&wanted(&[64, 8, 4, 1])).await;
+    scene.shows(&by(&mallory, &coins[..1])).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50 + 63, vec![(63, 1)]));
+    let asked = scene.shows(&scene.nutzap(&coins)).await;
+    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50 + 63 + 12, vec![(12, 1), (63, 1)]), "{asked:?}");
+    // Both at once.
+    let coins = scene.locked(&wanted(&[32, 2])).await;
+    put(&scene.relay, &[by(&mallory, &coins[..1]), scene.nutzap(&coins)]).await;
+    sync(&scene.receiver).await;
+    sync(&scene.receiver).await;
+    let came: u64 = scene.incomes().await.iter().map(|(sats, fee)| sats + fee).sum();
+    assert_eq!((came, spendable(&scene.receiver).await), (77 + 34, scene.mint.auditor().outstanding().unwrap()));
+    // A copy of what came in asks nobody.
+    let asked = scene.shows(&by(&mallory, &coins)).await;
+    assert_eq!(asked, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn many_nutzaps_of_one_mint_are_one_swap() {
+    let scene = scene().await;
+    let coins = scene.locked(&(0..12).map(|_| (1, scene.good_lock())).collect::<Vec<_>>()).await;
+    let events: Vec<_> = coins.chunks(1).map(|coin| scene.nutzap(coin)).collect();
+    // One sat alone is not worth its fee, and waits for others.
+    assert!(!scene.shows(&events[0]).await.iter().any(|route| route.contains("swap")));
+    put(&scene.relay, &events[2..]).await;
+    let asked = scene.shows(&events[1]).await;
+    assert_eq!(asked, ["POST /v1/checkstate", "POST /v1/swap"], "twelve nutzaps");
+    let (incomes, fee) = (scene.incomes().await, 12_u64.div_ceil(10));
+    assert_eq!((incomes.len(), incomes.iter().map(|(sats, _)| sats).sum::<u64>()), (12, 12 - fee));
+    assert_eq!(spendable(&scene.receiver).await, scene.mint.auditor().outstanding().unwrap());
+}
+
+#[tokio::test]
+async fn the_coins_of_a_nutzap_name_its_sender() {
+    let scene = scene().await;
+    let alice = Identity::random().unwrap();
+    let of_alice = lock("P2PK", &scene.key, &json!(nutzap::lock_tags(&alice.public_key(), None)));
+    let coins = scene.locked(&[(16, of_alice), (8, scene.good_lock())]).await;
+    let told = |sats: u64| {
+        let receiver = scene.receiver.clone();
+        async move {
+            let history = receiver.ok("list_history", json!({"kind": "nutzap_received"})).await;
+            let entries = history["entries"].as_array().unwrap();
+            let entry: Value = entries.iter().find(|entry| entry["amount_sats"] == sats).unwrap().clone();
+            (entry["untrusted_payee"].clone(), entry["sender_proven"].clone())
+        }
+    };
+    let npub = |who: &Identity| json!(nutpurse::nostr::npub(&who.public_key()).unwrap());
+    // Somebody else publishes them: a copy, whose coins are ours.
+    scene.shows(&scene.nutzap(&coins[..1])).await;
+    assert_eq!(told(15).await, (npub(&alice), json!(true)));
+    // Without a name in its coins anybody can be the one who publishes.
+    scene.shows(&scene.nutzap(&coins[1..2])).await;
+    assert_eq!(told(7).await, (npub(&scene.stranger), json!(false)));
+}
+
+#[tokio::test]
+async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
+    let scene = scene().await;
+    let coins = scene.locked(&[(32, scene.good_lock()), (4, scene.good_lock())]).await;
+    put(&scene.relay, &[scene.nutzap(&coins[..1]), scene.nutzap(&coins[1..])]).await;
+    let home = scene.receiver.close().await;
+    let cap = |sats: u64| format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = {sats}\n", scene.mint.url());
+    home.write("mints.toml", &cap(60));
+    let receiver = Agent::reopen(home).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (53, vec![(3, 1)]));
+    let home = receiver.close().await;
+    home.write("mints.toml", &cap(100));
+    let receiver = Agent::reopen(home).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (84, vec![(3, 1), (31, 1)]));
+}
