@@ -6,13 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
 
 use crate::model::mint::MintInfo;
 
+/// A connection that `net` has made: to a vetted address or through the owner's proxy, under TLS or not.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
 /// A websocket over a vetted connection.
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<Box<dyn Connection>>;
 
 /// GET or POST; a mint needs no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -311,7 +311,7 @@ async fn a_name_that_leads_to_this_machine_hears_nothing() -> Tested {
     let target = Target { url, origin, listed: false };
     let outcome = web(&[])?.exchange(&target, get("")).await;
     assert_eq!(outcome.err(), Some(HttpFailure::Refused("the name leads to a private address".into())));
-    assert!(matches!(socket::open(&target).await, Err(socket::Failure::Other(HttpFailure::Refused(_)))));
+    assert!(matches!(web(&[])?.open(&target).await, Err(HttpFailure::Refused(_))));
     assert_eq!(seen.connections(), 0);
     Ok(())
 }

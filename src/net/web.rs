@@ -84,8 +84,8 @@ impl Web {
         }
     }
 
-    /// One exchange with a target that was vetted.
-    pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+    /// The client that may go to a target that was vetted.
+    async fn client_for(&self, target: &Target) -> Result<Client, HttpFailure> {
         if let Some(Host::Domain(name)) = target.url.host()
             && !target.listed
             && self.rules.looks_up_for_proxy()
@@ -93,7 +93,20 @@ impl Web {
         {
             return Err(HttpFailure::Refused("the name leads to a private address".to_owned()));
         }
-        let client = self.client(target.listed)?;
+        self.client(target.listed)
+    }
+
+    /// A websocket to a target that was vetted.
+    pub(super) async fn open(&self, target: &Target) -> Result<Socket, HttpFailure> {
+        socket::open(&self.client_for(target).await?, target).await.map_err(|failure| match failure {
+            socket::Failure::TooMany { asked } => HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) },
+            socket::Failure::Other(failure) => failure,
+        })
+    }
+
+    /// One exchange with a target that was vetted.
+    pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+        let client = self.client_for(target).await?;
         let builder = match request.method {
             Method::Get => client.get(target.url.clone()),
             Method::Post => client.post(target.url.clone()),
@@ -148,18 +161,11 @@ impl Http for Web {
         outcome
     }
 
-    /// Opens a websocket within 20 s. Refused behind a proxy: what it would tell can be asked for as well.
+    /// Opens a websocket, within 20 s once our own rate allows it.
     async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure> {
-        if self.proxy.is_some() {
-            return Err(HttpFailure::Refused("websockets are off behind a proxy".to_owned()));
-        }
         let target = self.rules.vet(url, Purpose::Socket)?;
         self.pace.enter(&target.origin, CONNECT).await?;
-        install_ring();
-        socket::open(&target).await.map_err(|failure| match failure {
-            socket::Failure::TooMany { asked } => HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) },
-            socket::Failure::Other(failure) => failure,
-        })
+        self.open(&target).await
     }
 }
 

@@ -228,6 +228,9 @@ impl Wallet {
         self.closing.cancel();
         self.running.close();
         let _all_ended = tokio::time::timeout(patience, self.running.wait()).await;
+        if let Some(link) = &self.nostr {
+            tokio::join!(link.parts.relays.close(), link.parts.strangers.close());
+        }
     }
 
     /// The wallet's file failed: this wallet can do nothing more, and another over the same file can.

@@ -13,6 +13,7 @@ mod agents;
 mod answers;
 mod bad_input;
 mod cancelled;
+mod carrier;
 mod change;
 mod clock;
 mod corpus;

@@ -12,7 +12,8 @@ async fn a_dead_proxy_stops_everything() -> Tested {
         let web = Web::new(&NetworkSettings { allow: vec![origin.clone()], proxy: Some(proxy) })?;
         let outcome = web.send(get(&origin)).await;
         assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{scheme} {outcome:?}");
-        assert!(matches!(web.websocket(&origin.replace("http", "ws")).await, Err(HttpFailure::Refused(_))));
+        let socket = web.websocket(&origin.replace("http", "ws")).await.err();
+        assert!(matches!(socket, Some(HttpFailure::NotSent(_))), "{scheme} {socket:?}");
     }
     assert_eq!(seen.connections(), 0);
     Ok(())
@@ -26,10 +27,17 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
     // No address is known here for this name.
     let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
+    let socket = web.websocket("wss://no-such-relay.nutpurse.example").await;
+    assert!(matches!(socket.err(), Some(HttpFailure::NotSent(_))));
     assert_eq!(web.send(get("http://mint.invalid/v1/info")).await?.status, 502);
     let requests = seen.requests().await;
     let heads: Vec<&str> = requests.iter().filter_map(|request| request.lines().next()).collect();
-    assert_eq!(heads, ["CONNECT no-such-host.nutpurse.example:443 HTTP/1.1", "GET http://mint.invalid/v1/info HTTP/1.1"]);
+    let expected = [
+        "CONNECT no-such-host.nutpurse.example:443 HTTP/1.1",
+        "CONNECT no-such-relay.nutpurse.example:443 HTTP/1.1",
+        "GET http://mint.invalid/v1/info HTTP/1.1",
+    ];
+    assert_eq!(heads, expected);
     Ok(())
 }
 
@@ -43,7 +51,8 @@ async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
         let proxy = Some(proxy.replace("http", scheme));
         let web = Web::new(&NetworkSettings { allow: Vec::new(), proxy })?;
         let outcome = web.exchange(&target, get("")).await;
-        assert_eq!(outcome.err(), Some(HttpFailure::Refused("the name leads to a private address".into())), "{scheme}");
+        let refused = Some(HttpFailure::Refused("the name leads to a private address".into()));
+        assert_eq!((outcome.err(), web.open(&target).await.err()), (refused.clone(), refused), "{scheme}");
     }
     assert_eq!(seen.connections(), 0);
     Ok(())

@@ -16,8 +16,8 @@ const MAX_WORD: usize = 1_024;
 pub(super) enum Frame<'a> {
     /// An event for a subscription, as it was written.
     Event { subscription: String, event: &'a str },
-    /// All stored events of a subscription were sent.
-    EndOfStored { subscription: String },
+    /// The stored events of a subscription were sent.
+    EndOfStored { subscription: String, hint: Option<Hint> },
     /// The relay ends a subscription.
     Closed { subscription: String, reason: String },
     /// An event was taken or refused.
@@ -26,8 +26,19 @@ pub(super) enum Frame<'a> {
     Auth { challenge: String },
     /// Words for people.
     Notice { words: String },
+    /// A step of a comparison (NIP-77), or that there is none.
+    Negentropy { step: bool },
     /// None of these.
     Other,
+}
+
+/// What a relay says at the end of stored events (NIP-67).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// It has sent every one that matches.
+    Finish,
+    /// It has more.
+    More,
 }
 
 /// The first four members of an array, as they were written.
@@ -69,11 +80,22 @@ impl<'a> Frame<'a> {
         let words = |at: usize| raw(at).filter(|raw| raw.len() <= 16 * MAX_WORD).and_then(|raw| serde_json::from_str::<String>(raw).ok());
         match word(0)?.as_str() {
             "EVENT" => Some(Self::Event { subscription: word(1)?, event: raw(2)? }),
-            "EOSE" => Some(Self::EndOfStored { subscription: word(1)? }),
+            "EOSE" => {
+                let hints = raw(2).filter(|raw| raw.len() <= MAX_WORD).and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok());
+                let has = |hint: &str| hints.iter().flatten().any(|one| one == hint);
+                // Who says both says neither.
+                let hint = match (has("finish"), has("more")) {
+                    (true, false) => Some(Hint::Finish),
+                    (false, true) => Some(Hint::More),
+                    _ => None,
+                };
+                Some(Self::EndOfStored { subscription: word(1)?, hint })
+            }
             "CLOSED" => Some(Self::Closed { subscription: word(1)?, reason: words(2).unwrap_or_default() }),
             "OK" => Some(Self::Ok { id: word(1)?, stored: raw(2)? == "true", reason: words(3).unwrap_or_default() }),
             "AUTH" => Some(Self::Auth { challenge: word(1)? }),
             "NOTICE" => Some(Self::Notice { words: words(1)? }),
+            label @ ("NEG-MSG" | "NEG-ERR") => Some(Self::Negentropy { step: label == "NEG-MSG" }),
             _ => None,
         }
     }
@@ -89,7 +111,20 @@ mod tests {
     fn what_a_relay_says_is_read() {
         let sub = || "s".to_owned();
         assert_eq!(Frame::read(r#" ["EVENT","s", {"id":[[1]]} ,9,9,9]"#), Frame::Event { subscription: sub(), event: r#"{"id":[[1]]}"# });
-        assert_eq!(Frame::read(r#"["EOSE","s"]"#), Frame::EndOfStored { subscription: sub() });
+        let ends = |hint| Frame::EndOfStored { subscription: sub(), hint };
+        for (said, hint) in [
+            (r#"["EOSE","s"]"#, None),
+            (r#"["EOSE","s",["what","finish"]]"#, Some(Hint::Finish)),
+            (r#"["EOSE","s",["more"]]"#, Some(Hint::More)),
+            (r#"["EOSE","s",["more","finish"]]"#, None),
+            (r#"["EOSE","s",[]]"#, None),
+            (r#"["EOSE","s",[7]]"#, None),
+            (r#"["EOSE","s","finish"]"#, None),
+        ] {
+            assert_eq!(Frame::read(said), ends(hint), "{said}");
+        }
+        assert_eq!(Frame::read(r#"["NEG-MSG","s","61"]"#), Frame::Negentropy { step: true });
+        assert_eq!(Frame::read(r#"["NEG-ERR","s","blocked: big"]"#), Frame::Negentropy { step: false });
         assert_eq!(Frame::read(r#"["CLOSED","s"]"#), Frame::Closed { subscription: sub(), reason: String::new() });
         assert_eq!(Frame::read(r#"["OK","s",true]"#), Frame::Ok { id: sub(), stored: true, reason: String::new() });
         assert_eq!(Frame::read(r#"["OK","s",false,"x"]"#), Frame::Ok { id: sub(), stored: false, reason: "x".into() });

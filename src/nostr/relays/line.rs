@@ -1,20 +1,28 @@
-//! One connection to a relay: sends a line, hears the next one, says who we are when that is asked for.
+//! One connection to a relay: the library's `Relay` with its messages, and saying who we are when that is asked for.
 //!
-//! Everything has a deadline. Never opens itself again.
+//! Everything has a deadline. The connection ends with its last use: dropped, it is closed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
-use serde_json::json;
+use nostr_relay_pool::{RelayLimits, RelayNotification};
+use nostr_sdk::{
+    ClientMessage, Event, Filter, JsonUtil, Relay, RelayMessage, RelayOptions, RelayPool, RelayPoolOptions, RelayStatus, RelayUrl,
+    SubscriptionId,
+};
+use tokio::sync::Mutex;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
+use tokio_util::task::TaskTracker;
 
 use super::super::identity::{Draft, Identity};
-use super::frame::Frame;
+use super::gate::Gate;
+use super::transport::Transport;
 use crate::model::text::clean;
-use crate::ports::{Http, Socket};
+use crate::ports::Http;
 
 /// The kind by which a relay is told who we are.
 const AUTH: u16 = 22_242;
@@ -22,11 +30,16 @@ const AUTH: u16 = 22_242;
 /// How often one connection may ask who we are.
 const MAX_ANSWERS: u8 = 3;
 
+/// How long a listener's connection waits before it is opened again, the first time: the library makes it longer, up to a minute.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Why an exchange cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     /// The deadline has come.
     Late,
+    /// The relay was quicker than we: something of what it said is lost.
+    Missed,
     /// No connection.
     Unreachable(String),
     /// The connection ended.
@@ -49,14 +62,87 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late => f.write_str("no answer in time"),
+            Self::Missed => f.write_str("the relay sent more at once than was read"),
             Self::Unreachable(reason) | Self::Lost { reason, .. } | Self::Unnamed { reason, .. } => f.write_str(reason),
         }
     }
 }
 
+/// The library's pool with our transport. Automatic authentication is off, and it keeps no events.
+pub(super) struct Pool {
+    pool: RelayPool,
+    transport: Arc<Transport>,
+    /// One relay at a time is put into the pool.
+    adding: Mutex<()>,
+}
+
+impl Pool {
+    /// Opens nothing. `open` counts its connections.
+    pub(super) fn new(http: Arc<dyn Http>, open: TaskTracker) -> Self {
+        let transport = Arc::new(Transport::new(http, open));
+        let mut pool = RelayPool::builder().opts(RelayPoolOptions::new().automatic_authentication(false).notification_channel_size(1));
+        pool.websocket_transport = Arc::clone(&transport) as _;
+        Self { pool: pool.build(), transport, adding: Mutex::default() }
+    }
+
+    /// A relay that is not connected yet. There must be no other one of this address in use.
+    pub(super) async fn line(&self, written: &str, listening: bool) -> Result<Line, Broken> {
+        let unusable = |why: String| Broken::Unreachable(why);
+        let url = RelayUrl::parse(written).map_err(|error| unusable(error.to_string()))?;
+        let gate = Arc::new(Gate::new(listening));
+        let options = RelayOptions::new().reconnect(listening).retry_interval(RETRY).ping(listening).limits(RelayLimits::disable());
+        let relay = {
+            let _adding = self.adding.lock().await;
+            // A relay is used for one connection: what the last one left in its queue, or a second end of it, would meet the next.
+            for (old, relay) in self.pool.all_relays().await {
+                if relay.status() == RelayStatus::Terminated {
+                    let _ = self.pool.force_remove_relay(old).await;
+                }
+            }
+            self.transport.announce(&url, written, &gate);
+            self.pool.add_relay(url.clone(), options).await.map_err(|error| unusable(error.to_string()))?;
+            self.pool.relay(url).await.map_err(|error| unusable(error.to_string()))?
+        };
+        let (heard, url) = (relay.notifications(), written.to_owned());
+        Ok(Line { relay, heard, gate, url, challenge: None, answers: 0, subscriptions: 0, used: Instant::now(), spoke: false })
+    }
+
+    /// A connection.
+    pub(super) async fn open(&self, url: &str, deadline: Instant) -> Result<Line, Broken> {
+        let line = self.line(url, false).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        match timeout_at(deadline, line.relay.try_connect(left)).await {
+            Ok(Ok(())) => Ok(line),
+            Ok(Err(nostr_relay_pool::relay::Error::Transport(error))) => Err(Broken::Unreachable(error.to_string())),
+            Ok(Err(_)) => Err(Broken::Unreachable("no connection could be made".to_owned())),
+            Err(_) => Err(Broken::Unreachable("no connection in time".to_owned())),
+        }
+    }
+
+    /// Closes all connections. Nothing can be opened any more.
+    pub(super) async fn close(&self) {
+        self.pool.shutdown().await;
+    }
+}
+
+/// What comes over a connection.
+pub(super) enum Said {
+    /// The relay's words.
+    Message(RelayMessage<'static>),
+    /// The connection is there.
+    Connected,
+    /// The connection is gone.
+    Lost,
+    /// Something was missed.
+    Missed,
+}
+
 /// A connection.
 pub(super) struct Line {
-    socket: Socket,
+    pub(super) relay: Relay,
+    /// Taken before anything was sent.
+    heard: Receiver<RelayNotification>,
+    pub(super) gate: Arc<Gate>,
     url: String,
     challenge: Option<String>,
     answers: u8,
@@ -64,63 +150,90 @@ pub(super) struct Line {
     /// When it was last used to an end.
     pub(super) used: Instant,
     /// Words came in since it was taken up.
-    pub(super) heard: bool,
+    pub(super) spoke: bool,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.relay.disconnect();
+    }
 }
 
 impl Line {
-    /// Opens a connection.
-    pub(super) async fn open(http: &Arc<dyn Http>, url: &str, deadline: Instant) -> Result<Self, Broken> {
-        let opened =
-            timeout_at(deadline, http.websocket(url)).await.map_err(|_| Broken::Unreachable("no connection in time".to_owned()))?;
-        let socket = opened.map_err(|failure| Broken::Unreachable(failure.to_string()))?;
-        let url = url.to_owned();
-        Ok(Self { socket, url, challenge: None, answers: 0, subscriptions: 0, used: Instant::now(), heard: false })
-    }
-
-    /// The name of the next subscription; each is used once, so that late answers are told apart.
-    pub(super) fn next_subscription(&mut self) -> String {
-        self.subscriptions = self.subscriptions.wrapping_add(1);
-        format!("n{}", self.subscriptions)
-    }
-
-    /// Sends one message.
-    pub(super) async fn send(&mut self, text: String, deadline: Instant) -> Result<(), Broken> {
-        let sent = timeout_at(deadline, self.socket.send(Message::text(text))).await.map_err(|_| Broken::Late)?;
-        sent.map_err(|error| lost(&error))
-    }
-
-    /// Sends a ping.
-    pub(super) async fn ping(&mut self, deadline: Instant) -> Result<(), Broken> {
-        let sent = timeout_at(deadline, self.socket.send(Message::Ping(Vec::new().into()))).await.map_err(|_| Broken::Late)?;
-        sent.map_err(|error| lost(&error))
-    }
-
-    /// The next message. Empty for one that holds no text, a pong for example.
+    /// The next thing that comes. `None` when the deadline has come.
     ///
     /// # Cancel safety
-    /// Safe to drop: nothing that was read is lost.
-    pub(super) async fn hear(&mut self, deadline: Instant) -> Result<Utf8Bytes, Broken> {
-        // What is there at once is never late for a timeout, and a flood is always there.
-        if Instant::now() >= deadline {
-            return Err(Broken::Late);
-        }
-        let message = timeout_at(deadline, self.socket.next()).await.map_err(|_| Broken::Late)?;
-        self.heard = self.heard || matches!(message, Some(Ok(Message::Text(_))));
-        match message {
-            Some(Ok(Message::Text(text))) => Ok(text),
-            Some(Ok(Message::Close(Some(close)))) => {
-                let reason = format!("the relay closed the connection: {}", clean(&close.reason));
-                Err(Broken::Lost { reason, too_large: close.code == CloseCode::Size })
+    /// Safe to drop: nothing that came is lost.
+    pub(super) async fn next(&mut self, deadline: Instant) -> Option<Said> {
+        loop {
+            // What is there at once is never late for a timeout, and a flood is always there.
+            if Instant::now() >= deadline {
+                return None;
             }
-            Some(Ok(Message::Close(None))) | None => Err(closed()),
-            Some(Ok(_)) => Ok(Utf8Bytes::default()),
-            Some(Err(error)) => Err(lost(&error)),
+            match timeout_at(deadline, self.heard.recv()).await.ok()? {
+                Ok(RelayNotification::Message { message }) => {
+                    self.spoke = true;
+                    if let RelayMessage::Auth { challenge } = &message {
+                        self.challenge = Some(challenge.clone().into_owned());
+                    }
+                    return Some(Said::Message(message));
+                }
+                Ok(RelayNotification::RelayStatus { status }) => match status {
+                    RelayStatus::Connected => return Some(Said::Connected),
+                    RelayStatus::Initialized | RelayStatus::Pending | RelayStatus::Connecting => {}
+                    RelayStatus::Disconnected | RelayStatus::Terminated | RelayStatus::Banned | RelayStatus::Sleeping => {
+                        return Some(Said::Lost);
+                    }
+                },
+                Ok(RelayNotification::Shutdown) | Err(RecvError::Closed) => return Some(Said::Lost),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return Some(Said::Missed),
+            }
         }
     }
 
-    /// Remembers what the relay asks for.
-    pub(super) fn challenged(&mut self, challenge: String) {
-        self.challenge = Some(challenge);
+    /// The next message. It is an error when anything may be missing before it.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: nothing that came is lost.
+    pub(super) async fn hear(&mut self, deadline: Instant) -> Result<RelayMessage<'static>, Broken> {
+        loop {
+            match self.next(deadline).await.ok_or(Broken::Late)? {
+                Said::Message(message) => return Ok(message),
+                Said::Connected => {}
+                Said::Lost => return Err(self.lost()),
+                Said::Missed => return Err(Broken::Missed),
+            }
+        }
+    }
+
+    fn lost(&self) -> Broken {
+        let (reason, too_large) = self.gate.end();
+        Broken::Lost { reason, too_large }
+    }
+
+    fn send(&self, message: ClientMessage<'_>) -> Result<(), Broken> {
+        self.relay.send_msg(message).map_err(|_| self.lost())
+    }
+
+    /// Asks for what a filter matches, under a name that is used once, so that late answers are told apart.
+    pub(super) fn request(&mut self, filter: &Filter) -> Result<SubscriptionId, Broken> {
+        self.subscriptions = self.subscriptions.wrapping_add(1);
+        let subscription = SubscriptionId::new(format!("n{}", self.subscriptions));
+        self.gate.asks(subscription.as_str());
+        self.send(ClientMessage::Req { subscription_id: Cow::Borrowed(&subscription), filters: vec![Cow::Borrowed(filter)] })?;
+        Ok(subscription)
+    }
+
+    /// Ends a subscription. Failing is fine: the next use will notice.
+    pub(super) fn close(&self, subscription: SubscriptionId) {
+        let _ = self.send(ClientMessage::close(subscription));
+    }
+
+    /// Puts an event.
+    pub(super) fn put(&self, event: &Event) -> Result<(), Broken> {
+        self.gate.puts(&event.id.to_hex());
+        self.send(ClientMessage::Event(Cow::Borrowed(event)))
     }
 
     /// Says who we are, and waits for the relay to take it.
@@ -134,30 +247,24 @@ impl Line {
             if let Some(challenge) = self.challenge.take() {
                 break challenge;
             }
-            if let Frame::Auth { challenge } = Frame::read(&self.hear(deadline).await?) {
-                self.challenge = Some(challenge);
-            }
+            self.hear(deadline).await?;
         };
         let tags = vec![vec!["relay".to_owned(), self.url.clone()], vec!["challenge".to_owned(), challenge]];
-        let event = identity.sign(Draft { kind: AUTH, created_at: now, tags, content: String::new() });
-        let event = event.map_err(|_| unnamed("the relay's question is too long", false))?;
-        self.send(format!(r#"["AUTH",{}]"#, event.json()), deadline).await?;
+        let event = identity.sign(Draft { kind: AUTH, created_at: now, tags, content: String::new() }).ok();
+        let event = event.and_then(|event| Event::from_json(event.json()).ok());
+        let event = event.ok_or_else(|| unnamed("the relay's question is too long", false))?;
+        self.gate.puts(&event.id.to_hex());
+        self.send(ClientMessage::Auth(Cow::Borrowed(&event)))?;
         loop {
-            match Frame::read(&self.hear(deadline).await?) {
-                Frame::Ok { id, stored: true, .. } if id == event.id() => return Ok(()),
-                Frame::Ok { id, stored: false, reason } if id == event.id() || id.is_empty() => {
-                    let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(&reason, prefix));
-                    return Err(unnamed(&format!("the relay does not take our name: {}", clean(&reason)), lasting));
+            match self.hear(deadline).await? {
+                RelayMessage::Ok { event_id, status: true, .. } if event_id == event.id => return Ok(()),
+                RelayMessage::Ok { event_id, message, .. } if event_id == event.id => {
+                    let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(&message, prefix));
+                    return Err(unnamed(&format!("the relay does not take our name: {}", clean(&message)), lasting));
                 }
-                Frame::Auth { challenge } => self.challenge = Some(challenge),
                 _ => {}
             }
         }
-    }
-
-    /// Ends a subscription. Failing is fine: the next use will notice.
-    pub(super) async fn close(&mut self, subscription: &str, deadline: Instant) {
-        let _ = self.send(json!(["CLOSE", subscription]).to_string(), deadline).await;
     }
 }
 
@@ -168,16 +275,4 @@ pub(super) fn begins(reason: &str, prefix: &str) -> bool {
 
 fn unnamed(reason: &str, lasting: bool) -> Broken {
     Broken::Unnamed { reason: reason.to_owned(), lasting }
-}
-
-fn closed() -> Broken {
-    Broken::Lost { reason: "the relay closed the connection".to_owned(), too_large: false }
-}
-
-fn lost(error: &SocketError) -> Broken {
-    match error {
-        SocketError::ConnectionClosed | SocketError::AlreadyClosed => closed(),
-        SocketError::Capacity(_) => Broken::Lost { reason: "the relay sent more than is read at once".to_owned(), too_large: false },
-        _ => Broken::Lost { reason: "the connection to the relay was lost".to_owned(), too_large: false },
-    }
 }

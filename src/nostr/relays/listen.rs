@@ -1,41 +1,34 @@
 //! Listening to a relay until nobody listens to us.
 //!
-//! Opens the connection again when it ends, after pauses that grow. What came while it was down is not heard: each
-//! [`Heard::Connected`] tells the listener to ask for it. Never starts a task: the caller runs the future.
+//! The library opens the connection again when it ends, after pauses that grow, and asks now and then whether the relay is there. What came
+//! while it was down is not heard: each [`Heard::Connected`] tells the listener to ask for it. The caller runs the future; dropped, it is
+//! over.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nostr_sdk::{Filter, JsonUtil, RelayMessage, RelayStatus};
 use rand::Rng;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
 
 use super::super::event::Event;
 use super::super::identity::Identity;
-use super::filter::matches;
-use super::frame::Frame;
-use super::line::{Broken, Line, begins};
-use super::{Heard, Relays};
+use super::line::{Broken, Pool, Said, begins};
+use super::{Heard, Relays, asks_for, filter_of};
 use crate::ports::Http;
 
-/// Events that wait for the listener; then the relay waits.
+/// Events that wait for the listener; then the relay's wait, and what is too much is missed.
 const WAITING: usize = 64;
 
-/// How long opening and saying who we are may take.
-const OPENING: Duration = Duration::from_secs(20);
+/// How long saying who we are may take.
+const NAMING: Duration = Duration::from_secs(20);
 
-/// How long a relay may be silent before it is asked whether it is there, and how long it then has.
-const SILENCE: Duration = Duration::from_secs(45);
-const ANSWER: Duration = Duration::from_secs(20);
-
-/// Pauses between connections.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-/// A connection that lasted so long was a good one.
-const GOOD: Duration = Duration::from_secs(60);
+/// The pause after a relay that does not want us to listen.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// Ids that are remembered, so that a new connection does not say again what the old one said.
 const REMEMBERED: usize = 4_096;
@@ -43,28 +36,26 @@ const REMEMBERED: usize = 4_096;
 /// How long a relay has to send what it stored, before it is taken to be listening.
 const STORED: Duration = Duration::from_secs(10);
 
-/// Messages that are of no use, within so long, before a connection is given up. More than are remembered: what was stored is
-/// said again over a new connection.
-const MAX_USELESS: usize = 5_000;
-const USELESS_WITHIN: Duration = Duration::from_secs(60);
+/// As good as for ever.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Relays {
     /// A future that listens to what `filter` matches, and what it hears. It ends when the receiver is dropped, and the caller
     /// runs it; nothing happens before.
     pub fn listen(&self, url: String, filter: Value) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<Heard>) {
         let (say, hear) = mpsc::channel(WAITING);
-        let listener =
-            Listener { http: self.http.clone(), identity: self.identity.clone(), now: self.now, url, filter, say, seen: Seen::default() };
-        (listener.run(), hear)
+        let (http, identity, open) = (self.http.clone(), self.identity.clone(), self.open.clone());
+        let listener = Listener { http, open, identity, now: self.now, url, say, seen: Seen::default() };
+        (listener.run(filter_of(&filter)), hear)
     }
 }
 
 struct Listener {
     http: Arc<dyn Http>,
+    open: TaskTracker,
     identity: Option<Identity>,
     now: fn() -> u64,
     url: String,
-    filter: Value,
     say: mpsc::Sender<Heard>,
     seen: Seen,
 }
@@ -93,113 +84,74 @@ impl Seen {
 }
 
 impl Listener {
-    async fn run(mut self) {
+    async fn run(mut self, filter: Option<Filter>) {
         let gone = self.say.clone();
         tokio::select! {
             () = gone.closed() => {}
-            () = self.connect_again_and_again() => {}
+            () = self.again_and_again(filter) => {}
         }
     }
 
-    async fn connect_again_and_again(&mut self) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let began = Instant::now();
-            if self.connection().await.is_ok() {
-                return;
-            }
-            pause = if began.elapsed() >= GOOD { FIRST_PAUSE } else { pause };
+    async fn again_and_again(&mut self, filter: Option<Filter>) {
+        let Some(filter) = filter else { return };
+        // A pool of its own: its connections are not those that take turns.
+        let pool = Pool::new(self.http.clone(), self.open.clone());
+        while let Err(broken) = self.listen(&pool, &filter).await {
+            tracing::debug!(relay = %self.url, %broken, "a relay does not let us listen");
             let jitter = rand::rng().random_range(0.5..1.0);
-            sleep(pause.mul_f64(jitter)).await;
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            sleep(PAUSE.mul_f64(jitter)).await;
         }
     }
 
-    /// One connection, to its end. `Ok` when nobody listens any more.
-    async fn connection(&mut self) -> Result<(), Broken> {
-        let opening = Instant::now() + OPENING;
-        let mut line = Line::open(&self.http, &self.url, opening).await?;
-        let mut subscription = self.request(&mut line, opening).await?;
-        let (mut connected, mut named, mut useless) = (false, false, Useless::default());
-        let connected_by = Instant::now() + STORED;
+    /// Listens until the relay does not want it any more. `Ok` when nobody listens to us any more.
+    async fn listen(&mut self, pool: &Pool, filter: &Filter) -> Result<(), Broken> {
+        let mut line = pool.line(&self.url, true).await?;
+        line.relay.connect();
+        let (mut subscription, mut named) = (None, false);
+        // Until when the relay has to send what it stored.
+        let mut stored_by = None;
         loop {
-            let silence = Instant::now() + SILENCE;
-            let text = match line.hear(if connected { silence } else { connected_by }).await {
-                Err(Broken::Late) if !connected => {
-                    connected = true;
-                    if self.say.send(Heard::Connected).await.is_err() {
-                        return Ok(());
-                    }
-                    continue;
-                }
-                Err(Broken::Late) => {
-                    line.ping(Instant::now() + ANSWER).await?;
-                    line.hear(Instant::now() + ANSWER).await?
-                }
-                heard => heard?,
-            };
-            let say = match Frame::read(&text) {
-                Frame::Event { subscription: of, event } if of == subscription => match Event::read(event) {
-                    Ok(event) if matches(&self.filter, &event) && self.seen.insert(event.id()) => Some(Heard::Event(event)),
-                    _ => None,
-                },
-                Frame::EndOfStored { subscription: of } if of == subscription && !connected => {
-                    connected = true;
-                    Some(Heard::Connected)
-                }
-                Frame::Closed { subscription: of, reason } if of == subscription => {
-                    if named || !begins(&reason, "auth-required") {
-                        return Err(lost("the relay ended the subscription"));
-                    }
-                    named = true;
-                    let deadline = Instant::now() + OPENING;
-                    line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
-                    subscription = self.request(&mut line, deadline).await?;
-                    continue;
-                }
-                Frame::Auth { challenge } => {
-                    line.challenged(challenge);
+            let say = match line.next(stored_by.unwrap_or_else(|| Instant::now() + A_DAY)).await {
+                None => stored_by.take().map(|_| Heard::Connected),
+                Some(Said::Lost) => {
+                    (subscription, stored_by) = (None, None);
                     None
                 }
-                _ => None,
-            };
-            let Some(say) = say else {
-                if useless.one_more() {
-                    return Err(lost("the relay sends too much that nobody asked for"));
+                Some(Said::Missed) if line.relay.status() != RelayStatus::Connected => None,
+                Some(Said::Connected | Said::Missed) => {
+                    subscription = Some(line.request(filter)?);
+                    (stored_by, named) = (Some(Instant::now() + STORED), false);
+                    None
                 }
-                continue;
+                Some(Said::Message(message)) => match message {
+                    RelayMessage::Event { subscription_id, event } if Some(&*subscription_id) == subscription.as_ref() => {
+                        let checked = Event::read(&event.as_json()).ok().filter(|_| asks_for(filter, &event));
+                        let fresh = checked.filter(|event| self.seen.insert(event.id()));
+                        if fresh.is_none() {
+                            line.gate.useless().map_err(|flood| Broken::Lost { reason: flood.to_string(), too_large: false })?;
+                        }
+                        fresh.map(Heard::Event)
+                    }
+                    RelayMessage::EndOfStoredEvents(of) if Some(&*of) == subscription.as_ref() => {
+                        stored_by.take().map(|_| Heard::Connected)
+                    }
+                    RelayMessage::Closed { subscription_id, message } if Some(&*subscription_id) == subscription.as_ref() => {
+                        if named || !begins(&message, "auth-required") {
+                            return Err(Broken::Lost { reason: "the relay ended the subscription".to_owned(), too_large: false });
+                        }
+                        named = true;
+                        line.answer(self.identity.as_ref(), (self.now)(), Instant::now() + NAMING).await?;
+                        subscription = Some(line.request(filter)?);
+                        None
+                    }
+                    _ => None,
+                },
             };
-            if self.say.send(say).await.is_err() {
+            if let Some(say) = say
+                && self.say.send(say).await.is_err()
+            {
                 return Ok(());
             }
         }
     }
-
-    async fn request(&self, line: &mut Line, deadline: Instant) -> Result<String, Broken> {
-        let subscription = line.next_subscription();
-        line.send(json!(["REQ", subscription, self.filter]).to_string(), deadline).await?;
-        Ok(subscription)
-    }
-}
-
-/// How many messages were of no use lately.
-#[derive(Default)]
-struct Useless {
-    since: Option<Instant>,
-    count: usize,
-}
-
-impl Useless {
-    /// `true` when they are too many.
-    fn one_more(&mut self) -> bool {
-        if self.since.is_none_or(|since| since.elapsed() > USELESS_WITHIN) {
-            *self = Self { since: Some(Instant::now()), count: 0 };
-        }
-        self.count = self.count.saturating_add(1);
-        self.count > MAX_USELESS
-    }
-}
-
-fn lost(reason: &str) -> Broken {
-    Broken::Lost { reason: reason.to_owned(), too_large: false }
 }

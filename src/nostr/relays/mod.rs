@@ -1,34 +1,50 @@
-//! Relays: ask one, put an event on one, listen to one. Each exchange says how it ended.
+//! Relays: ask one, put an event on one, listen to one, compare with one. Each exchange says how it ended.
 //!
-//! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds cannot be known. Never
-//! opens a connection that nobody asked for, never says who we are unless it was given an identity and the relay insists, never
-//! repeats what a relay refused. Starts no task.
+//! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds cannot be known. nostr-sdk's `Relay`
+//! carries the messages over the network that everything else uses; whether a reading was whole, and whether an event was taken, is read
+//! from those messages, because the library's own answers do not tell (ADR 18). Never opens a connection that nobody asked for, never says
+//! who we are unless it was given an identity and the relay insists, never repeats what a relay refused. The library runs one task for each
+//! connection, which ends with it.
 //!
-//! One connection per relay is kept and used again for up to half a minute; one request at a time goes over it. Listening has
-//! its own.
+//! One connection per relay is kept and used again for up to half a minute; one request at a time goes over it. Listening has its own.
+//!
+//! ```text
+//!  read, publish, reconcile, listen  <->  line (the library's Relay)  <->  gate (what may pass)  <->  transport (ports::Http)
+//! ```
 
-mod filter;
 mod frame;
+mod gate;
 mod line;
 mod listen;
 mod publish;
 mod read;
+mod reconcile;
+mod transport;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nostr_sdk::filter::MatchEventOptions;
+use nostr_sdk::{Filter, RelayStatus, Url};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 
-use self::line::{Broken, Line};
+use self::line::{Broken, Line, Pool};
+pub use self::reconcile::{Difference, NotCompared};
 use super::event::Event;
 use super::identity::Identity;
 use crate::ports::Http;
 
 /// How long a connection is kept without being used.
 const KEPT: Duration = Duration::from_secs(30);
+
+/// How long closing waits for the last connection to be gone.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How a reading ended. The words of a reason may be the relay's, as one clean line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +113,10 @@ pub struct Relays {
     http: Arc<dyn Http>,
     identity: Option<Identity>,
     now: fn() -> u64,
-    lines: Mutex<HashMap<String, Arc<Turn<Option<Line>>>>>,
+    pool: Pool,
+    /// Counts the connections that are open, those of listeners too.
+    open: TaskTracker,
+    lines: Mutex<HashMap<String, Arc<Turn<Kept>>>>,
 }
 
 impl fmt::Debug for Relays {
@@ -106,36 +125,76 @@ impl fmt::Debug for Relays {
     }
 }
 
-type Held = OwnedMutexGuard<Option<Line>>;
+/// The connection that is kept, if any.
+#[derive(Default)]
+struct Kept(Option<Line>);
+
+type Held = OwnedMutexGuard<Kept>;
+
+impl Kept {
+    fn keep(&mut self, mut line: Line) {
+        line.gate.rests();
+        line.used = Instant::now();
+        self.0 = Some(line);
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.0.as_ref().is_some_and(|line| line.used.elapsed() < KEPT && line.relay.status() == RelayStatus::Connected)
+    }
+}
 
 impl Relays {
     /// Relays that learn who we are when they insist (NIP-42), or, without an identity, never. `now` gives Unix seconds.
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
-        Self { http, identity, now, lines: Mutex::default() }
+        let open = TaskTracker::new();
+        let pool = Pool::new(http.clone(), open.clone());
+        Self { http, identity, now, pool, open, lines: Mutex::default() }
+    }
+
+    /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of listeners included: their futures must have
+    /// been dropped before. Nothing can be asked any more. Dropping [`Relays`] closes them as well, and waits for nothing.
+    pub async fn close(&self) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.pool.close().await;
+        self.open.close();
+        let _ = timeout(CLOSING, self.open.wait()).await;
     }
 
     /// The turn at this relay. Connections that nobody used for a while are closed on the way.
     async fn turn(&self, url: &str, deadline: Instant) -> Result<Held, Broken> {
+        // However it is written, a relay is one relay.
+        let url = Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
         let turn = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             // One that is in use, or waited for, is held by somebody else as well.
             lines.retain(|_, turn| match turn.try_lock() {
-                Ok(line) => Arc::strong_count(turn) > 1 || line.as_ref().is_some_and(|line| line.used.elapsed() < KEPT),
+                Ok(kept) => Arc::strong_count(turn) > 1 || kept.is_fresh(),
                 Err(_) => true,
             });
-            lines.entry(url.to_owned()).or_default().clone()
+            lines.entry(url).or_default().clone()
         };
         timeout_at(deadline, turn.lock_owned()).await.map_err(|_| Broken::Late)
     }
 
     /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead without our knowing.
     async fn line(&self, held: &mut Held, url: &str, deadline: Instant) -> Result<(Line, bool), Broken> {
-        match held.take().filter(|line| line.used.elapsed() < KEPT) {
+        let fresh = held.is_fresh();
+        match held.0.take().filter(|_| fresh) {
             Some(mut line) => {
-                line.heard = false;
+                line.spoke = false;
                 Ok((line, true))
             }
-            None => Ok((Line::open(&self.http, url, deadline).await?, false)),
+            None => Ok((self.pool.open(url, deadline).await?, false)),
         }
     }
+}
+
+/// The filter that is written like this (NIP-01). `None` when it is none.
+fn filter_of(written: &Value) -> Option<Filter> {
+    Filter::deserialize(written).ok()
+}
+
+/// The event is one that the filter asks for: relays are not trusted to look. `search` holds for every event.
+fn asks_for(filter: &Filter, event: &nostr_sdk::Event) -> bool {
+    filter.match_event(event, MatchEventOptions::new().nip50(false))
 }

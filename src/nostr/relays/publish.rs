@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use nostr_sdk::{Event, JsonUtil, RelayMessage};
 use tokio::time::Instant;
 
-use super::frame::Frame;
 use super::line::{Broken, Line, begins};
 use super::{Ack, Relays};
 use crate::model::text::clean;
@@ -32,6 +32,10 @@ impl Relays {
     /// Dropping it closes the connection; the event may have arrived.
     pub async fn publish(&self, url: &str, event_json: &str, id: &str, wait: Duration) -> Ack {
         let deadline = Instant::now() + wait;
+        let event = match Event::from_json(event_json) {
+            Ok(event) if event.id.to_hex() == id => event,
+            _ => return Ack::Refused { reason: "this is no event".to_owned(), lasting: true, too_large: false },
+        };
         let mut held = match self.turn(url, deadline).await {
             Ok(held) => held,
             Err(broken) => return Ack::NoAnswer(broken.to_string()),
@@ -41,13 +45,12 @@ impl Relays {
                 Ok(line) => line,
                 Err(broken) => return Ack::NoAnswer(broken.to_string()),
             };
-            match self.put(&mut line, event_json, id, deadline).await {
+            match self.put(&mut line, &event, deadline).await {
                 Ok(ack) => {
-                    line.used = Instant::now();
-                    *held = Some(line);
+                    held.keep(line);
                     return ack;
                 }
-                Err(Broken::Lost { .. }) if kept && !line.heard => {}
+                Err(Broken::Lost { .. }) if kept && !line.spoke => {}
                 Err(Broken::Lost { reason, too_large: true }) => return Ack::Refused { reason, lasting: true, too_large: true },
                 Err(Broken::Unnamed { reason, lasting }) => return Ack::Refused { reason, lasting, too_large: false },
                 Err(broken) => return Ack::NoAnswer(broken.to_string()),
@@ -55,23 +58,21 @@ impl Relays {
         }
     }
 
-    async fn put(&self, line: &mut Line, event_json: &str, id: &str, deadline: Instant) -> Result<Ack, Broken> {
+    async fn put(&self, line: &mut Line, event: &Event, deadline: Instant) -> Result<Ack, Broken> {
         let mut named = false;
-        line.send(format!(r#"["EVENT",{event_json}]"#), deadline).await?;
+        line.put(event)?;
         loop {
-            match Frame::read(&line.hear(deadline).await?) {
-                // Some relays refuse without naming the event; only one is under way here. Nothing is taken without its name.
-                Frame::Ok { id: of, stored, reason } if of == id || (of.is_empty() && !stored) => {
-                    if !stored && begins(&reason, "auth-required") && !named {
+            match line.hear(deadline).await? {
+                RelayMessage::Ok { event_id, status, message } if event_id == event.id => {
+                    if !status && begins(&message, "auth-required") && !named {
                         named = true;
                         line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
-                        line.send(format!(r#"["EVENT",{event_json}]"#), deadline).await?;
+                        line.put(event)?;
                         continue;
                     }
-                    return Ok(if stored { Ack::Stored } else { refused(&reason) });
+                    return Ok(if status { Ack::Stored } else { refused(&message) });
                 }
-                Frame::Notice { words } if is_too_large(&words) => return Ok(refused(&words)),
-                Frame::Auth { challenge } => line.challenged(challenge),
+                RelayMessage::Notice(words) if is_too_large(&words) => return Ok(refused(&words)),
                 _ => {}
             }
         }

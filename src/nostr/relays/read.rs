@@ -6,16 +6,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use nostr_sdk::{Event as Shared, Filter, JsonUtil, RelayMessage, Timestamp};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::super::event::{Event, MAX_EVENT};
-use super::super::parts::is_hex_64;
-use super::filter::matches;
-use super::frame::Frame;
+use super::super::event::Event;
+use super::frame::Hint;
 use super::line::{Broken, Line, begins};
-use super::{End, Held, Listing, Page, Relays};
+use super::{End, Listing, Page, Relays, asks_for, filter_of};
 use crate::model::text::clean;
 
 /// How many events a page asks for.
@@ -59,13 +57,8 @@ struct Shown {
     oldest: Option<u64>,
     /// Some were newer than asked for.
     too_new: bool,
-}
-
-/// As much of an event as is needed to pass it over.
-#[derive(Deserialize)]
-struct Brief {
-    id: String,
-    created_at: u64,
+    /// What the relay said at the end.
+    hint: Option<Hint>,
 }
 
 type Known<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
@@ -78,9 +71,13 @@ impl Relays {
     /// Safe to drop.
     pub async fn page(&self, url: &str, filter: &Value, wait: Duration) -> Page {
         let mut gathered = Gathered::default();
-        let end = match self.one(url, filter, Instant::now() + wait, &mut gathered, &mut |_| false).await {
-            Ok(_) => End::Whole,
-            Err(end) => end,
+        let end = match filter_of(filter) {
+            None => no_filter(),
+            Some(filter) => match self.one(url, &filter, Instant::now() + wait, &mut gathered, &mut |_| false).await {
+                Ok(Shown { hint: Some(Hint::More), .. }) if filter.limit.is_none() => has_more(),
+                Ok(_) => End::Whole,
+                Err(end) => end,
+            },
         };
         Page { events: gathered.events, skipped: gathered.skipped, end }
     }
@@ -95,32 +92,31 @@ impl Relays {
         let last = Instant::now() + wait.saturating_mul(PATIENCE);
         let mut gathered = Gathered::default();
         let mut known = move |id: &str| known(id);
-        let end = self.pages(url, filter, wait, last, &mut gathered, &mut known).await;
+        let end = match filter_of(filter) {
+            Some(filter) => self.pages(url, filter, wait, last, &mut gathered, &mut known).await,
+            None => no_filter(),
+        };
         Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
     }
 
-    async fn pages(&self, url: &str, filter: &Value, wait: Duration, last: Instant, gathered: &mut Gathered, known: Known<'_>) -> End {
-        let Value::Object(parts) = filter else { return End::Unreachable("this is no filter".to_owned()) };
-        let mut until = parts.get("until").and_then(Value::as_u64);
+    async fn pages(&self, url: &str, asked: Filter, wait: Duration, last: Instant, gathered: &mut Gathered, known: Known<'_>) -> End {
+        let mut until = asked.until.map(|until| until.as_secs());
         // The largest page so far, and the largest that proved to be cut short because an older event came after it.
         let (mut largest, mut cut_at) = (0_usize, 0_usize);
         let mut crowded: Option<usize> = None;
-        let mut finished = false;
+        let (mut finished, mut more) = (false, false);
         for _ in 0..MAX_PAGES {
-            let mut parts = parts.clone();
-            parts.insert("limit".to_owned(), json!(PAGE));
-            if let Some(until) = until {
-                parts.insert("until".to_owned(), json!(until));
-            }
+            let filter = Filter { limit: Some(PAGE), until: until.map(Timestamp::from_secs), ..asked.clone() };
             let deadline = last.min(Instant::now() + wait);
-            let shown = match self.one(url, &Value::Object(parts), deadline, gathered, known).await {
+            let shown = match self.one(url, &filter, deadline, gathered, known).await {
                 Ok(shown) => shown,
                 Err(end) => return end,
             };
             if shown.new > 0 && until.is_some() {
                 cut_at = cut_at.max(largest);
             }
-            let Some(oldest) = shown.oldest else {
+            more = shown.hint == Some(Hint::More);
+            let Some(oldest) = shown.oldest.filter(|_| shown.hint != Some(Hint::Finish)) else {
                 finished = true;
                 break;
             };
@@ -144,6 +140,7 @@ impl Relays {
             return End::Cut("more pages than are read".to_owned());
         }
         match crowded {
+            _ if more => has_more(),
             Some(count) if count >= PAGE || (cut_at > 0 && count >= cut_at) => {
                 End::Cut("one second holds more events than the relay shows".to_owned())
             }
@@ -152,19 +149,19 @@ impl Relays {
     }
 
     /// One request over the kept connection, or over a new one when that is dead.
-    async fn one(&self, url: &str, filter: &Value, deadline: Instant, gathered: &mut Gathered, known: Known<'_>) -> Result<Shown, End> {
+    async fn one(&self, url: &str, filter: &Filter, deadline: Instant, gathered: &mut Gathered, known: Known<'_>) -> Result<Shown, End> {
         let mut held = self.turn(url, deadline).await.map_err(|broken| End::Unreachable(broken.to_string()))?;
         loop {
             let (mut line, kept) = self.line(&mut held, url, deadline).await.map_err(|broken| End::Unreachable(broken.to_string()))?;
             match self.ask(&mut line, filter, deadline, gathered, known).await {
                 Ok(shown) => {
-                    keep(&mut held, line);
+                    held.keep(line);
                     return Ok(shown);
                 }
-                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.heard => {}
+                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
                 Err(Stop::Broken(broken)) => return Err(End::Cut(broken.to_string())),
                 Err(Stop::Closed(reason)) => {
-                    keep(&mut held, line);
+                    held.keep(line);
                     return Err(End::Cut(reason));
                 }
                 Err(Stop::TooMuch(reason)) => return Err(End::Cut(reason.to_owned())),
@@ -175,50 +172,44 @@ impl Relays {
     async fn ask(
         &self,
         line: &mut Line,
-        filter: &Value,
+        filter: &Filter,
         deadline: Instant,
         gathered: &mut Gathered,
         known: Known<'_>,
     ) -> Result<Shown, Stop> {
         let mut named = false;
-        let mut subscription = self.request(line, filter, deadline).await?;
+        let mut subscription = line.request(filter)?;
         let mut shown = Shown::default();
-        let mut here = HashSet::new();
+        let (mut here, mut taken) = (HashSet::new(), 0_usize);
         loop {
-            let text = line.hear(deadline).await?;
-            gathered.heard = gathered.heard.saturating_add(text.len());
-            match Frame::read(&text) {
-                Frame::Event { subscription: of, event } if of == subscription => {
-                    gathered.take(event, filter, &mut shown, &mut here, known);
+            match line.hear(deadline).await? {
+                RelayMessage::Event { subscription_id, event } if *subscription_id == subscription => {
+                    taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
                 }
-                Frame::EndOfStored { subscription: of } if of == subscription => {
-                    line.close(&subscription, deadline).await;
+                RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
+                    let noted = line.gate.noted();
+                    for event in noted.aside.iter().filter_map(|event| Shared::from_json(event).ok()) {
+                        taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
+                    }
+                    gathered.heard = gathered.heard.saturating_add(line.gate.heard());
+                    gathered.skipped = gathered.skipped.saturating_add(noted.events.saturating_sub(taken));
+                    shown.hint = noted.hint;
+                    line.close(subscription);
+                    gathered.check()?;
                     return Ok(shown);
                 }
-                Frame::Closed { subscription: of, reason } if of == subscription => {
-                    if named || !begins(&reason, "auth-required") {
-                        return Err(Stop::Closed(format!("the relay ended the request: {}", clean(&reason))));
+                RelayMessage::Closed { subscription_id, message } if *subscription_id == subscription => {
+                    if named || !begins(&message, "auth-required") {
+                        return Err(Stop::Closed(format!("the relay ended the request: {}", clean(&message))));
                     }
                     named = true;
                     line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
-                    subscription = self.request(line, filter, deadline).await?;
+                    subscription = line.request(filter)?;
                 }
-                Frame::Auth { challenge } => line.challenged(challenge),
                 _ => {}
             }
-            if gathered.kept > MAX_KEPT || gathered.heard > MAX_HEARD {
-                return Err(Stop::TooMuch("the relay sends more than is taken in"));
-            }
-            if gathered.skipped > MAX_SKIPPED {
-                return Err(Stop::TooMuch("the relay sends too much that nobody asked for"));
-            }
+            gathered.check()?;
         }
-    }
-
-    async fn request(&self, line: &mut Line, filter: &Value, deadline: Instant) -> Result<String, Broken> {
-        let subscription = line.next_subscription();
-        line.send(json!(["REQ", subscription, filter]).to_string(), deadline).await?;
-        Ok(subscription)
     }
 }
 
@@ -235,44 +226,53 @@ impl From<Broken> for Stop {
     }
 }
 
-fn keep(held: &mut Held, mut line: Line) {
-    line.used = Instant::now();
-    **held = Some(line);
+fn no_filter() -> End {
+    End::Unreachable("this is no filter".to_owned())
+}
+
+fn has_more() -> End {
+    End::Cut("the relay says that it has more than it shows".to_owned())
 }
 
 impl Gathered {
-    fn take(&mut self, text: &str, filter: &Value, shown: &mut Shown, here: &mut HashSet<String>, known: Known<'_>) {
-        let until = filter.get("until").and_then(Value::as_u64);
-        let brief = serde_json::from_str::<Brief>(text).ok().filter(|brief| text.len() <= MAX_EVENT && is_hex_64(&brief.id));
-        let Some(brief) = brief else {
-            self.skipped = self.skipped.saturating_add(1);
-            return;
-        };
-        let is_new = !self.seen.contains(&brief.id);
-        if is_new && !known(&brief.id) {
-            match Event::read(text) {
-                Ok(event) if matches(filter, &event) => {
+    fn check(&self) -> Result<(), Stop> {
+        if self.kept > MAX_KEPT || self.heard > MAX_HEARD {
+            return Err(Stop::TooMuch("the relay sends more than is taken in"));
+        }
+        if self.skipped > MAX_SKIPPED {
+            return Err(Stop::TooMuch("the relay sends too much that nobody asked for"));
+        }
+        Ok(())
+    }
+
+    /// 1 when it is one that was asked for. The library's word for a signature is not taken: it looks at the id alone when it has seen
+    /// that id before.
+    fn take(&mut self, sent: &Shared, filter: &Filter, shown: &mut Shown, here: &mut HashSet<String>, known: Known<'_>) -> usize {
+        let (id, created_at) = (sent.id.to_hex(), sent.created_at.as_secs());
+        let is_new = !self.seen.contains(&id);
+        if is_new && !known(&id) {
+            match Event::read(&sent.as_json()) {
+                Ok(event) if asks_for(filter, sent) => {
                     self.kept = self.kept.saturating_add(event.weight());
                     self.events.push(event);
                 }
-                _ => {
-                    self.skipped = self.skipped.saturating_add(1);
-                    return;
-                }
+                _ => return 0,
             }
         }
+        let until = filter.until.map(|until| until.as_secs());
         // What was shown or known before and lies after the page's end: the relay does not look at the end.
-        shown.too_new = shown.too_new || until.is_some_and(|until| brief.created_at > until);
+        shown.too_new = shown.too_new || until.is_some_and(|until| created_at > until);
         if is_new {
             self.kept = self.kept.saturating_add(ID_COST);
-            self.ids.push(brief.id.clone());
-            self.seen.insert(brief.id.clone());
+            self.ids.push(id.clone());
+            self.seen.insert(id.clone());
             shown.new = shown.new.saturating_add(1);
         }
-        if here.insert(brief.id) {
+        if here.insert(id) {
             shown.count = shown.count.saturating_add(1);
-            let created_at = until.map_or(brief.created_at, |until| until.min(brief.created_at));
+            let created_at = until.map_or(created_at, |until| until.min(created_at));
             shown.oldest = Some(shown.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
         }
+        1
     }
 }

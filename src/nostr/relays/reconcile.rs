@@ -1,0 +1,130 @@
+//! Comparing with a relay (NIP-77): which events it has and we lack, and the other way round, without sending either.
+//!
+//! The library's own end is not believed: when it misses a message it says that it is done. Every answer that the relay owes is let in by
+//! itself, and the comparison counts only when the library has said goodbye for it. Never fetches an event, never sends one.
+
+use std::time::Duration;
+
+use nostr_relay_pool::relay::Error;
+use nostr_sdk::{EventId, Filter, RelayMessage, SyncOptions, Timestamp};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::line::{Broken, Line, begins};
+use super::{Relays, filter_of};
+use crate::model::text::clean;
+
+/// How long a relay has for its first answer: most of those that do not know how to compare say nothing.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// What one side has and the other has not, as ids in hex, in no order. What the relay says it has is its word: nobody has seen it yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// The relay has it and we do not.
+    pub theirs: Vec<String>,
+    /// We have it and the relay does not.
+    pub ours: Vec<String>,
+}
+
+/// Why nothing is known. The words of a reason may be the relay's, as one clean line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotCompared {
+    /// The relay does not compare, or not this: [`Relays::all`] asks it page by page.
+    Unsupported(String),
+    /// It began and came to no end.
+    Cut(String),
+    /// Nothing could be asked.
+    Unreachable(String),
+}
+
+/// Why a comparison has no result.
+enum Stop {
+    Broken(Broken),
+    Unsupported(String),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl Relays {
+    /// Compares the events that a filter matches: `have` are the ids of ours that it matches, each with its `created_at`; what is no id is
+    /// passed over. Waits so long at most, the turn at the relay included, and 5 s at most for a relay that does not know how to compare.
+    ///
+    /// # Errors
+    /// [`NotCompared`]. Nothing is known then, and nothing has changed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn reconcile(&self, url: &str, filter: &Value, have: Vec<(String, u64)>, wait: Duration) -> Result<Difference, NotCompared> {
+        let deadline = Instant::now() + wait;
+        let unreachable = |broken: Broken| NotCompared::Unreachable(broken.to_string());
+        let filter = filter_of(filter).ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
+        let have = have.into_iter().filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at)))).collect();
+        let mut held = self.turn(url, deadline).await.map_err(unreachable)?;
+        loop {
+            let (mut line, kept) = self.line(&mut held, url, deadline).await.map_err(unreachable)?;
+            match self.compare(&mut line, &filter, &have, deadline).await {
+                Ok(difference) => {
+                    held.keep(line);
+                    return Ok(difference);
+                }
+                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
+                Err(Stop::Broken(broken)) if line.gate.has_stepped() => return Err(NotCompared::Cut(broken.to_string())),
+                Err(Stop::Broken(broken)) => return Err(NotCompared::Unsupported(broken.to_string())),
+                Err(Stop::Unsupported(reason)) => return Err(NotCompared::Unsupported(reason)),
+            }
+        }
+    }
+
+    async fn compare(
+        &self,
+        line: &mut Line,
+        filter: &Filter,
+        have: &Vec<(EventId, Timestamp)>,
+        deadline: Instant,
+    ) -> Result<Difference, Stop> {
+        let mut named = false;
+        loop {
+            line.gate.compares();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let options = SyncOptions::new().initial_timeout(left.min(FIRST)).dry_run();
+            let relay = line.relay.clone();
+            let refused = tokio::select! {
+                biased;
+                done = timeout_at(deadline, relay.sync_with_items(filter.clone(), have.clone(), &options)) => match done {
+                    Ok(Ok(found)) => {
+                        timeout_at(deadline, line.gate.compared.notified()).await.map_err(|_| Broken::Late)?;
+                        let hex = |ids: std::collections::HashSet<EventId>| ids.into_iter().map(|id| id.to_hex()).collect();
+                        return Ok(Difference { theirs: hex(found.remote), ours: hex(found.local) });
+                    }
+                    Ok(Err(Error::RelayMessage(words))) => words,
+                    Ok(Err(Error::Timeout)) | Err(_) => return Err(Broken::Late.into()),
+                    // It says why in a message that was heard here.
+                    Ok(Err(Error::NotConnected)) => refusal(line, deadline).await?,
+                    Ok(Err(error)) => return Err(Stop::Unsupported(clean(&error.to_string()))),
+                },
+                refused = refusal(line, deadline) => refused?,
+            };
+            if named || !begins(&refused, "auth-required") {
+                return Err(Stop::Unsupported(format!("the relay does not compare: {}", clean(&refused))));
+            }
+            named = true;
+            line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
+        }
+    }
+}
+
+/// Returns with the words of a relay that says no before it has begun, in whichever way it says so.
+async fn refusal(line: &mut Line, deadline: Instant) -> Result<String, Broken> {
+    loop {
+        match line.hear(deadline).await? {
+            RelayMessage::Notice(words) | RelayMessage::Closed { message: words, .. } if !line.gate.has_stepped() => {
+                return Ok(words.into_owned());
+            }
+            _ => {}
+        }
+    }
+}
