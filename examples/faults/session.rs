@@ -207,7 +207,8 @@ impl Session {
 
     /// Waits until the process is gone, whoever ended it.
     pub(crate) async fn gone(&self) -> Outcome<std::process::ExitStatus> {
-        let status = self.child.lock().await.wait().await?;
+        let status = timeout(Duration::from_secs(60), async { self.child.lock().await.wait().await });
+        let status = status.await.map_err(|_| "the process did not end")??;
         self.ended.store(true, Ordering::SeqCst);
         Ok(status)
     }
