@@ -41,7 +41,7 @@ pub(super) async fn open(client: &Client, target: &Target) -> Result<Socket, Fai
 
 async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
     let mut url = target.url.clone();
-    let scheme = if url.scheme() == "wss" { "https" } else { "http" };
+    let scheme = if url.scheme() == "ws" { "http" } else { "https" };
     url.set_scheme(scheme).map_err(|()| Failure::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned())))?;
     let key = generate_key();
     let request = client

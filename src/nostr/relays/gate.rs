@@ -24,12 +24,6 @@ const MOST: usize = 64 * 1024 * 1024;
 const MOST_USELESS: usize = 5_000;
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The most words for people, and questions who we are, in one exchange.
-const MOST_WORDS: usize = 16;
-
-/// The longest message that is none of those that are known, in bytes: a step of a comparison is shorter.
-const LONGEST_STEP: usize = 128 * 1024;
-
 /// The relay sends more than is taken in.
 #[derive(Debug, thiserror::Error)]
 #[error("the relay sends more than is taken in")]
@@ -51,15 +45,13 @@ struct State {
     subscription: String,
     /// The event that is under way; empty for none.
     event: String,
-    /// A comparison is under way: how many answers the relay owes, and whether it has given one.
+    /// A comparison is under way, and whether the relay has begun with it.
     compares: bool,
-    owed: usize,
     stepped: bool,
     /// Of the subscription: the events that were sent, those that the library would hide, and the words at its end.
     events: usize,
     aside: Vec<String>,
     hint: Option<Hint>,
-    words: usize,
     /// Since when the next two are counted.
     since: Option<Instant>,
     bytes: usize,
@@ -97,20 +89,19 @@ impl Gate {
     /// Events for this subscription pass from now on, and for no other.
     pub(super) fn asks(&self, subscription: &str) {
         let mut state = self.state();
-        (state.subscription, state.events, state.hint, state.words, state.heard) = (subscription.to_owned(), 0, None, 0, 0);
+        (state.subscription, state.events, state.hint, state.heard) = (subscription.to_owned(), 0, None, 0);
         state.aside.clear();
     }
 
     /// An answer to this event passes.
     pub(super) fn puts(&self, id: &str) {
-        let mut state = self.state();
-        (state.event, state.words) = (id.to_owned(), 0);
+        id.clone_into(&mut self.state().event);
     }
 
     /// Steps of a comparison pass.
     pub(super) fn compares(&self) {
         let mut state = self.state();
-        (state.compares, state.owed, state.stepped, state.words) = (true, 0, false, 0);
+        (state.compares, state.stepped) = (true, false);
     }
 
     /// The relay has given an answer in this comparison.
@@ -174,11 +165,7 @@ impl Gate {
 
     /// Looks at what the library says.
     pub(super) fn leaves(&self, message: &async_wsocket::Message) {
-        let Some(text) = message.as_text() else { return };
-        if text.starts_with(r#"["NEG-OPEN""#) || text.starts_with(r#"["NEG-MSG""#) {
-            let mut state = self.state();
-            state.owed = state.owed.saturating_add(1);
-        } else if text.starts_with(r#"["NEG-CLOSE""#) {
+        if message.as_text().is_some_and(|text| text.starts_with(r#"["NEG-CLOSE""#)) {
             self.compared.notify_one();
         }
     }
@@ -232,28 +219,19 @@ impl State {
                 Some(json!(["EOSE", subscription]).to_string())
             }
             Frame::Closed { subscription, reason } if subscription == self.subscription || self.compares => {
-                self.speaks().then(|| json!(["CLOSED", subscription, reason]).to_string())
+                Some(json!(["CLOSED", subscription, reason]).to_string())
             }
             // Some relays refuse without naming the event; only one is under way here. Nothing is taken without its name.
             Frame::Ok { id, stored, reason } if !self.event.is_empty() && (id == self.event || (id.is_empty() && !stored)) => {
                 Some(json!(["OK", self.event, stored, reason]).to_string())
             }
-            Frame::Auth { challenge } => self.speaks().then(|| json!(["AUTH", challenge]).to_string()),
-            Frame::Notice { words } if self.compares || !self.event.is_empty() => {
-                self.speaks().then(|| json!(["NOTICE", words]).to_string())
-            }
-            // One answer for each question: more could push one out that the library has not read yet.
-            Frame::Negentropy { step } if self.compares && self.owed > 0 && text.len() <= LONGEST_STEP => {
-                self.owed = self.owed.saturating_sub(1);
+            Frame::Auth { challenge } => Some(json!(["AUTH", challenge]).to_string()),
+            Frame::Notice { words } if self.compares || !self.event.is_empty() => Some(json!(["NOTICE", words]).to_string()),
+            Frame::Negentropy { step } if self.compares => {
                 self.stepped |= step;
                 Some(text.to_owned())
             }
             _ => None,
         }
-    }
-
-    fn speaks(&mut self) -> bool {
-        self.words = self.words.saturating_add(1);
-        self.words <= MOST_WORDS
     }
 }

@@ -1,7 +1,7 @@
 //! Comparing with a relay (NIP-77): which events it has and we lack, and the other way round, without sending either.
 //!
-//! The library's own end is not believed: when it misses a message it says that it is done. Every answer that the relay owes is let in by
-//! itself, and the comparison counts only when the library has said goodbye for it. Never fetches an event, never sends one.
+//! The library's own end is not believed: when it misses a message it says that it is done. A comparison counts once the library has told the
+//! relay that it is over, which it does at its true end alone. Never fetches an event, never sends one.
 
 use std::time::Duration;
 

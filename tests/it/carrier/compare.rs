@@ -78,6 +78,19 @@ async fn a_relay_that_cannot_compare_is_told_from_one_that_breaks_off() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_answers_more_than_it_was_asked_is_not_taken_for_one_that_is_done() {
+    let step = format!("61000001{}", "07".repeat(16));
+    let relay = Script::start(vec![], move |label, message| match label {
+        "NEG-OPEN" => (0..20_000).map(|_| Do::Say(json!(["NEG-MSG", message[1], step]))).collect(),
+        _ => vec![],
+    })
+    .await;
+    let have: Vec<(String, u64)> = some(&me(), 2_000).iter().map(|event| (event.id().to_owned(), event.created_at())).collect();
+    let found = relays(&relay.url, None).reconcile(&relay.url, &json!({"kinds": [5]}), have, WAIT / 5).await;
+    assert!(matches!(found, Err(NotCompared::Cut(_))), "{:?}", found.map(|found| (found.theirs.len(), found.ours.len())));
+}
+
 #[tokio::test]
 async fn a_comparison_says_who_we_are_only_when_it_is_asked() {
     let me = me();
