@@ -5,12 +5,14 @@
 //!
 //! ```text
 //!  a coin changes -> mirror (plan, sign, queue) -> flush (publish, count acknowledgements)
-//!  sync: mirror -> flush -> pull (page every relay) -> verify (NUT-07) -> about (17375, 10019) -> mirror -> flush
+//!  sync: mirror -> flush -> pull (page every relay, store what is said of the wallet) -> verify (NUT-07) -> about (17375, 10019)
+//!        -> mirror -> flush
 //! ```
 
 mod about;
 mod backups;
 mod claim;
+mod elsewhere;
 pub(super) mod find;
 mod flush;
 mod listen;
@@ -18,6 +20,7 @@ pub(super) mod mirror;
 mod nutzaps;
 mod plan;
 mod pull;
+mod quotes;
 mod recommended;
 mod verify;
 
@@ -27,6 +30,8 @@ use std::time::Duration;
 
 use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
+
+pub(super) use self::quotes::Elsewhere;
 
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
@@ -99,10 +104,36 @@ pub(super) struct Sightings {
     deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written: what was read of it may lack keys.
     pub(super) read_only: bool,
-    /// Relays whose word on the wallet itself was read to its end, the last time.
-    about_read: BTreeSet<String>,
+    /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it before they are.
+    pub(super) elsewhere: Vec<String>,
+    /// The public list was emptied by another program: nutzaps stay off.
+    pub(super) nutzaps_off: bool,
+    /// Relays whose word on the wallet itself was read to its end in the last sync, and is stored.
+    pub(super) about_read: BTreeSet<String>,
+    /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix seconds.
+    issued_at: BTreeMap<String, u64>,
+    /// The list of mints was brought to every relay since the start.
+    mints_kept: bool,
     /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
     asked_keysets: BTreeSet<MintAddress>,
+}
+
+impl Sightings {
+    /// What the owner can do about it, in words.
+    pub(super) fn next_step(&self) -> Option<String> {
+        let urls = self.elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
+        if !urls.is_empty() {
+            return Some(format!(
+                "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
+                 before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
+            ));
+        }
+        self.nutzaps_off.then(|| {
+            "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
+             nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
+                .to_owned()
+        })
+    }
 }
 
 /// How a relay stands.

@@ -1,5 +1,6 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
+mod about;
 mod by_hand;
 mod canary;
 mod counts;
@@ -7,6 +8,7 @@ mod devices;
 mod hostile;
 mod month;
 mod nutzaps;
+mod quotes;
 mod scale;
 mod shown;
 mod storm;
