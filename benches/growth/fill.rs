@@ -105,6 +105,7 @@ fn deposit(at: u64, state: DepositState) -> Deposit {
         money: MoneyKind::Play,
         quote_id: Uuid::new_v4().to_string(),
         lock: Some(7),
+        quote_key: None,
         bolt11: format!("lnbc1{}", hex(140)),
         amount_sats: 1_000,
         description: Some("more to spend".to_owned()),

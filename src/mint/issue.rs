@@ -24,8 +24,10 @@ use super::error::{MintError, nut};
 use super::outputs::{Outputs, wrong};
 use super::read::needed;
 use super::{Mint, Turn};
+use crate::model::deposit::Deposit;
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
+use crate::model::secret::Secret;
 use crate::ports::Counters;
 
 /// An invoice that fills the wallet.
@@ -63,6 +65,8 @@ pub struct Issue {
     pub mint: MintAddress,
     quote_id: String,
     lock: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quote_key: Option<Secret>,
     pub(super) outputs: Outputs,
 }
 
@@ -124,11 +128,29 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
-        Ok(match needed(self.client.mint_quote(quote_id).await?.state, "state")? {
+        Ok(self.deposit_quote(quote_id).await?.0)
+    }
+
+    /// The same, with the invoice; empty where the mint does not say. One request.
+    ///
+    /// # Errors
+    /// As the mint says.
+    pub async fn deposit_quote(&self, quote_id: &str) -> Result<(IssueState, String), MintError> {
+        let quote = self.client.mint_quote(quote_id).await?;
+        let state = match needed(quote.state, "state")? {
             MintQuoteState::Unpaid => IssueState::Unpaid,
             MintQuoteState::Paid => IssueState::Paid,
             MintQuoteState::Issued => IssueState::Issued,
-        })
+        };
+        Ok((state, quote.bolt11.unwrap_or_default()))
+    }
+
+    /// The key that an invoice of ours is locked to, hex. No request.
+    ///
+    /// # Errors
+    /// When it cannot be derived.
+    pub fn quote_key(&self, lock: u32) -> Result<Secret, MintError> {
+        Ok(Secret::new(derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.to_secret_hex()))
     }
 
     /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has. The caller holds the turn, and journals the
@@ -136,17 +158,11 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
-    pub async fn plan_issue(
-        &self,
-        deposit: DepositId,
-        quote_id: &str,
-        lock: Option<u32>,
-        amount_sats: u64,
-        held: &BTreeMap<u64, usize>,
-    ) -> Result<Issue, MintError> {
+    pub async fn plan_issue(&self, deposit: &Deposit, held: &BTreeMap<u64, usize>) -> Result<Issue, MintError> {
         let keyset = self.active_keyset().await?;
-        let outputs = self.spread_outputs(&keyset, amount_sats, held).await?;
-        Ok(Issue { id: Uuid::new_v4(), deposit, mint: self.address.clone(), quote_id: quote_id.to_owned(), lock, outputs })
+        let outputs = self.spread_outputs(&keyset, deposit.amount_sats, held).await?;
+        let (id, mint, quote_id) = (Uuid::new_v4(), self.address.clone(), deposit.quote_id.clone());
+        Ok(Issue { id, deposit: deposit.id.clone(), mint, quote_id, lock: deposit.lock, quote_key: deposit.quote_key.clone(), outputs })
     }
 
     /// The same claim with new outputs, in its place in the journal: none of its outputs was signed, or all were for something else.
@@ -201,8 +217,12 @@ impl Mint {
 
     async fn request_issue(&self, issue: &Issue) -> Result<Vec<ProofInfo>, MintError> {
         let mut request = MintRequest { quote: issue.quote_id.clone(), outputs: issue.outputs.blinded(), signature: None };
-        let Some(lock) = issue.lock else { return self.unblind_issue(issue, self.client.mint(&request).await?.signatures).await };
-        let key = derive_quote_locking_key(self.seed.bytes(), lock).map_err(|error| MintError::NotSent(error.to_string()))?;
+        let unusable = |error: &dyn std::fmt::Display| MintError::NotSent(error.to_string());
+        let key = match (&issue.quote_key, issue.lock) {
+            (Some(key), _) => SecretKey::from_hex(key.reveal()).map_err(|error| unusable(&error))?,
+            (None, Some(lock)) => derive_quote_locking_key(self.seed.bytes(), lock).map_err(|error| unusable(&error))?,
+            (None, None) => return self.unblind_issue(issue, self.client.mint(&request).await?.signatures).await,
+        };
         sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
             // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.

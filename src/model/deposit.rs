@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::id::DepositId;
 use super::ledger::DAY_SECONDS;
 use super::mint::{MintAddress, MoneyKind};
+use super::secret::Secret;
 
 /// How long after its expiry an unpaid invoice is still asked about by itself, in seconds.
 pub const LATE_SECONDS: u64 = 7 * 86_400;
@@ -62,6 +63,9 @@ pub struct Deposit {
     pub quote_id: String,
     /// The number of the key of our seed that the quote is locked to (NUT-20).
     pub lock: Option<u32>,
+    /// The key itself, hex, where another device of the wallet has asked for the quote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_key: Option<Secret>,
     /// The invoice to pay.
     pub bolt11: String,
     /// Sats.

@@ -25,9 +25,14 @@ const MINTS_LABEL: &[u8] = b"cashu-mint-backup";
 /// The most entries that are read.
 const MOST: usize = 1_000;
 
-#[derive(Serialize, Deserialize)]
-struct Devices {
-    devices: BTreeSet<u32>,
+/// What the devices of a wallet tell each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Devices {
+    /// Which there are.
+    pub devices: BTreeSet<u32>,
+    /// Mints that one of them ever listed as test mints.
+    #[serde(default)]
+    pub test_mints: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,22 +67,22 @@ fn open(identity: &Identity, event: &Event, name: &str) -> Result<Zeroizing<Stri
     open_own(identity, event, KIND)
 }
 
-/// Writes which devices the wallet has.
+/// Writes which devices the wallet has, and what they tell each other.
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write_devices(identity: &Identity, devices: &BTreeSet<u32>, created_at: u64) -> Result<Event, Unwritable> {
-    write(identity, DEVICES, &Devices { devices: devices.clone() }, created_at)
+pub fn write_devices(identity: &Identity, devices: &Devices, created_at: u64) -> Result<Event, Unwritable> {
+    write(identity, DEVICES, devices, created_at)
 }
 
-/// Reads which devices the wallet has.
+/// Reads which devices the wallet has, and what they tell each other.
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn read_devices(identity: &Identity, event: &Event) -> Result<BTreeSet<u32>, Unreadable> {
+pub fn read_devices(identity: &Identity, event: &Event) -> Result<Devices, Unreadable> {
     let plain = open(identity, event, DEVICES)?;
     let told: Devices = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
-    if told.devices.len() > MOST { Err(Unreadable::TooMuch) } else { Ok(told.devices) }
+    if told.devices.len().max(told.test_mints.len()) > MOST { Err(Unreadable::TooMuch) } else { Ok(told) }
 }
 
 /// Writes the list of mints, with the key of [`mints_identity`].
@@ -117,8 +122,9 @@ mod tests {
     #[test]
     fn both_lists_read_back_and_are_sealed() -> Outcome {
         let identity = Identity::random()?;
-        let event = write_devices(&identity, &BTreeSet::from([0, 2]), 1)?;
-        assert_eq!(read_devices(&identity, &event)?, BTreeSet::from([0, 2]));
+        let devices = Devices { devices: BTreeSet::from([0, 2]), test_mints: BTreeSet::from(["https://test.example".to_owned()]) };
+        let event = write_devices(&identity, &devices, 1)?;
+        assert_eq!(read_devices(&identity, &event)?, devices);
         let mints = vec!["https://mint.example".to_owned()];
         let event = write_mints(&identity, &mints, 1)?;
         assert_eq!(read_mints(&identity, &event)?, mints);

@@ -15,8 +15,16 @@ pub const KIND: u16 = 5;
 /// # Errors
 /// When there are too many for one event.
 pub fn write(identity: &Identity, ids: &[String], created_at: u64) -> Result<Event, Unwritable> {
+    write_of(identity, 7_375, ids, created_at)
+}
+
+/// Asks to delete these events of one kind.
+///
+/// # Errors
+/// When there are too many for one event.
+pub fn write_of(identity: &Identity, kind: u16, ids: &[String], created_at: u64) -> Result<Event, Unwritable> {
     let mut tags: Vec<Vec<String>> = ids.iter().map(|id| tag(&["e", id])).collect();
-    tags.push(tag(&["k", "7375"]));
+    tags.push(tag(&["k", &kind.to_string()]));
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
 }
 

@@ -20,14 +20,15 @@ pub struct NutzapInfo {
     pub relays: Vec<String>,
     /// Mints as written, each with its units; none means all.
     pub mints: Vec<(String, Vec<String>)>,
-    /// The key to lock to: x only, 64 letters of lower-case hex. `None` when absent, damaged or said twice.
+    /// The key to lock to: x only, 64 letters of lower-case hex; written as a lock names it. `None` when absent, damaged or said twice.
     pub pubkey: Option<String>,
 }
 
-/// Writes ours.
+/// Writes ours. The key stands there as a lock needs it (`02` and x): some wallets lock to the text as it stands, and coins that are locked
+/// to x alone can be opened by nobody.
 ///
 /// # Errors
-/// When there is too much of it.
+/// When there is too much of it, or the key is none.
 pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<Event, Unwritable> {
     let mut tags: Vec<Vec<String>> = info.relays.iter().map(|relay| tag(&["relay", relay])).collect();
     for (mint, units) in &info.mints {
@@ -36,9 +37,14 @@ pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<
         tags.push(line);
     }
     if let Some(pubkey) = &info.pubkey {
-        tags.push(tag(&["pubkey", &x_only(pubkey).ok_or(Unwritable)?]));
+        tags.push(tag(&["pubkey", &format!("02{}", x_only(pubkey).ok_or(Unwritable)?)]));
     }
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
+}
+
+/// The key of a list stands there without its first byte: whoever locks to it as it stands makes coins that nobody can open.
+pub fn names_no_lock(event: &Event) -> bool {
+    event.tag_values("pubkey").any(|key| key.len() == 64)
 }
 
 /// Reads anybody's.

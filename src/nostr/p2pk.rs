@@ -40,12 +40,12 @@ impl NutzapKey {
         &self.secret
     }
 
-    /// The public key as kind 10019 names it: x only, 64 letters of lower-case hex.
+    /// The public key, x only, 64 letters of lower-case hex.
     pub fn public_x(&self) -> &str {
         &self.public
     }
 
-    /// The public key as a lock names it: `02` and x.
+    /// The public key as a lock and kind 10019 name it: `02` and x.
     pub fn public_compressed(&self) -> String {
         format!("02{}", self.public)
     }

@@ -1,10 +1,11 @@
 //! An invoice of a mint that is still to be claimed (NIP-60, kind 7374), sealed to ourselves.
 //!
-//! The mint does not stand in clear: relays need not learn where we keep money. A quote's id is enough to take its coins, so it
-//! never prints.
+//! Other programs look for the mint in clear, so it stands there; how much, and for whom, does not. A quote's id, or its key, is enough to
+//! take its coins, so neither prints.
 
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::event::Event;
 use super::identity::{Draft, Identity};
@@ -49,22 +50,24 @@ struct In {
     p2pk_priv: Option<String>,
 }
 
-/// Writes a quote.
+/// Writes a quote: its id alone, or with the key that it is locked to (NUT-20).
 ///
 /// # Errors
 /// When it is too long to be sealed.
 pub fn write(
     identity: &Identity,
     quote_id: &Secret,
+    key: Option<&Secret>,
     mint: &str,
-    amount: u64,
-    unit: &str,
     expires_at: u64,
     created_at: u64,
 ) -> Result<Event, Unwritable> {
-    let plain = serde_json::json!({"quoteId": quote_id.reveal(), "mint": mint, "amount": amount, "unit": unit});
-    let content = identity.seal(&plain.to_string())?;
-    let tags = vec![tag(&["expiration", &expires_at.to_string()])];
+    let plain = match key {
+        Some(key) => serde_json::json!({"quote_id": quote_id.reveal(), "p2pk_priv": key.reveal()}).to_string(),
+        None => quote_id.reveal().to_owned(),
+    };
+    let content = identity.seal(&Zeroizing::new(plain))?;
+    let tags = vec![tag(&["expiration", &expires_at.to_string()]), tag(&["mint", mint])];
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content })?)
 }
 

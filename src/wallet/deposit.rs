@@ -8,6 +8,7 @@ use super::clock::rfc3339;
 use super::code::Code;
 use super::error::Error;
 use super::journal::journaled;
+use super::nostr::Elsewhere;
 use super::pay::outgoing;
 use super::receive::over_cap;
 use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
@@ -83,6 +84,8 @@ impl Wallet {
         let deposit = done.unwrap_or_else(|| Err(late()))?;
         self.watch(deposit.clone());
         self.wake();
+        // Relays are told of it.
+        self.changed();
         Ok(show(&deposit))
     }
 
@@ -114,6 +117,7 @@ impl Wallet {
             money: if listed.test { MoneyKind::Play } else { MoneyKind::Real },
             quote_id: quote.id,
             lock: Some(quote.lock),
+            quote_key: None,
             // As it was read: whatever the mint wrote around it is gone.
             bolt11: invoice.text.clone(),
             amount_sats: request.amount_sats,
@@ -201,7 +205,7 @@ impl Wallet {
             IssueState::Paid => {
                 let turn = mint.turn().await;
                 let held = self.store.unspent_amounts(&deposit.mint).await?;
-                let issue = mint.plan_issue(deposit.id.clone(), &deposit.quote_id, deposit.lock, deposit.amount_sats, &held).await?;
+                let issue = mint.plan_issue(&deposit, &held).await?;
                 deposit.state = DepositState::Paid;
                 self.journal_issue(&issue, vec![Change::Deposit(deposit.clone())]).await?;
                 self.changed();
@@ -220,6 +224,17 @@ impl Wallet {
     /// is found so is the deposit's. Where that is not enough the deposit is disputed. The caller does not hold the turn.
     async fn dispute(&self, mut deposit: Deposit, issue: Option<Issue>) -> Result<Deposit, Error> {
         let now = (self.clock)();
+        match self.claimed_by_another(&deposit).await? {
+            Elsewhere::No => {}
+            Elsewhere::Perhaps => return Ok(deposit),
+            Elsewhere::Claimed => {
+                deposit.state = DepositState::Received { at: now, received_sats: 0 };
+                let beside = issue.iter().map(|issue| Change::EndOperation(issue.id));
+                self.store.commit(beside.chain([Change::Deposit(deposit.clone())]).collect()).await?;
+                self.changed();
+                return Ok(deposit);
+            }
+        }
         let known = deposit.dispute.take();
         let received = Deposit { state: DepositState::Received { at: now, received_sats: deposit.amount_sats }, ..deposit.clone() };
         let beside: Vec<Change> = issue.iter().map(|issue| Change::EndOperation(issue.id)).collect();
@@ -345,6 +360,9 @@ fn show(deposit: &Deposit) -> DepositView {
             Some("Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself."),
         ),
         DepositState::Paid => ("paid", Some("Paid; it is being claimed. Call get_deposit again in a moment.")),
+        DepositState::Received { received_sats: 0, .. } => {
+            ("received", Some("Another device of this wallet has claimed it. Call sync: then it counts as spendable here as well."))
+        }
         DepositState::Received { .. } => ("received", None),
         DepositState::Expired => ("expired", Some("Nobody paid in time. Make a new deposit.")),
     };

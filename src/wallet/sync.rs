@@ -38,8 +38,11 @@ impl Wallet {
     async fn sync_once(&self, asked: bool) -> Result<SyncView, Error> {
         let Some(link) = &self.nostr else { return self.sync_view(0, 0).await };
         let _one_at_a_time = link.syncing().await;
+        // What is said of the wallet replaces what a relay holds: it goes only to relays that have been read since.
+        link.seen().about_read.clear();
         self.store.begin_mirror().await?;
         self.mirror().await?;
+        self.tell_quotes(link).await?;
         self.flush(true).await?;
         let pulled = self.pull(link).await?;
         let verified = self.verify().await?;
@@ -47,14 +50,16 @@ impl Wallet {
             self.claim_all(link).await?;
         }
         if pulled.reached > 0 {
-            self.tell_about(link, &pulled).await?;
             self.keep_backups(link, &pulled.about, pulled.whole).await?;
+            self.tell_about(link, &pulled).await?;
             self.ask_recommended(link).await?;
         }
+        self.claim_quotes(link, &pulled.about).await?;
         if link.parts.nutzaps {
             self.collect_nutzaps(link).await?;
         }
         self.mirror().await?;
+        self.tell_quotes(link).await?;
         self.flush(true).await?;
         self.changed();
         self.sync_view(verified.pulled_sats, verified.dropped_sats).await
@@ -112,11 +117,10 @@ impl Wallet {
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
     pub async fn publish(&self) -> Result<Option<std::time::Duration>, Error> {
-        if self.nostr.is_none() {
-            return Ok(None);
-        }
+        let Some(link) = &self.nostr else { return Ok(None) };
         self.store.begin_mirror().await?;
         self.mirror().await?;
+        self.tell_quotes(link).await?;
         self.flush(false).await
     }
 
@@ -136,7 +140,8 @@ impl Wallet {
             let unpublished = self.unpublished_at(link, &url).await?;
             relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished });
         }
-        Ok(SyncView { state: self.nostr_state(link).await?, money, relays, pulled_sats, dropped_sats, next_step: None })
+        let next_step = link.seen().next_step();
+        Ok(SyncView { state: self.nostr_state(link).await?, money, relays, pulled_sats, dropped_sats, next_step })
     }
 
     /// How the wallet on relays stands: synced, partial, offline, `read_only`.

@@ -148,7 +148,9 @@ fn a_key_for_nutzaps_is_read_in_every_form_and_never_guessed() {
     };
     let event = nutzap_info::write(&me, &NutzapInfo { pubkey: Some(format!("02{x}")), ..ours.clone() }, 3).unwrap();
     assert_eq!(nutzap_info::read(&event), Ok(ours));
-    assert_eq!(event.tag_values("pubkey").collect::<Vec<_>>(), [x]);
+    assert_eq!(event.tag_values("pubkey").collect::<Vec<_>>(), [format!("02{x}")]);
+    let bare = sealed(&me, 10019, &[&["pubkey", &x]], "");
+    assert!(nutzap_info::names_no_lock(&bare) && !nutzap_info::names_no_lock(&event));
 }
 
 fn line(direction: Direction, amount: u64) -> Line<'static> {
@@ -179,12 +181,16 @@ fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
 }
 
 #[test]
-fn a_quote_is_read_in_three_dialects_and_shows_no_mint() {
+fn a_quote_is_read_in_three_dialects_and_written_with_its_key() {
     let me = identity(1);
-    let event = quote_event::write(&me, &Secret::new("q-1"), MINT, 21, "sat", 99, 1).unwrap();
-    assert_eq!(event.tags(), [["expiration", "99"]]);
+    let event = quote_event::write(&me, &Secret::new("q-1"), Some(&Secret::new("k-1")), MINT, 99, 1).unwrap();
+    assert_eq!(event.tags(), [["expiration", "99"], ["mint", MINT]]);
+    assert_eq!(*me.open(event.content()).unwrap(), r#"{"p2pk_priv":"k-1","quote_id":"q-1"}"#);
     let read = quote_event::read(&me, &event).unwrap();
-    assert_eq!((read.quote_id.reveal(), read.mint.as_deref(), read.amount, read.expires_at), ("q-1", Some(MINT), Some(21), Some(99)));
+    assert_eq!((read.quote_id.reveal(), read.mint.as_deref(), read.expires_at), ("q-1", Some(MINT), Some(99)));
+    assert_eq!(read.key.as_ref().map(Secret::reveal), Some("k-1"));
+    let bare = quote_event::write(&me, &Secret::new("q-1"), None, MINT, 99, 1).unwrap();
+    assert_eq!(*me.open(bare.content()).unwrap(), "q-1");
     for plain in ["q-2", r#""q-2""#, r#"{"quote_id":"q-2","p2pk_priv":"k"}"#, r#"{"quoteId":"q-2","amount":"7"}"#] {
         let read = quote_event::read(&me, &sealed(&me, 7374, &[&["mint", MINT]], plain)).unwrap();
         assert_eq!((read.quote_id.reveal(), read.mint.as_deref()), ("q-2", Some(MINT)), "{plain}");

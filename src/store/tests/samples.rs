@@ -110,6 +110,7 @@ pub(super) fn deposit(at: u64, state: DepositState) -> Deposit {
     Deposit {
         quote_id: format!("quote of {id}"),
         lock: None,
+        quote_key: None,
         id,
         agent: "tester".to_owned(),
         key: Some(format!("key {at}")),

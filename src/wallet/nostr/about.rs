@@ -1,16 +1,19 @@
 //! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed) and where it takes nutzaps (NIP-61, kind
 //! 10019, public).
 //!
-//! Written only after every relay of the owner was read to its end, or over what this very wallet wrote, and sent to a relay only once
-//! that one was read; never without a key that was ever in it; a play wallet never writes over one that lists mints it does not know as test mints.
+//! What relays show of it is stored before any of them is written to. Written only after every relay of the owner was read to its end, or
+//! over what this very wallet wrote, and sent to a relay only once the last sync has read that one; never without a key that was ever in it;
+//! never a first time for a Nostr key whose wallet may be elsewhere (`elsewhere`). A play wallet never writes over one that lists mints it
+//! does not know as test mints. The public list names what can be paid to us now: what this device has put there, it takes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::Wallet;
 use super::super::error::Error;
 use super::super::rules::Setup;
+use super::elsewhere::elsewhere;
 use super::mirror::{class, outgoing, unsigned};
 use super::pull::Pulled;
 use super::{Link, plain_url};
@@ -43,11 +46,17 @@ pub(in super::super) struct About {
     info_mints: Vec<(String, Vec<String>)>,
     info_relays: Vec<String>,
     info_key: Option<String>,
+    /// Its key cannot be locked to as it stands there.
+    info_bare: bool,
+    /// Mints and relays that this device has put on the list, as they are compared.
+    added_mints: BTreeSet<String>,
+    added_relays: BTreeSet<String>,
+    /// Mints that this device ever listed as test mints.
+    test_mints: BTreeSet<String>,
+    /// The owner has turned nutzaps off here since the list was last written.
+    turned_off: bool,
     /// This wallet has written it: what it knows is whole.
     written: bool,
-    /// The newest on relays cannot be read.
-    #[serde(skip)]
-    unreadable: bool,
     /// No relay shows the newest any more.
     #[serde(skip)]
     wallet_lost: bool,
@@ -79,9 +88,10 @@ impl std::fmt::Debug for About {
 }
 
 impl About {
-    /// Takes in what was read. Keys are kept for ever, whichever event they came from.
-    fn learn(&mut self, link: &Link, events: &[Event]) {
+    /// Takes in what was read. Keys are kept for ever, whichever event they came from. The ids of wallets of ours that cannot be read.
+    fn learn(&mut self, link: &Link, events: &[Event]) -> BTreeSet<String> {
         let identity = &link.parts.identity;
+        let mut unreadable = BTreeSet::new();
         for event in events {
             if event.kind() == nutzap_info::KIND {
                 if event.author() == identity.public_key()
@@ -90,13 +100,15 @@ impl About {
                 {
                     (self.info, self.info_key) = (Some(Said::of(event)), info.pubkey);
                     (self.info_mints, self.info_relays) = (info.mints, info.relays);
+                    self.info_bare = nutzap_info::names_no_lock(event);
                 }
                 continue;
             }
             let Ok(wallet) = wallet_event::read(identity, event) else {
                 // Ours, and in a form that we do not know: to replace it would lose what it holds.
-                let ours = event.kind() == wallet_event::KIND && event.author() == identity.public_key();
-                self.unreadable |= ours && Said::of(event).beats(self.wallet.as_ref());
+                if event.kind() == wallet_event::KIND && event.author() == identity.public_key() {
+                    unreadable.insert(event.id().to_owned());
+                }
                 continue;
             };
             let newest = event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
@@ -107,6 +119,7 @@ impl About {
             }
             self.keep_keys(wallet.privkeys, newest);
         }
+        unreadable
     }
 
     fn keep_keys(&mut self, keys: Vec<Secret>, first: bool) {
@@ -138,6 +151,32 @@ impl About {
     pub(in super::super) fn nutzap_relays(&self) -> &[String] {
         &self.info_relays
     }
+
+    /// Relays that other programs' word on this wallet names: where the wallet is.
+    pub(super) fn named_relays(&self) -> impl Iterator<Item = &String> {
+        self.info_relays.iter().chain(self.relays.iter().filter(|_| !self.written))
+    }
+
+    /// The public list is empty: whoever wrote it takes no nutzaps.
+    fn is_off(&self) -> bool {
+        self.info.is_some() && self.info_mints.is_empty() && self.info_key.is_none()
+    }
+}
+
+/// `known` without what this device has `added` and does not list any more, and with what it lists. What it has added of that is noted.
+fn revised(known: &[String], added: &mut BTreeSet<String>, listed: Vec<String>, same: impl Fn(&str) -> String) -> Vec<String> {
+    let wanted: BTreeSet<String> = listed.iter().map(|one| same(one)).collect();
+    let stays = |one: &&String| wanted.contains(&same(one)) || !added.contains(&same(one));
+    let mut all: Vec<String> = known.iter().filter(stays).cloned().collect();
+    let there: BTreeSet<String> = all.iter().map(|one| same(one)).collect();
+    added.retain(|one| wanted.contains(one) && there.contains(one));
+    for one in listed {
+        if !there.contains(&same(&one)) {
+            added.insert(same(&one));
+            all.push(one);
+        }
+    }
+    all
 }
 
 /// `known` and what of `more` it lacks, compared by `same`.
@@ -158,14 +197,22 @@ impl Wallet {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
-    /// Takes in what relays show of the wallet, and writes what is missing there, if that is safe.
+    /// Takes in what relays show of the wallet, durably: a key that was read is stored before anything is written there. The ids of wallets
+    /// of ours that cannot be read.
+    pub(super) async fn learn_about(&self, link: &Link, events: &[Event]) -> Result<BTreeSet<String>, Error> {
+        let mut about = self.about().await?;
+        let unreadable = about.learn(link, events);
+        self.store.set_nostr_state(ROW, about).await?;
+        Ok(unreadable)
+    }
+
+    /// Writes what relays lack of the wallet, if that is safe.
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
     pub(in super::super) async fn tell_about(&self, link: &Link, pulled: &Pulled) -> Result<(), Error> {
         let (setup, events, whole) = (self.setup().await?, &pulled.about, pulled.whole);
         let mut about = self.about().await?;
-        about.learn(link, events);
         let newest = [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
         let shown = newest.iter().flatten().filter_map(|id| events.iter().find(|event| event.id() == id));
         let shown = shown.map(|event| outgoing(event, class::ABOUT, (self.clock)())).collect();
@@ -180,16 +227,30 @@ impl Wallet {
             };
             (about.wallet_lost, about.info_lost) = (lost(&about.wallet), lost(&about.info));
         }
-        let may_write = whole || about.written;
-        if about.privkeys.is_empty() && may_write {
-            about.privkeys.push(link.parts.nutzap_key.clone());
+        if setup.money == MoneyKind::Play {
+            about.test_mints.extend(setup.mints().map(|mint| mint.address.to_string()));
         }
-        let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup);
-        let foreign = foreign || about.unreadable;
-        link.seen().read_only = foreign;
-        if may_write && !foreign && !about.privkeys.is_empty() {
+        let known = self.backups().await?.test_mints;
+        let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup, &known);
+        let unreadable = |event: &&Event| pulled.unreadable.contains(event.id()) && Said::of(event).beats(about.wallet.as_ref());
+        let foreign = foreign || events.iter().any(|event| unreadable(&event));
+        about.turned_off |= !link.parts.nutzaps;
+        let off = about.is_off() && !about.turned_off;
+        let mut may_write = (whole || about.written) && !foreign;
+        let first = about.wallet.is_none() || (link.parts.nutzaps && about.info.is_none());
+        let elsewhere = if may_write && first { elsewhere(link, about.named_relays(), events).await } else { Vec::new() };
+        may_write &= elsewhere.is_empty();
+        {
+            let mut seen = link.seen();
+            seen.read_only = foreign || !elsewhere.is_empty();
+            (seen.elsewhere, seen.nutzaps_off) = (elsewhere, off);
+        }
+        if may_write {
+            if about.privkeys.is_empty() {
+                about.privkeys.push(link.parts.nutzap_key.clone());
+            }
             self.write_wallet(link, &setup, &mut about).await?;
-            if link.parts.nutzaps {
+            if !off {
                 self.write_info(link, &setup, &mut about).await?;
             }
         }
@@ -213,7 +274,7 @@ impl Wallet {
         // The row comes first: an event that is queued and not remembered would be written anew with another time.
         self.store.set_nostr_state(ROW, about.clone()).await?;
         self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
-        if first {
+        if first || !has_all_keys {
             let backup = wallet_event::write_backup(&link.parts.identity, &told, at).map_err(unsigned)?;
             self.store.queue(outgoing(&backup, class::ABOUT, now)).await?;
         }
@@ -229,28 +290,39 @@ impl Wallet {
             tracing::warn!("relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is");
             return Ok(());
         }
-        let now = (self.clock)();
+        let (now, on) = ((self.clock)(), link.parts.nutzaps);
         let known: Vec<String> = about.info_mints.iter().map(|(mint, _)| mint.clone()).collect();
-        let mints = joined(&known, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
-        let relays = joined(&about.info_relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
-        if about.info.is_some() && !about.info_lost && mints == known && relays == about.info_relays && about.info_key.is_some() {
+        let listed = setup.mints().filter(|_| on).map(|mint| mint.address.to_string()).collect();
+        let mints = revised(&known, &mut about.added_mints, listed, plain_mint);
+        let listed = link.parts.urls.iter().filter(|_| on).map(|url| plain_url(url)).collect();
+        let relays = revised(&about.info_relays, &mut about.added_relays, listed, plain_url);
+        let as_it_is = mints == known && relays == about.info_relays;
+        // Where nutzaps are off, nothing is added: what this device has listed is taken back, and that is all.
+        let in_order = !on || (about.info.is_some() && !about.info_lost && about.info_key.is_some() && !about.info_bare);
+        if as_it_is && in_order {
             return Ok(());
         }
         let units = |mint: &String| about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone());
         let mints: Vec<(String, Vec<String>)> =
             mints.iter().map(|mint| (mint.clone(), units(mint).unwrap_or_else(|| vec!["sat".to_owned()]))).collect();
         let key = about.info_key.clone().unwrap_or_else(|| current.public_x().to_owned());
-        let info = NutzapInfo { relays: relays.clone(), mints: mints.clone(), pubkey: Some(key.clone()) };
+        let key = Some(key).filter(|_| on || !mints.is_empty());
+        let info = NutzapInfo { relays: relays.clone(), mints: mints.clone(), pubkey: key.clone() };
         let at = about.info.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
         let event = nutzap_info::write(&link.parts.identity, &info, at).map_err(unsigned)?;
-        (about.info, about.info_key, about.info_mints, about.info_relays) = (Some(Said::of(&event)), Some(key), mints, relays);
+        (about.info, about.info_key, about.info_mints, about.info_relays) = (Some(Said::of(&event)), key, mints, relays);
+        (about.info_bare, about.turned_off) = (false, !on);
         self.store.set_nostr_state(ROW, about.clone()).await?;
         Ok(self.store.queue(outgoing(&event, class::ABOUT, now)).await?)
     }
 }
 
-/// The wallet on relays lists a mint that this one does not know as a test mint: its money may be real.
-fn names_unknown_mints(about: &About, setup: &Setup) -> bool {
-    let known = |text: &str| setup.mints().any(|mint| mint.address.as_str() == plain_mint(text));
+/// The wallet on relays lists a mint that this one does not know as a test mint, now or earlier, on this device or another (`elsewhere`):
+/// its money may be real.
+fn names_unknown_mints(about: &About, setup: &Setup, elsewhere: &BTreeSet<String>) -> bool {
+    let known = |text: &str| {
+        let mint = plain_mint(text);
+        setup.mints().any(|one| one.address.as_str() == mint) || about.test_mints.contains(&mint) || elsewhere.contains(&mint)
+    };
     about.mints.iter().chain(about.info_mints.iter().map(|(mint, _)| mint)).any(|mint| !known(mint))
 }

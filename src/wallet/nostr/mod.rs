@@ -5,13 +5,15 @@
 //!
 //! ```text
 //!  a coin changes -> mirror (plan, sign, queue) -> flush (publish, count acknowledgements)
-//!  sync: mirror -> flush -> pull (page every relay) -> verify (NUT-07) -> about (17375, 10019) -> mirror -> flush
+//!  sync: mirror -> flush -> pull (page every relay, store what is said of the wallet) -> verify (NUT-07) -> about (17375, 10019)
+//!        -> mirror -> flush
 //! ```
 
 mod about;
 mod backups;
 mod claim;
 mod doctor;
+mod elsewhere;
 pub(super) mod find;
 mod findings;
 mod flush;
@@ -21,6 +23,7 @@ pub(super) mod mirror;
 mod nutzaps;
 mod plan;
 mod pull;
+mod quotes;
 mod recommended;
 mod redeem;
 pub mod trial;
@@ -33,6 +36,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::nostr::{Identity, Relays};
+
+pub(super) use self::quotes::Elsewhere;
 
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
@@ -108,8 +113,34 @@ pub(super) struct Sightings {
     deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written: what was read of it may lack keys.
     pub(super) read_only: bool,
-    /// Relays whose word on the wallet itself was read to its end, the last time.
-    about_read: BTreeSet<String>,
+    /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it before they are.
+    pub(super) elsewhere: Vec<String>,
+    /// The public list was emptied by another program: nutzaps stay off.
+    pub(super) nutzaps_off: bool,
+    /// Relays whose word on the wallet itself was read to its end in the last sync, and is stored.
+    pub(super) about_read: BTreeSet<String>,
+    /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix seconds.
+    issued_at: BTreeMap<String, u64>,
+    /// The list of mints was brought to every relay since the start.
+    mints_kept: bool,
+}
+
+impl Sightings {
+    /// What the owner can do about it, in words.
+    pub(super) fn next_step(&self) -> Option<String> {
+        let urls = self.elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
+        if !urls.is_empty() {
+            return Some(format!(
+                "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
+                 before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
+            ));
+        }
+        self.nutzaps_off.then(|| {
+            "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
+             nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
+                .to_owned()
+        })
+    }
 }
 
 /// How a relay stands.

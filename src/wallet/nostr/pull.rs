@@ -30,8 +30,10 @@ pub(in super::super) struct Pulled {
     pub(in super::super) reached: usize,
     /// What was new.
     pub(in super::super) absorbed: Absorbed,
-    /// What the wallet says of itself there: kinds 17375, 375, 10019, 30078.
+    /// What the wallet says of itself there: kinds 17375, 375, 10019, 10002, 7374, 30078.
     pub(in super::super) about: Vec<Event>,
+    /// Ids of wallets of ours among them that cannot be read.
+    pub(in super::super) unreadable: BTreeSet<String>,
     /// By relay that was read to its end: the ids of what it shows of that.
     pub(in super::super) about_at: BTreeMap<String, BTreeSet<String>>,
 }
@@ -42,12 +44,13 @@ struct Shown {
     tokens: Listing,
     deletions: Listing,
     about: Listing,
+    data: Listing,
     lines: Listing,
 }
 
 impl Shown {
     fn sight(&self) -> Sight {
-        let ends = [&self.tokens.end, &self.deletions.end, &self.about.end];
+        let ends = [&self.tokens.end, &self.deletions.end, &self.about.end, &self.data.end];
         if ends.iter().all(|end| matches!(end, End::Whole)) {
             Sight::Whole
         } else if ends.iter().all(|end| matches!(end, End::Unreachable(_))) {
@@ -75,6 +78,8 @@ impl Wallet {
         let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut undeleted: BTreeSet<String> = BTreeSet::new();
         let mut lines = Vec::new();
+        pulled.about.extend(shown.iter().flat_map(|one| one.about.events.iter().chain(&one.data.events).cloned()));
+        pulled.unreadable = self.learn_about(link, &pulled.about).await?;
         for one in shown {
             let sight = one.sight();
             pulled.whole &= sight == Sight::Whole;
@@ -87,12 +92,9 @@ impl Wallet {
             }
             tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
             deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
-            pulled.about.extend(one.about.events);
             lines.extend(one.lines.events);
-            if matches!(one.about.end, End::Whole) {
+            if matches!(one.about.end, End::Whole) && !one.about.ids.iter().any(|id| pulled.unreadable.contains(id)) {
                 link.seen().about_read.insert(one.url.clone());
-            } else {
-                link.seen().about_read.remove(&one.url);
             }
             if sight == Sight::Whole {
                 pulled.about_at.insert(one.url.clone(), one.about.ids.into_iter().collect());
@@ -188,13 +190,13 @@ async fn look(link: &Link, url: String, known: &Known) -> Shown {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
     let tokens = relays.all(&url, &json!({"kinds": [7375], "authors": [me]}), |id| known.tokens.contains(id), QUESTION).await;
     let deletions = relays.all(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), |_| false, QUESTION).await;
-    // Of the names, only those of our own lists match; events of the other kinds have none.
-    let of_mints = link.parts.mints_identity.public_key();
-    let about = json!({"kinds": [17375, 375, 10019, app_data::KIND], "authors": [me, of_mints]});
-    let about = relays.all(&url, &about, |_| false, QUESTION).await;
+    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}), |_| false, QUESTION).await;
+    // Of the key's app data only what is ours; and never the list of mints, which is kept without our name.
+    let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
+    let data = relays.all(&url, &data, |_| false, QUESTION).await;
     let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
     let lines = relays.all(&url, &filter, |id| known.lines.contains(id), QUESTION).await;
-    Shown { url, tokens, deletions, about, lines }
+    Shown { url, tokens, deletions, about, data, lines }
 }
 
 /// Opens what can be opened. What cannot is neither counted nor deleted.

@@ -25,7 +25,7 @@ use crate::nostr::nutzap::BadNutzap;
 use crate::store::{Change, ForeignState, NutzapRow, NutzapState, Nutzaps};
 
 /// In whose name nutzaps are taken in.
-const AGENT: &str = "nostr";
+pub(super) const AGENT: &str = "nostr";
 
 /// The most coins of one swap. Each has a signature beside it.
 const MOST_COINS: usize = 300;

@@ -172,8 +172,9 @@ pub(super) async fn new_device_sees_all(mint: &TestMint, relays: &[&str]) {
     assert_eq!(spendable(&fresh).await, mint.auditor().outstanding().unwrap(), "a new device: {told}");
 }
 
-/// Stops a wallet whose queue must be empty.
+/// Stops a wallet whose queue must be empty, once what other devices have said since is with all relays.
 pub(super) async fn nothing_waits(agent: Agent) {
+    agreed(&agent).await;
     let home = agent.close().await;
     let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
     let queue = store.outbox().await.unwrap();

@@ -37,11 +37,12 @@ pub(super) async fn scene() -> Scene {
     Scene { _lightning: lightning, press: Press::of(&mint), mint, relay, receiver, stranger: Identity::random().unwrap(), key }
 }
 
-/// The key on the public list.
+/// The key on the public list, x only.
 pub(super) fn listed_key(relay: &Relay) -> String {
     let list = relay.taken().into_iter().rfind(|event| event["kind"] == 10_019).unwrap();
     let tag = list["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "pubkey").unwrap().clone();
-    tag[1].as_str().unwrap().to_owned()
+    let text = tag[1].as_str().unwrap();
+    text[text.len() - 64..].to_owned()
 }
 
 pub(super) fn lock(kind: &str, data: &str, tags: &Value) -> String {

@@ -1,5 +1,6 @@
 //! The wallet on Nostr: one wallet on every device, whatever relays do.
 
+mod about;
 mod by_hand;
 mod canary;
 mod copies;
@@ -11,6 +12,7 @@ mod hostile;
 mod locks;
 mod month;
 mod nutzaps;
+mod quotes;
 mod scale;
 mod shown;
 mod storm;
