@@ -149,7 +149,7 @@ fn a_key_for_nutzaps_is_read_in_every_form_and_never_guessed() {
     let event = nutzap_info::write(&me, &NutzapInfo { pubkey: Some(format!("02{x}")), ..ours.clone() }, 3).unwrap();
     assert_eq!(nutzap_info::read(&event), Ok(ours));
     assert_eq!(event.tag_values("pubkey").collect::<Vec<_>>(), [format!("02{x}")]);
-    let bare = sealed(&me, 10019, &[&["pubkey", &x]], "");
+    let bare = sealed(&me, 10019, &[&["pubkey", &x]], "x");
     assert!(nutzap_info::names_no_lock(&bare) && !nutzap_info::names_no_lock(&event));
 }
 
