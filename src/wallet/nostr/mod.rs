@@ -9,6 +9,7 @@
 //! ```
 
 mod about;
+mod again;
 mod backups;
 mod claim;
 pub(super) mod find;
@@ -19,6 +20,7 @@ mod nutzaps;
 mod plan;
 mod pull;
 mod recommended;
+mod thin;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +33,7 @@ use crate::nostr::{Identity, Relays};
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
 /// The most relays that are written to.
-const MOST_RELAYS: usize = 10;
+pub(super) const MOST_RELAYS: usize = 10;
 
 /// What Nostr needs.
 #[derive(Clone)]
@@ -99,10 +101,25 @@ pub(super) struct Sightings {
     deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written: what was read of it may lack keys.
     pub(super) read_only: bool,
+    /// What the last round of publishing left in the queue.
+    queue: Counts,
+    /// The mint that is asked now: a sync waits for it.
+    pub(super) asking: Option<MintAddress>,
     /// Relays whose word on the wallet itself was read to its end, the last time.
     about_read: BTreeSet<String>,
     /// Mints that were asked for their keysets in this round, since a nutzap named one that was not known.
     asked_keysets: BTreeSet<MintAddress>,
+}
+
+/// How many events are on their way.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// In the queue.
+    all: u64,
+    /// Not on enough relays.
+    unpublished: u64,
+    /// Still to go to one of the owner's relays.
+    at: BTreeMap<String, u64>,
 }
 
 /// How a relay stands.
@@ -129,6 +146,15 @@ impl Sight {
     }
 }
 
+/// A mint is asked.
+struct Asking<'l>(&'l Link);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.seen().asking = None;
+    }
+}
+
 impl Link {
     pub(super) fn new(parts: Nostr) -> Self {
         Self {
@@ -151,9 +177,15 @@ impl Link {
     }
 
     /// These lack what they should hold.
-    fn behind(&self, urls: &BTreeSet<&String>) {
+    fn behind(&self, urls: &BTreeSet<String>) {
         let mut seen = self.seen();
-        seen.relays.extend(urls.iter().map(|url| ((*url).clone(), Sight::Behind)));
+        seen.relays.extend(urls.iter().map(|url| (url.clone(), Sight::Behind)));
+    }
+
+    /// Until this is dropped, whoever waits for a sync waits for this mint.
+    fn asking(&self, mint: &MintAddress) -> Asking<'_> {
+        self.seen().asking = Some(mint.clone());
+        Asking(self)
     }
 
     /// One of the owner's relays.

@@ -53,10 +53,10 @@ impl Wallet {
         let known = self.store.known_nutzaps().await?;
         let filter = json!({"kinds": [nutzap::KIND], "#p": [me]});
         let urls = arrivals(link, &about);
-        let shown = futures::future::join_all(urls.iter().map(|url| async {
-            let relays = if link.is_own(url) { &link.parts.relays } else { &link.parts.strangers };
-            (url.clone(), relays.all(url, &filter, |id| known.contains(id), QUESTION).await.events)
-        }))
+        let shown = futures::future::join_all(
+            urls.iter()
+                .map(|url| async { (url.clone(), link.parts.relays.all(url, &filter, |id| known.contains(id), QUESTION).await.events) }),
+        )
         .await;
         for (url, events) in shown {
             for event in events {

@@ -7,6 +7,8 @@ mod devices;
 mod hostile;
 mod month;
 mod nutzaps;
+mod queue;
+mod recipients;
 mod scale;
 mod shown;
 mod storm;
