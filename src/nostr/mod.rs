@@ -36,7 +36,7 @@ use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
 pub use identity::{BadKey, Draft, Identity, npub};
-pub use relays::{Ack, End, Listing, Relays};
+pub use relays::{Ack, End, Listing, Page, Relays};
 
 /// An event of the right kind that cannot be read as what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -126,7 +126,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         }
         Change::UseCounters(these) => counters::take(tx, &these),
         Change::FreeCounters(these) => counters::give_back(tx, &these),
-        Change::Foreign { ys, to } => set_foreign(tx, &ys, to),
+        Change::Foreign { ys, to } => set_foreign(tx, &ys, to, (inner.clock)()),
         Change::Publish(event) => push_outgoing(tx, &event),
         Change::Nutzaps(nutzaps) => put_nutzaps(tx, &nutzaps),
         Change::Tell(id) => tell(tx, &id),

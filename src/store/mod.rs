@@ -54,8 +54,8 @@ use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
-    Absorbed, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Nutzaps, Outgoing, Queued,
-    Seen, TokenEventRow,
+    Absorbed, Deletion, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Nutzaps, Outgoing,
+    Published, Queued, Refusal, Seen, TokenEventRow,
 };
 pub use payments::Admission;
 pub use proofs::Balance;

@@ -146,12 +146,22 @@ tables! {
     NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
     /// <event id, ()>, while it is not deleted
     NOSTR_LIVE: &'static str => () = "nostr_live";
-    /// <event id, ()>, once it is deleted, also of events never seen
-    NOSTR_GONE: &'static str => () = "nostr_gone";
+    /// <event id, id of the deletion>, once it is deleted, also of events never seen; no id while a successor alone says so
+    NOSTR_GONE: &'static str => &'static str = "nostr_gone";
+    /// <event id, row of a deletion>, read or made
+    NOSTR_DELETIONS: &'static str => &'static [u8] = "nostr_deletions";
     /// <(Y, id of a token event that holds it), ()>
     NOSTR_HOLDS: (&'static Y, &'static str) => () = "nostr_holds";
     /// <(class, order), row of an event to publish>
     NOSTR_OUTBOX: (u8, u64) => &'static [u8] = "nostr_outbox";
+    /// <relay, how many events left the queue without it> since it was last read to its end
+    NOSTR_MISSED: &'static str => u64 = "nostr_missed";
+    /// <(event id, relay), (class, its words)>: it will not take this event
+    NOSTR_REFUSED: (&'static str, &'static str) => (u8, &'static str) = "nostr_refused";
+    /// <id of a nutzap of ours, how many of the recipient's relays have it>
+    NOSTR_DELIVERED: &'static str => u64 = "nostr_delivered";
+    /// <Y, when, in Unix seconds>: another device's coins whose event it replaced by one without them
+    NOSTR_LEFT_OUT: &'static Y => u64 = "nostr_left_out";
     /// <Y, row of another device's coin>
     FOREIGN: &'static Y => &'static [u8] = "foreign";
     /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is none

@@ -47,6 +47,7 @@ impl Wallet {
             let (most, fee) = self.most_at(&mint.address, limits.max_fee_floor_sats).await?;
             max_payment_sats = max_payment_sats.max(setup.policy.largest_payment(&caller.agent, &ledger, most, fee));
         }
+        let left_out = setup.mints().map(|mint| left_out_at(&foreign, &mint.address)).fold(0, u64::saturating_add);
         let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
         Ok(Balance {
             money: setup.money.into(),
@@ -55,6 +56,7 @@ impl Wallet {
             pending_sats: pending,
             unclaimed_sats: unclaimed,
             incoming_sats: self.incoming(&setup).await?,
+            perhaps_handed_out_sats: Some(left_out).filter(|sats| *sats > 0),
             mints,
             set_aside: set_aside(&setup, held, &foreign),
             limits: LimitsView {
@@ -100,19 +102,19 @@ impl Wallet {
         Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
 
-    /// Sats that can be spent at the wallet's mints.
+    /// Sats that can be spent at the wallet's mints, those last that another program has perhaps handed out.
     pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
         let foreign = self.store.foreign_balances().await?;
-        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0);
+        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0.saturating_add(left_out_at(&foreign, &mint.address)));
         Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
     }
 
-    /// Sats that can be spent at one mint.
+    /// Sats that can be spent at one mint, those last that another program has perhaps handed out.
     pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
-        let held = self.store.balances().await?;
-        let (shared, _) = shared_at(&self.store.foreign_balances().await?, mint);
+        let (held, foreign) = (self.store.balances().await?, self.store.foreign_balances().await?);
+        let shared = shared_at(&foreign, mint).0.saturating_add(left_out_at(&foreign, mint));
         Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
     }
 
@@ -154,13 +156,19 @@ fn shared_at(foreign: &[ForeignBalance], mint: &MintAddress) -> (u64, u64) {
     here.map_or((0, 0), |one| (one.unspent, one.claiming))
 }
 
+fn left_out_at(foreign: &[ForeignBalance], mint: &MintAddress) -> u64 {
+    foreign.iter().filter(|one| one.unit == "sat" && one.mint == mint.as_str()).map(|one| one.left_out).fold(0, u64::saturating_add)
+}
+
 /// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as this wallet's.
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<SetAside> {
     let used = |mint: &str, unit: &str| unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint);
     let mut aside: BTreeMap<(String, String), u64> = BTreeMap::new();
     let ours =
         held.into_iter().map(|one| ((one.mint, one.unit), one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent)));
-    let theirs = foreign.iter().map(|one| ((one.mint.clone(), one.unit.clone()), one.unspent.saturating_add(one.doubtful)));
+    let theirs = foreign
+        .iter()
+        .map(|one| ((one.mint.clone(), one.unit.clone()), one.unspent.saturating_add(one.doubtful).saturating_add(one.left_out)));
     for ((mint, unit), amount) in ours.chain(theirs).filter(|((mint, unit), amount)| *amount > 0 && !used(mint, unit)) {
         let sum = aside.entry((mint, unit)).or_default();
         *sum = sum.saturating_add(amount);

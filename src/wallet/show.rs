@@ -114,7 +114,7 @@ impl Wallet {
                 view.warning = Some(view.warning.map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")));
             }
         }
-        super::zap::describe(&mut view, &payment, self.is_unpublished(&payment).await?);
+        super::zap::describe(&mut view, &payment, self.delivered(&payment).await?);
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
         Ok(view)
     }
@@ -221,6 +221,7 @@ fn blank(money: MoneyKind, kind: &'static str, mint: String) -> PaymentView {
         to_npub: None,
         event_id: None,
         receipt: None,
+        delivered_to: None,
         legs: Vec::new(),
         replayed: None,
         token: None,

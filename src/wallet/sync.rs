@@ -28,7 +28,9 @@ impl Wallet {
                 if view.state == "synced" {
                     view.state = "partial";
                 }
-                view.next_step = Some("The relays are slow; it goes on. Call sync again in a minute to see how it ended.".to_owned());
+                let asking = self.nostr.as_ref().and_then(|link| link.seen().asking.clone());
+                let slow = asking.map_or("The relays are slow".to_owned(), |mint| format!("The mint {mint} is slow to answer"));
+                view.next_step = Some(format!("{slow}; it goes on. Call sync again in a minute to see how it ended."));
                 Ok(view)
             }
         }
@@ -62,7 +64,7 @@ impl Wallet {
         self.tell_quotes(link).await?;
         self.flush(true).await?;
         self.changed();
-        self.sync_view(verified.pulled_sats, verified.dropped_sats).await
+        self.sync_view(verified.pulled_sats, verified.dropped_sats.saturating_add(pulled.dropped_sats)).await
     }
 
     /// Reads the relays, asks the mints, and writes nothing there: for a home that is being restored and has no device of its own yet.
@@ -138,10 +140,22 @@ impl Wallet {
         for url in link.parts.urls.iter().map(|url| plain_url(url)) {
             let sight = link.seen().relays.get(&url).copied();
             let unpublished = self.unpublished_at(link, &url).await?;
-            relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished });
+            let (note, untrusted_reason) = self.trouble_with(&url).await?;
+            relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished, note, untrusted_reason });
         }
         let next_step = link.seen().next_step();
         Ok(SyncView { state: self.nostr_state(link).await?, money, relays, pulled_sats, dropped_sats, next_step })
+    }
+
+    /// What the owner should know of a relay, and the relay's own words to it.
+    async fn trouble_with(&self, url: &str) -> Result<(Option<String>, Option<String>), Error> {
+        if let Some((events, reason)) = self.refused_by(url).await? {
+            let note = format!("It refuses {events} of this wallet's events for good; other relays have them.");
+            return Ok((Some(note), Some(reason).filter(|reason| !reason.is_empty())));
+        }
+        let forgets = self.forgets_deletions(url).await?;
+        let note = "It forgets deletions: old events of this wallet stay visible there, and cost other devices a question to the mint.";
+        Ok((forgets.then(|| note.to_owned()), None))
     }
 
     /// How the wallet on relays stands: synced, partial, offline, `read_only`.

@@ -82,49 +82,6 @@ view!(
 );
 
 view!(
-    /// The wallet on Nostr relays.
-    NostrView {
-        /// The wallet's public Nostr key.
-        npub: String,
-        /// synced, partial, offline or read_only.
-        state: &'static str,
-        /// Events that not enough relays have yet.
-        unpublished: u64,
-    }
-);
-
-view!(
-    /// How a relay stands.
-    RelayView {
-        /// The relay.
-        url: String,
-        /// synced, partial (not read to its end), behind (lacks events; they are sent again), unreachable or unknown.
-        state: &'static str,
-        /// Events it is still to get.
-        unpublished: u64,
-    }
-);
-
-view!(
-    /// How relays and wallet came together.
-    SyncView {
-        /// synced, partial, offline, read_only or off.
-        state: &'static str,
-        /// Kind of money.
-        money: MoneyWord,
-        /// Per relay of the owner.
-        relays: Vec<RelayView>,
-        /// Found on relays, put there by other devices of this wallet; can be spent now.
-        pulled_sats: u64,
-        /// Spent by other devices of this wallet.
-        dropped_sats: u64,
-        /// What to do now.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next_step: Option<String>,
-    }
-);
-
-view!(
     /// What the wallet holds.
     Balance {
         /// Kind of money.
@@ -137,6 +94,10 @@ view!(
         pending_sats: u64,
         /// Tokens handed out and not claimed.
         unclaimed_sats: u64,
+        /// Coins that another program of this wallet has perhaps handed out as a token: not part of spendable_sats, and spent only when
+        /// nothing else is left.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        perhaps_handed_out_sats: Option<u64>,
         /// Paid to us and not yet claimed by us.
         incoming_sats: u64,
         /// Per mint.
@@ -319,6 +280,9 @@ view!(
         /// A zap's public receipt: found, waiting, timeout, invalid or none. Not the payment itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<&'static str>,
+        /// How many of the recipient's relays have the nutzap: with none, they cannot see it yet.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivered_to: Option<DeliveredView>,
         /// The parts of a zap that is shared among several.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         legs: Vec<LegView>,
@@ -375,9 +339,11 @@ view!(
 
 mod doctor;
 mod lists;
+mod relays;
 
 pub use doctor::{Finding, RelayStanding, RelaysReport};
 pub use lists::{Entry, Group, HistoryView, MintView, MintsView, OpenEntry, OpenView, Range, Totals};
+pub use relays::{DeliveredView, NostrView, RelayView, SyncView};
 
 /// A view as JSON, for every edge alike.
 pub fn to_json(view: &impl Serialize) -> Value {

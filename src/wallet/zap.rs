@@ -255,7 +255,7 @@ impl Wallet {
         self.deny(setup, &payment).await.map_err(|error| error.keyed(key))?;
         let planned = async {
             let person = match leg.whom.pubkey() {
-                Some(pubkey) => self.person(link, pubkey, leg.whom.hints()).await?,
+                Some(pubkey) => self.person(link, pubkey, leg.whom.hints(), request.via != Some(Via::Lightning)).await?,
                 None => Person::default(),
             };
             self.plan_zap(link, setup, request, payment, &leg, person).await

@@ -3,7 +3,7 @@
 //! Both sets only grow, so the outcome does not depend on the order (a deletion may come before its event). A deletion makes coins
 //! doubtful and never spent: careless programs delete what is still good, and relays forge by leaving out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cdk_common::nuts::nut10::Secret as Nut10Secret;
 use cdk_common::nuts::{Proof, State};
@@ -14,9 +14,11 @@ use super::super::Store;
 use super::super::error::StoreError;
 use super::super::proofs::reach;
 use super::super::record::{decode, encode};
-use super::super::tables::{ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, PROOFS, Reads, SHELF, Y};
-use super::foreign::{Foreign, ForeignState, Foreigners};
-use super::{TokenEventRow, mark};
+use super::super::tables::{
+    ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, PROOFS, Reads, SHELF, Y,
+};
+use super::foreign::{self, Foreign, ForeignState, Foreigners};
+use super::{Deletion, TokenEventRow, deletions, mark};
 
 /// A token event as a relay showed it, checked and decrypted.
 #[derive(Clone, Debug)]
@@ -40,16 +42,29 @@ pub struct Absorbed {
     pub doubted: u64,
 }
 
-fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<Absorbed, StoreError> {
+fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Result<Absorbed, StoreError> {
     let (mut events, mut live, mut tombs) = (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
     let (mut holds, mut dirty, mut doubt) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_DIRTY)?, tx.open_table(NOSTR_DOUBT)?);
     let (proofs, archive, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
     let mut absorbed = Absorbed::default();
-    let (mut gone, mut shown): (BTreeSet<String>, Vec<Y>) = (gone.into_iter().collect(), Vec::new());
+    let mut shown: Vec<Y> = Vec::new();
+    // By event that is gone: the deletion, where one is known.
+    let mut gone: BTreeMap<String, &str> = BTreeMap::new();
+    for deletion in deletions {
+        deletions::put(tx, deletion)?;
+        gone.extend(deletion.ids.iter().map(|id| (id.clone(), deletion.id.as_str())));
+    }
+    let replaced = |gone: &mut BTreeMap<String, &str>, del: Vec<String>| {
+        for id in del {
+            gone.entry(id).or_default();
+        }
+    };
     let mut forked: BTreeSet<String> = BTreeSet::new();
+    // What replaced something: when, the coins it holds, and what it replaced.
+    let mut successors: Vec<(u64, BTreeSet<Y>, Vec<String>)> = Vec::new();
     for Seen { mut event, proofs: coins, del } in seen {
         if events.get(event.id.as_str())?.is_some() {
-            gone.extend(del);
+            replaced(&mut gone, del);
             continue;
         }
         for id in &del {
@@ -58,7 +73,10 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
                 forked.insert(event.mint.clone());
             }
         }
-        gone.extend(del);
+        if !del.is_empty() {
+            successors.push((event.created_at, event.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes).collect(), del.clone()));
+        }
+        replaced(&mut gone, del);
         absorbed.events = absorbed.events.saturating_add(1);
         let is_live = tombs.get(event.id.as_str())?.is_none();
         if is_live {
@@ -84,8 +102,13 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
         }
         events.insert(event.id.as_str(), encode(&event)?.as_slice())?;
     }
-    for id in &gone {
-        tombs.insert(id.as_str(), ())?;
+    let mut left_out: BTreeMap<Y, u64> = BTreeMap::new();
+    for (at, keeps, del) in &successors {
+        let ys = ys_of(&events, del)?;
+        left_out.extend(ys.into_iter().filter(|y| !keeps.contains(y)).map(|y| (y, *at)));
+    }
+    for (id, by) in &gone {
+        deletions::bury(&mut tombs, id, by)?;
         if live.remove(id.as_str())?.is_none() {
             continue;
         }
@@ -108,13 +131,20 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, gone: Vec<String>) -> Result<A
                 absorbed.doubted = absorbed.doubted.saturating_add(1);
             }
             (Some(_), _) => mark(&mut dirty, &y)?,
-            (None, Some(coin)) if !is_shown && matches!(coin.state, ForeignState::Unspent | ForeignState::Pending) => {
+            (None, Some(coin)) if !is_shown && coin.is_free() => {
                 foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
             }
             (None, Some(coin)) if !coin.state.is_final() => {}
             // Spent, by our archive or by the mint's word: an event that still shows it is to be replaced.
             (None, _) if is_shown => mark(&mut dirty, &y)?,
             (None, _) => {}
+        }
+    }
+    let mut table = tx.open_table(NOSTR_LEFT_OUT)?;
+    for (y, at) in &left_out {
+        // One that is shown elsewhere was only moved.
+        if !held(&holds, &live, y)? && foreigners.get(y)?.is_some_and(|coin| !coin.state.is_final()) {
+            table.insert(y, at)?;
         }
     }
     Ok(absorbed)
@@ -132,6 +162,18 @@ fn doubt_all(tx: &WriteTransaction, doubt: &mut Table<'_, &'static Y, ()>, mint:
         fresh = fresh.saturating_add(u64::from(doubt.insert(entry?.0.value().4, ())?.is_none()));
     }
     Ok(fresh)
+}
+
+/// The coins of these events.
+fn ys_of(events: &impl ReadableTable<&'static str, &'static [u8]>, ids: &[String]) -> Result<Vec<Y>, StoreError> {
+    let mut ys = Vec::new();
+    for id in ids {
+        if let Some(row) = events.get(id.as_str())? {
+            let row: TokenEventRow = decode("nostr_events", row.value())?;
+            ys.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
+        }
+    }
+    Ok(ys)
 }
 
 /// A live event holds this coin.
@@ -153,8 +195,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; nothing was taken in then.
-    pub async fn absorb(&self, seen: Vec<Seen>, gone: Vec<String>) -> Result<Absorbed, StoreError> {
-        self.write_durable(move |tx| absorb(tx, seen, gone)).await
+    pub async fn absorb(&self, seen: Vec<Seen>, gone: Vec<Deletion>) -> Result<Absorbed, StoreError> {
+        if seen.is_empty() && gone.is_empty() {
+            return Ok(Absorbed::default());
+        }
+        self.write_durable(move |tx| absorb(tx, seen, &gone)).await
     }
 
     /// Ids of all token events that were ever seen or made, and of all that were deleted.
@@ -179,24 +224,6 @@ impl Store {
     pub async fn knows_token_event(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| Ok(tx.table(NOSTR_EVENTS)?.get(id.as_str())?.is_some())).await
-    }
-
-    /// Ids among these that were deleted.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn gone_among(&self, ids: BTreeSet<String>) -> Result<Vec<String>, StoreError> {
-        self.read(move |tx| {
-            let tombs = tx.table(NOSTR_GONE)?;
-            let mut gone = Vec::new();
-            for id in ids {
-                if tombs.get(id.as_str())?.is_some() {
-                    gone.push(id);
-                }
-            }
-            Ok(gone)
-        })
-        .await
     }
 
     /// Token events that are live: what relays should hold.
@@ -243,6 +270,47 @@ impl Store {
         self.write_durable(move |tx| {
             doubt_all(tx, &mut tx.open_table(NOSTR_DOUBT)?, &mint)?;
             Ok(())
+        })
+        .await
+    }
+
+    /// No relay shows these live events any more: their coins are in doubt until their mint has been asked.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn doubt_events(&self, ids: Vec<String>) -> Result<(), StoreError> {
+        self.write_durable(move |tx| {
+            let (proofs, mut doubt, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(NOSTR_DOUBT)?, Foreigners::open(tx)?);
+            for y in ys_of(&tx.open_table(NOSTR_EVENTS)?, &ids)? {
+                let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+                if ours.is_some_and(|coin| coin.state == State::Unspent) {
+                    doubt.insert(&y, ())?;
+                } else if let Some(coin) = foreigners.get(&y)?.filter(|coin| coin.is_free()) {
+                    foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Those of these events that hold a coin in doubt.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn events_in_doubt(&self, ids: Vec<String>) -> Result<BTreeSet<String>, StoreError> {
+        self.read(move |tx| {
+            let (events, doubt) = (tx.table(NOSTR_EVENTS)?, tx.table(NOSTR_DOUBT)?);
+            let mut found = BTreeSet::new();
+            for id in ids {
+                for y in ys_of(&events, std::slice::from_ref(&id))? {
+                    let doubtful = foreign::get(tx, &y)?.is_some_and(|coin| coin.state == ForeignState::Doubtful);
+                    if doubtful || doubt.get(&y)?.is_some() {
+                        found.insert(id.clone());
+                    }
+                }
+            }
+            Ok(found)
         })
         .await
     }

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{self, decode, encode};
-use super::super::tables::{FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LIVE, Reads, Y};
+use super::super::tables::{FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, Reads, Y};
+
+/// So long a coin that another device has left out is taken for one that it has handed out, unless its mint says spent. In seconds.
+const LEFT_OUT_SECONDS: u64 = 7 * 86_400;
 
 /// What is known of another's coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub enum ForeignState {
     Refused,
     /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never counted, never claimed.
     Locked,
+    /// The mint says unspent, and another device has, not long ago, put another event in the place of the one that held it, without this
+    /// coin: perhaps it has handed it out as it is.
+    LeftOut,
 }
 
 impl ForeignState {
@@ -46,6 +52,7 @@ impl ForeignState {
             Self::Claimed => 5,
             Self::Refused => 6,
             Self::Locked => 7,
+            Self::LeftOut => 8,
         }
     }
 
@@ -76,6 +83,13 @@ impl std::fmt::Debug for Foreign {
     }
 }
 
+impl Foreign {
+    /// Its mint has not called it spent, and nobody of ours is at it.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.state, ForeignState::Unspent | ForeignState::Pending)
+    }
+}
+
 /// What others' coins at one mint are worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignBalance {
@@ -89,6 +103,8 @@ pub struct ForeignBalance {
     pub doubtful: u64,
     /// Being claimed by us.
     pub claiming: u64,
+    /// The mint says unspent, and another device has perhaps handed them out.
+    pub left_out: u64,
 }
 
 /// The two tables, open for writing.
@@ -140,13 +156,16 @@ impl<'t> Foreigners<'t> {
 
 /// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is marked for relays, and so is one that is
 /// unspent and in no live event: whoever deleted that has lost what should hold it, and only what is shown can be taken back.
-pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: ForeignState) -> Result<(), StoreError> {
+pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: ForeignState, now: u64) -> Result<(), StoreError> {
     let mut foreigners = Foreigners::open(tx)?;
     let mut dirty = tx.open_table(super::NOSTR_DIRTY)?;
+    let left_out = tx.open_table(NOSTR_LEFT_OUT)?;
     let (holds, live) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_LIVE)?);
     for y in ys {
         let y = y.to_bytes();
         let Some(mut coin) = foreigners.get(&y)? else { continue };
+        let lately = left_out.get(&y)?.is_some_and(|at| now < at.value().min(now).saturating_add(LEFT_OUT_SECONDS));
+        let to = if to == ForeignState::Unspent && lately { ForeignState::LeftOut } else { to };
         if coin.state.is_final() || coin.state == to {
             continue;
         }
@@ -181,11 +200,13 @@ impl Store {
                 let (mint, unit, state) = key.value();
                 // Others may write what they like: too much is no reason to show nothing.
                 let sum = u64::try_from(sum.value().0).unwrap_or(u64::MAX);
-                let none = ForeignBalance { mint: mint.to_owned(), unit: unit.to_owned(), unspent: 0, doubtful: 0, claiming: 0 };
+                let none =
+                    ForeignBalance { mint: mint.to_owned(), unit: unit.to_owned(), unspent: 0, doubtful: 0, claiming: 0, left_out: 0 };
                 let balance = balances.entry((mint.to_owned(), unit.to_owned())).or_insert(none);
                 let place = match state {
                     1 => &mut balance.unspent,
                     3 => &mut balance.claiming,
+                    8 => &mut balance.left_out,
                     _ => &mut balance.doubtful,
                 };
                 *place = place.saturating_add(sum);

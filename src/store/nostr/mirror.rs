@@ -14,6 +14,7 @@ use super::super::tables::{
 };
 use super::super::{Store, proofs};
 use super::TokenEventRow;
+use super::deletions::{self, Deletion};
 use super::foreign::{self, ForeignState};
 use super::nutzaps::{self, Nutzaps};
 use super::outbox::{self, Outgoing};
@@ -67,6 +68,8 @@ pub struct Mirrored {
     pub new: Vec<TokenEventRow>,
     /// Events that these replace.
     pub gone: Vec<String>,
+    /// What deletes them.
+    pub deletions: Vec<Deletion>,
     /// To be published.
     pub outgoing: Vec<Outgoing>,
     /// Nutzaps that `outgoing` tells of: done with.
@@ -165,8 +168,14 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
             holds.insert((&y.to_bytes(), event.id.as_str()), ())?;
         }
     }
+    for deletion in &round.deletions {
+        deletions::put(tx, deletion)?;
+        for id in &deletion.ids {
+            deletions::bury(&mut tombs, id, &deletion.id)?;
+        }
+    }
     for id in &round.gone {
-        tombs.insert(id.as_str(), ())?;
+        deletions::bury(&mut tombs, id, "")?;
         live.remove(id.as_str())?;
         let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {

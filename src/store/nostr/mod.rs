@@ -10,6 +10,7 @@
 //! ```
 
 mod absorb;
+mod deletions;
 mod foreign;
 mod lines;
 mod mirror;
@@ -21,6 +22,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 pub use absorb::{Absorbed, Seen};
+pub use deletions::Deletion;
 use foreign::Foreigners;
 pub(super) use foreign::set as set_foreign;
 pub use foreign::{Foreign, ForeignBalance, ForeignState};
@@ -29,7 +31,7 @@ pub use mirror::{HeldCoin, MirrorView, Mirrored};
 pub(super) use nutzaps::put as put_nutzaps;
 pub use nutzaps::{NutzapRow, NutzapState, Nutzaps};
 pub(super) use outbox::push as push_outgoing;
-pub use outbox::{Outgoing, Queued};
+pub use outbox::{Outgoing, Published, Queued, Refusal};
 pub(super) use state::begun;
 
 use super::error::StoreError;

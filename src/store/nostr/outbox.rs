@@ -1,15 +1,17 @@
 //! Signed events on their way to relays. An event is signed once, and the same bytes go to every relay, now or later.
 //!
-//! Never forgets an event before enough relays have acknowledged it, and never lets a deletion go before what it waits for.
+//! An event leaves the queue once enough relays have it. Which relay did not get it is counted, and which will not take it is remembered,
+//! so that what is read of it later can be made good without asking for what it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
 use super::super::record::{decode, encode};
-use super::super::tables::{NOSTR_OUTBOX, Reads};
+use super::super::tables::{NOSTR_DELIVERED, NOSTR_MISSED, NOSTR_OUTBOX, NOSTR_REFUSED, Reads};
 use super::super::{Store, record};
 
 /// An event to be published.
@@ -25,8 +27,11 @@ pub struct Outgoing {
     pub class: u8,
     /// Ids of events that enough relays must have first.
     pub after: Vec<String>,
-    /// Where it goes beside the wallet's own relays.
+    /// The recipient's relays, which come before the wallet's own: it counts as published once one of these has it. Empty for what is
+    /// nobody else's.
     pub beside: Vec<String>,
+    /// Signed by a key that nobody knows: it goes over no connection that may have told who we are.
+    pub anonymous: bool,
     /// Relays that have it.
     pub acked: BTreeSet<String>,
     /// Relays that will not take it, and why, cleaned.
@@ -55,12 +60,20 @@ impl Outgoing {
             class,
             after: Vec::new(),
             beside: Vec::new(),
+            anonymous: false,
             acked: BTreeSet::new(),
             refused: BTreeMap::new(),
             tries: 0,
             next_at: 0,
             made_at: now,
         }
+    }
+}
+
+impl Outgoing {
+    /// How many of the recipient's relays have it.
+    pub fn delivered(&self) -> u64 {
+        self.beside.iter().filter(|url| self.acked.contains(*url)).count() as u64
     }
 }
 
@@ -73,6 +86,36 @@ pub struct Queued {
     pub event: Outgoing,
 }
 
+/// A relay's lasting no to an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The event's id.
+    pub id: String,
+    /// The relay.
+    pub relay: String,
+    /// The event's class.
+    pub class: u8,
+    /// The relay's words, cleaned.
+    pub reason: String,
+}
+
+/// What a round of publishing came to.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// Rows with their new state.
+    pub changed: Vec<Queued>,
+    /// Places whose event is done with.
+    pub done: Vec<(u8, u64)>,
+    /// Nutzaps, with how many of the recipient's relays have them.
+    pub delivered: Vec<(String, u64)>,
+    /// What relays will not take of events that are done with.
+    pub refused: Vec<Refusal>,
+    /// What relays have taken: events, each with the relay. One that takes what it refused before may take the rest as well.
+    pub stored: Vec<(String, String)>,
+    /// Relays, each once for every event that is done with and that it did not get.
+    pub missed: Vec<String>,
+}
+
 /// Puts an event at the end of its class.
 pub(in crate::store) fn push(tx: &WriteTransaction, event: &Outgoing) -> Result<(), StoreError> {
     let mut table = tx.open_table(NOSTR_OUTBOX)?;
@@ -82,19 +125,139 @@ pub(in crate::store) fn push(tx: &WriteTransaction, event: &Outgoing) -> Result<
     Ok(())
 }
 
+fn rows(tx: &impl Reads, classes: RangeInclusive<u8>) -> Result<Vec<Queued>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tx.table(NOSTR_OUTBOX)?.range((*classes.start(), 0)..=(*classes.end(), u64::MAX))? {
+        let (place, row) = entry?;
+        found.push(Queued { place: place.value(), event: decode("nostr_outbox", row.value())? });
+    }
+    Ok(found)
+}
+
+fn commit(tx: &WriteTransaction, round: &Published) -> Result<(), StoreError> {
+    for row in &round.changed {
+        record::put(tx, NOSTR_OUTBOX, row.place, &row.event)?;
+    }
+    let (mut queue, mut missed) = (tx.open_table(NOSTR_OUTBOX)?, tx.open_table(NOSTR_MISSED)?);
+    for place in &round.done {
+        queue.remove(*place)?;
+    }
+    for url in &round.missed {
+        let before = missed.get(url.as_str())?.map_or(0, |count| count.value());
+        missed.insert(url.as_str(), before.saturating_add(1))?;
+    }
+    let (mut delivered, mut refused) = (tx.open_table(NOSTR_DELIVERED)?, tx.open_table(NOSTR_REFUSED)?);
+    for (id, relays) in &round.delivered {
+        delivered.insert(id.as_str(), *relays)?;
+    }
+    if !refused.is_empty()? {
+        for (id, url) in &round.stored {
+            if refused.get((id.as_str(), url.as_str()))?.is_some() {
+                refused.retain(|(_, of), _| of != url)?;
+            }
+        }
+    }
+    for no in &round.refused {
+        refused.insert((no.id.as_str(), no.relay.as_str()), (no.class, no.reason.as_str()))?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// All that is on its way, most urgent first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read; so do all lookups.
     pub async fn outbox(&self) -> Result<Vec<Queued>, StoreError> {
+        self.read(|tx| rows(tx, 0..=u8::MAX)).await
+    }
+
+    /// Nutzaps that are on their way; no other row is read.
+    ///
+    /// # Errors
+    /// As [`Store::outbox`].
+    pub async fn queued_zaps(&self) -> Result<Vec<Queued>, StoreError> {
+        self.read(|tx| rows(tx, 0..=0)).await
+    }
+
+    /// How many events are on their way; no row is read.
+    ///
+    /// # Errors
+    /// As [`Store::outbox`].
+    pub async fn queued(&self) -> Result<u64, StoreError> {
+        self.read(|tx| Ok(tx.table(NOSTR_OUTBOX)?.len()?)).await
+    }
+
+    /// How many of the recipient's relays have this nutzap of ours. `None`: none ever had.
+    ///
+    /// # Errors
+    /// As [`Store::outbox`].
+    pub async fn delivered(&self, id: &str) -> Result<Option<u64>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_DELIVERED)?.get(id.as_str())?.map(|relays| relays.value()))).await
+    }
+
+    /// How many events have left the queue without this relay since it was last read to its end.
+    ///
+    /// # Errors
+    /// As [`Store::outbox`].
+    pub async fn missed(&self, url: &str) -> Result<u64, StoreError> {
+        let url = url.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_MISSED)?.get(url.as_str())?.map_or(0, |count| count.value()))).await
+    }
+
+    /// These relays were read to their end: what they lack is known by its name now. Not durable: what is lost is counted twice.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn forget_missed(&self, urls: Vec<String>) -> Result<(), StoreError> {
+        let counted = urls.clone();
+        let any = self.read(move |tx| {
+            let table = tx.table(NOSTR_MISSED)?;
+            for url in &counted {
+                if table.get(url.as_str())?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        if !any.await? {
+            return Ok(());
+        }
+        self.write(move |tx| Ok(tx.open_table(NOSTR_MISSED)?.retain(|url, _| !urls.iter().any(|one| one == url))?)).await
+    }
+
+    /// What relays will not take.
+    ///
+    /// # Errors
+    /// As [`Store::outbox`].
+    pub async fn refusals(&self) -> Result<Vec<Refusal>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
-            for entry in tx.table(NOSTR_OUTBOX)?.iter()? {
-                let (place, row) = entry?;
-                found.push(Queued { place: place.value(), event: decode("nostr_outbox", row.value())? });
+            for entry in tx.table(NOSTR_REFUSED)?.iter()? {
+                let (key, no) = entry?;
+                let ((id, relay), (class, reason)) = (key.value(), no.value());
+                found.push(Refusal { id: id.to_owned(), relay: relay.to_owned(), class, reason: reason.to_owned() });
             }
             Ok(found)
+        })
+        .await
+    }
+
+    /// Forgets these refusals: nobody wants to bring those events there any more. Not durable.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn forget_refusals(&self, these: Vec<Refusal>) -> Result<(), StoreError> {
+        if these.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            let mut table = tx.open_table(NOSTR_REFUSED)?;
+            for no in &these {
+                table.remove((no.id.as_str(), no.relay.as_str()))?;
+            }
+            Ok(())
         })
         .await
     }
@@ -115,25 +278,14 @@ impl Store {
         self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
     }
 
-    /// What a round of publishing came to: rows with their new state, and places whose event is done with. In order, not durable: a
-    /// lost mark means that an event is sent once more.
+    /// Writes down what a round of publishing came to. In order, not durable: a lost mark means that an event is sent once more.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn published(&self, changed: Vec<Queued>, done: Vec<(u8, u64)>) -> Result<(), StoreError> {
-        if changed.is_empty() && done.is_empty() {
+    pub async fn published(&self, round: Published) -> Result<(), StoreError> {
+        if round.changed.is_empty() && round.done.is_empty() {
             return Ok(());
         }
-        self.write(move |tx| {
-            for row in &changed {
-                record::put(tx, NOSTR_OUTBOX, row.place, &row.event)?;
-            }
-            let mut table = tx.open_table(NOSTR_OUTBOX)?;
-            for place in done {
-                table.remove(place)?;
-            }
-            Ok(())
-        })
-        .await
+        self.write(move |tx| commit(tx, &round)).await
     }
 }

@@ -7,7 +7,7 @@ use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 use proptest::prelude::*;
 
-use super::super::nostr::{ForeignState, Mirrored, Outgoing, Seen, TokenEventRow};
+use super::super::nostr::{Deletion, ForeignState, Mirrored, Outgoing, Seen, TokenEventRow};
 use super::super::{Change, Store};
 use super::samples::{coins, mint, store};
 
@@ -15,6 +15,11 @@ static POOL: LazyLock<Vec<ProofInfo>> = LazyLock::new(|| coins(&[1, 2, 4, 8, 16,
 
 fn id(number: usize) -> String {
     format!("{number:064}")
+}
+
+/// A deletion of these events, one for each set.
+fn deleted(ids: &[String]) -> Vec<Deletion> {
+    vec![Deletion { id: format!("d{}", ids.join("")), at: 1, ids: ids.to_vec() }]
 }
 
 fn seen(number: usize, coins: &[usize], del: &[usize]) -> Seen {
@@ -54,10 +59,10 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (whole, parts) = (store().await, store().await);
-            whole.absorb(events.clone(), gone.clone()).await.unwrap();
+            whole.absorb(events.clone(), deleted(&gone)).await.unwrap();
             // The deletions first, then the events one by one from somewhere in the middle, and all of it once more.
             for one in &gone {
-                parts.absorb(Vec::new(), vec![one.clone()]).await.unwrap();
+                parts.absorb(Vec::new(), deleted(std::slice::from_ref(one))).await.unwrap();
             }
             let from = order.index(events.len());
             for event in events[from..].iter().chain(&events[..from]).chain(&events) {
@@ -80,7 +85,7 @@ async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
     store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
     store.absorb(vec![seen(1, &[0, 1], &[])], Vec::new()).await.unwrap();
     store.commit(vec![Change::Foreign { ys: vec![POOL[1].y], to: ForeignState::Unspent }]).await.unwrap();
-    let told = store.absorb(Vec::new(), vec![id(1)]).await.unwrap();
+    let told = store.absorb(Vec::new(), deleted(&[id(1)])).await.unwrap();
     assert_eq!(told.doubted, 1);
     assert_eq!(store.doubted(mint().to_string()).await.unwrap(), [POOL[0].clone()]);
     let (live, states) = picture(&store).await;

@@ -111,7 +111,11 @@ impl Wallet {
     /// coins of one swap, rounded up once. What is not worth its fee is claimed with all the rest, or stays where it is.
     async fn next_coins(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
         let address = mint.address();
-        let free = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
+        let mut free = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
+        if free.is_empty() {
+            // What another program has perhaps handed out is the last.
+            free = self.store.foreign_coins(address.to_string(), vec![ForeignState::LeftOut]).await?;
+        }
         if free.is_empty() {
             return Ok(None);
         }

@@ -104,7 +104,7 @@ impl Wallet {
             }
         }
         let shown: BTreeSet<String> = evidence.relays.iter().flat_map(|relay| relay.tokens.iter().cloned()).collect();
-        evidence.deleted = self.store.gone_among(shown).await?.into_iter().collect();
+        evidence.deleted = self.store.gone_among(shown).await?.into_keys().collect();
         let deleted: Vec<String> = evidence.relays.iter().flat_map(|relay| relay.deleted.iter().cloned()).collect();
         evidence.deleted.extend(deleted);
         if evidence.relays.iter().all(|relay| relay.whole) {

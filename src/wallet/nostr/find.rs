@@ -14,7 +14,7 @@ use super::{Link, plain_url};
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
 use crate::nostr::relay_list::{self, RelayList, usable};
-use crate::nostr::{End, Event, npub};
+use crate::nostr::{End, Event, Page, npub};
 use crate::ports::{HttpFailure, HttpRequest, JSON, Method};
 
 /// How long a lookup may take.
@@ -35,26 +35,46 @@ pub(in super::super) struct Person {
     pub(in super::super) nutzaps: Option<NutzapInfo>,
     /// Where they read.
     pub(in super::super) reads: Vec<String>,
+    /// Where they write.
+    pub(in super::super) writes: Vec<String>,
+    /// They say where they write, and none of those relays answered: what is known of them may be old.
+    pub(in super::super) silent: bool,
 }
 
 impl Wallet {
-    /// Who somebody is.
+    /// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing takes back: then the relays that they
+    /// write to are always asked, since any other may keep what they said long ago.
     ///
     /// # Errors
     /// `relay_unreachable` when no relay could be read: what they say is not known then.
-    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String]) -> Result<Person, Error> {
+    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String], is_locked_to: bool) -> Result<Person, Error> {
         let filter = json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
-        let mut found = ask(link, &filter, hints).await?;
-        let writes = newest(&found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok());
+        let mut urls = near(link, hints);
+        let mut pages = pages(link, &filter, &urls).await;
+        let mut found = read(&pages)?;
+        let list_of = |found: &[Event]| newest(found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok());
+        let info_of = |found: &[Event]| newest(found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok());
         let complete = [profile::KIND, nutzap_info::KIND].iter().all(|kind| newest(&found, pubkey, *kind).is_some());
-        if let Some(RelayList { write, .. }) = writes.as_ref().filter(|_| !complete) {
-            found.extend(ask_at(link, &filter, &write.iter().take(MOST_HINTS).cloned().collect::<Vec<_>>()).await.unwrap_or_default());
+        let said = list_of(&found).unwrap_or_default().write;
+        let mut more = if is_locked_to || !complete { said.clone() } else { Vec::new() };
+        if !is_locked_to {
+            more.truncate(MOST_HINTS);
+        } else if let Some(info) = info_of(&found) {
+            more.extend(usable(&info.relays));
         }
+        more.retain(|url| !urls.contains(url));
+        pages.extend(self::pages(link, &filter, &more).await);
+        urls.extend(more);
+        found = pages.iter().flat_map(|page| page.events.iter().cloned()).collect();
+        let answers = |url: &String| urls.iter().zip(&pages).any(|(one, page)| one == url && matches!(page.end, End::Whole));
+        let RelayList { read: reads, write: writes } = list_of(&found).unwrap_or_default();
         Ok(Person {
             pubkey: pubkey.to_owned(),
             profile: newest(&found, pubkey, profile::KIND).and_then(|event| profile::read(&event).ok()),
-            nutzaps: newest(&found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok()),
-            reads: writes.map(|list| list.read).unwrap_or_default(),
+            nutzaps: info_of(&found),
+            reads,
+            writes,
+            silent: is_locked_to && !said.is_empty() && !said.iter().any(answers),
         })
     }
 
@@ -69,7 +89,7 @@ impl Wallet {
         hints: &[String],
         fits: impl Fn(&Event) -> bool,
     ) -> Result<Option<Event>, Error> {
-        let found = ask(link, filter, hints).await?;
+        let found = read(&pages(link, filter, &near(link, hints)).await)?;
         Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
     }
 
@@ -107,18 +127,22 @@ impl Wallet {
     }
 }
 
-async fn ask(link: &Link, filter: &Value, hints: &[String]) -> Result<Vec<Event>, Error> {
+/// The owner's relays, and the few that the text at hand names.
+fn near(link: &Link, hints: &[String]) -> Vec<String> {
     let mut urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
     urls.extend(usable(hints).into_iter().take(MOST_HINTS));
-    ask_at(link, filter, &urls).await
+    urls
 }
 
-async fn ask_at(link: &Link, filter: &Value, urls: &[String]) -> Result<Vec<Event>, Error> {
-    let pages = join_all(urls.iter().map(|url| link.parts.strangers.page(url, filter, LOOKUP))).await;
+async fn pages(link: &Link, filter: &Value, urls: &[String]) -> Vec<Page> {
+    join_all(urls.iter().map(|url| link.parts.strangers.page(url, filter, LOOKUP))).await
+}
+
+fn read(pages: &[Page]) -> Result<Vec<Event>, Error> {
     if pages.iter().all(|page| page.events.is_empty() && !matches!(page.end, End::Whole)) {
         return Err(Error::new(Code::RelayUnreachable, "No relay could be read; nothing was paid."));
     }
-    Ok(pages.into_iter().flat_map(|page| page.events).collect())
+    Ok(pages.iter().flat_map(|page| page.events.iter().cloned()).collect())
 }
 
 /// The newest of a kind by this author; of equal times the lower id, as relays keep it.

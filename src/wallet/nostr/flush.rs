@@ -1,7 +1,8 @@
 //! One round of publishing: what is in the queue goes to the relays that do not have it yet.
 //!
-//! Counts each relay's own word; `duplicate` is a yes. A deletion goes only once what it waits for is on enough relays, so that coins
-//! are never on fewer relays than before. An event that is too large for a relay is made into two.
+//! Counts each relay's own word; `duplicate` is a yes. A deletion goes to a relay only once that relay, and enough others, have what it
+//! waits for, so that coins are never on fewer relays than before. An event that is too large for a relay is made into two. The queue is
+//! read once a round, and an event leaves it once enough relays have it: what another one lacks then is seen when that one is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,10 +12,10 @@ use futures::future::join_all;
 use super::super::Wallet;
 use super::super::error::Error;
 use super::mirror::{class, outgoing, row, unsigned};
-use super::{Link, MOST_RELAYS, QUESTION, plain_url};
+use super::{Counts, Link, MOST_RELAYS, QUESTION, plain_url};
 use crate::model::text;
 use crate::nostr::{Ack, Event, token_event};
-use crate::store::{Mirrored, Outgoing, Queued};
+use crate::store::{Mirrored, Outgoing, Published, Queued, Refusal};
 
 /// How long one relay may take where somebody waits for it.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -22,13 +23,53 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const WAITS: (u64, u64) = (5, 600);
 /// Passes in which what waits for others may follow at once: an event may have to be halved some times first.
 const PASSES: usize = 12;
-/// After this, an event that enough relays have is not brought to the others any more, in seconds.
+/// After this, what enough relays have of what the wallet says of itself, and what too few have of its history, is given up, in seconds.
 const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
+/// So long a nutzap that the recipient can see is brought to the rest of their relays, in seconds.
+const SPREAD_SECONDS: u64 = 86_400;
 
 /// What one relay said to some events.
 struct Said {
     url: String,
     acks: Vec<((u8, u64), Ack)>,
+}
+
+/// What came of a pass.
+#[derive(Default)]
+struct Pass {
+    /// Something went through that others may wait for.
+    went: bool,
+    /// Events were made anew, which are not in hand yet.
+    halved: bool,
+}
+
+/// What others wait for: whether enough relays have it, and which have it.
+struct Awaited {
+    published: bool,
+    acked: BTreeSet<String>,
+}
+
+/// What is waited for in this queue.
+struct Waits(BTreeMap<String, Awaited>);
+
+impl Waits {
+    fn of(link: &Link, queue: &[Queued]) -> Self {
+        let named: BTreeSet<&String> = queue.iter().flat_map(|one| &one.event.after).collect();
+        let awaited = queue.iter().map(|one| &one.event).filter(|event| named.contains(&event.id));
+        Self(
+            awaited.map(|event| (event.id.clone(), Awaited { published: is_published(link, event), acked: event.acked.clone() })).collect(),
+        )
+    }
+
+    /// Too few relays have what this one waits for.
+    fn holds(&self, event: &Outgoing) -> bool {
+        event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.published)
+    }
+
+    /// This relay has not.
+    fn holds_at(&self, event: &Outgoing, url: &str) -> bool {
+        event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.acked.contains(url))
+    }
 }
 
 impl Wallet {
@@ -42,65 +83,63 @@ impl Wallet {
     pub(in super::super) async fn flush(&self, now: bool) -> Result<Option<Duration>, Error> {
         let Some(link) = &self.nostr else { return Ok(None) };
         let _one_at_a_time = link.flushing.lock().await;
+        let mut queue = self.store.outbox().await?;
+        self.thin(&mut queue).await?;
         let mut force = now;
         for _ in 0..PASSES {
-            let queue = self.store.outbox().await?;
-            if !self.flush_once(link, queue, force).await? {
+            let pass = self.flush_once(link, &mut queue, force).await?;
+            if pass.halved {
+                queue = self.store.outbox().await?;
+            }
+            if !pass.went {
                 break;
             }
             // What waited for the pass before has had its turn; what failed in it waits.
             force = false;
         }
-        let clock = (self.clock)();
-        let queue = self.store.outbox().await?;
+        link.count(&queue);
+        let (clock, waits) = ((self.clock)(), Waits::of(link, &queue));
         // What waits for another event comes when that one has gone through.
-        let unheard: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
-        let free = queue.iter().filter(|one| !one.event.after.iter().any(|id| unheard.contains(id.as_str())));
+        let free = queue.iter().filter(|one| !waits.holds(&one.event));
         let next = free.map(|one| one.event.next_at.saturating_sub(clock)).min();
         Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
     }
 
-    /// One pass. Whether something went through that others may wait for.
-    async fn flush_once(&self, link: &Link, mut queue: Vec<Queued>, force: bool) -> Result<bool, Error> {
+    /// One pass over the queue in hand, which is afterwards as it is in the store but for what was halved.
+    async fn flush_once(&self, link: &Link, queue: &mut Vec<Queued>, force: bool) -> Result<Pass, Error> {
         let clock = (self.clock)();
-        let mut superseded = superseded(&queue);
-        superseded.extend(self.needless(&queue).await?);
-        queue.retain(|one| !superseded.contains(&one.place));
-        self.store.published(Vec::new(), superseded).await?;
-        let waiting: BTreeSet<&str> = queue.iter().filter(|one| !is_published(link, &one.event)).map(|one| one.event.id.as_str()).collect();
-        let due: Vec<&Queued> = queue
-            .iter()
-            .filter(|one| (force || one.event.next_at <= clock) && !one.event.after.iter().any(|id| waiting.contains(id.as_str())))
-            .collect();
+        let waits = Waits::of(link, queue);
+        let mut due: BTreeMap<(u8, u64), bool> = BTreeMap::new();
         let mut by_relay: BTreeMap<String, Vec<&Queued>> = BTreeMap::new();
-        for one in &due {
+        for one in queue.iter().filter(|one| (force || one.event.next_at <= clock) && !waits.holds(&one.event)) {
+            let published = is_published(link, &one.event);
+            due.insert(one.place, published);
             // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
-            let again = force && !is_published(link, &one.event);
+            let again = force && !published;
             for url in targets(link, &one.event) {
                 // What is said of the wallet replaces what a relay holds: it must have been read, or keys could be lost there.
                 let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
-                if unread {
-                    continue;
-                }
-                if !one.event.acked.contains(&url) && (again || !one.event.refused.contains_key(&url)) {
+                let answered = one.event.acked.contains(&url) || (!again && one.event.refused.contains_key(&url));
+                if !unread && !answered && !waits.holds_at(&one.event, &url) {
                     by_relay.entry(url).or_default().push(one);
                 }
             }
         }
         let said = join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
-        let mut rows: BTreeMap<(u8, u64), Outgoing> = due.iter().map(|one| (one.place, one.event.clone())).collect();
-        let mut too_large = BTreeSet::new();
+        let (mut round, mut pass, mut too_large) = (Published::default(), Pass::default(), Vec::new());
+        let at: BTreeMap<(u8, u64), usize> = queue.iter().enumerate().map(|(index, one)| (one.place, index)).collect();
         for Said { url, acks } in said {
             for (place, ack) in acks {
-                let Some(event) = rows.get_mut(&place) else { continue };
+                let Some(event) = at.get(&place).and_then(|index| queue.get_mut(*index)).map(|one| &mut one.event) else { continue };
                 match ack {
                     Ack::Stored => {
                         event.refused.remove(&url);
                         event.acked.insert(url.clone());
+                        round.stored.push((event.id.clone(), url.clone()));
                     }
                     // Where enough others have it whole, it stays whole.
                     Ack::Refused { too_large: true, .. } if event.kind == token_event::KIND && !is_published(link, event) => {
-                        too_large.insert(place);
+                        too_large.push(place);
                     }
                     Ack::Refused { reason, lasting: true, .. } => drop(event.refused.insert(url.clone(), text::clean(&reason))),
                     Ack::Refused { reason, .. } => tracing::debug!(reason = text::clean(&reason), "a relay refused an event for now"),
@@ -108,35 +147,37 @@ impl Wallet {
                 }
             }
         }
-        let (mut changed, mut done, mut went) = (Vec::new(), Vec::new(), false);
-        for (place, mut event) in rows {
-            let before = due.iter().find(|one| one.place == place).is_some_and(|one| is_published(link, &one.event));
-            let published = is_published(link, &event);
-            went |= published && !before;
-            let all = targets(link, &event).iter().all(|url| event.acked.contains(url) || event.refused.contains_key(url));
-            if too_large.contains(&place) && !published && self.halve(link, &event).await? {
-                done.push(place);
-                went = true;
-                continue;
+        for place in too_large {
+            let Some(large) = at.get(&place).and_then(|index| queue.get(*index)).map(|one| one.event.clone()) else { continue };
+            if !round.done.contains(&place) && !is_published(link, &large) && self.halve(link, &large, queue).await? {
+                round.done.push(place);
+                pass.halved = true;
             }
-            if published && (all || event.made_at.saturating_add(GIVEN_UP_SECONDS) < clock) {
-                done.push(place);
-                continue;
-            }
+        }
+        queue.retain(|one| !round.done.contains(&one.place));
+        pass.went = pass.halved;
+        for one in queue.iter_mut() {
+            let Some(before) = due.get(&one.place) else { continue };
+            pass.went |= !before && is_published(link, &one.event);
+            let event = &mut one.event;
             event.tries = event.tries.saturating_add(1);
             let wait = WAITS.0.checked_shl(event.tries.min(16)).unwrap_or(WAITS.1).min(WAITS.1);
             event.next_at = clock.saturating_add(wait);
-            changed.push(Queued { place, event });
+            if event.class == class::ZAP {
+                round.delivered.push((event.id.clone(), event.delivered()));
+            }
         }
-        self.store.published(changed, done).await?;
-        Ok(went)
+        leave(link, queue, clock, &mut round);
+        round.changed = queue.iter().filter(|one| due.contains_key(&one.place)).cloned().collect();
+        self.store.published(round).await?;
+        Ok(pass)
     }
 
-    /// Brings one event to its relays at once, ahead of all others, and writes down who has it.
+    /// Brings one nutzap to its relays at once, ahead of all others, and writes down who has it.
     pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.flushing.lock().await;
-        let Some(mut one) = self.store.outbox().await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
+        let Some(mut one) = self.store.queued_zaps().await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
         let asked = &one;
         let said = join_all(
             targets(link, &one.event)
@@ -149,24 +190,12 @@ impl Wallet {
                 one.event.acked.insert(url);
             }
         }
-        Ok(self.store.published(vec![one], Vec::new()).await?)
-    }
-
-    /// Coins' events that were replaced before any relay had them.
-    async fn needless(&self, queue: &[Queued]) -> Result<Vec<(u8, u64)>, Error> {
-        let unheard: Vec<&Queued> = queue.iter().filter(|one| one.event.class == class::TOKEN && one.event.acked.is_empty()).collect();
-        if unheard.is_empty() {
-            return Ok(Vec::new());
-        }
-        let gone = self.store.gone_among(unheard.iter().map(|one| one.event.id.clone()).collect()).await?;
-        // A deletion that waits for one of these would go at once, and what it deletes might stand alone.
-        let awaited: BTreeSet<&String> = queue.iter().flat_map(|one| &one.event.after).collect();
-        let needless = |one: &&Queued| gone.contains(&one.event.id) && !awaited.contains(&one.event.id);
-        Ok(unheard.into_iter().filter(needless).map(|one| one.place).collect())
+        let delivered = vec![(one.event.id.clone(), one.event.delivered())];
+        Ok(self.store.published(Published { changed: vec![one], delivered, ..Published::default() }).await?)
     }
 
     /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.
-    async fn halve(&self, link: &Link, large: &Outgoing) -> Result<bool, Error> {
+    async fn halve(&self, link: &Link, large: &Outgoing, queue: &mut [Queued]) -> Result<bool, Error> {
         let (identity, now) = (&link.parts.identity, (self.clock)());
         let Ok(event) = Event::read(&large.json) else { return Ok(false) };
         let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };
@@ -191,65 +220,100 @@ impl Wallet {
             round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
         }
         let halves: Vec<String> = round.new.iter().map(|row| row.id.clone()).collect();
-        let mut waits = self.store.outbox().await?;
-        waits.retain(|one| one.event.after.contains(&large.id));
-        for one in &mut waits {
+        let mut waits = Vec::new();
+        for one in queue.iter_mut().filter(|one| one.event.after.contains(&large.id)) {
             one.event.after.retain(|id| *id != large.id);
             one.event.after.extend(halves.iter().cloned());
+            waits.push(one.clone());
         }
         // In this order: a deletion that waited for halves that are not queued would go at once.
         self.store.mirrored(round).await?;
-        self.store.published(waits, Vec::new()).await?;
+        self.store.published(Published { changed: waits, ..Published::default() }).await?;
         Ok(true)
     }
 
-    /// Events that are not on enough relays.
+    /// Events that are not on enough relays. Reads no row of the queue.
     pub(in super::super) async fn unpublished(&self) -> Result<u64, Error> {
         let Some(link) = &self.nostr else { return Ok(0) };
-        let queue = self.store.outbox().await?;
-        let events = queue.iter().filter(|one| !is_published(link, &one.event)).count() as u64;
-        Ok(events.saturating_add(u64::from(self.store.unmirrored().await? > 0)))
+        let (counted, new) = self.counted(link).await?;
+        Ok(counted.unpublished.saturating_add(new).saturating_add(u64::from(self.store.unmirrored().await? > 0)))
     }
 
-    /// By relay: how many events it is still to get.
+    /// How many events this relay has not got: on their way, missed while it was away, or refused by it. Reads no row of the queue.
     pub(in super::super) async fn unpublished_at(&self, link: &Link, url: &str) -> Result<u64, Error> {
-        let queue = self.store.outbox().await?;
-        let lacks = |event: &Outgoing| targets(link, event).iter().any(|one| one == url) && !event.acked.contains(url);
-        Ok(queue.iter().filter(|one| lacks(&one.event)).count() as u64)
+        let (counted, new) = self.counted(link).await?;
+        let refused = self.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
+        let on_the_way = counted.at.get(url).copied().unwrap_or(0).saturating_add(new);
+        Ok(on_the_way.saturating_add(self.store.missed(url).await?).saturating_add(refused))
+    }
+
+    /// What the last round counted, and how many events have come since, which no relay has.
+    async fn counted(&self, link: &Link) -> Result<(Counts, u64), Error> {
+        let counted = link.seen().queue.clone();
+        let new = self.store.queued().await?.saturating_sub(counted.all);
+        Ok((counted, new))
     }
 }
 
-/// What a replaceable event replaces (NIP-01): kind, author, `d` tag.
-type Address = (u16, String, String);
+impl Link {
+    /// Counts what is in the queue, for whoever asks before the next round.
+    fn count(&self, queue: &[Queued]) {
+        let unpublished = queue.iter().filter(|one| !is_published(self, &one.event)).count() as u64;
+        let lacks = |one: &&Queued, url: &String| targets(self, &one.event).contains(url) && !one.event.acked.contains(url);
+        let lacking = |url: String| (url.clone(), queue.iter().filter(|one| lacks(one, &url)).count() as u64);
+        let at = self.parts.urls.iter().map(|url| lacking(plain_url(url))).collect();
+        self.seen().queue = Counts { all: queue.len() as u64, unpublished, at };
+    }
+}
 
-/// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and relays refuse what comes too late.
-fn superseded(queue: &[Queued]) -> Vec<(u8, u64)> {
-    let mut newest: BTreeMap<Address, (u64, (u8, u64))> = BTreeMap::new();
-    let mut older = Vec::new();
-    for one in queue.iter().filter(|one| one.event.class == class::ABOUT) {
-        let Ok(event) = Event::read(&one.event.json) else { continue };
-        let replaceable = (10_000..20_000).contains(&event.kind()) || (30_000..40_000).contains(&event.kind());
-        if !replaceable {
-            continue;
+/// Takes out of the queue what is done with, and notes who did not get it. What others wait for stays until they have gone.
+fn leave(link: &Link, queue: &mut Vec<Queued>, clock: u64, round: &mut Published) {
+    let waits = Waits::of(link, queue);
+    loop {
+        let named: BTreeSet<String> = queue.iter().flat_map(|one| one.event.after.iter().cloned()).collect();
+        let (gone, rest): (Vec<Queued>, Vec<Queued>) =
+            std::mem::take(queue).into_iter().partition(|one| !named.contains(&one.event.id) && is_done(link, &waits, &one.event, clock));
+        *queue = rest;
+        if gone.is_empty() {
+            return;
         }
-        let name = event.tag_values("d").next().unwrap_or_default().to_owned();
-        let this = (event.created_at(), one.place);
-        let known = newest.entry((event.kind(), event.author().to_owned(), name)).or_insert(this);
-        if *known < this {
-            older.push(known.1);
-            *known = this;
-        } else if known.1 != one.place {
-            older.push(one.place);
+        for Queued { place, event } in gone {
+            round.done.push(place);
+            if !matches!(event.class, class::TOKEN | class::DELETION | class::ABOUT) {
+                continue;
+            }
+            let lacks = |url: &String| !event.acked.contains(url) && !event.refused.contains_key(url);
+            round.missed.extend(link.parts.urls.iter().map(|url| plain_url(url)).filter(lacks));
+            let no = |(relay, reason)| Refusal { id: event.id.clone(), relay, class: event.class, reason };
+            round.refused.extend(event.refused.clone().into_iter().map(no));
         }
     }
-    older
+}
+
+/// Nothing more is to be done for it from here.
+fn is_done(link: &Link, waits: &Waits, event: &Outgoing, clock: u64) -> bool {
+    let published = is_published(link, event);
+    let older_than = |seconds: u64| event.made_at.saturating_add(seconds) < clock;
+    let answered =
+        |url: &String| event.acked.contains(url) || event.refused.contains_key(url) || (!waits.holds(event) && waits.holds_at(event, url));
+    let all = || targets(link, event).iter().all(answered);
+    event.tries > 0
+        && match event.class {
+            class::ZAP => published && (all() || older_than(SPREAD_SECONDS)),
+            class::TOKEN => published,
+            // Reading the relays shows who lacks it.
+            class::DELETION => published || all(),
+            class::ABOUT => published && (all() || older_than(GIVEN_UP_SECONDS)),
+            _ => published || all() || older_than(GIVEN_UP_SECONDS),
+        }
 }
 
 /// Brings some events to one relay, one after the other. One that does not answer is left alone for this round.
 async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
     let mut acks = Vec::new();
     for one in events {
-        let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
+        // What we have signed names us: a relay that insists is told who we are, whoever's it is. What is anonymous goes another way.
+        let relays = if one.event.anonymous { &link.parts.strangers } else { &link.parts.relays };
         let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
         let away = matches!(ack, Ack::NoAnswer(_));
         acks.push((one.place, ack));
@@ -260,10 +324,10 @@ async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
     Said { url, acks }
 }
 
-/// Where an event goes: the owner's relays, and others that are named with it.
+/// Where an event goes: the recipient's relays, if it has one, and the owner's.
 fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
-    for url in link.parts.urls.iter().chain(&event.beside).map(|url| plain_url(url)) {
+    for url in event.beside.iter().chain(&link.parts.urls).map(|url| plain_url(url)) {
         if !urls.contains(&url) && urls.len() < MOST_RELAYS {
             urls.push(url);
         }
@@ -271,10 +335,10 @@ fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
     urls
 }
 
-/// Enough relays have it: of the owner's own, or for a zap any one.
-pub(super) fn is_published(link: &Link, event: &Outgoing) -> bool {
+/// Enough relays have it: of the owner's own, or for a nutzap one of the recipient's.
+fn is_published(link: &Link, event: &Outgoing) -> bool {
     if event.class == class::ZAP {
-        return !event.acked.is_empty();
+        return event.delivered() > 0;
     }
     let own = link.parts.urls.iter().filter(|url| event.acked.contains(&plain_url(url))).count();
     own >= link.quorum()

@@ -4,9 +4,10 @@
 
 use futures::future::join_all;
 use serde_json::json;
+use tokio::time::{Duration, sleep};
 
 use super::super::Wallet;
-use super::{MOST_RELAYS, nutzaps::arrivals};
+use super::{Link, MOST_RELAYS, nutzaps::arrivals};
 use crate::nostr::nutzap;
 use crate::nostr::relays::Heard;
 
@@ -21,6 +22,8 @@ pub enum News {
     /// A nutzap may have come.
     Nutzaps,
 }
+/// How soon after a change it is looked whether the list of relays is another.
+const LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
 
 impl Wallet {
     /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once when Nostr is off.
@@ -29,11 +32,40 @@ impl Wallet {
     /// Safe to drop.
     pub async fn listen(&self) {
         let Some(link) = &self.nostr else { return };
-        let about = self.about().await.unwrap_or_default();
+        loop {
+            let urls = self.arrivals(link).await;
+            tokio::select! {
+                () = self.listen_at(link, &urls) => return,
+                () = self.listed_otherwise(link, &urls) => {}
+            }
+        }
+    }
+
+    async fn arrivals(&self, link: &Link) -> Vec<String> {
+        arrivals(link, &self.about().await.unwrap_or_default())
+    }
+
+    /// Returns when the wallet's own list names other relays for nutzaps.
+    async fn listed_otherwise(&self, link: &Link, urls: &[String]) {
+        let mut changes = self.notices.subscribe();
+        loop {
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            sleep(LOOKED_AT_AGAIN).await;
+            changes.mark_unchanged();
+            if self.arrivals(link).await != urls {
+                return;
+            }
+        }
+    }
+
+    async fn listen_at(&self, link: &Link, urls: &[String]) {
         let (me, since) = (link.parts.identity.public_key(), (self.clock)().saturating_sub(OVERLAP));
         let mut listeners = Vec::new();
-        for url in arrivals(link, &about).into_iter().take(MOST_RELAYS) {
-            let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
+        // All of these are relays of ours: one that insists is told who we are.
+        let relays = &link.parts.relays;
+        for url in urls.iter().take(MOST_RELAYS).cloned() {
             if link.is_own(&url) {
                 let filter = json!({"kinds": [7375], "authors": [me], "since": since});
                 listeners.push((relays.listen(url.clone(), filter), &link.news));

@@ -15,7 +15,7 @@ use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 use crate::nostr::history_event::{self, Direction, Line, Redeemed};
 use crate::nostr::{Event, deletion, token_event};
-use crate::store::{Mirrored, NutzapRow, NutzapState, Outgoing, TokenEventRow};
+use crate::store::{Deletion, Mirrored, NutzapRow, NutzapState, Outgoing, TokenEventRow};
 
 /// Changed coins looked at in one round.
 const AT_ONCE: usize = 500;
@@ -138,6 +138,7 @@ impl Wallet {
         for some in replaced.chunks(DELETED_AT_ONCE) {
             let at = now.max(planned.above.saturating_add(1));
             let event = deletion::write(&nostr.identity, some, at).map_err(unsigned)?;
+            round.deletions.push(deleted(&event, some));
             let mut outgoing = outgoing(&event, class::DELETION, now);
             outgoing.after.clone_from(&made);
             round.outgoing.push(outgoing);
@@ -166,6 +167,10 @@ fn fits(token: &PlannedToken) -> bool {
 
 pub(super) fn outgoing(event: &Event, class: u8, now: u64) -> Outgoing {
     Outgoing::new(event.id(), event.kind(), event.json(), class, now)
+}
+
+pub(super) fn deleted(event: &Event, ids: &[String]) -> Deletion {
+    Deletion { id: event.id().to_owned(), at: event.created_at(), ids: ids.to_vec() }
 }
 
 pub(super) fn row(event: &Event, mint: String, unit: String, ys: Vec<PublicKey>) -> TokenEventRow {

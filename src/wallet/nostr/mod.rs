@@ -10,6 +10,7 @@
 //! ```
 
 mod about;
+mod again;
 mod backups;
 mod claim;
 mod doctor;
@@ -26,6 +27,7 @@ mod pull;
 mod quotes;
 mod recommended;
 mod redeem;
+mod thin;
 pub mod trial;
 mod verify;
 
@@ -35,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
 
 pub(super) use self::quotes::Elsewhere;
@@ -42,7 +45,7 @@ pub(super) use self::quotes::Elsewhere;
 /// How long one relay may take for one question.
 pub(super) const QUESTION: Duration = Duration::from_secs(12);
 /// The most relays that are written to.
-const MOST_RELAYS: usize = 10;
+pub(super) const MOST_RELAYS: usize = 10;
 
 /// What Nostr needs.
 #[derive(Clone)]
@@ -123,6 +126,10 @@ pub(super) struct Sightings {
     issued_at: BTreeMap<String, u64>,
     /// The list of mints was brought to every relay since the start.
     mints_kept: bool,
+    /// What the last round of publishing left in the queue.
+    queue: Counts,
+    /// The mint that is asked now: a sync waits for it.
+    pub(super) asking: Option<MintAddress>,
 }
 
 impl Sightings {
@@ -141,6 +148,17 @@ impl Sightings {
                 .to_owned()
         })
     }
+}
+
+/// How many events are on their way.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// In the queue.
+    all: u64,
+    /// Not on enough relays.
+    unpublished: u64,
+    /// Still to go to one of the owner's relays.
+    at: BTreeMap<String, u64>,
 }
 
 /// How a relay stands.
@@ -167,6 +185,15 @@ impl Sight {
     }
 }
 
+/// A mint is asked.
+struct Asking<'l>(&'l Link);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.seen().asking = None;
+    }
+}
+
 impl Link {
     pub(super) fn new(parts: Nostr) -> Self {
         Self {
@@ -190,9 +217,15 @@ impl Link {
     }
 
     /// These lack what they should hold.
-    fn behind(&self, urls: &BTreeSet<&String>) {
+    fn behind(&self, urls: &BTreeSet<String>) {
         let mut seen = self.seen();
-        seen.relays.extend(urls.iter().map(|url| ((*url).clone(), Sight::Behind)));
+        seen.relays.extend(urls.iter().map(|url| (url.clone(), Sight::Behind)));
+    }
+
+    /// Until this is dropped, whoever waits for a sync waits for this mint.
+    fn asking(&self, mint: &MintAddress) -> Asking<'_> {
+        self.seen().asking = Some(mint.clone());
+        Asking(self)
     }
 
     /// One of the owner's relays.

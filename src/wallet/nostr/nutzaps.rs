@@ -117,8 +117,8 @@ impl Wallet {
         let asked: Vec<_> = arrivals(link, about).into_iter().map(|url| (read.filter(&url, &me, &mints, now), url)).collect();
         let at_first = &known.clone();
         let mut shown = futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
-            let relays = if link.is_own(&url) { &link.parts.relays } else { &link.parts.strangers };
-            let listing = relays.all(&url, &filter, |id| at_first.contains(id), QUESTION).await;
+            // All of these are relays of ours: one that insists is told who we are.
+            let listing = link.parts.relays.all(&url, &filter, |id| at_first.contains(id), QUESTION).await;
             (url, is_all, listing)
         }))
         .buffer_unordered(AT_ONCE);

@@ -12,12 +12,14 @@ use super::super::Wallet;
 use super::super::error::Error;
 use super::{Link, plain_url};
 use crate::model::mint::MintAddress;
-use crate::nostr::{Event, mint_review};
+use crate::nostr::{End, Event, mint_review, npub};
 
 /// The name of the row.
 const ROW: &str = "recommended";
 /// How often it is asked, in seconds.
 const PERIOD_SECONDS: u64 = 12 * 3_600;
+/// How soon after no relay told, in seconds.
+const SOONER_SECONDS: u64 = 1_800;
 /// The most people whose words are asked for.
 const MOST_PEOPLE: usize = 500;
 /// The lowest rating that recommends.
@@ -51,13 +53,22 @@ impl Wallet {
             return Ok(());
         }
         let me = link.parts.identity.public_key();
-        let follows = pages(link, &json!({"kinds": [3], "authors": [me], "limit": 1})).await;
+        // What no relay tells is not known: what was known before stays, and it is asked again sooner.
+        let later = Recommended { at: now.saturating_sub(PERIOD_SECONDS).saturating_add(SOONER_SECONDS), ..row };
+        let Some(follows) = pages(link, &json!({"kinds": [3], "authors": [me], "limit": 1})).await else {
+            return Ok(self.store.set_nostr_state(ROW, later).await?);
+        };
         let newest = follows.into_iter().filter(|event| event.author() == me).max_by_key(Event::created_at);
-        let people: BTreeSet<String> = newest.iter().flat_map(|event| event.tag_values("p")).take(MOST_PEOPLE).map(str::to_owned).collect();
+        // Relays refuse the whole question for one name that is none.
+        let keys = newest.iter().flat_map(|event| event.tag_values("p")).filter(|key| npub(key).is_some());
+        let people: BTreeSet<String> = keys.take(MOST_PEOPLE).map(str::to_owned).collect();
         let mut by_mint: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         if !people.is_empty() {
             let filter = json!({"kinds": [mint_review::REVIEW], "#k": ["38172"], "authors": people});
-            for event in pages(link, &filter).await {
+            let Some(reviews) = pages(link, &filter).await else {
+                return Ok(self.store.set_nostr_state(ROW, later).await?);
+            };
+            for event in reviews {
                 let Ok(review) = mint_review::read_review(&event) else { continue };
                 if !people.contains(&review.author) || review.rating.is_some_and(|rating| rating < GOOD) {
                     continue;
@@ -72,8 +83,10 @@ impl Wallet {
     }
 }
 
-async fn pages(link: &Link, filter: &serde_json::Value) -> Vec<Event> {
+/// What the owner's relays tell. `None`: none was read to its end.
+async fn pages(link: &Link, filter: &serde_json::Value) -> Option<Vec<Event>> {
     let pages =
         join_all(link.parts.urls.iter().map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await })).await;
-    pages.into_iter().flat_map(|page| page.events).collect()
+    let any = pages.iter().any(|page| matches!(page.end, End::Whole));
+    any.then(|| pages.into_iter().flat_map(|page| page.events).collect())
 }

@@ -2,12 +2,20 @@
 //!
 //! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as it is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use cdk_common::nuts::{PublicKey, State};
 
 use super::super::Wallet;
 use super::super::error::Error;
 use crate::model::mint::MintAddress;
 use crate::store::{Change, ForeignState};
+
+/// How often other devices' coins that a mint has called unspent are asked about, in seconds: a device that spends them may say so to no
+/// relay that we read.
+const ASKED_AGAIN_SECONDS: u64 = 86_400;
+/// The name of the row: by mint, when that was last done, in Unix seconds.
+const ROW: &str = "asked_again";
 
 /// What the mints said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,12 +37,27 @@ impl Wallet {
     pub(in super::super) async fn verify(&self) -> Result<Verified, Error> {
         let mut verified = Verified::default();
         for mint in self.setup().await?.mints() {
+            let _asking = self.nostr.as_ref().map(|link| link.asking(&mint.address));
             match self.verify_at(&mint.address, &mut verified).await {
                 Ok(()) => {}
                 Err(error) => tracing::debug!(code = error.code.as_str(), "a mint was not asked about coins on relays"),
             }
         }
         Ok(verified)
+    }
+
+    /// What a mint has called unspent was asked about long ago, or never: then it is asked about again, once a day. The first time is a day
+    /// after the mint was first seen here.
+    async fn is_long_ago(&self, mint: &str) -> Result<bool, Error> {
+        let mut row: BTreeMap<String, u64> = self.store.nostr_state(ROW).await?.unwrap_or_default();
+        let now = (self.clock)();
+        let before = row.get(mint).copied();
+        if before.is_some_and(|at| now < at.saturating_add(ASKED_AGAIN_SECONDS)) {
+            return Ok(false);
+        }
+        row.insert(mint.to_owned(), now);
+        self.store.set_nostr_state(ROW, row).await?;
+        Ok(before.is_some())
     }
 
     /// Asks one mint.
@@ -47,7 +70,18 @@ impl Wallet {
             let ys = locked.into_iter().filter(|(_, proof)| keys.open_all(std::slice::from_ref(&proof.secret))).map(|(y, _)| y).collect();
             self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Doubtful }]).await?;
         }
-        let doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
+        let mut doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
+        let mut known = BTreeSet::new();
+        if self.is_long_ago(&name).await? {
+            known.extend(
+                self.store
+                    .foreign_coins(name.clone(), vec![ForeignState::Unspent, ForeignState::LeftOut])
+                    .await?
+                    .into_iter()
+                    .map(|(y, _)| y),
+            );
+            doubtful.extend([ForeignState::Unspent, ForeignState::LeftOut]);
+        }
         let asked = self.store.foreign_coins(name.clone(), doubtful).await?;
         let nothing = asked.is_empty() && self.store.doubted(name.clone()).await?.is_empty();
         if nothing {
@@ -61,7 +95,9 @@ impl Wallet {
         let said = |word: State| asked.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin);
         let sum = |word: State| said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
         let ys = |word: State| said(word).map(|(y, _)| *y).collect::<Vec<PublicKey>>();
-        verified.pulled_sats = verified.pulled_sats.saturating_add(sum(State::Unspent));
+        // What could be spent before is no news.
+        let news = said(State::Unspent).filter(|(y, _)| !known.contains(y)).map(|(_, proof)| proof.amount.to_u64());
+        verified.pulled_sats = verified.pulled_sats.saturating_add(news.fold(0, u64::saturating_add));
         verified.dropped_sats = verified.dropped_sats.saturating_add(sum(State::Spent));
         self.store
             .commit(vec![

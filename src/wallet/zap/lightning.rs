@@ -22,6 +22,7 @@ use super::share::Whom;
 use crate::model::lnurl::{PayRequest, Target, ZapNote};
 use crate::model::payee::Payee;
 use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
+use crate::nostr::relay_list::usable;
 use crate::nostr::zap::{self, ReceiptWant, check_receipt};
 use crate::store::Change;
 
@@ -72,9 +73,12 @@ impl Wallet {
         let (Some(pubkey), Some(server_key), Some(lnurl)) = (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl()) else {
             return Ok(None);
         };
-        let mut relays: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
-        relays.extend(person.reads.iter().filter(|url| !relays.contains(url)).take(RECEIPT_RELAYS / 2).cloned().collect::<Vec<_>>());
         let anonymous = request.anonymous.unwrap_or(false);
+        let relays = if anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
+        if relays.is_empty() {
+            // A request must name relays for the receipt (NIP-57). The recipient has none, and ours would tell who pays.
+            return Ok(None);
+        }
         let identity = self.signer(link, anonymous)?;
         let (msat, comment) = (leg.sats.saturating_mul(1000), request.comment.as_deref().unwrap_or(""));
         let signed = zap::request(&identity, &relays, msat, &lnurl, pubkey, leg.event.as_ref(), comment, anonymous, (self.clock)());
@@ -131,6 +135,26 @@ impl Wallet {
         }
         Ok(payment)
     }
+}
+
+/// The recipient's relays, as far as any are known: everybody reads them in the receipt, so an anonymous zap names no others.
+fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
+    let listed = person.nutzaps.as_ref().map(|info| usable(&info.relays)).unwrap_or_default();
+    let mut relays: Vec<String> = Vec::new();
+    for url in person.reads.iter().chain(&listed).chain(&usable(leg.whom.hints())).chain(&person.writes).map(|url| plain_url(url)) {
+        if relays.len() < RECEIPT_RELAYS && !relays.contains(&url) {
+            relays.push(url);
+        }
+    }
+    relays
+}
+
+/// Half ours, half where the recipient reads.
+fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
+    let mut relays: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
+    let theirs: Vec<String> = person.reads.iter().filter(|url| !relays.contains(url)).take(RECEIPT_RELAYS / 2).cloned().collect();
+    relays.extend(theirs);
+    relays
 }
 
 /// A receipt that holds our request, and is wrong.

@@ -8,10 +8,11 @@ use super::super::code::Code;
 use super::super::error::Error;
 use super::super::nostr::find::Person;
 use super::super::nostr::mirror::class;
-use super::super::nostr::plain_url;
+use super::super::nostr::{MOST_RELAYS, plain_url};
 use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
+use super::super::view::DeliveredView;
 use crate::mint::Coins;
 use crate::mint::swap::Lock;
 use crate::model::mint::MintAddress;
@@ -19,16 +20,24 @@ use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
 use crate::nostr::relay_list::usable;
 use crate::nostr::zap::Zapped;
 use crate::nostr::{Identity, nutzap};
-use crate::store::{Change, Outgoing};
+use crate::store::{Change, Outgoing, Queued};
 
 /// How long the call waits for a relay to take the event; afterwards it goes on in the background.
 const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
+/// What to do when there is to be no nutzap.
+const ELSE: &str = "Call zap again with via auto or lightning.";
+/// The process stays for a nutzap that its recipient cannot see for so long at most, in seconds; it is sent again by the next one.
+const WAITED_FOR_SECONDS: u64 = 86_400;
 /// What is kept beside the amount for the fee of making the coins, in sats.
 const FEE_ROOM: u64 = 2;
 
 impl Wallet {
     pub(super) async fn plan_locked(&self, setup: &Setup, request: &Zap, payment: &Payment, person: &Person) -> Result<Order, Error> {
-        let refuses = |message: &str| Error::new(Code::RecipientRefuses, message).next("Call zap again with via auto or lightning.");
+        let refuses = |message: &str| Error::new(Code::RecipientRefuses, message).next(ELSE);
+        if person.silent {
+            let message = "None of the recipient's own relays answers, so it is not known whether their key for nutzaps still holds.";
+            return Err(Error::new(Code::RelayUnreachable, format!("{message} Nothing was paid.")).next(ELSE));
+        }
         let info = person.nutzaps.as_ref().ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
         let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
         let key = key.ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
@@ -63,10 +72,14 @@ impl Wallet {
             }
             return Err(refuses("This wallet does not hold enough at a mint that the recipient takes nutzaps from."));
         };
+        // Where they look for nutzaps (NIP-61), else where they read at all.
+        let listed_relays = usable(&info.relays);
+        let theirs = if listed_relays.is_empty() { &person.reads } else { &listed_relays };
+        let relays: Vec<String> = theirs.iter().map(|url| plain_url(url)).collect();
+        if relays.is_empty() {
+            return Err(refuses("The recipient names no relay on which they look for nutzaps."));
+        }
         let mut payment = payment.clone();
-        let mut relays = usable(&info.relays);
-        relays.extend(person.reads.iter().cloned());
-        let relays: Vec<String> = relays.iter().map(|url| plain_url(url)).collect();
         let mut tags = Vec::new();
         if let (Some(of), Some(link)) = (payment.zap.as_mut(), &self.nostr) {
             let signer = self.signer(link, of.anonymous)?;
@@ -104,6 +117,7 @@ impl Wallet {
         (of.nutzap, of.signer) = (Some(event.id().to_owned()), None);
         let mut outgoing = Outgoing::new(event.id(), event.kind(), event.json(), class::ZAP, now);
         outgoing.beside.clone_from(&of.relays);
+        outgoing.anonymous = of.anonymous;
         Ok(Some(Change::Publish(Box::new(outgoing))))
     }
 
@@ -117,15 +131,18 @@ impl Wallet {
         Ok(payment)
     }
 
-    /// A nutzap is on its way that no relay has.
+    /// A nutzap is on its way that its recipient cannot see, and was made not long ago.
     pub(in super::super) async fn has_unsent_zap(&self) -> bool {
-        let queue = if self.nostr.is_some() { self.store.outbox().await.unwrap_or_default() } else { Vec::new() };
-        queue.iter().any(|one| one.event.class == class::ZAP && one.event.acked.is_empty())
+        let zaps = if self.nostr.is_some() { self.store.queued_zaps().await.unwrap_or_default() } else { Vec::new() };
+        let lately = |one: &Queued| (self.clock)() < one.event.made_at.saturating_add(WAITED_FOR_SECONDS);
+        zaps.iter().any(|one| one.event.delivered() == 0 && lately(one))
     }
 
-    /// No relay has the event of this nutzap yet.
-    pub(in super::super) async fn is_unpublished(&self, payment: &Payment) -> Result<bool, Error> {
-        let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.as_ref()) else { return Ok(false) };
-        Ok(self.store.outbox().await?.iter().any(|one| one.event.id == *id && one.event.acked.is_empty()))
+    /// How many of the recipient's relays have the event of this payment. `None`: it is no nutzap.
+    pub(in super::super) async fn delivered(&self, payment: &Payment) -> Result<Option<DeliveredView>, Error> {
+        let Some(of) = payment.zap.as_ref() else { return Ok(None) };
+        let Some(id) = &of.nutzap else { return Ok(None) };
+        let relays = self.store.delivered(id).await?.unwrap_or(0);
+        Ok(Some(DeliveredView { relays, of: (of.relays.len() as u64).min(MOST_RELAYS as u64) }))
     }
 }

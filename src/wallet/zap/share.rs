@@ -8,7 +8,7 @@ use super::super::request::{Caller, Zap};
 use super::super::rules::Setup;
 use super::super::show::Replay;
 use super::super::spend::{Known, digest};
-use super::super::view::{LegView, PaymentView};
+use super::super::view::{DeliveredView, LegView, PaymentView};
 use super::{Call, Leg, shown_key};
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentState, Receipt};
@@ -214,7 +214,7 @@ impl Wallet {
         view.payment_id = Some(group.to_string());
         (view.amount_sats, view.fee_sats) = (sum(|leg| leg.amount_sats), sum(|leg| leg.fee_sats));
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
-        (view.to_npub, view.payment_hash, view.preimage, view.proof) = (None, None, None, None);
+        (view.to_npub, view.payment_hash, view.preimage, view.proof, view.delivered_to) = (None, None, None, None, None);
         if view.state == "partial" {
             view.next_step = Some(format!(
                 "Some parts failed and nothing of them moved. Make the same call with idempotency_key {group} to try only those again."
@@ -244,15 +244,19 @@ impl Wallet {
 }
 
 /// What is told of a zap beside the payment.
-pub(in super::super) fn describe(view: &mut PaymentView, payment: &Payment, unpublished: bool) {
+pub(in super::super) fn describe(view: &mut PaymentView, payment: &Payment, delivered_to: Option<DeliveredView>) {
     let Some(of) = &payment.zap else { return };
     view.via = Some(of.rail.word());
     view.to_npub = of.recipient.as_deref().map(shown_key);
     view.event_id.clone_from(&of.event);
     view.receipt = Some(of.receipt.word());
     let settled = matches!(payment.state, PaymentState::Settled { .. });
-    if settled && unpublished {
-        view.next_step = Some("No relay has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.".to_owned());
+    let nowhere = delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
+    view.delivered_to = delivered_to.filter(|_| settled);
+    if settled && nowhere {
+        view.next_step = Some(
+            "None of the recipient's relays has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.".to_owned(),
+        );
     } else if settled && matches!(of.receipt, Receipt::Timeout | Receipt::Invalid) {
         view.next_step = Some("It is paid; only the public receipt is missing or wrong. Do not zap again.".to_owned());
     }

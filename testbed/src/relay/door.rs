@@ -108,7 +108,8 @@ impl Door {
         if self.knobs.spring(event, Around::BeforeStored) {
             return Ok(());
         }
-        if rules.forget || rules.lose_every.is_some_and(|every| number.is_multiple_of(every)) {
+        let forgotten = rules.forget_kind.is_some_and(|forgotten| kind == Some(forgotten.into()));
+        if rules.forget || forgotten || rules.lose_every.is_some_and(|every| number.is_multiple_of(every)) {
             return self.say(json!(["OK", id, true, ""])).await;
         }
         self.given.insert(id, event.clone());

@@ -19,6 +19,8 @@ pub struct Misrule {
     pub refuse_nameless: bool,
     /// Every event is said to be taken, and forgotten.
     pub forget: bool,
+    /// Events of this kind are said to be taken, and forgotten.
+    pub forget_kind: Option<u16>,
     /// Every n-th event is said to be taken, and forgotten.
     pub lose_every: Option<usize>,
     /// How long every answer takes.

@@ -90,7 +90,7 @@ async fn a_nutzap_that_no_relay_takes_is_kept_and_told_honestly() {
     relay.rule(|rule| rule.refuse_kind = Some(9321));
     let zapped = sender.ok("zap", json!({"to": to, "amount_sats": 8})).await;
     assert_eq!(zapped["state"], "settled", "{zapped}");
-    assert!(zapped["next_step"].as_str().unwrap().contains("No relay has taken the nutzap yet"), "{zapped}");
+    assert!(zapped["next_step"].as_str().unwrap().contains("None of the recipient's relays has taken the nutzap yet"), "{zapped}");
     relay.rule(|rule| rule.refuse_kind = None);
     let sender = Agent::two_minutes_later(sender.close().await);
     sync(&sender).await;

@@ -106,6 +106,8 @@ async fn a_zap_is_paid_and_its_receipt_checked() {
 async fn an_anonymous_zap_does_not_name_us_and_pay_signs_nothing() {
     let (scene, people) = Scene::new(1).await;
     let me = scene.agent.ok("get_balance", json!({})).await["nostr"]["npub"].clone();
+    let reads = vec![vec!["r".to_owned(), scene.relay.url().to_owned()]];
+    scene.publish(&people[0].identity, 10_002, reads, "").await;
     let zap = json!({"to": people[0].identity.public_key(), "amount_sats": 5, "anonymous": true});
     scene.agent.ok("zap", zap).await;
     scene.agent.ok("pay", json!({"to": people[0].server.address("somebody"), "amount_sats": 6})).await;

@@ -1,0 +1,117 @@
+//! Deletions of token events (kind 5) that were read or made: what each names, so that a relay that has lost one gets the same again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::super::Store;
+use super::super::error::StoreError;
+use super::super::record::{self, decode};
+use super::super::tables::{NOSTR_DELETIONS, NOSTR_GONE, Reads};
+
+/// A deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// The event's id, hex.
+    pub id: String,
+    /// Unix seconds, as the event says.
+    pub at: u64,
+    /// Ids of the token events it names, in their order.
+    pub ids: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    at: u64,
+    ids: Vec<String>,
+}
+
+/// Takes one in; the same again changes nothing.
+pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), StoreError> {
+    let row = Row { at: deletion.at, ids: deletion.ids.clone() };
+    record::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
+}
+
+/// Notes that an event is gone, and by which deletion, where there is one. The first one stays.
+pub(super) fn bury(tombs: &mut Table<'_, &'static str, &'static str>, id: &str, by: &str) -> Result<(), StoreError> {
+    let known = tombs.get(id)?.is_some_and(|known| by.is_empty() || !known.value().is_empty());
+    if !known {
+        tombs.insert(id, by)?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Ids of all deletions that were read or made.
+    ///
+    /// # Errors
+    /// When the file cannot be read; so do all lookups.
+    pub async fn known_deletions(&self) -> Result<BTreeSet<String>, StoreError> {
+        self.read(|tx| {
+            let mut known = BTreeSet::new();
+            for entry in tx.table(NOSTR_DELETIONS)?.iter()? {
+                known.insert(entry?.0.value().to_owned());
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Those among these events that are gone, each with the id of its deletion, which is empty while a successor alone says so.
+    ///
+    /// # Errors
+    /// As [`Store::known_deletions`].
+    pub async fn gone_among(&self, ids: BTreeSet<String>) -> Result<BTreeMap<String, String>, StoreError> {
+        self.read(move |tx| {
+            let tombs = tx.table(NOSTR_GONE)?;
+            let mut gone = BTreeMap::new();
+            for id in ids {
+                let by = tombs.get(id.as_str())?.map(|by| by.value().to_owned());
+                gone.extend(by.map(|by| (id, by)));
+            }
+            Ok(gone)
+        })
+        .await
+    }
+
+    /// What these deletions name; those that are not known are left out.
+    ///
+    /// # Errors
+    /// As [`Store::known_deletions`].
+    pub async fn deletions(&self, ids: Vec<String>) -> Result<Vec<Deletion>, StoreError> {
+        self.read(move |tx| {
+            let table = tx.table(NOSTR_DELETIONS)?;
+            let mut found = Vec::new();
+            for id in ids {
+                if let Some(row) = table.get(id.as_str())? {
+                    let Row { at, ids } = decode("nostr_deletions", row.value())?;
+                    found.push(Deletion { id, at, ids });
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Takes in deletions that were made for what is gone already, durably: from now on these are what its events are deleted by.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn learn_deletions(&self, deletions: Vec<Deletion>) -> Result<(), StoreError> {
+        if deletions.is_empty() {
+            return Ok(());
+        }
+        self.write_durable(move |tx| {
+            let mut tombs = tx.open_table(NOSTR_GONE)?;
+            for deletion in &deletions {
+                put(tx, deletion)?;
+                for id in &deletion.ids {
+                    tombs.insert(id.as_str(), deletion.id.as_str())?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}

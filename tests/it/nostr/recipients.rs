@@ -1,0 +1,133 @@
+//! Whom a zap reaches, which of a recipient's words counts, and what of ours it tells.
+
+use nutpurse::nostr::{Draft, Identity};
+use nutpurse::wallet::clock;
+use serde_json::{Value, json};
+use testbed::{LnurlServer, Relay, Terms, TestMint};
+
+use super::by_hand::{me, put};
+use super::{KEY, sync};
+use crate::world::{Agent, Home, fund, mint, sats};
+
+/// A wallet with money on a relay, and a person who is elsewhere and takes Lightning as well.
+struct Scene {
+    mint: TestMint,
+    ours: Relay,
+    theirs: Relay,
+    agent: Agent,
+    them: Identity,
+    server: LnurlServer,
+}
+
+impl Scene {
+    /// The wallet's relays are ours, and these.
+    async fn with(more: &[&str]) -> Self {
+        let (lightning, mint) = mint().await;
+        let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+        let server = LnurlServer::start(&lightning).await.unwrap();
+        server.set(Terms { zaps: true, ..Terms::default() });
+        let relays: Vec<&str> = std::iter::once(ours.url()).chain(more.iter().copied()).collect();
+        let home = Home::with_relays(&[(&mint.url(), true)], &relays, &[theirs.url(), &server.url()], "");
+        let agent = Agent::with_nsec(home, KEY);
+        fund(&agent, 500).await;
+        let scene = Self { mint, ours, theirs, agent, them: Identity::random().unwrap(), server };
+        let profile = json!({"name": "somebody", "lud16": scene.server.address("somebody")}).to_string();
+        scene.says(&scene.ours, 0, 0, &[], &profile).await;
+        scene
+    }
+
+    /// The person says something, so many seconds ago, which a relay keeps.
+    async fn says(&self, relay: &Relay, ago: u64, kind: u16, tags: &[&[&str]], content: &str) {
+        let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
+        let event = self.them.sign(Draft { kind, created_at: clock::now() - ago, tags, content: content.to_owned() }).unwrap();
+        put(relay, &[event]).await;
+    }
+
+    /// The person takes nutzaps on their relay, locked to a key.
+    async fn takes_nutzaps(&self, relay: &Relay, ago: u64, key: &Identity) {
+        let (mint, key) = (self.mint.url(), key.public_key());
+        self.says(relay, ago, 10_019, &[&["relay", self.theirs.url()], &["mint", &mint, "sat"], &["pubkey", &key]], "").await;
+    }
+
+    fn zap(&self, sats: u64) -> Value {
+        json!({"to": self.them.npub(), "amount_sats": sats})
+    }
+}
+
+/// The nutzaps that a relay has.
+fn nutzaps(relay: &Relay) -> Vec<Value> {
+    relay.taken().into_iter().filter(|event| event["kind"] == 9321).collect()
+}
+
+#[tokio::test]
+async fn delivered_means_a_relay_of_theirs() {
+    let scene = Scene::with(&[]).await;
+    scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
+    scene.theirs.go_down().await.unwrap();
+    let zapped = scene.agent.ok("zap", scene.zap(21)).await;
+    assert_eq!((&zapped["via"], &zapped["state"]), (&json!("nutzap"), &json!("settled")), "{zapped}");
+    assert_eq!(zapped["delivered_to"], json!({"relays": 0, "of": 1}), "{zapped}");
+    assert!(zapped["next_step"].as_str().unwrap().contains("None of the recipient's relays"), "{zapped}");
+    let balance = scene.agent.ok("get_balance", json!({})).await;
+    assert!(sats(&balance["nostr"], "unpublished") > 0, "{balance}");
+    scene.theirs.come_up().await.unwrap();
+    sync(&scene.agent).await;
+    assert_eq!(nutzaps(&scene.theirs).len(), 1);
+    let shown = scene.agent.ok("get_payment", json!({"payment_id": zapped["payment_id"]})).await;
+    assert_eq!((&shown["delivered_to"], shown.get("next_step")), (&json!({"relays": 1, "of": 1}), None), "{shown}");
+}
+
+#[tokio::test]
+async fn a_recipient_comes_before_ten_relays_of_ours_and_their_relay_is_told_who_we_are_unless_we_are_nobody() {
+    let away: Vec<String> = (1..10).map(|port| format!("ws://127.0.0.1:{port}")).collect();
+    let away: Vec<&str> = away.iter().map(String::as_str).collect();
+    let scene = Scene::with(&away).await;
+    scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
+    scene.theirs.rule(|rule| rule.demand_name = true);
+    let zapped = scene.agent.ok("zap", scene.zap(5)).await;
+    assert_eq!((&zapped["via"], &zapped["delivered_to"]), (&json!("nutzap"), &json!({"relays": 1, "of": 1})), "{zapped}");
+    assert_eq!(scene.theirs.named(), [me().public_key()]);
+    let anonymous = json!({"to": scene.them.npub(), "amount_sats": 6, "anonymous": true});
+    let zapped = scene.agent.ok("zap", anonymous).await;
+    assert_eq!(zapped["delivered_to"], json!({"relays": 0, "of": 1}), "{zapped}");
+    assert_eq!(scene.theirs.named(), [me().public_key()], "for what nobody signed, nobody is named");
+}
+
+#[tokio::test]
+async fn coins_are_locked_to_the_newest_key_and_to_none_while_the_recipients_relays_are_silent() {
+    let scene = Scene::with(&[]).await;
+    let (old, new) = (Identity::random().unwrap(), Identity::random().unwrap());
+    // Our relay keeps what was true last year.
+    scene.takes_nutzaps(&scene.ours, 31_536_000, &old).await;
+    scene.says(&scene.ours, 0, 10_002, &[&["r", scene.theirs.url(), "write"]], "").await;
+    scene.takes_nutzaps(&scene.theirs, 60, &new).await;
+    let zapped = scene.agent.ok("zap", scene.zap(7)).await;
+    assert_eq!((&zapped["via"], &zapped["delivered_to"]), (&json!("nutzap"), &json!({"relays": 1, "of": 1})), "{zapped}");
+    let told = nutzaps(&scene.theirs)[0]["tags"].to_string();
+    assert!(told.contains(&new.public_key()) && !told.contains(&old.public_key()), "{told}");
+
+    scene.theirs.go_down().await.unwrap();
+    let demanded = json!({"to": scene.them.npub(), "amount_sats": 8, "via": "nutzap"});
+    let error = scene.agent.refused("zap", demanded, "relay_unreachable").await;
+    assert!(error.message.contains("whether their key for nutzaps still holds"), "{error}");
+    let zapped = scene.agent.ok("zap", scene.zap(9)).await;
+    assert_eq!((&zapped["via"], &zapped["state"]), (&json!("lightning"), &json!("settled")), "{zapped}");
+    assert_eq!(scene.server.received(), 9);
+}
+
+#[tokio::test]
+async fn an_anonymous_zap_names_no_relay_of_ours() {
+    let scene = Scene::with(&[]).await;
+    let anonymous = |sats: u64| json!({"to": scene.them.npub(), "amount_sats": sats, "anonymous": true, "via": "lightning"});
+    // Nothing is known of where they read: it is paid without a request, which would have to name some relay.
+    let zapped = scene.agent.ok("zap", anonymous(5)).await;
+    assert_eq!((&zapped["state"], &zapped["receipt"]), (&json!("settled"), &json!("none")), "{zapped}");
+    scene.says(&scene.ours, 0, 10_002, &[&["r", scene.theirs.url()]], "").await;
+    let zapped = scene.agent.ok("zap", anonymous(6)).await;
+    assert_eq!((&zapped["state"], &zapped["receipt"]), (&json!("settled"), &json!("found")), "{zapped}");
+    let asked: Vec<_> = scene.server.asked().into_iter().filter(|asked| asked.query.contains_key("amount")).collect();
+    assert_eq!(asked.iter().map(|asked| asked.query.contains_key("nostr")).collect::<Vec<_>>(), [false, true]);
+    let request: Value = serde_json::from_str(&asked[1].query["nostr"]).unwrap();
+    let relays = request["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "relays").unwrap();
+    assert_eq!(relays, &json!(["relays", scene.theirs.url()]));
+}
