@@ -128,7 +128,7 @@ impl Pool {
 /// What comes over a connection.
 pub(super) enum Said {
     /// The relay's words.
-    Message(RelayMessage<'static>),
+    Message(Box<RelayMessage<'static>>),
     /// The connection is there.
     Connected,
     /// The connection is gone.
@@ -176,7 +176,7 @@ impl Line {
                     if let RelayMessage::Auth { challenge } = &message {
                         self.challenge = Some(challenge.clone().into_owned());
                     }
-                    return Some(Said::Message(message));
+                    return Some(Said::Message(Box::new(message)));
                 }
                 Ok(RelayNotification::RelayStatus { status }) => match status {
                     RelayStatus::Connected => return Some(Said::Connected),
@@ -199,7 +199,7 @@ impl Line {
     pub(super) async fn hear(&mut self, deadline: Instant) -> Result<RelayMessage<'static>, Broken> {
         loop {
             match self.next(deadline).await.ok_or(Broken::Late)? {
-                Said::Message(message) => return Ok(message),
+                Said::Message(message) => return Ok(*message),
                 Said::Connected => {}
                 Said::Lost => return Err(self.lost()),
                 Said::Missed => return Err(Broken::Missed),

@@ -123,7 +123,7 @@ impl Listener {
                     (stored_by, named) = (Some(Instant::now() + STORED), false);
                     None
                 }
-                Some(Said::Message(message)) => match message {
+                Some(Said::Message(message)) => match *message {
                     RelayMessage::Event { subscription_id, event } if Some(&*subscription_id) == subscription.as_ref() => {
                         let checked = Event::read(&event.as_json()).ok().filter(|_| asks_for(filter, &event));
                         let fresh = checked.filter(|event| self.seen.insert(event.id()));

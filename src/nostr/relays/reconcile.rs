@@ -62,7 +62,7 @@ impl Relays {
         let deadline = Instant::now() + wait;
         let unreachable = |broken: Broken| NotCompared::Unreachable(broken.to_string());
         let filter = filter_of(filter).ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
-        let have = have.into_iter().filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at)))).collect();
+        let have: Vec<_> = have.into_iter().filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at)))).collect();
         let mut held = self.turn(url, deadline).await.map_err(unreachable)?;
         loop {
             let (mut line, kept) = self.line(&mut held, url, deadline).await.map_err(unreachable)?;
@@ -83,7 +83,7 @@ impl Relays {
         &self,
         line: &mut Line,
         filter: &Filter,
-        have: &Vec<(EventId, Timestamp)>,
+        have: &[(EventId, Timestamp)],
         deadline: Instant,
     ) -> Result<Difference, Stop> {
         let mut named = false;
@@ -94,7 +94,7 @@ impl Relays {
             let relay = line.relay.clone();
             let refused = tokio::select! {
                 biased;
-                done = timeout_at(deadline, relay.sync_with_items(filter.clone(), have.clone(), &options)) => match done {
+                done = timeout_at(deadline, relay.sync_with_items(filter.clone(), have.to_vec(), &options)) => match done {
                     Ok(Ok(found)) => {
                         timeout_at(deadline, line.gate.compared.notified()).await.map_err(|_| Broken::Late)?;
                         let hex = |ids: std::collections::HashSet<EventId>| ids.into_iter().map(|id| id.to_hex()).collect();
