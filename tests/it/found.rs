@@ -130,6 +130,10 @@ async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
         tokio::task::yield_now().await;
     }
     // The quotes' answers need real time to arrive, one of the same connection behind them too.
+    let quoted = |one: &&testbed::Exchange| one.path == "/v1/melt/quote/bolt11" && one.status.is_some();
+    while proxy.exchanges().iter().filter(quoted).count() < 9 {
+        tokio::task::yield_now().await;
+    }
     agent.ok("estimate", json!({"to": shop.invoice(6, "behind them").unwrap().to_string()})).await;
     tokio::time::pause();
     let told: Vec<_> = join_all(pays).await.into_iter().map(|told| told.unwrap().unwrap_err()).collect();
