@@ -14,6 +14,7 @@ mod shown;
 mod storm;
 mod trouble;
 mod unsound;
+mod year;
 mod zaps;
 
 use serde_json::{Value, json};
