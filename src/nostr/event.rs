@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use super::parts::is_hex_64;
 
 /// The longest event that is read, in bytes.
-pub const MAX_EVENT: usize = 256 * 1024;
+pub const MAX_EVENT: usize = 512 * 1024;
 
 /// The most tags an event may have, and the most texts in all of them: each costs memory even when it is empty.
-const MAX_TAGS: usize = 4_000;
+const MAX_TAGS: usize = 8_000;
 const MAX_TAG_TEXTS: usize = 20_000;
 
 /// What a tag and a text in it cost beside their letters, in bytes.

@@ -43,10 +43,10 @@ fn an_event_of_another_author_is_not_opened_even_when_its_content_is_ours() {
 #[test]
 fn an_event_that_is_too_large_is_not_looked_at() {
     let me = identity(1);
-    let big = me.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: "x".repeat(256 * 1024) });
+    let big = me.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: "x".repeat(512 * 1024) });
     assert_eq!(big, Err(BadEvent::TooLarge));
-    assert_eq!(Event::read(&" ".repeat(256 * 1024 + 1)), Err(BadEvent::TooLarge));
-    let tags = vec![vec![]; 4_001];
+    assert_eq!(Event::read(&" ".repeat(512 * 1024 + 1)), Err(BadEvent::TooLarge));
+    let tags = vec![vec![]; 8_001];
     assert_eq!(me.sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }), Err(BadEvent::TooLarge));
 }
 

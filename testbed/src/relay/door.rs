@@ -159,7 +159,7 @@ impl Door {
         {
             {
                 let mut told = self.knobs.told();
-                if !told.taken.contains(&event) {
+                if told.ids.insert(event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()) {
                     told.taken.push(event.clone());
                 }
             }
@@ -235,7 +235,9 @@ impl Door {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        Ok(self.client.send(Message::text(answer.to_string())).await?)
+        let text = answer.to_string();
+        self.knobs.told().said += text.len();
+        Ok(self.client.send(Message::text(text)).await?)
     }
 
     async fn pass(&mut self, text: String) -> Result<()> {

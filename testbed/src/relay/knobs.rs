@@ -1,5 +1,6 @@
 //! What the relay was told and what it saw, shared by its handle and its connections.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ pub(super) struct Told {
     pub(super) events: usize,
     pub(super) connections: usize,
     pub(super) taken: Vec<Value>,
+    pub(super) ids: HashSet<String>,
+    pub(super) said: usize,
     pub(super) named: Vec<String>,
     pub(super) trap: Option<Trap>,
     pub(super) sprung: usize,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nostr_relay_builder::builder::{RateLimit, RelayBuilder};
 use nostr_relay_builder::local::LocalRelay;
+use nostr_relay_builder::prelude::{MemoryDatabase, MemoryDatabaseOptions};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,8 @@ impl Relay {
     pub async fn start() -> Result<Self> {
         let own = Own::new("relay", 2)?;
         let limit = RateLimit { max_reqs: 1000, notes_per_minute: 1_000_000 };
-        let relay = LocalRelay::new(RelayBuilder::default().rate_limit(limit));
+        let events = MemoryDatabase::with_opts(MemoryDatabaseOptions { events: true, max_events: None });
+        let relay = LocalRelay::new(RelayBuilder::default().rate_limit(limit).database(events));
         let running = relay.clone();
         let (behind, listener) = own
             .run(async move {
@@ -121,6 +123,13 @@ impl Relay {
     #[must_use]
     pub fn frames(&self) -> usize {
         self.knobs.told().frames
+    }
+
+    /// How many bytes clients have sent, and how many they were sent.
+    #[must_use]
+    pub fn bytes(&self) -> (usize, usize) {
+        let told = self.knobs.told();
+        (told.heard.len(), told.said)
     }
 
     /// How many messages of this kind (`EVENT`, `REQ`, `AUTH`, `CLOSE`) clients have sent.

@@ -21,6 +21,7 @@ mod storm;
 mod trial;
 mod trouble;
 mod unsound;
+mod year;
 mod zaps;
 
 use serde_json::{Value, json};

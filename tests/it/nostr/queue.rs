@@ -1,6 +1,6 @@
 //! What waits for relays, and what deletions cost: nothing is offered without end, and no relay's trouble becomes another's.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nutpurse::nostr::{Draft, deletion, token_event};
 use nutpurse::store::Store;
@@ -279,7 +279,7 @@ async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_cl
 }
 
 /// Another program takes these coins.
-async fn spend(mint: &TestMint, coins: &[cdk_common::nuts::Proof]) {
+pub(super) async fn spend(mint: &TestMint, coins: &[cdk_common::nuts::Proof]) {
     let text = cdk_common::nuts::Token::new(mint.url().parse().unwrap(), coins.to_vec(), None, cdk_common::nuts::CurrencyUnit::Sat);
     let taker = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     taker.ok("receive_token", json!({"token": text.to_string()})).await;
@@ -299,10 +299,13 @@ async fn a_relay_that_another_program_adds_to_the_list_is_listened_to() {
     put(&ours, &[me().sign(Draft { kind: 10_019, created_at, tags, content: String::new() }).unwrap()]).await;
     sync(&agent).await;
     // One connection asks, the other listens.
-    while added.connections() < 2 {
-        agent.ok("get_balance", json!({})).await;
-        tokio::task::yield_now().await;
-    }
+    let listened = async {
+        while added.connections() < 2 {
+            agent.ok("get_balance", json!({})).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), listened).await.unwrap();
 }
 
 #[tokio::test]

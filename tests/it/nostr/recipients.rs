@@ -5,8 +5,8 @@ use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay, Terms, TestMint};
 
-use super::by_hand::{me, put};
-use super::{KEY, sync};
+use super::by_hand::{event, me, put};
+use super::{KEY, sync, trouble};
 use crate::world::{Agent, Home, fund, mint, sats};
 
 /// A wallet with money on a relay, and a person who is elsewhere and takes Lightning as well.
@@ -130,4 +130,26 @@ async fn an_anonymous_zap_names_no_relay_of_ours() {
     let request: Value = serde_json::from_str(&asked[1].query["nostr"]).unwrap();
     let relays = request["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "relays").unwrap();
     assert_eq!(relays, &json!(["relays", scene.theirs.url()]));
+}
+
+#[tokio::test]
+async fn people_who_are_followed_recommend_a_mint_and_a_reading_that_fails_takes_nothing_back() {
+    let scene = trouble::scene(10).await;
+    let friend = Identity::random().unwrap();
+    // A list longer than most programs take, with a name that is no key.
+    let mut follows = vec![vec!["p".to_owned(), "somebody".to_owned()]];
+    follows.extend(std::iter::repeat_n(vec!["p".to_owned(), friend.public_key()], 4_100));
+    let list = me().sign(Draft { kind: 3, created_at: clock::now(), tags: follows, content: String::new() }).unwrap();
+    let (key, mint) = ("02".to_owned() + &friend.public_key(), scene.mint.url());
+    let review = event(&friend, 38_000, &[&["d", &key], &["k", "38172"], &["u", &mint, "cashu"]], "[5/5] good");
+    put(&scene.relay, &[list, review]).await;
+    // The first sync may have asked before these were there.
+    let agent = Agent::a_day_later(scene.agent.close().await);
+    sync(&agent).await;
+    let recommended = async |agent: &Agent| agent.ok("list_mints", json!({})).await["mints"][0]["recommended_by"].clone();
+    assert_eq!(recommended(&agent).await, 1);
+    scene.relay.rule(|rule| rule.never_satisfied = true);
+    let agent = Agent::at(agent.close().await, || clock::now() + 2 * 87_000);
+    sync(&agent).await;
+    assert_eq!(recommended(&agent).await, 1);
 }
