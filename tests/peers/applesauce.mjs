@@ -77,7 +77,11 @@ if (what === 'make') {
   await wallet.start();
   await settled();
   // Its list of where nutzaps are taken has the key alone so far.
+  // Of two lists of one second a relay keeps either: each is to replace the one before.
+  const another_second = () => new Promise((done) => setTimeout(done, 1_100));
+  await another_second();
   await wallet.actions.run(AddNutzapInfoMint, { url: rest[0], units: ['sat'] });
+  await another_second();
   await wallet.actions.run(AddNutzapInfoRelay, relay);
   for (const one of rest.slice(1)) await wallet.receiveToken(one);
 } else {

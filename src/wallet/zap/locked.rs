@@ -72,13 +72,15 @@ impl Wallet {
             }
             return Err(refuses("This wallet does not hold enough at a mint that the recipient takes nutzaps from."));
         };
-        // Where they look for nutzaps (NIP-61), else where they read at all.
+        // Where they look for nutzaps (NIP-61), else where they read at all, else where their list was found: some programs name no relay.
         let listed_relays = usable(&info.relays);
-        let theirs = if listed_relays.is_empty() { &person.reads } else { &listed_relays };
-        let relays: Vec<String> = theirs.iter().map(|url| plain_url(url)).collect();
-        if relays.is_empty() {
-            return Err(refuses("The recipient names no relay on which they look for nutzaps."));
-        }
+        let own = self.nostr.iter().flat_map(|link| &link.parts.urls);
+        let theirs: Vec<&String> = match (listed_relays.is_empty(), person.reads.is_empty()) {
+            (false, _) => listed_relays.iter().collect(),
+            (true, false) => person.reads.iter().collect(),
+            (true, true) => own.collect(),
+        };
+        let relays: Vec<String> = theirs.into_iter().map(|url| plain_url(url)).collect();
         let mut payment = payment.clone();
         let mut tags = Vec::new();
         if let (Some(of), Some(link)) = (payment.zap.as_mut(), &self.nostr) {
