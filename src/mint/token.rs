@@ -98,13 +98,13 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
 }
 
 impl Incoming {
-    /// The secrets of its locked coins (NUT-10).
+    /// The secrets of those coins in the token that are locked (NUT-10).
     pub fn locks(&self) -> Vec<CoinSecret> {
         self.token.token_secrets().into_iter().filter(|secret| is_locked(secret)).cloned().collect()
     }
 }
 
-/// A coin with this secret is locked (NUT-10).
+/// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be spent.
 pub fn is_locked(secret: &CoinSecret) -> bool {
     Nut10Secret::try_from(secret.clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
 }

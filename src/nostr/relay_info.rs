@@ -44,7 +44,7 @@ struct Retention {
     kept: Kept,
 }
 
-/// How long events of a kind are kept. Nothing in it: without end, as far as the relay says.
+/// How long a relay keeps events of a kind. With neither field the relay says nothing of an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// At most so long, in seconds; 0: not at all.

@@ -13,8 +13,8 @@ use crate::model::keys::KeysPlace;
 
 pub(super) const KEY: &str = "meta";
 
-/// The version of the file. Version 1 was never released.
-const FORMAT: u32 = 2;
+/// The version of the file. Versions 1 and 2 were never released.
+const FORMAT: u32 = 3;
 
 /// So many findings are remembered, the newest.
 const FINDINGS: usize = 100;
@@ -141,7 +141,7 @@ pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
     let meta: Meta = record::get(tx, META, KEY)?.ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
     match meta.format {
         FORMAT => Ok(meta),
-        1 => Err(StoreError::OldFile(1)),
+        old @ 1..FORMAT => Err(StoreError::OldFile(old)),
         _ => Err(StoreError::UnknownVersion { table: "meta".to_owned(), version: u8::try_from(meta.format).unwrap_or(u8::MAX) }),
     }
 }

@@ -1,19 +1,20 @@
-//! Rows of payments, deposits and received tokens, which are kept for ever, in half their length: what they all say is said in two bytes,
-//! and hex is bytes. Every text comes back as it was.
+//! Packs the JSON of rows that are kept for ever (payments, deposits, received tokens, deletions) into about half its length. A piece of
+//! JSON that most rows share becomes two bytes, its number in a fixed list, and a run of hex becomes the bytes it stands for. Unpacking gives
+//! the same JSON back, byte for byte.
 
 use cdk_common::util::hex;
 
-/// Begins a word: the next byte is its number. JSON has no such bytes of its own.
+/// This byte begins a word: the next byte is the word's number in [`WORDS`]. JSON text never contains the byte.
 const WORD: u8 = 1;
-/// Begins bytes that were hex: the next byte is how many they are.
+/// This byte begins a run of bytes that were hex: the next byte counts them. JSON text never contains the byte.
 const HEX: u8 = 2;
-/// The shortest run of hex that is worth it, and the longest that one byte can count, in letters.
+/// The shortest run of hex that is packed, and the longest that one byte can count, in letters.
 const SHORTEST: usize = 16;
 const LONGEST: usize = 510;
 
-/// Each begins with one of these.
+/// Every word begins with one of these, so that the packer looks for words nowhere else.
 const BEGINNINGS: [u8; 2] = [b'{', b','];
-/// Their numbers are part of the file format: more may be added at the end, none changes.
+/// The position of a word is part of the file format: a word may be added at the end, and none may move or change.
 const WORDS: &[&str] = &[
     r#"{"id":"pay_"#,
     r#"{"id":"dep_"#,
@@ -78,21 +79,21 @@ const WORDS: &[&str] = &[
     r#","untrusted_memo":null,"created_at":"#,
 ];
 
-/// The longest word at the beginning of this, and its number.
+/// The longest word that `rest` begins with: its number and its length.
 fn word(rest: &[u8]) -> Option<(u8, usize)> {
     rest.first().filter(|first| BEGINNINGS.contains(first))?;
     let here = (0_u8..).zip(WORDS).filter(|(_, word)| rest.starts_with(word.as_bytes()));
     here.map(|(number, word)| (number, word.len())).max_by_key(|(_, length)| *length)
 }
 
-/// The bytes that the beginning of this is the hex of.
+/// The bytes of the run of hex that `rest` begins with, if the run is long enough.
 fn raw(rest: &[u8]) -> Option<Vec<u8>> {
     let length = rest.iter().take(LONGEST).take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() & !1;
     let text = rest.get(..length).filter(|_| length >= SHORTEST)?;
     hex::decode(std::str::from_utf8(text).ok()?).ok()
 }
 
-/// JSON in fewer bytes.
+/// Packs JSON.
 pub(super) fn pack(json: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(json.len());
     let mut rest = json;
@@ -113,7 +114,7 @@ pub(super) fn pack(json: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// The JSON that was packed. `None`: that is no packed JSON.
+/// Unpacks what [`pack`] made. `None` when the bytes are not such.
 pub(super) fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let mut json = Vec::with_capacity(packed.len().saturating_mul(2));
     let mut rest = packed;

@@ -66,7 +66,8 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
             Some((at, _)) => outflows.remove((at, id))?.map(|row| row.value().0),
             None => None,
         };
-        // One whose time stays as it is keeps what was seen of it, or stays without a row.
+        // While the time of the outflow stays the same, the row keeps when that time was seen ahead of the clock, and a row that was removed
+        // for it is not made anew.
         if let Some((at, sats)) = left_now
             && (!same_time || row.is_some())
         {

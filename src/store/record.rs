@@ -1,4 +1,4 @@
-//! Rows: one byte of version, then JSON, or JSON in fewer bytes.
+//! Rows: one byte of version, then JSON, plain or [packed](super::pack).
 //!
 //! Never skips a row it cannot read: an unknown version and an unreadable row are errors.
 
@@ -69,7 +69,7 @@ pub(super) fn put<'k, K: Key + 'static, T: Serialize>(
     Ok(())
 }
 
-/// Writes one row that is kept for ever, in fewer bytes.
+/// Writes one row as [packed](super::pack) JSON: for rows that are kept for ever.
 pub(super) fn put_packed<'k, K: Key + 'static, T: Serialize>(
     tx: &WriteTransaction,
     table: Rows<K>,

@@ -1,6 +1,6 @@
 //! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`, `pack`); a Y is 33 bytes, an operation 16.
 //!
-//! Never changes the type of a table: a new layout gets a new name.
+//! A table whose type changes makes a new version of the file ([`meta`](super::meta)); a file of an earlier one is refused as it is.
 
 use std::ops::Bound;
 

@@ -84,7 +84,7 @@ impl Store {
         .await
     }
 
-    /// The Ys of all coins in tokens whose text is kept.
+    /// The Ys of the coins in all tokens that were handed out and can still be taken back.
     ///
     /// # Errors
     /// When the file cannot be read.

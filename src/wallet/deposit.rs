@@ -84,7 +84,7 @@ impl Wallet {
         let deposit = done.unwrap_or_else(|| Err(late()))?;
         self.watch(deposit.clone());
         self.wake();
-        // Relays are told of it.
+        // The publishing task tells relays of the quote.
         self.changed();
         Ok(show(&deposit))
     }

@@ -8,10 +8,9 @@ import asyncio
 import contextlib
 import json
 import secrets
-from asyncio.subprocess import PIPE
 
-from common import ROOT, fail, holds, home, ok, run
-from nostr import Devices, device, fund, kept, nostr_relay, spendable, synced
+from common import ROOT, holds, ok, run
+from nostr import NODE, Devices, bank_and_ours, comes_to_hold, device, kept, nostr_relay, program_of, spendable, synced
 from nutshell import call, invoice, nutshell, owed
 
 NAME = "applesauce-wallet 6.2.0"
@@ -19,16 +18,7 @@ NAME = "applesauce-wallet 6.2.0"
 
 async def applesauce(key, relay, *line):
     """What applesauce makes of a wallet."""
-    node = [ROOT / "target/peers/node/node_modules/.bin/node", ROOT / "tests/peers/applesauce.mjs", key, relay, *map(str, line)]
-    process = await asyncio.create_subprocess_exec(*node, stdout=PIPE, stderr=PIPE)
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-    except TimeoutError:
-        process.kill()
-        fail(f"{NAME} {line[0]} ends within a minute")
-    if process.returncode != 0:
-        fail(f"{NAME} {line[0]}", err.decode()[-3000:])
-    return json.loads(out)
+    return await program_of(f"{NAME} {line[0]}", NODE, ROOT / "tests/peers/applesauce.mjs", key, relay, *line)
 
 
 def form(key):
@@ -36,33 +26,18 @@ def form(key):
     return f"{len(key)} letters" + (f", {key[:2]}.." if len(key) == 66 else "")
 
 
-async def taken_in(wallet, want, what):
-    """Waits until a wallet that syncs holds so much."""
-    for _ in range(20):
-        seen = await synced(wallet)
-        if (got := await spendable(wallet)) == want:
-            return ok(f"{what}: {want}")
-    fail(what, (got, want, seen))
-
-
 async def session(relay, events, mint, database):
     async with contextlib.AsyncExitStack() as stack:
         devices = Devices(stack)
-        bank = await devices.open(home(mint))
-        await fund(bank, 1_000)
-
         # Ours wrote it.
-        key = secrets.token_hex(32)
-        ours = await devices.open(device(mint, relay, key))
-        await fund(ours, 300)
-        await synced(ours)
+        bank, key, ours = await bank_and_ours(devices, relay, mint, 1_000)
         shown = await applesauce(key, relay, "read")
         holds(shown["balances"] == {mint: 300}, f"{NAME} opens a wallet that ours wrote, and shows 300", shown)
         ok(f"ours writes the key of its nutzaps as {form(shown['key'])}")
         sent = await applesauce(key, relay, "send", 40)
         came = (await call(bank, "receive_token", token=sent["token"]))["received_sats"]
         left = owed(database) - await spendable(bank)
-        await taken_in(ours, left, f"{NAME} sends 40 of it ({came} arrive), ours shows what is left")
+        await comes_to_hold(ours, left, f"{NAME} sends 40 of it ({came} arrive), ours shows what is left")
         shown = await applesauce(key, relay, "read")
         holds(shown["balances"] == {mint: left}, f"and so does {NAME}", shown)
 
@@ -92,6 +67,7 @@ async def session(relay, events, mint, database):
         zapped = await applesauce(theirs, relay, "nutzap", 4, me, "profile")
         lost = kept(events, 9321, zapped["me"])[1]
         holds(["p", ""] in lost, f"by its own fault {NAME} sends a nutzap of 4 to a person without saying to whom", lost)
+        # The newest nutzap is looked at below: this one is of a later second than the one before.
         await asyncio.sleep(1)
         zapped = await applesauce(theirs, relay, "nutzap", 21, me)
         ok(f"{NAME} locks a nutzap to a key of {form(zapped['locked'][0])}")

@@ -26,6 +26,7 @@ from nutshell import ask, call, invoice, nutshell, owed
 
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 SEED = int(os.environ.get("SEED", secrets.randbelow(1 << 32)))
+NODE = ROOT / "target/peers/node/node_modules/.bin/node"
 GENERATIONS = {"ndk": "NDK wallet 1.0.0", "ndk-wallet": "ndk-wallet 0.6.2"}
 
 # What its defaults would refuse: events of more than 4,096 letters, and times that it calls old.
@@ -104,7 +105,7 @@ async def spendable(wallet):
 
 
 async def synced(wallet):
-    """A sync that reaches the relay and leaves nothing behind. One that finds the relay behind brings it what it lacks; the next one sees that."""
+    """Syncs until the relay lacks nothing: a sync that finds it behind brings it what it lacks, and only the next one sees it there."""
     for _ in range(3):
         seen = await call(wallet, "sync")
         if seen["state"] == "synced":
@@ -121,18 +122,41 @@ async def fund(wallet, sats):
         fail("deposit", deposit)
 
 
-async def ndk(generation, key, relay, *line):
-    """What NDK makes of a wallet."""
-    node = [ROOT / "target/peers/node/node_modules/.bin/node", ROOT / "tests/peers/ndk.mjs", generation, key, relay, *map(str, line)]
-    process = await asyncio.create_subprocess_exec(*node, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+async def program_of(name, *command, seconds=60):
+    """What another wallet's program prints, which is JSON. `name` is how the wallet is called."""
+    process = await asyncio.create_subprocess_exec(*map(str, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
         process.kill()
-        fail(f"{GENERATIONS[generation]} {line[0]} ends within a minute")
+        fail(f"{name} ends within {seconds} s")
     if process.returncode != 0:
-        fail(f"{GENERATIONS[generation]} {line[0]}", err.decode()[-3000:])
+        fail(name, err.decode()[-3000:])
     return json.loads(out)
+
+
+async def ndk(generation, key, relay, *line):
+    """What NDK makes of a wallet."""
+    return await program_of(f"{GENERATIONS[generation]} {line[0]}", NODE, ROOT / "tests/peers/ndk.mjs", generation, key, relay, *line)
+
+
+async def bank_and_ours(devices, relay, mint, sats):
+    """A wallet without relays that has plenty, the Nostr key of another, and that one, which holds 300 and has told its relay."""
+    bank, key = await devices.open(home(mint)), secrets.token_hex(32)
+    await fund(bank, sats)
+    ours = await devices.open(device(mint, relay, key))
+    await fund(ours, 300)
+    await synced(ours)
+    return bank, key, ours
+
+
+async def comes_to_hold(wallet, want, what):
+    """Syncs until a wallet holds so much and its relay lacks nothing."""
+    for _ in range(20):
+        seen = await call(wallet, "sync")
+        if (got := await spendable(wallet)) == want and seen["state"] == "synced":
+            return ok(f"{what}: {want}")
+    fail(what, (got, want, seen))
 
 
 async def show_the_same(what, relay, key, mint, sight):

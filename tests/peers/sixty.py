@@ -5,14 +5,11 @@ every secret so; NIP-60 has it as the mint signed it. So neither can spend what 
 they are taken (kind 10019), and locks to no key.
 """
 
-import asyncio
 import contextlib
-import json
 import secrets
-from asyncio.subprocess import PIPE
 
-from common import ROOT, fail, holds, home, ok, run
-from nostr import Devices, device, fund, kept, nostr_relay, spendable, synced
+from common import ROOT, holds, ok, run
+from nostr import Devices, bank_and_ours, comes_to_hold, device, kept, nostr_relay, program_of, spendable, synced
 from nutshell import call, invoice, nutshell, owed
 
 NAME = "sixty-nuts 0.1.4"
@@ -20,38 +17,16 @@ NAME = "sixty-nuts 0.1.4"
 
 async def sixty(key, relay, mint, *line):
     """What sixty-nuts makes of a wallet."""
-    program = [ROOT / "target/peers/sixty-nuts/bin/python", ROOT / "tests/peers/sixty_client.py", key, relay, mint, *map(str, line)]
-    process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, stderr=PIPE)
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), 90)
-    except TimeoutError:
-        process.kill()
-        fail(f"{NAME} {line[0]} ends within a minute and a half")
-    if process.returncode != 0:
-        fail(f"{NAME} {line[0]}", err.decode()[-3000:])
-    return json.loads(out)
-
-
-async def settled(wallet, want, what):
-    """Waits until a wallet that syncs holds so much."""
-    for _ in range(10):
-        seen = await call(wallet, "sync")
-        if (got := await spendable(wallet)) == want and seen["state"] == "synced":
-            return ok(f"{what}: {want}")
-    fail(what, (got, want, seen))
+    python = ROOT / "target/peers/sixty-nuts/bin/python"
+    client = ROOT / "tests/peers/sixty_client.py"
+    return await program_of(f"{NAME} {line[0]}", python, client, key, relay, mint, *line, seconds=90)
 
 
 async def session(relay, events, mint, database):
     async with contextlib.AsyncExitStack() as stack:
         devices = Devices(stack)
-        bank = await devices.open(home(mint))
-        await fund(bank, 500)
-
         # Ours wrote it.
-        key = secrets.token_hex(32)
-        ours = await devices.open(device(mint, relay, key))
-        await fund(ours, 300)
-        await synced(ours)
+        bank, key, ours = await bank_and_ours(devices, relay, mint, 500)
         shown = await sixty(key, relay, mint, "read")
         holds(shown["sats"] == 300 and shown["key"], f"{NAME} opens a wallet that ours wrote, finds its key, and shows 300", shown)
         holds(shown["secrets"] == [96], "by its own fault it takes secrets of 64 letters for others of 96", shown["secrets"])
@@ -61,7 +36,7 @@ async def session(relay, events, mint, database):
             holds(refused.is_error, f"so the mint takes no coin of a token that {NAME} sends", refused.content[0].text)
         else:
             ok(f"so {NAME} cannot spend from it ({sent['error'][:80]})")
-        await settled(ours, 300, "ours loses nothing by what it wrote and deleted")
+        await comes_to_hold(ours, 300, "ours loses nothing by what it wrote and deleted")
         paid = await call(ours, "pay", to=invoice(20))
         holds(paid["state"] == "settled", f"and pays 20 (fee {paid['fee_sats']})", paid)
 

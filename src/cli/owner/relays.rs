@@ -1,5 +1,6 @@
 //! `relays`: where the wallet's copy on Nostr lies. A relay that is added learns that the wallet is there and when it changes, never what
-//! is in it: so a person confirms it, after the relay was tried and what it will not do was said. They hold from the next start of the process that keeps the wallet.
+//! is in it: so a person confirms it, after the relay has been tried and its limits were shown. Changes hold from the next start of the process
+//! that keeps the wallet.
 
 use super::{Owner, OwnerError};
 use crate::config::Settings;
@@ -24,7 +25,7 @@ impl Owner<'_> {
         Ok(())
     }
 
-    /// What was found when a relay was tried, for a person.
+    /// Tries a relay and returns the findings as lines for a person.
     fn tried(&self, url: &str) -> Vec<String> {
         let remarks = self.desk.try_relay(url);
         if remarks.is_empty() {

@@ -24,7 +24,7 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await?;
     let proxy = proxy.replace("127.0.0.1", "localhost");
     let web = Web::new(&NetworkSettings { allow: vec!["http://mint.invalid".into()], proxy: Some(proxy) })?;
-    // No address is known here for this name.
+    // This machine cannot resolve the name, so only the proxy can have been asked for it.
     let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
     let socket = web.websocket("wss://no-such-relay.nutpurse.example").await;

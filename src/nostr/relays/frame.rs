@@ -35,9 +35,9 @@ pub(super) enum Frame<'a> {
 /// What a relay says at the end of stored events (NIP-67).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
-    /// It has sent every one that matches.
+    /// The relay has sent every event that matches the filter.
     Finish,
-    /// It has more.
+    /// The relay stores more events that match than it has sent.
     More,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Frame<'a> {
             "EOSE" => {
                 let hints = raw(2).filter(|raw| raw.len() <= MAX_WORD).and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok());
                 let has = |hint: &str| hints.iter().flatten().any(|one| one == hint);
-                // Who says both says neither.
+                // A relay that gives both hints contradicts itself, so neither counts.
                 let hint = match (has("finish"), has("more")) {
                     (true, false) => Some(Hint::Finish),
                     (false, true) => Some(Hint::More),

@@ -41,9 +41,9 @@ pub(super) struct Gate {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The subscription that is under way; empty for none.
+    /// The subscription whose events are awaited; empty when there is none.
     subscription: String,
-    /// The event that is under way; empty for none.
+    /// The id of the event whose answer is awaited; empty when none is.
     event: String,
     /// A comparison is under way, and whether the relay has begun with it.
     compares: bool,
@@ -52,7 +52,7 @@ struct State {
     events: usize,
     aside: Vec<String>,
     hint: Option<Hint>,
-    /// Since when the next two are counted.
+    /// When the counting of the next two began.
     since: Option<Instant>,
     bytes: usize,
     useless: usize,
@@ -81,7 +81,7 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection begins.
+    /// Forgets what was noted, since a new connection begins.
     pub(super) fn opens(&self) {
         *self.state() = State::default();
     }
@@ -109,7 +109,7 @@ impl Gate {
         self.state().stepped
     }
 
-    /// Nothing is under way.
+    /// From now on nothing is awaited, and nothing passes.
     pub(super) fn rests(&self) {
         let mut state = self.state();
         state.subscription.clear();
@@ -134,7 +134,7 @@ impl Gate {
         self.state().end.clone().unwrap_or_else(|| ("the relay closed the connection".to_owned(), false))
     }
 
-    /// One more message that was of no use to its reader.
+    /// Counts a message that its reader could not use.
     pub(super) fn useless(&self) -> Result<(), Flood> {
         self.state().useless()
     }
@@ -202,7 +202,7 @@ impl State {
         Flood
     }
 
-    /// The text that the library is to read, if any.
+    /// The text that is passed on to the library; `None` when it is not to see this message.
     fn text(&mut self, text: &str, listening: bool) -> Option<String> {
         match Frame::read(text) {
             Frame::Event { subscription, event } if subscription == self.subscription => {

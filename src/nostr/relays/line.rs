@@ -160,13 +160,13 @@ impl Drop for Line {
 }
 
 impl Line {
-    /// The next thing that comes. `None` when the deadline has come.
+    /// Waits for what comes next over the connection. `None` once the deadline has passed.
     ///
     /// # Cancel safety
     /// Safe to drop: nothing that came is lost.
     pub(super) async fn next(&mut self, deadline: Instant) -> Option<Said> {
         loop {
-            // What is there at once is never late for a timeout, and a flood is always there.
+            // A timeout never fires while there is always something to read, as in a flood, so the deadline is looked at first.
             if Instant::now() >= deadline {
                 return None;
             }

@@ -36,7 +36,7 @@ const REMEMBERED: usize = 4_096;
 /// How long a relay has to send what it stored, before it is taken to be listening.
 const STORED: Duration = Duration::from_secs(10);
 
-/// As good as for ever.
+/// A deadline that no connection lives to see.
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Relays {

@@ -18,7 +18,7 @@ use super::super::tables::{
     ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, PROOFS, Reads, SHELF, Y,
 };
 use super::foreign::{self, Foreign, ForeignState, Foreigners};
-use super::{Deletion, TokenEventRow, deletions, mark};
+use super::{Deletion, TokenEventRow, deletions, ids, mark};
 
 /// A token event as a relay showed it, checked and decrypted.
 #[derive(Clone, Debug)]
@@ -207,14 +207,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn known_token_events(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| {
-            let mut known = BTreeSet::new();
-            for entry in tx.table(NOSTR_EVENTS)?.iter()? {
-                known.insert(entry?.0.value().to_owned());
-            }
-            Ok(known)
-        })
-        .await
+        self.read(|tx| ids(&tx.table(NOSTR_EVENTS)?)).await
     }
 
     /// A token event was seen or made before.

@@ -9,6 +9,7 @@ use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{self, decode};
 use super::super::tables::{NOSTR_DELETIONS, NOSTR_GONE, Reads};
+use super::ids;
 
 /// A deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +28,13 @@ struct Row {
     ids: Vec<String>,
 }
 
-/// Takes one in; the same again changes nothing.
+/// Writes a deletion's row; writing it again changes nothing.
 pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), StoreError> {
     let row = Row { at: deletion.at, ids: deletion.ids.clone() };
     record::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
 }
 
-/// Notes that an event is gone, and by which deletion, where there is one. The first one stays.
+/// Notes that an event is gone, and the id of its deletion where one is known. The first id that was noted stays.
 pub(super) fn bury(tombs: &mut Table<'_, &'static str, &'static str>, id: &str, by: &str) -> Result<(), StoreError> {
     let known = tombs.get(id)?.is_some_and(|known| by.is_empty() || !known.value().is_empty());
     if !known {
@@ -48,14 +49,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read; so do all lookups.
     pub async fn known_deletions(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| {
-            let mut known = BTreeSet::new();
-            for entry in tx.table(NOSTR_DELETIONS)?.iter()? {
-                known.insert(entry?.0.value().to_owned());
-            }
-            Ok(known)
-        })
-        .await
+        self.read(|tx| ids(&tx.table(NOSTR_DELETIONS)?)).await
     }
 
     /// Those among these events that are gone, each with the id of its deletion, which is empty while a successor alone says so.

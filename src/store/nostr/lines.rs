@@ -8,6 +8,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::super::error::StoreError;
 use super::super::tables::{NOSTR_LINES, NOSTR_PAID, NOSTR_TELL, Reads};
 use super::super::{Store, payments};
+use super::ids;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 
@@ -40,14 +41,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn known_lines(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| {
-            let mut known = BTreeSet::new();
-            for entry in tx.table(NOSTR_LINES)?.iter()? {
-                known.insert(entry?.0.value().to_owned());
-            }
-            Ok(known)
-        })
-        .await
+        self.read(|tx| ids(&tx.table(NOSTR_LINES)?)).await
     }
 
     /// Takes lines in: their ids, and the payment hash where there is one. In order, not durable: what is lost is read again.

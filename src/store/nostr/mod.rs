@@ -18,6 +18,8 @@ mod nutzaps;
 mod outbox;
 mod state;
 
+use std::collections::BTreeSet;
+
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +101,11 @@ impl<'t> Echo<'t> {
     pub(super) fn owned(&mut self, y: &Y) -> Result<(), StoreError> {
         self.foreigners.remove(y)
     }
+}
+
+/// The ids that a table has rows of.
+fn ids<V: redb::Value + 'static>(table: &impl ReadableTable<&'static str, V>) -> Result<BTreeSet<String>, StoreError> {
+    table.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect()
 }
 
 /// Marks a coin as one that relays must hear of. The number tells a later mark from the one a mirror round has seen.

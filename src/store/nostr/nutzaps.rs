@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::super::error::StoreError;
 use super::super::tables::{NUTZAP_COINS, NUTZAPS, NUTZAPS_DONE, NUTZAPS_OPEN, Reads};
 use super::super::{Store, record};
+use super::ids;
 use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 
-/// Where one stands.
+/// How far a nutzap has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NutzapState {
@@ -26,7 +27,7 @@ pub enum NutzapState {
     Taken(ReceiveId),
 }
 
-/// One that is not done with.
+/// A nutzap that is neither refused for good nor told to relays.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NutzapRow {
     /// The event's id, 64 letters of hex.
@@ -51,7 +52,7 @@ pub struct NutzapRow {
     pub next_at: u64,
     /// How often its mint has refused it, without a reason that is for good.
     pub tries: u32,
-    /// Where it stands.
+    /// How far it has come.
     pub state: NutzapState,
 }
 
@@ -61,21 +62,21 @@ impl std::fmt::Debug for NutzapRow {
     }
 }
 
-/// What becomes of nutzaps, in one commit.
+/// Changes of nutzaps that are committed together.
 #[derive(Clone, Debug, Default)]
 pub struct Nutzaps {
-    /// The time, in Unix seconds.
+    /// When this happens, in Unix seconds.
     pub at: u64,
-    /// New or changed.
+    /// Rows that are new or changed.
     pub rows: Vec<NutzapRow>,
-    /// Done with, by id: refused for good, or relays are told.
+    /// Ids of nutzaps that are refused for good, or that relays have been told of: their rows go.
     pub done: Vec<String>,
-    /// Coins that came in.
+    /// Ys of coins that came in.
     pub coins: Vec<PublicKey>,
 }
 
 impl Nutzaps {
-    /// Nothing is changed by it.
+    /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.done.is_empty() && self.coins.is_empty()
     }
@@ -136,10 +137,7 @@ impl Store {
     /// As [`Store::nutzap`].
     pub async fn known_nutzaps(&self) -> Result<BTreeSet<String>, StoreError> {
         self.read(|tx| {
-            let mut known = BTreeSet::new();
-            for entry in tx.table(NUTZAPS)?.iter()? {
-                known.insert(entry?.0.value().to_owned());
-            }
+            let mut known = ids(&tx.table(NUTZAPS)?)?;
             for entry in tx.table(NUTZAPS_DONE)?.iter()? {
                 known.insert(hex::encode(entry?.0.value()));
             }

@@ -102,26 +102,31 @@ fn rewrite_meta(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
 }
 
 #[tokio::test]
-async fn a_file_of_the_first_version_is_refused_and_stays_as_it_is() {
-    let (folder, path) = made().await;
-    // Its row did not say of which version it is.
-    rewrite_meta(&path, |meta| assert_eq!(meta.remove("format"), Some(json!(2))));
-    let bytes = fs::read(&path).unwrap();
-    for _ in 0..2 {
-        let opened = Store::open(path.clone(), clock).await;
-        assert!(matches!(opened, Err(StoreError::OldFile(1))), "{opened:?}");
-        assert_eq!(fs::read(&path).unwrap(), bytes);
+async fn a_file_of_a_version_that_was_never_released_is_refused_and_stays_as_it_is() {
+    for version in [1, 2] {
+        let (folder, path) = made().await;
+        rewrite_meta(&path, |meta| match version {
+            // Its row did not say of which version it is.
+            1 => assert_eq!(meta.remove("format"), Some(json!(3))),
+            version => drop(meta.insert("format".to_owned(), json!(version))),
+        });
+        let bytes = fs::read(&path).unwrap();
+        for _ in 0..2 {
+            let opened = Store::open(path.clone(), clock).await;
+            assert!(matches!(opened, Err(StoreError::OldFile(old)) if old == version), "{opened:?}");
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no copy is made of it");
+        assert!(matches!(Store::with_backend(Disk::of(bytes), clock).await, Err(StoreError::OldFile(old)) if old == version));
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no copy is made of it");
-    assert!(matches!(Store::with_backend(Disk::of(bytes), clock).await, Err(StoreError::OldFile(1))));
 }
 
 #[tokio::test]
 async fn a_file_of_a_later_version_is_refused_and_stays_as_it_is() {
     let (_folder, path) = made().await;
-    rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(3))));
+    rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(4))));
     let bytes = fs::read(&path).unwrap();
-    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 3, .. })));
+    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 4, .. })));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 

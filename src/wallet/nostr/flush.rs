@@ -84,7 +84,7 @@ impl Wallet {
         let Some(link) = &self.nostr else { return Ok(None) };
         let _one_at_a_time = link.flushing.lock().await;
         let mut queue = self.store.outbox().await?;
-        self.thin(&mut queue).await?;
+        self.prune(&mut queue).await?;
         let mut force = now;
         for _ in 0..PASSES {
             let pass = self.flush_once(link, &mut queue, force).await?;

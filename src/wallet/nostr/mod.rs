@@ -10,7 +10,6 @@
 //! ```
 
 mod about;
-mod again;
 mod backups;
 mod claim;
 mod doctor;
@@ -23,11 +22,12 @@ mod locks;
 pub(super) mod mirror;
 mod nutzaps;
 mod plan;
+mod prune;
 mod pull;
 mod quotes;
 mod recommended;
 mod redeem;
-mod thin;
+mod resend;
 pub mod trial;
 mod verify;
 

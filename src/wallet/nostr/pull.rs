@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::Wallet;
 use super::super::error::Error;
-use super::again::Shown;
 use super::mirror::{self, unsigned};
+use super::resend::Shown;
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};

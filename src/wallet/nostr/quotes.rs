@@ -155,7 +155,7 @@ impl Wallet {
 
     async fn claim_quote(&self, listed: &TrustedMint, quote: &QuoteEvent) -> Result<Quote, Error> {
         let (address, id) = (&listed.address, quote.quote_id.reveal());
-        // One deposit per quote, whoever asked for it.
+        // A quote becomes one deposit only, whichever device asked the mint for it.
         if self.store.open_deposits().await?.iter().any(|open| open.quote_id == id && open.mint == *address) {
             return Ok(Quote::Open);
         }

@@ -34,7 +34,7 @@ const MOST_SWAPS: usize = 20;
 /// The most of these that are for coins without the mint's proof: anybody can make such up.
 const MOST_UNPROVEN: usize = 8;
 
-/// After how long a mint that has refused is asked again: so many seconds, twice as many each time, at most a day.
+/// How long a nutzap waits after its mint refused it, in seconds. The wait doubles with each refusal, up to the second number.
 const AGAIN_SECONDS: u64 = 300;
 const AGAIN_AT_MOST: u64 = 86_400;
 
@@ -43,7 +43,7 @@ const AGAIN_AT_MOST: u64 = 86_400;
 enum Ended {
     /// The coins are in.
     In,
-    /// One of the coins is not good.
+    /// The mint refused because of one of the coins.
     OneIsBad,
     /// The mint refused otherwise, or has not decided: it is asked no more in this round.
     NotNow,

@@ -53,7 +53,8 @@ impl Wallet {
             let held = self.spendable_at(&address).await?;
             let enough = held >= payment.amount_sats.saturating_add(FEE_ROOM);
             if enough && best.as_ref().is_none_or(|(most, ..)| held > *most) {
-                // The coins stand in a public event: only the lock keeps them the recipient's, and only the proof shows them to be good.
+                // Everybody can read the coins in the event: the lock alone keeps others from spending them (NUT-11), and the DLEQ alone shows the
+                // recipient that they are good (NUT-12).
                 if !self.mints.at(&address)?.keeps_locks().await? {
                     open = true;
                     continue;

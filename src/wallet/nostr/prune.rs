@@ -17,7 +17,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(super) async fn thin(&self, queue: &mut Vec<Queued>) -> Result<(), Error> {
+    pub(super) async fn prune(&self, queue: &mut Vec<Queued>) -> Result<(), Error> {
         let mut done: BTreeSet<(u8, u64)> = superseded(queue).into_iter().collect();
         let (mut changed, mut needless) = (BTreeSet::new(), BTreeSet::new());
         let unheard = queue.iter().filter(|one| one.event.class == class::TOKEN && one.event.acked.is_empty());
