@@ -97,6 +97,7 @@ impl Wallet {
                 held.insert(one.url, one.tokens.ids.into_iter().collect());
             }
         }
+        let made_meanwhile = self.made_since(&known).await?;
         let identity = link.parts.identity.clone();
         let opened = tokio::task::spawn_blocking(move || open_all(&identity, tokens.into_values(), deletions.into_values()));
         let (seen, gone) = opened.await.map_err(unsigned)?;
@@ -106,11 +107,17 @@ impl Wallet {
             (line.id().to_owned(), hash)
         });
         self.store.learn_lines(told.collect()).await?;
-        pulled.dropped_sats = self.make_good(link, &held, &deleted, pulled.whole).await?;
+        pulled.dropped_sats = self.make_good(link, &held, &deleted, &made_meanwhile, pulled.whole).await?;
         let mut seen = link.seen();
         seen.whole = pulled.whole;
         seen.pulled = true;
         Ok(pulled)
+    }
+
+    /// Token events and deletions that this wallet has made since a reading began: no relay can be expected to have shown them.
+    async fn made_since(&self, known: &Known) -> Result<BTreeSet<String>, Error> {
+        let (tokens, deletions) = (self.store.known_token_events().await?, self.store.known_deletions().await?);
+        Ok(tokens.difference(&known.tokens).chain(deletions.difference(&known.deletions)).cloned().collect())
     }
 }
 

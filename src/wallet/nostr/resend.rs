@@ -40,16 +40,26 @@ struct Forgetful {
 }
 
 impl Wallet {
-    /// Brings back what relays lack. `whole`: every relay of the owner was read to its end. Returns the sats of coins that turned out to be
+    /// Brings back what relays lack, but for what was `made_meanwhile`, while they were read. `whole`: every relay of the owner was read to
+    /// its end. Returns the sats of coins that turned out to be
     /// spent.
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(super) async fn make_good(&self, link: &Link, tokens: &Shown, deletions: &Shown, whole: bool) -> Result<u64, Error> {
-        let live = self.store.live_token_events().await?;
+    pub(super) async fn make_good(
+        &self,
+        link: &Link,
+        tokens: &Shown,
+        deletions: &Shown,
+        made_meanwhile: &BTreeSet<String>,
+        whole: bool,
+    ) -> Result<u64, Error> {
+        let mut live = self.store.live_token_events().await?;
+        live.retain(|row| !made_meanwhile.contains(&row.id));
         let lacks = |ids: &BTreeSet<String>| live.iter().any(|row| !ids.contains(&row.id));
         let lacking: BTreeSet<String> = tokens.iter().filter(|(_, ids)| lacks(ids)).map(|(url, _)| url.clone()).collect();
-        let lost = self.lost_deletions(link, tokens, deletions, &lacking).await?;
+        let mut lost = self.lost_deletions(link, tokens, deletions, &lacking).await?;
+        lost.values_mut().for_each(|lacks| lacks.retain(|id| !made_meanwhile.contains(id)));
         self.forget_idle_refusals(&live, &lost, tokens).await?;
         let (doubted, dropped_sats) = if whole { self.doubt_vanished(link, &live, tokens).await? } else { Default::default() };
         let back = live.iter().filter(|row| !row.json.is_empty() && !doubted.contains(&row.id));
