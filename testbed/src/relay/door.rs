@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
+use tokio_util::sync::CancellationToken;
 
 use super::knobs::{Around, Flood, Knobs};
 
@@ -22,7 +23,7 @@ pub(super) async fn serve(knobs: Arc<Knobs>, client: TcpStream) {
         told.connections += 1;
         told.cut.clone()
     };
-    if let Some(Err(why)) = cut.run_until_cancelled(Door::run(knobs, client)).await {
+    if let Some(Err(why)) = cut.run_until_cancelled(Door::run(knobs, client, &cut)).await {
         tracing::debug!("a connection of the relay ended: {why:#}");
     }
 }
@@ -38,7 +39,7 @@ struct Door {
 }
 
 impl Door {
-    async fn run(knobs: Arc<Knobs>, client: TcpStream) -> Result<()> {
+    async fn run(knobs: Arc<Knobs>, client: TcpStream, cut: &CancellationToken) -> Result<()> {
         client.set_nodelay(true).ok();
         let head = head(&client).await?;
         if !head.contains("upgrade: websocket") {
@@ -50,6 +51,8 @@ impl Door {
         loop {
             tokio::select! {
                 said = door.client.next() => match said.transpose()? {
+                    // A message that was sent after the cut may be read in the same poll as one before it.
+                    _ if cut.is_cancelled() => return Ok(()),
                     Some(Message::Text(text)) => door.said(text.as_str()).await?,
                     Some(Message::Close(_)) | None => return Ok(()),
                     Some(_) => {}
