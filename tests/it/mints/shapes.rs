@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use testbed::{Proxy, TestMint};
+use testbed::{Moment, Proxy, Rule, TestMint};
 
 use super::listed;
 use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
@@ -103,6 +103,13 @@ async fn whatever_a_mint_says_of_itself_it_can_be_used() {
         if place == "/nuts/4/methods/0/max_amount" {
             assert_eq!(view["deposit"]["max_sats"], 500_000, "{view}");
         }
+    }
+    odd_mint.honest();
+    for moment in [Moment::BeforeRequest, Moment::Garbage, Moment::Status(404), Moment::Status(500)] {
+        let rule = odd_mint.proxy.fail(Rule::new("GET", "/v1/info", moment).every());
+        fund(&odd_mint.wallet().await, 20).await;
+        assert!(odd_mint.proxy.fired(rule) > 0, "{moment:?}");
+        odd_mint.proxy.clear();
     }
 }
 

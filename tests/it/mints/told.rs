@@ -170,6 +170,13 @@ async fn an_invoice_without_an_amount_goes_to_a_mint_that_can_pay_it() {
     assert_eq!(listed(&agent).await["amountless"], true);
     let paid = agent.ok("pay", json!({"to": open, "amount_sats": 9})).await;
     assert_eq!((&paid["state"], paid["mint"].as_str()), (&json!("settled"), Some(can.url().as_str())), "{paid}");
+
+    // Where another mint might pay it, and does not answer now, that is what is told.
+    let either = [wallet_at(&[&cannot.url(), &can.url()]).await, wallet_at(&[&can.url(), &cannot.url()]).await];
+    can.stop().await;
+    for agent in either {
+        agent.refused("pay", json!({"to": open, "amount_sats": 9}), "mint_unreachable").await;
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::by_hand::{me, put};
 use super::hostile::{incomes, lock, scene};
-use super::{spendable, sync};
+use super::{KEY, device, spendable, sync};
 use crate::world::Agent;
 
 #[tokio::test]
@@ -33,6 +33,26 @@ async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
     // A copy of what came in asks nobody.
     let asked = scene.shows(&by(&mallory, &coins)).await;
     assert_eq!(asked, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_another_device_has_taken_of_a_nutzap_costs_none_of_its_other_coins() {
+    let mut scene = scene().await;
+    let coins = scene.locked(&[64, 8, 4, 1].map(|amount| (amount, scene.good_lock()))).await;
+    let home = scene.receiver.close().await;
+    // A stranger shows the largest coin again, and the other device is there first.
+    let mallory = Identity::random().unwrap();
+    let copy = nutzap::write(&mallory, &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now()).unwrap();
+    put(&scene.relay, &[copy]).await;
+    let other = device(&scene.mint, &[scene.relay.url()], KEY);
+    sync(&other).await;
+    sync(&other).await;
+    assert_eq!(incomes(&other).await, [(63, 1)]);
+    other.close().await;
+    scene.receiver = Agent::reopen(home).await;
+    scene.shows(&scene.nutzap(&coins)).await;
+    assert_eq!(scene.incomes().await, [(12, 1)]);
+    assert_eq!(spendable(&scene.receiver).await, scene.mint.auditor().outstanding().unwrap());
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod storm;
 mod trial;
 mod trouble;
 mod unsound;
+mod waiting;
 mod year;
 mod zaps;
 
