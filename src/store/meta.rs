@@ -13,8 +13,8 @@ use crate::model::keys::KeysPlace;
 
 pub(super) const KEY: &str = "meta";
 
-/// The version of the file. Versions 1 and 2 were never released.
-const FORMAT: u32 = 3;
+/// The version of the file. Versions 1 to 3 were never released.
+const FORMAT: u32 = 4;
 
 /// So many findings are remembered, the newest.
 const FINDINGS: usize = 100;

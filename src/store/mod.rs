@@ -55,7 +55,7 @@ pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
     Absorbed, Deletion, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Nutzaps, Outgoing,
-    Published, Queued, Refusal, Seen, TokenEventRow,
+    Published, Queued, Refusal, Seen, Times, TokenEventRow,
 };
 pub use payments::Admission;
 pub use proofs::Balance;

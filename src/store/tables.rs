@@ -168,16 +168,16 @@ tables! {
     FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
     /// <payment id, ()>: settled, and relays have not been told
     NOSTR_TELL: &'static str => () = "nostr_tell";
-    /// <event id, ()>: lines of the history that were read or written
-    NOSTR_LINES: &'static str => () = "nostr_lines";
+    /// <event id, its time in Unix seconds>: lines of the history that were read or written
+    NOSTR_LINES: &'static str => u64 = "nostr_lines";
     /// <payment hash, ()>: invoices that some device of this wallet has paid, as relays show
     NOSTR_PAID: &'static str => () = "nostr_paid";
     /// <event id, row of a nutzap that came in>, until it is done with
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
     /// <event id, ()>: taken in, and relays have not been told
     NUTZAPS_OPEN: &'static str => () = "nutzaps_open";
-    /// <event id, when it was done with>, for 60 days
-    NUTZAPS_DONE: &'static [u8; 32] => u64 = "nutzaps_done";
+    /// <event id, (when it was done with, its own time), in Unix seconds>, for 60 days
+    NUTZAPS_DONE: &'static [u8; 32] => (u64, u64) = "nutzaps_done";
     /// <Y, ()>: coins of others that came in by nutzap
     NUTZAP_COINS: &'static Y => () = "nutzap_coins";
 }

@@ -45,8 +45,11 @@ struct State {
     subscription: String,
     /// The id of the event whose answer is awaited; empty when none is.
     event: String,
-    /// A comparison is under way, and whether the relay has begun with it.
+    /// A comparison is under way.
     compares: bool,
+    /// The name of the last comparison, which the library chooses.
+    comparison: String,
+    /// The relay has begun with it.
     stepped: bool,
     /// Of the subscription: the events that were sent, those that the library would hide, and the words at its end.
     events: usize,
@@ -102,6 +105,11 @@ impl Gate {
     pub(super) fn compares(&self) {
         let mut state = self.state();
         (state.compares, state.stepped) = (true, false);
+    }
+
+    /// This is the name of the comparison that is under way.
+    pub(super) fn is_comparison(&self, subscription: &str) -> bool {
+        self.state().comparison == subscription
     }
 
     /// The relay has given an answer in this comparison.
@@ -165,8 +173,11 @@ impl Gate {
 
     /// Looks at what the library says.
     pub(super) fn leaves(&self, message: &async_wsocket::Message) {
-        if message.as_text().is_some_and(|text| text.starts_with(r#"["NEG-CLOSE""#)) {
+        let Some(text) = message.as_text() else { return };
+        if text.starts_with(r#"["NEG-CLOSE""#) {
             self.compared.notify_one();
+        } else if let Some(rest) = text.strip_prefix(r#"["NEG-OPEN",""#) {
+            self.state().comparison = rest.split('"').next().unwrap_or_default().to_owned();
         }
     }
 

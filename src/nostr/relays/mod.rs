@@ -21,7 +21,7 @@ mod read;
 mod reconcile;
 mod transport;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -117,6 +117,8 @@ pub struct Relays {
     /// Counts the connections that are open, those of listeners too.
     open: TaskTracker,
     lines: Mutex<HashMap<String, Arc<Turn<Kept>>>>,
+    /// Relays that have shown that they do not compare.
+    not_comparing: Mutex<HashSet<String>>,
 }
 
 impl fmt::Debug for Relays {
@@ -148,7 +150,7 @@ impl Relays {
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
         let open = TaskTracker::new();
         let pool = Pool::new(http.clone(), open.clone());
-        Self { http, identity, now, pool, open, lines: Mutex::default() }
+        Self { http, identity, now, pool, open, lines: Mutex::default(), not_comparing: Mutex::default() }
     }
 
     /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of listeners included: their futures must have

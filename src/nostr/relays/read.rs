@@ -3,21 +3,25 @@
 //! Whole means that the relay said so. Relays give the newest first and no more than they like, so the pages go back in time, each
 //! beginning in the second in which the one before it ended.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use nostr_sdk::{Event as Shared, Filter, JsonUtil, RelayMessage, Timestamp};
+use nostr_sdk::{Event as Shared, EventId, Filter, JsonUtil, RelayMessage, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::event::Event;
 use super::frame::Hint;
 use super::line::{Broken, Line, begins};
-use super::{End, Listing, Page, Relays, asks_for, filter_of};
+use super::{Difference, End, Listing, NotCompared, Page, Relays, asks_for, filter_of};
 use crate::model::text::clean;
 
 /// How many events a page asks for.
 const PAGE: usize = 500;
+
+/// How many events are asked for at once by their ids: some relays take no longer list.
+const NAMED: usize = 250;
 
 /// The most pages.
 const MAX_PAGES: usize = 200;
@@ -97,6 +101,72 @@ impl Relays {
             None => no_filter(),
         };
         Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
+    }
+
+    /// Asks for what is new of all that one filter matches: as [`Relays::all`] does, but from a page of known events on by comparing with the
+    /// relay first, if it can (NIP-77), so that what both sides have is not sent. `known`: the events' own times, in Unix seconds, by their
+    /// ids; more than the filter matches does no harm.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn read_new(&self, url: &str, filter: &Value, known: &BTreeMap<String, u64>, wait: Duration) -> Listing {
+        let not_comparing = || self.not_comparing.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= PAGE && !not_comparing().contains(url) {
+            let have = known.iter().map(|(id, at)| (id.clone(), *at)).collect();
+            match self.reconcile(url, filter, have, wait).await {
+                Ok(difference) => return self.new_ones(url, filter, known, difference, wait).await,
+                Err(NotCompared::Unreachable(reason)) => {
+                    return Listing { events: Vec::new(), ids: Vec::new(), skipped: 0, end: End::Unreachable(reason) };
+                }
+                Err(NotCompared::Unsupported(reason)) => {
+                    tracing::debug!(url, reason, "a relay that does not compare is read page by page");
+                    not_comparing().insert(url.to_owned());
+                }
+                Err(NotCompared::Cut(_)) => {}
+            }
+        }
+        self.all(url, filter, |id| known.contains_key(id), wait).await
+    }
+
+    /// Asks for the events that a comparison has named.
+    async fn new_ones(
+        &self,
+        url: &str,
+        filter: &Value,
+        known: &BTreeMap<String, u64>,
+        Difference { theirs, ours }: Difference,
+        wait: Duration,
+    ) -> Listing {
+        let ours: HashSet<String> = ours.into_iter().collect();
+        let there = known.keys().filter(|id| !ours.contains(*id)).cloned().collect();
+        let mut gathered = Gathered { ids: there, ..Gathered::default() };
+        let theirs = theirs.into_iter().filter(|id| !known.contains_key(id)).collect();
+        let end = match filter_of(filter) {
+            Some(filter) => self.named(url, &filter, theirs, wait, &mut gathered).await,
+            None => no_filter(),
+        };
+        Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
+    }
+
+    /// Asks for events by their ids. What the relay named and does not give is passed over, as what it would not have named.
+    async fn named(&self, url: &str, asked: &Filter, mut ids: Vec<String>, wait: Duration, gathered: &mut Gathered) -> End {
+        let last = Instant::now() + wait.saturating_mul(PATIENCE);
+        for _ in 0..MAX_PAGES {
+            if ids.is_empty() {
+                return End::Whole;
+            }
+            let some: Vec<String> = ids.drain(..ids.len().min(NAMED)).collect();
+            let filter = asked.clone().ids(some.iter().filter_map(|id| EventId::from_hex(id).ok()));
+            let shown = match self.one(url, &filter, last.min(Instant::now() + wait), gathered, &mut |_| false).await {
+                Ok(shown) => shown,
+                Err(end) => return end,
+            };
+            if shown.new > 0 {
+                // A relay may give fewer at once than are asked for.
+                ids.extend(some.into_iter().filter(|id| !gathered.seen.contains(id)));
+            }
+        }
+        End::Cut("more pages than are read".to_owned())
     }
 
     async fn pages(&self, url: &str, asked: Filter, wait: Duration, last: Instant, gathered: &mut Gathered, known: Known<'_>) -> End {

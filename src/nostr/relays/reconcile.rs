@@ -117,12 +117,16 @@ impl Relays {
     }
 }
 
-/// Returns with the words of a relay that says no before it has begun, in whichever way it says so.
+/// Returns with the words of a relay that says no before it has begun, in whichever way it says so. The end of an earlier request may still
+/// come.
 async fn refusal(line: &mut Line, deadline: Instant) -> Result<String, Broken> {
     loop {
         match line.hear(deadline).await? {
-            RelayMessage::Notice(words) | RelayMessage::Closed { message: words, .. } if !line.gate.has_stepped() => {
-                return Ok(words.into_owned());
+            RelayMessage::Notice(words) if !line.gate.has_stepped() => return Ok(words.into_owned()),
+            RelayMessage::Closed { subscription_id, message }
+                if line.gate.is_comparison(subscription_id.as_str()) && !line.gate.has_stepped() =>
+            {
+                return Ok(message.into_owned());
             }
             _ => {}
         }

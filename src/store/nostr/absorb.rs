@@ -9,6 +9,7 @@ use cdk_common::nuts::nut10::Secret as Nut10Secret;
 use cdk_common::nuts::{Proof, State};
 use cdk_common::wallet::ProofInfo;
 use redb::{ReadableTable, Table, WriteTransaction};
+use serde::Deserialize;
 
 use super::super::Store;
 use super::super::error::StoreError;
@@ -18,7 +19,7 @@ use super::super::tables::{
     ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, PROOFS, Reads, SHELF, Y,
 };
 use super::foreign::{self, Foreign, ForeignState, Foreigners};
-use super::{Deletion, TokenEventRow, deletions, ids, mark};
+use super::{Deletion, Times, TokenEventRow, deletions, mark, times};
 
 /// A token event as a relay showed it, checked and decrypted.
 #[derive(Clone, Debug)]
@@ -202,12 +203,16 @@ impl Store {
         self.write_durable(move |tx| absorb(tx, seen, &gone)).await
     }
 
-    /// Ids of all token events that were ever seen or made, and of all that were deleted.
+    /// All token events that were ever seen or made, those that are gone too.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn known_token_events(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| ids(&tx.table(NOSTR_EVENTS)?)).await
+    pub async fn known_token_events(&self) -> Result<Times, StoreError> {
+        #[derive(Deserialize)]
+        struct At {
+            created_at: u64,
+        }
+        self.read(|tx| times("nostr_events", &tx.table(NOSTR_EVENTS)?, |row: At| row.created_at)).await
     }
 
     /// A token event was seen or made before.

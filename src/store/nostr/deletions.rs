@@ -9,7 +9,7 @@ use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{self, decode};
 use super::super::tables::{NOSTR_DELETIONS, NOSTR_GONE, Reads};
-use super::ids;
+use super::{Times, times};
 
 /// A deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +44,16 @@ pub(super) fn bury(tombs: &mut Table<'_, &'static str, &'static str>, id: &str, 
 }
 
 impl Store {
-    /// Ids of all deletions that were read or made.
+    /// All deletions that were read or made.
     ///
     /// # Errors
     /// When the file cannot be read; so do all lookups.
-    pub async fn known_deletions(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| ids(&tx.table(NOSTR_DELETIONS)?)).await
+    pub async fn known_deletions(&self) -> Result<Times, StoreError> {
+        #[derive(Deserialize)]
+        struct At {
+            at: u64,
+        }
+        self.read(|tx| times("nostr_deletions", &tx.table(NOSTR_DELETIONS)?, |row: At| row.at)).await
     }
 
     /// Those among these events that are gone, each with the id of its deletion, which is empty while a successor alone says so.

@@ -1,14 +1,12 @@
 //! What devices of this wallet tell each other of payments, by way of their history on relays (NIP-60, kind 7376): hashes of invoices that
 //! are paid. Best effort: what a relay has not shown yet is not known.
 
-use std::collections::BTreeSet;
-
 use redb::{ReadableTable, WriteTransaction};
 
 use super::super::error::StoreError;
 use super::super::tables::{NOSTR_LINES, NOSTR_PAID, NOSTR_TELL, Reads};
 use super::super::{Store, payments};
-use super::ids;
+use super::Times;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 
@@ -36,26 +34,31 @@ impl Store {
         .await
     }
 
-    /// Lines of the history that were read or written.
+    /// Lines of the history that were read or written, of this time or later, in Unix seconds.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn known_lines(&self) -> Result<BTreeSet<String>, StoreError> {
-        self.read(|tx| ids(&tx.table(NOSTR_LINES)?)).await
+    pub async fn known_lines(&self, since: u64) -> Result<Times, StoreError> {
+        self.read(move |tx| {
+            let lines = tx.table(NOSTR_LINES)?;
+            let all = lines.iter()?.map(|entry| entry.map(|(id, at)| (id.value().to_owned(), at.value())));
+            Ok(all.filter(|one| one.as_ref().map_or(true, |(_, at)| *at >= since)).collect::<Result<Times, _>>()?)
+        })
+        .await
     }
 
-    /// Takes lines in: their ids, and the payment hash where there is one. In order, not durable: what is lost is read again.
+    /// Takes lines in: their ids and times, and the payment hash where there is one. In order, not durable: what is lost is read again.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn learn_lines(&self, lines: Vec<(String, Option<String>)>) -> Result<(), StoreError> {
+    pub async fn learn_lines(&self, lines: Vec<(String, u64, Option<String>)>) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }
         self.write(move |tx| {
             let (mut known, mut paid) = (tx.open_table(NOSTR_LINES)?, tx.open_table(NOSTR_PAID)?);
-            for (id, hash) in lines {
-                known.insert(id.as_str(), ())?;
+            for (id, at, hash) in lines {
+                known.insert(id.as_str(), at)?;
                 if let Some(hash) = hash {
                     paid.insert(hash.as_str(), ())?;
                 }

@@ -192,7 +192,7 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
         tell.remove(id.as_str())?;
     }
     for line in round.outgoing.iter().filter(|event| event.kind == HISTORY_KIND) {
-        lines.insert(line.id.as_str(), ())?;
+        lines.insert(line.id.as_str(), line.made_at)?;
     }
     Ok(())
 }

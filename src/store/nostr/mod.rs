@@ -18,9 +18,10 @@ mod nutzaps;
 mod outbox;
 mod state;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use redb::{ReadableTable, Table, WriteTransaction};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use absorb::{Absorbed, Seen};
@@ -37,6 +38,7 @@ pub use outbox::{Outgoing, Published, Queued, Refusal};
 pub(super) use state::begun;
 
 use super::error::StoreError;
+use super::record::decode;
 use super::tables::{NOSTR_DIRTY, Y};
 
 /// A token event (kind 7375) of this wallet, by whichever device.
@@ -104,8 +106,21 @@ impl<'t> Echo<'t> {
 }
 
 /// The ids that a table has rows of.
-fn ids<V: redb::Value + 'static>(table: &impl ReadableTable<&'static str, V>) -> Result<BTreeSet<String>, StoreError> {
-    table.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect()
+/// Events by their ids, each with the time that the event says, in Unix seconds.
+pub type Times = BTreeMap<String, u64>;
+
+/// The ids and times of rows of a table, which name the time so.
+fn times<T: DeserializeOwned>(
+    name: &str,
+    table: &impl ReadableTable<&'static str, &'static [u8]>,
+    at: impl Fn(T) -> u64,
+) -> Result<Times, StoreError> {
+    let mut times = Times::new();
+    for entry in table.iter()? {
+        let (id, row) = entry?;
+        times.insert(id.value().to_owned(), at(decode(name, row.value())?));
+    }
+    Ok(times)
 }
 
 /// Marks a coin as one that relays must hear of. The number tells a later mark from the one a mirror round has seen.

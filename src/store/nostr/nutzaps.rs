@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::StoreError;
 use super::super::tables::{NUTZAP_COINS, NUTZAPS, NUTZAPS_DONE, NUTZAPS_OPEN, Reads};
 use super::super::{Store, record};
-use super::ids;
+use super::{Times, times};
 use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 
@@ -46,6 +46,8 @@ pub struct NutzapRow {
     pub comment: String,
     /// The coins that may become ours. None once they are.
     pub proofs: Vec<Proof>,
+    /// Unix seconds, as the event says.
+    pub created_at: u64,
     /// When it was first seen, in Unix seconds.
     pub seen_at: u64,
     /// Its mint is not asked before, in Unix seconds.
@@ -69,8 +71,8 @@ pub struct Nutzaps {
     pub at: u64,
     /// Rows that are new or changed.
     pub rows: Vec<NutzapRow>,
-    /// Ids of nutzaps that are refused for good, or that relays have been told of: their rows go.
-    pub done: Vec<String>,
+    /// Nutzaps that are refused for good, or that relays have been told of: their rows go.
+    pub done: Times,
     /// Ys of coins that came in.
     pub coins: Vec<PublicKey>,
 }
@@ -100,10 +102,10 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
         record::put_packed(tx, NUTZAPS, row.id.as_str(), row)?;
     }
     let (mut rows, mut done) = (tx.open_table(NUTZAPS)?, tx.open_table(NUTZAPS_DONE)?);
-    for id in &nutzaps.done {
+    for (id, created_at) in &nutzaps.done {
         rows.remove(id.as_str())?;
         open.remove(id.as_str())?;
-        done.insert(&name(id)?, nutzaps.at)?;
+        done.insert(&name(id)?, (nutzaps.at, *created_at))?;
     }
     let mut coins = tx.open_table(NUTZAP_COINS)?;
     for y in &nutzaps.coins {
@@ -131,15 +133,20 @@ impl Store {
         self.read(move |tx| Ok(tx.table(NUTZAPS)?.get(id.as_str())?.is_some() || tx.table(NUTZAPS_DONE)?.get(&name(&id)?)?.is_some())).await
     }
 
-    /// Ids of all that need not be looked at.
+    /// All that need not be looked at.
     ///
     /// # Errors
     /// As [`Store::nutzap`].
-    pub async fn known_nutzaps(&self) -> Result<BTreeSet<String>, StoreError> {
+    pub async fn known_nutzaps(&self) -> Result<Times, StoreError> {
+        #[derive(Deserialize)]
+        struct At {
+            created_at: u64,
+        }
         self.read(|tx| {
-            let mut known = ids(&tx.table(NUTZAPS)?)?;
+            let mut known = times("nutzaps", &tx.table(NUTZAPS)?, |row: At| row.created_at)?;
             for entry in tx.table(NUTZAPS_DONE)?.iter()? {
-                known.insert(hex::encode(entry?.0.value()));
+                let (id, times) = entry?;
+                known.insert(hex::encode(id.value()), times.value().1);
             }
             Ok(known)
         })
@@ -209,6 +216,6 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub async fn forget_nutzaps(&self, before: u64) -> Result<(), StoreError> {
-        self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, at| at >= before)?)).await
+        self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, (at, _)| at >= before)?)).await
     }
 }

@@ -103,11 +103,11 @@ fn rewrite_meta(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
 
 #[tokio::test]
 async fn a_file_of_a_version_that_was_never_released_is_refused_and_stays_as_it_is() {
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let (folder, path) = made().await;
         rewrite_meta(&path, |meta| match version {
             // Its row did not say of which version it is.
-            1 => assert_eq!(meta.remove("format"), Some(json!(3))),
+            1 => assert_eq!(meta.remove("format"), Some(json!(4))),
             version => drop(meta.insert("format".to_owned(), json!(version))),
         });
         let bytes = fs::read(&path).unwrap();
@@ -124,9 +124,9 @@ async fn a_file_of_a_version_that_was_never_released_is_refused_and_stays_as_it_
 #[tokio::test]
 async fn a_file_of_a_later_version_is_refused_and_stays_as_it_is() {
     let (_folder, path) = made().await;
-    rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(4))));
+    rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(5))));
     let bytes = fs::read(&path).unwrap();
-    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 4, .. })));
+    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 5, .. })));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 

@@ -93,7 +93,7 @@ impl Wallet {
 
     /// What the relays gave, opened, beside what the store knows of it.
     async fn gather(&self, link: &Link, setup: &Setup, read: &[Read], queue: &[Queued]) -> Result<(Evidence, Vec<Quote>), Error> {
-        let mut evidence = Evidence { seen: self.store.known_token_events().await?, ..Evidence::default() };
+        let mut evidence = Evidence { seen: self.store.known_token_events().await?.into_keys().collect(), ..Evidence::default() };
         let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::new());
         for one in read {
             let deleted = one.deletions.events.iter().flat_map(|event| deletion::read(&link.parts.identity, event)).collect();
@@ -109,7 +109,7 @@ impl Wallet {
         evidence.deleted.extend(deleted);
         if evidence.relays.iter().all(|relay| relay.whole) {
             lines.extend(queue.iter().map(|one| one.event.id.clone()));
-            evidence.lost_lines = self.store.known_lines().await?.into_iter().filter(|id| !lines.contains(id)).collect();
+            evidence.lost_lines = self.store.known_lines(0).await?.into_keys().filter(|id| !lines.contains(id)).collect();
         }
         for mint in setup.mints() {
             let others = vec![ForeignState::Doubtful, ForeignState::Unspent, ForeignState::Pending];

@@ -94,7 +94,7 @@ impl Wallet {
                 let sum = redeemed.entry(receive.mint.to_string()).or_default();
                 *sum = sum.saturating_add(*received_sats);
             }
-            round.nutzaps.done.push(row.id);
+            round.nutzaps.done.insert(row.id, row.created_at);
         }
         let mut left: BTreeMap<String, u64> = BTreeMap::new();
         for payment in paid {

@@ -118,7 +118,7 @@ impl Wallet {
         let at_first = &known.clone();
         let mut shown = futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
             // All of these are relays of ours: one that insists is told who we are.
-            let listing = link.parts.relays.all(&url, &filter, |id| at_first.contains(id), QUESTION).await;
+            let listing = link.parts.relays.read_new(&url, &filter, at_first, QUESTION).await;
             (url, is_all, listing)
         }))
         .buffer_unordered(AT_ONCE);
@@ -126,14 +126,16 @@ impl Wallet {
         let (mut beyond, mut asked_for_all) = (Vec::new(), false);
         while let Some((url, is_all, listing)) = shown.next().await {
             let mut found = Nutzaps { at: now, ..Nutzaps::default() };
-            for event in listing.events.iter().filter(|event| known.insert(event.id().to_owned())) {
+            for event in listing.events.iter().filter(|event| known.insert(event.id().to_owned(), event.created_at()).is_none()) {
                 match self.look(link, &listed, keys, event, &url).await? {
                     Looked::Waits(row) if room > 0 => {
                         room = room.saturating_sub(1);
                         found.rows.push(row);
                     }
                     Looked::Waits(row) => beyond.push(row),
-                    Looked::Never => found.done.push(event.id().to_owned()),
+                    Looked::Never => {
+                        found.done.insert(event.id().to_owned(), event.created_at());
+                    }
                     Looked::Elsewhere => {}
                 }
             }
@@ -199,6 +201,7 @@ impl Wallet {
             mint,
             comment: text::clean(&nutzap.comment),
             proofs,
+            created_at: event.created_at(),
             seen_at: now,
             next_at: 0,
             tries: 0,

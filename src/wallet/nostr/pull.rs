@@ -14,7 +14,7 @@ use super::resend::Shown;
 use super::{Link, QUESTION, Sight, plain_url};
 use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
-use crate::store::{Absorbed, Deletion, Seen, TokenEventRow};
+use crate::store::{Absorbed, Deletion, Seen, Times, TokenEventRow};
 
 /// How far back the history of other devices is read, in seconds: an older invoice has run out.
 const LINES_SECONDS: u64 = 14 * 86_400;
@@ -67,11 +67,12 @@ impl Wallet {
     /// # Errors
     /// `storage_failed`. A relay that does not answer is no error.
     pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Error> {
+        let lines_since = (self.clock)().saturating_sub(LINES_SECONDS);
         let known = Known {
             tokens: self.store.known_token_events().await?,
             deletions: self.store.known_deletions().await?,
-            lines: self.store.known_lines().await?,
-            lines_since: (self.clock)().saturating_sub(LINES_SECONDS),
+            lines: self.store.known_lines(lines_since).await?,
+            lines_since,
         };
         let shown = join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
         let mut pulled = Pulled { whole: true, ..Pulled::default() };
@@ -104,7 +105,7 @@ impl Wallet {
         pulled.absorbed = self.store.absorb(seen, gone).await?;
         let told = lines.iter().map(|line| {
             let hash = history_event::read(&link.parts.identity, line).ok().and_then(|line| line.payment_hash);
-            (line.id().to_owned(), hash)
+            (line.id().to_owned(), line.created_at(), hash)
         });
         self.store.learn_lines(told.collect()).await?;
         pulled.dropped_sats = self.make_good(link, &held, &deleted, &made_meanwhile, pulled.whole).await?;
@@ -117,29 +118,29 @@ impl Wallet {
     /// Token events and deletions that this wallet has made since a reading began: no relay can be expected to have shown them.
     async fn made_since(&self, known: &Known) -> Result<BTreeSet<String>, Error> {
         let (tokens, deletions) = (self.store.known_token_events().await?, self.store.known_deletions().await?);
-        Ok(tokens.difference(&known.tokens).chain(deletions.difference(&known.deletions)).cloned().collect())
+        let new = |now: Times, before: &Times| now.into_keys().filter(|id| !before.contains_key(id)).collect::<Vec<_>>();
+        Ok(new(tokens, &known.tokens).into_iter().chain(new(deletions, &known.deletions)).collect())
     }
 }
 
 /// What need not be read again.
 struct Known {
-    tokens: BTreeSet<String>,
-    deletions: BTreeSet<String>,
-    lines: BTreeSet<String>,
+    tokens: Times,
+    deletions: Times,
+    lines: Times,
     lines_since: u64,
 }
 
 async fn look(link: &Link, url: String, known: &Known) -> Looked {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    let tokens = relays.all(&url, &json!({"kinds": [7375], "authors": [me]}), |id| known.tokens.contains(id), QUESTION).await;
-    let deletions =
-        relays.all(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), |id| known.deletions.contains(id), QUESTION).await;
+    let tokens = relays.read_new(&url, &json!({"kinds": [7375], "authors": [me]}), &known.tokens, QUESTION).await;
+    let deletions = relays.read_new(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), &known.deletions, QUESTION).await;
     let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}), |_| false, QUESTION).await;
     // Of the key's app data only what is ours; and never the list of mints, which is kept without our name.
     let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
     let data = relays.all(&url, &data, |_| false, QUESTION).await;
     let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
-    let lines = relays.all(&url, &filter, |id| known.lines.contains(id), QUESTION).await;
+    let lines = relays.read_new(&url, &filter, &known.lines, QUESTION).await;
     Looked { url, tokens, deletions, about, data, lines }
 }
 

@@ -22,7 +22,7 @@ use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 use crate::model::receive::{NutzapFrom, Receive, ReceiveState};
 use crate::nostr::nutzap::BadNutzap;
-use crate::store::{Change, ForeignState, NutzapRow, NutzapState, Nutzaps};
+use crate::store::{Change, ForeignState, NutzapRow, NutzapState, Nutzaps, Times};
 
 /// In whose name nutzaps are taken in.
 pub(super) const AGENT: &str = "nostr";
@@ -60,7 +60,7 @@ impl Wallet {
             let opens: Vec<_> = row.proofs.iter().map(|proof| keys.opens(&proof.secret, now)).collect();
             let hopeless = opens.iter().all(|one| matches!(one, Err(why) if *why != BadNutzap::OtherKey));
             if hopeless || row.seen_at.saturating_add(WAITED_SECONDS) < now {
-                ended.done.push(row.id);
+                ended.done.insert(row.id, row.created_at);
                 continue;
             }
             let mut opens = opens.iter();
@@ -178,7 +178,7 @@ impl Wallet {
     /// Keeps these coins; a nutzap of which none is left is done with.
     async fn keep_coins(&self, rows: &mut Vec<NutzapRow>, mut keep: impl FnMut(&Proof) -> bool) -> Result<(), Error> {
         rows.iter_mut().for_each(|row| row.proofs.retain(&mut keep));
-        let done: Vec<String> = rows.iter().filter(|row| row.proofs.is_empty()).map(|row| row.id.clone()).collect();
+        let done: Times = rows.iter().filter(|row| row.proofs.is_empty()).map(|row| (row.id.clone(), row.created_at)).collect();
         rows.retain(|row| !row.proofs.is_empty());
         if done.is_empty() {
             return Ok(());
@@ -221,7 +221,7 @@ impl Wallet {
                 let others = Change::Foreign { ys: ys.clone(), to: ForeignState::Spent };
                 let mut changes = vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id)];
                 changes.extend(receives.into_iter().map(Change::Receive));
-                changes.push(Change::Nutzaps(Nutzaps { at: now, rows, done: Vec::new(), coins: ys }));
+                changes.push(Change::Nutzaps(Nutzaps { at: now, rows, coins: ys, ..Nutzaps::default() }));
                 changes
             }
             SwapOutcome::Refused(error) => {
@@ -290,7 +290,7 @@ fn refused(mut rows: Vec<NutzapRow>, error: &MintError, now: u64) -> Nutzaps {
         }
     }
     let (rows, done): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| !row.proofs.is_empty());
-    Nutzaps { at: now, rows, done: done.into_iter().map(|row| row.id).collect(), coins: Vec::new() }
+    Nutzaps { at: now, rows, done: done.into_iter().map(|row| (row.id, row.created_at)).collect(), ..Nutzaps::default() }
 }
 
 /// As many as go into one swap.

@@ -1,12 +1,14 @@
 //! Comparing with relays that can, that cannot, and that break off.
 
+use std::collections::BTreeMap;
+
 use nutpurse::nostr::Event;
-use nutpurse::nostr::relays::{Ack, Difference, NotCompared};
+use nutpurse::nostr::relays::{Ack, Difference, End, NotCompared};
 use serde_json::{Value, json};
 use testbed::Relay;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{Do, SHORT, Script, WAIT, me, relays, some};
+use super::{Do, SHORT, Script, WAIT, me, relays, shown, some};
 
 fn sorted(mut difference: Difference) -> Difference {
     difference.ours.sort();
@@ -104,5 +106,54 @@ async fn a_comparison_says_who_we_are_only_when_it_is_asked() {
         let found = relays(&relay.url, identity).reconcile(&relay.url, &json!({"kinds": [5]}), vec![], SHORT).await;
         assert!(matches!(found, Err(NotCompared::Unsupported(_))), "{found:?}");
         assert_eq!(relay.count("AUTH"), told);
+    }
+}
+
+fn times(events: &[Event]) -> BTreeMap<String, u64> {
+    events.iter().map(|event| (event.id().to_owned(), event.created_at())).collect()
+}
+
+#[tokio::test]
+async fn what_both_sides_have_is_not_read_again() {
+    let me = me();
+    let relay = Relay::start().await.unwrap();
+    let relays = relays(relay.url(), None);
+    let events = some(&me, 1_300);
+    for event in &events[100..] {
+        assert_eq!(relays.publish(relay.url(), event.json(), event.id(), WAIT).await, Ack::Stored);
+    }
+    let filter = json!({"kinds": [7375], "authors": [me.public_key()]});
+    let there = times(&events[100..]).into_keys().collect::<Vec<_>>();
+    // What is known, which of it is not there, how many requests that takes, and how many at a relay that shows a hundred at once.
+    for (at_once, known, requests) in [(None, &events[..700], 3), (None, &events[..], 0), (Some(100), &events[..900], 8)] {
+        relay.rule(|rule| rule.show_at_most = at_once);
+        let (before, said) = (relay.frames_of("REQ"), relay.bytes().1);
+        let mut listing = relays.read_new(relay.url(), &filter, &times(known), WAIT).await;
+        listing.ids.sort();
+        let new: BTreeMap<String, u64> = times(&listing.events);
+        let lacking = times(&events).into_iter().filter(|(id, _)| !times(known).contains_key(id)).collect();
+        assert_eq!((listing.end, listing.ids == there, new == lacking), (End::Whole, true, true), "{} known", known.len());
+        let used = relay.frames_of("REQ") - before;
+        println!("{} known, {} new: {used} requests, {} bytes", known.len(), listing.events.len(), relay.bytes().1 - said);
+        assert!(used <= requests, "{used} requests");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_compare_is_asked_to_once_and_read_page_by_page() {
+    let me = me();
+    let events = some(&me, 600);
+    let pages = shown(events.clone(), |of| Do::Say(json!(["EOSE", of, ["finish"]])));
+    let relay = Script::start(vec![], move |label, message| match label {
+        "NEG-OPEN" => vec![Do::Say(json!(["NOTICE", "unknown message"]))],
+        _ => pages(label, message),
+    })
+    .await;
+    let relays = relays(&relay.url, None);
+    for times_read in 1..=2 {
+        let filter = json!({"authors": [me.public_key()]});
+        let listing = relays.read_new(&relay.url, &filter, &times(&events[..599]), WAIT).await;
+        assert_eq!((listing.end, listing.events.len(), listing.ids.len()), (End::Whole, 1, 600));
+        assert_eq!((relay.count("NEG-OPEN"), relay.count("REQ")), (1, times_read));
     }
 }
