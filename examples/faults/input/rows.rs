@@ -299,18 +299,23 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     Ok(calls)
 }
 
-/// A tool of the list, and arguments for it that are as wrong as chance will have it.
+/// A tool of the list, and arguments for it that are as wrong as chance will have it. A call without arguments is rare: nothing of it is
+/// mutated, and it makes the wallet ask its mint, to which it keeps a pace.
 fn mutated(chance: &mut StdRng, tools: &[Value], invoice: &str) -> Outcome<(String, String)> {
-    let tool = tools.get(chance.random_range(0..tools.len())).ok_or("a tool")?;
-    let name = tool.get("name").and_then(Value::as_str).ok_or("a name")?;
-    let fields = tool.pointer("/inputSchema/properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut arguments = serde_json::Map::new();
-    for field in fields.keys().map(String::as_str).chain(["extra"]) {
-        if chance.random_bool(0.5) && field != "wait_seconds" && (field != "extra" || chance.random_bool(0.1)) {
-            arguments.insert(field.to_owned(), value(chance, invoice));
+    loop {
+        let tool = tools.get(chance.random_range(0..tools.len())).ok_or("a tool")?;
+        let name = tool.get("name").and_then(Value::as_str).ok_or("a name")?;
+        let fields = tool.pointer("/inputSchema/properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut arguments = serde_json::Map::new();
+        for field in fields.keys().map(String::as_str).chain(["extra"]) {
+            if chance.random_bool(0.5) && field != "wait_seconds" && (field != "extra" || chance.random_bool(0.1)) {
+                arguments.insert(field.to_owned(), value(chance, invoice));
+            }
+        }
+        if !arguments.is_empty() || chance.random_bool(0.01) {
+            return Ok((name.to_owned(), Value::Object(arguments).to_string()));
         }
     }
-    Ok((name.to_owned(), Value::Object(arguments).to_string()))
 }
 
 fn value(chance: &mut StdRng, invoice: &str) -> Value {
