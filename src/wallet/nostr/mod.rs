@@ -128,8 +128,8 @@ pub(super) struct Sightings {
     mints_kept: bool,
     /// What the last round of publishing left in the queue.
     queue: Counts,
-    /// The mint that is asked now: a sync waits for it.
-    pub(super) asking: Option<MintAddress>,
+    /// The mints that are asked now, the one that was asked first before the others: a sync waits for them.
+    pub(super) asking: Vec<MintAddress>,
 }
 
 impl Sightings {
@@ -186,11 +186,14 @@ impl Sight {
 }
 
 /// A mint is asked.
-struct Asking<'l>(&'l Link);
+struct Asking<'l>(&'l Link, MintAddress);
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.0.seen().asking = None;
+        let mut seen = self.0.seen();
+        if let Some(place) = seen.asking.iter().position(|mint| *mint == self.1) {
+            seen.asking.remove(place);
+        }
     }
 }
 
@@ -224,8 +227,8 @@ impl Link {
 
     /// Until this is dropped, whoever waits for a sync waits for this mint.
     fn asking(&self, mint: &MintAddress) -> Asking<'_> {
-        self.seen().asking = Some(mint.clone());
-        Asking(self)
+        self.seen().asking.push(mint.clone());
+        Asking(self, mint.clone())
     }
 
     /// One of the owner's relays.

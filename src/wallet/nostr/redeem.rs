@@ -11,6 +11,7 @@ use super::super::coins::sum_sats;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::super::{Wallet, swap};
+use super::Link;
 use super::locks::LockKeys;
 use super::nutzaps::WAITED_SECONDS;
 use crate::mint::Mint;
@@ -51,7 +52,7 @@ enum Ended {
 
 impl Wallet {
     /// Takes in what waits, and what there is no room for to wait.
-    pub(super) async fn redeem_nutzaps(&self, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
+    pub(super) async fn redeem_nutzaps(&self, link: &Link, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
         let (now, setup) = ((self.clock)(), self.setup().await?);
         let mut ended = Nutzaps { at: now, ..Nutzaps::default() };
         let mut by_mint: BTreeMap<MintAddress, Vec<NutzapRow>> = BTreeMap::new();
@@ -74,6 +75,7 @@ impl Wallet {
         }
         let (this, setup) = (&self, &setup);
         let rounds = by_mint.into_iter().map(|(mint, rows)| async move {
+            let _asking = link.asking(&mint);
             if let Err(error) = this.redeem_at(setup, keys, &mint, rows).await {
                 tracing::debug!(code = error.code.as_str(), "nutzaps wait for their mint");
             }
