@@ -20,7 +20,7 @@ use crate::mint::issue::IssueState;
 use crate::model::deposit::DepositState;
 use crate::model::mint::MintAddress;
 use crate::nostr::p2pk::NutzapKey;
-use crate::nostr::{End, Event, Listing, deletion, history_event, quote_event, token_event, wallet_event};
+use crate::nostr::{End, Event, Listing, deletion, history_event, nutzap_info, quote_event, relay_list, token_event, wallet_event};
 use crate::store::{ForeignState, Queued};
 
 /// Quotes of one mint that are asked about.
@@ -65,6 +65,7 @@ impl Wallet {
         let Some(link) = &self.nostr else { return Ok(None) };
         let setup = self.setup().await?;
         let read = join_all(link.parts.urls.iter().map(|url| read(link, plain_url(url)))).await;
+        let about: Vec<Event> = read.iter().flat_map(|one| one.rest.events.iter().filter(|event| is_about(event)).cloned()).collect();
         let queue = self.store.outbox().await?;
         let (mut evidence, quotes) = self.gather(link, &setup, &read, &queue).await?;
         let asked = join_all(setup.mints().map(|mint| self.words_of(&mint.address, &evidence))).await;
@@ -88,6 +89,7 @@ impl Wallet {
             unchecked_sats: sum(&|word| word.is_none()),
             here_sats: self.spendable(&setup).await?,
             findings: evidence.findings(),
+            next_step: self.in_the_way(link, &about).await?,
         }))
     }
 
@@ -197,9 +199,14 @@ async fn read(link: &Link, url: String) -> Read {
     let tokens = relays.all(&url, &json!({"kinds": [token_event::KIND], "authors": [me]}), |_| false, QUESTION).await;
     let deletions = json!({"kinds": [deletion::KIND], "authors": [me], "#k": ["7375"]});
     let deletions = relays.all(&url, &deletions, |_| false, QUESTION).await;
-    let rest = [wallet_event::KIND, wallet_event::BACKUP, quote_event::KIND, history_event::KIND];
+    let rest = [wallet_event::KIND, wallet_event::BACKUP, nutzap_info::KIND, relay_list::KIND, quote_event::KIND, history_event::KIND];
     let rest = relays.all(&url, &json!({"kinds": rest, "authors": [me]}), |_| false, QUESTION).await;
     Read { url, tokens, deletions, rest }
+}
+
+/// It says where the key's wallet is, or where it takes nutzaps.
+fn is_about(event: &Event) -> bool {
+    [wallet_event::KIND, wallet_event::BACKUP, nutzap_info::KIND, relay_list::KIND].contains(&event.kind())
 }
 
 /// Opens one event, and puts what it says where it belongs.
@@ -224,6 +231,8 @@ fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeM
                 quotes.insert(id.clone(), Quote { event: id.clone(), mint, id: quote.quote_id, sats });
             }
         }),
+        // Public, and not of the wallet itself.
+        nutzap_info::KIND | relay_list::KIND => return,
         _ => wallet_event::read(identity, event).map(|wallet| {
             let keys = wallet.privkeys.iter().filter_map(|key| NutzapKey::from_secret(key).ok()).map(|key| key.public_x().to_owned());
             if event.kind() == wallet_event::KIND {

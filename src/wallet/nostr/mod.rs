@@ -135,19 +135,24 @@ pub(super) struct Sightings {
 impl Sightings {
     /// What the owner can do about it, in words.
     pub(super) fn next_step(&self) -> Option<String> {
-        let urls = self.elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
-        if !urls.is_empty() {
-            return Some(format!(
-                "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
-                 before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
-            ));
-        }
-        self.nutzaps_off.then(|| {
-            "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
-             nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
-                .to_owned()
-        })
+        next_step(&self.elsewhere, self.nutzaps_off)
     }
+}
+
+/// What the owner can do about relays that may hold this key's wallet, and about nutzaps that another program has turned off.
+fn next_step(elsewhere: &[String], nutzaps_off: bool) -> Option<String> {
+    let urls = elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
+    if !urls.is_empty() {
+        return Some(format!(
+            "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
+             before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
+        ));
+    }
+    nutzaps_off.then(|| {
+        "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
+         nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
+            .to_owned()
+    })
 }
 
 /// How many events are on their way.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cdk_common::nuts::{CurrencyUnit, Token};
 use nutpurse::model::secret::Secret;
 use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Identity, deletion, quote_event, token_event};
+use nutpurse::nostr::{Draft, Identity, deletion, quote_event, token_event};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Relay, TestMint};
@@ -265,4 +265,31 @@ async fn an_event_of_our_key_that_nobody_can_read_is_malformed() {
     sync(&again).await;
     again.close().await;
     assert_eq!(scene.found("malformed event").await["count"], 2, "they are left as they are");
+}
+
+#[tokio::test]
+async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
+    let (lightning, mint) = mint().await;
+    let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let wallet =
+        WalletEvent { privkeys: vec![Identity::random().unwrap().secret_hex()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&theirs, &[wallet_event::write(&me(), &wallet, clock::now() - 100).unwrap()]).await;
+    put(&ours, &[event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
+    let mints = [(&*mint.url(), true)];
+    let agent = Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    assert_eq!(sync(&agent).await["state"], "read_only");
+    let home = agent.close().await;
+    let scene = Scene { lightning, mint, relays: vec![ours, theirs], home };
+    let next = scene.told().await["next_step"].as_str().unwrap_or_default().to_owned();
+    assert!(next.contains(scene.relays[1].url()) && next.contains("relays add"), "{next}");
+    let text = doctor(&scene.home, &["doctor"]).await;
+    assert!(text.contains(&next) && !text.contains("Nothing is wrong there."), "{text}");
+    // Once that relay is set, nothing is in the way; and nutzaps that another program has turned off are told.
+    scene.home.write_nostr(&[(&scene.mint.url(), true)], &[scene.relay().url(), scene.relays[1].url()], &[], "");
+    let scene = scene.mended().await;
+    assert_eq!(scene.told().await.get("next_step"), None);
+    let off = Draft { kind: 10_019, created_at: clock::now() + 5, tags: Vec::new(), content: String::new() };
+    put(scene.relay(), &[me().sign(off).unwrap()]).await;
+    let next = scene.told().await["next_step"].as_str().unwrap_or_default().to_owned();
+    assert!(next.contains("nutzaps = false"), "{next}");
 }
