@@ -241,6 +241,11 @@ impl Link {
         self.parts.urls.iter().any(|own| plain_url(own) == url)
     }
 
+    /// Some relay of the owner's answered when all were read last.
+    fn is_online(&self) -> bool {
+        self.seen().relays.values().any(|sight| *sight != Sight::Away)
+    }
+
     /// How many of the owner's relays must have an event before it counts as published.
     pub(super) fn quorum(&self) -> usize {
         self.parts.urls.len().div_ceil(2).max(1)

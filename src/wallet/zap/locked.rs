@@ -146,6 +146,9 @@ impl Wallet {
         let Some(of) = payment.zap.as_ref() else { return Ok(None) };
         let Some(id) = &of.nutzap else { return Ok(None) };
         let relays = self.store.delivered(id).await?.unwrap_or(0);
-        Ok(Some(DeliveredView { relays, of: (of.relays.len() as u64).min(MOST_RELAYS as u64) }))
+        // What nobody has taken leaves the queue by being given up alone.
+        let given_up = relays == 0 && !self.store.queued_zaps().await?.iter().any(|one| one.event.id == *id);
+        let of = (of.relays.len() as u64).min(MOST_RELAYS as u64);
+        Ok(Some(DeliveredView { relays, of, given_up: given_up.then_some(true) }))
     }
 }
