@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};
 
 use super::by_hand::{Press, agreed, delete, me, never_hidden, new_device_sees_all, nothing_waits, put, token};
+use super::doctor::doctor;
 use super::trouble::{self, relay_of, scene};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, Home, fund, mint, number};
@@ -115,6 +116,9 @@ async fn ten_thousand_deletions_are_read_once() {
         states.push(told["relays"][0]["state"].clone());
     }
     assert_eq!(states[2], "synced", "{states:?}");
+    let told = doctor(&agent.close().await, &["doctor", "--json"]).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["nostr"]["relays"][0]["state"], "synced", "{told}");
 }
 
 #[tokio::test]
