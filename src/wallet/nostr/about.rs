@@ -233,13 +233,10 @@ impl Wallet {
         self.send_again(link, shown, &pulled.about_at).await?;
         if whole {
             // What no relay shows any more, and is not on its way, is lost: it is written anew.
-            let queue = self.store.outbox().await?;
-            let lost = |said: &Option<Said>| {
-                said.as_ref().is_some_and(|said| {
-                    !events.iter().any(|event| event.id() == said.id) && !queue.iter().any(|one| one.event.id == said.id)
-                })
-            };
-            (about.wallet_lost, about.info_lost) = (lost(&about.wallet), lost(&about.info));
+            let unshown = newest.each_ref().map(|id| id.as_ref().filter(|id| !events.iter().any(|event| event.id() == *id)));
+            let any = unshown.iter().any(Option::is_some);
+            let queue = if any { self.store.queued_in(class::ABOUT).await? } else { Vec::new() };
+            [about.wallet_lost, about.info_lost] = unshown.map(|id| id.is_some_and(|id| !queue.iter().any(|one| one.event.id == *id)));
         }
         if setup.money == MoneyKind::Play {
             about.test_mints.extend(setup.mints().map(|mint| mint.address.to_string()));

@@ -178,7 +178,7 @@ impl Wallet {
     pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.flushing.lock().await;
-        let Some(mut one) = self.store.queued_zaps().await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
+        let Some(mut one) = self.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
         let asked = &one;
         let said = join_all(
             targets(link, &one.event)
