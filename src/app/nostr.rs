@@ -70,7 +70,7 @@ pub(super) fn nostr(
     let seed = keys.seed(0).map_err(no_keys)?;
     let mints_identity = app_data::mints_identity(&seed).map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
     Ok(Some(Nostr {
-        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock)),
+        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock).of_owner(&urls)),
         strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
         mints_identity,
         identity,

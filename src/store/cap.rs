@@ -4,6 +4,7 @@ use cdk_common::nuts::State;
 use redb::{Durability, ReadableTable};
 
 use super::error::StoreError;
+use super::nostr::coming_by_nutzap;
 use super::proofs::code;
 use super::tables::{RECEIVES_OPEN, Reads, SUMS};
 use super::{Store, Verdict, deposits, receives};
@@ -55,6 +56,11 @@ impl Store {
     }
 }
 
+/// Refuses a transaction in which more would come in at a mint than its cap allows.
+pub(super) fn check(tx: &impl Reads, mint: &MintAddress, more: u64, cap: u64, now: u64) -> Result<(), StoreError> {
+    if over(tx, mint, None, more, Some(cap), now)?.is_some() { Err(StoreError::OverCap) } else { Ok(()) }
+}
+
 /// What is held and promised at a mint, if `more` would pass the cap.
 fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: Option<u64>, now: u64) -> Result<Option<u64>, StoreError> {
     let Some(cap) = cap else { return Ok(None) };
@@ -72,5 +78,6 @@ fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: 
             held = held.saturating_add(receive.amount_sats);
         }
     }
+    held = held.saturating_add(coming_by_nutzap(tx, mint)?);
     Ok((held.saturating_add(more) > cap).then_some(held))
 }

@@ -13,9 +13,10 @@ use super::moves::LetGo;
 use super::nostr::{ForeignState, Nutzaps, Outgoing, push_outgoing, put_nutzaps, set_foreign, tell};
 use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
 use super::tokens::TokenRow;
-use super::{Inner, Store, Verdict, archive, counters, deposits, moves, payments, receives, tokens};
+use super::{Inner, Store, Verdict, archive, cap, counters, deposits, moves, payments, receives, tokens};
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
+use crate::model::mint::MintAddress;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 use crate::ports::Counters;
@@ -100,6 +101,16 @@ pub enum Change {
     Publish(Box<Outgoing>),
     /// Nutzaps that came in.
     Nutzaps(Nutzaps),
+    /// So many sats are about to come in at a mint. If they would pass the owner's cap there, the whole commit is refused with
+    /// [`StoreError::OverCap`].
+    Within {
+        /// The mint.
+        mint: MintAddress,
+        /// Sats that come in.
+        more: u64,
+        /// The cap, in sats.
+        cap: u64,
+    },
     /// A payment is settled: relays are to hear of it.
     Tell(PaymentId),
 }
@@ -129,6 +140,7 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
         Change::Foreign { ys, to } => set_foreign(tx, &ys, to, (inner.clock)()),
         Change::Publish(event) => push_outgoing(tx, &event),
         Change::Nutzaps(nutzaps) => put_nutzaps(tx, &nutzaps),
+        Change::Within { mint, more, cap } => cap::check(tx, &mint, more, cap, (inner.clock)()),
         Change::Tell(id) => tell(tx, &id),
     }
 }

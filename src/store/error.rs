@@ -30,6 +30,9 @@ pub enum StoreError {
     /// A proof is not in a state that allows the change.
     #[error("a proof is not in the expected state")]
     ProofNotUnspent,
+    /// More would come in at a mint than its owner allows.
+    #[error("the owner's cap at the mint would be passed")]
+    OverCap,
     /// No proof has this Y.
     #[error("no such proof")]
     ProofNotFound,

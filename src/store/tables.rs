@@ -174,7 +174,7 @@ tables! {
     NOSTR_PAID: &'static str => () = "nostr_paid";
     /// <event id, row of a nutzap that came in>, until it is done with
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
-    /// <event id, ()>: taken in, and relays have not been told
+    /// <event id, ()>: being taken in, or taken in and relays have not been told
     NUTZAPS_OPEN: &'static str => () = "nutzaps_open";
     /// <event id, (when it was done with, its own time), in Unix seconds>, for 60 days
     NUTZAPS_DONE: &'static [u8; 32] => (u64, u64) = "nutzaps_done";

@@ -102,20 +102,26 @@ impl Wallet {
         Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
 
-    /// Sats that can be spent at the wallet's mints, those last that another program has perhaps handed out.
+    /// Sats that can be spent at the wallet's mints, without those that another program has perhaps handed out.
     pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
         let foreign = self.store.foreign_balances().await?;
-        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0.saturating_add(left_out_at(&foreign, &mint.address)));
+        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0);
         Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
     }
 
-    /// Sats that can be spent at one mint, those last that another program has perhaps handed out.
+    /// Sats that can be spent at one mint, without those that another program has perhaps handed out.
     pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let (held, foreign) = (self.store.balances().await?, self.store.foreign_balances().await?);
-        let shared = shared_at(&foreign, mint).0.saturating_add(left_out_at(&foreign, mint));
+        let shared = shared_at(&foreign, mint).0;
         Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
+    }
+
+    /// Sats at these mints that another program has perhaps handed out: spent when nothing else is left, and counted nowhere.
+    pub(super) async fn left_out(&self, mints: impl Iterator<Item = &MintAddress>) -> Result<u64, Error> {
+        let foreign = self.store.foreign_balances().await?;
+        Ok(mints.map(|mint| left_out_at(&foreign, mint)).fold(0, u64::saturating_add))
     }
 
     /// Sats of our own at one mint that can be spent as they are.

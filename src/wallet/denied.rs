@@ -59,6 +59,9 @@ impl From<StoreError> for Error {
         if matches!(error, StoreError::Stopping) {
             return Self::new(Code::OutcomeUnknown, "The wallet is being stopped.");
         }
+        if matches!(error, StoreError::OverCap) {
+            return Self::new(Code::OverBalanceLimit, "The owner's cap at this mint would be passed.");
+        }
         tracing::error!(%error, "the store failed");
         if error.is_damage() {
             damaged(&error.to_string())

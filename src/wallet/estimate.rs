@@ -128,7 +128,7 @@ impl Wallet {
         setup.policy.precheck(&ask, &ledger, now)?;
         let Offer { mint, quote, coins } = self.cheapest(setup, invoice, amount, request.mint.as_deref(), &caller.agent).await?;
         view.mint = Some(mint.address().to_string());
-        let held = self.spendable_at(mint.address()).await?;
+        let (held, left_out) = (self.spendable_at(mint.address()).await?, self.left_out([mint.address()].into_iter()).await?);
         ask.input_fee_sats = coins.as_ref().map_or(0, |coins| coins.fee);
         ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
         view.max_fee_sats = Some(ask.fee_ceiling_sats);
@@ -137,8 +137,8 @@ impl Wallet {
         match coins {
             Some(_) => Ok(()),
             // Of another device's coins the payment would make its own first.
-            None if held > self.unspent_at(mint.address()).await? && held > need => Ok(()),
-            None => Err(super::inputs::insufficient(need, held)),
+            None if held.saturating_add(left_out) > need.max(self.unspent_at(mint.address()).await?) => Ok(()),
+            None => Err(super::inputs::insufficient(need, held, left_out)),
         }
     }
 }

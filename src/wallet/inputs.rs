@@ -122,8 +122,9 @@ impl Wallet {
     }
 
     pub(super) async fn too_little(&self, order: &Order) -> Error {
-        let held = self.spendable_at(order.mint.address()).await.unwrap_or(0);
-        insufficient(need_of(order), held).with("mint", order.mint.address().as_str())
+        let mint = order.mint.address();
+        let (held, left_out) = (self.spendable_at(mint).await.unwrap_or(0), self.left_out([mint].into_iter()).await.unwrap_or(0));
+        insufficient(need_of(order), held, left_out).with("mint", mint.as_str())
     }
 }
 
@@ -145,14 +146,20 @@ pub(super) fn need_of(order: &Order) -> u64 {
     }
 }
 
-/// How much is missing.
-pub(super) fn insufficient(need_sats: u64, held_sats: u64) -> Error {
+/// How much is missing, and what does not count because another program has perhaps handed it out.
+pub(super) fn insufficient(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
     let missing = need_sats.saturating_sub(held_sats).max(1);
-    Error::new(
-        Code::InsufficientFunds,
-        format!("{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there."),
-    )
-    .with("missing_sats", missing)
-    .with("spendable_sats", held_sats)
-    .next(format!("Make a deposit of at least {missing} sats and a little for fees, then call again."))
+    let mut message = format!("{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there.");
+    if left_out_sats > 0 {
+        message += &format!(
+            " {left_out_sats} sats more were perhaps handed out as a token by another program of this wallet: they count again when a week \
+             has passed and the mint still calls them unspent."
+        );
+    }
+    let error = Error::new(Code::InsufficientFunds, message);
+    let error = if left_out_sats > 0 { error.with("perhaps_handed_out_sats", left_out_sats) } else { error };
+    error
+        .with("missing_sats", missing)
+        .with("spendable_sats", held_sats)
+        .next(format!("Make a deposit of at least {missing} sats and a little for fees, then call again."))
 }

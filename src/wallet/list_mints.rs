@@ -50,6 +50,7 @@ impl Wallet {
             usable,
             reachable,
             spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
+            perhaps_handed_out_sats: Some(self.left_out([&listed.address].into_iter()).await?).filter(|sats| usable && *sats > 0),
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
             identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),

@@ -93,14 +93,17 @@ impl Wallet {
             return Err(Error::new(Code::NoMint, "No usable mint is listed."));
         }
         let (mut candidates, mut most) = (Vec::new(), 0);
-        for mint in listed {
+        for mint in &listed {
             let held = self.held_at(&mint.address).await?;
             most = most.max(held);
             if held >= amount_sats {
                 candidates.push(self.mints.at(&mint.address)?);
             }
         }
-        if candidates.is_empty() { Err(insufficient(amount_sats, most)) } else { Ok(candidates) }
+        if candidates.is_empty() {
+            return Err(insufficient(amount_sats, most, self.left_out(listed.iter().map(|mint| &mint.address)).await?));
+        }
+        Ok(candidates)
     }
 }
 

@@ -72,7 +72,8 @@ impl Wallet {
         self.deny(&setup, &payment).await.map_err(|error| error.keyed(key))?;
         let held = self.held_at(&mint).await?;
         if held < request.amount_sats {
-            return Err(insufficient(request.amount_sats, held).with("mint", mint.as_str()).keyed(key));
+            let left_out = self.left_out([&mint].into_iter()).await?;
+            return Err(insufficient(request.amount_sats, held, left_out).with("mint", mint.as_str()).keyed(key));
         }
         let lock_to = lock_to.map(|key| Lock { key, tags: Vec::new() });
         let act = Act::Token { lock_to, memo: request.memo.clone() };

@@ -40,6 +40,8 @@ impl Wallet {
         let now = (self.clock)();
         let ledger = self.store.ledger(&caller.agent, None, now).await?;
         let own = payment.agent == caller.agent;
+        let delivered_to = self.delivered(&payment).await?;
+        let is_given_up = delivered_to.as_ref().is_some_and(|to| to.given_up == Some(true));
         let mut view = blank(payment.money, payment.kind.word(), payment.mint.to_string());
         view.payment_id = Some(payment.id.to_string());
         view.payment_hash.clone_from(&payment.payment_hash);
@@ -70,8 +72,11 @@ impl Wallet {
                     if payment.money == MoneyKind::Play {
                         view.warning = Some(PLAY.to_owned());
                     }
-                    if payment.zap.as_ref().is_some_and(|of| of.nutzap.is_none()) {
+                    let is_unpublished = payment.zap.as_ref().is_some_and(|of| of.nutzap.is_none());
+                    if is_unpublished || is_given_up {
                         view.token = token.filter(|_| own).map(|row| row.token.reveal().to_owned());
+                    }
+                    if is_unpublished {
                         view.next_step = Some(
                             "The coins could not be published as an event: give the recipient this token, which only they can use."
                                 .to_owned(),
@@ -114,7 +119,7 @@ impl Wallet {
                 view.warning = Some(view.warning.map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")));
             }
         }
-        super::zap::describe(&mut view, &payment, self.delivered(&payment).await?);
+        super::zap::describe(&mut view, &payment, delivered_to);
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
         Ok(view)
     }

@@ -28,7 +28,7 @@ impl Wallet {
                 if view.state == "synced" {
                     view.state = "partial";
                 }
-                let asking = self.nostr.as_ref().and_then(|link| link.seen().asking.clone());
+                let asking = self.nostr.as_ref().and_then(|link| link.seen().asking.first().cloned());
                 let slow = asking.map_or("The relays are slow".to_owned(), |mint| format!("The mint {mint} is slow to answer"));
                 view.next_step = Some(format!("{slow}; it goes on. Call sync again in a minute to see how it ended."));
                 Ok(view)

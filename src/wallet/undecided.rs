@@ -1,4 +1,5 @@
-//! What is open, for the owner: payments, received tokens and disputed deposits, why each is open, and what can be done.
+//! What is open, for the owner: payments, received tokens, disputed deposits and nutzaps that reached nobody, why each is open, and what can
+//! be done.
 //!
 //! Moves nothing. Asks each mint at most once, so that one that is silent is told as silent.
 
@@ -62,6 +63,12 @@ impl Wallet {
                 entries.push(entry(id, "deposit", deposit.amount_sats, mint, dispute.since, Why::Disputed));
             }
         }
+        for (payment, token) in self.store.unfinished(|_| true).await?.new_tokens {
+            let delivered_to = self.delivered(&payment).await?;
+            if token.claimed_at.is_none() && delivered_to.is_some_and(|to| to.given_up == Some(true)) {
+                entries.push(of_payment(&payment, Why::ReachedNobody));
+            }
+        }
         let mut ids: Vec<&str> = given_up.iter().filter_map(Operation::subject).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -113,6 +120,7 @@ enum Why {
     UnknownForAWeek,
     SpentElsewhere,
     Disputed,
+    ReachedNobody,
     GivenUp,
 }
 
@@ -126,6 +134,11 @@ impl Why {
             Self::UnknownForAWeek => ("for a week no answer of its mint has ended it", format!("wait, or: nutpurse payments give-up {id}")),
             Self::SpentElsewhere => ("its coins were spent elsewhere", "wait: it ends within a week".to_owned()),
             Self::Disputed => ("its mint says that it has issued the coins, and none is here", "ask whoever runs the mint".to_owned()),
+            Self::ReachedNobody => (
+                "none of the recipient's relays took it within a month, and it is not sent any more",
+                "its coins are the recipient's alone and do not come back: have its agent give them the token that get_payment shows"
+                    .to_owned(),
+            ),
             Self::GivenUp => ("you have given it up", format!("if the mint has come back: nutpurse payments revive {id}")),
         }
     }

@@ -60,7 +60,7 @@ pub use nutshell::Nutshell;
 pub use options::MintOptions;
 pub use payee::Payee;
 pub use proxy::{Exchange, Moment, Proxy, Rule, RuleId};
-pub use relay::{Around, Flood, Misrule, Relay};
+pub use relay::{Around, Flood, Misrule, Relay, Veil};
 pub use requests::{Request, RequestKind};
 pub use shim::{Act, Calls, EIO, ENOSPC, Shim, ShimLibrary};
 pub use zaps::ReceiptLie;

@@ -8,7 +8,7 @@ use nutpurse::nostr::relays::{Ack, End, Heard};
 use nutpurse::nostr::{Draft, Event, Identity, Relays};
 use nutpurse::wallet::clock;
 use serde_json::json;
-use testbed::{Flood, Relay};
+use testbed::{Flood, Relay, Veil};
 
 const WAIT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_secs(1);
@@ -197,6 +197,29 @@ async fn a_relay_that_never_stops_is_stopped() {
         rule.delay = Duration::from_millis(200);
     });
     assert_eq!(put(&relays, &relay, &event(&me, 1, 1_000, "slow")).await, Ack::Stored);
+}
+
+#[tokio::test]
+async fn a_relay_that_asks_who_reads_and_insists_on_nothing_is_told_where_it_is_the_owners_own() {
+    let me = Identity::random().unwrap();
+    let (relay, nobody) = world(None).await;
+    assert_eq!(put(&nobody, &relay, &event(&me, 17_375, 1_000, "mine")).await, Ack::Stored);
+    relay.rule(|rule| rule.veil = Some(Veil::Confirms));
+    let filter = json!({"kinds": [17_375], "authors": [me.public_key()]});
+    let named = || Relays::new(web(&relay), Some(me.clone()), clock::now);
+    let elsewhere = ["wss://relay.example".to_owned()];
+    let own = [format!("{}/", relay.url())];
+    let nobody_at_home = Relays::new(web(&relay), None, clock::now).of_owner(&own);
+    for (relays, who) in [(nobody_at_home, "nobody"), (named(), "at a stranger's"), (named().of_owner(&elsewhere), "at another")] {
+        let listing = relays.all(relay.url(), &filter, |_| false, WAIT).await;
+        assert_eq!((listing.ids.len(), listing.end, relay.frames_of("AUTH")), (0, End::Whole, 0), "{who}");
+    }
+    let (relays, before) = (named().of_owner(&own), relay.connections());
+    for _ in 0..2 {
+        let listing = relays.all(relay.url(), &filter, |_| false, WAIT).await;
+        assert_eq!((listing.ids.len(), listing.skipped, listing.end), (1, 0, End::Whole));
+    }
+    assert_eq!((relay.named(), relay.connections() - before), (vec![me.public_key()], 1), "once for a connection");
 }
 
 #[tokio::test]

@@ -99,7 +99,8 @@ fn relays(report: &RelaysReport) -> Vec<String> {
         lines.push(format!("{}{at}: {}{sats}: {}", one.finding, one.count, one.what));
         lines.push(format!("  what mends it: {}", one.mend));
     }
-    if report.findings.is_empty() {
+    lines.extend(report.next_step.iter().map(|next| format!("what to do: {next}")));
+    if report.findings.is_empty() && report.next_step.is_none() {
         lines.push("Nothing is wrong there.".to_owned());
     }
     lines

@@ -11,7 +11,7 @@ use crate::wallet::view::to_json;
 /// Commands about payments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum PaymentsCommand {
-    /// Show what is open: payments, received tokens and disputed deposits, why, and what can be done
+    /// Show what is open: payments, received tokens, disputed deposits and nutzaps that reached nobody, why, and what can be done
     Open,
     /// Allow a payment like this one once more, though its outcome may not have been seen
     AllowRepeat {

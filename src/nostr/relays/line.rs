@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nostr_relay_pool::{RelayLimits, RelayNotification};
 use nostr_sdk::{
-    ClientMessage, Event, Filter, JsonUtil, Relay, RelayMessage, RelayOptions, RelayPool, RelayPoolOptions, RelayStatus, RelayUrl,
+    ClientMessage, Event, EventId, Filter, JsonUtil, Relay, RelayMessage, RelayOptions, RelayPool, RelayPoolOptions, RelayStatus, RelayUrl,
     SubscriptionId,
 };
 use tokio::sync::Mutex;
@@ -143,7 +143,8 @@ pub(super) struct Line {
     /// Taken before anything was sent.
     heard: Receiver<RelayNotification>,
     pub(super) gate: Arc<Gate>,
-    url: String,
+    /// The relay's address, as it was written.
+    pub(super) url: String,
     challenge: Option<String>,
     answers: u8,
     subscriptions: u64,
@@ -239,38 +240,52 @@ impl Line {
     /// Says who we are, and waits for the relay to take it.
     pub(super) async fn answer(&mut self, identity: Option<&Identity>, now: u64, deadline: Instant) -> Result<(), Broken> {
         let identity = identity.ok_or_else(|| unnamed("the relay wants to know who asks", true))?;
-        self.answers = self.answers.saturating_add(1);
-        if self.answers > MAX_ANSWERS {
-            return Err(unnamed("the relay asks again and again who we are", false));
-        }
         let challenge = loop {
-            if let Some(challenge) = self.challenge.take() {
+            if let Some(challenge) = self.asked() {
                 break challenge;
             }
             self.hear(deadline).await?;
         };
+        let id = self.tell(identity, challenge, now)?;
+        loop {
+            match self.hear(deadline).await? {
+                RelayMessage::Ok { event_id, status: true, .. } if event_id == id => return Ok(()),
+                RelayMessage::Ok { event_id, message, .. } if event_id == id => return Err(not_taken(&message)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The question who we are that the relay has put and that was not answered. It is answered now or never.
+    pub(super) fn asked(&mut self) -> Option<String> {
+        self.challenge.take()
+    }
+
+    /// Says who we are, and waits for nothing: some relays never say whether they take it.
+    pub(super) fn tell(&mut self, identity: &Identity, challenge: String, now: u64) -> Result<EventId, Broken> {
+        self.answers = self.answers.saturating_add(1);
+        if self.answers > MAX_ANSWERS {
+            return Err(unnamed("the relay asks again and again who we are", false));
+        }
         let tags = vec![vec!["relay".to_owned(), self.url.clone()], vec!["challenge".to_owned(), challenge]];
         let event = identity.sign(Draft { kind: AUTH, created_at: now, tags, content: String::new() }).ok();
         let event = event.and_then(|event| Event::from_json(event.json()).ok());
         let event = event.ok_or_else(|| unnamed("the relay's question is too long", false))?;
         self.gate.puts(&event.id.to_hex());
         self.send(ClientMessage::Auth(Cow::Borrowed(&event)))?;
-        loop {
-            match self.hear(deadline).await? {
-                RelayMessage::Ok { event_id, status: true, .. } if event_id == event.id => return Ok(()),
-                RelayMessage::Ok { event_id, message, .. } if event_id == event.id => {
-                    let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(&message, prefix));
-                    return Err(unnamed(&format!("the relay does not take our name: {}", clean(&message)), lasting));
-                }
-                _ => {}
-            }
-        }
+        Ok(event.id)
     }
 }
 
 /// The relay has a reason that begins like this.
 pub(super) fn begins(reason: &str, prefix: &str) -> bool {
     reason.trim_start().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
+}
+
+/// The relay does not take our name, for this reason of its own.
+pub(super) fn not_taken(reason: &str) -> Broken {
+    let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(reason, prefix));
+    unnamed(&format!("the relay does not take our name: {}", clean(reason)), lasting)
 }
 
 fn unnamed(reason: &str, lasting: bool) -> Broken {

@@ -2,8 +2,9 @@
 //!
 //! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds cannot be known. nostr-sdk's `Relay`
 //! carries the messages over the network that everything else uses; whether a reading was whole, and whether an event was taken, is read
-//! from those messages, because the library's own answers do not tell (ADR 18). Never opens a connection that nobody asked for, never says
-//! who we are unless it was given an identity and the relay insists, never repeats what a relay refused. The library runs one task for each
+//! from those messages, because the library's own answers do not tell (ADR 18). Never opens a connection that nobody asked for, never repeats
+//! what a relay refused. Never says who we are unless it was given an identity, and the relay insists or is the owner's own and has asked:
+//! such a one may show less to whom it does not know, and what it hides must not be taken for absent. The library runs one task for each
 //! connection, which ends with it.
 //!
 //! One connection per relay is kept and used again for up to half a minute; one request at a time goes over it. Listening has its own.
@@ -112,6 +113,8 @@ pub enum Heard {
 pub struct Relays {
     http: Arc<dyn Http>,
     identity: Option<Identity>,
+    /// The owner's own.
+    own: HashSet<String>,
     now: fn() -> u64,
     pool: Pool,
     /// Counts the connections that are open, those of listeners too.
@@ -150,7 +153,18 @@ impl Relays {
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
         let open = TaskTracker::new();
         let pool = Pool::new(http.clone(), open.clone());
-        Self { http, identity, now, pool, open, lines: Mutex::default(), not_comparing: Mutex::default() }
+        Self { http, identity, own: HashSet::new(), now, pool, open, lines: Mutex::default(), not_comparing: Mutex::default() }
+    }
+
+    /// These are the owner's own: where they ask who reads there they are told, though they insist on nothing.
+    #[must_use]
+    pub fn of_owner(self, urls: &[String]) -> Self {
+        Self { own: urls.iter().map(|url| plain(url)).collect(), ..self }
+    }
+
+    /// Who is named to a relay that has asked and insists on nothing.
+    fn tells_at_once(&self, url: &str) -> Option<&Identity> {
+        self.identity.as_ref().filter(|_| self.own.contains(&plain(url)))
     }
 
     /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of listeners included: their futures must have
@@ -164,8 +178,7 @@ impl Relays {
 
     /// The turn at this relay. Connections that nobody used for a while are closed on the way.
     async fn turn(&self, url: &str, deadline: Instant) -> Result<Held, Broken> {
-        // However it is written, a relay is one relay.
-        let url = Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
+        let url = plain(url);
         let turn = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             // One that is in use, or waited for, is held by somebody else as well.
@@ -189,6 +202,11 @@ impl Relays {
             None => Ok((self.pool.open(url, deadline).await?, false)),
         }
     }
+}
+
+/// A relay's address in one form: however it is written, a relay is one relay.
+fn plain(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
 /// The filter that is written like this (NIP-01). `None` when it is none.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::super::event::Event;
 use super::frame::Hint;
-use super::line::{Broken, Line, begins};
+use super::line::{Broken, Line, begins, not_taken};
 use super::{Difference, End, Listing, NotCompared, Page, Relays, asks_for, filter_of};
 use crate::model::text::clean;
 
@@ -257,6 +257,17 @@ impl Relays {
                     taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
                 }
                 RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
+                    // It may show less to whom it does not know, and insist on nothing: it is told, and asked again.
+                    if !named
+                        && let Some(identity) = self.tells_at_once(&line.url)
+                        && let Some(challenge) = line.asked()
+                    {
+                        (named, taken) = (true, 0);
+                        gathered.heard = gathered.heard.saturating_add(line.gate.heard());
+                        line.tell(identity, challenge, (self.now)())?;
+                        subscription = line.request(filter)?;
+                        continue;
+                    }
                     let noted = line.gate.noted();
                     for event in noted.aside.iter().filter_map(|event| Shared::from_json(event).ok()) {
                         taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
@@ -276,6 +287,8 @@ impl Relays {
                     line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
                     subscription = line.request(filter)?;
                 }
+                // Nothing else is under way that a relay says no to.
+                RelayMessage::Ok { status: false, message, .. } if named => return Err(not_taken(&message).into()),
                 _ => {}
             }
             gathered.check()?;

@@ -94,7 +94,7 @@ fn name(id: &str) -> Result<[u8; 32], StoreError> {
 pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<(), StoreError> {
     let mut open = tx.open_table(NUTZAPS_OPEN)?;
     for row in &nutzaps.rows {
-        if matches!(row.state, NutzapState::Taken(_)) {
+        if row.state != NutzapState::Waiting {
             open.insert(row.id.as_str(), ())?;
         } else {
             open.remove(row.id.as_str())?;
@@ -112,6 +112,17 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
         coins.insert(&y.to_bytes(), ())?;
     }
     Ok(())
+}
+
+/// Sats of nutzaps at a mint that a swap is taking in. One that is taken in has no coins any more.
+pub(in crate::store) fn coming(tx: &impl Reads, mint: &MintAddress) -> Result<u64, StoreError> {
+    let mut sats = 0_u64;
+    for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
+        let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?.ok_or(StoreError::Missing("nutzap of an index"))?;
+        let coins = row.proofs.iter().filter(|_| row.mint == *mint).map(|proof| proof.amount.to_u64());
+        sats = coins.fold(sats, u64::saturating_add);
+    }
+    Ok(sats)
 }
 
 impl Store {
@@ -186,7 +197,8 @@ impl Store {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
-                found.extend(record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?);
+                let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?;
+                found.extend(row.filter(|row| matches!(row.state, NutzapState::Taken(_))));
             }
             Ok(found)
         })

@@ -172,12 +172,12 @@ impl Store {
         self.read(|tx| rows(tx, 0..=u8::MAX)).await
     }
 
-    /// Nutzaps that are on their way; no other row is read.
+    /// What of one class is on its way; no other row is read.
     ///
     /// # Errors
     /// As [`Store::outbox`].
-    pub async fn queued_zaps(&self) -> Result<Vec<Queued>, StoreError> {
-        self.read(|tx| rows(tx, 0..=0)).await
+    pub async fn queued_in(&self, class: u8) -> Result<Vec<Queued>, StoreError> {
+        self.read(move |tx| rows(tx, class..=class)).await
     }
 
     /// How many events are on their way; no row is read.

@@ -8,6 +8,7 @@ use cdk_common::wallet::ProofInfo;
 use proptest::prelude::*;
 
 use super::super::nostr::{Deletion, ForeignState, Mirrored, Outgoing, Seen, TokenEventRow};
+use super::super::tables::NOSTR_OUTBOX;
 use super::super::{Change, Store};
 use super::samples::{coins, mint, store};
 
@@ -124,4 +125,23 @@ async fn a_coin_that_becomes_ours_is_no_other_devices_any_more() {
     // Shown again, it is ours.
     store.absorb(vec![seen(2, &[3], &[])], Vec::new()).await.unwrap();
     assert!(store.foreign_balances().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_the_queue_no_more_is_read_than_one_class() {
+    let store = store().await;
+    store.queue_all(vec![Outgoing::new(&id(1), 10_019, "{}", 3, 0), Outgoing::new(&id(2), 9_321, "{}", 0, 0)]).await.unwrap();
+    // Rows that nobody can read, on either side of it.
+    let unreadable = |tx: &redb::WriteTransaction| {
+        let mut queue = tx.open_table(NOSTR_OUTBOX)?;
+        queue.insert((2, 1), &[9_u8][..])?;
+        queue.insert((4, 1), &[9_u8][..])?;
+        Ok(())
+    };
+    store.write(unreadable).await.unwrap();
+    for (class, number) in [(3, 1), (0, 2), (1, 0)] {
+        let read: Vec<String> = store.queued_in(class).await.unwrap().into_iter().map(|one| one.event.id).collect();
+        assert_eq!(read, if number == 0 { vec![] } else { vec![id(number)] });
+    }
+    assert!(store.outbox().await.is_err());
 }

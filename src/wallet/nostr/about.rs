@@ -16,7 +16,7 @@ use super::super::rules::Setup;
 use super::elsewhere::elsewhere;
 use super::mirror::{class, outgoing, unsigned};
 use super::pull::Pulled;
-use super::{Link, plain_url};
+use super::{Link, next_step, plain_url};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
 use crate::nostr::Event;
@@ -157,9 +157,15 @@ impl About {
         self.info_relays.iter().chain(self.relays.iter().filter(|_| !self.written))
     }
 
-    /// The public list is empty: whoever wrote it takes no nutzaps.
+    /// Another program has emptied the public list: it takes no nutzaps.
     fn is_off(&self) -> bool {
-        self.info.is_some() && self.info_mints.is_empty() && self.info_key.is_none()
+        self.info.is_some() && self.info_mints.is_empty() && self.info_key.is_none() && !self.turned_off
+    }
+
+    /// Relays that may hold this key's wallet and are not the owner's. None once something was said about the wallet here.
+    async fn elsewhere(&self, link: &Link, events: &[Event]) -> Vec<String> {
+        let first = self.wallet.is_none() || (link.parts.nutzaps && self.info.is_none());
+        if first { elsewhere(link, self.named_relays(), events).await } else { Vec::new() }
     }
 }
 
@@ -206,6 +212,14 @@ impl Wallet {
         Ok(unreadable)
     }
 
+    /// What the owner can do about what stands in the way of the wallet's word there, by what relays show now. Writes nothing.
+    pub(super) async fn in_the_way(&self, link: &Link, events: &[Event]) -> Result<Option<String>, Error> {
+        let mut about = self.about().await?;
+        about.learn(link, events);
+        about.turned_off |= !link.parts.nutzaps;
+        Ok(next_step(&about.elsewhere(link, events).await, about.is_off()))
+    }
+
     /// Writes what relays lack of the wallet, if that is safe.
     ///
     /// # Errors
@@ -219,13 +233,10 @@ impl Wallet {
         self.send_again(link, shown, &pulled.about_at).await?;
         if whole {
             // What no relay shows any more, and is not on its way, is lost: it is written anew.
-            let queue = self.store.outbox().await?;
-            let lost = |said: &Option<Said>| {
-                said.as_ref().is_some_and(|said| {
-                    !events.iter().any(|event| event.id() == said.id) && !queue.iter().any(|one| one.event.id == said.id)
-                })
-            };
-            (about.wallet_lost, about.info_lost) = (lost(&about.wallet), lost(&about.info));
+            let unshown = newest.each_ref().map(|id| id.as_ref().filter(|id| !events.iter().any(|event| event.id() == *id)));
+            let any = unshown.iter().any(Option::is_some);
+            let queue = if any { self.store.queued_in(class::ABOUT).await? } else { Vec::new() };
+            [about.wallet_lost, about.info_lost] = unshown.map(|id| id.is_some_and(|id| !queue.iter().any(|one| one.event.id == *id)));
         }
         if setup.money == MoneyKind::Play {
             about.test_mints.extend(setup.mints().map(|mint| mint.address.to_string()));
@@ -235,10 +246,9 @@ impl Wallet {
         let unreadable = |event: &&Event| pulled.unreadable.contains(event.id()) && Said::of(event).beats(about.wallet.as_ref());
         let foreign = foreign || events.iter().any(|event| unreadable(&event));
         about.turned_off |= !link.parts.nutzaps;
-        let off = about.is_off() && !about.turned_off;
+        let off = about.is_off();
         let mut may_write = (whole || about.written) && !foreign;
-        let first = about.wallet.is_none() || (link.parts.nutzaps && about.info.is_none());
-        let elsewhere = if may_write && first { elsewhere(link, about.named_relays(), events).await } else { Vec::new() };
+        let elsewhere = if may_write { about.elsewhere(link, events).await } else { Vec::new() };
         may_write &= elsewhere.is_empty();
         {
             let mut seen = link.seen();

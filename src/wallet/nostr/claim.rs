@@ -99,6 +99,7 @@ impl Wallet {
         link.seen().claimed_at = Some(now);
         for mint in self.setup().await?.mints() {
             let Ok(mint) = self.mints.at(&mint.address) else { continue };
+            let _asking = link.asking(mint.address());
             let turn = mint.turn().await;
             if let Err(error) = self.claim(&mint, u64::MAX, &turn).await {
                 tracing::debug!(code = error.code.as_str(), "coins of other devices were not claimed");

@@ -1,6 +1,7 @@
 //! Looks at the wallet on its relays, and says how it stands: reads every relay, asks the mints about the coins, and judges.
 //!
-//! Writes nothing to a relay and changes no coin, deposit or event of the wallet. Keys stay in here.
+//! Writes nothing to a relay and changes no coin, deposit or event of the wallet. Keys stay in here. What the store knows of an event is not
+//! read again, so that a long past fits into one reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,24 +21,32 @@ use crate::mint::issue::IssueState;
 use crate::model::deposit::DepositState;
 use crate::model::mint::MintAddress;
 use crate::nostr::p2pk::NutzapKey;
-use crate::nostr::{End, Event, Listing, deletion, history_event, quote_event, token_event, wallet_event};
-use crate::store::{ForeignState, Queued};
+use crate::nostr::{End, Event, Listing, deletion, history_event, nutzap_info, quote_event, relay_list, token_event, wallet_event};
+use crate::store::{ForeignState, Queued, Times};
 
 /// Quotes of one mint that are asked about.
 const QUOTES: usize = 50;
 
+/// What need not be read again.
+struct Known {
+    tokens: Times,
+    deletions: Times,
+    lines: Times,
+}
+
 /// What one relay gave.
 struct Read {
     url: String,
+    about: Listing,
     tokens: Listing,
     deletions: Listing,
-    rest: Listing,
+    lines: Listing,
 }
 
 impl Read {
     /// Why it was not read to its end. `Err`: it could not be reached.
     fn reason(&self) -> Result<Option<&str>, &str> {
-        let ends = [&self.tokens.end, &self.deletions.end, &self.rest.end];
+        let ends = [&self.about.end, &self.tokens.end, &self.deletions.end, &self.lines.end];
         if let Some(End::Unreachable(reason)) = ends.iter().find(|end| matches!(end, End::Unreachable(_))) {
             return if ends.iter().all(|end| matches!(end, End::Unreachable(_))) { Err(reason) } else { Ok(Some(reason)) };
         }
@@ -64,16 +73,28 @@ impl Wallet {
     pub async fn examine_relays(&self) -> Result<Option<RelaysReport>, Error> {
         let Some(link) = &self.nostr else { return Ok(None) };
         let setup = self.setup().await?;
-        let read = join_all(link.parts.urls.iter().map(|url| read(link, plain_url(url)))).await;
+        let known = Known {
+            tokens: self.store.known_token_events().await?,
+            deletions: self.store.known_deletions().await?,
+            lines: self.store.known_lines(0).await?,
+        };
+        let read = join_all(link.parts.urls.iter().map(|url| read(link, plain_url(url), &known))).await;
+        let about: Vec<Event> = read.iter().flat_map(|one| one.about.events.iter().cloned()).collect();
         let queue = self.store.outbox().await?;
-        let (mut evidence, quotes) = self.gather(link, &setup, &read, &queue).await?;
+        let (mut evidence, quotes) = self.gather(link, &setup, &read, &queue, known).await?;
+        if !evidence.missing().is_empty() {
+            read_ends(link, &mut evidence).await;
+        }
         let asked = join_all(setup.mints().map(|mint| self.words_of(&mint.address, &evidence))).await;
         evidence.words = asked.into_iter().flatten().collect();
         evidence.quotes = self.paid_quotes(&setup, quotes).await?;
 
+        let refusals = self.store.refusals().await?;
         let mut relays = Vec::new();
         for (one, shown) in read.iter().zip(&evidence.relays) {
-            relays.push(self.standing(link, one, shown, &evidence, &queue).await?);
+            let waiting = queue.iter().filter_map(|queued| Some((&queued.event.id, queued.event.refused.get(&shown.url)?)));
+            let gone = refusals.iter().filter(|no| no.relay == shown.url).map(|no| (&no.id, &no.reason));
+            relays.push(self.standing(link, one, shown, &evidence, gone.chain(waiting).collect()).await?);
         }
         let coins = evidence.live_coins();
         let sum = |wanted: &dyn Fn(Option<&State>) -> bool| {
@@ -88,19 +109,39 @@ impl Wallet {
             unchecked_sats: sum(&|word| word.is_none()),
             here_sats: self.spendable(&setup).await?,
             findings: evidence.findings(),
+            next_step: self.in_the_way(link, &about).await?,
         }))
     }
 
     /// What the relays gave, opened, beside what the store knows of it.
-    async fn gather(&self, link: &Link, setup: &Setup, read: &[Read], queue: &[Queued]) -> Result<(Evidence, Vec<Quote>), Error> {
-        let mut evidence = Evidence { seen: self.store.known_token_events().await?.into_keys().collect(), ..Evidence::default() };
-        let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::new());
+    async fn gather(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        read: &[Read],
+        queue: &[Queued],
+        known: Known,
+    ) -> Result<(Evidence, Vec<Quote>), Error> {
+        let mut evidence = Evidence { seen: known.tokens.into_keys().collect(), ..Evidence::default() };
+        let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::<&String>::new());
+        let deletions: BTreeSet<&String> = read.iter().flat_map(|one| &one.deletions.ids).collect();
+        let deletions = self.store.deletions(deletions.into_iter().cloned().collect()).await?;
+        let names: BTreeMap<&String, &Vec<String>> = deletions.iter().map(|known| (&known.id, &known.ids)).collect();
         for one in read {
-            let deleted = one.deletions.events.iter().flat_map(|event| deletion::read(&link.parts.identity, event)).collect();
-            let tokens = one.tokens.ids.iter().cloned().collect();
+            let new = one.deletions.events.iter().flat_map(|event| deletion::read(&link.parts.identity, event));
+            let before = one.deletions.ids.iter().filter_map(|id| names.get(id)).flat_map(|ids| (*ids).clone());
+            let (tokens, deleted) = (one.tokens.ids.iter().cloned().collect(), new.chain(before).collect());
             evidence.relays.push(Shown { url: one.url.clone(), whole: one.reason() == Ok(None), tokens, deleted });
-            for event in one.tokens.events.iter().chain(&one.rest.events) {
-                take(link, event, &mut evidence, &mut quotes, &mut lines);
+            lines.extend(&one.lines.ids);
+            for event in one.about.events.iter().chain(&one.tokens.events).chain(&one.lines.events) {
+                take(link, event, &mut evidence, &mut quotes);
+            }
+        }
+        for row in self.store.live_token_events().await? {
+            if evidence.relays.iter().any(|relay| relay.tokens.contains(&row.id))
+                && let Ok(event) = Event::read(&row.json)
+            {
+                take(link, &event, &mut evidence, &mut quotes);
             }
         }
         let shown: BTreeSet<String> = evidence.relays.iter().flat_map(|relay| relay.tokens.iter().cloned()).collect();
@@ -108,8 +149,8 @@ impl Wallet {
         let deleted: Vec<String> = evidence.relays.iter().flat_map(|relay| relay.deleted.iter().cloned()).collect();
         evidence.deleted.extend(deleted);
         if evidence.relays.iter().all(|relay| relay.whole) {
-            lines.extend(queue.iter().map(|one| one.event.id.clone()));
-            evidence.lost_lines = self.store.known_lines(0).await?.into_keys().filter(|id| !lines.contains(id)).collect();
+            lines.extend(queue.iter().map(|one| &one.event.id));
+            evidence.lost_lines = known.lines.into_keys().filter(|id| !lines.contains(id)).collect();
         }
         for mint in setup.mints() {
             let others = vec![ForeignState::Doubtful, ForeignState::Unspent, ForeignState::Pending];
@@ -166,14 +207,13 @@ impl Wallet {
         read: &Read,
         shown: &Shown,
         evidence: &Evidence,
-        queue: &[Queued],
+        refused: BTreeMap<&String, &String>,
     ) -> Result<RelayStanding, Error> {
         let (lacks, undeleted) = (evidence.lacking(shown).len(), evidence.undeleted(shown).len());
-        let refused: Vec<&String> = queue.iter().filter_map(|one| one.event.refused.get(&shown.url)).collect();
         let (state, reason) = match read.reason() {
             Err(reason) => ("unreachable", Some(reason)),
             Ok(Some(reason)) => ("partial", Some(reason)),
-            Ok(None) if !refused.is_empty() => ("refuses", refused.first().map(|reason| reason.as_str())),
+            Ok(None) if !refused.is_empty() => ("refuses", refused.values().next().map(|reason| reason.as_str())),
             Ok(None) if lacks > 0 => ("behind", None),
             Ok(None) if undeleted > 0 => ("forgets_deletions", None),
             Ok(None) => ("synced", None),
@@ -191,19 +231,34 @@ impl Wallet {
     }
 }
 
-/// Reads all of the wallet's events at one relay.
-async fn read(link: &Link, url: String) -> Read {
+/// Reads the lines that this wallet has read before as well: one of them may say what ended a token event that nobody has seen here.
+async fn read_ends(link: &Link, evidence: &mut Evidence) {
+    let (relays, identity) = (&link.parts.relays, &link.parts.identity);
+    let filter = json!({"kinds": [history_event::KIND], "authors": [identity.public_key()]});
+    let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
+    for listing in join_all(urls.iter().map(|url| relays.all(url, &filter, |_| false, QUESTION))).await {
+        evidence.ends_unread |= listing.end != End::Whole;
+        evidence
+            .ended
+            .extend(listing.events.iter().filter_map(|event| history_event::read(identity, event).ok()).flat_map(|line| line.destroyed));
+    }
+}
+
+/// Reads the wallet's events at one relay.
+async fn read(link: &Link, url: String, known: &Known) -> Read {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    let tokens = relays.all(&url, &json!({"kinds": [token_event::KIND], "authors": [me]}), |_| false, QUESTION).await;
+    // First, because a relay that has asked who reads there is told after the first reading, and named for those that follow.
+    let about = [wallet_event::KIND, wallet_event::BACKUP, nutzap_info::KIND, relay_list::KIND, quote_event::KIND];
+    let about = relays.all(&url, &json!({"kinds": about, "authors": [me]}), |_| false, QUESTION).await;
+    let tokens = relays.read_new(&url, &json!({"kinds": [token_event::KIND], "authors": [me]}), &known.tokens, QUESTION).await;
     let deletions = json!({"kinds": [deletion::KIND], "authors": [me], "#k": ["7375"]});
-    let deletions = relays.all(&url, &deletions, |_| false, QUESTION).await;
-    let rest = [wallet_event::KIND, wallet_event::BACKUP, quote_event::KIND, history_event::KIND];
-    let rest = relays.all(&url, &json!({"kinds": rest, "authors": [me]}), |_| false, QUESTION).await;
-    Read { url, tokens, deletions, rest }
+    let deletions = relays.read_new(&url, &deletions, &known.deletions, QUESTION).await;
+    let lines = relays.read_new(&url, &json!({"kinds": [history_event::KIND], "authors": [me]}), &known.lines, QUESTION).await;
+    Read { url, about, tokens, deletions, lines }
 }
 
 /// Opens one event, and puts what it says where it belongs.
-fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeMap<String, Quote>, lines: &mut BTreeSet<String>) {
+fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeMap<String, Quote>) {
     let (identity, id) = (&link.parts.identity, event.id().to_owned());
     let read = match event.kind() {
         token_event::KIND => token_event::read(identity, event).map(|token| {
@@ -214,16 +269,15 @@ fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeM
             let coins = token.proofs.into_iter().filter_map(|proof| Some((proof.y().ok()?, proof))).collect();
             evidence.tokens.insert(id.clone(), Token { mint, unit: token.unit, coins, del: token.del });
         }),
-        history_event::KIND => {
-            lines.insert(id.clone());
-            history_event::read(identity, event).map(|line| evidence.ended.extend(line.destroyed))
-        }
+        history_event::KIND => history_event::read(identity, event).map(|line| evidence.ended.extend(line.destroyed)),
         quote_event::KIND => quote_event::read(identity, event).map(|quote| {
             let sats = quote.amount.filter(|_| quote.unit.as_deref().is_none_or(|unit| unit == "sat"));
             if let Some(mint) = quote.mint.and_then(|mint| mint.parse().ok()) {
                 quotes.insert(id.clone(), Quote { event: id.clone(), mint, id: quote.quote_id, sats });
             }
         }),
+        // Public, and not of the wallet itself.
+        nutzap_info::KIND | relay_list::KIND => return,
         _ => wallet_event::read(identity, event).map(|wallet| {
             let keys = wallet.privkeys.iter().filter_map(|key| NutzapKey::from_secret(key).ok()).map(|key| key.public_x().to_owned());
             if event.kind() == wallet_event::KIND {

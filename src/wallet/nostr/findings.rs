@@ -58,6 +58,8 @@ pub(super) struct Evidence {
     pub(super) seen: BTreeSet<String>,
     /// Token events that a line of the history names as ended.
     pub(super) ended: BTreeSet<String>,
+    /// Not all such lines could be read.
+    pub(super) ends_unread: bool,
     pub(super) wallets: Vec<Wallets>,
     /// Events of our key that cannot be read, or only in part.
     pub(super) malformed: BTreeSet<String>,
@@ -200,7 +202,7 @@ impl Evidence {
 
     /// Events that a live one replaces, that nobody shows, that we never saw, and that neither a deletion nor a line of history names:
     /// what they held cannot be known. A relay that follows a deletion shows the deletion; so this is an event that was lost.
-    fn broken_chain(&self) -> Option<Finding> {
+    pub(super) fn missing(&self) -> BTreeSet<String> {
         let live = self.live();
         let named = self.tokens.iter().filter(|(id, _)| live.contains(id.as_str())).flat_map(|(_, token)| &token.del);
         let known = |id: &String| {
@@ -208,10 +210,13 @@ impl Evidence {
                 || self.ended.contains(id)
                 || self.relays.iter().any(|relay| relay.tokens.contains(id) || relay.deleted.contains(id))
         };
-        let missing: BTreeSet<String> = named.filter(|id| self.whole() && !known(id)).cloned().collect();
+        named.filter(|id| self.whole() && !self.ends_unread && !known(id)).cloned().collect()
+    }
+
+    fn broken_chain(&self) -> Option<Finding> {
         finding(
             "broken chain of del",
-            missing.into_iter().collect(),
+            self.missing().into_iter().collect(),
             "events that a live one says it replaces, and that were never seen here: what they held beyond it is not known",
             "run `sync` on the device or program that wrote them; `nutpurse restore` finds coins made from this wallet's words",
         )

@@ -23,7 +23,8 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const WAITS: (u64, u64) = (5, 600);
 /// Passes in which what waits for others may follow at once: an event may have to be halved some times first.
 const PASSES: usize = 12;
-/// After this, what enough relays have of what the wallet says of itself, and what too few have of its history, is given up, in seconds.
+/// After this, what enough relays have of what the wallet says of itself, what too few have of its history, and a nutzap that no relay of its
+/// recipient's has taken is given up, in seconds.
 const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
 /// So long a nutzap that the recipient can see is brought to the rest of their relays, in seconds.
 const SPREAD_SECONDS: u64 = 86_400;
@@ -177,7 +178,7 @@ impl Wallet {
     pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.flushing.lock().await;
-        let Some(mut one) = self.store.queued_zaps().await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
+        let Some(mut one) = self.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
         let asked = &one;
         let said = join_all(
             targets(link, &one.event)
@@ -299,7 +300,9 @@ fn is_done(link: &Link, waits: &Waits, event: &Outgoing, clock: u64) -> bool {
     let all = || targets(link, event).iter().all(answered);
     event.tries > 0
         && match event.class {
-            class::ZAP => published && (all() || older_than(SPREAD_SECONDS)),
+            class::ZAP if published => all() || older_than(SPREAD_SECONDS),
+            // It is no sign of theirs while nobody answers.
+            class::ZAP => older_than(GIVEN_UP_SECONDS) && link.is_online(),
             class::TOKEN => published,
             // Reading the relays shows who lacks it.
             class::DELETION => published || all(),

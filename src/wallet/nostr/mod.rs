@@ -128,26 +128,31 @@ pub(super) struct Sightings {
     mints_kept: bool,
     /// What the last round of publishing left in the queue.
     queue: Counts,
-    /// The mint that is asked now: a sync waits for it.
-    pub(super) asking: Option<MintAddress>,
+    /// The mints that are asked now, the one that was asked first before the others: a sync waits for them.
+    pub(super) asking: Vec<MintAddress>,
 }
 
 impl Sightings {
     /// What the owner can do about it, in words.
     pub(super) fn next_step(&self) -> Option<String> {
-        let urls = self.elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
-        if !urls.is_empty() {
-            return Some(format!(
-                "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
-                 before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
-            ));
-        }
-        self.nutzaps_off.then(|| {
-            "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
-             nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
-                .to_owned()
-        })
+        next_step(&self.elsewhere, self.nutzaps_off)
     }
+}
+
+/// What the owner can do about relays that may hold this key's wallet, and about nutzaps that another program has turned off.
+fn next_step(elsewhere: &[String], nutzaps_off: bool) -> Option<String> {
+    let urls = elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
+    if !urls.is_empty() {
+        return Some(format!(
+            "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
+             before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
+        ));
+    }
+    nutzaps_off.then(|| {
+        "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
+         nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
+            .to_owned()
+    })
 }
 
 /// How many events are on their way.
@@ -186,11 +191,14 @@ impl Sight {
 }
 
 /// A mint is asked.
-struct Asking<'l>(&'l Link);
+struct Asking<'l>(&'l Link, MintAddress);
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.0.seen().asking = None;
+        let mut seen = self.0.seen();
+        if let Some(place) = seen.asking.iter().position(|mint| *mint == self.1) {
+            seen.asking.remove(place);
+        }
     }
 }
 
@@ -224,13 +232,18 @@ impl Link {
 
     /// Until this is dropped, whoever waits for a sync waits for this mint.
     fn asking(&self, mint: &MintAddress) -> Asking<'_> {
-        self.seen().asking = Some(mint.clone());
-        Asking(self)
+        self.seen().asking.push(mint.clone());
+        Asking(self, mint.clone())
     }
 
     /// One of the owner's relays.
     pub(super) fn is_own(&self, url: &str) -> bool {
         self.parts.urls.iter().any(|own| plain_url(own) == url)
+    }
+
+    /// Some relay of the owner's answered when all were read last.
+    fn is_online(&self) -> bool {
+        self.seen().relays.values().any(|sight| *sight != Sight::Away)
     }
 
     /// How many of the owner's relays must have an event before it counts as published.

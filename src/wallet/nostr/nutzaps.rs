@@ -96,7 +96,7 @@ impl Wallet {
         let about = self.about().await?;
         let keys = LockKeys::of(link, &about);
         let beyond = self.read_nutzaps(link, &about, &keys).await?;
-        self.redeem_nutzaps(&keys, beyond).await
+        self.redeem_nutzaps(link, &keys, beyond).await
     }
 
     /// Reads the relays; what is new is recorded, in one commit for each. Returns those for which there is no room to wait.

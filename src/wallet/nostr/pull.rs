@@ -133,9 +133,10 @@ struct Known {
 
 async fn look(link: &Link, url: String, known: &Known) -> Looked {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
+    // First, because a relay that has asked who reads there is told after the first reading, and named for those that follow.
+    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}), |_| false, QUESTION).await;
     let tokens = relays.read_new(&url, &json!({"kinds": [7375], "authors": [me]}), &known.tokens, QUESTION).await;
     let deletions = relays.read_new(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), &known.deletions, QUESTION).await;
-    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}), |_| false, QUESTION).await;
     // Of the key's app data only what is ours; and never the list of mints, which is kept without our name.
     let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
     let data = relays.all(&url, &data, |_| false, QUESTION).await;

@@ -130,6 +130,7 @@ impl Wallet {
                 continue;
             }
             asked = asked.saturating_add(1);
+            let _asking = link.asking(&mint.address);
             match self.claim_quote(&mint, &quote).await {
                 Ok(Quote::Over) => drop(over.insert((*id).to_owned())),
                 Ok(Quote::Open) => {}

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cdk_common::nuts::{Proof, PublicKey, State};
 
+use super::super::code::Code;
 use super::super::coins::sum_sats;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::super::{Wallet, swap};
+use super::Link;
 use super::locks::LockKeys;
 use super::nutzaps::WAITED_SECONDS;
 use crate::mint::Mint;
@@ -45,13 +47,13 @@ enum Ended {
     In,
     /// The mint refused because of one of the coins.
     OneIsBad,
-    /// The mint refused otherwise, or has not decided: it is asked no more in this round.
+    /// The mint refused otherwise, or has not decided, or the owner's cap is in the way: nothing more is taken in there in this round.
     NotNow,
 }
 
 impl Wallet {
     /// Takes in what waits, and what there is no room for to wait.
-    pub(super) async fn redeem_nutzaps(&self, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
+    pub(super) async fn redeem_nutzaps(&self, link: &Link, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
         let (now, setup) = ((self.clock)(), self.setup().await?);
         let mut ended = Nutzaps { at: now, ..Nutzaps::default() };
         let mut by_mint: BTreeMap<MintAddress, Vec<NutzapRow>> = BTreeMap::new();
@@ -74,6 +76,7 @@ impl Wallet {
         }
         let (this, setup) = (&self, &setup);
         let rounds = by_mint.into_iter().map(|(mint, rows)| async move {
+            let _asking = link.asking(&mint);
             if let Err(error) = this.redeem_at(setup, keys, &mint, rows).await {
                 tracing::debug!(code = error.code.as_str(), "nutzaps wait for their mint");
             }
@@ -87,7 +90,8 @@ impl Wallet {
         let mint = self.mints.at(address)?;
         self.leave_what_is_ours(&mut rows).await?;
         self.leave_what_is_made_up(&mint, &mut rows).await?;
-        self.leave_what_is_over_the_cap(setup, address, &mut rows).await?;
+        let cap = setup.mint(address).and_then(|mint| mint.max_balance_sats);
+        self.leave_what_is_over_the_cap(cap, address, &mut rows).await?;
         rows.sort_by(|one, other| (one.is_copy, one.seen_at, &one.id).cmp(&(other.is_copy, other.seen_at, &other.id)));
         let (mut swaps, mut unproven) = (0_usize, 0_usize);
         while !rows.is_empty() && swaps < MOST_SWAPS {
@@ -115,7 +119,7 @@ impl Wallet {
                     continue;
                 }
                 (swaps, unproven) = (swaps.saturating_add(1), unproven.saturating_add(usize::from(!is_proven)));
-                match self.swap_nutzaps(&mint, keys, part.clone()).await? {
+                match self.swap_nutzaps(&mint, keys, part.clone(), cap).await? {
                     Ended::In => taken.extend(ys(&coins)?),
                     Ended::OneIsBad if part.len() > 1 => {
                         let right = part.split_off(part.len() / 2);
@@ -152,8 +156,8 @@ impl Wallet {
     }
 
     /// What would bring more to the mint than the owner wants there waits.
-    async fn leave_what_is_over_the_cap(&self, setup: &Setup, address: &MintAddress, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
-        let Some(cap) = setup.mint(address).and_then(|mint| mint.max_balance_sats) else { return Ok(()) };
+    async fn leave_what_is_over_the_cap(&self, cap: Option<u64>, address: &MintAddress, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+        let Some(cap) = cap else { return Ok(()) };
         let mut held = self.held_at(address).await?;
         rows.retain(|row| {
             let after = held.saturating_add(sum_sats(&row.proofs));
@@ -186,8 +190,11 @@ impl Wallet {
         Ok(self.store.commit(vec![Change::Nutzaps(Nutzaps { at: (self.clock)(), done, ..Nutzaps::default() })]).await?)
     }
 
-    /// One swap for all coins of these. What takes them is journaled with the rows.
-    async fn swap_nutzaps(&self, mint: &Mint, keys: &LockKeys, mut rows: Vec<NutzapRow>) -> Result<Ended, Error> {
+    /// One swap for all coins of these. What takes them is journaled with the rows, if the owner's cap still allows it then: something else
+    /// may have come in since it was looked at.
+    async fn swap_nutzaps(&self, mint: &Mint, keys: &LockKeys, mut rows: Vec<NutzapRow>, cap: Option<u64>) -> Result<Ended, Error> {
+        let more = sum_sats(rows.iter().flat_map(|row| &row.proofs));
+        let within = cap.map(|cap| Change::Within { mint: mint.address().clone(), more, cap });
         rows.iter_mut().for_each(|row| row.state = NutzapState::Swapping);
         let mut coins = keys.sign(all_coins(&rows));
         coins.iter_mut().for_each(|coin| coin.dleq = None);
@@ -195,7 +202,11 @@ impl Wallet {
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
         let taken = Change::Nutzaps(Nutzaps { at: (self.clock)(), rows, ..Nutzaps::default() });
         let turn = mint.turn().await;
-        let (swap, outcome) = self.swap(mint, coins, want, |_| Ok(vec![taken.clone()]), &turn).await?;
+        let beside = || within.iter().cloned().chain([taken.clone()]).collect();
+        let (swap, outcome) = match self.swap(mint, coins, want, |_| Ok(beside()), &turn).await {
+            Err(error) if error.code == Code::OverBalanceLimit => return Ok(Ended::NotNow),
+            swapped => swapped?,
+        };
         let ended = match &outcome {
             SwapOutcome::Done { .. } => Ended::In,
             SwapOutcome::Refused(error) if error.is_of_a_coin() => Ended::OneIsBad,

@@ -23,6 +23,9 @@ pub struct RelaysReport {
     pub here_sats: u64,
     /// What is wrong. Empty: nothing was found.
     pub findings: Vec<Finding>,
+    /// What keeps the wallet from saying there what it is and takes, and what the owner can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
 }
 
 /// How one relay stands.

@@ -132,6 +132,9 @@ view!(
         reachable: Option<bool>,
         /// Can be spent now.
         spendable_sats: u64,
+        /// Coins there that another program of this wallet has perhaps handed out as a token: not part of spendable_sats.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        perhaps_handed_out_sats: Option<u64>,
         /// The owner's cap.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_balance_sats: Option<u64>,

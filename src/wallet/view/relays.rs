@@ -61,5 +61,8 @@ view!(
         relays: u64,
         /// Relays of the recipient that it goes to.
         of: u64,
+        /// None of them took it within a month: it is not sent any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        given_up: Option<bool>,
     }
 );

@@ -136,7 +136,7 @@ impl Wallet {
 
     /// A nutzap is on its way that its recipient cannot see, and was made not long ago.
     pub(in super::super) async fn has_unsent_zap(&self) -> bool {
-        let zaps = if self.nostr.is_some() { self.store.queued_zaps().await.unwrap_or_default() } else { Vec::new() };
+        let zaps = if self.nostr.is_some() { self.store.queued_in(class::ZAP).await.unwrap_or_default() } else { Vec::new() };
         let lately = |one: &Queued| (self.clock)() < one.event.made_at.saturating_add(WAITED_FOR_SECONDS);
         zaps.iter().any(|one| one.event.delivered() == 0 && lately(one))
     }
@@ -146,6 +146,9 @@ impl Wallet {
         let Some(of) = payment.zap.as_ref() else { return Ok(None) };
         let Some(id) = &of.nutzap else { return Ok(None) };
         let relays = self.store.delivered(id).await?.unwrap_or(0);
-        Ok(Some(DeliveredView { relays, of: (of.relays.len() as u64).min(MOST_RELAYS as u64) }))
+        // What nobody has taken leaves the queue by being given up alone.
+        let given_up = relays == 0 && !self.store.queued_in(class::ZAP).await?.iter().any(|one| one.event.id == *id);
+        let of = (of.relays.len() as u64).min(MOST_RELAYS as u64);
+        Ok(Some(DeliveredView { relays, of, given_up: given_up.then_some(true) }))
     }
 }

@@ -251,9 +251,16 @@ pub(in super::super) fn describe(view: &mut PaymentView, payment: &Payment, deli
     view.event_id.clone_from(&of.event);
     view.receipt = Some(of.receipt.word());
     let settled = matches!(payment.state, PaymentState::Settled { .. });
-    let nowhere = delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
+    let nowhere = settled && view.claimed != Some(true) && delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
+    let given_up = delivered_to.as_ref().is_some_and(|delivered| delivered.given_up == Some(true));
     view.delivered_to = delivered_to.filter(|_| settled);
-    if settled && nowhere {
+    if nowhere && given_up {
+        view.next_step = Some(
+            "None of the recipient's relays took the nutzap within a month, and it is not sent any more. Its coins are locked to the \
+             recipient and do not come back: give them the token, which only they can use. Do not zap again."
+                .to_owned(),
+        );
+    } else if nowhere {
         view.next_step = Some(
             "None of the recipient's relays has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.".to_owned(),
         );

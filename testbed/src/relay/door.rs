@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
 use tokio_util::sync::CancellationToken;
 
-use super::knobs::{Around, Flood, Knobs};
+use super::knobs::{Around, Flood, Knobs, Veil};
 
 /// Serves a client until it leaves or is cut.
 pub(super) async fn serve(knobs: Arc<Knobs>, client: TcpStream) {
@@ -48,6 +48,9 @@ impl Door {
         let client = accept_async(client).await?;
         let (relay, _) = connect_async(&knobs.behind).await?;
         let mut door = Self { knobs, client, relay, given: HashMap::new(), challenges: 0, named: false };
+        if door.veil().is_some() {
+            door.ask_for_a_name().await?;
+        }
         loop {
             tokio::select! {
                 said = door.client.next() => match said.transpose()? {
@@ -185,7 +188,14 @@ impl Door {
         self.say(answer).await
     }
 
+    fn veil(&self) -> Option<Veil> {
+        self.knobs.told().misrule.veil
+    }
+
     fn hides(&self, event: &Value) -> bool {
+        if self.veil().is_some() && !self.named {
+            return true;
+        }
         let rules = &self.knobs.told().misrule;
         let kind = event.get("kind").and_then(Value::as_u64);
         let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -206,9 +216,13 @@ impl Door {
         let event = Event::from_json(name.to_string())?;
         let challenge = format!("challenge-{}", self.challenges);
         let right = event.verify().is_ok() && event.kind.as_u16() == 22_242 && event.tags.challenge() == Some(challenge.as_str());
+        let right = right && self.veil() != Some(Veil::Refuses);
         if right {
             self.named = true;
             self.knobs.told().named.push(event.pubkey.to_hex());
+        }
+        if self.veil() == Some(Veil::Silent) {
+            return Ok(());
         }
         self.say(json!(["OK", event.id.to_hex(), right, if right { "" } else { "invalid: no answer to the challenge" }])).await
     }

@@ -40,12 +40,25 @@ pub struct Misrule {
     pub demand_name: bool,
     /// Nobody is served after saying it either.
     pub never_satisfied: bool,
+    /// Whoever comes is asked who they are, and shown nothing before they say so; that there would be more, nobody is told.
+    pub veil: Option<Veil>,
     /// Neither `OK` nor `EOSE` is ever said.
     pub mute: bool,
     /// Every request is answered with messages without end.
     pub flood: Option<Flood>,
     /// What it says of itself over HTTP (NIP-11). `None`: nothing.
     pub document: Option<String>,
+}
+
+/// What a relay behind a veil says to whoever says who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Veil {
+    /// That it has understood.
+    Confirms,
+    /// Nothing, as some relays do.
+    Silent,
+    /// That it does not take the name.
+    Refuses,
 }
 
 /// What a relay floods with.

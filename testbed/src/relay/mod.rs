@@ -19,7 +19,7 @@ use self::knobs::Knobs;
 use crate::runtime::Own;
 
 use self::knobs::Trap;
-pub use self::knobs::{Around, Flood, Misrule};
+pub use self::knobs::{Around, Flood, Misrule, Veil};
 
 /// A relay of the bench; dropped, it is gone with its events.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use nutpurse::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::nostr::{Draft, Event, Identity};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Moment, Proxy, Relay, Rule, TestMint};
+use testbed::{Moment, Proxy, Relay, Rule, TestMint, Veil};
 
 use super::by_hand::{self, Press, agreed, me, put, token};
 use super::{KEY, device, spendable, sync};
@@ -291,4 +291,32 @@ async fn the_list_of_mints_names_nobody_and_no_more_is_asked_for_than_is_ours() 
     agreed(&agent).await;
     assert!(strict.taken().iter().all(|event| event["pubkey"] == json!(me)) && strict.named().iter().all(|name| *name == me));
     assert_eq!(count(&strict, &[30_078]), 1, "the devices, which are sealed");
+}
+
+#[tokio::test]
+async fn a_relay_that_shows_nothing_to_whom_it_does_not_know_is_told_who_we_are_before_it_is_written() {
+    let (_lightning, mint) = mint().await;
+    for veil in [Veil::Confirms, Veil::Silent, Veil::Refuses] {
+        let relay = Relay::start().await.unwrap();
+        let key = Identity::random().unwrap().secret_hex();
+        let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+        let coins = Press::of(&mint).bearer(2, 8).await;
+        let wallet = wallet_event::write(&me(), &told, clock::now() - 50).unwrap();
+        put(&relay, &[wallet, token(&me(), &mint.url(), &coins, clock::now() - 9)]).await;
+        relay.rule(|rule| rule.veil = Some(veil));
+        let agent = device(&mint, &[relay.url()], KEY);
+        let told = sync(&agent).await;
+        if veil == Veil::Refuses {
+            assert_eq!(
+                (&told["state"], count(&relay, &[17_375, 375, 10_019])),
+                (&json!("partial"), 1),
+                "what it hides is not known: {told}"
+            );
+            continue;
+        }
+        agreed(&agent).await;
+        assert_eq!((keys(&relay, 17_375), spendable(&agent).await), (vec![key.reveal().to_owned()], 16), "{veil:?}");
+        // The list of mints names nobody, and so it is not read there.
+        assert!(!relay.named().is_empty() && relay.named().iter().all(|name| *name == me().public_key()), "{:?}", relay.named());
+    }
 }

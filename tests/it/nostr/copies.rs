@@ -3,11 +3,12 @@
 use nutpurse::nostr::{Identity, nutzap};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
+use testbed::{Moment, Proxy, Relay, Rule};
 
-use super::by_hand::{me, put};
-use super::hostile::{incomes, lock, scene};
+use super::by_hand::{Press, agreed, me, put};
+use super::hostile::{incomes, listed_key, lock, scene};
 use super::{KEY, device, spendable, sync};
-use crate::world::Agent;
+use crate::world::{Agent, Home, fund, mint};
 
 #[tokio::test]
 async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
@@ -110,4 +111,45 @@ async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
     let receiver = Agent::reopen(home).await;
     sync(&receiver).await;
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (84, vec![(3, 1), (31, 1)]));
+}
+
+#[tokio::test]
+async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
+    let (_lightning, mint) = mint().await;
+    let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
+    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 100\n", proxy.url()));
+    let receiver = Agent::with_nsec(home, KEY);
+    fund(&receiver, 40).await;
+    agreed(&receiver).await;
+    let lock = || lock("P2PK", &format!("02{}", listed_key(&relay)), &json!([]));
+    let coins = Press::of(&mint).coins(&[(32, lock()), (16, lock())]).await;
+    let nutzap = |coin: usize| {
+        let coins = &coins[coin..=coin];
+        nutzap::write(&Identity::random().unwrap(), &me().public_key(), &proxy.url(), "sat", coins, "hello", None, clock::now()).unwrap()
+    };
+    // The nutzap is on its way in: 40 and 32 of 100.
+    let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore));
+    put(&relay, &[nutzap(0)]).await;
+    let syncing = receiver.start("sync", json!({}));
+    proxy.reached(held).await;
+    let error = receiver.refused("deposit", json!({"amount_sats": 30}), "over_balance_limit").await;
+    assert_eq!(error.details["held_sats"], 72, "{error}");
+    proxy.release(held);
+    syncing.await.unwrap().unwrap();
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (71, vec![(31, 1)]));
+    // The deposit is promised after the nutzap was found to fit: 71, 20 and 16 of 100.
+    let held = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::HoldBefore));
+    put(&relay, &[nutzap(1)]).await;
+    let syncing = receiver.start("sync", json!({}));
+    proxy.reached(held).await;
+    fund(&receiver, 20).await;
+    proxy.release(held);
+    syncing.await.unwrap().unwrap();
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (91, vec![(31, 1)]), "it waits");
+    let home = receiver.close().await;
+    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\n", proxy.url()));
+    let receiver = Agent::reopen(home).await;
+    sync(&receiver).await;
+    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (106, vec![(15, 1), (31, 1)]));
 }

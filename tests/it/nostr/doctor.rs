@@ -6,14 +6,14 @@ use std::sync::Arc;
 use cdk_common::nuts::{CurrencyUnit, Token};
 use nutpurse::model::secret::Secret;
 use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Identity, deletion, quote_event, token_event};
+use nutpurse::nostr::{Draft, Identity, deletion, quote_event, token_event};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Lightning, Relay, TestMint};
+use testbed::{Lightning, MintOptions, Relay, TestMint};
 
 use super::by_hand::{Press, agreed, event, me, put, token};
 use super::{KEY, device, sync};
-use crate::world::{Agent, Home, binary, fund, mint};
+use crate::world::{Agent, Home, binary, fund, mint, mint_with};
 
 /// A wallet of 100 sats, brought together with its relays, and closed.
 struct Scene {
@@ -37,7 +37,7 @@ async fn scene(relays: usize) -> Scene {
     Scene { lightning, mint, relays: all, home }
 }
 
-async fn doctor(home: &Arc<Home>, line: &'static [&'static str]) -> String {
+pub(super) async fn doctor(home: &Arc<Home>, line: &'static [&'static str]) -> String {
     let home = home.clone();
     tokio::task::spawn_blocking(move || binary::done(&home, line)).await.unwrap()
 }
@@ -265,4 +265,80 @@ async fn an_event_of_our_key_that_nobody_can_read_is_malformed() {
     sync(&again).await;
     again.close().await;
     assert_eq!(scene.found("malformed event").await["count"], 2, "they are left as they are");
+}
+
+#[tokio::test]
+async fn a_deposit_of_this_wallet_that_is_paid_and_not_claimed_is_in_limbo() {
+    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let relay = Relay::start().await.unwrap();
+    let agent = device(&mint, &[relay.url()], KEY);
+    let deposit = agent.ok("deposit", json!({"amount_sats": 30})).await;
+    agreed(&agent).await;
+    let home = agent.close().await;
+    let told = relay.taken().into_iter().find(|event| event["kind"] == 7374).unwrap();
+    let quote = quote_event::read(&me(), &nutpurse::nostr::Event::read(&told.to_string()).unwrap()).unwrap();
+    let scene = Scene { lightning, mint, relays: vec![relay], home };
+    scene.is_well().await;
+    scene.lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
+    let found = scene.found("quote in limbo").await;
+    assert_eq!(
+        (&found["count"], &found["sats"], found.get("events")),
+        (&json!(1), &json!(30), None),
+        "once, though relays were told of it"
+    );
+    assert!(!scene.told().await.to_string().contains(quote.quote_id.reveal()));
+    let agent = Agent::reopen(scene.home.clone()).await;
+    agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    agreed(&agent).await;
+    agent.close().await;
+    scene.is_well().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_will_not_take_what_the_wallet_writes_refuses() {
+    let (lightning, mint) = mint().await;
+    let relays = vec![Relay::start().await.unwrap(), Relay::start().await.unwrap()];
+    relays[1].rule(|rules| rules.refuse_with = Some("blocked: who pays here?".to_owned()));
+    let agent = device(&mint, &[relays[0].url(), relays[1].url()], KEY);
+    fund(&agent, 100).await;
+    sync(&agent).await;
+    sync(&agent).await;
+    let home = agent.close().await;
+    let scene = Scene { lightning, mint, relays, home };
+    let told = scene.told().await;
+    let (takes, refuses) = (&told["relays"][0], &told["relays"][1]);
+    assert_eq!((&takes["state"], &takes["refused"], &takes["unpublished"]), (&json!("synced"), &json!(0), &json!(0)), "{told}");
+    assert_eq!((&refuses["state"], &refuses["untrusted_reason"]), (&json!("refuses"), &json!("blocked: who pays here?")), "{told}");
+    assert!(refuses["refused"].as_u64().unwrap() > 0 && refuses["lacks"] == 1, "{told}");
+    let text = doctor(&scene.home, &["doctor"]).await;
+    assert!(text.contains("refuses (blocked: who pays here?)"), "{text}");
+    scene.relays[1].rule(|rules| rules.refuse_with = None);
+    scene.mended().await.is_well().await;
+}
+
+#[tokio::test]
+async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
+    let (lightning, mint) = mint().await;
+    let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let wallet =
+        WalletEvent { privkeys: vec![Identity::random().unwrap().secret_hex()], mints: vec![mint.url()], ..WalletEvent::default() };
+    put(&theirs, &[wallet_event::write(&me(), &wallet, clock::now() - 100).unwrap()]).await;
+    put(&ours, &[event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
+    let mints = [(&*mint.url(), true)];
+    let agent = Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    assert_eq!(sync(&agent).await["state"], "read_only");
+    let home = agent.close().await;
+    let scene = Scene { lightning, mint, relays: vec![ours, theirs], home };
+    let next = scene.told().await["next_step"].as_str().unwrap_or_default().to_owned();
+    assert!(next.contains(scene.relays[1].url()) && next.contains("relays add"), "{next}");
+    let text = doctor(&scene.home, &["doctor"]).await;
+    assert!(text.contains(&next) && !text.contains("Nothing is wrong there."), "{text}");
+    // Once that relay is set, nothing is in the way; and nutzaps that another program has turned off are told.
+    scene.home.write_nostr(&[(&scene.mint.url(), true)], &[scene.relay().url(), scene.relays[1].url()], &[], "");
+    let scene = scene.mended().await;
+    assert_eq!(scene.told().await.get("next_step"), None);
+    let off = Draft { kind: 10_019, created_at: clock::now() + 5, tags: Vec::new(), content: String::new() };
+    put(scene.relay(), &[me().sign(off).unwrap()]).await;
+    let next = scene.told().await["next_step"].as_str().unwrap_or_default().to_owned();
+    assert!(next.contains("nutzaps = false"), "{next}");
 }

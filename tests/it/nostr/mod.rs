@@ -17,6 +17,7 @@ mod quotes;
 mod recipients;
 mod scale;
 mod shown;
+mod slow;
 mod storm;
 mod trial;
 mod trouble;

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};
 
 use super::by_hand::{Press, agreed, delete, me, never_hidden, new_device_sees_all, nothing_waits, put, token};
-use super::trouble::{relay_of, scene};
+use super::doctor::doctor;
+use super::trouble::{self, relay_of, scene};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, Home, fund, mint, number};
 
@@ -115,6 +116,9 @@ async fn ten_thousand_deletions_are_read_once() {
         states.push(told["relays"][0]["state"].clone());
     }
     assert_eq!(states[2], "synced", "{states:?}");
+    let told = doctor(&agent.close().await, &["doctor", "--json"]).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["nostr"]["relays"][0]["state"], "synced", "{told}");
 }
 
 #[tokio::test]
@@ -247,8 +251,8 @@ async fn coins_of_another_device_are_asked_about_again_after_a_day() {
     assert_eq!((&said["dropped_sats"], spendable(&agent).await), (&json!(16), 50), "{said}");
 }
 
-#[tokio::test]
-async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_claimed() {
+/// A wallet of 66 sats, and two coins beside them, together 16, that another program has perhaps handed out.
+async fn with_coins_left_out() -> (trouble::Scene, Vec<cdk_common::nuts::Proof>) {
     let scene = scene(50).await;
     sync(&scene.agent).await;
     let coins = Press::of(&scene.mint).bearer(4, 8).await;
@@ -261,6 +265,12 @@ async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_cl
     let rest = token_event::write(&me(), &scene.mint.url(), "sat", kept, &gone, clock::now()).unwrap();
     put(&scene.relay, &[rest, delete(&gone)]).await;
     sync(&scene.agent).await;
+    (scene, handed_out.to_vec())
+}
+
+#[tokio::test]
+async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_claimed() {
+    let (scene, handed_out) = with_coins_left_out().await;
     let balance = scene.agent.ok("get_balance", json!({})).await;
     assert_eq!((&balance["spendable_sats"], &balance["perhaps_handed_out_sats"]), (&json!(66), &json!(16)), "{balance}");
     // They are not put on relays again, and whoever was handed them can take them.
@@ -276,6 +286,29 @@ async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_cl
     scene.pay(left).await;
     let balance = scene.agent.ok("get_balance", json!({})).await;
     assert!(balance.get("perhaps_handed_out_sats").is_none(), "{balance}");
+}
+
+#[tokio::test]
+async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() {
+    let (scene, _) = with_coins_left_out().await;
+    let mints = scene.agent.ok("list_mints", json!({})).await;
+    let mint = &mints["mints"][0];
+    assert_eq!((&mint["spendable_sats"], &mint["perhaps_handed_out_sats"]), (&json!(66), &json!(16)), "{mints}");
+    let invoice = scene.shop.invoice(75, "dinner").unwrap().to_string();
+    let estimate = scene.agent.ok("estimate", json!({"to": invoice})).await;
+    assert_eq!(estimate["code"], "insufficient_funds", "{estimate}");
+    for (tool, arguments) in [("pay", json!({"to": invoice})), ("send_token", json!({"amount_sats": 75}))] {
+        let error = scene.agent.refused(tool, arguments, "insufficient_funds").await;
+        let told = (&error.details["spendable_sats"], &error.details["perhaps_handed_out_sats"]);
+        assert_eq!(told, (&json!(66), &json!(16)), "{tool}: {error} {:?}", error.details);
+        assert!(error.message.contains("perhaps handed out"), "{tool}: {error}");
+    }
+    let sent = scene.agent.ok("send_token", json!({"amount_sats": 20})).await;
+    let balance = scene.agent.ok("get_balance", json!({})).await;
+    assert_eq!(sent["balance_sats"], balance["spendable_sats"], "{sent} {balance}");
+    // Where nothing is left out, nothing is said of it.
+    let error = trouble::scene(5).await.agent.refused("send_token", json!({"amount_sats": 75}), "insufficient_funds").await;
+    assert!(!error.details.contains_key("perhaps_handed_out_sats") && !error.message.contains("handed out"), "{error}");
 }
 
 /// Another program takes these coins.

@@ -78,6 +78,46 @@ async fn delivered_means_a_relay_of_theirs() {
 }
 
 #[tokio::test]
+async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and_the_owner_is_told() {
+    const DAY: u64 = 86_400;
+    let scene = Scene::with(&[]).await;
+    scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
+    scene.theirs.go_down().await.unwrap();
+    let zapped = scene.agent.ok("zap", scene.zap(21)).await;
+    let payment = json!({"payment_id": zapped["payment_id"]});
+    let open = async |agent: &Agent| agent.wallet().await.list_open().await.unwrap().open;
+    // It is sent again and again, for as long as a month.
+    let agent = Agent::at(scene.agent.close().await, || clock::now() + 29 * DAY);
+    let told = sync(&agent).await;
+    let shown = agent.ok("get_payment", payment.clone()).await;
+    assert_eq!((&told["state"], &shown["delivered_to"]), (&json!("partial"), &json!({"relays": 0, "of": 1})), "{told} {shown}");
+    assert_eq!(open(&agent).await, []);
+    let home = agent.close().await;
+    // While no relay of ours answers, our own network may be the reason.
+    scene.ours.go_down().await.unwrap();
+    let agent = Agent::at(home, || clock::now() + 31 * DAY);
+    sync(&agent).await;
+    let shown = agent.ok("get_payment", payment.clone()).await;
+    assert!(shown["next_step"].as_str().unwrap().contains("sent again by itself"), "{shown}");
+    scene.ours.come_up().await.unwrap();
+    let told = sync(&agent).await;
+    assert_eq!(told["state"], "synced", "nothing waits for ever: {told}");
+    let shown = agent.ok("get_payment", payment).await;
+    assert_eq!(shown["delivered_to"], json!({"relays": 0, "of": 1, "given_up": true}), "{shown}");
+    let next = shown["next_step"].as_str().unwrap();
+    assert!(next.contains("only they can use") && next.contains("do not come back"), "{next}");
+    assert!(shown["token"].as_str().unwrap().starts_with("cashu") && shown.get("reclaimable").is_none(), "{shown}");
+    let [entry] = open(&agent).await.try_into().unwrap();
+    assert_eq!((json!(entry.id), entry.kind, entry.amount_sats), (zapped["payment_id"].clone(), "zap", 21), "{entry:?}");
+    assert!(entry.why.contains("recipient's relays") && entry.reserved_sats.is_none(), "{entry:?}");
+    // Given up is given up.
+    scene.theirs.come_up().await.unwrap();
+    let agent = Agent::at(agent.close().await, || clock::now() + 32 * DAY);
+    sync(&agent).await;
+    assert!(nutzaps(&scene.theirs).is_empty());
+}
+
+#[tokio::test]
 async fn a_recipient_comes_before_ten_relays_of_ours_and_their_relay_is_told_who_we_are_unless_we_are_nobody() {
     let away: Vec<String> = (1..10).map(|port| format!("ws://127.0.0.1:{port}")).collect();
     let away: Vec<&str> = away.iter().map(String::as_str).collect();

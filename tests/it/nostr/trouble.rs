@@ -19,7 +19,7 @@ pub(super) struct Scene {
     pub(super) mint: TestMint,
     pub(super) relay: Relay,
     pub(super) agent: Agent,
-    shop: Payee,
+    pub(super) shop: Payee,
 }
 
 pub(super) async fn scene(sats: u64) -> Scene {

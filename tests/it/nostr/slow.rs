@@ -1,0 +1,64 @@
+//! A sync that is not done in time says what it waits for.
+
+use std::time::Duration;
+
+use nutpurse::model::secret::Secret;
+use nutpurse::nostr::{Identity, nutzap, quote_event};
+use nutpurse::wallet::request::Sync;
+use nutpurse::wallet::{Caller, Deadline, clock};
+use serde_json::json;
+use testbed::{Moment, Proxy, Relay, Rule};
+
+use super::KEY;
+use super::by_hand::{Press, agreed, me, put, token};
+use super::hostile::{listed_key, lock};
+use crate::world::{Agent, Home, mint};
+
+/// What a sync says whose caller has waited for almost as long as a call may, while the mint answers nothing there.
+async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String {
+    tokio::time::pause();
+    let soon = Deadline::of_a_call();
+    // Sooner than a mint is given up.
+    tokio::time::advance(Duration::from_secs(32)).await;
+    tokio::time::resume();
+    let hung = proxy.fail(Rule::new(method, path, Moment::Hang).every());
+    let wallet = agent.wallet().await.until(soon);
+    let sync = tokio::spawn(async move { wallet.sync(&Caller { agent: "tester".to_owned() }, Sync {}).await });
+    proxy.reached(hung).await;
+    tokio::time::pause();
+    let told = sync.await.unwrap().unwrap();
+    tokio::time::resume();
+    proxy.clear();
+    proxy.cut();
+    told.next_step.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() {
+    let (_lightning, mint) = mint().await;
+    let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
+    let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "claim = \"sync\"");
+    let agent = Agent::with_nsec(home, KEY);
+    agreed(&agent).await;
+    let (press, now) = (Press::of(&mint), clock::now());
+    let slow = format!("The mint {} is slow to answer", proxy.url());
+
+    // A deposit of another device.
+    let quote = press.ask("/v1/mint/quote/bolt11", Some(json!({"amount": 21, "unit": "sat"}))).await["quote"].as_str().unwrap().to_owned();
+    put(&relay, &[quote_event::write(&me(), &Secret::new(quote), None, &proxy.url(), now + 3_600, now).unwrap()]).await;
+    let of_a_deposit = told(&agent, &proxy, "GET", "/v1/mint/quote").await;
+    assert!(of_a_deposit.starts_with(&slow), "{of_a_deposit}");
+
+    // A nutzap.
+    let key = format!("02{}", listed_key(&relay));
+    let coins = press.coins(&[(16, lock("P2PK", &key, &json!([])))]).await;
+    let stranger = Identity::random().unwrap();
+    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    let of_a_nutzap = told(&agent, &proxy, "POST", "/v1/checkstate").await;
+    assert!(of_a_nutzap.starts_with(&slow), "{of_a_nutzap}");
+
+    // Coins of another device, which the mint has called unspent.
+    put(&relay, &[token(&me(), &proxy.url(), &press.bearer(2, 8).await, clock::now())]).await;
+    let of_a_claim = told(&agent, &proxy, "POST", "/v1/swap").await;
+    assert!(of_a_claim.starts_with(&slow), "{of_a_claim}");
+}
