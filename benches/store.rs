@@ -42,8 +42,15 @@ fn keyset() -> Id {
 }
 
 fn coin(amount: u64, c: PublicKey) -> ProofInfo {
-    let proof =
-        Proof { amount: Amount::from(amount), keyset_id: keyset(), secret: Secret::generate(), c, witness: None, dleq: None, p2pk_e: None };
+    let proof = Proof {
+        amount: Amount::from(amount),
+        keyset_id: keyset(),
+        secret: Secret::generate(),
+        c,
+        witness: None,
+        dleq: None,
+        p2pk_e: None,
+    };
     ProofInfo::new(proof, mint(), State::Unspent, CurrencyUnit::Sat).unwrap()
 }
 
@@ -103,7 +110,12 @@ async fn timed<F: Future<Output = ()>>(rounds: usize, mut once: impl FnMut() -> 
 async fn inputs(store: &Store, amount: u64) -> Vec<ProofInfo> {
     let fees = HashMap::from([(keyset(), 100)]);
     store
-        .choose(&"https://mint.example".parse().unwrap(), &Unit::sat(), Need::Spend { amount, fee_at_most: u64::MAX }, fees)
+        .choose(
+            &"https://mint.example".parse().unwrap(),
+            &Unit::sat(),
+            Need::Spend { amount, fee_at_most: u64::MAX },
+            fees,
+        )
         .await
         .unwrap()
         .unwrap()
@@ -121,7 +133,12 @@ fn operation() -> OperationRow {
 
 /// The operation's row, and unspent coins for it.
 fn begun(row: &OperationRow, coins: &[ProofInfo]) -> Vec<Change> {
-    let take = Change::ProofState { ys: ys(coins), expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(row.id) };
+    let take = Change::ProofState {
+        ys: ys(coins),
+        expect: Some(vec![State::Unspent]),
+        to: State::Reserved,
+        operation: Some(row.id),
+    };
     vec![take, Change::Operation(row.clone())]
 }
 
@@ -136,10 +153,13 @@ async fn pay(store: &Store, records: &Records, change: PublicKey) {
     let beside = [begun(&melt, &chosen), vec![Change::UseCounters(blank.clone())]].concat();
     store.admit::<()>(one.clone(), NOW, beside, |_| Ok(())).await.unwrap();
     // Dated two days ago: the day's fold is measured by its own line.
-    let state = PaymentState::Settled { at: NOW - 172_800, fee_sats: 1, preimage: None, claimed: false };
+    let state =
+        PaymentState::Settled { at: NOW - 172_800, fee_sats: 1, preimage: None, claimed: false };
     let ended = vec![
         Change::ProofState { ys: ys(&chosen), expect: None, to: State::Spent, operation: None },
-        Change::Proofs { add: chosen.iter().map(|info| coin(info.proof.amount.to_u64(), change)).collect() },
+        Change::Proofs {
+            add: chosen.iter().map(|info| coin(info.proof.amount.to_u64(), change)).collect(),
+        },
         Change::EndOperation(melt.id),
         Change::FreeCounters(blank),
         Change::Payment(Payment { state, ..one }),
@@ -161,11 +181,18 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
     fill(&store, count).await;
     let mut lines = Vec::new();
 
-    lines.push(("balances", timed(ROUNDS, || async { drop(black_box(store.balances().await.unwrap())) }).await));
+    lines.push((
+        "balances",
+        timed(ROUNDS, || async { drop(black_box(store.balances().await.unwrap())) }).await,
+    ));
     lines.push(("choose 102", timed(ROUNDS, || async { drop(inputs(&store, 102).await) }).await));
     lines.push(("choose 77,777", {
         let enough = store.balances().await.unwrap()[0].unspent > 80_000;
-        if enough { timed(ROUNDS, || async { drop(inputs(&store, 77_777).await) }).await } else { f64::NAN }
+        if enough {
+            timed(ROUNDS, || async { drop(inputs(&store, 77_777).await) }).await
+        } else {
+            f64::NAN
+        }
     }));
     let chosen = inputs(&store, 102).await;
     let mut times = Vec::new();
@@ -174,7 +201,12 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
         let start = Instant::now();
         store.commit(begun(&row, &chosen)).await.unwrap();
         times.push(start.elapsed());
-        let free = Change::ProofState { ys: ys(&chosen), expect: None, to: State::Unspent, operation: None };
+        let free = Change::ProofState {
+            ys: ys(&chosen),
+            expect: None,
+            to: State::Unspent,
+            operation: None,
+        };
         store.commit(vec![free, Change::EndOperation(row.id)]).await.unwrap();
     }
     lines.push(("journal and reserve", median(times)));

@@ -64,7 +64,9 @@ impl Session {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{}: {error}; run cargo build --release first", binary.display()))?;
+            .map_err(|error| {
+                format!("{}: {error}; run cargo build --release first", binary.display())
+            })?;
         let input = child.stdin.take().ok_or("no standard input")?;
         let output = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
         Ok(Self { child, input, output, asked: 0 })
@@ -86,14 +88,24 @@ impl Session {
 
     async fn initialize(&mut self) -> Outcome<()> {
         let client = json!({"name": "figures", "version": "1"});
-        self.ask("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})).await?;
-        self.input.write_all(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n").await?;
+        self.ask(
+            "initialize",
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}),
+        )
+        .await?;
+        self.input
+            .write_all(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n")
+            .await?;
         Ok(())
     }
 
     async fn call(&mut self, tool: &str, arguments: Value) -> Outcome<Value> {
-        let mut result = self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await?;
-        result.get_mut("structuredContent").map(Value::take).ok_or_else(|| format!("{tool}: {result}").into())
+        let mut result =
+            self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await?;
+        result
+            .get_mut("structuredContent")
+            .map(Value::take)
+            .ok_or_else(|| format!("{tool}: {result}").into())
     }
 
     /// Closes its input and waits for its end.
@@ -113,7 +125,13 @@ impl Session {
 /// A process's resident memory.
 fn memory_mib(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse::<f64>().ok()?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?
+        .split_whitespace()
+        .next()?
+        .parse::<f64>()
+        .ok()?;
     Some(kib / 1024.0)
 }
 
@@ -128,14 +146,22 @@ fn ms(time: Duration) -> f64 {
 
 /// An owner's command; what it printed.
 async fn command(binary: &Path, home: &Path, verb: &str) -> Outcome<String> {
-    let output = Command::new(binary).arg("--home").arg(home).arg(verb).env("NUTPURSE_KEYRING", "off").output().await?;
+    let output = Command::new(binary)
+        .arg("--home")
+        .arg(home)
+        .arg(verb)
+        .env("NUTPURSE_KEYRING", "off")
+        .output()
+        .await?;
     Ok(String::from_utf8(output.stdout)?)
 }
 
 /// The process that keeps the wallet of a folder, as `doctor` names it.
 async fn keeper(binary: &Path, home: &Path) -> Outcome<u32> {
     let said = command(binary, home, "doctor").await?;
-    let process = said.lines().find_map(|line| line.strip_prefix("process: ")?.split(' ').next()?.parse().ok());
+    let process = said
+        .lines()
+        .find_map(|line| line.strip_prefix("process: ")?.split(' ').next()?.parse().ok());
     process.ok_or_else(|| format!("no process keeps the wallet: {said}").into())
 }
 
@@ -171,7 +197,13 @@ async fn start(binary: &Path, way: Way, is_kept: bool) -> Outcome<Duration> {
 /// processor takes longer than the wallet.
 fn awake() -> Vec<Child> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let spin = || Command::new("nice").args(["-n", "19", "sh", "-c", "while :; do :; done"]).kill_on_drop(true).spawn().ok();
+    let spin = || {
+        Command::new("nice")
+            .args(["-n", "19", "sh", "-c", "while :; do :; done"])
+            .kill_on_drop(true)
+            .spawn()
+            .ok()
+    };
     (0..processors).filter_map(|_| spin()).collect()
 }
 
@@ -196,7 +228,11 @@ async fn lowest(mut once: impl AsyncFnMut() -> Outcome<Duration>) -> Outcome<Dur
 }
 
 /// A warm payment: all of it, and the part of it that the mint took.
-async fn payments(session: &mut Session, mint: &TestMint, lightning: &Lightning) -> Outcome<(Duration, Duration)> {
+async fn payments(
+    session: &mut Session,
+    mint: &TestMint,
+    lightning: &Lightning,
+) -> Outcome<(Duration, Duration)> {
     let shop = lightning.payee("shop");
     let (mut whole, mut inside) = (Vec::new(), Vec::new());
     for number in 0..PAYMENTS {
@@ -241,7 +277,10 @@ fn write_home(home: &Path, mint: &str) -> Outcome<()> {
     for (name, text) in files {
         std::fs::write(home.join(name), text)?;
         #[cfg(unix)]
-        std::fs::set_permissions(home.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        std::fs::set_permissions(
+            home.join(name),
+            std::os::unix::fs::PermissionsExt::from_mode(0o600),
+        )?;
     }
     Ok(())
 }
@@ -261,22 +300,36 @@ impl Sheet {
         let holds = value < bound;
         self.broken += usize::from(!holds);
         let verdict = if holds { "holds" } else { "BROKEN" };
-        println!("{what:<58} {:>12}   bound {bound} {unit}: {verdict}", format!("{value:.2} {unit}"));
+        println!(
+            "{what:<58} {:>12}   bound {bound} {unit}: {verdict}",
+            format!("{value:.2} {unit}")
+        );
     }
 }
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let given = std::env::args_os().nth(1).map(PathBuf::from);
-    let binary = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/nutpurse"));
+    let binary = given
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/nutpurse"));
     let mut sheet = Sheet::default();
 
     let alone = lowest(async || start(&binary, Way::InProcess, false).await).await?;
     sheet.bounded("initialize, in one process, without network", ms(alone), ms(START_BOUND), "ms");
     let cold = lowest(async || start(&binary, Way::Shared, false).await).await?;
-    sheet.bounded("initialize, through a shim that starts the keeper", ms(cold), ms(START_BOUND), "ms");
+    sheet.bounded(
+        "initialize, through a shim that starts the keeper",
+        ms(cold),
+        ms(START_BOUND),
+        "ms",
+    );
     let warm = lowest(async || start(&binary, Way::Shared, true).await).await?;
-    sheet.bounded("initialize, through a shim to a running keeper", ms(warm), ms(START_BOUND), "ms");
+    sheet.bounded(
+        "initialize, through a shim to a running keeper",
+        ms(warm),
+        ms(START_BOUND),
+        "ms",
+    );
 
     let lightning = Lightning::new();
     let mint = TestMint::start(&lightning, MintOptions::default()).await?;
@@ -285,7 +338,9 @@ async fn main() -> Outcome<()> {
     let mut session = Session::start(&binary, home.path(), Way::Shared)?;
     session.initialize().await?;
     let deposit = session.call("deposit", json!({"amount_sats": 1_000})).await?;
-    let received = session.call("get_deposit", json!({"deposit_id": deposit.get("deposit_id"), "wait_seconds": 30})).await?;
+    let received = session
+        .call("get_deposit", json!({"deposit_id": deposit.get("deposit_id"), "wait_seconds": 30}))
+        .await?;
     if received.get("state") != Some(&json!("received")) {
         return Err(format!("get_deposit: {received}").into());
     }
@@ -295,12 +350,20 @@ async fn main() -> Outcome<()> {
     let keeper = memory_mib(keeper(&binary, home.path()).await?);
     if let (Some(shim), Some(keeper)) = (session.memory_mib(), keeper) {
         sheet.bounded("resident memory of a shim", shim, SHIM_BOUND_MIB, "MiB");
-        sheet.bounded("resident memory of the keeper after ten payments", keeper, MEMORY_BOUND_MIB, "MiB");
+        sheet.bounded(
+            "resident memory of the keeper after ten payments",
+            keeper,
+            MEMORY_BOUND_MIB,
+            "MiB",
+        );
     }
     let (whole, inside) = payments(&mut session, &mint, &lightning).await?;
     sheet.figure("a warm payment, through a shim", &format!("{:.2} ms", ms(whole)));
     sheet.figure("  of it inside of the mint", &format!("{:.2} ms", ms(inside)));
-    sheet.figure("  the wallet's own share, with pipes and loopback", &format!("{:.2} ms", ms(whole.saturating_sub(inside))));
+    sheet.figure(
+        "  the wallet's own share, with pipes and loopback",
+        &format!("{:.2} ms", ms(whole.saturating_sub(inside))),
+    );
     session.end().await?;
     command(&binary, home.path(), "stop").await?;
 
@@ -318,11 +381,19 @@ async fn main() -> Outcome<()> {
     session.initialize().await?;
     session.call("get_balance", json!({})).await?;
     let many = lowest(async || balance(&mut session).await).await?;
-    sheet.bounded("get_balance, through a shim, 10,000 proofs in the store", ms(many), ms(BALANCE_BOUND), "ms");
+    sheet.bounded(
+        "get_balance, through a shim, 10,000 proofs in the store",
+        ms(many),
+        ms(BALANCE_BOUND),
+        "ms",
+    );
     session.end().await?;
     command(&binary, home.path(), "stop").await?;
 
-    sheet.figure("size of the binary", &format!("{:.1} MiB", std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0));
+    sheet.figure(
+        "size of the binary",
+        &format!("{:.1} MiB", std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0),
+    );
     match sheet.broken {
         0 => Ok(()),
         broken => Err(format!("{broken} bounds are broken").into()),

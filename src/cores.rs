@@ -11,7 +11,9 @@ pub fn forbid() {
         tracing::warn!(%error, "core files are not forbidden");
     }
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
         tracing::warn!(%error, "the process's memory is open to its user's other processes");
     }
 }

@@ -21,7 +21,10 @@
 //! ```
 //! Arrows point down only; a test holds the code to it.
 
-#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start tasks and read clocks as they need"))]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests start tasks and read clocks as they need")
+)]
 
 pub mod app;
 pub mod cli;

@@ -23,7 +23,8 @@ const LOGS: usize = 2;
 /// Starts logging to standard error. `level` is `off`, `error`, `warn`, `info`, `debug` or `trace`; anything else counts as `warn`.
 pub fn start(level: Option<&str>) {
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
-    let _already_started = tracing_subscriber::registry().with(ours(level, LevelFilter::WARN)).with(lines).try_init();
+    let _already_started =
+        tracing_subscriber::registry().with(ours(level, LevelFilter::WARN)).with(lines).try_init();
 }
 
 /// Starts logging to a file that only its owner can read, and its two predecessors. `level` as for [`start`]; anything else counts as `info`.
@@ -33,11 +34,20 @@ pub fn start_in(file: &Path, level: Option<&str>) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0));
+        options
+            .mode(0o600)
+            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0));
     }
-    let log = FileRotate::new(file, AppendCount::new(LOGS), ContentLimit::BytesSurpassed(LOG_BYTES), Compression::None, Some(options));
+    let log = FileRotate::new(
+        file,
+        AppendCount::new(LOGS),
+        ContentLimit::BytesSurpassed(LOG_BYTES),
+        Compression::None,
+        Some(options),
+    );
     let lines = fmt::layer().with_writer(Mutex::new(log)).with_ansi(false).with_target(false);
-    let _already_started = tracing_subscriber::registry().with(ours(level, LevelFilter::INFO)).with(lines).try_init();
+    let _already_started =
+        tracing_subscriber::registry().with(ours(level, LevelFilter::INFO)).with(lines).try_init();
 }
 
 fn ours(level: Option<&str>, usual: LevelFilter) -> Targets {

@@ -12,7 +12,9 @@ use std::time::Duration;
 use nutpurse::app::{App, OwnersDesk};
 use nutpurse::cli::fence::Terminal;
 use nutpurse::cli::owner::{Owner, OwnerCommand, OwnerError};
-use nutpurse::cli::{self, Command, FAILURE, Globals, Here, Invocation, OK, Streams, ToolCall, Tools, USAGE};
+use nutpurse::cli::{
+    self, Command, FAILURE, Globals, Here, Invocation, OK, Streams, ToolCall, Tools, USAGE,
+};
 use nutpurse::config::env::is_agent_name;
 use nutpurse::config::{Environment, Home};
 use nutpurse::keeper::Lock;
@@ -65,7 +67,9 @@ fn run() -> io::Result<u8> {
         Command::Tool(call) if is_shared(&globals) => ask(globals, environment, caller, call),
         Command::Tool(call) => {
             let json = globals.json;
-            alone(globals, environment, |app| async move { call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await })
+            alone(globals, environment, |app| async move {
+                call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
+            })
         }
         Command::Keep { detached } => keep(&globals, environment, detached),
         Command::Owner(command) => own(&command, globals, &environment, &runtime()?),
@@ -94,9 +98,14 @@ fn alone<F: Future<Output = io::Result<u8>>>(
     environment: Environment,
     work: impl FnOnce(Arc<App>) -> F,
 ) -> io::Result<u8> {
-    let lock = match Home::resolve(globals.home.as_deref(), &environment).ok().map(|home| Lock::take(&home)) {
+    let lock = match Home::resolve(globals.home.as_deref(), &environment)
+        .ok()
+        .map(|home| Lock::take(&home))
+    {
         Some(Ok(None)) => {
-            complain("another process holds this wallet; `nutpurse stop` ends the one that keeps it for all");
+            complain(
+                "another process holds this wallet; `nutpurse stop` ends the one that keeps it for all",
+            );
             return Ok(FAILURE);
         }
         Some(Ok(lock)) => lock,
@@ -133,7 +142,13 @@ async fn serve(app: Arc<App>, caller: Caller) -> io::Result<u8> {
 
 async fn call_tool(call: ToolCall, json: bool, tools: &dyn Tools) -> io::Result<u8> {
     let (mut input, mut output, mut errors) = (io::stdin(), io::stdout(), io::stderr());
-    cli::run_tool(call, json, tools, Streams { input: &mut input, output: &mut output, errors: &mut errors }).await
+    cli::run_tool(
+        call,
+        json,
+        tools,
+        Streams { input: &mut input, output: &mut output, errors: &mut errors },
+    )
+    .await
 }
 
 #[cfg(unix)]
@@ -154,11 +169,20 @@ mod shared {
     const LOOK: Duration = Duration::from_secs(1);
 
     fn way(globals: Globals, environment: Environment, caller: Caller) -> Way {
-        Way { given: globals.home, environment, passed_on: env::for_a_keeper(), agent: caller.agent }
+        Way {
+            given: globals.home,
+            environment,
+            passed_on: env::for_a_keeper(),
+            agent: caller.agent,
+        }
     }
 
     /// A shim between a client and the process that keeps the wallet.
-    pub(super) fn carry(globals: Globals, environment: Environment, caller: Caller) -> io::Result<u8> {
+    pub(super) fn carry(
+        globals: Globals,
+        environment: Environment,
+        caller: Caller,
+    ) -> io::Result<u8> {
         let parent = rustix::process::getppid();
         let way = way(globals, environment, caller);
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -198,7 +222,12 @@ mod shared {
     }
 
     /// A tool, called by the process that keeps the wallet.
-    pub(super) fn ask(globals: Globals, environment: Environment, caller: Caller, call: ToolCall) -> io::Result<u8> {
+    pub(super) fn ask(
+        globals: Globals,
+        environment: Environment,
+        caller: Caller,
+        call: ToolCall,
+    ) -> io::Result<u8> {
         let json = globals.json;
         let way = way(globals, environment, caller);
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -206,8 +235,14 @@ mod shared {
     }
 
     /// The process that keeps the wallet.
-    pub(super) fn keep(globals: &Globals, environment: Environment, detached: bool) -> io::Result<u8> {
-        let Ok(home) = Home::resolve(globals.home.as_deref(), &environment) else { return Ok(FAILURE) };
+    pub(super) fn keep(
+        globals: &Globals,
+        environment: Environment,
+        detached: bool,
+    ) -> io::Result<u8> {
+        let Ok(home) = Home::resolve(globals.home.as_deref(), &environment) else {
+            return Ok(FAILURE);
+        };
         if !detached {
             return keeper::detach(&home).map(|()| OK);
         }
@@ -218,11 +253,20 @@ mod shared {
             Err(_) => return Ok(FAILURE),
         };
         logging::start_in(&home.log(), globals.log.as_deref());
-        let idle = Settings::peek(&home).map(|settings| settings.keeper).unwrap_or_default().idle_seconds;
+        let idle =
+            Settings::peek(&home).map(|settings| settings.keeper).unwrap_or_default().idle_seconds;
         let app = App::new(environment.clone(), Some(home.path().to_path_buf()));
         let kept = to_its_end(runtime()?, async {
             let source = Arc::clone(&app) as Arc<dyn Source>;
-            let kept = keeper::keep(lock, &home, source, &environment, Duration::from_secs(idle), terminated()).await;
+            let kept = keeper::keep(
+                lock,
+                &home,
+                source,
+                &environment,
+                Duration::from_secs(idle),
+                terminated(),
+            )
+            .await;
             app.stop().await;
             kept
         });
@@ -245,9 +289,16 @@ fn carry(globals: Globals, environment: Environment, caller: Caller) -> io::Resu
 }
 
 #[cfg(not(unix))]
-fn ask(globals: Globals, environment: Environment, caller: Caller, call: ToolCall) -> io::Result<u8> {
+fn ask(
+    globals: Globals,
+    environment: Environment,
+    caller: Caller,
+    call: ToolCall,
+) -> io::Result<u8> {
     let json = globals.json;
-    alone(globals, environment, |app| async move { call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await })
+    alone(globals, environment, |app| async move {
+        call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
+    })
 }
 
 #[cfg(not(unix))]
@@ -255,7 +306,12 @@ fn keep(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
     Ok(USAGE)
 }
 
-fn own(command: &OwnerCommand, globals: Globals, environment: &Environment, runtime: &Runtime) -> io::Result<u8> {
+fn own(
+    command: &OwnerCommand,
+    globals: Globals,
+    environment: &Environment,
+    runtime: &Runtime,
+) -> io::Result<u8> {
     let home = match Home::resolve(globals.home.as_deref(), environment) {
         Ok(home) => home,
         Err(error) => {
@@ -266,7 +322,14 @@ fn own(command: &OwnerCommand, globals: Globals, environment: &Environment, runt
     let mut fence = Terminal::new(environment);
     let desk = OwnersDesk::new(&home, environment, runtime.handle().clone());
     let mut out = io::stdout();
-    let mut owner = Owner { home: &home, environment, fence: &mut fence, desk: &desk, out: &mut out, json: globals.json };
+    let mut owner = Owner {
+        home: &home,
+        environment,
+        fence: &mut fence,
+        desk: &desk,
+        out: &mut out,
+        json: globals.json,
+    };
     match owner.run(command) {
         Ok(()) => Ok(OK),
         Err(OwnerError::Io(error)) => Err(error),

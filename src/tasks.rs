@@ -157,7 +157,10 @@ async fn sync(wallet: Wallet) {
             }
         });
         if let Some(Err(error)) = done.await {
-            tracing::error!(code = error.code.as_str(), "relays and wallet were not brought together");
+            tracing::error!(
+                code = error.code.as_str(),
+                "relays and wallet were not brought together"
+            );
         }
         not_before = Instant::now() + NEWS_APART;
     }
@@ -182,7 +185,10 @@ async fn follow_policy(wallet: Wallet) {
     loop {
         period.tick().await;
         if let Err(error) = wallet.follow_policy().await {
-            tracing::error!(code = error.code.as_str(), "a change of the rules is not in the history");
+            tracing::error!(
+                code = error.code.as_str(),
+                "a change of the rules is not in the history"
+            );
         }
     }
 }
@@ -198,7 +204,9 @@ async fn shrink(wallet: Wallet) {
         }
         match wallet.shrink_spent(place).await {
             Ok(next) => place = next,
-            Err(error) => tracing::error!(code = error.code.as_str(), "spent coins were not looked through"),
+            Err(error) => {
+                tracing::error!(code = error.code.as_str(), "spent coins were not looked through")
+            }
         }
         sleep(if place.is_some() { NEXT_PART } else { NEXT_LOOK }).await;
     }

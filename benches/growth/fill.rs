@@ -50,7 +50,11 @@ impl Press {
     fn coins(&self, count: usize, state: State) -> Vec<ProofInfo> {
         let mut random = rand::rng();
         let make = |_| {
-            let dleq = ProofDleq { e: SecretKey::generate(), s: SecretKey::generate(), r: SecretKey::generate() };
+            let dleq = ProofDleq {
+                e: SecretKey::generate(),
+                s: SecretKey::generate(),
+                r: SecretKey::generate(),
+            };
             let proof = Proof {
                 amount: Amount::from(1_u64 << random.random_range(0..10)),
                 keyset_id: Id::from_str("00916bbf7ef91a36").unwrap(),
@@ -61,7 +65,10 @@ impl Press {
                 p2pk_e: None,
             };
             let mint = MintUrl::from_str(MINT).unwrap();
-            ProofInfo { used_by_operation: Some(Uuid::new_v4()), ..ProofInfo::new(proof, mint, state, CurrencyUnit::Sat).unwrap() }
+            ProofInfo {
+                used_by_operation: Some(Uuid::new_v4()),
+                ..ProofInfo::new(proof, mint, state, CurrencyUnit::Sat).unwrap()
+            }
         };
         (0..count).map(make).collect()
     }
@@ -91,7 +98,12 @@ fn payment(kind: PaymentKind, at: u64) -> Payment {
         zap: None,
         repeat_of: None,
         caller_in_doubt: false,
-        state: PaymentState::Settled { at, fee_sats: 1, preimage: of_invoice.then(|| Secret::new(hex(32))), claimed: false },
+        state: PaymentState::Settled {
+            at,
+            fee_sats: 1,
+            preimage: of_invoice.then(|| Secret::new(hex(32))),
+            claimed: false,
+        },
     }
 }
 
@@ -121,14 +133,22 @@ async fn admit(store: &Store, payment: Payment, beside: Vec<Change>) {
 }
 
 fn spend(coins: Vec<ProofInfo>) -> Change {
-    Change::ProofState { ys: coins.iter().map(|coin| coin.y).collect(), expect: None, to: State::Spent, operation: Some(Uuid::new_v4()) }
+    Change::ProofState {
+        ys: coins.iter().map(|coin| coin.y).collect(),
+        expect: None,
+        to: State::Spent,
+        operation: Some(Uuid::new_v4()),
+    }
 }
 
 /// Looks through the spent coins, as a wallet that is running does twice a day.
 async fn shrink(store: &Store, at: u64) {
     let mut place = None;
     loop {
-        place = store.shrink_archive(place, 5_000, at.saturating_sub(90 * 86_400), BTreeSet::new()).await.unwrap();
+        place = store
+            .shrink_archive(place, 5_000, at.saturating_sub(90 * 86_400), BTreeSet::new())
+            .await
+            .unwrap();
         if place.is_none() {
             return;
         }
@@ -153,7 +173,10 @@ pub(super) async fn fill(path: &Path, payments: usize) {
         beside.extend([spend(coins.drain(..COINS).collect()), Change::Proofs { add: new.clone() }]);
         coins.extend(new);
         if number.is_multiple_of(100) {
-            beside.push(Change::Deposit(deposit(at, DepositState::Received { at, received_sats: 1_000 })));
+            beside.push(Change::Deposit(deposit(
+                at,
+                DepositState::Received { at, received_sats: 1_000 },
+            )));
             admit(&store, payment(PaymentKind::Payment, at), std::mem::take(&mut beside)).await;
         } else {
             admit(&store, payment(PaymentKind::Payment, at), Vec::new()).await;
@@ -162,15 +185,24 @@ pub(super) async fn fill(path: &Path, payments: usize) {
     let week = |number: usize, of: usize| NOW - 7 * 86_400 + number as u64 * 7 * 86_400 / of as u64;
     let (tokens, invoices) = ((payments / 50).max(1), (payments / 10).max(1));
     for number in 0..tokens {
-        let (one, coins) = (payment(PaymentKind::TokenSent, week(number, tokens)), press.coins(COINS, State::PendingSpent));
+        let (one, coins) = (
+            payment(PaymentKind::TokenSent, week(number, tokens)),
+            press.coins(COINS, State::PendingSpent),
+        );
         let ys = coins.iter().map(|coin| coin.y).collect();
-        let row = TokenRow { token: Secret::new(format!("cashuB{}", hex(300))), ys, locked: false, claimed_at: None };
+        let row = TokenRow {
+            token: Secret::new(format!("cashuB{}", hex(300))),
+            ys,
+            locked: false,
+            claimed_at: None,
+        };
         let token = Change::Token { payment: one.id.clone(), row };
         admit(&store, one, vec![Change::Proofs { add: coins }, token]).await;
     }
     TIME.store(NOW, Ordering::Relaxed);
-    let mut open: Vec<Change> =
-        (0..invoices).map(|number| Change::Deposit(deposit(week(number, invoices), DepositState::Unpaid))).collect();
+    let mut open: Vec<Change> = (0..invoices)
+        .map(|number| Change::Deposit(deposit(week(number, invoices), DepositState::Unpaid)))
+        .collect();
     while !open.is_empty() {
         store.commit(open.split_off(open.len().saturating_sub(500))).await.unwrap();
     }

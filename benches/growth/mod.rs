@@ -38,13 +38,32 @@ impl Http for Nobody {
 }
 
 async fn wallet(store: &Store) -> Wallet {
-    let limits = Limits { per_payment_sats: 100_000, per_day_sats: 1_000_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
+    let limits = Limits {
+        per_payment_sats: 100_000,
+        per_day_sats: 1_000_000,
+        max_fee_hundredths: 200,
+        max_fee_floor_sats: 5,
+    };
     let mint = TrustedMint { address: MINT.parse().unwrap(), test: true, max_balance_sats: None };
-    let rules = Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![mint] });
+    let rules =
+        Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![mint] });
     let http: Arc<dyn Http> = Arc::new(Nobody);
     let (records, seed) = (store.records(0), Seed::new([7; 64]));
-    let parts = MintParts { http: Arc::clone(&http), records, seed, seeds: Seeds::new(|_| Some(Seed::new([7; 64]))) };
-    let parts = Parts { store: store.clone(), mints: Mints::new(parts), http, rules, clock, keys: "file", nostr: None };
+    let parts = MintParts {
+        http: Arc::clone(&http),
+        records,
+        seed,
+        seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
+    };
+    let parts = Parts {
+        store: store.clone(),
+        mints: Mints::new(parts),
+        http,
+        rules,
+        clock,
+        keys: "file",
+        nostr: None,
+    };
     Wallet::new(parts).await.unwrap()
 }
 
@@ -89,7 +108,8 @@ fn tables(path: &Path, payments: usize) {
     rows.sort_by(|one, other| other.cmp(one));
     println!("{:<24}{:>10}{:>16}{:>16}", "table", "rows", "bytes/payment", "pages/payment");
     let per = |bytes: u64| bytes as f64 / payments as f64;
-    let (all_stored, all_pages) = rows.iter().fold((0, 0), |(stored, pages), row| (stored + row.1, pages + row.0));
+    let (all_stored, all_pages) =
+        rows.iter().fold((0, 0), |(stored, pages), row| (stored + row.1, pages + row.0));
     for (pages, stored, count, name) in rows.into_iter().take(16).filter(|row| row.0 > 0) {
         println!("{name:<24}{count:>10}{:>16.0}{:>16.0}", per(stored), per(pages));
     }
@@ -119,7 +139,8 @@ async fn verbs(store: &Store) {
     }
     line("get_balance", median(times));
     let cursor = timed("list_history, the first page", 5, &ListHistory::default()).await;
-    timed("list_history, the next page", 5, &ListHistory { cursor, ..ListHistory::default() }).await;
+    timed("list_history, the next page", 5, &ListHistory { cursor, ..ListHistory::default() })
+        .await;
     // What is seen for the first time is due later: the rounds after it are idle.
     wallet.settle().await.unwrap();
     let mut times = Vec::new();
@@ -142,7 +163,11 @@ pub(super) async fn run(payments: usize) {
     {
         // Where nothing has to reach a disk, it is made quickly.
         let memory = Path::new("/dev/shm");
-        let quick = if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() };
+        let quick = if memory.is_dir() {
+            tempfile::tempdir_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
         let made = quick.path().join("wallet.redb");
         let start = Instant::now();
         fill::fill(&made, payments).await;

@@ -18,10 +18,30 @@ use crate::trial::Run;
 use crate::wallet::Wallet;
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-101", S1, "LNURL callback returns other amount (±1 msat, ×1000, amountless)", Runs(|run| proven(f101(run)))),
-    Row::new("F-102", S1, "callback on other domain / http / private IP / redirect / port 22", Runs(|run| proven(f102(run)))),
-    Row::new("F-103", S2, "min>max, negative, 2⁶⁴, tag=withdrawRequest, description_hash mismatch", Runs(|run| proven(f103(run)))),
-    Row::new("F-104", S1, "user@host resolving to loopback, onion, IP literal", Runs(|run| proven(f104(run)))),
+    Row::new(
+        "F-101",
+        S1,
+        "LNURL callback returns other amount (±1 msat, ×1000, amountless)",
+        Runs(|run| proven(f101(run))),
+    ),
+    Row::new(
+        "F-102",
+        S1,
+        "callback on other domain / http / private IP / redirect / port 22",
+        Runs(|run| proven(f102(run))),
+    ),
+    Row::new(
+        "F-103",
+        S2,
+        "min>max, negative, 2⁶⁴, tag=withdrawRequest, description_hash mismatch",
+        Runs(|run| proven(f103(run))),
+    ),
+    Row::new(
+        "F-104",
+        S1,
+        "user@host resolving to loopback, onion, IP literal",
+        Runs(|run| proven(f104(run))),
+    ),
 ];
 
 /// What a stage has at first, in sats.
@@ -50,7 +70,11 @@ impl Street {
 
     /// What the owner of a wallet has listed.
     fn allow(&self, wallet: &Wallet) -> Outcome {
-        wallet.home.write_config(&[self.stage.url(), self.server.url(), self.listed.url()], WIDE, "")
+        wallet.home.write_config(
+            &[self.stage.url(), self.server.url(), self.listed.url()],
+            WIDE,
+            "",
+        )
     }
 
     fn pay(&self, sats: u64) -> Value {
@@ -70,9 +94,19 @@ impl Street {
     async fn nothing_more(&self, what: &str) -> Outcome {
         let payments = self.stage.melts()?;
         let wanted = usize::from(self.paid > 0);
-        must!(payments.0 == wanted && payments.1 == wanted, "{what}: payments asked for and made: {payments:?}");
-        must!(self.server.received() == self.paid, "{what}: the payee got {}", self.server.received());
-        must!(self.hidden.asked().is_empty() && self.listed.asked().is_empty(), "{what}: others were asked");
+        must!(
+            payments.0 == wanted && payments.1 == wanted,
+            "{what}: payments asked for and made: {payments:?}"
+        );
+        must!(
+            self.server.received() == self.paid,
+            "{what}: the payee got {}",
+            self.server.received()
+        );
+        must!(
+            self.hidden.asked().is_empty() && self.listed.asked().is_empty(),
+            "{what}: others were asked"
+        );
         Ok(())
     }
 
@@ -82,7 +116,11 @@ impl Street {
         let pay = json!({"to": self.server.address("alice"), "amount_sats": 21, "idempotency_key": "at last"});
         for _ in 0..2 {
             let paid = self.stage.wire.ok("pay", pay.clone()).await?;
-            must!(paid.text("state") == "settled" && paid.sats("amount_sats") == 21, "{}", paid.value);
+            must!(
+                paid.text("state") == "settled" && paid.sats("amount_sats") == 21,
+                "{}",
+                paid.value
+            );
         }
         self.paid += 21;
         self.nothing_more("paid in the end").await?;
@@ -132,13 +170,28 @@ async fn f102(run: Run) -> Outcome<usize> {
     ];
     let mut fired = 0;
     for callback in callbacks {
-        street.refuses(Terms { first: json!({"callback": callback}), ..Terms::default() }, &["recipient_refuses"]).await?;
+        street
+            .refuses(
+                Terms { first: json!({"callback": callback}), ..Terms::default() },
+                &["recipient_refuses"],
+            )
+            .await?;
         fired += 1;
     }
     must!(street.server.asked_for_invoices() == 0, "the server itself was asked for an invoice");
     for to in [street.hidden.url(), street.listed.url(), street.server.url_of("bob")] {
-        street.refuses(Terms { at_first: Answer::Redirect(to.clone()), ..Terms::default() }, &["recipient_refuses"]).await?;
-        street.refuses(Terms { at_callback: Answer::Redirect(to), ..Terms::default() }, &["recipient_refuses"]).await?;
+        street
+            .refuses(
+                Terms { at_first: Answer::Redirect(to.clone()), ..Terms::default() },
+                &["recipient_refuses"],
+            )
+            .await?;
+        street
+            .refuses(
+                Terms { at_callback: Answer::Redirect(to), ..Terms::default() },
+                &["recipient_refuses"],
+            )
+            .await?;
         fired += 2;
     }
     street.is_paid().await?;
@@ -160,7 +213,10 @@ async fn f103(run: Run) -> Outcome<usize> {
         (json!({"tag": "login"}), "payee_unsupported"),
         (json!({"status": "ERROR", "reason": "pay me elsewhere"}), "recipient_refuses"),
         (json!({"payerData": {"email": {"mandatory": true}}}), "recipient_refuses"),
-        (json!({"metadata": "[[\"text/plain\",\"a\"],[\"text/plain\",\"b\"]]"}), "recipient_refuses"),
+        (
+            json!({"metadata": "[[\"text/plain\",\"a\"],[\"text/plain\",\"b\"]]"}),
+            "recipient_refuses",
+        ),
         (json!({"metadata": "no list"}), "recipient_refuses"),
     ];
     let mut fired = 0;
@@ -186,7 +242,11 @@ async fn f103(run: Run) -> Outcome<usize> {
     for (sats, wrong) in [(31, InvoiceLie::Hash([7; 32])), (32, InvoiceLie::NoHash)] {
         street.server.set(Terms { invoice: wrong, ..Terms::default() });
         let paid = street.stage.wire.ok("pay", street.pay(sats)).await?;
-        must!(paid.text("state") == "settled" && paid.text("warning").contains("what it is for"), "{}", paid.value);
+        must!(
+            paid.text("state") == "settled" && paid.text("warning").contains("what it is for"),
+            "{}",
+            paid.value
+        );
         fired += 1;
     }
     street.stage.conserved().await?;
@@ -213,7 +273,11 @@ async fn twice_the_same(street: &Street) -> Outcome<usize> {
     let paid = street.stage.wire.ok("pay", street.pay(13)).await?;
     let again = json!({"to": street.server.address("alice"), "amount_sats": 13, "repeat_of": paid.text("payment_id")});
     street.stage.wire.refuses("pay", again, &["recipient_refuses"]).await?;
-    must!(street.server.received() == street.paid + 13, "the payee got {}", street.server.received());
+    must!(
+        street.server.received() == street.paid + 13,
+        "the payee got {}",
+        street.server.received()
+    );
     Ok(1)
 }
 
@@ -222,10 +286,14 @@ async fn f104(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
     let port = street.hidden.url().rsplit(':').next().unwrap_or_default().to_owned();
     let onion = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwx.onion";
-    let mut places: Vec<String> = ["127.0.0.1", "127.1", "0x7f.0.0.1", "2130706433", "localhost", "a.localhost", "0.0.0.0"]
-        .map(|host| format!("alice@{host}:{port}"))
-        .to_vec();
-    places.extend(["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "1.1.1.1", onion].map(|host| format!("alice@{host}")));
+    let mut places: Vec<String> =
+        ["127.0.0.1", "127.1", "0x7f.0.0.1", "2130706433", "localhost", "a.localhost", "0.0.0.0"]
+            .map(|host| format!("alice@{host}:{port}"))
+            .to_vec();
+    places.extend(
+        ["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "1.1.1.1", onion]
+            .map(|host| format!("alice@{host}")),
+    );
     for url in [
         format!("http://127.0.0.1:{port}/.well-known/lnurlp/alice"),
         format!("https://127.0.0.1:{port}/.well-known/lnurlp/alice"),
@@ -240,7 +308,8 @@ async fn f104(run: Run) -> Outcome<usize> {
     let mut fired = 0;
     for place in places {
         for tool in ["pay", "estimate"] {
-            let told = street.stage.wire.told(tool, json!({"to": place, "amount_sats": 10})).await?;
+            let told =
+                street.stage.wire.told(tool, json!({"to": place, "amount_sats": 10})).await?;
             let code = if tool == "pay" { told.code() } else { told.text("code") };
             must!(code == "address_refused", "{tool} {place}: {}", told.value);
         }

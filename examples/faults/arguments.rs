@@ -71,7 +71,9 @@ impl Arguments {
 
     /// Whether this row is asked for.
     pub(crate) fn wants(&self, id: &str) -> bool {
-        self.rows.is_empty() || number(id).is_ok_and(|id| self.rows.iter().any(|(from, to)| (*from..=*to).contains(&id)))
+        self.rows.is_empty()
+            || number(id)
+                .is_ok_and(|id| self.rows.iter().any(|(from, to)| (*from..=*to).contains(&id)))
     }
 }
 

@@ -20,7 +20,9 @@ pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
             let (invoice, hash) = scene.invoice(40)?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
             let session = wallet.session().await?;
-            let (_, answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+            let (_, answer) = session
+                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+                .await?;
             scene.proxy.reached(rule).await;
             wallet.freeze(true).await?;
             wallet.pass(600)?;
@@ -30,10 +32,14 @@ pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
             scene.proxy.release(rule);
             wallet.freeze(false).await?;
             fired += scene.proxy.fired(rule);
-            let answer = timeout(Duration::from_secs(50), answer).await.map_err(|_| "the call was not answered")??;
+            let answer = timeout(Duration::from_secs(50), answer)
+                .await
+                .map_err(|_| "the call was not answered")??;
             holds(answer.get("result").is_some(), format!("answered {answer}"))?;
             let ended = wallet.ended_by_hash(&hash).await?;
-            scene.agrees(&ended, &hash).map_err(|error| format!("{moment:?}, cut {is_cut}: {error}"))?;
+            scene
+                .agrees(&ended, &hash)
+                .map_err(|error| format!("{moment:?}, cut {is_cut}: {error}"))?;
             scene.settled().await?;
         }
     }
@@ -49,10 +55,19 @@ pub(crate) async fn lines(run: Run) -> Outcome<Proof> {
     let wallet = scene.funded(100).await?;
     let session = wallet.session().await?;
     let long = "a".repeat(17 * 1024 * 1024);
-    let answer = session.request("tools/call", json!({"name": "get_balance", "arguments": {"x": long}})).await?;
+    let answer = session
+        .request("tools/call", json!({"name": "get_balance", "arguments": {"x": long}}))
+        .await?;
     let answer = answer.ok_or("it ended at a line of 17 MiB")?;
-    let is_no = answer.get("error").is_some() || answer.pointer("/result/isError") == Some(&json!(true));
-    holds(is_no, format!("a line of 17 MiB was answered {}", answer.to_string().chars().take(200).collect::<String>()))?;
+    let is_no =
+        answer.get("error").is_some() || answer.pointer("/result/isError") == Some(&json!(true));
+    holds(
+        is_no,
+        format!(
+            "a line of 17 MiB was answered {}",
+            answer.to_string().chars().take(200).collect::<String>()
+        ),
+    )?;
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
     let odd: [&[u8]; 12] = [
         &deep,
@@ -73,11 +88,16 @@ pub(crate) async fn lines(run: Run) -> Outcome<Proof> {
         wallet.ok("get_balance", json!({})).await?;
     }
     for _ in 0..run.pick(100_000, 10_000) {
-        session.send_bytes(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/roots/list_changed\"}").await?;
+        session
+            .send_bytes(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/roots/list_changed\"}")
+            .await?;
     }
     let since = Instant::now();
     wallet.ok("get_balance", json!({})).await?;
-    holds(since.elapsed() < Duration::from_secs(10), format!("a call after the notices took {:?}", since.elapsed()))?;
+    holds(
+        since.elapsed() < Duration::from_secs(10),
+        format!("a call after the notices took {:?}", since.elapsed()),
+    )?;
     let paid = wallet.ok("pay", json!({"to": scene.invoice(20)?.0})).await?;
     holds(paid.text("state") == "settled", format!("afterwards: {}", paid.value))?;
     scene.conserved().await?;
@@ -86,8 +106,10 @@ pub(crate) async fn lines(run: Run) -> Outcome<Proof> {
 
 /// F-126: nobody reads what the wallet says; a payment goes on, and all is said when somebody reads again.
 pub(crate) async fn stops_reading(run: Run) -> Outcome<Proof> {
-    let (alone, shared) = (stops_reading_once(&run, false).await?, stops_reading_once(&run, true).await?);
-    Ok(Proof::of(alone.fired + shared.fired).saying(format!("{}; shared: {}", alone.note, shared.note)))
+    let (alone, shared) =
+        (stops_reading_once(&run, false).await?, stops_reading_once(&run, true).await?);
+    Ok(Proof::of(alone.fired + shared.fired)
+        .saying(format!("{}; shared: {}", alone.note, shared.note)))
 }
 
 async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
@@ -101,7 +123,9 @@ async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
         answers.push(session.begin("tools/list", json!({})).await?.1);
     }
     let (invoice, hash) = scene.invoice(40)?;
-    answers.push(session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?.1);
+    answers.push(
+        session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?.1,
+    );
     wallet.pass(300)?;
     // Whether the payment begins while nobody reads is the wallet's choice.
     let began = timeout(Duration::from_secs(5), scene.lightning.attempted(&hash)).await.is_ok();
@@ -109,7 +133,10 @@ async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
         // Others at the same keeper go on.
         let other = wallet.another("other").await?;
         let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
-        holds(paid.text("state") == "settled" && paid.took < Duration::from_secs(5), format!("beside it: {paid:?}"))?;
+        holds(
+            paid.text("state") == "settled" && paid.took < Duration::from_secs(5),
+            format!("beside it: {paid:?}"),
+        )?;
         other.close().await?;
     }
     session.read(true);
@@ -120,7 +147,11 @@ async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
     let ended = wallet.ended_by_hash(&hash).await?;
     scene.agrees(&ended, &hash)?;
     scene.conserved().await?;
-    Ok(Proof::of(asked).saying(if began { "the payment went on meanwhile" } else { "the payment waited" }))
+    Ok(Proof::of(asked).saying(if began {
+        "the payment went on meanwhile"
+    } else {
+        "the payment waited"
+    }))
 }
 
 /// F-140: the mint down, and another whose name is none. A mint that was never used is not contacted, so of that it is not known whether
@@ -138,18 +169,31 @@ pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
         let contacts = scene.proxy.exchanges().len();
         let since = Instant::now();
         let session = wallet.session().await?;
-        holds(since.elapsed() < Duration::from_secs(2), format!("it shook hands after {:?}", since.elapsed()))?;
+        holds(
+            since.elapsed() < Duration::from_secs(2),
+            format!("it shook hands after {:?}", since.elapsed()),
+        )?;
         let tools = session.request("tools/list", json!({})).await?.ok_or("it ended")?;
         holds(tools.pointer("/result/tools/0").is_some(), "no tools")?;
         let shown = wallet.holds().await?;
         slowest = slowest.max(since.elapsed());
-        holds(since.elapsed() < Duration::from_secs(4), format!("the balance came after {:?}", since.elapsed()))?;
+        holds(
+            since.elapsed() < Duration::from_secs(4),
+            format!("the balance came after {:?}", since.elapsed()),
+        )?;
         holds(shown.spendable == sats, format!("shown {shown:?}"))?;
         let mints = wallet.ok("list_mints", json!({})).await?;
-        let reachable = |place: usize| mints.value.pointer(&format!("/mints/{place}/reachable")).cloned();
+        let reachable =
+            |place: usize| mints.value.pointer(&format!("/mints/{place}/reachable")).cloned();
         let was_used = sats > 0;
-        holds(reachable(0) == was_used.then_some(json!(false)) && reachable(1).is_none(), format!("shown {}", mints.value))?;
-        holds(was_used || scene.proxy.exchanges().len() == contacts, "a mint was contacted before its first use")?;
+        holds(
+            reachable(0) == was_used.then_some(json!(false)) && reachable(1).is_none(),
+            format!("shown {}", mints.value),
+        )?;
+        holds(
+            was_used || scene.proxy.exchanges().len() == contacts,
+            "a mint was contacted before its first use",
+        )?;
         let told = wallet.told("pay", json!({"to": scene.invoice(5)?.0})).await?;
         holds(told.is_error && told.text("money_moved") == "no", format!("told {}", told.value))?;
         for mint in &urls {
@@ -158,7 +202,8 @@ pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
         }
         wallet.close().await?;
     }
-    let failed = scene.proxy.exchanges().iter().filter(|exchange| exchange.status.is_none()).count();
+    let failed =
+        scene.proxy.exchanges().iter().filter(|exchange| exchange.status.is_none()).count();
     scene.mint.testbed()?.resume().await?;
     scene.conserved().await?;
     Ok(Proof::of(failed).saying(format!("balance after {:.2} s", slowest.as_secs_f64())))

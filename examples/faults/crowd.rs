@@ -19,21 +19,63 @@ use crate::verb::Verb;
 use crate::{Outcome, clients, fail, holds, late};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-050", S1, "50 payments at once, 50 invoices", Runs(|run| Box::pin(many_invoices(run)))),
-    Row::new("F-051", S1, "50 payments at once, one invoice, with and without a key", Runs(|run| Box::pin(one_invoice(run)))).at_any_mint(),
+    Row::new(
+        "F-050",
+        S1,
+        "50 payments at once, 50 invoices",
+        Runs(|run| Box::pin(many_invoices(run))),
+    ),
+    Row::new(
+        "F-051",
+        S1,
+        "50 payments at once, one invoice, with and without a key",
+        Runs(|run| Box::pin(one_invoice(run))),
+    )
+    .at_any_mint(),
     Row::new("F-052", S1, "a soak of all verbs, 20 workers", Runs(|run| Box::pin(soak(run)))),
-    Row::new("F-059", S2, "stopped in the middle of a payment, and going on later", Runs(|run| Box::pin(clients::stopped(run)))),
-    Row::new("F-107", S2, "an invoice held for an hour", Runs(|run| Box::pin(late::an_hour_and_restarts(run)))),
+    Row::new(
+        "F-059",
+        S2,
+        "stopped in the middle of a payment, and going on later",
+        Runs(|run| Box::pin(clients::stopped(run))),
+    ),
+    Row::new(
+        "F-107",
+        S2,
+        "an invoice held for an hour",
+        Runs(|run| Box::pin(late::an_hour_and_restarts(run))),
+    ),
     Row::new(
         "F-111",
         S1,
         "the clock a day ahead, a day back, a year ahead once, restarts at the window's edge",
         Runs(|run| Box::pin(clock_jumps(run))),
     ),
-    Row::new("F-123", S2, "lines of 16 MiB, deep, broken, out of turn, 100,000 notices", Runs(|run| Box::pin(clients::lines(run)))),
-    Row::new("F-126", S3, "a client that stops reading", Runs(|run| Box::pin(clients::stops_reading(run)))),
-    Row::new("F-139", S2, "every line on standard output of this whole run", AtEnd(|run| Box::pin(every_line(run)))).at_any_mint(),
-    Row::new("F-140", S2, "started with the mint down, and a name that is none", Alone(|run| Box::pin(clients::no_mint(run)))),
+    Row::new(
+        "F-123",
+        S2,
+        "lines of 16 MiB, deep, broken, out of turn, 100,000 notices",
+        Runs(|run| Box::pin(clients::lines(run))),
+    ),
+    Row::new(
+        "F-126",
+        S3,
+        "a client that stops reading",
+        Runs(|run| Box::pin(clients::stops_reading(run))),
+    ),
+    Row::new(
+        "F-139",
+        S2,
+        "every line on standard output of this whole run",
+        AtEnd(|run| Box::pin(every_line(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-140",
+        S2,
+        "started with the mint down, and a name that is none",
+        Alone(|run| Box::pin(clients::no_mint(run))),
+    ),
 ];
 
 async fn one_invoice(run: Run) -> Outcome<Proof> {
@@ -55,7 +97,10 @@ async fn one_invoice(run: Run) -> Outcome<Proof> {
         holds(ended.text("state") == "settled", format!("not paid: {}", ended.value))?;
         for answer in &answers {
             let same = !answer.is_error && answer.text("payment_id") == ended.text("payment_id");
-            holds(same, format!("an answer that is not that of the one payment: {}", answer.value))?;
+            holds(
+                same,
+                format!("an answer that is not that of the one payment: {}", answer.value),
+            )?;
         }
         holds(scene.times_paid(&hash)? == 1, "not paid exactly once")?;
         calls += answers.len();
@@ -66,22 +111,32 @@ async fn one_invoice(run: Run) -> Outcome<Proof> {
 
 async fn every_line(run: Run) -> Outcome<Proof> {
     let (lines, wrong) = run.watch.lines();
-    holds(wrong.is_empty(), format!("{} lines are no messages, the first: {:?}", wrong.len(), wrong.first()))?;
-    Ok(Proof::of(lines).saying(format!("{lines} lines, slowest call {:.1} s", run.watch.slowest().as_secs_f64())))
+    holds(
+        wrong.is_empty(),
+        format!("{} lines are no messages, the first: {:?}", wrong.len(), wrong.first()),
+    )?;
+    Ok(Proof::of(lines)
+        .saying(format!("{lines} lines, slowest call {:.1} s", run.watch.slowest().as_secs_f64())))
 }
 
 async fn many_invoices(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let wallet = scene.funded(5_000).await?;
     let invoices = (0..50).map(|place| scene.invoice(10 + place)).collect::<Outcome<Vec<_>>>()?;
-    let answers = join_all(invoices.iter().map(|(invoice, _)| wallet.told("pay", json!({"to": invoice})))).await;
+    let answers =
+        join_all(invoices.iter().map(|(invoice, _)| wallet.told("pay", json!({"to": invoice}))))
+            .await;
     let mut paid = 0;
     for (answer, (_, hash)) in answers.into_iter().zip(&invoices) {
         let answer = answer?;
         if answer.is_error {
             // A clean no: what moved is no, and the mint's books agree.
-            let is_clean = answer.text("money_moved") == "no" && matches!(answer.text("error"), "insufficient_funds" | "too_many_requests");
-            holds(is_clean && scene.times_paid(hash)? == 0, format!("not clean: {}", answer.value))?;
+            let is_clean = answer.text("money_moved") == "no"
+                && matches!(answer.text("error"), "insufficient_funds" | "too_many_requests");
+            holds(
+                is_clean && scene.times_paid(hash)? == 0,
+                format!("not clean: {}", answer.value),
+            )?;
         } else {
             scene.agrees(&wallet.ended_by_hash(hash).await?, hash)?;
             paid += 1;
@@ -98,17 +153,21 @@ async fn soak(run: Run) -> Outcome<Proof> {
     let end = Instant::now() + run.pick(Duration::from_secs(300), Duration::from_secs(8));
     let (mut chance, mut workers) = (run.chance(), JoinSet::new());
     for _ in 0..20 {
-        let (scene, wallet, friend) = (Arc::clone(&scene), Arc::clone(&wallet), Arc::clone(&friend));
+        let (scene, wallet, friend) =
+            (Arc::clone(&scene), Arc::clone(&wallet), Arc::clone(&friend));
         let mut chance = StdRng::seed_from_u64(chance.random());
         workers.spawn(async move {
             let (mut done, mut no) = (0_usize, 0_usize);
             while Instant::now() < end {
                 let verbs = [Verb::Deposit, Verb::Pay, Verb::Send, Verb::Receive, Verb::Reclaim];
                 let verb = verbs.get(chance.random_range(0..verbs.len())).ok_or("no verb")?;
-                let act = verb.ready(&scene, &wallet, Some(&friend), chance.random_range(1..500)).await?;
+                let act =
+                    verb.ready(&scene, &wallet, Some(&friend), chance.random_range(1..500)).await?;
                 let told = act.act(&scene, &wallet).await?.ok_or("it ended")?;
                 match told.text("error") {
-                    "storage_failed" | "wallet_damaged" | "internal" | "outcome_unknown" => return fail(told.value.to_string()),
+                    "storage_failed" | "wallet_damaged" | "internal" | "outcome_unknown" => {
+                        return fail(told.value.to_string());
+                    }
                     "" => done += 1,
                     _ => no += 1,
                 }
@@ -123,7 +182,10 @@ async fn soak(run: Run) -> Outcome<Proof> {
             // Looked at before the mint's books: what comes in between only adds to what is owed.
             let shown = wallet.holds().await?.spendable + friend.holds().await?.spendable;
             let signed = scene.mint.testbed()?.auditor().by_state()?;
-            holds(shown <= signed.signed, format!("{shown} shown as spendable of {} signed", signed.signed))?;
+            holds(
+                shown <= signed.signed,
+                format!("{shown} shown as spendable of {} signed", signed.signed),
+            )?;
             looks += 1;
         }
         Ok(looks)

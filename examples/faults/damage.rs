@@ -28,10 +28,14 @@ pub(crate) async fn damaged(run: Run) -> Outcome<Proof> {
     let store = find_store(wallet.home.path())?;
     let whole = fs::read(&store)?;
     let mut chance = run.chance();
-    let mut wrecks: Vec<(String, Vec<u8>)> = vec![("empty".to_owned(), Vec::new()), ("garbage".to_owned(), vec![b'x'; whole.len()])];
+    let mut wrecks: Vec<(String, Vec<u8>)> =
+        vec![("empty".to_owned(), Vec::new()), ("garbage".to_owned(), vec![b'x'; whole.len()])];
     let pages = whole.len() / PAGE;
     for page in (0..pages).step_by(run.pick(1, pages / 20 + 1)) {
-        wrecks.push((format!("cut to {page} pages"), whole.iter().take(page * PAGE).copied().collect()));
+        wrecks.push((
+            format!("cut to {page} pages"),
+            whole.iter().take(page * PAGE).copied().collect(),
+        ));
     }
     for _ in 0..run.pick(50, 15) {
         let page = chance.random_range(0..pages);
@@ -45,16 +49,23 @@ pub(crate) async fn damaged(run: Run) -> Outcome<Proof> {
         let told = spendable_or_code(&wallet).await?;
         wallet.kill().await?;
         let is_all = told == Ok(before.spendable);
-        let is_clear = matches!(told.as_ref().map_err(String::as_str), Err("wallet_damaged" | "storage_failed"));
+        let is_clear = matches!(
+            told.as_ref().map_err(String::as_str),
+            Err("wallet_damaged" | "storage_failed")
+        );
         holds(is_all || is_clear, format!("{what}: {told:?}, of {}", before.spendable))?;
-        holds(is_all || is_kept(wallet.home.path(), &wreck)?, format!("{what}: the damaged file is gone"))?;
+        holds(
+            is_all || is_kept(wallet.home.path(), &wreck)?,
+            format!("{what}: the damaged file is gone"),
+        )?;
         refused += usize::from(is_clear);
         let log = fs::read_to_string(wallet.log_path())?;
         holds(!log.contains("panicked"), format!("{what}: {}", wallet.last_words()))?;
         put_back(wallet.home.path(), &kept)?;
     }
     scene.conserved().await?;
-    Ok(Proof::of(count).saying(format!("{refused} clear refusals, the others with all of the money")))
+    Ok(Proof::of(count)
+        .saying(format!("{refused} clear refusals, the others with all of the money")))
 }
 
 /// F-064: without its file, and without its file and all copies, while its keys are there.
@@ -74,7 +85,10 @@ pub(crate) async fn deleted(run: Run) -> Outcome<Proof> {
         }
         let told = spendable_or_code(&wallet).await?;
         wallet.kill().await?;
-        let is_clear = matches!(told.as_ref().map_err(String::as_str), Err("wallet_damaged" | "storage_failed"));
+        let is_clear = matches!(
+            told.as_ref().map_err(String::as_str),
+            Err("wallet_damaged" | "storage_failed")
+        );
         holds(is_clear || told == Ok(700), format!("copies gone {all}: {told:?}"))?;
         put_back(wallet.home.path(), &kept)?;
     }
@@ -100,7 +114,10 @@ pub(crate) async fn rolled_back(run: Run) -> Outcome<Proof> {
     fs::write(&store, yesterday)?;
     wallet.pass(86_400)?;
     let told = wallet.told("pay", json!({"to": scene.invoice(600)?.0})).await?;
-    holds(!told.is_error || told.text("money_moved") == "no", format!("paid from yesterday's file: {}", told.value))?;
+    holds(
+        !told.is_error || told.text("money_moved") == "no",
+        format!("paid from yesterday's file: {}", told.value),
+    )?;
     let now = scene.conserved().await?;
     // After an older file the day's limit starts full.
     wallet.pass(86_400 + 3_600)?;
@@ -115,7 +132,11 @@ pub(crate) async fn rolled_back(run: Run) -> Outcome<Proof> {
 /// What it shows as spendable, or why it does not.
 async fn spendable_or_code(wallet: &Wallet) -> Outcome<Result<u64, String>> {
     let told = wallet.told("get_balance", json!({})).await?;
-    Ok(if told.is_error { Err(told.text("error").to_owned()) } else { Ok(told.sats("spendable_sats")) })
+    Ok(if told.is_error {
+        Err(told.text("error").to_owned())
+    } else {
+        Ok(told.sats("spendable_sats"))
+    })
 }
 
 type Kept = Vec<(PathBuf, Vec<u8>)>;
@@ -124,7 +145,11 @@ fn keep(home: &Path) -> Outcome<Kept> {
     let mut kept = Kept::new();
     for entry in fs::read_dir(home)? {
         let path = entry?.path();
-        if path.is_dir() { kept.extend(keep(&path)?) } else { kept.push((path.clone(), fs::read(path)?)) }
+        if path.is_dir() {
+            kept.extend(keep(&path)?)
+        } else {
+            kept.push((path.clone(), fs::read(path)?))
+        }
     }
     Ok(kept)
 }

@@ -13,9 +13,20 @@ use crate::verb::Verb;
 use crate::{Outcome, disk, ends, holds, random};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-001", S1, "deposit, killed at every request", Runs(|run| Box::pin(every_boundary(run, &[Verb::Deposit])))).at_any_mint(),
-    Row::new("F-002", S1, "pay, killed at every request", Runs(|run| Box::pin(every_boundary(run, &[Verb::Pay, Verb::PaySlowly]))))
-        .at_any_mint(),
+    Row::new(
+        "F-001",
+        S1,
+        "deposit, killed at every request",
+        Runs(|run| Box::pin(every_boundary(run, &[Verb::Deposit]))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-002",
+        S1,
+        "pay, killed at every request",
+        Runs(|run| Box::pin(every_boundary(run, &[Verb::Pay, Verb::PaySlowly]))),
+    )
+    .at_any_mint(),
     Row::new(
         "F-003",
         S1,
@@ -23,25 +34,80 @@ pub(crate) const ROWS: &[Row] = &[
         Runs(|run| Box::pin(every_boundary(run, &[Verb::Send, Verb::SendLocked, Verb::Reclaim]))),
     )
     .at_any_mint(),
-    Row::new("F-004", S1, "receive, killed at every request", Runs(|run| Box::pin(every_boundary(run, &[Verb::Receive])))).at_any_mint(),
-    Row::new("F-008", S1, "kills at random moments of a mixed workload", Runs(|run| Box::pin(random::at_random(run)))).at_any_mint(),
-    Row::new("F-009", S1, "killed again, and a third time, in the recovery", Runs(|run| Box::pin(random::in_recovery(run)))).at_any_mint(),
-    Row::new("F-010", S2, "20 restarts while the mint is down, then it is up", Runs(|run| Box::pin(ends::restarts_without_a_mint(run)))),
-    Row::new("F-011", S1, "input closed, SIGTERM, SIGKILL 2 s later, in a payment", Runs(|run| Box::pin(ends::ends_in_a_payment(run)))),
-    Row::new("F-012", S1, "the call cancelled, or given up, in a payment", Runs(|run| Box::pin(ends::given_up(run)))),
-    Row::new("F-013", S1, "killed before and after every sync", Runs(|run| Box::pin(disk::cut_at_every_sync(run)))),
-    Row::new("F-014", S2, "answers of a mint that make a handler panic", Runs(|run| Box::pin(ends::shapes(run)))),
-    Row::new("F-015", S1, "killed before and after every write of a payment", Runs(|run| Box::pin(disk::killed_at_every_write(run)))),
+    Row::new(
+        "F-004",
+        S1,
+        "receive, killed at every request",
+        Runs(|run| Box::pin(every_boundary(run, &[Verb::Receive]))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-008",
+        S1,
+        "kills at random moments of a mixed workload",
+        Runs(|run| Box::pin(random::at_random(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-009",
+        S1,
+        "killed again, and a third time, in the recovery",
+        Runs(|run| Box::pin(random::in_recovery(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-010",
+        S2,
+        "20 restarts while the mint is down, then it is up",
+        Runs(|run| Box::pin(ends::restarts_without_a_mint(run))),
+    ),
+    Row::new(
+        "F-011",
+        S1,
+        "input closed, SIGTERM, SIGKILL 2 s later, in a payment",
+        Runs(|run| Box::pin(ends::ends_in_a_payment(run))),
+    ),
+    Row::new(
+        "F-012",
+        S1,
+        "the call cancelled, or given up, in a payment",
+        Runs(|run| Box::pin(ends::given_up(run))),
+    ),
+    Row::new(
+        "F-013",
+        S1,
+        "killed before and after every sync",
+        Runs(|run| Box::pin(disk::cut_at_every_sync(run))),
+    ),
+    Row::new(
+        "F-014",
+        S2,
+        "answers of a mint that make a handler panic",
+        Runs(|run| Box::pin(ends::shapes(run))),
+    ),
+    Row::new(
+        "F-015",
+        S1,
+        "killed before and after every write of a payment",
+        Runs(|run| Box::pin(disk::killed_at_every_write(run))),
+    ),
 ];
 
 /// Before the mint hears of it, after it has done it, after its answer.
-pub(crate) const SIDES: [Moment; 3] = [Moment::BeforeRequest, Moment::AfterMint, Moment::AfterAnswer];
+pub(crate) const SIDES: [Moment; 3] =
+    [Moment::BeforeRequest, Moment::AfterMint, Moment::AfterAnswer];
 
 /// Kills at the first, second, ... request of a verb, until it ends unharmed; on each side of each.
 async fn every_boundary(run: Run, verbs: &[Verb]) -> Outcome<Proof> {
     // Deposits are paid when their invoice was seen; otherwise nobody could.
-    let by_itself = if verbs.contains(&Verb::Deposit) { None } else { MintOptions::default().auto_pay };
-    let options = MintOptions { auto_pay: by_itself, mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() };
+    let by_itself =
+        if verbs.contains(&Verb::Deposit) { None } else { MintOptions::default().auto_pay };
+    let options = MintOptions {
+        auto_pay: by_itself,
+        mint_quote_ttl: LONG,
+        melt_quote_ttl: LONG,
+        ..MintOptions::default()
+    };
     let scene = Scene::with(&run, options).await?;
     let wallet = scene.wallet_at(&[scene.proxy.url()], WIDE)?;
     let friend = match verbs {
@@ -62,9 +128,12 @@ async fn every_boundary(run: Run, verbs: &[Verb]) -> Outcome<Proof> {
                     wallet.session().await?;
                     let act = verb.ready(&scene, &wallet, friend.as_ref(), 20 + turn).await?;
                     let before = scene.proxy.exchanges().len();
-                    let rule = scene.proxy.fail(Rule::new("", "", side).nth(place).then(wallet.killer().await?));
+                    let rule = scene
+                        .proxy
+                        .fail(Rule::new("", "", side).nth(place).then(wallet.killer().await?));
                     act.act(&scene, &wallet).await?;
-                    let (fired, made) = (scene.proxy.fired(rule), scene.proxy.exchanges().len() - before);
+                    let (fired, made) =
+                        (scene.proxy.fired(rule), scene.proxy.exchanges().len() - before);
                     scene.proxy.clear();
                     kills += fired;
                     scene.lightning.settle(&act.mark);

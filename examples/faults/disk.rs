@@ -47,13 +47,22 @@ pub(crate) async fn disk_fails(run: Run) -> Outcome<Proof> {
 
 /// The fault at the first, second, ... of these calls of each verb, until it ends unharmed. Each verb and fault plays on a scene of its own,
 /// some beside one another: most of the time goes with waiting for a wallet without a disk.
-async fn at_every_call(run: Run, calls: Calls, faults: &'static [Fault], verbs: &'static [Verb]) -> Outcome<Proof> {
+async fn at_every_call(
+    run: Run,
+    calls: Calls,
+    faults: &'static [Fault],
+    verbs: &'static [Verb],
+) -> Outcome<Proof> {
     let (places, mut scenes) = (Arc::new(Semaphore::new(SCENES)), JoinSet::new());
-    for (verb, fault) in verbs.iter().flat_map(|verb| faults.iter().map(move |fault| (*verb, *fault))) {
+    for (verb, fault) in
+        verbs.iter().flat_map(|verb| faults.iter().map(move |fault| (*verb, *fault)))
+    {
         let (places, run) = (Arc::clone(&places), run.clone());
         scenes.spawn(async move {
             let _place = places.acquire().await;
-            at_every_call_of(verb, &run, calls, fault).await.map_err(|error| format!("{verb:?}, {fault:?}, {error}"))
+            at_every_call_of(verb, &run, calls, fault)
+                .await
+                .map_err(|error| format!("{verb:?}, {fault:?}, {error}"))
         });
     }
     let (mut fired, mut ends) = (0, 0);
@@ -66,7 +75,12 @@ async fn at_every_call(run: Run, calls: Calls, faults: &'static [Fault], verbs: 
 }
 
 /// Gives how often the fault fired, and how often the process ended.
-async fn at_every_call_of(verb: Verb, run: &Run, calls: Calls, fault: Fault) -> Outcome<(usize, usize)> {
+async fn at_every_call_of(
+    verb: Verb,
+    run: &Run,
+    calls: Calls,
+    fault: Fault,
+) -> Outcome<(usize, usize)> {
     let scene = Scene::set(run).await?;
     let (wallet, friend) = (scene.funded(50_000).await?, scene.funded(20_000).await?);
     let (mut fired, mut ends) = (0, 0);

@@ -18,14 +18,18 @@ pub(crate) async fn restarts_without_a_mint(run: Run) -> Outcome<Proof> {
     let wallet = scene.funded(2_000).await?;
     let act = Verb::PaySlowly.ready(&scene, &wallet, None, 40).await?;
     let session = wallet.session().await?;
-    let (_, _answer) = session.begin("tools/call", json!({"name": act.tool, "arguments": act.arguments})).await?;
+    let (_, _answer) =
+        session.begin("tools/call", json!({"name": act.tool, "arguments": act.arguments})).await?;
     scene.lightning.attempted(&act.mark).await;
     wallet.kill().await?;
     scene.mint.testbed()?.stop().await;
     scene.proxy.clear();
     wallet.restart().await?;
     let before = wallet.holds().await?;
-    holds(before.pending >= 40 && before.all() == scene.owed()?, format!("after the kill: {before:?}"))?;
+    holds(
+        before.pending >= 40 && before.all() == scene.owed()?,
+        format!("after the kill: {before:?}"),
+    )?;
     for _ in 0..20 {
         wallet.restart_after(1).await?;
         let now = wallet.holds().await?;
@@ -67,7 +71,9 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
             let (invoice, hash) = scene.invoice(33)?;
             let session = wallet.session().await?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+            let (_, _answer) = session
+                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+                .await?;
             scene.proxy.reached(rule).await;
             let since = tokio::time::Instant::now();
             match end {
@@ -81,26 +87,40 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
                 sleep(Duration::from_millis(300)).await;
             }
             scene.proxy.release(rule);
-            tokio::time::timeout(Duration::from_secs(60), session.gone()).await.map_err(|_| format!("{end:?}: it does not end"))??;
+            tokio::time::timeout(Duration::from_secs(60), session.gone())
+                .await
+                .map_err(|_| format!("{end:?}: it does not end"))??;
             longest = longest.max(since.elapsed());
             fired += scene.proxy.fired(rule);
             scene.lifted().await?;
             let known = wallet.told("get_payment", json!({"payment_hash": hash})).await?;
-            holds(known.word() != "not_found", format!("{end:?}, {moment:?}: the payment is not known"))?;
-            scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash).map_err(|error| format!("{end:?}, {moment:?}: {error}"))?;
+            holds(
+                known.word() != "not_found",
+                format!("{end:?}, {moment:?}: the payment is not known"),
+            )?;
+            scene
+                .agrees(&wallet.ended_by_hash(&hash).await?, &hash)
+                .map_err(|error| format!("{end:?}, {moment:?}: {error}"))?;
             scene.settled().await?;
         }
     }
-    let shared = keeper::ends_in_a_payment(&run).await.map_err(|error| format!("shared: {error}"))?;
+    let shared =
+        keeper::ends_in_a_payment(&run).await.map_err(|error| format!("shared: {error}"))?;
     holds(shared.fired > 0, "shared: the fault did not fire")?;
-    Ok(Proof::of(fired + shared.fired).saying(format!("alone: at most {:.1} s; {}", longest.as_secs_f64(), shared.note)))
+    Ok(Proof::of(fired + shared.fired).saying(format!(
+        "alone: at most {:.1} s; {}",
+        longest.as_secs_f64(),
+        shared.note
+    )))
 }
 
 /// F-012: the call cancelled; and the client that gives up, repeats with a new key, then with a new invoice.
 pub(crate) async fn given_up(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
     for is_shared in [false, true] {
-        fired += given_up_once(&run, is_shared).await.map_err(|error| format!("shared {is_shared}: {error}"))?;
+        fired += given_up_once(&run, is_shared)
+            .await
+            .map_err(|error| format!("shared {is_shared}: {error}"))?;
     }
     Ok(Proof::of(fired))
 }
@@ -114,7 +134,9 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
     let hash = first.payment_hash().to_string();
     let session = wallet.session().await?;
     let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldAfter));
-    let (id, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": first.to_string()}})).await?;
+    let (id, _answer) = session
+        .begin("tools/call", json!({"name": "pay", "arguments": {"to": first.to_string()}}))
+        .await?;
     scene.proxy.reached(rule).await;
     session
         .send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id, "reason": "impatient"}}))
@@ -124,14 +146,17 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
     let ended = wallet.ended_by_hash(&hash).await?;
     scene.agrees(&ended, &hash)?;
     holds(ended.text("state") == "settled", format!("cancelled, and cut: {}", ended.value))?;
-    let again = wallet.ok("pay", json!({"to": first.to_string(), "idempotency_key": "another"})).await?;
+    let again =
+        wallet.ok("pay", json!({"to": first.to_string(), "idempotency_key": "another"})).await?;
     holds(again.is("replayed"), format!("paid again: {}", again.value))?;
 
     let second = shop.invoice(44, "given up")?;
     let hash = second.payment_hash().to_string();
     scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
     // The first call is not waited for: its client has given up.
-    let (given_up, first) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": second.to_string()}})).await?;
+    let (given_up, first) = session
+        .begin("tools/call", json!({"name": "pay", "arguments": {"to": second.to_string()}}))
+        .await?;
     scene.lightning.attempted(&hash).await;
     // A long run waits until the wallet says so; in a short one its client cancels.
     let repeat = json!({"name": "pay", "arguments": {"to": second.to_string(), "idempotency_key": "a new key"}});
@@ -146,7 +171,10 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
         let repeated = session.request("tools/call", repeat).await?.ok_or("it ended")?;
         for answer in [repeated, tokio::time::timeout(Duration::from_secs(46), first).await??] {
             let state = answer.pointer("/result/structuredContent/state").cloned();
-            holds(state == Some(json!("pending")), format!("the payee holds it, and it is said: {answer}"))?;
+            holds(
+                state == Some(json!("pending")),
+                format!("the payee holds it, and it is said: {answer}"),
+            )?;
         }
     }
     let other = shop.invoice(44, "a new invoice")?;
@@ -182,13 +210,21 @@ const SHAPES: &[&str] = &[
 pub(crate) async fn shapes(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let (wallet, friend) = (scene.funded(5_000).await?, scene.funded(2_000).await?);
-    let paths =
-        ["/v1/mint/quote/bolt11", "/v1/mint/bolt11", "/v1/melt/quote/bolt11", "/v1/melt/bolt11", "/v1/swap", "/v1/checkstate", "/v1/keys"];
+    let paths = [
+        "/v1/mint/quote/bolt11",
+        "/v1/mint/bolt11",
+        "/v1/melt/quote/bolt11",
+        "/v1/melt/bolt11",
+        "/v1/swap",
+        "/v1/checkstate",
+        "/v1/keys",
+    ];
     let mut fired = 0;
     for shape in SHAPES {
         let head = "HTTP/1.1 200 Testbed\r\ncontent-type: application/json\r\nconnection: close";
         let bytes = format!("{head}\r\ncontent-length: {}\r\n\r\n{shape}", shape.len());
-        let rules = paths.map(|path| scene.proxy.fail(Rule::verbatim("", path, bytes.as_bytes()).every()));
+        let rules =
+            paths.map(|path| scene.proxy.fail(Rule::verbatim("", path, bytes.as_bytes()).every()));
         // A fresh wallet asks for everything, keys too.
         let fresh = scene.wallet()?;
         for (tool, arguments) in [
@@ -200,7 +236,15 @@ pub(crate) async fn shapes(run: Run) -> Outcome<Proof> {
             fresh.told(tool, arguments.clone()).await?;
             wallet.told(tool, arguments).await?;
         }
-        holds(wallet.ok("get_balance", json!({})).await?.value.get("spendable_sats").is_some_and(Value::is_u64), "no balance")?;
+        holds(
+            wallet
+                .ok("get_balance", json!({}))
+                .await?
+                .value
+                .get("spendable_sats")
+                .is_some_and(Value::is_u64),
+            "no balance",
+        )?;
         fired += rules.iter().map(|rule| scene.proxy.fired(*rule)).sum::<usize>();
         scene.proxy.clear();
         let log = std::fs::read_to_string(wallet.log_path())?;

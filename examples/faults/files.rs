@@ -53,7 +53,10 @@ pub(crate) async fn read_only(run: Run) -> Outcome<Proof> {
 async fn told_of_spending(scene: &Scene, wallet: &Wallet) -> Outcome<String> {
     let (invoice, _) = scene.invoice(9)?;
     match wallet.session().await {
-        Ok(_) => Ok(wallet.call("pay", json!({"to": invoice})).await?.map_or_else(|| "ended".to_owned(), |told| told.word().to_owned())),
+        Ok(_) => Ok(wallet
+            .call("pay", json!({"to": invoice}))
+            .await?
+            .map_or_else(|| "ended".to_owned(), |told| told.word().to_owned())),
         // It may end at once, with a word on standard error.
         Err(_) => {
             holds(!wallet.last_words().is_empty(), "it ended without a word")?;
@@ -65,7 +68,10 @@ async fn told_of_spending(scene: &Scene, wallet: &Wallet) -> Outcome<String> {
 /// The one file of the store.
 pub(crate) fn find_store(home: &Path) -> Outcome<std::path::PathBuf> {
     let found = fs::read_dir(home)?.filter_map(Result::ok).map(|entry| entry.path());
-    Ok(found.filter(|path| path.extension().is_some_and(|kind| kind == "redb")).min().ok_or("no file of a store")?)
+    Ok(found
+        .filter(|path| path.extension().is_some_and(|kind| kind == "redb"))
+        .min()
+        .ok_or("no file of a store")?)
 }
 
 /// F-068.
@@ -78,7 +84,9 @@ pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
         let mut command = tokio::process::Command::new("/bin/sh");
         command.args(["-c", "umask 000; exec \"$0\" --in-process"]).arg(run.binary.as_path());
         let plain = wallet.command("tester");
-        command.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+            .env_clear()
+            .envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
         let log = fs::File::create(wallet.log_path())?;
         let session = Session::start(command, log, run.watch.clone()).await?;
         let told = session.call("deposit", json!({"amount_sats": 20})).await?.ok_or("it ended")?;
@@ -89,7 +97,10 @@ pub(crate) async fn open_to_all(run: Run) -> Outcome<Proof> {
         session.close().await?;
         let open = files_below(wallet.home.path())?.into_iter().find(|(_, mode)| mode & 0o077 != 0);
         let folder = fs::metadata(wallet.home.path())?.mode() & 0o077;
-        holds(open.is_none() && (folder == 0 || told.is_error), format!("{mode:o}: {open:?}, the folder {folder:o}"))?;
+        holds(
+            open.is_none() && (folder == 0 || told.is_error),
+            format!("{mode:o}: {open:?}, the folder {folder:o}"),
+        )?;
         fs::set_permissions(wallet.home.path(), Permissions::from_mode(0o700))?;
         fired += 1;
     }
@@ -115,7 +126,8 @@ fn files_below(folder: &Path) -> Outcome<Vec<(std::path::PathBuf, u32)>> {
 pub(crate) async fn many_coins(run: Run) -> Outcome<Proof> {
     const DEPOSITS: usize = 910;
     let scene = Scene::set(&run).await?;
-    let wallet = scene.wallet_at(&[scene.proxy.url()], Limits { per_payment: 2_000_000, per_day: 10_000_000 })?;
+    let wallet = scene
+        .wallet_at(&[scene.proxy.url()], Limits { per_payment: 2_000_000, per_day: 10_000_000 })?;
     wallet.fund_often(DEPOSITS / 10, 2_047).await?;
     let balance = wallet.ok("get_balance", json!({})).await?;
     holds(balance.took < Duration::from_secs(1), format!("the balance took {:?}", balance.took))?;
@@ -123,8 +135,11 @@ pub(crate) async fn many_coins(run: Run) -> Outcome<Proof> {
     holds(paid.took < Duration::from_secs(10), format!("a payment took {:?}", paid.took))?;
     let (invoice, hash) = scene.invoice(900_000)?;
     let large = wallet.told("pay", json!({"to": invoice})).await?;
-    let is_clean =
-        if large.is_error { large.text("money_moved") == "no" } else { wallet.ended_by_hash(&hash).await?.text("state") == "settled" };
+    let is_clean = if large.is_error {
+        large.text("money_moved") == "no"
+    } else {
+        wallet.ended_by_hash(&hash).await?.text("state") == "settled"
+    };
     holds(is_clean, format!("a payment of many coins: {}", large.value))?;
     let memo = "m".repeat(1 << 20);
     let told = wallet.told("send_token", json!({"amount_sats": 5, "memo": memo})).await?;
@@ -133,5 +148,9 @@ pub(crate) async fn many_coins(run: Run) -> Outcome<Proof> {
     let history = wallet.ok("list_history", json!({"since": "all", "limit": 100})).await?;
     holds(history.took < Duration::from_secs(1), format!("the history took {:?}", history.took))?;
     scene.conserved().await?;
-    Ok(Proof::of(DEPOSITS * 11).saying(format!("{} coins, payment {:.2} s", DEPOSITS * 11, paid.took.as_secs_f64())))
+    Ok(Proof::of(DEPOSITS * 11).saying(format!(
+        "{} coins, payment {:.2} s",
+        DEPOSITS * 11,
+        paid.took.as_secs_f64()
+    )))
 }

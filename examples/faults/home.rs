@@ -33,7 +33,8 @@ impl Home {
 
     /// Writes `mints.toml`.
     pub(crate) fn write_mints(&self, mints: &[String]) -> Outcome {
-        let text: String = mints.iter().map(|url| format!("[[mint]]\nurl = \"{url}\"\ntest = true\n")).collect();
+        let text: String =
+            mints.iter().map(|url| format!("[[mint]]\nurl = \"{url}\"\ntest = true\n")).collect();
         self.write("mints.toml", &text)
     }
 
@@ -43,8 +44,16 @@ impl Home {
     }
 
     /// The same with relays.
-    pub(crate) fn write_nostr(&self, allow: &[String], limits: Limits, relays: &[String], more: &str) -> Outcome {
-        let quoted = |urls: &[String]| urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
+    pub(crate) fn write_nostr(
+        &self,
+        allow: &[String],
+        limits: Limits,
+        relays: &[String],
+        more: &str,
+    ) -> Outcome {
+        let quoted = |urls: &[String]| {
+            urls.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ")
+        };
         let Limits { per_payment, per_day } = limits;
         let text = format!(
             "[limits]\nper_payment_sats = {per_payment}\nper_day_sats = {per_day}\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\

@@ -36,7 +36,12 @@ pub(crate) use ends::{ends_in_a_payment, stopped};
 pub(crate) use traces::{modes, what_others_read};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-053", S1, "2 to 10 copies started at once on one folder, each paying", Alone(|run| Box::pin(copies::at_once(run)))),
+    Row::new(
+        "F-053",
+        S1,
+        "2 to 10 copies started at once on one folder, each paying",
+        Alone(|run| Box::pin(copies::at_once(run))),
+    ),
     Row::new(
         "F-054",
         S1,
@@ -49,8 +54,18 @@ pub(crate) const ROWS: &[Row] = &[
         "a stale socket and lock, a long path, a file, link or folder as socket",
         Runs(|run| Box::pin(leftovers::left_behind(run))),
     ),
-    Row::new("F-056", S2, "older and newer programs at both ends, other flags, other agents", Runs(|run| Box::pin(versions::mixed(run)))),
-    Row::new("F-131", S1, "another user, a browser, nobody's token at the socket", Runs(|run| Box::pin(doors::strangers(run)))),
+    Row::new(
+        "F-056",
+        S2,
+        "older and newer programs at both ends, other flags, other agents",
+        Runs(|run| Box::pin(versions::mixed(run))),
+    ),
+    Row::new(
+        "F-131",
+        S1,
+        "another user, a browser, nobody's token at the socket",
+        Runs(|run| Box::pin(doors::strangers(run))),
+    ),
 ];
 
 /// How soon a client is told that its keeper is gone, and served by the next.
@@ -80,11 +95,23 @@ impl Scene {
 impl Wallet {
     /// The processes that have its store open.
     pub(crate) fn holders(&self) -> Outcome<Vec<Pid>> {
-        let Ok(store) = fs::metadata(self.home.path().join("wallet.redb")) else { return Ok(Vec::new()) };
-        let is_it = |file: fs::DirEntry| fs::metadata(file.path()).is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev());
+        let Ok(store) = fs::metadata(self.home.path().join("wallet.redb")) else {
+            return Ok(Vec::new());
+        };
+        let is_it = |file: fs::DirEntry| {
+            fs::metadata(file.path())
+                .is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev())
+        };
         let mut found = Vec::new();
         for process in fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else { continue };
+            let Some(pid) = process
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+                .and_then(Pid::from_raw)
+            else {
+                continue;
+            };
             // Processes come and go meanwhile.
             if fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten().any(is_it) {
                 found.push(pid);
@@ -104,14 +131,22 @@ impl Wallet {
     /// Ends the process that keeps it, in order.
     pub(crate) async fn stop(&self) -> Outcome {
         let told = tokio::process::Command::from(self.stopping()).output().await?;
-        holds(told.status.success(), format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)))?;
+        holds(
+            told.status.success(),
+            format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)),
+        )?;
         holds(!self.keeper_log().contains("panicked"), "a keeper panicked")?;
         holds(self.holders()?.is_empty(), "it was stopped, and holds the store")
     }
 
     fn stopping(&self) -> Command {
         let mut command = Command::new(self.command("owner").as_std().get_program());
-        command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(self.home.path()).arg("stop");
+        command
+            .env_clear()
+            .env("NUTPURSE_KEYRING", "off")
+            .arg("--home")
+            .arg(self.home.path())
+            .arg("stop");
         command
     }
 
@@ -132,7 +167,8 @@ impl Wallet {
 
     /// What its keepers have logged.
     pub(crate) fn keeper_log(&self) -> String {
-        let logs = ["keeper.log.2", "keeper.log.1", "keeper.log"].map(|name| self.home.path().join(name));
+        let logs =
+            ["keeper.log.2", "keeper.log.1", "keeper.log"].map(|name| self.home.path().join(name));
         logs.iter().filter_map(|log| fs::read_to_string(log).ok()).collect()
     }
 
@@ -142,8 +178,10 @@ impl Wallet {
         // It may be sent away before it has said all.
         stream.write_all(words).await.ok();
         let mut told = Vec::new();
-        let listening = BufReader::new(stream).take(1 << 20).read_until(b'\n', &mut told).await.map(drop);
-        let is_cut = listening.is_err_and(|error| error.kind() != std::io::ErrorKind::ConnectionReset);
+        let listening =
+            BufReader::new(stream).take(1 << 20).read_until(b'\n', &mut told).await.map(drop);
+        let is_cut =
+            listening.is_err_and(|error| error.kind() != std::io::ErrorKind::ConnectionReset);
         holds(!is_cut, "the socket fails")?;
         Ok(String::from_utf8(told)?)
     }
@@ -155,7 +193,8 @@ impl Wallet {
 
     /// The token that its keeper's note holds.
     pub(crate) fn token(&self) -> Outcome<String> {
-        let note: Value = serde_json::from_str(&fs::read_to_string(self.home.path().join("keeper.lock"))?)?;
+        let note: Value =
+            serde_json::from_str(&fs::read_to_string(self.home.path().join("keeper.lock"))?)?;
         Ok(note.get("token").and_then(Value::as_str).ok_or("no token in the note")?.to_owned())
     }
 
@@ -172,7 +211,11 @@ fn signal(process: Pid, signal: Signal) -> Outcome {
 }
 
 /// Waits until this is so. Of other people's processes no event tells: this looks again and again.
-async fn until(what: &str, patience: Duration, is_so: impl Fn() -> Outcome<bool> + Send) -> Outcome {
+async fn until(
+    what: &str,
+    patience: Duration,
+    is_so: impl Fn() -> Outcome<bool> + Send,
+) -> Outcome {
     let since = Instant::now();
     while !is_so()? {
         holds(since.elapsed() < patience, format!("not within {patience:?}: {what}"))?;

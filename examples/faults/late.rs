@@ -26,9 +26,17 @@ const QUOTE_SECONDS: i64 = 30 * 86_400;
 /// F-027. Unless the wallet may swap the coins away, nothing but the mint's word decides.
 pub(crate) async fn delivered_late(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
-    for when in [When::Seconds(10), When::Seconds(60), When::Seconds(600), When::QuoteExpired, When::Restarted] {
+    for when in [
+        When::Seconds(10),
+        When::Seconds(60),
+        When::Seconds(600),
+        When::QuoteExpired,
+        When::Restarted,
+    ] {
         for may_cancel in [false, true] {
-            fired += late(&run, when, may_cancel).await.map_err(|error| format!("{when:?}, may cancel {may_cancel}: {error}"))?;
+            fired += late(&run, when, may_cancel)
+                .await
+                .map_err(|error| format!("{when:?}, may cancel {may_cancel}: {error}"))?;
         }
     }
     Ok(Proof::of(fired))
@@ -44,7 +52,8 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
     let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldThenDeliver));
     let left = left_24h(&wallet).await?;
     let session = wallet.session().await?;
-    let (_, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+    let (_, _answer) =
+        session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
     scene.proxy.reached(rule).await;
     is_held(&wallet, &hash, left).await?;
     scene.balanced().await?;
@@ -61,20 +70,29 @@ async fn late(run: &Run, when: When, may_cancel: bool) -> Outcome<usize> {
         is_held(&wallet, &hash, left).await?;
         let (other, _) = scene.invoice(60)?;
         let told = wallet.told("pay", json!({"to": other})).await?;
-        holds(told.word() == "insufficient_funds", format!("the coins were offered again: {}", told.value))?;
+        holds(
+            told.word() == "insufficient_funds",
+            format!("the coins were offered again: {}", told.value),
+        )?;
     }
     let answers = scene.proxy.deliver().await?;
     let landed = answers.iter().any(|(status, _)| *status == 200);
     holds(landed || may_cancel, format!("the mint refused it: {answers:?}"))?;
     let ended = wallet.ended_by_hash(&hash).await?;
     scene.agrees(&ended, &hash)?;
-    holds((ended.text("state") == "settled") == landed, format!("landed {landed}, told {}", ended.value))?;
+    holds(
+        (ended.text("state") == "settled") == landed,
+        format!("landed {landed}, told {}", ended.value),
+    )?;
     let fired = scene.proxy.fired(rule);
     scene.conserved().await?;
     let spent = left - left_24h(&wallet).await?;
     let took = scene.mint.paid()?.first().and_then(|paid| paid.took_sats).unwrap_or(0);
     // A day may have passed by the wallet's clock, or a swap have cost a fee.
-    holds(when == When::QuoteExpired || (took..took + 3).contains(&spent), format!("the day's limit lost {spent}, the mint took {took}"))?;
+    holds(
+        when == When::QuoteExpired || (took..took + 3).contains(&spent),
+        format!("the day's limit lost {spent}, the mint took {took}"),
+    )?;
     Ok(fired)
 }
 
@@ -84,14 +102,21 @@ async fn is_held(wallet: &Wallet, hash: &str, left: u64) -> Outcome {
     holds(held.pending >= 60, format!("not held back: {held:?}"))?;
     let now = left_24h(wallet).await?;
     // A day later by its clock the room of yesterday is free again.
-    holds(now + 60 <= left || wallet.shim.clock()? > 80_000, format!("the limit left {left} and now {now}"))?;
+    holds(
+        now + 60 <= left || wallet.shim.clock()? > 80_000,
+        format!("the limit left {left} and now {now}"),
+    )?;
     let shown = wallet.ok("get_payment", json!({"payment_hash": hash})).await?;
     holds(shown.text("state") == "pending", format!("not pending: {}", shown.value))
 }
 
 async fn left_24h(wallet: &Wallet) -> Outcome<u64> {
     let balance = wallet.ok("get_balance", json!({})).await?;
-    Ok(balance.value.pointer("/limits/left_24h_sats").and_then(serde_json::Value::as_u64).ok_or("no limits in the balance")?)
+    Ok(balance
+        .value
+        .pointer("/limits/left_24h_sats")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or("no limits in the balance")?)
 }
 
 /// F-028: the payee holds an invoice for an hour, then takes it, or lets it go.
@@ -117,14 +142,19 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
             scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
             let left = left_24h(&wallet).await?;
             let session = wallet.session().await?;
-            let (_, _answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+            let (_, _answer) = session
+                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+                .await?;
             scene.lightning.attempted(&hash).await;
             for _ in 0..4 {
                 wallet.pass(900)?;
                 is_held(&wallet, &hash, left).await?;
                 let (other, _) = scene.invoice(7)?;
                 let told = wallet.ok("pay", json!({"to": other})).await?;
-                holds(told.text("state") == "settled", format!("other coins are not usable: {}", told.value))?;
+                holds(
+                    told.text("state") == "settled",
+                    format!("other coins are not usable: {}", told.value),
+                )?;
             }
             if *restarted {
                 wallet.restart_after(0).await?;
@@ -138,7 +168,10 @@ async fn held(run: &Run, restarts: &[bool]) -> Outcome<Proof> {
                 scene.lightning.fail(&hash)
             }
             let ended = wallet.ended_by_hash(&hash).await?;
-            holds((ended.text("state") == "settled") == is_taken, format!("taken {is_taken}, told {}", ended.value))?;
+            holds(
+                (ended.text("state") == "settled") == is_taken,
+                format!("taken {is_taken}, told {}", ended.value),
+            )?;
             scene.agrees(&ended, &hash)?;
             scene.conserved().await?;
         }

@@ -33,7 +33,11 @@ impl Wallet {
     pub(crate) async fn holds(&self) -> Outcome<Holdings> {
         let balance = self.ok("get_balance", json!({})).await?;
         let sats = |field| balance.sats(field);
-        Ok(Holdings { spendable: sats("spendable_sats"), pending: sats("pending_sats"), unclaimed: sats("unclaimed_sats") })
+        Ok(Holdings {
+            spendable: sats("spendable_sats"),
+            pending: sats("pending_sats"),
+            unclaimed: sats("unclaimed_sats"),
+        })
     }
 
     /// Has it look whether its unclaimed tokens and nutzaps were claimed.
@@ -94,7 +98,10 @@ impl Scene {
             }
             if since.elapsed() > PATIENCE {
                 let last = self.last_exchanges();
-                return fail(format!("the law: {sum:?} is {}, the mint owes {owed}; last: {last}", sum.all()));
+                return fail(format!(
+                    "the law: {sum:?} is {}, the mint owes {owed}; last: {last}",
+                    sum.all()
+                ));
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -103,18 +110,34 @@ impl Scene {
     /// The last exchanges, for who looks into a failure.
     fn last_exchanges(&self) -> String {
         let exchanges = self.proxy.exchanges();
-        let told = exchanges.iter().rev().filter(|exchange| !exchange.path.ends_with("checkstate")).take(12).map(|exchange| {
-            let state = exchange.response.get("state").and_then(Value::as_str).unwrap_or("-");
-            let signed = ["change", "signatures"].map(|key| exchange.response.get(key).and_then(Value::as_array).map_or(0, Vec::len));
-            format!("{} {} {:?} {state} {}", exchange.method, exchange.path, exchange.status, signed.iter().sum::<usize>())
-        });
+        let told = exchanges
+            .iter()
+            .rev()
+            .filter(|exchange| !exchange.path.ends_with("checkstate"))
+            .take(12)
+            .map(|exchange| {
+                let state = exchange.response.get("state").and_then(Value::as_str).unwrap_or("-");
+                let signed = ["change", "signatures"].map(|key| {
+                    exchange.response.get(key).and_then(Value::as_array).map_or(0, Vec::len)
+                });
+                format!(
+                    "{} {} {:?} {state} {}",
+                    exchange.method,
+                    exchange.path,
+                    exchange.status,
+                    signed.iter().sum::<usize>()
+                )
+            });
         told.collect::<Vec<_>>().join(" < ")
     }
 
     /// The law as things stand, something open or not. Meant for moments in which nothing is under way.
     pub(crate) async fn balanced(&self) -> Outcome<Holdings> {
         let (sum, owed) = self.books().await?;
-        holds(sum.all() == owed, format!("the law: {sum:?} is {}, the mint owes {owed}", sum.all()))?;
+        holds(
+            sum.all() == owed,
+            format!("the law: {sum:?} is {}, the mint owes {owed}", sum.all()),
+        )?;
         self.paid_once()?;
         Ok(sum)
     }
@@ -149,7 +172,10 @@ impl Scene {
     /// A payment as the wallet tells of it is as the mint's books have it: settled or failed, and paid once or not at all.
     pub(crate) fn agrees(&self, payment: &Answer, hash: &str) -> Outcome {
         let (paid, state) = (self.times_paid(hash)?, payment.text("state"));
-        holds((paid, state) == (1, "settled") || (paid, state) == (0, "failed"), format!("said {state}, and the mint paid it {paid} times"))
+        holds(
+            (paid, state) == (1, "settled") || (paid, state) == (0, "failed"),
+            format!("said {state}, and the mint paid it {paid} times"),
+        )
     }
 
     /// No secret that this run knows of stands in a log: words of a mnemonic, secrets and signatures of proofs, tokens.
@@ -162,18 +188,28 @@ impl Scene {
         let proofs = self.proofs_seen();
         let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.keeper_log();
         holds(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log")?;
-        for run in mnemonic_runs(&fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default()) {
+        for run in mnemonic_runs(
+            &fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default(),
+        ) {
             holds(!log.contains(&run), "words of the mnemonic stand in the log")?;
         }
-        let told = log.split(|letter: char| !letter.is_ascii_hexdigit()).find(|word| word.len() >= 64 && proofs.contains(*word));
+        let told = log
+            .split(|letter: char| !letter.is_ascii_hexdigit())
+            .find(|word| word.len() >= 64 && proofs.contains(*word));
         holds(told.is_none(), "a proof's secret stands in the log")
     }
 
     /// The secrets and signatures of all proofs that went through the proxy.
     pub(crate) fn proofs_seen(&self) -> HashSet<String> {
         let exchanges = self.proxy.exchanges();
-        let inputs = exchanges.iter().filter_map(|exchange| exchange.request.get("inputs")?.as_array()).flatten();
-        inputs.flat_map(|proof| ["secret", "C"].map(|key| proof.get(key))).filter_map(|value| Some(value?.as_str()?.to_owned())).collect()
+        let inputs = exchanges
+            .iter()
+            .filter_map(|exchange| exchange.request.get("inputs")?.as_array())
+            .flatten();
+        inputs
+            .flat_map(|proof| ["secret", "C"].map(|key| proof.get(key)))
+            .filter_map(|value| Some(value?.as_str()?.to_owned()))
+            .collect()
     }
 }
 

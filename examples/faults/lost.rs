@@ -70,14 +70,22 @@ pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     let paid = fresh.ok("pay", json!({"to": scene.invoice(20)?.0})).await?;
     must!(paid.text("state") == "settled", "{}", paid.value);
     scene.conserved().await?;
-    let note = format!("{found} signatures among {asked} counters, {gaps} in gaps, {} sats, {:.1} s", now.spendable, took.as_secs_f64());
+    let note = format!(
+        "{found} signatures among {asked} counters, {gaps} in gaps, {} sats, {:.1} s",
+        now.spendable,
+        took.as_secs_f64()
+    );
     Ok(Proof::of(1).saying(note))
 }
 
 /// The words of a wallet.
 pub(crate) fn words_of(wallet: &Wallet) -> Outcome<String> {
     let keys = fs::read_to_string(wallet.home.path().join("keys.toml"))?;
-    Ok(keys.split('"').find(|text| text.split(' ').count() == 12).ok_or("no twelve words")?.to_owned())
+    Ok(keys
+        .split('"')
+        .find(|text| text.split(' ').count() == 12)
+        .ok_or("no twelve words")?
+        .to_owned())
 }
 
 fn many(body: &Value, field: &str) -> usize {
@@ -88,16 +96,25 @@ fn many(body: &Value, field: &str) -> usize {
 fn unsigned(scene: &Scene) -> usize {
     let exchanges = scene.proxy.exchanges();
     let melts = exchanges.iter().filter(|exchange| exchange.path == "/v1/melt/bolt11");
-    melts.map(|melt| many(&melt.request, "outputs").saturating_sub(many(&melt.response, "change"))).sum()
+    melts
+        .map(|melt| many(&melt.request, "outputs").saturating_sub(many(&melt.response, "change")))
+        .sum()
 }
 
 /// Payments that fail: each prepares for change that never comes, and so leaves counters that the mint does not know.
 async fn gap(scene: &Scene, wallet: &Wallet, times: usize) -> Outcome {
     for _ in 0..times {
-        let invoice = scene.lightning.payee(&scene.name("nobody")).invoice_with(&InvoiceSpec::sats(50, "fails"))?;
+        let invoice = scene
+            .lightning
+            .payee(&scene.name("nobody"))
+            .invoice_with(&InvoiceSpec::sats(50, "fails"))?;
         scene.lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
         let told = wallet.told("pay", json!({"to": invoice.to_string()})).await?;
-        must!(told.is_error || told.text("state") != "settled", "a payment that fails: {}", told.value);
+        must!(
+            told.is_error || told.text("state") != "settled",
+            "a payment that fails: {}",
+            told.value
+        );
         wallet.ended_by_hash(&invoice.payment_hash().to_string()).await?;
     }
     Ok(())
@@ -106,11 +123,17 @@ async fn gap(scene: &Scene, wallet: &Wallet, times: usize) -> Outcome {
 /// `nutpurse restore --words`, with the words on a pipe.
 pub(crate) async fn restore(wallet: &Arc<Wallet>, words: &str) -> Outcome {
     let mut command = wallet.command("owner");
-    command.args(["restore", "--words"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(["restore", "--words"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn()?;
     child.stdin.take().ok_or("no input")?.write_all(format!("{words}\n").as_bytes()).await?;
     let ended = tokio::time::timeout(LONGEST, child.wait_with_output()).await??;
-    let (out, error) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    let (out, error) =
+        (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     must!(ended.status.success(), "restore: {out} {error}");
     must!(!out.contains(words) && !error.contains(words), "the words were shown");
     Ok(())

@@ -93,6 +93,7 @@ fn run() -> Outcome<bool> {
         Some(path) => path.canonicalize()?,
         None => testbed::wallet_binary()?,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(trial::take(arguments, binary))
 }

@@ -24,11 +24,18 @@ pub(crate) enum Mint {
 
 impl Mint {
     /// Starts one; `options` are for the testbed's.
-    pub(crate) async fn start(kind: MintKind, lightning: &Lightning, options: MintOptions) -> Outcome<Self> {
+    pub(crate) async fn start(
+        kind: MintKind,
+        lightning: &Lightning,
+        options: MintOptions,
+    ) -> Outcome<Self> {
         match kind {
-            MintKind::Testbed => Ok(Self::Testbed(Box::new(TestMint::start(lightning, options).await?))),
+            MintKind::Testbed => {
+                Ok(Self::Testbed(Box::new(TestMint::start(lightning, options).await?)))
+            }
             MintKind::Nutshell => {
-                let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/nutshell/bin/mint");
+                let program =
+                    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/nutshell/bin/mint");
                 Ok(Self::Nutshell(Nutshell::start(&program).await?))
             }
         }
@@ -54,9 +61,18 @@ impl Mint {
         match self {
             Self::Testbed(mint) => {
                 let melts = mint.auditor().melts()?.into_iter().filter(|melt| melt.state == "PAID");
-                Ok(melts.map(|melt| Paid { payment_hash: melt.payment_hash, took_sats: Some(melt.amount_sats + melt.fee_sats) }).collect())
+                Ok(melts
+                    .map(|melt| Paid {
+                        payment_hash: melt.payment_hash,
+                        took_sats: Some(melt.amount_sats + melt.fee_sats),
+                    })
+                    .collect())
             }
-            Self::Nutshell(mint) => Ok(mint.paid()?.into_iter().map(|(payment_hash, _)| Paid { payment_hash, took_sats: None }).collect()),
+            Self::Nutshell(mint) => Ok(mint
+                .paid()?
+                .into_iter()
+                .map(|(payment_hash, _)| Paid { payment_hash, took_sats: None })
+                .collect()),
         }
     }
 

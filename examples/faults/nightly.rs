@@ -71,7 +71,13 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("F-050", &["pay.rs::thirty_different_invoices_in_parallel_all_settle"]),
-    ("F-051", &["pay.rs::fifty_pays_of_one_invoice_are_one_payment", "repeats.rs::a_held_payment_is_not_paid_again_whatever_the_key"]),
+    (
+        "F-051",
+        &[
+            "pay.rs::fifty_pays_of_one_invoice_are_one_payment",
+            "repeats.rs::a_held_payment_is_not_paid_again_whatever_the_key",
+        ],
+    ),
     ("F-052", &[]),
     (
         "F-053",
@@ -141,7 +147,10 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "nostr/trouble.rs::a_relay_that_wants_to_know_who_we_are_is_told_and_one_that_is_never_satisfied_is_named",
         ],
     ),
-    ("F-072", &["nostr/shown.rs::old_and_deleted_events_shown_again_in_any_order_bring_nothing_back"]),
+    (
+        "F-072",
+        &["nostr/shown.rs::old_and_deleted_events_shown_again_in_any_order_bring_nothing_back"],
+    ),
     ("F-073", &[]),
     (
         "F-074",
@@ -169,7 +178,10 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ),
     ("F-078", &[]),
     ("F-079", &[]),
-    ("F-080", &["nostr/trouble.rs::twenty_payments_and_a_crash_while_all_relays_are_down_are_told_later"]),
+    (
+        "F-080",
+        &["nostr/trouble.rs::twenty_payments_and_a_crash_while_all_relays_are_down_are_told_later"],
+    ),
     ("F-081", &[]),
     ("F-082", &["nostr/canary.rs::relays_are_told_nothing_in_clear_over_a_wallets_whole_life"]),
     (
@@ -189,8 +201,17 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "kill.rs::a_wallet_killed_in_a_payment_has_paid_once_or_can_pay_again",
         ],
     ),
-    ("F-100", &["money.rs::money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alone"]),
-    ("F-101", &["lnurl.rs::a_hostile_invoice_is_refused", "src/model/lnurl/answer_tests.rs::an_invoice_is_the_one_that_was_asked_for"]),
+    (
+        "F-100",
+        &["money.rs::money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alone"],
+    ),
+    (
+        "F-101",
+        &[
+            "lnurl.rs::a_hostile_invoice_is_refused",
+            "src/model/lnurl/answer_tests.rs::an_invoice_is_the_one_that_was_asked_for",
+        ],
+    ),
     (
         "F-102",
         &[

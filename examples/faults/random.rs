@@ -44,7 +44,11 @@ pub(crate) async fn at_random(run: Run) -> Outcome<Proof> {
 }
 
 /// Kills, restarts and judges; gives how many kills cut a verb, and what was wrong. A scene that was wrong is left.
-async fn kill_in_a_scene(run: Run, kills: usize, mut chance: StdRng) -> Outcome<(usize, Vec<String>)> {
+async fn kill_in_a_scene(
+    run: Run,
+    kills: usize,
+    mut chance: StdRng,
+) -> Outcome<(usize, Vec<String>)> {
     let (mut cut, mut wrong, mut scene) = (0, Vec::new(), None);
     for place in 0..kills {
         let (played, wallet, friend) = match scene.take() {
@@ -72,7 +76,12 @@ async fn new_scene(run: &Run) -> Outcome<(Scene, Arc<Wallet>, Arc<Wallet>)> {
     Ok((scene, wallet, friend))
 }
 
-async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, chance: &mut StdRng) -> Outcome<bool> {
+async fn one_kill(
+    scene: &Scene,
+    wallet: &Arc<Wallet>,
+    friend: &Arc<Wallet>,
+    chance: &mut StdRng,
+) -> Outcome<bool> {
     let mut acts: Vec<Act> = Vec::new();
     for _ in 0..AT_ONCE {
         let verb = Verb::ALL.choose(chance).ok_or("no verb")?;
@@ -83,7 +92,8 @@ async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, cha
         sleep(wait).await;
         wallet.kill().await
     };
-    let (answers, killed) = tokio::join!(join_all(acts.iter().map(|act| act.act(scene, wallet))), killed);
+    let (answers, killed) =
+        tokio::join!(join_all(acts.iter().map(|act| act.act(scene, wallet))), killed);
     killed?;
     let mut was_cut = false;
     for answer in answers {
@@ -92,7 +102,9 @@ async fn one_kill(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, cha
     acts.iter().for_each(|act| scene.lightning.settle(&act.mark));
     scene.lifted().await?;
     for act in &acts {
-        act.judge(scene, wallet).await.map_err(|error| format!("{act:?}, killed after {wait:?}: {error}"))?;
+        act.judge(scene, wallet)
+            .await
+            .map_err(|error| format!("{act:?}, killed after {wait:?}: {error}"))?;
     }
     scene.settled().await.map_err(|error| format!("{acts:?}, killed after {wait:?}: {error}"))?;
     Ok(was_cut)
@@ -117,16 +129,25 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
             // A short run takes another side for each verb, and a first kill that matters.
             for side in SIDES.into_iter().skip(run.pick(0, turn % 3)).take(run.pick(3, 1)) {
                 for place in 1..=run.pick(5, 3) {
-                    let what = |error| format!("{verb:?}, {path} {first:?}, then request {place} {side:?}: {error}");
+                    let what = |error| {
+                        format!(
+                            "{verb:?}, {path} {first:?}, then request {place} {side:?}: {error}"
+                        )
+                    };
                     let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
-                    let rule = scene.proxy.fail(Rule::new("POST", path, first).then(wallet.reaper()));
+                    let rule =
+                        scene.proxy.fail(Rule::new("POST", path, first).then(wallet.reaper()));
                     act.act(&scene, &wallet).await?;
-                    holds(scene.proxy.fired(rule) > 0, "the first kill did not come").map_err(what)?;
+                    holds(scene.proxy.fired(rule) > 0, "the first kill did not come")
+                        .map_err(what)?;
                     scene.lightning.settle(&act.mark);
-                    let again = recover_until_killed(&scene, &wallet, side, place).await.map_err(what)?;
+                    let again =
+                        recover_until_killed(&scene, &wallet, side, place).await.map_err(what)?;
                     double += usize::from(again);
                     if again {
-                        triple += usize::from(recover_until_killed(&scene, &wallet, side, 1).await.map_err(what)?);
+                        triple += usize::from(
+                            recover_until_killed(&scene, &wallet, side, 1).await.map_err(what)?,
+                        );
                     }
                     scene.lifted().await.map_err(what)?;
                     act.judge(&scene, &wallet).await.map_err(what)?;
@@ -139,12 +160,20 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
         }
     }
     let (doubles, triples) = run.pick((100, 20), (6, 6));
-    holds(double >= doubles && triple >= triples, format!("only {double} double and {triple} triple kills"))?;
+    holds(
+        double >= doubles && triple >= triples,
+        format!("only {double} double and {triple} triple kills"),
+    )?;
     Ok(Proof::of(double + triple).saying(format!("{double} double and {triple} triple kills")))
 }
 
 /// Starts again and lets it recover, until it is killed at this request or nothing is open. Whether it was killed.
-async fn recover_until_killed(scene: &Scene, wallet: &Wallet, side: Moment, place: usize) -> Outcome<bool> {
+async fn recover_until_killed(
+    scene: &Scene,
+    wallet: &Wallet,
+    side: Moment,
+    place: usize,
+) -> Outcome<bool> {
     wallet.kill().await?;
     scene.proxy.clear();
     let rule = scene.proxy.fail(Rule::new("", "", side).nth(place).then(wallet.reaper()));
@@ -154,7 +183,13 @@ async fn recover_until_killed(scene: &Scene, wallet: &Wallet, side: Moment, plac
     let mut gone = wallet.restart().await.is_err();
     while !gone && !killed() && since.elapsed() < Duration::from_secs(10) {
         match scene.books().await {
-            Ok((sum, owed)) if sum.pending == 0 && sum.all() == owed && since.elapsed() > Duration::from_millis(500) => break,
+            Ok((sum, owed))
+                if sum.pending == 0
+                    && sum.all() == owed
+                    && since.elapsed() > Duration::from_millis(500) =>
+            {
+                break;
+            }
             Ok(_) => sleep(Duration::from_millis(20)).await,
             Err(_) => gone = true,
         }

@@ -47,7 +47,11 @@ impl Report {
     pub(crate) fn begin(arguments: &Arguments, binary: &Path) -> Outcome<Self> {
         let hash = Sha256::digest(fs::read(binary)?);
         let binary: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        println!("binary sha256 {binary}, mint {:?}{}\n", arguments.mint, if arguments.short { ", short" } else { "" });
+        println!(
+            "binary sha256 {binary}, mint {:?}{}\n",
+            arguments.mint,
+            if arguments.short { ", short" } else { "" }
+        );
         Ok(Self { binary })
     }
 
@@ -57,13 +61,19 @@ impl Report {
     }
 
     /// Prints the score, writes it where it was asked for, and says whether nothing failed.
-    pub(crate) fn end(&self, rows: &[Row], ended: &BTreeMap<&str, Ended>, run: &Run) -> Outcome<bool> {
+    pub(crate) fn end(
+        &self,
+        rows: &[Row],
+        ended: &BTreeMap<&str, Ended>,
+        run: &Run,
+    ) -> Outcome<bool> {
         for (row, end) in rows.iter().filter_map(|row| Some((row, ended.get(row.id)?))) {
             if !matches!(&end.verdict, Verdict::NotRun(why) if why == NOT_ASKED_FOR) {
                 println!("{}", line(row, end));
             }
         }
-        let count = |is: fn(&Verdict) -> bool| ended.values().filter(|end| is(&end.verdict)).count();
+        let count =
+            |is: fn(&Verdict) -> bool| ended.values().filter(|end| is(&end.verdict)).count();
         let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
         println!(
             "\n{} passed, {failed} FAILED, {} not run",
@@ -72,7 +82,9 @@ impl Report {
         );
         let by = |severity| {
             let all = rows.iter().filter(|row| row.severity == severity);
-            let passed = all.clone().filter(|row| matches!(ended.get(row.id), Some(Ended { verdict: Verdict::Passed(_), .. })));
+            let passed = all.clone().filter(|row| {
+                matches!(ended.get(row.id), Some(Ended { verdict: Verdict::Passed(_), .. }))
+            });
             format!("{severity:?} {}/{}", passed.count(), all.count())
         };
         let (kills, losses) = run.watch.kills();
@@ -95,7 +107,9 @@ impl Report {
 /// Where each row is run, as a page.
 pub(crate) fn list(rows: &[Row]) {
     println!("# Where each row of the fault score is run\n");
-    println!("Made by `just docs`. `.ci/run` runs the rows that only the program as a process can show, and the tests, with every change.");
+    println!(
+        "Made by `just docs`. `.ci/run` runs the rows that only the program as a process can show, and the tests, with every change."
+    );
     println!("`just nightly` runs all rows on the shipped binary.\n");
     println!("| row | severity | fault | run |\n|---|---|---|---|");
     for Row { id, severity, title, how, is_long, .. } in rows {
@@ -103,7 +117,10 @@ pub(crate) fn list(rows: &[Row]) {
             (How::NotYet(why), _) => format!("not yet: {why}"),
             (_, Some([])) => "nightly".to_owned(),
             (_, Some(tests)) => {
-                format!("nightly; with every change: {}", tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", "))
+                format!(
+                    "nightly; with every change: {}",
+                    tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ")
+                )
             }
             (_, None) if *is_long => "nightly".to_owned(),
             (_, None) => "with every change".to_owned(),
@@ -117,7 +134,8 @@ fn line(row: &Row, end: &Ended) -> String {
     let took = end.took.as_secs_f64();
     match &end.verdict {
         Verdict::Passed(Proof { fired, note }) => {
-            let faults = if *fired == 1 { "1 fault fired" } else { &format!("{fired} faults fired") };
+            let faults =
+                if *fired == 1 { "1 fault fired" } else { &format!("{fired} faults fired") };
             let note = if note.is_empty() { String::new() } else { format!("; {note}") };
             format!("{id} {severity:?} passed   {title}: {faults}{note} ({took:.1} s)")
         }
@@ -130,6 +148,7 @@ fn write(score: &str) -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = fs::read_to_string(&path)?;
     let (before, rest) = text.split_once(MARKS.0).ok_or("the README has no place for the score")?;
-    let (_, after) = rest.split_once(MARKS.1).ok_or("the README's place for the score has no end")?;
+    let (_, after) =
+        rest.split_once(MARKS.1).ok_or("the README's place for the score has no end")?;
     Ok(fs::write(&path, format!("{before}{}\n{score}\n{}{after}", MARKS.0, MARKS.1))?)
 }

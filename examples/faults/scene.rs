@@ -44,7 +44,11 @@ pub(crate) struct Scene {
 impl Scene {
     /// A mint whose deposits pay themselves and whose quotes last a month.
     pub(crate) async fn set(run: &Run) -> Outcome<Self> {
-        Self::with(run, MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() }).await
+        Self::with(
+            run,
+            MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() },
+        )
+        .await
     }
 
     /// The same with other options, which only the testbed's mint has.
@@ -89,7 +93,12 @@ impl Scene {
     }
 
     /// The same with its folder below this path.
-    pub(crate) fn wallet_below(&self, path: &str, mints: &[String], limits: Limits) -> Outcome<Arc<Wallet>> {
+    pub(crate) fn wallet_below(
+        &self,
+        path: &str,
+        mints: &[String],
+        limits: Limits,
+    ) -> Outcome<Arc<Wallet>> {
         let mut wallets = self.wallets.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.homes.fetch_add(1, Ordering::Relaxed);
         let parent = self.folder.path().join(path);
@@ -103,12 +112,19 @@ impl Scene {
 
     /// This wallet is lost: the law does not count it any more.
     pub(crate) fn forget(&self, lost: &Arc<Wallet>) {
-        self.wallets.lock().unwrap_or_else(PoisonError::into_inner).retain(|wallet| !Arc::ptr_eq(wallet, lost));
+        self.wallets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|wallet| !Arc::ptr_eq(wallet, lost));
     }
 
     /// One more mint on the same Lightning, without a proxy; the law counts it too.
     pub(crate) async fn another_mint(&self) -> Outcome<String> {
-        let options = MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::named("another") };
+        let options = MintOptions {
+            mint_quote_ttl: LONG,
+            melt_quote_ttl: LONG,
+            ..MintOptions::named("another")
+        };
         let mint = TestMint::start(&self.lightning, options).await?;
         let url = mint.url();
         self.others.lock().unwrap_or_else(PoisonError::into_inner).push(mint);

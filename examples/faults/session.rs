@@ -64,13 +64,20 @@ impl Session {
     pub(crate) fn spawn(mut command: Command, log: File, watch: Arc<Watch>) -> Outcome<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn()?;
-        let process = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or("no process")?;
+        let process =
+            child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).ok_or("no process")?;
         let output = child.stdout.take().ok_or("no standard output")?;
         let input = Arc::new(AsyncMutex::new(child.stdin.take()));
         let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let reading = watch::Sender::new(true);
         let mut reader = JoinSet::new();
-        reader.spawn(read(output, Arc::clone(&input), Arc::clone(&waiting), reading.subscribe(), Arc::clone(&watch)));
+        reader.spawn(read(
+            output,
+            Arc::clone(&input),
+            Arc::clone(&waiting),
+            reading.subscribe(),
+            Arc::clone(&watch),
+        ));
         Ok(Self {
             process,
             child: AsyncMutex::new(child),
@@ -94,7 +101,8 @@ impl Session {
     /// Calls a tool. `None`: the wallet ended before it answered.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Outcome<Option<Answer>> {
         let since = Instant::now();
-        let answer = self.request("tools/call", json!({"name": tool, "arguments": &arguments})).await?;
+        let answer =
+            self.request("tools/call", json!({"name": tool, "arguments": &arguments})).await?;
         let took = since.elapsed();
         let Some(answer) = answer else { return Ok(None) };
         self.watch.took(took);
@@ -126,17 +134,24 @@ impl Session {
     }
 
     /// Sends a request and leaves its answer to the caller. Its id is for `notifications/cancelled`.
-    pub(crate) async fn begin(&self, method: &str, params: Value) -> Outcome<(u64, oneshot::Receiver<Value>)> {
+    pub(crate) async fn begin(
+        &self,
+        method: &str,
+        params: Value,
+    ) -> Outcome<(u64, oneshot::Receiver<Value>)> {
         let (id, answer) = self.expect();
         // A wallet that is gone closes the pipe: then nobody answers.
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await.ok();
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+            .await
+            .ok();
         Ok((id, answer))
     }
 
     /// The same with parameters as they are written, JSON or not.
     pub(crate) async fn begin_text(&self, method: &str, params: &str) -> oneshot::Receiver<Value> {
         let (id, answer) = self.expect();
-        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        let line =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
         self.send_bytes(line.as_bytes()).await.ok();
         answer
     }
@@ -144,7 +159,8 @@ impl Session {
     fn expect(&self) -> (u64, oneshot::Receiver<Value>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (tell, answer) = oneshot::channel();
-        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+        {
             waiting.insert(id, tell);
         }
         (id, answer)
@@ -196,7 +212,9 @@ impl Session {
     pub(crate) async fn close(&self) -> Outcome<Duration> {
         let since = Instant::now();
         self.input.lock().await.take();
-        timeout(ORDERLY_END, self.gone()).await.map_err(|_| "it does not end when its input is closed")??;
+        timeout(ORDERLY_END, self.gone())
+            .await
+            .map_err(|_| "it does not end when its input is closed")??;
         Ok(since.elapsed())
     }
 
@@ -207,7 +225,8 @@ impl Session {
 
     /// Waits until the process is gone, whoever ended it.
     pub(crate) async fn gone(&self) -> Outcome<std::process::ExitStatus> {
-        let status = timeout(Duration::from_secs(60), async { self.child.lock().await.wait().await });
+        let status =
+            timeout(Duration::from_secs(60), async { self.child.lock().await.wait().await });
         let status = status.await.map_err(|_| "the process did not end")??;
         self.ended.store(true, Ordering::SeqCst);
         Ok(status)
@@ -259,7 +278,11 @@ async fn read(
             }
             continue;
         }
-        let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|all| all.remove(&id.as_u64()?));
+        let waiting = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .and_then(|all| all.remove(&id.as_u64()?));
         if let Some(tell) = waiting {
             tell.send(message).ok();
         }

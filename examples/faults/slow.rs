@@ -36,7 +36,9 @@ async fn everywhere(run: Run, moment: Moment) -> Outcome<Proof> {
         let run = run.clone();
         scenes.spawn(async move {
             let (_, method, path) = endpoint;
-            one_silence(&run, endpoint, moment).await.map_err(|error| format!("{method} {path}: {error}"))
+            one_silence(&run, endpoint, moment)
+                .await
+                .map_err(|error| format!("{method} {path}: {error}"))
         });
     }
     let (mut fired, mut slowest) = (0, Duration::ZERO);
@@ -48,13 +50,19 @@ async fn everywhere(run: Run, moment: Moment) -> Outcome<Proof> {
     Ok(Proof::of(fired).saying(format!("slowest answer {:.1} s", slowest.as_secs_f64())))
 }
 
-async fn one_silence(run: &Run, (verb, method, path): Endpoint, moment: Moment) -> Outcome<(usize, Duration)> {
+async fn one_silence(
+    run: &Run,
+    (verb, method, path): Endpoint,
+    moment: Moment,
+) -> Outcome<(usize, Duration)> {
     let scene = Scene::set(run).await?;
     let another = scene.another_mint().await?;
     let wallet = scene.wallet_at(&[scene.proxy.url(), another.clone()], WIDE)?;
     for mint in [scene.proxy.url(), another.clone()] {
         let asked = wallet.ok("deposit", json!({"amount_sats": 2_000, "mint": mint})).await?;
-        wallet.ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45})).await?;
+        wallet
+            .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
+            .await?;
     }
     let friend = scene.funded(1_000).await?;
     let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
@@ -100,8 +108,11 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
     let whole = |body: Vec<u8>, more: &str| [head(body.len() as u64, more), body].concat();
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
     let keyset = r#"{"id":"00ad268c4d1f5826","unit":"sat","active":true,"input_fee_ppk":0},"#;
-    let keysets = format!("{{\"keysets\":[{}{}]}}", keyset.repeat(1_000_000), keyset.trim_end_matches(','));
-    let chunks = b"HTTP/1.1 200 Testbed\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{}".to_vec();
+    let keysets =
+        format!("{{\"keysets\":[{}{}]}}", keyset.repeat(1_000_000), keyset.trim_end_matches(','));
+    let chunks =
+        b"HTTP/1.1 200 Testbed\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{}"
+            .to_vec();
     let answers = [
         ("too long a length", [head(u64::MAX, ""), b"{}".to_vec()].concat()),
         ("too short a length", [head(1, ""), b"{}".to_vec()].concat()),
@@ -111,9 +122,17 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
         ("a million keysets", whole(keysets.into_bytes(), "")),
     ];
     let (mut fired, mut most) = (0, 0);
-    for path in ["/v1/mint/quote/bolt11", "/v1/melt/quote/bolt11", "/v1/melt/bolt11", "/v1/swap", "/v1/keysets", "/v1/keys"] {
+    for path in [
+        "/v1/mint/quote/bolt11",
+        "/v1/melt/quote/bolt11",
+        "/v1/melt/bolt11",
+        "/v1/swap",
+        "/v1/keysets",
+        "/v1/keys",
+    ] {
         let flood = Rule::new("", path, Moment::Flood(GIB));
-        let rules = answers.iter().map(|(what, bytes)| (*what, Rule::verbatim("", path, bytes.clone())));
+        let rules =
+            answers.iter().map(|(what, bytes)| (*what, Rule::verbatim("", path, bytes.clone())));
         for (what, rule) in [("1 GiB", flood)].into_iter().chain(rules) {
             let scene = Scene::set(&run).await?;
             let (wallet, friend) = (scene.funded(1_000).await?, scene.funded(500).await?);
@@ -125,10 +144,13 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
             // A fresh wallet is the one that asks for keys.
             let is_fresh = path.starts_with("/v1/key");
             let wallet = if is_fresh { scene.wallet()? } else { wallet };
-            let act = if is_fresh { Verb::Deposit } else { verb }.ready(&scene, &wallet, Some(&friend), 30).await?;
+            let act = if is_fresh { Verb::Deposit } else { verb }
+                .ready(&scene, &wallet, Some(&friend), 30)
+                .await?;
             let rule = scene.proxy.fail(rule.every());
             let error = |why: String| format!("{path}, {what}: {why}");
-            let told = tokio::time::timeout(Duration::from_secs(10), act.act(&scene, &wallet)).await;
+            let told =
+                tokio::time::timeout(Duration::from_secs(10), act.act(&scene, &wallet)).await;
             if let Ok(told) = told {
                 told?.ok_or_else(|| error("it ended".to_owned()))?;
             }
@@ -146,7 +168,8 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
 
 /// 100 MiB of spaces, compressed.
 fn bomb() -> Outcome<Vec<u8>> {
-    let mut gzip = Command::new("gzip").arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut gzip =
+        Command::new("gzip").arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut input = gzip.stdin.take().ok_or("no input")?;
     std::thread::spawn(move || {
         let piece = [b' '; 1 << 20];
@@ -158,6 +181,7 @@ fn bomb() -> Outcome<Vec<u8>> {
 /// The most memory this process ever held, in KiB.
 pub(crate) fn peak(process: i32) -> Outcome<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak of memory")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak of memory")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)
 }

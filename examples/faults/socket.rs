@@ -11,10 +11,15 @@ use crate::{Outcome, holds};
 /// F-029, as far as a hint can fail without speaking the protocol of hints.
 pub(crate) async fn hints(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
-    let moments = [Moment::BeforeRequest, Moment::Hang, Moment::Status(500), Moment::Flood(1 << 26)];
-    let verbatim =
-        Rule::verbatim("GET", "/v1/ws", *b"HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n\x81\x04PAID");
-    let rules = moments.map(|moment| Rule::new("GET", "/v1/ws", moment)).into_iter().chain([verbatim]);
+    let moments =
+        [Moment::BeforeRequest, Moment::Hang, Moment::Status(500), Moment::Flood(1 << 26)];
+    let verbatim = Rule::verbatim(
+        "GET",
+        "/v1/ws",
+        *b"HTTP/1.1 101 Switching\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n\x81\x04PAID",
+    );
+    let rules =
+        moments.map(|moment| Rule::new("GET", "/v1/ws", moment)).into_iter().chain([verbatim]);
     for rule in rules {
         let scene = Scene::set(&run).await?;
         let what = format!("{rule:?}");
@@ -37,7 +42,8 @@ pub(crate) async fn hints(run: Run) -> Outcome<Proof> {
         }
         Ok(20)
     };
-    let (_told, cuts): (_, Outcome<usize>) = tokio::join!(wallet.told("deposit", json!({"amount_sats": 90})), cutting);
+    let (_told, cuts): (_, Outcome<usize>) =
+        tokio::join!(wallet.told("deposit", json!({"amount_sats": 90})), cutting);
     wallet.fund(100).await?;
     scene.conserved().await?;
     Ok(Proof::of(if fired == 0 { 0 } else { fired + cuts? }))

@@ -25,7 +25,8 @@ macro_rules! must {
 pub(crate) use must;
 
 /// A key that nobody here has: a token locked to it is always made by a swap.
-pub(crate) const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+pub(crate) const SOMEBODY: &str =
+    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 /// When an invoice was made that has long run out, in Unix seconds.
 pub(crate) const LONG_AGO: u64 = 1_600_000_000;
@@ -53,8 +54,15 @@ impl Stage {
     }
 
     /// The same with other options and limits.
-    pub(crate) async fn with(run: &Run, options: MintOptions, sats: u64, limits: Limits) -> Outcome<Self> {
-        let scene = Scene::with(run, MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..options }).await?;
+    pub(crate) async fn with(
+        run: &Run,
+        options: MintOptions,
+        sats: u64,
+        limits: Limits,
+    ) -> Outcome<Self> {
+        let scene =
+            Scene::with(run, MintOptions { mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..options })
+                .await?;
         let liar = Liar::before(&scene.proxy);
         let wire = scene.wallet_at(&[scene.proxy.url()], limits)?;
         if sats > 0 {
@@ -94,7 +102,9 @@ impl Stage {
     /// A wallet at the same mint that takes its money for real.
     pub(crate) fn real_wallet(&self) -> Outcome<Arc<Wallet>> {
         let wallet = self.scene.wallet()?;
-        wallet.home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = false\n", self.url()))?;
+        wallet
+            .home
+            .write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = false\n", self.url()))?;
         Ok(wallet)
     }
 
@@ -107,7 +117,10 @@ impl Stage {
     /// How many payments the mint was asked to make, and how many it made.
     pub(crate) fn melts(&self) -> Outcome<(usize, usize)> {
         let exchanges = self.scene.proxy.exchanges();
-        let asked = exchanges.iter().filter(|one| one.method == "POST" && one.path == "/v1/melt/bolt11").count();
+        let asked = exchanges
+            .iter()
+            .filter(|one| one.method == "POST" && one.path == "/v1/melt/bolt11")
+            .count();
         Ok((asked, self.scene.mint.paid()?.len()))
     }
 
@@ -120,7 +133,8 @@ impl Stage {
     pub(crate) async fn becomes(&self, id: &str, state: &str) -> Outcome<Answer> {
         let since = Instant::now();
         loop {
-            let told = self.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 3})).await?;
+            let told =
+                self.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 3})).await?;
             if told.text("state") == state {
                 return Ok(told);
             }
@@ -140,42 +154,78 @@ impl Stage {
             return Ok(());
         }
         let friend = self.friend(0).await?;
-        let token = self.wire.ok("send_token", json!({"amount_sats": give, "memo": "everything"})).await?;
+        let token =
+            self.wire.ok("send_token", json!({"amount_sats": give, "memo": "everything"})).await?;
         let taken = friend.ok("receive_token", json!({"token": token.text("token")})).await?;
-        must!(taken.text("state") == "received", "what was spendable is not taken: {}", taken.value);
+        must!(
+            taken.text("state") == "received",
+            "what was spendable is not taken: {}",
+            taken.value
+        );
         self.conserved().await
     }
 }
 
 impl Wallet {
     /// Calls a tool that must refuse, with one of these codes, and with nothing moved.
-    pub(crate) async fn refuses(&self, tool: &str, arguments: Value, codes: &[&str]) -> Outcome<Answer> {
+    pub(crate) async fn refuses(
+        &self,
+        tool: &str,
+        arguments: Value,
+        codes: &[&str],
+    ) -> Outcome<Answer> {
         let told = self.told(tool, arguments.clone()).await?;
-        must!(codes.contains(&told.code()), "{tool} {arguments} was to be refused with {codes:?}, and answered {}", told.value);
+        must!(
+            codes.contains(&told.code()),
+            "{tool} {arguments} was to be refused with {codes:?}, and answered {}",
+            told.value
+        );
         must!(told.text("money_moved") == "no", "{tool} {arguments}: money moved: {}", told.value);
         Ok(told)
     }
 
     /// Waits until a deposit is received.
     pub(crate) async fn receives(&self, deposit: &Answer) -> Outcome {
-        let told = self.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 40})).await?;
+        let told = self
+            .ok(
+                "get_deposit",
+                json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 40}),
+            )
+            .await?;
         must!(told.text("state") == "received", "the deposit was to be received: {}", told.value);
         Ok(())
     }
 
     /// Calls a tool with arguments as they are written. `None`: no answer to this call, as where it is not JSON.
-    pub(crate) async fn call_text(&self, tool: &str, arguments: &str, patience: Duration) -> Outcome<Option<Answer>> {
+    pub(crate) async fn call_text(
+        &self,
+        tool: &str,
+        arguments: &str,
+        patience: Duration,
+    ) -> Outcome<Option<Answer>> {
         let (session, since) = (self.session().await?, Instant::now());
-        let answer = session.begin_text("tools/call", &format!(r#"{{"name":{},"arguments":{arguments}}}"#, json!(tool))).await;
+        let answer = session
+            .begin_text(
+                "tools/call",
+                &format!(r#"{{"name":{},"arguments":{arguments}}}"#, json!(tool)),
+            )
+            .await;
         let Ok(Ok(message)) = timeout(patience, answer).await else { return Ok(None) };
         let took = since.elapsed();
         if let Some(error) = message.get("error") {
-            return Ok(Some(Answer { value: json!({"error": "protocol", "message": error}), is_error: true, took }));
+            return Ok(Some(Answer {
+                value: json!({"error": "protocol", "message": error}),
+                is_error: true,
+                took,
+            }));
         }
         let result = message.get("result").ok_or("neither a result nor an error")?;
         let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let text = || result.pointer("/content/0/text").and_then(Value::as_str).unwrap_or_default();
-        let value = result.get("structuredContent").cloned().map_or_else(|| serde_json::from_str(text()), Ok)?;
+        let value = result
+            .get("structuredContent")
+            .cloned()
+            .map_or_else(|| serde_json::from_str(text()), Ok)?;
         Ok(Some(Answer { value, is_error, took }))
     }
 }

@@ -7,7 +7,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::trial::Run;
-use crate::{Outcome, address, crowd, death, input, keeper, later, liar, policy, relays, secrets, storage, transport};
+use crate::{
+    Outcome, address, crowd, death, input, keeper, later, liar, policy, relays, secrets, storage,
+    transport,
+};
 
 /// How bad it is when a row fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +59,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) const fn new(id: &'static str, severity: Severity, title: &'static str, how: How) -> Self {
+    pub(crate) const fn new(
+        id: &'static str,
+        severity: Severity,
+        title: &'static str,
+        how: How,
+    ) -> Self {
         Self { id, severity, title, how, any_mint: false, is_long: false }
     }
 

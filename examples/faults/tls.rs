@@ -54,13 +54,21 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
         command.arg(ALONE);
     }
     command.env("SSL_CERT_FILE", &trusted);
-    let session = Session::start(command, fs::File::create(wallet.log_path())?, run.watch.clone()).await?;
+    let session =
+        Session::start(command, fs::File::create(wallet.log_path())?, run.watch.clone()).await?;
     let mut fired = 0;
     for url in &urls {
         let since = Instant::now();
-        let told = session.call("deposit", json!({"amount_sats": 5, "mint": url})).await?.ok_or("it ended")?;
+        let told = session
+            .call("deposit", json!({"amount_sats": 5, "mint": url}))
+            .await?
+            .ok_or("it ended")?;
         must!(told.is_error && told.text("money_moved") == "no", "{url}: {}", told.value);
-        must!(*url == right.url || told.text("error") == "mint_unreachable", "{url}: {}", told.value);
+        must!(
+            *url == right.url || told.text("error") == "mint_unreachable",
+            "{url}: {}",
+            told.value
+        );
         must!(since.elapsed() < Duration::from_secs(46), "{url} took {:?}", since.elapsed());
         fired += 1;
     }
@@ -93,15 +101,20 @@ impl Authority {
 
     /// A certificate for this host, valid from the one year to the other, and its key.
     fn signed(&self, host: &str, (from, to): (i32, i32)) -> Outcome<Pair> {
-        let (key, mut params) = (KeyPair::generate()?, CertificateParams::new(vec![host.to_owned()])?);
-        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+        let (key, mut params) =
+            (KeyPair::generate()?, CertificateParams::new(vec![host.to_owned()])?);
+        (params.not_before, params.not_after) =
+            (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
         Ok((params.signed_by(&key, &self.issuer)?.der().to_vec(), key.serialize_der()))
     }
 
     /// One that nobody but its owner has signed.
     fn of_nobody(&self) -> Outcome<Pair> {
         let key = KeyPair::generate()?;
-        Ok((CertificateParams::new(vec!["127.0.0.1".to_owned()])?.self_signed(&key)?.der().to_vec(), key.serialize_der()))
+        Ok((
+            CertificateParams::new(vec!["127.0.0.1".to_owned()])?.self_signed(&key)?.der().to_vec(),
+            key.serialize_der(),
+        ))
     }
 }
 
@@ -116,12 +129,18 @@ struct Server {
 impl Server {
     async fn start((certificate, key): Pair) -> Outcome<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?.with_no_client_auth();
-        let config = Arc::new(config.with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?);
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth();
+        let config = Arc::new(
+            config
+                .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("https://{}", listener.local_addr()?);
         let (hellos, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (seen, asked, mut accepts) = (Arc::clone(&hellos), Arc::clone(&requests), JoinSet::new());
+        let (seen, asked, mut accepts) =
+            (Arc::clone(&hellos), Arc::clone(&requests), JoinSet::new());
         accepts.spawn(async move {
             let mut talks = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {

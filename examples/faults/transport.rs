@@ -14,41 +14,125 @@ use crate::wallet::Wallet;
 use crate::{Outcome, fail, holds, late, slow, socket, tls};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("F-016", S1, "swap processed, answer dropped", Runs(|run| Box::pin(swap_answer_dropped(run)))).at_any_mint(),
-    Row::new("F-017", S1, "melt processed, answer dropped", Runs(|run| Box::pin(melt_answer_dropped(run)))).at_any_mint(),
-    Row::new("F-018", S1, "issue processed, answer dropped", Runs(|run| Box::pin(issue_answer_dropped(run)))).at_any_mint(),
-    Row::new("F-019", S3, "answer to a quote dropped", Runs(|run| Box::pin(quote_answer_dropped(run)))).at_any_mint(),
-    Row::new("F-020", S2, "connection reset before the mint gets the request", Runs(|run| Box::pin(reset(run)))).at_any_mint(),
-    Row::new("F-021", S2, "accepted and never answered, at each endpoint", Runs(|run| Box::pin(slow::hangs(run)))),
+    Row::new(
+        "F-016",
+        S1,
+        "swap processed, answer dropped",
+        Runs(|run| Box::pin(swap_answer_dropped(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-017",
+        S1,
+        "melt processed, answer dropped",
+        Runs(|run| Box::pin(melt_answer_dropped(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-018",
+        S1,
+        "issue processed, answer dropped",
+        Runs(|run| Box::pin(issue_answer_dropped(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-019",
+        S3,
+        "answer to a quote dropped",
+        Runs(|run| Box::pin(quote_answer_dropped(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-020",
+        S2,
+        "connection reset before the mint gets the request",
+        Runs(|run| Box::pin(reset(run))),
+    )
+    .at_any_mint(),
+    Row::new(
+        "F-021",
+        S2,
+        "accepted and never answered, at each endpoint",
+        Runs(|run| Box::pin(slow::hangs(run))),
+    ),
     Row::new("F-022", S2, "answered one byte a second", Runs(|run| Box::pin(slow::drips(run)))),
-    Row::new("F-023", S2, "500, 502, 503 with a page, at each endpoint", Runs(|run| Box::pin(statuses(run)))),
+    Row::new(
+        "F-023",
+        S2,
+        "500, 502, 503 with a page, at each endpoint",
+        Runs(|run| Box::pin(statuses(run))),
+    ),
     Row::new("F-024", S3, "429 with Retry-After: 3600", Runs(|run| Box::pin(slow_down(run)))),
-    Row::new("F-025", S2, "cut JSON, wrong content type, random bytes, UTF-16", Runs(|run| Box::pin(garbage(run)))),
-    Row::new("F-026", S2, "1 GiB answer, lying length, gzip bomb, deep JSON, a million keysets", Alone(|run| Box::pin(slow::floods(run)))),
+    Row::new(
+        "F-025",
+        S2,
+        "cut JSON, wrong content type, random bytes, UTF-16",
+        Runs(|run| Box::pin(garbage(run))),
+    ),
+    Row::new(
+        "F-026",
+        S2,
+        "1 GiB answer, lying length, gzip bomb, deep JSON, a million keysets",
+        Alone(|run| Box::pin(slow::floods(run))),
+    ),
     Row::new(
         "F-027",
         S1,
         "melt delivered late: 10 s, 60 s, after the quote's expiry, after a restart",
         Runs(|run| Box::pin(late::delivered_late(run))),
     ),
-    Row::new("F-028", S2, "melt pending for an hour, then paid, or failed", Runs(|run| Box::pin(late::an_hour(run)))),
-    Row::new("F-029", S2, "websocket: dropped, silent, repeating, wrong, flooding, lying", Runs(|run| Box::pin(socket::hints(run)))),
-    Row::new("F-030", S2, "no such name, nobody there, certificates that are wrong", Runs(|run| Box::pin(tls::strangers(run)))),
-    Row::new("F-031", S1, "partition in the middle of 10 operations, healed after 5 minutes", Runs(|run| Box::pin(partition(run)))),
-    Row::new("F-032", S1, "an error's text of 1 MiB with instructions", Runs(|run| Box::pin(long_words(run)))),
+    Row::new(
+        "F-028",
+        S2,
+        "melt pending for an hour, then paid, or failed",
+        Runs(|run| Box::pin(late::an_hour(run))),
+    ),
+    Row::new(
+        "F-029",
+        S2,
+        "websocket: dropped, silent, repeating, wrong, flooding, lying",
+        Runs(|run| Box::pin(socket::hints(run))),
+    ),
+    Row::new(
+        "F-030",
+        S2,
+        "no such name, nobody there, certificates that are wrong",
+        Runs(|run| Box::pin(tls::strangers(run))),
+    ),
+    Row::new(
+        "F-031",
+        S1,
+        "partition in the middle of 10 operations, healed after 5 minutes",
+        Runs(|run| Box::pin(partition(run))),
+    ),
+    Row::new(
+        "F-032",
+        S1,
+        "an error's text of 1 MiB with instructions",
+        Runs(|run| Box::pin(long_words(run))),
+    ),
 ];
 
 async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
     for replay_seconds in [Some(60), None] {
-        let options = MintOptions { replay_seconds, mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() };
+        let options = MintOptions {
+            replay_seconds,
+            mint_quote_ttl: LONG,
+            melt_quote_ttl: LONG,
+            ..MintOptions::default()
+        };
         let scene = Scene::with(&run, options).await?;
         let wallet = scene.funded(1_000).await?;
         for (sats, restarted) in [(50, false), (51, true), (52, false)] {
             let (invoice, hash) = scene.invoice(sats)?;
-            let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).every());
+            let rule =
+                scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint).every());
             let told = wallet.told("pay", json!({"to": invoice})).await?;
-            holds(!told.is_error && told.text("state") != "failed", format!("paid, and told: {}", told.value))?;
+            holds(
+                !told.is_error && told.text("state") != "failed",
+                format!("paid, and told: {}", told.value),
+            )?;
             fired += scene.proxy.fired(rule);
             scene.proxy.clear();
             if restarted {
@@ -57,9 +141,21 @@ async fn melt_answer_dropped(run: Run) -> Outcome<Proof> {
             let ended = wallet.ended_by_hash(&hash).await?;
             scene.agrees(&ended, &hash)?;
             let again = wallet.ok("pay", json!({"to": invoice})).await?;
-            holds(again.is("replayed") && again.text("state") == "settled", format!("not a replay: {}", again.value))?;
-            let took = scene.mint.paid()?.into_iter().find(|paid| paid.payment_hash == hash).ok_or("not paid")?.took_sats;
-            holds(took.is_none_or(|took| took == again.sats("total_sats")), format!("said {}, the mint took {took:?}", again.value))?;
+            holds(
+                again.is("replayed") && again.text("state") == "settled",
+                format!("not a replay: {}", again.value),
+            )?;
+            let took = scene
+                .mint
+                .paid()?
+                .into_iter()
+                .find(|paid| paid.payment_hash == hash)
+                .ok_or("not paid")?
+                .took_sats;
+            holds(
+                took.is_none_or(|took| took == again.sats("total_sats")),
+                format!("said {}, the mint took {took:?}", again.value),
+            )?;
         }
         scene.conserved().await?;
     }
@@ -85,22 +181,36 @@ pub(crate) const ENDPOINTS: [Endpoint; 8] = [
 async fn at_endpoints(run: &Run, endpoints: &[Endpoint], faults: &[Fault]) -> Outcome<usize> {
     let mut fired = 0;
     for replay_seconds in [Some(60), None] {
-        let options = MintOptions { replay_seconds, mint_quote_ttl: LONG, melt_quote_ttl: LONG, ..MintOptions::default() };
+        let options = MintOptions {
+            replay_seconds,
+            mint_quote_ttl: LONG,
+            melt_quote_ttl: LONG,
+            ..MintOptions::default()
+        };
         let scene = Scene::with(run, options).await?;
         let (wallet, friend) = (scene.funded(20_000).await?, scene.funded(10_000).await?);
         for (verb, method, path) in endpoints {
             for fault in faults {
                 for always in [false, true] {
-                    let what = |error| format!("{verb:?}, {method} {path}, {fault:?}, always {always}: {error}");
+                    let what = |error| {
+                        format!("{verb:?}, {method} {path}, {fault:?}, always {always}: {error}")
+                    };
                     let act = verb.ready(&scene, &wallet, Some(&friend), 30).await.map_err(what)?;
                     let rule = fault.rule(method, path);
                     let rule = scene.proxy.fail(if always { rule.every() } else { rule });
                     // A deposit waits for as long as it may: its client leaves instead.
-                    let told = tokio::time::timeout(std::time::Duration::from_secs(5), act.act(&scene, &wallet)).await;
+                    let told = tokio::time::timeout(
+                        std::time::Duration::from_secs(5),
+                        act.act(&scene, &wallet),
+                    )
+                    .await;
                     fired += scene.proxy.fired(rule);
                     scene.proxy.clear();
                     if let Ok(told) = told {
-                        let told = told.map_err(what)?.ok_or("it ended").map_err(|error| what(error.into()))?;
+                        let told = told
+                            .map_err(what)?
+                            .ok_or("it ended")
+                            .map_err(|error| what(error.into()))?;
                         holds(told.took.as_secs() < 46, "too long").map_err(what)?;
                     }
                     wallet.ok("get_balance", json!({})).await.map_err(what)?;
@@ -130,8 +240,10 @@ impl Fault {
         match self {
             Self::At(moment) => Rule::new(method, path, moment),
             Self::Says(kind, body) => {
-                let head =
-                    format!("HTTP/1.1 200 Testbed\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 200 Testbed\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
                 Rule::verbatim(method, path, [head.as_bytes(), body].concat())
             }
         }
@@ -146,11 +258,21 @@ async fn swap_answer_dropped(run: Run) -> Outcome<Proof> {
 
 async fn issue_answer_dropped(run: Run) -> Outcome<Proof> {
     let endpoints = [(Verb::Deposit, "POST", "/v1/mint/bolt11")];
-    Ok(Proof::of(at_endpoints(&run, &endpoints, &[Fault::At(Moment::AfterMint), Fault::At(Moment::Truncate)]).await?))
+    Ok(Proof::of(
+        at_endpoints(
+            &run,
+            &endpoints,
+            &[Fault::At(Moment::AfterMint), Fault::At(Moment::Truncate)],
+        )
+        .await?,
+    ))
 }
 
 async fn quote_answer_dropped(run: Run) -> Outcome<Proof> {
-    let endpoints = [(Verb::Deposit, "POST", "/v1/mint/quote/bolt11"), (Verb::Pay, "POST", "/v1/melt/quote/bolt11")];
+    let endpoints = [
+        (Verb::Deposit, "POST", "/v1/mint/quote/bolt11"),
+        (Verb::Pay, "POST", "/v1/melt/quote/bolt11"),
+    ];
     Ok(Proof::of(at_endpoints(&run, &endpoints, &[Fault::At(Moment::AfterMint)]).await?))
 }
 
@@ -182,7 +304,8 @@ async fn slow_down(run: Run) -> Outcome<Proof> {
         let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
         let bytes = *b"HTTP/1.1 429 Testbed\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n";
         let rule = scene.proxy.fail(Rule::verbatim(method, path, bytes).every());
-        let told = tokio::time::timeout(std::time::Duration::from_secs(4), act.act(&scene, &wallet)).await;
+        let told =
+            tokio::time::timeout(std::time::Duration::from_secs(4), act.act(&scene, &wallet)).await;
         let asked = scene.proxy.fired(rule);
         holds((1..=3).contains(&asked), format!("{verb:?}, {method} {path}: asked {asked} times"))?;
         if let Ok(Ok(Some(told))) = told {
@@ -190,7 +313,9 @@ async fn slow_down(run: Run) -> Outcome<Proof> {
         }
         fired += asked;
         scene.lifted().await?;
-        act.judge(&scene, &wallet).await.map_err(|error| format!("{verb:?}, {method} {path}: {error}"))?;
+        act.judge(&scene, &wallet)
+            .await
+            .map_err(|error| format!("{verb:?}, {method} {path}: {error}"))?;
         scene.settled().await?;
     }
     Ok(Proof::of(fired))
@@ -214,7 +339,8 @@ async fn partition(run: Run) -> Outcome<Proof> {
         scene.proxy.cut();
         closed
     };
-    let (told, closed) = tokio::join!(join_all(acts.iter().map(|act| act.act(&scene, &wallet))), closed);
+    let (told, closed) =
+        tokio::join!(join_all(acts.iter().map(|act| act.act(&scene, &wallet))), closed);
     for told in told {
         told?.ok_or("it ended")?;
     }
@@ -239,24 +365,33 @@ async fn long_words(run: Run) -> Outcome<Proof> {
     let (wallet, friend) = (scene.funded(5_000).await?, scene.funded(2_000).await?);
     let detail = ORDERS.repeat(1_048_576 / ORDERS.len());
     let body = json!({"code": 20005, "detail": detail}).to_string();
-    let head = format!("HTTP/1.1 400 Testbed\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 400 Testbed\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let bytes = [head, body].concat().into_bytes();
     let mut fired = 0;
     for (verb, method, path) in ENDPOINTS {
         let act = verb.ready(&scene, &wallet, Some(&friend), 30).await?;
         let rule = scene.proxy.fail(Rule::verbatim(method, path, bytes.clone()).every());
-        let told = tokio::time::timeout(std::time::Duration::from_secs(5), act.act(&scene, &wallet)).await;
+        let told =
+            tokio::time::timeout(std::time::Duration::from_secs(5), act.act(&scene, &wallet)).await;
         fired += scene.proxy.fired(rule);
         if let Ok(told) = told {
             let told = told?.ok_or("it ended")?;
             fenced(&told.value, "").map_err(|why| format!("{verb:?}, {method} {path}: {why}"))?;
         }
         scene.lifted().await?;
-        act.judge(&scene, &wallet).await.map_err(|error| format!("{verb:?}, {method} {path}: {error}"))?;
+        act.judge(&scene, &wallet)
+            .await
+            .map_err(|error| format!("{verb:?}, {method} {path}: {error}"))?;
         scene.settled().await?;
     }
     let log = std::fs::read_to_string(Wallet::log_path(&wallet))?;
-    holds(!log.contains('\u{1b}') && log.len() < 20_000_000, "the log has a stranger's control codes, or all of his words")?;
+    holds(
+        !log.contains('\u{1b}') && log.len() < 20_000_000,
+        "the log has a stranger's control codes, or all of his words",
+    )?;
     Ok(Proof::of(fired))
 }
 
@@ -265,14 +400,22 @@ fn fenced(value: &serde_json::Value, field: &str) -> Outcome {
     match value {
         serde_json::Value::String(text) => {
             let is_theirs = text.contains("previous instructions");
-            let is_clean = text.chars().count() <= 200 && !text.chars().any(|letter| letter.is_control() || letter == '\u{202e}');
+            let is_clean = text.chars().count() <= 200
+                && !text.chars().any(|letter| letter.is_control() || letter == '\u{202e}');
             if is_theirs && !(field.starts_with("untrusted_") && is_clean) {
-                return fail(format!("a stranger's words in {field}: {}", text.chars().take(80).collect::<String>()));
+                return fail(format!(
+                    "a stranger's words in {field}: {}",
+                    text.chars().take(80).collect::<String>()
+                ));
             }
             Ok(())
         }
-        serde_json::Value::Object(fields) => fields.iter().try_for_each(|(name, value)| fenced(value, name)),
-        serde_json::Value::Array(values) => values.iter().try_for_each(|value| fenced(value, field)),
+        serde_json::Value::Object(fields) => {
+            fields.iter().try_for_each(|(name, value)| fenced(value, name))
+        }
+        serde_json::Value::Array(values) => {
+            values.iter().try_for_each(|value| fenced(value, field))
+        }
         _ => Ok(()),
     }
 }

@@ -56,9 +56,16 @@ impl Run {
 /// Takes the score and says whether nothing failed.
 pub(crate) async fn take(arguments: Arguments, binary: PathBuf) -> Outcome<bool> {
     let report = Report::begin(&arguments, &binary)?;
-    let run = Run { id: "", binary: Arc::new(binary), arguments: Arc::new(arguments), shim: ShimLibrary::build()?, watch: Arc::default() };
+    let run = Run {
+        id: "",
+        binary: Arc::new(binary),
+        arguments: Arc::new(arguments),
+        shim: ShimLibrary::build()?,
+        watch: Arc::default(),
+    };
     let rows: Vec<Row> = table::all();
-    let (mut ended, mut beside, mut alone, mut at_end) = (BTreeMap::new(), JoinSet::new(), Vec::new(), Vec::new());
+    let (mut ended, mut beside, mut alone, mut at_end) =
+        (BTreeMap::new(), JoinSet::new(), Vec::new(), Vec::new());
     let places = Arc::new(Semaphore::new(BESIDE));
     for row in &rows {
         let run = Run { id: row.id, ..run.clone() };
@@ -105,7 +112,9 @@ async fn one(work: fn(Run) -> Work, run: Run) -> Ended {
     let row = table::all().into_iter().find(|row| row.id == run.id);
     let since = Instant::now();
     let verdict = match timeout(LONGEST, work(run)).await {
-        Ok(Ok(Proof { fired: 0, note })) => Verdict::NotRun(format!("the fault did not fire {note}")),
+        Ok(Ok(Proof { fired: 0, note })) => {
+            Verdict::NotRun(format!("the fault did not fire {note}"))
+        }
         Ok(Ok(proof)) => Verdict::Passed(proof),
         Ok(Err(error)) => Verdict::Failed(error.to_string()),
         Err(_) => Verdict::Failed(format!("it did not end within {} s", LONGEST.as_secs())),

@@ -45,11 +45,24 @@ pub(crate) struct Act {
 
 impl Verb {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Deposit, Self::Pay, Self::PaySlowly, Self::Send, Self::SendLocked, Self::Receive, Self::Reclaim];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Deposit,
+        Self::Pay,
+        Self::PaySlowly,
+        Self::Send,
+        Self::SendLocked,
+        Self::Receive,
+        Self::Reclaim,
+    ];
 
     /// Makes ready what the verb needs. `friend` makes the tokens that are received.
-    pub(crate) async fn ready(self, scene: &Scene, wallet: &Wallet, friend: Option<&Arc<Wallet>>, sats: u64) -> Outcome<Act> {
+    pub(crate) async fn ready(
+        self,
+        scene: &Scene,
+        wallet: &Wallet,
+        friend: Option<&Arc<Wallet>>,
+        sats: u64,
+    ) -> Outcome<Act> {
         let (tool, arguments, mark) = match self {
             Self::Deposit => ("deposit", json!({"amount_sats": sats}), String::new()),
             Self::Pay | Self::PaySlowly => {
@@ -61,19 +74,35 @@ impl Verb {
             }
             Self::Send => {
                 let key = scene.name("token");
-                ("send_token", json!({"amount_sats": sats, "memo": key, "idempotency_key": key}), key)
+                (
+                    "send_token",
+                    json!({"amount_sats": sats, "memo": key, "idempotency_key": key}),
+                    key,
+                )
             }
             Self::SendLocked => {
                 let key = scene.name("locked");
-                ("send_token", json!({"amount_sats": sats, "memo": key, "idempotency_key": key, "lock_to": SOMEBODY}), key)
+                (
+                    "send_token",
+                    json!({"amount_sats": sats, "memo": key, "idempotency_key": key, "lock_to": SOMEBODY}),
+                    key,
+                )
             }
             Self::Receive => {
                 let friend = friend.ok_or("receiving takes a friend")?;
-                let sent = friend.ok("send_token", json!({"amount_sats": sats, "memo": scene.name("gift")})).await?;
-                ("receive_token", json!({"token": sent.text("token")}), sent.text("payment_id").to_owned())
+                let sent = friend
+                    .ok("send_token", json!({"amount_sats": sats, "memo": scene.name("gift")}))
+                    .await?;
+                (
+                    "receive_token",
+                    json!({"token": sent.text("token")}),
+                    sent.text("payment_id").to_owned(),
+                )
             }
             Self::Reclaim => {
-                let sent = wallet.ok("send_token", json!({"amount_sats": sats, "memo": scene.name("back")})).await?;
+                let sent = wallet
+                    .ok("send_token", json!({"amount_sats": sats, "memo": scene.name("back")}))
+                    .await?;
                 let id = sent.text("payment_id").to_owned();
                 ("reclaim_token", json!({"payment_id": id}), id)
             }
@@ -87,12 +116,19 @@ impl Act {
     pub(crate) async fn act(&self, scene: &Scene, wallet: &Wallet) -> Outcome<Option<Answer>> {
         match self.verb {
             Verb::Deposit => {
-                let Some(made) = wallet.call(self.tool, self.arguments.clone()).await? else { return Ok(None) };
+                let Some(made) = wallet.call(self.tool, self.arguments.clone()).await? else {
+                    return Ok(None);
+                };
                 if made.is_error {
                     return Ok(Some(made));
                 }
                 scene.pay_from_outside(made.text("bolt11"))?;
-                wallet.call("get_deposit", json!({"deposit_id": made.text("deposit_id"), "wait_seconds": 45})).await
+                wallet
+                    .call(
+                        "get_deposit",
+                        json!({"deposit_id": made.text("deposit_id"), "wait_seconds": 45}),
+                    )
+                    .await
             }
             Verb::PaySlowly => {
                 let settled = async {
@@ -120,7 +156,10 @@ impl Act {
             Verb::Receive => {
                 let again = wallet.ok(self.tool, self.arguments.clone()).await?;
                 let ended = wallet.ended(again.text("receive_id")).await?;
-                holds(ended.text("state") == "received", format!("a token was not received: {}", ended.value))
+                holds(
+                    ended.text("state") == "received",
+                    format!("a token was not received: {}", ended.value),
+                )
             }
             Verb::Reclaim => {
                 let mut ended = wallet.ended(&self.mark).await?;
@@ -128,7 +167,10 @@ impl Act {
                     wallet.ok(self.tool, self.arguments.clone()).await?;
                     ended = wallet.ended(&self.mark).await?;
                 }
-                holds(ended.text("state") == "returned", format!("a token did not come back: {}", ended.value))
+                holds(
+                    ended.text("state") == "returned",
+                    format!("a token did not come back: {}", ended.value),
+                )
             }
         }
     }
@@ -138,8 +180,13 @@ impl Act {
         if known.word() == "not_found" || known.text("state") == "unpaid" {
             return Ok(());
         }
-        let got = wallet.ok("get_deposit", json!({"deposit_id": known.text("deposit_id"), "wait_seconds": 45})).await?;
-        holds(got.text("state") == "received", format!("a paid deposit was not received: {}", got.value))
+        let got = wallet
+            .ok("get_deposit", json!({"deposit_id": known.text("deposit_id"), "wait_seconds": 45}))
+            .await?;
+        holds(
+            got.text("state") == "received",
+            format!("a paid deposit was not received: {}", got.value),
+        )
     }
 
     async fn judge_payment(&self, scene: &Scene, wallet: &Wallet) -> Outcome {
@@ -153,7 +200,10 @@ impl Act {
             scene.agrees(&wallet.ended_by_hash(&self.mark).await?, &self.mark)?;
         }
         let again = wallet.ok(self.tool, self.arguments.clone()).await?;
-        holds(again.text("state") == "settled", format!("it cannot be paid again: {}", again.value))?;
+        holds(
+            again.text("state") == "settled",
+            format!("it cannot be paid again: {}", again.value),
+        )?;
         scene.agrees(&again, &self.mark)
     }
 
@@ -166,20 +216,32 @@ impl Act {
         if ended.text("state") == "failed" {
             return Ok(());
         }
-        holds(ended.text("token").starts_with("cashu"), format!("a token was made, and is not there: {}", ended.value))?;
+        holds(
+            ended.text("token").starts_with("cashu"),
+            format!("a token was made, and is not there: {}", ended.value),
+        )?;
         if self.verb == Verb::SendLocked {
             return Ok(());
         }
-        let back = wallet.ok("reclaim_token", json!({"payment_id": ended.text("payment_id")})).await?;
-        let back = if back.text("state") == "pending" { wallet.ended(ended.text("payment_id")).await? } else { back };
-        holds(back.text("state") == "returned", format!("a token was not taken back: {}", back.value))
+        let back =
+            wallet.ok("reclaim_token", json!({"payment_id": ended.text("payment_id")})).await?;
+        let back = if back.text("state") == "pending" {
+            wallet.ended(ended.text("payment_id")).await?
+        } else {
+            back
+        };
+        holds(
+            back.text("state") == "returned",
+            format!("a token was not taken back: {}", back.value),
+        )
     }
 }
 
 impl Scene {
     /// Somebody pays this invoice; one that pays itself is left to itself.
     pub(crate) fn pay_from_outside(&self, invoice: &str) -> Outcome {
-        let invoice: Bolt11Invoice = invoice.parse().map_err(|error| format!("no invoice: {error:?}"))?;
+        let invoice: Bolt11Invoice =
+            invoice.parse().map_err(|error| format!("no invoice: {error:?}"))?;
         // An invoice that paid itself refuses the second payment.
         self.lightning.pay(&invoice).ok();
         Ok(())

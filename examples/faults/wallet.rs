@@ -66,7 +66,11 @@ impl Wallet {
         if let Some(session) = session.as_ref() {
             return Ok(Arc::clone(session));
         }
-        let started = Arc::new(Session::spawn(self.command("tester"), self.log()?, Arc::clone(&self.run.watch))?);
+        let started = Arc::new(Session::spawn(
+            self.command("tester"),
+            self.log()?,
+            Arc::clone(&self.run.watch),
+        )?);
         self.process.store(started.process(), Ordering::SeqCst);
         // It is the run at hand even if it dies while shaking hands.
         *session = Some(Arc::clone(&started));
@@ -91,9 +95,16 @@ impl Wallet {
         if !self.is_shared.load(Ordering::SeqCst) {
             command.arg("--in-process");
         }
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("NUTPURSE_HOME", self.home.path()).env("NUTPURSE_AGENT", agent);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("NUTPURSE_HOME", self.home.path())
+            .env("NUTPURSE_AGENT", agent);
         // The keys of a test have no business in anybody's keyring.
-        command.env("NUTPURSE_KEYRING", "off").env("NUTPURSE_LOG", "trace").envs(self.shim.environment());
+        command
+            .env("NUTPURSE_KEYRING", "off")
+            .env("NUTPURSE_LOG", "trace")
+            .envs(self.shim.environment());
         command.envs(self.nostr.get().map(|key| ("NUTPURSE_NSEC", key)));
         command
     }
@@ -140,10 +151,18 @@ impl Wallet {
     }
 
     /// Calls a tool that must refuse with this code.
-    pub(crate) async fn refused(&self, tool: &str, arguments: Value, code: &str) -> Outcome<Answer> {
+    pub(crate) async fn refused(
+        &self,
+        tool: &str,
+        arguments: Value,
+        code: &str,
+    ) -> Outcome<Answer> {
         let answer = self.told(tool, arguments).await?;
         let as_wanted = answer.is_error && answer.text("error") == code;
-        holds(as_wanted, format!("{tool} was to be refused with {code}, and answered {}", answer.value))?;
+        holds(
+            as_wanted,
+            format!("{tool} was to be refused with {code}, and answered {}", answer.value),
+        )?;
         Ok(answer)
     }
 
@@ -161,10 +180,15 @@ impl Wallet {
         let since = Instant::now();
         loop {
             let shown = self.ok("get_payment", which.clone()).await?;
-            if shown.is("final") || (shown.text("kind") == "token_sent" && shown.text("state") != "pending") {
+            if shown.is("final")
+                || (shown.text("kind") == "token_sent" && shown.text("state") != "pending")
+            {
                 return Ok(shown);
             }
-            holds(since.elapsed() < Duration::from_secs(120), format!("it does not end: {}", shown.value))?;
+            holds(
+                since.elapsed() < Duration::from_secs(120),
+                format!("it does not end: {}", shown.value),
+            )?;
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -175,7 +199,10 @@ impl Wallet {
         // The wallet keeps to a pace at each mint: an agent that is told to repeat the same request does so. The testbed's mint refuses when
         // its own database is locked for a moment, and who asks it knows that this passes.
         for _ in 0..10 {
-            let locked = asked.value.pointer("/details/untrusted_reason").is_some_and(|reason| reason == "database is locked");
+            let locked = asked
+                .value
+                .pointer("/details/untrusted_reason")
+                .is_some_and(|reason| reason == "database is locked");
             if asked.text("retry") != "same_request" && !locked {
                 break;
             }
@@ -191,7 +218,10 @@ impl Wallet {
     /// The same ten times at once, so many times; a new process for each ten, whose pace begins anew.
     pub(crate) async fn fund_often(&self, tens: usize, sats: u64) -> Outcome {
         for _ in 0..tens {
-            join_all((0..10).map(|_| self.fund(sats))).await.into_iter().collect::<Outcome<()>>()?;
+            join_all((0..10).map(|_| self.fund(sats)))
+                .await
+                .into_iter()
+                .collect::<Outcome<()>>()?;
             self.close().await?;
         }
         Ok(())

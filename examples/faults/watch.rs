@@ -22,7 +22,10 @@ impl Watch {
         self.lines.fetch_add(1, Ordering::Relaxed);
         let message = serde_json::from_slice::<Value>(line).ok().filter(is_message);
         if message.is_none() {
-            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(line).chars().take(100).collect());
+            self.wrong
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(String::from_utf8_lossy(line).chars().take(100).collect());
         }
         message
     }
@@ -64,9 +67,13 @@ fn is_message(message: &Value) -> bool {
     let has = |key: &str| message.get(key).is_some();
     let has_id = message.get("id").is_some_and(|id| id.is_string() || id.is_number());
     let good_id = has_id || !has("id");
-    let is_call = message.get("method").is_some_and(Value::is_string) && !has("result") && !has("error");
+    let is_call =
+        message.get("method").is_some_and(Value::is_string) && !has("result") && !has("error");
     let is_result = message.get("result").is_some_and(Value::is_object) && has_id && !has("error");
     let error = message.get("error");
-    let is_error = !has("result") && error.is_some_and(|error| error["code"].is_i64() && error["message"].is_string());
-    message.get("jsonrpc").and_then(Value::as_str) == Some("2.0") && good_id && (is_call || is_result || is_error)
+    let is_error = !has("result")
+        && error.is_some_and(|error| error["code"].is_i64() && error["message"].is_string());
+    message.get("jsonrpc").and_then(Value::as_str) == Some("2.0")
+        && good_id
+        && (is_call || is_result || is_error)
 }

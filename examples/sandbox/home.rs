@@ -16,9 +16,13 @@ impl Home {
     /// Trusts the mint as a test mint, and allows its plain address. `limits` are sats in one payment and in a day; `None`: the usual.
     pub(crate) fn at(mint: &str, limits: Option<(i64, i64)>) -> Outcome<Self> {
         let home = Self(tempfile::Builder::new().prefix("nutpurse-sandbox-").tempdir()?);
-        let mut config: DocumentMut = include_str!("../../src/config/default_config.toml").parse()?;
+        let mut config: DocumentMut =
+            include_str!("../../src/config/default_config.toml").parse()?;
         let section = |config: &mut DocumentMut, table: &str, key: &str, item| -> Outcome {
-            let found = config.get_mut(table).and_then(|table| table.get_mut(key)).ok_or("the default settings lack a key")?;
+            let found = config
+                .get_mut(table)
+                .and_then(|table| table.get_mut(key))
+                .ok_or("the default settings lack a key")?;
             *found = item;
             Ok(())
         };

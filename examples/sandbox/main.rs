@@ -38,6 +38,9 @@ fn run() -> Outcome {
         _ => return Err("usage: cargo xtask sandbox [--serve]".into()),
     };
     let program = testbed::wallet_binary()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async { if serving { serve::serve(&program).await } else { tour::tour(&program).await } })
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        if serving { serve::serve(&program).await } else { tour::tour(&program).await }
+    })
 }

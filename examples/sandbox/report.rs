@@ -41,7 +41,10 @@ pub(crate) fn step(session: &Session, tool: &str, what: &str, moved: Moved, answ
 
 /// One line of the columns.
 pub(crate) fn line(who: &str, tool: &str, what: &str, sats: &str, fee: &str, took: Duration) {
-    println!("{who:<6}{tool:<14}{what:<43}{sats:>7}{fee:>5}{:>10}", format!("{:.1} ms", took.as_secs_f64() * 1000.0));
+    println!(
+        "{who:<6}{tool:<14}{what:<43}{sats:>7}{fee:>5}{:>10}",
+        format!("{:.1} ms", took.as_secs_f64() * 1000.0)
+    );
 }
 
 /// A number with its thousands apart.

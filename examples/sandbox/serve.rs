@@ -21,20 +21,35 @@ pub(crate) async fn serve(program: &Path) -> Outcome {
 
     title("Claude Desktop, Claude Code (.mcp.json), Cursor");
     let (command, folder) = (program.display().to_string(), home.path().display().to_string());
-    let server = json!({"command": command, "args": ["--home", folder], "env": {"NUTPURSE_KEYRING": "off"}});
-    println!("{}", serde_json::to_string_pretty(&json!({"mcpServers": {"nutpurse-sandbox": server}}))?);
+    let server =
+        json!({"command": command, "args": ["--home", folder], "env": {"NUTPURSE_KEYRING": "off"}});
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&json!({"mcpServers": {"nutpurse-sandbox": server}}))?
+    );
     title("VS Code (.vscode/mcp.json)");
-    println!("{}", serde_json::to_string_pretty(&json!({"servers": {"nutpurse-sandbox": server}}))?);
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&json!({"servers": {"nutpurse-sandbox": server}}))?
+    );
     title("goose (config.yaml)");
-    println!("extensions:\n  nutpurse-sandbox:\n    name: nutpurse-sandbox\n    type: stdio\n    enabled: true");
+    println!(
+        "extensions:\n  nutpurse-sandbox:\n    name: nutpurse-sandbox\n    type: stdio\n    enabled: true"
+    );
     println!("    cmd: {}\n    args: [\"--home\", {}]", json!(command), json!(folder));
     println!("    envs: {{ NUTPURSE_KEYRING: \"off\" }}\n    timeout: 300");
     title("Codex (config.toml)");
-    println!("[mcp_servers.nutpurse-sandbox]\ncommand = {}\nargs = [\"--home\", {}]", json!(command), json!(folder));
+    println!(
+        "[mcp_servers.nutpurse-sandbox]\ncommand = {}\nargs = [\"--home\", {}]",
+        json!(command),
+        json!(folder)
+    );
     println!("env = {{ NUTPURSE_KEYRING = \"off\" }}");
 
     title("Ask your agent to deposit 1,000 sats, then to pay one of these");
-    for (amount, what) in [(21, "a coffee"), (210, "a book"), (2_100, "a chair, above the limit for one payment")] {
+    for (amount, what) in
+        [(21, "a coffee"), (210, "a book"), (2_100, "a chair, above the limit for one payment")]
+    {
         println!("{amount} sats, {what}:\n{}\n", shop.invoice(amount, what)?);
     }
     println!("Ctrl-C ends the mint and deletes the folder.");

@@ -40,15 +40,25 @@ impl Session {
 
     /// Calls a tool, whatever it answers.
     pub(crate) async fn call(&self, tool: &'static str, arguments: Value) -> Outcome<Answer> {
-        let Value::Object(arguments) = arguments else { return Err("arguments are an object".into()) };
+        let Value::Object(arguments) = arguments else {
+            return Err("arguments are an object".into());
+        };
         let since = Instant::now();
-        let result = self.client.call_tool(CallToolRequestParams::new(Cow::Borrowed(tool)).with_arguments(arguments)).await?;
+        let result = self
+            .client
+            .call_tool(CallToolRequestParams::new(Cow::Borrowed(tool)).with_arguments(arguments))
+            .await?;
         let took = since.elapsed();
         let result = serde_json::to_value(result)?;
         let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
         let value = match result.get("structuredContent") {
             Some(structured) => structured.clone(),
-            None => serde_json::from_str(result.pointer("/content/0/text").and_then(Value::as_str).ok_or("an answer without text")?)?,
+            None => serde_json::from_str(
+                result
+                    .pointer("/content/0/text")
+                    .and_then(Value::as_str)
+                    .ok_or("an answer without text")?,
+            )?,
         };
         Ok(Answer { value, is_error, took })
     }
@@ -60,10 +70,21 @@ impl Session {
     }
 
     /// Calls a tool that must refuse with this code.
-    pub(crate) async fn refused(&self, tool: &'static str, arguments: Value, code: &str) -> Outcome<Answer> {
+    pub(crate) async fn refused(
+        &self,
+        tool: &'static str,
+        arguments: Value,
+        code: &str,
+    ) -> Outcome<Answer> {
         let answer = self.call(tool, arguments).await?;
-        let as_wanted = answer.is_error && answer.text("error") == code && answer.text("money_moved") == "no";
-        if as_wanted { Ok(answer) } else { Err(format!("{tool} was to be refused with {code}, and answered {}", answer.value).into()) }
+        let as_wanted =
+            answer.is_error && answer.text("error") == code && answer.text("money_moved") == "no";
+        if as_wanted {
+            Ok(answer)
+        } else {
+            Err(format!("{tool} was to be refused with {code}, and answered {}", answer.value)
+                .into())
+        }
     }
 
     /// Gives the same wallet a command of its owner, from another process that has no terminal. Whether it was done.

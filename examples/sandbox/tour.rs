@@ -22,8 +22,13 @@ pub(crate) async fn tour(program: &Path) -> Outcome {
     let home = || Home::at(&bench.mint.url(), Some(LIMITS));
     let alice = Session::start("alice", program, home()?).await?;
     let bob = Session::start("bob", program, home()?).await?;
-    println!("A real Cashu mint, a simulated Lightning network, two wallets. No coin here is worth anything.");
-    println!("Each may spend {} sats in one payment and {} in a day, fees included.", LIMITS.0, LIMITS.1);
+    println!(
+        "A real Cashu mint, a simulated Lightning network, two wallets. No coin here is worth anything."
+    );
+    println!(
+        "Each may spend {} sats in one payment and {} in a day, fees included.",
+        LIMITS.0, LIMITS.1
+    );
 
     title("What was done");
     columns();
@@ -58,7 +63,11 @@ async fn pay(alice: &Session, shop: &Payee) -> Outcome {
         let word = if replayed { "replayed" } else { paid.text("proof") };
         step(alice, "pay", &format!("{what}: {}, {word}", paid.text("state")), moved, &paid);
     }
-    if shop.received() == 150 { Ok(()) } else { Err(format!("the shop got {} sats", shop.received()).into()) }
+    if shop.received() == 150 {
+        Ok(())
+    } else {
+        Err(format!("the shop got {} sats", shop.received()).into())
+    }
 }
 
 async fn tokens(alice: &Session, bob: &Session) -> Outcome {
@@ -72,7 +81,13 @@ async fn tokens(alice: &Session, bob: &Session) -> Outcome {
     step(alice, "get_payment", words, Moved::Nothing, &seen);
 
     let sent = alice.ok("send_token", json!({"amount_sats": 20})).await?;
-    step(alice, "send_token", "a token that nobody claims", Moved::Out(sent.sats("amount_sats")), &sent);
+    step(
+        alice,
+        "send_token",
+        "a token that nobody claims",
+        Moved::Out(sent.sats("amount_sats")),
+        &sent,
+    );
     let back = alice.ok("reclaim_token", json!({"payment_id": sent.text("payment_id")})).await?;
     step(alice, "reclaim_token", back.text("state"), Moved::In(back.sats("reclaimed_sats")), &back);
     Ok(())
@@ -82,8 +97,18 @@ async fn limits(alice: &Session, shop: &Payee) -> Outcome {
     for (amount, code) in [(201, "over_payment_limit"), (120, "over_budget")] {
         let invoice = shop.invoice(amount, "too much")?.to_string();
         let no = alice.refused("pay", json!({"to": invoice}), code).await?;
-        let left = no.value.pointer("/details/left_sats").and_then(Value::as_u64).map(|left| format!(" ({left} left)"));
-        step(alice, "pay", &format!("{amount} sats: {code}{}", left.unwrap_or_default()), Moved::Nothing, &no);
+        let left = no
+            .value
+            .pointer("/details/left_sats")
+            .and_then(Value::as_u64)
+            .map(|left| format!(" ({left} left)"));
+        step(
+            alice,
+            "pay",
+            &format!("{amount} sats: {code}{}", left.unwrap_or_default()),
+            Moved::Nothing,
+            &no,
+        );
     }
     Ok(())
 }
@@ -111,7 +136,8 @@ async fn history(alice: &Session) -> Outcome {
     println!("{:<20}{:>8}{:>10}{:>10}{:>8}", "kind", "count", "in", "out", "fees");
     let row = |key: &str, sums: &Value| {
         let number = |field| grouped(sums.get(field).and_then(Value::as_u64).unwrap_or(0));
-        let (count, came, went, fees) = (number("count"), number("in_sats"), number("out_sats"), number("fee_sats"));
+        let (count, came, went, fees) =
+            (number("count"), number("in_sats"), number("out_sats"), number("fee_sats"));
         println!("{key:<20}{count:>8}{came:>10}{went:>10}{fees:>8}");
     };
     for group in told.value.get("groups").and_then(Value::as_array).into_iter().flatten() {
@@ -124,14 +150,22 @@ async fn history(alice: &Session) -> Outcome {
 /// What the wallets hold, by state, is what the mint owes, as its own database says.
 async fn law(mint: &TestMint, shop: &Payee, sessions: &[&Session]) -> Outcome {
     title("The law");
-    println!("{:<20}{:>10}{:>10}{:>10}{:>10}", "holds", "spendable", "pending", "unclaimed", "together");
+    println!(
+        "{:<20}{:>10}{:>10}{:>10}{:>10}",
+        "holds", "spendable", "pending", "unclaimed", "together"
+    );
     let mut all = 0;
     for session in sessions {
         let balance = session.ok("get_balance", json!({})).await?;
-        let holds = ["spendable_sats", "pending_sats", "unclaimed_sats"].map(|field| balance.sats(field));
+        let holds =
+            ["spendable_sats", "pending_sats", "unclaimed_sats"].map(|field| balance.sats(field));
         let sum: u64 = holds.iter().sum();
         let [spendable, pending, unclaimed] = holds.map(grouped);
-        println!("{:<20}{spendable:>10}{pending:>10}{unclaimed:>10}{:>10}", session.name, grouped(sum));
+        println!(
+            "{:<20}{spendable:>10}{pending:>10}{unclaimed:>10}{:>10}",
+            session.name,
+            grouped(sum)
+        );
         all += sum;
     }
     let owed = mint.auditor().outstanding()?;

@@ -120,15 +120,22 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
     let lied = mint.state().lied;
     for coin in &coins {
-        assert!(mint.state().mint.has_signed(&coin.proof), "a coin that the mint has not signed is shown spendable");
-        assert!(lied || !mint.state().mint.has_spent(&coin.proof), "a spent coin is shown spendable");
+        assert!(
+            mint.state().mint.has_signed(&coin.proof),
+            "a coin that the mint has not signed is shown spendable"
+        );
+        assert!(
+            lied || !mint.state().mint.has_spent(&coin.proof),
+            "a spent coin is shown spendable"
+        );
     }
     // What settles goes on beside us: the two are read until nothing has come between them.
     let (mut held, mut shown) = (0, 1);
     for _ in 0..1_000 {
         let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
         held = coins.iter().map(|coin| coin.proof.amount.to_u64()).sum::<u64>();
-        shown = purse.call("get_balance", json!({})).await.unwrap()["spendable_sats"].as_u64().unwrap();
+        shown =
+            purse.call("get_balance", json!({})).await.unwrap()["spendable_sats"].as_u64().unwrap();
         if held == shown {
             break;
         }
@@ -136,7 +143,12 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     assert_eq!(shown, held, "the sum is that of the coins");
     for id in &ids.payments {
         let told = purse.call("get_payment", json!({"payment_id": id})).await.unwrap();
-        assert!(lied || told["final"] == true || told["token"].is_string() || told["claimed"].is_boolean(), "it does not end: {told}");
+        assert!(
+            lied || told["final"] == true
+                || told["token"].is_string()
+                || told["claimed"].is_boolean(),
+            "it does not end: {told}"
+        );
     }
 }
 
@@ -155,7 +167,12 @@ struct Spoiled(Mutex<Inner>);
 
 impl Spoiled {
     fn new(bytes: &[u8]) -> Self {
-        Self(Mutex::new(Inner { mint: SmallMint::new(), tape: Tape::new(bytes), honest: false, lied: false }))
+        Self(Mutex::new(Inner {
+            mint: SmallMint::new(),
+            tape: Tape::new(bytes),
+            honest: false,
+            lied: false,
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, Inner> {
@@ -171,7 +188,10 @@ impl Spoiled {
 impl Http for Spoiled {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let path = request.url.split("/v1/").nth(1).unwrap_or_default().to_owned();
-        let body = request.body.as_deref().map_or(Value::Null, |body| serde_json::from_slice(body).unwrap());
+        let body = request
+            .body
+            .as_deref()
+            .map_or(Value::Null, |body| serde_json::from_slice(body).unwrap());
         self.state().exchange(&path, &body)
     }
 
@@ -202,7 +222,9 @@ impl Inner {
                 Ok(response(status, self.tape.run()))
             }
             4 => {
-                let code = [10_001, 11_001, 11_002, 11_003, 12_002, 20_002, 20_004, 20_005, 20_006, 999][self.tape.below(10)];
+                let code =
+                    [10_001, 11_001, 11_002, 11_003, 12_002, 20_002, 20_004, 20_005, 20_006, 999]
+                        [self.tape.below(10)];
                 let done = self.honestly(path, body);
                 let body = if self.tape.byte().is_multiple_of(2) {
                     json!({"code": code, "detail": "no"}).to_string().into_bytes()
@@ -225,7 +247,10 @@ impl Inner {
     fn honestly(&mut self, path: &str, body: &Value) -> HttpResponse {
         match self.mint.answer(path, body) {
             Ok(told) => response(200, told.to_string().into_bytes()),
-            Err(code) => response(400, json!({"code": code, "detail": "the mint says no"}).to_string().into_bytes()),
+            Err(code) => response(
+                400,
+                json!({"code": code, "detail": "the mint says no"}).to_string().into_bytes(),
+            ),
         }
     }
 

@@ -41,8 +41,12 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn policy() -> Policy {
-    let limits =
-        Limits { per_payment_sats: 1_000_000, per_day_sats: 100_000_000, max_fee_hundredths: 10_000, max_fee_floor_sats: 1_000_000 };
+    let limits = Limits {
+        per_payment_sats: 1_000_000,
+        per_day_sats: 100_000_000,
+        max_fee_hundredths: 10_000,
+        max_fee_floor_sats: 1_000_000,
+    };
     let mint = TrustedMint { address: MINT.parse().unwrap(), test: true, max_balance_sats: None };
     Policy { limits, paused: false, agents: std::collections::BTreeMap::new(), mints: vec![mint] }
 }
@@ -129,7 +133,11 @@ impl Source for NoPurse {
 }
 
 /// Calls a tool of a source and judges the answer's form.
-pub(super) async fn call(tool: &str, arguments: Map<String, Value>, source: &dyn Source) -> Result<Value, Code> {
+pub(super) async fn call(
+    tool: &str,
+    arguments: Map<String, Value>,
+    source: &dyn Source,
+) -> Result<Value, Code> {
     let caller = Caller { agent: "tester".to_owned() };
     let answer = tools::call(tool, arguments, &caller, source, &Silent);
     let answer = tokio::time::timeout(Duration::from_secs(47), answer).await;

@@ -50,16 +50,28 @@ pub(super) struct SmallMint {
 
 impl SmallMint {
     pub(super) fn new() -> Self {
-        let keys: BTreeMap<u64, SecretKey> = (0..SIZES).map(|size| (1 << size, key(size + 1))).collect();
-        let public = Keys::new(keys.iter().map(|(amount, key)| (Amount::from(*amount), key.public_key())).collect());
+        let keys: BTreeMap<u64, SecretKey> =
+            (0..SIZES).map(|size| (1 << size, key(size + 1))).collect();
+        let public = Keys::new(
+            keys.iter().map(|(amount, key)| (Amount::from(*amount), key.public_key())).collect(),
+        );
         let id = Id::v1_from_keys(&public);
         let (deposits, melts) = (HashMap::new(), HashMap::new());
-        Self { keys, id, deposits, melts, signed: HashMap::new(), spent: HashSet::new(), invoices: HashMap::new() }
+        Self {
+            keys,
+            id,
+            deposits,
+            melts,
+            signed: HashMap::new(),
+            spent: HashSet::new(),
+            invoices: HashMap::new(),
+        }
     }
 
     /// An invoice of a payee that this mint reaches.
     pub(super) fn invoice(&mut self, sats: u64) -> String {
-        let preimage = sha256::Hash::hash(&(self.invoices.len() as u64).to_be_bytes()).to_byte_array();
+        let preimage =
+            sha256::Hash::hash(&(self.invoices.len() as u64).to_be_bytes()).to_byte_array();
         let built = InvoiceBuilder::new(Currency::Bitcoin)
             .description("a thing".to_owned())
             .payment_hash(sha256::Hash::hash(&preimage))
@@ -69,7 +81,10 @@ impl SmallMint {
             .min_final_cltv_expiry_delta(144)
             .amount_milli_satoshis(sats * 1_000);
         let node = NodeKey::from_slice(&[5; 32]).unwrap();
-        let invoice = built.build_signed(|hash| Secp256k1::signing_only().sign_ecdsa_recoverable(hash, &node)).unwrap().to_string();
+        let invoice = built
+            .build_signed(|hash| Secp256k1::signing_only().sign_ecdsa_recoverable(hash, &node))
+            .unwrap()
+            .to_string();
         self.invoices.insert(invoice.clone(), (sats, preimage));
         invoice
     }
@@ -77,7 +92,8 @@ impl SmallMint {
     /// The signature of this coin is this mint's.
     pub(super) fn has_signed(&self, proof: &Proof) -> bool {
         let key = self.keys.get(&proof.amount.to_u64());
-        proof.keyset_id == self.id && key.is_some_and(|key| verify_message(key, proof.c, proof.secret.as_bytes()).is_ok())
+        proof.keyset_id == self.id
+            && key.is_some_and(|key| verify_message(key, proof.c, proof.secret.as_bytes()).is_ok())
     }
 
     /// This coin was spent here.
@@ -98,28 +114,46 @@ impl SmallMint {
                     "12": {"supported": true}, "20": {"supported": true},
                 },
             })),
-            ["keysets"] => Ok(json!({"keysets": [{"id": self.id, "unit": "sat", "active": true, "input_fee_ppk": FEE_PPK}]})),
+            ["keysets"] => Ok(
+                json!({"keysets": [{"id": self.id, "unit": "sat", "active": true, "input_fee_ppk": FEE_PPK}]}),
+            ),
             ["keys"] | ["keys", _] => {
-                let keys: serde_json::Map<_, _> =
-                    self.keys.iter().map(|(amount, key)| (amount.to_string(), json!(key.public_key()))).collect();
-                Ok(json!({"keysets": [{"id": self.id, "unit": "sat", "active": true, "input_fee_ppk": FEE_PPK, "keys": keys}]}))
+                let keys: serde_json::Map<_, _> = self
+                    .keys
+                    .iter()
+                    .map(|(amount, key)| (amount.to_string(), json!(key.public_key())))
+                    .collect();
+                Ok(
+                    json!({"keysets": [{"id": self.id, "unit": "sat", "active": true, "input_fee_ppk": FEE_PPK, "keys": keys}]}),
+                )
             }
             ["mint", "quote", "bolt11"] => self.open_deposit(body),
-            ["mint", "quote", "bolt11", id] => Ok(self.show_deposit(id, self.deposits.get(*id).ok_or(20_000_u16)?)),
+            ["mint", "quote", "bolt11", id] => {
+                Ok(self.show_deposit(id, self.deposits.get(*id).ok_or(20_000_u16)?))
+            }
             ["mint", "bolt11"] => self.issue(body),
             ["melt", "quote", "bolt11"] => self.open_melt(body),
-            ["melt", "quote", "bolt11", id] => Ok(self.show_melt(id, self.melts.get(*id).ok_or(20_000_u16)?)),
+            ["melt", "quote", "bolt11", id] => {
+                Ok(self.show_melt(id, self.melts.get(*id).ok_or(20_000_u16)?))
+            }
             ["melt", "bolt11"] => self.melt(body),
             ["swap"] => self.swap(body),
             ["checkstate"] => {
                 let ys: Vec<PublicKey> = read(body, "Ys")?;
-                let state = |y: &PublicKey| if self.spent.contains(y) { "SPENT" } else { "UNSPENT" };
-                Ok(json!({"states": ys.iter().map(|y| json!({"Y": y, "state": state(y)})).collect::<Vec<_>>()}))
+                let state =
+                    |y: &PublicKey| if self.spent.contains(y) { "SPENT" } else { "UNSPENT" };
+                Ok(
+                    json!({"states": ys.iter().map(|y| json!({"Y": y, "state": state(y)})).collect::<Vec<_>>()}),
+                )
             }
             ["restore"] => {
                 let outputs: Vec<BlindedMessage> = read(body, "outputs")?;
-                let known: Vec<_> =
-                    outputs.into_iter().filter_map(|one| self.signed.get(&one.blinded_secret).map(|signature| (one, signature))).collect();
+                let known: Vec<_> = outputs
+                    .into_iter()
+                    .filter_map(|one| {
+                        self.signed.get(&one.blinded_secret).map(|signature| (one, signature))
+                    })
+                    .collect();
                 let (outputs, signatures): (Vec<_>, Vec<_>) = known.into_iter().unzip();
                 Ok(json!({"outputs": outputs, "signatures": signatures}))
             }
@@ -128,7 +162,10 @@ impl SmallMint {
     }
 
     fn open_deposit(&mut self, body: &Value) -> Result<Value, Refusal> {
-        let amount = body["amount"].as_u64().filter(|amount| (1..60_000).contains(amount)).ok_or(11_006_u16)?;
+        let amount = body["amount"]
+            .as_u64()
+            .filter(|amount| (1..60_000).contains(amount))
+            .ok_or(11_006_u16)?;
         let id = format!("deposit-{}", self.deposits.len());
         let invoice = self.invoice(amount);
         self.deposits.insert(id.clone(), MintQuote { invoice, amount, issued: false });
@@ -190,10 +227,13 @@ impl SmallMint {
         let inputs: Vec<Proof> = read(body, "inputs")?;
         let given = self.checked(&inputs)?;
         let left = given.checked_sub(amount).filter(|left| *left >= RESERVE).ok_or(11_005_u16)? - 1;
-        let blank: Vec<BlindedMessage> = if body["outputs"].is_null() { Vec::new() } else { read(body, "outputs")? };
+        let blank: Vec<BlindedMessage> =
+            if body["outputs"].is_null() { Vec::new() } else { read(body, "outputs")? };
         let bits = (0..SIZES).map(|size| 1_u64 << size).filter(|size| left & size != 0);
-        let change: Vec<BlindedMessage> =
-            bits.zip(blank).map(|(size, output)| BlindedMessage { amount: Amount::from(size), ..output }).collect();
+        let change: Vec<BlindedMessage> = bits
+            .zip(blank)
+            .map(|(size, output)| BlindedMessage { amount: Amount::from(size), ..output })
+            .collect();
         let change = self.sign(&change)?;
         self.spend(&inputs);
         self.melts.get_mut(&id).unwrap().paid = Some(change);
@@ -201,7 +241,8 @@ impl SmallMint {
     }
 
     fn swap(&mut self, body: &Value) -> Result<Value, Refusal> {
-        let (inputs, outputs): (Vec<Proof>, Vec<BlindedMessage>) = (read(body, "inputs")?, read(body, "outputs")?);
+        let (inputs, outputs): (Vec<Proof>, Vec<BlindedMessage>) =
+            (read(body, "inputs")?, read(body, "outputs")?);
         if self.checked(&inputs)? != sum(outputs.iter().map(|output| output.amount)) {
             return Err(11_005);
         }
@@ -215,7 +256,8 @@ impl SmallMint {
         if !inputs.iter().all(|input| self.has_signed(input)) {
             return Err(10_001);
         }
-        let ys: HashSet<PublicKey> = inputs.iter().filter_map(|input| hash_to_curve(input.secret.as_bytes()).ok()).collect();
+        let ys: HashSet<PublicKey> =
+            inputs.iter().filter_map(|input| hash_to_curve(input.secret.as_bytes()).ok()).collect();
         if ys.len() != inputs.len() || ys.iter().any(|y| self.spent.contains(y)) {
             return Err(11_001);
         }
@@ -233,9 +275,15 @@ impl SmallMint {
         }
         let mut made = Vec::new();
         for output in outputs {
-            let key = self.keys.get(&output.amount.to_u64()).filter(|_| output.keyset_id == self.id).ok_or(12_001_u16)?;
+            let key = self
+                .keys
+                .get(&output.amount.to_u64())
+                .filter(|_| output.keyset_id == self.id)
+                .ok_or(12_001_u16)?;
             let c = sign_message(key, &output.blinded_secret).map_err(|_| 10_001_u16)?;
-            let signature = BlindSignature::new(output.amount, c, self.id, &output.blinded_secret, key).map_err(|_| 10_001_u16)?;
+            let signature =
+                BlindSignature::new(output.amount, c, self.id, &output.blinded_secret, key)
+                    .map_err(|_| 10_001_u16)?;
             self.signed.insert(output.blinded_secret, signature.clone());
             made.push(signature);
         }

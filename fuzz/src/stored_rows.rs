@@ -39,7 +39,9 @@ impl Image {
 
 fn place(offset: u64, length: usize) -> io::Result<std::ops::Range<usize>> {
     let from = usize::try_from(offset).map_err(io::Error::other)?;
-    Ok(from..from.checked_add(length).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
+    Ok(from..from
+        .checked_add(length)
+        .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?)
 }
 
 impl StorageBackend for Image {
@@ -49,7 +51,9 @@ impl StorageBackend for Image {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let bytes = self.bytes();
-        let found = bytes.get(place(offset, out.len())?).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        let found = bytes
+            .get(place(offset, out.len())?)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         out.copy_from_slice(found);
         Ok(())
     }
@@ -69,7 +73,10 @@ impl StorageBackend for Image {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let range = place(offset, data.len())?;
-        self.bytes().get_mut(range).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?.copy_from_slice(data);
+        self.bytes()
+            .get_mut(range)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?
+            .copy_from_slice(data);
         Ok(())
     }
 }
@@ -102,7 +109,11 @@ fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
     let database = Database::builder().create_with_backend(image.clone()).unwrap();
     let Some(name) = TABLES.get(name) else {
         let write = database.begin_write().unwrap();
-        write.open_table(JOURNAL).unwrap().insert(&[7_u8; 16], (name == TABLES.len(), row)).unwrap();
+        write
+            .open_table(JOURNAL)
+            .unwrap()
+            .insert(&[7_u8; 16], (name == TABLES.len(), row))
+            .unwrap();
         return write.commit().unwrap();
     };
     let table: TableDefinition<'_, &str, &[u8]> = TableDefinition::new(name);
@@ -120,7 +131,9 @@ fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
 fn change_bytes(image: &Image, tape: &mut Tape) {
     let mut file = image.bytes();
     while !tape.is_empty() && !file.is_empty() {
-        let at = usize::from(tape.byte()) << 16 | usize::from(tape.byte()) << 8 | usize::from(tape.byte());
+        let at = usize::from(tape.byte()) << 16
+            | usize::from(tape.byte()) << 8
+            | usize::from(tape.byte());
         let byte = tape.byte();
         match file.get_mut(at) {
             Some(place) => *place ^= byte,
@@ -152,8 +165,10 @@ fn is_damage(code: Code) -> bool {
 async fn read_all(store: &Store) -> Result<(), StoreError> {
     store.meta().await?;
     let history = store.history(HistoryQuery { limit: 50, ..HistoryQuery::default() }).await;
-    let (open, deposits, receives) = (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
-    let (operations, tokens, balances) = (store.operations().await, store.unfinished(|_| true).await, store.balances().await);
+    let (open, deposits, receives) =
+        (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
+    let (operations, tokens, balances) =
+        (store.operations().await, store.unfinished(|_| true).await, store.balances().await);
     let ledger = store.ledger("agent", None, now()).await;
     let records = store.records(0);
     let (info, keysets) = (records.info(MINT).await, records.keysets(MINT).await);

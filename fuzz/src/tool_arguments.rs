@@ -19,7 +19,10 @@ pub fn call_a_tool(bytes: &[u8]) {
     let arguments: Map<String, Value> = lines.lines().map(parameter).collect();
     run(async {
         let without = call(name, arguments.clone(), &NoPurse).await;
-        assert!(without.is_err_and(|code| matches!(code, Code::InvalidInput | Code::WalletBusy | Code::NotFound)));
+        assert!(without.is_err_and(|code| matches!(
+            code,
+            Code::InvalidInput | Code::WalletBusy | Code::NotFound
+        )));
         let purse = Purse::new(Arc::new(Nobody)).await;
         let _told = call(name, arguments, &purse).await;
         let balance = purse.call("get_balance", Value::Object(Map::new())).await.unwrap();
@@ -30,5 +33,8 @@ pub fn call_a_tool(bytes: &[u8]) {
 
 fn parameter(line: &str) -> (String, Value) {
     let (name, value) = line.split_once(' ').unwrap_or((line, ""));
-    (name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())))
+    (
+        name.to_owned(),
+        serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
+    )
 }

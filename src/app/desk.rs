@@ -58,7 +58,10 @@ impl<'a> OwnersDesk<'a> {
     }
 
     /// Does something with the whole wallet, for as long as nobody else has it. Its tasks do not run.
-    fn with_wallet<T>(&self, work: impl AsyncFnOnce(&Wallet) -> Result<T, Error>) -> Result<T, String> {
+    fn with_wallet<T>(
+        &self,
+        work: impl AsyncFnOnce(&Wallet) -> Result<T, Error>,
+    ) -> Result<T, String> {
         if !self.home.exists() {
             return Err(NO_WALLET.to_owned());
         }
@@ -85,35 +88,48 @@ impl<'a> OwnersDesk<'a> {
 
     /// The folder's lock, if nobody has it.
     fn free_lock(&self) -> Result<Option<Lock>, Error> {
-        let unusable = |reason: String| Error::new(Code::SettingsInvalid, "The wallet's folder cannot be locked.").with("file", reason);
+        let unusable = |reason: String| {
+            Error::new(Code::SettingsInvalid, "The wallet's folder cannot be locked.")
+                .with("file", reason)
+        };
         Lock::take(self.home).map_err(|error| unusable(error.to_string()))
     }
 
     #[cfg(unix)]
     fn way(&self) -> keeper::Way {
         let given = Some(self.home.path().to_path_buf());
-        keeper::Way { given, environment: self.environment.clone(), passed_on: Vec::new(), agent: "cli".to_owned() }
+        keeper::Way {
+            given,
+            environment: self.environment.clone(),
+            passed_on: Vec::new(),
+            agent: "cli".to_owned(),
+        }
     }
 
     /// The keys that the folder says it has. `None`: it says nothing of any.
     fn known_keys(&self) -> Result<Option<(Keys, KeysPlace)>, String> {
         match Identity::read(self.home) {
             Ok(Some(Identity { wallet_id, keys: Some(place), .. })) => {
-                Keys::find(self.home, &wallet_id, Some(place), self.environment.keyring_off).map_err(|error| error.to_string())
+                Keys::find(self.home, &wallet_id, Some(place), self.environment.keyring_off)
+                    .map_err(|error| error.to_string())
             }
             _ => Ok(None),
         }
     }
 
     /// Writes an entry, and what the files say beside it. A process that holds the wallet does that by itself.
-    fn note(&self, entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>) -> Result<(), String> {
+    fn note(
+        &self,
+        entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>,
+    ) -> Result<(), String> {
         let Some(_lock) = self.free_lock().map_err(|error| words(&error))? else { return Ok(()) };
         let store = match self.runtime.block_on(open_store(self.home)) {
             Ok(store) => store,
             Err(error) if error.code == Code::WalletBusy => return Ok(()),
             Err(error) => return Err(words(&error)),
         };
-        let written = Settings::load(self.home).map_err(|error| error.to_string())?.policy.canonical();
+        let written =
+            Settings::load(self.home).map_err(|error| error.to_string())?.policy.canonical();
         self.runtime.block_on(async {
             let known = store.meta().await.map_err(|error| error.to_string())?.policy_fingerprint;
             let Some((text, loosened)) = entry(known.as_deref(), &written) else { return Ok(()) };
@@ -146,7 +162,10 @@ impl Deref for Held {
 
 fn words(error: &Error) -> String {
     match error.code {
-        Code::WalletBusy => "another process holds this wallet; close the app that runs it, then do this again".to_owned(),
+        Code::WalletBusy => {
+            "another process holds this wallet; close the app that runs it, then do this again"
+                .to_owned()
+        }
         Code::WalletDamaged => format!("{} `nutpurse restore` leads out.", error.message),
         _ => error.message.clone(),
     }
@@ -170,7 +189,8 @@ impl Desk for OwnersDesk<'_> {
         }
         match self.store() {
             Ok(store) => {
-                let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
+                let meta =
+                    self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
                 Ok(meta.keys.map(|place| (place, meta.backed_up)))
             }
             Err(error) => Err(words(&error)),
@@ -180,7 +200,10 @@ impl Desk for OwnersDesk<'_> {
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String> {
         if let Some((_, place)) = self.known_keys()? {
             return match given {
-                Some(_) => Err("this folder has keys already; a Nostr key is taken over only into a new one".to_owned()),
+                Some(_) => Err(
+                    "this folder has keys already; a Nostr key is taken over only into a new one"
+                        .to_owned(),
+                ),
                 None => Ok(place),
             };
         }
@@ -201,8 +224,9 @@ impl Desk for OwnersDesk<'_> {
     }
 
     fn try_relay(&self, url: &str) -> Vec<String> {
-        let http: Result<Arc<dyn Http>, _> =
-            Settings::load(self.home).map_err(|error| error.to_string()).and_then(|it| Ok(Arc::new(web(&it).map_err(|e| words(&e))?) as _));
+        let http: Result<Arc<dyn Http>, _> = Settings::load(self.home)
+            .map_err(|error| error.to_string())
+            .and_then(|it| Ok(Arc::new(web(&it).map_err(|e| words(&e))?) as _));
         match http {
             Ok(http) => self.runtime.block_on(try_relay(&http, url, clock::now)),
             Err(reason) => vec![format!("It was not tried: {reason}.")],
@@ -218,8 +242,11 @@ impl Desk for OwnersDesk<'_> {
         }
         let store = self.store().map_err(|error| words(&error))?;
         let meta = self.runtime.block_on(store.meta()).map_err(|error| error.to_string())?;
-        let found = Keys::find(self.home, &meta.wallet_id, meta.keys, self.environment.keyring_off).map_err(|error| error.to_string())?;
-        found.map(|(keys, _)| keys.mnemonic().clone()).ok_or_else(|| "there are no keys here".to_owned())
+        let found = Keys::find(self.home, &meta.wallet_id, meta.keys, self.environment.keyring_off)
+            .map_err(|error| error.to_string())?;
+        found
+            .map(|(keys, _)| keys.mnemonic().clone())
+            .ok_or_else(|| "there are no keys here".to_owned())
     }
 
     fn mark_backed_up(&self) -> Result<(), String> {
@@ -228,26 +255,42 @@ impl Desk for OwnersDesk<'_> {
         marked.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    fn restore(&self, from: &RestoreFrom, told: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String> {
+    fn restore(
+        &self,
+        from: &RestoreFrom,
+        told: &(dyn Fn(Step<'_>) + Send + Sync),
+    ) -> Result<Summary, String> {
         let _lock = self.lock().map_err(|error| words(&error))?;
         self.runtime.block_on(restore(self.home, self.environment, from, told))
     }
 
     #[cfg(unix)]
     fn keeper(&self) -> Result<Vec<String>, String> {
-        let Some(status) = self.runtime.block_on(keeper::status(&self.way())).map_err(|error| error.message)? else {
+        let Some(status) =
+            self.runtime.block_on(keeper::status(&self.way())).map_err(|error| error.message)?
+        else {
             return Ok(Vec::new());
         };
         let since = clock::rfc3339(status.since).unwrap_or_default();
-        let sessions = if status.agents.is_empty() { "none".to_owned() } else { status.agents.join(", ") };
-        let open = if status.has_open { "something is under way or undecided" } else { "nothing is open" };
+        let sessions =
+            if status.agents.is_empty() { "none".to_owned() } else { status.agents.join(", ") };
+        let open =
+            if status.has_open { "something is under way or undecided" } else { "nothing is open" };
         let disputed = match status.disputed {
             0 => Vec::new(),
-            some => vec![format!("disputed deposits: {some}: their mints say that they have issued the coins, and none is here")],
+            some => vec![format!(
+                "disputed deposits: {some}: their mints say that they have issued the coins, and none is here"
+            )],
         };
         let lines = vec![
-            format!("process: {} keeps this wallet since {since}, version {}", status.pid, status.version),
-            format!("sessions: {sessions}; {open}; it ends after {} s without a session, once nothing is open", status.idle_seconds),
+            format!(
+                "process: {} keeps this wallet since {since}, version {}",
+                status.pid, status.version
+            ),
+            format!(
+                "sessions: {sessions}; {open}; it ends after {} s without a session, once nothing is open",
+                status.idle_seconds
+            ),
             format!("its log: {}", self.home.log().display()),
             "`nutpurse payments open` shows what is open, why, and what can be done.".to_owned(),
         ];
@@ -260,7 +303,9 @@ impl Desk for OwnersDesk<'_> {
     }
 
     fn examine_relays(&self) -> Result<Option<RelaysReport>, String> {
-        if Settings::peek(self.home).map_err(|error| error.to_string())?.nostr.relays.is_empty() || self.known_keys()?.is_none() {
+        if Settings::peek(self.home).map_err(|error| error.to_string())?.nostr.relays.is_empty()
+            || self.known_keys()?.is_none()
+        {
             return Ok(None);
         }
         let lock = self.lock().map_err(|error| words(&error))?;
@@ -288,7 +333,11 @@ impl Desk for OwnersDesk<'_> {
         let payment = found.ok_or_else(|| "no payment has this id".to_owned())?;
         Ok(vec![
             format!("payment {id}: {} sats, {}", payment.amount_sats, state_word(&payment.state)),
-            format!("made {} by {}", clock::rfc3339(payment.created_at).unwrap_or_default(), payment.agent),
+            format!(
+                "made {} by {}",
+                clock::rfc3339(payment.created_at).unwrap_or_default(),
+                payment.agent
+            ),
         ])
     }
 

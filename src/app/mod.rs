@@ -72,13 +72,30 @@ impl App {
     }
 
     /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
-    pub fn with_clock(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64) -> Arc<Self> {
+    pub fn with_clock(
+        environment: Environment,
+        home: Option<PathBuf>,
+        clock: fn() -> u64,
+    ) -> Arc<Self> {
         Self::halting(environment, home, clock, None)
     }
 
     /// The same with a plan to stand still, for tests of crashes.
-    pub fn halting(environment: Environment, home: Option<PathBuf>, clock: fn() -> u64, halt: Option<Halt>) -> Arc<Self> {
-        Arc::new(Self { environment, home, clock, halt, opening: Arc::default(), opened: Arc::default(), running: TaskTracker::new() })
+    pub fn halting(
+        environment: Environment,
+        home: Option<PathBuf>,
+        clock: fn() -> u64,
+        halt: Option<Halt>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            environment,
+            home,
+            clock,
+            halt,
+            opening: Arc::default(),
+            opened: Arc::default(),
+            running: TaskTracker::new(),
+        })
     }
 
     /// Stops the tasks and waits for what is under way.
@@ -125,7 +142,8 @@ async fn open(
     wallet.recover().await?;
     wallet.follow_policy().await?;
     let tasks = Arc::new(Tasks::start(&wallet));
-    *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened { wallet: wallet.clone(), tasks, rules });
+    *opened.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some(Opened { wallet: wallet.clone(), tasks, rules });
     Ok(wallet)
 }
 
@@ -137,15 +155,21 @@ impl Source for App {
             return Ok(opened.wallet);
         }
         let (opening, opened) = (Arc::clone(&self.opening), Arc::clone(&self.opened));
-        let (environment, home, clock, halt) = (self.environment.clone(), self.home.clone(), self.clock, self.halt.clone());
+        let (environment, home, clock, halt) =
+            (self.environment.clone(), self.home.clone(), self.clock, self.halt.clone());
         let opening = self.running.spawn(async move {
             let _one_at_a_time = opening.lock().await;
             open(&opened, &environment, home.as_deref(), clock, halt).await
         });
         match tokio::time::timeout(PATIENCE, opening).await {
-            Ok(opened) => opened.unwrap_or_else(|_| Err(Error::new(Code::Internal, "The wallet could not be opened."))),
-            Err(_) => Err(Error::new(Code::WalletBusy, "The wallet is still opening: its file is being checked.")
-                .next("Wait ten seconds, then make the same call again; nothing was done.")),
+            Ok(opened) => opened.unwrap_or_else(|_| {
+                Err(Error::new(Code::Internal, "The wallet could not be opened."))
+            }),
+            Err(_) => Err(Error::new(
+                Code::WalletBusy,
+                "The wallet is still opening: its file is being checked.",
+            )
+            .next("Wait ten seconds, then make the same call again; nothing was done.")),
         }
     }
 
@@ -186,7 +210,13 @@ mod tests {
         let held = Arc::clone(&app.opening).lock_owned().await;
         let began = tokio::time::Instant::now();
         let told = app.wallet().await.err().map(|error| (error.code, error.message));
-        assert_eq!(told, Some((Code::WalletBusy, "The wallet is still opening: its file is being checked.".to_owned())));
+        assert_eq!(
+            told,
+            Some((
+                Code::WalletBusy,
+                "The wallet is still opening: its file is being checked.".to_owned()
+            ))
+        );
         assert!(began.elapsed() < Duration::from_secs(45), "a client waits for 45 s");
         assert_eq!(app.running.len(), 1, "the opening goes on");
         drop(held);

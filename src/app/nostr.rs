@@ -18,8 +18,11 @@ use crate::wallet::{Code, Error};
 pub(super) fn taken_over(environment: &Environment) -> Result<Option<Secret>, Error> {
     let Some(given) = &environment.nsec else { return Ok(None) };
     let identity = Identity::from_nsec(given).map_err(|_| {
-        Error::new(Code::SettingsInvalid, "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.")
-            .with("key", "NUTPURSE_NSEC")
+        Error::new(
+            Code::SettingsInvalid,
+            "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.",
+        )
+        .with("key", "NUTPURSE_NSEC")
     })?;
     Ok(Some(identity.secret_hex()))
 }
@@ -39,7 +42,10 @@ pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
         Some(kept) => Identity::from_nsec(kept),
         None => Identity::from_words(keys.mnemonic()),
     };
-    made.map_err(|_| Error::new(Code::SettingsInvalid, "The wallet's Nostr key cannot be read.").with("file", "keys.toml"))
+    made.map_err(|_| {
+        Error::new(Code::SettingsInvalid, "The wallet's Nostr key cannot be read.")
+            .with("file", "keys.toml")
+    })
 }
 
 /// `None`: no relays are set, and Nostr is off.
@@ -55,7 +61,8 @@ pub(super) fn nostr(
     }
     let identity = identity(keys)?;
     if let Some(given) = &environment.nsec {
-        let same = Identity::from_nsec(given).is_ok_and(|given| given.public_key() == identity.public_key());
+        let same = Identity::from_nsec(given)
+            .is_ok_and(|given| given.public_key() == identity.public_key());
         if !same {
             tracing::warn!("NUTPURSE_NSEC names another key than this wallet's: it is not used");
         }
@@ -68,9 +75,12 @@ pub(super) fn nostr(
         }
     }
     let seed = keys.seed(0).map_err(no_keys)?;
-    let mints_identity = app_data::mints_identity(&seed).map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
+    let mints_identity = app_data::mints_identity(&seed)
+        .map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
     Ok(Some(Nostr {
-        relays: Arc::new(Relays::new(Arc::clone(http), Some(identity.clone()), clock).of_owner(&urls)),
+        relays: Arc::new(
+            Relays::new(Arc::clone(http), Some(identity.clone()), clock).of_owner(&urls),
+        ),
         strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
         mints_identity,
         identity,

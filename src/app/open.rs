@@ -19,7 +19,11 @@ use crate::wallet::{Code, Error, Parts, Wallet, clock};
 const RESTORE_WORDS: &str = "nutpurse restore --words";
 
 /// Opens the wallet.
-pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>), Error> {
+pub(super) async fn open(
+    environment: &Environment,
+    home: Option<&Path>,
+    clock: fn() -> u64,
+) -> Result<(Wallet, Arc<FileRules>), Error> {
     let home = resolve(environment, home)?;
     let (wallet, rules, _) = wallet(environment, &home, clock).await?;
     wallet.begin_recheck().await;
@@ -27,7 +31,11 @@ pub(super) async fn open(environment: &Environment, home: Option<&Path>, clock: 
 }
 
 /// The wallet of a home, its rules and its store.
-pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -> u64) -> Result<(Wallet, Arc<FileRules>, Store), Error> {
+pub(super) async fn wallet(
+    environment: &Environment,
+    home: &Home,
+    clock: fn() -> u64,
+) -> Result<(Wallet, Arc<FileRules>, Store), Error> {
     let (rules, settings) = FileRules::start(home.clone())?;
     let store = store_at(home, clock).await?;
     let (keys, place) = keys(home, &store, environment).await?;
@@ -38,7 +46,9 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
     let parts = MintParts {
         http: Arc::clone(&web) as Arc<_>,
         records: store.records(meta.device),
-        seed: seeds.of(meta.device).ok_or_else(|| Error::new(Code::Internal, "The seed could not be made."))?,
+        seed: seeds
+            .of(meta.device)
+            .ok_or_else(|| Error::new(Code::Internal, "The seed could not be made."))?,
         seeds,
     };
     let place = match place {
@@ -46,14 +56,24 @@ pub(super) async fn wallet(environment: &Environment, home: &Home, clock: fn() -
         KeysPlace::File => "file",
     };
     let (mints, rules_too) = (Mints::new(parts), Arc::clone(&rules) as Arc<_>);
-    let parts = Parts { store: store.clone(), mints, http: web, rules: rules_too, clock, keys: place, nostr };
+    let parts = Parts {
+        store: store.clone(),
+        mints,
+        http: web,
+        rules: rules_too,
+        clock,
+        keys: place,
+        nostr,
+    };
     Ok((Wallet::new(parts).await?, rules, store))
 }
 
 /// The folder, which may not exist yet.
 pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<Home, Error> {
-    Home::resolve(home, environment)
-        .map_err(|error| Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.").with("file", error.to_string()))
+    Home::resolve(home, environment).map_err(|error| {
+        Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.")
+            .with("file", error.to_string())
+    })
 }
 
 /// The store of a home, which from now on is the newest that the folder knows.
@@ -74,12 +94,16 @@ pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, E
     let name = known.as_ref().map(|known| (known.wallet_id.clone(), known.generation));
     let store = match Store::open_known(path, clock, name).await {
         Ok(store) => store,
-        Err(StoreError::AlreadyOpen) => return Err(Error::new(Code::WalletBusy, "Another process holds this wallet.")),
+        Err(StoreError::AlreadyOpen) => {
+            return Err(Error::new(Code::WalletBusy, "Another process holds this wallet."));
+        }
         Err(error) => return Err(Error::from(error)),
     };
     let opened = store.enter(known.map(|known| known.generation)).await?;
     if opened.rolled_back {
-        tracing::warn!("the wallet's file is older than it was: its coins are held until their mints have been asked");
+        tracing::warn!(
+            "the wallet's file is older than it was: its coins are held until their mints have been asked"
+        );
     }
     write_identity(home, &opened.meta)?;
     Ok(store)
@@ -91,7 +115,8 @@ pub(super) fn identity(home: &Home) -> Result<Option<Identity>, Error> {
 }
 
 pub(super) fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
-    let (wallet_id, keys, device, generation) = (meta.wallet_id.clone(), meta.keys, meta.device, meta.generation);
+    let (wallet_id, keys, device, generation) =
+        (meta.wallet_id.clone(), meta.keys, meta.device, meta.generation);
     let identity = Identity { wallet_id, keys, device, generation };
     identity.write(home).map_err(|error| {
         tracing::error!(%error, "the wallet's name could not be written");
@@ -100,14 +125,24 @@ pub(super) fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
 }
 
 /// The keys, and where they lie; the place is durable before they are used.
-pub(super) async fn keys(home: &Home, store: &Store, environment: &Environment) -> Result<(Keys, KeysPlace), Error> {
+pub(super) async fn keys(
+    home: &Home,
+    store: &Store,
+    environment: &Environment,
+) -> Result<(Keys, KeysPlace), Error> {
     let meta = store.meta().await?;
     let at = home.clone();
     let (id, known, keyring_off) = (meta.wallet_id, meta.keys, environment.keyring_off);
     // Beside keys that are there, the environment's is of no account.
-    let nostr = if known.is_none() && !home.keys().exists() { taken_over(environment)? } else { None };
-    let found = tokio::task::spawn_blocking(move || Keys::load_or_create(&at, &id, known, keyring_off, nostr.as_ref()));
-    let (keys, place) = found.await.map_err(|_| Error::new(Code::Internal, "The keys were not read."))?.map_err(no_keys)?;
+    let nostr =
+        if known.is_none() && !home.keys().exists() { taken_over(environment)? } else { None };
+    let found = tokio::task::spawn_blocking(move || {
+        Keys::load_or_create(&at, &id, known, keyring_off, nostr.as_ref())
+    });
+    let (keys, place) = found
+        .await
+        .map_err(|_| Error::new(Code::Internal, "The keys were not read."))?
+        .map_err(no_keys)?;
     let mark = keys.mark().map_err(no_keys)?;
     // A keyring or a file may hold the words of another wallet; coins made from those would be lost, or somebody else's.
     if meta.keys_mark.as_ref().is_some_and(|known| *known != mark) {
@@ -139,7 +174,10 @@ pub(super) fn no_keys(error: KeysError) -> Error {
 }
 
 pub(super) fn web(settings: &Settings) -> Result<Web, Error> {
-    let network = NetworkSettings { allow: settings.network.allow.iter().cloned().collect(), proxy: settings.network.proxy.clone() };
+    let network = NetworkSettings {
+        allow: settings.network.allow.iter().cloned().collect(),
+        proxy: settings.network.proxy.clone(),
+    };
     Web::new(&network).map_err(|_| {
         invalid(&SettingsError {
             file: "config.toml".to_owned(),

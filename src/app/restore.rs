@@ -21,7 +21,10 @@ type Refusal = String;
 
 fn told(error: &Error) -> Refusal {
     match (error.code, error.details.get("reason").and_then(|reason| reason.as_str())) {
-        (Code::WalletBusy, _) => "another process holds this wallet; close the app that runs it, then do this again".to_owned(),
+        (Code::WalletBusy, _) => {
+            "another process holds this wallet; close the app that runs it, then do this again"
+                .to_owned()
+        }
         (_, Some(reason)) => format!("{} ({reason})", error.message),
         _ => error.message.clone(),
     }
@@ -42,7 +45,8 @@ pub(super) async fn restore(
     let mut done = Vec::new();
     let known = known(home, &mut done)?;
     prepare(home, environment, from, known, &mut done).await?;
-    let (wallet, _, store) = wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
+    let (wallet, _, store) =
+        wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
     let restored = wallet.recheck(Which::All, step).await.map_err(|error| told(&error))?;
     if let Err(error) = wallet.look_at_relays().await {
         tracing::warn!(code = error.code.as_str(), "the relays were not read");
@@ -63,9 +67,21 @@ pub(super) async fn restore(
     }
     store.barrier().await.map_err(of_store)?;
     let balances = store.balances().await.map_err(of_store)?;
-    let spendable_sats = balances.iter().filter(|one| one.unit == "sat").map(|one| one.unspent).fold(0, u64::saturating_add);
+    let spendable_sats = balances
+        .iter()
+        .filter(|one| one.unit == "sat")
+        .map(|one| one.unspent)
+        .fold(0, u64::saturating_add);
     let window_full_until = meta.window_full_until.filter(|until| *until > clock::now());
-    Ok(Summary { done, restored, device: meta.device, window_full_until, spendable_sats, shared_sats, mints_elsewhere })
+    Ok(Summary {
+        done,
+        restored,
+        device: meta.device,
+        window_full_until,
+        spendable_sats,
+        shared_sats,
+        mints_elsewhere,
+    })
 }
 
 /// The lowest device that neither a mint nor a relay knows, as far as both were asked.
@@ -100,7 +116,8 @@ async fn prepare(
     if let Some(meta) = healthy {
         are_its_own(from, &meta)?;
         if from.copy.is_some() {
-            return Err("the wallet's file is whole and newer than any copy: it was left as it is".to_owned());
+            return Err("the wallet's file is whole and newer than any copy: it was left as it is"
+                .to_owned());
         }
         let had = keys(home, environment, &meta.wallet_id, meta.keys, None);
         if let (Err(_) | Ok(None), Some(_)) = (&had, &from.words) {
@@ -115,13 +132,21 @@ async fn prepare(
         return Ok(());
     }
     if empty && from.words.is_none() && from.copy.is_none() {
-        return Err("there is nothing here to restore from: give --words, or --copy FILE".to_owned());
+        return Err(
+            "there is nothing here to restore from: give --words, or --copy FILE".to_owned()
+        );
     }
     let copy = choose(home, from, known.as_ref())?;
     copy.iter().try_for_each(|copy| are_its_own(from, &copy.meta))?;
-    let id = known.as_ref().map(|known| known.wallet_id.clone()).or_else(|| copy.as_ref().map(|copy| copy.meta.wallet_id.clone()));
+    let id = known
+        .as_ref()
+        .map(|known| known.wallet_id.clone())
+        .or_else(|| copy.as_ref().map(|copy| copy.meta.wallet_id.clone()));
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
-    let place = known.as_ref().and_then(|known| known.keys).or_else(|| copy.as_ref().and_then(|copy| copy.meta.keys));
+    let place = known
+        .as_ref()
+        .and_then(|known| known.keys)
+        .or_else(|| copy.as_ref().and_then(|copy| copy.meta.keys));
     let found = keys(home, environment, &id, place, from.words.as_ref())?;
     let place = found.ok_or("the wallet's keys are not here: run `nutpurse restore --words`")?;
     let aside = copies::set_aside(&path, clock::now()).map_err(of_store)?;
@@ -132,7 +157,13 @@ async fn prepare(
             done.push(format!("put back: {}", copy.path.display()));
             // A folder that has forgotten how new its store was cannot tell that this is an older one.
             let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
-            if !store.meta().await.map_err(of_store)?.checked.is_some_and(|checked| checked.is_empty()) {
+            if !store
+                .meta()
+                .await
+                .map_err(of_store)?
+                .checked
+                .is_some_and(|checked| checked.is_empty())
+            {
                 store.distrust().await.map_err(of_store)?;
             }
             store.set_meta(move |meta| meta.keys = Some(place)).await.map_err(of_store)?;
@@ -149,13 +180,24 @@ async fn prepare(
 /// The words that were typed, if any, are this wallet's. Nothing has been kept yet.
 fn are_its_own(from: &RestoreFrom, meta: &Meta) -> Result<(), Refusal> {
     let (Some(words), Some(known)) = (&from.words, &meta.keys_mark) else { return Ok(()) };
-    let typed = Keys::typed(words).and_then(|keys| keys.mark()).map_err(|error| error.to_string())?;
-    if typed == *known { Ok(()) } else { Err("this folder has keys of another wallet; use an empty folder for these words".to_owned()) }
+    let typed =
+        Keys::typed(words).and_then(|keys| keys.mark()).map_err(|error| error.to_string())?;
+    if typed == *known {
+        Ok(())
+    } else {
+        Err("this folder has keys of another wallet; use an empty folder for these words"
+            .to_owned())
+    }
 }
 
 /// What a store is that knows nothing of an earlier life.
-fn made_anew(id: String, place: KeysPlace, known: Option<&Identity>) -> impl FnOnce(&mut Meta) + Send + 'static {
-    let (device, generation) = known.map_or((None, 0), |known| (Some(known.device), known.generation));
+fn made_anew(
+    id: String,
+    place: KeysPlace,
+    known: Option<&Identity>,
+) -> impl FnOnce(&mut Meta) + Send + 'static {
+    let (device, generation) =
+        known.map_or((None, 0), |known| (Some(known.device), known.generation));
     let until = clock::now().saturating_add(DAY_SECONDS);
     move |meta| {
         meta.wallet_id = id;
@@ -179,13 +221,21 @@ async fn healthy(home: &Home) -> Result<Option<Meta>, Refusal> {
 }
 
 /// The copy to put back: the one named, else the newest good one.
-fn choose(home: &Home, from: &RestoreFrom, known: Option<&Identity>) -> Result<Option<GoodCopy>, Refusal> {
+fn choose(
+    home: &Home,
+    from: &RestoreFrom,
+    known: Option<&Identity>,
+) -> Result<Option<GoodCopy>, Refusal> {
     let Some(path) = &from.copy else {
-        return copies::newest(&home.store(), known.map(|known| known.wallet_id.as_str())).map_err(of_store);
+        return copies::newest(&home.store(), known.map(|known| known.wallet_id.as_str()))
+            .map_err(of_store);
     };
-    let copy = copies::verify(path).map_err(|error| format!("that copy is not good: {}", of_store(error)))?;
+    let copy = copies::verify(path)
+        .map_err(|error| format!("that copy is not good: {}", of_store(error)))?;
     match known {
-        Some(known) if known.wallet_id != copy.meta.wallet_id => Err("that copy is of another wallet".to_owned()),
+        Some(known) if known.wallet_id != copy.meta.wallet_id => {
+            Err("that copy is of another wallet".to_owned())
+        }
         _ => Ok(Some(copy)),
     }
 }
@@ -207,7 +257,9 @@ fn keys(
         None => Keys::find(home, id, known, off),
     };
     found.map(|found| found.map(|(_, place)| place)).map_err(|error| match error {
-        crate::config::KeysError::NotWords | crate::config::KeysError::Others(_) => error.to_string(),
+        crate::config::KeysError::NotWords | crate::config::KeysError::Others(_) => {
+            error.to_string()
+        }
         error => told(&no_keys(error)),
     })
 }

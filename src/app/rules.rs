@@ -41,9 +41,11 @@ impl FileRules {
 impl Rules for FileRules {
     fn current(&self) -> Result<Policy, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = Settings::load_if_changed(&self.home, &mut state.stamp).map_err(|error| invalid(&error))?;
+        let newer = Settings::load_if_changed(&self.home, &mut state.stamp)
+            .map_err(|error| invalid(&error))?;
         if let Some(settings) = newer {
-            state.in_force = state.in_force.followed_by(&settings.policy, settings.accepted.as_deref());
+            state.in_force =
+                state.in_force.followed_by(&settings.policy, settings.accepted.as_deref());
             state.written = Some(settings.policy.canonical());
         }
         Ok(state.in_force.clone())
@@ -57,7 +59,10 @@ impl Rules for FileRules {
 
 /// Settings that cannot be used, as a failure.
 pub(super) fn invalid(error: &SettingsError) -> Error {
-    let failure = Error::new(Code::SettingsInvalid, "A settings file cannot be used; spending is off until it is mended.");
+    let failure = Error::new(
+        Code::SettingsInvalid,
+        "A settings file cannot be used; spending is off until it is mended.",
+    );
     let failure = failure.with("file", error.file.as_str());
     let failure = match error.line {
         Some(line) => failure.with("line", line),

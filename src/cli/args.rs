@@ -35,8 +35,9 @@ const IN_PROCESS: &str = "in-process";
 
 /// The whole grammar; `O` is the enum of the owner's commands.
 pub fn command<O: clap::Subcommand>() -> clap::Command {
-    let global =
-        |name: &'static str, value: &'static str, help: &'static str| Arg::new(name).long(name).global(true).value_name(value).help(help);
+    let global = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).global(true).value_name(value).help(help)
+    };
     let base =
         clap::Command::new(env!("CARGO_PKG_NAME"))
             .version(env!("CARGO_PKG_VERSION"))
@@ -58,12 +59,15 @@ pub fn command<O: clap::Subcommand>() -> clap::Command {
             .about("Keeps the wallet for everybody; started by the program itself")
             .arg(Arg::new(DETACHED).long(DETACHED).action(ArgAction::SetTrue)),
     );
-    let with_tools = tools::all().iter().fold(base, |command, tool| command.subcommand(of_tool(tool)));
+    let with_tools =
+        tools::all().iter().fold(base, |command, tool| command.subcommand(of_tool(tool)));
     O::augment_subcommands(with_tools).about(env!("CARGO_PKG_DESCRIPTION"))
 }
 
 fn of_tool(tool: &'static Tool) -> clap::Command {
-    let mut command = clap::Command::new(kept(tool.name.replace('_', "-"))).about(tool.title).long_about(tool.description);
+    let mut command = clap::Command::new(kept(tool.name.replace('_', "-")))
+        .about(tool.title)
+        .long_about(tool.description);
     if parameters(tool).any(|(name, _)| FROM_INPUT.contains(&name)) {
         command = command.after_help(
             "What stands on a command line can be seen by other programs of this computer while it runs; \
@@ -76,11 +80,19 @@ fn of_tool(tool: &'static Tool) -> clap::Command {
         let other = bare_id(name);
         if bare {
             let arg = value(Arg::new(if name == "token" { name } else { other }), name, schema);
-            command = command.arg(if name == "token" { arg.required(needed) } else { arg.conflicts_with(name) });
+            command = command.arg(if name == "token" {
+                arg.required(needed)
+            } else {
+                arg.conflicts_with(name)
+            });
         }
         if name != "token" {
             let flag = value(Arg::new(name), name, schema).long(kept(name.replace('_', "-")));
-            command = command.arg(if bare && needed { flag.required_unless_present(other) } else { flag.required(needed) });
+            command = command.arg(if bare && needed {
+                flag.required_unless_present(other)
+            } else {
+                flag.required(needed)
+            });
         }
     }
     command
@@ -107,10 +119,13 @@ fn kept(word: String) -> &'static str {
 fn value(arg: Arg, name: &str, schema: &'static Value) -> Arg {
     let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let arg = arg.help(words).value_name(kept(name.to_uppercase()));
-    match (schema.get("type").and_then(Value::as_str), schema.get("enum").and_then(Value::as_array)) {
+    match (schema.get("type").and_then(Value::as_str), schema.get("enum").and_then(Value::as_array))
+    {
         (Some("boolean"), _) => arg.action(ArgAction::SetTrue),
         (Some("integer"), _) => arg.value_parser(clap::value_parser!(u64)),
-        (_, Some(words)) => arg.value_parser(PossibleValuesParser::new(words.iter().filter_map(Value::as_str).collect::<Vec<_>>())),
+        (_, Some(words)) => arg.value_parser(PossibleValuesParser::new(
+            words.iter().filter_map(Value::as_str).collect::<Vec<_>>(),
+        )),
         _ => arg,
     }
 }
@@ -121,7 +136,10 @@ fn parameters(tool: &'static Tool) -> impl Iterator<Item = (&'static str, &'stat
 }
 
 fn is_required(tool: &Tool, name: &str) -> bool {
-    tool.input_schema.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|one| one == name))
+    tool.input_schema
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|names| names.iter().any(|one| one == name))
 }
 
 /// What was read.
@@ -130,12 +148,18 @@ pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocati
         None => Command::Serve,
         Some((KEEP, inner)) => Command::Keep { detached: inner.get_flag(DETACHED) },
         Some((word, inner)) => match tools::find(&word.replace('-', "_")) {
-            Some(tool) => Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) }),
-            None => Command::Owner(O::from_arg_matches(matches).map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?),
+            Some(tool) => {
+                Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) })
+            }
+            None => Command::Owner(
+                O::from_arg_matches(matches)
+                    .map_err(|error| Stop { text: error.render().to_string(), code: USAGE })?,
+            ),
         },
     };
     // A client's settings name the agent of its session; they say nothing of commands that a person gives in the same environment.
-    let named_here = matches!(command, Command::Serve) || matches.value_source("agent") == Some(ValueSource::CommandLine);
+    let named_here = matches!(command, Command::Serve)
+        || matches.value_source("agent") == Some(ValueSource::CommandLine);
     let globals = Globals {
         home: matches.get_one::<PathBuf>("home").cloned(),
         agent: matches.get_one::<String>("agent").filter(|_| named_here).cloned(),
@@ -152,8 +176,14 @@ fn arguments(tool: &'static Tool, matches: &ArgMatches) -> Map<String, Value> {
         let ids = [name, bare_id(name)];
         let given = match schema.get("type").and_then(Value::as_str) {
             Some("boolean") => matches.get_flag(name).then_some(json!(true)),
-            Some("integer") => ids.iter().find_map(|id| matches.try_get_one::<u64>(id).ok().flatten()).map(|number| json!(number)),
-            _ => ids.iter().find_map(|id| matches.try_get_one::<String>(id).ok().flatten()).map(|text| json!(text)),
+            Some("integer") => ids
+                .iter()
+                .find_map(|id| matches.try_get_one::<u64>(id).ok().flatten())
+                .map(|number| json!(number)),
+            _ => ids
+                .iter()
+                .find_map(|id| matches.try_get_one::<String>(id).ok().flatten())
+                .map(|text| json!(text)),
         };
         if let Some(given) = given {
             arguments.insert(name.to_owned(), given);

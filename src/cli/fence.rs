@@ -37,13 +37,16 @@ pub const AGENT_MARKERS: &[&str] = &[
 ];
 
 /// Names that the markers above would catch, but that people set for themselves in every shell.
-pub const NOT_MARKERS: &[&str] = &["AIDER_MODEL", "AIDER_DARK_MODE", "CODEX_HOME", "GOOSE_MODEL", "GOOSE_PROVIDER"];
+pub const NOT_MARKERS: &[&str] =
+    &["AIDER_MODEL", "AIDER_DARK_MODE", "CODEX_HOME", "GOOSE_MODEL", "GOOSE_PROVIDER"];
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum FenceError {
     /// Input or output is not a terminal.
-    #[error("only a person may do this, at a terminal: run it yourself in a terminal window, without a pipe")]
+    #[error(
+        "only a person may do this, at a terminal: run it yourself in a terminal window, without a pipe"
+    )]
     NoTerminal,
     /// The environment is that of an agent's shell, by this mark.
     #[error(
@@ -125,13 +128,25 @@ fn word() -> &'static str {
     words.get(rand::rng().random_range(0..words.len())).copied().unwrap_or("purse")
 }
 
-fn converse(input: impl Read, mut output: impl Write, lines: &[String], word: &str) -> Result<(), FenceError> {
+fn converse(
+    input: impl Read,
+    mut output: impl Write,
+    lines: &[String],
+    word: &str,
+) -> Result<(), FenceError> {
     for line in lines {
         writeln!(output, "{}", plain(line))?;
     }
-    write!(output, "\nTo do this, type the word {word} and press Enter (anything else changes nothing): ")?;
+    write!(
+        output,
+        "\nTo do this, type the word {word} and press Enter (anything else changes nothing): "
+    )?;
     output.flush()?;
-    if answer(input)?.is_some_and(|answer| answer.trim().eq_ignore_ascii_case(word)) { Ok(()) } else { Err(FenceError::Refused) }
+    if answer(input)?.is_some_and(|answer| answer.trim().eq_ignore_ascii_case(word)) {
+        Ok(())
+    } else {
+        Err(FenceError::Refused)
+    }
 }
 
 /// One line of input. `None`: it never ended, or is too long, or is not text.
@@ -181,7 +196,16 @@ mod tests {
     #[test]
     fn only_the_word_on_a_line_of_its_own_passes() {
         assert!(passes(b"walnut\n") && passes(b" Walnut \r\n"));
-        for typed in [&b""[..], b"walnut", b"\n", b"yes\n", b"y\n", b"walnut walnut\n", b"\xff\n", &[b' '; 4096]] {
+        for typed in [
+            &b""[..],
+            b"walnut",
+            b"\n",
+            b"yes\n",
+            b"y\n",
+            b"walnut walnut\n",
+            b"\xff\n",
+            &[b' '; 4096],
+        ] {
             assert!(!passes(typed), "{typed:?}");
         }
         let padded = [&[b' '; 64][..], b"walnut\n"].concat();
@@ -190,11 +214,23 @@ mod tests {
 
     #[test]
     fn an_agents_shell_is_known_by_its_marks() {
-        let with = |name: &str| Environment { names: vec!["PATH".into(), name.into()], ..Environment::default() };
-        for name in ["CLAUDECODE", "CODEX_SANDBOX", "CODEX_THREAD_ID", "GOOSE_TERMINAL", "AI_AGENT", "DEVIN_X"] {
+        let with = |name: &str| Environment {
+            names: vec!["PATH".into(), name.into()],
+            ..Environment::default()
+        };
+        for name in [
+            "CLAUDECODE",
+            "CODEX_SANDBOX",
+            "CODEX_THREAD_ID",
+            "GOOSE_TERMINAL",
+            "AI_AGENT",
+            "DEVIN_X",
+        ] {
             assert_eq!(agent_mark(&with(name)).as_deref(), Some(name));
         }
-        for name in ["HOME", "CODEX_HOME", "GOOSE_MODEL", "USER_AGENT", "AGENTS", "CI", "SSH_AGENT_PID"] {
+        for name in
+            ["HOME", "CODEX_HOME", "GOOSE_MODEL", "USER_AGENT", "AGENTS", "CI", "SSH_AGENT_PID"]
+        {
             assert_eq!(agent_mark(&with(name)), None, "{name}");
         }
         let dumb = Environment { dumb_terminal: true, ..Environment::default() };
@@ -205,7 +241,10 @@ mod tests {
     fn without_a_terminal_there_is_no_person() {
         if !io::stdin().is_terminal() {
             let environment = Environment::default();
-            assert!(matches!(Terminal::new(&environment).confirm(&[]), Err(FenceError::NoTerminal)));
+            assert!(matches!(
+                Terminal::new(&environment).confirm(&[]),
+                Err(FenceError::NoTerminal)
+            ));
         }
     }
 

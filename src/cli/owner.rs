@@ -197,7 +197,11 @@ pub trait Desk {
     ///
     /// # Errors
     /// When nothing could be restored. What was found before a failure stays found.
-    fn restore(&self, from: &RestoreFrom, told: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String>;
+    fn restore(
+        &self,
+        from: &RestoreFrom,
+        told: &(dyn Fn(Step<'_>) + Send + Sync),
+    ) -> Result<Summary, String>;
 
     /// The payment that a repeat would resemble, in a few lines for a person.
     ///
@@ -308,9 +312,13 @@ impl Owner<'_> {
             OwnerCommand::Restore(args) => self.restore(args),
             OwnerCommand::Mints(MintsCommand::List) => self.show(text::mints),
             OwnerCommand::Mints(MintsCommand::Trust { url, test }) => self.trust_mint(url, *test),
-            OwnerCommand::Mints(MintsCommand::Remove { url }) => self.apply(Edit::remove_mint(self.home, url)?),
+            OwnerCommand::Mints(MintsCommand::Remove { url }) => {
+                self.apply(Edit::remove_mint(self.home, url)?)
+            }
             OwnerCommand::Limits(LimitsCommand::Show) => self.show(text::limits),
-            OwnerCommand::Limits(LimitsCommand::Set(args)) => self.apply(Edit::limits(self.home, &args.change())?),
+            OwnerCommand::Limits(LimitsCommand::Set(args)) => {
+                self.apply(Edit::limits(self.home, &args.change())?)
+            }
             OwnerCommand::Pause => self.apply(Edit::paused(self.home, true)?),
             OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
             OwnerCommand::Payments(command) => self.payments(command),
@@ -326,7 +334,11 @@ impl Owner<'_> {
 
     fn trust_mint(&mut self, url: &MintAddress, test: bool) -> Result<(), OwnerError> {
         let edit = Edit::trust_mint(self.home, url, test)?;
-        let lacks = if edit.changes().is_empty() { Vec::new() } else { text::lacks(self.desk.mint_lacks(url)) };
+        let lacks = if edit.changes().is_empty() {
+            Vec::new()
+        } else {
+            text::lacks(self.desk.mint_lacks(url))
+        };
         self.apply_after(lacks, edit)
     }
 
@@ -343,7 +355,9 @@ impl Owner<'_> {
         let loosens = edit.loosens();
         if loosens {
             let mut lines = first;
-            if edit.old_policy().listed_money() == MoneyKind::Play && edit.new_policy().listed_money() == MoneyKind::Real {
+            if edit.old_policy().listed_money() == MoneyKind::Play
+                && edit.new_policy().listed_money() == MoneyKind::Real
+            {
                 lines.extend(text::first_real_mint(&self.desk.keys().map_err(OwnerError::Desk)?));
             }
             lines.extend(text::loosening(&changes, edit.new_policy()));
@@ -359,7 +373,9 @@ impl Owner<'_> {
     fn catch_up(&mut self) -> Result<(), OwnerError> {
         match self.desk.catch_up() {
             Ok(()) => Ok(()),
-            Err(reason) => self.print(&[format!("Earlier changes are not in the history: {reason}")]),
+            Err(reason) => {
+                self.print(&[format!("Earlier changes are not in the history: {reason}")])
+            }
         }
     }
 
@@ -367,7 +383,9 @@ impl Owner<'_> {
     fn record(&mut self, text: &str, loosened: bool) -> Result<(), OwnerError> {
         match self.desk.record(text, loosened) {
             Ok(()) => Ok(()),
-            Err(reason) => self.print(&[format!("This was done, but is not in the history: {reason}")]),
+            Err(reason) => {
+                self.print(&[format!("This was done, but is not in the history: {reason}")])
+            }
         }
     }
 

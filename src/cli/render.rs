@@ -62,14 +62,22 @@ pub(super) fn failure(error: &Value, out: &mut dyn Write) -> io::Result<()> {
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .force_no_tty();
     table
 }
 
 type List<'a> = (String, &'a [Value]);
 
 /// Objects within become rows of their own, lists of objects tables of their own.
-fn flatten<'a>(prefix: &str, fields: &'a Map<String, Value>, facts: &mut Table, lists: &mut Vec<List<'a>>) {
+fn flatten<'a>(
+    prefix: &str,
+    fields: &'a Map<String, Value>,
+    facts: &mut Table,
+    lists: &mut Vec<List<'a>>,
+) {
     for (name, value) in fields {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix} {name}") };
         match value {
@@ -97,7 +105,11 @@ fn of_rows(rows: &[Value]) -> Table {
     }
     table.set_header(columns.iter().map(|name| label(name)));
     for row in rows {
-        table.add_row(columns.iter().map(|name| row.get(*name).map_or_else(String::new, |value| cell(name, value))));
+        table.add_row(
+            columns
+                .iter()
+                .map(|name| row.get(*name).map_or_else(String::new, |value| cell(name, value))),
+        );
     }
     table
 }
@@ -115,11 +127,15 @@ fn cell(name: &str, value: &Value) -> String {
         Value::String(words) => harmless(words).replace('\n', " "),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
         Value::Null => String::new(),
-        Value::Array(items) => items.iter().map(|item| cell(name, item)).collect::<Vec<_>>().join(", "),
-        Value::Number(_) => value.to_string(),
-        Value::Object(fields) => {
-            fields.iter().map(|(inner, value)| format!("{} {}", label(inner), cell(inner, value))).collect::<Vec<_>>().join(", ")
+        Value::Array(items) => {
+            items.iter().map(|item| cell(name, item)).collect::<Vec<_>>().join(", ")
         }
+        Value::Number(_) => value.to_string(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(inner, value)| format!("{} {}", label(inner), cell(inner, value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -157,13 +173,20 @@ mod tests {
         let text = shown(
             &json!({"money": "play", "limits": {"per_day_sats": 5}, "bolt11": invoice, "mints": [{"mint": "https://m", "test": true}]}),
         );
-        assert!(text.contains("limits per day sats") && text.contains("https://m") && text.contains("yes"), "{text}");
+        assert!(
+            text.contains("limits per day sats")
+                && text.contains("https://m")
+                && text.contains("yes"),
+            "{text}"
+        );
         assert!(text.contains(&invoice), "a line to copy is not broken");
     }
 
     #[test]
     fn nothing_steers_the_terminal() {
-        let text = shown(&json!({"untrusted_memo": "a\u{1b}[2Jb", "mint": "x\u{1b}]0;y\u{7}\r", "csv": "a\u{1b}\nb"}));
+        let text = shown(
+            &json!({"untrusted_memo": "a\u{1b}[2Jb", "mint": "x\u{1b}]0;y\u{7}\r", "csv": "a\u{1b}\nb"}),
+        );
         assert!(!text.contains(['\u{1b}', '\u{7}', '\r']), "{text:?}");
         assert!(text.contains("a\nb"), "{text}");
     }
@@ -174,7 +197,10 @@ mod tests {
         let error = Error::new(Code::OverBudget, "Over.").with("limit_sats", 5).after(Some(60));
         assert!(failure(&serde_json::to_value(error).unwrap_or_default(), &mut out).is_ok());
         let text = String::from_utf8_lossy(&out).into_owned();
-        assert!(text.starts_with("over_budget: Over.\n  limit sats: 5\n  again in: 60 s\n"), "{text}");
+        assert!(
+            text.starts_with("over_budget: Over.\n  limit sats: 5\n  again in: 60 s\n"),
+            "{text}"
+        );
         assert!(text.ends_with("Do not split it.\n"), "{text}");
     }
 }

@@ -57,13 +57,18 @@ pub struct Here<'a> {
 #[async_trait]
 impl Tools for Here<'_> {
     async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
-        tools::call(name, arguments, self.caller, self.source, &Silent).await.map(|answer| answer.structured).map_err(|failure| {
-            let error = match failure {
-                ToolFailure::Failed(error) => error,
-                ToolFailure::UnknownTool => Error::invalid("tool", "This agent has no tool of that name."),
-            };
-            serde_json::to_value(error).unwrap_or_default()
-        })
+        tools::call(name, arguments, self.caller, self.source, &Silent)
+            .await
+            .map(|answer| answer.structured)
+            .map_err(|failure| {
+                let error = match failure {
+                    ToolFailure::Failed(error) => error,
+                    ToolFailure::UnknownTool => {
+                        Error::invalid("tool", "This agent has no tool of that name.")
+                    }
+                };
+                serde_json::to_value(error).unwrap_or_default()
+            })
     }
 }
 
@@ -74,7 +79,12 @@ impl Tools for Here<'_> {
 ///
 /// # Cancel safety
 /// As [`Tools::call`]: no payment is cut.
-pub async fn run_tool(call: ToolCall, json: bool, tools: &dyn Tools, streams: Streams<'_>) -> io::Result<u8> {
+pub async fn run_tool(
+    call: ToolCall,
+    json: bool,
+    tools: &dyn Tools,
+    streams: Streams<'_>,
+) -> io::Result<u8> {
     let Streams { input, output, errors } = streams;
     let arguments = from_input(call.arguments, input)?;
     match tools.call(call.name, arguments).await {
@@ -95,12 +105,19 @@ pub async fn run_tool(call: ToolCall, json: bool, tools: &dyn Tools, streams: St
                 render::failure(&error, errors)?;
                 errors.flush()?;
             }
-            Ok(if error.get("error").is_some_and(|code| code == Code::InvalidInput.as_str()) { USAGE } else { FAILURE })
+            Ok(if error.get("error").is_some_and(|code| code == Code::InvalidInput.as_str()) {
+                USAGE
+            } else {
+                FAILURE
+            })
         }
     }
 }
 
-fn from_input(mut arguments: Map<String, Value>, input: &mut dyn Read) -> io::Result<Map<String, Value>> {
+fn from_input(
+    mut arguments: Map<String, Value>,
+    input: &mut dyn Read,
+) -> io::Result<Map<String, Value>> {
     for name in args::FROM_INPUT {
         if arguments.get(*name).is_some_and(|value| value == "-") {
             let mut text = String::new();

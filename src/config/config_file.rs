@@ -161,47 +161,82 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let mut agents = BTreeMap::new();
     for (name, agent) in typed.agents {
         if !is_agent_name(name.get_ref()) {
-            return Err(source.fault(Some(name.span()), "an agent's name is 1 to 64 letters, digits, _ and -"));
+            return Err(source
+                .fault(Some(name.span()), "an agent's name is 1 to 64 letters, digits, _ and -"));
         }
         let own = OwnLimits {
-            per_payment_sats: agent.per_payment_sats.map(|typed| sats(source, &typed)).transpose()?,
+            per_payment_sats: agent
+                .per_payment_sats
+                .map(|typed| sats(source, &typed))
+                .transpose()?,
             per_day_sats: agent.per_day_sats.map(|typed| sats(source, &typed)).transpose()?,
-            max_fee_hundredths: agent.max_fee_percent.map(|typed| share(source, &typed)).transpose()?,
-            max_fee_floor_sats: agent.max_fee_floor_sats.map(|typed| sats(source, &typed)).transpose()?,
+            max_fee_hundredths: agent
+                .max_fee_percent
+                .map(|typed| share(source, &typed))
+                .transpose()?,
+            max_fee_floor_sats: agent
+                .max_fee_floor_sats
+                .map(|typed| sats(source, &typed))
+                .transpose()?,
         };
         agents.insert(name.into_inner(), AgentPolicy { tools: agent.tools, limits: own });
     }
-    let allow = typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
+    let allow =
+        typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
     let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
-    let relays = typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
-    let nutzap_min_sats = typed.nostr.nutzap_min_sats.map_or(Ok(NUTZAP_MIN_SATS), |typed| sats(source, &typed))?;
-    let nostr = Nostr { relays, nutzaps: typed.nostr.nutzaps, nutzap_min_sats, claim: typed.nostr.claim };
+    let relays =
+        typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
+    let nutzap_min_sats =
+        typed.nostr.nutzap_min_sats.map_or(Ok(NUTZAP_MIN_SATS), |typed| sats(source, &typed))?;
+    let nostr =
+        Nostr { relays, nutzaps: typed.nostr.nutzaps, nutzap_min_sats, claim: typed.nostr.claim };
     let keeper = match typed.keeper.idle_seconds {
-        Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => return Err(source.fault(Some(typed.span()), "longer than a month")),
+        Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => {
+            return Err(source.fault(Some(typed.span()), "longer than a month"));
+        }
         Some(typed) => Keeper { idle_seconds: typed.into_inner() },
         None => Keeper::default(),
     };
-    Ok(Config { limits, paused: typed.spending.paused, agents, network: Network { allow, proxy }, nostr, keeper })
+    Ok(Config {
+        limits,
+        paused: typed.spending.paused,
+        agents,
+        network: Network { allow, proxy },
+        nostr,
+        keeper,
+    })
 }
 
 fn sats(source: Source<'_>, typed: &Spanned<u64>) -> Result<u64, SettingsError> {
-    if *typed.get_ref() <= MAX_SATS { Ok(*typed.get_ref()) } else { Err(source.fault(Some(typed.span()), "more sats than exist")) }
+    if *typed.get_ref() <= MAX_SATS {
+        Ok(*typed.get_ref())
+    } else {
+        Err(source.fault(Some(typed.span()), "more sats than exist"))
+    }
 }
 
 fn share(source: Source<'_>, typed: &Spanned<f64>) -> Result<u32, SettingsError> {
-    hundredths(*typed.get_ref()).ok_or_else(|| source.fault(Some(typed.span()), "a percentage from 0 to 100, with two decimals at most"))
+    hundredths(*typed.get_ref()).ok_or_else(|| {
+        source.fault(Some(typed.span()), "a percentage from 0 to 100, with two decimals at most")
+    })
 }
 
 /// A percentage in hundredths of a percent. `None` unless it is from 0 to 100 with two decimals at most.
 pub fn hundredths(percent: f64) -> Option<u32> {
     let scaled = percent * 100.0;
     let nearest = scaled.round();
-    let fits = (0.0..=f64::from(WHOLE_HUNDREDTHS)).contains(&nearest) && (scaled - nearest).abs() < 1e-6;
+    let fits =
+        (0.0..=f64::from(WHOLE_HUNDREDTHS)).contains(&nearest) && (scaled - nearest).abs() < 1e-6;
     fits.then_some(nearest as u32)
 }
 
 fn origin(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {
-    let wrong = || source.fault(Some(typed.span()), "an origin is scheme://host or scheme://host:port, of http, https, ws or wss");
+    let wrong = || {
+        source.fault(
+            Some(typed.span()),
+            "an origin is scheme://host or scheme://host:port, of http, https, ws or wss",
+        )
+    };
     let url = Url::parse(typed.get_ref()).map_err(|_| wrong())?;
     let plain = matches!(url.scheme(), "http" | "https" | "ws" | "wss")
         && url.username().is_empty()
@@ -226,7 +261,13 @@ fn proxy(source: Source<'_>, typed: &Spanned<String>) -> Result<String, Settings
 }
 
 fn relay(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {
-    let url = Url::parse(typed.get_ref()).ok().filter(|url| matches!(url.scheme(), "wss" | "ws") && url.has_host());
+    let url = Url::parse(typed.get_ref())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "wss" | "ws") && url.has_host());
     let plain = url.is_some_and(|url| url.username().is_empty() && url.password().is_none());
-    if plain { Ok(typed.get_ref().clone()) } else { Err(source.fault(Some(typed.span()), "a relay is wss://host or ws://host")) }
+    if plain {
+        Ok(typed.get_ref().clone())
+    } else {
+        Err(source.fault(Some(typed.span()), "a relay is wss://host or ws://host"))
+    }
 }

@@ -43,10 +43,15 @@ impl Edit {
     pub fn limits(home: &Home, change: &LimitsChange) -> Result<Self, SettingsError> {
         Self::prepare(home, CONFIG_FILE, |document| {
             let limits = section(document, "limits");
-            let mut put = |key: &str, new: Option<toml_edit::Value>| new.into_iter().for_each(|new| set(limits, key, new));
+            let mut put = |key: &str, new: Option<toml_edit::Value>| {
+                new.into_iter().for_each(|new| set(limits, key, new))
+            };
             put("per_payment_sats", change.per_payment_sats.map(integer));
             put("per_day_sats", change.per_day_sats.map(integer));
-            put("max_fee_percent", change.max_fee_hundredths.map(|share| (f64::from(share) / 100.0).into()));
+            put(
+                "max_fee_percent",
+                change.max_fee_hundredths.map(|share| (f64::from(share) / 100.0).into()),
+            );
             put("max_fee_floor_sats", change.max_fee_floor_sats.map(integer));
             Ok(())
         })
@@ -79,7 +84,11 @@ impl Edit {
     ///
     /// # Errors
     /// As [`Self::limits`].
-    pub fn trust_mint(home: &Home, address: &MintAddress, test: bool) -> Result<Self, SettingsError> {
+    pub fn trust_mint(
+        home: &Home,
+        address: &MintAddress,
+        test: bool,
+    ) -> Result<Self, SettingsError> {
         Self::prepare(home, MINTS_FILE, |document| {
             if !document.contains_key("mint") {
                 // What stands in the file so far would be printed after the first entry.
@@ -125,7 +134,11 @@ impl Edit {
                 let kept = format!("{comment}{}", document.trailing().as_str().unwrap_or_default());
                 document.set_trailing(kept);
             }
-            if document.get("mint").and_then(Item::as_array_of_tables).is_some_and(ArrayOfTables::is_empty) {
+            if document
+                .get("mint")
+                .and_then(Item::as_array_of_tables)
+                .is_some_and(ArrayOfTables::is_empty)
+            {
                 document.remove("mint");
             }
             Ok(())
@@ -159,9 +172,13 @@ impl Edit {
     /// When a file was changed since it was shown, or cannot be written. Then nothing was changed.
     pub fn commit(self, confirmed: bool) -> Result<(), SettingsError> {
         if Texts::read_or_create(&self.home)? != self.before {
-            return Err(fault(self.file, "it was changed by somebody else just now; nothing was written".to_owned()));
+            return Err(fault(
+                self.file,
+                "it was changed by somebody else just now; nothing was written".to_owned(),
+            ));
         }
-        let less_than_accepted = !self.loosens() && self.before.accepted == Some(self.old_policy().fingerprint());
+        let less_than_accepted =
+            !self.loosens() && self.before.accepted == Some(self.old_policy().fingerprint());
         // The word of the person first: a process that sees the new file must find it.
         if confirmed || less_than_accepted {
             write(&self.home, "accepted", &format!("{}\n", self.new_policy().fingerprint()))?;
@@ -180,10 +197,12 @@ impl Edit {
         let before = Texts::read_or_create(home)?;
         let old = before.parse()?;
         let text = if file == CONFIG_FILE { &before.config } else { &before.mints };
-        let mut document: DocumentMut = text.parse().map_err(|_| fault(file, "not TOML".to_owned()))?;
+        let mut document: DocumentMut =
+            text.parse().map_err(|_| fault(file, "not TOML".to_owned()))?;
         change(&mut document)?;
         let mut after = before.clone();
-        *(if file == CONFIG_FILE { &mut after.config } else { &mut after.mints }) = document.to_string();
+        *(if file == CONFIG_FILE { &mut after.config } else { &mut after.mints }) =
+            document.to_string();
         let new = after.parse()?;
         Ok(Self { home: home.clone(), file, before, after, old, new })
     }
@@ -209,7 +228,9 @@ fn integer(sats: u64) -> toml_edit::Value {
 
 fn list(document: &mut DocumentMut) -> Result<&mut ArrayOfTables, SettingsError> {
     let list = document.get_mut("mint").and_then(Item::as_array_of_tables_mut);
-    list.ok_or_else(|| fault(MINTS_FILE, "write each mint as a section [[mint]], then try again".to_owned()))
+    list.ok_or_else(|| {
+        fault(MINTS_FILE, "write each mint as a section [[mint]], then try again".to_owned())
+    })
 }
 
 fn entry(address: &MintAddress, test: bool) -> Table {

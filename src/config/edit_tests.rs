@@ -21,10 +21,17 @@ fn limits_change_in_place_and_comments_stay() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let before = fs::read_to_string(home.config())?;
-    let change = LimitsChange { per_day_sats: Some(9_000), max_fee_hundredths: Some(125), ..LimitsChange::default() };
+    let change = LimitsChange {
+        per_day_sats: Some(9_000),
+        max_fee_hundredths: Some(125),
+        ..LimitsChange::default()
+    };
     let edit = Edit::limits(&home, &change)?;
     assert!(edit.loosens());
-    assert_eq!(edit.changes(), ["limits.max_fee_percent: 2.00 -> 1.25", "limits.per_day_sats: 5000 -> 9000"]);
+    assert_eq!(
+        edit.changes(),
+        ["limits.max_fee_percent: 2.00 -> 1.25", "limits.per_day_sats: 5000 -> 9000"]
+    );
     assert_eq!(fs::read_to_string(home.config())?, before, "written before it was confirmed");
     let fingerprint = edit.new_policy().fingerprint();
     edit.commit(true)?;
@@ -44,7 +51,8 @@ fn what_tightens_an_accepted_policy_is_accepted_and_the_earlier_one_no_more() ->
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let first = Settings::load(&home)?.policy;
-    Edit::limits(&home, &LimitsChange { per_day_sats: Some(9_000), ..LimitsChange::default() })?.commit(true)?;
+    Edit::limits(&home, &LimitsChange { per_day_sats: Some(9_000), ..LimitsChange::default() })?
+        .commit(true)?;
     let loose = fs::read_to_string(home.config())?;
     let edit = Edit::paused(&home, true)?;
     assert!(!edit.loosens() && edit.new_policy().paused);
@@ -54,7 +62,10 @@ fn what_tightens_an_accepted_policy_is_accepted_and_the_earlier_one_no_more() ->
     assert!(followed.paused && followed.limits.per_day_sats == 9_000);
     files::replace(&home.config(), &loose)?;
     let by_hand = Settings::load(&home)?;
-    assert!(followed.followed_by(&by_hand.policy, by_hand.accepted.as_deref()).paused, "an old word excused an edit by hand");
+    assert!(
+        followed.followed_by(&by_hand.policy, by_hand.accepted.as_deref()).paused,
+        "an old word excused an edit by hand"
+    );
     Ok(())
 }
 
@@ -63,15 +74,20 @@ fn what_tightens_never_accepts_an_edit_by_hand() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let running = Settings::load(&home)?.policy;
-    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(900), ..LimitsChange::default() })?.commit(true)?;
+    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(900), ..LimitsChange::default() })?
+        .commit(true)?;
     let text = fs::read_to_string(home.config())?;
     files::replace(&home.config(), &text.replace("5_000", "1_000_000"))?;
-    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(800), ..LimitsChange::default() })?.commit(false)?;
+    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(800), ..LimitsChange::default() })?
+        .commit(false)?;
     let settings = Settings::load(&home)?;
     assert_eq!((settings.policy.limits.per_day_sats, &settings.accepted), (1_000_000, &None));
     let followed = running.followed_by(&settings.policy, settings.accepted.as_deref());
     assert_eq!((followed.limits.per_payment_sats, followed.limits.per_day_sats), (800, 5_000));
-    assert!(Edit::paused(&home, true)?.changes().len() == 1 && Edit::paused(&home, false)?.changes().is_empty());
+    assert!(
+        Edit::paused(&home, true)?.changes().len() == 1
+            && Edit::paused(&home, false)?.changes().is_empty()
+    );
     Ok(())
 }
 
@@ -91,10 +107,14 @@ fn a_mint_comes_and_goes_and_every_comment_stays() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let before = fs::read_to_string(home.mints())?;
-    let (test, real) = ("https://testnut.cashudevkit.org".parse()?, "https://mint.example/Bitcoin".parse()?);
+    let (test, real) =
+        ("https://testnut.cashudevkit.org".parse()?, "https://mint.example/Bitcoin".parse()?);
     let edit = Edit::trust_mint(&home, &real, false)?;
     assert!(edit.loosens());
-    assert_eq!(edit.changes(), ["mint https://mint.example/Bitcoin: added, real money, at most 50000 sats"]);
+    assert_eq!(
+        edit.changes(),
+        ["mint https://mint.example/Bitcoin: added, real money, at most 50000 sats"]
+    );
     edit.commit(true)?;
     let with = fs::read_to_string(home.mints())?;
     assert_eq!(only_in(&with, &before), ["url = \"https://mint.example/Bitcoin\""]);
@@ -116,7 +136,11 @@ fn a_mint_comes_and_goes_and_every_comment_stays() -> Outcome {
 
     Edit::trust_mint(&home, &test, true)?.commit(true)?;
     let back = fs::read_to_string(home.mints())?;
-    assert!(back.starts_with("# Whom") && back.ends_with("[[mint]]\nurl = \"https://testnut.cashudevkit.org\"\ntest = true\n"), "{back}");
+    assert!(
+        back.starts_with("# Whom")
+            && back.ends_with("[[mint]]\nurl = \"https://testnut.cashudevkit.org\"\ntest = true\n"),
+        "{back}"
+    );
     let edit = Edit::trust_mint(&home, &test, false)?;
     assert!(edit.loosens(), "calling a test mint real");
     Ok(())
@@ -127,10 +151,15 @@ fn nothing_is_written_over_what_somebody_else_wrote_meanwhile() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let edit = Edit::paused(&home, true)?;
-    Edit::limits(&home, &LimitsChange { per_day_sats: Some(1), ..LimitsChange::default() })?.commit(false)?;
+    Edit::limits(&home, &LimitsChange { per_day_sats: Some(1), ..LimitsChange::default() })?
+        .commit(false)?;
     assert!(edit.commit(true).is_err());
     let settings = Settings::load(&home)?;
-    assert!(!settings.policy.paused && settings.policy.limits.per_day_sats == 1 && settings.accepted.is_none());
+    assert!(
+        !settings.policy.paused
+            && settings.policy.limits.per_day_sats == 1
+            && settings.accepted.is_none()
+    );
     Ok(())
 }
 
@@ -138,7 +167,13 @@ fn nothing_is_written_over_what_somebody_else_wrote_meanwhile() -> Outcome {
 fn a_change_that_would_break_the_file_is_refused() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
-    assert!(Edit::limits(&home, &LimitsChange { per_day_sats: Some(u64::MAX), ..LimitsChange::default() }).is_err());
+    assert!(
+        Edit::limits(
+            &home,
+            &LimitsChange { per_day_sats: Some(u64::MAX), ..LimitsChange::default() }
+        )
+        .is_err()
+    );
     files::replace(&home.mints(), "mint = [{ url = \"https://a.example\" }]\n")?;
     assert!(Edit::trust_mint(&home, &"https://b.example".parse()?, true).is_err());
     Ok(())

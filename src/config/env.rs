@@ -47,7 +47,9 @@ pub struct Environment {
 impl Environment {
     /// Reads the process's environment.
     pub fn read() -> Self {
-        let names = std::env::vars_os().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_string_lossy().into_owned());
+        let names = std::env::vars_os()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, _)| name.to_string_lossy().into_owned());
         Self {
             home: value(HOME).map(PathBuf::from),
             agent: text(AGENT),
@@ -64,14 +66,16 @@ impl Environment {
 /// What a process that keeps the wallet gets of its starter's environment: the user's folder and names, the language, and our own settings.
 /// Nothing that loads code, leads traffic elsewhere, chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
 pub fn for_a_keeper() -> Vec<(OsString, OsString)> {
-    const NAMES: [&str; 9] = ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
+    const NAMES: [&str; 9] =
+        ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
     let is_passed = |name: &str| NAMES.contains(&name) || name.starts_with("LC_");
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed)).collect()
 }
 
 /// An agent's name may be this: 1 to 64 letters, digits, `_` and `-`.
 pub fn is_agent_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

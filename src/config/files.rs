@@ -127,7 +127,8 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 fn write_beside(path: &Path, text: &str) -> io::Result<std::path::PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
-    let temporary = path.with_file_name(format!(".{name}.{:016x}.tmp", rand::rng().random::<u64>()));
+    let temporary =
+        path.with_file_name(format!(".{name}.{:016x}.tmp", rand::rng().random::<u64>()));
     let written = write_new(&temporary, text);
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -170,7 +171,12 @@ mod tests {
         assert_eq!(read(&path, Access::OwnerOnly)?, "one");
         replace(&path, "three")?;
         assert_eq!(read(&path, Access::OwnerOnly)?, "three");
-        for (mode, writes, only) in [(0o644, true, false), (0o640, true, false), (0o660, false, false), (0o602, false, false)] {
+        for (mode, writes, only) in [
+            (0o644, true, false),
+            (0o640, true, false),
+            (0o660, false, false),
+            (0o602, false, false),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
             assert_eq!(read(&path, Access::OwnerWrites).is_ok(), writes, "{mode:o}");
             assert_eq!(read(&path, Access::OwnerOnly).is_ok(), only, "{mode:o}");
@@ -179,7 +185,9 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link)?;
         assert!(matches!(read(&link, Access::OwnerWrites), Err(FileError::NotAFile)));
         assert!(matches!(read(folder.path(), Access::OwnerWrites), Err(FileError::NotAFile)));
-        let left: Vec<_> = fs::read_dir(folder.path())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let left: Vec<_> = fs::read_dir(folder.path())?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
         assert!(left.iter().all(|name| !name.contains(".tmp")), "{left:?}");
         Ok(())
     }

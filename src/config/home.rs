@@ -49,7 +49,10 @@ impl Home {
         let path = match chosen {
             Some(path) if path.is_absolute() => path,
             Some(path) => return Err(HomeError::Relative(path)),
-            None => directories::ProjectDirs::from("", "", "nutpurse").ok_or(HomeError::None)?.data_local_dir().to_path_buf(),
+            None => directories::ProjectDirs::from("", "", "nutpurse")
+                .ok_or(HomeError::None)?
+                .data_local_dir()
+                .to_path_buf(),
         };
         let home = Self { path };
         home.check()?;
@@ -189,16 +192,26 @@ mod tests {
         }
         let file = folder.path().join("file");
         fs::write(&file, "")?;
-        assert!(matches!(Home::resolve(Some(&file), &Environment::default()), Err(HomeError::NotAFolder(_))));
+        assert!(matches!(
+            Home::resolve(Some(&file), &Environment::default()),
+            Err(HomeError::NotAFolder(_))
+        ));
         Ok(())
     }
 
     #[test]
     fn the_flag_comes_before_the_environment_and_both_must_be_absolute() -> Outcome {
-        let environment = Environment { home: Some("/nonexistent/env".into()), ..Environment::default() };
-        assert_eq!(Home::resolve(Some(Path::new("/nonexistent/flag")), &environment)?.path(), Path::new("/nonexistent/flag"));
+        let environment =
+            Environment { home: Some("/nonexistent/env".into()), ..Environment::default() };
+        assert_eq!(
+            Home::resolve(Some(Path::new("/nonexistent/flag")), &environment)?.path(),
+            Path::new("/nonexistent/flag")
+        );
         assert_eq!(Home::resolve(None, &environment)?.path(), Path::new("/nonexistent/env"));
-        assert!(matches!(Home::resolve(Some(Path::new("here")), &environment), Err(HomeError::Relative(_))));
+        assert!(matches!(
+            Home::resolve(Some(Path::new("here")), &environment),
+            Err(HomeError::Relative(_))
+        ));
         Ok(())
     }
 }

@@ -9,8 +9,7 @@ use super::files::{self, Access, FileError};
 use super::home::Home;
 use crate::model::keys::KeysPlace;
 
-const HEADER: &str =
-    "# Which wallet lives in this folder. Written by nutpurse at each start; holds no secret. Leave it beside wallet.redb.\n";
+const HEADER: &str = "# Which wallet lives in this folder. Written by nutpurse at each start; holds no secret. Leave it beside wallet.redb.\n";
 
 /// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +47,9 @@ impl Identity {
             Err(FileError::Missing) => return Ok(None),
             Err(error) => return Err(IdentityError::Unreadable(error.to_string())),
         };
-        toml::from_str(&text).map(Some).map_err(|error| IdentityError::Unreadable(error.message().to_owned()))
+        toml::from_str(&text)
+            .map(Some)
+            .map_err(|error| IdentityError::Unreadable(error.message().to_owned()))
     }
 
     /// Writes it durably, in place of what is there, unless that says the same.
@@ -59,7 +60,8 @@ impl Identity {
         if Self::read(home).is_ok_and(|known| known.as_ref() == Some(self)) {
             return Ok(());
         }
-        let body = toml::to_string(self).map_err(|error| IdentityError::Write(std::io::Error::other(error)))?;
+        let body = toml::to_string(self)
+            .map_err(|error| IdentityError::Write(std::io::Error::other(error)))?;
         files::replace(&home.identity(), &format!("{HEADER}{body}")).map_err(IdentityError::Write)
     }
 }
@@ -70,7 +72,8 @@ mod tests {
     use crate::config::Environment;
 
     #[test]
-    fn it_says_again_what_was_written_and_refuses_what_it_cannot_read() -> Result<(), Box<dyn std::error::Error>> {
+    fn it_says_again_what_was_written_and_refuses_what_it_cannot_read()
+    -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let home = Home::resolve(Some(folder.path()), &Environment::default())?;
         assert_eq!(Identity::read(&home)?, None);
@@ -79,9 +82,14 @@ mod tests {
             identity.write(&home)?;
             assert_eq!(Identity::read(&home)?, Some(identity));
         }
-        for damaged in ["", "wallet_id = 3", "wallet_id = \"a\"\ndevice = 0\ngeneration = 1\nmore = 1\n"] {
+        for damaged in
+            ["", "wallet_id = 3", "wallet_id = \"a\"\ndevice = 0\ngeneration = 1\nmore = 1\n"]
+        {
             files::replace(&home.identity(), damaged)?;
-            assert!(matches!(Identity::read(&home), Err(IdentityError::Unreadable(_))), "{damaged}");
+            assert!(
+                matches!(Identity::read(&home), Err(IdentityError::Unreadable(_))),
+                "{damaged}"
+            );
         }
         Ok(())
     }

@@ -57,9 +57,14 @@ impl Keyring for Platform {
 
 /// Runs a question on a thread of its own, which is left behind if it outlasts the deadline: a blocked call to a keyring cannot be
 /// cut, and it touches nothing of ours.
-fn in_time<T: Send + 'static>(deadline: Duration, question: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static) -> Result<T, NoAnswer> {
+fn in_time<T: Send + 'static>(
+    deadline: Duration,
+    question: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,
+) -> Result<T, NoAnswer> {
     let (answer, wait) = mpsc::channel();
-    let asked = thread::Builder::new().name("keyring".to_owned()).spawn(move || drop(answer.send(question())));
+    let asked = thread::Builder::new()
+        .name("keyring".to_owned())
+        .spawn(move || drop(answer.send(question())));
     asked.map_err(|_| NoAnswer)?;
     wait.recv_timeout(deadline).map_err(|_| NoAnswer)?
 }
@@ -114,9 +119,15 @@ mod tests {
     #[test]
     fn a_keyring_that_hangs_or_dies_does_not_answer() {
         let (hold, held) = mpsc::channel::<()>();
-        assert_eq!(in_time(Duration::from_millis(20), move || held.recv().map_err(|_| NoAnswer)), Err(NoAnswer));
+        assert_eq!(
+            in_time(Duration::from_millis(20), move || held.recv().map_err(|_| NoAnswer)),
+            Err(NoAnswer)
+        );
         drop(hold);
-        assert_eq!(in_time::<()>(DEADLINE, || std::panic::resume_unwind(Box::new("gone"))), Err(NoAnswer));
+        assert_eq!(
+            in_time::<()>(DEADLINE, || std::panic::resume_unwind(Box::new("gone"))),
+            Err(NoAnswer)
+        );
         assert_eq!(in_time(DEADLINE, || Ok(7)), Ok(7));
     }
 }

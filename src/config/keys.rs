@@ -45,7 +45,9 @@ pub enum KeysError {
     #[error("the keyring that holds this wallet's keys is locked or does not answer")]
     Locked,
     /// They were there, and are not: moved, deleted, or the folder was copied from elsewhere.
-    #[error("this wallet's keys are not in their place ({0}); put them back, or restore from the backup")]
+    #[error(
+        "this wallet's keys are not in their place ({0}); put them back, or restore from the backup"
+    )]
     Missing(KeysPlace),
     /// They are there and are not keys.
     #[error("this wallet's keys cannot be read ({place}): {reason}")]
@@ -111,7 +113,12 @@ impl Keys {
     ///
     /// # Errors
     /// Where keys exist and cannot be had.
-    pub fn find(home: &Home, wallet_id: &str, known: Option<KeysPlace>, keyring_off: bool) -> Result<Option<(Self, KeysPlace)>, KeysError> {
+    pub fn find(
+        home: &Home,
+        wallet_id: &str,
+        known: Option<KeysPlace>,
+        keyring_off: bool,
+    ) -> Result<Option<(Self, KeysPlace)>, KeysError> {
         let keyring = keyring(known, keyring_off);
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
@@ -138,7 +145,9 @@ impl Keys {
     /// # Errors
     /// [`KeysError::NotWords`].
     pub fn typed(words: &Secret) -> Result<Self, KeysError> {
-        let given = Zeroizing::new(words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
+        let given = Zeroizing::new(
+            words.reveal().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase(),
+        );
         let mnemonic = Mnemonic::parse_normalized(&given).map_err(|_| KeysError::NotWords)?;
         Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), nostr: None, created: false })
     }
@@ -243,7 +252,12 @@ fn load_or_create(
     }
 }
 
-fn find(home: &Home, name: &str, known: Option<KeysPlace>, keyring: &dyn Keyring) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
+fn find(
+    home: &Home,
+    name: &str,
+    known: Option<KeysPlace>,
+    keyring: &dyn Keyring,
+) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
     if let Some(found) = from_file(home)? {
         return Ok(Some(found));
     }
@@ -279,17 +293,34 @@ fn entry_name(home: &Home, wallet_id: &str) -> String {
     format!("{wallet_id} {}", path.to_string_lossy())
 }
 
-fn create(home: &Home, name: &str, keyring: Option<&dyn Keyring>, nostr: Option<&Secret>) -> Result<(Keys, KeysPlace), KeysError> {
+fn create(
+    home: &Home,
+    name: &str,
+    keyring: Option<&dyn Keyring>,
+    nostr: Option<&Secret>,
+) -> Result<(Keys, KeysPlace), KeysError> {
     let mut entropy = Zeroizing::new([0_u8; 16]);
     rand::rngs::OsRng.try_fill_bytes(&mut *entropy).map_err(|_| KeysError::Randomness)?;
     let words = Mnemonic::from_entropy(&*entropy).map_err(|_| KeysError::Randomness)?;
-    put(home, name, Keys { mnemonic: Secret::new(words.to_string()), nostr: nostr.cloned(), created: true }, keyring)
+    put(
+        home,
+        name,
+        Keys { mnemonic: Secret::new(words.to_string()), nostr: nostr.cloned(), created: true },
+        keyring,
+    )
 }
 
-fn put(home: &Home, name: &str, keys: Keys, keyring: Option<&dyn Keyring>) -> Result<(Keys, KeysPlace), KeysError> {
+fn put(
+    home: &Home,
+    name: &str,
+    keys: Keys,
+    keyring: Option<&dyn Keyring>,
+) -> Result<(Keys, KeysPlace), KeysError> {
     let entry = in_keyring(&keys);
-    let kept = keyring
-        .is_some_and(|keyring| keyring.set(name, &entry).is_ok() && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&entry)));
+    let kept = keyring.is_some_and(|keyring| {
+        keyring.set(name, &entry).is_ok()
+            && keyring.get(name).is_ok_and(|back| back.as_ref() == Some(&entry))
+    });
     if kept {
         return Ok((keys, KeysPlace::Keyring));
     }
@@ -315,9 +346,13 @@ fn from_file(home: &Home) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
         Err(error) => return Err(damaged(error.to_string())),
     };
     // The parser's own message would quote the file.
-    let typed: TypedKeys = toml::from_str(&text).map_err(|_| damaged("it is not a file of keys".to_owned()))?;
+    let typed: TypedKeys =
+        toml::from_str(&text).map_err(|_| damaged("it is not a file of keys".to_owned()))?;
     parse(&typed.mnemonic, KeysPlace::File)?;
-    Ok(Some((Keys { mnemonic: typed.mnemonic, nostr: typed.nostr, created: false }, KeysPlace::File)))
+    Ok(Some((
+        Keys { mnemonic: typed.mnemonic, nostr: typed.nostr, created: false },
+        KeysPlace::File,
+    )))
 }
 
 /// The entry of a keyring: the words, and below them a Nostr key that was taken over.
@@ -337,7 +372,8 @@ fn kept_in_keyring(entry: Secret) -> Result<(Keys, KeysPlace), KeysError> {
 }
 
 fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {
-    Mnemonic::parse_normalized(mnemonic.reveal()).map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
+    Mnemonic::parse_normalized(mnemonic.reveal())
+        .map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
 }
 
 #[cfg(test)]

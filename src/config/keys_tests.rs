@@ -8,7 +8,8 @@ use crate::config::keyring::NoAnswer;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+const WORDS: &str =
+    "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
 /// A keyring that keeps, or from some moment on is silent.
 #[derive(Default)]
@@ -45,13 +46,18 @@ fn a_keyring_that_answers_keeps_the_keys() -> Outcome {
     assert_eq!((place, keys.created(), home.keys().exists()), (KeysPlace::Keyring, true, false));
     for known in [None, Some(KeysPlace::Keyring)] {
         let (again, place) = load_or_create(&home, "w", known, &keyring, None)?;
-        assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::Keyring && !again.created());
+        assert!(
+            again.mnemonic() == keys.mnemonic() && place == KeysPlace::Keyring && !again.created()
+        );
     }
     let elsewhere = Home::resolve(Some(&folder.path().join("copy")), &Environment::default())?;
     let copied = load_or_create(&elsewhere, "w", Some(KeysPlace::Keyring), &keyring, None);
     assert!(matches!(copied, Err(KeysError::Missing(KeysPlace::Keyring))));
     keyring.silent = true;
-    assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring, None), Err(KeysError::Locked)));
+    assert!(matches!(
+        load_or_create(&home, "w", Some(KeysPlace::Keyring), &keyring, None),
+        Err(KeysError::Locked)
+    ));
     assert!(!home.keys().exists(), "silence made new keys");
     Ok(())
 }
@@ -77,17 +83,26 @@ fn another_folder_finds_no_key_of_a_wallet_in_the_same_keyring() -> Outcome {
 
 #[test]
 fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
-    for keyring in [Fake { silent: true, ..Fake::default() }, Fake { forgets: true, ..Fake::default() }] {
+    for keyring in
+        [Fake { silent: true, ..Fake::default() }, Fake { forgets: true, ..Fake::default() }]
+    {
         let folder = tempfile::tempdir()?;
         let home = home(&folder)?;
-        assert!(matches!(load_or_create(&home, "w", Some(KeysPlace::File), &keyring, None), Err(KeysError::Missing(KeysPlace::File))));
+        assert!(matches!(
+            load_or_create(&home, "w", Some(KeysPlace::File), &keyring, None),
+            Err(KeysError::Missing(KeysPlace::File))
+        ));
         assert!(!home.keys().exists());
         let (keys, place) = load_or_create(&home, "w", None, &keyring, None)?;
         assert_eq!((place, keys.created()), (KeysPlace::File, true));
         let bytes = fs::read(home.keys())?;
-        for (known, keyring) in [(None, &keyring), (Some(KeysPlace::File), &keyring), (None, &Fake::default())] {
+        for (known, keyring) in
+            [(None, &keyring), (Some(KeysPlace::File), &keyring), (None, &Fake::default())]
+        {
             let (again, place) = load_or_create(&home, "another", known, keyring, None)?;
-            assert!(again.mnemonic() == keys.mnemonic() && place == KeysPlace::File && !again.created());
+            assert!(
+                again.mnemonic() == keys.mnemonic() && place == KeysPlace::File && !again.created()
+            );
         }
         assert_eq!(fs::read(home.keys())?, bytes);
     }
@@ -97,23 +112,38 @@ fn without_a_keyring_they_lie_in_a_file_and_are_never_made_twice() -> Outcome {
 #[test]
 fn words_that_a_person_types_are_kept_and_never_replace_others() -> Outcome {
     let typed = Secret::new(format!("  {}\n", WORDS.to_uppercase().replace(' ', "  ")));
-    let others = Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow");
-    for (keyring, place) in [(Fake::default(), KeysPlace::Keyring), (Fake { silent: true, ..Fake::default() }, KeysPlace::File)] {
+    let others =
+        Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow");
+    for (keyring, place) in [
+        (Fake::default(), KeysPlace::Keyring),
+        (Fake { silent: true, ..Fake::default() }, KeysPlace::File),
+    ] {
         let folder = tempfile::tempdir()?;
         let home = home(&folder)?;
         let name = entry_name(&home, "w");
         assert!(find(&home, &name, None, &keyring)?.is_none());
-        assert!(matches!(keep(&home, "w", None, &Secret::new("legal legal"), &keyring, None), Err(KeysError::NotWords)));
+        assert!(matches!(
+            keep(&home, "w", None, &Secret::new("legal legal"), &keyring, None),
+            Err(KeysError::NotWords)
+        ));
         for _ in 0..2 {
             let (keys, kept) = keep(&home, "w", None, &typed, &keyring, None)?;
             assert!(keys.mnemonic().reveal() == WORDS && kept == place);
         }
-        assert!(matches!(keep(&home, "w", Some(place), &others, &keyring, None), Err(KeysError::Others(there)) if there == place));
-        assert!(find(&home, &name, Some(place), &keyring)?.is_some_and(|(keys, _)| keys.mnemonic().reveal() == WORDS));
+        assert!(
+            matches!(keep(&home, "w", Some(place), &others, &keyring, None), Err(KeysError::Others(there)) if there == place)
+        );
+        assert!(
+            find(&home, &name, Some(place), &keyring)?
+                .is_some_and(|(keys, _)| keys.mnemonic().reveal() == WORDS)
+        );
     }
     let folder = tempfile::tempdir()?;
     let silent = Fake { silent: true, ..Fake::default() };
-    assert!(matches!(keep(&home(&folder)?, "w", Some(KeysPlace::Keyring), &typed, &silent, None), Err(KeysError::Locked)));
+    assert!(matches!(
+        keep(&home(&folder)?, "w", Some(KeysPlace::Keyring), &typed, &silent, None),
+        Err(KeysError::Locked)
+    ));
     Ok(())
 }
 
@@ -130,7 +160,12 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o640))?;
     assert!(matches!(load_or_create(&home, "w", None, &Off, None), Err(KeysError::Damaged { .. })));
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o600))?;
-    let broken = [String::new(), format!("mnemonic = \"{word} {word}\"\n"), format!("{word} = 1\n"), format!("mnemonic = [\"{word}\"]")];
+    let broken = [
+        String::new(),
+        format!("mnemonic = \"{word} {word}\"\n"),
+        format!("{word} = 1\n"),
+        format!("mnemonic = [\"{word}\"]"),
+    ];
     for text in broken {
         fs::write(home.keys(), &text)?;
         let fault = load_or_create(&home, "w", None, &Off, None).err();
@@ -147,12 +182,10 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
 fn each_device_has_its_own_seed() -> Outcome {
     let keys = Keys { mnemonic: Secret::new(WORDS), nostr: None, created: false };
     // The vector of BIP-39 itself, for an empty passphrase.
-    let plain =
-        "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4";
+    let plain = "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4";
     assert_eq!(hex::encode(*keys.seed(0)?), plain);
     // By another implementation of HMAC-SHA512.
-    let first =
-        "f74b96eb739677edf65422826f7771d6f11ee3ddc320320abe73c9f1dfdbb6136443426d2e5d5f778c9afc6b00cc7d6f63507cd40abebd1cb30b73bb74a0456c";
+    let first = "f74b96eb739677edf65422826f7771d6f11ee3ddc320320abe73c9f1dfdbb6136443426d2e5d5f778c9afc6b00cc7d6f63507cd40abebd1cb30b73bb74a0456c";
     assert_eq!(hex::encode(*keys.seed(1)?), first);
     assert!(keys.seed(1)? != keys.seed(2)? && keys.seed(1)? != keys.seed(0)?);
     Ok(())

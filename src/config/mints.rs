@@ -35,13 +35,19 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<TrustedMint>, SettingsError
     let mut mints: Vec<TrustedMint> = Vec::new();
     for typed in source.typed::<TypedMints>()?.mint {
         let place = Some(typed.url.span());
-        let address: MintAddress = typed.url.get_ref().parse().map_err(|error| source.fault(place.clone(), format!("{error}")))?;
+        let address: MintAddress = typed
+            .url
+            .get_ref()
+            .parse()
+            .map_err(|error| source.fault(place.clone(), format!("{error}")))?;
         if mints.iter().any(|mint| mint.address == address) {
             return Err(source.fault(place, "this mint is listed twice"));
         }
         let default = (!typed.test).then_some(DEFAULT_MAX_BALANCE_SATS);
         let max_balance_sats = match typed.max_balance_sats {
-            Some(sats) if *sats.get_ref() > MAX_SATS => return Err(source.fault(Some(sats.span()), "more sats than exist")),
+            Some(sats) if *sats.get_ref() > MAX_SATS => {
+                return Err(source.fault(Some(sats.span()), "more sats than exist"));
+            }
             Some(sats) => Some(sats.into_inner()),
             None => default,
         };
@@ -62,9 +68,12 @@ mod tests {
     fn the_list_of_a_new_wallet_holds_play_money_only() -> Result<(), SettingsError> {
         let mints = of(DEFAULT_TEXT)?;
         assert!(!mints.is_empty() && mints.iter().all(|mint| mint.test));
-        let commented: Vec<_> = DEFAULT_TEXT.lines().filter_map(|line| line.strip_prefix("# url = \"")).collect();
+        let commented: Vec<_> =
+            DEFAULT_TEXT.lines().filter_map(|line| line.strip_prefix("# url = \"")).collect();
         assert_eq!(commented.len(), 5);
-        assert!(commented.iter().all(|url| url.trim_end_matches('"').parse::<MintAddress>().is_ok()));
+        assert!(
+            commented.iter().all(|url| url.trim_end_matches('"').parse::<MintAddress>().is_ok())
+        );
         Ok(())
     }
 
@@ -90,7 +99,11 @@ mod tests {
         ];
         for (text, line, key) in rows {
             let fault = of(text).err();
-            assert_eq!(fault.as_ref().map(|f| (f.line, f.key.as_deref())), Some((Some(line), Some(key))), "{text}: {fault:?}");
+            assert_eq!(
+                fault.as_ref().map(|f| (f.line, f.key.as_deref())),
+                Some((Some(line), Some(key))),
+                "{text}: {fault:?}"
+            );
         }
     }
 }

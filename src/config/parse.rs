@@ -30,7 +30,11 @@ impl Source<'_> {
     }
 
     /// A fault at this place. The key is the one that stands on the line.
-    pub(super) fn fault(&self, span: Option<Range<usize>>, reason: impl Into<String>) -> SettingsError {
+    pub(super) fn fault(
+        &self,
+        span: Option<Range<usize>>,
+        reason: impl Into<String>,
+    ) -> SettingsError {
         let start = span.map(|span| span.start.min(self.text.len()));
         let before = start.and_then(|start| self.text.get(..start));
         let line = before.map(|before| before.matches('\n').count() + 1);
@@ -48,6 +52,8 @@ fn key_of(line: &str) -> Option<String> {
 
 /// The key in a message such as "unknown field `key`, expected ...".
 fn quoted_key(message: &str) -> Option<&str> {
-    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("missing field `"))?;
+    let rest = message
+        .strip_prefix("unknown field `")
+        .or_else(|| message.strip_prefix("missing field `"))?;
     rest.split('`').next()
 }

@@ -103,8 +103,10 @@ impl Settings {
     /// # Errors
     /// When a file is there and cannot be used.
     pub fn peek(home: &Home) -> Result<Self, SettingsError> {
-        let config = read_existing(home, CONFIG_FILE)?.unwrap_or_else(|| config_file::DEFAULT_TEXT.to_owned());
-        let mints = read_existing(home, MINTS_FILE)?.unwrap_or_else(|| mints::DEFAULT_TEXT.to_owned());
+        let config = read_existing(home, CONFIG_FILE)?
+            .unwrap_or_else(|| config_file::DEFAULT_TEXT.to_owned());
+        let mints =
+            read_existing(home, MINTS_FILE)?.unwrap_or_else(|| mints::DEFAULT_TEXT.to_owned());
         Texts { config, mints, accepted: Self::accepted_fingerprint(home)? }.parse()
     }
 
@@ -114,7 +116,9 @@ impl Settings {
     /// # Errors
     /// When the file is there and cannot be used.
     pub fn accepted_fingerprint(home: &Home) -> Result<Option<String>, SettingsError> {
-        Ok(read_existing(home, "accepted")?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        Ok(read_existing(home, "accepted")?
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty()))
     }
 }
 
@@ -129,8 +133,15 @@ impl Texts {
     pub(super) fn parse(&self) -> Result<Settings, SettingsError> {
         let config = config_file::read(Source { file: CONFIG_FILE, text: &self.config })?;
         let mints = mints::read(Source { file: MINTS_FILE, text: &self.mints })?;
-        let policy = Policy { limits: config.limits, paused: config.paused, agents: config.agents, mints };
-        Ok(Settings { policy, network: config.network, nostr: config.nostr, keeper: config.keeper, accepted: self.accepted.clone() })
+        let policy =
+            Policy { limits: config.limits, paused: config.paused, agents: config.agents, mints };
+        Ok(Settings {
+            policy,
+            network: config.network,
+            nostr: config.nostr,
+            keeper: config.keeper,
+            accepted: self.accepted.clone(),
+        })
     }
 }
 
@@ -138,7 +149,8 @@ fn read_or_create(home: &Home, name: &'static str, default: &str) -> Result<Stri
     if let Some(text) = read_existing(home, name)? {
         return Ok(text);
     }
-    files::create(&home.file(name), default).map_err(|error| file_fault(name, &FileError::Io(error)))?;
+    files::create(&home.file(name), default)
+        .map_err(|error| file_fault(name, &FileError::Io(error)))?;
     read_existing(home, name)?.ok_or_else(|| file_fault(name, &FileError::Missing))
 }
 
@@ -155,7 +167,12 @@ pub(super) fn file_fault(name: &str, error: &FileError) -> SettingsError {
 }
 
 fn folder_fault(home: &Home, error: &HomeError) -> SettingsError {
-    SettingsError { file: home.path().display().to_string(), line: None, key: None, reason: error.to_string() }
+    SettingsError {
+        file: home.path().display().to_string(),
+        line: None,
+        key: None,
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -23,11 +23,19 @@ fn a_new_wallet_has_small_limits_and_play_money() -> Outcome {
     assert!(!home.exists());
     let settings = Settings::load(&home)?;
     assert_eq!(peeked, settings);
-    let limits = Limits { per_payment_sats: 1_000, per_day_sats: 5_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
+    let limits = Limits {
+        per_payment_sats: 1_000,
+        per_day_sats: 5_000,
+        max_fee_hundredths: 200,
+        max_fee_floor_sats: 5,
+    };
     assert_eq!(settings.policy.limits, limits);
     assert!(!settings.policy.paused && settings.policy.listed_money() == MoneyKind::Play);
     assert_eq!(settings.network, Network::default());
-    assert_eq!(settings.nostr, Nostr { relays: Vec::new(), nutzaps: true, nutzap_min_sats: 1, claim: Claim::Shortfall });
+    assert_eq!(
+        settings.nostr,
+        Nostr { relays: Vec::new(), nutzaps: true, nutzap_min_sats: 1, claim: Claim::Shortfall }
+    );
     assert!(settings.policy.allows_tool("anyone", "pay"));
     Ok(())
 }
@@ -40,12 +48,21 @@ fn settings_are_read_again_only_when_their_bytes_differ() -> Outcome {
     assert!(Settings::load_if_changed(&home, &mut stamp)?.is_some());
     assert!(Settings::load_if_changed(&home, &mut stamp)?.is_none());
     files::replace(&home.config(), LIMITS)?;
-    assert_eq!(Settings::load_if_changed(&home, &mut stamp)?.map(|s| s.policy.limits.max_fee_hundredths), Some(50));
+    assert_eq!(
+        Settings::load_if_changed(&home, &mut stamp)?.map(|s| s.policy.limits.max_fee_hundredths),
+        Some(50)
+    );
     files::replace(&home.config(), "broken")?;
-    assert!(Settings::load_if_changed(&home, &mut stamp).is_err() && Settings::load_if_changed(&home, &mut stamp).is_err());
+    assert!(
+        Settings::load_if_changed(&home, &mut stamp).is_err()
+            && Settings::load_if_changed(&home, &mut stamp).is_err()
+    );
     files::replace(&home.config(), LIMITS)?;
     files::replace(&home.accepted(), "abc\n")?;
-    assert_eq!(Settings::load_if_changed(&home, &mut stamp)?.and_then(|s| s.accepted).as_deref(), Some("abc"));
+    assert_eq!(
+        Settings::load_if_changed(&home, &mut stamp)?.and_then(|s| s.accepted).as_deref(),
+        Some("abc")
+    );
     Ok(())
 }
 
@@ -88,7 +105,11 @@ fn a_file_that_cannot_be_used_is_never_replaced_by_a_default() -> Outcome {
 #[test]
 fn a_fault_names_its_line_and_key() {
     let rows = [
-        ("[limits]\nper_payment_sats = 1\nper_day_sats = 2\nmax_fee_percent = 0.5\n".to_owned(), 1, "max_fee_floor_sats"),
+        (
+            "[limits]\nper_payment_sats = 1\nper_day_sats = 2\nmax_fee_percent = 0.5\n".to_owned(),
+            1,
+            "max_fee_floor_sats",
+        ),
         (LIMITS.replace("= 1\n", "= -1\n"), 2, "per_payment_sats"),
         (LIMITS.replace("= 1\n", "= 2_100_000_000_000_001\n"), 2, "per_payment_sats"),
         (LIMITS.replace("= 2\n", "= \"lots\"\n"), 3, "per_day_sats"),
@@ -107,7 +128,11 @@ fn a_fault_names_its_line_and_key() {
     ];
     for (text, line, key) in rows {
         let fault = config(&text).err();
-        assert_eq!(fault.as_ref().map(|f| (f.line, f.key.as_deref())), Some((Some(line), Some(key))), "{text}: {fault:?}");
+        assert_eq!(
+            fault.as_ref().map(|f| (f.line, f.key.as_deref())),
+            Some((Some(line), Some(key))),
+            "{text}: {fault:?}"
+        );
     }
     assert!(config(&format!("{LIMITS}[agents.\"a b\"]\n")).is_err());
 }
@@ -120,13 +145,24 @@ fn every_value_arrives() -> Outcome {
     );
     let settings = config(&text)?;
     assert!(settings.policy.paused && settings.policy.mints.is_empty());
-    assert_eq!(settings.network.allow.iter().map(String::as_str).collect::<Vec<_>>(), ["http://127.0.0.1", "ws://[::1]:7"]);
+    assert_eq!(
+        settings.network.allow.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["http://127.0.0.1", "ws://[::1]:7"]
+    );
     assert_eq!(settings.network.proxy.as_deref(), Some("socks5h://127.0.0.1:9050"));
     assert_eq!(
         settings.nostr,
-        Nostr { relays: vec!["wss://r.example".into()], nutzaps: false, nutzap_min_sats: 21, claim: Claim::Shortfall }
+        Nostr {
+            relays: vec!["wss://r.example".into()],
+            nutzaps: false,
+            nutzap_min_sats: 21,
+            claim: Claim::Shortfall
+        }
     );
-    assert!(!settings.policy.allows_tool("bot", "pay") && settings.policy.allows_tool("bot", "get_balance"));
+    assert!(
+        !settings.policy.allows_tool("bot", "pay")
+            && settings.policy.allows_tool("bot", "get_balance")
+    );
     assert_eq!(settings.policy.limits_for("bot").per_day_sats, 1);
     assert_eq!(settings.policy.limits_for("bot").max_fee_hundredths, 50);
     Ok(())

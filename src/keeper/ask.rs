@@ -37,7 +37,9 @@ pub async fn finish(way: &Way) -> Result<Option<Lock>, Error> {
             return Ok(Some(lock));
         }
         // A holder without a socket is no keeper, or one that has just begun or is about to end.
-        if asked.is_none_or(|asked| asked.elapsed() >= AGAIN) && greet(way, &home, Want::Finish).await.is_ok() {
+        if asked.is_none_or(|asked| asked.elapsed() >= AGAIN)
+            && greet(way, &home, Want::Finish).await.is_ok()
+        {
             asked = Some(Instant::now());
         }
         if Instant::now() >= until {
@@ -56,7 +58,9 @@ pub async fn status(way: &Way) -> Result<Option<Status>, Error> {
         Ok(link) => Ok(link.welcome.status),
         Err(Why::Nobody) => Ok(None),
         Err(Why::Silent) => Err(busy("The process that keeps this wallet does not answer.")),
-        Err(Why::Refused(..)) => Err(busy("The process that keeps this wallet is of another version.")),
+        Err(Why::Refused(..)) => {
+            Err(busy("The process that keeps this wallet is of another version."))
+        }
         Err(Why::Fault(error)) => Err(error),
     }
 }
@@ -84,7 +88,9 @@ impl Remote<'_> {
         let kind = Kind::of("tools/call", &params);
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         loop {
-            let link = elect(self.way, MAKING_WAY).await.map_err(|error| serde_json::to_value(error).unwrap_or_default())?;
+            let link = elect(self.way, MAKING_WAY)
+                .await
+                .map_err(|error| serde_json::to_value(error).unwrap_or_default())?;
             match timeout(LONGEST, exchange(link, &request)).await {
                 Ok(Exchange::Answered(answer)) => return outcome(&answer),
                 Ok(Exchange::Unread) => {}
@@ -118,7 +124,9 @@ async fn exchange(mut link: Link, request: &Value) -> Exchange {
             return Exchange::Unread;
         }
         match serde_json::from_slice::<Value>(&line) {
-            Ok(message) if message.get("id") == Some(&json!(1)) => return Exchange::Answered(message),
+            Ok(message) if message.get("id") == Some(&json!(1)) => {
+                return Exchange::Answered(message);
+            }
             _ if read > 0 => {}
             _ => return Exchange::Lost,
         }
@@ -141,11 +149,14 @@ fn outcome(message: &Value) -> Result<Value, Value> {
     if let Some(structured) = message.pointer("/result/structuredContent") {
         return Ok(structured.clone());
     }
-    let text = message.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
+    let text =
+        message.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
     let error = serde_json::from_str(text).unwrap_or_else(|_| {
         let no_tool = Error::invalid("tool", "This agent has no tool of that name.");
-        let broken = Error::new(Code::Internal, "The wallet's process gave no answer that can be read.");
-        let error = if message.pointer("/error/code") == Some(&json!(-32602)) { no_tool } else { broken };
+        let broken =
+            Error::new(Code::Internal, "The wallet's process gave no answer that can be read.");
+        let error =
+            if message.pointer("/error/code") == Some(&json!(-32602)) { no_tool } else { broken };
         serde_json::to_value(error).unwrap_or_default()
     });
     Err(error)

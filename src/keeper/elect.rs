@@ -71,7 +71,8 @@ impl Way {
 
 /// The folder cannot be used as it is.
 pub(super) fn fault(why: &impl std::fmt::Display) -> Error {
-    Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.").with("file", why.to_string())
+    Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.")
+        .with("file", why.to_string())
 }
 
 /// Says hello to the keeper of this folder.
@@ -120,7 +121,9 @@ pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error
         let is_older = match greet(way, &home, Want::Session).await {
             Ok(link) if asked || newness(VERSION) <= newness(&link.welcome.version) => {
                 if link.welcome.settings != Way::settings(&way.environment) {
-                    tracing::warn!("the wallet's process was started with another NUTPURSE_KEYRING, which holds until it ends");
+                    tracing::warn!(
+                        "the wallet's process was started with another NUTPURSE_KEYRING, which holds until it ends"
+                    );
                 }
                 return Ok(link);
             }
@@ -131,7 +134,9 @@ pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error
                     start_at = Instant::now() + pause;
                     pause = pause.saturating_mul(2);
                     home.ensure().map_err(|error| fault(&error))?;
-                    launch::start(&home, &way.passed_on).await.map_err(|error| fault(&not_started(&error)))?;
+                    launch::start(&home, &way.passed_on)
+                        .await
+                        .map_err(|error| fault(&not_started(&error)))?;
                 }
                 false
             }
@@ -139,13 +144,19 @@ pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error
                 why_not = Some(busy("The process that keeps this wallet does not answer."));
                 false
             }
-            Err(Why::Refused(Refusal::Protocol, welcome)) if welcome.protocol < PROTOCOL && !asked => true,
+            Err(Why::Refused(Refusal::Protocol, welcome))
+                if welcome.protocol < PROTOCOL && !asked =>
+            {
+                true
+            }
             Err(Why::Refused(Refusal::Protocol, _)) => {
                 return Err(busy("Another version of this program keeps the wallet.").next(
                     "Tell the user to restart this app: it runs another version of the wallet's program than the one that keeps it.",
                 ));
             }
-            Err(Why::Refused(Refusal::Agent, _)) => return Err(fault(&"the agent's name cannot be used")),
+            Err(Why::Refused(Refusal::Agent, _)) => {
+                return Err(fault(&"the agent's name cannot be used"));
+            }
             Err(Why::Refused(..)) => {
                 why_not = Some(busy("The wallet has as many sessions as it can serve."));
                 false
@@ -168,7 +179,9 @@ pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error
 fn nobody(home: &Home) -> Error {
     match Lock::take_to_keep(home) {
         Ok(None) => busy("Another process holds this wallet."),
-        Ok(Some(_)) => fault(&format!("its process does not start; {} may say why", home.log().display())),
+        Ok(Some(_)) => {
+            fault(&format!("its process does not start; {} may say why", home.log().display()))
+        }
         Err(error) => fault(&error),
     }
 }

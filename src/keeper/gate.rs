@@ -35,7 +35,11 @@ impl<R: AsyncRead + Unpin> Gate<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Gate<R> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let closing = this.closing.is_cancelled() || this.closed.as_mut().poll(context).is_ready();
         if closing && this.at_line_start {
@@ -77,7 +81,11 @@ impl<W> Shared<W> {
 }
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for Shared<W> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.inner()).poll_write(context, bytes)
     }
 
@@ -119,7 +127,8 @@ mod tests {
         let closing = CancellationToken::new();
         let mut gate = Gate::new(BufReader::new(near), closing.clone());
         let mut nothing = String::new();
-        let (read, ()) = tokio::join!(gate.read_to_string(&mut nothing), async { closing.cancel() });
+        let (read, ()) =
+            tokio::join!(gate.read_to_string(&mut nothing), async { closing.cancel() });
         assert_eq!(read?, 0);
         Ok(())
     }

@@ -102,7 +102,9 @@ pub struct Status {
 /// Names a folder, however it is reached. Empty where it cannot be looked at.
 pub(super) fn folder(home: &Home) -> String {
     use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(home.path()).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
+    std::fs::metadata(home.path())
+        .map(|found| format!("{}:{}", found.dev(), found.ino()))
+        .unwrap_or_default()
 }
 
 /// A line of the socket.
@@ -113,7 +115,9 @@ pub(super) fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 /// The first line of the other side.
-pub(super) async fn read<T: for<'de> Deserialize<'de>>(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
+pub(super) async fn read<T: for<'de> Deserialize<'de>>(
+    reader: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<T> {
     let mut line = Vec::new();
     reader.take(LINE_MAX).read_until(b'\n', &mut line).await?;
     if line.last() != Some(&b'\n') {
@@ -134,12 +138,18 @@ mod tests {
 
     #[test]
     fn versions_are_compared_by_their_numbers() {
-        assert!(newness("0.10.0") > newness("0.9.9") && newness("1.0.0-rc.1") == newness("1.0.0") && newness("x") < newness("0.0.1"));
+        assert!(
+            newness("0.10.0") > newness("0.9.9")
+                && newness("1.0.0-rc.1") == newness("1.0.0")
+                && newness("x") < newness("0.0.1")
+        );
     }
 
     #[test]
     fn what_a_newer_program_says_is_read_as_far_as_it_is_known() -> Result<(), serde_json::Error> {
-        let welcome: Welcome = serde_json::from_str(r#"{"protocol":9,"version":"9.0.0","settings":"","refused":"weather","mood":"good"}"#)?;
+        let welcome: Welcome = serde_json::from_str(
+            r#"{"protocol":9,"version":"9.0.0","settings":"","refused":"weather","mood":"good"}"#,
+        )?;
         assert_eq!((welcome.protocol, welcome.refused), (9, Some(Refusal::Other)));
         Ok(())
     }

@@ -63,7 +63,12 @@ pub fn detach(home: &Home) -> io::Result<()> {
 /// only where the system lists what is open. Only before this process has opened anything itself.
 fn let_go_of_open_files() {
     let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|list| std::fs::read_dir(list).ok());
-    let open: Vec<i32> = listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let open: Vec<i32> = listed
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
     for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
         // The list's own is closed already.
         let _closed = nix::unistd::close(descriptor);

@@ -111,7 +111,9 @@ impl Lock {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
-            let same = |there: &std::fs::Metadata, ours: &std::fs::Metadata| there.ino() == ours.ino() && there.dev() == ours.dev();
+            let same = |there: &std::fs::Metadata, ours: &std::fs::Metadata| {
+                there.ino() == ours.ino() && there.dev() == ours.dev()
+            };
             match (std::fs::symlink_metadata(&self.path), self.file.metadata()) {
                 (Ok(there), Ok(ours)) => same(&there, &ours),
                 _ => false,
@@ -154,7 +156,11 @@ fn no_links(options: &mut OpenOptions) -> &mut OpenOptions {
 
 fn foreign(path: &PathBuf, error: io::Error) -> LockError {
     let is_plain = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-    if is_plain || error.kind() == io::ErrorKind::NotFound { error.into() } else { LockError::Foreign(path.clone()) }
+    if is_plain || error.kind() == io::ErrorKind::NotFound {
+        error.into()
+    } else {
+        LockError::Foreign(path.clone())
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -9,7 +9,8 @@ use crate::model::payee::Payee;
 use crate::wallet::{Code, Error};
 
 /// Methods that change nothing; those that end with a slash, all that begin so.
-const READS: &[&str] = &["ping", "server/discover", "tools/list", "resources/", "prompts/", "completion/", "logging/"];
+const READS: &[&str] =
+    &["ping", "server/discover", "tools/list", "resources/", "prompts/", "completion/", "logging/"];
 
 /// What a request was for, as far as its loss is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +44,16 @@ impl Kind {
         match method {
             "initialize" => Self::Handshake,
             "subscriptions/listen" => Self::Listen,
-            "tools/call" => match params.get("name").and_then(Value::as_str).and_then(tools::find) {
-                Some(tool) if tool.hints.read_only => Self::ReadTool,
-                tool => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
-            },
-            _ if READS.iter().any(|known| method == *known || method.strip_prefix(known).is_some_and(|_| known.ends_with('/'))) => {
+            "tools/call" => {
+                match params.get("name").and_then(Value::as_str).and_then(tools::find) {
+                    Some(tool) if tool.hints.read_only => Self::ReadTool,
+                    tool => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
+                }
+            }
+            _ if READS.iter().any(|known| {
+                method == *known || method.strip_prefix(known).is_some_and(|_| known.ends_with('/'))
+            }) =>
+            {
                 Self::Read
             }
             _ => Self::Writes(Box::default()),
@@ -58,12 +64,14 @@ impl Kind {
 impl Write {
     fn of(tool: Option<&'static Tool>, arguments: Option<&Value>) -> Self {
         let text = |name: &str| arguments.and_then(|given| given.get(name)).and_then(Value::as_str);
-        let payment_hash = ["to", "bolt11"].iter().find_map(|name| match Payee::recognise(text(name)?) {
-            Payee::Bolt11(invoice) => Some(invoice.payment_hash),
-            _ => None,
-        });
+        let payment_hash =
+            ["to", "bolt11"].iter().find_map(|name| match Payee::recognise(text(name)?) {
+                Payee::Bolt11(invoice) => Some(invoice.payment_hash),
+                _ => None,
+            });
         let key = text("idempotency_key").filter(|key| key.len() <= 256).map(str::to_owned);
-        let (tool, is_idempotent) = tool.map_or(("", false), |tool| (tool.name, tool.hints.idempotent));
+        let (tool, is_idempotent) =
+            tool.map_or(("", false), |tool| (tool.name, tool.hints.idempotent));
         Self { tool, is_idempotent, key, payment_hash }
     }
 
@@ -74,23 +82,33 @@ impl Write {
             (None, None) => return self.without_a_name().to_owned(),
         };
         match self.tool {
-            "deposit" => "Make the same call again with this idempotency_key: it gives the same invoice.".to_owned(),
+            "deposit" => {
+                "Make the same call again with this idempotency_key: it gives the same invoice."
+                    .to_owned()
+            }
             _ => format!("Call get_payment {by}; never pay again for the same purpose."),
         }
     }
 
     fn without_a_name(&self) -> &'static str {
         match self.tool {
-            "deposit" => "Call get_deposit: it shows the newest deposit. Ask for a new one only if it is not there.",
+            "deposit" => {
+                "Call get_deposit: it shows the newest deposit. Ask for a new one only if it is not there."
+            }
             _ if self.is_idempotent => "Make the same call again: it does nothing twice.",
-            _ => "Look for it with list_history before anything else; never pay again for the same purpose.",
+            _ => {
+                "Look for it with list_history before anything else; never pay again for the same purpose."
+            }
         }
     }
 }
 
 /// The answer to a call that was sent and whose answer is lost.
 pub(super) fn unknown(id: &Value, write: &Write, is_modern: bool) -> Vec<u8> {
-    let error = Error::new(Code::OutcomeUnknown, "The call was sent, and the process that carried it out is gone; its answer is lost.");
+    let error = Error::new(
+        Code::OutcomeUnknown,
+        "The call was sent, and the process that carried it out is gone; its answer is lost.",
+    );
     let error = error.keyed(write.key.as_deref()).next(write.next_step());
     let error = match &write.payment_hash {
         Some(hash) => error.with("payment_hash", hash.as_str()),
@@ -104,14 +122,18 @@ pub(super) fn unanswered(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
     match kind {
         Kind::Writes(write) => {
             let message = "The process that keeps this wallet does not answer; what became of the call is not known yet.";
-            let error = Error::new(Code::OutcomeUnknown, message).keyed(write.key.as_deref()).next(write.next_step());
+            let error = Error::new(Code::OutcomeUnknown, message)
+                .keyed(write.key.as_deref())
+                .next(write.next_step());
             let error = match &write.payment_hash {
                 Some(hash) => error.with("payment_hash", hash.as_str()),
                 None => error,
             };
             failed(id, &error, is_modern)
         }
-        Kind::ReadTool => failed(id, &busy("The process that keeps this wallet does not answer."), is_modern),
+        Kind::ReadTool => {
+            failed(id, &busy("The process that keeps this wallet does not answer."), is_modern)
+        }
         Kind::Handshake | Kind::Read | Kind::Listen => {
             let error = json!({"code": -32603, "message": "The process that keeps this wallet does not answer."});
             line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
@@ -130,7 +152,11 @@ pub(super) fn busy(message: &str) -> Error {
 /// The answer to a request that was never sent, since no keeper could be had.
 pub(super) fn not_sent(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
     match kind {
-        Kind::Writes(_) => failed(id, &busy("The process that keeps this wallet could not be had in time."), is_modern),
+        Kind::Writes(_) => failed(
+            id,
+            &busy("The process that keeps this wallet could not be had in time."),
+            is_modern,
+        ),
         kind => unanswered(id, kind, is_modern),
     }
 }
@@ -155,10 +181,19 @@ mod tests {
     use super::*;
 
     fn told(arguments: &Value, tool: &str) -> Value {
-        let Kind::Writes(write) = Kind::of("tools/call", &json!({"name": tool, "arguments": arguments})) else { return Value::Null };
-        let answer: Value = serde_json::from_slice(&unknown(&json!(7), &write, true)).unwrap_or_default();
-        assert_eq!((answer.get("id"), answer.pointer("/result/resultType")), (Some(&json!(7)), Some(&json!("complete"))));
-        let text = answer.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
+        let Kind::Writes(write) =
+            Kind::of("tools/call", &json!({"name": tool, "arguments": arguments}))
+        else {
+            return Value::Null;
+        };
+        let answer: Value =
+            serde_json::from_slice(&unknown(&json!(7), &write, true)).unwrap_or_default();
+        assert_eq!(
+            (answer.get("id"), answer.pointer("/result/resultType")),
+            (Some(&json!(7)), Some(&json!("complete")))
+        );
+        let text =
+            answer.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
         serde_json::from_str(text).unwrap_or_default()
     }
 
@@ -166,11 +201,26 @@ mod tests {
     fn only_what_changes_nothing_is_a_read() {
         let call = |tool: &str| Kind::of("tools/call", &json!({"name": tool}));
         for tool in tools::all() {
-            assert_eq!(matches!(call(tool.name), Kind::Writes(_)), !tool.hints.read_only, "{}", tool.name);
+            assert_eq!(
+                matches!(call(tool.name), Kind::Writes(_)),
+                !tool.hints.read_only,
+                "{}",
+                tool.name
+            );
         }
         // A newer keeper may know it.
-        assert!(matches!(call("no_such_tool"), Kind::Writes(_)) && matches!(Kind::of("tasks/run", &Value::Null), Kind::Writes(_)));
-        for method in ["resources/read", "tools/list", "ping", "server/discover", "prompts/get", "logging/setLevel"] {
+        assert!(
+            matches!(call("no_such_tool"), Kind::Writes(_))
+                && matches!(Kind::of("tasks/run", &Value::Null), Kind::Writes(_))
+        );
+        for method in [
+            "resources/read",
+            "tools/list",
+            "ping",
+            "server/discover",
+            "prompts/get",
+            "logging/setLevel",
+        ] {
             assert_eq!(Kind::of(method, &Value::Null), Kind::Read, "{method}");
         }
         assert_eq!(Kind::of("subscriptions/listen", &Value::Null), Kind::Listen);
@@ -183,10 +233,16 @@ mod tests {
             (&keyed["error"], &keyed["money_moved"], &keyed["idempotency_key"]),
             (&json!("outcome_unknown"), &json!("unknown"), &json!("k1"))
         );
-        assert!(keyed["next_step"].as_str().is_some_and(|next| next.contains("get_payment with this idempotency_key")));
+        assert!(
+            keyed["next_step"]
+                .as_str()
+                .is_some_and(|next| next.contains("get_payment with this idempotency_key"))
+        );
         let bare = told(&json!({"amount_sats": 5}), "send_token");
         assert!(bare["next_step"].as_str().is_some_and(|next| next.contains("list_history")));
         let again = told(&json!({"token": "cashuB"}), "receive_token");
-        assert!(again["next_step"].as_str().is_some_and(|next| next.contains("does nothing twice")));
+        assert!(
+            again["next_step"].as_str().is_some_and(|next| next.contains("does nothing twice"))
+        );
     }
 }

@@ -102,8 +102,12 @@ pub async fn keep(
     let accepting = async {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if socket::is_ours(&stream) => drop(sessions.spawn(Arc::clone(&keeper).meet(stream))),
-                Ok(_) => tracing::warn!("a process of another user came to the socket and was sent away"),
+                Ok((stream, _)) if socket::is_ours(&stream) => {
+                    drop(sessions.spawn(Arc::clone(&keeper).meet(stream)))
+                }
+                Ok(_) => {
+                    tracing::warn!("a process of another user came to the socket and was sent away")
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a session was not accepted");
                     sleep(HELLO).await;
@@ -174,7 +178,13 @@ impl Keeper {
             Want::Status if refused.is_none() => Some(self.status().await),
             _ => None,
         };
-        let welcome = Welcome { protocol: PROTOCOL, version: VERSION.to_owned(), settings: self.settings.clone(), refused, status };
+        let welcome = Welcome {
+            protocol: PROTOCOL,
+            version: VERSION.to_owned(),
+            settings: self.settings.clone(),
+            refused,
+            status,
+        };
         let said = async { writer.write_all(&hello::line(&welcome)?).await };
         if !matches!(timeout(HELLO, said).await, Ok(Ok(()))) || refused.is_some() {
             return;
@@ -198,7 +208,9 @@ impl Keeper {
             () if hello.protocol != PROTOCOL => Some(Refusal::Protocol),
             () if hello.folder != self.folder => Some(Refusal::Folder),
             () if !is_agent_name(&hello.agent) => Some(Refusal::Agent),
-            () if hello.want == Want::Session && self.finishing.is_cancelled() => Some(Refusal::Finishing),
+            () if hello.want == Want::Session && self.finishing.is_cancelled() => {
+                Some(Refusal::Finishing)
+            }
             () if hello.want == Want::Session && full() => Some(Refusal::Full),
             () => None,
         }
@@ -222,13 +234,20 @@ impl Keeper {
     }
 
     /// One session, and how far it has read.
-    async fn serve(self: Arc<Self>, agent: String, reader: BufReader<OwnedReadHalf>, writer: OwnedWriteHalf) {
+    async fn serve(
+        self: Arc<Self>,
+        agent: String,
+        reader: BufReader<OwnedReadHalf>,
+        writer: OwnedWriteHalf,
+    ) {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let _here = Here::new(&self, NUMBERS.fetch_add(1, Ordering::Relaxed), &agent);
         let gate = Gate::new(reader, self.finishing.clone());
         let lines = gate.lines();
         let mut shared = Shared::new(writer);
-        if let Err(error) = mcp::serve(Arc::clone(&self.source), Caller { agent }, gate, shared.another()).await {
+        if let Err(error) =
+            mcp::serve(Arc::clone(&self.source), Caller { agent }, gate, shared.another()).await
+        {
             tracing::info!(%error, "a session ended");
         }
         let read = format!("{READ}{}\n", lines.load(Ordering::Relaxed));

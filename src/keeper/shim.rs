@@ -71,7 +71,9 @@ impl Sending {
 
     /// Writes some of the line on its way. Cancel safe.
     async fn write(&mut self) -> std::io::Result<()> {
-        let (Some(writer), Some(rest)) = (&mut self.writer, self.line.get(self.written..)) else { return std::future::pending().await };
+        let (Some(writer), Some(rest)) = (&mut self.writer, self.line.get(self.written..)) else {
+            return std::future::pending().await;
+        };
         if rest.is_empty() {
             return std::future::pending().await;
         }
@@ -112,7 +114,8 @@ pub async fn run(
         standing_in: JoinSet::new(),
     };
     shim.look();
-    shim.run(input, Outgoing { output, bytes: Vec::new(), written: 0, unflushed: false }, gone).await
+    shim.run(input, Outgoing { output, bytes: Vec::new(), written: 0, unflushed: false }, gone)
+        .await
 }
 
 /// Bytes for the client.
@@ -182,7 +185,8 @@ impl Shim<'_> {
                 return Ok(());
             }
             let may_read = self.wants_a_line();
-            let (lines, to) = self.link.as_mut().map(|link| (&mut link.lines, &mut link.to)).unzip();
+            let (lines, to) =
+                self.link.as_mut().map(|link| (&mut link.lines, &mut link.to)).unzip();
             tokio::select! {
                 biased;
                 () = at(self.until) => {}
@@ -224,9 +228,13 @@ impl Shim<'_> {
 
     /// The client may say something: it can be put on its way, or there is no keeper because it wanted nothing.
     fn wants_a_line(&self) -> bool {
-        let is_free = self.link.as_ref().is_some_and(|link| self.again.is_empty() && link.to.is_free());
+        let is_free =
+            self.link.as_ref().is_some_and(|link| self.again.is_empty() && link.to.is_free());
         let is_resting = self.link.is_none() && self.electing.is_none();
-        self.until.is_none() && self.waiting.is_none() && (is_free || is_resting) && !self.table.is_full()
+        self.until.is_none()
+            && self.waiting.is_none()
+            && (is_free || is_resting)
+            && !self.table.is_full()
     }
 
     /// Puts the next waiting line on its way.
@@ -245,7 +253,8 @@ impl Shim<'_> {
         match line {
             Ok(Line::Whole(line)) => {
                 if let Some(read) = line.strip_prefix(READ.as_bytes()) {
-                    let read = std::str::from_utf8(read).ok().and_then(|read| read.trim().parse().ok());
+                    let read =
+                        std::str::from_utf8(read).ok().and_then(|read| read.trim().parse().ok());
                     if let Some(link) = &mut self.link {
                         link.read = read;
                     }
@@ -309,7 +318,8 @@ impl Shim<'_> {
             Err(why) => {
                 if self.link.is_none() {
                     tracing::warn!(code = why.code.as_str(), details = ?why.details, "{}", why.message);
-                    let (reader, writer) = tokio::io::split(stand_in::session(why, self.way, &mut self.standing_in));
+                    let (reader, writer) =
+                        tokio::io::split(stand_in::session(why, self.way, &mut self.standing_in));
                     self.link = Some(Linked::new(Box::new(reader), Box::new(writer)));
                 }
                 let way = self.way;

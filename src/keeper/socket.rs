@@ -94,7 +94,8 @@ pub(super) fn remove(home: &Home) {
 
 /// Which socket lies there, by device and number. `None`: none of ours.
 pub(super) fn place(home: &Home) -> Option<(u64, u64)> {
-    let found = fs::symlink_metadata(home.socket()).ok().filter(|found| found.file_type().is_socket())?;
+    let found =
+        fs::symlink_metadata(home.socket()).ok().filter(|found| found.file_type().is_socket())?;
     Some((found.dev(), found.ino()))
 }
 
@@ -106,7 +107,12 @@ pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
     let short = Short::of(home)?;
     let stream = match UnixStream::connect(&short.path).await {
         Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+            ) =>
+        {
             return Err(SocketError::Nobody);
         }
         Err(error) => return Err(error.into()),

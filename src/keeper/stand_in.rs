@@ -37,7 +37,8 @@ pub(super) fn session(why: Error, way: &Way, running: &mut JoinSet<()>) -> Duple
     let (far, near) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(near);
     let caller = Caller { agent: way.agent.clone() };
-    let policy = way.home().ok().and_then(|home| Settings::peek(&home).ok()).map(|settings| settings.policy);
+    let policy =
+        way.home().ok().and_then(|home| Settings::peek(&home).ok()).map(|settings| settings.policy);
     let tools = policy.and_then(|policy| policy.agent(&way.agent).tools);
     running.spawn(async move {
         let _ended = mcp::serve(Arc::new(Refuses { why, tools }), caller, reader, writer).await;

@@ -77,7 +77,9 @@ struct Heard {
 impl Table {
     /// A line of the client's that is about to be sent, as the `number`th on this link.
     pub(super) fn sending(&mut self, line: &[u8], number: u64) {
-        if let Some(open) = self.open.iter_mut().find(|open| open.number.is_none() && open.line == line) {
+        if let Some(open) =
+            self.open.iter_mut().find(|open| open.number.is_none() && open.line == line)
+        {
             open.number = Some(number);
             return;
         }
@@ -87,10 +89,19 @@ impl Table {
         match message.get("id").filter(|id| !id.is_null()) {
             Some(id) if is_ours(id) => {}
             Some(id) => {
-                let is_modern = params.pointer(&format!("/_meta/{}", MODERN.replace('/', "~1"))).is_some();
+                let is_modern =
+                    params.pointer(&format!("/_meta/{}", MODERN.replace('/', "~1"))).is_some();
                 let kind = Kind::of(method, params);
                 self.answered.retain(|answered| answered != id);
-                let open = Open { id: id.clone(), kind, is_modern, line: line.to_vec(), number: Some(number), waited: 0, keepers: 0 };
+                let open = Open {
+                    id: id.clone(),
+                    kind,
+                    is_modern,
+                    line: line.to_vec(),
+                    number: Some(number),
+                    waited: 0,
+                    keepers: 0,
+                };
                 self.open.push(open);
             }
             None => match method {
@@ -138,7 +149,8 @@ impl Table {
             return;
         }
         let Ok(message) = read(&open.line) else { return };
-        let uri = message.pointer("/params/uri").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let uri =
+            message.pointer("/params/uri").and_then(Value::as_str).unwrap_or_default().to_owned();
         match message.get("method").and_then(Value::as_str) {
             Some("resources/subscribe") => {
                 self.watched.retain(|(watched, _)| *watched != uri);
@@ -161,7 +173,8 @@ impl Table {
                 gone.answers.push(lost::unknown(&open.id, write, open.is_modern));
                 continue;
             }
-            open.keepers = open.keepers.saturating_add(u32::from(was_read && open.kind != Kind::Listen));
+            open.keepers =
+                open.keepers.saturating_add(u32::from(was_read && open.kind != Kind::Listen));
             if open.keepers >= KEEPERS {
                 gone.answers.push(lost::unanswered(&open.id, &open.kind, open.is_modern));
                 continue;
@@ -176,7 +189,8 @@ impl Table {
     /// The client has gone: the answers to all that is open and will get no other.
     pub(super) fn end(&mut self) -> Vec<Vec<u8>> {
         self.ended.clear();
-        let open = std::mem::take(&mut self.open).into_iter().filter(|open| open.kind != Kind::Listen);
+        let open =
+            std::mem::take(&mut self.open).into_iter().filter(|open| open.kind != Kind::Listen);
         open.map(|open| lost::unanswered(&open.id, &open.kind, open.is_modern)).collect()
     }
 
@@ -261,7 +275,9 @@ mod tests {
     }
 
     fn request(id: &str, method: &str, params: &Value) -> Vec<u8> {
-        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string().into_bytes()
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+            .to_string()
+            .into_bytes()
     }
 
     fn answer(id: &Value) -> Vec<u8> {
@@ -282,7 +298,10 @@ mod tests {
         let gone = table.keeper_gone(3);
         assert_eq!(text(&gone.again), text(&[call(2, "get_balance")]));
         assert_eq!(gone.answers.len(), 1);
-        assert!(text(&gone.answers)[0].contains("\"id\":3") && text(&gone.answers)[0].contains("outcome_unknown"));
+        assert!(
+            text(&gone.answers)[0].contains("\"id\":3")
+                && text(&gone.answers)[0].contains("outcome_unknown")
+        );
         assert_eq!(table.keeper_gone(0).answers.len(), 0, "told once");
     }
 
@@ -303,7 +322,11 @@ mod tests {
         let initialize = request("a", "initialize", &json!({"protocolVersion": "2025-11-25"}));
         table.sending(&initialize, 1);
         let unanswered = table.keeper_gone(1);
-        assert_eq!(text(&unanswered.again), text(std::slice::from_ref(&initialize)), "still the client's own request");
+        assert_eq!(
+            text(&unanswered.again),
+            text(std::slice::from_ref(&initialize)),
+            "still the client's own request"
+        );
         table.sending(&initialize, 1);
         assert!(table.heard(&answer(&json!("a"))));
         table.sending(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, 2);
@@ -311,9 +334,19 @@ mod tests {
         assert!(table.heard(&answer(&json!("b"))));
         let again = text(&table.keeper_gone(3).again);
         assert_eq!(again.len(), 3, "{again:?}");
-        assert!(again[0].contains("nutpurse/again/0") && again[1].contains("initialized") && again[2].contains("wallet://balance"));
-        assert!(!table.heard(&answer(&json!("nutpurse/again/0"))), "its answer is not for the client");
-        table.sending(&request("c", "resources/unsubscribe", &json!({"uri": "wallet://balance"})), 4);
+        assert!(
+            again[0].contains("nutpurse/again/0")
+                && again[1].contains("initialized")
+                && again[2].contains("wallet://balance")
+        );
+        assert!(
+            !table.heard(&answer(&json!("nutpurse/again/0"))),
+            "its answer is not for the client"
+        );
+        table.sending(
+            &request("c", "resources/unsubscribe", &json!({"uri": "wallet://balance"})),
+            4,
+        );
         assert!(table.heard(&answer(&json!("c"))));
         assert_eq!(table.keeper_gone(4).again.len(), 2);
     }
@@ -322,10 +355,16 @@ mod tests {
     fn what_was_cancelled_is_not_asked_again() {
         let mut table = Table::default();
         table.sending(&call(1, "get_balance"), 1);
-        table.sending(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#, 2);
+        table.sending(
+            br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
+            2,
+        );
         table.sending(&request("l", "subscriptions/listen", &json!({})), 3);
         assert!(!table.heard(&answer(&json!("l"))));
-        table.sending(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"l"}}"#, 4);
+        table.sending(
+            br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"l"}}"#,
+            4,
+        );
         assert_eq!(table.keeper_gone(4), Gone::default());
     }
 

@@ -52,12 +52,25 @@ fn section(page: &mut String, tool: &Tool) {
         page.push_str("| parameter | type | |\n|---|---|---|\n");
     }
     for (name, schema) in parameters {
-        let required = tool.input_schema.get("required").and_then(Value::as_array).is_some_and(|all| all.iter().any(|one| one == name));
+        let required = tool
+            .input_schema
+            .get("required")
+            .and_then(Value::as_array)
+            .is_some_and(|all| all.iter().any(|one| one == name));
         let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        let _ = writeln!(page, "| `{name}`{} | {} | {words} |", if required { " (required)" } else { "" }, kind(schema));
+        let _ = writeln!(
+            page,
+            "| `{name}`{} | {} | {words} |",
+            if required { " (required)" } else { "" },
+            kind(schema)
+        );
     }
     page.push_str("\nResult: ");
-    let fields: Vec<String> = properties(&tool.output_schema).into_iter().flatten().map(|(name, schema)| field(name, schema)).collect();
+    let fields: Vec<String> = properties(&tool.output_schema)
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| field(name, schema))
+        .collect();
     page.push_str(&fields.join(", "));
     page.push_str(".\n");
 }
@@ -69,7 +82,9 @@ fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
 fn field(name: &str, schema: &Value) -> String {
     let inner = schema.as_object().and_then(properties);
     let item = schema.get("items").and_then(Value::as_object).and_then(properties);
-    let names = |fields: &Map<String, Value>| fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let names = |fields: &Map<String, Value>| {
+        fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
     match (inner, item) {
         (Some(inner), _) => format!("`{name}` {{{}}}", names(inner)),
         (_, Some(item)) => format!("`{name}` [{{{}}}]", names(item)),
@@ -79,10 +94,18 @@ fn field(name: &str, schema: &Value) -> String {
 
 fn kind(schema: &Value) -> String {
     if let Some(Value::Array(words)) = schema.get("enum") {
-        return words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        return words
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     let mut kind = schema.get("type").and_then(Value::as_str).unwrap_or("text").to_owned();
-    match (schema.get("minimum").and_then(Value::as_u64), schema.get("maximum").and_then(Value::as_u64)) {
+    match (
+        schema.get("minimum").and_then(Value::as_u64),
+        schema.get("maximum").and_then(Value::as_u64),
+    ) {
         (Some(min), Some(max)) => {
             let _ = write!(kind, ", {min} to {max}");
         }
@@ -111,6 +134,12 @@ fn failures(page: &mut String) {
             Retry::SameRequest => "same_request",
             Retry::AfterChange => "after_change",
         };
-        let _ = writeln!(page, "| `{}` | {} | {money} | {retry} | {} |", code.as_str(), code.when(), code.next_step());
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {money} | {retry} | {} |",
+            code.as_str(),
+            code.when(),
+            code.next_step()
+        );
     }
 }

@@ -41,7 +41,12 @@ pub enum SessionError {
 ///
 /// # Cancel safety
 /// Dropping the future ends the session without its last answers; no payment is cut.
-pub async fn serve<R, W>(source: Arc<dyn Source>, caller: Caller, reader: R, writer: W) -> Result<(), SessionError>
+pub async fn serve<R, W>(
+    source: Arc<dyn Source>,
+    caller: Caller,
+    reader: R,
+    writer: W,
+) -> Result<(), SessionError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,

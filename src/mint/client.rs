@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use cdk::mint_url::MintUrl;
 use cdk::nuts::{
-    CheckStateRequest, CheckStateResponse, CurrencyUnit, Id, KeySet, KeySetInfo, MeltQuoteBolt11Request, MeltRequest,
-    MintQuoteBolt11Request, MintRequest, MintResponse, PublicKey, RestoreRequest, RestoreResponse, State, SwapRequest, SwapResponse,
+    CheckStateRequest, CheckStateResponse, CurrencyUnit, Id, KeySet, KeySetInfo,
+    MeltQuoteBolt11Request, MeltRequest, MintQuoteBolt11Request, MintRequest, MintResponse,
+    PublicKey, RestoreRequest, RestoreResponse, State, SwapRequest, SwapResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,7 +62,10 @@ impl Client {
     }
 
     /// Mints (NUT-04). The caller has journaled it durably.
-    pub(super) async fn mint(&self, request: &MintRequest<String>) -> Result<MintResponse, MintError> {
+    pub(super) async fn mint(
+        &self,
+        request: &MintRequest<String>,
+    ) -> Result<MintResponse, MintError> {
         let told: MintResponse = self.post("v1/mint/bolt11", request, EXCHANGE).await?;
         vet::signatures(&request.outputs, &told.signatures, self.proves().await?)?;
         Ok(told)
@@ -75,13 +79,23 @@ impl Client {
     }
 
     /// Melts (NUT-05) and waits for the end of it, or lets the mint answer at once. The caller has journaled it durably.
-    pub(super) async fn melt(&self, request: MeltRequest<String>, waits: bool) -> Result<MeltQuote, MintError> {
-        read::melt_quote(&self.post("v1/melt/bolt11", &request.prefer_async(!waits), MELT_EXCHANGE).await?)
+    pub(super) async fn melt(
+        &self,
+        request: MeltRequest<String>,
+        waits: bool,
+    ) -> Result<MeltQuote, MintError> {
+        read::melt_quote(
+            &self.post("v1/melt/bolt11", &request.prefer_async(!waits), MELT_EXCHANGE).await?,
+        )
     }
 
     /// Asks what was signed of these outputs (NUT-09).
-    pub(super) async fn restore(&self, request: &RestoreRequest) -> Result<RestoreResponse, MintError> {
-        let told: RestoreResponse = self.served(9, self.post("v1/restore", request, EXCHANGE).await)?;
+    pub(super) async fn restore(
+        &self,
+        request: &RestoreRequest,
+    ) -> Result<RestoreResponse, MintError> {
+        let told: RestoreResponse =
+            self.served(9, self.post("v1/restore", request, EXCHANGE).await)?;
         vet::restored(request, &told, self.proves().await?)?;
         Ok(told)
     }
@@ -92,23 +106,37 @@ impl Client {
     }
 
     /// Asks for an invoice that fills the wallet (NUT-23).
-    pub(super) async fn quote_mint(&self, request: &MintQuoteBolt11Request) -> Result<MintQuote, MintError> {
+    pub(super) async fn quote_mint(
+        &self,
+        request: &MintQuoteBolt11Request,
+    ) -> Result<MintQuote, MintError> {
         read::mint_quote(&self.post("v1/mint/quote/bolt11", request, EXCHANGE).await?)
     }
 
     pub(super) async fn mint_quote(&self, id: &str) -> Result<MintQuote, MintError> {
         let quote = read::mint_quote(&self.get(&format!("v1/mint/quote/bolt11/{id}")).await?)?;
-        if quote.id == id { Ok(quote) } else { Err(MintError::Wrong("another quote than asked for".to_owned())) }
+        if quote.id == id {
+            Ok(quote)
+        } else {
+            Err(MintError::Wrong("another quote than asked for".to_owned()))
+        }
     }
 
     /// Asks what paying an invoice would cost (NUT-23).
-    pub(super) async fn quote_melt(&self, request: &MeltQuoteBolt11Request) -> Result<MeltQuote, MintError> {
+    pub(super) async fn quote_melt(
+        &self,
+        request: &MeltQuoteBolt11Request,
+    ) -> Result<MeltQuote, MintError> {
         read::melt_quote(&self.post("v1/melt/quote/bolt11", request, EXCHANGE).await?)
     }
 
     pub(super) async fn melt_quote(&self, id: &str) -> Result<MeltQuote, MintError> {
         let quote = read::melt_quote(&self.get(&format!("v1/melt/quote/bolt11/{id}")).await?)?;
-        if quote.id == id { Ok(quote) } else { Err(MintError::Wrong("another quote than asked for".to_owned())) }
+        if quote.id == id {
+            Ok(quote)
+        } else {
+            Err(MintError::Wrong("another quote than asked for".to_owned()))
+        }
     }
 
     /// The states of coins, in the order asked (NUT-07). One request per hundred.
@@ -116,7 +144,8 @@ impl Client {
         let mut states = Vec::with_capacity(ys.len());
         for some in ys.chunks(STATES_AT_ONCE) {
             let asked = CheckStateRequest { ys: some.to_vec() };
-            let told: CheckStateResponse = self.served(7, self.post("v1/checkstate", &asked, EXCHANGE).await)?;
+            let told: CheckStateResponse =
+                self.served(7, self.post("v1/checkstate", &asked, EXCHANGE).await)?;
             vet::states(&asked, &told)?;
             states.extend(told.states.into_iter().map(|one| one.state));
         }
@@ -130,7 +159,11 @@ impl Client {
     /// The keysets as the mint lists them now, vetted and remembered (NUT-02).
     pub(super) async fn keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let (name, listed) = (self.name(), read::keysets(&self.get("v1/keysets").await?)?);
-        vet::keysets(&listed, &self.records.keysets(&name).await?, &self.records.keysets_elsewhere(&name).await?)?;
+        vet::keysets(
+            &listed,
+            &self.records.keysets(&name).await?,
+            &self.records.keysets_elsewhere(&name).await?,
+        )?;
         // A list without one in sats is of no use, and what is remembered of a keyset never changes.
         if listed.iter().all(|keyset| keyset.unit != CurrencyUnit::Sat) {
             return Err(MintError::Wrong("the mint has no keyset in sats".to_owned()));
@@ -176,8 +209,14 @@ impl Client {
         exchange(&*self.http, &self.url, Method::Get, path, None, EXCHANGE).await
     }
 
-    async fn post<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize, deadline: Duration) -> Result<R, MintError> {
-        let body = serde_json::to_vec(body).map_err(|error| MintError::NotSent(error.to_string()))?;
+    async fn post<R: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        deadline: Duration,
+    ) -> Result<R, MintError> {
+        let body =
+            serde_json::to_vec(body).map_err(|error| MintError::NotSent(error.to_string()))?;
         exchange(&*self.http, &self.url, Method::Post, path, Some(body), deadline).await
     }
 }
@@ -196,5 +235,7 @@ async fn exchange<R: DeserializeOwned>(
     deadline: Duration,
 ) -> Result<R, MintError> {
     let url = url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
-    judge(http.send(HttpRequest { method, url: url.to_string(), body, accept: JSON, deadline }).await)
+    judge(
+        http.send(HttpRequest { method, url: url.to_string(), body, accept: JSON, deadline }).await,
+    )
 }

@@ -19,7 +19,11 @@ impl Mint {
     /// # Cancel safety
     /// Safe to drop at any time.
     pub async fn deposit_hint(&self, quote_id: &str) -> Result<(), MintError> {
-        let mut url = self.client.url().join("v1/ws").map_err(|error| MintError::NotSent(error.to_string()))?;
+        let mut url = self
+            .client
+            .url()
+            .join("v1/ws")
+            .map_err(|error| MintError::NotSent(error.to_string()))?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         if url.set_scheme(scheme).is_err() {
             return Err(MintError::NotSent("no websocket address".to_owned()));

@@ -24,7 +24,8 @@ const WANTED: [u8; 3] = [7, 8, 9];
 /// # Errors
 /// As the mint says.
 pub async fn lacking(http: &Arc<dyn Http>, address: &MintAddress) -> Result<Vec<u8>, MintError> {
-    let url = MintUrl::from_str(address.as_str()).map_err(|error| MintError::AddressRefused(error.to_string()))?;
+    let url = MintUrl::from_str(address.as_str())
+        .map_err(|error| MintError::AddressRefused(error.to_string()))?;
     let info = ask_info(&**http, &url).await?;
     Ok(WANTED.into_iter().filter(|nut| !info.nuts.contains(nut)).collect())
 }
@@ -46,7 +47,10 @@ impl Mint {
     pub async fn lacks(&self) -> Result<Vec<u8>, MintError> {
         let about = self.about().await?;
         let said = |nut: &u8| about.as_ref().is_none_or(|info| info.nuts.contains(nut));
-        Ok(WANTED.into_iter().filter(|nut| !self.client.has_shown(*nut).unwrap_or_else(|| said(nut))).collect())
+        Ok(WANTED
+            .into_iter()
+            .filter(|nut| !self.client.has_shown(*nut).unwrap_or_else(|| said(nut)))
+            .collect())
     }
 
     /// The mint says that it keeps coins locked (NUT-11) and proves its signatures (NUT-12). Without the first, coins that everybody sees
@@ -58,7 +62,10 @@ impl Mint {
         if self.about().await?.is_none() {
             self.refresh_about().await?;
         }
-        Ok(self.about().await?.is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
+        Ok(self
+            .about()
+            .await?
+            .is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
     }
 
     /// The mint gives change for a payment (NUT-08), as far as is known. No request.

@@ -72,7 +72,10 @@ pub struct Issue {
 
 impl std::fmt::Debug for Issue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issue").field("id", &self.id).field("deposit", &self.deposit).finish_non_exhaustive()
+        f.debug_struct("Issue")
+            .field("id", &self.id)
+            .field("deposit", &self.deposit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,9 +111,15 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn quote_deposit(&self, amount_sats: u64, description: Option<String>) -> Result<IssueQuote, MintError> {
+    pub async fn quote_deposit(
+        &self,
+        amount_sats: u64,
+        description: Option<String>,
+    ) -> Result<IssueQuote, MintError> {
         self.keyset_infos().await?;
-        let takes_words = self.about().await?.is_none_or(|about| about.deposit.is_some_and(|method| method.description == Some(true)));
+        let takes_words = self.about().await?.is_none_or(|about| {
+            about.deposit.is_some_and(|method| method.description == Some(true))
+        });
         let lock = self.client.records.next_quote_key().await?;
         let pubkey = derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.public_key();
         let request = MintQuoteBolt11Request {
@@ -120,7 +129,12 @@ impl Mint {
             pubkey: Some(pubkey),
         };
         let quote = self.client.quote_mint(&request).await?;
-        Ok(IssueQuote { id: quote.id, bolt11: needed(quote.bolt11, "request")?, expires_at: quote.expires_at, lock })
+        Ok(IssueQuote {
+            id: quote.id,
+            bolt11: needed(quote.bolt11, "request")?,
+            expires_at: quote.expires_at,
+            lock,
+        })
     }
 
     /// Asks where an invoice of ours stands. One request.
@@ -150,7 +164,9 @@ impl Mint {
     /// # Errors
     /// When it cannot be derived.
     pub fn quote_key(&self, lock: u32) -> Result<Secret, MintError> {
-        Ok(Secret::new(derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.to_secret_hex()))
+        Ok(Secret::new(
+            derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.to_secret_hex(),
+        ))
     }
 
     /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has. The caller holds the turn, and journals the
@@ -158,11 +174,23 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
-    pub async fn plan_issue(&self, deposit: &Deposit, held: &BTreeMap<u64, usize>) -> Result<Issue, MintError> {
+    pub async fn plan_issue(
+        &self,
+        deposit: &Deposit,
+        held: &BTreeMap<u64, usize>,
+    ) -> Result<Issue, MintError> {
         let keyset = self.active_keyset().await?;
         let outputs = self.spread_outputs(&keyset, deposit.amount_sats, held).await?;
         let (id, mint, quote_id) = (Uuid::new_v4(), self.address.clone(), deposit.quote_id.clone());
-        Ok(Issue { id, deposit: deposit.id.clone(), mint, quote_id, lock: deposit.lock, quote_key: deposit.quote_key.clone(), outputs })
+        Ok(Issue {
+            id,
+            deposit: deposit.id.clone(),
+            mint,
+            quote_id,
+            lock: deposit.lock,
+            quote_key: deposit.quote_key.clone(),
+            outputs,
+        })
     }
 
     /// The same claim with new outputs, in its place in the journal: none of its outputs was signed, or all were for something else.
@@ -182,15 +210,23 @@ impl Mint {
         match self.request_issue(issue).await {
             Ok(coins) => IssueOutcome::Done(coins),
             // Nothing has left: no question is needed.
-            Err(error) if error.is_definite() && error.code().is_none() => IssueOutcome::Refused(error),
+            Err(error) if error.is_definite() && error.code().is_none() => {
+                IssueOutcome::Refused(error)
+            }
             // Another home of the same words used these counters, unless they were used by this very claim.
-            Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => match self.look_for_issue(issue).await {
-                Looked::Nothing(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
-                looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
-            },
+            Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => {
+                match self.look_for_issue(issue).await {
+                    Looked::Nothing(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
+                    looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
+                }
+            }
             // A refusal counts once the mint has signed nothing and does not call the quote issued.
             Err(error) => match self.look_for_issue(issue).await {
-                Looked::Nothing(MintQuoteState::Paid | MintQuoteState::Unpaid) if error.is_definite() => IssueOutcome::Refused(error),
+                Looked::Nothing(MintQuoteState::Paid | MintQuoteState::Unpaid)
+                    if error.is_definite() =>
+                {
+                    IssueOutcome::Refused(error)
+                }
                 looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
             },
         }
@@ -201,27 +237,43 @@ impl Mint {
         match self.look_for_issue(issue).await {
             Looked::Nothing(MintQuoteState::Paid) => match self.post_issue(issue, turn).await {
                 // Only the repeat was turned away; the request before it may still arrive.
-                IssueOutcome::Refused(error) if error.code().is_none() => IssueOutcome::Unknown(error),
+                IssueOutcome::Refused(error) if error.code().is_none() => {
+                    IssueOutcome::Unknown(error)
+                }
                 outcome => outcome,
             },
             // A quote that was paid never becomes unpaid: a lagging copy of the mint has answered.
-            Looked::Nothing(MintQuoteState::Unpaid) => IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned())),
-            // Issued, and the mint gives no signature again: the same request may bring them (NUT-19).
-            Looked::Failed(error) if error.is_not_served() => {
-                self.request_issue(issue).await.map_or(IssueOutcome::Unknown(error), IssueOutcome::Done)
+            Looked::Nothing(MintQuoteState::Unpaid) => {
+                IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned()))
             }
+            // Issued, and the mint gives no signature again: the same request may bring them (NUT-19).
+            Looked::Failed(error) if error.is_not_served() => self
+                .request_issue(issue)
+                .await
+                .map_or(IssueOutcome::Unknown(error), IssueOutcome::Done),
             Looked::Failed(error) => IssueOutcome::Unknown(error),
             looked => looked.outcome().unwrap_or(IssueOutcome::Disputed),
         }
     }
 
     async fn request_issue(&self, issue: &Issue) -> Result<Vec<ProofInfo>, MintError> {
-        let mut request = MintRequest { quote: issue.quote_id.clone(), outputs: issue.outputs.blinded(), signature: None };
+        let mut request = MintRequest {
+            quote: issue.quote_id.clone(),
+            outputs: issue.outputs.blinded(),
+            signature: None,
+        };
         let unusable = |error: &dyn std::fmt::Display| MintError::NotSent(error.to_string());
         let key = match (&issue.quote_key, issue.lock) {
-            (Some(key), _) => SecretKey::from_hex(key.reveal()).map_err(|error| unusable(&error))?,
-            (None, Some(lock)) => derive_quote_locking_key(self.seed.bytes(), lock).map_err(|error| unusable(&error))?,
-            (None, None) => return self.unblind_issue(issue, self.client.mint(&request).await?.signatures).await,
+            (Some(key), _) => {
+                SecretKey::from_hex(key.reveal()).map_err(|error| unusable(&error))?
+            }
+            (None, Some(lock)) => derive_quote_locking_key(self.seed.bytes(), lock)
+                .map_err(|error| unusable(&error))?,
+            (None, None) => {
+                return self
+                    .unblind_issue(issue, self.client.mint(&request).await?.signatures)
+                    .await;
+            }
         };
         sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
@@ -230,14 +282,20 @@ impl Mint {
                 request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
                 // The first request may have been carried out, whatever becomes of the second.
                 let unsent = |error: &MintError| error.is_definite() && error.code().is_none();
-                self.client.mint(&request).await.map_err(|error| if unsent(&error) { MintError::Lost(error.to_string()) } else { error })?
+                self.client.mint(&request).await.map_err(|error| {
+                    if unsent(&error) { MintError::Lost(error.to_string()) } else { error }
+                })?
             }
             told => told?,
         };
         self.unblind_issue(issue, told.signatures).await
     }
 
-    async fn unblind_issue(&self, issue: &Issue, signatures: Vec<cdk::nuts::BlindSignature>) -> Result<Vec<ProofInfo>, MintError> {
+    async fn unblind_issue(
+        &self,
+        issue: &Issue,
+        signatures: Vec<cdk::nuts::BlindSignature>,
+    ) -> Result<Vec<ProofInfo>, MintError> {
         self.unblind(&issue.outputs, issue.outputs.signed_in_order(signatures)?, issue.id).await
     }
 
@@ -248,20 +306,28 @@ impl Mint {
             Err(silent) if self.unanswered() != unanswered => return Looked::Failed(silent),
             signed => signed,
         };
-        let state = self.client.mint_quote(&issue.quote_id).await.and_then(|quote| needed(quote.state, "state"));
+        let state = self
+            .client
+            .mint_quote(&issue.quote_id)
+            .await
+            .and_then(|quote| needed(quote.state, "state"));
         let (signed, state) = match (signed, state) {
             (Ok(signed), Ok(state)) => (signed, state),
             // Some of the outputs are signed, or for other amounts: the mint's answer to the same request says so.
             (Err(MintError::Wrong(_)), Ok(MintQuoteState::Paid)) => (None, MintQuoteState::Paid),
             // The mint does not say what it has signed; what it has not issued it has not signed for this claim.
-            (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => (None, MintQuoteState::Paid),
+            (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => {
+                (None, MintQuoteState::Paid)
+            }
             (Err(error), _) | (_, Err(error)) => return Looked::Failed(error),
         };
         match (signed, state) {
-            (Some(signed), MintQuoteState::Issued) => match self.unblind(&issue.outputs, signed, issue.id).await {
-                Ok(coins) => Looked::Ours(coins),
-                Err(error) => Looked::Failed(error),
-            },
+            (Some(signed), MintQuoteState::Issued) => {
+                match self.unblind(&issue.outputs, signed, issue.id).await {
+                    Ok(coins) => Looked::Ours(coins),
+                    Err(error) => Looked::Failed(error),
+                }
+            }
             (Some(_), _) => Looked::Used,
             (None, MintQuoteState::Issued) => match self.signed(&issue.outputs).await {
                 Ok(None) => Looked::Nothing(MintQuoteState::Issued),

@@ -25,7 +25,12 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
-        Ok(self.keysets_in_sats().await?.into_iter().map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
+        Ok(self
+            .keysets_in_sats()
+            .await?
+            .into_iter()
+            .map(|keyset| (keyset.id, keyset.input_fee_ppk))
+            .collect())
     }
 
     /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`: not known yet. No request.
@@ -77,7 +82,8 @@ impl Mint {
         if cheapest_active(&known).is_none() {
             known = self.listed_now().await?;
         }
-        let active = cheapest_active(&known).ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
+        let active = cheapest_active(&known)
+            .ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
         self.keyset(active.id).await
     }
 
@@ -100,7 +106,11 @@ impl Mint {
             Some(known) => known,
             None => self.client.records.keysets(&self.client.name()).await?,
         };
-        Ok(known.into_iter().filter(in_sats).map(|keyset| (keyset.id, keyset.input_fee_ppk)).collect())
+        Ok(known
+            .into_iter()
+            .filter(in_sats)
+            .map(|keyset| (keyset.id, keyset.input_fee_ppk))
+            .collect())
     }
 
     /// A keyset in sats with its keys, as far as both are known. No request.
@@ -113,8 +123,16 @@ impl Mint {
         if !self.known_fees_ppk().await?.contains_key(&id) {
             return Ok(None);
         }
-        let info = self.client.records.keysets(&self.client.name()).await?.into_iter().find(|keyset| keyset.id == id);
-        let Some((info, keys)) = info.zip(self.client.records.keys(&id).await?) else { return Ok(None) };
+        let info = self
+            .client
+            .records
+            .keysets(&self.client.name())
+            .await?
+            .into_iter()
+            .find(|keyset| keyset.id == id);
+        let Some((info, keys)) = info.zip(self.client.records.keys(&id).await?) else {
+            return Ok(None);
+        };
         let keyset = Arc::new(with_keys(info, keys));
         known.insert(id, Arc::clone(&keyset));
         Ok(Some(keyset))
@@ -126,7 +144,10 @@ impl Mint {
             Some(info) => info,
             None => {
                 let listed = self.listed_now().await?;
-                listed.into_iter().find(|keyset| keyset.id == id).ok_or_else(|| MintError::Wrong("no such keyset".to_owned()))?
+                listed
+                    .into_iter()
+                    .find(|keyset| keyset.id == id)
+                    .ok_or_else(|| MintError::Wrong("no such keyset".to_owned()))?
             }
         };
         let mut known = self.keysets.keys.lock().await;
@@ -153,5 +174,8 @@ fn in_sats(keyset: &KeySetInfo) -> bool {
 }
 
 fn cheapest_active(known: &[KeySetInfo]) -> Option<&KeySetInfo> {
-    known.iter().filter(|keyset| in_sats(keyset) && keyset.active).min_by_key(|keyset| keyset.input_fee_ppk)
+    known
+        .iter()
+        .filter(|keyset| in_sats(keyset) && keyset.active)
+        .min_by_key(|keyset| keyset.input_fee_ppk)
 }

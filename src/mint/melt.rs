@@ -7,7 +7,10 @@
 //! change: then the row stays until the change is in.
 
 use cdk::nuts::nut00::ProofsMethods;
-use cdk::nuts::{BlindSignature, CurrencyUnit, MeltOptions, MeltQuoteBolt11Request, MeltQuoteState, MeltRequest, Proofs, PublicKey, State};
+use cdk::nuts::{
+    BlindSignature, CurrencyUnit, MeltOptions, MeltQuoteBolt11Request, MeltQuoteState, MeltRequest,
+    Proofs, PublicKey, State,
+};
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -57,7 +60,10 @@ pub struct Melt {
 
 impl std::fmt::Debug for Melt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Melt").field("id", &self.id).field("payment", &self.payment).finish_non_exhaustive()
+        f.debug_struct("Melt")
+            .field("id", &self.id)
+            .field("payment", &self.payment)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,7 +93,10 @@ impl Melt {
 
     /// What it cost beyond the amount, in sats, when this much came back.
     pub fn fee_sats(&self, change_sats: u64) -> u64 {
-        self.inputs_sats().saturating_add(self.prepared_sats).saturating_sub(self.amount_sats).saturating_sub(change_sats)
+        self.inputs_sats()
+            .saturating_add(self.prepared_sats)
+            .saturating_sub(self.amount_sats)
+            .saturating_sub(change_sats)
     }
 
     /// The mint has more of our coins than it may keep: some must come back.
@@ -139,11 +148,18 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says; [`MintError::Wrong`] when the invoice cannot be read.
-    pub async fn quote_melt(&self, invoice: &str, amount_msat: Option<u64>) -> Result<MeltQuote, MintError> {
+    pub async fn quote_melt(
+        &self,
+        invoice: &str,
+        amount_msat: Option<u64>,
+    ) -> Result<MeltQuote, MintError> {
         self.keyset_infos().await?;
         let options = amount_msat.map(MeltOptions::new_amountless);
         let request = invoice.parse().map_err(wrong)?;
-        let quote = self.client.quote_melt(&MeltQuoteBolt11Request { request, unit: CurrencyUnit::Sat, options }).await?;
+        let quote = self
+            .client
+            .quote_melt(&MeltQuoteBolt11Request { request, unit: CurrencyUnit::Sat, options })
+            .await?;
         Ok(MeltQuote {
             id: quote.id,
             amount_sats: needed(quote.amount_sats, "amount")?,
@@ -156,7 +172,13 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
-    pub async fn plan_melt(&self, payment: PaymentId, quote: &MeltQuote, inputs: Vec<ProofInfo>, _turn: &Turn) -> Result<Melt, MintError> {
+    pub async fn plan_melt(
+        &self,
+        payment: PaymentId,
+        quote: &MeltQuote,
+        inputs: Vec<ProofInfo>,
+        _turn: &Turn,
+    ) -> Result<Melt, MintError> {
         let inputs: Proofs = inputs.into_iter().map(|input| input.proof).collect();
         let keyset = self.active_keyset().await?;
         let mut melt = Melt {
@@ -182,23 +204,34 @@ impl Mint {
     /// Not cancel safe: run it to its end. A dropped future is a crash: the mint's own word ends the payment later.
     pub async fn post_melt(&self, melt: &Melt) -> MeltOutcome {
         let blank = melt.outputs.blinded();
-        let request = MeltRequest::new(melt.quote_id.clone(), melt.inputs.clone(), (!blank.is_empty()).then_some(blank));
+        let request = MeltRequest::new(
+            melt.quote_id.clone(),
+            melt.inputs.clone(),
+            (!blank.is_empty()).then_some(blank),
+        );
         let place = self.open_melts.try_acquire().ok();
         match self.client.melt(request, place.is_some()).await {
             Ok(quote) if quote.id != melt.quote_id => MeltOutcome::Unknown { acknowledged: false },
             Ok(quote) if quote.state == MeltQuoteState::Paid => {
-                let change = self.change(melt, quote.change.unwrap_or_default()).await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "a payment's change is asked for again later");
-                    None
-                });
+                let change = self
+                    .change(melt, quote.change.unwrap_or_default())
+                    .await
+                    .unwrap_or_else(|error| {
+                        tracing::warn!(%error, "a payment's change is asked for again later");
+                        None
+                    });
                 MeltOutcome::Paid { change, preimage: quote.preimage }
             }
             Ok(_) => MeltOutcome::Unknown { acknowledged: true },
-            Err(MintError::UnderWay { code: nut::TOKEN_SPENT }) if self.spent_elsewhere(melt).await => {
+            Err(MintError::UnderWay { code: nut::TOKEN_SPENT })
+                if self.spent_elsewhere(melt).await =>
+            {
                 MeltOutcome::Refused(MintError::SpentElsewhere)
             }
             // A refusal counts once the mint calls every input unspent.
-            Err(MintError::Refused { .. }) if !self.are_unspent(melt).await => MeltOutcome::Unknown { acknowledged: false },
+            Err(MintError::Refused { .. }) if !self.are_unspent(melt).await => {
+                MeltOutcome::Unknown { acknowledged: false }
+            }
             Err(error) if error.is_definite() => MeltOutcome::Refused(error),
             Err(_) => MeltOutcome::Unknown { acknowledged: false },
         }
@@ -228,7 +261,8 @@ impl Mint {
         }
         if let Ok(quote) = &quote
             && quote.state == MeltQuoteState::Paid
-            && let Ok(Some(change)) = self.change(melt, quote.change.clone().unwrap_or_default()).await
+            && let Ok(Some(change)) =
+                self.change(melt, quote.change.clone().unwrap_or_default()).await
         {
             return Ok(Some(change));
         }
@@ -249,7 +283,11 @@ impl Mint {
     }
 
     /// Change from an answer. `None`: it names none, and there may be some.
-    async fn change(&self, melt: &Melt, told: Vec<BlindSignature>) -> Result<Option<Vec<ProofInfo>>, MintError> {
+    async fn change(
+        &self,
+        melt: &Melt,
+        told: Vec<BlindSignature>,
+    ) -> Result<Option<Vec<ProofInfo>>, MintError> {
         if melt.outputs.list.is_empty() {
             return Ok(Some(Vec::new()));
         }
@@ -264,7 +302,10 @@ impl Mint {
     /// The mint says that it still takes all of the inputs.
     async fn are_unspent(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };
-        self.client.states(&ys).await.is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
+        self.client
+            .states(&ys)
+            .await
+            .is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
     }
 
     /// Some of the inputs are spent, none is in use, and the quote they were for is unpaid, asked in this order: they were not spent by

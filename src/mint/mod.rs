@@ -128,7 +128,8 @@ impl Mints {
     /// # Errors
     /// [`MintError::AddressRefused`] when the address is none, [`MintError::Unchecked`] when it may not be used yet.
     pub fn at(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
-        let unchecked = self.checked().as_ref().is_some_and(|checked| !checked.contains(address.as_str()));
+        let unchecked =
+            self.checked().as_ref().is_some_and(|checked| !checked.contains(address.as_str()));
         if unchecked { Err(MintError::Unchecked) } else { self.even_unchecked(address) }
     }
 
@@ -191,7 +192,8 @@ impl fmt::Debug for Mint {
 
 impl Mint {
     fn new(address: MintAddress, parts: &Parts) -> Result<Self, MintError> {
-        let url = MintUrl::from_str(address.as_str()).map_err(|error| MintError::AddressRefused(error.to_string()))?;
+        let url = MintUrl::from_str(address.as_str())
+            .map_err(|error| MintError::AddressRefused(error.to_string()))?;
         Ok(Self {
             address,
             client: Client::new(url, Arc::clone(&parts.http), Arc::clone(&parts.records)),

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use cdk::amount::Amount;
 use cdk::dhke::{blind_message, construct_proofs, hash_to_curve};
 use cdk::nuts::nut10::{Secret as Locked, SecretData};
-use cdk::nuts::{BlindSignature, BlindedMessage, CurrencyUnit, Id, KeySet, Kind, PublicKey, RestoreRequest, SecretKey, State};
+use cdk::nuts::{
+    BlindSignature, BlindedMessage, CurrencyUnit, Id, KeySet, Kind, PublicKey, RestoreRequest,
+    SecretKey, State,
+};
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
@@ -47,13 +50,18 @@ pub(super) type Signed<'a> = Vec<(&'a Output, BlindSignature)>;
 
 impl Outputs {
     pub(super) fn blinded(&self) -> Vec<BlindedMessage> {
-        let one = |output: &Output| BlindedMessage::new(Amount::from(output.amount), self.keyset, output.blinded);
+        let one = |output: &Output| {
+            BlindedMessage::new(Amount::from(output.amount), self.keyset, output.blinded)
+        };
         self.list.iter().map(one).collect()
     }
 
     /// The coins that they become, by Y.
     pub(super) fn ys(&self) -> Result<Vec<PublicKey>, MintError> {
-        self.list.iter().map(|output| hash_to_curve(output.secret.as_bytes()).map_err(wrong)).collect()
+        self.list
+            .iter()
+            .map(|output| hash_to_curve(output.secret.as_bytes()).map_err(wrong))
+            .collect()
     }
 
     /// Their counters.
@@ -68,7 +76,11 @@ impl Outputs {
     }
 
     fn counters_of<'a>(&self, outputs: impl Iterator<Item = &'a Output>) -> Counters {
-        Counters { device: self.device, keyset: self.keyset, indices: outputs.filter_map(|output| output.index).collect() }
+        Counters {
+            device: self.device,
+            keyset: self.keyset,
+            indices: outputs.filter_map(|output| output.index).collect(),
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -81,7 +93,10 @@ impl Outputs {
     }
 
     /// One signature for each output, in order.
-    pub(super) fn signed_in_order(&self, signatures: Vec<BlindSignature>) -> Result<Signed<'_>, MintError> {
+    pub(super) fn signed_in_order(
+        &self,
+        signatures: Vec<BlindSignature>,
+    ) -> Result<Signed<'_>, MintError> {
         if signatures.len() != self.list.len() {
             return Err(MintError::Wrong("not one signature per output".to_owned()));
         }
@@ -96,24 +111,43 @@ impl Outputs {
 
 impl Mint {
     /// Outputs of our own seed for an amount to hand out and one to keep, in the order of their amounts.
-    pub(super) async fn own_outputs(&self, keyset: &KeySet, give_sats: u64, keep_sats: u64) -> Result<Outputs, MintError> {
+    pub(super) async fn own_outputs(
+        &self,
+        keyset: &KeySet,
+        give_sats: u64,
+        keep_sats: u64,
+    ) -> Result<Outputs, MintError> {
         let amounts = fee_and_amounts(keyset);
-        let mut wanted: Vec<(u64, bool)> = amounts_of(give_sats, &amounts)?.into_iter().map(|amount| (amount, true)).collect();
+        let mut wanted: Vec<(u64, bool)> =
+            amounts_of(give_sats, &amounts)?.into_iter().map(|amount| (amount, true)).collect();
         wanted.extend(amounts_of(keep_sats, &amounts)?.into_iter().map(|amount| (amount, false)));
         wanted.sort_by_key(|(amount, _)| *amount);
         self.seeded(keyset.id, &wanted).await
     }
 
     /// Outputs of our own seed for an amount to keep, such that the wallet has small coins afterwards.
-    pub(super) async fn spread_outputs(&self, keyset: &KeySet, sats: u64, held: &BTreeMap<u64, usize>) -> Result<Outputs, MintError> {
-        let mut wanted: Vec<(u64, bool)> =
-            spread(sats, held, &fee_and_amounts(keyset))?.into_iter().map(|amount| (amount, false)).collect();
+    pub(super) async fn spread_outputs(
+        &self,
+        keyset: &KeySet,
+        sats: u64,
+        held: &BTreeMap<u64, usize>,
+    ) -> Result<Outputs, MintError> {
+        let mut wanted: Vec<(u64, bool)> = spread(sats, held, &fee_and_amounts(keyset))?
+            .into_iter()
+            .map(|amount| (amount, false))
+            .collect();
         wanted.sort_by_key(|(amount, _)| *amount);
         self.seeded(keyset.id, &wanted).await
     }
 
     /// Outputs to hand out, locked to a key (NUT-11), and outputs of our own seed to keep, in the order of their amounts.
-    pub(super) async fn locked_outputs(&self, keyset: &KeySet, give_sats: u64, lock: &Lock, keep_sats: u64) -> Result<Outputs, MintError> {
+    pub(super) async fn locked_outputs(
+        &self,
+        keyset: &KeySet,
+        give_sats: u64,
+        lock: &Lock,
+        keep_sats: u64,
+    ) -> Result<Outputs, MintError> {
         let key = PublicKey::from_hex(&lock.key).map_err(wrong)?.to_hex();
         let tags = Some(&lock.tags).filter(|tags| !tags.is_empty());
         let mut outputs = self.own_outputs(keyset, 0, keep_sats).await?;
@@ -128,38 +162,68 @@ impl Mint {
     }
 
     /// Blank outputs for change of at most so many sats (NUT-08); none for none.
-    pub(super) async fn blank_outputs(&self, keyset: &KeySet, most_sats: u64) -> Result<Outputs, MintError> {
-        let count = if most_sats == 0 { 0 } else { most_sats.saturating_sub(1).checked_ilog2().map_or(1, |log| log.saturating_add(1)) };
+    pub(super) async fn blank_outputs(
+        &self,
+        keyset: &KeySet,
+        most_sats: u64,
+    ) -> Result<Outputs, MintError> {
+        let count = if most_sats == 0 {
+            0
+        } else {
+            most_sats.saturating_sub(1).checked_ilog2().map_or(1, |log| log.saturating_add(1))
+        };
         let wanted = vec![(0, false); usize::try_from(count).map_err(wrong)?];
         self.seeded(keyset.id, &wanted).await
     }
 
     async fn seeded(&self, keyset: Id, wanted: &[(u64, bool)]) -> Result<Outputs, MintError> {
         let indices = self.client.records.free_counters(&keyset, wanted.len()).await?;
-        let one = |((amount, give), index): (&(u64, bool), u32)| self.seed.output(keyset, index, *amount, *give);
+        let one = |((amount, give), index): (&(u64, bool), u32)| {
+            self.seed.output(keyset, index, *amount, *give)
+        };
         let list = wanted.iter().zip(indices).map(one).collect::<Result<_, _>>()?;
         Ok(Outputs { device: self.client.records.device(), keyset, list })
     }
 
     /// Signatures to coins. Each is checked: amount, keyset, and the proof that the mint signed with its listed key (NUT-12).
-    pub(super) async fn unblind(&self, outputs: &Outputs, signed: Signed<'_>, operation: Uuid) -> Result<Vec<ProofInfo>, MintError> {
+    pub(super) async fn unblind(
+        &self,
+        outputs: &Outputs,
+        signed: Signed<'_>,
+        operation: Uuid,
+    ) -> Result<Vec<ProofInfo>, MintError> {
         let keyset: Arc<KeySet> = self.keyset(outputs.keyset).await?;
         let mut coins = Vec::with_capacity(signed.len());
         for (output, signature) in signed {
             let fits = output.amount == 0 || signature.amount.to_u64() == output.amount;
             if !fits || signature.keyset_id != outputs.keyset {
-                return Err(MintError::Wrong("a signature is not for the output asked for".to_owned()));
+                return Err(MintError::Wrong(
+                    "a signature is not for the output asked for".to_owned(),
+                ));
             }
-            let key = keyset.keys.amount_key(signature.amount).ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
+            let key = keyset
+                .keys
+                .amount_key(signature.amount)
+                .ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
             if signature.dleq.is_some() {
                 signature.verify_dleq(key, output.blinded).map_err(wrong)?;
             }
             let (rs, secrets) = (vec![output.r.clone()], vec![output.secret.clone()]);
-            for proof in construct_proofs(vec![signature], rs, secrets, &keyset.keys).map_err(wrong)? {
+            for proof in
+                construct_proofs(vec![signature], rs, secrets, &keyset.keys).map_err(wrong)?
+            {
                 let state = if output.give { State::PendingSpent } else { State::Unspent };
                 let user = output.give.then_some(operation);
                 let url = self.client.url().clone();
-                let coin = ProofInfo::new_with_operations(proof, url, state, CurrencyUnit::Sat, user, Some(operation)).map_err(wrong)?;
+                let coin = ProofInfo::new_with_operations(
+                    proof,
+                    url,
+                    state,
+                    CurrencyUnit::Sat,
+                    user,
+                    Some(operation),
+                )
+                .map_err(wrong)?;
                 coins.push(output.index.into_iter().fold(coin, ProofInfo::with_derivation_index));
             }
         }
@@ -167,7 +231,10 @@ impl Mint {
     }
 
     /// What the mint has signed of these outputs (NUT-09). `None`: nothing. Of outputs with an amount all are signed, or none.
-    pub(super) async fn signed<'a>(&self, outputs: &'a Outputs) -> Result<Option<Signed<'a>>, MintError> {
+    pub(super) async fn signed<'a>(
+        &self,
+        outputs: &'a Outputs,
+    ) -> Result<Option<Signed<'a>>, MintError> {
         let asked = outputs.blinded();
         if asked.is_empty() {
             return Ok(None);
@@ -175,8 +242,13 @@ impl Mint {
         let told = self.client.restore(&RestoreRequest { outputs: asked }).await?;
         let mut signed = Vec::with_capacity(told.signatures.len());
         for output in &outputs.list {
-            let place = told.outputs.iter().position(|named| named.blinded_secret == output.blinded);
-            signed.extend(place.and_then(|place| told.signatures.get(place)).map(|signature| (output, signature.clone())));
+            let place =
+                told.outputs.iter().position(|named| named.blinded_secret == output.blinded);
+            signed.extend(
+                place
+                    .and_then(|place| told.signatures.get(place))
+                    .map(|signature| (output, signature.clone())),
+            );
         }
         Ok((!signed.is_empty()).then_some(signed))
     }

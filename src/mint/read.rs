@@ -4,7 +4,9 @@
 
 use std::str::FromStr;
 
-use cdk::nuts::{BlindSignature, CurrencyUnit, Id, KeySet, KeySetInfo, Keys, MeltQuoteState, MintQuoteState};
+use cdk::nuts::{
+    BlindSignature, CurrencyUnit, Id, KeySet, KeySetInfo, Keys, MeltQuoteState, MintQuoteState,
+};
 use serde_json::Value;
 
 use super::error::MintError;
@@ -54,7 +56,9 @@ fn mint_state(told: &Value) -> Option<MintQuoteState> {
     let (paid, issued) = (number(told, "amount_paid"), number(told, "amount_issued"));
     match (paid, flag(told, "paid")) {
         (Some(0), _) | (None, Some(false)) => Some(MintQuoteState::Unpaid),
-        (Some(paid), _) if issued.is_some_and(|issued| issued >= paid) => Some(MintQuoteState::Issued),
+        (Some(paid), _) if issued.is_some_and(|issued| issued >= paid) => {
+            Some(MintQuoteState::Issued)
+        }
         (Some(_), _) | (None, Some(true)) => Some(MintQuoteState::Paid),
         (None, None) => None,
     }
@@ -97,23 +101,36 @@ pub(super) fn keys(told: &Value, id: Id) -> Result<KeySet, MintError> {
     let named = |one: &&Value| text(one, "id").and_then(|text| Id::from_str(text).ok()) == Some(id);
     let found = needed(list(told, "keysets").and_then(|list| list.iter().find(named)), "keysets")?;
     let info = needed(keyset(found), "keysets")?;
-    let keys: Option<Keys> = found.get("keys").and_then(|keys| serde_json::from_value(keys.clone()).ok());
+    let keys: Option<Keys> =
+        found.get("keys").and_then(|keys| serde_json::from_value(keys.clone()).ok());
     let KeySetInfo { id, unit, active, input_fee_ppk, final_expiry } = info;
-    Ok(KeySet { id, unit, active: Some(active), keys: needed(keys, "keys")?, input_fee_ppk, final_expiry })
+    Ok(KeySet {
+        id,
+        unit,
+        active: Some(active),
+        keys: needed(keys, "keys")?,
+        input_fee_ppk,
+        final_expiry,
+    })
 }
 
 /// What a mint says of itself (NUT-06).
 pub(super) fn info(told: &Value) -> Result<MintInfo, MintError> {
     needed(told.as_object(), "info")?;
     let nut = |number: u8| told.get("nuts").and_then(|nuts| nuts.get(number.to_string()));
-    let supported = |number: &u8| nut(*number).and_then(|one| flag(one, "supported")).unwrap_or(false);
+    let supported =
+        |number: &u8| nut(*number).and_then(|one| flag(one, "supported")).unwrap_or(false);
     Ok(MintInfo {
         name: text(told, "name").map(|name| name.chars().take(MAX_NAME).collect()),
-        pubkey: text(told, "pubkey").and_then(|key| cdk::nuts::PublicKey::from_hex(key).ok()).map(|key| key.to_hex()),
+        pubkey: text(told, "pubkey")
+            .and_then(|key| cdk::nuts::PublicKey::from_hex(key).ok())
+            .map(|key| key.to_hex()),
         deposit: nut(4).and_then(bolt11_in_sats),
         pay: nut(5).and_then(bolt11_in_sats),
         nuts: (7..=30).filter(supported).collect(),
-        notifies: nut(17).and_then(|one| list(one, "supported")).is_some_and(|some| !some.is_empty()),
+        notifies: nut(17)
+            .and_then(|one| list(one, "supported"))
+            .is_some_and(|some| !some.is_empty()),
     })
 }
 
@@ -123,11 +140,16 @@ fn bolt11_in_sats(settings: &Value) -> Option<MethodInfo> {
         return None;
     }
     let named = |one: &Value, name: &str, place: usize, word: &str| {
-        one.get(name).or_else(|| one.get(place)).and_then(Value::as_str).is_some_and(|text| text.eq_ignore_ascii_case(word))
+        one.get(name)
+            .or_else(|| one.get(place))
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.eq_ignore_ascii_case(word))
     };
     let is_ours = |one: &&Value| named(one, "method", 0, "bolt11") && named(one, "unit", 1, "sat");
     let method = list(settings, "methods")?.iter().find(is_ours)?;
-    let option = |name: &str| method.get("options").and_then(|options| flag(options, name)).or_else(|| flag(method, name));
+    let option = |name: &str| {
+        method.get("options").and_then(|options| flag(options, name)).or_else(|| flag(method, name))
+    };
     Some(MethodInfo {
         min_sats: number(method, "min_amount"),
         max_sats: number(method, "max_amount"),
@@ -139,12 +161,16 @@ fn bolt11_in_sats(settings: &Value) -> Option<MethodInfo> {
 /// Why a request was turned away: the code of the NUT error list, and the mint's words.
 pub(super) fn refusal(told: &Value) -> (Option<u16>, Option<String>) {
     let code = number(told, "code").and_then(|code| u16::try_from(code).ok());
-    let words = ["detail", "error", "message"].iter().find_map(|name| told.get(*name).filter(|words| !words.is_null()));
+    let words = ["detail", "error", "message"]
+        .iter()
+        .find_map(|name| told.get(*name).filter(|words| !words.is_null()));
     // A server that checks its input says what it missed as a list.
     let missed = |one: &Value| text(one, "msg").map(str::to_owned);
     let reason = words.map(|words| match words {
         Value::String(words) => words.clone(),
-        Value::Array(list) if list.iter().all(|one| missed(one).is_some()) => list.iter().filter_map(missed).collect::<Vec<_>>().join("; "),
+        Value::Array(list) if list.iter().all(|one| missed(one).is_some()) => {
+            list.iter().filter_map(missed).collect::<Vec<_>>().join("; ")
+        }
         other => other.to_string(),
     });
     (code, reason.filter(|words| !words.is_empty()))

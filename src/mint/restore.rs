@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cdk::dhke::construct_proofs;
-use cdk::nuts::{BlindSignature, CurrencyUnit, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest, RestoreResponse, State};
+use cdk::nuts::{
+    BlindSignature, CurrencyUnit, Id, KeySet, PreMint, PreMintSecrets, PublicKey, RestoreRequest,
+    RestoreResponse, State,
+};
 use cdk_common::wallet::ProofInfo;
 
 use super::error::MintError;
@@ -45,7 +48,9 @@ impl Mint {
     /// As the mint says; what is remembered of an earlier time is not enough.
     pub async fn keysets_to_search(&self) -> Result<Vec<Searched>, MintError> {
         let mut found = Vec::new();
-        for listed in self.listed_now().await?.into_iter().filter(|listed| listed.unit == CurrencyUnit::Sat) {
+        for listed in
+            self.listed_now().await?.into_iter().filter(|listed| listed.unit == CurrencyUnit::Sat)
+        {
             found.push(Searched(self.keyset(listed.id).await?));
         }
         Ok(found)
@@ -58,35 +63,57 @@ impl Mint {
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
-    pub async fn restore_batch(&self, seed: &Seed, keyset: &Searched, from: u32) -> Result<Batch, MintError> {
+    pub async fn restore_batch(
+        &self,
+        seed: &Seed,
+        keyset: &Searched,
+        from: u32,
+    ) -> Result<Batch, MintError> {
         let KeySet { id, keys, .. } = &*keyset.0;
-        let asked = PreMintSecrets::restore_batch(*id, seed.bytes(), from, from.saturating_add(BATCH)).map_err(wrong)?;
-        let told = self.client.restore(&RestoreRequest { outputs: asked.blinded_messages() }).await?;
+        let asked =
+            PreMintSecrets::restore_batch(*id, seed.bytes(), from, from.saturating_add(BATCH))
+                .map_err(wrong)?;
+        let told =
+            self.client.restore(&RestoreRequest { outputs: asked.blinded_messages() }).await?;
         let matched = matched(&asked.secrets, told)?;
         for (output, signature) in &matched {
             if signature.keyset_id != *id {
                 return Err(MintError::Wrong("a signature is of another keyset".to_owned()));
             }
-            let key = keys.amount_key(signature.amount).ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
+            let key = keys
+                .amount_key(signature.amount)
+                .ok_or_else(|| MintError::Wrong("no such key".to_owned()))?;
             if signature.dleq.is_some() {
                 signature.verify_dleq(key, output.blinded_message.blinded_secret).map_err(wrong)?;
             }
         }
-        let next = matched.iter().filter_map(|(output, _)| output.derivation_index).max().map(|last| last.saturating_add(1));
-        let (rs, secrets) = matched.iter().map(|(output, _)| (output.r.clone(), output.secret.clone())).unzip();
+        let next = matched
+            .iter()
+            .filter_map(|(output, _)| output.derivation_index)
+            .max()
+            .map(|last| last.saturating_add(1));
+        let (rs, secrets) =
+            matched.iter().map(|(output, _)| (output.r.clone(), output.secret.clone())).unzip();
         let signatures = matched.iter().map(|(_, signature)| signature.clone()).collect();
         let proofs = construct_proofs(signatures, rs, secrets, keys).map_err(wrong)?;
         let mut coins = Vec::with_capacity(proofs.len());
         for (proof, (output, _)) in proofs.into_iter().zip(&matched) {
-            let info = ProofInfo::new(proof, self.client.url().clone(), State::Unspent, CurrencyUnit::Sat).map_err(wrong)?;
-            coins.push(output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index));
+            let info =
+                ProofInfo::new(proof, self.client.url().clone(), State::Unspent, CurrencyUnit::Sat)
+                    .map_err(wrong)?;
+            coins.push(
+                output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index),
+            );
         }
         Ok(Batch { coins, next })
     }
 }
 
 /// Each signature with the output that it is for, by the output's own point, in the order of the question.
-fn matched(asked: &[PreMint], told: RestoreResponse) -> Result<Vec<(&PreMint, BlindSignature)>, MintError> {
+fn matched(
+    asked: &[PreMint],
+    told: RestoreResponse,
+) -> Result<Vec<(&PreMint, BlindSignature)>, MintError> {
     if told.outputs.len() != told.signatures.len() {
         return Err(MintError::Wrong("not one signature per output".to_owned()));
     }
@@ -100,7 +127,11 @@ fn matched(asked: &[PreMint], told: RestoreResponse) -> Result<Vec<(&PreMint, Bl
         }
     }
     // An output that was not asked about, or one given twice, leaves a difference.
-    if matched.len() == count { Ok(matched) } else { Err(MintError::Wrong("outputs that were not asked about".to_owned())) }
+    if matched.len() == count {
+        Ok(matched)
+    } else {
+        Err(MintError::Wrong("outputs that were not asked about".to_owned()))
+    }
 }
 
 fn wrong(error: impl std::fmt::Display) -> MintError {
@@ -118,7 +149,12 @@ mod tests {
 
     fn signature() -> BlindSignature {
         let keyset_id = Id::from_str("00916bbf7ef91a36").unwrap();
-        BlindSignature { amount: Amount::from(1), keyset_id, c: SecretKey::generate().public_key(), dleq: None }
+        BlindSignature {
+            amount: Amount::from(1),
+            keyset_id,
+            c: SecretKey::generate().public_key(),
+            dleq: None,
+        }
     }
 
     fn told(outputs: Vec<BlindedMessage>) -> RestoreResponse {
@@ -134,7 +170,10 @@ mod tests {
         let ours = asked.blinded_messages();
         let part = vec![ours[3].clone(), ours[1].clone()];
         let found = matched(&asked.secrets, told(part)).unwrap();
-        assert_eq!(found.iter().map(|(output, _)| output.derivation_index).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert_eq!(
+            found.iter().map(|(output, _)| output.derivation_index).collect::<Vec<_>>(),
+            [Some(1), Some(3)]
+        );
         assert!(matched(&asked.secrets, told(Vec::new())).is_ok_and(|none| none.is_empty()));
         let foreign = [ours.clone(), others].concat();
         let twice = vec![ours[0].clone(), ours[0].clone()];

@@ -13,14 +13,20 @@ impl Mint {
     /// A no counts once the mint calls every input unspent.
     pub(super) async fn refused(&self, swap: &Swap, error: MintError) -> SwapOutcome {
         match self.states_of(swap).await {
-            Ok(states) if states.iter().all(|state| *state == State::Unspent) => SwapOutcome::Refused(error),
+            Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
+                SwapOutcome::Refused(error)
+            }
             Ok(states) if states.contains(&State::Spent) => match self.restored(swap).await {
                 Ok(Some(done)) => done,
                 _ => SwapOutcome::Unknown(error),
             },
             Ok(_) => SwapOutcome::Unknown(error),
             // None of the outputs is signed, as the mint says after its refusal.
-            Err(silent) if silent.is_not_served() && matches!(self.restored(swap).await, Ok(None)) => SwapOutcome::Refused(error),
+            Err(silent)
+                if silent.is_not_served() && matches!(self.restored(swap).await, Ok(None)) =>
+            {
+                SwapOutcome::Refused(error)
+            }
             Err(silent) => SwapOutcome::Unknown(silent),
         }
     }
@@ -38,24 +44,33 @@ impl Mint {
             // the same request says so.
             (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
             (Err(error), Ok(false)) if error.is_not_served() => (None, false),
-            (Err(error), Ok(true)) if error.is_not_served() => return self.repeat_swap(swap, None, turn).await,
-            (Err(one), Err(other)) if one.is_not_served() && other.is_not_served() => return self.repeat_swap(swap, None, turn).await,
-            (Ok(restored), Err(error)) if error.is_not_served() => return self.repeat_swap(swap, Some(restored), turn).await,
+            (Err(error), Ok(true)) if error.is_not_served() => {
+                return self.repeat_swap(swap, None, turn).await;
+            }
+            (Err(one), Err(other)) if one.is_not_served() && other.is_not_served() => {
+                return self.repeat_swap(swap, None, turn).await;
+            }
+            (Ok(restored), Err(error)) if error.is_not_served() => {
+                return self.repeat_swap(swap, Some(restored), turn).await;
+            }
             (Err(error), _) | (_, Err(error)) => return SwapOutcome::Unknown(error),
         };
         match (restored, spent) {
             (Some(done), true) => done,
             // What is locked to another is in no seed: its row goes only with its coins.
-            (Some(_), false) if swap.gives_locked() => {
-                SwapOutcome::Unknown(MintError::Wrong("outputs are signed and inputs are unspent".to_owned()))
-            }
+            (Some(_), false) if swap.gives_locked() => SwapOutcome::Unknown(MintError::Wrong(
+                "outputs are signed and inputs are unspent".to_owned(),
+            )),
             // Signed before, and not by this swap: another home of the same words used these counters.
-            (Some(_), false) => {
-                SwapOutcome::Refused(MintError::Refused { code: nut::OUTPUTS_SIGNED, reason: "the outputs were signed before".to_owned() })
-            }
+            (Some(_), false) => SwapOutcome::Refused(MintError::Refused {
+                code: nut::OUTPUTS_SIGNED,
+                reason: "the outputs were signed before".to_owned(),
+            }),
             (None, false) => match self.post_swap(swap, turn).await {
                 // Only the repeat was turned away; the request before it may still arrive, and then its signatures are asked for.
-                SwapOutcome::Refused(error) if error.code().is_none() => SwapOutcome::Unknown(error),
+                SwapOutcome::Refused(error) if error.code().is_none() => {
+                    SwapOutcome::Unknown(error)
+                }
                 outcome => outcome,
             },
             (None, true) => match self.restored(swap).await {
@@ -68,16 +83,29 @@ impl Mint {
 
     /// Makes the same request again where the mint does not serve a question: what it signs again is ours, and where it calls the inputs
     /// spent, `restored` tells by whom: it is what NUT-09 has answered, `None` where that is not served.
-    async fn repeat_swap(&self, swap: &Swap, restored: Option<Option<SwapOutcome>>, turn: &Turn) -> SwapOutcome {
+    async fn repeat_swap(
+        &self,
+        swap: &Swap,
+        restored: Option<Option<SwapOutcome>>,
+        turn: &Turn,
+    ) -> SwapOutcome {
         match (self.post_swap(swap, turn).await, restored) {
-            (SwapOutcome::Unknown(MintError::UnderWay { code: nut::TOKEN_SPENT }), Some(Some(done))) => done,
-            (SwapOutcome::Unknown(error @ MintError::UnderWay { code: nut::TOKEN_SPENT }), Some(None)) => match self.restored(swap).await {
+            (
+                SwapOutcome::Unknown(MintError::UnderWay { code: nut::TOKEN_SPENT }),
+                Some(Some(done)),
+            ) => done,
+            (
+                SwapOutcome::Unknown(error @ MintError::UnderWay { code: nut::TOKEN_SPENT }),
+                Some(None),
+            ) => match self.restored(swap).await {
                 Ok(Some(done)) => done,
                 Ok(None) => SwapOutcome::SpentElsewhere,
                 Err(_) => SwapOutcome::Unknown(error),
             },
             // Only the repeat was turned away; the request before it may still arrive.
-            (SwapOutcome::Refused(error), _) if error.code().is_none() => SwapOutcome::Unknown(error),
+            (SwapOutcome::Refused(error), _) if error.code().is_none() => {
+                SwapOutcome::Unknown(error)
+            }
             (outcome, _) => outcome,
         }
     }
@@ -106,7 +134,9 @@ impl Mint {
         };
         match states {
             Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
-                SwapOutcome::Refused(MintError::Wrong("the inputs are unspent after all".to_owned()))
+                SwapOutcome::Refused(MintError::Wrong(
+                    "the inputs are unspent after all".to_owned(),
+                ))
             }
             Ok(_) => SwapOutcome::SpentElsewhere,
             Err(error) => SwapOutcome::Unknown(error),

@@ -34,7 +34,10 @@ pub(super) fn amounts_of(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>,
         left = left.checked_rem(*amount).unwrap_or(left);
     }
     if count > MAX_OUTPUTS {
-        return Err(MintError::Refused { code: nut::OUT_OF_RANGE, reason: "too many coins for one swap".to_owned() });
+        return Err(MintError::Refused {
+            code: nut::OUT_OF_RANGE,
+            reason: "too many coins for one swap".to_owned(),
+        });
     }
     let split = Amount::from(sats).split(amounts).map_err(super::outputs::wrong)?;
     Ok(split.into_iter().map(|amount| amount.to_u64()).collect())
@@ -51,14 +54,21 @@ pub(super) fn exactly(sats: u64, amounts: &FeeAndAmounts) -> Result<u64, MintErr
             return Ok(worth);
         }
     }
-    Err(MintError::Refused { code: nut::UNBALANCED, reason: "the fee is out of all proportion".to_owned() })
+    Err(MintError::Refused {
+        code: nut::UNBALANCED,
+        reason: "the fee is out of all proportion".to_owned(),
+    })
 }
 
 /// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how many it has of each amount.
 ///
 /// # Errors
 /// As [`amounts_of`].
-pub(super) fn spread(sats: u64, held: &BTreeMap<u64, usize>, amounts: &FeeAndAmounts) -> Result<Vec<u64>, MintError> {
+pub(super) fn spread(
+    sats: u64,
+    held: &BTreeMap<u64, usize>,
+    amounts: &FeeAndAmounts,
+) -> Result<Vec<u64>, MintError> {
     let (mut coins, mut left) = (Vec::new(), sats);
     for amount in amounts.amounts() {
         let lacking = WANTED.saturating_sub(held.get(amount).copied().unwrap_or(0));
@@ -93,7 +103,8 @@ mod tests {
     #[test]
     fn exact_coins_leave_what_is_needed_after_their_own_fee() -> Result<(), MintError> {
         for ppk in [0, 100, 250, 1_000, 5_000] {
-            let amounts: FeeAndAmounts = (ppk, (0..20).map(|power| 1_u64 << power).collect::<Vec<u64>>()).into();
+            let amounts: FeeAndAmounts =
+                (ppk, (0..20).map(|power| 1_u64 << power).collect::<Vec<u64>>()).into();
             let left = |worth: u64| {
                 let fee = (amounts_of(worth, &amounts)?.len() as u64 * ppk).div_ceil(1000);
                 Ok::<u64, MintError>(worth.saturating_sub(fee))
@@ -102,7 +113,8 @@ mod tests {
                 let worth = exactly(sats, &amounts)?;
                 assert!(left(worth)? >= sats, "{sats} at {ppk} ppk");
                 assert!(
-                    worth == sats || (sats..worth).all(|less| left(less).is_ok_and(|left| left < sats)),
+                    worth == sats
+                        || (sats..worth).all(|less| left(less).is_ok_and(|left| left < sats)),
                     "{sats} at {ppk} ppk: {worth}"
                 );
             }

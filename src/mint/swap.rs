@@ -78,7 +78,10 @@ pub struct Swap {
 
 impl std::fmt::Debug for Swap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Swap").field("id", &self.id).field("purpose", &self.purpose).finish_non_exhaustive()
+        f.debug_struct("Swap")
+            .field("id", &self.id)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +156,8 @@ impl Swap {
 
     /// Sats that the mint takes for it.
     pub fn fee_sats(&self) -> u64 {
-        let inputs: u64 = self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
+        let inputs: u64 =
+            self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         inputs.saturating_sub(self.outputs.total())
     }
 
@@ -170,7 +174,10 @@ impl Mint {
     /// As the mint says, when the keysets are not known yet.
     pub async fn input_fee(&self, inputs: &Proofs) -> Result<u64, MintError> {
         let fees = self.fees_ppk().await?;
-        let ppk = inputs.iter().map(|proof| fees.get(&proof.keyset_id).copied().unwrap_or(0)).fold(0u64, u64::saturating_add);
+        let ppk = inputs
+            .iter()
+            .map(|proof| fees.get(&proof.keyset_id).copied().unwrap_or(0))
+            .fold(0u64, u64::saturating_add);
         Ok(ppk.div_ceil(1000))
     }
 
@@ -179,19 +186,35 @@ impl Mint {
     /// # Errors
     /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not cover amount and fee, or the fee takes
     /// them all: no mint makes such a swap.
-    pub async fn plan_swap(&self, inputs: Vec<Proof>, want: Want, _turn: &Turn) -> Result<Swap, MintError> {
-        let total: u64 = inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
+    pub async fn plan_swap(
+        &self,
+        inputs: Vec<Proof>,
+        want: Want,
+        _turn: &Turn,
+    ) -> Result<Swap, MintError> {
+        let total: u64 =
+            inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         let fee = self.input_fee(&inputs).await?;
         let keep = total.checked_sub(fee).and_then(|left| left.checked_sub(want.give_sats));
         let Some(keep_sats) = keep.filter(|keep| keep.saturating_add(want.give_sats) > 0) else {
-            return Err(MintError::Refused { code: nut::UNBALANCED, reason: "inputs do not cover amount and fee".to_owned() });
+            return Err(MintError::Refused {
+                code: nut::UNBALANCED,
+                reason: "inputs do not cover amount and fee".to_owned(),
+            });
         };
         let keyset = self.active_keyset().await?;
         let outputs = match &want.lock_to {
             Some(lock) => self.locked_outputs(&keyset, want.give_sats, lock, keep_sats).await?,
             None => self.own_outputs(&keyset, want.give_sats, keep_sats).await?,
         };
-        Ok(Swap { id: Uuid::new_v4(), purpose: want.purpose, mint: self.address.clone(), memo: want.memo, inputs, outputs })
+        Ok(Swap {
+            id: Uuid::new_v4(),
+            purpose: want.purpose,
+            mint: self.address.clone(),
+            memo: want.memo,
+            inputs,
+            outputs,
+        })
     }
 
     /// Makes a planned and journaled swap. One request.
@@ -216,7 +239,11 @@ impl Mint {
     }
 
     /// Signatures to coins.
-    pub(super) async fn swapped(&self, swap: &Swap, signed: Signed<'_>) -> Result<SwapOutcome, MintError> {
+    pub(super) async fn swapped(
+        &self,
+        swap: &Swap,
+        signed: Signed<'_>,
+    ) -> Result<SwapOutcome, MintError> {
         let gives: Vec<bool> = signed.iter().map(|(output, _)| output.give).collect();
         let coins = self.unblind(&swap.outputs, signed, swap.id).await?;
         let (mut give, mut keep) = (Vec::new(), Vec::new());

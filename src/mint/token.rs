@@ -106,7 +106,8 @@ impl Incoming {
 
 /// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be spent.
 pub fn is_locked(secret: &CoinSecret) -> bool {
-    Nut10Secret::try_from(secret.clone()).is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
+    Nut10Secret::try_from(secret.clone())
+        .is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
 }
 
 /// Names a set of coins: SHA-256 over their sorted secrets, hex.
@@ -147,7 +148,8 @@ impl Mint {
             return Ok(proofs);
         }
         self.learn_keysets().await?;
-        read(&self.keysets_in_sats().await?).map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
+        read(&self.keysets_in_sats().await?)
+            .map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }
 
     /// Coins of ours as a token.

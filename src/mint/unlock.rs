@@ -45,12 +45,15 @@ impl Mint {
     /// # Errors
     /// As the mint says; none of its own where it is not asked.
     pub async fn made(&self, coins: &[&Proof], asking: Asking) -> Result<Vec<Made>, MintError> {
-        let listed = if asking == Asking::Allowed { self.keysets_in_sats().await? } else { Vec::new() };
+        let listed =
+            if asking == Asking::Allowed { self.keysets_in_sats().await? } else { Vec::new() };
         let mut made = Vec::with_capacity(coins.len());
         for coin in coins {
             let keyset = match asking {
                 Asking::Not => self.known_keyset(coin.keyset_id).await?,
-                Asking::Allowed if listed.iter().any(|keyset| keyset.id == coin.keyset_id) => Some(self.keyset(coin.keyset_id).await?),
+                Asking::Allowed if listed.iter().any(|keyset| keyset.id == coin.keyset_id) => {
+                    Some(self.keyset(coin.keyset_id).await?)
+                }
                 Asking::Allowed => None,
             };
             made.push(match keyset.map(|keyset| keyset.keys.amount_key(coin.amount)) {

@@ -16,22 +16,38 @@ use crate::ports::{HttpFailure, HttpResponse};
 const DEFAULT_PAUSE_SECONDS: u64 = 30;
 
 /// Codes that say that the same thing may be under way or done: no decision.
-const UNDER_WAY: [u16; 6] =
-    [nut::TOKEN_SPENT, nut::TOKEN_PENDING, nut::OUTPUTS_PENDING, nut::ALREADY_ISSUED, nut::QUOTE_PENDING, nut::ALREADY_PAID];
+const UNDER_WAY: [u16; 6] = [
+    nut::TOKEN_SPENT,
+    nut::TOKEN_PENDING,
+    nut::OUTPUTS_PENDING,
+    nut::ALREADY_ISSUED,
+    nut::QUOTE_PENDING,
+    nut::ALREADY_PAID,
+];
 
 /// Reads an answer.
 ///
 /// # Errors
 /// [`MintError::is_definite`] tells a definite no from an unknown outcome.
-pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailure>) -> Result<R, MintError> {
+pub(crate) fn judge<R: DeserializeOwned>(
+    answer: Result<HttpResponse, HttpFailure>,
+) -> Result<R, MintError> {
     let HttpResponse { status, body, retry_after_seconds, location } = answer?;
     match (status, retry_after_seconds) {
         (200..300, _) => {
-            return serde_json::from_slice(&body).map_err(|_| MintError::Unreadable("it is not of the form agreed on".to_owned()));
+            return serde_json::from_slice(&body)
+                .map_err(|_| MintError::Unreadable("it is not of the form agreed on".to_owned()));
         }
         (300..400, _) => return Err(MintError::Moved { status, location }),
-        (429, asked) => return Err(MintError::Busy { status, retry_after_seconds: asked.unwrap_or(DEFAULT_PAUSE_SECONDS) }),
-        (503, Some(retry_after_seconds)) => return Err(MintError::Busy { status, retry_after_seconds }),
+        (429, asked) => {
+            return Err(MintError::Busy {
+                status,
+                retry_after_seconds: asked.unwrap_or(DEFAULT_PAUSE_SECONDS),
+            });
+        }
+        (503, Some(retry_after_seconds)) => {
+            return Err(MintError::Busy { status, retry_after_seconds });
+        }
         _ => {}
     }
     let (code, reason) = read::refusal(&serde_json::from_slice::<Value>(&body).unwrap_or_default());
@@ -40,7 +56,9 @@ pub(crate) fn judge<R: DeserializeOwned>(answer: Result<HttpResponse, HttpFailur
     }
     match code {
         Some(code) if UNDER_WAY.contains(&code) => Err(MintError::UnderWay { code }),
-        Some(code) if is_listed(code) => Err(MintError::Refused { code, reason: reason.unwrap_or_default() }),
+        Some(code) if is_listed(code) => {
+            Err(MintError::Refused { code, reason: reason.unwrap_or_default() })
+        }
         _ => Err(MintError::Unexplained { status, reason }),
     }
 }
@@ -57,7 +75,12 @@ mod tests {
         answered(status, body, None, None)
     }
 
-    fn answered(status: u16, body: &str, after: Option<u64>, location: Option<&str>) -> Result<serde_json::Value, MintError> {
+    fn answered(
+        status: u16,
+        body: &str,
+        after: Option<u64>,
+        location: Option<&str>,
+    ) -> Result<serde_json::Value, MintError> {
         let (body, location) = (body.as_bytes().to_vec(), location.map(str::to_owned));
         judge(Ok(HttpResponse { status, body, retry_after_seconds: after, location }))
     }
@@ -82,7 +105,10 @@ mod tests {
             (400, 999),
         ] {
             let body = format!(r#"{{"code":{code},"detail":"x"}}"#);
-            assert!(told(status, &body).is_err_and(|error| !error.is_definite()), "{status} {code}");
+            assert!(
+                told(status, &body).is_err_and(|error| !error.is_definite()),
+                "{status} {code}"
+            );
         }
         assert!(told(400, "<html>").is_err_and(|error| !error.is_definite()));
         assert!(told(200, "garbage").is_err_and(|error| !error.is_definite()));
@@ -91,13 +117,21 @@ mod tests {
     #[test]
     fn too_many_requests_decides_nothing() {
         assert_eq!(told(429, ""), Err(MintError::Busy { status: 429, retry_after_seconds: 30 }));
-        assert!(told(429, r#"{"code":20004,"detail":"x"}"#).is_err_and(|error| !error.is_definite()));
+        assert!(
+            told(429, r#"{"code":20004,"detail":"x"}"#).is_err_and(|error| !error.is_definite())
+        );
     }
 
     #[test]
     fn what_the_mint_asks_us_to_wait_is_kept() {
-        assert_eq!(answered(429, "", Some(7), None), Err(MintError::Busy { status: 429, retry_after_seconds: 7 }));
-        assert_eq!(answered(503, "", Some(90), None), Err(MintError::Busy { status: 503, retry_after_seconds: 90 }));
+        assert_eq!(
+            answered(429, "", Some(7), None),
+            Err(MintError::Busy { status: 429, retry_after_seconds: 7 })
+        );
+        assert_eq!(
+            answered(503, "", Some(90), None),
+            Err(MintError::Busy { status: 503, retry_after_seconds: 90 })
+        );
         assert_eq!(told(503, "<html>"), Err(MintError::Failed { status: 503, reason: None }));
     }
 
@@ -105,7 +139,13 @@ mod tests {
     fn a_redirect_names_its_place_and_decides_nothing() {
         for status in [301, 302, 307, 308] {
             let moved = answered(status, "", None, Some("https://new.example/v1/info"));
-            assert_eq!(moved, Err(MintError::Moved { status, location: Some("https://new.example/v1/info".into()) }));
+            assert_eq!(
+                moved,
+                Err(MintError::Moved {
+                    status,
+                    location: Some("https://new.example/v1/info".into())
+                })
+            );
             assert!(moved.is_err_and(|error| !error.is_definite() && error.was_answered()));
         }
     }
@@ -125,8 +165,15 @@ mod tests {
             ("<html>", None),
         ] {
             let no = told(422, body);
-            assert_eq!(no, Err(MintError::Unexplained { status: 422, reason: reason.map(str::to_owned) }), "{body}");
+            assert_eq!(
+                no,
+                Err(MintError::Unexplained { status: 422, reason: reason.map(str::to_owned) }),
+                "{body}"
+            );
         }
-        assert_eq!(told(400, r#"{"code":"20004"}"#), Err(MintError::Refused { code: 20_004, reason: String::new() }));
+        assert_eq!(
+            told(400, r#"{"code":"20004"}"#),
+            Err(MintError::Refused { code: 20_004, reason: String::new() })
+        );
     }
 }

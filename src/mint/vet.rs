@@ -10,8 +10,8 @@
 use std::collections::{HashMap, HashSet};
 
 use cdk::nuts::{
-    BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySetInfo, PublicKey, RestoreRequest, RestoreResponse,
-    State,
+    BlindSignature, BlindedMessage, CheckStateRequest, CheckStateResponse, Id, KeySetInfo,
+    PublicKey, RestoreRequest, RestoreResponse, State,
 };
 use cdk_common::nut02::KeySetVersion;
 
@@ -21,7 +21,11 @@ use super::error::MintError;
 const MAX_KEYSETS: usize = 500;
 
 /// Checks the keysets a mint lists against those it has listed before, and those of all other mints we know.
-pub(crate) fn keysets(listed: &[KeySetInfo], before: &[KeySetInfo], of_others: &[Id]) -> Result<(), MintError> {
+pub(crate) fn keysets(
+    listed: &[KeySetInfo],
+    before: &[KeySetInfo],
+    of_others: &[Id],
+) -> Result<(), MintError> {
     if listed.is_empty() {
         return Err(wrong("the mint lists no keysets"));
     }
@@ -29,7 +33,8 @@ pub(crate) fn keysets(listed: &[KeySetInfo], before: &[KeySetInfo], of_others: &
         return Err(wrong("too many keysets"));
     }
     let others: HashSet<u32> = of_others.iter().map(|id| u32::from(*id)).collect();
-    let mut own: HashMap<u32, &Id> = before.iter().map(|keyset| (u32::from(keyset.id), &keyset.id)).collect();
+    let mut own: HashMap<u32, &Id> =
+        before.iter().map(|keyset| (u32::from(keyset.id), &keyset.id)).collect();
     for keyset in listed {
         let number = u32::from(keyset.id);
         if others.contains(&number) {
@@ -52,17 +57,28 @@ fn is_same(known: &KeySetInfo, listed: &KeySetInfo) -> bool {
 }
 
 /// Checks a NUT-07 answer against its question.
-pub(crate) fn states(asked: &CheckStateRequest, told: &CheckStateResponse) -> Result<(), MintError> {
-    let same_coins = asked.ys.len() == told.states.len() && asked.ys.iter().zip(&told.states).all(|(y, state)| *y == state.y);
+pub(crate) fn states(
+    asked: &CheckStateRequest,
+    told: &CheckStateResponse,
+) -> Result<(), MintError> {
+    let same_coins = asked.ys.len() == told.states.len()
+        && asked.ys.iter().zip(&told.states).all(|(y, state)| *y == state.y);
     if !same_coins {
         return Err(wrong("the states are not of the coins asked about"));
     }
-    let known = told.states.iter().all(|one| matches!(one.state, State::Unspent | State::Pending | State::Spent));
+    let known = told
+        .states
+        .iter()
+        .all(|one| matches!(one.state, State::Unspent | State::Pending | State::Spent));
     if known { Ok(()) } else { Err(wrong("a state that a mint cannot give")) }
 }
 
 /// Checks one signature per output, in order. `proves`: the mint says that it gives proofs (NUT-12).
-pub(crate) fn signatures(asked: &[BlindedMessage], told: &[BlindSignature], proves: bool) -> Result<(), MintError> {
+pub(crate) fn signatures(
+    asked: &[BlindedMessage],
+    told: &[BlindSignature],
+    proves: bool,
+) -> Result<(), MintError> {
     if asked.len() != told.len() {
         return Err(wrong("not one signature per output"));
     }
@@ -70,7 +86,11 @@ pub(crate) fn signatures(asked: &[BlindedMessage], told: &[BlindSignature], prov
 }
 
 /// Checks the change of a melt (NUT-08): signatures of the first outputs, as many as the mint needs.
-pub(crate) fn change(asked: &[BlindedMessage], told: &[BlindSignature], proves: bool) -> Result<(), MintError> {
+pub(crate) fn change(
+    asked: &[BlindedMessage],
+    told: &[BlindSignature],
+    proves: bool,
+) -> Result<(), MintError> {
     let points: HashSet<PublicKey> = told.iter().map(|signature| signature.c).collect();
     if told.len() > asked.len() || points.len() != told.len() {
         return Err(wrong("more signatures than outputs, or one of them twice"));
@@ -80,12 +100,17 @@ pub(crate) fn change(asked: &[BlindedMessage], told: &[BlindSignature], proves: 
 }
 
 /// Checks a NUT-09 answer against its question.
-pub(crate) fn restored(asked: &RestoreRequest, told: &RestoreResponse, proves: bool) -> Result<(), MintError> {
+pub(crate) fn restored(
+    asked: &RestoreRequest,
+    told: &RestoreResponse,
+    proves: bool,
+) -> Result<(), MintError> {
     let partial = || Err(wrong("the signatures given again do not cover the outputs asked about"));
     if told.outputs.len() != told.signatures.len() {
         return partial();
     }
-    let mut open: HashMap<PublicKey, &BlindedMessage> = asked.outputs.iter().map(|output| (output.blinded_secret, output)).collect();
+    let mut open: HashMap<PublicKey, &BlindedMessage> =
+        asked.outputs.iter().map(|output| (output.blinded_secret, output)).collect();
     for (named, signature) in told.outputs.iter().zip(&told.signatures) {
         match open.remove(&named.blinded_secret) {
             Some(output) if fits(output, signature, proves) => {}

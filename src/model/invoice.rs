@@ -69,13 +69,18 @@ impl Invoice {
         let lower = bare.to_ascii_lowercase();
         let invoice = Bolt11Invoice::from_str(&lower).map_err(|_| InvoiceError::Invalid)?;
         let (description, description_hash) = match invoice.description() {
-            Bolt11InvoiceDescriptionRef::Direct(words) => (Some(words.as_inner().0.clone()).filter(|words| !words.is_empty()), None),
+            Bolt11InvoiceDescriptionRef::Direct(words) => {
+                (Some(words.as_inner().0.clone()).filter(|words| !words.is_empty()), None)
+            }
             Bolt11InvoiceDescriptionRef::Hash(hash) => (None, Some(hash.0.to_string())),
         };
         Ok(Self {
             payment_hash: invoice.payment_hash().to_string(),
             amount_msat: in_range(invoice.amount_milli_satoshis())?,
-            expires_at: invoice.duration_since_epoch().as_secs().saturating_add(invoice.expiry_time().as_secs()),
+            expires_at: invoice
+                .duration_since_epoch()
+                .as_secs()
+                .saturating_add(invoice.expiry_time().as_secs()),
             payee: invoice.get_payee_pub_key().to_string(),
             network: network(&invoice.currency()),
             description,
@@ -103,7 +108,9 @@ impl Invoice {
 /// `text` without `scheme` (in any case, lower case here) and the two slashes some write after it.
 pub(super) fn without_prefix<'a>(text: &'a str, scheme: &str) -> &'a str {
     match text.split_at_checked(scheme.len()) {
-        Some((head, rest)) if head.eq_ignore_ascii_case(scheme) => rest.strip_prefix("//").unwrap_or(rest),
+        Some((head, rest)) if head.eq_ignore_ascii_case(scheme) => {
+            rest.strip_prefix("//").unwrap_or(rest)
+        }
         _ => text,
     }
 }
@@ -143,9 +150,15 @@ pub(super) mod tests {
     fn an_invoice_reads_as_its_payee_meant_it() -> Result<(), InvoiceError> {
         let coffee = Invoice::parse(COFFEE)?;
         assert_eq!(coffee.text, COFFEE);
-        assert_eq!(coffee.payment_hash, "0001020304050607080900010203040506070809000102030405060708090102");
+        assert_eq!(
+            coffee.payment_hash,
+            "0001020304050607080900010203040506070809000102030405060708090102"
+        );
         assert_eq!((coffee.amount_sats(), coffee.rounds_up()), (Some(250_000), false));
-        assert_eq!(coffee.payee, "03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad");
+        assert_eq!(
+            coffee.payee,
+            "03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad"
+        );
         assert_eq!((coffee.expires_at, coffee.network), (1_496_314_658 + 60, Network::Bitcoin));
         assert_eq!(coffee.description.as_deref(), Some("1 cup coffee"));
         assert_eq!(coffee.description_hash, None);
@@ -158,7 +171,10 @@ pub(super) mod tests {
         assert_eq!((donation.amount_sats(), donation.expires_at), (None, 1_496_314_658 + 3600));
         let test = Invoice::parse(TESTNET)?;
         assert_eq!((test.network, test.description), (Network::Other("tb".into()), None));
-        assert_eq!(test.description_hash.as_deref(), Some("3925b6f67e2c340036ed12093dd44e0368df1b6ea26c53dbe4811f58fd5db8c1"));
+        assert_eq!(
+            test.description_hash.as_deref(),
+            Some("3925b6f67e2c340036ed12093dd44e0368df1b6ea26c53dbe4811f58fd5db8c1")
+        );
         Ok(())
     }
 
@@ -196,7 +212,8 @@ pub(super) mod tests {
     fn what_is_no_invoice_is_refused() {
         let mut damaged = COFFEE.to_owned();
         damaged.replace_range(60..61, "q");
-        for text in ["", "lnbc", "lightning:", "lnbc1", "lno1abc", damaged.as_str(), "ĳlightning"] {
+        for text in ["", "lnbc", "lightning:", "lnbc1", "lno1abc", damaged.as_str(), "ĳlightning"]
+        {
             assert_eq!(Invoice::parse(text), Err(InvoiceError::Invalid), "{text}");
         }
         assert_eq!(Invoice::parse(&"l".repeat(MAX_INVOICE + 1)), Err(InvoiceError::TooLong));

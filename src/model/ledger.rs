@@ -138,7 +138,9 @@ impl Day {
 /// A payment's state in the words of the tools.
 pub fn state_word(state: &PaymentState) -> &'static str {
     match state {
-        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => "pending",
+        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+            "pending"
+        }
         PaymentState::Settled { .. } => "settled",
         PaymentState::Failed { .. } => "failed",
         PaymentState::Returned { .. } => "returned",

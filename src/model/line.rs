@@ -62,9 +62,15 @@ impl Sums {
 impl Line {
     /// What it adds. What failed or is not yet ours counts, and adds nothing.
     pub fn sums(&self) -> Sums {
-        let only_counts =
-            matches!(self.state, "failed" | "unpaid" | "expired" | "paid") || (self.direction == "in" && self.state == "pending");
-        let of = |direction: &str| if self.direction == direction && !only_counts { u128::from(self.amount_sats) } else { 0 };
+        let only_counts = matches!(self.state, "failed" | "unpaid" | "expired" | "paid")
+            || (self.direction == "in" && self.state == "pending");
+        let of = |direction: &str| {
+            if self.direction == direction && !only_counts {
+                u128::from(self.amount_sats)
+            } else {
+                0
+            }
+        };
         let fee_sats = if only_counts { 0 } else { u128::from(self.fee_sats) };
         Sums { in_sats: of("in"), out_sats: of("out"), fee_sats, count: 1 }
     }
@@ -79,17 +85,30 @@ impl Line {
             state,
             amount_sats: payment.amount_sats,
             fee_sats: match &payment.state {
-                PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+                PaymentState::Reserved
+                | PaymentState::Sent { .. }
+                | PaymentState::GivenUp { .. } => {
                     payment.reserved_sats.saturating_sub(payment.amount_sats)
                 }
-                PaymentState::Settled { fee_sats, .. } | PaymentState::Returned { fee_sats, .. } => *fee_sats,
+                PaymentState::Settled { fee_sats, .. }
+                | PaymentState::Returned { fee_sats, .. } => *fee_sats,
                 PaymentState::Failed { .. } => 0,
             },
         };
         match payment.state {
             PaymentState::Returned { at, reclaimed_sats, .. } => {
                 let kind = "token_reclaimed";
-                vec![Self { at, direction: "in", kind, state: "returned", amount_sats: reclaimed_sats, fee_sats: 0 }, out]
+                vec![
+                    Self {
+                        at,
+                        direction: "in",
+                        kind,
+                        state: "returned",
+                        amount_sats: reclaimed_sats,
+                        fee_sats: 0,
+                    },
+                    out,
+                ]
             }
             _ => vec![out],
         }
@@ -103,14 +122,25 @@ impl Line {
             DepositState::Received { received_sats, .. } => ("received", received_sats),
             DepositState::Expired => ("expired", deposit.amount_sats),
         };
-        Self { at: deposit.created_at, direction: "in", kind: "deposit", state, amount_sats, fee_sats: 0 }
+        Self {
+            at: deposit.created_at,
+            direction: "in",
+            kind: "deposit",
+            state,
+            amount_sats,
+            fee_sats: 0,
+        }
     }
 
     /// A token, or a nutzap, that came in.
     pub fn of_receive(receive: &Receive) -> Self {
         let (state, amount_sats, fee_sats) = match receive.state {
-            ReceiveState::Open | ReceiveState::GivenUp { .. } => ("pending", receive.amount_sats, 0),
-            ReceiveState::Received { received_sats, fee_sats, .. } => ("received", received_sats, fee_sats),
+            ReceiveState::Open | ReceiveState::GivenUp { .. } => {
+                ("pending", receive.amount_sats, 0)
+            }
+            ReceiveState::Received { received_sats, fee_sats, .. } => {
+                ("received", received_sats, fee_sats)
+            }
             ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
         };
         let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
@@ -119,6 +149,13 @@ impl Line {
 
     /// A change of the limits.
     pub fn of_policy(at: u64) -> Self {
-        Self { at, direction: "none", kind: "policy", state: "settled", amount_sats: 0, fee_sats: 0 }
+        Self {
+            at,
+            direction: "none",
+            kind: "policy",
+            state: "settled",
+            amount_sats: 0,
+            fee_sats: 0,
+        }
     }
 }

@@ -108,15 +108,33 @@ mod tests {
 
     #[test]
     fn one_mint_has_one_address() {
-        let forms = ["https://Mint.Example.com", "https://mint.example.com/", "https://mint.example.com:443"];
+        let forms = [
+            "https://Mint.Example.com",
+            "https://mint.example.com/",
+            "https://mint.example.com:443",
+        ];
         let read: Vec<_> = forms.iter().map(|form| form.parse::<MintAddress>()).collect();
-        assert!(read.iter().all(|one| one.as_ref().is_ok_and(|one| one.as_str() == "https://mint.example.com")));
-        assert_eq!("https://m.example/Bitcoin/".parse::<MintAddress>().map(|m| m.0), Ok("https://m.example/Bitcoin".into()));
+        assert!(
+            read.iter().all(|one| one
+                .as_ref()
+                .is_ok_and(|one| one.as_str() == "https://mint.example.com"))
+        );
+        assert_eq!(
+            "https://m.example/Bitcoin/".parse::<MintAddress>().map(|m| m.0),
+            Ok("https://m.example/Bitcoin".into())
+        );
     }
 
     #[test]
     fn what_is_no_mint_is_refused() {
-        for text in ["", "mint.example", "ftp://m.example", "https://u:p@m.example", "https://m.example/?q=1", "https://m.example/#f"] {
+        for text in [
+            "",
+            "mint.example",
+            "ftp://m.example",
+            "https://u:p@m.example",
+            "https://m.example/?q=1",
+            "https://m.example/#f",
+        ] {
             assert_eq!(text.parse::<MintAddress>(), Err(NotAMint), "{text}");
         }
     }

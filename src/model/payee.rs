@@ -75,7 +75,8 @@ fn within_uri<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
 /// A `bitcoin:` address (BIP-21, BIP-321): the invoice in it if there is one, else what else it offers, in the order of
 /// how well we can pay it.
 fn unified(uri: &str) -> Payee {
-    let query = uri.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
+    let query =
+        uri.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
     let mut best = Payee::Onchain;
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         let key = key.to_ascii_lowercase();
@@ -124,10 +125,12 @@ fn bare(text: &str) -> Payee {
     } else if ["lno1", "lnr1", "lni1"].iter().any(|head| lower.starts_with(head)) {
         Payee::Bolt12
     } else if is_like_invoice(&lower) {
-        Invoice::parse(&lower).map_or_else(Payee::BrokenBolt11, |invoice| Payee::Bolt11(Box::new(invoice)))
+        Invoice::parse(&lower)
+            .map_or_else(Payee::BrokenBolt11, |invoice| Payee::Bolt11(Box::new(invoice)))
     } else if lower.starts_with("creqb1") && is_bech32(&lower) {
         Payee::PaymentRequest(lower)
-    } else if ["npub1", "nprofile1"].iter().any(|head| lower.starts_with(head)) && is_bech32(&lower) {
+    } else if ["npub1", "nprofile1"].iter().any(|head| lower.starts_with(head)) && is_bech32(&lower)
+    {
         Payee::Npub(lower)
     } else if let Some(address) = address(&lower) {
         Payee::LightningAddress(address)
@@ -147,7 +150,8 @@ fn token(text: &str) -> Option<&str> {
         None => text,
     };
     let body = inner.strip_prefix("cashuA").or_else(|| inner.strip_prefix("cashuB"))?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/' | b'=');
+    let fits =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'+' | b'/' | b'=');
     (body.len() > 10 && body.bytes().all(fits)).then_some(inner)
 }
 
@@ -158,13 +162,15 @@ fn web_fallback(text: &str) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
-    let (_, value) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key.eq_ignore_ascii_case("lightning"))?;
+    let (_, value) = form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key.eq_ignore_ascii_case("lightning"))?;
     let lower = value.to_ascii_lowercase();
     (lower.starts_with("lnurl1") && is_bech32(&lower)).then_some(lower)
 }
 
 fn is_like_invoice(lower: &str) -> bool {
-    ["lnbc", "lntb", "lnsb"].iter().any(|head| lower.starts_with(head)) && lower.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    ["lnbc", "lntb", "lnsb"].iter().any(|head| lower.starts_with(head))
+        && lower.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Human-readable part, `1`, and at least six characters of the alphabet. The checksum is for whoever uses it.
@@ -177,26 +183,37 @@ fn is_bech32(lower: &str) -> bool {
 fn address(lower: &str) -> Option<String> {
     let bare = lower.strip_prefix('₿').unwrap_or(lower);
     let (name, place) = bare.split_once('@')?;
-    let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
+    let (host, port) =
+        place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));
     let named = (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+'));
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+'));
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let placed = host.len() <= 253 && host.split('.').all(label) && (host.contains('.') || port.is_some() || host == "localhost");
-    let reachable = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with('+'));
+    let placed = host.len() <= 253
+        && host.split('.').all(label)
+        && (host.contains('.') || port.is_some() || host == "localhost");
+    let reachable = port.is_none_or(|port| {
+        port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with('+')
+    });
     (named && placed && reachable).then(|| bare.to_owned())
 }
 
 /// By its shape alone: a base58 address, or a bech32 one of any chain.
 fn is_onchain(text: &str, lower: &str) -> bool {
-    let segwit = ["bc1", "tb1", "bcrt1"].iter().any(|head| lower.starts_with(head)) && (14..=90).contains(&lower.len()) && is_bech32(lower);
+    let segwit = ["bc1", "tb1", "bcrt1"].iter().any(|head| lower.starts_with(head))
+        && (14..=90).contains(&lower.len())
+        && is_bech32(lower);
     let base58 = text.starts_with(['1', '3', 'm', 'n', '2'])
         && (26..=35).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l'));
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l'));
     segwit || base58
 }
 
@@ -216,14 +233,20 @@ mod tests {
         let table = [
             (COFFEE, "bolt11"),
             ("lnbc1qqqq", "bolt11"),
-            ("lno1pqqnyzsmx5cx6umpwssx6atvw35j6ut4v9h8g6t50ysx7enxv4epyrmjw4ehgcm0wfczucm0d5hxzag5qqtzzq3lxgva2qlw2", "bolt12"),
+            (
+                "lno1pqqnyzsmx5cx6umpwssx6atvw35j6ut4v9h8g6t50ysx7enxv4epyrmjw4ehgcm0wfczucm0d5hxzag5qqtzzq3lxgva2qlw2",
+                "bolt12",
+            ),
             ("Alice@Example.com", "lightning_address"),
             ("lightning:alice+tip@sub.example.co", "lightning_address"),
             ("₿alice@example.com", "lightning_address"),
             ("bob@127.0.0.1:3338", "lightning_address"),
             (LNURL, "lnurl"),
             ("lnurlp://example.com/.well-known/lnurlp/alice", "lnurl"),
-            ("https://service.com/giftcard?id=1&lightning=LNURL1DP68GURN8GHJ7UM9WFMXJCM99E3K7MF0V9CXJ0M385E", "lnurl"),
+            (
+                "https://service.com/giftcard?id=1&lightning=LNURL1DP68GURN8GHJ7UM9WFMXJCM99E3K7MF0V9CXJ0M385E",
+                "lnurl",
+            ),
             ("creqApWF0gaNhdGVub3N0cmFheKlucHJvZmlsZTFxeQ", "payment_request"),
             ("CREQB1QYQQSC3HXYUNQDF3XSCRJWF3XYUN2QY", "payment_request"),
             (NPUB, "npub"),
@@ -252,11 +275,20 @@ mod tests {
 
     #[test]
     fn what_has_no_case_is_kept_in_lower_case() {
-        assert_eq!(Payee::recognise("Alice@Example.COM"), Payee::LightningAddress("alice@example.com".into()));
+        assert_eq!(
+            Payee::recognise("Alice@Example.COM"),
+            Payee::LightningAddress("alice@example.com".into())
+        );
         assert_eq!(Payee::recognise(&LNURL.to_uppercase()), Payee::Lnurl(LNURL.into()));
-        assert_eq!(Payee::recognise(&format!("NOSTR:{}", NPUB.to_uppercase())), Payee::Npub(NPUB.into()));
+        assert_eq!(
+            Payee::recognise(&format!("NOSTR:{}", NPUB.to_uppercase())),
+            Payee::Npub(NPUB.into())
+        );
         for prefix in ["cashu:", "cashu://", "web+cashu://"] {
-            assert_eq!(Payee::recognise(&format!("{prefix}{TOKEN}")), Payee::Token(Secret::new(TOKEN)));
+            assert_eq!(
+                Payee::recognise(&format!("{prefix}{TOKEN}")),
+                Payee::Token(Secret::new(TOKEN))
+            );
         }
     }
 
@@ -272,7 +304,10 @@ mod tests {
             assert!(matches!(&found, Payee::Bolt11(invoice) if invoice.text == COFFEE), "{uri}");
         }
         assert_eq!(Payee::recognise("bitcoin:?lno=lno1abcdef").kind(), "bolt12");
-        assert_eq!(Payee::recognise("bitcoin:bc1q?creq=CREQB1QYQQSC3HXYUNQDF3XSCRJWF3XYUN2QY").kind(), "payment_request");
+        assert_eq!(
+            Payee::recognise("bitcoin:bc1q?creq=CREQB1QYQQSC3HXYUNQDF3XSCRJWF3XYUN2QY").kind(),
+            "payment_request"
+        );
         assert_eq!(Payee::recognise(&format!("bitcoin:?cashu={TOKEN}")).kind(), "onchain");
     }
 

@@ -237,7 +237,8 @@ impl Payment {
 
     /// Coins leave locked to somebody else, as a token or a nutzap, not over Lightning.
     pub fn is_of_coins(&self) -> bool {
-        self.kind == PaymentKind::TokenSent || self.zap.as_ref().is_some_and(|of| of.rail == Rail::Nutzap)
+        self.kind == PaymentKind::TokenSent
+            || self.zap.as_ref().is_some_and(|of| of.rail == Rail::Nutzap)
     }
 
     /// Value may still move, and its mint is asked.
@@ -258,10 +259,16 @@ impl Payment {
     /// `None` when nothing left.
     pub fn outflow(&self) -> Option<(u64, u64)> {
         match &self.state {
-            PaymentState::Reserved | PaymentState::Sent { .. } => Some((u64::MAX, self.reserved_sats)),
+            PaymentState::Reserved | PaymentState::Sent { .. } => {
+                Some((u64::MAX, self.reserved_sats))
+            }
             PaymentState::GivenUp { since, .. } => Some((*since, self.reserved_sats)),
-            PaymentState::Settled { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
-            PaymentState::Returned { at, fee_sats, .. } => Some((*at, self.amount_sats.saturating_add(*fee_sats))),
+            PaymentState::Settled { at, fee_sats, .. } => {
+                Some((*at, self.amount_sats.saturating_add(*fee_sats)))
+            }
+            PaymentState::Returned { at, fee_sats, .. } => {
+                Some((*at, self.amount_sats.saturating_add(*fee_sats)))
+            }
             PaymentState::Failed { .. } => None,
         }
     }

@@ -59,7 +59,9 @@ pub fn outgoing_too_long(text: &str) -> bool {
 /// A text as the content of a spreadsheet's cell: one that a spreadsheet would run as a formula gets an apostrophe in
 /// front. Quoting for the file's own syntax is the writer's.
 pub fn csv_cell(text: &str) -> String {
-    let runs = text.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let runs = text
+        .trim_start_matches(' ')
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if runs { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -68,7 +70,9 @@ fn is_space(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(
             get_general_category(letter),
-            GeneralCategory::SpaceSeparator | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+            GeneralCategory::SpaceSeparator
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
         )
 }
 
@@ -94,7 +98,8 @@ fn is_selector(letter: char) -> bool {
 fn is_shapeless(letter: char) -> bool {
     matches!(
         letter,
-        '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
+        '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
+            ..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
     )
 }
 

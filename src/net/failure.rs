@@ -30,7 +30,9 @@ pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
         (Some(rustls::Error::InvalidCertificate(_)), _) => "its TLS certificate is not valid",
         (Some(_), _) => "TLS failed",
         (None, Some(io::ErrorKind::ConnectionRefused)) => "the connection was refused",
-        (None, Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)) => "the network does not reach it",
+        (None, Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)) => {
+            "the network does not reach it"
+        }
         _ if timed_out(error) => "no connection in time",
         _ => "no connection could be made",
     }
@@ -38,7 +40,11 @@ pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
 
 /// Why there is no answer.
 fn after(error: &reqwest::Error) -> &'static str {
-    if error.is_body() || error.is_decode() { "the answer broke off" } else { "the connection ended before the answer" }
+    if error.is_body() || error.is_decode() {
+        "the answer broke off"
+    } else {
+        "the connection ended before the answer"
+    }
 }
 
 fn timed_out(error: &(dyn Error + 'static)) -> bool {

@@ -13,7 +13,9 @@ pub struct Origin(String);
 
 /// The text is not an origin alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an origin: scheme (http, https, ws, wss), host and perhaps a port, and nothing after them")]
+#[error(
+    "not an origin: scheme (http, https, ws, wss), host and perhaps a port, and nothing after them"
+)]
 pub struct NotAnOrigin;
 
 impl Origin {
@@ -46,8 +48,11 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
         let url = Url::parse(text.trim()).map_err(|_| NotAnOrigin)?;
-        let alone =
-            url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+        let alone = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
         if alone { origin_of(&url).ok_or(NotAnOrigin) } else { Err(NotAnOrigin) }
     }
 }
@@ -67,13 +72,25 @@ mod tests {
             ("http://[::1]:80", "http://[::1]:80"),
         ];
         for (text, form) in table {
-            assert_eq!(text.parse::<Origin>().map(|origin| origin.to_string()), Ok(form.to_owned()), "{text}");
+            assert_eq!(
+                text.parse::<Origin>().map(|origin| origin.to_string()),
+                Ok(form.to_owned()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn more_or_less_than_an_origin_is_refused() {
-        for text in ["", "mint.example", "ftp://m.example", "http://m.example/a", "http://m.example?a", "http://u@m.example", "http://"] {
+        for text in [
+            "",
+            "mint.example",
+            "ftp://m.example",
+            "http://m.example/a",
+            "http://m.example?a",
+            "http://u@m.example",
+            "http://",
+        ] {
             assert_eq!(text.parse::<Origin>(), Err(NotAnOrigin), "{text}");
         }
     }

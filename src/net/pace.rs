@@ -68,7 +68,11 @@ impl Pace {
     ///
     /// # Cancel safety
     /// Dropping it takes no place in the rate.
-    pub(super) async fn enter(&self, origin: &Origin, patience: Duration) -> Result<(), HttpFailure> {
+    pub(super) async fn enter(
+        &self,
+        origin: &Origin,
+        patience: Duration,
+    ) -> Result<(), HttpFailure> {
         let start = Instant::now();
         if self.limiter.len() > REMEMBERED {
             self.limiter.retain_recent();
@@ -114,12 +118,16 @@ fn too_many<T>(left: Duration) -> Result<T, HttpFailure> {
 /// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from the answer's own
 /// `Date`. `None` when absent or unreadable.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text =
+        |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let asked = text(RETRY_AFTER)?;
     if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(asked.parse().map_or(LONGEST_PAUSE, |seconds: u64| seconds.min(LONGEST_PAUSE)));
+        return Some(
+            asked.parse().map_or(LONGEST_PAUSE, |seconds: u64| seconds.min(LONGEST_PAUSE)),
+        );
     }
-    let second = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().as_second());
+    let second =
+        |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().as_second());
     let left = second(asked)?.saturating_sub(second(text(DATE)?)?);
     Some(u64::try_from(left).unwrap_or(0).min(LONGEST_PAUSE))
 }
@@ -152,7 +160,10 @@ mod tests {
 
     #[tokio::test]
     async fn over_the_rate_a_request_waits_as_long_as_it_may() -> Tested {
-        let (pace, origin) = (Pace::at(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(19)), "https://a.example".parse()?);
+        let (pace, origin) = (
+            Pace::at(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(19)),
+            "https://a.example".parse()?,
+        );
         assert_eq!(pace.enter(&origin, Duration::ZERO).await, Ok(()));
         assert_eq!(waits(&pace.enter(&origin, Duration::ZERO).await), Some(1));
         assert_eq!(pace.enter(&origin, Duration::from_secs(5)).await, Ok(()));
@@ -163,7 +174,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_kept_bounded_and_ends() -> Tested {
         let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
-        for (asked, kept) in [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3601), 3600), (Some(u64::MAX), 3600)] {
+        for (asked, kept) in
+            [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3601), 3600), (Some(u64::MAX), 3600)]
+        {
             pace.pause(&origin, asked);
             assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(kept), "{asked:?}");
         }

@@ -27,9 +27,14 @@ pub(super) enum ResolveError {
 }
 
 /// All addresses of `host`, with `port`. `private_too` for origins the owner listed.
-pub(super) async fn resolve(host: &str, port: u16, private_too: bool) -> Result<Vec<SocketAddr>, ResolveError> {
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    private_too: bool,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     let found = lookup_host((host, port)).await.map_err(ResolveError::Unknown)?;
-    let fit: Vec<SocketAddr> = found.filter(|address| private_too || is_public(address.ip())).collect();
+    let fit: Vec<SocketAddr> =
+        found.filter(|address| private_too || is_public(address.ip())).collect();
     if fit.is_empty() { Err(ResolveError::Private) } else { Ok(fit) }
 }
 
@@ -47,11 +52,15 @@ impl Neighbours {
     /// One of the name's addresses, as far as this machine knows them within 2 s, is private.
     pub(super) async fn has(&self, name: &str) -> bool {
         let now = Instant::now();
-        if let Some((_, private)) = self.known().get(name).filter(|(at, _)| now.duration_since(*at) < KEPT) {
+        if let Some((_, private)) =
+            self.known().get(name).filter(|(at, _)| now.duration_since(*at) < KEPT)
+        {
             return *private;
         }
         let found = timeout(LOOKUP, lookup_host((name, 0))).await;
-        let private = found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.any(|address| !is_public(address.ip()))));
+        let private = found.is_ok_and(|found| {
+            found.is_ok_and(|mut addresses| addresses.any(|address| !is_public(address.ip())))
+        });
         let mut known = self.known();
         known.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
         known.insert(name.to_owned(), (now, private));
@@ -94,8 +103,14 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_a_neighbour_only_where_it_is_known_to_be_one() {
         let neighbours = Neighbours::default();
-        for (name, private) in [("localhost", true), ("not a name", false), ("127.0.0.1", true), ("1.1.1.1", false)] {
-            assert_eq!((neighbours.has(name).await, neighbours.has(name).await), (private, private), "{name}");
+        for (name, private) in
+            [("localhost", true), ("not a name", false), ("127.0.0.1", true), ("1.1.1.1", false)]
+        {
+            assert_eq!(
+                (neighbours.has(name).await, neighbours.has(name).await),
+                (private, private),
+                "{name}"
+            );
         }
         assert_eq!(neighbours.known().len(), 4);
     }

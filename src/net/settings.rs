@@ -15,7 +15,10 @@ pub struct NetworkSettings {
 
 impl fmt::Debug for NetworkSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NetworkSettings").field("allow", &self.allow).field("proxy", &self.proxy.is_some()).finish()
+        f.debug_struct("NetworkSettings")
+            .field("allow", &self.allow)
+            .field("proxy", &self.proxy.is_some())
+            .finish()
     }
 }
 
@@ -35,5 +38,9 @@ pub(super) fn proxy_of(settings: &NetworkSettings) -> Result<Option<Url>, BadSet
     let Some(text) = &settings.proxy else { return Ok(None) };
     let url = Url::parse(text.trim()).map_err(|_| BadSettings::Proxy)?;
     let known = matches!(url.scheme(), "socks5" | "socks5h" | "http" | "https");
-    if known && url.host_str().is_some_and(|host| !host.is_empty()) { Ok(Some(url)) } else { Err(BadSettings::Proxy) }
+    if known && url.host_str().is_some_and(|host| !host.is_empty()) {
+        Ok(Some(url))
+    } else {
+        Err(BadSettings::Proxy)
+    }
 }

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use reqwest::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
 use reqwest::{Client, StatusCode};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -36,13 +39,17 @@ pub(super) enum Failure {
 
 /// Opens a websocket to `target` with a client that may go there, within 20 s.
 pub(super) async fn open(client: &Client, target: &Target) -> Result<Socket, Failure> {
-    timeout(OPENING, exchange(client, target)).await.unwrap_or_else(|_| Err(lost("no answer in time")))
+    timeout(OPENING, exchange(client, target))
+        .await
+        .unwrap_or_else(|_| Err(lost("no answer in time")))
 }
 
 async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
     let mut url = target.url.clone();
     let scheme = if url.scheme() == "ws" { "http" } else { "https" };
-    url.set_scheme(scheme).map_err(|()| Failure::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned())))?;
+    url.set_scheme(scheme).map_err(|()| {
+        Failure::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned()))
+    })?;
     let key = generate_key();
     let request = client
         .get(url)
@@ -50,15 +57,20 @@ async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
         .header(UPGRADE, HeaderValue::from_static("websocket"))
         .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
         .header(SEC_WEBSOCKET_KEY, &key);
-    let answer = request.send().await.map_err(|error| Failure::Other(failure::of_exchange(&error)))?;
+    let answer =
+        request.send().await.map_err(|error| Failure::Other(failure::of_exchange(&error)))?;
     if answer.status() == StatusCode::TOO_MANY_REQUESTS {
         return Err(Failure::TooMany { asked: retry_after(answer.headers()) });
     }
-    let accepted = answer.headers().get(SEC_WEBSOCKET_ACCEPT).is_some_and(|accept| *accept == derive_accept_key(key.as_bytes()));
+    let accepted = answer
+        .headers()
+        .get(SEC_WEBSOCKET_ACCEPT)
+        .is_some_and(|accept| *accept == derive_accept_key(key.as_bytes()));
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS || !accepted {
         return Err(lost("the server speaks no websocket here"));
     }
-    let connection: Box<dyn Connection> = Box::new(answer.upgrade().await.map_err(|_| lost("the server speaks no websocket here"))?);
+    let connection: Box<dyn Connection> =
+        Box::new(answer.upgrade().await.map_err(|_| lost("the server speaks no websocket here"))?);
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_BODY))
         .max_frame_size(Some(MAX_BODY))

@@ -72,7 +72,9 @@ async fn read_request(stream: &mut TcpStream, seen: &Seen) -> bool {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let length = head.lines().find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+            });
             if body.len() >= length.unwrap_or(0) {
                 seen.requests.lock().await.push(text);
                 return true;
@@ -86,15 +88,30 @@ async fn read_request(stream: &mut TcpStream, seen: &Seen) -> bool {
 }
 
 fn web(allow: &[&str]) -> Result<Web, BadSettings> {
-    Web::new(&NetworkSettings { allow: allow.iter().map(|text| (*text).to_owned()).collect(), proxy: None })
+    Web::new(&NetworkSettings {
+        allow: allow.iter().map(|text| (*text).to_owned()).collect(),
+        proxy: None,
+    })
 }
 
 fn post(url: &str, deadline: Duration) -> HttpRequest {
-    HttpRequest { method: Method::Post, url: url.to_owned(), body: Some(b"{\"a\":1}".to_vec()), accept: JSON, deadline }
+    HttpRequest {
+        method: Method::Post,
+        url: url.to_owned(),
+        body: Some(b"{\"a\":1}".to_vec()),
+        accept: JSON,
+        deadline,
+    }
 }
 
 fn get(url: &str) -> HttpRequest {
-    HttpRequest { method: Method::Get, url: url.to_owned(), body: None, accept: JSON, deadline: LONG }
+    HttpRequest {
+        method: Method::Get,
+        url: url.to_owned(),
+        body: None,
+        accept: JSON,
+        deadline: LONG,
+    }
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -105,19 +122,35 @@ fn lost(result: &Result<HttpResponse, HttpFailure>) -> bool {
 
 #[tokio::test]
 async fn an_exchange_is_plain_and_honest() -> Tested {
-    let (origin, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}").await?;
+    let (origin, seen) =
+        answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}").await?;
     let web = web(&[&origin])?;
     for _ in 0..2 {
         let answer = web.send(post(&format!("{origin}/v1/swap"), LONG)).await?;
-        assert_eq!((answer.status, answer.body.as_slice(), answer.retry_after_seconds), (200, b"{}".as_slice(), None));
+        assert_eq!(
+            (answer.status, answer.body.as_slice(), answer.retry_after_seconds),
+            (200, b"{}".as_slice(), None)
+        );
     }
     let requests = seen.requests().await;
     assert_eq!((requests.len(), seen.connections()), (2, 1));
     for request in requests {
         let head = request.to_lowercase();
-        assert!(head.starts_with("post /v1/swap http/1.1\r\n") && head.ends_with("{\"a\":1}"), "{request}");
-        assert!(head.contains("content-type: application/json\r\n") && head.contains("user-agent: nutpurse/"), "{request}");
-        assert!(!head.contains("cookie") && !head.contains("accept-encoding") && !head.contains("referer"), "{request}");
+        assert!(
+            head.starts_with("post /v1/swap http/1.1\r\n") && head.ends_with("{\"a\":1}"),
+            "{request}"
+        );
+        assert!(
+            head.contains("content-type: application/json\r\n")
+                && head.contains("user-agent: nutpurse/"),
+            "{request}"
+        );
+        assert!(
+            !head.contains("cookie")
+                && !head.contains("accept-encoding")
+                && !head.contains("referer"),
+            "{request}"
+        );
     }
     Ok(())
 }
@@ -127,7 +160,9 @@ async fn a_redirect_is_an_answer() -> Tested {
     let (canary, trapped) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
     let place = canary.clone();
     let (origin, seen) = server(move |mut stream, seen| {
-        let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {canary}\r\nContent-Length: 0\r\n\r\n");
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: {canary}\r\nContent-Length: 0\r\n\r\n"
+        );
         async move {
             while read_request(&mut stream, &seen).await {
                 let _ = stream.write_all(answer.as_bytes()).await;
@@ -152,7 +187,8 @@ async fn a_body_over_the_cap_is_cut() -> Tested {
             let counter = Arc::clone(&counter);
             async move {
                 read_request(&mut stream, &seen).await;
-                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes()).await;
+                let _ =
+                    stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes()).await;
                 let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {
                     counter.fetch_add(chunk.len(), Ordering::SeqCst);
@@ -171,7 +207,9 @@ async fn a_body_over_the_cap_is_cut() -> Tested {
 async fn the_longest_body_is_read() -> Tested {
     let (origin, _) = server(|mut stream, seen| async move {
         read_request(&mut stream, &seen).await;
-        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n").as_bytes()).await;
+        let _ = stream
+            .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n").as_bytes())
+            .await;
         let _ = stream.write_all(&vec![b'x'; MAX_BODY]).await;
     })
     .await?;
@@ -232,7 +270,12 @@ async fn a_server_without_tls_gets_no_request() -> Tested {
 
 #[tokio::test]
 async fn a_broken_answer_is_lost() -> Tested {
-    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "HTTP/1.1 2", "\u{0}\u{1}nonsense\r\n\r\n"] {
+    for answer in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+        "HTTP/1.1 2",
+        "\u{0}\u{1}nonsense\r\n\r\n",
+    ] {
         let (origin, seen) = server(move |mut stream, seen| async move {
             read_request(&mut stream, &seen).await;
             let _ = stream.write_all(answer.as_bytes()).await;
@@ -288,7 +331,9 @@ async fn a_private_address_hears_nothing() -> Tested {
     let (origin, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
     let port = origin.rsplit(':').next().unwrap_or_default();
     let web = web(&[])?;
-    for host in ["127.0.0.1", "localhost", "localhost.", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]", "0"] {
+    for host in
+        ["127.0.0.1", "localhost", "localhost.", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]", "0"]
+    {
         for scheme in ["http", "https"] {
             let outcome = web.send(get(&format!("{scheme}://{host}:{port}/"))).await;
             assert!(matches!(outcome, Err(HttpFailure::Refused(_))), "{scheme} {host} {outcome:?}");
@@ -310,7 +355,10 @@ async fn a_name_that_leads_to_this_machine_hears_nothing() -> Tested {
     let origin = origin_of(&url).ok_or("no origin")?;
     let target = Target { url, origin, listed: false };
     let outcome = web(&[])?.exchange(&target, get("")).await;
-    assert_eq!(outcome.err(), Some(HttpFailure::Refused("the name leads to a private address".into())));
+    assert_eq!(
+        outcome.err(),
+        Some(HttpFailure::Refused("the name leads to a private address".into()))
+    );
     assert!(matches!(web(&[])?.open(&target).await, Err(HttpFailure::Refused(_))));
     assert_eq!(seen.connections(), 0);
     Ok(())
@@ -318,12 +366,18 @@ async fn a_name_that_leads_to_this_machine_hears_nothing() -> Tested {
 
 #[tokio::test]
 async fn a_503_pauses_its_origin_only_where_it_says_for_how_long() -> Tested {
-    let (origin, seen) = answers("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 40\r\nContent-Length: 0\r\n\r\n").await?;
-    let (other, _) = answers("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await?;
+    let (origin, seen) =
+        answers("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 40\r\nContent-Length: 0\r\n\r\n")
+            .await?;
+    let (other, _) =
+        answers("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await?;
     let web = web(&[&origin, &other])?;
     assert_eq!(web.send(post(&origin, LONG)).await?.retry_after_seconds, Some(40));
     let paused = web.send(post(&origin, LONG)).await;
-    assert!(matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 30..=40 })), "{paused:?}");
+    assert!(
+        matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 30..=40 })),
+        "{paused:?}"
+    );
     assert_eq!(seen.requests().await.len(), 1);
     for _ in 0..2 {
         assert_eq!(web.send(post(&other, LONG)).await?.status, 503);
@@ -333,13 +387,18 @@ async fn a_503_pauses_its_origin_only_where_it_says_for_how_long() -> Tested {
 
 #[tokio::test]
 async fn a_429_pauses_its_origin_alone() -> Tested {
-    let (origin, seen) = answers("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n").await?;
+    let (origin, seen) =
+        answers("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")
+            .await?;
     let (other, _) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
     let web = web(&[&origin, &other])?;
     let answer = web.send(post(&origin, LONG)).await?;
     assert_eq!((answer.status, answer.retry_after_seconds), (429, Some(3600)));
     let paused = web.send(post(&origin, LONG)).await;
-    assert!(matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 3590..=3600 })), "{paused:?}");
+    assert!(
+        matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 3590..=3600 })),
+        "{paused:?}"
+    );
     let socket = web.websocket(&origin.replace("http", "ws")).await;
     assert!(matches!(socket, Err(HttpFailure::TooMany { .. })));
     assert_eq!(seen.requests().await.len(), 1);

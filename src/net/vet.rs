@@ -71,7 +71,11 @@ impl Rules {
         let allow = settings.allow.iter().map(listed).collect::<Result<_, _>>()?;
         let proxy = proxy_of(settings)?;
         let proxy_host = proxy.as_ref().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
-        Ok(Self { allow, proxy_host, proxy_resolves: proxy.is_some_and(|url| url.scheme() == "socks5h") })
+        Ok(Self {
+            allow,
+            proxy_host,
+            proxy_resolves: proxy.is_some_and(|url| url.scheme() == "socks5h"),
+        })
     }
 
     /// Names are looked up on this machine before the proxy is given them.
@@ -119,8 +123,13 @@ impl Rules {
 
     fn vet_name(&self, name: &str) -> Result<(), HttpFailure> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
-        let within = |domain: &&str| name.strip_suffix(*domain).is_some_and(|front| front.is_empty() || front.ends_with('.'));
-        if !name.contains('.') || SPECIAL.iter().any(within) || self.proxy_host.as_ref() == Some(&name) {
+        let within = |domain: &&str| {
+            name.strip_suffix(*domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        };
+        if !name.contains('.')
+            || SPECIAL.iter().any(within)
+            || self.proxy_host.as_ref() == Some(&name)
+        {
             refuse("it is private or of special use")
         } else if within(&"onion") && !self.proxy_resolves {
             refuse("onion services are reached through a socks5h proxy alone")
@@ -181,7 +190,10 @@ mod tests {
             "abc.onion",
         ];
         for host in hosts {
-            for (url, purpose) in [(format!("https://{host}/v1"), Purpose::Exchange), (format!("wss://{host}:8443/"), Purpose::Socket)] {
+            for (url, purpose) in [
+                (format!("https://{host}/v1"), Purpose::Exchange),
+                (format!("wss://{host}:8443/"), Purpose::Socket),
+            ] {
                 assert!(matches!(rules.vet(&url, purpose), Err(HttpFailure::Refused(_))), "{url}");
             }
         }
@@ -206,7 +218,10 @@ mod tests {
             "https://",
         ];
         for url in urls {
-            assert!(matches!(rules.vet(url, Purpose::Exchange), Err(HttpFailure::Refused(_))), "{url}");
+            assert!(
+                matches!(rules.vet(url, Purpose::Exchange), Err(HttpFailure::Refused(_))),
+                "{url}"
+            );
         }
         let long = format!("https://mint.example/{}", "a".repeat(MAX_URL));
         assert!(rules.vet(&long, Purpose::Exchange).is_err());
@@ -257,10 +272,25 @@ mod tests {
     }
 
     #[test]
-    fn names_of_private_networks_are_refused_before_a_proxy_hears_them() -> Result<(), BadSettings> {
-        let names =
-            ["intranet", "intranet.", "mint.local", "router.lan", "a.b.internal", "nas.home.arpa", "x.test", "x.invalid", "wiki.corp"];
-        let schemes = ["http://proxy.example:3128", "https://proxy.example", "socks5://proxy.example:1080", "socks5h://127.0.0.1:9050"];
+    fn names_of_private_networks_are_refused_before_a_proxy_hears_them() -> Result<(), BadSettings>
+    {
+        let names = [
+            "intranet",
+            "intranet.",
+            "mint.local",
+            "router.lan",
+            "a.b.internal",
+            "nas.home.arpa",
+            "x.test",
+            "x.invalid",
+            "wiki.corp",
+        ];
+        let schemes = [
+            "http://proxy.example:3128",
+            "https://proxy.example",
+            "socks5://proxy.example:1080",
+            "socks5h://127.0.0.1:9050",
+        ];
         for proxy in schemes.map(Some).into_iter().chain([None]) {
             let rules = rules(&["https://wiki.corp"], proxy)?;
             for name in names {
@@ -269,13 +299,23 @@ mod tests {
                 assert_eq!(vetted.is_ok(), listed, "{name} by {proxy:?}");
             }
             for literal in ["10.0.0.1", "[fd00::1]", "169.254.169.254", "0x7f.1"] {
-                assert!(rules.vet(&format!("https://{literal}/"), Purpose::Exchange).is_err(), "{literal} by {proxy:?}");
+                assert!(
+                    rules.vet(&format!("https://{literal}/"), Purpose::Exchange).is_err(),
+                    "{literal} by {proxy:?}"
+                );
             }
             for name in ["mint.example", "home.example", "corp.example.com", "notlocal.example"] {
-                assert!(rules.vet(&format!("https://{name}/"), Purpose::Exchange).is_ok(), "{name} by {proxy:?}");
+                assert!(
+                    rules.vet(&format!("https://{name}/"), Purpose::Exchange).is_ok(),
+                    "{name} by {proxy:?}"
+                );
             }
             let is_tor = proxy.is_some_and(|proxy| proxy.starts_with("socks5h"));
-            assert_eq!(rules.vet("https://abc.onion/", Purpose::Exchange).is_ok(), is_tor, "{proxy:?}");
+            assert_eq!(
+                rules.vet("https://abc.onion/", Purpose::Exchange).is_ok(),
+                is_tor,
+                "{proxy:?}"
+            );
             assert_eq!(rules.looks_up_for_proxy(), proxy.is_some() && !is_tor, "{proxy:?}");
         }
         Ok(())
@@ -283,7 +323,10 @@ mod tests {
 
     #[test]
     fn bad_settings_are_named() {
-        assert_eq!(rules(&["127.0.0.1:3338"], None).err(), Some(BadSettings::Allow("127.0.0.1:3338".into())));
+        assert_eq!(
+            rules(&["127.0.0.1:3338"], None).err(),
+            Some(BadSettings::Allow("127.0.0.1:3338".into()))
+        );
         for proxy in ["", "127.0.0.1:9050", "ftp://127.0.0.1", "socks5h://"] {
             assert_eq!(rules(&[], Some(proxy)).err(), Some(BadSettings::Proxy), "{proxy}");
         }

@@ -48,7 +48,11 @@ impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The proxy's address may hold a password.
         let Self { rules, pace, proxy, .. } = self;
-        f.debug_struct("Web").field("rules", rules).field("pace", pace).field("proxy", &proxy.is_some()).finish_non_exhaustive()
+        f.debug_struct("Web")
+            .field("rules", rules)
+            .field("pace", pace)
+            .field("proxy", &proxy.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +67,14 @@ impl Web {
             Some(url) => Some(Proxy::all(url).map_err(|_| BadSettings::Proxy)?),
             None => None,
         };
-        Ok(Self { rules, pace: Pace::new(), proxy, neighbours: Neighbours::default(), public: OnceLock::new(), listed: OnceLock::new() })
+        Ok(Self {
+            rules,
+            pace: Pace::new(),
+            proxy,
+            neighbours: Neighbours::default(),
+            public: OnceLock::new(),
+            listed: OnceLock::new(),
+        })
     }
 
     fn client(&self, listed: bool) -> Result<Client, HttpFailure> {
@@ -80,7 +91,9 @@ impl Web {
         };
         match builder.build() {
             Ok(client) => Ok(cell.get_or_init(|| client).clone()),
-            Err(_) => Err(HttpFailure::NotSent("this machine has no certificates to trust".to_owned())),
+            Err(_) => {
+                Err(HttpFailure::NotSent("this machine has no certificates to trust".to_owned()))
+            }
         }
     }
 
@@ -98,14 +111,21 @@ impl Web {
 
     /// A websocket to a target that was vetted.
     pub(super) async fn open(&self, target: &Target) -> Result<Socket, HttpFailure> {
-        socket::open(&self.client_for(target).await?, target).await.map_err(|failure| match failure {
-            socket::Failure::TooMany { asked } => HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) },
+        socket::open(&self.client_for(target).await?, target).await.map_err(|failure| match failure
+        {
+            socket::Failure::TooMany { asked } => {
+                HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) }
+            }
             socket::Failure::Other(failure) => failure,
         })
     }
 
     /// One exchange with a target that was vetted.
-    pub(super) async fn exchange(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
+    pub(super) async fn exchange(
+        &self,
+        target: &Target,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, HttpFailure> {
         let client = self.client_for(target).await?;
         let builder = match request.method {
             Method::Get => client.get(target.url.clone()),
@@ -115,12 +135,20 @@ impl Web {
             Some(body) => builder.header(CONTENT_TYPE, JSON).body(body),
             None => builder,
         };
-        let mut response = builder.header(ACCEPT, request.accept).send().await.map_err(|error| failure::of_exchange(&error))?;
+        let mut response = builder
+            .header(ACCEPT, request.accept)
+            .send()
+            .await
+            .map_err(|error| failure::of_exchange(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
-        let location =
-            response.headers().get(LOCATION).and_then(|place| place.to_str().ok()).map(|place| place.chars().take(MAX_URL).collect());
-        let out_of_service = status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .and_then(|place| place.to_str().ok())
+            .map(|place| place.chars().take(MAX_URL).collect());
+        let out_of_service =
+            status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
         if status == StatusCode::TOO_MANY_REQUESTS || out_of_service {
             self.pace.pause(&target.origin, retry_after_seconds);
         }
@@ -130,9 +158,18 @@ impl Web {
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_BODY => body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_BODY => {
+                    body.extend_from_slice(&chunk)
+                }
                 Ok(Some(_)) => return too_long(),
-                Ok(None) => return Ok(HttpResponse { status: status.as_u16(), body, retry_after_seconds, location }),
+                Ok(None) => {
+                    return Ok(HttpResponse {
+                        status: status.as_u16(),
+                        body,
+                        retry_after_seconds,
+                        location,
+                    });
+                }
                 Err(_) => return Err(HttpFailure::Lost("the answer broke off".to_owned())),
             }
         }

@@ -54,7 +54,12 @@ pub fn mints_identity(seed: &[u8; 64]) -> Result<Identity, BadKey> {
     Identity::from_nsec(&Secret::new(hex.as_str()))
 }
 
-fn write(identity: &Identity, name: &str, content: &impl Serialize, created_at: u64) -> Result<Event, Unwritable> {
+fn write(
+    identity: &Identity,
+    name: &str,
+    content: &impl Serialize,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     let plain = Zeroizing::new(serde_json::to_string(content).map_err(|_| Unwritable)?);
     let content = identity.seal(&plain)?;
     Ok(identity.sign(Draft { kind: KIND, created_at, tags: vec![tag(&["d", name])], content })?)
@@ -71,7 +76,11 @@ fn open(identity: &Identity, event: &Event, name: &str) -> Result<Zeroizing<Stri
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write_devices(identity: &Identity, devices: &Devices, created_at: u64) -> Result<Event, Unwritable> {
+pub fn write_devices(
+    identity: &Identity,
+    devices: &Devices,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     write(identity, DEVICES, devices, created_at)
 }
 
@@ -82,14 +91,22 @@ pub fn write_devices(identity: &Identity, devices: &Devices, created_at: u64) ->
 pub fn read_devices(identity: &Identity, event: &Event) -> Result<Devices, Unreadable> {
     let plain = open(identity, event, DEVICES)?;
     let told: Devices = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
-    if told.devices.len().max(told.test_mints.len()) > MOST { Err(Unreadable::TooMuch) } else { Ok(told) }
+    if told.devices.len().max(told.test_mints.len()) > MOST {
+        Err(Unreadable::TooMuch)
+    } else {
+        Ok(told)
+    }
 }
 
 /// Writes the list of mints, with the key of [`mints_identity`].
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write_mints(identity: &Identity, mints: &[String], created_at: u64) -> Result<Event, Unwritable> {
+pub fn write_mints(
+    identity: &Identity,
+    mints: &[String],
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     write(identity, MINTS, &MintList { mints: mints.to_vec(), timestamp: created_at }, created_at)
 }
 
@@ -112,17 +129,28 @@ mod tests {
     /// The words and the key of NUT-27's own example.
     #[test]
     fn the_key_of_the_list_is_that_of_the_specification() -> Outcome {
-        let words = bip39::Mnemonic::parse("half depart obvious quality work element tank gorilla view sugar picture humble")?;
+        let words = bip39::Mnemonic::parse(
+            "half depart obvious quality work element tank gorilla view sugar picture humble",
+        )?;
         let identity = mints_identity(&words.to_seed(""))?;
-        assert_eq!(identity.secret_hex().reveal(), "e7ca79469a270b36617e4227ff2f068d3bcbb6b072c8584190b0203597c53c0d");
-        assert_eq!(identity.public_key(), "0767277aaed200af7a8843491745272fc1ad2c7bfe340225e6f34f3a9a273aed");
+        assert_eq!(
+            identity.secret_hex().reveal(),
+            "e7ca79469a270b36617e4227ff2f068d3bcbb6b072c8584190b0203597c53c0d"
+        );
+        assert_eq!(
+            identity.public_key(),
+            "0767277aaed200af7a8843491745272fc1ad2c7bfe340225e6f34f3a9a273aed"
+        );
         Ok(())
     }
 
     #[test]
     fn both_lists_read_back_and_are_sealed() -> Outcome {
         let identity = Identity::random()?;
-        let devices = Devices { devices: BTreeSet::from([0, 2]), test_mints: BTreeSet::from(["https://test.example".to_owned()]) };
+        let devices = Devices {
+            devices: BTreeSet::from([0, 2]),
+            test_mints: BTreeSet::from(["https://test.example".to_owned()]),
+        };
         let event = write_devices(&identity, &devices, 1)?;
         assert_eq!(read_devices(&identity, &event)?, devices);
         let mints = vec!["https://mint.example".to_owned()];

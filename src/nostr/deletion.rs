@@ -22,7 +22,12 @@ pub fn write(identity: &Identity, ids: &[String], created_at: u64) -> Result<Eve
 ///
 /// # Errors
 /// When there are too many for one event.
-pub fn write_of(identity: &Identity, kind: u16, ids: &[String], created_at: u64) -> Result<Event, Unwritable> {
+pub fn write_of(
+    identity: &Identity,
+    kind: u16,
+    ids: &[String],
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     let mut tags: Vec<Vec<String>> = ids.iter().map(|id| tag(&["e", id])).collect();
     tags.push(tag(&["k", &kind.to_string()]));
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)

@@ -79,14 +79,30 @@ impl Event {
         }
         let author: XOnlyPublicKey = fields.pubkey.parse().map_err(|_| BadEvent::Signature)?;
         let signature: Signature = fields.sig.parse().map_err(|_| BadEvent::Signature)?;
-        SECP256K1.verify_schnorr(&signature, &Message::from_digest(hash), &author).map_err(|_| BadEvent::Signature)?;
+        SECP256K1
+            .verify_schnorr(&signature, &Message::from_digest(hash), &author)
+            .map_err(|_| BadEvent::Signature)?;
         Self::whole(fields)
     }
 
     /// Signs what `keys` has to say.
-    pub(super) fn sign(keys: &Keys, kind: u16, created_at: u64, tags: Vec<Vec<String>>, content: String) -> Result<Self, BadEvent> {
+    pub(super) fn sign(
+        keys: &Keys,
+        kind: u16,
+        created_at: u64,
+        tags: Vec<Vec<String>>,
+        content: String,
+    ) -> Result<Self, BadEvent> {
         let pubkey = keys.public_key().to_hex();
-        let mut fields = Fields { id: String::new(), pubkey, created_at, kind, tags, content, sig: String::new() };
+        let mut fields = Fields {
+            id: String::new(),
+            pubkey,
+            created_at,
+            kind,
+            tags,
+            content,
+            sig: String::new(),
+        };
         fields.check_size()?;
         let hash = fields.hash()?;
         fields.id = hex::encode(hash);
@@ -137,7 +153,11 @@ impl Event {
 
     /// All tags of this name.
     pub(super) fn tags_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [String]> {
-        self.fields.tags.iter().filter(move |tag| tag.first().is_some_and(|first| first == name)).map(Vec::as_slice)
+        self.fields
+            .tags
+            .iter()
+            .filter(move |tag| tag.first().is_some_and(|first| first == name))
+            .map(Vec::as_slice)
     }
 
     /// The event as relays take it. For one we signed, the same letters every time.
@@ -148,14 +168,21 @@ impl Event {
     /// What it costs to keep, in bytes, roughly.
     pub(super) fn weight(&self) -> usize {
         let texts: usize = self.fields.tags.iter().map(Vec::len).sum();
-        self.json.len().saturating_mul(2).saturating_add(texts.saturating_add(self.fields.tags.len()).saturating_mul(TAG_COST))
+        self.json
+            .len()
+            .saturating_mul(2)
+            .saturating_add(texts.saturating_add(self.fields.tags.len()).saturating_mul(TAG_COST))
     }
 }
 
 impl Fields {
     fn check_size(&self) -> Result<(), BadEvent> {
         let texts: usize = self.tags.iter().map(Vec::len).sum();
-        if self.tags.len() > MAX_TAGS || texts > MAX_TAG_TEXTS { Err(BadEvent::TooLarge) } else { Ok(()) }
+        if self.tags.len() > MAX_TAGS || texts > MAX_TAG_TEXTS {
+            Err(BadEvent::TooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     /// What the id is: the hash of the array that NIP-01 asks for.

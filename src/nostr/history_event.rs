@@ -75,7 +75,11 @@ pub struct HistoryEvent {
 /// When it is too long to be sealed.
 pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Event, Unwritable> {
     let way = if line.direction == Direction::In { "in" } else { "out" };
-    let mut sealed = vec![tag(&["direction", way]), tag(&["amount", &line.amount.to_string()]), tag(&["unit", line.unit])];
+    let mut sealed = vec![
+        tag(&["direction", way]),
+        tag(&["amount", &line.amount.to_string()]),
+        tag(&["unit", line.unit]),
+    ];
     sealed.extend(line.created.iter().map(|id| tag(&["e", id, "", "created"])));
     sealed.extend(line.destroyed.iter().map(|id| tag(&["e", id, "", "destroyed"])));
     sealed.extend(line.payment_hash.map(|hash| tag(&["payment_hash", hash])));
@@ -96,7 +100,13 @@ pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Ev
 pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadable> {
     let plain = super::open_own(identity, event, KIND)?;
     let sealed = lists(&plain).ok_or(Unreadable::Form)?;
-    let value = |name: &str| sealed.iter().chain(event.tags()).find(|tag| tag.first().is_some_and(|first| first == name))?.get(1);
+    let value = |name: &str| {
+        sealed
+            .iter()
+            .chain(event.tags())
+            .find(|tag| tag.first().is_some_and(|first| first == name))?
+            .get(1)
+    };
     let direction = match value("direction").map(String::as_str) {
         Some("in") => Direction::In,
         Some("out") => Direction::Out,
@@ -106,13 +116,22 @@ pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadab
     let unit = value("unit").cloned().unwrap_or_else(|| "sat".to_owned());
     // Some wallets write the author after the marker, so the marker is looked for where it belongs.
     let marked = |marker: &str| {
-        let named = sealed.iter().chain(event.tags()).filter(|tag| tag.first().is_some_and(|first| first == "e"));
-        let ids = named.filter(|tag| tag.get(3).is_some_and(|found| found == marker)).filter_map(|tag| tag.get(1));
+        let named = sealed
+            .iter()
+            .chain(event.tags())
+            .filter(|tag| tag.first().is_some_and(|first| first == "e"));
+        let ids = named
+            .filter(|tag| tag.get(3).is_some_and(|found| found == marker))
+            .filter_map(|tag| tag.get(1));
         ids.filter(|id| is_hex_64(id)).cloned().collect()
     };
     // Only where it cannot be seen: in clear it would tell who paid what.
-    let hash = sealed.iter().find(|tag| tag.first().is_some_and(|first| first == "payment_hash")).and_then(|tag| tag.get(1));
+    let hash = sealed
+        .iter()
+        .find(|tag| tag.first().is_some_and(|first| first == "payment_hash"))
+        .and_then(|tag| tag.get(1));
     let payment_hash = hash.filter(|hash| is_hex_64(hash)).cloned();
-    let (redeemed, created, destroyed) = (marked("redeemed"), marked("created"), marked("destroyed"));
+    let (redeemed, created, destroyed) =
+        (marked("redeemed"), marked("created"), marked("destroyed"));
     Ok(HistoryEvent { direction, amount, unit, redeemed, created, destroyed, payment_hash })
 }

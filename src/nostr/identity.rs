@@ -77,7 +77,8 @@ impl Identity {
     /// # Errors
     /// [`BadKey::Words`].
     pub fn from_words(words: &Secret) -> Result<Self, BadKey> {
-        let keys = Keys::from_mnemonic(words.reveal().trim(), Some("")).map_err(|_| BadKey::Words)?;
+        let keys =
+            Keys::from_mnemonic(words.reveal().trim(), Some("")).map_err(|_| BadKey::Words)?;
         Ok(Self { keys })
     }
 
@@ -90,7 +91,11 @@ impl Identity {
         if text.len() > MAX_KEY {
             return Err(BadKey::Form);
         }
-        let key = if text.len() == 64 { SecretKey::from_hex(text).ok() } else { SecretKey::from_bech32(text).ok() };
+        let key = if text.len() == 64 {
+            SecretKey::from_hex(text).ok()
+        } else {
+            SecretKey::from_bech32(text).ok()
+        };
         Ok(Self { keys: Keys::new(key.ok_or(BadKey::Form)?) })
     }
 
@@ -107,7 +112,9 @@ impl Identity {
         if encrypted.log_n() > MAX_LOG_N {
             return Err(BadKey::TooMuchWork);
         }
-        let key = encrypted.decrypt_with_max_log_n(password.reveal(), MAX_LOG_N).map_err(|_| BadKey::Password)?;
+        let key = encrypted
+            .decrypt_with_max_log_n(password.reveal(), MAX_LOG_N)
+            .map_err(|_| BadKey::Password)?;
         Ok(Self { keys: Keys::new(key) })
     }
 
@@ -163,7 +170,8 @@ impl Identity {
     /// # Errors
     /// [`BadKey::Seal`] when it is empty or longer than 65,408 bytes.
     pub fn seal(&self, text: &str) -> Result<String, BadKey> {
-        nip44::encrypt(self.keys.secret_key(), &self.me(), text, nip44::Version::V2).map_err(|_| BadKey::Seal)
+        nip44::encrypt(self.keys.secret_key(), &self.me(), text, nip44::Version::V2)
+            .map_err(|_| BadKey::Seal)
     }
 
     /// Opens what this key sealed. `None` for anything else.

@@ -87,14 +87,21 @@ pub fn read_review(event: &Event) -> Result<Review, Unreadable> {
 fn mint_pubkey(event: &Event) -> Result<String, Unreadable> {
     let key = event.tag_values("d").next().map(str::to_ascii_lowercase).ok_or(Unreadable::Form)?;
     let x = key.get(key.len().saturating_sub(64)..).unwrap_or_default();
-    let is_key = is_hex_64(x) && matches!(key.len().checked_sub(64).and_then(|at| key.get(..at)), Some("" | "02" | "03"));
+    let is_key = is_hex_64(x)
+        && matches!(key.len().checked_sub(64).and_then(|at| key.get(..at)), Some("" | "02" | "03"));
     if is_key { Ok(key) } else { Err(Unreadable::Form) }
 }
 
 /// The addresses that are a Cashu mint's.
 fn urls(event: &Event) -> Vec<String> {
-    let ours = event.tags_named("u").filter(|tag| tag.get(2).is_none_or(|marker| marker.is_empty() || marker == "cashu"));
-    ours.filter_map(|tag| tag.get(1)).filter(|url| url.len() <= MAX_URL).take(MAX_URLS).cloned().collect()
+    let ours = event
+        .tags_named("u")
+        .filter(|tag| tag.get(2).is_none_or(|marker| marker.is_empty() || marker == "cashu"));
+    ours.filter_map(|tag| tag.get(1))
+        .filter(|url| url.len() <= MAX_URL)
+        .take(MAX_URLS)
+        .cloned()
+        .collect()
 }
 
 /// `[4/5] good` as 4 and `good`.

@@ -76,7 +76,11 @@ impl From<BadKey> for Unwritable {
 }
 
 /// The plaintext of an event of ours: its kind and its author come first, then the key is used.
-fn open_own(identity: &Identity, event: &Event, kind: u16) -> Result<Zeroizing<String>, Unreadable> {
+fn open_own(
+    identity: &Identity,
+    event: &Event,
+    kind: u16,
+) -> Result<Zeroizing<String>, Unreadable> {
     if event.kind() != kind {
         return Err(Unreadable::Kind);
     }

@@ -72,7 +72,11 @@ pub struct Nutzap {
 impl fmt::Debug for Nutzap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proofs = self.proofs.len();
-        f.debug_struct("Nutzap").field("id", &self.id).field("mint", &self.mint).field("proofs", &proofs).finish_non_exhaustive()
+        f.debug_struct("Nutzap")
+            .field("id", &self.id)
+            .field("mint", &self.mint)
+            .field("proofs", &proofs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,12 +95,18 @@ pub fn write(
     zapped: Option<&Zapped>,
     created_at: u64,
 ) -> Result<Event, Unwritable> {
-    if x_only(recipient).as_deref() != Some(recipient) || proofs.is_empty() || proofs.len() > MAX_COINS {
+    if x_only(recipient).as_deref() != Some(recipient)
+        || proofs.is_empty()
+        || proofs.len() > MAX_COINS
+    {
         return Err(Unwritable);
     }
     let mut tags = Vec::new();
     for proof in proofs {
-        tags.push(tag(&["proof", &serde_json::to_string(&ProofOut::from(proof)).map_err(|_| Unwritable)?]));
+        tags.push(tag(&[
+            "proof",
+            &serde_json::to_string(&ProofOut::from(proof)).map_err(|_| Unwritable)?,
+        ]));
     }
     tags.extend([tag(&["unit", unit]), tag(&["u", mint]), tag(&["p", recipient])]);
     tags.extend(zapped.map(Zapped::tags).unwrap_or_default());
@@ -115,7 +125,11 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
         return Err(BadNutzap::Recipient);
     }
     let mint = only(event, "u").ok_or(BadNutzap::Mint)?;
-    let unit = if event.tags_named("unit").next().is_none() { "sat" } else { only(event, "unit").ok_or(BadNutzap::Mint)? };
+    let unit = if event.tags_named("unit").next().is_none() {
+        "sat"
+    } else {
+        only(event, "unit").ok_or(BadNutzap::Mint)?
+    };
     let written: Vec<&str> = event.tag_values("proof").collect();
     if written.len() > MAX_COINS {
         return Err(BadNutzap::Coins);
@@ -194,18 +208,25 @@ pub struct Opens {
 /// # Errors
 /// [`BadNutzap`]: anybody else may spend it as well, or we cannot.
 pub fn locked_to(secret: &CoinSecret, keys: &[String], now: u64) -> Result<Opens, BadNutzap> {
-    let Written(kind, lock) = serde_json::from_slice(secret.as_bytes()).map_err(|_| BadNutzap::NotLocked)?;
+    let Written(kind, lock) =
+        serde_json::from_slice(secret.as_bytes()).map_err(|_| BadNutzap::NotLocked)?;
     if kind != "P2PK" {
         return Err(BadNutzap::NotLocked);
     }
     // A signature knows no difference between the two.
     let data = lock.data.to_ascii_lowercase();
-    let x = data.strip_prefix("02").or_else(|| data.strip_prefix("03")).filter(|x| is_hex_64(x)).ok_or(BadNutzap::NotLocked)?;
+    let x = data
+        .strip_prefix("02")
+        .or_else(|| data.strip_prefix("03"))
+        .filter(|x| is_hex_64(x))
+        .ok_or(BadNutzap::NotLocked)?;
     let (mut sender, mut senders) = (None, 0_u32);
     for tag in lock.tags.unwrap_or_default() {
         let (name, values) = tag.split_first().ok_or(BadNutzap::Conditions)?;
         let harmless = match name.as_str() {
-            "locktime" => matches!(values, [time] if time.parse().is_ok_and(|time: u64| now < time)),
+            "locktime" => {
+                matches!(values, [time] if time.parse().is_ok_and(|time: u64| now < time))
+            }
             "n_sigs" => values == ["1"],
             "pubkeys" => values.iter().all(|key| x_only(key).as_deref() == Some(x)),
             "sigflag" => values == ["SIG_INPUTS"],

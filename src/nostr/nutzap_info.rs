@@ -30,7 +30,8 @@ pub struct NutzapInfo {
 /// # Errors
 /// When there is too much of it, or the key is none.
 pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<Event, Unwritable> {
-    let mut tags: Vec<Vec<String>> = info.relays.iter().map(|relay| tag(&["relay", relay])).collect();
+    let mut tags: Vec<Vec<String>> =
+        info.relays.iter().map(|relay| tag(&["relay", relay])).collect();
     for (mint, units) in &info.mints {
         let mut line = tag(&["mint", mint]);
         line.extend(units.iter().cloned());
@@ -56,7 +57,8 @@ pub fn read(event: &Event) -> Result<NutzapInfo, Unreadable> {
         return Err(Unreadable::Kind);
     }
     let relays = event.tag_values("relay").take(MAX_EACH).map(str::to_owned).collect();
-    let mint = |line: &[String]| Some((line.get(1)?.clone(), line.iter().skip(2).cloned().collect()));
+    let mint =
+        |line: &[String]| Some((line.get(1)?.clone(), line.iter().skip(2).cloned().collect()));
     let mints = event.tags_named("mint").filter_map(mint).take(MAX_EACH).collect();
     let mut keys: Vec<Option<String>> = event.tag_values("pubkey").map(x_only).collect();
     keys.dedup();

@@ -83,7 +83,10 @@ pub(super) fn proof(value: Value) -> Option<Proof> {
     let mut proof: Proof = serde_json::from_value(value).ok()?;
     let amount = proof.amount.to_u64();
     proof.witness = None;
-    let fits = amount.is_power_of_two() && amount <= MAX_SATS && !proof.secret.is_empty() && proof.secret.len() <= MAX_SECRET;
+    let fits = amount.is_power_of_two()
+        && amount <= MAX_SATS
+        && !proof.secret.is_empty()
+        && proof.secret.len() <= MAX_SECRET;
     fits.then_some(proof)
 }
 

@@ -36,7 +36,9 @@ pub fn read(event: &Event) -> Result<Profile, Unreadable> {
     if event.kind() != KIND {
         return Err(Unreadable::Kind);
     }
-    let Ok(Value::Object(fields)) = serde_json::from_str(event.content()) else { return Err(Unreadable::Form) };
+    let Ok(Value::Object(fields)) = serde_json::from_str(event.content()) else {
+        return Err(Unreadable::Form);
+    };
     let field = |name: &str| {
         let text = fields.get(name)?.as_str()?.trim();
         (!text.is_empty() && text.len() <= MAX_FIELD).then(|| text.to_owned())

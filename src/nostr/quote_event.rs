@@ -63,7 +63,8 @@ pub fn write(
     created_at: u64,
 ) -> Result<Event, Unwritable> {
     let plain = match key {
-        Some(key) => serde_json::json!({"quote_id": quote_id.reveal(), "p2pk_priv": key.reveal()}).to_string(),
+        Some(key) => serde_json::json!({"quote_id": quote_id.reveal(), "p2pk_priv": key.reveal()})
+            .to_string(),
         None => quote_id.reveal().to_owned(),
     };
     let content = identity.seal(&Zeroizing::new(plain))?;

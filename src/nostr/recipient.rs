@@ -74,7 +74,8 @@ pub fn parse(text: &str) -> Result<Recipient, NotARecipient> {
         return Err(NotARecipient::Unknown);
     }
     let lower = text.to_ascii_lowercase();
-    let bare = lower.strip_prefix("web+nostr:").or_else(|| lower.strip_prefix("nostr:")).unwrap_or(&lower);
+    let bare =
+        lower.strip_prefix("web+nostr:").or_else(|| lower.strip_prefix("nostr:")).unwrap_or(&lower);
     let bare = bare.strip_prefix("//").unwrap_or(bare);
     if bare.starts_with("nsec1") || bare.starts_with("ncryptsec1") {
         return Err(NotARecipient::SecretKey);
@@ -83,7 +84,11 @@ pub fn parse(text: &str) -> Result<Recipient, NotARecipient> {
         let pubkey = x_only(bare).ok_or(NotARecipient::Unknown)?;
         return Ok(Recipient::Person { pubkey, relays: Vec::new() });
     }
-    if ["npub1", "nprofile1", "note1", "nevent1", "naddr1"].iter().any(|start| bare.starts_with(start)) && !bare.contains('@') {
+    if ["npub1", "nprofile1", "note1", "nevent1", "naddr1"]
+        .iter()
+        .any(|start| bare.starts_with(start))
+        && !bare.contains('@')
+    {
         return nip_19(bare).ok_or(NotARecipient::Damaged);
     }
     name(bare).ok_or(NotARecipient::Unknown)
@@ -91,15 +96,23 @@ pub fn parse(text: &str) -> Result<Recipient, NotARecipient> {
 
 fn nip_19(text: &str) -> Option<Recipient> {
     match Nip19::from_bech32(text).ok()? {
-        Nip19::Pubkey(key) => Some(Recipient::Person { pubkey: x_only(&key.to_hex())?, relays: Vec::new() }),
+        Nip19::Pubkey(key) => {
+            Some(Recipient::Person { pubkey: x_only(&key.to_hex())?, relays: Vec::new() })
+        }
         Nip19::Profile(profile) => {
             let relays = usable(profile.relays.iter().map(|relay| relay.as_str()));
             Some(Recipient::Person { pubkey: x_only(&profile.public_key.to_hex())?, relays })
         }
-        Nip19::EventId(id) => Some(Recipient::Event { id: id.to_hex(), relays: Vec::new(), author: None }),
+        Nip19::EventId(id) => {
+            Some(Recipient::Event { id: id.to_hex(), relays: Vec::new(), author: None })
+        }
         Nip19::Event(event) => {
             let relays = usable(event.relays.iter().map(|relay| relay.as_str()));
-            Some(Recipient::Event { id: event.event_id.to_hex(), relays, author: event.author.and_then(|key| x_only(&key.to_hex())) })
+            Some(Recipient::Event {
+                id: event.event_id.to_hex(),
+                relays,
+                author: event.author.and_then(|key| x_only(&key.to_hex())),
+            })
         }
         Nip19::Coordinate(address) => Some(Recipient::Replaceable {
             kind: address.kind.as_u16(),
@@ -113,12 +126,19 @@ fn nip_19(text: &str) -> Option<Recipient> {
 
 fn name(text: &str) -> Option<Recipient> {
     let (name, host) = text.split_once('@')?;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b'+');
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'-' | b'_' | b'.' | b'+')
+    };
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return None;
     }
     let url = Url::parse(&format!("https://{host}")).ok()?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !host.contains(['/', '@', '\\', ' ']);
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && !host.contains(['/', '@', '\\', ' ']);
     let domain = url.domain()?;
     let written = url.port().map_or_else(|| domain.to_owned(), |port| format!("{domain}:{port}"));
     let is_domain = domain.contains('.') && domain.len() <= 253 || domain == "localhost";

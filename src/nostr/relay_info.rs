@@ -59,7 +59,9 @@ pub fn read(body: &[u8]) -> Option<RelayInfo> {
     let document = document.as_object()?;
     let limits = document.get("limitation");
     let number = |name: &str| limits?.get(name)?.as_u64();
-    let says = |name: &str| limits.and_then(|limits| limits.get(name)).and_then(Value::as_bool).unwrap_or(false);
+    let says = |name: &str| {
+        limits.and_then(|limits| limits.get(name)).and_then(Value::as_bool).unwrap_or(false)
+    };
     let list = |name: &str| document.get(name).and_then(Value::as_array).into_iter().flatten();
     Some(RelayInfo {
         nips: list("supported_nips").filter_map(Value::as_u64).collect(),
@@ -78,10 +80,18 @@ pub fn read(body: &[u8]) -> Option<RelayInfo> {
 
 fn retention(rule: &Value) -> Retention {
     let stretch = |kind: &Value| match kind {
-        Value::Array(ends) => ends.first().and_then(Value::as_u64).zip(ends.get(1).and_then(Value::as_u64)),
+        Value::Array(ends) => {
+            ends.first().and_then(Value::as_u64).zip(ends.get(1).and_then(Value::as_u64))
+        }
         one => one.as_u64().map(|one| (one, one)),
     };
-    let kinds = rule.get("kinds").and_then(Value::as_array).into_iter().flatten().filter_map(stretch).collect();
+    let kinds = rule
+        .get("kinds")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(stretch)
+        .collect();
     let number = |name: &str| rule.get(name).and_then(Value::as_u64);
     Retention { kinds, kept: Kept { seconds: number("time"), count: number("count") } }
 }
@@ -90,8 +100,14 @@ impl RelayInfo {
     /// How long it keeps events of a kind: by the first rule that names the kind, else by the one for all others.
     pub fn keeps(&self, kind: u16) -> Kept {
         let kind = u64::from(kind);
-        let names = |rule: &&Retention| rule.kinds.iter().any(|(first, last)| (*first..=*last).contains(&kind));
-        let rule = self.retention.iter().find(names).or_else(|| self.retention.iter().find(|rule| rule.kinds.is_empty()));
+        let names = |rule: &&Retention| {
+            rule.kinds.iter().any(|(first, last)| (*first..=*last).contains(&kind))
+        };
+        let rule = self
+            .retention
+            .iter()
+            .find(names)
+            .or_else(|| self.retention.iter().find(|rule| rule.kinds.is_empty()));
         rule.map(|rule| rule.kept).unwrap_or_default()
     }
 }
@@ -111,8 +127,14 @@ mod tests {
             "retention": [{"kinds": [0, [5, 7], [40, 49]], "time": 3_600}, {"kinds": [[7000, 8000]], "time": null}, {"time": 60, "count": 9}]
         });
         let info = read(document.to_string().as_bytes()).unwrap();
-        assert_eq!((info.nips.as_slice(), info.auth_required, info.payment_required), ([1, 11, 77].as_slice(), true, false));
-        assert_eq!((info.max_message, info.max_tags, info.max_subscriptions, info.proof_of_work), (Some(16_384), None, Some(1), 20));
+        assert_eq!(
+            (info.nips.as_slice(), info.auth_required, info.payment_required),
+            ([1, 11, 77].as_slice(), true, false)
+        );
+        assert_eq!(
+            (info.max_message, info.max_tags, info.max_subscriptions, info.proof_of_work),
+            (Some(16_384), None, Some(1), 20)
+        );
         assert_eq!(info.max_age, Some(3_600));
         assert_eq!(info.keeps(5), Kept { seconds: Some(3_600), count: None });
         assert_eq!(info.keeps(7375), Kept::default());

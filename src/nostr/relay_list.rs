@@ -34,7 +34,9 @@ pub fn read(event: &Event) -> Result<RelayList, Unreadable> {
         return Err(Unreadable::Kind);
     }
     let marked = |wanted: &str| {
-        let lines = event.tags_named("r").filter(|line| line.get(2).is_none_or(|marker| marker.is_empty() || marker == wanted));
+        let lines = event
+            .tags_named("r")
+            .filter(|line| line.get(2).is_none_or(|marker| marker.is_empty() || marker == wanted));
         usable(lines.filter_map(|line| line.get(1)))
     };
     Ok(RelayList { read: marked("read"), write: marked("write") })
@@ -67,7 +69,10 @@ pub fn address(text: &str) -> Option<String> {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     };
-    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && url.query().is_none();
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
+        && url.query().is_none();
     let secure = url.scheme() == "wss" || (url.scheme() == "ws" && near);
     (plain && secure).then(|| url.as_str().trim_end_matches('/').to_owned())
 }
@@ -83,7 +88,14 @@ mod tests {
         }
         assert_eq!(address("ws://127.0.0.1:7777/").as_deref(), Some("ws://127.0.0.1:7777"));
         assert_eq!(address("wss://relay.example/a/b").as_deref(), Some("wss://relay.example/a/b"));
-        for text in ["", "relay.example", "ws://relay.example", "https://relay.example", "wss://u@relay.example", "wss://r.example/?a"] {
+        for text in [
+            "",
+            "relay.example",
+            "ws://relay.example",
+            "https://relay.example",
+            "wss://u@relay.example",
+            "wss://r.example/?a",
+        ] {
             assert_eq!(address(text), None, "{text}");
         }
         assert_eq!(address(&format!("wss://relay.example/{}", "a".repeat(MAX_URL))), None);
@@ -93,6 +105,9 @@ mod tests {
     fn a_list_is_short_and_has_each_once() {
         let many: Vec<String> = (0..40).map(|n| format!("wss://r{}.example/", n / 2)).collect();
         let list = usable(many);
-        assert_eq!((list.len(), list.first().map(String::as_str)), (MAX_RELAYS, Some("wss://r0.example")));
+        assert_eq!(
+            (list.len(), list.first().map(String::as_str)),
+            (MAX_RELAYS, Some("wss://r0.example"))
+        );
     }
 }

@@ -54,8 +54,12 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<Leg>, TooManyShares> {
     if total == 0 {
         return Ok(Vec::new());
     }
-    let mut parts: Vec<(u128, u128)> =
-        shares.iter().map(weight).map(|weight| u128::from(sats) * weight).map(|p| (p / total, p % total)).collect();
+    let mut parts: Vec<(u128, u128)> = shares
+        .iter()
+        .map(weight)
+        .map(|weight| u128::from(sats) * weight)
+        .map(|p| (p / total, p % total))
+        .collect();
     let left = u128::from(sats).saturating_sub(parts.iter().map(|(whole, _)| whole).sum());
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(parts.get(*at).map_or(0, |(_, rest)| *rest)));
@@ -80,7 +84,11 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<Leg>, TooManyShares> {
 fn share(tag: &[String]) -> Option<Share> {
     let pubkey = x_only(tag.get(1)?).filter(|_| tag.get(1).is_some_and(|key| key.len() == 64))?;
     let relay = tag.get(2).and_then(|relay| relay_list::address(relay));
-    Some(Share { pubkey, relay, weight: tag.get(3).filter(|text| !text.is_empty()).map(|text| weight(text).unwrap_or(0)) })
+    Some(Share {
+        pubkey,
+        relay,
+        weight: tag.get(3).filter(|text| !text.is_empty()).map(|text| weight(text).unwrap_or(0)),
+    })
 }
 
 /// A weight such as `2` or `0.25`, in millionths.
@@ -108,16 +116,21 @@ mod tests {
     }
 
     fn split(weights: &[Option<&str>], sats: u64) -> Vec<(usize, u64)> {
-        let people: Vec<String> = (1..=weights.len()).map(|n| person(u8::try_from(n).unwrap()).public_key()).collect();
+        let people: Vec<String> =
+            (1..=weights.len()).map(|n| person(u8::try_from(n).unwrap()).public_key()).collect();
         let tag = |(key, weight): (&String, &Option<&str>)| {
             let mut tag = vec!["zap".to_owned(), key.clone(), "wss://relay.example".to_owned()];
             tag.extend(weight.map(str::to_owned));
             tag
         };
         let tags = people.iter().zip(weights).map(tag).collect();
-        let event = person(99).sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }).unwrap();
+        let event = person(99)
+            .sign(Draft { kind: 1, created_at: 1, tags, content: String::new() })
+            .unwrap();
         let legs = legs(&event, sats).unwrap();
-        legs.into_iter().map(|leg| (people.iter().position(|key| *key == leg.pubkey).unwrap(), leg.sats)).collect()
+        legs.into_iter()
+            .map(|leg| (people.iter().position(|key| *key == leg.pubkey).unwrap(), leg.sats))
+            .collect()
     }
 
     #[test]
@@ -132,7 +145,10 @@ mod tests {
         assert_eq!(split(&[Some("1"), Some("1"), Some("1")], 1), [(0, 1)]);
         assert_eq!(split(&[], 5), []);
         assert_eq!(
-            split(&[Some("1000000000.999999"), Some("1")], u64::MAX).iter().map(|leg| u128::from(leg.1)).sum::<u128>(),
+            split(&[Some("1000000000.999999"), Some("1")], u64::MAX)
+                .iter()
+                .map(|leg| u128::from(leg.1))
+                .sum::<u128>(),
             u128::from(u64::MAX)
         );
     }
@@ -140,7 +156,9 @@ mod tests {
     #[test]
     fn somebody_named_twice_is_paid_once_and_a_crowd_is_refused() {
         let key = person(1).public_key();
-        let sign = |tags| person(9).sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }).unwrap();
+        let sign = |tags| {
+            person(9).sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }).unwrap()
+        };
         let line = vec!["zap".to_owned(), key.clone()];
         let twice = legs(&sign(vec![line.clone(), line.clone()]), 7).unwrap();
         assert_eq!(twice, [Leg { pubkey: key, relay: None, sats: 7 }]);

@@ -20,5 +20,8 @@ fn identity(byte: u8) -> Identity {
 /// A coin of this amount and secret; no mint signed it.
 fn proof(amount: u64, secret: &str) -> Proof {
     let c = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
-    serde_json::from_value(serde_json::json!({"id": "009a1f293253e41e", "amount": amount, "secret": secret, "C": c})).unwrap()
+    serde_json::from_value(
+        serde_json::json!({"id": "009a1f293253e41e", "amount": amount, "secret": secret, "C": c}),
+    )
+    .unwrap()
 }

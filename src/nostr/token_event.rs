@@ -37,7 +37,11 @@ pub struct TokenEvent {
 impl fmt::Debug for TokenEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proofs = self.proofs.len();
-        f.debug_struct("TokenEvent").field("mint", &self.mint).field("unit", &self.unit).field("proofs", &proofs).finish_non_exhaustive()
+        f.debug_struct("TokenEvent")
+            .field("mint", &self.mint)
+            .field("unit", &self.unit)
+            .field("proofs", &proofs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +64,12 @@ struct In {
     del: Option<Vec<Value>>,
 }
 
-fn plain(mint: &str, unit: &str, proofs: &[Proof], del: &[String]) -> Option<zeroize::Zeroizing<String>> {
+fn plain(
+    mint: &str,
+    unit: &str,
+    proofs: &[Proof],
+    del: &[String],
+) -> Option<zeroize::Zeroizing<String>> {
     let out = Out { mint, unit, proofs: proofs.iter().map(ProofOut::from).collect(), del };
     serde_json::to_string(&out).ok().map(zeroize::Zeroizing::new)
 }
@@ -75,7 +84,14 @@ pub fn plain_len(mint: &str, unit: &str, proofs: &[Proof], del: &[String]) -> us
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write(identity: &Identity, mint: &str, unit: &str, proofs: &[Proof], del: &[String], created_at: u64) -> Result<Event, Unwritable> {
+pub fn write(
+    identity: &Identity,
+    mint: &str,
+    unit: &str,
+    proofs: &[Proof],
+    del: &[String],
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     let plain = plain(mint, unit, proofs, del).ok_or(Unwritable)?;
     let content = identity.seal(&plain)?;
     Ok(identity.sign(Draft { kind: KIND, created_at, tags: Vec::new(), content })?)
@@ -88,7 +104,10 @@ pub fn write(identity: &Identity, mint: &str, unit: &str, proofs: &[Proof], del:
 pub fn read(identity: &Identity, event: &Event) -> Result<TokenEvent, Unreadable> {
     let plain = super::open_own(identity, event, KIND)?;
     let inside: In = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
-    let mint = inside.mint.or_else(|| event.tag_values("mint").next().map(str::to_owned)).ok_or(Unreadable::Form)?;
+    let mint = inside
+        .mint
+        .or_else(|| event.tag_values("mint").next().map(str::to_owned))
+        .ok_or(Unreadable::Form)?;
     if inside.proofs.len() > MAX_PROOFS {
         return Err(Unreadable::TooMuch);
     }
@@ -102,5 +121,11 @@ pub fn read(identity: &Identity, event: &Event) -> Result<TokenEvent, Unreadable
         }
     }
     let unreadable_proofs = written.saturating_sub(proofs.len());
-    Ok(TokenEvent { mint, unit: inside.unit.unwrap_or_else(|| "sat".to_owned()), proofs, del, unreadable_proofs })
+    Ok(TokenEvent {
+        mint,
+        unit: inside.unit.unwrap_or_else(|| "sat".to_owned()),
+        proofs,
+        del,
+        unreadable_proofs,
+    })
 }

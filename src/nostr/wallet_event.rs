@@ -32,7 +32,10 @@ pub struct WalletEvent {
 
 impl fmt::Debug for WalletEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WalletEvent").field("mints", &self.mints).field("relays", &self.relays).finish_non_exhaustive()
+        f.debug_struct("WalletEvent")
+            .field("mints", &self.mints)
+            .field("relays", &self.relays)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,7 +43,11 @@ impl fmt::Debug for WalletEvent {
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write(identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Result<Event, Unwritable> {
+pub fn write(
+    identity: &Identity,
+    wallet: &WalletEvent,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     write_as(KIND, identity, wallet, created_at)
 }
 
@@ -48,12 +55,22 @@ pub fn write(identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Resu
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_backup(identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Result<Event, Unwritable> {
+pub fn write_backup(
+    identity: &Identity,
+    wallet: &WalletEvent,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
     write_as(BACKUP, identity, wallet, created_at)
 }
 
-fn write_as(kind: u16, identity: &Identity, wallet: &WalletEvent, created_at: u64) -> Result<Event, Unwritable> {
-    let mut tags: Vec<Vec<String>> = wallet.privkeys.iter().map(|key| tag(&["privkey", key.reveal()])).collect();
+fn write_as(
+    kind: u16,
+    identity: &Identity,
+    wallet: &WalletEvent,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
+    let mut tags: Vec<Vec<String>> =
+        wallet.privkeys.iter().map(|key| tag(&["privkey", key.reveal()])).collect();
     let again = tags.first().filter(|_| tags.len() > 1).cloned();
     tags.extend(wallet.mints.iter().map(|mint| tag(&["mint", mint])));
     tags.extend(wallet.relays.iter().map(|relay| tag(&["relay", relay])));
@@ -74,10 +91,12 @@ pub fn read(identity: &Identity, event: &Event) -> Result<WalletEvent, Unreadabl
     let mut wallet = WalletEvent::default();
     for list in lists(&plain).ok_or(Unreadable::Form)? {
         match list.as_slice() {
-            [name, key, ..] if name == "privkey" => match Identity::from_nsec(&Secret::new(key.as_str())) {
-                Ok(key) => once(&mut wallet.privkeys, key.secret_hex()),
-                Err(_) => once(&mut wallet.others, list),
-            },
+            [name, key, ..] if name == "privkey" => {
+                match Identity::from_nsec(&Secret::new(key.as_str())) {
+                    Ok(key) => once(&mut wallet.privkeys, key.secret_hex()),
+                    Err(_) => once(&mut wallet.others, list),
+                }
+            }
             [name, mint, ..] if name == "mint" => once(&mut wallet.mints, mint.clone()),
             [name, relay, ..] if name == "relay" => once(&mut wallet.relays, relay.clone()),
             _ => once(&mut wallet.others, list),

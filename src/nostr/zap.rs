@@ -67,7 +67,12 @@ pub fn request(
     }
     let mut list = tag(&["relays"]);
     list.extend(relays.iter().cloned());
-    let mut tags = vec![list, tag(&["amount", &msat.to_string()]), tag(&["lnurl", lnurl]), tag(&["p", recipient])];
+    let mut tags = vec![
+        list,
+        tag(&["amount", &msat.to_string()]),
+        tag(&["lnurl", lnurl]),
+        tag(&["p", recipient]),
+    ];
     tags.extend(event.map(Zapped::tags).unwrap_or_default());
     if anonymous {
         tags.push(tag(&["anon", ""]));
@@ -126,7 +131,8 @@ pub fn check_receipt(receipt: &Event, want: &ReceiptWant) -> Result<(), BadRecei
     if receipt.author() != want.nostr_pubkey.to_ascii_lowercase() {
         return Err(BadReceipt::Author);
     }
-    let description = only(receipt, "description", BadReceipt::Request)?.ok_or(BadReceipt::Request)?;
+    let description =
+        only(receipt, "description", BadReceipt::Request)?.ok_or(BadReceipt::Request)?;
     let request = Event::read(description).map_err(|_| BadReceipt::Request)?;
     let sent = Event::read(&want.request_json).map_err(|_| BadReceipt::Request)?;
     if request.id() != want.request_id || sent.id() != want.request_id {
@@ -139,23 +145,39 @@ pub fn check_receipt(receipt: &Event, want: &ReceiptWant) -> Result<(), BadRecei
     let invoice = Invoice::parse(bolt11).map_err(|_| BadReceipt::Invoice)?;
     let asked = only(&request, "amount", BadReceipt::Invoice)?;
     let as_asked = asked.is_none_or(|asked| asked == want.msat.to_string());
-    if invoice.payment_hash != want.bolt11_payment_hash || invoice.amount_msat != Some(want.msat) || !as_asked {
+    if invoice.payment_hash != want.bolt11_payment_hash
+        || invoice.amount_msat != Some(want.msat)
+        || !as_asked
+    {
         return Err(BadReceipt::Invoice);
     }
-    let same = |name: &str| Ok(only(receipt, name, BadReceipt::Target)? == only(&request, name, BadReceipt::Target)?);
+    let same = |name: &str| {
+        Ok(only(receipt, name, BadReceipt::Target)? == only(&request, name, BadReceipt::Target)?)
+    };
     let sender = only(receipt, "P", BadReceipt::Target)?;
     let recipient = only(receipt, "p", BadReceipt::Target)? == Some(want.recipient.as_str());
-    if !recipient || !same("p")? || !same("e")? || !same("a")? || sender.is_some_and(|sender| sender != request.author()) {
+    if !recipient
+        || !same("p")?
+        || !same("e")?
+        || !same("a")?
+        || sender.is_some_and(|sender| sender != request.author())
+    {
         return Err(BadReceipt::Target);
     }
     match only(receipt, "preimage", BadReceipt::Preimage)? {
-        Some(preimage) if !preimage.is_empty() => hashes_to(preimage, &invoice.payment_hash).then_some(()).ok_or(BadReceipt::Preimage),
+        Some(preimage) if !preimage.is_empty() => {
+            hashes_to(preimage, &invoice.payment_hash).then_some(()).ok_or(BadReceipt::Preimage)
+        }
         _ => Ok(()),
     }
 }
 
 /// The value of the only tag of this name; `None` without one.
-fn only<'a>(event: &'a Event, name: &str, several: BadReceipt) -> Result<Option<&'a str>, BadReceipt> {
+fn only<'a>(
+    event: &'a Event,
+    name: &str,
+    several: BadReceipt,
+) -> Result<Option<&'a str>, BadReceipt> {
     let mut tags = event.tags_named(name);
     let first = tags.next().map(|tag| tag.get(1).map_or("", String::as_str));
     if tags.next().is_some() { Err(several) } else { Ok(first) }

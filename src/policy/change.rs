@@ -16,10 +16,28 @@ impl Policy {
     /// Per field the stricter of the two: lower limits, paused if either is, mints and tools that both have.
     #[must_use]
     pub fn tightened_by(&self, newer: &Self) -> Self {
-        let names = self.agents.keys().chain(newer.agents.keys()).map(String::as_str).chain([DEFAULT_AGENT]);
-        let agents = normal(names.map(|name| (name.to_owned(), self.agent(name).stricter(&newer.agent(name)))).collect());
-        let mints = newer.mints.iter().filter_map(|mint| Some(stricter_mint(self.mint(&mint.address)?, mint))).collect();
-        Self { limits: self.limits.stricter(&newer.limits), paused: self.paused || newer.paused, agents, mints }
+        let names = self
+            .agents
+            .keys()
+            .chain(newer.agents.keys())
+            .map(String::as_str)
+            .chain([DEFAULT_AGENT]);
+        let agents = normal(
+            names
+                .map(|name| (name.to_owned(), self.agent(name).stricter(&newer.agent(name))))
+                .collect(),
+        );
+        let mints = newer
+            .mints
+            .iter()
+            .filter_map(|mint| Some(stricter_mint(self.mint(&mint.address)?, mint)))
+            .collect();
+        Self {
+            limits: self.limits.stricter(&newer.limits),
+            paused: self.paused || newer.paused,
+            agents,
+            mints,
+        }
     }
 
     /// `newer` allows something that this does not.
@@ -31,7 +49,11 @@ impl Policy {
     /// fingerprint, else what it tightens.
     #[must_use]
     pub fn followed_by(&self, newer: &Self, accepted: Option<&str>) -> Self {
-        if accepted.is_some_and(|accepted| accepted == newer.fingerprint()) { newer.clone() } else { self.tightened_by(newer) }
+        if accepted.is_some_and(|accepted| accepted == newer.fingerprint()) {
+            newer.clone()
+        } else {
+            self.tightened_by(newer)
+        }
     }
 
     /// One line for each value, `name = value`, in a fixed order; equal policies have equal text.
@@ -83,10 +105,14 @@ impl AgentPolicy {
     fn line(&self) -> String {
         let own = &self.limits;
         let mut parts = Vec::new();
-        parts.push(self.tools.as_ref().map_or("all tools".to_owned(), |tools| format!("tools {tools:?}")));
+        parts.push(
+            self.tools.as_ref().map_or("all tools".to_owned(), |tools| format!("tools {tools:?}")),
+        );
         parts.extend(own.per_payment_sats.map(|sats| format!("per_payment_sats {sats}")));
         parts.extend(own.per_day_sats.map(|sats| format!("per_day_sats {sats}")));
-        parts.extend(own.max_fee_hundredths.map(|share| format!("max_fee_percent {}", percent(share))));
+        parts.extend(
+            own.max_fee_hundredths.map(|share| format!("max_fee_percent {}", percent(share))),
+        );
         parts.extend(own.max_fee_floor_sats.map(|sats| format!("max_fee_floor_sats {sats}")));
         parts.join(", ")
     }
@@ -105,7 +131,10 @@ fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPo
 /// What differs between two texts of [`Policy::canonical`], for a reader that kept only the text of the older one.
 pub fn describe_lines(older: &str, newer: &str) -> Vec<String> {
     let read = |text: &str| -> BTreeMap<String, String> {
-        text.lines().filter_map(|line| line.split_once(" = ")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        text.lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     };
     describe(&read(older), &read(newer))
 }
@@ -132,7 +161,8 @@ fn stricter_mint(older: &TrustedMint, newer: &TrustedMint) -> TrustedMint {
 
 fn mint_line(mint: &TrustedMint) -> String {
     let kind = if mint.test { "play money" } else { "real money" };
-    let cap = mint.max_balance_sats.map_or("no cap".to_owned(), |sats| format!("at most {sats} sats"));
+    let cap =
+        mint.max_balance_sats.map_or("no cap".to_owned(), |sats| format!("at most {sats} sats"));
     format!("{kind}, {cap}")
 }
 

@@ -16,7 +16,10 @@ impl Policy {
             return Err(Denial::Paused);
         }
         if limits.per_payment_sats == 0 || ask.amount_sats > limits.per_payment_sats {
-            return Err(Denial::OverPaymentLimit { limit_sats: limits.per_payment_sats, asked_sats: ask.amount_sats });
+            return Err(Denial::OverPaymentLimit {
+                limit_sats: limits.per_payment_sats,
+                asked_sats: ask.amount_sats,
+            });
         }
         duplicate::check(ask, ledger)?;
         self.within_days(ask.agent, ask.amount_sats, ledger, now)
@@ -30,22 +33,39 @@ impl Policy {
     pub fn decide(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
         self.precheck(ask, ledger, now)?;
         let limits = self.limits_for(ask.agent);
-        let ours = limits.max_fee_sats(ask.amount_sats).saturating_add(ask.input_fee_sats.min(limits.max_fee_floor_sats));
+        let ours = limits
+            .max_fee_sats(ask.amount_sats)
+            .saturating_add(ask.input_fee_sats.min(limits.max_fee_floor_sats));
         let ceiling = ask.caller_max_fee_sats.map_or(ours, |theirs| theirs.min(ours));
         if ask.fee_ceiling_sats > ceiling {
-            return Err(Denial::FeeTooHigh { limit_sats: ceiling, asked_sats: ask.fee_ceiling_sats });
+            return Err(Denial::FeeTooHigh {
+                limit_sats: ceiling,
+                asked_sats: ask.fee_ceiling_sats,
+            });
         }
-        self.within_days(ask.agent, ask.amount_sats.saturating_add(ask.fee_ceiling_sats), ledger, now)
+        self.within_days(
+            ask.agent,
+            ask.amount_sats.saturating_add(ask.fee_ceiling_sats),
+            ledger,
+            now,
+        )
     }
 
     /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand beside the inputs' fee, which is at most
     /// `input_fee_sats`: it fits even at the highest reserve allowed. One with lower fees may be a little larger.
-    pub fn largest_payment(&self, agent: &str, ledger: &Ledger, spendable_sats: u64, input_fee_sats: u64) -> u64 {
+    pub fn largest_payment(
+        &self,
+        agent: &str,
+        ledger: &Ledger,
+        spendable_sats: u64,
+        input_fee_sats: u64,
+    ) -> u64 {
         let limits = self.limits_for(agent);
         if self.paused {
             return 0;
         }
-        let room = self.left_today(agent, ledger).saturating_sub(input_fee_sats).min(spendable_sats);
+        let room =
+            self.left_today(agent, ledger).saturating_sub(input_fee_sats).min(spendable_sats);
         let (mut fits, mut over) = (0, limits.per_payment_sats.min(room).saturating_add(1));
         while over - fits > 1 {
             let middle = fits + (over - fits) / 2;
@@ -72,9 +92,17 @@ impl Policy {
         std::iter::once((self.limits.per_day_sats, &ledger.all)).chain(own)
     }
 
-    fn within_days(&self, agent: &str, asked: u64, ledger: &Ledger, now: u64) -> Result<(), Denial> {
+    fn within_days(
+        &self,
+        agent: &str,
+        asked: u64,
+        ledger: &Ledger,
+        now: u64,
+    ) -> Result<(), Denial> {
         for (limit, day) in self.days(agent, ledger) {
-            let fits = limit > 0 && ledger.full_until.is_none() && day.used_sats().checked_add(asked).is_some_and(|sum| sum <= limit);
+            let fits = limit > 0
+                && ledger.full_until.is_none()
+                && day.used_sats().checked_add(asked).is_some_and(|sum| sum <= limit);
             if !fits {
                 let full_for = ledger.full_until.map_or(0, |until| until.saturating_sub(now));
                 let waits = day.fits_in(asked, limit, now).filter(|_| limit > 0);

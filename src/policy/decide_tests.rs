@@ -11,10 +11,20 @@ use crate::policy::{AgentPolicy, Limits, OwnLimits};
 const NOW: u64 = 1_000_000;
 
 fn policy() -> Policy {
-    let limits = Limits { per_payment_sats: 1_000, per_day_sats: 5_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
+    let limits = Limits {
+        per_payment_sats: 1_000,
+        per_day_sats: 5_000,
+        max_fee_hundredths: 200,
+        max_fee_floor_sats: 5,
+    };
     let own = OwnLimits { per_payment_sats: Some(10), ..OwnLimits::default() };
     let small = AgentPolicy { tools: Some(["get_balance".to_owned()].into()), limits: own };
-    Policy { limits, paused: false, agents: BTreeMap::from([("small".to_owned(), small)]), mints: Vec::new() }
+    Policy {
+        limits,
+        paused: false,
+        agents: BTreeMap::from([("small".to_owned(), small)]),
+        mints: Vec::new(),
+    }
 }
 
 fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
@@ -31,7 +41,10 @@ fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
 }
 
 fn spent(sats: u64) -> Ledger {
-    Ledger { all: Day { spent_sats: sats, frees: vec![(NOW + 60, sats)], ..Day::default() }, ..Ledger::default() }
+    Ledger {
+        all: Day { spent_sats: sats, frees: vec![(NOW + 60, sats)], ..Day::default() },
+        ..Ledger::default()
+    }
 }
 
 fn code(result: &Result<(), Denial>) -> &'static str {
@@ -85,9 +98,17 @@ fn a_pause_stops_everything() {
 
 #[test]
 fn the_lower_fee_ceiling_counts() {
-    let result = policy().decide(&Ask { caller_max_fee_sats: Some(3), ..ask(1_000, 4) }, &Ledger::default(), NOW);
+    let result = policy().decide(
+        &Ask { caller_max_fee_sats: Some(3), ..ask(1_000, 4) },
+        &Ledger::default(),
+        NOW,
+    );
     assert_eq!(result, Err(Denial::FeeTooHigh { limit_sats: 3, asked_sats: 4 }));
-    let result = policy().decide(&Ask { caller_max_fee_sats: Some(900), ..ask(1_000, 21) }, &Ledger::default(), NOW);
+    let result = policy().decide(
+        &Ask { caller_max_fee_sats: Some(900), ..ask(1_000, 21) },
+        &Ledger::default(),
+        NOW,
+    );
     assert_eq!(result, Err(Denial::FeeTooHigh { limit_sats: 20, asked_sats: 21 }));
 }
 
@@ -95,11 +116,19 @@ fn the_lower_fee_ceiling_counts() {
 fn waiting_is_offered_only_where_it_helps() {
     let mut held = spent(4_500);
     let asked = policy().decide(&ask(600, 0), &held, NOW);
-    let denial = Denial::OverBudget { limit_sats: 5_000, asked_sats: 600, left_sats: 500, retry_after_seconds: Some(60) };
+    let denial = Denial::OverBudget {
+        limit_sats: 5_000,
+        asked_sats: 600,
+        left_sats: 500,
+        retry_after_seconds: Some(60),
+    };
     assert_eq!(asked, Err(denial));
     held.all.reserved_sats = 4_900;
     let asked = policy().decide(&ask(600, 0), &held, NOW);
-    assert!(matches!(asked, Err(Denial::OverBudget { retry_after_seconds: None, left_sats: 0, .. })));
+    assert!(matches!(
+        asked,
+        Err(Denial::OverBudget { retry_after_seconds: None, left_sats: 0, .. })
+    ));
 }
 
 #[test]
@@ -113,24 +142,59 @@ fn an_agents_own_rules_hold_for_it_alone() {
 #[test]
 fn an_agents_own_day_counts_what_it_spent_itself_and_the_wallets_counts_all() {
     let mut policy = policy();
-    policy
-        .agents
-        .insert("a".to_owned(), AgentPolicy { tools: None, limits: OwnLimits { per_day_sats: Some(150), ..OwnLimits::default() } });
+    policy.agents.insert(
+        "a".to_owned(),
+        AgentPolicy {
+            tools: None,
+            limits: OwnLimits { per_day_sats: Some(150), ..OwnLimits::default() },
+        },
+    );
     let others = spent(4_800);
-    assert_eq!((code(&policy.decide(&ask(100, 0), &others, NOW)), policy.left_today("a", &others)), ("ok", 150));
-    let both = Ledger { own: Day { spent_sats: 100, frees: vec![(NOW + 9, 100)], ..Day::default() }, ..others };
-    let denied = Denial::OverBudget { limit_sats: 150, asked_sats: 51, left_sats: 50, retry_after_seconds: Some(9) };
-    assert_eq!((policy.decide(&ask(51, 0), &both, NOW), policy.left_today("a", &both)), (Err(denied), 50));
-    assert_eq!(code(&policy.decide(&Ask { agent: "b", ..ask(201, 0) }, &both, NOW)), "budget", "of the wallet's day 200 are left");
+    assert_eq!(
+        (code(&policy.decide(&ask(100, 0), &others, NOW)), policy.left_today("a", &others)),
+        ("ok", 150)
+    );
+    let both = Ledger {
+        own: Day { spent_sats: 100, frees: vec![(NOW + 9, 100)], ..Day::default() },
+        ..others
+    };
+    let denied = Denial::OverBudget {
+        limit_sats: 150,
+        asked_sats: 51,
+        left_sats: 50,
+        retry_after_seconds: Some(9),
+    };
+    assert_eq!(
+        (policy.decide(&ask(51, 0), &both, NOW), policy.left_today("a", &both)),
+        (Err(denied), 50)
+    );
+    assert_eq!(
+        code(&policy.decide(&Ask { agent: "b", ..ask(201, 0) }, &both, NOW)),
+        "budget",
+        "of the wallet's day 200 are left"
+    );
     let full = Ledger { full_until: Some(NOW + 5), ..Ledger::default() };
-    let denied = Denial::OverBudget { limit_sats: 5_000, asked_sats: 1, left_sats: 0, retry_after_seconds: Some(5) };
-    assert_eq!((policy.decide(&ask(1, 0), &full, NOW), policy.left_today("a", &full)), (Err(denied), 0));
+    let denied = Denial::OverBudget {
+        limit_sats: 5_000,
+        asked_sats: 1,
+        left_sats: 0,
+        retry_after_seconds: Some(5),
+    };
+    assert_eq!(
+        (policy.decide(&ask(1, 0), &full, NOW), policy.left_today("a", &full)),
+        (Err(denied), 0)
+    );
 }
 
 #[test]
 fn a_repeat_must_be_meant() {
     let (old, new) = (PaymentId::random(), PaymentId::random());
-    let row = |id: &PaymentId, state, age_seconds, caller_in_doubt| Lookalike { id: id.clone(), state, age_seconds, caller_in_doubt };
+    let row = |id: &PaymentId, state, age_seconds, caller_in_doubt| Lookalike {
+        id: id.clone(),
+        state,
+        age_seconds,
+        caller_in_doubt,
+    };
     let token = Ask { kind: PaymentKind::TokenSent, invoice: false, ..ask(10, 0) };
     let table = [
         (vec![row(&new, "settled", 600, false)], token, "duplicate"),
@@ -139,10 +203,18 @@ fn a_repeat_must_be_meant() {
         (vec![row(&new, "failed", 1, false)], token, "ok"),
         (vec![row(&new, "returned", 1, true)], token, "ok"),
         (vec![row(&new, "settled", 1, false)], Ask { repeat_of: Some(&new), ..token }, "ok"),
-        (vec![row(&new, "settled", 1, false), row(&old, "settled", 9, false)], Ask { repeat_of: Some(&old), ..token }, "duplicate"),
+        (
+            vec![row(&new, "settled", 1, false), row(&old, "settled", 9, false)],
+            Ask { repeat_of: Some(&old), ..token },
+            "duplicate",
+        ),
         (vec![row(&new, "settled", 1, false)], ask(10, 0), "ok"),
         (vec![row(&new, "pending", 90_000, true)], ask(10, 0), "duplicate"),
-        (vec![row(&new, "settled", 90_000, true)], Ask { repeat_of: Some(&new), ..token }, "duplicate"),
+        (
+            vec![row(&new, "settled", 90_000, true)],
+            Ask { repeat_of: Some(&new), ..token },
+            "duplicate",
+        ),
         (vec![row(&new, "failed", 1, true)], ask(10, 0), "ok"),
     ];
     for (at, (lookalikes, ask, expected)) in table.into_iter().enumerate() {

@@ -17,7 +17,8 @@ pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
     if ask.invoice {
         return Ok(());
     }
-    let recent = ledger.lookalikes.iter().find(|one| one.age_seconds <= REPEAT_SECONDS && money_left(one));
+    let recent =
+        ledger.lookalikes.iter().find(|one| one.age_seconds <= REPEAT_SECONDS && money_left(one));
     match recent {
         Some(one) if ask.repeat_of != Some(&one.id) => Err(denial(one, false)),
         _ => Ok(()),
@@ -30,5 +31,10 @@ fn money_left(one: &Lookalike) -> bool {
 }
 
 fn denial(one: &Lookalike, person_only: bool) -> Denial {
-    Denial::PossibleDuplicate { id: one.id.clone(), state: one.state, age_seconds: one.age_seconds, person_only }
+    Denial::PossibleDuplicate {
+        id: one.id.clone(),
+        state: one.state,
+        age_seconds: one.age_seconds,
+        person_only,
+    }
 }

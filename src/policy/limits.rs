@@ -21,7 +21,8 @@ pub struct Limits {
 impl Limits {
     /// The most that may be paid in fees for `amount_sats`: the percentage, rounded down, and never below the floor. Sats.
     pub fn max_fee_sats(&self, amount_sats: u64) -> u64 {
-        let exact = u128::from(amount_sats) * u128::from(self.max_fee_hundredths) / u128::from(WHOLE_HUNDREDTHS);
+        let exact = u128::from(amount_sats) * u128::from(self.max_fee_hundredths)
+            / u128::from(WHOLE_HUNDREDTHS);
         u64::try_from(exact).unwrap_or(u64::MAX).min(MAX_SATS).max(self.max_fee_floor_sats)
     }
 
@@ -42,8 +43,12 @@ impl Limits {
         Self {
             per_payment_sats: self.per_payment_sats.min(own.per_payment_sats.unwrap_or(u64::MAX)),
             per_day_sats: self.per_day_sats.min(own.per_day_sats.unwrap_or(u64::MAX)),
-            max_fee_hundredths: self.max_fee_hundredths.min(own.max_fee_hundredths.unwrap_or(u32::MAX)),
-            max_fee_floor_sats: self.max_fee_floor_sats.min(own.max_fee_floor_sats.unwrap_or(u64::MAX)),
+            max_fee_hundredths: self
+                .max_fee_hundredths
+                .min(own.max_fee_hundredths.unwrap_or(u32::MAX)),
+            max_fee_floor_sats: self
+                .max_fee_floor_sats
+                .min(own.max_fee_floor_sats.unwrap_or(u64::MAX)),
         }
     }
 }
@@ -88,8 +93,15 @@ mod tests {
 
     #[test]
     fn the_fee_ceiling_is_a_share_and_never_below_the_floor() {
-        let limits = Limits { per_payment_sats: 1, per_day_sats: 1, max_fee_hundredths: 250, max_fee_floor_sats: 5 };
-        for (amount, most) in [(0, 5), (1, 5), (200, 5), (239, 5), (240, 6), (1_000, 25), (u64::MAX, MAX_SATS)] {
+        let limits = Limits {
+            per_payment_sats: 1,
+            per_day_sats: 1,
+            max_fee_hundredths: 250,
+            max_fee_floor_sats: 5,
+        };
+        for (amount, most) in
+            [(0, 5), (1, 5), (200, 5), (239, 5), (240, 6), (1_000, 25), (u64::MAX, MAX_SATS)]
+        {
             assert_eq!(limits.max_fee_sats(amount), most, "{amount}");
         }
         let none = Limits { max_fee_hundredths: 0, max_fee_floor_sats: 0, ..limits };
@@ -98,8 +110,14 @@ mod tests {
 
     #[test]
     fn an_agents_own_limit_only_narrows() {
-        let wallet = Limits { per_payment_sats: 10, per_day_sats: 20, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
-        let own = OwnLimits { per_payment_sats: Some(99), per_day_sats: Some(7), ..OwnLimits::default() };
+        let wallet = Limits {
+            per_payment_sats: 10,
+            per_day_sats: 20,
+            max_fee_hundredths: 200,
+            max_fee_floor_sats: 5,
+        };
+        let own =
+            OwnLimits { per_payment_sats: Some(99), per_day_sats: Some(7), ..OwnLimits::default() };
         assert_eq!(wallet.narrowed(&own), Limits { per_day_sats: 7, ..wallet });
     }
 }

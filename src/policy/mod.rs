@@ -109,7 +109,11 @@ pub enum Denial {
 impl Policy {
     /// The rules of this agent: its own, else those of [`DEFAULT_AGENT`], else none beyond the wallet's.
     pub fn agent(&self, name: &str) -> AgentPolicy {
-        self.agents.get(name).or_else(|| self.agents.get(DEFAULT_AGENT)).cloned().unwrap_or_default()
+        self.agents
+            .get(name)
+            .or_else(|| self.agents.get(DEFAULT_AGENT))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The limits that hold when this agent asks.

@@ -34,29 +34,65 @@ fn raw_secret(secret: &Secret) -> Option<Vec<u8>> {
 pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Result<(), StoreError> {
     let (y, proof) = (info.y.to_bytes(), &info.proof);
     let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
-    let is_plain = proof.witness.is_none() && proof.p2pk_e.is_none() && info.spending_condition.is_none();
+    let is_plain =
+        proof.witness.is_none() && proof.p2pk_e.is_none() && info.spending_condition.is_none();
     let Some(secret) = raw_secret(&proof.secret).filter(|_| is_plain) else {
         let row = encode(&ProofInfo { used_by_operation: None, ..info })?;
-        archive.insert(&y, (now, Some((mint.as_str(), unit.as_str(), [].as_slice(), 0, [].as_slice(), [].as_slice(), row.as_slice()))))?;
+        archive.insert(
+            &y,
+            (
+                now,
+                Some((
+                    mint.as_str(),
+                    unit.as_str(),
+                    [].as_slice(),
+                    0,
+                    [].as_slice(),
+                    [].as_slice(),
+                    row.as_slice(),
+                )),
+            ),
+        )?;
         return Ok(());
     };
-    let (keyset, amount, signature) = (proof.keyset_id.to_bytes(), proof.amount.to_u64(), proof.c.to_bytes());
-    let whole = (mint.as_str(), unit.as_str(), keyset.as_slice(), amount, secret.as_slice(), signature.as_slice(), [].as_slice());
+    let (keyset, amount, signature) =
+        (proof.keyset_id.to_bytes(), proof.amount.to_u64(), proof.c.to_bytes());
+    let whole = (
+        mint.as_str(),
+        unit.as_str(),
+        keyset.as_slice(),
+        amount,
+        secret.as_slice(),
+        signature.as_slice(),
+        [].as_slice(),
+    );
     archive.insert(&y, (now, Some(whole)))?;
     Ok(())
 }
 
 /// What a spent proof was, while that is kept.
-pub(super) fn whole(archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>, y: &Y) -> Result<Option<ProofInfo>, StoreError> {
+pub(super) fn whole(
+    archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>,
+    y: &Y,
+) -> Result<Option<ProofInfo>, StoreError> {
     let Some(row) = archive.get(y)? else { return Ok(None) };
-    let Some((mint, unit, keyset, amount, secret, signature, row)) = row.value().1 else { return Ok(None) };
+    let Some((mint, unit, keyset, amount, secret, signature, row)) = row.value().1 else {
+        return Ok(None);
+    };
     if !row.is_empty() {
         return decode("archive", row).map(Some);
     }
-    read(y, (mint, unit, keyset, amount), secret, signature).map(Some).ok_or_else(|| StoreError::undecodable("archive", "not a proof"))
+    read(y, (mint, unit, keyset, amount), secret, signature)
+        .map(Some)
+        .ok_or_else(|| StoreError::undecodable("archive", "not a proof"))
 }
 
-fn read(y: &Y, (mint, unit, keyset, amount): (&str, &str, &[u8], u64), secret: &[u8], signature: &[u8]) -> Option<ProofInfo> {
+fn read(
+    y: &Y,
+    (mint, unit, keyset, amount): (&str, &str, &[u8], u64),
+    secret: &[u8],
+    signature: &[u8],
+) -> Option<ProofInfo> {
     let proof = Proof {
         amount: Amount::from(amount),
         keyset_id: Id::from_bytes(keyset).ok()?,
@@ -89,13 +125,22 @@ pub(super) fn ys(tx: &impl Reads) -> Result<Vec<Y>, StoreError> {
 }
 
 /// Takes archived proofs back in this state, held by this operation; others stay as they are.
-pub(super) fn revive(tx: &WriteTransaction, now: u64, ys: &[PublicKey], to: State, operation: Option<Uuid>) -> Result<(), StoreError> {
+pub(super) fn revive(
+    tx: &WriteTransaction,
+    now: u64,
+    ys: &[PublicKey],
+    to: State,
+    operation: Option<Uuid>,
+) -> Result<(), StoreError> {
     let mut purse = Purse::open(tx, now)?;
     for y in ys.iter().map(PublicKey::to_bytes) {
         let before = purse.find(&y)?.ok_or(StoreError::ProofNotFound)?;
         if matches!(before, Kept::Spent) {
             let info = purse.whole(&y)?.ok_or(StoreError::SpentIsFinal)?;
-            purse.put(Some(&before), ProofInfo { state: to, used_by_operation: operation, ..info })?;
+            purse.put(
+                Some(&before),
+                ProofInfo { state: to, used_by_operation: operation, ..info },
+            )?;
         }
     }
     Ok(())
@@ -114,7 +159,10 @@ impl Store {
             for coin in coins {
                 let before = purse.find(&coin.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
                 if matches!(before, Kept::Spent) {
-                    purse.put(Some(&before), ProofInfo { state: State::Unspent, used_by_operation: None, ..coin })?;
+                    purse.put(
+                        Some(&before),
+                        ProofInfo { state: State::Unspent, used_by_operation: None, ..coin },
+                    )?;
                     revived = revived.saturating_add(1);
                 }
             }
@@ -158,7 +206,12 @@ impl Store {
 }
 
 /// Those of one part of the archive that are whole and came before `before`, and where the next part begins.
-fn due(tx: &impl Reads, from: Option<Y>, rows: usize, before: u64) -> Result<(Vec<Y>, Option<Y>), StoreError> {
+fn due(
+    tx: &impl Reads,
+    from: Option<Y>,
+    rows: usize,
+    before: u64,
+) -> Result<(Vec<Y>, Option<Y>), StoreError> {
     let archive = tx.table(ARCHIVE)?;
     let start = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
     let (mut due, mut last, mut seen) = (Vec::new(), None, 0_usize);

@@ -29,7 +29,12 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub async fn open_deposit(&self, deposit: Deposit, cap: Option<u64>, now: u64) -> Result<Capped, StoreError> {
+    pub async fn open_deposit(
+        &self,
+        deposit: Deposit,
+        cap: Option<u64>,
+        now: u64,
+    ) -> Result<Capped, StoreError> {
         self.transact(Durability::Immediate, move |tx, _| {
             if let Some(held) = over(tx, &deposit.mint, None, deposit.amount_sats, cap, now)? {
                 return Ok(Verdict::Leave(Capped::Over(held)));
@@ -44,9 +49,16 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub async fn open_receive(&self, receive: Receive, cap: Option<u64>, now: u64) -> Result<Capped, StoreError> {
+    pub async fn open_receive(
+        &self,
+        receive: Receive,
+        cap: Option<u64>,
+        now: u64,
+    ) -> Result<Capped, StoreError> {
         self.transact(Durability::Immediate, move |tx, _| {
-            if let Some(held) = over(tx, &receive.mint, Some(receive.id.as_str()), receive.amount_sats, cap, now)? {
+            if let Some(held) =
+                over(tx, &receive.mint, Some(receive.id.as_str()), receive.amount_sats, cap, now)?
+            {
                 return Ok(Verdict::Leave(Capped::Over(held)));
             }
             receives::put(tx, &receive)?;
@@ -57,12 +69,29 @@ impl Store {
 }
 
 /// Refuses a transaction in which more would come in at a mint than its cap allows.
-pub(super) fn check(tx: &impl Reads, mint: &MintAddress, more: u64, cap: u64, now: u64) -> Result<(), StoreError> {
-    if over(tx, mint, None, more, Some(cap), now)?.is_some() { Err(StoreError::OverCap) } else { Ok(()) }
+pub(super) fn check(
+    tx: &impl Reads,
+    mint: &MintAddress,
+    more: u64,
+    cap: u64,
+    now: u64,
+) -> Result<(), StoreError> {
+    if over(tx, mint, None, more, Some(cap), now)?.is_some() {
+        Err(StoreError::OverCap)
+    } else {
+        Ok(())
+    }
 }
 
 /// What is held and promised at a mint, if `more` would pass the cap.
-fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: Option<u64>, now: u64) -> Result<Option<u64>, StoreError> {
+fn over(
+    tx: &impl Reads,
+    mint: &MintAddress,
+    but: Option<&str>,
+    more: u64,
+    cap: Option<u64>,
+    now: u64,
+) -> Result<Option<u64>, StoreError> {
     let Some(cap) = cap else { return Ok(None) };
     let mut held = 0_u64;
     let sums = tx.table(SUMS)?;
@@ -73,7 +102,8 @@ fn over(tx: &impl Reads, mint: &MintAddress, but: Option<&str>, more: u64, cap: 
     let payable = now.saturating_add(1).saturating_sub(GRACE_SECONDS);
     held = held.saturating_add(deposits::promised(tx, mint.as_str(), payable)?);
     for entry in tx.table(RECEIVES_OPEN)?.iter()? {
-        let receive = receives::get(tx, entry?.0.value())?.ok_or(StoreError::Missing("receive of an index"))?;
+        let receive = receives::get(tx, entry?.0.value())?
+            .ok_or(StoreError::Missing("receive of an index"))?;
         if receive.mint == *mint && but != Some(receive.id.as_str()) {
             held = held.saturating_add(receive.amount_sats);
         }

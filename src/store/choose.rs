@@ -44,7 +44,12 @@ pub(super) trait Coins {
 
     /// Up to `limit(amount)` of the `wanted` coins of the greatest amount that is at most `at_most`, all of that one amount and
     /// above zero. Empty when there is none.
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, Self::Error>;
+    fn pile(
+        &self,
+        at_most: u64,
+        limit: impl Fn(u64) -> usize,
+        wanted: impl Fn(&Coin) -> bool,
+    ) -> Result<Vec<Coin>, Self::Error>;
 }
 
 /// The inputs' fee: rounded up once, over all of them.
@@ -69,7 +74,9 @@ pub(super) fn choose<C: Coins>(coins: &C, need: Need) -> Result<Option<Vec<Coin>
             let piles = piles(coins, u64::MAX, amount, worth)?;
             let smallest = spend(&piles, amount);
             match &smallest {
-                Some(coins) if fee(coins) > fee_at_most => Ok(fewest(&piles, amount).filter(|other| fee(other) < fee(coins)).or(smallest)),
+                Some(coins) if fee(coins) > fee_at_most => {
+                    Ok(fewest(&piles, amount).filter(|other| fee(other) < fee(coins)).or(smallest))
+                }
                 _ => Ok(smallest),
             }
         }
@@ -96,9 +103,15 @@ pub(super) fn most(mut coins: Vec<Coin>, fee_at_most: u64) -> (u64, u64) {
     coins.sort_by_key(|coin| Reverse(coin.amount));
     coins.truncate(MAX_INPUTS);
     let dearest = coins.iter().map(|coin| coin.ppk).max().unwrap_or(0);
-    let fee = |count: usize| u64::try_from((count as u128 * u128::from(dearest)).div_ceil(1000)).unwrap_or(u64::MAX);
+    let fee = |count: usize| {
+        u64::try_from((count as u128 * u128::from(dearest)).div_ceil(1000)).unwrap_or(u64::MAX)
+    };
     let limit = fee_at_most.max(fee(1));
-    let within = (0..=coins.len()).rev().filter_map(|count| coins.get(..count)).find(|some| fee(some.len()) <= limit).unwrap_or_default();
+    let within = (0..=coins.len())
+        .rev()
+        .filter_map(|count| coins.get(..count))
+        .find(|some| fee(some.len()) <= limit)
+        .unwrap_or_default();
     let left = sum(within).saturating_sub(u128::from(fee(within.len())));
     (u64::try_from(left).unwrap_or(u64::MAX), limit.min(fee(coins.len())))
 }
@@ -109,7 +122,12 @@ fn worth(coin: &Coin) -> bool {
 }
 
 /// The piles from `at_most` down, each no deeper than could be of use: of coins above the need one covers, fees aside.
-fn piles<C: Coins>(coins: &C, mut at_most: u64, need: u64, wanted: fn(&Coin) -> bool) -> Result<Vec<Vec<Coin>>, C::Error> {
+fn piles<C: Coins>(
+    coins: &C,
+    mut at_most: u64,
+    need: u64,
+    wanted: fn(&Coin) -> bool,
+) -> Result<Vec<Vec<Coin>>, C::Error> {
     let mut piles = Vec::new();
     let limit = |amount: u64| if amount > need { 4 } else { MAX_INPUTS };
     while piles.len() < MAX_PILES {
@@ -197,7 +215,8 @@ fn cover(piles: &[Vec<Coin>], target: u128) -> Option<Vec<Coin>> {
                 }
             } else {
                 let over = amount - rest;
-                let better = best.is_none_or(|(least, length, _)| (over, chosen.len()) < (least, length));
+                let better =
+                    best.is_none_or(|(least, length, _)| (over, chosen.len()) < (least, length));
                 if better && rest > 0 && chosen.len() < MAX_INPUTS {
                     best = Some((over, chosen.len(), *coin));
                 }

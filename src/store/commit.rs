@@ -10,10 +10,14 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
 use super::moves::LetGo;
-use super::nostr::{ForeignState, Nutzaps, Outgoing, push_outgoing, put_nutzaps, set_foreign, tell};
+use super::nostr::{
+    ForeignState, Nutzaps, Outgoing, push_outgoing, put_nutzaps, set_foreign, tell,
+};
 use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
 use super::tokens::TokenRow;
-use super::{Inner, Store, Verdict, archive, cap, counters, deposits, moves, payments, receives, tokens};
+use super::{
+    Inner, Store, Verdict, archive, cap, counters, deposits, moves, payments, receives, tokens,
+};
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
@@ -115,14 +119,21 @@ pub enum Change {
     Tell(PaymentId),
 }
 
-fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Change) -> Result<(), StoreError> {
+fn apply(
+    tx: &WriteTransaction,
+    inner: &Inner,
+    let_go: &mut LetGo,
+    change: Change,
+) -> Result<(), StoreError> {
     match change {
         Change::Payment(payment) => payments::update(tx, &payment),
         Change::Deposit(deposit) => deposits::put(tx, &deposit, (inner.clock)()),
         Change::Receive(receive) => receives::put(tx, &receive),
         Change::Policy(change) => history::put_policy(tx, &change),
         Change::Proofs { add } => moves::add(tx, inner, add),
-        Change::ProofState { ys, expect, to, operation } => moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation),
+        Change::ProofState { ys, expect, to, operation } => {
+            moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation)
+        }
         Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to, None),
         Change::Token { payment, row } => tokens::put(tx, &payment, &row),
         Change::ForgetToken(payment) => tokens::forget(tx, &payment),
@@ -146,7 +157,11 @@ fn apply(tx: &WriteTransaction, inner: &Inner, let_go: &mut LetGo, change: Chang
 }
 
 /// Makes the changes, in their order, in a transaction of somebody's.
-pub(super) fn apply_all(tx: &WriteTransaction, inner: &Inner, changes: Vec<Change>) -> Result<(), StoreError> {
+pub(super) fn apply_all(
+    tx: &WriteTransaction,
+    inner: &Inner,
+    changes: Vec<Change>,
+) -> Result<(), StoreError> {
     let mut let_go = LetGo::default();
     for change in changes {
         apply(tx, inner, &mut let_go, change)?;
@@ -154,7 +169,9 @@ pub(super) fn apply_all(tx: &WriteTransaction, inner: &Inner, changes: Vec<Chang
     let_go.check(tx)
 }
 
-fn all(rows: &impl ReadableTable<&'static Operation, (bool, &'static [u8])>) -> Result<Vec<OperationRow>, StoreError> {
+fn all(
+    rows: &impl ReadableTable<&'static Operation, (bool, &'static [u8])>,
+) -> Result<Vec<OperationRow>, StoreError> {
     let mut found = Vec::new();
     for entry in rows.iter()? {
         let (id, row) = entry?;
@@ -185,7 +202,11 @@ impl Store {
         self.read(move |tx| {
             let journal = tx.table(JOURNAL)?;
             let row = journal.get(id.as_bytes())?;
-            Ok(row.map(|row| OperationRow { id, holds: row.value().0, body: row.value().1.to_vec() }))
+            Ok(row.map(|row| OperationRow {
+                id,
+                holds: row.value().0,
+                body: row.value().1.to_vec(),
+            }))
         })
         .await
     }

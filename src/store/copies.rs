@@ -48,13 +48,20 @@ pub(super) struct Due {
 }
 
 /// A copy, if it is time for one: there is none, or an hour has passed since the last and the money has changed.
-pub(super) fn due(path: &Path, db: &Database, passed: Passed, at: u64) -> Result<Option<Due>, StoreError> {
+pub(super) fn due(
+    path: &Path,
+    db: &Database,
+    passed: Passed,
+    at: u64,
+) -> Result<Option<Due>, StoreError> {
     if passed.mark.is_none() {
         return Ok(None);
     }
     let last = trial::peek(&place(path, 1)).ok().and_then(|meta| meta.copied);
-    let waits =
-        last.is_some_and(|(when, mark)| passed.mark.as_ref() == Some(&mark) || (when <= at && at.saturating_sub(when) < APART_SECONDS));
+    let waits = last.is_some_and(|(when, mark)| {
+        passed.mark.as_ref() == Some(&mark)
+            || (when <= at && at.saturating_sub(when) < APART_SECONDS)
+    });
     if waits {
         return Ok(None);
     }
@@ -77,7 +84,9 @@ impl Due {
         drop(db);
         File::open(&draft)?.sync_all()?;
         if trial::check_copy(&draft)?.mark != passed.mark {
-            return Err(StoreError::Damaged("the copy does not hold what it is a copy of".to_owned()));
+            return Err(StoreError::Damaged(
+                "the copy does not hold what it is a copy of".to_owned(),
+            ));
         }
         keep_draft(&path)
     }
@@ -92,7 +101,10 @@ impl Store {
     pub async fn make_due_copy(&self) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
         open::blocking(move || {
-            let Some(due) = inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+            let Some(due) = inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take()
+            else {
+                return Ok(());
+            };
             // Whoever shuts the store waits until this is gone.
             let _held = inner.db()?;
             due.make(&|| inner.db().is_ok())

@@ -11,15 +11,24 @@ use super::{Store, Verdict};
 use crate::ports::Counters;
 
 /// So many counters that nobody uses, those given back first. Takes none.
-pub(super) fn free(tx: &impl Reads, device: u32, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreError> {
+pub(super) fn free(
+    tx: &impl Reads,
+    device: u32,
+    keyset: &Id,
+    count: usize,
+) -> Result<Vec<u32>, StoreError> {
     let id = keyset.to_bytes();
     let mut found = Vec::with_capacity(count);
     let back = tx.table(COUNTERS_BACK)?;
-    for entry in back.range((device, id.as_slice(), 0)..=(device, id.as_slice(), u32::MAX))?.take(count) {
+    for entry in
+        back.range((device, id.as_slice(), 0)..=(device, id.as_slice(), u32::MAX))?.take(count)
+    {
         found.push(entry?.0.value().2);
     }
-    let next = tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value());
-    let missing = u32::try_from(count.saturating_sub(found.len())).map_err(|_| StoreError::Range)?;
+    let next =
+        tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value());
+    let missing =
+        u32::try_from(count.saturating_sub(found.len())).map_err(|_| StoreError::Range)?;
     found.extend(next..next.checked_add(missing).ok_or(StoreError::Range)?);
     Ok(found)
 }
@@ -50,7 +59,11 @@ pub(super) fn give_back(tx: &WriteTransaction, counters: &Counters) -> Result<()
 }
 
 /// The next number of a namespace, taken.
-pub(super) fn next_key(tx: &WriteTransaction, device: u32, namespace: &str) -> Result<u32, StoreError> {
+pub(super) fn next_key(
+    tx: &WriteTransaction,
+    device: u32,
+    namespace: &str,
+) -> Result<u32, StoreError> {
     let mut counters = tx.open_table(DERIVATION_COUNTERS)?;
     let this = counters.get((device, namespace))?.map_or(0, |value| value.value());
     counters.insert((device, namespace), this.checked_add(1).ok_or(StoreError::Range)?)?;
@@ -64,7 +77,13 @@ impl Store {
     /// When the file cannot be read.
     pub async fn keyset_counter(&self, device: u32, keyset: &Id) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
-        self.read(move |tx| Ok(tx.table(KEYSET_COUNTERS)?.get((device, id.as_slice()))?.map_or(0, |value| value.value()))).await
+        self.read(move |tx| {
+            Ok(tx
+                .table(KEYSET_COUNTERS)?
+                .get((device, id.as_slice()))?
+                .map_or(0, |value| value.value()))
+        })
+        .await
     }
 
     /// Sets a device's counter of a keyset to `at_least`, unless it is already beyond, and returns it: what a restore has seen
@@ -72,7 +91,12 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn raise_keyset_counter(&self, device: u32, keyset: &Id, at_least: u32) -> Result<u32, StoreError> {
+    pub async fn raise_keyset_counter(
+        &self,
+        device: u32,
+        keyset: &Id,
+        at_least: u32,
+    ) -> Result<u32, StoreError> {
         let id = keyset.to_bytes();
         self.transact(Durability::None, move |tx, _| {
             let mut back = tx.open_table(COUNTERS_BACK)?;
@@ -86,7 +110,11 @@ impl Store {
             let mut counters = tx.open_table(KEYSET_COUNTERS)?;
             let before = counters.get((device, id.as_slice()))?.map_or(0, |value| value.value());
             if before >= at_least {
-                return Ok(if below.is_empty() { Verdict::Leave(before) } else { Verdict::Keep(before) });
+                return Ok(if below.is_empty() {
+                    Verdict::Leave(before)
+                } else {
+                    Verdict::Keep(before)
+                });
             }
             counters.insert((device, id.as_slice()), at_least)?;
             Ok(Verdict::Keep(at_least))

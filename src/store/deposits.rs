@@ -26,7 +26,9 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, Stor
 
 /// Until when it can be paid, as the index has it. A disputed one is asked about for ever.
 fn until(deposit: &Deposit) -> u64 {
-    let ends = deposit.state != DepositState::Paid && deposit.disputed().is_none() && deposit.expires_at > 0;
+    let ends = deposit.state != DepositState::Paid
+        && deposit.disputed().is_none()
+        && deposit.expires_at > 0;
     if ends { deposit.expires_at } else { u64::MAX }
 }
 
@@ -55,7 +57,8 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OPEN)?.insert((mint, until(deposit), id), promised)?;
     }
     if before.is_none() {
-        tx.open_table(DEPOSITS_OF_AGENT)?.insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
+        tx.open_table(DEPOSITS_OF_AGENT)?
+            .insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
     }
     history::tell(tx, before.as_ref().map(Told::of_deposit).as_ref(), &Told::of_deposit(deposit))?;
     record::put_packed(tx, DEPOSITS, id, deposit)
@@ -66,8 +69,11 @@ fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
     let index = tx.table(DEPOSITS_OPEN)?;
     let mut found: Vec<String> = Vec::new();
     loop {
-        let after = found.last().map_or(Bound::Unbounded, |mint| Bound::Excluded((mint.as_str(), u64::MAX, "~")));
-        let next = index.range::<(&str, u64, &str)>((after, Bound::Unbounded))?.next().transpose()?;
+        let after = found
+            .last()
+            .map_or(Bound::Unbounded, |mint| Bound::Excluded((mint.as_str(), u64::MAX, "~")));
+        let next =
+            index.range::<(&str, u64, &str)>((after, Bound::Unbounded))?.next().transpose()?;
         match next.map(|(key, _)| key.value().0.to_owned()) {
             Some(mint) => found.push(mint),
             None => return Ok(found),
@@ -98,10 +104,17 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::deposit`].
-    pub async fn deposit_by_key(&self, agent: &str, key: &str) -> Result<Option<Deposit>, StoreError> {
+    pub async fn deposit_by_key(
+        &self,
+        agent: &str,
+        key: &str,
+    ) -> Result<Option<Deposit>, StoreError> {
         let (agent, key) = (agent.to_owned(), key.to_owned());
         self.read(move |tx| {
-            let id = tx.table(DEPOSIT_BY_KEY)?.get((agent.as_str(), key.as_str()))?.map(|id| id.value().to_owned());
+            let id = tx
+                .table(DEPOSIT_BY_KEY)?
+                .get((agent.as_str(), key.as_str()))?
+                .map(|id| id.value().to_owned());
             of_index(tx, id)
         })
         .await
@@ -116,7 +129,8 @@ impl Store {
         self.read(move |tx| {
             // Ids are ASCII: `~` sorts behind every one of them.
             let index = tx.table(DEPOSITS_OF_AGENT)?;
-            let mut range = index.range((agent.as_str(), 0, "")..=(agent.as_str(), u64::MAX, "~"))?;
+            let mut range =
+                index.range((agent.as_str(), 0, "")..=(agent.as_str(), u64::MAX, "~"))?;
             let id = range.next_back().transpose()?.map(|(key, _)| key.value().2.to_owned());
             of_index(tx, id)
         })
@@ -128,7 +142,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub async fn receive_found(&self, deposit: Deposit, mut beside: Vec<Change>) -> Result<bool, StoreError> {
+    pub async fn receive_found(
+        &self,
+        deposit: Deposit,
+        mut beside: Vec<Change>,
+    ) -> Result<bool, StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             let mut meta = meta::get(tx)?;
             if !meta.take_found(deposit.mint.as_str(), deposit.created_at, deposit.amount_sats) {
@@ -167,7 +185,9 @@ impl Store {
             let mut retired = 0_u64;
             for mint in mints(tx)? {
                 let mut index = tx.open_table(DEPOSITS_OPEN)?;
-                for entry in index.extract_from_if(reach(&mint, 0, over.saturating_sub(1)), |_, _| true)? {
+                for entry in
+                    index.extract_from_if(reach(&mint, 0, over.saturating_sub(1)), |_, _| true)?
+                {
                     entry?;
                     retired = retired.saturating_add(1);
                 }

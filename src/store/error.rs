@@ -79,7 +79,13 @@ impl StoreError {
 
     /// The file, or a row in it, is not what it should be.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::OldFile(_) | Self::UnknownVersion { .. } | Self::Undecodable { .. })
+        matches!(
+            self,
+            Self::Damaged(_)
+                | Self::OldFile(_)
+                | Self::UnknownVersion { .. }
+                | Self::Undecodable { .. }
+        )
     }
 }
 
@@ -88,10 +94,18 @@ impl From<redb::Error> for StoreError {
         match error {
             redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen,
             redb::Error::Corrupted(what) => Self::Damaged(what),
-            redb::Error::TableTypeMismatch { table, .. } => Self::Damaged(format!("the table {table} is of another kind")),
-            redb::Error::TableDoesNotExist(table) => Self::Damaged(format!("the table {table} is missing")),
-            redb::Error::UpgradeRequired(version) => Self::Damaged(format!("it is of file format {version}")),
-            redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Self::Damaged("it is too short".to_owned()),
+            redb::Error::TableTypeMismatch { table, .. } => {
+                Self::Damaged(format!("the table {table} is of another kind"))
+            }
+            redb::Error::TableDoesNotExist(table) => {
+                Self::Damaged(format!("the table {table} is missing"))
+            }
+            redb::Error::UpgradeRequired(version) => {
+                Self::Damaged(format!("it is of file format {version}"))
+            }
+            redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::Damaged("it is too short".to_owned())
+            }
             redb::Error::Io(error) => Self::Io(error),
             other => Self::Redb(Box::new(other)),
         }
@@ -108,7 +122,15 @@ macro_rules! from_redb {
     };
 }
 
-from_redb!(CommitError, CursorError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
+from_redb!(
+    CommitError,
+    CursorError,
+    DatabaseError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);
 
 impl From<StoreError> for StoreFailure {
     fn from(error: StoreError) -> Self {

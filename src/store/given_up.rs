@@ -29,18 +29,25 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Transition`] when it has been decided meanwhile, or when the file cannot be written: nothing has changed then.
-    pub async fn give_up(&self, what: OpenRecord, operations: Vec<Uuid>, coins: Vec<PublicKey>) -> Result<(), StoreError> {
+    pub async fn give_up(
+        &self,
+        what: OpenRecord,
+        operations: Vec<Uuid>,
+        coins: Vec<PublicKey>,
+    ) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             let what = match what {
                 OpenRecord::Payment(payment) => Change::Payment(payment),
                 OpenRecord::Receive(receive) => {
-                    let before = receives::get(tx, receive.id.as_str())?.map(|receive| receive.state);
+                    let before =
+                        receives::get(tx, receive.id.as_str())?.map(|receive| receive.state);
                     refuse_unless(before == Some(ReceiveState::Open), "decided", "given up")?;
                     Change::Receive(receive)
                 }
             };
             rest(tx, &operations)?;
-            let away = Change::ProofState { ys: coins, expect: None, to: State::Spent, operation: None };
+            let away =
+                Change::ProofState { ys: coins, expect: None, to: State::Spent, operation: None };
             apply_all(tx, inner, vec![away, what])?;
             Ok(Verdict::Keep(()))
         })
@@ -51,18 +58,32 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::give_up`].
-    pub async fn take_up(&self, what: OpenRecord, operations: Vec<(Uuid, Vec<PublicKey>)>) -> Result<(), StoreError> {
+    pub async fn take_up(
+        &self,
+        what: OpenRecord,
+        operations: Vec<(Uuid, Vec<PublicKey>)>,
+    ) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             match what {
                 OpenRecord::Payment(payment) => {
-                    let before = payments::get(tx, payment.id.as_str())?.map(|payment| payment.state);
+                    let before =
+                        payments::get(tx, payment.id.as_str())?.map(|payment| payment.state);
                     let word = before.as_ref().map_or("nothing", state_word);
-                    refuse_unless(matches!(before, Some(PaymentState::GivenUp { .. })), word, "pending")?;
+                    refuse_unless(
+                        matches!(before, Some(PaymentState::GivenUp { .. })),
+                        word,
+                        "pending",
+                    )?;
                     payments::put(tx, &payment)?;
                 }
                 OpenRecord::Receive(receive) => {
-                    let before = receives::get(tx, receive.id.as_str())?.map(|receive| receive.state);
-                    refuse_unless(matches!(before, Some(ReceiveState::GivenUp { .. })), "decided", "pending")?;
+                    let before =
+                        receives::get(tx, receive.id.as_str())?.map(|receive| receive.state);
+                    refuse_unless(
+                        matches!(before, Some(ReceiveState::GivenUp { .. })),
+                        "decided",
+                        "pending",
+                    )?;
                     receives::put(tx, &receive)?;
                 }
             }

@@ -112,27 +112,64 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     pub(super) fn of_payment(payment: &'a Payment) -> Self {
         let (at, id, mint) = (payment.created_at, payment.id.as_str(), payment.mint.as_str());
-        Self { at, id, kind: Kind::Payment, money: Some(payment.money), mint, lines: Line::of_payment(payment) }
+        Self {
+            at,
+            id,
+            kind: Kind::Payment,
+            money: Some(payment.money),
+            mint,
+            lines: Line::of_payment(payment),
+        }
     }
 
     pub(super) fn of_deposit(deposit: &'a Deposit) -> Self {
         let (at, id, mint) = (deposit.created_at, deposit.id.as_str(), deposit.mint.as_str());
-        Self { at, id, kind: Kind::Deposit, money: Some(deposit.money), mint, lines: vec![Line::of_deposit(deposit)] }
+        Self {
+            at,
+            id,
+            kind: Kind::Deposit,
+            money: Some(deposit.money),
+            mint,
+            lines: vec![Line::of_deposit(deposit)],
+        }
     }
 
     pub(super) fn of_receive(receive: &'a Receive) -> Self {
         let (at, id, mint) = (receive.created_at, receive.id.as_str(), receive.mint.as_str());
-        Self { at, id, kind: Kind::Receive, money: Some(receive.money), mint, lines: vec![Line::of_receive(receive)] }
+        Self {
+            at,
+            id,
+            kind: Kind::Receive,
+            money: Some(receive.money),
+            mint,
+            lines: vec![Line::of_receive(receive)],
+        }
     }
 
     fn of_policy(id: &'a str, change: &PolicyChange) -> Self {
-        Self { at: change.at, id, kind: Kind::Policy, money: None, mint: "", lines: vec![Line::of_policy(change.at)] }
+        Self {
+            at: change.at,
+            id,
+            kind: Kind::Policy,
+            money: None,
+            mint: "",
+            lines: vec![Line::of_policy(change.at)],
+        }
     }
 
     /// What it adds to which sums.
     fn adds(&self) -> Vec<(SumKey<'a>, Sums)> {
         let money = self.money.map_or(2, |money| u8::from(money == MoneyKind::Real));
-        let key = |line: &Line| (self.at / DAY_SECONDS, line.at / DAY_SECONDS, money, line.kind, line.direction, self.mint);
+        let key = |line: &Line| {
+            (
+                self.at / DAY_SECONDS,
+                line.at / DAY_SECONDS,
+                money,
+                line.kind,
+                line.direction,
+                self.mint,
+            )
+        };
         self.lines.iter().map(|line| (key(line), line.sums())).collect()
     }
 }
@@ -159,7 +196,11 @@ impl HistoryRow {
 }
 
 /// Enters a record as it is now, in place of what it was before; its place is that of the first time.
-pub(super) fn tell(tx: &WriteTransaction, before: Option<&Told<'_>>, after: &Told<'_>) -> Result<(), StoreError> {
+pub(super) fn tell(
+    tx: &WriteTransaction,
+    before: Option<&Told<'_>>,
+    after: &Told<'_>,
+) -> Result<(), StoreError> {
     if before.is_none() {
         tx.open_table(HISTORY)?.insert((after.at, after.id), after.kind as u8)?;
     }
@@ -171,7 +212,11 @@ pub(super) fn tell(tx: &WriteTransaction, before: Option<&Told<'_>>, after: &Tol
     for (key, less) in less {
         let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
         let sums = sums.without(less).ok_or(StoreError::Range)?;
-        if sums.count == 0 { drop(table.remove(key)?) } else { drop(table.insert(key, written(sums))?) }
+        if sums.count == 0 {
+            drop(table.remove(key)?)
+        } else {
+            drop(table.insert(key, written(sums))?)
+        }
     }
     for (key, more) in more {
         let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
@@ -194,7 +239,14 @@ fn tally((day, shown_day, money, kind, direction, mint): SumKey<'_>) -> Tally {
         1 => Some(MoneyKind::Real),
         _ => None,
     };
-    Tally { day, shown_day, money, kind: kind.to_owned(), direction: direction.to_owned(), mint: mint.to_owned() }
+    Tally {
+        day,
+        shown_day,
+        money,
+        kind: kind.to_owned(),
+        direction: direction.to_owned(),
+        mint: mint.to_owned(),
+    }
 }
 
 pub(super) fn put_policy(tx: &WriteTransaction, change: &PolicyChange) -> Result<(), StoreError> {
@@ -208,7 +260,8 @@ fn row(tx: &impl Reads, id: &str, kind: u8) -> Result<HistoryRow, StoreError> {
         0 => payments::get(tx, id)?.map(HistoryRow::Payment),
         1 => deposits::get(tx, id)?.map(HistoryRow::Deposit),
         2 => receives::get(tx, id)?.map(HistoryRow::Receive),
-        3 => record::get(tx, POLICY_CHANGES, id)?.map(|change| HistoryRow::Policy { id: id.to_owned(), change }),
+        3 => record::get(tx, POLICY_CHANGES, id)?
+            .map(|change| HistoryRow::Policy { id: id.to_owned(), change }),
         version => return Err(StoreError::UnknownVersion { table: "history".to_owned(), version }),
     };
     found.ok_or(StoreError::Missing("record of the history"))
@@ -219,7 +272,10 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<(Cursor, HistoryRow)>, StoreError> {
+    pub async fn history(
+        &self,
+        query: HistoryQuery,
+    ) -> Result<Vec<(Cursor, HistoryRow)>, StoreError> {
         self.read(move |tx| {
             let mut end = (query.until.unwrap_or(u64::MAX), "");
             if query.until.is_none() {
@@ -249,26 +305,39 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn history_sums(&self, since: Option<u64>, until: Option<u64>) -> Result<Vec<(Tally, Sums)>, StoreError> {
+    pub async fn history_sums(
+        &self,
+        since: Option<u64>,
+        until: Option<u64>,
+    ) -> Result<Vec<(Tally, Sums)>, StoreError> {
         let (start, end) = (since.unwrap_or(0), until.unwrap_or(u64::MAX));
-        let (first, last) = (start.div_ceil(DAY_SECONDS), until.map_or(u64::MAX, |until| until / DAY_SECONDS));
+        let (first, last) =
+            (start.div_ceil(DAY_SECONDS), until.map_or(u64::MAX, |until| until / DAY_SECONDS));
         self.read(move |tx| {
             let mut found = Vec::new();
             if start >= end {
                 return Ok(found);
             }
-            let (table, low, high) = (tx.table(HISTORY_SUMS)?, (first, 0, 0, "", "", ""), (last, 0, 0, "", "", ""));
+            let (table, low, high) =
+                (tx.table(HISTORY_SUMS)?, (first, 0, 0, "", "", ""), (last, 0, 0, "", "", ""));
             if first < last {
                 for entry in table.range(low..high)? {
                     let (key, sums) = entry?;
                     found.push((tally(key.value()), read_sums(sums.value())));
                 }
             }
-            for part in edges(start, end, first.saturating_mul(DAY_SECONDS), last.saturating_mul(DAY_SECONDS)) {
+            for part in edges(
+                start,
+                end,
+                first.saturating_mul(DAY_SECONDS),
+                last.saturating_mul(DAY_SECONDS),
+            ) {
                 for entry in tx.table(HISTORY)?.range((part.start, "")..(part.end, ""))? {
                     let (key, kind) = entry?;
                     let row = row(tx, key.value().1, kind.value())?;
-                    found.extend(row.told().adds().into_iter().map(|(key, sums)| (tally(key), sums)));
+                    found.extend(
+                        row.told().adds().into_iter().map(|(key, sums)| (tally(key), sums)),
+                    );
                 }
             }
             Ok(found)

@@ -14,7 +14,9 @@ use super::meta::{self, KEY, Meta};
 use super::tables::{Left, META, OUTFLOWS, Reads};
 use super::{payments, record};
 use crate::model::id::PaymentId;
-use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word};
+use crate::model::ledger::{
+    Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word,
+};
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind};
 
@@ -25,7 +27,12 @@ pub(super) type Probe = (PaymentKind, String, u64);
 type News = Vec<(Option<(u64, String)>, Ahead)>;
 
 /// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
-pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64) -> Result<(Ledger, News), StoreError> {
+pub(super) fn fold(
+    tx: &impl Reads,
+    agent: &str,
+    probe: Option<&Probe>,
+    now: u64,
+) -> Result<(Ledger, News), StoreError> {
     let (mut ledger, mut news) = (Ledger::default(), News::new());
     let meta = meta::get(tx)?;
     let real = meta.real;
@@ -43,7 +50,9 @@ pub(super) fn fold(tx: &impl Reads, agent: &str, probe: Option<&Probe>, now: u64
             repeated.extend(payment.repeat_of.clone());
         }
     };
-    for payment in payments::open(tx)?.iter().filter(|payment| counts(payment.money == MoneyKind::Play)) {
+    for payment in
+        payments::open(tx)?.iter().filter(|payment| counts(payment.money == MoneyKind::Play))
+    {
         if let Some((_, sats)) = payment.outflow() {
             ledger.hold(sats, payment.agent == agent);
         }
@@ -81,7 +90,8 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
             (Some((at, id)), Ahead::ForADay) => drop(outflows.remove((at, id.as_str()))?),
             (None, word) => {
                 let mut meta = meta::get(tx)?;
-                meta.window_seen_ahead = if let Ahead::Since(when) = word { Some(when) } else { None };
+                meta.window_seen_ahead =
+                    if let Ahead::Since(when) = word { Some(when) } else { None };
                 meta.window_full_until = meta.window_full_until.filter(|_| word != Ahead::ForADay);
                 record::put(tx, META, KEY, &meta)?;
             }
@@ -91,7 +101,11 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
 }
 
 /// Writes down when the time of an outflow was first seen to lie ahead of the clock.
-fn see(outflows: &mut Table<'_, (u64, &'static str), Left>, key: (u64, &str), seen_ahead: Option<u64>) -> Result<(), StoreError> {
+fn see(
+    outflows: &mut Table<'_, (u64, &'static str), Left>,
+    key: (u64, &str),
+    seen_ahead: Option<u64>,
+) -> Result<(), StoreError> {
     let row = outflows.get(key)?.map(|row| {
         let (_, sats, amount_sats, is_play, agent) = row.value();
         (sats, amount_sats, is_play, agent.to_owned())
@@ -105,7 +119,8 @@ fn see(outflows: &mut Table<'_, (u64, &'static str), Left>, key: (u64, &str), se
 fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
     let same = payment.kind == *kind && payment.payee == *payee && payment.amount_sats == *amount;
     let window = if payment.caller_in_doubt { DAY_SECONDS } else { REPEAT_SECONDS };
-    same && (payment.is_open() || payment.outflow().is_some_and(|(at, _)| at.saturating_add(window) > now))
+    same && (payment.is_open()
+        || payment.outflow().is_some_and(|(at, _)| at.saturating_add(window) > now))
 }
 
 fn lookalike(payment: &Payment, now: u64) -> Lookalike {
@@ -123,7 +138,12 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read, or what was seen cannot be written down.
-    pub async fn ledger(&self, agent: &str, probe: Option<Probe>, now: u64) -> Result<Ledger, StoreError> {
+    pub async fn ledger(
+        &self,
+        agent: &str,
+        probe: Option<Probe>,
+        now: u64,
+    ) -> Result<Ledger, StoreError> {
         let (name, asked) = (agent.to_owned(), probe.clone());
         let (ledger, news) = self.read(move |tx| fold(tx, &name, asked.as_ref(), now)).await?;
         if news.is_empty() {

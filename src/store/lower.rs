@@ -46,7 +46,12 @@ impl Lower {
             return Ok(false);
         }
         self.file.read(0, &mut header)?;
-        let number = |at: usize| header.get(at..).and_then(|rest| rest.first_chunk()).map(|bytes| u64::from_le_bytes(*bytes));
+        let number = |at: usize| {
+            header
+                .get(at..)
+                .and_then(|rest| rest.first_chunk())
+                .map(|bytes| u64::from_le_bytes(*bytes))
+        };
         let (first, second) = (number(NUMBERS[0]), number(NUMBERS[1]));
         let second_counts = header.get(FLAGS).is_some_and(|flags| flags & SECOND_COUNTS != 0);
         Ok(if second_counts { first > second } else { second > first })
@@ -61,7 +66,9 @@ impl StorageBackend for Lower {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.file.read(offset, out)?;
         if self.veiled.load(Ordering::Acquire)
-            && let Some(flags) = usize::try_from(offset).ok().and_then(|offset| out.get_mut(FLAGS.checked_sub(offset)?))
+            && let Some(flags) = usize::try_from(offset)
+                .ok()
+                .and_then(|offset| out.get_mut(FLAGS.checked_sub(offset)?))
         {
             *flags &= !TWO_PHASES;
         }
@@ -92,7 +99,11 @@ impl StorageBackend for Lower {
         self.file.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
         self.file.try_lock_shared_range(start, end)
     }
 

@@ -112,7 +112,10 @@ impl Meta {
 }
 
 /// The row of a new wallet.
-pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
+pub(super) fn create(
+    tx: &WriteTransaction,
+    change: impl FnOnce(&mut Meta),
+) -> Result<(), StoreError> {
     let mut meta = Meta {
         wallet_id: uuid::Uuid::new_v4().simple().to_string(),
         format: FORMAT,
@@ -138,11 +141,15 @@ pub(super) fn create(tx: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> R
 
 /// The row; without it the file is not ours.
 pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
-    let meta: Meta = record::get(tx, META, KEY)?.ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
+    let meta: Meta = record::get(tx, META, KEY)?
+        .ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
     match meta.format {
         FORMAT => Ok(meta),
         old @ 1..FORMAT => Err(StoreError::OldFile(old)),
-        _ => Err(StoreError::UnknownVersion { table: "meta".to_owned(), version: u8::try_from(meta.format).unwrap_or(u8::MAX) }),
+        _ => Err(StoreError::UnknownVersion {
+            table: "meta".to_owned(),
+            version: u8::try_from(meta.format).unwrap_or(u8::MAX),
+        }),
     }
 }
 
@@ -159,7 +166,10 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; nothing has changed then.
-    pub async fn set_meta(&self, change: impl FnOnce(&mut Meta) + Send + 'static) -> Result<Meta, StoreError> {
+    pub async fn set_meta(
+        &self,
+        change: impl FnOnce(&mut Meta) + Send + 'static,
+    ) -> Result<Meta, StoreError> {
         self.write_durable(move |tx| {
             let before = get(tx)?;
             let mut after = before.clone();

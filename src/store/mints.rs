@@ -16,7 +16,11 @@ pub(super) fn info(tx: &impl Reads, mint: &str) -> Result<Option<MintInfo>, Stor
 }
 
 /// Remembers what a mint says of itself, and the first public key that it ever called its own.
-pub(super) fn put_info(tx: &WriteTransaction, mint: &str, info: &MintInfo) -> Result<(), StoreError> {
+pub(super) fn put_info(
+    tx: &WriteTransaction,
+    mint: &str,
+    info: &MintInfo,
+) -> Result<(), StoreError> {
     if let Some(key) = pubkey(info) {
         let mut identities = tx.open_table(MINT_IDENTITIES)?;
         if identities.get(mint)?.is_none() {
@@ -28,7 +32,9 @@ pub(super) fn put_info(tx: &WriteTransaction, mint: &str, info: &MintInfo) -> Re
 
 /// The mint calls another public key its own than the first time (NUT-06).
 pub(super) fn identity_changed(tx: &impl Reads, mint: &str) -> Result<bool, StoreError> {
-    let Some(first) = tx.table(MINT_IDENTITIES)?.get(mint)?.map(|key| *key.value()) else { return Ok(false) };
+    let Some(first) = tx.table(MINT_IDENTITIES)?.get(mint)?.map(|key| *key.value()) else {
+        return Ok(false);
+    };
     Ok(info(tx, mint)?.as_ref().and_then(pubkey).is_some_and(|now| now != first))
 }
 
@@ -77,7 +83,9 @@ pub(super) fn keysets_elsewhere(tx: &impl Reads, mint: &str) -> Result<Vec<Id>, 
         let (key, _) = entry?;
         let (of, id) = key.value();
         if of != mint {
-            let undecodable = |error: cdk_common::nuts::nut02::Error| StoreError::undecodable("mint_keysets", error);
+            let undecodable = |error: cdk_common::nuts::nut02::Error| {
+                StoreError::undecodable("mint_keysets", error)
+            };
             found.push(Id::from_bytes(id).map_err(undecodable)?);
         }
     }
@@ -85,14 +93,28 @@ pub(super) fn keysets_elsewhere(tx: &impl Reads, mint: &str) -> Result<Vec<Id>, 
 }
 
 /// Adds keysets; of a known one only its activity and its fee change. One that is listed no more signs no more.
-pub(super) fn put_keysets(tx: &WriteTransaction, mint: &str, listed: Vec<KeySetInfo>) -> Result<(), StoreError> {
-    for known in keysets(tx, mint)?.into_iter().filter(|known| known.active && listed.iter().all(|one| one.id != known.id)) {
-        record::put(tx, KEYSETS, known.id.to_bytes().as_slice(), &KeySetInfo { active: false, ..known })?;
+pub(super) fn put_keysets(
+    tx: &WriteTransaction,
+    mint: &str,
+    listed: Vec<KeySetInfo>,
+) -> Result<(), StoreError> {
+    for known in keysets(tx, mint)?
+        .into_iter()
+        .filter(|known| known.active && listed.iter().all(|one| one.id != known.id))
+    {
+        record::put(
+            tx,
+            KEYSETS,
+            known.id.to_bytes().as_slice(),
+            &KeySetInfo { active: false, ..known },
+        )?;
     }
     for new in listed {
         let id = new.id.to_bytes();
         let row = match record::get::<_, KeySetInfo>(tx, KEYSETS, id.as_slice())? {
-            Some(known) => KeySetInfo { active: new.active, input_fee_ppk: new.input_fee_ppk, ..known },
+            Some(known) => {
+                KeySetInfo { active: new.active, input_fee_ppk: new.input_fee_ppk, ..known }
+            }
             None => new,
         };
         record::put(tx, KEYSETS, id.as_slice(), &row)?;

@@ -54,8 +54,9 @@ use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
-    Absorbed, Deletion, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored, NutzapRow, NutzapState, Nutzaps, Outgoing,
-    Published, Queued, Refusal, Seen, Times, TokenEventRow,
+    Absorbed, Deletion, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored,
+    NutzapRow, NutzapState, Nutzaps, Outgoing, Published, Queued, Refusal, Seen, Times,
+    TokenEventRow,
 };
 pub use payments::Admission;
 pub use proofs::Balance;
@@ -144,7 +145,8 @@ impl Store {
     /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
     pub async fn shut(&self) {
         let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
-        let _sees_the_file_too = self.inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _sees_the_file_too =
+            self.inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take();
         let db = self.inner.db.lock().unwrap_or_else(PoisonError::into_inner).take();
         while db.as_ref().is_some_and(|db| Arc::strong_count(db) > 1) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -157,11 +159,16 @@ impl Store {
     }
 
     /// The one place where redb work leaves the async threads. Runs to its end even when the caller is gone.
-    async fn off<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    async fn off<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
         let done = match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(done) => done,
-            Err(error) if error.is_panic() => Err(StoreError::Damaged("reading it made the database panic".to_owned())),
+            Err(error) if error.is_panic() => {
+                Err(StoreError::Damaged("reading it made the database panic".to_owned()))
+            }
             Err(_) => Err(StoreError::Stopping),
         };
         if matches!(done, Err(StoreError::Io(_) | StoreError::Redb(_) | StoreError::Damaged(_))) {

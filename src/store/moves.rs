@@ -32,7 +32,11 @@ impl LetGo {
 }
 
 /// Adds proofs: one that is already there, live or archived, stays as it is.
-pub(super) fn add(tx: &WriteTransaction, inner: &Inner, infos: Vec<ProofInfo>) -> Result<(), StoreError> {
+pub(super) fn add(
+    tx: &WriteTransaction,
+    inner: &Inner,
+    infos: Vec<ProofInfo>,
+) -> Result<(), StoreError> {
     let mut purse = Purse::open(tx, (inner.clock)())?;
     for info in infos {
         if purse.find(&info.y.to_bytes())?.is_none() {

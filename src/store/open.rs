@@ -35,7 +35,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub async fn open_known(path: PathBuf, clock: fn() -> u64, known: Option<(String, u64)>) -> Result<Self, StoreError> {
+    pub async fn open_known(
+        path: PathBuf,
+        clock: fn() -> u64,
+        known: Option<(String, u64)>,
+    ) -> Result<Self, StoreError> {
         blocking(move || {
             if !path.try_exists()? {
                 create(&path, |_| {})?;
@@ -49,7 +53,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub async fn create(path: PathBuf, clock: fn() -> u64, change: impl FnOnce(&mut Meta) + Send + 'static) -> Result<Self, StoreError> {
+    pub async fn create(
+        path: PathBuf,
+        clock: fn() -> u64,
+        change: impl FnOnce(&mut Meta) + Send + 'static,
+    ) -> Result<Self, StoreError> {
         blocking(move || {
             create(&path, change)?;
             open_checked(&path, clock, None)
@@ -61,7 +69,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub async fn with_backend(backend: impl StorageBackend, clock: fn() -> u64) -> Result<Self, StoreError> {
+    pub async fn with_backend(
+        backend: impl StorageBackend,
+        clock: fn() -> u64,
+    ) -> Result<Self, StoreError> {
         blocking(move || {
             let fresh = backend.len()? == 0;
             let db = guarded(|| {
@@ -78,7 +89,11 @@ impl Store {
 }
 
 /// Tries the file and goes on with it. A copy that is due is left to [`Store::make_due_copy`].
-fn open_checked(path: &Path, clock: fn() -> u64, known: Option<(String, u64)>) -> Result<Store, StoreError> {
+fn open_checked(
+    path: &Path,
+    clock: fn() -> u64,
+    known: Option<(String, u64)>,
+) -> Result<Store, StoreError> {
     owner_only(&check_file(path)?)?;
     let tried = trial::open(path)?;
     let passed = tried.passed.clone();
@@ -91,9 +106,15 @@ fn open_checked(path: &Path, clock: fn() -> u64, known: Option<(String, u64)>) -
     Ok(Store::new(db, clock, due))
 }
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        if error.is_panic() { Err(StoreError::Damaged("opening it made the database panic".to_owned())) } else { Err(StoreError::Stopping) }
+        if error.is_panic() {
+            Err(StoreError::Damaged("opening it made the database panic".to_owned()))
+        } else {
+            Err(StoreError::Stopping)
+        }
     })
 }
 
@@ -110,7 +131,9 @@ fn guarded(open: impl FnOnce() -> Result<Database, StoreError>) -> Result<Databa
         check_content(&db)?;
         Ok(db)
     };
-    catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|_| Err(StoreError::Damaged("opening it made the database panic".to_owned())))
+    catch_unwind(AssertUnwindSafe(checked)).unwrap_or_else(|_| {
+        Err(StoreError::Damaged("opening it made the database panic".to_owned()))
+    })
 }
 
 pub(super) fn check_file(path: &Path) -> Result<File, StoreError> {
@@ -122,7 +145,9 @@ pub(super) fn check_file(path: &Path) -> Result<File, StoreError> {
     match file.read_exact(&mut head) {
         Ok(()) if head == MAGIC => Ok(file),
         Ok(()) => Err(StoreError::Damaged("it is not a wallet file".to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(StoreError::Damaged("it is too short".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(StoreError::Damaged("it is too short".to_owned()))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -156,7 +181,8 @@ fn initialise(db: &Database, change: impl FnOnce(&mut Meta)) -> Result<(), Store
 /// Makes the file beside its place, whole and synced, then links it in: a crash leaves no half wallet, and of two
 /// processes that race one gets `AlreadyExists` and opens what the other made.
 fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
-    let mut name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
+    let mut name =
+        path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
     name.push(format!(".new-{}", uuid::Uuid::new_v4().simple()));
     let draft = path.with_file_name(name);
     let db = builder().create_file(new_file(&draft)?)?;

@@ -88,7 +88,12 @@ fn word(rest: &[u8]) -> Option<(u8, usize)> {
 
 /// The bytes of the run of hex that `rest` begins with, if the run is long enough.
 fn raw(rest: &[u8]) -> Option<Vec<u8>> {
-    let length = rest.iter().take(LONGEST).take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() & !1;
+    let length = rest
+        .iter()
+        .take(LONGEST)
+        .take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        .count()
+        & !1;
     let text = rest.get(..length).filter(|_| length >= SHORTEST)?;
     hex::decode(std::str::from_utf8(text).ok()?).ok()
 }
@@ -156,7 +161,9 @@ mod tests {
             assert_eq!(unpack(&pack(text.as_bytes())).as_deref(), Some(text.as_bytes()), "{text}");
         }
         assert!(pack(hash.as_bytes()).len() < hash.len() / 2 + 10);
-        assert!(WORDS.iter().all(|word| BEGINNINGS.contains(&word.as_bytes()[0])) && WORDS.len() <= 256);
+        assert!(
+            WORDS.iter().all(|word| BEGINNINGS.contains(&word.as_bytes()[0])) && WORDS.len() <= 256
+        );
     }
 
     #[test]

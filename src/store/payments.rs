@@ -73,7 +73,10 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
         {
             let seen_ahead = row.flatten().filter(|_| same_time);
             let is_play = payment.money == MoneyKind::Play;
-            outflows.insert((at, id), (seen_ahead, sats, payment.amount_sats, is_play, payment.agent.as_str()))?;
+            outflows.insert(
+                (at, id),
+                (seen_ahead, sats, payment.amount_sats, is_play, payment.agent.as_str()),
+            )?;
         }
     }
     if let Some(hash) = &payment.payment_hash {
@@ -104,7 +107,8 @@ fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
 /// Writes a payment that the door admitted.
 pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let to = state_word(&payment.state);
-    let before = get(tx, payment.id.as_str())?.ok_or(StoreError::Transition { from: "nothing", to })?;
+    let before =
+        get(tx, payment.id.as_str())?.ok_or(StoreError::Transition { from: "nothing", to })?;
     if !may_become(&before.state, &payment.state) {
         return Err(StoreError::Transition { from: state_word(&before.state), to });
     }
@@ -143,7 +147,8 @@ impl Store {
         self.transact(Durability::Immediate, move |tx, inner| {
             payment.attempt = 1;
             for known in known(tx, &payment)? {
-                let again = matches!(known.state, PaymentState::Failed { .. }) && known.id == payment.id;
+                let again =
+                    matches!(known.state, PaymentState::Failed { .. }) && known.id == payment.id;
                 if !again {
                     return Ok(Verdict::Leave(Admission::Known(known)));
                 }
@@ -184,7 +189,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::payment`].
-    pub async fn payment_by_key(&self, agent: &str, key: &str) -> Result<Option<Payment>, StoreError> {
+    pub async fn payment_by_key(
+        &self,
+        agent: &str,
+        key: &str,
+    ) -> Result<Option<Payment>, StoreError> {
         let (agent, key) = (agent.to_owned(), key.to_owned());
         self.read(move |tx| through(tx, PAYMENT_BY_KEY, (agent.as_str(), key.as_str()))).await
     }
@@ -193,7 +202,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::payment`].
-    pub async fn payments_by_prefix(&self, agent: &str, prefix: &str, limit: usize) -> Result<Vec<Payment>, StoreError> {
+    pub async fn payments_by_prefix(
+        &self,
+        agent: &str,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<Payment>, StoreError> {
         let (agent, prefix) = (agent.to_owned(), prefix.to_owned());
         self.read(move |tx| {
             let (index, mut found) = (tx.table(PAYMENT_BY_KEY)?, Vec::new());

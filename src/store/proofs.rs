@@ -16,7 +16,9 @@ use super::archive::{self, whole};
 use super::error::StoreError;
 use super::nostr::Echo;
 use super::record::{decode, encode};
-use super::tables::{ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Whole, Y};
+use super::tables::{
+    ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Whole, Y,
+};
 
 /// The states of a proof that is not in the archive.
 const LIVE: [State; 4] = [State::Unspent, State::Reserved, State::Pending, State::PendingSpent];
@@ -136,7 +138,13 @@ impl<'t> Purse<'t> {
     fn take_off(&mut self, info: &ProofInfo, y: &Y) -> Result<(), StoreError> {
         self.count(info, false)?;
         let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
-        self.shelf.remove((mint.as_str(), unit.as_str(), code(info.state), info.proof.amount.to_u64(), y))?;
+        self.shelf.remove((
+            mint.as_str(),
+            unit.as_str(),
+            code(info.state),
+            info.proof.amount.to_u64(),
+            y,
+        ))?;
         if let Some(operation) = info.used_by_operation {
             self.operations.remove((operation.as_bytes(), y))?;
         }
@@ -148,8 +156,11 @@ impl<'t> Purse<'t> {
         let key = (mint.as_str(), unit.as_str(), code(info.state));
         let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
         let amount = u128::from(info.proof.amount.to_u64());
-        let after =
-            if comes { sum.checked_add(amount).zip(number.checked_add(1)) } else { sum.checked_sub(amount).zip(number.checked_sub(1)) };
+        let after = if comes {
+            sum.checked_add(amount).zip(number.checked_add(1))
+        } else {
+            sum.checked_sub(amount).zip(number.checked_sub(1))
+        };
         match after.ok_or(StoreError::Range)? {
             (_, 0) => drop(self.sums.remove(key)?),
             after => drop(self.sums.insert(key, after)?),
@@ -158,7 +169,10 @@ impl<'t> Purse<'t> {
     }
 }
 
-fn ys_of(operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>, operation: Uuid) -> Result<Vec<Y>, StoreError> {
+fn ys_of(
+    operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>,
+    operation: Uuid,
+) -> Result<Vec<Y>, StoreError> {
     let name = operation.as_bytes();
     let mut ys = Vec::new();
     for entry in operations.range((name, &[0; 33])..=(name, &[0xFF; 33]))? {
@@ -285,7 +299,13 @@ impl Store {
             for (mint, unit, state, sum) in (Filter { states: None }).places(tx)? {
                 let sum = u64::try_from(sum).map_err(|_| StoreError::Range)?;
                 let balance = balances.entry((mint.clone(), unit.clone()));
-                let balance = balance.or_insert(Balance { mint, unit, unspent: 0, pending: 0, pending_spent: 0 });
+                let balance = balance.or_insert(Balance {
+                    mint,
+                    unit,
+                    unspent: 0,
+                    pending: 0,
+                    pending_spent: 0,
+                });
                 let place = match state {
                     0 => &mut balance.unspent,
                     3 => &mut balance.pending_spent,

@@ -29,7 +29,11 @@ pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreE
     } else {
         tx.open_table(RECEIVES_OPEN)?.remove(id)?;
     }
-    history::tell(tx, get(tx, id)?.as_ref().map(Told::of_receive).as_ref(), &Told::of_receive(receive))?;
+    history::tell(
+        tx,
+        get(tx, id)?.as_ref().map(Told::of_receive).as_ref(),
+        &Told::of_receive(receive),
+    )?;
     record::put_packed(tx, RECEIVES, id, receive)
 }
 
@@ -50,7 +54,8 @@ impl Store {
     pub async fn receive_by_digest(&self, digest: &str) -> Result<Option<Receive>, StoreError> {
         let digest = digest.to_owned();
         self.read(move |tx| {
-            let id = tx.table(RECEIVE_BY_DIGEST)?.get(digest.as_str())?.map(|id| id.value().to_owned());
+            let id =
+                tx.table(RECEIVE_BY_DIGEST)?.get(digest.as_str())?.map(|id| id.value().to_owned());
             of_index(tx, id)
         })
         .await

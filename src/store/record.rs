@@ -22,8 +22,10 @@ type Rows<K> = TableDefinition<'static, K, &'static [u8]>;
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(512);
     bytes.push(VERSION);
-    serde_json::to_writer(&mut bytes, value)
-        .map_err(|error| StoreError::Undecodable { table: "(new)".to_owned(), reason: error.to_string() })?;
+    serde_json::to_writer(&mut bytes, value).map_err(|error| StoreError::Undecodable {
+        table: "(new)".to_owned(),
+        reason: error.to_string(),
+    })?;
     Ok(bytes)
 }
 
@@ -32,7 +34,9 @@ pub(super) fn decode<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T
     let undecodable = |reason: String| StoreError::Undecodable { table: table.to_owned(), reason };
     match bytes.split_first() {
         None => Err(undecodable("it is empty".to_owned())),
-        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| undecodable(place(&error))),
+        Some((&VERSION, json)) => {
+            serde_json::from_slice(json).map_err(|error| undecodable(place(&error)))
+        }
         Some((&PACKED, packed)) => {
             let json = pack::unpack(packed).ok_or_else(|| undecodable("it is cut".to_owned()))?;
             serde_json::from_slice(&json).map_err(|error| undecodable(place(&error)))
@@ -99,11 +103,17 @@ mod tests {
 
     #[test]
     fn an_unknown_version_and_an_unreadable_row_are_errors() {
-        assert!(matches!(decode::<u32>("t", &[3, b'1']), Err(StoreError::UnknownVersion { version: 3, .. })));
+        assert!(matches!(
+            decode::<u32>("t", &[3, b'1']),
+            Err(StoreError::UnknownVersion { version: 3, .. })
+        ));
         assert!(matches!(decode::<u32>("t", &[]), Err(StoreError::Undecodable { .. })));
         assert!(matches!(decode::<u32>("t", &[1, b'x']), Err(StoreError::Undecodable { .. })));
         assert!(matches!(decode::<u32>("t", &[2, 1]), Err(StoreError::Undecodable { .. })));
-        assert!(matches!((decode::<u32>("t", &[1, b'7']), decode::<u32>("t", &[2, b'7'])), (Ok(7), Ok(7))));
+        assert!(matches!(
+            (decode::<u32>("t", &[1, b'7']), decode::<u32>("t", &[2, b'7'])),
+            (Ok(7), Ok(7))
+        ));
     }
 
     #[test]

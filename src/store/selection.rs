@@ -38,12 +38,22 @@ where
 {
     type Error = StoreError;
 
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, StoreError> {
+    fn pile(
+        &self,
+        at_most: u64,
+        limit: impl Fn(u64) -> usize,
+        wanted: impl Fn(&Coin) -> bool,
+    ) -> Result<Vec<Coin>, StoreError> {
         let mut pile: Vec<Coin> = Vec::new();
-        for entry in self.table.range(reach(self.mint, self.unit, State::Unspent, 1, at_most))?.rev() {
+        for entry in
+            self.table.range(reach(self.mint, self.unit, State::Unspent, 1, at_most))?.rev()
+        {
             let (key, value) = entry?;
             let (_, _, _, amount, y) = key.value();
-            if pile.first().is_some_and(|first| first.amount != amount || pile.len() >= limit(amount)) {
+            if pile
+                .first()
+                .is_some_and(|first| first.amount != amount || pile.len() >= limit(amount))
+            {
                 break;
             }
             let (keyset, locked) = value.value();
@@ -60,11 +70,20 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn unspent_amounts(&self, mint: &MintAddress) -> Result<BTreeMap<u64, usize>, StoreError> {
+    pub async fn unspent_amounts(
+        &self,
+        mint: &MintAddress,
+    ) -> Result<BTreeMap<u64, usize>, StoreError> {
         let mint = mint.as_str().to_owned();
         self.read(move |tx| {
             let mut counts = BTreeMap::new();
-            for entry in tx.table(SHELF)?.range(reach(&mint, Unit::sat().as_str(), State::Unspent, 1, u64::MAX))? {
+            for entry in tx.table(SHELF)?.range(reach(
+                &mint,
+                Unit::sat().as_str(),
+                State::Unspent,
+                1,
+                u64::MAX,
+            ))? {
                 let count: &mut usize = counts.entry(entry?.0.value().3).or_default();
                 *count = count.saturating_add(1);
             }
@@ -88,8 +107,10 @@ impl Store {
         let (mint, unit) = (mint.as_str().to_owned(), Unit::sat());
         self.read(move |tx| {
             let fees = fee_ppk.into_iter().map(|(id, ppk)| (id.to_bytes(), ppk)).collect();
-            let shelf = Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: unit.as_str(), fees: &fees };
-            let mut coins: Vec<Coin> = beside.into_iter().map(|(amount, ppk)| Coin { amount, ppk, y: [0; 33] }).collect();
+            let shelf =
+                Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: unit.as_str(), fees: &fees };
+            let mut coins: Vec<Coin> =
+                beside.into_iter().map(|(amount, ppk)| Coin { amount, ppk, y: [0; 33] }).collect();
             coins.extend(largest(&shelf)?);
             Ok(most(coins, fee_at_most))
         })
@@ -111,7 +132,10 @@ impl Store {
         let (mint, unit) = (mint.as_str().to_owned(), unit.as_str().to_owned());
         self.read(move |tx| {
             let fees = fee_ppk.into_iter().map(|(id, ppk)| (id.to_bytes(), ppk)).collect();
-            let coins = choose(&Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: &unit, fees: &fees }, need)?;
+            let coins = choose(
+                &Shelf { table: &tx.table(SHELF)?, mint: &mint, unit: &unit, fees: &fees },
+                need,
+            )?;
             let Some(coins) = coins else { return Ok(None) };
             let ys: Vec<Y> = coins.iter().map(|coin| coin.y).collect();
             Ok(Some(Chosen { proofs: by_ys(tx, &ys)?, fee: fee(&coins) }))

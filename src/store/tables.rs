@@ -18,7 +18,8 @@ pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
 /// The value on the shelf: (keyset id, has spending conditions).
 pub(super) type Label = (&'static [u8], bool);
 /// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one that is not ordinary).
-pub(super) type Whole = (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
+pub(super) type Whole =
+    (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
 /// What left, by its time: (when its time was first seen to lie ahead of the clock, sats with fees, sats without, of play money, agent).
 pub(super) type Left = (Option<u64>, u64, u64, bool, &'static str);
 

@@ -42,7 +42,11 @@ pub(super) fn read(row: &[u8]) -> Result<TokenRow, StoreError> {
 }
 
 /// Writes a token's row and brings its index in line with it. A token never changes its text.
-pub(super) fn put(tx: &WriteTransaction, payment: &PaymentId, row: &TokenRow) -> Result<(), StoreError> {
+pub(super) fn put(
+    tx: &WriteTransaction,
+    payment: &PaymentId,
+    row: &TokenRow,
+) -> Result<(), StoreError> {
     tx.open_table(TOKEN_BY_DIGEST)?.insert(&digest(row.token.reveal()), payment.as_str())?;
     record::put(tx, TOKENS, payment.as_str(), row)
 }
@@ -76,9 +80,14 @@ impl Store {
     pub async fn payment_of_token(&self, text: &str) -> Result<Option<PaymentId>, StoreError> {
         let digest = digest(text);
         self.read(move |tx| {
-            let Some(id) = tx.table(TOKEN_BY_DIGEST)?.get(&digest)?.map(|id| id.value().to_owned()) else { return Ok(None) };
-            let row: TokenRow = record::get(tx, TOKENS, id.as_str())?.ok_or(StoreError::Missing("token of an index"))?;
-            let payment = payments::get(tx, &id)?.ok_or(StoreError::Missing("payment of a token"))?;
+            let Some(id) = tx.table(TOKEN_BY_DIGEST)?.get(&digest)?.map(|id| id.value().to_owned())
+            else {
+                return Ok(None);
+            };
+            let row: TokenRow = record::get(tx, TOKENS, id.as_str())?
+                .ok_or(StoreError::Missing("token of an index"))?;
+            let payment =
+                payments::get(tx, &id)?.ok_or(StoreError::Missing("payment of a token"))?;
             Ok(Some(payment.id).filter(|_| row.claimed_at.is_none()))
         })
         .await
@@ -108,7 +117,11 @@ impl Store {
             let mut found = Vec::new();
             for id in of {
                 if let Some(row) = record::get(tx, TOKENS, id.as_str())? {
-                    found.push((payments::get(tx, id.as_str())?.ok_or(StoreError::Missing("payment of a token"))?, row));
+                    found.push((
+                        payments::get(tx, id.as_str())?
+                            .ok_or(StoreError::Missing("payment of a token"))?,
+                        row,
+                    ));
                 }
             }
             Ok(found)

@@ -12,7 +12,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{BackendError, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableHandle};
+use redb::{
+    BackendError, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+    TableHandle,
+};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
@@ -86,7 +89,11 @@ fn one(file: File, locks: bool, veiled: bool) -> Result<Tried, StoreError> {
 }
 
 /// Opens the file in memory. Whether it had to be repaired, as after a kill.
-fn begin(file: File, locks: bool, veiled: bool) -> Result<(Arc<Trial>, bool, Database), StoreError> {
+fn begin(
+    file: File,
+    locks: bool,
+    veiled: bool,
+) -> Result<(Arc<Trial>, bool, Database), StoreError> {
     let trial = Arc::new(Trial::over(Lower::over(file, veiled)?, locks)?);
     let repaired = Arc::new(AtomicBool::new(false));
     let is_repaired = Arc::clone(&repaired);
@@ -98,7 +105,9 @@ fn begin(file: File, locks: bool, veiled: bool) -> Result<(Arc<Trial>, bool, Dat
 
 /// redb asserts on some damaged files; the panic becomes an error.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(StoreError::Damaged("checking it made the database panic".to_owned())))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(StoreError::Damaged("checking it made the database panic".to_owned()))
+    })
 }
 
 /// What it says of itself. A file without our rows is not ours; one of an older program may lack tables.
@@ -159,17 +168,32 @@ enum Step {
 }
 
 /// The part of `bytes`, which are at `at`, from `offset` on, and the place for it in `out`.
-fn overlap<'a>(at: u64, bytes: &'a [u8], offset: u64, out: &'a mut [u8]) -> Option<(&'a [u8], &'a mut [u8])> {
+fn overlap<'a>(
+    at: u64,
+    bytes: &'a [u8],
+    offset: u64,
+    out: &'a mut [u8],
+) -> Option<(&'a [u8], &'a mut [u8])> {
     let begin = at.max(offset);
     let end = at.checked_add(bytes.len() as u64)?.min(offset.checked_add(out.len() as u64)?);
-    let within = |base: u64| Some(usize::try_from(begin.checked_sub(base)?).ok()?..usize::try_from(end.checked_sub(base)?).ok()?);
+    let within = |base: u64| {
+        Some(
+            usize::try_from(begin.checked_sub(base)?).ok()?
+                ..usize::try_from(end.checked_sub(base)?).ok()?,
+        )
+    };
     Some((bytes.get(within(at)?)?, out.get_mut(within(offset)?)?))
 }
 
 impl Trial {
     fn over(file: Lower, locks: bool) -> Result<Self, StoreError> {
         let length = file.len()?;
-        Ok(Self { file, locks, is_over: AtomicBool::new(false), above: Mutex::new(Above { below: length, length, steps: Vec::new() }) })
+        Ok(Self {
+            file,
+            locks,
+            is_over: AtomicBool::new(false),
+            above: Mutex::new(Above { below: length, length, steps: Vec::new() }),
+        })
     }
 
     /// What is above the file, while the trial lasts.
@@ -214,7 +238,9 @@ impl Above {
                 }
                 // A file made shorter and longer again is empty there.
                 Step::Length(length) => {
-                    let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
+                    let left = usize::try_from(length.saturating_sub(offset))
+                        .unwrap_or(usize::MAX)
+                        .min(out.len());
                     out.iter_mut().skip(left).for_each(|byte| *byte = 0);
                 }
                 Step::Sync => {}
@@ -268,26 +294,54 @@ impl StorageBackend for Backend {
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.0.locks { self.0.file.try_lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks {
+            self.0.file.try_lock_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.0.locks { self.0.file.try_lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        if self.0.locks {
+            self.0.file.try_lock_shared_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.0.locks { self.0.file.lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks {
+            self.0.file.lock_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.0.locks { self.0.file.lock_shared_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks {
+            self.0.file.lock_shared_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        if self.0.locks { self.0.file.unlock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks {
+            self.0.file.unlock_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        if self.0.locks { self.0.file.query_lock_range(start, end) } else { Err(BackendError::Unsupported) }
+        if self.0.locks {
+            self.0.file.query_lock_range(start, end)
+        } else {
+            Err(BackendError::Unsupported)
+        }
     }
 }

@@ -78,7 +78,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be read.
     pub async fn has_unfinished(&self) -> Result<bool, StoreError> {
-        self.read(|tx| Ok(tx.table(JOURNAL)?.first()?.is_some() || tx.table(GIVEN_UP)?.first()?.is_some())).await
+        self.read(|tx| {
+            Ok(tx.table(JOURNAL)?.first()?.is_some() || tx.table(GIVEN_UP)?.first()?.is_some())
+        })
+        .await
     }
 }
 

@@ -36,14 +36,19 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn unfinished(&self, is_new: impl Fn(&str) -> bool + Send + 'static) -> Result<Unfinished, StoreError> {
+    pub async fn unfinished(
+        &self,
+        is_new: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Unfinished, StoreError> {
         self.read(move |tx| {
             let mut found = Unfinished::default();
             for entry in tx.table(DEPOSITS_OPEN)?.iter()? {
                 let (key, _) = entry?;
                 let (_, _, id) = key.value();
                 if is_new(id) {
-                    found.new_deposits.push(deposits::get(tx, id)?.ok_or(StoreError::Missing("deposit of an index"))?);
+                    found.new_deposits.push(
+                        deposits::get(tx, id)?.ok_or(StoreError::Missing("deposit of an index"))?,
+                    );
                 }
                 found.deposits.push(id.to_owned());
             }
@@ -51,7 +56,8 @@ impl Store {
                 let (id, row) = entry?;
                 let id = id.value();
                 if is_new(id) {
-                    let payment = payments::get(tx, id)?.ok_or(StoreError::Missing("payment of a token"))?;
+                    let payment =
+                        payments::get(tx, id)?.ok_or(StoreError::Missing("payment of a token"))?;
                     found.new_tokens.push((payment, tokens::read(row.value())?));
                 }
                 found.tokens.push(id.to_owned());

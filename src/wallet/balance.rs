@@ -20,7 +20,11 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn get_balance(&self, caller: &Caller, _request: GetBalance) -> Result<Balance, Error> {
+    pub async fn get_balance(
+        &self,
+        caller: &Caller,
+        _request: GetBalance,
+    ) -> Result<Balance, Error> {
         let setup = self.setup().await?;
         let now = (self.clock)();
         let ledger = self.store.ledger(&caller.agent, None, now).await?;
@@ -45,10 +49,19 @@ impl Wallet {
         let mut max_payment_sats = 0;
         for mint in setup.mints() {
             let (most, fee) = self.most_at(&mint.address, limits.max_fee_floor_sats).await?;
-            max_payment_sats = max_payment_sats.max(setup.policy.largest_payment(&caller.agent, &ledger, most, fee));
+            max_payment_sats = max_payment_sats.max(setup.policy.largest_payment(
+                &caller.agent,
+                &ledger,
+                most,
+                fee,
+            ));
         }
-        let left_out = setup.mints().map(|mint| left_out_at(&foreign, &mint.address)).fold(0, u64::saturating_add);
-        let spendable_sats = mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
+        let left_out = setup
+            .mints()
+            .map(|mint| left_out_at(&foreign, &mint.address))
+            .fold(0, u64::saturating_add);
+        let spendable_sats =
+            mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
         Ok(Balance {
             money: setup.money.into(),
             spendable_sats,
@@ -87,17 +100,27 @@ impl Wallet {
         let fees = mint.known_fees_ppk().await?;
         // What a coin that is made anew costs at the most.
         let ppk = fees.values().copied().max().unwrap_or(0);
-        let shared = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
-        let cost: u64 = shared.iter().map(|(_, proof)| fees.get(&proof.keyset_id).copied().unwrap_or(0)).fold(0, u64::saturating_add);
-        let claimed = coins::sum_sats(shared.iter().map(|(_, proof)| proof)).saturating_sub(cost.div_ceil(1000));
-        let beside =
-            (0..u64::BITS).map(|power| 1_u64 << power).filter(|amount| claimed & amount != 0).map(|amount| (amount, ppk)).collect();
+        let shared =
+            self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
+        let cost: u64 = shared
+            .iter()
+            .map(|(_, proof)| fees.get(&proof.keyset_id).copied().unwrap_or(0))
+            .fold(0, u64::saturating_add);
+        let claimed = coins::sum_sats(shared.iter().map(|(_, proof)| proof))
+            .saturating_sub(cost.div_ceil(1000));
+        let beside = (0..u64::BITS)
+            .map(|power| 1_u64 << power)
+            .filter(|amount| claimed & amount != 0)
+            .map(|amount| (amount, ppk))
+            .collect();
         let (most, fee) = self.store.most(address, fees, fee_at_most, beside).await?;
         if most == 0 || mint.gives_change().await? {
             return Ok((most, fee));
         }
         // Exact coins are made first, and cost a fee of their own: of one coin for each power of two at most.
-        let made = ppk.saturating_mul(u64::from(u64::BITS.saturating_sub(most.leading_zeros()))).div_ceil(1000);
+        let made = ppk
+            .saturating_mul(u64::from(u64::BITS.saturating_sub(most.leading_zeros())))
+            .div_ceil(1000);
         let within = fee.saturating_add(made) <= fee_at_most || made == 0;
         Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
@@ -115,11 +138,18 @@ impl Wallet {
     pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let (held, foreign) = (self.store.balances().await?, self.store.foreign_balances().await?);
         let shared = shared_at(&foreign, mint).0;
-        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
+        Ok(held
+            .iter()
+            .find(|one| is_at(one, mint))
+            .map_or(0, |one| one.unspent)
+            .saturating_add(shared))
     }
 
     /// Sats at these mints that another program has perhaps handed out: spent when nothing else is left, and counted nowhere.
-    pub(super) async fn left_out(&self, mints: impl Iterator<Item = &MintAddress>) -> Result<u64, Error> {
+    pub(super) async fn left_out(
+        &self,
+        mints: impl Iterator<Item = &MintAddress>,
+    ) -> Result<u64, Error> {
         let foreign = self.store.foreign_balances().await?;
         Ok(mints.map(|mint| left_out_at(&foreign, mint)).fold(0, u64::saturating_add))
     }
@@ -134,14 +164,18 @@ impl Wallet {
     pub(super) async fn held_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         let (shared, claiming) = shared_at(&self.store.foreign_balances().await?, mint);
-        let ours = held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent.saturating_add(one.pending));
+        let ours = held
+            .iter()
+            .find(|one| is_at(one, mint))
+            .map_or(0, |one| one.unspent.saturating_add(one.pending));
         Ok(ours.saturating_add(shared).saturating_add(claiming))
     }
 
     /// Paid to us and not yet claimed by us, in sats.
     async fn incoming(&self, setup: &Setup) -> Result<u64, Error> {
         let paid = self.store.incoming().await?;
-        let ours = paid.iter().filter(|(at, _)| setup.mints().any(|mint| mint.address.as_str() == at));
+        let ours =
+            paid.iter().filter(|(at, _)| setup.mints().any(|mint| mint.address.as_str() == at));
         Ok(ours.map(|(_, sats)| *sats).fold(0, u64::saturating_add))
     }
 
@@ -163,19 +197,34 @@ fn shared_at(foreign: &[ForeignBalance], mint: &MintAddress) -> (u64, u64) {
 }
 
 fn left_out_at(foreign: &[ForeignBalance], mint: &MintAddress) -> u64 {
-    foreign.iter().filter(|one| one.unit == "sat" && one.mint == mint.as_str()).map(|one| one.left_out).fold(0, u64::saturating_add)
+    foreign
+        .iter()
+        .filter(|one| one.unit == "sat" && one.mint == mint.as_str())
+        .map(|one| one.left_out)
+        .fold(0, u64::saturating_add)
 }
 
 /// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as this wallet's.
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<SetAside> {
-    let used = |mint: &str, unit: &str| unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint);
+    let used = |mint: &str, unit: &str| {
+        unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint)
+    };
     let mut aside: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let ours =
-        held.into_iter().map(|one| ((one.mint, one.unit), one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent)));
-    let theirs = foreign
-        .iter()
-        .map(|one| ((one.mint.clone(), one.unit.clone()), one.unspent.saturating_add(one.doubtful).saturating_add(one.left_out)));
-    for ((mint, unit), amount) in ours.chain(theirs).filter(|((mint, unit), amount)| *amount > 0 && !used(mint, unit)) {
+    let ours = held.into_iter().map(|one| {
+        (
+            (one.mint, one.unit),
+            one.unspent.saturating_add(one.pending).saturating_add(one.pending_spent),
+        )
+    });
+    let theirs = foreign.iter().map(|one| {
+        (
+            (one.mint.clone(), one.unit.clone()),
+            one.unspent.saturating_add(one.doubtful).saturating_add(one.left_out),
+        )
+    });
+    for ((mint, unit), amount) in
+        ours.chain(theirs).filter(|((mint, unit), amount)| *amount > 0 && !used(mint, unit))
+    {
         let sum = aside.entry((mint, unit)).or_default();
         *sum = sum.saturating_add(amount);
     }
@@ -189,5 +238,6 @@ fn warning(setup: &Setup) -> Option<String> {
     if setup.mints().next().is_none() {
         return Some("No usable mint is listed.".to_owned());
     }
-    (setup.money == MoneyKind::Play).then(|| "Play money: worth nothing. Do not take it for payment.".to_owned())
+    (setup.money == MoneyKind::Play)
+        .then(|| "Play money: worth nothing. Do not take it for payment.".to_owned())
 }

@@ -22,7 +22,10 @@ impl Wallet {
     /// Takes the place of ending the swap.
     pub(super) fn bury(&self, swap: &Swap) -> Result<[Change; 2], Error> {
         tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
-        Ok([journaled(&Operation::Swap(swap.buried((self.clock)())))?, Change::FreeCounters(swap.counters())])
+        Ok([
+            journaled(&Operation::Swap(swap.buried((self.clock)())))?,
+            Change::FreeCounters(swap.counters()),
+        ])
     }
 
     /// Another operation has made, or is making, coins with a counter of this swap.
@@ -53,18 +56,28 @@ impl Wallet {
                 drop(turn);
                 self.unbury(&swap, SwapOutcome::Done { give, keep }).await
             }
-            SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Send(_) | Purpose::Split) => {
+            SwapOutcome::Refused(_)
+                if matches!(swap.purpose, Purpose::Send(_) | Purpose::Split) =>
+            {
                 tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
-                self.end_buried(vec![coins::revive(swap.input_ys()?), Change::EndOperation(swap.id)]).await
+                self.end_buried(vec![
+                    coins::revive(swap.input_ys()?),
+                    Change::EndOperation(swap.id),
+                ])
+                .await
             }
             SwapOutcome::Refused(_) if matches!(swap.purpose, Purpose::Cancel(_)) => {
                 self.end_buried(vec![Change::EndOperation(swap.id)]).await
             }
-            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
+            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_)
+                if since.saturating_add(KEPT_SECONDS) < (self.clock)() =>
+            {
                 tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
                 self.end_buried(vec![Change::EndOperation(swap.id)]).await
             }
-            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
+            SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -74,30 +87,55 @@ impl Wallet {
         let (now, fee_sats, sats) = ((self.clock)(), swap.fee_sats(), coins::total_sats(&keep));
         match &swap.purpose {
             Purpose::Cancel(id) => {
-                if let Some(payment) = self.store.payment(id).await?.filter(crate::model::payment::Payment::is_open) {
+                if let Some(payment) =
+                    self.store.payment(id).await?.filter(crate::model::payment::Payment::is_open)
+                {
                     return self.end_cancel(payment, swap, SwapOutcome::Done { give, keep }).await;
                 }
             }
             Purpose::Receive(id) => {
                 if let Some(mut receive) = self.store.receive(id).await? {
-                    receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
+                    receive.state =
+                        ReceiveState::Received { at: now, received_sats: sats, fee_sats };
                     return self
-                        .end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id), Change::Receive(receive)])
+                        .end_buried(vec![
+                            coins::made_after_all(give, keep),
+                            Change::EndOperation(swap.id),
+                            Change::Receive(receive),
+                        ])
                         .await;
                 }
             }
             Purpose::Reclaim(id) => {
                 if let Some(mut payment) = self.store.payment(id).await? {
-                    let made = if let PaymentState::Settled { fee_sats, .. } = payment.state { fee_sats } else { 0 };
-                    payment.state = PaymentState::Returned { at: now, reclaimed_sats: sats, fee_sats: made.saturating_add(fee_sats) };
+                    let made = if let PaymentState::Settled { fee_sats, .. } = payment.state {
+                        fee_sats
+                    } else {
+                        0
+                    };
+                    payment.state = PaymentState::Returned {
+                        at: now,
+                        reclaimed_sats: sats,
+                        fee_sats: made.saturating_add(fee_sats),
+                    };
                     let forget = Change::ForgetToken(payment.id.clone());
-                    let changes = vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id), forget, Change::Payment(payment)];
+                    let changes = vec![
+                        coins::made_after_all(give, keep),
+                        Change::EndOperation(swap.id),
+                        forget,
+                        Change::Payment(payment),
+                    ];
                     return self.end_buried(changes).await;
                 }
             }
-            Purpose::Send(_) | Purpose::Claim | Purpose::Nutzaps(_) | Purpose::Split | Purpose::Buried { .. } => {}
+            Purpose::Send(_)
+            | Purpose::Claim
+            | Purpose::Nutzaps(_)
+            | Purpose::Split
+            | Purpose::Buried { .. } => {}
         }
-        self.end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
+        self.end_buried(vec![coins::made_after_all(give, keep), Change::EndOperation(swap.id)])
+            .await
     }
 
     async fn end_buried(&self, changes: Vec<Change>) -> Result<(), Error> {

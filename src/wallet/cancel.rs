@@ -18,8 +18,15 @@ const CANCEL_AFTER_SECONDS: u64 = 60;
 
 impl Wallet {
     /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot be paid any more.
-    pub(super) async fn cancel_melt(&self, payment: Payment, mint: &Mint, melt: Melt) -> Result<(), Error> {
-        let (PaymentState::Sent { since, .. }, now) = (&payment.state, (self.clock)()) else { return Ok(()) };
+    pub(super) async fn cancel_melt(
+        &self,
+        payment: Payment,
+        mint: &Mint,
+        melt: Melt,
+    ) -> Result<(), Error> {
+        let (PaymentState::Sent { since, .. }, now) = (&payment.state, (self.clock)()) else {
+            return Ok(());
+        };
         let since = *since;
         if since.saturating_add(CANCEL_AFTER_SECONDS) > now {
             return Ok(());
@@ -40,7 +47,8 @@ impl Wallet {
             let spent = self.spent_by_another(mint, &melt.quote_id, &held).await?;
             if !spent.is_empty() && !mint.has_change(&melt).await? {
                 let left = coins::ys(&held).into_iter().filter(|y| !spent.contains(y)).collect();
-                let beside = vec![coins::spent(spent), coins::free(left), Change::EndOperation(melt.id)];
+                let beside =
+                    vec![coins::spent(spent), coins::free(left), Change::EndOperation(melt.id)];
                 self.record_failure(payment, MintError::SpentElsewhere.into(), beside).await;
                 drop(turn);
                 return self.doubt_the_rest(mint.address()).await;
@@ -50,29 +58,43 @@ impl Wallet {
             return Ok(());
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let (swap, outcome) = self.swap(mint, melt.inputs(), want, |_| Ok(Vec::new()), &turn).await?;
+        let (swap, outcome) =
+            self.swap(mint, melt.inputs(), want, |_| Ok(Vec::new()), &turn).await?;
         drop(turn);
         self.end_cancel(payment, &swap, outcome).await
     }
 
     /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
-    pub(super) async fn end_cancel(&self, payment: Payment, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+    pub(super) async fn end_cancel(
+        &self,
+        payment: Payment,
+        swap: &Swap,
+        outcome: SwapOutcome,
+    ) -> Result<(), Error> {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
                 let mut beside = coins::swapped(swap, keep)?;
                 if let Some(melt) = self.melt_of(&payment.id).await? {
-                    beside.extend([Change::EndOperation(melt.id), Change::FreeCounters(melt.counters())]);
+                    beside.extend([
+                        Change::EndOperation(melt.id),
+                        Change::FreeCounters(melt.counters()),
+                    ]);
                 }
                 let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
                 if !payment.is_open() {
                     tracing::warn!(payment = %payment.id, "its mint called it paid, and has given its coins back");
                     return Ok(self.store.commit(beside).await?);
                 }
-                let error = Error::new(Code::RouteNotFound, "The payment did not go through; its coins came back.");
+                let error = Error::new(
+                    Code::RouteNotFound,
+                    "The payment did not go through; its coins came back.",
+                );
                 self.record_failure(payment, error, beside).await;
                 Ok(())
             }
-            SwapOutcome::Refused(error) => Ok(self.store.commit(super::swap::refused(swap, &error)).await?),
+            SwapOutcome::Refused(error) => {
+                Ok(self.store.commit(super::swap::refused(swap, &error)).await?)
+            }
             SwapOutcome::SpentElsewhere => Ok(self.store.commit(self.bury(swap)?.into()).await?),
             SwapOutcome::Unknown(_) => Ok(()),
         }

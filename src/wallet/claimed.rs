@@ -15,25 +15,47 @@ pub(super) const CLAIMED_TWICE_SECONDS: u64 = 60;
 impl Wallet {
     /// A token of ours that is being taken back: nobody knows yet whether it is still good.
     pub(super) async fn is_being_reclaimed(&self, payment: &Payment) -> Result<bool, Error> {
-        if payment.kind != PaymentKind::TokenSent || !matches!(payment.state, PaymentState::Settled { claimed: false, .. }) {
+        if payment.kind != PaymentKind::TokenSent
+            || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })
+        {
             return Ok(false);
         }
-        Ok(self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
+        Ok(self
+            .journaled_swaps()
+            .await?
+            .iter()
+            .any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
     }
 
     /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
-    pub(super) async fn check_claimed(&self, payment: Payment, row: TokenRow) -> Result<Payment, Error> {
+    pub(super) async fn check_claimed(
+        &self,
+        payment: Payment,
+        row: TokenRow,
+    ) -> Result<Payment, Error> {
         let mint = self.mints.at(&payment.mint)?;
-        if mint.all_spent(row.ys.clone()).await? { self.end_claimed(&mint, payment, row.ys).await } else { Ok(payment) }
+        if mint.all_spent(row.ys.clone()).await? {
+            self.end_claimed(&mint, payment, row.ys).await
+        } else {
+            Ok(payment)
+        }
     }
 
     /// Asks a mint about many of our tokens in one question, and writes down which were claimed. `payments` are the ids of the tokens'
     /// payments. A token's text is forgotten only when the mint calls the token claimed for the second time.
-    pub(super) async fn check_tokens(&self, mint: &Mint, payments: Vec<String>) -> Result<(), Error> {
-        let mut tokens = self.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
+    pub(super) async fn check_tokens(
+        &self,
+        mint: &Mint,
+        payments: Vec<String>,
+    ) -> Result<(), Error> {
+        let mut tokens =
+            self.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
         let now = (self.clock)();
-        tokens.retain(|(_, row)| row.claimed_at.is_none_or(|at| at.saturating_add(CLAIMED_TWICE_SECONDS) <= now));
-        let states = mint.states(tokens.iter().flat_map(|(_, row)| row.ys.clone()).collect()).await?;
+        tokens.retain(|(_, row)| {
+            row.claimed_at.is_none_or(|at| at.saturating_add(CLAIMED_TWICE_SECONDS) <= now)
+        });
+        let states =
+            mint.states(tokens.iter().flat_map(|(_, row)| row.ys.clone()).collect()).await?;
         let (mut states, mut ended) = (states.into_iter(), Ok(()));
         for (payment, row) in tokens {
             let its: Vec<_> = states.by_ref().take(row.ys.len()).collect();
@@ -50,17 +72,32 @@ impl Wallet {
     }
 
     /// The mint says that a token of ours is claimed.
-    async fn end_claimed(&self, mint: &Mint, payment: Payment, ys: coins::Ys) -> Result<Payment, Error> {
+    async fn end_claimed(
+        &self,
+        mint: &Mint,
+        payment: Payment,
+        ys: coins::Ys,
+    ) -> Result<Payment, Error> {
         let _turn = mint.turn().await;
         if self.store.token(&payment.id).await?.is_none() {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
         }
-        let reclaiming = self.journaled_swaps().await?.iter().any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()));
+        let reclaiming = self
+            .journaled_swaps()
+            .await?
+            .iter()
+            .any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone()));
         if reclaiming { Ok(payment) } else { self.record_claimed(payment, ys, Vec::new()).await }
     }
 
     /// The mint was asked once more about a token that it has called claimed. A mint that was wrong gives it back.
-    async fn end_claimed_twice(&self, mut payment: Payment, row: TokenRow, is_spent: bool, is_unspent: bool) -> Result<(), Error> {
+    async fn end_claimed_twice(
+        &self,
+        mut payment: Payment,
+        row: TokenRow,
+        is_spent: bool,
+        is_unspent: bool,
+    ) -> Result<(), Error> {
         if is_spent {
             return Ok(self.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
         }

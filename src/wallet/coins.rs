@@ -43,22 +43,44 @@ pub(super) fn locked(coins: &[ProofInfo]) -> bool {
 
 /// Takes unspent coins off the shelf for an operation; a coin that is not unspent refuses the whole commit.
 pub(super) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
-    Change::ProofState { ys, expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(operation) }
+    Change::ProofState {
+        ys,
+        expect: Some(vec![State::Unspent]),
+        to: State::Reserved,
+        operation: Some(operation),
+    }
 }
 
 /// Unspent coins become a token as they are.
 pub(super) fn hand_out(ys: &[PublicKey]) -> Change {
-    Change::ProofState { ys: ys.to_vec(), expect: Some(vec![State::Unspent]), to: State::PendingSpent, operation: None }
+    Change::ProofState {
+        ys: ys.to_vec(),
+        expect: Some(vec![State::Unspent]),
+        to: State::PendingSpent,
+        operation: None,
+    }
 }
 
 /// Coins that an operation held are free again.
 pub(super) fn free(ys: Vec<PublicKey>) -> Change {
-    Change::ProofState { ys, expect: Some(vec![State::Reserved, State::Pending]), to: State::Unspent, operation: None }
+    Change::ProofState {
+        ys,
+        expect: Some(vec![State::Reserved, State::Pending]),
+        to: State::Unspent,
+        operation: None,
+    }
 }
 
 /// Coins by what the mint says of them: unspent, and spent. Those under way are in neither.
 pub(super) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>, Vec<PublicKey>) {
-    let said = |word: State| coins.iter().zip(states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin.y).collect();
+    let said = |word: State| {
+        coins
+            .iter()
+            .zip(states)
+            .filter(move |(_, state)| **state == word)
+            .map(|(coin, _)| coin.y)
+            .collect()
+    };
     (said(State::Unspent), said(State::Spent))
 }
 
@@ -74,7 +96,12 @@ pub(super) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, E
 
 /// Coins that an operation had reserved are free again.
 pub(super) fn unreserve(ys: Vec<PublicKey>) -> Change {
-    Change::ProofState { ys, expect: Some(vec![State::Reserved]), to: State::Unspent, operation: None }
+    Change::ProofState {
+        ys,
+        expect: Some(vec![State::Reserved]),
+        to: State::Unspent,
+        operation: None,
+    }
 }
 
 /// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
@@ -173,14 +200,18 @@ pub(super) fn found(
                 sums.restored_sats = sums.restored_sats.saturating_add(sats);
                 findings.revived.push(coin);
             }
-            (State::Pending, None) if !theirs => new.push(ProofInfo { used_by_operation: Some(UNCHECKED), ..coin }),
+            (State::Pending, None) if !theirs => {
+                new.push(ProofInfo { used_by_operation: Some(UNCHECKED), ..coin })
+            }
             (State::Spent, None) if unfinished => new.push(coin),
-            (State::Spent | State::Pending, Some(State::Unspent)) => findings.changes.push(Change::ProofState {
-                ys: vec![y],
-                expect: Some(vec![State::Unspent]),
-                to: coin.state,
-                operation: (coin.state == State::Pending).then_some(UNCHECKED),
-            }),
+            (State::Spent | State::Pending, Some(State::Unspent)) => {
+                findings.changes.push(Change::ProofState {
+                    ys: vec![y],
+                    expect: Some(vec![State::Unspent]),
+                    to: coin.state,
+                    operation: (coin.state == State::Pending).then_some(UNCHECKED),
+                })
+            }
             _ => {}
         }
     }
@@ -194,10 +225,13 @@ pub(super) fn found(
 pub(super) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> Vec<Change> {
     let mut changes = Vec::new();
     for (to, expect) in [(State::Unspent, Some(vec![State::Pending])), (State::Spent, None)] {
-        let these = || held.iter().zip(states).filter(|(_, told)| **told == to).map(|(coin, _)| coin);
+        let these =
+            || held.iter().zip(states).filter(|(_, told)| **told == to).map(|(coin, _)| coin);
         let ys: Ys = these().map(|coin| coin.y).collect();
         if to == State::Unspent {
-            sums.restored_sats = these().map(|coin| coin.proof.amount.to_u64()).fold(sums.restored_sats, u64::saturating_add);
+            sums.restored_sats = these()
+                .map(|coin| coin.proof.amount.to_u64())
+                .fold(sums.restored_sats, u64::saturating_add);
         }
         if !ys.is_empty() {
             changes.push(Change::ProofState { ys, expect, to, operation: None });

@@ -72,7 +72,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_wait_of_a_call_ends_by_its_deadline() {
         let call = Deadline::of_a_call();
-        assert_eq!(call.within(Duration::from_secs(5)).wait(std::future::pending::<()>()).await, None);
+        assert_eq!(
+            call.within(Duration::from_secs(5)).wait(std::future::pending::<()>()).await,
+            None
+        );
         assert_eq!(call.left(), Duration::from_secs(40));
         assert_eq!(call.within(Duration::from_secs(60)), call);
         assert_eq!(call.sooner(Duration::from_secs(1)).left(), Duration::from_secs(39));

@@ -51,7 +51,11 @@ fn duplicate(id: &str, state: &str, age_seconds: u64, person_only: bool) -> Erro
         Error::new(Code::PossibleDuplicate, format!("The same was done {age_seconds} s ago and is {state}."))
             .next("Use the earlier one (get_payment). Only if a second is really wanted, call again with repeat_of set to this payment_id.")
     };
-    error.with("earlier_payment_id", id).with("earlier_state", state).with("age_seconds", age_seconds).with("person_only", person_only)
+    error
+        .with("earlier_payment_id", id)
+        .with("earlier_state", state)
+        .with("age_seconds", age_seconds)
+        .with("person_only", person_only)
 }
 
 impl From<StoreError> for Error {
@@ -60,7 +64,10 @@ impl From<StoreError> for Error {
             return Self::new(Code::OutcomeUnknown, "The wallet is being stopped.");
         }
         if matches!(error, StoreError::OverCap) {
-            return Self::new(Code::OverBalanceLimit, "The owner's cap at this mint would be passed.");
+            return Self::new(
+                Code::OverBalanceLimit,
+                "The owner's cap at this mint would be passed.",
+            );
         }
         tracing::error!(%error, "the store failed");
         if error.is_damage() {
@@ -124,10 +131,13 @@ impl From<MintError> for Error {
 
 /// No mint at hand pays an invoice without an amount; a mint's own words, where one was asked.
 pub(super) fn amountless(reason: &str) -> Error {
-    Error::new(Code::PayeeUnsupported, "The invoice names no amount, and no mint at hand pays such an invoice.")
-        .with("kind", "bolt11")
-        .with_untrusted("reason", reason)
-        .next("Ask the payee for an invoice that names the amount.")
+    Error::new(
+        Code::PayeeUnsupported,
+        "The invoice names no amount, and no mint at hand pays such an invoice.",
+    )
+    .with("kind", "bolt11")
+    .with_untrusted("reason", reason)
+    .next("Ask the payee for an invoice that names the amount.")
 }
 
 /// A redirect is never followed: the owner trusts an address.
@@ -140,10 +150,16 @@ fn moved(location: &str) -> Error {
 
 fn refused(code: u16, reason: &str) -> Error {
     let error = match code {
-        nut::LIGHTNING_FAILED => Error::new(Code::RouteNotFound, "The mint found no way to the payee; nothing was paid."),
-        nut::OUT_OF_RANGE => Error::new(Code::AmountOutOfRange, "The amount is outside what the mint handles."),
+        nut::LIGHTNING_FAILED => {
+            Error::new(Code::RouteNotFound, "The mint found no way to the payee; nothing was paid.")
+        }
+        nut::OUT_OF_RANGE => {
+            Error::new(Code::AmountOutOfRange, "The amount is outside what the mint handles.")
+        }
         nut::AMOUNTLESS => amountless(""),
-        nut::TOKEN_NOT_VERIFIED => Error::new(Code::TokenInvalid, "The mint does not know these coins."),
+        nut::TOKEN_NOT_VERIFIED => {
+            Error::new(Code::TokenInvalid, "The mint does not know these coins.")
+        }
         _ => Error::new(Code::MintRefused, "The mint refused; nothing moved."),
     };
     error.with("nut_code", code).with_untrusted("reason", reason)

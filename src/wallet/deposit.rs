@@ -42,9 +42,18 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: at worst an invoice nobody pays.
-    pub async fn deposit(&self, caller: &Caller, request: DepositRequest) -> Result<DepositView, Error> {
+    pub async fn deposit(
+        &self,
+        caller: &Caller,
+        request: DepositRequest,
+    ) -> Result<DepositView, Error> {
         let until = self.deadline();
-        let late = || Error::new(Code::MintUnreachable, "The mint did not answer in time; there is no invoice yet.");
+        let late = || {
+            Error::new(
+                Code::MintUnreachable,
+                "The mint did not answer in time; there is no invoice yet.",
+            )
+        };
         let setup = self.setup().await?;
         outgoing("description", request.description.as_deref())?;
         let digest = digest(&[
@@ -55,7 +64,8 @@ impl Wallet {
         ]);
         let one_of_a_key = match request.idempotency_key.as_deref() {
             Some(key) => {
-                let pass = until.wait(self.gates.pass(&super::spend::digest(&[&caller.agent, key]))).await;
+                let pass =
+                    until.wait(self.gates.pass(&super::spend::digest(&[&caller.agent, key]))).await;
                 Some(pass.ok_or_else(|| late().keyed(Some(key)))?)
             }
             None => None,
@@ -64,7 +74,11 @@ impl Wallet {
             && let Some(earlier) = self.store.deposit_by_key(&caller.agent, key).await?
         {
             if earlier.request_digest != digest {
-                return Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").keyed(Some(key)));
+                return Err(Error::new(
+                    Code::KeyConflict,
+                    "This idempotency key was used for another request.",
+                )
+                .keyed(Some(key)));
             }
             return Ok(show(&earlier));
         }
@@ -99,14 +113,25 @@ impl Wallet {
         let mint = self.mints.at(&listed.address)?;
         let quote = mint.quote_deposit(request.amount_sats, request.description.clone()).await?;
         let invoice = Invoice::parse(&quote.bolt11);
-        let Some(invoice) = invoice.ok().filter(|invoice| invoice.amount_sats() == Some(request.amount_sats)) else {
-            return Err(Error::new(Code::MintRefused, "The mint's invoice is not for the amount asked for; it was thrown away."));
+        let Some(invoice) =
+            invoice.ok().filter(|invoice| invoice.amount_sats() == Some(request.amount_sats))
+        else {
+            return Err(Error::new(
+                Code::MintRefused,
+                "The mint's invoice is not for the amount asked for; it was thrown away.",
+            ));
         };
         if invoice.is_expired((self.clock)()) {
-            return Err(Error::new(Code::MintRefused, "The mint's invoice has run out already; it was thrown away."));
+            return Err(Error::new(
+                Code::MintRefused,
+                "The mint's invoice has run out already; it was thrown away.",
+            ));
         }
         if !listed.test && invoice.network != Network::Bitcoin {
-            return Err(Error::new(Code::MintRefused, "The mint's invoice is of a test network; it was thrown away."));
+            return Err(Error::new(
+                Code::MintRefused,
+                "The mint's invoice is of a test network; it was thrown away.",
+            ));
         }
         let deposit = Deposit {
             id: DepositId::random(),
@@ -141,7 +166,11 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn get_deposit(&self, caller: &Caller, request: GetDeposit) -> Result<DepositView, Error> {
+    pub async fn get_deposit(
+        &self,
+        caller: &Caller,
+        request: GetDeposit,
+    ) -> Result<DepositView, Error> {
         let call = self.deadline();
         let until = call.within(Duration::from_secs(request.wait_seconds.unwrap_or(0)));
         self.setup().await?;
@@ -169,13 +198,23 @@ impl Wallet {
     async fn own_deposit(&self, caller: &Caller, id: Option<&str>) -> Result<Deposit, Error> {
         let none = || Error::new(Code::NotFound, "No deposit of this agent has that id.");
         let Some(text) = id else {
-            return self.store.newest_deposit(&caller.agent).await?.ok_or_else(|| Error::new(Code::NotFound, "There is no deposit yet."));
+            return self
+                .store
+                .newest_deposit(&caller.agent)
+                .await?
+                .ok_or_else(|| Error::new(Code::NotFound, "There is no deposit yet."));
         };
         if text.starts_with("pay_") || text.starts_with("rcv_") {
             return Err(none().next("That is a payment: call get_payment with it."));
         }
-        let id = text.parse::<DepositId>().map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))?;
-        self.store.deposit(&id).await?.filter(|deposit| deposit.agent == caller.agent).ok_or_else(none)
+        let id = text
+            .parse::<DepositId>()
+            .map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))?;
+        self.store
+            .deposit(&id)
+            .await?
+            .filter(|deposit| deposit.agent == caller.agent)
+            .ok_or_else(none)
     }
 
     /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that is received.
@@ -212,7 +251,11 @@ impl Wallet {
                 let outcome = mint.post_issue(&issue, &turn).await;
                 self.end_issue(deposit, &mint, issue, outcome, &turn).await
             }
-            IssueState::Unpaid if deposit.state == DepositState::Unpaid && deposit.expires_at > 0 && deposit.expires_at < now => {
+            IssueState::Unpaid
+                if deposit.state == DepositState::Unpaid
+                    && deposit.expires_at > 0
+                    && deposit.expires_at < now =>
+            {
                 self.put(deposit, DepositState::Expired).await
             }
             IssueState::Unpaid => Ok(deposit),
@@ -230,14 +273,20 @@ impl Wallet {
             Elsewhere::Claimed => {
                 deposit.state = DepositState::Received { at: now, received_sats: 0 };
                 let beside = issue.iter().map(|issue| Change::EndOperation(issue.id));
-                self.store.commit(beside.chain([Change::Deposit(deposit.clone())]).collect()).await?;
+                self.store
+                    .commit(beside.chain([Change::Deposit(deposit.clone())]).collect())
+                    .await?;
                 self.changed();
                 return Ok(deposit);
             }
         }
         let known = deposit.dispute.take();
-        let received = Deposit { state: DepositState::Received { at: now, received_sats: deposit.amount_sats }, ..deposit.clone() };
-        let beside: Vec<Change> = issue.iter().map(|issue| Change::EndOperation(issue.id)).collect();
+        let received = Deposit {
+            state: DepositState::Received { at: now, received_sats: deposit.amount_sats },
+            ..deposit.clone()
+        };
+        let beside: Vec<Change> =
+            issue.iter().map(|issue| Change::EndOperation(issue.id)).collect();
         let mut found = self.store.receive_found(received.clone(), beside.clone()).await?;
         if !found && known.is_none() {
             let asked = self.recheck(Which::At(deposit.mint.clone()), |_| ()).await?.mints;
@@ -252,7 +301,8 @@ impl Wallet {
             return Ok(received);
         }
         tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none for this wallet; it is disputed");
-        deposit.dispute = Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
+        deposit.dispute =
+            Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
         self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
         self.rounds().is_disputed(&deposit.id, true);
         self.changed();
@@ -260,7 +310,10 @@ impl Wallet {
     }
 
     async fn journal_issue(&self, issue: &Issue, mut beside: Vec<Change>) -> Result<(), Error> {
-        beside.extend([Change::UseCounters(issue.counters()), journaled(&Operation::Issue(issue.clone()))?]);
+        beside.extend([
+            Change::UseCounters(issue.counters()),
+            journaled(&Operation::Issue(issue.clone()))?,
+        ]);
         Ok(self.store.commit(beside).await?)
     }
 
@@ -275,7 +328,9 @@ impl Wallet {
     ) -> Result<Deposit, Error> {
         let (outcome, issue) = match outcome {
             // New outputs in the same row, and again: none of the old ones was signed for this quote.
-            IssueOutcome::Refused(error) if error.code() == Some(nut::KEYSET_INACTIVE) && mint.refresh().await.is_ok() => {
+            IssueOutcome::Refused(error)
+                if error.code() == Some(nut::KEYSET_INACTIVE) && mint.refresh().await.is_ok() =>
+            {
                 let again = mint.replan_issue(&issue, turn).await?;
                 self.journal_issue(&again, vec![Change::FreeCounters(issue.counters())]).await?;
                 (mint.post_issue(&again, turn).await, again)
@@ -291,8 +346,13 @@ impl Wallet {
         match outcome {
             IssueOutcome::Done(coins) => {
                 let received_sats = coins::total_sats(&coins);
-                (deposit.state, deposit.dispute) = (DepositState::Received { at: (self.clock)(), received_sats }, None);
-                let ended = vec![Change::Proofs { add: coins }, Change::EndOperation(issue.id), Change::Deposit(deposit.clone())];
+                (deposit.state, deposit.dispute) =
+                    (DepositState::Received { at: (self.clock)(), received_sats }, None);
+                let ended = vec![
+                    Change::Proofs { add: coins },
+                    Change::EndOperation(issue.id),
+                    Change::Deposit(deposit.clone()),
+                ];
                 self.store.commit(ended).await?;
                 self.changed();
                 Ok(deposit)
@@ -357,12 +417,19 @@ fn show(deposit: &Deposit) -> DepositView {
         ),
         DepositState::Unpaid => (
             "unpaid",
-            Some("Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself."),
+            Some(
+                "Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself.",
+            ),
         ),
-        DepositState::Paid => ("paid", Some("Paid; it is being claimed. Call get_deposit again in a moment.")),
-        DepositState::Received { received_sats: 0, .. } => {
-            ("received", Some("Another device of this wallet has claimed it. Call sync: then it counts as spendable here as well."))
+        DepositState::Paid => {
+            ("paid", Some("Paid; it is being claimed. Call get_deposit again in a moment."))
         }
+        DepositState::Received { received_sats: 0, .. } => (
+            "received",
+            Some(
+                "Another device of this wallet has claimed it. Call sync: then it counts as spendable here as well.",
+            ),
+        ),
         DepositState::Received { .. } => ("received", None),
         DepositState::Expired => ("expired", Some("Nobody paid in time. Make a new deposit.")),
     };

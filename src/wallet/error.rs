@@ -141,9 +141,12 @@ impl Error {
 
 /// A wallet's file that cannot be used as it is, and the command by which a person gets out of it.
 pub fn damaged(reason: &str) -> Error {
-    Error::new(Code::WalletDamaged, "The wallet's file cannot be used as it is. A person can restore it.")
-        .with("reason", reason)
-        .with("a_person_runs", "nutpurse restore")
+    Error::new(
+        Code::WalletDamaged,
+        "The wallet's file cannot be used as it is. A person can restore it.",
+    )
+    .with("reason", reason)
+    .with("a_person_runs", "nutpurse restore")
 }
 
 impl std::fmt::Display for Error {

@@ -27,7 +27,11 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn estimate(&self, caller: &Caller, request: Estimate) -> Result<EstimateView, Error> {
+    pub async fn estimate(
+        &self,
+        caller: &Caller,
+        request: Estimate,
+    ) -> Result<EstimateView, Error> {
         let until = self.deadline();
         let setup = self.setup().await?;
         let payee = Payee::recognise(&request.to);
@@ -52,7 +56,9 @@ impl Wallet {
             code: None,
         };
         match Payable::read(&request.to) {
-            Ok(payable) => self.estimate_payable(&setup, caller, &payable, &request, &mut view, until).await,
+            Ok(payable) => {
+                self.estimate_payable(&setup, caller, &payable, &request, &mut view, until).await
+            }
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
         Ok(view)
@@ -74,14 +80,17 @@ impl Wallet {
                     show(invoice, view, now);
                     self.judge_invoice(setup, caller, invoice, request, view, now).await
                 }
-                Payable::Address { target, .. } => self.judge_address(setup, caller, target, request, view, now).await,
+                Payable::Address { target, .. } => {
+                    self.judge_address(setup, caller, target, request, view, now).await
+                }
             }
         };
         match until.wait(judge).await.unwrap_or_else(|| Err(silent())) {
             Ok(()) => view.verdict = "allowed",
             Err(refusal) => view.code = Some(refusal.code.as_str()),
         }
-        view.max_total_sats = view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
+        view.max_total_sats =
+            view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
     }
 
     /// Denied is denied without asking the payee's server; what only a quote would tell is taken to be good.
@@ -104,8 +113,10 @@ impl Wallet {
         }
         let asked = self.resolve_lnurl(target).await?;
         (view.min_sats, view.max_sats) = (Some(asked.min_sats()), Some(asked.max_sats()));
-        view.untrusted_payee = Some(text::clean(asked.identifier.as_deref().unwrap_or(target.url.as_str())));
-        view.untrusted_description = Some(text::clean(&asked.description)).filter(|words| !words.is_empty());
+        view.untrusted_payee =
+            Some(text::clean(asked.identifier.as_deref().unwrap_or(target.url.as_str())));
+        view.untrusted_description =
+            Some(text::clean(&asked.description)).filter(|words| !words.is_empty());
         takes(&asked, request.amount_sats.ok_or_else(amount_missing)?).map(drop)
     }
 
@@ -126,9 +137,13 @@ impl Wallet {
         let ledger = self.store.ledger(&caller.agent, probe, now).await?;
         let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
-        let Offer { mint, quote, coins } = self.cheapest(setup, invoice, amount, request.mint.as_deref(), &caller.agent).await?;
+        let Offer { mint, quote, coins } =
+            self.cheapest(setup, invoice, amount, request.mint.as_deref(), &caller.agent).await?;
         view.mint = Some(mint.address().to_string());
-        let (held, left_out) = (self.spendable_at(mint.address()).await?, self.left_out([mint.address()].into_iter()).await?);
+        let (held, left_out) = (
+            self.spendable_at(mint.address()).await?,
+            self.left_out([mint.address()].into_iter()).await?,
+        );
         ask.input_fee_sats = coins.as_ref().map_or(0, |coins| coins.fee);
         ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
         view.max_fee_sats = Some(ask.fee_ceiling_sats);
@@ -137,7 +152,11 @@ impl Wallet {
         match coins {
             Some(_) => Ok(()),
             // Of another device's coins the payment would make its own first.
-            None if held.saturating_add(left_out) > need.max(self.unspent_at(mint.address()).await?) => Ok(()),
+            None if held.saturating_add(left_out)
+                > need.max(self.unspent_at(mint.address()).await?) =>
+            {
+                Ok(())
+            }
             None => Err(super::inputs::insufficient(need, held, left_out)),
         }
     }
@@ -160,7 +179,8 @@ fn ask(caller: &Caller, amount_sats: u64, invoice: bool) -> Ask<'_> {
 fn show(invoice: &Invoice, view: &mut EstimateView, now: u64) {
     view.payment_hash = Some(invoice.payment_hash.clone());
     view.untrusted_payee = Some(invoice.payee.clone());
-    view.untrusted_description = invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
+    view.untrusted_description =
+        invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
     view.expires_at = rfc3339(invoice.expires_at);
     view.expired = Some(invoice.is_expired(now));
 }

@@ -15,42 +15,73 @@ use crate::store::{Chosen, Need};
 
 impl Wallet {
     /// The inputs as they are, where the mint gives change or they are exact; else coins made of them that are. The caller holds the turn.
-    pub(super) async fn make_exact(&self, order: &Order, inputs: Inputs, turn: &Turn) -> Result<Inputs, Error> {
+    pub(super) async fn make_exact(
+        &self,
+        order: &Order,
+        inputs: Inputs,
+        turn: &Turn,
+    ) -> Result<Inputs, Error> {
         let (need, mint) = (need_of(order), &order.mint);
-        if !matches!(order.act, Act::Melt(_)) || is_exact(&inputs.coins, need) || mint.gives_change().await? {
+        if !matches!(order.act, Act::Melt(_))
+            || is_exact(&inputs.coins, need)
+            || mint.gives_change().await?
+        {
             return Ok(inputs);
         }
-        let Some((give_sats, from)) = self.split_from(mint, need, self.fee_at_most(order).await?).await? else {
+        let Some((give_sats, from)) =
+            self.split_from(mint, need, self.fee_at_most(order).await?).await?
+        else {
             return Err(self.too_little(order).await);
         };
         // What would be refused afterwards is refused before anything is swapped for it.
         self.would_admit(order, from.fee.saturating_add(give_sats.saturating_sub(need))).await?;
         let want = Want { purpose: Purpose::Split, give_sats, lock_to: None, memo: None };
         let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
-        let (swap, outcome) = self.swap(mint, coins::proofs(from.proofs), want, reserve, turn).await?;
+        let (swap, outcome) =
+            self.swap(mint, coins::proofs(from.proofs), want, reserve, turn).await?;
         let prepared_sats = swap.fee_sats();
         let proofs = self.end_split(mint, &swap, outcome).await?;
         let fee = mint.input_fee(&coins::proofs(proofs.clone())).await?;
-        Ok(Inputs { coins: Chosen { proofs, fee }, fee_sats: fee.saturating_add(prepared_sats), exact: false, prepared_sats })
+        Ok(Inputs {
+            coins: Chosen { proofs, fee },
+            fee_sats: fee.saturating_add(prepared_sats),
+            exact: false,
+            prepared_sats,
+        })
     }
 
     /// What coins that leave `need_sats` after their own fee must be worth, and the coins to make them of; `None`: there are not enough.
-    async fn split_from(&self, mint: &Mint, need_sats: u64, fee_at_most: u64) -> Result<Option<(u64, Chosen)>, Error> {
+    async fn split_from(
+        &self,
+        mint: &Mint,
+        need_sats: u64,
+        fee_at_most: u64,
+    ) -> Result<Option<(u64, Chosen)>, Error> {
         let give_sats = mint.exactly(need_sats).await?;
         let need = Need::Spend { amount: give_sats, fee_at_most };
-        let from = self.store.choose(mint.address(), &Unit::sat(), need, mint.fees_ppk().await?).await?;
+        let from =
+            self.store.choose(mint.address(), &Unit::sat(), need, mint.fees_ppk().await?).await?;
         Ok(from.map(|from| (give_sats, from)))
     }
 
     /// The coins that a melt would be paid from, with all that the mint takes for them; `None`: there are not enough.
-    pub(super) async fn coins_for_melt(&self, mint: &Mint, need_sats: u64, fee_at_most: u64) -> Result<Option<Chosen>, Error> {
+    pub(super) async fn coins_for_melt(
+        &self,
+        mint: &Mint,
+        need_sats: u64,
+        fee_at_most: u64,
+    ) -> Result<Option<Chosen>, Error> {
         let need = Need::Spend { amount: need_sats, fee_at_most };
-        let coins = self.store.choose(mint.address(), &Unit::sat(), need, mint.fees_ppk().await?).await?;
-        if coins.as_ref().is_none_or(|coins| is_exact(coins, need_sats)) || mint.gives_change().await? {
+        let coins =
+            self.store.choose(mint.address(), &Unit::sat(), need, mint.fees_ppk().await?).await?;
+        if coins.as_ref().is_none_or(|coins| is_exact(coins, need_sats))
+            || mint.gives_change().await?
+        {
             return Ok(coins);
         }
         let from = self.split_from(mint, need_sats, fee_at_most).await?;
-        let fees = |sats: u64, from: &Chosen| sats.saturating_sub(need_sats).saturating_add(from.fee);
+        let fees =
+            |sats: u64, from: &Chosen| sats.saturating_sub(need_sats).saturating_add(from.fee);
         Ok(from.map(|(sats, from)| Chosen { fee: fees(sats, &from), ..from }))
     }
 
@@ -58,7 +89,12 @@ impl Wallet {
     ///
     /// # Errors
     /// As the mint says; `mint_unreachable` where that is not known yet. Nothing was paid.
-    pub(super) async fn end_split(&self, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Vec<coins::Coin>, Error> {
+    pub(super) async fn end_split(
+        &self,
+        mint: &Mint,
+        swap: &Swap,
+        outcome: SwapOutcome,
+    ) -> Result<Vec<coins::Coin>, Error> {
         let (changes, ended) = match outcome {
             SwapOutcome::Done { give, keep } => {
                 let give: Vec<coins::Coin> = give.into_iter().map(coins::freed).collect();
@@ -72,8 +108,11 @@ impl Wallet {
                     // In use elsewhere, and perhaps given back: a later round asks again.
                     return Err(undecided());
                 }
-                let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; nothing was paid.")
-                    .next("Call sync, then make the same call again.");
+                let error = Error::new(
+                    Code::MintRefused,
+                    "The mint says that these coins were spent elsewhere; nothing was paid.",
+                )
+                .next("Call sync, then make the same call again.");
                 let mut changes = vec![coins::free(free), coins::spent(spent)];
                 changes.extend(self.bury(swap)?);
                 (changes, Err(error))
@@ -101,9 +140,13 @@ impl Wallet {
 
 /// The coins are worth what is needed, or exceed it by no more than a swap into exact coins would cost.
 fn is_exact(coins: &Chosen, need_sats: u64) -> bool {
-    coins::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee) <= coins.fee
+    coins::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee)
+        <= coins.fee
 }
 
 fn undecided() -> Error {
-    Error::new(Code::MintUnreachable, "The mint did not answer; nothing was paid. Coins that were to be changed are held until it does.")
+    Error::new(
+        Code::MintUnreachable,
+        "The mint did not answer; nothing was paid. Coins that were to be changed are held until it does.",
+    )
 }

@@ -52,7 +52,9 @@ impl Wallet {
                      ten minutes. Nothing was given up.",
                 ));
             }
-            Err(error @ (MintError::TooMany { .. } | MintError::Busy { .. } | MintError::Store(_))) => return Err(error.into()),
+            Err(
+                error @ (MintError::TooMany { .. } | MintError::Busy { .. } | MintError::Store(_)),
+            ) => return Err(error.into()),
             Err(_) => "Its mint was asked now, and gave no answer that could end it.",
         };
         let since = rfc3339(since).unwrap_or_default();
@@ -88,8 +90,13 @@ impl Wallet {
         let (record, operations) = self.open_record(id).await?;
         let (at, since) = ((self.clock)(), since(&record));
         let record = match record {
-            OpenRecord::Payment(payment) => OpenRecord::Payment(Payment { state: PaymentState::GivenUp { at, since }, ..payment }),
-            OpenRecord::Receive(receive) => OpenRecord::Receive(Receive { state: ReceiveState::GivenUp { at }, ..receive }),
+            OpenRecord::Payment(payment) => OpenRecord::Payment(Payment {
+                state: PaymentState::GivenUp { at, since },
+                ..payment
+            }),
+            OpenRecord::Receive(receive) => {
+                OpenRecord::Receive(Receive { state: ReceiveState::GivenUp { at }, ..receive })
+            }
         };
         let mut coins = Ys::new();
         for operation in &operations {
@@ -110,17 +117,23 @@ impl Wallet {
     /// Safe to drop: it is done or not.
     pub async fn take_up(&self, id: &str) -> Result<(), Error> {
         let record = match self.by_id(id).await? {
-            OpenRecord::Payment(payment) if matches!(payment.state, PaymentState::GivenUp { .. }) => {
+            OpenRecord::Payment(payment)
+                if matches!(payment.state, PaymentState::GivenUp { .. }) =>
+            {
                 let state = PaymentState::Sent { since: payment.left_at(), acknowledged: false };
                 OpenRecord::Payment(Payment { state, ..payment })
             }
-            OpenRecord::Receive(receive) if matches!(receive.state, ReceiveState::GivenUp { .. }) => {
+            OpenRecord::Receive(receive)
+                if matches!(receive.state, ReceiveState::GivenUp { .. }) =>
+            {
                 OpenRecord::Receive(Receive { state: ReceiveState::Open, ..receive })
             }
             _ => return Err(Error::invalid("id", "It was not given up.")),
         };
         let mut operations = Vec::new();
-        for operation in self.operations_given_up().await?.iter().filter(|one| one.subject() == Some(id)) {
+        for operation in
+            self.operations_given_up().await?.iter().filter(|one| one.subject() == Some(id))
+        {
             operations.push((operation.id(), held(operation)?));
         }
         self.store.take_up(record, operations).await?;
@@ -157,7 +170,9 @@ impl Wallet {
         let mut operations = self.operations().await?;
         operations.retain(|operation| operation.subject() == Some(id));
         // Without an operation nothing has left, and the next start ends it.
-        if operations.is_empty() || id.parse().is_ok_and(|id: PaymentId| self.live().contains_key(&id)) {
+        if operations.is_empty()
+            || id.parse().is_ok_and(|id: PaymentId| self.live().contains_key(&id))
+        {
             return Err(Error::invalid("id", "It is being carried out at this moment."));
         }
         Ok((record, operations))

@@ -33,18 +33,30 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn list_history(&self, _caller: &Caller, request: ListHistory) -> Result<HistoryView, Error> {
+    pub async fn list_history(
+        &self,
+        _caller: &Caller,
+        request: ListHistory,
+    ) -> Result<HistoryView, Error> {
         let setup = self.setup().await?;
         let now = (self.clock)();
-        let since = request.since.as_deref().map(|text| period::since(text, now)).transpose()?.flatten();
+        let since =
+            request.since.as_deref().map(|text| period::since(text, now)).transpose()?.flatten();
         let until = request.until.as_deref().map(period::until).transpose()?.flatten();
         let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
         let csv = request.format == Some(Format::Csv);
-        let limit = if csv { MAX_CSV } else { usize::try_from(request.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX) };
+        let limit = if csv {
+            MAX_CSV
+        } else {
+            usize::try_from(request.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX)
+        };
         let by = request.summary_by.filter(|by| *by != SummaryBy::None);
-        let (mut totals, mut groups, mut days) = (Sums::default(), BTreeMap::<String, Sums>::new(), BTreeSet::new());
+        let (mut totals, mut groups, mut days) =
+            (Sums::default(), BTreeMap::<String, Sums>::new(), BTreeSet::new());
         for (tally, sums) in self.store.history_sums(since, until).await? {
-            if tally.money.is_some_and(|money| money != setup.money) || !wanted(&tally.kind, &tally.direction, &request) {
+            if tally.money.is_some_and(|money| money != setup.money)
+                || !wanted(&tally.kind, &tally.direction, &request)
+            {
                 continue;
             }
             totals = totals.and(sums);
@@ -72,7 +84,9 @@ impl Wallet {
             }
             Some(by @ (SummaryBy::Payee | SummaryBy::Agent)) => {
                 let group = |_, found: Vec<(Line, Entry)>| {
-                    found.into_iter().for_each(|(line, entry)| add(&mut groups, key_of_entry(&entry, by), line.sums()));
+                    found.into_iter().for_each(|(line, entry)| {
+                        add(&mut groups, key_of_entry(&entry, by), line.sums())
+                    });
                     true
                 };
                 self.each_record(&setup, &request, &span, None, PAGE, group).await?;
@@ -81,7 +95,8 @@ impl Wallet {
         }
         let groups: Option<Vec<Group>> = by.map(|_| groups.into_iter().map(to_group).collect());
         let csv = if csv { Some(write_csv(groups.as_deref(), &entries)?) } else { None };
-        let (show_entries, next) = if by.is_some() || csv.is_some() { (None, None) } else { (Some(entries), next) };
+        let (show_entries, next) =
+            if by.is_some() || csv.is_some() { (None, None) } else { (Some(entries), next) };
         Ok(HistoryView {
             money: setup.money.into(),
             entries: show_entries,
@@ -106,9 +121,15 @@ impl Wallet {
         let mut before = cursor;
         for day in span.days.range(..=newest).rev() {
             let begin = day.saturating_mul(DAY_SECONDS);
-            let (since, until) = (span.since.max(begin), span.until.min(begin.saturating_add(DAY_SECONDS)));
+            let (since, until) =
+                (span.since.max(begin), span.until.min(begin.saturating_add(DAY_SECONDS)));
             loop {
-                let query = HistoryQuery { since: Some(since), until: Some(until), limit: page, before: before.clone() };
+                let query = HistoryQuery {
+                    since: Some(since),
+                    until: Some(until),
+                    limit: page,
+                    before: before.clone(),
+                };
                 let rows = self.store.history(query).await?;
                 let is_last = rows.len() < page;
                 for (place, row) in rows {
@@ -146,11 +167,22 @@ fn sats(sum: u128) -> u64 {
 }
 
 fn to_totals(sums: Sums) -> Totals {
-    Totals { in_sats: sats(sums.in_sats), out_sats: sats(sums.out_sats), fee_sats: sats(sums.fee_sats), count: sums.count }
+    Totals {
+        in_sats: sats(sums.in_sats),
+        out_sats: sats(sums.out_sats),
+        fee_sats: sats(sums.fee_sats),
+        count: sums.count,
+    }
 }
 
 fn to_group((key, sums): (String, Sums)) -> Group {
-    Group { key, in_sats: sats(sums.in_sats), out_sats: sats(sums.out_sats), fee_sats: sats(sums.fee_sats), count: sums.count }
+    Group {
+        key,
+        in_sats: sats(sums.in_sats),
+        out_sats: sats(sums.out_sats),
+        fee_sats: sats(sums.fee_sats),
+        count: sums.count,
+    }
 }
 
 fn wanted(kind: &str, direction: &str, request: &ListHistory) -> bool {
@@ -183,9 +215,12 @@ fn direction_word(direction: Direction) -> &'static str {
 fn key_of_tally(tally: &Tally, by: SummaryBy) -> Option<String> {
     let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     match by {
-        SummaryBy::Day => {
-            Some(or_none(rfc3339(tally.shown_day.saturating_mul(DAY_SECONDS)).unwrap_or_default().get(..10).unwrap_or_default()))
-        }
+        SummaryBy::Day => Some(or_none(
+            rfc3339(tally.shown_day.saturating_mul(DAY_SECONDS))
+                .unwrap_or_default()
+                .get(..10)
+                .unwrap_or_default(),
+        )),
         SummaryBy::Kind => Some(tally.kind.clone()),
         SummaryBy::Mint => Some(or_none(&tally.mint)),
         SummaryBy::Payee | SummaryBy::Agent | SummaryBy::None => None,
@@ -194,7 +229,11 @@ fn key_of_tally(tally: &Tally, by: SummaryBy) -> Option<String> {
 
 fn key_of_entry(entry: &Entry, by: SummaryBy) -> String {
     let payee = || entry.payee.as_ref().or(entry.untrusted_payee.as_ref());
-    if by == SummaryBy::Agent { entry.agent.clone() } else { payee().map_or_else(|| "-".to_owned(), Clone::clone) }
+    if by == SummaryBy::Agent {
+        entry.agent.clone()
+    } else {
+        payee().map_or_else(|| "-".to_owned(), Clone::clone)
+    }
 }
 
 /// The entries of a record, as its lines.
@@ -232,9 +271,12 @@ fn of_payment(payment: &Payment, line: &Line) -> Entry {
     }
     match &payment.state {
         PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {}
-        PaymentState::Settled { claimed, .. } => entry.claimed = payment.is_of_coins().then_some(*claimed),
+        PaymentState::Settled { claimed, .. } => {
+            entry.claimed = payment.is_of_coins().then_some(*claimed)
+        }
         PaymentState::Failed { failure, .. } => {
-            entry.untrusted_note = failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);
+            entry.untrusted_note =
+                failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);
         }
         PaymentState::Returned { .. } => entry.claimed = Some(false),
     }
@@ -250,7 +292,8 @@ fn of_deposit(deposit: &Deposit, line: &Line) -> Entry {
 
 fn of_receive(receive: &Receive, line: &Line) -> Entry {
     let mut entry = blank(receive.id.to_string(), line, receive.agent.clone());
-    entry.untrusted_payee = receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
+    entry.untrusted_payee =
+        receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
     entry.sender_proven = receive.nutzap.as_ref().map(|from| from.sender_proven);
     entry.mint = Some(receive.mint.to_string());
     entry.untrusted_note.clone_from(&receive.untrusted_memo);
@@ -354,6 +397,9 @@ fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<String, Erro
             writer.write_record(cells).map_err(failed)?;
         }
     }
-    let bytes = writer.into_inner().map_err(|_| Error::new(super::code::Code::Internal, "The CSV could not be written."))?;
-    String::from_utf8(bytes).map_err(|_| Error::new(super::code::Code::Internal, "The CSV could not be written."))
+    let bytes = writer
+        .into_inner()
+        .map_err(|_| Error::new(super::code::Code::Internal, "The CSV could not be written."))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(super::code::Code::Internal, "The CSV could not be written."))
 }

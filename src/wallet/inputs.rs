@@ -47,7 +47,11 @@ impl Wallet {
     }
 
     /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the turn back.
-    pub(super) async fn take_inputs(&self, order: &Order, gone: &Gone) -> Result<(Turn, Inputs), Error> {
+    pub(super) async fn take_inputs(
+        &self,
+        order: &Order,
+        gone: &Gone,
+    ) -> Result<(Turn, Inputs), Error> {
         let until = Instant::now() + LONGEST;
         let mut changes = self.notices.subscribe();
         loop {
@@ -84,12 +88,14 @@ impl Wallet {
         if let Act::Token { lock_to: None, .. } = order.act
             && !relayed
         {
-            let exact = self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
+            let exact =
+                self.store.choose(mint, &Unit::sat(), Need::Exact { amount }, fees.clone()).await?;
             if let Some(coins) = exact {
                 return Ok(Some(Inputs { coins, fee_sats: 0, exact: true, prepared_sats: 0 }));
             }
         }
-        let need = Need::Spend { amount: need_of(order), fee_at_most: self.fee_at_most(order).await? };
+        let need =
+            Need::Spend { amount: need_of(order), fee_at_most: self.fee_at_most(order).await? };
         let coins = self.store.choose(mint, &Unit::sat(), need, fees).await?;
         Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false, prepared_sats: 0 }))
     }
@@ -123,14 +129,18 @@ impl Wallet {
 
     pub(super) async fn too_little(&self, order: &Order) -> Error {
         let mint = order.mint.address();
-        let (held, left_out) = (self.spendable_at(mint).await.unwrap_or(0), self.left_out([mint].into_iter()).await.unwrap_or(0));
+        let (held, left_out) = (
+            self.spendable_at(mint).await.unwrap_or(0),
+            self.left_out([mint].into_iter()).await.unwrap_or(0),
+        );
         insufficient(need_of(order), held, left_out).with("mint", mint.as_str())
     }
 }
 
 /// All places for melts that are leaving stayed taken.
 pub(super) fn no_place() -> Error {
-    Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.").after(Some(PAUSE_SECONDS))
+    Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.")
+        .after(Some(PAUSE_SECONDS))
 }
 
 /// What the owner's ceiling tolerates of inputs' fees beside the reserve for the route, in sats.
@@ -149,7 +159,9 @@ pub(super) fn need_of(order: &Order) -> u64 {
 /// How much is missing, and what does not count because another program has perhaps handed it out.
 pub(super) fn insufficient(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
     let missing = need_sats.saturating_sub(held_sats).max(1);
-    let mut message = format!("{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there.");
+    let mut message = format!(
+        "{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there."
+    );
     if left_out_sats > 0 {
         message += &format!(
             " {left_out_sats} sats more were perhaps handed out as a token by another program of this wallet: they count again when a week \
@@ -157,9 +169,12 @@ pub(super) fn insufficient(need_sats: u64, held_sats: u64, left_out_sats: u64) -
         );
     }
     let error = Error::new(Code::InsufficientFunds, message);
-    let error = if left_out_sats > 0 { error.with("perhaps_handed_out_sats", left_out_sats) } else { error };
-    error
-        .with("missing_sats", missing)
-        .with("spendable_sats", held_sats)
-        .next(format!("Make a deposit of at least {missing} sats and a little for fees, then call again."))
+    let error = if left_out_sats > 0 {
+        error.with("perhaps_handed_out_sats", left_out_sats)
+    } else {
+        error
+    };
+    error.with("missing_sats", missing).with("spendable_sats", held_sats).next(format!(
+        "Make a deposit of at least {missing} sats and a little for fees, then call again."
+    ))
 }

@@ -30,20 +30,33 @@ impl Wallet {
 
     /// Every swap that is not decided.
     pub(super) async fn journaled_swaps(&self) -> Result<Vec<Swap>, Error> {
-        let swap = |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
+        let swap =
+            |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
         Ok(self.operations().await?.into_iter().filter_map(swap).collect())
     }
 
     /// The claim of a deposit that is not decided.
     pub(super) async fn issue_of(&self, deposit: &DepositId) -> Result<Option<Issue>, Error> {
-        let issue = |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
-        Ok(self.operations().await?.into_iter().filter_map(issue).find(|issue| issue.deposit == *deposit))
+        let issue =
+            |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
+        Ok(self
+            .operations()
+            .await?
+            .into_iter()
+            .filter_map(issue)
+            .find(|issue| issue.deposit == *deposit))
     }
 
     /// The melt of a payment that is not decided, or whose change is not in.
     pub(super) async fn melt_of(&self, payment: &PaymentId) -> Result<Option<Melt>, Error> {
-        let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
-        Ok(self.operations().await?.into_iter().filter_map(melt).find(|melt| melt.payment == *payment))
+        let melt =
+            |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
+        Ok(self
+            .operations()
+            .await?
+            .into_iter()
+            .filter_map(melt)
+            .find(|melt| melt.payment == *payment))
     }
 
     /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it was seen. To be asked with the turn.
@@ -66,6 +79,11 @@ fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Error> {
 
 /// Writes an operation down, new or changed.
 pub(super) fn journaled(operation: &Operation) -> Result<Change, Error> {
-    let is_buried = matches!(operation, Operation::Swap(Swap { purpose: Purpose::Buried { .. }, .. }));
-    Ok(Change::Operation(OperationRow { id: operation.id(), holds: !is_buried, body: operation.to_row()? }))
+    let is_buried =
+        matches!(operation, Operation::Swap(Swap { purpose: Purpose::Buried { .. }, .. }));
+    Ok(Change::Operation(OperationRow {
+        id: operation.id(),
+        holds: !is_buried,
+        body: operation.to_row()?,
+    }))
 }

@@ -22,10 +22,18 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn list_mints(&self, _caller: &Caller, _request: ListMints) -> Result<MintsView, Error> {
+    pub async fn list_mints(
+        &self,
+        _caller: &Caller,
+        _request: ListMints,
+    ) -> Result<MintsView, Error> {
         let setup = self.setup().await?;
-        let views = join_all(setup.policy.mints.iter().map(|mint| self.view_mint(&setup, mint))).await;
-        Ok(MintsView { money: setup.money.into(), mints: views.into_iter().collect::<Result<_, _>>()? })
+        let views =
+            join_all(setup.policy.mints.iter().map(|mint| self.view_mint(&setup, mint))).await;
+        Ok(MintsView {
+            money: setup.money.into(),
+            mints: views.into_iter().collect::<Result<_, _>>()?,
+        })
     }
 
     async fn view_mint(&self, setup: &Setup, listed: &TrustedMint) -> Result<MintView, Error> {
@@ -42,7 +50,8 @@ impl Wallet {
             };
             about = mint.about().await?;
         }
-        let range = |method: MethodInfo| Range { min_sats: method.min_sats, max_sats: method.max_sats };
+        let range =
+            |method: MethodInfo| Range { min_sats: method.min_sats, max_sats: method.max_sats };
         Ok(MintView {
             mint: listed.address.to_string(),
             untrusted_name: self.name_of(&listed.address).await,
@@ -50,10 +59,15 @@ impl Wallet {
             usable,
             reachable,
             spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
-            perhaps_handed_out_sats: Some(self.left_out([&listed.address].into_iter()).await?).filter(|sats| usable && *sats > 0),
+            perhaps_handed_out_sats: Some(self.left_out([&listed.address].into_iter()).await?)
+                .filter(|sats| usable && *sats > 0),
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
-            identity_changed: self.store.mint_identity_changed(listed.address.as_str()).await?.then_some(true),
+            identity_changed: self
+                .store
+                .mint_identity_changed(listed.address.as_str())
+                .await?
+                .then_some(true),
             recommended_by: self.recommended_by(&listed.address).await?,
             deposit: about.as_ref().and_then(|about| about.deposit).map(range),
             pay: about.as_ref().and_then(|about| about.pay).map(range),

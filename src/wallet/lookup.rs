@@ -32,16 +32,25 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn get_payment(&self, caller: &Caller, request: GetPayment) -> Result<PaymentView, Error> {
+    pub async fn get_payment(
+        &self,
+        caller: &Caller,
+        request: GetPayment,
+    ) -> Result<PaymentView, Error> {
         let call = self.deadline();
         let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
         let (until, patience) = (call.within(wait), call.within(wait.max(PLANNED_PATIENCE)));
         let setup = self.setup().await?;
         let given = [&request.payment_id, &request.payment_hash, &request.idempotency_key];
         if given.iter().filter(|one| one.is_some()).count() != 1 {
-            return Err(Error::invalid("payment_id", "Give exactly one of payment_id, payment_hash and idempotency_key."));
+            return Err(Error::invalid(
+                "payment_id",
+                "Give exactly one of payment_id, payment_hash and idempotency_key.",
+            ));
         }
-        if let Some(text) = request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX)) {
+        if let Some(text) =
+            request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX))
+        {
             return self.get_receive(caller, text, until).await;
         }
         let mut payment = loop {
@@ -81,13 +90,21 @@ impl Wallet {
     /// A call is planning the payment that is asked for.
     fn is_planned(&self, caller: &Caller, request: &GetPayment) -> bool {
         let hash = request.payment_hash.as_deref().map(read_hash);
-        let names = [hash.as_deref().map(Name::Hash), request.idempotency_key.as_deref().map(Name::Key)];
+        let names =
+            [hash.as_deref().map(Name::Hash), request.idempotency_key.as_deref().map(Name::Key)];
         names.into_iter().flatten().any(|name| self.gates.is_announced(&caller.agent, name))
     }
 
-    async fn find_group(&self, setup: &Setup, caller: &Caller, request: &GetPayment) -> Result<Option<PaymentView>, Error> {
+    async fn find_group(
+        &self,
+        setup: &Setup,
+        caller: &Caller,
+        request: &GetPayment,
+    ) -> Result<Option<PaymentView>, Error> {
         let named = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
-        match named.or_else(|| request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key)))) {
+        match named.or_else(|| {
+            request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key)))
+        }) {
             Some(group) => self.shown_group(setup, caller, &group).await,
             None => Ok(None),
         }
@@ -113,8 +130,14 @@ impl Wallet {
         if text.starts_with("dep_") {
             return Err(none().next("That is a deposit: call get_deposit with it."));
         }
-        let id = text.parse::<PaymentId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a payment."))?;
-        self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent).ok_or_else(none)
+        let id = text
+            .parse::<PaymentId>()
+            .map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a payment."))?;
+        self.store
+            .payment(&id)
+            .await?
+            .filter(|payment| payment.agent == caller.agent)
+            .ok_or_else(none)
     }
 
     /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has claimed it.
@@ -124,17 +147,31 @@ impl Wallet {
             && let Some(row) = self.store.token(&payment.id).await?
         {
             let (wallet, this) = (self.clone(), payment.clone());
-            let asked = self.run_to_end(call.within(TOKEN_PATIENCE).left(), async move { wallet.check_claimed(this, row).await }).await;
+            let asked = self
+                .run_to_end(call.within(TOKEN_PATIENCE).left(), async move {
+                    wallet.check_claimed(this, row).await
+                })
+                .await;
             return Ok(asked.and_then(Result::ok).unwrap_or(payment));
         }
         Ok(payment)
     }
 
-    async fn get_receive(&self, caller: &Caller, text: &str, until: Deadline) -> Result<PaymentView, Error> {
-        let id = text.parse::<ReceiveId>().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a received token."))?;
+    async fn get_receive(
+        &self,
+        caller: &Caller,
+        text: &str,
+        until: Deadline,
+    ) -> Result<PaymentView, Error> {
+        let id = text.parse::<ReceiveId>().map_err(|_| {
+            Error::invalid("payment_id", "payment_id is not the id of a received token.")
+        })?;
         loop {
-            let found: Option<Receive> = self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
-            let found = found.ok_or_else(|| Error::new(Code::NotFound, "No received token of this agent has that id."))?;
+            let found: Option<Receive> =
+                self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
+            let found = found.ok_or_else(|| {
+                Error::new(Code::NotFound, "No received token of this agent has that id.")
+            })?;
             let mut view = show::receive(found, false);
             view.replayed = None;
             if view.is_final || until.is_past() {

@@ -15,16 +15,24 @@ const NAMED_NONE_OFTEN: u32 = 20;
 
 impl Wallet {
     /// Step 5 for a melt: the coins go, and what the mint says decides.
-    pub(super) async fn act_melt(&self, payment: Payment, mint: &Mint, melt: Melt) -> Result<Payment, Error> {
+    pub(super) async fn act_melt(
+        &self,
+        payment: Payment,
+        mint: &Mint,
+        melt: Melt,
+    ) -> Result<Payment, Error> {
         match mint.post_melt(&melt).await {
-            MeltOutcome::Paid { change, preimage } => self.end_paid(payment, melt, change, preimage).await,
+            MeltOutcome::Paid { change, preimage } => {
+                self.end_paid(payment, melt, change, preimage).await
+            }
             MeltOutcome::Refused(error) => {
                 if matches!(error.code(), Some(nut::KEYSET_INACTIVE | nut::UNBALANCED))
                     && let Err(error) = mint.refresh().await
                 {
                     tracing::debug!(%error, "a mint's keysets were not refreshed");
                 }
-                let (elsewhere, used) = (error == MintError::SpentElsewhere, error.code() == Some(nut::OUTPUTS_SIGNED));
+                let (elsewhere, used) =
+                    (error == MintError::SpentElsewhere, error.code() == Some(nut::OUTPUTS_SIGNED));
                 let ys = melt.input_ys()?;
                 let mut beside = vec![coins::unreserve(ys.clone()), Change::EndOperation(melt.id)];
                 if used {
@@ -34,7 +42,10 @@ impl Wallet {
                 }
                 let failed = self.record_failure(payment, Error::from(error), beside).await;
                 if elsewhere && let Err(error) = self.drop_spent(mint, ys).await {
-                    tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
+                    tracing::debug!(
+                        code = error.code.as_str(),
+                        "the mint was not asked which coins another device spent"
+                    );
                 }
                 Err(failed)
             }
@@ -87,9 +98,10 @@ impl Wallet {
                 self.end_paid(payment, melt, change, preimage).await.map(drop)
             }
             (MeltWord::Pending, _) => match payment.state {
-                PaymentState::Sent { since, acknowledged: false } => {
-                    self.record(payment, PaymentState::Sent { since, acknowledged: true }, Vec::new()).await.map(drop)
-                }
+                PaymentState::Sent { since, acknowledged: false } => self
+                    .record(payment, PaymentState::Sent { since, acknowledged: true }, Vec::new())
+                    .await
+                    .map(drop),
                 _ => Ok(()),
             },
             (MeltWord::Unpaid, _) => self.cancel_melt(payment, &mint, melt).await,
@@ -97,7 +109,12 @@ impl Wallet {
     }
 
     /// Takes the change of a settled payment in; only then it is known what it cost.
-    async fn ask_change(&self, mut payment: Payment, mint: &Mint, mut melt: Melt) -> Result<(), Error> {
+    async fn ask_change(
+        &self,
+        mut payment: Payment,
+        mint: &Mint,
+        mut melt: Melt,
+    ) -> Result<(), Error> {
         let PaymentState::Settled { fee_sats, .. } = &mut payment.state else { return Ok(()) };
         let change = match mint.ask_change(&melt).await? {
             None if melt.must_have_change() && melt.named_none < NAMED_NONE_OFTEN => {

@@ -29,7 +29,13 @@ impl Offer {
     /// What can be paid at once before what cannot; then the most that it can cost, in sats.
     fn rank(&self) -> (bool, u64) {
         let fee_sats = self.coins.as_ref().map_or(0, |coins| coins.fee);
-        (self.coins.is_none(), self.quote.amount_sats.saturating_add(self.quote.fee_reserve_sats).saturating_add(fee_sats))
+        (
+            self.coins.is_none(),
+            self.quote
+                .amount_sats
+                .saturating_add(self.quote.fee_reserve_sats)
+                .saturating_add(fee_sats),
+        )
     }
 }
 
@@ -45,7 +51,11 @@ impl Wallet {
         agent: &str,
     ) -> Result<Offer, Error> {
         let mut candidates = self.candidates(setup, amount_sats, named).await?;
-        let amount_msat = if invoice.amount_msat.is_none() { Some(amount_sats.saturating_mul(1000)) } else { None };
+        let amount_msat = if invoice.amount_msat.is_none() {
+            Some(amount_sats.saturating_mul(1000))
+        } else {
+            None
+        };
         if amount_msat.is_some() {
             candidates = paying_any_amount(candidates).await?;
         }
@@ -65,8 +75,13 @@ impl Wallet {
                         Err(error) => error.with("mint", mint.address().as_str()),
                     }
                 }
-                Ok(_) => Error::new(Code::MintRefused, "The mint's quote is not for this invoice's amount."),
-                Err(error) if amount_msat.is_some() => of_amountless(error).with("mint", mint.address().as_str()),
+                Ok(_) => Error::new(
+                    Code::MintRefused,
+                    "The mint's quote is not for this invoice's amount.",
+                ),
+                Err(error) if amount_msat.is_some() => {
+                    of_amountless(error).with("mint", mint.address().as_str())
+                }
                 Err(error) => Error::from(error).with("mint", mint.address().as_str()),
             };
             // That a mint takes no such invoices is said only where no other mint might.
@@ -74,17 +89,34 @@ impl Wallet {
                 worst = Some(refusal);
             }
         }
-        let none = || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
+        let none =
+            || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
         offers.into_iter().min_by_key(Offer::rank).ok_or_else(none)
     }
 
-    async fn offer(&self, mint: Arc<Mint>, quote: MeltQuote, fee_at_most: u64) -> Result<Offer, Error> {
-        let coins = self.coins_for_melt(&mint, quote.amount_sats.saturating_add(quote.fee_reserve_sats), fee_at_most).await?;
+    async fn offer(
+        &self,
+        mint: Arc<Mint>,
+        quote: MeltQuote,
+        fee_at_most: u64,
+    ) -> Result<Offer, Error> {
+        let coins = self
+            .coins_for_melt(
+                &mint,
+                quote.amount_sats.saturating_add(quote.fee_reserve_sats),
+                fee_at_most,
+            )
+            .await?;
         Ok(Offer { mint, quote, coins })
     }
 
     /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
-    pub(super) async fn candidates(&self, setup: &Setup, amount_sats: u64, named: Option<&str>) -> Result<Vec<Arc<Mint>>, Error> {
+    pub(super) async fn candidates(
+        &self,
+        setup: &Setup,
+        amount_sats: u64,
+        named: Option<&str>,
+    ) -> Result<Vec<Arc<Mint>>, Error> {
         let listed: Vec<_> = match named {
             Some(text) => vec![setup.named(text)?.clone()],
             None => setup.mints().cloned().collect(),
@@ -101,7 +133,11 @@ impl Wallet {
             }
         }
         if candidates.is_empty() {
-            return Err(insufficient(amount_sats, most, self.left_out(listed.iter().map(|mint| &mint.address)).await?));
+            return Err(insufficient(
+                amount_sats,
+                most,
+                self.left_out(listed.iter().map(|mint| &mint.address)).await?,
+            ));
         }
         Ok(candidates)
     }
@@ -111,7 +147,9 @@ impl Wallet {
 async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Error> {
     let mut able = Vec::new();
     for mint in mints {
-        if mint.about().await?.and_then(|about| about.pay).and_then(|pay| pay.amountless) != Some(false) {
+        if mint.about().await?.and_then(|about| about.pay).and_then(|pay| pay.amountless)
+            != Some(false)
+        {
             able.push(mint);
         }
     }
@@ -121,13 +159,17 @@ async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Erro
 /// A mint's answer to the question what an invoice without an amount would cost: a refusal that gives no reason of the list means that.
 fn of_amountless(error: MintError) -> Error {
     match error {
-        MintError::Unexplained { status: 400 | 422, reason } => amountless(reason.as_deref().unwrap_or("")),
+        MintError::Unexplained { status: 400 | 422, reason } => {
+            amountless(reason.as_deref().unwrap_or(""))
+        }
         error => error.into(),
     }
 }
 
 /// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.
 fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
-    let rounded_down = invoice.amount_msat.is_some_and(|msat| msat % 1000 != 0 && msat / 1000 == quote.amount_sats);
+    let rounded_down = invoice
+        .amount_msat
+        .is_some_and(|msat| msat % 1000 != 0 && msat / 1000 == quote.amount_sats);
     quote.amount_sats == amount_sats || rounded_down
 }

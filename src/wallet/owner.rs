@@ -19,7 +19,9 @@ impl Wallet {
         let at = (self.clock)();
         if let Some(before) = &before {
             let text = describe_lines(before, &written).join("; ");
-            self.store.commit(vec![Change::Policy(PolicyChange { at, text, loosened: false })]).await?;
+            self.store
+                .commit(vec![Change::Policy(PolicyChange { at, text, loosened: false })])
+                .await?;
         }
         let known = before.is_some();
         self.store

@@ -48,7 +48,9 @@ impl Wallet {
         let (until, mut kept) = (self.deadline(), None);
         let payable = Payable::read(&request.to)?;
         let hash = payable.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
-        let _announced = self.gates.announce(&caller.agent, &[hash, request.idempotency_key.as_deref().map(Name::Key)]);
+        let _announced = self
+            .gates
+            .announce(&caller.agent, &[hash, request.idempotency_key.as_deref().map(Name::Key)]);
         let mut outcome = self.pay_once(caller, &request, &payable, until, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
@@ -86,7 +88,9 @@ impl Wallet {
             known = Known::from(payment);
         }
         let earlier = match known {
-            Known::Recorded(payment) => return self.show_payment(&setup, caller, *payment, Replay::Yes).await,
+            Known::Recorded(payment) => {
+                return self.show_payment(&setup, caller, *payment, Replay::Yes).await;
+            }
             Known::Again(payment) => Some(payment),
             Known::New => None,
         };
@@ -114,7 +118,10 @@ impl Wallet {
             payment_hash: hash,
             payee: payable.payee().to_owned(),
             shown_payee: payable.shown(),
-            note: note(request, payable.invoice().and_then(|invoice| invoice.description.as_deref())),
+            note: note(
+                request,
+                payable.invoice().and_then(|invoice| invoice.description.as_deref()),
+            ),
             note_is_untrusted: request.comment.is_none(),
             mint: match request.mint.as_deref() {
                 Some(text) => setup.named(text)?.address.clone(),
@@ -134,7 +141,8 @@ impl Wallet {
         };
         self.deny(&setup, &payment).await?;
         let planned = until.wait(self.plan(&setup, payment, payable, request, kept)).await;
-        let mut order = planned.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
+        let mut order =
+            planned.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
         order.pass = Some(pass);
         let planned = order.payment.id.clone();
         let payment = self.spend(order, until).await?;
@@ -158,7 +166,8 @@ impl Wallet {
                     Some(kept) => kept,
                     None => self.ask_for_invoice(setup, &payment, target, request).await?,
                 };
-                let Kept { invoice: FetchedInvoice { invoice, fetched }, words, .. } = kept.insert(fresh);
+                let Kept { invoice: FetchedInvoice { invoice, fetched }, words, .. } =
+                    kept.insert(fresh);
                 payment.payment_hash = Some(invoice.payment_hash.clone());
                 payment.fetched = Some(*fetched);
                 payment.note = note(request, invoice.description.as_deref().or(Some(words)));
@@ -166,34 +175,60 @@ impl Wallet {
             }
         };
         let named = request.mint.as_deref();
-        let Offer { mint, quote, .. } = self.cheapest(setup, invoice, payment.amount_sats, named, &payment.agent).await?;
+        let Offer { mint, quote, .. } =
+            self.cheapest(setup, invoice, payment.amount_sats, named, &payment.agent).await?;
         payment.amount_sats = quote.amount_sats.max(1);
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
-        Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })
+        Ok(Order {
+            payment,
+            mint,
+            act: Act::Melt(quote),
+            max_fee_sats: request.max_fee_sats,
+            pass: None,
+        })
     }
 
     /// The payee's server is asked only if some mint could pay.
-    async fn ask_for_invoice(&self, setup: &Setup, payment: &Payment, target: &Target, request: &Pay) -> Result<Kept, Error> {
+    async fn ask_for_invoice(
+        &self,
+        setup: &Setup,
+        payment: &Payment,
+        target: &Target,
+        request: &Pay,
+    ) -> Result<Kept, Error> {
         let amount_sats = payment.amount_sats;
         self.candidates(setup, amount_sats, request.mint.as_deref()).await?;
         let asked: PayRequest = self.resolve_lnurl(target).await?;
-        let wanted = Wanted { amount_sats, comment: request.comment.as_deref(), zap: None, again: Some(&payment.id) };
+        let wanted = Wanted {
+            amount_sats,
+            comment: request.comment.as_deref(),
+            zap: None,
+            again: Some(&payment.id),
+        };
         let invoice = self.fetch_invoice(setup, &asked, wanted).await?;
         Ok(Kept { id: payment.id.clone(), invoice, words: asked.description })
     }
 
     /// Paid. A preimage is kept only if it hashes to the payment hash.
-    pub(super) fn settled(&self, payment: &Payment, fee_sats: u64, preimage: Option<String>) -> PaymentState {
+    pub(super) fn settled(
+        &self,
+        payment: &Payment,
+        fee_sats: u64,
+        preimage: Option<String>,
+    ) -> PaymentState {
         let hash = payment.payment_hash.as_deref().unwrap_or_default();
-        let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(crate::model::secret::Secret::new);
+        let preimage = preimage
+            .filter(|text| super::preimage::opens(text, hash))
+            .map(crate::model::secret::Secret::new);
         PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
     }
 }
 
 /// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.
 fn keyset_was_gone(error: &Error) -> bool {
-    error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::KEYSET_INACTIVE))
+    error.details.get("nut_code").and_then(serde_json::Value::as_u64)
+        == Some(u64::from(nut::KEYSET_INACTIVE))
 }
 
 /// Best effort: only what relays have shown by now is known.
@@ -204,7 +239,8 @@ fn paid_elsewhere() -> Error {
 
 /// Another device had the coins; they are known to be spent by now.
 fn spent_elsewhere(error: &Error) -> bool {
-    error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::TOKEN_SPENT))
+    error.details.get("nut_code").and_then(serde_json::Value::as_u64)
+        == Some(u64::from(nut::TOKEN_SPENT))
 }
 
 /// A mint that does not answer a question that moves nothing.
@@ -214,20 +250,30 @@ pub(super) fn silent() -> Error {
 
 /// Another call plans this very payment, and its mint is slow.
 pub(super) fn still_planned(key: Option<&str>) -> Error {
-    let error =
-        Error::new(Code::MintUnreachable, "Another call for this payment still waits for its answers; nothing was sent by this one.");
-    error.next("Look the payment up with get_payment or list_history before calling again.").keyed(key)
+    let error = Error::new(
+        Code::MintUnreachable,
+        "Another call for this payment still waits for its answers; nothing was sent by this one.",
+    );
+    error
+        .next("Look the payment up with get_payment or list_history before calling again.")
+        .keyed(key)
 }
 
 /// Refuses our own words out when they are too long or hold a secret.
 pub(super) fn outgoing(field: &str, words: Option<&str>) -> Result<(), Error> {
     let Some(words) = words else { return Ok(()) };
     if text::outgoing_too_long(words) {
-        let refusal = Error::new(Code::TextRefused, format!("{field} is longer than {} characters.", text::MAX_OUTGOING));
+        let refusal = Error::new(
+            Code::TextRefused,
+            format!("{field} is longer than {} characters.", text::MAX_OUTGOING),
+        );
         return Err(refusal.with("field", field));
     }
     match text::refuse_secrets(words) {
-        Some(what) => Err(Error::new(Code::TextRefused, format!("{field} holds {what}.")).with("field", field)),
+        Some(what) => {
+            Err(Error::new(Code::TextRefused, format!("{field} holds {what}."))
+                .with("field", field))
+        }
         None => Ok(()),
     }
 }

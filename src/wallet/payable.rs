@@ -34,19 +34,37 @@ impl Payable {
                 let shown = target.address.clone().unwrap_or_else(|| text::clean(to));
                 return Ok(Self::Address { target: Box::new(target), shown });
             }
-            Some(Err(TargetError::Login)) => return Err(unsupported("That LNURL is for signing in, not for paying.", "lnurl_login")),
-            Some(Err(TargetError::Unreadable)) => return Err(Error::invalid("to", "to is not an LNURL that can be read.")),
+            Some(Err(TargetError::Login)) => {
+                return Err(unsupported(
+                    "That LNURL is for signing in, not for paying.",
+                    "lnurl_login",
+                ));
+            }
+            Some(Err(TargetError::Unreadable)) => {
+                return Err(Error::invalid("to", "to is not an LNURL that can be read."));
+            }
             None => {}
         }
         match payee {
             Payee::Bolt11(invoice) => Ok(Self::Invoice(invoice)),
-            Payee::BrokenBolt11(InvoiceError::Amount) => Err(Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range.")),
-            Payee::BrokenBolt11(_) => Err(Error::invalid("to", "to is not a Lightning invoice that can be read.")),
-            Payee::Unknown => Err(Error::invalid("to", "to is neither a Lightning invoice nor an address that can be read.")),
-            Payee::Token(_) => {
-                Err(unsupported("That is a Cashu token: money, not a payee.", "token").next("Use receive_token to take the token in."))
+            Payee::BrokenBolt11(InvoiceError::Amount) => {
+                Err(Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range."))
             }
-            other => Err(unsupported("This kind of payee cannot be paid by this wallet yet.", other.kind())),
+            Payee::BrokenBolt11(_) => {
+                Err(Error::invalid("to", "to is not a Lightning invoice that can be read."))
+            }
+            Payee::Unknown => Err(Error::invalid(
+                "to",
+                "to is neither a Lightning invoice nor an address that can be read.",
+            )),
+            Payee::Token(_) => {
+                Err(unsupported("That is a Cashu token: money, not a payee.", "token")
+                    .next("Use receive_token to take the token in."))
+            }
+            other => Err(unsupported(
+                "This kind of payee cannot be paid by this wallet yet.",
+                other.kind(),
+            )),
         }
     }
 
@@ -103,11 +121,12 @@ pub(super) fn amount_missing() -> Error {
 /// What an invoice's payee gets, in whole sats.
 pub(super) fn amount_sats(invoice: &Invoice, given: Option<u64>) -> Result<u64, Error> {
     match (invoice.amount_sats(), given) {
-        (Some(named), Some(given)) if named != given => {
-            Err(Error::new(Code::AmountMismatch, format!("The invoice is for {named} sats, not for {given}."))
-                .with("invoice_sats", named)
-                .with("asked_sats", given))
-        }
+        (Some(named), Some(given)) if named != given => Err(Error::new(
+            Code::AmountMismatch,
+            format!("The invoice is for {named} sats, not for {given}."),
+        )
+        .with("invoice_sats", named)
+        .with("asked_sats", given)),
         (Some(named), _) => Ok(named),
         (None, Some(given)) => Ok(given),
         (None, None) => Err(Error::new(Code::AmountMissing, "The invoice names no amount.")),
@@ -117,7 +136,10 @@ pub(super) fn amount_sats(invoice: &Invoice, given: Option<u64>) -> Result<u64, 
 /// What stands against paying an invoice, whoever pays.
 pub(super) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Error> {
     if setup.money == MoneyKind::Real && invoice.network != Network::Bitcoin {
-        return Err(Error::new(Code::WrongNetwork, "The invoice is of a test network; this wallet holds real money."));
+        return Err(Error::new(
+            Code::WrongNetwork,
+            "The invoice is of a test network; this wallet holds real money.",
+        ));
     }
     if invoice.is_expired(now) {
         return Err(Error::new(Code::InvoiceExpired, "The invoice has run out."));

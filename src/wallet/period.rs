@@ -29,7 +29,12 @@ pub(super) fn until(text: &str) -> Result<Option<u64>, Error> {
 }
 
 fn point(text: &str, field: &str, date_adds: u64) -> Result<u64, Error> {
-    let invalid = || Error::invalid(field, format!("{field} is neither RFC 3339, a date, nor one of 24h, 7d, 30d, all."));
+    let invalid = || {
+        Error::invalid(
+            field,
+            format!("{field} is neither RFC 3339, a date, nor one of 24h, 7d, 30d, all."),
+        )
+    };
     if text.len() > 64 {
         return Err(invalid());
     }

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 /// `preimage` hashes to `payment_hash`. Both hex; anything else is no receipt.
 pub(super) fn opens(preimage: &str, payment_hash: &str) -> bool {
     let (mut bytes, mut hash) = ([0; 32], [0; 32]);
-    let read = hex::decode_to_slice(preimage, &mut bytes).and_then(|()| hex::decode_to_slice(payment_hash, &mut hash));
+    let read = hex::decode_to_slice(preimage, &mut bytes)
+        .and_then(|()| hex::decode_to_slice(payment_hash, &mut hash));
     read.is_ok() && Sha256::digest(bytes).as_slice() == hash
 }
 
@@ -21,6 +22,10 @@ mod tests {
         assert!(!opens(&zeros, &zeros));
         assert!(!opens("", hash));
         assert!(opens(&zeros, &hash.to_uppercase()));
-        assert!(!opens(&"0".repeat(63), hash) && !opens(&"0".repeat(66), hash) && !opens(&zeros, hash.get(..62).unwrap()));
+        assert!(
+            !opens(&"0".repeat(63), hash)
+                && !opens(&"0".repeat(66), hash)
+                && !opens(&zeros, hash.get(..62).unwrap())
+        );
     }
 }

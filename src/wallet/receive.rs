@@ -28,12 +28,19 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: the token is taken in, and history has it.
-    pub async fn receive_token(&self, caller: &Caller, request: ReceiveToken) -> Result<PaymentView, Error> {
+    pub async fn receive_token(
+        &self,
+        caller: &Caller,
+        request: ReceiveToken,
+    ) -> Result<PaymentView, Error> {
         let until = self.deadline();
         let setup = self.setup().await?;
         let incoming = read(&request.token).map_err(unreadable)?;
         let earlier = self.store.receive_by_digest(&incoming.digest).await?;
-        if let Some(receive) = earlier.as_ref().filter(|receive| !matches!(receive.state, ReceiveState::Refused { .. })) {
+        if let Some(receive) = earlier
+            .as_ref()
+            .filter(|receive| !matches!(receive.state, ReceiveState::Refused { .. }))
+        {
             return Ok(super::show::receive(receive.clone(), true));
         }
         if let Some(payment_id) = self.own_token(&request.token).await? {
@@ -48,14 +55,20 @@ impl Wallet {
             mint: incoming.mint.clone(),
             money: setup.money,
             amount_sats: incoming.amount,
-            untrusted_memo: incoming.memo.as_deref().map(text::clean).filter(|memo| !memo.is_empty()),
+            untrusted_memo: incoming
+                .memo
+                .as_deref()
+                .map(text::clean)
+                .filter(|memo| !memo.is_empty()),
             nutzap: None,
             // The history knows it by the time it was first tried.
             created_at: earlier.as_ref().map_or((self.clock)(), |receive| receive.created_at),
             state: ReceiveState::Open,
         };
         let (wallet, pending) = (self.clone(), receive.clone());
-        let done = self.run_to_end(until.left(), async move { wallet.take_in(receive, incoming).await }).await;
+        let done = self
+            .run_to_end(until.left(), async move { wallet.take_in(receive, incoming).await })
+            .await;
         let receive = match done {
             Some(outcome) => outcome?,
             // Another call with the same token may be the one that takes it in.
@@ -66,19 +79,30 @@ impl Wallet {
 
     /// What stands against a token, before anybody is contacted.
     async fn admit_token(&self, setup: &Setup, incoming: &Incoming) -> Result<(), Error> {
-        let Some(mint) = setup.mint(&incoming.mint) else { return Err(not_trusted(&incoming.mint)) };
+        let Some(mint) = setup.mint(&incoming.mint) else {
+            return Err(not_trusted(&incoming.mint));
+        };
         if incoming.unit != Unit::sat() {
-            return Err(Error::new(Code::TokenInvalid, "The token is not in sats.").with_untrusted("unit", incoming.unit.as_str()));
+            return Err(Error::new(Code::TokenInvalid, "The token is not in sats.")
+                .with_untrusted("unit", incoming.unit.as_str()));
         }
         let locks = incoming.locks();
         if !locks.is_empty() && !self.lock_keys().await?.open_all(&locks) {
-            return Err(Error::new(Code::TokenLocked, "The token is locked to a key that is not this wallet's."));
+            return Err(Error::new(
+                Code::TokenLocked,
+                "The token is locked to a key that is not this wallet's.",
+            ));
         }
         self.check_cap(&incoming.mint, mint.max_balance_sats, incoming.amount).await
     }
 
     /// Refuses what would bring our coins at a mint above the owner's cap.
-    pub(super) async fn check_cap(&self, mint: &MintAddress, cap: Option<u64>, more: u64) -> Result<(), Error> {
+    pub(super) async fn check_cap(
+        &self,
+        mint: &MintAddress,
+        cap: Option<u64>,
+        more: u64,
+    ) -> Result<(), Error> {
         let Some(cap) = cap else { return Ok(()) };
         let held = self.held_at(mint).await?;
         if held.saturating_add(more) <= cap {
@@ -97,7 +121,9 @@ impl Wallet {
         }
         let mint = self.mints.at(&receive.mint)?;
         let cap = self.setup().await?.mint(&receive.mint).and_then(|mint| mint.max_balance_sats);
-        if let Capped::Over(held) = self.store.open_receive(receive.clone(), cap, (self.clock)()).await? {
+        if let Capped::Over(held) =
+            self.store.open_receive(receive.clone(), cap, (self.clock)()).await?
+        {
             return Err(over_cap(cap.unwrap_or(0), held, receive.amount_sats));
         }
         let turn = mint.turn().await;
@@ -107,7 +133,13 @@ impl Wallet {
         }
     }
 
-    async fn swap_in(&self, receive: &Receive, incoming: &Incoming, mint: &Mint, turn: &Turn) -> Result<(Swap, SwapOutcome), Error> {
+    async fn swap_in(
+        &self,
+        receive: &Receive,
+        incoming: &Incoming,
+        mint: &Mint,
+        turn: &Turn,
+    ) -> Result<(Swap, SwapOutcome), Error> {
         let proofs = mint.token_proofs(incoming).await?;
         let proofs = self.lock_keys().await?.sign(proofs);
         self.swap_coins_in(receive, proofs, mint, turn).await
@@ -122,9 +154,17 @@ impl Wallet {
         turn: &Turn,
     ) -> Result<(Swap, SwapOutcome), Error> {
         if mint.input_fee(&proofs).await? >= receive.amount_sats {
-            return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
+            return Err(Error::new(
+                Code::AmountOutOfRange,
+                "The mint's fee is as much as the token is worth.",
+            ));
         }
-        let want = Want { purpose: Purpose::Receive(receive.id.clone()), give_sats: 0, lock_to: None, memo: None };
+        let want = Want {
+            purpose: Purpose::Receive(receive.id.clone()),
+            give_sats: 0,
+            lock_to: None,
+            memo: None,
+        };
         self.swap(mint, proofs, want, |_| Ok(Vec::new()), turn).await
     }
 
@@ -140,16 +180,27 @@ impl Wallet {
         let now = (self.clock)();
         match outcome {
             SwapOutcome::Done { keep, .. } => {
-                receive.state = ReceiveState::Received { at: now, received_sats: coins::total_sats(&keep), fee_sats: swap.fee_sats() };
+                receive.state = ReceiveState::Received {
+                    at: now,
+                    received_sats: coins::total_sats(&keep),
+                    fee_sats: swap.fee_sats(),
+                };
                 // The token may have been of coins that another device of ours left on relays.
                 let others = Change::Foreign { ys: swap.input_ys()?, to: ForeignState::Spent };
-                let changes = vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id), Change::Receive(receive.clone())];
+                let changes = vec![
+                    Change::Proofs { add: keep },
+                    others,
+                    Change::EndOperation(swap.id),
+                    Change::Receive(receive.clone()),
+                ];
                 self.store.commit(changes).await?;
                 self.changed();
                 self.wake();
                 Ok(receive)
             }
-            SwapOutcome::Refused(error) => self.refuse(receive, super::swap::refused(swap, &error), Error::from(error)).await,
+            SwapOutcome::Refused(error) => {
+                self.refuse(receive, super::swap::refused(swap, &error), Error::from(error)).await
+            }
             SwapOutcome::SpentElsewhere => {
                 let left = self.left_of(mint, swap).await;
                 let error = Error::new(Code::TokenSpent, "The token is spent already.");
@@ -164,8 +215,17 @@ impl Wallet {
     }
 
     /// Nothing was taken; the token is as it was.
-    pub(super) async fn refuse(&self, mut receive: Receive, mut beside: Vec<Change>, error: Error) -> Result<Receive, Error> {
-        let reason = error.details.get("untrusted_reason").and_then(|reason| reason.as_str()).map(str::to_owned);
+    pub(super) async fn refuse(
+        &self,
+        mut receive: Receive,
+        mut beside: Vec<Change>,
+        error: Error,
+    ) -> Result<Receive, Error> {
+        let reason = error
+            .details
+            .get("untrusted_reason")
+            .and_then(|reason| reason.as_str())
+            .map(str::to_owned);
         let failure = Failure { code: error.code.as_str().to_owned(), untrusted_reason: reason };
         receive.state = ReceiveState::Refused { at: (self.clock)(), failure };
         beside.push(Change::Receive(receive));
@@ -187,7 +247,9 @@ impl Wallet {
 pub(super) fn over_cap(cap: u64, held: u64, more: u64) -> Error {
     let refusal = Error::new(
         Code::OverBalanceLimit,
-        format!("The owner's cap at this mint is {cap} sats; {held} are there or on their way and {more} more would pass it."),
+        format!(
+            "The owner's cap at this mint is {cap} sats; {held} are there or on their way and {more} more would pass it."
+        ),
     );
     refusal.with("limit_sats", cap).with("held_sats", held).with("asked_sats", more)
 }

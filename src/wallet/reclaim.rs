@@ -20,22 +20,34 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
-    pub async fn reclaim_token(&self, caller: &Caller, request: ReclaimToken) -> Result<PaymentView, Error> {
+    pub async fn reclaim_token(
+        &self,
+        caller: &Caller,
+        request: ReclaimToken,
+    ) -> Result<PaymentView, Error> {
         let until = self.deadline();
         let setup = self.setup().await?;
         let payment = self.own_payment(caller, &request.payment_id).await?;
         if payment.kind != PaymentKind::TokenSent {
-            return Err(Error::new(Code::NotFound, "That payment is not a token; a paid invoice cannot be taken back."));
+            return Err(Error::new(
+                Code::NotFound,
+                "That payment is not a token; a paid invoice cannot be taken back.",
+            ));
         }
         let Some(row) = self.store.token(&payment.id).await? else {
             return self.show_payment(&setup, caller, payment, Replay::Yes).await;
         };
         if row.locked {
-            return Err(Error::new(Code::TokenLocked, "The token is locked to its receiver's key and cannot be taken back.")
-                .next("Ask the receiver; only they can claim it."));
+            return Err(Error::new(
+                Code::TokenLocked,
+                "The token is locked to its receiver's key and cannot be taken back.",
+            )
+            .next("Ask the receiver; only they can claim it."));
         }
         let (wallet, pending) = (self.clone(), payment.clone());
-        let done = self.run_to_end(until.left(), async move { wallet.take_back(payment, row).await }).await;
+        let done = self
+            .run_to_end(until.left(), async move { wallet.take_back(payment, row).await })
+            .await;
         let payment = match done {
             Some(outcome) => outcome?,
             None => self.store.payment(&pending.id).await?.unwrap_or(pending),
@@ -50,7 +62,8 @@ impl Wallet {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
         }
         let purpose = Purpose::Reclaim(payment.id.clone());
-        let under_way = self.journaled_swaps().await?.into_iter().find(|swap| swap.purpose == purpose);
+        let under_way =
+            self.journaled_swaps().await?.into_iter().find(|swap| swap.purpose == purpose);
         if let Some(swap) = under_way {
             let outcome = mint.resume_swap(&swap, &turn).await;
             return self.end_reclaim(payment, &mint, &swap, outcome, &turn).await;
@@ -58,10 +71,14 @@ impl Wallet {
         let all = self.store.coins(row.ys.clone()).await?;
         let fee = mint.input_fee(&coins::proofs(all.clone())).await?;
         if fee >= coins::total_sats(&all) {
-            return Err(Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth."));
+            return Err(Error::new(
+                Code::AmountOutOfRange,
+                "The mint's fee is as much as the token is worth.",
+            ));
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
-        let (swap, outcome) = self.swap(&mint, coins::proofs(all), want, |_| Ok(Vec::new()), &turn).await?;
+        let (swap, outcome) =
+            self.swap(&mint, coins::proofs(all), want, |_| Ok(Vec::new()), &turn).await?;
         self.end_reclaim(payment, &mint, &swap, outcome, &turn).await
     }
 
@@ -95,8 +112,17 @@ impl Wallet {
                 self.record_claimed(payment, swap.input_ys()?, self.bury(swap)?.into()).await
             }
             SwapOutcome::SpentElsewhere => {
-                self.store.commit(vec![Change::EndOperation(swap.id), Change::FreeCounters(swap.counters())]).await?;
-                Err(Error::new(Code::TokenSpent, "Part of the token was claimed; the rest stays with whoever has it.").of(&payment.id))
+                self.store
+                    .commit(vec![
+                        Change::EndOperation(swap.id),
+                        Change::FreeCounters(swap.counters()),
+                    ])
+                    .await?;
+                Err(Error::new(
+                    Code::TokenSpent,
+                    "Part of the token was claimed; the rest stays with whoever has it.",
+                )
+                .of(&payment.id))
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
@@ -106,7 +132,12 @@ impl Wallet {
     }
 
     /// Somebody has claimed a token of ours: its coins, by Y, are spent.
-    pub(super) async fn record_claimed(&self, mut payment: Payment, ys: coins::Ys, mut beside: Vec<Change>) -> Result<Payment, Error> {
+    pub(super) async fn record_claimed(
+        &self,
+        mut payment: Payment,
+        ys: coins::Ys,
+        mut beside: Vec<Change>,
+    ) -> Result<Payment, Error> {
         let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
         payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
         if let Some(row) = self.store.token(&payment.id).await? {

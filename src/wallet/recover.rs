@@ -30,7 +30,8 @@ impl Wallet {
         let swaps = self.journaled_swaps().await?;
         let made = swaps.iter().any(|swap| swap.purpose == Purpose::Send(payment.id.clone()));
         if payment.state == PaymentState::Reserved && !made {
-            let error = Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.");
+            let error =
+                Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.");
             self.record_failure(payment, error, Vec::new()).await;
             return Ok(());
         }
@@ -42,7 +43,10 @@ impl Wallet {
         let swaps = self.journaled_swaps().await?;
         for receive in self.store.open_receives().await? {
             if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
-                let error = Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.");
+                let error = Error::new(
+                    Code::MintUnreachable,
+                    "The wallet stopped before the token was taken in.",
+                );
                 let _told = self.refuse(receive, Vec::new(), error).await;
             }
         }

@@ -82,9 +82,14 @@ impl Wallet {
     /// Asks, and waits for it a little; what is not done then goes on. For the opening, before anything else.
     pub async fn begin_recheck(&self) {
         let wallet = self.clone();
-        let asked = self.run_to_end(PATIENCE, async move { wallet.recheck(Which::Unchecked, |_| ()).await }).await;
+        let asked = self
+            .run_to_end(PATIENCE, async move { wallet.recheck(Which::Unchecked, |_| ()).await })
+            .await;
         match asked {
-            Some(Err(error)) => tracing::error!(code = error.code.as_str(), "the mints were not asked what they hold"),
+            Some(Err(error)) => tracing::error!(
+                code = error.code.as_str(),
+                "the mints were not asked what they hold"
+            ),
             None => tracing::warn!("the mints are still being asked what they hold"),
             Some(Ok(_)) => {}
         }
@@ -97,16 +102,23 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: what was found is recorded, and the rest is found the next time.
-    pub async fn recheck(&self, which: Which, told: impl Fn(Step<'_>) + Send + Sync) -> Result<Restored, Error> {
+    pub async fn recheck(
+        &self,
+        which: Which,
+        told: impl Fn(Step<'_>) + Send + Sync,
+    ) -> Result<Restored, Error> {
         let _one_at_a_time = self.rechecking.lock().await;
         let meta = self.store.meta().await?;
-        let mut restored = Restored { mints: Vec::new(), free_device: 0, last_device: meta.last_device };
+        let mut restored =
+            Restored { mints: Vec::new(), free_device: 0, last_device: meta.last_device };
         if which == Which::Unchecked && meta.checked.is_none() {
             return Ok(restored);
         }
         let mints: BTreeSet<MintAddress> = match &which {
             Which::At(mint) => BTreeSet::from([mint.clone()]),
-            Which::All | Which::Unchecked => self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect(),
+            Which::All | Which::Unchecked => {
+                self.rules.current()?.mints.into_iter().map(|mint| mint.address).collect()
+            }
         };
         let mut searches = Vec::new();
         for address in mints {
@@ -117,7 +129,10 @@ impl Wallet {
                     // A payment of the lost life has ended: its change can be had.
                     Ok(true) => searches.push(self.begin_search(address).await?),
                     Ok(false) => {}
-                    Err(error) => tracing::debug!(code = error.code.as_str(), "held coins were not asked about"),
+                    Err(error) => tracing::debug!(
+                        code = error.code.as_str(),
+                        "held coins were not asked about"
+                    ),
                 }
             }
         }
@@ -142,12 +157,17 @@ impl Wallet {
         restored.free_device = free.unwrap_or(MAX_DEVICES);
         for mut search in searches {
             if search.asked.error.is_none() {
-                search.asked.error = self.end_search(&search.mint, &mut search.asked.found).await.err();
+                search.asked.error =
+                    self.end_search(&search.mint, &mut search.asked.found).await.err();
             }
             restored.mints.push(search.asked);
         }
         let (last, at) = (restored.last_device, (self.clock)());
-        let new: Vec<_> = restored.mints.iter().map(|asked| (asked.mint.to_string(), asked.found.new_sats)).collect();
+        let new: Vec<_> = restored
+            .mints
+            .iter()
+            .map(|asked| (asked.mint.to_string(), asked.found.new_sats))
+            .collect();
         let remember = move |meta: &mut Meta| {
             meta.last_device = meta.last_device.max(last);
             new.into_iter().for_each(|(mint, sats)| meta.remember_found(mint, at, sats));
@@ -168,16 +188,26 @@ impl Wallet {
     }
 
     /// One device at one mint: every keyset, up to a gap. Whether anything was ever signed for it.
-    async fn search(&self, search: &mut Search, device: u32, told: &(impl Fn(Step<'_>) + Send + Sync)) -> Result<bool, Error> {
+    async fn search(
+        &self,
+        search: &mut Search,
+        device: u32,
+        told: &(impl Fn(Step<'_>) + Send + Sync),
+    ) -> Result<bool, Error> {
         let Search { mint, keysets, asked } = search;
-        let seed = self.mints.seed(device).ok_or_else(|| Error::new(super::Code::Internal, "A seed could not be made."))?;
+        let seed = self
+            .mints
+            .seed(device)
+            .ok_or_else(|| Error::new(super::Code::Internal, "A seed could not be made."))?;
         let turn = mint.turn().await;
         let unfinished = self.store.has_unfinished().await?;
         let meta = self.store.meta().await?;
         let lost_life = meta.is_unchecked(asked.mint.as_str());
         let spare = if device == meta.device && lost_life { SPARE } else { 0 };
         let mut promised = Vec::new();
-        for operation in self.operations().await?.into_iter().chain(self.operations_given_up().await?) {
+        for operation in
+            self.operations().await?.into_iter().chain(self.operations_given_up().await?)
+        {
             promised.extend(operation.input_ys()?);
             promised.extend(operation.output_ys()?);
         }
@@ -190,7 +220,10 @@ impl Wallet {
             loop {
                 if from.saturating_sub(next) >= GAP && from >= known_here {
                     // With words alone the highest counter is unknown, so the search asks beyond the gap, and goes on where it is signed.
-                    let Some(beyond) = probes.next().filter(|_| meta.device_open || spare > 0).and_then(|beyond| next.checked_add(*beyond))
+                    let Some(beyond) = probes
+                        .next()
+                        .filter(|_| meta.device_open || spare > 0)
+                        .and_then(|beyond| next.checked_add(*beyond))
                     else {
                         break;
                     };
@@ -209,7 +242,13 @@ impl Wallet {
                     let ours = self.store.states(coins::ys(&batch.coins)).await?;
                     let states = mint.states(coins::ys(&batch.coins)).await?;
                     let told = coins::in_states(batch.coins, &states);
-                    let findings = coins::found(told, &ours, &promised, (unfinished, lost_life), &mut asked.found);
+                    let findings = coins::found(
+                        told,
+                        &ours,
+                        &promised,
+                        (unfinished, lost_life),
+                        &mut asked.found,
+                    );
                     if !findings.revived.is_empty() {
                         self.store.revive(findings.revived).await?;
                     }
@@ -219,7 +258,9 @@ impl Wallet {
                 from = after;
             }
             if spare > 0 {
-                self.store.raise_keyset_counter(device, &keyset.id(), next.saturating_add(spare)).await?;
+                self.store
+                    .raise_keyset_counter(device, &keyset.id(), next.saturating_add(spare))
+                    .await?;
             }
         }
         drop(turn);
@@ -233,7 +274,10 @@ impl Wallet {
         if !self.store.meta().await?.is_unchecked(&name) {
             return Ok(());
         }
-        let meta = self.store.set_meta(move |meta| meta.checked.get_or_insert_default().extend([name])).await?;
+        let meta = self
+            .store
+            .set_meta(move |meta| meta.checked.get_or_insert_default().extend([name]))
+            .await?;
         self.mints.only(meta.checked);
         Ok(())
     }

@@ -121,7 +121,8 @@ impl Rounds {
 
     /// Brings deposits and tokens in line with what the store had after so many commits. `now` is in Unix seconds.
     pub(super) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
-        let (deposits, tokens): (HashSet<_>, HashSet<_>) = (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
+        let (deposits, tokens): (HashSet<_>, HashSet<_>) =
+            (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
         self.deposits.retain(|id, _| deposits.contains(id));
         self.tokens.retain(|id, _| tokens.contains(id));
         for deposit in open.new_deposits {
@@ -134,9 +135,16 @@ impl Rounds {
             self.deposits.entry(deposit.id.to_string()).or_insert(turn);
         }
         for (payment, row) in open.new_tokens {
-            let again = row.claimed_at.map(|at| Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now)));
+            let again = row.claimed_at.map(|at| {
+                Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now))
+            });
             let first = again.unwrap_or(FIRST_TOKEN_STEP).min(FIRST_TOKEN_STEP);
-            self.tokens.entry(payment.id.to_string()).or_insert(Turn::new(payment.mint, first, Urgency::Rest, row.ys.len()));
+            self.tokens.entry(payment.id.to_string()).or_insert(Turn::new(
+                payment.mint,
+                first,
+                Urgency::Rest,
+                row.ys.len(),
+            ));
         }
         self.commits = Some(commits);
     }
@@ -147,7 +155,8 @@ impl Rounds {
         self.operations.retain(|name, _| names.contains(name.as_str()));
         for OpenOperation { name, id, mint, urgency, first } in open {
             let hurried = self.hurried.remove(&name);
-            let turn = self.operations.entry(name).or_insert_with(|| Turn::new(mint, first, urgency, id));
+            let turn =
+                self.operations.entry(name).or_insert_with(|| Turn::new(mint, first, urgency, id));
             (turn.of, turn.urgency) = (id, urgency);
             if hurried {
                 turn.hurry();
@@ -161,7 +170,9 @@ impl Rounds {
 
     /// A deposit is paid, and to be claimed.
     pub(super) fn is_paid(&mut self, deposit: &DepositId) {
-        if let Some(turn) = self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed) {
+        if let Some(turn) =
+            self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed)
+        {
             turn.urgency = Urgency::Claim;
         }
     }
@@ -176,8 +187,11 @@ impl Rounds {
     /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap that its mint said cannot have been made is not
     /// under way, though its mint is asked again: else whoever sends us a spent token would keep this process running for a week.
     pub(super) fn has_open(&self, now: u64) -> bool {
-        let is_open = |turn: &Turn<u64>| turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now;
-        self.operations.values().any(|turn| turn.urgency < Urgency::Rest) || self.deposits.values().any(is_open)
+        let is_open = |turn: &Turn<u64>| {
+            turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now
+        };
+        self.operations.values().any(|turn| turn.urgency < Urgency::Rest)
+            || self.deposits.values().any(is_open)
     }
 
     /// It is due at once, and often from now on; its mint is asked even if it did not answer before.
@@ -194,8 +208,15 @@ impl Rounds {
     /// The mints to ask now. They count as being asked from here on.
     pub(super) fn begin(&mut self) -> BTreeSet<MintAddress> {
         let now = Instant::now();
-        let free = |mint: &MintAddress| !self.asked.contains_key(mint) && self.silent.get(mint).is_none_or(|(until, _)| *until <= now);
-        let due: BTreeSet<_> = self.turns().filter(|(mint, when)| *when <= now && free(mint)).map(|(mint, _)| mint.clone()).collect();
+        let free = |mint: &MintAddress| {
+            !self.asked.contains_key(mint)
+                && self.silent.get(mint).is_none_or(|(until, _)| *until <= now)
+        };
+        let due: BTreeSet<_> = self
+            .turns()
+            .filter(|(mint, when)| *when <= now && free(mint))
+            .map(|(mint, _)| mint.clone())
+            .collect();
         self.asked.extend(due.iter().map(|mint| (mint.clone(), false)));
         due
     }
@@ -203,13 +224,20 @@ impl Rounds {
     /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens take turns. `None`: nothing is due there.
     pub(super) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
         let now = Instant::now();
-        let (operation, deposit) = (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
+        let (operation, deposit) =
+            (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
         let token = most_urgent(&self.tokens, mint, now);
         let last_was_deposit = self.asked.get_mut(mint)?;
-        let deposit = deposit.filter(|((urgency, _), _)| *urgency < Urgency::Rest || token.is_none() || !*last_was_deposit);
+        let deposit = deposit.filter(|((urgency, _), _)| {
+            *urgency < Urgency::Rest || token.is_none() || !*last_was_deposit
+        });
         let token = token.filter(|_| deposit.is_none() || *last_was_deposit);
-        let first = [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
-        if let Some(turn) = operation.filter(|(place, _)| *place == first).and_then(|(_, name)| self.operations.get_mut(&name)) {
+        let first =
+            [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
+        if let Some(turn) = operation
+            .filter(|(place, _)| *place == first)
+            .and_then(|(_, name)| self.operations.get_mut(&name))
+        {
             turn.take(now, FIRST_STEP);
             return Some(Pick::Operation(turn.of));
         }
@@ -224,7 +252,10 @@ impl Rounds {
 
     /// Tokens for one question, the earliest first, with those that have waited for half of their time.
     fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
-        let soon = self.tokens.iter_mut().filter(|(_, turn)| turn.mint == *mint && turn.when <= now + turn.step / 2);
+        let soon = self
+            .tokens
+            .iter_mut()
+            .filter(|(_, turn)| turn.mint == *mint && turn.when <= now + turn.step / 2);
         let mut soon: Vec<_> = soon.collect();
         soon.sort_by_key(|(_, turn)| turn.when);
         let (mut taken, mut coins) = (Vec::new(), 0_usize);
@@ -242,7 +273,8 @@ impl Rounds {
     /// How long until something is due. What is due at a mint that is being asked is left out: it comes when that mint has answered.
     pub(super) fn next(&self) -> Option<Duration> {
         let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
-        let when = turns.map(|(mint, when)| self.silent.get(mint).map_or(when, |(until, _)| when.max(*until)));
+        let when = turns
+            .map(|(mint, when)| self.silent.get(mint).map_or(when, |(until, _)| when.max(*until)));
         Some(when.min()?.saturating_duration_since(Instant::now()))
     }
 
@@ -271,7 +303,11 @@ impl Rounds {
 }
 
 /// What is due at a mint and comes first, by its place and its name.
-fn most_urgent<T>(turns: &HashMap<String, Turn<T>>, mint: &MintAddress, now: Instant) -> Option<((Urgency, Instant), String)> {
+fn most_urgent<T>(
+    turns: &HashMap<String, Turn<T>>,
+    mint: &MintAddress,
+    now: Instant,
+) -> Option<((Urgency, Instant), String)> {
     let due = turns.iter().filter(|(_, turn)| turn.when <= now && turn.mint == *mint);
     due.min_by_key(|(_, turn)| turn.place()).map(|(name, turn)| (turn.place(), name.clone()))
 }
@@ -285,13 +321,22 @@ mod tests {
     }
 
     fn operation(urgency: Urgency, name: &str) -> OpenOperation {
-        OpenOperation { name: name.to_owned(), id: Uuid::new_v4(), mint: mint(), urgency, first: FIRST_STEP }
+        OpenOperation {
+            name: name.to_owned(),
+            id: Uuid::new_v4(),
+            mint: mint(),
+            urgency,
+            first: FIRST_STEP,
+        }
     }
 
     fn with_tokens(count: usize, coins: usize) -> Rounds {
         let mut rounds = Rounds::default();
         for number in 0..count {
-            rounds.tokens.insert(format!("pay_{number}"), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, coins));
+            rounds.tokens.insert(
+                format!("pay_{number}"),
+                Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, coins),
+            );
         }
         rounds
     }
@@ -306,11 +351,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_payment_that_is_hurried_comes_before_the_tokens_that_are_left() {
         let mut rounds = with_tokens(250, 1);
-        rounds.know_operations(vec![operation(Urgency::Swap, "swap"), operation(Urgency::Payment, "pay")], &[]);
+        rounds.know_operations(
+            vec![operation(Urgency::Swap, "swap"), operation(Urgency::Payment, "pay")],
+            &[],
+        );
         let (swap, pay) = (rounds.operations["swap"].of, rounds.operations["pay"].of);
         assert!(rounds.begin().is_empty(), "nothing is due yet");
         tokio::time::advance(FIRST_STEP).await;
-        assert_eq!((rounds.begin().len(), rounds.begin().len()), (1, 0), "one mint, and not twice at once");
+        assert_eq!(
+            (rounds.begin().len(), rounds.begin().len()),
+            (1, 0),
+            "one mint, and not twice at once"
+        );
         assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
         assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(swap)));
         assert_eq!(rounds.pick(&mint()), None, "tokens are asked about later");
@@ -318,7 +370,10 @@ mod tests {
 
         tokio::time::advance(FIRST_TOKEN_STEP).await;
         assert_eq!(rounds.begin().len(), 1);
-        assert_eq!((rounds.pick(&mint()), rounds.pick(&mint())), (Some(Pick::Operation(pay)), Some(Pick::Operation(swap))));
+        assert_eq!(
+            (rounds.pick(&mint()), rounds.pick(&mint())),
+            (Some(Pick::Operation(pay)), Some(Pick::Operation(swap)))
+        );
         assert_eq!(tokens(rounds.pick(&mint())), 100);
         rounds.hurry("pay");
         assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
@@ -333,24 +388,33 @@ mod tests {
         let mut rounds = Rounds::default();
         rounds.know_operations(vec![operation(Urgency::Rest, "buried")], &[]);
         assert!(!rounds.has_open(0));
-        rounds.know_operations(vec![operation(Urgency::Rest, "buried"), operation(Urgency::Swap, "swap")], &[]);
+        rounds.know_operations(
+            vec![operation(Urgency::Rest, "buried"), operation(Urgency::Swap, "swap")],
+            &[],
+        );
         assert!(rounds.has_open(0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_question_takes_whole_tokens_and_at_least_one() {
         let mut rounds = with_tokens(5, 40);
-        rounds.tokens.insert("large".to_owned(), Turn::new(mint(), Duration::ZERO, Urgency::Rest, 300));
+        rounds
+            .tokens
+            .insert("large".to_owned(), Turn::new(mint(), Duration::ZERO, Urgency::Rest, 300));
         tokio::time::advance(FIRST_TOKEN_STEP).await;
         rounds.begin();
-        let taken: Vec<_> = std::iter::from_fn(|| rounds.pick(&mint())).map(|pick| tokens(Some(pick))).collect();
+        let taken: Vec<_> =
+            std::iter::from_fn(|| rounds.pick(&mint())).map(|pick| tokens(Some(pick))).collect();
         assert_eq!(taken, [1, 2, 2, 1]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_mint_that_does_not_answer_is_left_alone_longer_each_time_until_somebody_waits() {
         let mut rounds = Rounds::default();
-        rounds.know_operations((0..50).map(|number| operation(Urgency::Payment, &format!("pay_{number}"))).collect(), &[]);
+        rounds.know_operations(
+            (0..50).map(|number| operation(Urgency::Payment, &format!("pay_{number}"))).collect(),
+            &[],
+        );
         tokio::time::advance(FIRST_STEP).await;
         let mut left_alone = Vec::new();
         for _ in 0..12 {
@@ -371,9 +435,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn more_invoices_than_can_be_asked_about_and_tokens_take_turns_and_a_paid_one_comes_first() {
+    async fn more_invoices_than_can_be_asked_about_and_tokens_take_turns_and_a_paid_one_comes_first()
+     {
         let (mut rounds, paid) = (with_tokens(150, 1), DepositId::random());
-        rounds.deposits.insert(paid.to_string(), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, 7));
+        rounds
+            .deposits
+            .insert(paid.to_string(), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, 7));
         for id in (0..1_000).map(|number| format!("dep_{number}")) {
             rounds.deposits.insert(id, Turn::new(mint(), FIRST_STEP, Urgency::Rest, 7));
         }

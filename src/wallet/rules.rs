@@ -53,7 +53,9 @@ impl Setup {
 
     /// The usable mint that a caller named.
     pub(super) fn named(&self, text: &str) -> Result<&TrustedMint, Error> {
-        let address: MintAddress = text.parse().map_err(|_| Error::invalid("mint", "mint is not the address of a mint."))?;
+        let address: MintAddress = text
+            .parse()
+            .map_err(|_| Error::invalid("mint", "mint is not the address of a mint."))?;
         self.mint(&address).ok_or_else(|| not_trusted(&address))
     }
 }
@@ -65,7 +67,8 @@ pub(super) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Error> {
 
 /// A mint that the owner has not listed, or that is set aside.
 pub(super) fn not_trusted(address: &MintAddress) -> Error {
-    Error::new(Code::MintNotTrusted, "That mint is not one this wallet uses.").with_untrusted("mint", address.as_str())
+    Error::new(Code::MintNotTrusted, "That mint is not one this wallet uses.")
+        .with_untrusted("mint", address.as_str())
 }
 
 impl Wallet {

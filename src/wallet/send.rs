@@ -29,18 +29,30 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: the token is made, and `get_payment` has it.
-    pub async fn send_token(&self, caller: &Caller, request: SendToken) -> Result<PaymentView, Error> {
+    pub async fn send_token(
+        &self,
+        caller: &Caller,
+        request: SendToken,
+    ) -> Result<PaymentView, Error> {
         let until = self.deadline();
-        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
+        let _announced = self
+            .gates
+            .announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let setup = self.setup().await?;
         let lock_to = request.lock_to.as_deref().map(read_lock).transpose()?;
         let mint = self.mint_to_send_from(&setup, &request).await?;
         let payee = payee(&mint, request.memo.as_deref(), lock_to.as_deref());
-        let digest =
-            digest(&["send_token", &request.amount_sats.to_string(), request.mint.as_deref().unwrap_or(""), &payee_words(&request)]);
+        let digest = digest(&[
+            "send_token",
+            &request.amount_sats.to_string(),
+            request.mint.as_deref().unwrap_or(""),
+            &payee_words(&request),
+        ]);
         let key = request.idempotency_key.as_deref();
         let earlier = match self.known_by_key(caller, key, &digest).await? {
-            Known::Recorded(payment) => return self.show_payment(&setup, caller, *payment, Replay::Yes).await,
+            Known::Recorded(payment) => {
+                return self.show_payment(&setup, caller, *payment, Replay::Yes).await;
+            }
             Known::Again(payment) => Some(payment),
             Known::New => None,
         };
@@ -73,11 +85,14 @@ impl Wallet {
         let held = self.held_at(&mint).await?;
         if held < request.amount_sats {
             let left_out = self.left_out([&mint].into_iter()).await?;
-            return Err(insufficient(request.amount_sats, held, left_out).with("mint", mint.as_str()).keyed(key));
+            return Err(insufficient(request.amount_sats, held, left_out)
+                .with("mint", mint.as_str())
+                .keyed(key));
         }
         let lock_to = lock_to.map(|key| Lock { key, tags: Vec::new() });
         let act = Act::Token { lock_to, memo: request.memo.clone() };
-        let order = Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
+        let order =
+            Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
         let planned = order.payment.id.clone();
         let payment = self.spend(order, until).await?;
         let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
@@ -85,7 +100,11 @@ impl Wallet {
     }
 
     /// The named mint, else the one that holds most.
-    async fn mint_to_send_from(&self, setup: &Setup, request: &SendToken) -> Result<MintAddress, Error> {
+    async fn mint_to_send_from(
+        &self,
+        setup: &Setup,
+        request: &SendToken,
+    ) -> Result<MintAddress, Error> {
         if let Some(text) = request.mint.as_deref() {
             return Ok(setup.named(text)?.address.clone());
         }
@@ -96,7 +115,8 @@ impl Wallet {
                 best = Some((held, mint.address.clone()));
             }
         }
-        best.map(|(_, mint)| mint).ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
+        best.map(|(_, mint)| mint)
+            .ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
     }
 
     /// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled engine.
@@ -118,12 +138,23 @@ impl Wallet {
             };
             let out = coins::hand_out(&row.ys);
             let beside = vec![out, Change::Token { payment: payment.id.clone(), row }];
-            let state = PaymentState::Settled { at: (self.clock)(), fee_sats: 0, preimage: None, claimed: false };
+            let state = PaymentState::Settled {
+                at: (self.clock)(),
+                fee_sats: 0,
+                preimage: None,
+                claimed: false,
+            };
             return self.record(payment, state, beside).await;
         }
-        let want = Want { purpose: Purpose::Send(payment.id.clone()), give_sats: payment.amount_sats, lock_to, memo };
+        let want = Want {
+            purpose: Purpose::Send(payment.id.clone()),
+            give_sats: payment.amount_sats,
+            lock_to,
+            memo,
+        };
         let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
-        let swapped = self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await;
+        let swapped =
+            self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await;
         // What ends it may ask the mint about other coins, and needs the turn.
         drop(turn);
         match swapped {
@@ -133,16 +164,32 @@ impl Wallet {
     }
 
     /// What a token's swap came to.
-    pub(super) async fn end_send(&self, mut payment: Payment, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<Payment, Error> {
+    pub(super) async fn end_send(
+        &self,
+        mut payment: Payment,
+        mint: &Mint,
+        swap: &Swap,
+        outcome: SwapOutcome,
+    ) -> Result<Payment, Error> {
         match outcome {
             SwapOutcome::Done { give, keep } => {
                 let token = mint.write_token(&give, swap.memo.clone());
-                let row = TokenRow { token, ys: coins::ys(&give), locked: coins::locked(&give), claimed_at: None };
+                let row = TokenRow {
+                    token,
+                    ys: coins::ys(&give),
+                    locked: coins::locked(&give),
+                    claimed_at: None,
+                };
                 let event = self.nutzap_event(&mut payment, &coins::proofs(give.clone()))?;
                 let mut beside = coins::swapped(swap, [give, keep].concat())?;
                 beside.extend(event);
                 beside.push(Change::Token { payment: payment.id.clone(), row });
-                let state = PaymentState::Settled { at: (self.clock)(), fee_sats: swap.fee_sats(), preimage: None, claimed: false };
+                let state = PaymentState::Settled {
+                    at: (self.clock)(),
+                    fee_sats: swap.fee_sats(),
+                    preimage: None,
+                    claimed: false,
+                };
                 self.record(payment, state, beside).await
             }
             SwapOutcome::Refused(error) => {
@@ -150,7 +197,10 @@ impl Wallet {
                 Err(self.record_failure(payment, Error::from(error), beside).await)
             }
             // Where relays show our coins, another device taking some is nothing unusual.
-            SwapOutcome::SpentElsewhere if self.nostr.is_some() || payment.created_at.saturating_add(patience(swap)) < (self.clock)() => {
+            SwapOutcome::SpentElsewhere
+                if self.nostr.is_some()
+                    || payment.created_at.saturating_add(patience(swap)) < (self.clock)() =>
+            {
                 let held = self.store.coins(swap.input_ys()?).await?;
                 let states = mint.states(coins::ys(&held)).await?;
                 let (free, spent) = coins::by_word(&held, &states);
@@ -161,11 +211,17 @@ impl Wallet {
                 }
                 let mut beside = vec![coins::free(free), coins::spent(spent)];
                 beside.extend(self.bury(swap)?);
-                let error = Error::new(Code::MintRefused, "The mint says that these coins were spent elsewhere; the token was not made.")
-                    .next("Call sync, then make the same call again.");
+                let error = Error::new(
+                    Code::MintRefused,
+                    "The mint says that these coins were spent elsewhere; the token was not made.",
+                )
+                .next("Call sync, then make the same call again.");
                 let error = self.record_failure(payment, error, beside).await;
                 if let Err(error) = self.doubt_the_rest(mint.address()).await {
-                    tracing::debug!(code = error.code.as_str(), "the mint was not asked which coins another device spent");
+                    tracing::debug!(
+                        code = error.code.as_str(),
+                        "the mint was not asked which coins another device spent"
+                    );
                 }
                 Err(error)
             }
@@ -184,7 +240,12 @@ fn patience(swap: &Swap) -> u64 {
 }
 
 fn read_lock(text: &str) -> Result<String, Error> {
-    let invalid = || Error::invalid("lock_to", "lock_to is neither a public key of 66 hex characters nor an npub.");
+    let invalid = || {
+        Error::invalid(
+            "lock_to",
+            "lock_to is neither a public key of 66 hex characters nor an npub.",
+        )
+    };
     if text.len() > 200 {
         return Err(invalid());
     }

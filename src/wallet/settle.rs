@@ -69,13 +69,27 @@ impl Wallet {
         for operation in self.operations().await? {
             match operation {
                 Operation::Swap(swap) => {
-                    let urgency = if matches!(swap.purpose, Purpose::Buried { .. }) { Urgency::Rest } else { Urgency::Swap };
-                    open.push(OpenOperation { name: name(&swap), id: swap.id, mint: swap.mint, urgency, first: Duration::ZERO });
+                    let urgency = if matches!(swap.purpose, Purpose::Buried { .. }) {
+                        Urgency::Rest
+                    } else {
+                        Urgency::Swap
+                    };
+                    open.push(OpenOperation {
+                        name: name(&swap),
+                        id: swap.id,
+                        mint: swap.mint,
+                        urgency,
+                        first: Duration::ZERO,
+                    });
                 }
                 Operation::Melt(melt) if !self.live().contains_key(&melt.payment) => {
                     let Some(payment) = self.store.payment(&melt.payment).await? else { continue };
                     // What must come is asked for at once; where there may be nothing, one question some time later tells.
-                    let first = if !payment.is_open() && melt.must_have_change() { Duration::ZERO } else { FIRST_STEP };
+                    let first = if !payment.is_open() && melt.must_have_change() {
+                        Duration::ZERO
+                    } else {
+                        FIRST_STEP
+                    };
                     let (name, urgency) = if payment.is_open() {
                         (payment.id.to_string(), Urgency::Payment)
                     } else {
@@ -100,7 +114,8 @@ impl Wallet {
         while !self.closing.is_cancelled() {
             let Some(pick) = self.rounds().pick(&address) else { return };
             let unanswered = mint.unanswered();
-            not_urgent = not_urgent.saturating_add(usize::from(!matches!(pick, Pick::Operation(_))));
+            not_urgent =
+                not_urgent.saturating_add(usize::from(!matches!(pick, Pick::Operation(_))));
             let outcome = match pick {
                 Pick::Operation(id) => self.settle_operation(id).await,
                 Pick::Deposit(id) => self.settle_deposit(&id).await,
@@ -141,7 +156,9 @@ impl Wallet {
             Ok(id) => self.store.deposit(&id).await?,
             Err(_) => None,
         };
-        let Some(deposit) = found.filter(|deposit| deposit.is_asked((self.clock)()) && !deposit.rests((self.clock)())) else {
+        let Some(deposit) = found
+            .filter(|deposit| deposit.is_asked((self.clock)()) && !deposit.rests((self.clock)()))
+        else {
             return Ok(());
         };
         if deposit.state == DepositState::Paid {
@@ -224,6 +241,10 @@ fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),
         Purpose::Receive(id) => id.to_string(),
-        Purpose::Cancel(_) | Purpose::Claim | Purpose::Nutzaps(_) | Purpose::Split | Purpose::Buried { .. } => swap.id.to_string(),
+        Purpose::Cancel(_)
+        | Purpose::Claim
+        | Purpose::Nutzaps(_)
+        | Purpose::Split
+        | Purpose::Buried { .. } => swap.id.to_string(),
     }
 }

@@ -33,7 +33,9 @@ impl Wallet {
         payment: Payment,
         replay: Replay,
     ) -> Result<PaymentView, Error> {
-        if let (PaymentState::Failed { failure, .. }, Replay::Yes | Replay::No) = (&payment.state, replay) {
+        if let (PaymentState::Failed { failure, .. }, Replay::Yes | Replay::No) =
+            (&payment.state, replay)
+        {
             return Err(failed(failure).of(&payment.id));
         }
         let token = self.store.token(&payment.id).await?;
@@ -57,7 +59,9 @@ impl Wallet {
         view.amount_sats = payment.amount_sats;
         view.fee_sats = payment.reserved_sats.saturating_sub(payment.amount_sats);
         match &payment.state {
-            PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => self.open(&mut view, &payment),
+            PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+                self.open(&mut view, &payment)
+            }
             PaymentState::Settled { .. } if self.is_being_reclaimed(&payment).await? => {
                 self.open(&mut view, &payment);
                 view.next_step =
@@ -93,7 +97,10 @@ impl Wallet {
                 } else {
                     view.is_final = true;
                     view.proof = Some(if preimage.is_some() { "preimage" } else { "mint_word" });
-                    view.preimage = preimage.as_ref().filter(|_| own).map(|preimage| preimage.reveal().to_owned());
+                    view.preimage = preimage
+                        .as_ref()
+                        .filter(|_| own)
+                        .map(|preimage| preimage.reveal().to_owned());
                     if payment.money == MoneyKind::Play {
                         view.warning = Some(PLAY.to_owned());
                     }
@@ -104,7 +111,8 @@ impl Wallet {
                 view.fee_sats = 0;
                 view.error = Some(failure.code.clone());
                 view.untrusted_reason.clone_from(&failure.untrusted_reason);
-                view.next_step = Some("Nothing was paid. The same call may be made again.".to_owned());
+                view.next_step =
+                    Some("Nothing was paid. The same call may be made again.".to_owned());
             }
             PaymentState::Returned { reclaimed_sats, fee_sats, .. } => {
                 (view.state, view.is_final) = ("returned", true);
@@ -116,7 +124,10 @@ impl Wallet {
         if let Some(fetched) = payment.fetched {
             view.comment_sent = fetched.comment_sent;
             if !fetched.description_hash_ok && view.state != "failed" {
-                view.warning = Some(view.warning.map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")));
+                view.warning = Some(
+                    view.warning
+                        .map_or_else(|| UNNAMED.to_owned(), |words| format!("{words} {UNNAMED}")),
+                );
             }
         }
         super::zap::describe(&mut view, &payment, delivered_to);
@@ -130,7 +141,9 @@ impl Wallet {
         let (since, reason) = match &payment.state {
             PaymentState::Sent { since, acknowledged: true } => (*since, "payee_holds"),
             PaymentState::Sent { since, acknowledged: false } if in_hand => (*since, "mint_silent"),
-            PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => (*since, "outcome_unknown"),
+            PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => {
+                (*since, "outcome_unknown")
+            }
             PaymentState::Settled { at, .. } => (*at, "outcome_unknown"),
             _ => (payment.created_at, "mint_silent"),
         };

@@ -90,10 +90,11 @@ impl Gone {
         match *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) {
             Awaits::Place => no_place(),
             Awaits::Mint => silent(),
-            Awaits::Coins => {
-                Error::new(Code::InsufficientFunds, "Coins that other payments hold did not come back in time; nothing was paid.")
-                    .next("Make the same call again in a minute.")
-            }
+            Awaits::Coins => Error::new(
+                Code::InsufficientFunds,
+                "Coins that other payments hold did not come back in time; nothing was paid.",
+            )
+            .next("Make the same call again in a minute."),
         }
     }
 }
@@ -133,10 +134,17 @@ pub(super) fn digest(parts: &[&str]) -> String {
 
 impl Wallet {
     /// Step 1, known? The recorded payment of this key, if it is open or done; the id to use again, if it failed for good.
-    pub(super) async fn known_by_key(&self, caller: &Caller, key: Option<&str>, digest: &str) -> Result<Known, Error> {
+    pub(super) async fn known_by_key(
+        &self,
+        caller: &Caller,
+        key: Option<&str>,
+        digest: &str,
+    ) -> Result<Known, Error> {
         let Some(key) = key else { return Ok(Known::New) };
         let by_id = match key.parse::<PaymentId>() {
-            Ok(id) => self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent),
+            Ok(id) => {
+                self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent)
+            }
             Err(_) => None,
         };
         let found = match by_id {
@@ -144,9 +152,12 @@ impl Wallet {
             None => self.store.payment_by_key(&caller.agent, key).await?,
         };
         match found {
-            Some(payment) if payment.request_digest != digest => {
-                Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").of(&payment.id).keyed(Some(key)))
-            }
+            Some(payment) if payment.request_digest != digest => Err(Error::new(
+                Code::KeyConflict,
+                "This idempotency key was used for another request.",
+            )
+            .of(&payment.id)
+            .keyed(Some(key))),
             Some(payment) => Ok(Known::from(payment)),
             None => Ok(Known::New),
         }
@@ -159,7 +170,9 @@ impl Wallet {
         let mut ledger = self.store.ledger(&payment.agent, probe, now).await?;
         self.doubt_lookalikes(&mut ledger, &payment.id);
         let ask = ask(payment, 0, None);
-        let denied = |denial| denied(denial, &setup.policy, &payment.agent, &ledger).keyed(payment.key.as_deref());
+        let denied = |denial| {
+            denied(denial, &setup.policy, &payment.agent, &ledger).keyed(payment.key.as_deref())
+        };
         setup.policy.precheck(&ask, &ledger, now).map_err(denied)
     }
 
@@ -204,8 +217,12 @@ impl Wallet {
         let _carried = self.carry(&order.payment.id, gone.clone());
         let melt = match &order.act {
             Act::Melt(quote) => {
-                order.payment.state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
-                let mut melt = order.mint.plan_melt(order.payment.id.clone(), quote, inputs.coins.proofs.clone(), &turn).await?;
+                order.payment.state =
+                    PaymentState::Sent { since: (self.clock)(), acknowledged: false };
+                let mut melt = order
+                    .mint
+                    .plan_melt(order.payment.id.clone(), quote, inputs.coins.proofs.clone(), &turn)
+                    .await?;
                 melt.prepared_sats = inputs.prepared_sats;
                 Some(melt)
             }
@@ -232,7 +249,10 @@ impl Wallet {
                     }
                 }
             }
-            (Act::Token { lock_to, memo }, _) => self.act_token(payment, &order.mint, lock_to.clone(), memo.clone(), inputs, turn).await,
+            (Act::Token { lock_to, memo }, _) => {
+                self.act_token(payment, &order.mint, lock_to.clone(), memo.clone(), inputs, turn)
+                    .await
+            }
             (Act::Melt(_), None) => Err(Error::new(Code::Internal, "A payment was not planned.")),
         };
         self.wake();
@@ -240,12 +260,25 @@ impl Wallet {
     }
 
     /// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted now with inputs that cost so much.
-    pub(super) async fn would_admit(&self, order: &Order, input_fee_sats: u64) -> Result<(), Error> {
-        let (setup, now, mut payment) = (self.setup().await?, (self.clock)(), order.payment.clone());
-        let mut ledger = self.store.ledger(&payment.agent, Some((payment.kind, payment.payee.clone(), payment.amount_sats)), now).await?;
+    pub(super) async fn would_admit(
+        &self,
+        order: &Order,
+        input_fee_sats: u64,
+    ) -> Result<(), Error> {
+        let (setup, now, mut payment) =
+            (self.setup().await?, (self.clock)(), order.payment.clone());
+        let mut ledger = self
+            .store
+            .ledger(
+                &payment.agent,
+                Some((payment.kind, payment.payee.clone(), payment.amount_sats)),
+                now,
+            )
+            .await?;
         self.doubt_lookalikes(&mut ledger, &payment.id);
         payment.reserved_sats = need_of(order).saturating_add(input_fee_sats);
-        let decided = setup.policy.decide(&ask(&payment, input_fee_sats, order.max_fee_sats), &ledger, now);
+        let decided =
+            setup.policy.decide(&ask(&payment, input_fee_sats, order.max_fee_sats), &ledger, now);
         decided.map_err(|denial| denied(denial, &setup.policy, &payment.agent, &ledger))
     }
 
@@ -257,7 +290,13 @@ impl Wallet {
 
     /// Step 4. The rules are read and asked inside the transaction that reserves. A melt's row is written in it, with its inputs and its
     /// counters: from then on its request may have left.
-    async fn admit(&self, order: &Order, inputs: &Inputs, melt: Option<&Melt>, gone: Gone) -> Result<Admission<Error>, Error> {
+    async fn admit(
+        &self,
+        order: &Order,
+        inputs: &Inputs,
+        melt: Option<&Melt>,
+        gone: Gone,
+    ) -> Result<Admission<Error>, Error> {
         let now = (self.clock)();
         let (wallet, payment) = (self.clone(), order.payment.clone());
         let (max_fee, input_fee) = (order.max_fee_sats, inputs.fee_sats);
@@ -273,7 +312,10 @@ impl Wallet {
             .store
             .admit(order.payment.clone(), now, beside, move |ledger| {
                 if gone.is_gone() {
-                    return Err(Error::new(Code::InsufficientFunds, "The caller has gone; nothing was paid."));
+                    return Err(Error::new(
+                        Code::InsufficientFunds,
+                        "The caller has gone; nothing was paid.",
+                    ));
                 }
                 let policy = wallet.rules.current()?;
                 let mut ledger = ledger.clone();
@@ -295,15 +337,25 @@ impl Wallet {
     }
 
     /// Step 6: a payment's new state, durably, with whatever has to be written beside it.
-    pub(super) async fn record(&self, mut payment: Payment, state: PaymentState, mut beside: Vec<Change>) -> Result<Payment, Error> {
+    pub(super) async fn record(
+        &self,
+        mut payment: Payment,
+        state: PaymentState,
+        mut beside: Vec<Change>,
+    ) -> Result<Payment, Error> {
         let gone = self.live().get(&payment.id).is_none_or(Gone::is_gone);
         payment.caller_in_doubt = match &state {
             PaymentState::Failed { .. } | PaymentState::Returned { .. } => false,
             PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => true,
-            PaymentState::Reserved | PaymentState::Settled { .. } => payment.caller_in_doubt || gone,
+            PaymentState::Reserved | PaymentState::Settled { .. } => {
+                payment.caller_in_doubt || gone
+            }
         };
         payment.state = state;
-        if self.nostr.is_some() && payment.payment_hash.is_some() && matches!(payment.state, PaymentState::Settled { .. }) {
+        if self.nostr.is_some()
+            && payment.payment_hash.is_some()
+            && matches!(payment.state, PaymentState::Settled { .. })
+        {
             beside.push(Change::Tell(payment.id.clone()));
         }
         beside.push(Change::Payment(payment.clone()));
@@ -313,8 +365,17 @@ impl Wallet {
     }
 
     /// Step 6 for a definite no: nothing moved, and the same call may be made again.
-    pub(super) async fn record_failure(&self, payment: Payment, error: Error, beside: Vec<Change>) -> Error {
-        let reason = error.details.get("untrusted_reason").and_then(|reason| reason.as_str()).map(str::to_owned);
+    pub(super) async fn record_failure(
+        &self,
+        payment: Payment,
+        error: Error,
+        beside: Vec<Change>,
+    ) -> Error {
+        let reason = error
+            .details
+            .get("untrusted_reason")
+            .and_then(|reason| reason.as_str())
+            .map(str::to_owned);
         let failure = Failure { code: error.code.as_str().to_owned(), untrusted_reason: reason };
         let id = payment.id.clone();
         let state = PaymentState::Failed { at: (self.clock)(), failure };

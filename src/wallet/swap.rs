@@ -34,11 +34,18 @@ impl Wallet {
             self.journal(&swap, vec![Change::FreeCounters(counters)]).await?;
             outcome = mint.post_swap(&swap, turn).await;
         }
-        if matches!(&outcome, SwapOutcome::Unknown(MintError::UnderWay { .. } | MintError::Unexplained { .. } | MintError::Refused { .. }))
-        {
+        if matches!(
+            &outcome,
+            SwapOutcome::Unknown(
+                MintError::UnderWay { .. }
+                    | MintError::Unexplained { .. }
+                    | MintError::Refused { .. }
+            )
+        ) {
             outcome = mint.resume_swap(&swap, turn).await;
         }
-        if matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::OUTPUTS_SIGNED)) {
+        if matches!(&outcome, SwapOutcome::Refused(error) if error.code() == Some(nut::OUTPUTS_SIGNED))
+        {
             self.leave_used_counters();
         }
         Ok((swap, outcome))
@@ -49,13 +56,19 @@ impl Wallet {
         let wallet = self.clone();
         self.running.spawn(async move {
             if let Err(error) = wallet.recheck(Which::All, |_| ()).await {
-                tracing::warn!(code = error.code.as_str(), "the mints were not asked which counters are used");
+                tracing::warn!(
+                    code = error.code.as_str(),
+                    "the mints were not asked which counters are used"
+                );
             }
         });
     }
 
     async fn journal(&self, swap: &Swap, mut beside: Vec<Change>) -> Result<(), Error> {
-        beside.extend([Change::UseCounters(swap.counters()), journaled(&Operation::Swap(swap.clone()))?]);
+        beside.extend([
+            Change::UseCounters(swap.counters()),
+            journaled(&Operation::Swap(swap.clone()))?,
+        ]);
         Ok(self.store.commit(beside).await?)
     }
 }

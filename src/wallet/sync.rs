@@ -21,16 +21,24 @@ impl Wallet {
             return self.sync_view(0, 0).await;
         }
         let wallet = self.clone();
-        match self.run_to_end(self.deadline().left(), async move { wallet.sync_once(true).await }).await {
+        match self
+            .run_to_end(self.deadline().left(), async move { wallet.sync_once(true).await })
+            .await
+        {
             Some(done) => done,
             None => {
                 let mut view = self.sync_view(0, 0).await?;
                 if view.state == "synced" {
                     view.state = "partial";
                 }
-                let asking = self.nostr.as_ref().and_then(|link| link.seen().asking.first().cloned());
-                let slow = asking.map_or("The relays are slow".to_owned(), |mint| format!("The mint {mint} is slow to answer"));
-                view.next_step = Some(format!("{slow}; it goes on. Call sync again in a minute to see how it ended."));
+                let asking =
+                    self.nostr.as_ref().and_then(|link| link.seen().asking.first().cloned());
+                let slow = asking.map_or("The relays are slow".to_owned(), |mint| {
+                    format!("The mint {mint} is slow to answer")
+                });
+                view.next_step = Some(format!(
+                    "{slow}; it goes on. Call sync again in a minute to see how it ended."
+                ));
                 Ok(view)
             }
         }
@@ -64,7 +72,11 @@ impl Wallet {
         self.tell_quotes(link).await?;
         self.flush(true).await?;
         self.changed();
-        self.sync_view(verified.pulled_sats, verified.dropped_sats.saturating_add(pulled.dropped_sats)).await
+        self.sync_view(
+            verified.pulled_sats,
+            verified.dropped_sats.saturating_add(pulled.dropped_sats),
+        )
+        .await
     }
 
     /// Reads the relays, asks the mints, and writes nothing there: for a home that is being restored and has no device of its own yet.
@@ -87,7 +99,8 @@ impl Wallet {
     pub async fn shared_sats(&self) -> Result<u64, Error> {
         let (setup, mut sum) = (self.setup().await?, 0_u64);
         for mint in setup.mints() {
-            let (all, own) = (self.spendable_at(&mint.address).await?, self.unspent_at(&mint.address).await?);
+            let (all, own) =
+                (self.spendable_at(&mint.address).await?, self.unspent_at(&mint.address).await?);
             sum = sum.saturating_add(all.saturating_sub(own));
         }
         Ok(sum)
@@ -106,7 +119,9 @@ impl Wallet {
     /// # Errors
     /// As [`Wallet::sync`].
     pub async fn take_nutzaps(&self) -> Result<(), Error> {
-        let Some(link) = self.nostr.as_ref().filter(|link| link.parts.nutzaps) else { return Ok(()) };
+        let Some(link) = self.nostr.as_ref().filter(|link| link.parts.nutzaps) else {
+            return Ok(());
+        };
         let _one_at_a_time = link.syncing().await;
         self.store.begin_mirror().await?;
         self.collect_nutzaps(link).await?;
@@ -134,23 +149,45 @@ impl Wallet {
     async fn sync_view(&self, pulled_sats: u64, dropped_sats: u64) -> Result<SyncView, Error> {
         let money = self.setup().await?.money.into();
         let Some(link) = &self.nostr else {
-            return Ok(SyncView { state: "off", money, relays: Vec::new(), pulled_sats, dropped_sats, next_step: None });
+            return Ok(SyncView {
+                state: "off",
+                money,
+                relays: Vec::new(),
+                pulled_sats,
+                dropped_sats,
+                next_step: None,
+            });
         };
         let mut relays = Vec::new();
         for url in link.parts.urls.iter().map(|url| plain_url(url)) {
             let sight = link.seen().relays.get(&url).copied();
             let unpublished = self.unpublished_at(link, &url).await?;
             let (note, untrusted_reason) = self.trouble_with(&url).await?;
-            relays.push(RelayView { url, state: sight.map_or("unknown", Sight::word), unpublished, note, untrusted_reason });
+            relays.push(RelayView {
+                url,
+                state: sight.map_or("unknown", Sight::word),
+                unpublished,
+                note,
+                untrusted_reason,
+            });
         }
         let next_step = link.seen().next_step();
-        Ok(SyncView { state: self.nostr_state(link).await?, money, relays, pulled_sats, dropped_sats, next_step })
+        Ok(SyncView {
+            state: self.nostr_state(link).await?,
+            money,
+            relays,
+            pulled_sats,
+            dropped_sats,
+            next_step,
+        })
     }
 
     /// What the owner should know of a relay, and the relay's own words to it.
     async fn trouble_with(&self, url: &str) -> Result<(Option<String>, Option<String>), Error> {
         if let Some((events, reason)) = self.refused_by(url).await? {
-            let note = format!("It refuses {events} of this wallet's events for good; other relays have them.");
+            let note = format!(
+                "It refuses {events} of this wallet's events for good; other relays have them."
+            );
             return Ok((Some(note), Some(reason).filter(|reason| !reason.is_empty())));
         }
         let forgets = self.forgets_deletions(url).await?;
@@ -162,12 +199,16 @@ impl Wallet {
     async fn nostr_state(&self, link: &Link) -> Result<&'static str, Error> {
         let unpublished = self.unpublished().await?;
         let seen = link.seen().clone();
-        let away = !seen.relays.is_empty() && seen.relays.values().all(|sight| *sight == Sight::Away);
+        let away =
+            !seen.relays.is_empty() && seen.relays.values().all(|sight| *sight == Sight::Away);
         Ok(if away {
             "offline"
         } else if seen.read_only {
             "read_only"
-        } else if seen.whole && unpublished == 0 && seen.relays.values().all(|sight| *sight == Sight::Whole) {
+        } else if seen.whole
+            && unpublished == 0
+            && seen.relays.values().all(|sight| *sight == Sight::Whole)
+        {
             "synced"
         } else {
             "partial"
@@ -177,6 +218,10 @@ impl Wallet {
     /// For `get_balance`. `None`: Nostr is off.
     pub(super) async fn nostr_view(&self) -> Result<Option<NostrView>, Error> {
         let Some(link) = &self.nostr else { return Ok(None) };
-        Ok(Some(NostrView { npub: link.npub(), state: self.nostr_state(link).await?, unpublished: self.unpublished().await? }))
+        Ok(Some(NostrView {
+            npub: link.npub(),
+            state: self.nostr_state(link).await?,
+            unpublished: self.unpublished().await?,
+        }))
     }
 }

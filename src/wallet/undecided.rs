@@ -35,16 +35,24 @@ impl Wallet {
     /// Safe to drop.
     pub async fn list_open(&self) -> Result<OpenView, Error> {
         let (operations, given_up) = (self.operations().await?, self.operations_given_up().await?);
-        let (payments, receives) = (self.store.open_payments().await?, self.store.open_receives().await?);
+        let (payments, receives) =
+            (self.store.open_payments().await?, self.store.open_receives().await?);
         let mut asked: BTreeMap<MintAddress, Vec<Operation>> = BTreeMap::new();
-        let open = payments.iter().map(|one| (&one.mint, one.id.as_str())).chain(receives.iter().map(|one| (&one.mint, one.id.as_str())));
+        let open = payments
+            .iter()
+            .map(|one| (&one.mint, one.id.as_str()))
+            .chain(receives.iter().map(|one| (&one.mint, one.id.as_str())));
         for (mint, id) in open {
-            asked.entry(mint.clone()).or_insert_with(|| operations.iter().filter(|one| one.subject() == Some(id)).cloned().collect());
+            asked.entry(mint.clone()).or_insert_with(|| {
+                operations.iter().filter(|one| one.subject() == Some(id)).cloned().collect()
+            });
         }
         let silent = self.silent(asked).await;
         let mut entries = Vec::new();
         for payment in payments {
-            let elsewhere = operations.iter().any(|one| is_buried(one) && one.subject() == Some(payment.id.as_str()));
+            let elsewhere = operations
+                .iter()
+                .any(|one| is_buried(one) && one.subject() == Some(payment.id.as_str()));
             let why = match payment.state {
                 _ if elsewhere => Why::SpentElsewhere,
                 _ if silent.contains(&payment.mint) => Why::MintSilent,
@@ -55,17 +63,29 @@ impl Wallet {
         }
         for receive in receives {
             let is_silent = silent.contains(&receive.mint);
-            entries.push(of_receive(&receive, if is_silent { Why::MintSilent } else { self.unknown_since(receive.created_at) }));
+            entries.push(of_receive(
+                &receive,
+                if is_silent { Why::MintSilent } else { self.unknown_since(receive.created_at) },
+            ));
         }
         for deposit in self.store.open_deposits().await? {
             if let Some(dispute) = deposit.disputed() {
                 let (id, mint) = (deposit.id.to_string(), deposit.mint.to_string());
-                entries.push(entry(id, "deposit", deposit.amount_sats, mint, dispute.since, Why::Disputed));
+                entries.push(entry(
+                    id,
+                    "deposit",
+                    deposit.amount_sats,
+                    mint,
+                    dispute.since,
+                    Why::Disputed,
+                ));
             }
         }
         for (payment, token) in self.store.unfinished(|_| true).await?.new_tokens {
             let delivered_to = self.delivered(&payment).await?;
-            if token.claimed_at.is_none() && delivered_to.is_some_and(|to| to.given_up == Some(true)) {
+            if token.claimed_at.is_none()
+                && delivered_to.is_some_and(|to| to.given_up == Some(true))
+            {
                 entries.push(of_payment(&payment, Why::ReachedNobody));
             }
         }
@@ -91,11 +111,21 @@ impl Wallet {
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
     pub async fn disputed(&self) -> Result<usize, Error> {
-        Ok(self.store.open_deposits().await?.iter().filter(|deposit| deposit.disputed().is_some()).count())
+        Ok(self
+            .store
+            .open_deposits()
+            .await?
+            .iter()
+            .filter(|deposit| deposit.disputed().is_some())
+            .count())
     }
 
     fn unknown_since(&self, since: u64) -> Why {
-        if since.saturating_add(KEPT_SECONDS) < (self.clock)() { Why::UnknownForAWeek } else { Why::Unknown }
+        if since.saturating_add(KEPT_SECONDS) < (self.clock)() {
+            Why::UnknownForAWeek
+        } else {
+            Why::Unknown
+        }
     }
 
     /// The mints that do not answer about what is open there.
@@ -159,7 +189,23 @@ fn of_receive(receive: &Receive, why: Why) -> OpenEntry {
     entry(id, Line::of_receive(receive).kind, receive.amount_sats, mint, receive.created_at, why)
 }
 
-fn entry(id: String, kind: &'static str, amount_sats: u64, mint: String, since: u64, why: Why) -> OpenEntry {
+fn entry(
+    id: String,
+    kind: &'static str,
+    amount_sats: u64,
+    mint: String,
+    since: u64,
+    why: Why,
+) -> OpenEntry {
     let (why, what_to_do) = why.told(&id);
-    OpenEntry { id, kind, amount_sats, reserved_sats: None, mint, since: rfc3339(since).unwrap_or_default(), why, what_to_do }
+    OpenEntry {
+        id,
+        kind,
+        amount_sats,
+        reserved_sats: None,
+        mint,
+        since: rfc3339(since).unwrap_or_default(),
+        why,
+        what_to_do,
+    }
 }

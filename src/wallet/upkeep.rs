@@ -36,7 +36,9 @@ impl Wallet {
     /// Safe to drop.
     pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Error> {
         let mut keep = self.store.token_ys().await?;
-        for operation in self.operations().await?.into_iter().chain(self.operations_given_up().await?) {
+        for operation in
+            self.operations().await?.into_iter().chain(self.operations_given_up().await?)
+        {
             keep.extend(operation.input_ys()?);
         }
         let before = (self.clock)().saturating_sub(KEPT_WHOLE_SECONDS);

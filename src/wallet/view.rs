@@ -342,7 +342,9 @@ mod lists;
 mod relays;
 
 pub use doctor::{Finding, RelayStanding, RelaysReport};
-pub use lists::{Entry, Group, HistoryView, MintView, MintsView, OpenEntry, OpenView, Range, Totals};
+pub use lists::{
+    Entry, Group, HistoryView, MintView, MintsView, OpenEntry, OpenView, Range, Totals,
+};
 pub use relays::{DeliveredView, NostrView, RelayView, SyncView};
 
 /// A view as JSON, for every edge alike.

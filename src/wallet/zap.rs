@@ -77,9 +77,12 @@ impl Wallet {
             return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
         }
         outgoing("comment", request.comment.as_deref())?;
-        let _announced = self.gates.announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
+        let _announced = self
+            .gates
+            .announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
         let group = group(caller, request.idempotency_key.as_deref());
-        let call = Call { until: self.deadline(), group, id: PaymentId::random(), left: Arc::default() };
+        let call =
+            Call { until: self.deadline(), group, id: PaymentId::random(), left: Arc::default() };
         let (tell, told) = oneshot::channel();
         let (wallet, of, this) = (self.clone(), caller.clone(), call.clone());
         let asked = request.clone();
@@ -101,7 +104,10 @@ impl Wallet {
             return self.show_payment(&setup, caller, payment, Replay::No).await;
         }
         // One that failed before goes on under its first id.
-        if let Known::Recorded(payment) = self.known_by_key(caller, request.idempotency_key.as_deref(), &self.zap_digest(&request)).await? {
+        if let Known::Recorded(payment) = self
+            .known_by_key(caller, request.idempotency_key.as_deref(), &self.zap_digest(&request))
+            .await?
+        {
             return self.show_payment(&setup, caller, *payment, Replay::No).await;
         }
         let shown = self.shown_group(&setup, caller, &call.group).await?;
@@ -116,14 +122,23 @@ impl Wallet {
             payment.caller_in_doubt = true;
             Change::Payment(payment)
         };
-        let begun = begun.into_iter().filter(|payment| !matches!(payment.state, PaymentState::Failed { .. }));
+        let begun = begun
+            .into_iter()
+            .filter(|payment| !matches!(payment.state, PaymentState::Failed { .. }));
         if let Err(error) = self.store.commit(begun.map(doubt).collect()).await {
             tracing::error!(%error, "a zap's caller is not noted as in doubt");
         }
     }
 
-    async fn zap_to_its_end(&self, caller: &Caller, request: &Zap, call: &Call) -> Result<PaymentView, Error> {
-        let Some(link) = &self.nostr else { return Err(Error::new(Code::NostrOff, "Zaps need Nostr.")) };
+    async fn zap_to_its_end(
+        &self,
+        caller: &Caller,
+        request: &Zap,
+        call: &Call,
+    ) -> Result<PaymentView, Error> {
+        let Some(link) = &self.nostr else {
+            return Err(Error::new(Code::NostrOff, "Zaps need Nostr."));
+        };
         let setup = self.setup().await?;
         let words = self.zap_digest(request);
         let key = request.idempotency_key.as_deref();
@@ -134,7 +149,12 @@ impl Wallet {
         let (whom, event) = match found.unwrap_or_else(|| Err(silent())) {
             Ok(found) => found,
             // Parts may have been paid by an earlier call: that is what there is to tell.
-            Err(error) => return self.shown_group(&setup, caller, &call.group).await?.ok_or_else(|| error.keyed(key)),
+            Err(error) => {
+                return self
+                    .shown_group(&setup, caller, &call.group)
+                    .await?
+                    .ok_or_else(|| error.keyed(key));
+            }
         };
         let shares = match &event {
             Some(event) => share::of(event, request.amount_sats)?,
@@ -143,7 +163,10 @@ impl Wallet {
         let zapped = event.as_ref().map(|event| zapped(event, &whom));
         let id = zapped.as_ref().map(|event| &event.event_id);
         let legs = self.legs(caller, &call.group).await?;
-        if legs.iter().any(|leg| shares.is_empty() || leg.zap.as_ref().and_then(|of| of.event.as_ref()) != id) {
+        if legs
+            .iter()
+            .any(|leg| shares.is_empty() || leg.zap.as_ref().and_then(|of| of.event.as_ref()) != id)
+        {
             return Err(Error::new(
                 Code::KeyConflict,
                 "The event was changed since the first call with this key; nothing was sent by this one.",
@@ -152,7 +175,12 @@ impl Wallet {
             .keyed(key));
         }
         if shares.is_empty() {
-            let leg = Leg { whom, sats: request.amount_sats, event: zapped, key: request.idempotency_key.clone() };
+            let leg = Leg {
+                whom,
+                sats: request.amount_sats,
+                event: zapped,
+                key: request.idempotency_key.clone(),
+            };
             let payment = self.zap_leg(link, &setup, caller, request, &words, leg, call).await?;
             let payment = self.await_receipt(link, payment, call.until).await?;
             return self.show_payment(&setup, caller, payment, Replay::No).await;
@@ -162,17 +190,28 @@ impl Wallet {
 
     fn zap_digest(&self, request: &Zap) -> String {
         let via = request.via.unwrap_or(Via::Auto);
-        let (event, comment) = (request.event.as_deref().unwrap_or(""), request.comment.as_deref().unwrap_or(""));
+        let (event, comment) =
+            (request.event.as_deref().unwrap_or(""), request.comment.as_deref().unwrap_or(""));
         let anonymous = request.anonymous.unwrap_or(false);
-        digest(&["zap", request.to.trim(), &request.amount_sats.to_string(), event, comment, &format!("{via:?} {anonymous}")])
+        digest(&[
+            "zap",
+            request.to.trim(),
+            &request.amount_sats.to_string(),
+            event,
+            comment,
+            &format!("{via:?} {anonymous}"),
+        ])
     }
 
     /// Whom the call means, and the event that is zapped.
     async fn whom(&self, link: &Link, request: &Zap) -> Result<(Whom, Option<Event>), Error> {
         let to = read_recipient("to", &request.to)?;
-        let named = request.event.as_deref().map(|text| read_recipient("event", text)).transpose()?;
+        let named =
+            request.event.as_deref().map(|text| read_recipient("event", text)).transpose()?;
         match (to, named) {
-            (Recipient::Person { pubkey, relays }, None) => Ok((Whom::Key { pubkey, hints: relays }, None)),
+            (Recipient::Person { pubkey, relays }, None) => {
+                Ok((Whom::Key { pubkey, hints: relays }, None))
+            }
             (Recipient::Name { name, host }, None) => {
                 let address = format!("{name}@{host}");
                 match self.named_key(&name, &host).await {
@@ -195,8 +234,15 @@ impl Wallet {
                 let whom = match person {
                     Recipient::Person { pubkey, relays } => Whom::Key { pubkey, hints: relays },
                     Recipient::Name { name, host } => match self.named_key(&name, &host).await? {
-                        Some((pubkey, hints)) => Whom::Named { address: format!("{name}@{host}"), pubkey, hints },
-                        None => return Err(Error::new(Code::RecipientUnknown, "That name's server does not know the name.")),
+                        Some((pubkey, hints)) => {
+                            Whom::Named { address: format!("{name}@{host}"), pubkey, hints }
+                        }
+                        None => {
+                            return Err(Error::new(
+                                Code::RecipientUnknown,
+                                "That name's server does not know the name.",
+                            ));
+                        }
                     },
                     _ => return Err(Error::invalid("to", "to is not a person.")),
                 };
@@ -209,17 +255,23 @@ impl Wallet {
     }
 
     async fn find_event(&self, link: &Link, named: &Recipient) -> Result<Event, Error> {
-        let unknown = || Error::new(Code::RecipientUnknown, "No relay that was asked has that event.");
+        let unknown =
+            || Error::new(Code::RecipientUnknown, "No relay that was asked has that event.");
         let hints = hints_of(named);
         match named {
             Recipient::Event { id, .. } => {
                 let filter = serde_json::json!({"ids": [id]});
-                self.event(link, &filter, &hints, |event| event.id() == id).await?.ok_or_else(unknown)
+                self.event(link, &filter, &hints, |event| event.id() == id)
+                    .await?
+                    .ok_or_else(unknown)
             }
             Recipient::Replaceable { kind, pubkey, identifier, .. } => {
-                let filter = serde_json::json!({"kinds": [kind], "authors": [pubkey], "#d": [identifier]});
+                let filter =
+                    serde_json::json!({"kinds": [kind], "authors": [pubkey], "#d": [identifier]});
                 let fits = |event: &Event| {
-                    event.kind() == *kind && event.author() == pubkey && event.tag_values("d").next().unwrap_or("") == identifier
+                    event.kind() == *kind
+                        && event.author() == pubkey
+                        && event.tag_values("d").next().unwrap_or("") == identifier
                 };
                 self.event(link, &filter, &hints, fits).await?.ok_or_else(unknown)
             }
@@ -241,26 +293,39 @@ impl Wallet {
     ) -> Result<Payment, Error> {
         let key = leg.key.as_deref();
         let gate = format!("{words} {}", leg.whom.name());
-        let _one_planner = call.until.wait(self.gates.pass(&gate)).await.ok_or_else(|| silent().keyed(key))?;
+        let _one_planner =
+            call.until.wait(self.gates.pass(&gate)).await.ok_or_else(|| silent().keyed(key))?;
         let earlier = match self.known_by_key(caller, key, words).await? {
             Known::Recorded(payment) => return Ok(*payment),
             Known::Again(payment) => Some(payment),
             Known::New => None,
         };
-        let mut payment = self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
-        let shared = leg.key.as_deref().is_some_and(|key| key.starts_with(call.group.as_str()) && key.contains('.'));
+        let mut payment =
+            self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
+        let shared = leg
+            .key
+            .as_deref()
+            .is_some_and(|key| key.starts_with(call.group.as_str()) && key.contains('.'));
         if earlier.is_none() && !shared {
             payment.id = call.id.clone();
         }
         self.deny(setup, &payment).await.map_err(|error| error.keyed(key))?;
         let planned = async {
             let person = match leg.whom.pubkey() {
-                Some(pubkey) => self.person(link, pubkey, leg.whom.hints(), request.via != Some(Via::Lightning)).await?,
+                Some(pubkey) => {
+                    self.person(link, pubkey, leg.whom.hints(), request.via != Some(Via::Lightning))
+                        .await?
+                }
                 None => Person::default(),
             };
             self.plan_zap(link, setup, request, payment, &leg, person).await
         };
-        let order = call.until.wait(planned).await.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
+        let order = call
+            .until
+            .wait(planned)
+            .await
+            .unwrap_or_else(|| Err(silent()))
+            .map_err(|error| error.keyed(key))?;
         // It gives up before the caller does: what the caller then finds recorded is all there will be.
         let until = call.until.sooner(EARLIER);
         if call.left.load(Ordering::Acquire) || until.is_past() {
@@ -303,7 +368,8 @@ impl Wallet {
             zap: Some(Box::new(ZapOf {
                 recipient: leg.whom.pubkey().map(str::to_owned),
                 event: event.map(|event| event.event_id.clone()),
-                zapped: event.map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
+                zapped: event
+                    .map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
                 rail: Rail::Lightning,
                 comment: request.comment.clone().unwrap_or_default(),
                 anonymous: request.anonymous.unwrap_or(false),
@@ -365,7 +431,9 @@ fn read_recipient(field: &str, text: &str) -> Result<Recipient, Error> {
 
 fn hints_of(named: &Recipient) -> Vec<String> {
     match named {
-        Recipient::Person { relays, .. } | Recipient::Event { relays, .. } | Recipient::Replaceable { relays, .. } => relays.clone(),
+        Recipient::Person { relays, .. }
+        | Recipient::Event { relays, .. }
+        | Recipient::Replaceable { relays, .. } => relays.clone(),
         Recipient::Name { .. } => Vec::new(),
     }
 }

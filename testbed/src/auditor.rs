@@ -69,7 +69,9 @@ impl Auditor {
             (SELECT coalesce(sum(amount), 0) FROM blind_signature WHERE c IS NOT NULL),
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'SPENT'),
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE state = 'PENDING')";
-        let read = |row: &Row<'_>| Ok(ByState { signed: row.get(0)?, spent: row.get(1)?, pending: row.get(2)? });
+        let read = |row: &Row<'_>| {
+            Ok(ByState { signed: row.get(0)?, spent: row.get(1)?, pending: row.get(2)? })
+        };
         Ok(self.open()?.query_row(sums, [], read)?)
     }
 
@@ -82,7 +84,8 @@ impl Auditor {
     /// The public names of all coins that were spent, hex.
     pub fn spent(&self) -> Result<std::collections::BTreeSet<String>> {
         let database = self.open()?;
-        let mut statement = database.prepare("SELECT lower(hex(y)) FROM proof WHERE state = 'SPENT'")?;
+        let mut statement =
+            database.prepare("SELECT lower(hex(y)) FROM proof WHERE state = 'SPENT'")?;
         let rows = statement.query_map([], |row| row.get(0))?;
         rows.collect::<Result<_, _>>().context("a spent coin cannot be read")
     }
@@ -105,7 +108,8 @@ impl Auditor {
 
     /// Every payment that was asked for, in order.
     pub fn melts(&self) -> Result<Vec<Melt>> {
-        let melts = "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
+        let melts =
+            "SELECT id, request_lookup_id, request, amount, state, payment_proof, paid_time,
             (SELECT coalesce(sum(amount), 0) FROM proof WHERE quote_id = melt_quote.id),
             (SELECT coalesce(sum(amount), 0) FROM blind_signature
                 WHERE quote_id = melt_quote.id AND c IS NOT NULL)
@@ -123,7 +127,8 @@ impl Auditor {
 }
 
 fn melt(row: &Row<'_>) -> rusqlite::Result<Melt> {
-    let (amount_sats, inputs_sats, change_sats): (u64, u64, u64) = (row.get(3)?, row.get(7)?, row.get(8)?);
+    let (amount_sats, inputs_sats, change_sats): (u64, u64, u64) =
+        (row.get(3)?, row.get(7)?, row.get(8)?);
     let state: String = row.get(4)?;
     let fee_sats = match state.as_str() {
         "PAID" => inputs_sats.saturating_sub(change_sats + amount_sats),

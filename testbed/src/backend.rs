@@ -12,8 +12,9 @@ use cdk_common::amount::Amount;
 use cdk_common::database::DynMintDatabase;
 use cdk_common::nuts::{CurrencyUnit, MeltOptions, MeltQuoteState};
 use cdk_common::payment::{
-    Bolt11OutgoingPaymentOptions, Bolt11Settings, CreateIncomingPaymentResponse, Error, Event, IncomingPaymentOptions, MakePaymentResponse,
-    MintPayment, OutgoingPaymentOptions, PaymentIdentifier, PaymentQuoteResponse, SettingsResponse, WaitPaymentResponse,
+    Bolt11OutgoingPaymentOptions, Bolt11Settings, CreateIncomingPaymentResponse, Error, Event,
+    IncomingPaymentOptions, MakePaymentResponse, MintPayment, OutgoingPaymentOptions,
+    PaymentIdentifier, PaymentQuoteResponse, SettingsResponse, WaitPaymentResponse,
 };
 use cdk_common::util::{hex, unix_time};
 use futures::{Stream, StreamExt, stream};
@@ -46,7 +47,12 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) fn new(lightning: Lightning, node: NodeId, terms: Terms, quotes: DynMintDatabase) -> Self {
+    pub(crate) fn new(
+        lightning: Lightning,
+        node: NodeId,
+        terms: Terms,
+        quotes: DynMintDatabase,
+    ) -> Self {
         let (listening, cancel) = (AtomicBool::new(false), CancellationToken::new());
         Self { lightning, node, terms, quotes, listening, cancel }
     }
@@ -81,7 +87,10 @@ impl MintPayment for Backend {
         })
     }
 
-    async fn create_incoming_payment_request(&self, options: IncomingPaymentOptions) -> Result<CreateIncomingPaymentResponse, Error> {
+    async fn create_incoming_payment_request(
+        &self,
+        options: IncomingPaymentOptions,
+    ) -> Result<CreateIncomingPaymentResponse, Error> {
         let IncomingPaymentOptions::Bolt11(options) = options else {
             return Err(Error::UnsupportedPaymentOption);
         };
@@ -103,7 +112,11 @@ impl MintPayment for Backend {
         })
     }
 
-    async fn get_payment_quote(&self, unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<PaymentQuoteResponse, Error> {
+    async fn get_payment_quote(
+        &self,
+        unit: &CurrencyUnit,
+        options: OutgoingPaymentOptions,
+    ) -> Result<PaymentQuoteResponse, Error> {
         let options = bolt11(unit, options)?;
         let amount = amount_msat(&options)?.div_ceil(1000);
         let share = amount * self.terms.fee_reserve_percent / 100;
@@ -118,7 +131,11 @@ impl MintPayment for Backend {
         })
     }
 
-    async fn make_payment(&self, unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<MakePaymentResponse, Error> {
+    async fn make_payment(
+        &self,
+        unit: &CurrencyUnit,
+        options: OutgoingPaymentOptions,
+    ) -> Result<MakePaymentResponse, Error> {
         let options = bolt11(unit, options)?;
         let hash = options.bolt11.payment_hash().to_string();
         match self.lightning.attempt(self.node, &hash).map(|attempt| attempt.progress) {
@@ -158,13 +175,19 @@ impl MintPayment for Backend {
         self.cancel.cancel();
     }
 
-    async fn check_incoming_payment_status(&self, id: &PaymentIdentifier) -> Result<Vec<WaitPaymentResponse>, Error> {
+    async fn check_incoming_payment_status(
+        &self,
+        id: &PaymentIdentifier,
+    ) -> Result<Vec<WaitPaymentResponse>, Error> {
         let hash = id.to_string();
         let received = self.lightning.received(&hash);
         received.map(|amount_msat| arrival(&hash, amount_msat)).transpose().map(Vec::from_iter)
     }
 
-    async fn check_outgoing_payment(&self, id: &PaymentIdentifier) -> Result<MakePaymentResponse, Error> {
+    async fn check_outgoing_payment(
+        &self,
+        id: &PaymentIdentifier,
+    ) -> Result<MakePaymentResponse, Error> {
         match self.lightning.attempt(self.node, &id.to_string()) {
             Some(attempt) => answer(&attempt),
             None => Ok(MakePaymentResponse {
@@ -185,7 +208,10 @@ fn identifier(invoice: &Bolt11Invoice) -> PaymentIdentifier {
     PaymentIdentifier::PaymentHash(*invoice.payment_hash().as_ref())
 }
 
-fn bolt11(unit: &CurrencyUnit, options: OutgoingPaymentOptions) -> Result<Bolt11OutgoingPaymentOptions, Error> {
+fn bolt11(
+    unit: &CurrencyUnit,
+    options: OutgoingPaymentOptions,
+) -> Result<Bolt11OutgoingPaymentOptions, Error> {
     match options {
         _ if unit != &CurrencyUnit::Sat => Err(Error::UnsupportedUnit),
         OutgoingPaymentOptions::Bolt11(options) => Ok(*options),
@@ -208,7 +234,9 @@ fn amount_msat(options: &Bolt11OutgoingPaymentOptions) -> Result<u64, Error> {
 fn answer(attempt: &Attempt) -> Result<MakePaymentResponse, Error> {
     let spent = (attempt.amount_msat + attempt.fee_msat).div_ceil(1000);
     let (status, payment_proof, total_spent) = match &attempt.progress {
-        Progress::Settled { preimage } => (MeltQuoteState::Paid, Some(hex::encode(preimage)), sat(spent)),
+        Progress::Settled { preimage } => {
+            (MeltQuoteState::Paid, Some(hex::encode(preimage)), sat(spent))
+        }
         Progress::InFlight => (MeltQuoteState::Pending, None, sat(0)),
         Progress::Failed { .. } => (MeltQuoteState::Failed, None, sat(0)),
     };
@@ -226,7 +254,9 @@ fn arrival(hash: &str, amount_msat: u64) -> Result<WaitPaymentResponse, Error> {
 
 fn translate(event: NodeEvent) -> Option<Event> {
     match event {
-        NodeEvent::Received { hash, amount_msat } => arrival(&hash, amount_msat).ok().map(Event::PaymentReceived),
+        NodeEvent::Received { hash, amount_msat } => {
+            arrival(&hash, amount_msat).ok().map(Event::PaymentReceived)
+        }
         NodeEvent::Resolved(attempt) => {
             let quote_id = attempt.quote.clone()?;
             match &attempt.progress {
@@ -234,7 +264,9 @@ fn translate(event: NodeEvent) -> Option<Event> {
                     let details = answer(&attempt).ok()?;
                     Some(Event::PaymentSuccessful { quote_id, details })
                 }
-                Progress::Failed { reason } => Some(Event::PaymentFailed { quote_id, reason: (*reason).to_owned() }),
+                Progress::Failed { reason } => {
+                    Some(Event::PaymentFailed { quote_id, reason: (*reason).to_owned() })
+                }
                 Progress::InFlight => None,
             }
         }

@@ -11,7 +11,10 @@ use anyhow::{Context, Result, ensure};
 /// When it was not built.
 pub fn wallet_binary() -> Result<PathBuf> {
     let example = std::env::current_exe()?;
-    let folder = example.parent().and_then(|examples| examples.parent()).context("an example has a folder")?;
+    let folder = example
+        .parent()
+        .and_then(|examples| examples.parent())
+        .context("an example has a folder")?;
     let binary = folder.join(format!("nutpurse{EXE_SUFFIX}"));
     ensure!(binary.is_file(), "{} is not there; run: cargo build", binary.display());
     Ok(binary)

@@ -43,7 +43,11 @@ impl InvoiceSpec {
     /// An invoice over `amount_sats`, otherwise the default.
     #[must_use]
     pub fn sats(amount_sats: u64, description: &str) -> Self {
-        Self { amount_msat: Some(amount_sats * 1000), description: description.to_owned(), ..Self::default() }
+        Self {
+            amount_msat: Some(amount_sats * 1000),
+            description: description.to_owned(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn sign(&self, key: &SecretKey, preimage: [u8; 32]) -> Result<Bolt11Invoice> {
@@ -66,6 +70,8 @@ impl InvoiceSpec {
         if let Some(amount) = self.amount_msat {
             builder = builder.amount_milli_satoshis(amount);
         }
-        builder.build_signed(|hash| secp.sign_ecdsa_recoverable(hash, key)).map_err(|why| anyhow!("the invoice cannot be made: {why:?}"))
+        builder
+            .build_signed(|hash| secp.sign_ecdsa_recoverable(hash, key))
+            .map_err(|why| anyhow!("the invoice cannot be made: {why:?}"))
     }
 }

@@ -78,7 +78,10 @@ impl Lightning {
             by_hash: HashMap::new(),
             next: VecDeque::new(),
         };
-        let lightning = Self { network: Arc::new(Mutex::new(network)), changed: Arc::new(watch::Sender::new(())) };
+        let lightning = Self {
+            network: Arc::new(Mutex::new(network)),
+            changed: Arc::new(watch::Sender::new(())),
+        };
         lightning.join("outside");
         lightning
     }
@@ -198,7 +201,9 @@ impl Lightning {
     pub(crate) fn issue(&self, node: NodeId, spec: &InvoiceSpec) -> Result<Bolt11Invoice> {
         let preimage: [u8; 32] = rand::random();
         let mut network = self.lock();
-        let Some(key) = network.nodes.get(node).map(|node| node.key) else { anyhow::bail!("no such node") };
+        let Some(key) = network.nodes.get(node).map(|node| node.key) else {
+            anyhow::bail!("no such node")
+        };
         let invoice = spec.sign(&key, preimage)?;
         let issued = Issued { node, preimage, received_msat: None };
         network.issued.insert(invoice.payment_hash().to_string(), issued);

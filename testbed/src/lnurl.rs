@@ -226,7 +226,11 @@ impl Desk {
     }
 
     fn metadata(&self, name: &str) -> String {
-        json!([["text/plain", format!("Sats for {name}")], ["text/identifier", format!("{name}@{}", self.address)]]).to_string()
+        json!([
+            ["text/plain", format!("Sats for {name}")],
+            ["text/identifier", format!("{name}@{}", self.address)]
+        ])
+        .to_string()
     }
 
     fn first(&self, name: &str, terms: &Terms) -> Value {
@@ -252,7 +256,12 @@ impl Desk {
         Value::Object(answer)
     }
 
-    fn invoice(&self, name: &str, query: &HashMap<String, String>, terms: &Terms) -> Result<Bolt11Invoice> {
+    fn invoice(
+        &self,
+        name: &str,
+        query: &HashMap<String, String>,
+        terms: &Terms,
+    ) -> Result<Bolt11Invoice> {
         if terms.invoice == InvoiceLie::Same
             && let Some(invoice) = lock(&self.first_invoice).clone()
         {
@@ -279,7 +288,8 @@ impl Desk {
         let invoice = self.lightning.issue(self.node, &spec)?;
         lock(&self.first_invoice).get_or_insert_with(|| invoice.clone());
         if let Some(request) = request {
-            lock(&self.requests).insert(invoice.payment_hash().to_string(), (invoice.clone(), request.clone()));
+            lock(&self.requests)
+                .insert(invoice.payment_hash().to_string(), (invoice.clone(), request.clone()));
         }
         Ok(invoice)
     }
@@ -292,9 +302,21 @@ impl Desk {
             let Some((invoice, request)) = lock(&self.requests).remove(&hash) else { continue };
             let lie = self.terms().receipt;
             let preimage = self.lightning.preimage(&hash).unwrap_or_default();
-            let other = || self.lightning.issue(self.node, &InvoiceSpec { amount_msat: Some(1), ..InvoiceSpec::default() });
-            let bolt11 = if lie == ReceiptLie::Amount { other().unwrap_or(invoice) } else { invoice };
-            tokio::spawn(zaps::send(self.nostr.clone(), lie, bolt11.to_string(), preimage, request));
+            let other = || {
+                self.lightning.issue(
+                    self.node,
+                    &InvoiceSpec { amount_msat: Some(1), ..InvoiceSpec::default() },
+                )
+            };
+            let bolt11 =
+                if lie == ReceiptLie::Amount { other().unwrap_or(invoice) } else { invoice };
+            tokio::spawn(zaps::send(
+                self.nostr.clone(),
+                lie,
+                bolt11.to_string(),
+                preimage,
+                request,
+            ));
         }
     }
 }
@@ -318,7 +340,10 @@ async fn callback(
 ) -> Response {
     desk.note(&uri, &query);
     let terms = desk.terms();
-    answer(&terms.at_callback, || Ok(json!({"pr": desk.invoice(&name, &query, &terms)?.to_string(), "routes": []}))).await
+    answer(&terms.at_callback, || {
+        Ok(json!({"pr": desk.invoice(&name, &query, &terms)?.to_string(), "routes": []}))
+    })
+    .await
 }
 
 async fn elsewhere(State(desk): State<Arc<Desk>>, uri: Uri) -> Response {
@@ -327,14 +352,18 @@ async fn elsewhere(State(desk): State<Arc<Desk>>, uri: Uri) -> Response {
 }
 
 async fn answer(how: &Answer, right: impl FnOnce() -> Result<Value>) -> Response {
-    let status = |status: u16| StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        |status: u16| StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match how {
         Answer::Right => {}
         Answer::Status(code) => return status(*code).into_response(),
         Answer::SaysNo(code, reason) => {
-            return (status(*code), axum::Json(json!({"status": "ERROR", "reason": reason}))).into_response();
+            return (status(*code), axum::Json(json!({"status": "ERROR", "reason": reason})))
+                .into_response();
         }
-        Answer::Redirect(to) => return (StatusCode::FOUND, [(header::LOCATION, to.clone())]).into_response(),
+        Answer::Redirect(to) => {
+            return (StatusCode::FOUND, [(header::LOCATION, to.clone())]).into_response();
+        }
         Answer::After(wait) => tokio::time::sleep(*wait).await,
         Answer::Bytes(length) => return " ".repeat(*length).into_response(),
         Answer::Text(text) => return text.clone().into_response(),

@@ -204,7 +204,11 @@ impl Plan {
             builder = builder.with_supported_websockets(methods);
         }
         if options.replay_seconds.is_some() {
-            let replayed = [CachedPath::Swap, CachedPath::custom_mint(BOLT11), CachedPath::custom_melt(BOLT11)];
+            let replayed = [
+                CachedPath::Swap,
+                CachedPath::custom_mint(BOLT11),
+                CachedPath::custom_melt(BOLT11),
+            ];
             let replayed = replayed.map(|path| CachedEndpoint::new(Method::Post, path));
             builder = builder.with_cache(options.replay_seconds, replayed.to_vec());
         }
@@ -228,7 +232,8 @@ impl Plan {
         let cache = HttpCache::new(kept, kept, None);
         let methods = vec![BOLT11.to_owned()];
         let mint = Arc::new(mint.clone());
-        let router = cdk_axum::create_mint_router_with_custom_cache(mint, cache, methods, false).await?;
+        let router =
+            cdk_axum::create_mint_router_with_custom_cache(mint, cache, methods, false).await?;
         let router = router.layer(middleware::from_fn_with_state(self.cuts.clone(), carry_out));
         Ok(router.layer(middleware::from_fn_with_state(self.log.clone(), record)))
     }

@@ -102,7 +102,8 @@ impl Network {
         };
         let Order { payer, amount_msat, quote, .. } = order;
         let slow = false;
-        let attempt = Attempt { payer, hash: hash.clone(), amount_msat, fee_msat, quote, progress, slow };
+        let attempt =
+            Attempt { payer, hash: hash.clone(), amount_msat, fee_msat, quote, progress, slow };
         self.attempts.insert((payer, hash), attempt.clone());
         attempt
     }
@@ -159,7 +160,10 @@ impl Network {
             payee: self.name(payee),
             at: SystemTime::now(),
         });
-        self.tell(payee, NodeEvent::Received { hash: hash.clone(), amount_msat: attempt.amount_msat });
+        self.tell(
+            payee,
+            NodeEvent::Received { hash: hash.clone(), amount_msat: attempt.amount_msat },
+        );
         self.tell_payer(attempt);
     }
 
@@ -177,7 +181,8 @@ impl Network {
 
     /// The payers whose payment of `hash` is on its way.
     pub(crate) fn payers(&self, hash: &Hash) -> Vec<NodeId> {
-        let on_its_way = |attempt: &&Attempt| &attempt.hash == hash && attempt.progress == Progress::InFlight;
+        let on_its_way =
+            |attempt: &&Attempt| &attempt.hash == hash && attempt.progress == Progress::InFlight;
         self.attempts.values().filter(on_its_way).map(|attempt| attempt.payer).collect()
     }
 
@@ -189,7 +194,8 @@ impl Network {
             Some(NodeEvent::Received { hash: hash.clone(), amount_msat })
         });
         let paid = self.attempts.values().filter(|attempt| attempt.payer == node);
-        let resolved = paid.filter(|attempt| attempt.slow && attempt.progress != Progress::InFlight);
+        let resolved =
+            paid.filter(|attempt| attempt.slow && attempt.progress != Progress::InFlight);
         received.chain(resolved.cloned().map(NodeEvent::Resolved)).collect()
     }
 

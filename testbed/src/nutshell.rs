@@ -34,14 +34,26 @@ impl Nutshell {
         let key: [u8; 32] = rand::random();
         let mut command = Command::new(program);
         command.env_clear().current_dir(folder.path()).stdout(log.try_clone()?).stderr(log);
-        command.env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("CASHU_DIR", folder.path());
-        command.env("MINT_DATABASE", folder.path().join("mint")).env("MINT_PRIVATE_KEY", cdk_common::util::hex::encode(key));
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", folder.path())
+            .env("CASHU_DIR", folder.path());
+        command
+            .env("MINT_DATABASE", folder.path().join("mint"))
+            .env("MINT_PRIVATE_KEY", cdk_common::util::hex::encode(key));
         command.env("MINT_LISTEN_HOST", "127.0.0.1").env("MINT_LISTEN_PORT", port.to_string());
-        command.env("MINT_BACKEND_BOLT11_SAT", "FakeWallet").env("MINT_INPUT_FEE_PPK", "100").env("MINT_RATE_LIMIT", "FALSE");
+        command
+            .env("MINT_BACKEND_BOLT11_SAT", "FakeWallet")
+            .env("MINT_INPUT_FEE_PPK", "100")
+            .env("MINT_RATE_LIMIT", "FALSE");
         command.env("FAKEWALLET_BRR", "TRUE").env("TOR", "FALSE");
-        command.env("FAKEWALLET_DELAY_INCOMING_PAYMENT", "0").env("FAKEWALLET_DELAY_OUTGOING_PAYMENT", "0");
+        command
+            .env("FAKEWALLET_DELAY_INCOMING_PAYMENT", "0")
+            .env("FAKEWALLET_DELAY_OUTGOING_PAYMENT", "0");
         let mut mint = Self { process: command.spawn()?, port, folder };
-        tokio::time::timeout(START, mint.listens()).await.context("Nutshell does not listen within a minute")??;
+        tokio::time::timeout(START, mint.listens())
+            .await
+            .context("Nutshell does not listen within a minute")??;
         Ok(mint)
     }
 
@@ -71,12 +83,14 @@ impl Nutshell {
     /// The payment hash and the amount of every payment it made.
     pub fn paid(&self) -> Result<Vec<(String, u64)>> {
         let database = self.open()?;
-        let mut statement = database.prepare("SELECT request, amount FROM melt_quotes WHERE state = 'PAID'")?;
+        let mut statement =
+            database.prepare("SELECT request, amount FROM melt_quotes WHERE state = 'PAID'")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
         let mut paid = Vec::new();
         for row in rows {
             let (request, amount) = row?;
-            let invoice: Bolt11Invoice = request.parse().ok().context("a paid request that is no invoice")?;
+            let invoice: Bolt11Invoice =
+                request.parse().ok().context("a paid request that is no invoice")?;
             paid.push((invoice.payment_hash().to_string(), amount));
         }
         Ok(paid)

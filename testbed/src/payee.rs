@@ -27,7 +27,10 @@ impl Payee {
 
     /// An invoice that leaves the amount to the payer.
     pub fn amountless(&self, description: &str) -> Result<Bolt11Invoice> {
-        self.invoice_with(&InvoiceSpec { description: description.to_owned(), ..InvoiceSpec::default() })
+        self.invoice_with(&InvoiceSpec {
+            description: description.to_owned(),
+            ..InvoiceSpec::default()
+        })
     }
 
     /// An invoice that says what `spec` says.

@@ -87,7 +87,11 @@ impl RequestLog {
 }
 
 /// The middleware in front of the mint's router.
-pub(crate) async fn record(State(log): State<RequestLog>, request: HttpRequest, next: Next) -> Response {
+pub(crate) async fn record(
+    State(log): State<RequestLog>,
+    request: HttpRequest,
+    next: Next,
+) -> Response {
     let upgrade = request.headers().contains_key(header::UPGRADE);
     let number = log.open(Request {
         method: request.method().to_string(),

@@ -16,13 +16,20 @@ pub(crate) struct Own(Option<Runtime>);
 
 impl Own {
     pub(crate) fn new(name: &str, threads: usize) -> Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build().context("a runtime of its own")?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name(name)
+            .enable_all()
+            .build()
+            .context("a runtime of its own")?;
         Ok(Self(Some(runtime)))
     }
 
     /// Runs `work` on this runtime and waits for its answer on the caller's.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         self.handle()?.spawn(work).await.context("the server's task ended")?
     }
 

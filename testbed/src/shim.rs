@@ -86,9 +86,17 @@ impl ShimLibrary {
         write(&source, SOURCE)?;
         let library = Self(Arc::new(folder));
         let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(library.path()).arg(&source).arg("-ldl");
+        compiler
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
+            .arg(library.path())
+            .arg(&source)
+            .arg("-ldl");
         let done = compiler.output().context("no C compiler")?;
-        ensure!(done.status.success(), "the shim does not compile: {}", String::from_utf8_lossy(&done.stderr));
+        ensure!(
+            done.status.success(),
+            "the shim does not compile: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         Ok(library)
     }
 
@@ -123,7 +131,10 @@ impl Shim {
     #[must_use]
     pub fn environment(&self) -> [(&'static str, OsString); 2] {
         let control = self.folder.path().join("control");
-        [("LD_PRELOAD", self.library.path().into_os_string()), ("TESTBED_SHIM", control.into_os_string())]
+        [
+            ("LD_PRELOAD", self.library.path().into_os_string()),
+            ("TESTBED_SHIM", control.into_os_string()),
+        ]
     }
 
     /// Sets the wall clock so many seconds ahead of the true one, or behind it; at once.

@@ -57,7 +57,8 @@ impl NostrKey {
         let created_at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let said = json!([0, self.public(), created_at, kind, tags, content]).to_string();
         let id = sha256::Hash::hash(said.as_bytes());
-        let signature = Secp256k1::new().sign_schnorr_no_aux_rand(&Message::from_digest(id.to_byte_array()), &self.0);
+        let signature = Secp256k1::new()
+            .sign_schnorr_no_aux_rand(&Message::from_digest(id.to_byte_array()), &self.0);
         Ok(json!({
             "id": id.to_string(), "pubkey": self.public(), "created_at": created_at, "kind": kind, "tags": tags, "content": content,
             "sig": signature.to_string(),
@@ -66,7 +67,13 @@ impl NostrKey {
 }
 
 /// Makes the receipt and hands it to the relays of the request.
-pub(crate) async fn send(key: NostrKey, lie: ReceiptLie, bolt11: String, preimage: String, request: String) {
+pub(crate) async fn send(
+    key: NostrKey,
+    lie: ReceiptLie,
+    bolt11: String,
+    preimage: String,
+    request: String,
+) {
     match lie {
         ReceiptLie::Missing => return,
         ReceiptLie::Late(wait) => sleep(wait).await,
@@ -82,14 +89,25 @@ pub(crate) async fn send(key: NostrKey, lie: ReceiptLie, bolt11: String, preimag
     }
 }
 
-fn receipt(key: &NostrKey, lie: ReceiptLie, bolt11: &str, preimage: &str, request: &str, asked: &Value) -> Result<Value> {
+fn receipt(
+    key: &NostrKey,
+    lie: ReceiptLie,
+    bolt11: &str,
+    preimage: &str,
+    request: &str,
+    asked: &Value,
+) -> Result<Value> {
     let mut description = request.to_owned();
     if lie == ReceiptLie::Description {
         let mut other = asked.as_object().cloned().unwrap_or_default();
         other.insert("content".to_owned(), json!("something else"));
         description = Value::Object(other).to_string();
     }
-    let mut tags = vec![json!(["bolt11", bolt11]), json!(["description", description]), json!(["preimage", preimage])];
+    let mut tags = vec![
+        json!(["bolt11", bolt11]),
+        json!(["description", description]),
+        json!(["preimage", preimage]),
+    ];
     let copied = ["p", "e", "a"].into_iter().filter_map(|name| of(asked, name));
     tags.extend(copied.map(|tag| json!(tag)));
     if let Some(payer) = asked.get("pubkey") {
@@ -101,7 +119,9 @@ fn receipt(key: &NostrKey, lie: ReceiptLie, bolt11: &str, preimage: &str, reques
 /// The request's tag of this name, with its name.
 fn of<'a>(asked: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
     let tags = asked.get("tags")?.as_array()?;
-    tags.iter().filter_map(Value::as_array).find(|tag| tag.first().is_some_and(|first| first == name))
+    tags.iter()
+        .filter_map(Value::as_array)
+        .find(|tag| tag.first().is_some_and(|first| first == name))
 }
 
 async fn publish(relay: &str, event: &Value) -> Result<()> {

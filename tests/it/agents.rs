@@ -24,13 +24,19 @@ fn source(home: &Home) -> Arc<dyn Source> {
 }
 
 async fn listed(raw: &mut Raw) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string()).await?;
+    let answer =
+        raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string()).await?;
     let tools = answer["result"]["tools"].as_array().cloned().unwrap_or_default();
     Ok(tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect())
 }
 
-async fn call(raw: &mut Raw, method: &str, params: Value) -> Result<Value, Box<dyn std::error::Error>> {
-    raw.ask(json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params}).to_string()).await
+async fn call(
+    raw: &mut Raw,
+    method: &str,
+    params: Value,
+) -> Result<Value, Box<dyn std::error::Error>> {
+    raw.ask(json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params}).to_string())
+        .await
 }
 
 #[tokio::test]
@@ -38,9 +44,13 @@ async fn an_agent_has_the_tools_that_its_owner_left_it_and_no_others() -> Outcom
     let home = home(FEWER);
     let mut raw = Raw::initialized(source(&home)).await?;
     assert_eq!(listed(&mut raw).await?, ["get_balance", "list_mints"]);
-    assert!(!home.path().join("wallet.redb").exists() && !home.path().join("keys.toml").exists(), "a list opens no wallet");
+    assert!(
+        !home.path().join("wallet.redb").exists() && !home.path().join("keys.toml").exists(),
+        "a list opens no wallet"
+    );
     for arguments in [json!({}), json!({"to": "lnbc1"})] {
-        let refused = call(&mut raw, "tools/call", json!({"name": "pay", "arguments": arguments})).await?;
+        let refused =
+            call(&mut raw, "tools/call", json!({"name": "pay", "arguments": arguments})).await?;
         assert_eq!(refused["error"]["code"], -32602, "{refused}");
     }
     let unreadable = call(&mut raw, "tools/call", json!({"name": "pay", "arguments": []})).await?;
@@ -48,17 +58,23 @@ async fn an_agent_has_the_tools_that_its_owner_left_it_and_no_others() -> Outcom
     let history = call(&mut raw, "resources/read", json!({"uri": "wallet://history"})).await?;
     assert!(history["error"].is_object(), "{history}");
     assert!(!home.path().join("wallet.redb").exists(), "a refusal opens no wallet");
-    let balance = call(&mut raw, "tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
+    let balance =
+        call(&mut raw, "tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
     assert_eq!(balance["result"]["structuredContent"]["agent"], "test", "{balance}");
     let balance = call(&mut raw, "resources/read", json!({"uri": "wallet://balance"})).await?;
     assert!(balance["result"]["contents"].is_array(), "{balance}");
-    assert_eq!(listed(&mut raw).await?, ["get_balance", "list_mints"], "the same once the wallet is open");
+    assert_eq!(
+        listed(&mut raw).await?,
+        ["get_balance", "list_mints"],
+        "the same once the wallet is open"
+    );
     raw.hang_up().await
 }
 
 #[tokio::test]
 async fn the_default_agents_tools_hold_for_those_that_are_not_named() -> Outcome {
-    let home = home("[agents.default]\ntools = [\"estimate\"]\n[agents.other]\ntools = [\"pay\"]\n");
+    let home =
+        home("[agents.default]\ntools = [\"estimate\"]\n[agents.other]\ntools = [\"pay\"]\n");
     let mut raw = Raw::initialized(source(&home)).await?;
     assert_eq!(listed(&mut raw).await?, ["estimate"]);
     raw.hang_up().await
@@ -69,7 +85,8 @@ async fn settings_that_cannot_be_read_list_all_tools_and_let_none_of_them_work()
     let home = home("[agents.test]\ntols = [\"get_balance\"]\n");
     let mut raw = Raw::initialized(source(&home)).await?;
     assert_eq!(listed(&mut raw).await?.len(), 13);
-    let answer = call(&mut raw, "tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
+    let answer =
+        call(&mut raw, "tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
     let text = answer["result"]["content"][0]["text"].as_str().unwrap_or_default();
     assert!(text.contains("settings_invalid"), "{answer}");
     raw.hang_up().await
@@ -93,6 +110,10 @@ fn the_command_line_is_no_way_around() {
     command.args(["list-history", "--json"]);
     let output = binary::run(command, "");
     let error: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &error["error"]), (Some(2), &json!("invalid_input")), "{error}");
+    assert_eq!(
+        (output.status.code(), &error["error"]),
+        (Some(2), &json!("invalid_input")),
+        "{error}"
+    );
     assert_eq!(binary::json(&home, &["get-balance"])["agent"], "cli");
 }

@@ -65,7 +65,10 @@ async fn is_refused(agent: &Agent, tool: &str, arguments: Value, codes: &[&str])
     };
     let code = error["error"].as_str().unwrap();
     assert!(codes.contains(&code), "{tool} {shown}: {error}");
-    assert!(Code::from_word(code).is_some() && error["money_moved"] == "no", "{tool} {shown}: {error}");
+    assert!(
+        Code::from_word(code).is_some() && error["money_moved"] == "no",
+        "{tool} {shown}: {error}"
+    );
     assert!(error.to_string().len() < 4_000, "{tool} {shown}: a failure repeats nothing");
     error
 }
@@ -77,8 +80,23 @@ async fn all_refused(agent: &Agent, tool: &str, code: &str, arguments: Vec<Value
 }
 
 fn no_amounts() -> Vec<Value> {
-    let mut amounts = vec![json!(0), json!(-1), json!(1.5), json!("5"), json!(u64::MAX), json!(1e300), json!(i64::MIN), json!(0.1)];
-    amounts.extend([json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_993.0), json!([5]), json!({"sats": 5}), json!(true)]);
+    let mut amounts = vec![
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!("5"),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(i64::MIN),
+        json!(0.1),
+    ];
+    amounts.extend([
+        json!(9_007_199_254_740_993_u64),
+        json!(9_007_199_254_740_993.0),
+        json!([5]),
+        json!({"sats": 5}),
+        json!(true),
+    ]);
     amounts
 }
 
@@ -94,16 +112,41 @@ async fn amounts_that_are_none_are_refused_by_every_tool() {
     let open = lightning.payee("shop").amountless("any").unwrap().to_string();
     for amount in no_amounts() {
         for tool in ["deposit", "send_token"] {
-            let error = is_refused(&agent, tool, json!({"amount_sats": amount}), &["invalid_input"]).await;
+            let error =
+                is_refused(&agent, tool, json!({"amount_sats": amount}), &["invalid_input"]).await;
             assert_eq!(error["details"]["field"], "amount_sats");
         }
         for tool in ["pay", "estimate"] {
-            is_refused(&agent, tool, json!({"to": open, "amount_sats": amount}), &["invalid_input"]).await;
+            is_refused(
+                &agent,
+                tool,
+                json!({"to": open, "amount_sats": amount}),
+                &["invalid_input"],
+            )
+            .await;
         }
     }
-    is_refused(&agent, "pay", json!({"to": open, "amount_sats": 5, "max_fee_sats": -1}), &["invalid_input"]).await;
-    is_refused(&agent, "deposit", json!({"amount_sats": 2_100_000_000_000_000_u64}), &["amount_out_of_range"]).await;
-    is_refused(&agent, "send_token", json!({"amount_sats": 2_100_000_000_000_000_u64}), &["over_payment_limit"]).await;
+    is_refused(
+        &agent,
+        "pay",
+        json!({"to": open, "amount_sats": 5, "max_fee_sats": -1}),
+        &["invalid_input"],
+    )
+    .await;
+    is_refused(
+        &agent,
+        "deposit",
+        json!({"amount_sats": 2_100_000_000_000_000_u64}),
+        &["amount_out_of_range"],
+    )
+    .await;
+    is_refused(
+        &agent,
+        "send_token",
+        json!({"amount_sats": 2_100_000_000_000_000_u64}),
+        &["over_payment_limit"],
+    )
+    .await;
     assert_eq!(agent.ok("pay", json!({"to": open, "amount_sats": 5.0})).await["state"], "settled");
     conserved("no amounts", &mint.auditor(), &[&agent]).await;
 }
@@ -151,7 +194,13 @@ async fn parameters_that_cannot_be_read_are_refused_by_every_tool() {
         ],
     )
     .await;
-    all_refused(&agent, "get_payment", "not_found", vec![json!({"payment_hash": "zz"}), json!({"idempotency_key": "none"})]).await;
+    all_refused(
+        &agent,
+        "get_payment",
+        "not_found",
+        vec![json!({"payment_hash": "zz"}), json!({"idempotency_key": "none"})],
+    )
+    .await;
     all_refused(
         &agent,
         "list_history",
@@ -190,7 +239,13 @@ async fn parameters_that_cannot_be_read_are_refused_by_every_tool() {
         ],
     )
     .await;
-    all_refused(&agent, "reclaim_token", "invalid_input", vec![json!({"payment_id": "dep"}), json!({"payment_id": ""})]).await;
+    all_refused(
+        &agent,
+        "reclaim_token",
+        "invalid_input",
+        vec![json!({"payment_id": "dep"}), json!({"payment_id": ""})],
+    )
+    .await;
     agent.ok("get_balance", json!({})).await;
     conserved("bad parameters", &mint.auditor(), &[&agent]).await;
 }
@@ -229,7 +284,11 @@ async fn what_is_no_payable_invoice_is_refused_by_name() {
     for (arguments, code) in rows {
         is_refused(&agent, "pay", arguments.clone(), &[code]).await;
         match agent.call("estimate", arguments).await {
-            Ok(answer) => assert_eq!((answer["verdict"].as_str(), answer["code"].as_str()), (Some("denied"), Some(code)), "{answer}"),
+            Ok(answer) => assert_eq!(
+                (answer["verdict"].as_str(), answer["code"].as_str()),
+                (Some("denied"), Some(code)),
+                "{answer}"
+            ),
             Err(error) => assert_eq!(error.code.as_str(), code),
         }
     }
@@ -244,9 +303,14 @@ async fn real_money_pays_invoices_of_the_main_network_alone() {
     let agent = Agent::open(Home::at(&[(&mint.url(), false)])).await;
     fund(&agent, 100).await;
     let shop = lightning.payee("shop");
-    for network in [Currency::BitcoinTestnet, Currency::Regtest, Currency::Signet, Currency::Simnet] {
-        let invoice = shop.invoice_with(&InvoiceSpec { network, ..InvoiceSpec::sats(5, "test") }).unwrap().to_string();
-        is_refused(&agent, "pay", json!({"to": invoice}), &["wrong_network", "invalid_input"]).await;
+    for network in [Currency::BitcoinTestnet, Currency::Regtest, Currency::Signet, Currency::Simnet]
+    {
+        let invoice = shop
+            .invoice_with(&InvoiceSpec { network, ..InvoiceSpec::sats(5, "test") })
+            .unwrap()
+            .to_string();
+        is_refused(&agent, "pay", json!({"to": invoice}), &["wrong_network", "invalid_input"])
+            .await;
     }
     is_refused(&agent, "deposit", json!({"amount_sats": 50_000}), &["over_balance_limit"]).await;
     assert_eq!(agent.ok("get_balance", json!({})).await["money"], "real");
@@ -286,14 +350,23 @@ async fn tokens_that_are_none_or_of_strangers_contact_nobody() {
         (format!("cashuB{}", "A".repeat(400_000)), "token_invalid"),
         (format!("cashuA{}", "A".repeat(400_000)), "token_invalid"),
         (format!("cashuB{}", URL_SAFE_NO_PAD.encode(vec![0x9f; 100_000])), "token_invalid"),
-        (format!("cashuB{}", URL_SAFE_NO_PAD.encode([0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])), "token_invalid"),
+        (
+            format!(
+                "cashuB{}",
+                URL_SAFE_NO_PAD.encode([0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])
+            ),
+            "token_invalid",
+        ),
         (written(&json!({"token": deep(), "unit": "sat"})), "token_invalid"),
         ("A".repeat(4 * MEBIBYTE - 1_000), "invalid_input"),
         ("lnbc1".to_owned(), "token_invalid"),
         (token(&here, "sat", &[]), "token_invalid"),
         (token(&here, "sat", &[coin(0, KEYSET, "a")]), "token_invalid"),
         (token(&here, "sat", &[coin(8, KEYSET, "a"), coin(8, KEYSET, "a")]), "token_invalid"),
-        (token(&here, "sat", &[coin(u64::MAX, KEYSET, "a"), coin(1, KEYSET, "b")]), "token_invalid"),
+        (
+            token(&here, "sat", &[coin(u64::MAX, KEYSET, "a"), coin(1, KEYSET, "b")]),
+            "token_invalid",
+        ),
         (token(&here, "sat", &many), "token_invalid"),
         (token(&here, "usd", &one), "token_invalid"),
         (token(&here, "sat", &[coin(8, KEYSET, &lock)]), "token_locked"),
@@ -308,10 +381,23 @@ async fn tokens_that_are_none_or_of_strangers_contact_nobody() {
     for (text, code) in rows {
         is_refused(&agent, "receive_token", json!({"token": text}), &[code]).await;
     }
-    is_refused(&agent, "deposit", json!({"amount_sats": 5, "mint": trap.url}), &["mint_not_trusted"]).await;
-    is_refused(&agent, "send_token", json!({"amount_sats": 5, "mint": trap.url}), &["mint_not_trusted"]).await;
+    is_refused(
+        &agent,
+        "deposit",
+        json!({"amount_sats": 5, "mint": trap.url}),
+        &["mint_not_trusted"],
+    )
+    .await;
+    is_refused(
+        &agent,
+        "send_token",
+        json!({"amount_sats": 5, "mint": trap.url}),
+        &["mint_not_trusted"],
+    )
+    .await;
     trap.is_untouched();
-    let routes: Vec<String> = mint.requests().iter().skip(asked).map(testbed::Request::route).collect();
+    let routes: Vec<String> =
+        mint.requests().iter().skip(asked).map(testbed::Request::route).collect();
     assert!(routes.iter().all(|route| !route.contains("swap")), "{routes:?}");
     conserved("bad tokens", &mint.auditor(), &[&agent]).await;
     fund(&agent, 5).await;
@@ -339,7 +425,10 @@ async fn coins_that_a_trusted_mint_does_not_know_are_refused_by_it() {
                 .as_object()
                 .map(|coin| {
                     let mut coin = coin.clone();
-                    coin.insert("witness".to_owned(), json!(json!({"signatures": ["f".repeat(100_000)]}).to_string()));
+                    coin.insert(
+                        "witness".to_owned(),
+                        json!(json!({"signatures": ["f".repeat(100_000)]}).to_string()),
+                    );
                     Value::Object(coin)
                 })
                 .unwrap(),
@@ -348,7 +437,12 @@ async fn coins_that_a_trusted_mint_does_not_know_are_refused_by_it() {
         let before = proxy.exchanges().len();
         let text = token(&proxy.url(), "sat", &coins);
         if let Ok(answer) = agent.call("receive_token", json!({"token": text})).await {
-            let told: Vec<_> = proxy.exchanges().into_iter().skip(before).map(|one| (one.path, one.status, one.response)).collect();
+            let told: Vec<_> = proxy
+                .exchanges()
+                .into_iter()
+                .skip(before)
+                .map(|one| (one.path, one.status, one.response))
+                .collect();
             panic!("a forged token was answered {answer}: {told:?}");
         }
         is_refused(&agent, "receive_token", json!({"token": text}), &codes).await;
@@ -360,7 +454,8 @@ async fn coins_that_a_trusted_mint_does_not_know_are_refused_by_it() {
 #[tokio::test]
 async fn a_token_is_taken_once_and_a_locked_one_by_its_owner_alone() {
     let (_lightning, mint) = mint().await;
-    let (giver, taker, late) = (funded(&mint, 500).await, funded(&mint, 10).await, funded(&mint, 10).await);
+    let (giver, taker, late) =
+        (funded(&mint, 500).await, funded(&mint, 10).await, funded(&mint, 10).await);
     let sent = giver.ok("send_token", json!({"amount_sats": 20})).await;
     taker.ok("receive_token", json!({"token": sent["token"]})).await;
     is_refused(&late, "receive_token", json!({"token": sent["token"]}), &["token_spent"]).await;
@@ -369,7 +464,13 @@ async fn a_token_is_taken_once_and_a_locked_one_by_its_owner_alone() {
     let key = "0249098aa8b9d2fbec49ff8598feb17b592b986e62319a4fa488a3dc36387157a7";
     let locked = giver.ok("send_token", json!({"amount_sats": 9, "lock_to": key})).await;
     is_refused(&taker, "receive_token", json!({"token": locked["token"]}), &["token_locked"]).await;
-    is_refused(&giver, "reclaim_token", json!({"payment_id": locked["payment_id"]}), &["token_locked"]).await;
+    is_refused(
+        &giver,
+        "reclaim_token",
+        json!({"payment_id": locked["payment_id"]}),
+        &["token_locked"],
+    )
+    .await;
     giver.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
     assert_eq!(sats(&giver.ok("get_balance", json!({})).await, "unclaimed_sats"), 9);
     conserved("spent and locked", &mint.auditor(), &[&giver, &taker, &late]).await;

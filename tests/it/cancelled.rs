@@ -27,7 +27,10 @@ async fn in_the_middle_of_a_payment() -> Result<Scene, Box<dyn std::error::Error
     let invoice = shop.invoice(5, "a coffee")?;
     let mut raw = Raw::initialized(agent.source()).await?;
     let params = json!({"name": "pay", "arguments": {"to": invoice.to_string()}});
-    raw.send(json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}).to_string()).await?;
+    raw.send(
+        json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}).to_string(),
+    )
+    .await?;
     proxy.reached(held).await;
     let hash = invoice.payment_hash().to_string();
     Ok(Scene { mint, proxy, agent, shop, held, hash, raw })
@@ -36,7 +39,10 @@ async fn in_the_middle_of_a_payment() -> Result<Scene, Box<dyn std::error::Error
 /// The payment settles, and one like it is for a person to allow.
 async fn is_in_doubt(scene: &Scene) {
     scene.proxy.release(scene.held);
-    let paid = scene.agent.ok("get_payment", json!({"payment_hash": scene.hash, "wait_seconds": 30})).await;
+    let paid = scene
+        .agent
+        .ok("get_payment", json!({"payment_hash": scene.hash, "wait_seconds": 30}))
+        .await;
     assert_eq!(paid["state"], "settled", "{paid}");
     let again = scene.shop.invoice(5, "a coffee").unwrap().to_string();
     let error = scene.agent.refused("pay", json!({"to": again}), "possible_duplicate").await;
@@ -70,7 +76,11 @@ async fn a_payment_whose_caller_heard_of_it_is_not_in_doubt() -> Outcome {
     let mut scene = in_the_middle_of_a_payment().await?;
     scene.proxy.release(scene.held);
     let answer = scene.raw.next().await?;
-    assert_eq!((&answer["id"], &answer["result"]["structuredContent"]["state"]), (&json!(7), &json!("settled")), "{answer}");
+    assert_eq!(
+        (&answer["id"], &answer["result"]["structuredContent"]["state"]),
+        (&json!(7), &json!("settled")),
+        "{answer}"
+    );
     let again = scene.shop.invoice(5, "a coffee")?.to_string();
     assert_eq!(scene.agent.ok("pay", json!({"to": again})).await["state"], "settled");
     Ok(())

@@ -18,13 +18,18 @@ enum Answer {
 }
 
 /// Pays while the mint tells lies of this kind, and says what the payment came to.
-async fn pay_while(what: &str, answer: Answer, lie: impl Fn(&str, Value) -> Value + Send + Sync + 'static) -> Value {
+async fn pay_while(
+    what: &str,
+    answer: Answer,
+    lie: impl Fn(&str, Value) -> Value + Send + Sync + 'static,
+) -> Value {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
     fund(&agent, 1000).await;
     proxy.rewrite(lie);
-    let rule = (answer == Answer::Lost).then(|| proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint)));
+    let rule = (answer == Answer::Lost)
+        .then(|| proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::AfterMint)));
     let invoice = lightning.payee("shop").invoice(200, what).unwrap().to_string();
     let told = agent.ok("pay", json!({"to": invoice})).await;
     if let Some(rule) = rule {
@@ -39,7 +44,10 @@ async fn pay_while(what: &str, answer: Answer, lie: impl Fn(&str, Value) -> Valu
         if holdings(&agent).await.pending == 0 && sats(&shown, "fee_sats") == melt.fee_sats {
             break shown;
         }
-        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap_or_else(|_| panic!("{what}: {shown}, and {melt:?}")).unwrap();
+        tokio::time::timeout(PATIENCE, changes.changed())
+            .await
+            .unwrap_or_else(|_| panic!("{what}: {shown}, and {melt:?}"))
+            .unwrap();
     };
     assert_eq!(ended["state"], "settled", "{what}: {ended}");
     conserved(what, &mint.auditor(), &[&agent]).await;

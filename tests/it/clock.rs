@@ -17,7 +17,8 @@ async fn a_clock_that_was_once_a_year_ahead_fills_the_limit_for_a_day() {
     static AHEAD: AtomicU64 = AtomicU64::new(0);
     let by_this_clock = || clock::now() + AHEAD.load(Ordering::SeqCst);
     let (_lightning, mint) = mint().await;
-    let agent = Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
+    let agent =
+        Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
     fund(&agent, 5_000).await;
     let send = |sats: u64, memo: &str| json!({"amount_sats": sats, "memo": memo});
 
@@ -25,7 +26,10 @@ async fn a_clock_that_was_once_a_year_ahead_fills_the_limit_for_a_day() {
     agent.ok("send_token", send(850, "a year ahead")).await;
     AHEAD.store(0, Ordering::SeqCst);
     let refused = agent.refused("send_token", send(200, "right again"), "over_budget").await;
-    assert!(refused.retry_after_seconds.is_some_and(|seconds| (DAY - 60..=DAY).contains(&seconds)), "{refused:?}");
+    assert!(
+        refused.retry_after_seconds.is_some_and(|seconds| (DAY - 60..=DAY).contains(&seconds)),
+        "{refused:?}"
+    );
     AHEAD.store(DAY - 60, Ordering::SeqCst);
     let agent = Agent::at(agent.close().await, by_this_clock);
     agent.refused("send_token", send(200, "nearly a day later"), "over_budget").await;
@@ -45,7 +49,8 @@ async fn a_clock_that_goes_back_and_ahead_again_frees_no_limit() {
     static BEHIND: AtomicU64 = AtomicU64::new(0);
     let by_this_clock = || clock::now() - BEHIND.load(Ordering::SeqCst);
     let (_lightning, mint) = mint().await;
-    let mut agent = Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
+    let mut agent =
+        Agent::at(Arc::new(Home::with_limits(&[(&mint.url(), true)], 900, 1_000)), by_this_clock);
     fund(&agent, 5_000).await;
     agent.ok("send_token", json!({"amount_sats": 850})).await;
     for behind in [3 * DAY, 0, DAY + 5, 0, 10 * YEAR, 60] {
@@ -65,7 +70,8 @@ async fn a_payment_that_failed_at_first_looks_alike_from_when_it_was_made() {
     let agent = Agent::at(Arc::new(home), || clock::now() + AHEAD.load(Ordering::SeqCst));
     fund(&agent, 1_000).await;
     let unnamed = json!({"to": server.address("alice"), "amount_sats": 100});
-    let named = json!({"to": server.address("alice"), "amount_sats": 100, "idempotency_key": "lunch"});
+    let named =
+        json!({"to": server.address("alice"), "amount_sats": 100, "idempotency_key": "lunch"});
 
     lightning.on_next(Behaviour::Fail);
     agent.refused("pay", named.clone(), "route_not_found").await;

@@ -63,9 +63,13 @@ fn every_damaged_file_of_the_corpus_is_read_or_refused() {
 
 #[test]
 fn every_target_of_the_fuzzers_is_tested_here() {
-    let this = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus.rs")).unwrap();
-    let targets = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets")).unwrap();
-    let names: Vec<_> = targets.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let this = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus.rs"))
+        .unwrap();
+    let targets =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets")).unwrap();
+    let names: Vec<_> = targets
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
     assert!(names.len() >= 6, "{names:?}");
     for name in names {
         assert!(this.contains(&format!("all_of(\"{name}\"")), "{name}");

@@ -42,22 +42,42 @@ struct Worn {
 impl Worn {
     /// A wallet with these coins.
     async fn with(coins: &[u64]) -> Self {
-        let (lightning, mint) = mint_with(MintOptions { mint_limits: (1, 100_000_000), input_fee_ppk: 0, ..MintOptions::default() }).await;
+        let (lightning, mint) = mint_with(MintOptions {
+            mint_limits: (1, 100_000_000),
+            input_fee_ppk: 0,
+            ..MintOptions::default()
+        })
+        .await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let mut agent = Agent::open(wide(&proxy)).await;
         let mut friend = Agent::open(wide(&proxy)).await;
         fund(&friend, SPENT_SATS + coins.iter().sum::<u64>()).await;
         for (number, coin) in coins.iter().enumerate() {
-            let sent = friend.ok("send_token", json!({"amount_sats": coin, "memo": number.to_string()})).await;
+            let sent = friend
+                .ok("send_token", json!({"amount_sats": coin, "memo": number.to_string()}))
+                .await;
             agent.ok("receive_token", json!({"token": sent["token"]})).await;
             if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
-                (agent, friend) = (Agent::reopen(agent.close().await).await, Agent::reopen(friend.close().await).await);
+                (agent, friend) = (
+                    Agent::reopen(agent.close().await).await,
+                    Agent::reopen(friend.close().await).await,
+                );
             }
         }
         let elsewhere = mint.auditor().outstanding().unwrap() - holdings(&agent).await.spendable;
         let home = agent.close().await;
         let older = fs::read(home.path().join("wallet.redb")).unwrap();
-        Self { lightning, mint, proxy, agent: Agent::reopen(home).await, friend, older, elsewhere, begun: Instant::now(), done: 0 }
+        Self {
+            lightning,
+            mint,
+            proxy,
+            agent: Agent::reopen(home).await,
+            friend,
+            older,
+            elsewhere,
+            begun: Instant::now(),
+            done: 0,
+        }
     }
 
     /// One more is done.
@@ -72,7 +92,10 @@ impl Worn {
         let wallet = self.agent.wallet().await;
         let mut changes = wallet.changes();
         while wallet.has_open().await {
-            tokio::time::timeout(Duration::from_secs(60), changes.changed()).await.unwrap().unwrap();
+            tokio::time::timeout(Duration::from_secs(60), changes.changed())
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
 
@@ -93,7 +116,9 @@ impl Worn {
         binary::done(&home, &["restore", "--copy", older.to_str().unwrap()]);
         let by_copy = holdings(&Agent::reopen(home).await).await.spendable;
         let (done, owed, took) = (self.done, held.spendable, self.begun.elapsed());
-        println!("{done} {what}: of {owed} sats the words bring {by_words}, an older copy {by_copy}; {took:.1?}");
+        println!(
+            "{done} {what}: of {owed} sats the words bring {by_words}, an older copy {by_copy}; {took:.1?}"
+        );
         assert_eq!((by_words, by_copy), (held.spendable, held.spendable), "{what}");
     }
 }
@@ -105,15 +130,18 @@ fn wide(proxy: &Proxy) -> Home {
 #[tokio::test]
 async fn claims_that_are_refused_leave_no_gap() {
     let mut worn = Worn::with(&[64]).await;
-    let refused = worn.proxy.fail(Rule::new("POST", "/v1/mint/bolt11", Moment::Refuse(20_003)).every());
-    let deposit = worn.agent.ok("deposit", json!({"amount_sats": 1_000})).await["deposit_id"].clone();
+    let refused =
+        worn.proxy.fail(Rule::new("POST", "/v1/mint/bolt11", Moment::Refuse(20_003)).every());
+    let deposit =
+        worn.agent.ok("deposit", json!({"amount_sats": 1_000})).await["deposit_id"].clone();
     while worn.proxy.fired(refused) < in_a_row() {
         worn.agent.ok("get_deposit", json!({"deposit_id": deposit})).await;
         worn.done().await;
     }
     worn.proxy.clear();
     worn.done = worn.proxy.fired(refused);
-    let received = worn.agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await;
+    let received =
+        worn.agent.ok("get_deposit", json!({"deposit_id": deposit, "wait_seconds": 30})).await;
     assert_eq!(received["state"], "received", "{received}");
     worn.all_comes_back("refused claims").await;
 }
@@ -139,7 +167,8 @@ async fn forged_tokens_of_any_amount_leave_no_gap() {
     for number in 0..in_a_row() {
         // 900 outputs of the mint's largest amount, or one of each amount.
         let amount = if number % 2 == 0 { 900 << 31 } else { (1 << 31) - 1 };
-        let forged = token(&worn.proxy.url(), "sat", &[coin(amount, keyset, &format!("forged {number}"))]);
+        let forged =
+            token(&worn.proxy.url(), "sat", &[coin(amount, keyset, &format!("forged {number}"))]);
         worn.agent.call("receive_token", json!({"token": forged})).await.unwrap_err();
         worn.done().await;
     }
@@ -151,7 +180,10 @@ async fn tokens_that_are_spent_leave_no_gap() {
     let mut worn = Worn::with(&[64]).await;
     let mut tokens = Vec::new();
     for number in 0..in_a_row() {
-        let sent = worn.friend.ok("send_token", json!({"amount_sats": SPENT_SATS, "memo": number.to_string()})).await;
+        let sent = worn
+            .friend
+            .ok("send_token", json!({"amount_sats": SPENT_SATS, "memo": number.to_string()}))
+            .await;
         worn.friend.ok("reclaim_token", json!({"payment_id": sent["payment_id"]})).await;
         tokens.push(sent["token"].clone());
         if number % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
@@ -177,9 +209,18 @@ async fn a_counter_that_is_used_again_makes_no_spent_token_good() {
     worn.agent = Agent::reopen(worn.agent.close().await).await;
     worn.quiet().await;
     let history = worn.agent.ok("list_history", json!({})).await;
-    let mut states: Vec<_> = history["entries"].as_array().unwrap().iter().map(|entry| entry["state"].as_str().unwrap()).collect();
+    let mut states: Vec<_> = history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["state"].as_str().unwrap())
+        .collect();
     states.sort_unstable();
-    assert_eq!((states, holdings(&worn.agent).await.spendable), (vec!["failed", "received", "received"], 128), "{history}");
+    assert_eq!(
+        (states, holdings(&worn.agent).await.spendable),
+        (vec!["failed", "received", "received"], 128),
+        "{history}"
+    );
 }
 
 #[tokio::test]
@@ -217,7 +258,11 @@ async fn payments_that_use_their_whole_reserve_leave_no_gap() {
     for number in 0..in_a_row() {
         let invoice = shop.invoice(64_251, &number.to_string()).unwrap().to_string();
         let paid = worn.agent.ok("pay", json!({"to": invoice})).await;
-        assert_eq!((paid["state"].as_str(), sats(&paid, "total_sats")), (Some("settled"), 65_536), "{paid}");
+        assert_eq!(
+            (paid["state"].as_str(), sats(&paid, "total_sats")),
+            (Some("settled"), 65_536),
+            "{paid}"
+        );
         if worn.done % WITHOUT_WAIT == WITHOUT_WAIT - 1 {
             // Whether there is change after all is asked in the background.
             worn.quiet().await;
@@ -238,7 +283,11 @@ async fn payments_at_once_of_which_some_fail_leave_no_gap() {
                 let invoice = shop.invoice(20 + number, &round.to_string()).unwrap();
                 // They end in another order than they begin.
                 let after = Duration::from_millis(10 * (8 - number));
-                let behaviour = if number % 3 == 1 { Behaviour::Delay(after) } else { Behaviour::FailAfter(after) };
+                let behaviour = if number % 3 == 1 {
+                    Behaviour::Delay(after)
+                } else {
+                    Behaviour::FailAfter(after)
+                };
                 worn.lightning.set_behaviour_of(invoice.payment_hash(), behaviour);
                 worn.agent.start("pay", json!({"to": invoice.to_string()}))
             })
@@ -256,9 +305,13 @@ async fn payments_at_once_of_which_some_fail_leave_no_gap() {
 async fn several_deposits_together_do_not_pass_the_owners_cap() {
     let (_lightning, mint) = mint().await;
     let home = Home::at(&[(&mint.url(), true)]);
-    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()));
+    home.write(
+        "mints.toml",
+        &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()),
+    );
     let agent = Agent::open(home).await;
-    let calls: Vec<_> = (0..4).map(|_| agent.start("deposit", json!({"amount_sats": 900}))).collect();
+    let calls: Vec<_> =
+        (0..4).map(|_| agent.start("deposit", json!({"amount_sats": 900}))).collect();
     let mut made: Vec<Value> = Vec::new();
     for call in calls {
         match call.await.unwrap() {
@@ -267,7 +320,9 @@ async fn several_deposits_together_do_not_pass_the_owners_cap() {
         }
     }
     assert_eq!(made.len(), 1, "{made:?}");
-    let received = agent.ok("get_deposit", json!({"deposit_id": made[0]["deposit_id"], "wait_seconds": 30})).await;
+    let received = agent
+        .ok("get_deposit", json!({"deposit_id": made[0]["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(received["state"], "received");
     agent.refused("deposit", json!({"amount_sats": 101}), "over_balance_limit").await;
     assert_eq!(sats(&agent.ok("deposit", json!({"amount_sats": 100})).await, "amount_sats"), 100);

@@ -32,7 +32,12 @@ async fn every_warm_verb_costs_the_requests_it_must() {
 
     agent.ok("pay", json!({"to": shop.invoice(100, "warm").unwrap().to_string()})).await;
     assert_eq!(routes(&mint), ["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"]);
-    agent.ok("pay", json!({"to": shop.invoice(5, "it takes all of its reserve").unwrap().to_string()})).await;
+    agent
+        .ok(
+            "pay",
+            json!({"to": shop.invoice(5, "it takes all of its reserve").unwrap().to_string()}),
+        )
+        .await;
     // Whether there is change after all is asked later, in the background.
     assert_eq!(routes(&mint), ["POST /v1/melt/quote/bolt11", "POST /v1/melt/bolt11"]);
     agent.ok("receive_token", json!({"token": token})).await;
@@ -52,7 +57,10 @@ async fn an_exact_token_costs_no_request() {
     drop(mint.take_requests());
     agent.ok("send_token", json!({"amount_sats": 512 + 8})).await;
     let asked = routes(&mint);
-    assert!(asked.iter().all(|route| route == "POST /v1/checkstate"), "only whether it is claimed: {asked:?}");
+    assert!(
+        asked.iter().all(|route| route == "POST /v1/checkstate"),
+        "only whether it is claimed: {asked:?}"
+    );
 }
 
 #[tokio::test]
@@ -61,15 +69,22 @@ async fn a_deposit_costs_its_quote_its_status_and_its_claim() {
     let agent = funded(&mint, 10).await;
     drop(mint.take_requests());
     let deposit = agent.ok("deposit", json!({"amount_sats": 50})).await;
-    let got = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    let got = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(got["state"], "received");
     let asked = routes(&mint);
     println!("a deposit: {asked:?}");
     assert_eq!(asked.first().map(String::as_str), Some("POST /v1/mint/quote/bolt11"));
-    assert_eq!(asked.iter().filter(|route| *route == "POST /v1/mint/bolt11").count(), 1, "{asked:?}");
-    let others = asked
-        .iter()
-        .filter(|route| !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS].contains(&route.as_str()));
+    assert_eq!(
+        asked.iter().filter(|route| *route == "POST /v1/mint/bolt11").count(),
+        1,
+        "{asked:?}"
+    );
+    let others = asked.iter().filter(|route| {
+        !["POST /v1/mint/quote/bolt11", "POST /v1/mint/bolt11", "GET /v1/ws", STATUS]
+            .contains(&route.as_str())
+    });
     assert_eq!(others.count(), 0, "{asked:?}");
 }
 
@@ -103,9 +118,16 @@ impl StorageBackend for Counting {
 }
 
 async fn wallet(mint: &TestMint, store: Store) -> Wallet {
-    let limits = Limits { per_payment_sats: 10_000, per_day_sats: 100_000, max_fee_hundredths: 200, max_fee_floor_sats: 5 };
-    let listed = TrustedMint { address: mint.url().parse().unwrap(), test: true, max_balance_sats: None };
-    let rules = Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] });
+    let limits = Limits {
+        per_payment_sats: 10_000,
+        per_day_sats: 100_000,
+        max_fee_hundredths: 200,
+        max_fee_floor_sats: 5,
+    };
+    let listed =
+        TrustedMint { address: mint.url().parse().unwrap(), test: true, max_balance_sats: None };
+    let rules =
+        Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] });
     let allow = [mint.url().parse().unwrap()].into_iter().collect();
     let http = Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap());
     let parts = MintParts {
@@ -114,7 +136,17 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
         seed: Seed::new([7; 64]),
         seeds: Seeds::new(|_| Some(Seed::new([7; 64]))),
     };
-    Wallet::new(Parts { store, mints: Mints::new(parts), http, rules, clock: clock::now, keys: "file", nostr: None }).await.unwrap()
+    Wallet::new(Parts {
+        store,
+        mints: Mints::new(parts),
+        http,
+        rules,
+        clock: clock::now,
+        keys: "file",
+        nostr: None,
+    })
+    .await
+    .unwrap()
 }
 
 fn request<R: serde::de::DeserializeOwned>(value: Value) -> R {
@@ -130,15 +162,22 @@ async fn a_warm_payment_asks_the_disk_for_little() {
     let wallet = wallet(&mint, store.clone()).await;
     let caller = Caller { agent: "counter".to_owned() };
     wallet.deposit(&caller, request::<Deposit>(json!({"amount_sats": 1_000}))).await.unwrap();
-    let got = wallet.get_deposit(&caller, request::<GetDeposit>(json!({"wait_seconds": 30}))).await.unwrap();
+    let got = wallet
+        .get_deposit(&caller, request::<GetDeposit>(json!({"wait_seconds": 30})))
+        .await
+        .unwrap();
     assert_eq!(got.state, "received");
     let shop = lightning.payee("shop");
     for (turn, words) in ["cold", "warm", "warmer"].into_iter().enumerate() {
         let (commits, before) = (store.durable_commits(), syncs.load(Ordering::Relaxed));
         let pay = request::<Pay>(json!({"to": shop.invoice(5, words).unwrap().to_string()}));
         assert_eq!(wallet.pay(&caller, pay).await.unwrap().state, "settled");
-        let (commits, syncs) = (store.durable_commits() - commits, syncs.load(Ordering::Relaxed) - before);
+        let (commits, syncs) =
+            (store.durable_commits() - commits, syncs.load(Ordering::Relaxed) - before);
         println!("a {words} payment: {commits} durable commits, {syncs} syncs");
-        assert!(turn == 0 || (commits <= 2 && syncs <= 4), "{words}: {commits} durable commits, {syncs} syncs");
+        assert!(
+            turn == 0 || (commits <= 2 && syncs <= 4),
+            "{words}: {commits} durable commits, {syncs} syncs"
+        );
     }
 }

@@ -49,10 +49,22 @@ impl Bench {
 
     /// Cuts the request of this path off at its first wait, its second, and so on until it ends, each time in a call of its own; then
     /// all over again, until a cut had the mint hold coins: a wait of the mint's is none when its answer is there already.
-    async fn cut_until_held(&mut self, path: &str, call: impl AsyncFn(&Self, &str) -> Call, ends: &[&str]) {
+    async fn cut_until_held(
+        &mut self,
+        path: &str,
+        call: impl AsyncFn(&Self, &str) -> Call,
+        ends: &[&str],
+    ) {
         let mut held = 0;
         for pass in 0..20 {
-            held += self.cut(path, async |bench: &Self, waits: &str| call(bench, &format!("{pass}.{waits}")).await, ends).await.1;
+            held += self
+                .cut(
+                    path,
+                    async |bench: &Self, waits: &str| call(bench, &format!("{pass}.{waits}")).await,
+                    ends,
+                )
+                .await
+                .1;
             if held > 0 {
                 return;
             }
@@ -61,7 +73,12 @@ impl Bench {
     }
 
     /// One pass. Returns how many cuts there were, and how many of them the mint had to be started anew for.
-    async fn cut(&mut self, path: &str, call: impl AsyncFn(&Self, &str) -> Call, ends: &[&str]) -> (usize, usize) {
+    async fn cut(
+        &mut self,
+        path: &str,
+        call: impl AsyncFn(&Self, &str) -> Call,
+        ends: &[&str],
+    ) -> (usize, usize) {
         let mut held = 0;
         for waits in 1.. {
             let call = call(self, &waits.to_string()).await;
@@ -76,13 +93,17 @@ impl Bench {
             let mut shown = self.look(&call).await;
             if self.mint.auditor().by_state().unwrap().pending > 0 {
                 held += 1;
-                conserved("held by the mint", &self.mint.auditor(), &[&self.agent, &self.friend]).await;
+                conserved("held by the mint", &self.mint.auditor(), &[&self.agent, &self.friend])
+                    .await;
                 self.mint.stop().await;
                 self.mint.resume().await.unwrap();
                 self.later().await;
             }
             if shown["state"] == "pending" {
-                shown = self.agent.ended(shown.get("payment_id").or_else(|| shown.get("receive_id")).unwrap()).await;
+                shown = self
+                    .agent
+                    .ended(shown.get("payment_id").or_else(|| shown.get("receive_id")).unwrap())
+                    .await;
             }
             assert!(ends.iter().any(|state| shown["state"] == *state), "at wait {waits}: {shown}");
             self.carried_out(&call).await;
@@ -96,7 +117,8 @@ impl Bench {
             let shown = self.friend.ok("get_payment", json!({"payment_id": call.given})).await;
             assert_eq!(shown["claimed"], true, "{shown}");
         }
-        let sum = conserved("carried out", &self.mint.auditor(), &[&self.agent, &self.friend]).await;
+        let sum =
+            conserved("carried out", &self.mint.auditor(), &[&self.agent, &self.friend]).await;
         assert_eq!(sum.pending, 0, "nothing is left open");
     }
 
@@ -139,7 +161,12 @@ async fn a_token_taken_in_while_its_mint_lost_the_request_is_received() {
     let mut bench = Bench::start().await;
     let receive = async |bench: &Bench, no: &str| {
         let sent = bench.friend.ok("send_token", json!({"amount_sats": 21, "memo": no})).await;
-        Call { tool: "receive_token", arguments: json!({"token": sent["token"]}), which: Value::Null, given: sent["payment_id"].clone() }
+        Call {
+            tool: "receive_token",
+            arguments: json!({"token": sent["token"]}),
+            which: Value::Null,
+            given: sent["payment_id"].clone(),
+        }
     };
     bench.cut_until_held("/v1/swap", receive, &["received"]).await;
 }
@@ -149,7 +176,12 @@ async fn a_token_made_while_its_mint_lost_the_request_is_there_once() {
     let mut bench = Bench::start().await;
     let send = async |_: &Bench, no: &str| {
         let arguments = json!({"amount_sats": 21, "lock_to": SOMEBODY, "idempotency_key": format!("no. {no}"), "memo": no});
-        Call { tool: "send_token", arguments, which: json!({"idempotency_key": format!("no. {no}")}), given: Value::Null }
+        Call {
+            tool: "send_token",
+            arguments,
+            which: json!({"idempotency_key": format!("no. {no}")}),
+            given: Value::Null,
+        }
     };
     bench.cut_until_held("/v1/swap", send, &["settled"]).await;
 }
@@ -170,7 +202,12 @@ async fn paid_or_back(way: Behaviour) {
             });
         }
         let which = json!({"payment_hash": hash});
-        Call { tool: "pay", arguments: json!({"to": invoice.to_string()}), which, given: Value::Null }
+        Call {
+            tool: "pay",
+            arguments: json!({"to": invoice.to_string()}),
+            which,
+            given: Value::Null,
+        }
     };
     let (cuts, _) = bench.cut("/v1/melt/bolt11", pay, &["settled", "failed"]).await;
     assert!(cuts > 1, "{cuts} cuts");

@@ -14,8 +14,10 @@ fn file(home: &Home) -> PathBuf {
 }
 
 fn names(home: &Home) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -34,10 +36,17 @@ async fn says_damaged(home: &Arc<Home>, what: &str) -> Failure {
     let before = names(home);
     let agent = Agent::reopen(Arc::clone(home)).await;
     let failure = agent.refused("get_balance", json!({}), "wallet_damaged").await;
-    for (tool, arguments) in [("pay", json!({"to": "lnbc1"})), ("deposit", json!({"amount_sats": 1})), ("list_history", json!({}))] {
+    for (tool, arguments) in [
+        ("pay", json!({"to": "lnbc1"})),
+        ("deposit", json!({"amount_sats": 1})),
+        ("list_history", json!({})),
+    ] {
         agent.refused(tool, arguments, "wallet_damaged").await;
     }
-    assert!(failure.next_step.contains("tell the user") && !failure.next_step.contains("nutpurse"), "{failure:?}");
+    assert!(
+        failure.next_step.contains("tell the user") && !failure.next_step.contains("nutpurse"),
+        "{failure:?}"
+    );
     assert_eq!(failure.details["a_person_runs"], "nutpurse restore", "{failure:?}");
     agent.close().await;
     assert_eq!(names(home), before, "{what}: nothing was made or taken away");
@@ -70,8 +79,13 @@ async fn a_damaged_file_is_said_and_its_copy_and_the_mint_bring_all_back() {
     says_damaged(&home, "flipped").await;
     let out = restore(&home).await;
     assert!(out.contains("put back:") && out.contains("nothing can be spent before"), "{out}");
-    let aside: Vec<_> = names(&home).into_iter().filter(|name| name.contains(".damaged-")).collect();
-    assert_eq!(fs::read(home.path().join(&aside[0])).unwrap(), bytes, "the damaged file is kept as it is");
+    let aside: Vec<_> =
+        names(&home).into_iter().filter(|name| name.contains(".damaged-")).collect();
+    assert_eq!(
+        fs::read(home.path().join(&aside[0])).unwrap(),
+        bytes,
+        "the damaged file is kept as it is"
+    );
     let agent = Agent::reopen(Arc::clone(&home)).await;
     let sum = conserved("restored from a copy", &mint.auditor(), &[&agent]).await;
     assert_eq!((sum.pending, sum.unclaimed), (0, 0), "a token of the lost hours is ours again");
@@ -101,7 +115,11 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     mint.stop().await;
     let agent = Agent::reopen(home).await;
     let silent = holdings(&agent).await;
-    assert_eq!((silent.spendable, silent.pending), (0, 500), "nothing is spendable before the mint was asked");
+    assert_eq!(
+        (silent.spendable, silent.pending),
+        (0, 500),
+        "nothing is spendable before the mint was asked"
+    );
     agent.refused("deposit", json!({"amount_sats": 5}), "mint_unreachable").await;
     let home = agent.close().await;
     mint.resume().await.unwrap();
@@ -109,7 +127,9 @@ async fn a_file_put_back_by_hand_shows_no_coin_that_is_spent() {
     let agent = Agent::reopen(home).await;
     let sum = conserved("rolled back", &mint.auditor(), &[&agent]).await;
     assert_eq!(sum.pending, 0);
-    agent.refused("pay", json!({"to": shop.invoice(10, "full").unwrap().to_string()}), "over_budget").await;
+    agent
+        .refused("pay", json!({"to": shop.invoice(10, "full").unwrap().to_string()}), "over_budget")
+        .await;
     fund(&agent, 7).await;
     let home = agent.close().await;
     let agent = Agent::a_day_later(home);
@@ -146,21 +166,26 @@ async fn a_file_that_is_gone_beside_its_keys_is_never_made_anew() {
         let mut command = binary::binary(&home);
         command.arg("restore");
         let refused = binary::run(command, "");
-        assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--words"));
+        assert!(
+            !refused.status.success()
+                && String::from_utf8_lossy(&refused.stderr).contains("--words")
+        );
     }
 }
 
 #[tokio::test]
 async fn a_file_of_another_wallet_is_refused() {
     let (_lightning, mint) = mint().await;
-    let (one, other) = (funded(&mint, 50).await.close().await, funded(&mint, 60).await.close().await);
+    let (one, other) =
+        (funded(&mint, 50).await.close().await, funded(&mint, 60).await.close().await);
     fs::copy(file(&one), file(&other)).unwrap();
     says_damaged(&other, "of another wallet").await;
     // The other wallet's copy would be no help either.
     let reopened = Agent::reopen(Arc::clone(&one)).await;
     holdings(&reopened).await;
     reopened.close().await;
-    fs::copy(one.path().join("wallet.redb.copy-1"), other.path().join("wallet.redb.copy-1")).unwrap();
+    fs::copy(one.path().join("wallet.redb.copy-1"), other.path().join("wallet.redb.copy-1"))
+        .unwrap();
     let out = restore(&other).await;
     assert!(out.contains("an empty store was made"), "{out}");
     let agent = Agent::reopen(other).await;
@@ -198,7 +223,9 @@ async fn a_home_without_a_name_gets_one() {
     let said = |home: &Home| -> Value {
         let text = fs::read_to_string(home.path().join("wallet.id")).unwrap();
         let pairs = text.lines().filter_map(|line| line.split_once(" = "));
-        Value::Object(pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').into())).collect())
+        Value::Object(
+            pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').into())).collect(),
+        )
     };
     let before = said(&home);
     assert_eq!((&before["device"], &before["keys"]), (&json!("0"), &json!("file")));
@@ -249,7 +276,12 @@ impl Life {
         let token = agent.ok("send_token", json!({"amount_sats": all - 10})).await;
         self.friend.ok("receive_token", json!({"token": token["token"]})).await;
         agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
-        conserved(&format!("{what}, all of it sent"), &self.mint.auditor(), &[&agent, &self.friend]).await;
+        conserved(
+            &format!("{what}, all of it sent"),
+            &self.mint.auditor(),
+            &[&agent, &self.friend],
+        )
+        .await;
     }
 }
 
@@ -260,7 +292,12 @@ async fn a_token_on_its_way_in_an_older_file_is_there_once() {
     let token = source.ok("send_token", json!({"amount_sats": 690})).await["token"].clone();
     let agent = Agent::open(Home::at(&[(&life.proxy.url(), true)])).await;
     agent.ok("receive_token", json!({"token": token})).await;
-    life.friend.ok("receive_token", json!({"token": source.ok("send_token", json!({"amount_sats": 10})).await["token"]})).await;
+    life.friend
+        .ok(
+            "receive_token",
+            json!({"token": source.ok("send_token", json!({"amount_sats": 10})).await["token"]}),
+        )
+        .await;
     let lost = life.proxy.fail(testbed::Rule::new("POST", "/v1/swap", testbed::Moment::AfterMint));
     let sent = agent.ok("send_token", json!({"amount_sats": 20, "idempotency_key": "k"})).await;
     assert_eq!((life.proxy.fired(lost), sent["state"].as_str()), (1, Some("pending")), "{sent}");
@@ -305,7 +342,8 @@ async fn a_payment_on_its_way_in_the_lost_life_ends_and_its_change_comes_in() {
 }
 
 #[tokio::test]
-async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_ended_by_the_mints_word() {
+async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_ended_by_the_mints_word()
+ {
     let (life, agent) = Life::start().await;
     let shop = life.lightning.payee("shop");
     let invoice = shop.invoice(60, "slow").unwrap();
@@ -318,7 +356,9 @@ async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_end
         .forgotten(agent, async |agent| {
             life.lightning.settle(invoice.payment_hash());
             assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
-            let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+            let received = agent
+                .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+                .await;
             assert_eq!(received["state"], "received");
             life.friend.ok("receive_token", json!({"token": token["token"]})).await;
             let more = agent.ok("send_token", json!({"amount_sats": 200})).await;
@@ -326,8 +366,13 @@ async fn a_payment_a_token_and_a_deposit_that_were_open_in_an_older_file_are_end
         })
         .await;
     assert_eq!(agent.ended(&payment["payment_id"]).await["state"], "settled");
-    assert_eq!(agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await["claimed"], true);
-    let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10})).await;
+    assert_eq!(
+        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await["claimed"],
+        true
+    );
+    let received = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10}))
+        .await;
     assert_eq!(received["state"], "received", "what its mint has issued was found: {received}");
     life.is_true(agent, "open in an older file").await;
 }

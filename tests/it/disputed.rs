@@ -11,7 +11,11 @@ const QUOTE: &str = "/v1/mint/quote/bolt11/";
 
 /// How often the mint was asked about a quote.
 fn asked(proxy: &Proxy) -> usize {
-    proxy.exchanges().iter().filter(|one| one.method == "GET" && one.path.starts_with(QUOTE)).count()
+    proxy
+        .exchanges()
+        .iter()
+        .filter(|one| one.method == "GET" && one.path.starts_with(QUOTE))
+        .count()
 }
 
 async fn deposit(agent: &Agent, id: &Value, wait_seconds: u64) -> Value {
@@ -20,13 +24,16 @@ async fn deposit(agent: &Agent, id: &Value, wait_seconds: u64) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_about_once_a_day() {
-    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let liar = Liar::before(&proxy);
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
     let made = agent.ok("deposit", json!({"amount_sats": 200})).await;
     let id = &made["deposit_id"];
-    ["amount_paid", "amount_issued"].iter().for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
+    ["amount_paid", "amount_issued"]
+        .iter()
+        .for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
     liar.tell(Lie::states(QUOTE, &["ISSUED"]));
     let shown = deposit(&agent, id, 40).await;
     assert_eq!(shown["state"], "paid", "{shown}");
@@ -37,8 +44,15 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
 
     let wallet = agent.wallet().await;
     let open = wallet.list_open().await.unwrap().open;
-    assert_eq!((open.len(), open[0].id.as_str(), open[0].amount_sats), (1, id.as_str().unwrap(), 200));
-    assert!(open[0].why.contains("issued") && wallet.disputed().await.unwrap() == 1, "{:?}", open[0]);
+    assert_eq!(
+        (open.len(), open[0].id.as_str(), open[0].amount_sats),
+        (1, id.as_str().unwrap(), 200)
+    );
+    assert!(
+        open[0].why.contains("issued") && wallet.disputed().await.unwrap() == 1,
+        "{:?}",
+        open[0]
+    );
     assert!(!wallet.has_open().await, "it keeps no process");
     let before = asked(&proxy);
     for _ in 0..3 {
@@ -65,10 +79,21 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     liar.stop();
     lightning.pay(&made["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
     let shown = deposit(&agent, id, 30).await;
-    assert_eq!((&shown["state"], sats(&shown, "received_sats")), (&json!("received"), 200), "{shown}");
-    assert_eq!((wallet.disputed().await.unwrap(), wallet.list_open().await.unwrap().open.len()), (0, 0));
+    assert_eq!(
+        (&shown["state"], sats(&shown, "received_sats")),
+        (&json!("received"), 200),
+        "{shown}"
+    );
+    assert_eq!(
+        (wallet.disputed().await.unwrap(), wallet.list_open().await.unwrap().open.len()),
+        (0, 0)
+    );
     conserved("no dispute any more", &mint.auditor(), &[&agent]).await;
-    assert_eq!(proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count(), restored, "it was looked through once");
+    assert_eq!(
+        proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count(),
+        restored,
+        "it was looked through once"
+    );
 }
 
 #[tokio::test]
@@ -79,7 +104,10 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
     // The claim is carried out and answered "outputs signed before", and the first look at the quote meets a copy of the mint that lags.
     let lagging = AtomicUsize::new(0);
     proxy.rewrite(move |path, mut answer| {
-        if path.starts_with(QUOTE) && answer["state"] == "ISSUED" && lagging.fetch_add(1, Ordering::SeqCst) == 0 {
+        if path.starts_with(QUOTE)
+            && answer["state"] == "ISSUED"
+            && lagging.fetch_add(1, Ordering::SeqCst) == 0
+        {
             answer["state"] = json!("PAID");
             answer["amount_issued"] = json!(0);
         }
@@ -89,7 +117,11 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
     let made = agent.ok("deposit", json!({"amount_sats": 150})).await;
     let shown = deposit(&agent, &made["deposit_id"], 45).await;
     assert_eq!(proxy.fired(signed), 1);
-    assert_eq!((&shown["state"], sats(&shown, "received_sats")), (&json!("received"), 150), "{shown}");
+    assert_eq!(
+        (&shown["state"], sats(&shown, "received_sats")),
+        (&json!("received"), 150),
+        "{shown}"
+    );
     assert_eq!(conserved("found", &mint.auditor(), &[&agent]).await.spendable, 150);
     assert_eq!(agent.wallet().await.disputed().await.unwrap(), 0);
     let claims = proxy.exchanges().iter().filter(|one| one.path == "/v1/mint/bolt11").count();

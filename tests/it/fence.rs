@@ -43,17 +43,31 @@ pub(crate) fn command(home: &Home, line: &[&str]) -> Command {
 /// The settings, byte for byte.
 fn settings(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
-    let is_of_a_process = |name: &str| ["wallet.", "keeper."].iter().any(|start| name.starts_with(start));
-    let files = files.filter(|path| !path.file_name().is_some_and(|name| is_of_a_process(&name.to_string_lossy())));
-    files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())).collect()
+    let is_of_a_process =
+        |name: &str| ["wallet.", "keeper."].iter().any(|start| name.starts_with(start));
+    let files = files.filter(|path| {
+        !path.file_name().is_some_and(|name| is_of_a_process(&name.to_string_lossy()))
+    });
+    files
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
+        })
+        .collect()
 }
 
 pub(crate) fn policy_entries(home: &Home) -> Vec<Value> {
-    binary::json(home, &["list-history", "--kind", "policy"])["entries"].as_array().cloned().unwrap_or_default()
+    binary::json(home, &["list-history", "--kind", "policy"])["entries"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Waits for the question, answers it, and gives what was shown and whether it was done.
-pub(crate) fn answer(home: &Home, line: &[&str], answer: impl Fn(&str) -> String) -> (String, bool) {
+pub(crate) fn answer(
+    home: &Home,
+    line: &[&str],
+    answer: impl Fn(&str) -> String,
+) -> (String, bool) {
     let mut pty = spawn_command(command(home, line), Some(PATIENCE_MS)).unwrap();
     let shown = pty.exp_string("type the word ").unwrap();
     let (_, found) = pty.exp_regex("[a-z]+ and").unwrap();
@@ -78,7 +92,10 @@ fn an_agents_shell_is_refused_and_nothing_changes() {
             let output = binary::run(command(&home, line), input);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "{line:?}: {told}");
-            assert!(told.contains("only a person may do this") && output.stdout.is_empty(), "{line:?}: {told}");
+            assert!(
+                told.contains("only a person may do this") && output.stdout.is_empty(),
+                "{line:?}: {told}"
+            );
         }
         assert!(settings(&home) == before, "{line:?}");
     }
@@ -89,13 +106,18 @@ fn an_agents_shell_is_refused_and_nothing_changes() {
 fn a_terminal_with_an_agents_mark_is_refused() {
     let home = paused_home();
     let before = settings(&home);
-    for (name, value) in [("CLAUDECODE", "1"), ("CODEX_SANDBOX", "seatbelt"), ("AI_AGENT", "x"), ("TERM", "dumb")] {
+    for (name, value) in
+        [("CLAUDECODE", "1"), ("CODEX_SANDBOX", "seatbelt"), ("AI_AGENT", "x"), ("TERM", "dumb")]
+    {
         for line in LOOSENING.iter().chain(REVEALING) {
             let mut command = command(&home, line);
             command.env(name, value);
             let mut pty = spawn_command(command, Some(PATIENCE_MS)).unwrap();
             let shown = pty.exp_eof().unwrap();
-            assert!(!ended_well(&pty) && shown.contains("looks like an agent's"), "{name} {line:?}: {shown}");
+            assert!(
+                !ended_well(&pty) && shown.contains("looks like an agent's"),
+                "{name} {line:?}: {shown}"
+            );
             assert!(!shown.contains("type the word"), "{shown}");
         }
     }
@@ -111,7 +133,9 @@ fn a_person_who_types_another_word_changes_nothing() {
         let (shown, done) = answer(&home, &["resume"], |_| wrong.to_owned());
         assert!(!done && shown.contains("that was not the word"), "{shown}");
     }
-    let (_, done) = answer(&home, &["limits", "set", "--per-payment", "200000"], |word| format!("{word} {word}"));
+    let (_, done) = answer(&home, &["limits", "set", "--per-payment", "200000"], |word| {
+        format!("{word} {word}")
+    });
     assert!(!done);
     assert_eq!(settings(&home), before);
     assert_eq!(policy_entries(&home).len(), 1);
@@ -124,13 +148,20 @@ fn a_person_who_types_the_word_has_it_done_and_written_down() {
     assert_eq!(known, 1);
     for line in LOOSENING {
         let (shown, done) = answer(&home, line, str::to_owned);
-        assert!(done && shown.contains("This will change:") && shown.contains("After it, in all:"), "{line:?}: {shown}");
+        assert!(
+            done && shown.contains("This will change:") && shown.contains("After it, in all:"),
+            "{line:?}: {shown}"
+        );
         let entries = policy_entries(&home);
         assert_eq!(entries.len(), known + 1, "{line:?}: {entries:?}");
         known = entries.len();
     }
     let balance = binary::json(&home, &["get-balance"]);
-    assert_eq!((&balance["money"], &balance["limits"]["per_day_sats"]), (&json!("real"), &json!(3_000_000)), "{balance}");
+    assert_eq!(
+        (&balance["money"], &balance["limits"]["per_day_sats"]),
+        (&json!("real"), &json!(3_000_000)),
+        "{balance}"
+    );
     assert!(balance["policy_changed_at"].is_string());
 }
 
@@ -138,7 +169,13 @@ fn a_person_who_types_the_word_has_it_done_and_written_down() {
 fn the_first_real_mint_is_shown_for_what_it_is() {
     let home = paused_home();
     let (shown, done) = answer(&home, &["mints", "trust", "https://mint.example"], str::to_owned);
-    for words in ["real money, for ever", "can refuse to pay", "not backed up", "limits.per_payment_sats", "https://mint.example"] {
+    for words in [
+        "real money, for ever",
+        "can refuse to pay",
+        "not backed up",
+        "limits.per_payment_sats",
+        "https://mint.example",
+    ] {
         assert!(done && shown.contains(words), "{words}: {shown}");
     }
 }
@@ -151,14 +188,18 @@ fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
     let words = keys.split('"').nth(1).unwrap();
     // The words are shown with their numbers; a single one of them may stand in our own text by chance.
     let listed = |shown: &str| {
-        let numbered = shown.lines().filter_map(|line| line.trim().split_once(". ")).filter(|(number, _)| number.len() <= 2);
+        let numbered = shown
+            .lines()
+            .filter_map(|line| line.trim().split_once(". "))
+            .filter(|(number, _)| number.len() <= 2);
         numbered.map(|(_, word)| word.to_owned()).collect::<Vec<_>>().join(" ")
     };
     let (shown, done) = answer(&home, &["backup"], |_| "no".to_owned());
     assert!(!done && listed(&shown).is_empty(), "{shown}");
     let (shown, done) = answer(&home, &["backup"], str::to_owned);
     assert!(done && listed(&shown) == words, "{shown}");
-    let (shown, _) = answer(&home, &["mints", "trust", "https://mint.example"], |_| "no".to_owned());
+    let (shown, _) =
+        answer(&home, &["mints", "trust", "https://mint.example"], |_| "no".to_owned());
     assert!(shown.contains("You have been shown them"), "{shown}");
 }
 
@@ -202,8 +243,12 @@ async fn a_change_beside_a_running_wallet_is_one_entry_too() {
     let line = ["limits", "set", "--per-payment", "50"];
     tokio::task::spawn_blocking(move || binary::done(&other, &line)).await.unwrap();
     agent.refused("send_token", json!({"amount_sats": 51}), "over_payment_limit").await;
-    let entries =
-        async |agent: &Agent| agent.ok("list_history", json!({"kind": "policy"})).await["entries"].as_array().cloned().unwrap_or_default();
+    let entries = async |agent: &Agent| {
+        agent.ok("list_history", json!({"kind": "policy"})).await["entries"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
     let mut changes = agent.wallet().await.changes();
     while entries(&agent).await.is_empty() {
         changes.changed().await.unwrap();
@@ -225,7 +270,10 @@ async fn only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw() {
     assert_eq!(pending["state"], "pending", "{pending}");
     lightning.settle(first.payment_hash());
     let id = pending["payment_id"].as_str().unwrap().to_owned();
-    assert_eq!(agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 30})).await["state"], "settled");
+    assert_eq!(
+        agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 30})).await["state"],
+        "settled"
+    );
     let second = shop.invoice(5, "b").unwrap().to_string();
     agent.refused("pay", json!({"to": second}), "possible_duplicate").await;
     agent.refused("pay", json!({"to": second, "repeat_of": id}), "possible_duplicate").await;
@@ -235,7 +283,10 @@ async fn only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw() {
     tokio::task::spawn_blocking(move || {
         let line = ["payments", "allow-repeat", &line];
         let output = binary::run(command(&same, &line), "yes\n");
-        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("only a person"));
+        assert!(
+            !output.status.success()
+                && String::from_utf8_lossy(&output.stderr).contains("only a person")
+        );
         assert!(policy_entries(&same).is_empty());
         let (shown, done) = answer(&same, &line, |_| "no".to_owned());
         assert!(!done && policy_entries(&same).is_empty(), "{shown}");

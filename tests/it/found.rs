@@ -34,7 +34,10 @@ async fn invoices_with_parts_of_a_sat_are_paid_and_rounded() {
     let (lightning, mint) = mint().await;
     let agent = funded(&mint, 1_000).await;
     for msat in [1, 999, 1_500, 100_001] {
-        let spec = InvoiceSpec { amount_msat: Some(msat), ..InvoiceSpec::sats(1, &format!("{msat} msat")) };
+        let spec = InvoiceSpec {
+            amount_msat: Some(msat),
+            ..InvoiceSpec::sats(1, &format!("{msat} msat"))
+        };
         let invoice = lightning.payee("shop").invoice_with(&spec).unwrap().to_string();
         let paid = agent.ok("pay", json!({"to": invoice})).await;
         assert_eq!(paid["state"], "settled", "{msat}: {paid}");
@@ -53,7 +56,9 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let friend = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    let agent = Agent::at(Arc::new(Home::at(&[(&proxy.url(), true)])), || clock::now() + AHEAD.load(Ordering::SeqCst));
+    let agent = Agent::at(Arc::new(Home::at(&[(&proxy.url(), true)])), || {
+        clock::now() + AHEAD.load(Ordering::SeqCst)
+    });
     fund(&friend, 500).await;
     fund(&agent, 10).await;
     let token = friend.ok("send_token", json!({"amount_sats": 64})).await["token"].clone();
@@ -73,7 +78,9 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
             request["cursor"] = json!(cursor);
         }
         let page = agent.ok("list_history", request).await;
-        seen.extend(page["entries"].as_array().unwrap().iter().map(|entry| entry["id"].to_string()));
+        seen.extend(
+            page["entries"].as_array().unwrap().iter().map(|entry| entry["id"].to_string()),
+        );
         cursor = page["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {
             break;
@@ -89,22 +96,35 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
 async fn a_second_taker_of_a_token_is_told_of_the_receipt_that_there_is() {
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let (friend, agent) = (Agent::open(Home::at(&[(&proxy.url(), true)])).await, Agent::open(Home::at(&[(&proxy.url(), true)])).await);
+    let (friend, agent) = (
+        Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+        Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+    );
     fund(&friend, 64).await;
     fund(&agent, 500).await;
     let token = friend.ok("send_token", json!({"amount_sats": 64})).await;
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let slow = slow_tokens(&agent).await;
     proxy.reached(held).await;
-    let takers: Vec<_> = (0..5).map(|_| agent.start("receive_token", json!({"token": token["token"]}))).collect();
-    while agent.ok("list_history", json!({"kind": "token_received"})).await["entries"].as_array().unwrap().is_empty() {
+    let takers: Vec<_> =
+        (0..5).map(|_| agent.start("receive_token", json!({"token": token["token"]}))).collect();
+    while agent.ok("list_history", json!({"kind": "token_received"})).await["entries"]
+        .as_array()
+        .unwrap()
+        .is_empty()
+    {
         tokio::task::yield_now().await;
     }
     tokio::time::pause();
-    let told: Vec<_> = join_all(takers).await.into_iter().map(|told| told.unwrap().unwrap()).collect();
+    let told: Vec<_> =
+        join_all(takers).await.into_iter().map(|told| told.unwrap().unwrap()).collect();
     tokio::time::resume();
     for one in &told {
-        assert_eq!((&one["state"], &one["receive_id"]), (&json!("pending"), &told[0]["receive_id"]), "{told:?}");
+        assert_eq!(
+            (&one["state"], &one["receive_id"]),
+            (&json!("pending"), &told[0]["receive_id"]),
+            "{told:?}"
+        );
     }
     proxy.clear();
     proxy.release(held);
@@ -130,13 +150,15 @@ async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
         tokio::task::yield_now().await;
     }
     // The quotes' answers need real time to arrive, one of the same connection behind them too.
-    let quoted = |one: &&testbed::Exchange| one.path == "/v1/melt/quote/bolt11" && one.status.is_some();
+    let quoted =
+        |one: &&testbed::Exchange| one.path == "/v1/melt/quote/bolt11" && one.status.is_some();
     while proxy.exchanges().iter().filter(quoted).count() < 9 {
         tokio::task::yield_now().await;
     }
     agent.ok("estimate", json!({"to": shop.invoice(6, "behind them").unwrap().to_string()})).await;
     tokio::time::pause();
-    let told: Vec<_> = join_all(pays).await.into_iter().map(|told| told.unwrap().unwrap_err()).collect();
+    let told: Vec<_> =
+        join_all(pays).await.into_iter().map(|told| told.unwrap().unwrap_err()).collect();
     tokio::time::resume();
     let of_code = |code: &str| told.iter().filter(|error| error.code.as_str() == code).count();
     assert_eq!((of_code("mint_unreachable"), of_code("too_many_requests")), (8, 1), "{told:?}");
@@ -151,7 +173,10 @@ async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
 async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
     let (lightning, mint) = mint().await;
     let server = LnurlServer::start(&lightning).await.unwrap();
-    server.set(Terms { first: json!({"minSendable": 100_500, "maxSendable": 100_500}), ..Terms::default() });
+    server.set(Terms {
+        first: json!({"minSendable": 100_500, "maxSendable": 100_500}),
+        ..Terms::default()
+    });
     let home = Home::at(&[(&mint.url(), true)]);
     home.write_config(&[(&mint.url(), true), (&server.url(), true)], 100_000, 1_000_000, "");
     let agent = Agent::open(home).await;
@@ -159,7 +184,11 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
     let pay = |sats: u64| json!({"to": server.address("alice"), "amount_sats": sats});
 
     let refused = agent.refused("pay", pay(100), "amount_out_of_range").await;
-    assert_eq!((refused.details.get("min_sats"), refused.details.get("max_sats")), (Some(&json!(101)), Some(&json!(101))), "{refused:?}");
+    assert_eq!(
+        (refused.details.get("min_sats"), refused.details.get("max_sats")),
+        (Some(&json!(101)), Some(&json!(101))),
+        "{refused:?}"
+    );
     let estimate = agent.ok("estimate", pay(101)).await;
     assert_eq!(estimate["verdict"], "allowed", "{estimate}");
     let paid = agent.ok("pay", pay(101)).await;
@@ -169,7 +198,11 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
     assert_eq!(lightning.payments().last().unwrap().amount_msat, 100_500);
     // What it says left is what the mint took.
     let melt = mint.auditor().melts().unwrap().remove(0);
-    assert_eq!((sats(&paid, "amount_sats"), sats(&paid, "total_sats")), (101, melt.amount_sats + melt.fee_sats), "{paid}, {melt:?}");
+    assert_eq!(
+        (sats(&paid, "amount_sats"), sats(&paid, "total_sats")),
+        (101, melt.amount_sats + melt.fee_sats),
+        "{paid}, {melt:?}"
+    );
     conserved("half a sat", &mint.auditor(), &[&agent]).await;
 }
 
@@ -177,13 +210,23 @@ async fn a_payee_that_takes_no_whole_sat_is_paid_what_it_takes() {
 async fn tokens_received_together_do_not_pass_the_owners_cap() {
     let (_lightning, mint) = mint().await;
     let home = Home::at(&[(&mint.url(), true)]);
-    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()));
+    home.write(
+        "mints.toml",
+        &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 1000\n", mint.url()),
+    );
     let (agent, friend) = (Agent::open(home).await, funded(&mint, 4_000).await);
     let mut tokens = Vec::new();
     for number in 0..4 {
-        tokens.push(friend.ok("send_token", json!({"amount_sats": 900, "memo": format!("number {number}")})).await);
+        tokens.push(
+            friend
+                .ok("send_token", json!({"amount_sats": 900, "memo": format!("number {number}")}))
+                .await,
+        );
     }
-    let calls: Vec<_> = tokens.iter().map(|token| agent.start("receive_token", json!({"token": token["token"]}))).collect();
+    let calls: Vec<_> = tokens
+        .iter()
+        .map(|token| agent.start("receive_token", json!({"token": token["token"]})))
+        .collect();
     let mut taken = 0;
     for call in join_all(calls).await {
         match call.unwrap() {
@@ -206,15 +249,21 @@ async fn eight_held_invoices_do_not_hold_up_a_ninth() {
     let mut held = Vec::new();
     for number in 0..8_u64 {
         let invoice = shop.invoice(1 + number, "held").unwrap();
-        lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Delay(Duration::from_secs(8)));
-        held.push((invoice.payment_hash().to_string(), agent.start("pay", json!({"to": invoice.to_string()}))));
+        lightning
+            .set_behaviour_of(invoice.payment_hash(), Behaviour::Delay(Duration::from_secs(8)));
+        held.push((
+            invoice.payment_hash().to_string(),
+            agent.start("pay", json!({"to": invoice.to_string()})),
+        ));
     }
     for (hash, _) in &held {
         lightning.attempted(hash).await;
     }
     let ninth = shop.invoice(50, "not held").unwrap().to_string();
     let begun = Instant::now();
-    let paid = tokio::time::timeout(Duration::from_secs(2), agent.ok("pay", json!({"to": ninth}))).await.unwrap();
+    let paid = tokio::time::timeout(Duration::from_secs(2), agent.ok("pay", json!({"to": ninth})))
+        .await
+        .unwrap();
     println!("the ninth took {} ms", begun.elapsed().as_millis());
     assert_eq!(paid["state"], "settled");
     for (_, call) in held {

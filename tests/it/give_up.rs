@@ -36,13 +36,22 @@ impl Scene {
     async fn pays(&self, at: Moment) -> Value {
         let gone = self.gone_after(MELT, at);
         let pending = self.agent.ok("pay", json!({"to": self.invoice})).await;
-        assert_eq!((pending["state"].as_str(), self.proxy.fired(gone)), (Some("pending"), 1), "{pending}");
+        assert_eq!(
+            (pending["state"].as_str(), self.proxy.fired(gone)),
+            (Some("pending"), 1),
+            "{pending}"
+        );
         pending["payment_id"].clone()
     }
 
     /// The next request of this path is answered no more, nor is anything after it.
     fn gone_after(&self, path: &str, at: Moment) -> testbed::RuleId {
-        for (method, question) in [("GET", "/"), ("POST", "/v1/checkstate"), ("POST", "/v1/restore"), ("POST", "/v1/mint")] {
+        for (method, question) in [
+            ("GET", "/"),
+            ("POST", "/v1/checkstate"),
+            ("POST", "/v1/restore"),
+            ("POST", "/v1/mint"),
+        ] {
             self.proxy.fail(Rule::new(method, question, Moment::BeforeRequest).every());
         }
         let gone = self.proxy.fail(Rule::new("POST", path, at));
@@ -63,7 +72,10 @@ impl Scene {
         let wallet = self.agent.wallet().await;
         let id = id.as_str().unwrap();
         let told = wallet.may_give_up(id).await.unwrap().join("\n");
-        assert!(told.contains("gave no answer") && told.contains(&format!("payments revive {id}")), "{told}");
+        assert!(
+            told.contains("gave no answer") && told.contains(&format!("payments revive {id}")),
+            "{told}"
+        );
         wallet.give_up(id).await.unwrap();
     }
 
@@ -79,7 +91,8 @@ fn a_day_later() -> u64 {
 }
 
 #[tokio::test]
-async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_when_it_comes_back() {
+async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_when_it_comes_back()
+{
     for (at, state) in [(Moment::AfterMint, "settled"), (Moment::BeforeRequest, "failed")] {
         let scene = Scene::new().await;
         let id = scene.pays(at).await;
@@ -90,25 +103,43 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
 
         // A day changes nothing, as long as it is open.
         let scene = scene.later(a_day_later).await;
-        assert_eq!((scene.left().await, holdings(&scene.agent).await.pending), (left, held.pending));
+        assert_eq!(
+            (scene.left().await, holdings(&scene.agent).await.pending),
+            (left, held.pending)
+        );
         let scene = scene.later(clock::now).await;
         scene.give_up(&id).await;
         let after = holdings(&scene.agent).await;
         assert_eq!((after.spendable, after.pending, scene.left().await), (held.spendable, 0, left));
-        let refused = scene.agent.refused("send_token", json!({"amount_sats": left + 1}), "over_budget").await;
-        assert!(refused.retry_after_seconds.is_some_and(|seconds| seconds <= 86_400), "it leaves the window: {refused:?}");
+        let refused = scene
+            .agent
+            .refused("send_token", json!({"amount_sats": left + 1}), "over_budget")
+            .await;
+        assert!(
+            refused.retry_after_seconds.is_some_and(|seconds| seconds <= 86_400),
+            "it leaves the window: {refused:?}"
+        );
 
         let scene = scene.later(a_day_later).await;
         assert_eq!(scene.left().await, DAY_SATS);
         let asked = scene.proxy.exchanges().len();
         scene.agent.wallet().await.settle().await.unwrap();
         assert!(!scene.agent.wallet().await.has_open().await, "nothing keeps the process");
-        let shown = scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await;
-        assert_eq!((&shown["state"], &shown["final"]), (&json!("pending"), &json!(false)), "{shown}");
+        let shown =
+            scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await;
+        assert_eq!(
+            (&shown["state"], &shown["final"]),
+            (&json!("pending"), &json!(false)),
+            "{shown}"
+        );
         assert_eq!(shown["pending_reason"], "outcome_unknown");
         assert!(shown["next_step"].as_str().unwrap().contains("given it up"), "{shown}");
         let again = scene.agent.ok("pay", json!({"to": scene.invoice})).await;
-        assert_eq!((&again["state"], &again["replayed"], &again["payment_id"]), (&json!("pending"), &json!(true), &id), "{again}");
+        assert_eq!(
+            (&again["state"], &again["replayed"], &again["payment_id"]),
+            (&json!("pending"), &json!(true), &id),
+            "{again}"
+        );
         assert_eq!(scene.proxy.exchanges().len(), asked, "its mint is not asked");
         assert_eq!(scene.open().await, [(name.clone(), "you have given it up")]);
 
@@ -123,14 +154,21 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         assert!(scene.open().await.is_empty());
         let mut changes = wallet.changes();
         while wallet.has_open().await {
-            tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed())
+                .await
+                .unwrap()
+                .unwrap();
         }
         let sum = conserved(state, &scene.mint.auditor(), &[&scene.agent]).await;
         assert_eq!(sum.pending, 0);
-        let cost = if state == "settled" { sats(&scene.agent.ended(&id).await, "total_sats") } else { 0 };
+        let cost =
+            if state == "settled" { sats(&scene.agent.ended(&id).await, "total_sats") } else { 0 };
         assert_eq!(scene.left().await, DAY_SATS - cost);
         let melts = scene.mint.auditor().melts().unwrap();
-        assert_eq!(melts.iter().filter(|melt| melt.state == "PAID").count(), usize::from(state == "settled"));
+        assert_eq!(
+            melts.iter().filter(|melt| melt.state == "PAID").count(),
+            usize::from(state == "settled")
+        );
         let told = wallet.take_up(&name).await.unwrap_err();
         assert!(told.message.contains("not given up"), "{told}");
     }
@@ -158,16 +196,25 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
     scene.lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
     let late = scene.proxy.fail(Rule::new("POST", MELT, Moment::HoldThenDeliver));
     let pending = scene.agent.ok("pay", json!({"to": held.to_string()})).await;
-    assert_eq!((pending["state"].as_str(), scene.proxy.fired(late)), (Some("pending"), 1), "{pending}");
+    assert_eq!(
+        (pending["state"].as_str(), scene.proxy.fired(late)),
+        (Some("pending"), 1),
+        "{pending}"
+    );
     let (wallet, id) = (scene.agent.wallet().await, pending["payment_id"].as_str().unwrap());
     let scene = Arc::new(scene);
     let mint_side = Arc::clone(&scene);
     let delivered = tokio::spawn(async move { mint_side.proxy.deliver().await.unwrap() });
     scene.lightning.attempted(held.payment_hash()).await;
-    while scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await["pending_reason"] != "payee_holds" {}
+    while scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await["pending_reason"]
+        != "payee_holds"
+    {}
     assert_eq!(scene.open().await, [(id.to_owned(), "the payee holds it")]);
     let refused = wallet.may_give_up(id).await.unwrap_err();
-    assert!(refused.message.contains("Its mint answers") && refused.message.contains("next start"), "{refused}");
+    assert!(
+        refused.message.contains("Its mint answers") && refused.message.contains("next start"),
+        "{refused}"
+    );
     scene.lightning.settle(held.payment_hash());
     assert_eq!(scene.agent.ended(&pending["payment_id"]).await["state"], "settled");
     delivered.await.unwrap();
@@ -198,7 +245,10 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
     let wallet = scene.agent.wallet().await;
     let told = wallet.may_give_up(id.as_str().unwrap()).await.unwrap().join("\n");
     assert!(told.contains("for more than a week"), "{told}");
-    assert_eq!(scene.open().await, [(id.as_str().unwrap().to_owned(), "for a week no answer of its mint has ended it")]);
+    assert_eq!(
+        scene.open().await,
+        [(id.as_str().unwrap().to_owned(), "for a week no answer of its mint has ended it")]
+    );
     wallet.give_up(id.as_str().unwrap()).await.unwrap();
     assert_eq!((holdings(&scene.agent).await.pending, scene.left().await), (0, DAY_SATS));
     scene.proxy.clear();
@@ -257,10 +307,18 @@ async fn a_person_gives_up_by_command_and_an_agents_shell_does_not() {
         use crate::fence::{answer, command, policy_entries};
         use crate::world::binary;
         let shown = binary::done(&same, &["payments", "open"]);
-        assert!(shown.contains(&line) && shown.contains("its mint is silent") && shown.contains("give-up"), "{shown}");
+        assert!(
+            shown.contains(&line)
+                && shown.contains("its mint is silent")
+                && shown.contains("give-up"),
+            "{shown}"
+        );
         let give_up = ["payments", "give-up", &line];
         let output = binary::run(command(&same, &give_up), "yes\n");
-        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("only a person"));
+        assert!(
+            !output.status.success()
+                && String::from_utf8_lossy(&output.stderr).contains("only a person")
+        );
         let (shown, done) = answer(&same, &give_up, |_| "no".to_owned());
         assert!(!done && policy_entries(&same).is_empty(), "{shown}");
         let (shown, done) = answer(&same, &give_up, str::to_owned);

@@ -9,7 +9,8 @@ use crate::world::{Agent, Home, conserved, fund, funded, mint, mint_with, sats};
 
 #[tokio::test]
 async fn an_invoice_that_ran_out_a_week_ago_comes_in_when_somebody_asks_for_it() {
-    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     let deposit = agent.ok("deposit", json!({"amount_sats": 100})).await;
     let agent = Agent::at(agent.close().await, || clock::now() + 9 * 86_400);
@@ -22,8 +23,14 @@ async fn an_invoice_that_ran_out_a_week_ago_comes_in_when_somebody_asks_for_it()
 
     lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
     let agent = Agent::at(home, || clock::now() + 9 * 86_400);
-    let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20})).await;
-    assert_eq!((&received["state"], sats(&received, "received_sats")), (&json!("received"), 100), "{received}");
+    let received = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20}))
+        .await;
+    assert_eq!(
+        (&received["state"], sats(&received, "received_sats")),
+        (&json!("received"), 100),
+        "{received}"
+    );
     conserved("paid late", &mint.auditor(), &[&agent]).await;
 }
 
@@ -90,20 +97,40 @@ async fn pages_and_groups_add_up_to_the_totals() {
         }
         // All of it has succeeded, so every entry counts.
         let sum = |field: &str, direction: &str| -> u64 {
-            all.iter().filter(|entry| direction.is_empty() || entry["direction"] == direction).map(|entry| sats(entry, field)).sum()
+            all.iter()
+                .filter(|entry| direction.is_empty() || entry["direction"] == direction)
+                .map(|entry| sats(entry, field))
+                .sum()
         };
         let told = ["in_sats", "out_sats", "fee_sats", "count"].map(|field| sats(&totals, field));
-        assert_eq!(told, [sum("amount_sats", "in"), sum("amount_sats", "out"), sum("fee_sats", ""), all.len() as u64], "{request}");
+        assert_eq!(
+            told,
+            [
+                sum("amount_sats", "in"),
+                sum("amount_sats", "out"),
+                sum("fee_sats", ""),
+                all.len() as u64
+            ],
+            "{request}"
+        );
         for by in ["day", "kind", "mint", "payee", "agent"] {
             let mut request = request.clone();
             request["summary_by"] = json!(by);
             let summed = agent.ok("list_history", request.clone()).await;
             let groups = summed["groups"].as_array().unwrap();
             let of = |field: &str| groups.iter().map(|group| sats(group, field)).sum::<u64>();
-            assert_eq!(["in_sats", "out_sats", "fee_sats", "count"].map(of), told, "{request}: {summed}");
+            assert_eq!(
+                ["in_sats", "out_sats", "fee_sats", "count"].map(of),
+                told,
+                "{request}: {summed}"
+            );
             assert_eq!(summed["totals"], totals, "{request}");
         }
     }
     let (all, _) = pages(&agent, &json!({"limit": 500})).await;
-    assert_eq!(all.len(), 8, "two deposits, two payments, two tokens of which one came back, and a gift: {all:?}");
+    assert_eq!(
+        all.len(),
+        8,
+        "two deposits, two payments, two tokens of which one came back, and a gift: {all:?}"
+    );
 }

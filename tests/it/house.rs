@@ -16,17 +16,25 @@ fn text(name: &str) -> String {
 
 /// Every file under version control, or about to be.
 fn tracked() -> Vec<PathBuf> {
-    let listed = Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output().unwrap();
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .unwrap();
     assert!(listed.status.success(), "git ls-files");
     let names = String::from_utf8(listed.stdout).unwrap();
-    let files: Vec<PathBuf> = names.lines().map(PathBuf::from).filter(|name| root().join(name).is_file()).collect();
+    let files: Vec<PathBuf> =
+        names.lines().map(PathBuf::from).filter(|name| root().join(name).is_file()).collect();
     assert!(files.len() > 100, "the files were not found");
     files
 }
 
 /// The words between backticks.
 fn quoted(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("```"))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect()
 }
 
 #[test]
@@ -36,7 +44,10 @@ fn a_new_wallet_gets_the_list_of_mints_that_is_shown_here() {
     let home = Home::resolve(Some(folder.path()), &environment).unwrap();
     let settings = Settings::load(&home).unwrap();
     assert_eq!(fs::read_to_string(home.mints()).unwrap(), text("mints.toml"));
-    assert!(!settings.policy.mints.is_empty() && settings.policy.mints.iter().all(|mint| mint.test), "new wallets hold play money");
+    assert!(
+        !settings.policy.mints.is_empty() && settings.policy.mints.iter().all(|mint| mint.test),
+        "new wallets hold play money"
+    );
 }
 
 #[test]
@@ -46,9 +57,20 @@ fn every_decision_is_linked_and_says_what_its_link_says() {
         let path = entry.unwrap().path();
         let name = format!("docs/adr/{}", path.file_name().unwrap().to_string_lossy());
         let body = text(&name);
-        let (number, title) = body.lines().next().and_then(|line| line.strip_prefix("# ")).and_then(|line| line.split_once(". ")).unwrap();
-        assert!(architecture.contains(&format!("{number}. [{title}]({name})")), "{name} is not linked by its title");
-        assert!(name.contains(&format!("/{:04}-", number.parse::<u32>().unwrap())), "{name}: its number");
+        let (number, title) = body
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# "))
+            .and_then(|line| line.split_once(". "))
+            .unwrap();
+        assert!(
+            architecture.contains(&format!("{number}. [{title}]({name})")),
+            "{name} is not linked by its title"
+        );
+        assert!(
+            name.contains(&format!("/{:04}-", number.parse::<u32>().unwrap())),
+            "{name}: its number"
+        );
     }
 }
 
@@ -61,7 +83,9 @@ fn every_folder_is_on_the_code_map() {
         let wanted = if top == "src" { folder.as_str() } else { top };
         let named = [format!("| `{wanted}` |"), format!("| `{wanted}/")];
         assert!(
-            wanted.is_empty() || wanted == "src" || named.iter().any(|row| architecture.contains(row)),
+            wanted.is_empty()
+                || wanted == "src"
+                || named.iter().any(|row| architecture.contains(row)),
             "{wanted} is not on the code map"
         );
     }
@@ -69,11 +93,21 @@ fn every_folder_is_on_the_code_map() {
 
 #[test]
 fn every_path_that_a_document_names_is_there() {
-    for name in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md"].map(str::to_owned).into_iter().chain(decisions()) {
+    for name in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(decisions())
+    {
         for word in quoted(&text(&name)) {
-            let is_path = word.ends_with(".rs") || ["src/", "tests/", "docs/", "examples/"].iter().any(|start| word.starts_with(start));
+            let is_path = word.ends_with(".rs")
+                || ["src/", "tests/", "docs/", "examples/"]
+                    .iter()
+                    .any(|start| word.starts_with(start));
             if is_path && !word.contains(' ') {
-                assert!(root().join(word).exists() || root().join("src").join(word).exists(), "{name} names {word}");
+                assert!(
+                    root().join(word).exists() || root().join("src").join(word).exists(),
+                    "{name} names {word}"
+                );
             }
         }
     }
@@ -81,13 +115,17 @@ fn every_path_that_a_document_names_is_there() {
 
 fn decisions() -> Vec<String> {
     let entries = fs::read_dir(root().join("docs/adr")).unwrap();
-    entries.map(|entry| format!("docs/adr/{}", entry.unwrap().file_name().to_string_lossy())).collect()
+    entries
+        .map(|entry| format!("docs/adr/{}", entry.unwrap().file_name().to_string_lossy()))
+        .collect()
 }
 
 #[test]
 fn what_the_readme_tells_to_run_can_be_run() {
     let readme = text("README.md");
-    for command in ["cargo xtask sandbox", "cargo test --workspace", "cargo install --path . --locked"] {
+    for command in
+        ["cargo xtask sandbox", "cargo test --workspace", "cargo install --path . --locked"]
+    {
         assert!(readme.contains(command), "{command}");
     }
     assert!(root().join("examples/sandbox/main.rs").is_file());
@@ -97,11 +135,13 @@ fn what_the_readme_tells_to_run_can_be_run() {
 #[test]
 fn every_test_that_stands_for_a_fault_by_day_is_there() {
     let nightly = text("examples/faults/nightly.rs");
-    let tests: Vec<&str> = nightly.split('"').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
+    let tests: Vec<&str> =
+        nightly.split('"').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
     assert!(tests.len() > 50, "the list was not read");
     for test in tests {
         let (file, function) = test.split_once("::").unwrap();
-        let file = if file.starts_with("src/") { file.to_owned() } else { format!("tests/it/{file}") };
+        let file =
+            if file.starts_with("src/") { file.to_owned() } else { format!("tests/it/{file}") };
         assert!(text(&file).contains(&format!("fn {function}(")), "{test}");
     }
 }
@@ -132,7 +172,8 @@ fn the_changelog_has_this_version() {
 
 #[test]
 fn nothing_names_the_machine_it_was_made_on() {
-    let places = [["/wo", "rk/"], ["/ro", "ot/"], ["/tm", "p/"], ["sha", "red/"]].map(|halves| halves.concat());
+    let places = [["/wo", "rk/"], ["/ro", "ot/"], ["/tm", "p/"], ["sha", "red/"]]
+        .map(|halves| halves.concat());
     for file in tracked() {
         let body = String::from_utf8_lossy(&fs::read(root().join(&file)).unwrap()).into_owned();
         for place in &places {

@@ -32,11 +32,24 @@ impl Scene {
         agent.ok("receive_token", json!({"token": token["token"]})).await;
         friend.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
         let home = agent.close().await;
-        Self { what: format!("{verb}, {method} {path}, {at:?}"), lightning, mint, proxy, home, friend }
+        Self {
+            what: format!("{verb}, {method} {path}, {at:?}"),
+            lightning,
+            mint,
+            proxy,
+            home,
+            friend,
+        }
     }
 
     /// Starts the binary, calls a tool and kills it at this moment of this request.
-    async fn kill(&self, (method, path): Boundary, at: Moment, tool: &'static str, arguments: Value) {
+    async fn kill(
+        &self,
+        (method, path): Boundary,
+        at: Moment,
+        tool: &'static str,
+        arguments: Value,
+    ) {
         let child = ChildAgent::start(&self.home).await;
         // Its keys and keysets are there before the request that counts.
         child.call("get_balance", json!({})).await.unwrap();
@@ -47,7 +60,10 @@ impl Scene {
         println!(
             "{}: killed, answered {}",
             self.what,
-            answer.map_or_else(|| "nothing".to_owned(), |answer| answer["structuredContent"]["state"].to_string())
+            answer.map_or_else(
+                || "nothing".to_owned(),
+                |answer| answer["structuredContent"]["state"].to_string()
+            )
         );
         child.gone().await;
     }
@@ -65,7 +81,12 @@ impl Scene {
         let sum = conserved(&self.what, &self.mint.auditor(), &[agent, &self.friend]).await;
         assert_eq!(sum.pending, 0, "{}: nothing is left open", self.what);
         let invoice = self.lightning.payee("after").invoice(3, "after all").unwrap().to_string();
-        assert_eq!(agent.ok("pay", json!({"to": invoice})).await["state"], "settled", "{}", self.what);
+        assert_eq!(
+            agent.ok("pay", json!({"to": invoice})).await["state"],
+            "settled",
+            "{}",
+            self.what
+        );
         conserved(&self.what, &self.mint.auditor(), &[agent, &self.friend]).await;
     }
 }
@@ -93,13 +114,22 @@ async fn kill_a_deposit(at: Boundary, side: Moment) {
     println!("{}: killed, had made {}", scene.what, made.is_some());
     let agent = scene.wake();
     let deposit = agent.ok("get_deposit", json!({"wait_seconds": 30})).await;
-    assert_eq!((&deposit["state"], &deposit["received_sats"]), (&json!("received"), &json!(100)), "{}: {deposit}", scene.what);
+    assert_eq!(
+        (&deposit["state"], &deposit["received_sats"]),
+        (&json!("received"), &json!(100)),
+        "{}: {deposit}",
+        scene.what
+    );
     scene.conserved(&agent).await;
 }
 
 #[tokio::test]
 async fn a_wallet_killed_in_a_deposit_has_all_of_it_afterwards() {
-    for at in [("POST", "/v1/mint/quote/bolt11"), ("GET", "/v1/mint/quote/bolt11"), ("POST", "/v1/mint/bolt11")] {
+    for at in [
+        ("POST", "/v1/mint/quote/bolt11"),
+        ("GET", "/v1/mint/quote/bolt11"),
+        ("POST", "/v1/mint/bolt11"),
+    ] {
         for side in SIDES {
             kill_a_deposit(at, side).await;
         }
@@ -113,17 +143,22 @@ async fn a_wallet_killed_in_a_payment_has_paid_once_or_can_pay_again() {
             let scene = Scene::set("pay", at, side).await;
             let shop = scene.lightning.payee("shop");
             let invoice = shop.invoice(50, "once").unwrap();
-            let (call, hash) = (json!({"to": invoice.to_string()}), invoice.payment_hash().to_string());
+            let (call, hash) =
+                (json!({"to": invoice.to_string()}), invoice.payment_hash().to_string());
             scene.kill(at, side, "pay", call.clone()).await;
 
             let begun = at.1 == "/v1/melt/bolt11";
             let paid = begun && side == Moment::AfterMint;
             let soon = Agent::reopen(Arc::clone(&scene.home)).await;
             if begun && !paid {
-                let open = soon.ok("get_payment", json!({"payment_hash": hash, "wait_seconds": 6})).await;
+                let open =
+                    soon.ok("get_payment", json!({"payment_hash": hash, "wait_seconds": 6})).await;
                 assert_eq!(open["state"], "pending", "only time lets it be cancelled: {open}");
                 let again = soon.ok("pay", call.clone()).await;
-                assert_eq!((&again["state"], &again["replayed"]), (&json!("pending"), &json!(true)));
+                assert_eq!(
+                    (&again["state"], &again["replayed"]),
+                    (&json!("pending"), &json!(true))
+                );
             }
             soon.close().await;
             let agent = scene.wake();
@@ -136,11 +171,20 @@ async fn a_wallet_killed_in_a_payment_has_paid_once_or_can_pay_again() {
                 agent.refused("get_payment", json!({"payment_hash": hash}), "not_found").await;
             }
             let again = agent.ok("pay", call).await;
-            assert_eq!((&again["state"], &again["replayed"]), (&json!("settled"), &json!(paid)), "{again}");
+            assert_eq!(
+                (&again["state"], &again["replayed"]),
+                (&json!("settled"), &json!(paid)),
+                "{again}"
+            );
             let melts = scene.mint.auditor().melts().unwrap();
             let made: Vec<_> = melts.iter().filter(|melt| melt.state == "PAID").collect();
             assert_eq!((made.len(), shop.received()), (1, 50), "{}", scene.what);
-            assert_eq!(sats(&again, "fee_sats"), made[0].fee_sats, "{}: the fee as it was", scene.what);
+            assert_eq!(
+                sats(&again, "fee_sats"),
+                made[0].fee_sats,
+                "{}: the fee as it was",
+                scene.what
+            );
             assert_eq!(again["proof"], "preimage");
             scene.conserved(&agent).await;
         }
@@ -159,7 +203,10 @@ async fn a_wallet_killed_while_it_makes_a_token_has_made_it_once() {
         assert_eq!(made["state"], "settled", "{}: {made}", scene.what);
         let again = agent.ok("send_token", call).await;
         assert_eq!(again["token"], made["token"]);
-        assert_eq!(scene.friend.ok("receive_token", json!({"token": made["token"]})).await["state"], "received");
+        assert_eq!(
+            scene.friend.ok("receive_token", json!({"token": made["token"]})).await["state"],
+            "received"
+        );
         let claimed = agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
         assert_eq!(claimed["claimed"], true, "{claimed}");
         scene.conserved(&agent).await;
@@ -170,7 +217,8 @@ async fn a_wallet_killed_while_it_makes_a_token_has_made_it_once() {
 async fn a_wallet_killed_while_it_takes_a_token_in_has_it_afterwards() {
     for side in SIDES {
         let scene = Scene::set("receive", SWAP, side).await;
-        let token = scene.friend.ok("send_token", json!({"amount_sats": 40})).await["token"].clone();
+        let token =
+            scene.friend.ok("send_token", json!({"amount_sats": 40})).await["token"].clone();
         scene.kill(SWAP, side, "receive_token", json!({"token": token})).await;
         let agent = scene.wake();
         let again = agent.ok("receive_token", json!({"token": token})).await;

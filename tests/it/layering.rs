@@ -20,7 +20,13 @@ const PARTS: &[(&str, &[&str])] = &[
     ("mcp", &["wallet", "model"]),
     ("cli", &["mcp", "wallet", "config", "policy", "model"]),
     ("keeper", &["mcp", "wallet", "config", "model"]),
-    ("app", &["model", "ports", "policy", "config", "net", "mint", "nostr", "store", "wallet", "tasks", "mcp", "cli", "keeper", "logging"]),
+    (
+        "app",
+        &[
+            "model", "ports", "policy", "config", "net", "mint", "nostr", "store", "wallet",
+            "tasks", "mcp", "cli", "keeper", "logging",
+        ],
+    ),
     ("main", &["app", "cli", "config", "keeper", "mcp", "wallet", "logging", "cores"]),
     ("logging", &[]),
     ("cores", &[]),
@@ -50,7 +56,20 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lightning_invoice", &["model/"]),
     (
         "tokio",
-        &["ports.rs", "app/", "main.rs", "mcp/", "mint/", "net/", "nostr/relays/", "store/", "tasks.rs", "wallet/", "cli/", "keeper/"],
+        &[
+            "ports.rs",
+            "app/",
+            "main.rs",
+            "mcp/",
+            "mint/",
+            "net/",
+            "nostr/relays/",
+            "store/",
+            "tasks.rs",
+            "wallet/",
+            "cli/",
+            "keeper/",
+        ],
     ),
     ("nix", &["keeper/"]),
     ("file_rotate", &["logging.rs"]),
@@ -102,13 +121,15 @@ fn shipped() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for path in sources(&src) {
         let name = path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
-        let is_test = name.contains("/tests/") || name.ends_with("/tests.rs") || name.ends_with("_tests.rs");
+        let is_test =
+            name.contains("/tests/") || name.ends_with("/tests.rs") || name.ends_with("_tests.rs");
         if is_test {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let lines: Vec<&str> =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         files.push((name, lines.join("\n")));
     }
     assert!(files.len() > 100, "the sources were not found");
@@ -123,7 +144,10 @@ fn part(file: &str) -> &str {
 fn after<'a>(code: &'a str, head: &str) -> BTreeSet<&'a str> {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let begins = |at: usize| !code[..at].ends_with(|letter: char| is_word(letter) || letter == ':');
-    let rests = code.match_indices(head).filter(|(at, _)| begins(*at)).map(|(at, _)| &code[at + head.len()..]);
+    let rests = code
+        .match_indices(head)
+        .filter(|(at, _)| begins(*at))
+        .map(|(at, _)| &code[at + head.len()..]);
     rests.map(|rest| rest.split(|letter| !is_word(letter)).next().unwrap_or_default()).collect()
 }
 
@@ -131,12 +155,18 @@ fn after<'a>(code: &'a str, head: &str) -> BTreeSet<&'a str> {
 fn arrows_point_down_only() {
     for (file, code) in shipped() {
         let this = part(&file);
-        let (_, may) = PARTS.iter().find(|(name, _)| *name == this).unwrap_or_else(|| panic!("{file} is in no part"));
+        let (_, may) = PARTS
+            .iter()
+            .find(|(name, _)| *name == this)
+            .unwrap_or_else(|| panic!("{file} is in no part"));
         let ours = ["crate::", "nutpurse::"].iter().flat_map(|head| after(&code, head));
         for used in ours.filter(|used| !used.is_empty() && *used != this) {
             assert!(may.contains(&used), "{file} uses {used}");
         }
-        assert!(!code.contains("crate::{") && !code.contains("super::super::super::super"), "{file}: name each part by itself");
+        assert!(
+            !code.contains("crate::{") && !code.contains("super::super::super::super"),
+            "{file}: name each part by itself"
+        );
     }
 }
 
@@ -173,13 +203,28 @@ fn no_file_is_longer_than_four_hundred_lines() {
 #[test]
 fn what_is_shipped_holds_no_mint_no_server_and_one_way_of_cryptography() {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["tree", "--package", "nutpurse", "-e", "normal", "--prefix", "none", "-f", "{p} features={f}", "--locked", "--offline"]);
+    command.args([
+        "tree",
+        "--package",
+        "nutpurse",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+        "-f",
+        "{p} features={f}",
+        "--locked",
+        "--offline",
+    ]);
     let tree = command.current_dir(root()).output().unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout).unwrap();
     let named = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
     let crates: BTreeSet<String> = tree.lines().map(named).collect();
-    assert!(crates.contains("cdk") && crates.contains("redb") && crates.contains("ring"), "{crates:?}");
+    assert!(
+        crates.contains("cdk") && crates.contains("redb") && crates.contains("ring"),
+        "{crates:?}"
+    );
     let never = [
         "cdk-signatory",
         "cdk-sqlite",
@@ -207,7 +252,8 @@ fn what_is_shipped_holds_no_mint_no_server_and_one_way_of_cryptography() {
         assert!(!crates.contains(name), "{name} would be shipped");
     }
     for line in tree.lines().filter(|line| ["cdk", "cdk-common"].contains(&named(line).as_str())) {
-        let features: BTreeSet<&str> = line.split("features=").nth(1).unwrap_or_default().split([',', ' ']).collect();
+        let features: BTreeSet<&str> =
+            line.split("features=").nth(1).unwrap_or_default().split([',', ' ']).collect();
         assert!(features.contains("wallet") && !features.contains("mint"), "{line}");
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie, TestMint, collision};
+use testbed::{
+    CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule,
+    SignatureLie, TestMint, collision,
+};
 
 use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
 
@@ -91,12 +94,20 @@ impl Scene {
         let held = holdings(&self.agent).await;
         let friend = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;
         let friend_mint = self.mint.url();
-        let token = self.agent.ok("send_token", json!({"amount_sats": held.spendable.saturating_sub(5), "memo": "all"})).await;
+        let token = self
+            .agent
+            .ok(
+                "send_token",
+                json!({"amount_sats": held.spendable.saturating_sub(5), "memo": "all"}),
+            )
+            .await;
         let text = token["token"].as_str().unwrap_or_else(|| panic!("{token}"));
         // The token names the address at which the mint lies; the friend knows the mint by its own.
         let Ok(mut read) = text.parse::<cdk_common::nuts::Token>() else { panic!("{text}") };
         match &mut read {
-            cdk_common::nuts::Token::TokenV4(token) => token.mint_url = friend_mint.parse().unwrap(),
+            cdk_common::nuts::Token::TokenV4(token) => {
+                token.mint_url = friend_mint.parse().unwrap()
+            }
             cdk_common::nuts::Token::TokenV3(_) => panic!("an old token"),
         }
         friend.ok("receive_token", json!({"token": read.to_string()})).await;
@@ -111,15 +122,26 @@ async fn a_deposit_with_wrong_signatures_is_not_received_and_comes_in_when_they_
         let told = scene.tell(&[CLAIM, AGAIN], lie);
         let deposit = scene.agent.ok("deposit", json!({"amount_sats": 100})).await;
         let id = &deposit["deposit_id"];
-        let shown = scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 1})).await;
+        let shown =
+            scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 1})).await;
         assert_ne!(shown["state"], "received", "{lie:?}: {shown}");
         assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
         scene.end(told, &format!("{lie:?}"));
-        let shown = scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 30})).await;
-        assert_eq!((&shown["state"], sats(&shown, "received_sats")), (&json!("received"), 100), "{lie:?}: {shown}");
+        let shown =
+            scene.agent.ok("get_deposit", json!({"deposit_id": id, "wait_seconds": 30})).await;
+        assert_eq!(
+            (&shown["state"], sats(&shown, "received_sats")),
+            (&json!("received"), 100),
+            "{lie:?}: {shown}"
+        );
         assert_eq!(holdings(&scene.agent).await.spendable, 100 * (number as u64 + 1), "{lie:?}");
     }
-    conserved("after every lie about a deposit's signatures", &scene.mint.auditor(), &[&scene.agent]).await;
+    conserved(
+        "after every lie about a deposit's signatures",
+        &scene.mint.auditor(),
+        &[&scene.agent],
+    )
+    .await;
     scene.all_is_good().await;
 }
 
@@ -128,8 +150,18 @@ async fn a_token_made_with_wrong_signatures_is_not_handed_out_until_they_are_rig
     let mut scene = Scene::new(2_000).await;
     for lie in bad_signatures() {
         let told = scene.tell(&[SWAP, AGAIN], &lie);
-        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
-        assert_eq!((&made["state"], &made["token"]), (&json!("pending"), &Value::Null), "{lie:?}: {made}");
+        let made = scene
+            .agent
+            .ok(
+                "send_token",
+                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+            )
+            .await;
+        assert_eq!(
+            (&made["state"], &made["token"]),
+            (&json!("pending"), &Value::Null),
+            "{lie:?}: {made}"
+        );
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later().await;
         let shown = scene.agent.ended(&made["payment_id"]).await;
@@ -145,7 +177,8 @@ async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
     let friend = Agent::open(Home::at(&[(&scene.proxy.url(), true)])).await;
     fund(&friend, 2_000).await;
     for lie in bad_signatures() {
-        let gift = friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
+        let gift =
+            friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await;
         let before = holdings(&scene.agent).await.spendable;
         let told = scene.tell(&[SWAP, AGAIN], &lie);
         let taken = scene.agent.ok("receive_token", json!({"token": gift["token"]})).await;
@@ -153,7 +186,10 @@ async fn a_token_taken_in_with_wrong_signatures_is_ours_when_they_are_right() {
         assert_eq!(holdings(&scene.agent).await.spendable, before, "{lie:?}");
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later().await;
-        let shown = scene.agent.ok("get_payment", json!({"payment_id": taken["receive_id"], "wait_seconds": 30})).await;
+        let shown = scene
+            .agent
+            .ok("get_payment", json!({"payment_id": taken["receive_id"], "wait_seconds": 30}))
+            .await;
         assert_eq!(shown["state"], "received", "{lie:?}: {shown}");
     }
     scene.agent.ok("get_balance", json!({})).await;
@@ -175,7 +211,11 @@ async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
         let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
         assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
         let held = holdings(&scene.agent).await;
-        assert!(held.spendable + held.pending <= scene.mint.auditor().outstanding().unwrap() + held.pending, "{lie:?}: {held:?}");
+        assert!(
+            held.spendable + held.pending
+                <= scene.mint.auditor().outstanding().unwrap() + held.pending,
+            "{lie:?}: {held:?}"
+        );
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later_and_right(&format!("{lie:?}")).await;
         assert_eq!(holdings(&scene.agent).await.pending, 0, "{lie:?}");
@@ -199,10 +239,23 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
         let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Restored(lie));
-        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
-        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
+        let made = scene
+            .agent
+            .ok(
+                "send_token",
+                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+            )
+            .await;
+        assert_eq!(
+            (&made["state"], scene.proxy.fired(rule)),
+            (&json!("pending"), 1),
+            "{lie:?}: {made}"
+        );
         scene = scene.later().await;
-        let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        let shown = scene
+            .agent
+            .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
+            .await;
         let true_in_another_order = lie == RestoreLie::Reordered;
         assert_eq!(shown["state"] == "settled", true_in_another_order, "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
@@ -222,7 +275,10 @@ async fn an_empty_answer_about_our_own_swap_loses_nothing() {
     let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "lock_to": SOMEBODY})).await;
     assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{made}");
     scene = scene.later().await;
-    scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+    scene
+        .agent
+        .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
+        .await;
     scene.end(told, "nothing was signed");
     scene.later_and_right("after an empty answer").await;
 }
@@ -235,7 +291,10 @@ async fn a_token_said_to_be_claimed_is_not_forgotten() {
     scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     scene = scene.later().await;
     scene.agent.wallet().await.settle().await.unwrap();
-    scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1})).await;
+    scene
+        .agent
+        .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1}))
+        .await;
     scene.end(told, "all coins are spent");
     scene = scene.later_and_right("after a lie about claimed coins").await;
     let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"]})).await;
@@ -250,10 +309,23 @@ async fn states_that_no_mint_can_give_decide_nothing() {
         let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
         let told = scene.liar.told();
         scene.liar.tell(Lie::Coins(lie));
-        let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await;
-        assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{lie:?}: {made}");
+        let made = scene
+            .agent
+            .ok(
+                "send_token",
+                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+            )
+            .await;
+        assert_eq!(
+            (&made["state"], scene.proxy.fired(rule)),
+            (&json!("pending"), 1),
+            "{lie:?}: {made}"
+        );
         scene = scene.later().await;
-        let shown = scene.agent.ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2})).await;
+        let shown = scene
+            .agent
+            .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 2}))
+            .await;
         assert_eq!(shown["state"], "pending", "{lie:?}: {shown}");
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later().await;
@@ -266,11 +338,24 @@ async fn states_that_no_mint_can_give_decide_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keysets_that_are_not_what_they_were_do_not_count() {
     let scene = Scene::new(1_000).await;
-    let info: Value = scene.proxy.exchanges().iter().find(|one| one.path == "/v1/keysets").unwrap().response.clone();
+    let info: Value = scene
+        .proxy
+        .exchanges()
+        .iter()
+        .find(|one| one.path == "/v1/keysets")
+        .unwrap()
+        .response
+        .clone();
     let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
     println!("the mint's keyset is {id}");
     let twin = collision(&id).unwrap();
-    let lies = [KeysetLie::Gone, KeysetLie::Unit("usd"), KeysetLie::Unit("msat"), KeysetLie::More(twin), KeysetLie::Keys];
+    let lies = [
+        KeysetLie::Gone,
+        KeysetLie::Unit("usd"),
+        KeysetLie::Unit("msat"),
+        KeysetLie::More(twin),
+        KeysetLie::Keys,
+    ];
     for lie in lies {
         let told = scene.liar.told();
         scene.liar.tell(Lie::Keysets(lie.clone()));
@@ -292,18 +377,25 @@ async fn keysets_that_are_not_what_they_were_do_not_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
     const QUOTE: &str = "/v1/mint/quote/bolt11";
-    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let liar = Liar::before(&proxy);
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
     let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
-    ["amount_paid", "amount_issued"].iter().for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
+    ["amount_paid", "amount_issued"]
+        .iter()
+        .for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
     liar.tell(Lie::states(QUOTE, &["ISSUED"]));
-    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1})).await;
+    let shown = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1}))
+        .await;
     assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
     liar.stop();
     lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
-    let shown = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    let shown = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(shown["state"], "received", "{shown}");
     conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
 }
@@ -319,10 +411,15 @@ async fn a_second_mint_with_the_firsts_keys_gets_no_signature_request() {
     let _before = copy.take_requests();
     let refused = agent.call("deposit", json!({"amount_sats": 50, "mint": copy.url()})).await;
     if let Ok(deposit) = refused {
-        agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 3})).await;
+        agent
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 3}))
+            .await;
     }
     let asked = copy.take_requests();
-    assert!(!asked.is_empty() && asked.iter().all(|one| one.route() != "POST /v1/mint/bolt11"), "{asked:?}");
+    assert!(
+        !asked.is_empty() && asked.iter().all(|one| one.route() != "POST /v1/mint/bolt11"),
+        "{asked:?}"
+    );
     assert_eq!(copy.auditor().by_state().unwrap().signed, 0);
     assert_eq!(holdings(&agent).await.spendable, 100);
     let _home: Arc<Home> = agent.close().await;

@@ -22,7 +22,13 @@ async fn left(agent: &Agent) -> u64 {
 }
 
 fn details(refusal: &Failure) -> (u64, u64, u64) {
-    let of = |name: &str| refusal.details.get(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("{name} in {:?}", refusal.details));
+    let of = |name: &str| {
+        refusal
+            .details
+            .get(name)
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("{name} in {:?}", refusal.details))
+    };
     (of("limit_sats"), of("asked_sats"), of("left_sats"))
 }
 
@@ -52,7 +58,11 @@ async fn forty_payments_in_parallel_never_pass_the_limit_of_a_day() {
     println!("{paid} paid, {refused} refused, {out} sats out");
     assert!(out <= 100 && paid >= 10 && paid + refused == 40);
     let limits = agent.ok("get_balance", json!({})).await["limits"].clone();
-    assert_eq!((sats(&limits, "spent_24h_sats"), sats(&limits, "left_24h_sats")), (out, 100 - out), "{limits}");
+    assert_eq!(
+        (sats(&limits, "spent_24h_sats"), sats(&limits, "left_24h_sats")),
+        (out, 100 - out),
+        "{limits}"
+    );
     conserved("forty asked for", &mint.auditor(), &[&agent]).await;
 }
 
@@ -61,22 +71,36 @@ async fn a_pause_in_the_middle_of_forty_payments_lets_none_begin_after_it() {
     let (lightning, mint) = mint().await;
     let agent = limited(&mint, 50, 1_000).await;
     let shop = lightning.payee("shop");
-    let invoices: Vec<_> = (0..40).map(|n| shop.invoice(5, &format!("number {n}")).unwrap()).collect();
-    let pays: Vec<_> = invoices.iter().map(|invoice| agent.start("pay", json!({"to": invoice.to_string()}))).collect();
-    select_all(invoices.iter().map(|invoice| Box::pin(lightning.attempted(invoice.payment_hash())))).await;
+    let invoices: Vec<_> =
+        (0..40).map(|n| shop.invoice(5, &format!("number {n}")).unwrap()).collect();
+    let pays: Vec<_> = invoices
+        .iter()
+        .map(|invoice| agent.start("pay", json!({"to": invoice.to_string()})))
+        .collect();
+    select_all(
+        invoices.iter().map(|invoice| Box::pin(lightning.attempted(invoice.payment_hash()))),
+    )
+    .await;
     Edit::paused(&agent.home().owned(), true).unwrap().commit(false).unwrap();
     // What was being admitted at that moment is written before this is.
     agent.ok("deposit", json!({"amount_sats": 1})).await;
     let begun = payments(&agent).await;
 
     let answers: Vec<_> = join_all(pays).await.into_iter().map(Result::unwrap).collect();
-    let stopped = answers.iter().filter(|answer| answer.as_ref().is_err_and(|error| error.code.as_str() == "spending_paused")).count();
+    let stopped = answers
+        .iter()
+        .filter(|answer| {
+            answer.as_ref().is_err_and(|error| error.code.as_str() == "spending_paused")
+        })
+        .count();
     let paid = answers.iter().filter(|answer| answer.is_ok()).count();
     println!("{begun} had begun, {paid} paid, {stopped} stopped");
     assert_eq!(payments(&agent).await, begun, "none begins after the pause");
     assert!(stopped > 0 && paid + stopped == 40 && paid as u64 == begun, "{answers:?}");
     assert_eq!(shop.received(), paid as u64 * 5);
-    for (tool, arguments) in [("pay", invoice(&lightning, 1)), ("send_token", json!({"amount_sats": 1}))] {
+    for (tool, arguments) in
+        [("pay", invoice(&lightning, 1)), ("send_token", json!({"amount_sats": 1}))]
+    {
         agent.refused(tool, arguments, "spending_paused").await;
     }
     Edit::paused(&agent.home().owned(), false).unwrap().commit(true).unwrap();
@@ -87,7 +111,9 @@ async fn a_pause_in_the_middle_of_forty_payments_lets_none_begin_after_it() {
 async fn one_payment_is_limited_and_says_by_how_much() {
     let (lightning, mint) = mint().await;
     let agent = limited(&mint, 50, 100).await;
-    for (tool, arguments) in [("pay", invoice(&lightning, 51)), ("send_token", json!({"amount_sats": 51}))] {
+    for (tool, arguments) in
+        [("pay", invoice(&lightning, 51)), ("send_token", json!({"amount_sats": 51}))]
+    {
         let refusal = agent.refused(tool, arguments, "over_payment_limit").await;
         assert_eq!(details(&refusal), (50, 51, 100));
         assert!(refusal.next_step.contains("Do not split it"), "{}", refusal.next_step);
@@ -129,7 +155,8 @@ async fn a_higher_limit_that_a_person_confirmed_holds_at_once() {
 
 #[tokio::test]
 async fn a_fee_above_the_ceiling_is_refused_with_its_numbers() {
-    let (lightning, mint) = mint_with(MintOptions { fee_reserve_percent: 10, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { fee_reserve_percent: 10, ..MintOptions::default() }).await;
     let agent = limited(&mint, 1_000, 5_000).await;
     let refusal = agent.refused("pay", invoice(&lightning, 200), "fee_too_high").await;
     let (limit, asked, left) = details(&refusal);
@@ -158,7 +185,10 @@ async fn tokens_count_against_the_day_and_taking_one_back_gives_nothing_back() {
     let refusal = agent.refused("send_token", json!({"amount_sats": 41}), "over_budget").await;
     let (limit, asked, left) = details(&refusal);
     assert!(limit == 100 && asked == 41 && left <= after);
-    assert!(refusal.retry_after_seconds.is_some_and(|seconds| seconds > 86_000 && seconds <= 86_400), "{refusal:?}");
+    assert!(
+        refusal.retry_after_seconds.is_some_and(|seconds| seconds > 86_000 && seconds <= 86_400),
+        "{refusal:?}"
+    );
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ async fn what_comes_before_the_first_request_is_dropped() -> Outcome {
     }
     let discover = json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": meta()}});
     assert!(raw.ask(discover.to_string()).await?["result"]["instructions"].is_string());
-    raw.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await?;
+    raw.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#)
+        .await?;
     let early_list = raw.ask(r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#).await?;
     assert_eq!(early_list["error"]["code"], -32602);
     raw.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
@@ -56,8 +57,13 @@ async fn lines_that_are_no_message_are_answered_or_ignored() -> Outcome {
         raw.send(ignored).await?;
         raw.is_alive().await?;
     }
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
-    let mut not_utf8 = br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":""#.to_vec();
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}{}}}"#,
+        "[".repeat(50_000),
+        "]".repeat(50_000)
+    );
+    let mut not_utf8 =
+        br#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":""#.to_vec();
     not_utf8.extend_from_slice(b"\xff\xff\"}}");
     let answered: [(Vec<u8>, Value, i64); 5] = [
         (deep.into_bytes(), json!(7), -32700),
@@ -89,18 +95,34 @@ async fn requests_of_another_shape_are_answered() -> Outcome {
         (json!({"name": "no_such_tool", "arguments": []}), -32602),
         (json!({"name": "no_such_tool"}), -32602),
     ] {
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()).await?;
+        let answer = raw
+            .ask(
+                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+                    .to_string(),
+            )
+            .await?;
         assert_eq!(answer["error"]["code"], code, "{params}: {answer}");
     }
     for arguments in [json!([]), json!("x"), json!(5)] {
         let params = json!({"name": "pay", "arguments": arguments});
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string()).await?;
+        let answer = raw
+            .ask(
+                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+                    .to_string(),
+            )
+            .await?;
         assert_eq!(answer["result"]["isError"], true, "{answer}");
         assert!(answer["result"].get("resultType").is_none(), "the older era has none: {answer}");
-        assert!(answer["result"]["content"][0]["text"].as_str().is_some_and(|text| text.contains("invalid_input")), "{answer}");
+        assert!(
+            answer["result"]["content"][0]["text"]
+                .as_str()
+                .is_some_and(|text| text.contains("invalid_input")),
+            "{answer}"
+        );
     }
     for method in ["nope", "tools/steal", "resources/read"] {
-        let answer = raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string()).await?;
+        let answer =
+            raw.ask(json!({"jsonrpc": "2.0", "id": 1, "method": method}).to_string()).await?;
         assert!(answer["error"]["code"].is_i64(), "{method}: {answer}");
     }
     raw.is_alive().await?;
@@ -112,15 +134,23 @@ async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
     let mut raw = Raw::initialized(Arc::new(Busy)).await?;
     let filler = "x".repeat(LINE_MAX);
     for line in [
-        format!(r#"{{"jsonrpc":"2.0","id":"big","method":"tools/call","params":{{"id":1,"a":"{filler}"}}}}"#),
-        format!(r#"{{"method":"tools/call","params":{{"id":1,"a":"{filler}"}},"jsonrpc":"2.0","id":"big"}}"#),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":"big","method":"tools/call","params":{{"id":1,"a":"{filler}"}}}}"#
+        ),
+        format!(
+            r#"{{"method":"tools/call","params":{{"id":1,"a":"{filler}"}},"jsonrpc":"2.0","id":"big"}}"#
+        ),
     ] {
         let answer = raw.ask(line).await?;
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("big"), &json!(-32600)));
         raw.is_alive().await?;
     }
     let answer = raw.ask(format!("{filler}x")).await?;
-    assert_eq!((answer.get("id"), &answer["error"]["code"]), (None, &json!(-32600)), "what is no JSON has no id");
+    assert_eq!(
+        (answer.get("id"), &answer["error"]["code"]),
+        (None, &json!(-32600)),
+        "what is no JSON has no id"
+    );
     raw.is_alive().await?;
     let room = LINE_MAX - 200;
     let fits = format!(
@@ -151,7 +181,8 @@ async fn lines_that_come_in_pieces_are_whole_lines() -> Outcome {
     let Raw { mut reader, mut writer, session } = raw;
     let write = async {
         for id in 1..=CALLS {
-            let line = json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string() + "\n";
+            let line =
+                json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"}).to_string() + "\n";
             for piece in line.as_bytes().chunks(17) {
                 writer.write_all(piece).await?;
                 tokio::task::yield_now().await;
@@ -175,7 +206,11 @@ async fn lines_that_come_in_pieces_are_whole_lines() -> Outcome {
 
 #[tokio::test]
 async fn no_line_ends_a_session() -> Outcome {
-    let good = [initialize(3), slow_call(4), json!({"jsonrpc": "2.0", "id": 5, "method": "ping"}).to_string()];
+    let good = [
+        initialize(3),
+        slow_call(4),
+        json!({"jsonrpc": "2.0", "id": 5, "method": "ping"}).to_string(),
+    ];
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
     let mut raw = Raw::new(Arc::new(Busy));
     for round in 0..600 {

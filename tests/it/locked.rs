@@ -24,7 +24,10 @@ impl Bench {
     async fn start() -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let (giver, taker) = (Agent::open(Home::at(&[(&proxy.url(), true)])).await, Agent::open(Home::at(&[(&proxy.url(), true)])).await);
+        let (giver, taker) = (
+            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+        );
         let source = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
         fund(&source, 400).await;
         fund(&taker, 500).await;
@@ -51,7 +54,10 @@ impl Bench {
     }
 
     async fn is_good_once(&self, token: &Value) {
-        assert_eq!(self.taker.ok("receive_token", json!({"token": token})).await["state"], "received");
+        assert_eq!(
+            self.taker.ok("receive_token", json!({"token": token})).await["state"],
+            "received"
+        );
         let third = Agent::open(Home::at(&[(&self.proxy.url(), true)])).await;
         third.refused("receive_token", json!({"token": token}), "token_spent").await;
         assert_eq!(holdings(&third).await.spendable, 0);
@@ -63,14 +69,26 @@ async fn a_locked_token_is_for_its_owner_alone() {
     let (_lightning, mint) = mint().await;
     let (giver, taker) = (funded(&mint, 500).await, funded(&mint, 10).await);
     let sent = giver.ok("send_token", json!({"amount_sats": 21, "lock_to": key()})).await;
-    assert_eq!((&sent["state"], &sent["reclaimable"]), (&json!("settled"), &json!(false)), "{sent}");
+    assert_eq!(
+        (&sent["state"], &sent["reclaimable"]),
+        (&json!("settled"), &json!(false)),
+        "{sent}"
+    );
     giver.refused("reclaim_token", json!({"payment_id": sent["payment_id"]}), "token_locked").await;
     taker.refused("receive_token", json!({"token": sent["token"]}), "token_locked").await;
     giver.refused("receive_token", json!({"token": sent["token"]}), "token_locked").await;
     assert_eq!(holdings(&giver).await.unclaimed, 21);
     conserved("locked", &mint.auditor(), &[&giver, &taker]).await;
-    giver.refused("send_token", json!({"amount_sats": 21, "lock_to": "02ab"}), "invalid_input").await;
-    giver.refused("send_token", json!({"amount_sats": 21, "lock_to": "npub1qqqqqq"}), "invalid_input").await;
+    giver
+        .refused("send_token", json!({"amount_sats": 21, "lock_to": "02ab"}), "invalid_input")
+        .await;
+    giver
+        .refused(
+            "send_token",
+            json!({"amount_sats": 21, "lock_to": "npub1qqqqqq"}),
+            "invalid_input",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -81,7 +99,11 @@ async fn a_locked_token_whose_swap_was_not_answered_is_there_exactly_once() {
     assert_eq!((bench.proxy.fired(lost), sent["state"].as_str()), (1, Some("pending")), "{sent}");
     assert!(sent.get("token").is_none());
     let ended = bench.giver.ended(&sent["payment_id"]).await;
-    assert_eq!((&ended["state"], &ended["reclaimable"]), (&json!("settled"), &json!(false)), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["reclaimable"]),
+        (&json!("settled"), &json!(false)),
+        "{ended}"
+    );
     assert!(ended["token"].as_str().is_some_and(|token| token.starts_with("cashuB")));
     assert_eq!(holdings(&bench.giver).await.unclaimed, 21);
     bench.conserved("a locked send recovered").await;
@@ -91,10 +113,12 @@ async fn a_locked_token_whose_swap_was_not_answered_is_there_exactly_once() {
 async fn a_token_whose_swap_was_not_answered_is_good_exactly_once() {
     let bench = Bench::start().await;
     let lost = bench.lose_a_swap();
-    let sent = bench.giver.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "k"})).await;
+    let sent =
+        bench.giver.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "k"})).await;
     assert_eq!((bench.proxy.fired(lost), sent["state"].as_str()), (1, Some("pending")), "{sent}");
     let ended = bench.giver.ended(&sent["payment_id"]).await;
-    let replay = bench.giver.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "k"})).await;
+    let replay =
+        bench.giver.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "k"})).await;
     assert_eq!(replay["token"], ended["token"]);
     bench.conserved("a send recovered").await;
     bench.is_good_once(&ended["token"]).await;
@@ -107,7 +131,11 @@ async fn a_receipt_whose_swap_was_not_answered_is_recovered() {
     let token = bench.giver.ok("send_token", json!({"amount_sats": 21})).await["token"].clone();
     let lost = bench.lose_a_swap();
     let received = bench.taker.ok("receive_token", json!({"token": token})).await;
-    assert_eq!((bench.proxy.fired(lost), received["state"].as_str()), (1, Some("pending")), "{received}");
+    assert_eq!(
+        (bench.proxy.fired(lost), received["state"].as_str()),
+        (1, Some("pending")),
+        "{received}"
+    );
     let ended = bench.taker.ended(&received["receive_id"]).await;
     assert_eq!(ended["state"], "received", "{ended}");
     assert_eq!(holdings(&bench.taker).await.spendable, 500 + sats(&ended, "received_sats"));
@@ -152,10 +180,20 @@ async fn a_rotated_keyset_stops_no_verb_for_good() {
         let call = || async {
             match verb {
                 "send" => agent.call("send_token", json!({"amount_sats": 33})).await,
-                "pay" => agent.call("pay", json!({"to": lightning.payee("shop").invoice(5, "x").unwrap().to_string()})).await,
-                "reclaim" => giver.call("reclaim_token", json!({"payment_id": token["payment_id"]})).await,
+                "pay" => agent
+                    .call(
+                        "pay",
+                        json!({"to": lightning.payee("shop").invoice(5, "x").unwrap().to_string()}),
+                    )
+                    .await,
+                "reclaim" => {
+                    giver.call("reclaim_token", json!({"payment_id": token["payment_id"]})).await
+                }
                 "receive" => {
-                    let token = giver.ok("send_token", json!({"amount_sats": 17, "memo": "for you"})).await["token"].clone();
+                    let token = giver
+                        .ok("send_token", json!({"amount_sats": 17, "memo": "for you"}))
+                        .await["token"]
+                        .clone();
                     agent.call("receive_token", json!({"token": token})).await
                 }
                 _ => {

@@ -50,18 +50,42 @@ impl Two {
 async fn no_sum_counts_play_money_once_the_wallet_is_real() {
     let two = Two::start().await;
     let balance = two.agent.ok("get_balance", json!({})).await;
-    assert_eq!((&balance["money"], sats(&balance, "spendable_sats")), (&json!("real"), 500), "{balance}");
-    assert_eq!((sats(&balance, "unclaimed_sats"), sats(&balance, "pending_sats"), balance["mints"].as_array().unwrap().len()), (0, 0, 1));
-    assert_eq!(sats(&balance["limits"], "spent_24h_sats"), 0, "what was paid in play money spends no real limit: {balance}");
+    assert_eq!(
+        (&balance["money"], sats(&balance, "spendable_sats")),
+        (&json!("real"), 500),
+        "{balance}"
+    );
+    assert_eq!(
+        (
+            sats(&balance, "unclaimed_sats"),
+            sats(&balance, "pending_sats"),
+            balance["mints"].as_array().unwrap().len()
+        ),
+        (0, 0, 1)
+    );
+    assert_eq!(
+        sats(&balance["limits"], "spent_24h_sats"),
+        0,
+        "what was paid in play money spends no real limit: {balance}"
+    );
     assert!(balance.get("warning").is_none(), "{balance}");
     let aside = &balance["set_aside"][0];
     assert_eq!(aside["mint"], two.play.url());
     assert_eq!(sats(aside, "amount"), two.play.auditor().outstanding().unwrap());
     let history = two.agent.ok("list_history", json!({})).await;
     let totals = &history["totals"];
-    assert_eq!((&history["money"], sats(totals, "in_sats"), sats(totals, "out_sats")), (&json!("real"), 500, 0), "{history}");
+    assert_eq!(
+        (&history["money"], sats(totals, "in_sats"), sats(totals, "out_sats")),
+        (&json!("real"), 500, 0),
+        "{history}"
+    );
     let groups = two.agent.ok("list_history", json!({"summary_by": "mint"})).await;
-    let keys: Vec<_> = groups["groups"].as_array().unwrap().iter().map(|group| group["key"].as_str().unwrap().to_owned()).collect();
+    let keys: Vec<_> = groups["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["key"].as_str().unwrap().to_owned())
+        .collect();
     assert!(!keys.contains(&two.play.url()), "{groups}");
     let mints = two.agent.ok("list_mints", json!({})).await;
     for mint in mints["mints"].as_array().unwrap() {
@@ -81,7 +105,10 @@ async fn what_was_paid_in_play_money_is_never_shown_as_real() {
     ] {
         let shown = two.agent.ok(tool, arguments).await;
         assert_eq!(shown["money"], "play", "{tool}: {shown}");
-        assert!(shown.get("balance_sats").is_none() && shown.get("left_24h_sats").is_none(), "no sums of the other kind: {shown}");
+        assert!(
+            shown.get("balance_sats").is_none() && shown.get("left_24h_sats").is_none(),
+            "no sums of the other kind: {shown}"
+        );
     }
     let real = two.agent.ok("pay", two.invoice(20)).await;
     assert_eq!((&real["money"], &real["mint"]), (&json!("real"), &json!(two.real.url())));
@@ -107,14 +134,29 @@ async fn no_choice_falls_on_a_test_mint_once_the_wallet_is_real() {
     ] {
         two.agent.refused(tool, arguments, "mint_not_trusted").await;
     }
-    assert_eq!(two.agent.ok("estimate", json!({"to": two.invoice(5)["to"], "mint": url})).await["code"], "mint_not_trusted");
-    for (tool, arguments) in [("deposit", json!({"amount_sats": 5})), ("send_token", json!({"amount_sats": 5})), ("pay", two.invoice(5))] {
+    assert_eq!(
+        two.agent.ok("estimate", json!({"to": two.invoice(5)["to"], "mint": url})).await["code"],
+        "mint_not_trusted"
+    );
+    for (tool, arguments) in [
+        ("deposit", json!({"amount_sats": 5})),
+        ("send_token", json!({"amount_sats": 5})),
+        ("pay", two.invoice(5)),
+    ] {
         let done = two.agent.ok(tool, arguments).await;
-        assert_eq!((&done["money"], &done["mint"]), (&json!("real"), &json!(two.real.url())), "{tool}");
+        assert_eq!(
+            (&done["money"], &done["mint"]),
+            (&json!("real"), &json!(two.real.url())),
+            "{tool}"
+        );
     }
     // 510 would be there with the play money, and more than 500 is not.
     two.agent.refused("pay", two.invoice(510), "insufficient_funds").await;
-    assert!(two.play.requests().iter().all(|request| request.path == "/v1/checkstate"), "{:?}", two.play.requests());
+    assert!(
+        two.play.requests().iter().all(|request| request.path == "/v1/checkstate"),
+        "{:?}",
+        two.play.requests()
+    );
 }
 
 #[tokio::test]
@@ -137,12 +179,18 @@ async fn a_wallet_that_was_real_is_never_a_play_wallet_again() {
     home.write_mints(&[(&two.play.url(), true)]);
     let agent = Agent::reopen(home).await;
     let balance = agent.ok("get_balance", json!({})).await;
-    assert_eq!((&balance["money"], sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")), (&json!("real"), 0, 0));
+    assert_eq!(
+        (&balance["money"], sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")),
+        (&json!("real"), 0, 0)
+    );
     assert_eq!(balance["set_aside"].as_array().unwrap().len(), 2, "{balance}");
-    let invoice = two.lightning.payee("shop").invoice(5, "nothing to pay with").unwrap().to_string();
-    for (tool, arguments) in
-        [("deposit", json!({"amount_sats": 5})), ("send_token", json!({"amount_sats": 5})), ("pay", json!({"to": invoice}))]
-    {
+    let invoice =
+        two.lightning.payee("shop").invoice(5, "nothing to pay with").unwrap().to_string();
+    for (tool, arguments) in [
+        ("deposit", json!({"amount_sats": 5})),
+        ("send_token", json!({"amount_sats": 5})),
+        ("pay", json!({"to": invoice})),
+    ] {
         agent.refused(tool, arguments, "no_mint").await;
     }
     assert_eq!(agent.ok("estimate", json!({"to": invoice})).await["code"], "no_mint");
@@ -153,9 +201,12 @@ async fn real_money_pays_the_main_network_alone_and_play_money_any() {
     let two = Two::start().await;
     let (lightning, mint) = mint().await;
     let play = crate::world::funded(&mint, 500).await;
-    for (currency, network) in
-        [(Currency::Bitcoin, "lnbc"), (Currency::BitcoinTestnet, "lntb"), (Currency::Regtest, "lnbcrt"), (Currency::Signet, "lntbs")]
-    {
+    for (currency, network) in [
+        (Currency::Bitcoin, "lnbc"),
+        (Currency::BitcoinTestnet, "lntb"),
+        (Currency::Regtest, "lnbcrt"),
+        (Currency::Signet, "lntbs"),
+    ] {
         let spec = InvoiceSpec { network: currency, ..InvoiceSpec::sats(5, "elsewhere") };
         let here = lightning.payee("shop").invoice_with(&spec).unwrap().to_string();
         assert!(here.starts_with(network));
@@ -163,7 +214,8 @@ async fn real_money_pays_the_main_network_alone_and_play_money_any() {
             Ok(paid) => assert_eq!(paid["money"], "play"),
             Err(error) => panic!("{network}: {error} {:?}", error.details),
         }
-        let there = json!({"to": two.lightning.payee("shop").invoice_with(&spec).unwrap().to_string()});
+        let there =
+            json!({"to": two.lightning.payee("shop").invoice_with(&spec).unwrap().to_string()});
         if network == "lnbc" {
             two.agent.ok("pay", there).await;
         } else {
@@ -185,10 +237,16 @@ async fn every_answer_with_an_amount_says_what_money_it_is() {
         let other = Agent::open(Home::at(&[(&mint.url(), test)])).await;
         let answers = [
             ("estimate", estimate),
-            ("get_payment", agent.ok("get_payment", json!({"payment_id": paid["payment_id"]})).await),
+            (
+                "get_payment",
+                agent.ok("get_payment", json!({"payment_id": paid["payment_id"]})).await,
+            ),
             ("pay", paid),
             ("receive_token", other.ok("receive_token", json!({"token": sent["token"]})).await),
-            ("reclaim_token", agent.ok("reclaim_token", json!({"payment_id": sent["payment_id"]})).await),
+            (
+                "reclaim_token",
+                agent.ok("reclaim_token", json!({"payment_id": sent["payment_id"]})).await,
+            ),
             ("send_token", sent),
             ("get_balance", agent.ok("get_balance", json!({})).await),
             ("deposit", agent.ok("deposit", json!({"amount_sats": 5})).await),
@@ -212,7 +270,9 @@ async fn two_mints(one: MintOptions, other: MintOptions) -> (Lightning, TestMint
     let agent = Agent::open(Home::at(&[(&one.url(), true), (&other.url(), true)])).await;
     for mint in [&one, &other] {
         let deposit = agent.ok("deposit", json!({"amount_sats": 500, "mint": mint.url()})).await;
-        agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+        agent
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+            .await;
     }
     (lightning, one, other, agent)
 }
@@ -246,15 +306,22 @@ async fn money_moves_from_mint_to_mint_and_an_own_invoice_has_the_mints_word_alo
     let made = mover.ok("deposit", json!({"amount_sats": 200, "mint": to.url()})).await;
     let paid = mover.ok("pay", json!({"to": made["bolt11"]})).await;
     assert_eq!((&paid["mint"], &paid["proof"]), (&json!(from.url()), &json!("preimage")));
-    let got = mover.ok("get_deposit", json!({"deposit_id": made["deposit_id"], "wait_seconds": 30})).await;
+    let got = mover
+        .ok("get_deposit", json!({"deposit_id": made["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(got["state"], "received", "{got}");
     for mint in [&from, &to] {
         assert_eq!(at_mint(&mover, &mint.url()).await, (mint.auditor().outstanding().unwrap(), 0));
     }
     let own = mover.ok("deposit", json!({"amount_sats": 50, "mint": to.url()})).await;
     let paid = mover.ok("pay", json!({"to": own["bolt11"], "mint": to.url()})).await;
-    assert_eq!((&paid["state"], &paid["proof"], paid.get("preimage")), (&json!("settled"), &json!("mint_word"), None), "{paid}");
-    let got = mover.ok("get_deposit", json!({"deposit_id": own["deposit_id"], "wait_seconds": 30})).await;
+    assert_eq!(
+        (&paid["state"], &paid["proof"], paid.get("preimage")),
+        (&json!("settled"), &json!("mint_word"), None),
+        "{paid}"
+    );
+    let got =
+        mover.ok("get_deposit", json!({"deposit_id": own["deposit_id"], "wait_seconds": 30})).await;
     assert_eq!(got["state"], "received", "{got}");
     assert_eq!(at_mint(&mover, &to.url()).await.0, to.auditor().outstanding().unwrap());
 }

@@ -12,7 +12,11 @@ async fn an_invoice_is_paid_with_a_receipt_and_a_second_call_is_a_replay() {
     let invoice = shop.invoice(5, "a coffee").unwrap().to_string();
 
     let paid = agent.ok("pay", json!({"to": invoice})).await;
-    assert_eq!((paid["state"].as_str(), paid["proof"].as_str()), (Some("settled"), Some("preimage")), "{paid}");
+    assert_eq!(
+        (paid["state"].as_str(), paid["proof"].as_str()),
+        (Some("settled"), Some("preimage")),
+        "{paid}"
+    );
     assert_eq!(paid["money"], "play");
     let again = agent.ok("pay", json!({"to": invoice})).await;
     assert_eq!(again["replayed"], true);
@@ -43,7 +47,8 @@ async fn thirty_different_invoices_in_parallel_all_settle() {
     let agent = funded(&mint, 1_000).await;
     let shop = lightning.payee("shop");
     let pays = (0..30).map(|n| {
-        let (agent, invoice) = (agent.clone(), shop.invoice(5, &format!("number {n}")).unwrap().to_string());
+        let (agent, invoice) =
+            (agent.clone(), shop.invoice(5, &format!("number {n}")).unwrap().to_string());
         tokio::spawn(async move { agent.ok("pay", json!({"to": invoice})).await })
     });
     for pay in futures::future::join_all(pays).await {

@@ -20,7 +20,9 @@ pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) fn serve(source: Arc<dyn Source>) -> (DuplexStream, JoinHandle<Result<(), SessionError>>) {
+pub(crate) fn serve(
+    source: Arc<dyn Source>,
+) -> (DuplexStream, JoinHandle<Result<(), SessionError>>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(theirs);
     (ours, tokio::spawn(mcp::serve(source, Caller { agent: "test".to_owned() }, reader, writer)))
@@ -48,7 +50,9 @@ impl Raw {
 
     pub(crate) async fn next(&mut self) -> Result<Value, Box<dyn Error>> {
         let mut line = String::new();
-        tokio::time::timeout(PATIENCE, self.reader.read_line(&mut line)).await.map_err(|_| "no answer came")??;
+        tokio::time::timeout(PATIENCE, self.reader.read_line(&mut line))
+            .await
+            .map_err(|_| "no answer came")??;
         Ok(serde_json::from_str(&line)?)
     }
 
@@ -60,13 +64,16 @@ impl Raw {
     pub(crate) async fn initialized(source: Arc<dyn Source>) -> Result<Self, Box<dyn Error>> {
         let mut raw = Self::new(source);
         raw.ask(initialize(0)).await?;
-        raw.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string()).await?;
+        raw.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string())
+            .await?;
         Ok(raw)
     }
 
     /// The session still answers.
     pub(crate) async fn is_alive(&mut self) -> Outcome {
-        let answer = self.ask(json!({"jsonrpc": "2.0", "id": "alive", "method": "ping"}).to_string()).await?;
+        let answer = self
+            .ask(json!({"jsonrpc": "2.0", "id": "alive", "method": "ping"}).to_string())
+            .await?;
         assert_eq!((&answer["id"], &answer["result"]), (&json!("alive"), &json!({})));
         Ok(())
     }

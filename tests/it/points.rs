@@ -68,16 +68,32 @@ impl Scene {
             Verb::Pay => {
                 let invoice = self.shop.invoice(50, "once").unwrap();
                 let hash = Some(invoice.payment_hash().to_string());
-                Call { hash, ..call("pay", json!({"to": invoice.to_string(), "idempotency_key": "k"})) }
+                Call {
+                    hash,
+                    ..call("pay", json!({"to": invoice.to_string(), "idempotency_key": "k"}))
+                }
             }
-            Verb::SendExact => call("send_token", json!({"amount_sats": 200, "idempotency_key": "k"})),
-            Verb::SendSwapped => call("send_token", json!({"amount_sats": 21, "idempotency_key": "k"})),
+            Verb::SendExact => {
+                call("send_token", json!({"amount_sats": 200, "idempotency_key": "k"}))
+            }
+            Verb::SendSwapped => {
+                call("send_token", json!({"amount_sats": 21, "idempotency_key": "k"}))
+            }
             Verb::SendLocked => {
                 let key = cdk_common::nuts::SecretKey::generate().public_key().to_hex();
-                call("send_token", json!({"amount_sats": 21, "lock_to": key, "idempotency_key": "k"}))
+                call(
+                    "send_token",
+                    json!({"amount_sats": 21, "lock_to": key, "idempotency_key": "k"}),
+                )
             }
             Verb::Receive => {
-                let token = self.friend.ok("send_token", json!({"amount_sats": 40, "memo": self.elsewhere.to_string()})).await;
+                let token = self
+                    .friend
+                    .ok(
+                        "send_token",
+                        json!({"amount_sats": 40, "memo": self.elsewhere.to_string()}),
+                    )
+                    .await;
                 call("receive_token", json!({"token": token["token"]}))
             }
             Verb::Reclaim => {
@@ -92,7 +108,9 @@ impl Scene {
     async fn call(&self, agent: &Agent, call: &Call) {
         let answer = agent.call(call.tool, call.arguments.clone()).await;
         if let (Verb::Deposit, Ok(deposit)) = (self.verb, answer) {
-            agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+            agent
+                .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+                .await;
         }
     }
 
@@ -135,21 +153,33 @@ impl Scene {
             // A token that is being taken back is settled until it is back.
             let back = |entry: &Value| self.verb == Verb::Reclaim && entry["kind"] == "token_sent";
             let open = |entry: &&Value| {
-                back(entry) || !matches!(entry["state"].as_str().unwrap(), "settled" | "failed" | "returned" | "received" | "expired")
+                back(entry)
+                    || !matches!(
+                        entry["state"].as_str().unwrap(),
+                        "settled" | "failed" | "returned" | "received" | "expired"
+                    )
             };
             let open: Vec<_> = history["entries"].as_array().unwrap().iter().filter(open).collect();
             if open.iter().all(|entry| back(entry)) && holdings(agent).await.pending == 0 && asked {
                 return;
             }
             for entry in open {
-                let (tool, id) = if entry["kind"] == "deposit" { ("get_deposit", "deposit_id") } else { ("get_payment", "payment_id") };
+                let (tool, id) = if entry["kind"] == "deposit" {
+                    ("get_deposit", "deposit_id")
+                } else {
+                    ("get_payment", "payment_id")
+                };
                 agent.ok(tool, json!({id: entry["id"], "wait_seconds": 2})).await;
             }
             asked = true;
             let mut changes = agent.wallet().await.changes();
-            let _news = tokio::time::timeout(std::time::Duration::from_millis(50), changes.changed()).await;
+            let _news =
+                tokio::time::timeout(std::time::Duration::from_millis(50), changes.changed()).await;
         }
-        panic!("it does not come to rest: {}", agent.ok("list_history", json!({"limit": 100})).await);
+        panic!(
+            "it does not come to rest: {}",
+            agent.ok("list_history", json!({"limit": 100})).await
+        );
     }
 
     /// What must hold after whatever happened to the wallet of this home.
@@ -161,12 +191,24 @@ impl Scene {
         match self.verb {
             Verb::Pay => {
                 let hash = call.hash.clone().unwrap();
-                let paid =
-                    |melts: Vec<testbed::Melt>| melts.iter().filter(|melt| melt.payment_hash == hash && melt.state == "PAID").count();
+                let paid = |melts: Vec<testbed::Melt>| {
+                    melts
+                        .iter()
+                        .filter(|melt| melt.payment_hash == hash && melt.state == "PAID")
+                        .count()
+                };
                 let told = agent.call("get_payment", json!({"payment_hash": hash})).await;
                 let settled = told.is_ok_and(|payment| payment["state"] == "settled");
-                assert_eq!(paid(self.mint.auditor().melts().unwrap()), usize::from(settled), "{what}");
-                assert_eq!(agent.ok(call.tool, call.arguments.clone()).await["state"], "settled", "{what}");
+                assert_eq!(
+                    paid(self.mint.auditor().melts().unwrap()),
+                    usize::from(settled),
+                    "{what}"
+                );
+                assert_eq!(
+                    agent.ok(call.tool, call.arguments.clone()).await["state"],
+                    "settled",
+                    "{what}"
+                );
                 assert_eq!(paid(self.mint.auditor().melts().unwrap()), 1, "{what}");
             }
             Verb::SendExact | Verb::SendSwapped | Verb::SendLocked => {
@@ -174,7 +216,8 @@ impl Scene {
                 assert_eq!(token["state"], "settled", "{what}: {token}");
                 if self.verb != Verb::SendLocked {
                     self.friend.ok("receive_token", json!({"token": token["token"]})).await;
-                    let claimed = agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
+                    let claimed =
+                        agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
                     assert_eq!(claimed["claimed"], true, "{what}: {claimed}");
                 }
             }
@@ -189,7 +232,8 @@ impl Scene {
             Verb::Deposit => {}
         }
         if self.verb != Verb::SendExact {
-            let invoice = self.lightning.payee("after").invoice(3, "after all").unwrap().to_string();
+            let invoice =
+                self.lightning.payee("after").invoice(3, "after all").unwrap().to_string();
             assert_eq!(agent.ok("pay", json!({"to": invoice})).await["state"], "settled", "{what}");
         }
         self.elsewhere += self.conserved(what, &agent).await;
@@ -198,14 +242,23 @@ impl Scene {
 
     /// The law, over this wallet, the friend's, and those of earlier points. Returns what this wallet holds.
     async fn conserved(&self, what: &str, agent: &Agent) -> u64 {
-        let sent = self.friend.ok("list_history", json!({"kind": "token_sent", "limit": 100})).await;
-        for token in sent["entries"].as_array().unwrap().iter().filter(|token| token["claimed"] == false) {
+        let sent =
+            self.friend.ok("list_history", json!({"kind": "token_sent", "limit": 100})).await;
+        for token in
+            sent["entries"].as_array().unwrap().iter().filter(|token| token["claimed"] == false)
+        {
             self.friend.ok("get_payment", json!({"payment_id": token["id"]})).await;
         }
         let (ours, friends) = (holdings(agent).await, holdings(&self.friend).await);
-        let [ours_in_all, friends_in_all] = [ours, friends].map(|one| one.spendable + one.pending + one.unclaimed);
+        let [ours_in_all, friends_in_all] =
+            [ours, friends].map(|one| one.spendable + one.pending + one.unclaimed);
         let owed = self.mint.auditor().outstanding().unwrap();
-        assert_eq!(ours_in_all + friends_in_all + self.elsewhere, owed, "{what}: {ours:?} {friends:?} and {} elsewhere", self.elsewhere);
+        assert_eq!(
+            ours_in_all + friends_in_all + self.elsewhere,
+            owed,
+            "{what}: {ours:?} {friends:?} and {} elsewhere",
+            self.elsewhere
+        );
         ours_in_all
     }
 }
@@ -240,7 +293,12 @@ async fn every_point(verb: Verb, stride: u64) {
             }
         }
     }
-    println!("{verb:?}: {} points tried, {} survived; {} sats", scene.points, scene.points, sats(&json!({"e": scene.elsewhere}), "e"));
+    println!(
+        "{verb:?}: {} points tried, {} survived; {} sats",
+        scene.points,
+        scene.points,
+        sats(&json!({"e": scene.elsewhere}), "e")
+    );
 }
 
 #[tokio::test]

@@ -45,10 +45,17 @@ async fn all_is_read_page_by_page_over_one_connection() {
     relay.rule(|rule| rule.show_at_most = Some(7));
     let filter = json!({"kinds": [7375], "authors": [me.public_key()]});
     let once = relays.page(relay.url(), &filter, WAIT).await;
-    assert_eq!((once.events.len(), once.end), (7, End::Whole), "one page is what the relay likes to show");
+    assert_eq!(
+        (once.events.len(), once.end),
+        (7, End::Whole),
+        "one page is what the relay likes to show"
+    );
     let known = ids[40].clone();
     let listing = relays.all(relay.url(), &filter, |id| id == known, WAIT).await;
-    assert_eq!((listing.events.len(), listing.ids.len(), listing.skipped, listing.end), (59, 60, 0, End::Whole));
+    assert_eq!(
+        (listing.events.len(), listing.ids.len(), listing.skipped, listing.end),
+        (59, 60, 0, End::Whole)
+    );
     assert!(ids.iter().all(|id| listing.ids.contains(id)));
     assert!(listing.events.iter().all(|event| event.id() != known));
     assert_eq!(relay.connections(), 1);
@@ -61,7 +68,8 @@ async fn a_second_that_the_relay_cannot_show_whole_is_not_whole() {
     let me = Identity::random().unwrap();
     let (relay, relays) = world(None).await;
     for n in 0..9 {
-        put(&relays, &relay, &event(&me, 7375, if n == 0 { 1_000 } else { 2_000 }, &n.to_string())).await;
+        put(&relays, &relay, &event(&me, 7375, if n == 0 { 1_000 } else { 2_000 }, &n.to_string()))
+            .await;
     }
     let filter = json!({"authors": [me.public_key()]});
     relay.rule(|rule| rule.show_at_most = Some(5));
@@ -80,10 +88,17 @@ async fn what_a_relay_says_to_an_event_is_told_apart() {
     let first = event(&me, 1, 1_000, "one");
     assert_eq!(put(&relays, &relay, &first).await, Ack::Stored);
     assert_eq!(put(&relays, &relay, &first).await, Ack::Stored, "a duplicate is there");
-    let cases = [("blocked: no", true, false), ("rate-limited: slow down", false, false), ("invalid: event too large", true, true)];
+    let cases = [
+        ("blocked: no", true, false),
+        ("rate-limited: slow down", false, false),
+        ("invalid: event too large", true, true),
+    ];
     for (words, lasting, too_large) in cases {
         relay.rule(|rule| rule.refuse_with = Some(words.to_owned()));
-        assert_eq!(put(&relays, &relay, &first).await, Ack::Refused { reason: words.to_owned(), lasting, too_large });
+        assert_eq!(
+            put(&relays, &relay, &first).await,
+            Ack::Refused { reason: words.to_owned(), lasting, too_large }
+        );
     }
     let words = "invalid: 280 characters should be enough for anybody";
     relay.rule(|rule| (rule.refuse_with, rule.refuse_nameless) = (Some(words.to_owned()), true));
@@ -96,14 +111,25 @@ async fn what_a_relay_says_to_an_event_is_told_apart() {
     });
     let long = event(&me, 1, 1_000, &"x".repeat(2_000));
     assert!(matches!(put(&relays, &relay, &long).await, Ack::Refused { too_large: true, .. }));
-    assert!(matches!(put(&relays, &relay, &event(&me, 5, 1_000, "")).await, Ack::Refused { lasting: true, too_large: false, .. }));
+    assert!(matches!(
+        put(&relays, &relay, &event(&me, 5, 1_000, "")).await,
+        Ack::Refused { lasting: true, too_large: false, .. }
+    ));
     relay.rule(|rule| rule.mute = true);
     let began = Instant::now();
     let lost = event(&me, 1, 1_001, "mute");
-    assert!(matches!(relays.publish(relay.url(), lost.json(), lost.id(), SHORT).await, Ack::NoAnswer(_)));
+    assert!(matches!(
+        relays.publish(relay.url(), lost.json(), lost.id(), SHORT).await,
+        Ack::NoAnswer(_)
+    ));
     assert!(began.elapsed() < 3 * SHORT);
-    assert!(relay.taken().iter().any(|event| event["id"] == lost.id()), "no answer, and it is there");
-    assert!(matches!(relays.page(relay.url(), &json!({}), SHORT).await, page if matches!(page.end, End::Cut(_)) && page.events.len() == 2));
+    assert!(
+        relay.taken().iter().any(|event| event["id"] == lost.id()),
+        "no answer, and it is there"
+    );
+    assert!(
+        matches!(relays.page(relay.url(), &json!({}), SHORT).await, page if matches!(page.end, End::Cut(_)) && page.events.len() == 2)
+    );
     relay.go_down().await.unwrap();
     assert!(matches!(put(&relays, &relay, &first).await, Ack::NoAnswer(_)));
     assert!(matches!(relays.page(relay.url(), &json!({}), WAIT).await.end, End::Unreachable(_)));
@@ -125,7 +151,10 @@ async fn a_kept_connection_that_died_is_replaced() {
     assert_eq!(relay.connections(), 3);
     relay.rule(|rule| rule.mute = true);
     let filter = json!({"kinds": [1]});
-    assert!(tokio::time::timeout(SHORT / 10, relays.page(relay.url(), &filter, WAIT)).await.is_err(), "dropped in the middle");
+    assert!(
+        tokio::time::timeout(SHORT / 10, relays.page(relay.url(), &filter, WAIT)).await.is_err(),
+        "dropped in the middle"
+    );
     relay.rule(|rule| rule.mute = false);
     let page = relays.page(relay.url(), &filter, WAIT).await;
     assert_eq!((page.events.len(), page.end, relay.connections()), (2, End::Whole, 4));
@@ -139,7 +168,10 @@ async fn only_an_identity_is_told_and_only_when_the_relay_insists() {
     assert_eq!(put(&relays, &relay, &event(&me, 1, 1_000, "unasked")).await, Ack::Stored);
     assert!(relay.named().is_empty());
     relay.rule(|rule| rule.demand_name = true);
-    assert!(matches!(put(&nobody, &relay, &event(&me, 1, 1_001, "x")).await, Ack::Refused { lasting: true, .. }));
+    assert!(matches!(
+        put(&nobody, &relay, &event(&me, 1, 1_001, "x")).await,
+        Ack::Refused { lasting: true, .. }
+    ));
     assert!(matches!(nobody.page(relay.url(), &json!({}), WAIT).await.end, End::Cut(_)));
     assert_eq!(relay.frames_of("AUTH"), 0);
     let page = relays.page(relay.url(), &json!({"kinds": [1]}), WAIT).await;
@@ -153,7 +185,10 @@ async fn only_an_identity_is_told_and_only_when_the_relay_insists() {
     listening.await.unwrap();
     relay.rule(|rule| rule.never_satisfied = true);
     for _ in 0..5 {
-        assert!(matches!(put(&relays, &relay, &event(&me, 1, 1_003, "never")).await, Ack::Refused { .. }));
+        assert!(matches!(
+            put(&relays, &relay, &event(&me, 1, 1_003, "never")).await,
+            Ack::Refused { .. }
+        ));
         assert!(matches!(relays.page(relay.url(), &json!({}), WAIT).await.end, End::Cut(_)));
     }
     assert!(relay.frames_of("AUTH") < 20, "{}", relay.frames_of("AUTH"));
@@ -171,7 +206,13 @@ async fn what_is_forged_or_was_not_asked_for_is_passed_over() {
     let mut unsigned: serde_json::Value = serde_json::from_str(other.json()).unwrap();
     unsigned["sig"] = signature;
     let foreign = event(&stranger, 7375, 1_002, "foreign");
-    let inject = vec![forged, unsigned.to_string(), foreign.json().to_owned(), "7".to_owned(), "{}".to_owned()];
+    let inject = vec![
+        forged,
+        unsigned.to_string(),
+        foreign.json().to_owned(),
+        "7".to_owned(),
+        "{}".to_owned(),
+    ];
     relay.rule(|rule| rule.inject = inject);
     let filter = json!({"kinds": [7375], "authors": [me.public_key()]});
     let page = relays.page(relay.url(), &filter, WAIT).await;
@@ -190,7 +231,11 @@ async fn a_relay_that_never_stops_is_stopped() {
         let began = Instant::now();
         let page = relays.page(relay.url(), &json!({"kinds": [1]}), SHORT).await;
         assert!(matches!(page.end, End::Cut(_)), "{flood:?}: {:?}", page.end);
-        assert!(page.events.is_empty() && began.elapsed() < 3 * SHORT, "{flood:?}: {:?}", began.elapsed());
+        assert!(
+            page.events.is_empty() && began.elapsed() < 3 * SHORT,
+            "{flood:?}: {:?}",
+            began.elapsed()
+        );
     }
     relay.rule(|rule| {
         rule.flood = None;
@@ -210,23 +255,36 @@ async fn a_relay_that_asks_who_reads_and_insists_on_nothing_is_told_where_it_is_
     let elsewhere = ["wss://relay.example".to_owned()];
     let own = [format!("{}/", relay.url())];
     let nobody_at_home = Relays::new(web(&relay), None, clock::now).of_owner(&own);
-    for (relays, who) in [(nobody_at_home, "nobody"), (named(), "at a stranger's"), (named().of_owner(&elsewhere), "at another")] {
+    for (relays, who) in [
+        (nobody_at_home, "nobody"),
+        (named(), "at a stranger's"),
+        (named().of_owner(&elsewhere), "at another"),
+    ] {
         let listing = relays.all(relay.url(), &filter, |_| false, WAIT).await;
-        assert_eq!((listing.ids.len(), listing.end, relay.frames_of("AUTH")), (0, End::Whole, 0), "{who}");
+        assert_eq!(
+            (listing.ids.len(), listing.end, relay.frames_of("AUTH")),
+            (0, End::Whole, 0),
+            "{who}"
+        );
     }
     let (relays, before) = (named().of_owner(&own), relay.connections());
     for _ in 0..2 {
         let listing = relays.all(relay.url(), &filter, |_| false, WAIT).await;
         assert_eq!((listing.ids.len(), listing.skipped, listing.end), (1, 0, End::Whole));
     }
-    assert_eq!((relay.named(), relay.connections() - before), (vec![me.public_key()], 1), "once for a connection");
+    assert_eq!(
+        (relay.named(), relay.connections() - before),
+        (vec![me.public_key()], 1),
+        "once for a connection"
+    );
 }
 
 #[tokio::test]
 async fn a_listener_hears_of_every_gap() {
     let me = Identity::random().unwrap();
     let (relay, relays) = world(None).await;
-    let (listening, mut heard) = relays.listen(relay.url().to_owned(), json!({"kinds": [9321], "authors": [me.public_key()]}));
+    let (listening, mut heard) = relays
+        .listen(relay.url().to_owned(), json!({"kinds": [9321], "authors": [me.public_key()]}));
     let task = tokio::spawn(listening);
     assert!(matches!(heard.recv().await, Some(Heard::Connected)));
     let first = event(&me, 9321, 1_000, "one");
@@ -235,7 +293,10 @@ async fn a_listener_hears_of_every_gap() {
     assert!(matches!(heard.recv().await, Some(Heard::Event(event)) if event == first));
     relay.go_down().await.unwrap();
     relay.come_up().await.unwrap();
-    assert!(matches!(heard.recv().await, Some(Heard::Connected)), "what was heard before is not said again");
+    assert!(
+        matches!(heard.recv().await, Some(Heard::Connected)),
+        "what was heard before is not said again"
+    );
     let second = event(&me, 9321, 1_001, "two");
     put(&relays, &relay, &second).await;
     assert!(matches!(heard.recv().await, Some(Heard::Event(event)) if event == second));
@@ -249,8 +310,10 @@ async fn the_bench_loses_and_revives_as_it_is_told() {
     let (relay, relays) = world(None).await;
     let token = event(&me, 7375, 1_000, "a canary");
     put(&relays, &relay, &token).await;
-    let tags = vec![vec!["e".to_owned(), token.id().to_owned()], vec!["k".to_owned(), "7375".to_owned()]];
-    let deletion = me.sign(Draft { kind: 5, created_at: 1_001, tags, content: String::new() }).unwrap();
+    let tags =
+        vec![vec!["e".to_owned(), token.id().to_owned()], vec!["k".to_owned(), "7375".to_owned()]];
+    let deletion =
+        me.sign(Draft { kind: 5, created_at: 1_001, tags, content: String::new() }).unwrap();
     assert_eq!(put(&relays, &relay, &deletion).await, Ack::Stored);
     let filter = json!({"kinds": [7375]});
     assert!(relays.page(relay.url(), &filter, WAIT).await.events.is_empty());
@@ -259,8 +322,13 @@ async fn the_bench_loses_and_revives_as_it_is_told() {
     relay.rule(|rule| rule.lose_every = Some(1));
     let lost = event(&me, 7375, 1_002, "lost");
     assert_eq!(put(&relays, &relay, &lost).await, Ack::Stored);
-    assert!(relays.page(relay.url(), &filter, WAIT).await.events.iter().all(|event| event != &lost));
-    assert!(relay.heard().windows(8).any(|bytes| bytes == b"a canary"), "all that was sent is written down");
+    assert!(
+        relays.page(relay.url(), &filter, WAIT).await.events.iter().all(|event| event != &lost)
+    );
+    assert!(
+        relay.heard().windows(8).any(|bytes| bytes == b"a canary"),
+        "all that was sent is written down"
+    );
     assert_eq!((relay.frames_of("EVENT"), relay.taken().len()), (3, 2));
 }
 
@@ -268,7 +336,8 @@ async fn the_bench_loses_and_revives_as_it_is_told() {
 async fn a_relay_that_passes_over_the_end_of_a_page_is_not_read_whole() {
     let me = Identity::random().unwrap();
     let (relay, relays) = world(None).await;
-    let stuck: Vec<Event> = (0..3).map(|n| event(&me, 7375, 1_000 + n, "again and again")).collect();
+    let stuck: Vec<Event> =
+        (0..3).map(|n| event(&me, 7375, 1_000 + n, "again and again")).collect();
     relay.rule(|rule| rule.inject = stuck.iter().map(|event| event.json().to_owned()).collect());
     let listing = relays.all(relay.url(), &json!({"kinds": [7375]}), |_| false, WAIT).await;
     assert_eq!(listing.events, stuck);
@@ -281,7 +350,12 @@ async fn every_exchange_can_run_on_a_task() {
     let (relays, url, filter) = (Arc::new(relays), relay.url().to_owned(), json!({"kinds": [1]}));
     let asked = tokio::spawn({
         let (relays, url, filter) = (relays.clone(), url.clone(), filter.clone());
-        async move { (relays.page(&url, &filter, WAIT).await.end, relays.all(&url, &filter, |_| false, WAIT).await.end) }
+        async move {
+            (
+                relays.page(&url, &filter, WAIT).await.end,
+                relays.all(&url, &filter, |_| false, WAIT).await.end,
+            )
+        }
     });
     let me = Identity::random().unwrap();
     let put = tokio::spawn(async move {

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use testbed::{Behaviour, Bolt11Invoice, Lightning, Moment, Payee, Proxy, Rule, TestMint};
 use tokio::task::JoinHandle;
 
-use crate::world::{Agent, Failure, Home, conserved, fund, funded, holdings, mint, paid_out, routes, sats};
+use crate::world::{
+    Agent, Failure, Home, conserved, fund, funded, holdings, mint, paid_out, routes, sats,
+};
 
 struct Held {
     lightning: Lightning,
@@ -26,13 +28,16 @@ impl Held {
         let shop = lightning.payee("shop");
         let invoice = shop.invoice(50, "held").unwrap();
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Pending);
-        let call = agent.start("pay", json!({"to": invoice.to_string(), "idempotency_key": "first"}));
+        let call =
+            agent.start("pay", json!({"to": invoice.to_string(), "idempotency_key": "first"}));
         lightning.attempted(invoice.payment_hash()).await;
         Self { lightning, mint, proxy, agent, shop, invoice, call }
     }
 
     async fn found(&self) -> Value {
-        self.agent.ok("get_payment", json!({"payment_hash": self.invoice.payment_hash().to_string()})).await
+        self.agent
+            .ok("get_payment", json!({"payment_hash": self.invoice.payment_hash().to_string()}))
+            .await
     }
 
     fn other(&self) -> Value {
@@ -61,7 +66,10 @@ async fn an_invoice_is_paid_by_the_same_call_once_the_money_and_the_way_are_ther
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Fail);
         let failed = agent.refused("pay", call.clone(), "route_not_found").await;
         let shown = agent.ok("get_payment", json!({"payment_id": failed.payment_id})).await;
-        assert_eq!((&shown["state"], &shown["final"], &shown["error"]), (&json!("failed"), &json!(true), &json!("route_not_found")));
+        assert_eq!(
+            (&shown["state"], &shown["final"], &shown["error"]),
+            (&json!("failed"), &json!(true), &json!("route_not_found"))
+        );
         conserved("failed", &mint.auditor(), &[&agent]).await;
         lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Settle);
         let paid = agent.ok("pay", call.clone()).await;
@@ -81,14 +89,20 @@ async fn a_held_payment_is_not_paid_again_whatever_the_key() {
     let id = held.found().await["payment_id"].clone();
     for key in [None, Some("first"), Some("second"), id.as_str()] {
         let again = held.agent.ok("pay", json!({"to": to, "idempotency_key": key})).await;
-        assert_eq!((&again["state"], &again["replayed"], &again["payment_id"]), (&json!("pending"), &json!(true), &id), "{again}");
+        assert_eq!(
+            (&again["state"], &again["replayed"], &again["payment_id"]),
+            (&json!("pending"), &json!(true), &id),
+            "{again}"
+        );
     }
     assert_eq!(held.mint.auditor().melts().unwrap().len(), 1);
     held.agent.ok("pay", held.other()).await;
     held.lightning.settle(held.invoice.payment_hash());
     let paid = held.call.await.unwrap().unwrap();
     assert_eq!((&paid["state"], &paid["proof"]), (&json!("settled"), &json!("preimage")));
-    held.agent.ok("pay", json!({"to": held.shop.invoice(50, "one more").unwrap().to_string()})).await;
+    held.agent
+        .ok("pay", json!({"to": held.shop.invoice(50, "one more").unwrap().to_string()}))
+        .await;
     assert_eq!(held.shop.received(), 150);
     conserved("held and settled", &held.mint.auditor(), &[&held.agent]).await;
 }
@@ -113,7 +127,11 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_until_it_fail
     let ended = agent.ended(&shown["payment_id"]).await;
     assert_eq!(ended["state"], "failed", "{ended}");
     let after = conserved("held and failed", &held.mint.auditor(), &[&agent]).await;
-    assert_eq!((after.spendable, after.pending), (999, 0), "all coins are back, but for the fee of swapping them");
+    assert_eq!(
+        (after.spendable, after.pending),
+        (999, 0),
+        "all coins are back, but for the fee of swapping them"
+    );
     agent.ok("pay", other).await;
     held.lightning.set_behaviour_of(held.invoice.payment_hash(), Behaviour::Settle);
     let again = agent.ok("pay", json!({"to": held.invoice.to_string()})).await;
@@ -127,7 +145,11 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_when_it_is_pa
     let shown = held.found().await;
     held.lightning.settle(held.invoice.payment_hash());
     let ended = held.agent.ended(&shown["payment_id"]).await;
-    assert_eq!((&ended["state"], &ended["proof"]), (&json!("settled"), &json!("preimage")), "{ended}");
+    assert_eq!(
+        (&ended["state"], &ended["proof"]),
+        (&json!("settled"), &json!("preimage")),
+        "{ended}"
+    );
     assert_eq!(ended["preimage"], json!(held.lightning.preimage(held.invoice.payment_hash())));
     held.only_a_person().await;
     assert_eq!(held.shop.received(), 50);
@@ -142,7 +164,11 @@ async fn a_caller_who_waits_is_answered_pending_in_time_and_then_stands_in_doubt
     let answer = held.call.await.unwrap().unwrap();
     assert!(begun.elapsed().as_secs() <= 45, "{:?}", begun.elapsed());
     tokio::time::resume();
-    assert_eq!((&answer["state"], &answer["replayed"]), (&json!("pending"), &json!(false)), "{answer}");
+    assert_eq!(
+        (&answer["state"], &answer["replayed"]),
+        (&json!("pending"), &json!(false)),
+        "{answer}"
+    );
     let held = Held { call: tokio::spawn(async { panic!("over") }), ..held };
     held.only_a_person().await;
     held.lightning.settle(held.invoice.payment_hash());
@@ -208,7 +234,11 @@ async fn what_was_answered_as_not_begun_never_begins() {
     tokio::time::pause();
     let refused = pay.await.unwrap().unwrap_err();
     tokio::time::resume();
-    assert_eq!((json!(refused.money_moved), refused.code.as_str()), (json!("no"), "mint_unreachable"), "{refused}");
+    assert_eq!(
+        (json!(refused.money_moved), refused.code.as_str()),
+        (json!("no"), "mint_unreachable"),
+        "{refused}"
+    );
     proxy.clear();
     proxy.release(held);
     for token in tokens {
@@ -232,8 +262,12 @@ async fn a_key_names_one_request_and_a_payment_can_be_found_by_all_its_names() {
     let paid = agent.ok("pay", json!({"to": invoice.to_string(), "idempotency_key": "k"})).await;
     let other = shop.invoice(5, "other").unwrap().to_string();
     agent.refused("pay", json!({"to": other, "idempotency_key": "k"}), "key_conflict").await;
-    agent.refused("pay", json!({"to": other, "idempotency_key": paid["payment_id"]}), "key_conflict").await;
-    agent.refused("send_token", json!({"amount_sats": 5, "idempotency_key": "k"}), "key_conflict").await;
+    agent
+        .refused("pay", json!({"to": other, "idempotency_key": paid["payment_id"]}), "key_conflict")
+        .await;
+    agent
+        .refused("send_token", json!({"amount_sats": 5, "idempotency_key": "k"}), "key_conflict")
+        .await;
     for name in [
         json!({"payment_id": paid["payment_id"]}),
         json!({"payment_hash": invoice.payment_hash().to_string()}),
@@ -243,9 +277,14 @@ async fn a_key_names_one_request_and_a_payment_can_be_found_by_all_its_names() {
         let shown = agent.ok("get_payment", name).await;
         assert_eq!((&shown["payment_id"], &shown["final"]), (&paid["payment_id"], &json!(true)));
     }
-    let again = agent.ok("pay", json!({"to": invoice.to_string(), "idempotency_key": paid["payment_id"]})).await;
+    let again = agent
+        .ok("pay", json!({"to": invoice.to_string(), "idempotency_key": paid["payment_id"]}))
+        .await;
     assert_eq!(again["replayed"], true);
-    agent.named("stranger").refused("get_payment", json!({"payment_id": paid["payment_id"]}), "not_found").await;
+    agent
+        .named("stranger")
+        .refused("get_payment", json!({"payment_id": paid["payment_id"]}), "not_found")
+        .await;
     assert_eq!(shop.received(), 5);
 }
 
@@ -257,14 +296,34 @@ async fn a_second_equal_token_is_made_only_on_purpose() {
     drop(mint.take_requests());
     let replay = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "a"})).await;
     assert_eq!((&replay["replayed"], &replay["token"]), (&json!(true), &first["token"]));
-    let refusal = agent.refused("send_token", json!({"amount_sats": 21, "idempotency_key": "b"}), "possible_duplicate").await;
-    assert_eq!((json!(refusal.payment_id), refusal.details.get("person_only")), (first["payment_id"].clone(), Some(&json!(false))));
+    let refusal = agent
+        .refused(
+            "send_token",
+            json!({"amount_sats": 21, "idempotency_key": "b"}),
+            "possible_duplicate",
+        )
+        .await;
+    assert_eq!(
+        (json!(refusal.payment_id), refusal.details.get("person_only")),
+        (first["payment_id"].clone(), Some(&json!(false)))
+    );
     let asked = routes(&mint);
     assert!(!asked.contains(&"POST /v1/swap".to_owned()), "{asked:?}");
     agent.ok("send_token", json!({"amount_sats": 21, "memo": "another"})).await;
-    let second = agent.ok("send_token", json!({"amount_sats": 21, "idempotency_key": "b", "repeat_of": first["payment_id"]})).await;
+    let second = agent
+        .ok(
+            "send_token",
+            json!({"amount_sats": 21, "idempotency_key": "b", "repeat_of": first["payment_id"]}),
+        )
+        .await;
     assert_ne!(second["token"], first["token"]);
-    agent.refused("send_token", json!({"amount_sats": 21, "repeat_of": first["payment_id"]}), "possible_duplicate").await;
+    agent
+        .refused(
+            "send_token",
+            json!({"amount_sats": 21, "repeat_of": first["payment_id"]}),
+            "possible_duplicate",
+        )
+        .await;
     assert_eq!(holdings(&agent).await.unclaimed, 63);
     conserved("three tokens", &mint.auditor(), &[&agent]).await;
 }
@@ -275,7 +334,8 @@ async fn twenty_takers_of_one_token_in_parallel_are_one_receipt() {
     let (giver, taker) = (funded(&mint, 500).await, funded(&mint, 10).await);
     let sent = giver.ok("send_token", json!({"amount_sats": 64})).await;
     let token = sent["token"].clone();
-    let calls: Vec<_> = (0..20).map(|_| taker.start("receive_token", json!({"token": token}))).collect();
+    let calls: Vec<_> =
+        (0..20).map(|_| taker.start("receive_token", json!({"token": token}))).collect();
     let mut ids = Vec::new();
     for call in calls {
         ids.push(call.await.unwrap().unwrap()["receive_id"].clone());
@@ -298,12 +358,23 @@ async fn eight_held_payments_hold_up_no_other_money() {
         let invoice = lightning.payee("shop").invoice(20, &format!("held {n}")).unwrap();
         held.push((agent.start("pay", json!({"to": invoice.to_string()})), invoice));
     }
-    while sats(&agent.ok("list_history", json!({"kind": "payment"})).await["totals"], "count") < 8 || lightning.pending().len() < 8 {
+    while sats(&agent.ok("list_history", json!({"kind": "payment"})).await["totals"], "count") < 8
+        || lightning.pending().len() < 8
+    {
         tokio::task::yield_now().await;
     }
     // The ninth waits for one of the eight to end.
-    agent.ok("estimate", json!({"to": lightning.payee("shop").invoice(20, "the tenth").unwrap().to_string()})).await;
-    let token = tokio::time::timeout(std::time::Duration::from_secs(20), agent.ok("send_token", json!({"amount_sats": 33}))).await;
+    agent
+        .ok(
+            "estimate",
+            json!({"to": lightning.payee("shop").invoice(20, "the tenth").unwrap().to_string()}),
+        )
+        .await;
+    let token = tokio::time::timeout(
+        std::time::Duration::from_secs(20),
+        agent.ok("send_token", json!({"amount_sats": 33})),
+    )
+    .await;
     assert_eq!(token.expect("Lightning blocks no other money")["state"], "settled");
     lightning.set_behaviour(Behaviour::Settle);
     for (_, invoice) in &held {

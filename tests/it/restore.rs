@@ -9,7 +9,9 @@ use nutpurse::wallet::restore::Which;
 use serde_json::json;
 use testbed::{Moment, Proxy, Rule, TestMint};
 
-use crate::world::{Agent, Home, at_mint, binary, conserved, fund, funded, holdings, mint, mint_with, sats};
+use crate::world::{
+    Agent, Home, at_mint, binary, conserved, fund, funded, holdings, mint, mint_with, sats,
+};
 
 /// The words of a home.
 pub(crate) fn words(home: &Home) -> String {
@@ -30,7 +32,8 @@ pub(crate) fn restore(home: &Home, words: &str) -> Output {
 /// The same, which must have asked every mint; what it printed.
 pub(crate) fn restored(home: &Home, words: &str) -> String {
     let output = restore(home, words);
-    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}\n{err}");
     assert!(!words.is_empty() || !out.is_empty());
     // One word alone may stand in any sentence ("device"); two that follow each other are the secret.
@@ -97,9 +100,16 @@ async fn a_lost_machine_is_made_again_from_its_words() {
     assert_eq!(after.spendable, before.spendable + 33, "an unclaimed token is ours again");
     let invoice = lightning.payee("shop").invoice(20, "too early").unwrap().to_string();
     let refused = agent.refused("pay", json!({"to": invoice}), "over_budget").await;
-    assert!(refused.retry_after_seconds.is_some_and(|seconds| (86_000..=86_400).contains(&seconds)), "{refused:?}");
+    assert!(
+        refused.retry_after_seconds.is_some_and(|seconds| (86_000..=86_400).contains(&seconds)),
+        "{refused:?}"
+    );
     let balance = agent.ok("get_balance", json!({})).await;
-    assert_eq!((sats(&balance["limits"], "left_24h_sats"), sats(&balance, "max_payment_sats")), (0, 0), "{balance}");
+    assert_eq!(
+        (sats(&balance["limits"], "left_24h_sats"), sats(&balance, "max_payment_sats")),
+        (0, 0),
+        "{balance}"
+    );
     // What comes in needs counters that nobody has used.
     fund(&agent, 60).await;
     let home = agent.close().await;
@@ -122,44 +132,77 @@ async fn coins_beyond_a_gap_are_found_and_a_second_restore_finds_nothing_new() {
     let home = fresh(&[&mint]);
     assert!(restored(&home, &words(&lost)).contains("restored: 177 sats"));
     assert!(restored(&home, "").contains("restored: 0 sats"));
-    let others = restore(&home, "legal winner thank year wave sausage worth useful legal winner thank yellow");
-    assert!(!others.status.success() && String::from_utf8_lossy(&others.stderr).contains("keys of another wallet"));
-    let wrong = restore(&home, "legal winner thank year wave sausage worth useful legal winner thank legal");
-    assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("not the words"));
+    let others = restore(
+        &home,
+        "legal winner thank year wave sausage worth useful legal winner thank yellow",
+    );
+    assert!(
+        !others.status.success()
+            && String::from_utf8_lossy(&others.stderr).contains("keys of another wallet")
+    );
+    let wrong = restore(
+        &home,
+        "legal winner thank year wave sausage worth useful legal winner thank legal",
+    );
+    assert!(
+        !wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("not the words")
+    );
     let agent = Agent::open(home).await;
     assert_eq!(conserved("beyond a gap", &mint.auditor(), &[&agent]).await.spendable, 177);
 }
 
 #[tokio::test]
 async fn a_mint_that_is_down_is_asked_later_and_not_used_until_then() {
-    let ((_one, up), (_other, down)) = (mint().await, mint_with(testbed::MintOptions::named("other")).await);
+    let ((_one, up), (_other, down)) =
+        (mint().await, mint_with(testbed::MintOptions::named("other")).await);
     let agent = Agent::open(fresh(&[&up, &down])).await;
     for mint in [&up, &down] {
         let deposit = agent.ok("deposit", json!({"amount_sats": 90, "mint": mint.url()})).await;
-        agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+        agent
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+            .await;
     }
     let lost = agent.close().await;
     let home = fresh(&[&up, &down]);
     down.stop().await;
     let partly = restore(&home, &words(&lost));
-    let (out, err) = (String::from_utf8_lossy(&partly.stdout).into_owned(), String::from_utf8_lossy(&partly.stderr).into_owned());
-    assert!(!partly.status.success() && out.contains("NOT asked") && err.contains("again later"), "{out}{err}");
+    let (out, err) = (
+        String::from_utf8_lossy(&partly.stdout).into_owned(),
+        String::from_utf8_lossy(&partly.stderr).into_owned(),
+    );
+    assert!(
+        !partly.status.success() && out.contains("NOT asked") && err.contains("again later"),
+        "{out}{err}"
+    );
     let agent = Agent::open(home).await;
     assert_eq!(at_mint(&agent, &up.url()).await, (90, 0));
-    agent.refused("deposit", json!({"amount_sats": 5, "mint": down.url()}), "mint_unreachable").await;
+    agent
+        .refused("deposit", json!({"amount_sats": 5, "mint": down.url()}), "mint_unreachable")
+        .await;
     let home = agent.close().await;
     down.resume().await.unwrap();
     let agent = Agent::reopen(home).await;
     assert_eq!(at_mint(&agent, &down.url()).await, (90, 0), "the next start asks it");
     let deposit = agent.ok("deposit", json!({"amount_sats": 5, "mint": down.url()})).await;
-    let deposit = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    let deposit = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(deposit["state"], "received");
-    assert_eq!((down.auditor().outstanding().unwrap(), at_mint(&agent, &down.url()).await), (95, (95, 0)));
+    assert_eq!(
+        (down.auditor().outstanding().unwrap(), at_mint(&agent, &down.url()).await),
+        (95, (95, 0))
+    );
 }
 
 #[tokio::test]
 async fn a_restore_that_is_killed_is_run_again() {
-    for (at, nth) in [("/v1/keysets", 1), ("/v1/restore", 1), ("/v1/restore", 2), ("/v1/checkstate", 1), ("/v1/restore", 4)] {
+    for (at, nth) in [
+        ("/v1/keysets", 1),
+        ("/v1/restore", 1),
+        ("/v1/restore", 2),
+        ("/v1/checkstate", 1),
+        ("/v1/restore", 4),
+    ] {
         let (_lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
@@ -167,13 +210,19 @@ async fn a_restore_that_is_killed_is_run_again() {
         let lost = agent.close().await;
         let home = Home::at(&[(&proxy.url(), true)]);
         let mut command = binary::binary(&home);
-        command.args(["restore", "--words"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+        command
+            .args(["restore", "--words"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null());
         let mut child = command.spawn().unwrap();
         let process = rustix::process::Pid::from_child(&child);
         let method = if at == "/v1/keysets" { "GET" } else { "POST" };
         let rule = Rule::new(method, at, Moment::AfterMint).nth(nth);
-        let rule = proxy.fail(rule.then(move || rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap()));
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), words(&lost).as_bytes()).unwrap();
+        let rule = proxy.fail(rule.then(move || {
+            rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap()
+        }));
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), words(&lost).as_bytes())
+            .unwrap();
         let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
         assert_eq!((proxy.fired(rule), ended.success()), (1, false), "{at} {nth}");
         proxy.clear();
@@ -195,7 +244,11 @@ async fn two_homes_of_the_same_words_have_devices_of_their_own() {
     assert!(restored(&third, &words).contains("device: 2"));
     let third = Agent::open(third).await;
     fund(&third, 20).await;
-    assert_eq!((holdings(&second).await.spendable, holdings(&third).await.spendable), (110, 130), "coins of all devices are found");
+    assert_eq!(
+        (holdings(&second).await.spendable, holdings(&third).await.spendable),
+        (110, 130),
+        "coins of all devices are found"
+    );
     let folder: PathBuf = third.home().path().into();
     let said = fs::read_to_string(folder.join("wallet.id")).unwrap();
     assert!(said.contains("device = 2"), "{said}");
@@ -233,17 +286,25 @@ async fn looking_through_a_mint_revives_no_coin_that_a_payment_spends_meanwhile(
     // The mint calls the coins unspent, and its answer is on its way while the payment spends them.
     let states = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::HoldAfter));
     let wallet = agent.wallet().await;
-    let looking = tokio::spawn(async move { wallet.recheck(Which::All, |_| ()).await.map(|restored| restored.mints) });
+    let looking = tokio::spawn(async move {
+        wallet.recheck(Which::All, |_| ()).await.map(|restored| restored.mints)
+    });
     proxy.reached(states).await;
     proxy.release(melt);
     assert_eq!(paying.await.unwrap().unwrap()["state"], "settled");
     proxy.release(states);
     let asked = looking.await.unwrap().unwrap();
-    assert!(asked.iter().all(|asked| asked.error.is_none() && asked.found.restored_sats == 0), "{asked:?}");
+    assert!(
+        asked.iter().all(|asked| asked.error.is_none() && asked.found.restored_sats == 0),
+        "{asked:?}"
+    );
     let wallet = agent.wallet().await;
     let mut changes = wallet.changes();
     while wallet.has_open().await {
-        tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed())
+            .await
+            .unwrap()
+            .unwrap();
     }
     conserved("meanwhile", &mint.auditor(), &[&agent]).await;
 }

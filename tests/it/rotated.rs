@@ -10,7 +10,11 @@ const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f281
 
 /// How often this was asked for.
 fn asked(proxy: &Proxy, method: &str, path: &str) -> usize {
-    proxy.exchanges().iter().filter(|one| one.method == method && one.path.starts_with(path)).count()
+    proxy
+        .exchanges()
+        .iter()
+        .filter(|one| one.method == method && one.path.starts_with(path))
+        .count()
 }
 
 #[tokio::test]
@@ -24,7 +28,11 @@ async fn a_deposit_whose_claim_was_lost_before_its_keyset_went_out_of_use_is_rec
     mint.rotate_keyset(100).await.unwrap();
     let call = json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20});
     let told = agent.ok("get_deposit", call).await;
-    assert_eq!((&told["state"], &told["received_sats"]), (&json!("received"), &json!(152)), "{told}");
+    assert_eq!(
+        (&told["state"], &told["received_sats"]),
+        (&json!("received"), &json!(152)),
+        "{told}"
+    );
     conserved("claimed with the new keyset", &mint.auditor(), &[&agent]).await;
 }
 
@@ -38,7 +46,11 @@ async fn a_token_whose_keyset_goes_out_of_use_with_no_other_in_use_leaves_nothin
     proxy.fail(Rule::new("POST", "/v1/swap", Moment::Refuse(12_002)));
     proxy.rewrite(|path, mut answer| {
         if path == "/v1/keysets" {
-            answer["keysets"].as_array_mut().unwrap().iter_mut().for_each(|one| one["active"] = json!(false));
+            answer["keysets"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|one| one["active"] = json!(false));
         }
         answer
     });
@@ -54,14 +66,19 @@ async fn a_token_whose_keyset_goes_out_of_use_with_no_other_in_use_leaves_nothin
 
     proxy.stop_rewriting();
     let made = agent.ok("send_token", send).await;
-    assert_eq!((&made["state"], asked(&proxy, "POST", "/v1/swap")), (&json!("settled"), 2), "{made}");
+    assert_eq!(
+        (&made["state"], asked(&proxy, "POST", "/v1/swap")),
+        (&json!("settled"), 2),
+        "{made}"
+    );
     conserved("made at last", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test]
 async fn a_fee_that_was_raised_is_learnt_at_the_first_refusal() {
     for tool in ["send_token", "receive_token", "pay"] {
-        let dear = MintOptions { input_fee_ppk: 1_000, keyset_version_0: true, ..MintOptions::default() };
+        let dear =
+            MintOptions { input_fee_ppk: 1_000, keyset_version_0: true, ..MintOptions::default() };
         let (lightning, mint) = mint_with(dear).await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let liar = Liar::before(&proxy);
@@ -73,20 +90,28 @@ async fn a_fee_that_was_raised_is_learnt_at_the_first_refusal() {
         let call = match tool {
             "send_token" => json!({"amount_sats": 37, "lock_to": SOMEBODY}),
             // All that there is goes as it is, whatever the fee.
-            "receive_token" => json!({"token": friend.ok("send_token", json!({"amount_sats": 64})).await["token"]}),
+            "receive_token" => {
+                json!({"token": friend.ok("send_token", json!({"amount_sats": 64})).await["token"]})
+            }
             _ => json!({"to": lightning.payee("shop").invoice(100, "a fee").unwrap().to_string()}),
         };
         liar.stop();
         let before = asked(&proxy, "GET", "/v1/keysets");
         let refused = agent.refused(tool, call.clone(), "mint_refused").await;
         assert_eq!(refused.details.get("nut_code"), Some(&json!(11_005)), "{tool}: {refused:?}");
-        assert_eq!((holdings(&agent).await.spendable, asked(&proxy, "GET", "/v1/keysets")), (500, before + 1), "{tool}");
+        assert_eq!(
+            (holdings(&agent).await.spendable, asked(&proxy, "GET", "/v1/keysets")),
+            (500, before + 1),
+            "{tool}"
+        );
         let done = agent.ok(tool, call).await;
         assert_ne!(done["state"], "pending", "{tool}: {done}");
         assert_eq!(asked(&proxy, "GET", "/v1/keysets"), before + 1, "{tool}");
         if tool == "receive_token" {
             friend.ok("list_history", json!({})).await;
-            let sent = friend.ok("list_history", json!({"kind": "token_sent"})).await["entries"][0]["id"].clone();
+            let sent = friend.ok("list_history", json!({"kind": "token_sent"})).await["entries"][0]
+                ["id"]
+                .clone();
             friend.ok("get_payment", json!({"payment_id": sent})).await;
         }
         conserved(tool, &mint.auditor(), &[&agent, &friend]).await;
@@ -108,12 +133,26 @@ async fn of_many_keysets_only_the_keys_that_are_needed_are_fetched() {
     let [agent, friend] = [(), ()].map(|()| Agent::open(Home::at(&[(&proxy.url(), true)])));
     let (agent, friend) = (agent.await, friend.await);
     fund(&agent, 500).await;
-    agent.ok("pay", json!({"to": lightning.payee("shop").invoice(100, "one of many").unwrap().to_string()})).await;
+    agent
+        .ok(
+            "pay",
+            json!({"to": lightning.payee("shop").invoice(100, "one of many").unwrap().to_string()}),
+        )
+        .await;
     let token = agent.ok("send_token", json!({"amount_sats": 37, "memo": "one of many"})).await;
     friend.ok("receive_token", json!({"token": token["token"]})).await;
     agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
-    let keys: Vec<Value> = proxy.exchanges().iter().filter(|one| one.path.starts_with("/v1/keys")).map(|one| json!(one.path)).collect();
+    let keys: Vec<Value> = proxy
+        .exchanges()
+        .iter()
+        .filter(|one| one.path.starts_with("/v1/keys"))
+        .map(|one| json!(one.path))
+        .collect();
     // For each of the two wallets: the list, and the keys of the one keyset that it uses.
-    assert_eq!((keys.len(), keys.iter().filter(|path| **path == json!("/v1/keysets")).count()), (4, 2), "{keys:?}");
+    assert_eq!(
+        (keys.len(), keys.iter().filter(|path| **path == json!("/v1/keysets")).count()),
+        (4, 2),
+        "{keys:?}"
+    );
     conserved("one of many", &mint.auditor(), &[&agent, &friend]).await;
 }

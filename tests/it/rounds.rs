@@ -32,14 +32,19 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::named("hung") }).await;
+        let (lightning, mint) =
+            mint_with(MintOptions { auto_pay: None, ..MintOptions::named("hung") }).await;
         let other = TestMint::start(&lightning, MintOptions::named("other")).await.unwrap();
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let agent = Agent::open(Home::at(&[(&other.url(), true), (&proxy.url(), true)])).await;
         fund(&agent, 500).await;
         let first = agent.ok("deposit", json!({"amount_sats": 255, "mint": proxy.url()})).await;
-        lightning.pay(&first["bolt11"].as_str().unwrap().parse::<Bolt11Invoice>().unwrap()).unwrap();
-        let got = agent.ok("get_deposit", json!({"deposit_id": first["deposit_id"], "wait_seconds": 30})).await;
+        lightning
+            .pay(&first["bolt11"].as_str().unwrap().parse::<Bolt11Invoice>().unwrap())
+            .unwrap();
+        let got = agent
+            .ok("get_deposit", json!({"deposit_id": first["deposit_id"], "wait_seconds": 30}))
+            .await;
         assert_eq!(got["state"], "received", "{got}");
         for number in 0..OPEN.0 {
             agent.ok("deposit", json!({"amount_sats": 1 + number, "mint": proxy.url()})).await;
@@ -80,7 +85,10 @@ impl Scene {
         let balance = self.agent.ok("get_balance", json!({})).await;
         assert_eq!(balance["unclaimed_sats"], OPEN.1, "{balance}");
         let deposit = self.agent.ok("deposit", json!({"amount_sats": 5, "mint": other})).await;
-        let got = self.agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10})).await;
+        let got = self
+            .agent
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 10}))
+            .await;
         assert_eq!(got["state"], "received", "{got}");
         assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     }
@@ -135,13 +143,19 @@ fn token(mint: &str, number: usize) -> (Payment, Change) {
         state: PaymentState::Settled { at: 1, fee_sats: 0, preimage: None, claimed: true },
     };
     let ys = vec![SecretKey::generate().public_key()];
-    let row = TokenRow { token: Secret::new(format!("cashuB{number}")), ys, locked: false, claimed_at: Some(1) };
+    let row = TokenRow {
+        token: Secret::new(format!("cashuB{number}")),
+        ys,
+        locked: false,
+        claimed_at: Some(1),
+    };
     let change = Change::Token { payment: payment.id.clone(), row };
     (payment, change)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_take_three_questions() {
+async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_take_three_questions()
+{
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
@@ -164,7 +178,11 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
 
     proxy.rewrite(|path, mut answer| {
         if path == "/v1/checkstate" {
-            answer["states"].as_array_mut().unwrap().iter_mut().for_each(|one| one["state"] = json!("PENDING"));
+            answer["states"]
+                .as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|one| one["state"] = json!("PENDING"));
         }
         answer
     });
@@ -175,7 +193,8 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
     proxy.reached(held).await;
     proxy.deliver().await.unwrap();
     // Somebody asks for it meanwhile: it is due, and its mint is being asked about tokens.
-    let asked = agent.ok("get_payment", json!({"payment_id": open["payment_id"], "wait_seconds": 1})).await;
+    let asked =
+        agent.ok("get_payment", json!({"payment_id": open["payment_id"], "wait_seconds": 1})).await;
     assert_eq!(asked["state"], "pending", "{asked}");
     proxy.release(held);
     let ended = agent.ended(&open["payment_id"]).await;
@@ -183,7 +202,11 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
     let questions = || -> Vec<(String, usize)> {
         let asked = proxy.exchanges().split_off(before);
         let coins = |request: &Value| request["Ys"].as_array().map_or(0, Vec::len);
-        asked.iter().filter(|one| !one.path.starts_with("/v1/melt/bolt11")).map(|one| (one.path.clone(), coins(&one.request))).collect()
+        asked
+            .iter()
+            .filter(|one| !one.path.starts_with("/v1/melt/bolt11"))
+            .map(|one| (one.path.clone(), coins(&one.request)))
+            .collect()
     };
     let all = async {
         while questions().iter().map(|(_, coins)| coins).sum::<usize>() < 250 {
@@ -194,9 +217,24 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
     let asked = questions();
     println!("{asked:?}");
     let of_payment = |path: &str| path.starts_with("/v1/melt/quote/bolt11/");
-    let tokens: Vec<usize> = asked.iter().filter(|(path, _)| path == "/v1/checkstate").map(|(_, coins)| *coins).take(3).collect();
+    let tokens: Vec<usize> = asked
+        .iter()
+        .filter(|(path, _)| path == "/v1/checkstate")
+        .map(|(_, coins)| *coins)
+        .take(3)
+        .collect();
     assert_eq!(tokens, [100, 100, 50], "{asked:?}");
-    let place = |at: usize| asked.iter().enumerate().filter(|(_, (path, _))| path == "/v1/checkstate").nth(at).map(|(place, _)| place);
+    let place = |at: usize| {
+        asked
+            .iter()
+            .enumerate()
+            .filter(|(_, (path, _))| path == "/v1/checkstate")
+            .nth(at)
+            .map(|(place, _)| place)
+    };
     let paid = asked.iter().rposition(|(path, _)| of_payment(path)).unwrap();
-    assert!(paid < place(1).unwrap(), "the payment comes before the second question about tokens: {asked:?}");
+    assert!(
+        paid < place(1).unwrap(),
+        "the payment comes before the second question about tokens: {asked:?}"
+    );
 }

@@ -45,7 +45,11 @@ impl Watch {
 
     fn mnemonic(&self) -> String {
         let keys = fs::read_to_string(self.home.path().join("keys.toml")).unwrap();
-        keys.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).unwrap().trim_end_matches('"').to_owned()
+        keys.lines()
+            .find_map(|line| line.strip_prefix("mnemonic = \""))
+            .unwrap()
+            .trim_end_matches('"')
+            .to_owned()
     }
 
     /// The words and the seed of this home, in every form they might be printed in.
@@ -65,20 +69,29 @@ impl Watch {
         assert!(secret.len() >= 8, "no secret: {secret}");
         assert!(!self.stderr.contains(secret), "standard error holds a secret");
         for (command, said) in &self.stdout {
-            assert!(!said.contains(secret) || commands.contains(&command.as_str()), "{command} printed a secret");
+            assert!(
+                !said.contains(secret) || commands.contains(&command.as_str()),
+                "{command} printed a secret"
+            );
         }
     }
 
     /// Every file is its owner's alone.
     fn is_closed_to_others(&self) {
-        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let mut names = BTreeSet::new();
         for entry in fs::read_dir(self.home.path()).unwrap() {
             let path = entry.unwrap().path();
             assert_eq!(mode(&path), 0o600, "{}", path.display());
             names.insert(path.file_name().unwrap().to_string_lossy().into_owned());
         }
-        assert!(names.contains("keys.toml") && names.contains("wallet.redb") && names.contains("config.toml"), "{names:?}");
+        assert!(
+            names.contains("keys.toml")
+                && names.contains("wallet.redb")
+                && names.contains("config.toml"),
+            "{names:?}"
+        );
     }
 }
 
@@ -91,12 +104,16 @@ async fn no_way_through_the_wallet_prints_a_secret_it_need_not() {
     let (lightning, mint) = mint_with(MintOptions::default()).await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let url = proxy.url();
-    let (mut giver, mut taker) = (Watch::new(Home::at(&[(&url, true)])), Watch::new(Home::at(&[(&url, true)])));
+    let (mut giver, mut taker) =
+        (Watch::new(Home::at(&[(&url, true)])), Watch::new(Home::at(&[(&url, true)])));
     let shop = lightning.payee("shop");
 
     for one in [&mut giver, &mut taker] {
         let deposit = one.text(&["deposit", "500"], "", "deposit_id");
-        assert_eq!(one.text(&["get-deposit", &deposit, "--wait-seconds", "30"], "", "state"), "received");
+        assert_eq!(
+            one.text(&["get-deposit", &deposit, "--wait-seconds", "30"], "", "state"),
+            "received"
+        );
     }
     let invoice = shop.invoice(5, "a").unwrap();
     assert_eq!(giver.text(&["pay", &invoice.to_string()], "", "state"), "settled");
@@ -166,6 +183,11 @@ fn a_new_folder_is_closed_to_others_from_its_first_command() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
     let words = fs::read_to_string(path.join("keys.toml")).unwrap();
-    let words = words.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).unwrap().trim_end_matches('"').to_owned();
+    let words = words
+        .lines()
+        .find_map(|line| line.strip_prefix("mnemonic = \""))
+        .unwrap()
+        .trim_end_matches('"')
+        .to_owned();
     assert!(!String::from_utf8_lossy(&output.stdout).contains(&words));
 }

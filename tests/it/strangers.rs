@@ -11,7 +11,18 @@ use crate::pipe::{Outcome, Raw};
 use crate::world::{Agent, Home, binary, fund, mint_with};
 
 /// One word for each way in, found again wherever it comes out.
-const CANARIES: &[&str] = &["zqname", "zqabout", "zqmotd", "zqdetail", "zqinvoice", "zqmemo", "zqurl", "zqunit", "zqquote", "zqown"];
+const CANARIES: &[&str] = &[
+    "zqname",
+    "zqabout",
+    "zqmotd",
+    "zqdetail",
+    "zqinvoice",
+    "zqmemo",
+    "zqurl",
+    "zqunit",
+    "zqquote",
+    "zqown",
+];
 
 /// What a stranger would have an agent, a terminal and a person believe.
 pub(crate) fn hostile(canary: &str) -> String {
@@ -37,13 +48,18 @@ pub(crate) fn check(value: &Value, key: &str, place: &str, found: &mut Vec<&'sta
     match value {
         Value::Object(fields) => {
             for (name, inner) in fields {
-                assert!(canary_in(name).is_none() && !name.contains(is_hidden), "{place}: a stranger names a field {name:?}");
+                assert!(
+                    canary_in(name).is_none() && !name.contains(is_hidden),
+                    "{place}: a stranger names a field {name:?}"
+                );
                 check(inner, name, &format!("{place}.{name}"), found);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| check(item, key, place, found)),
         Value::String(text) => {
-            if let Ok(inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
+            if let Ok(inner @ (Value::Object(_) | Value::Array(_))) =
+                serde_json::from_str::<Value>(text)
+            {
                 return check(&inner, key, place, found);
             }
             assert!(!text.contains(is_hidden), "{place}: {text:?}");
@@ -51,7 +67,10 @@ pub(crate) fn check(value: &Value, key: &str, place: &str, found: &mut Vec<&'sta
                 return check_csv(text, found);
             }
             if let Some(canary) = canary_in(text) {
-                assert!(key.starts_with("untrusted_") || (canary == "zqown" && key == "note"), "{place}: {text:?}");
+                assert!(
+                    key.starts_with("untrusted_") || (canary == "zqown" && key == "note"),
+                    "{place}: {text:?}"
+                );
                 assert!(text.chars().count() <= 280, "{place}: {text:?}");
                 found.push(canary);
             }
@@ -66,9 +85,15 @@ fn check_csv(text: &str, found: &mut Vec<&'static str>) {
     for row in reader.records() {
         let row = row.unwrap();
         for (head, cell) in heads.iter().zip(row.iter()) {
-            assert!(!cell.starts_with(['=', '+', '-', '@', '\t']) || cell == "-", "{head}: {cell:?}");
+            assert!(
+                !cell.starts_with(['=', '+', '-', '@', '\t']) || cell == "-",
+                "{head}: {cell:?}"
+            );
             if let Some(canary) = canary_in(cell) {
-                assert!(head.starts_with("untrusted_") || (canary == "zqown" && head == "note"), "{head}: {cell:?}");
+                assert!(
+                    head.starts_with("untrusted_") || (canary == "zqown" && head == "note"),
+                    "{head}: {cell:?}"
+                );
                 found.push(canary);
             }
         }
@@ -83,7 +108,10 @@ fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
     let mut columns: Vec<(usize, bool)> = Vec::new();
     for line in text.lines() {
         if canary_in(line).is_none() {
-            if line.contains("(a stranger's words)") || line.trim_start().starts_with("id ") || line.trim_start().starts_with("mint ") {
+            if line.contains("(a stranger's words)")
+                || line.trim_start().starts_with("id ")
+                || line.trim_start().starts_with("mint ")
+            {
                 columns = heads(line);
             }
             continue;
@@ -91,7 +119,11 @@ fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
         for canary in CANARIES.iter().filter(|canary| line.contains(**canary)) {
             let at = line.split(canary).next().map_or(0, |before| before.chars().count());
             let label = line.find("(a stranger's words)").is_some_and(|label| label < at);
-            let column = columns.iter().rev().find(|(start, _)| *start <= at).is_some_and(|(_, strangers)| *strangers);
+            let column = columns
+                .iter()
+                .rev()
+                .find(|(start, _)| *start <= at)
+                .is_some_and(|(_, strangers)| *strangers);
             assert!(label || column || *canary == "zqown", "{line:?}\nin {text}");
             found.push(canary);
         }
@@ -101,8 +133,10 @@ fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
 /// Where each column of a header begins, and whether it is a stranger's.
 fn heads(line: &str) -> Vec<(usize, bool)> {
     let letters: Vec<char> = line.chars().collect();
-    let starts = (0..letters.len())
-        .filter(|at| letters[*at] != ' ' && (*at == 0 || (letters[at - 1] == ' ' && (*at == 1 || letters[at - 2] == ' '))));
+    let starts = (0..letters.len()).filter(|at| {
+        letters[*at] != ' '
+            && (*at == 0 || (letters[at - 1] == ' ' && (*at == 1 || letters[at - 2] == ' ')))
+    });
     starts
         .map(|at| {
             let rest: String = letters[at..].iter().collect();
@@ -121,7 +155,11 @@ struct Scene {
 
 impl Scene {
     async fn of_a_hostile_mint() -> Self {
-        let options = MintOptions { name: hostile("zqname"), description: hostile("zqabout"), ..MintOptions::default() };
+        let options = MintOptions {
+            name: hostile("zqname"),
+            description: hostile("zqabout"),
+            ..MintOptions::default()
+        };
         let (lightning, mint) = mint_with(options).await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         proxy.rewrite(|path, mut body| {
@@ -144,7 +182,11 @@ impl Scene {
         let answer = match self.agent.call(tool, arguments).await {
             Ok(answer) => answer,
             Err(error) => {
-                assert!(canary_in(&error.to_string()).is_none() && canary_in(&error.next_step).is_none(), "{error}");
+                assert!(
+                    canary_in(&error.to_string()).is_none()
+                        && canary_in(&error.next_step).is_none(),
+                    "{error}"
+                );
                 serde_json::to_value(error).unwrap()
             }
         };
@@ -154,7 +196,10 @@ impl Scene {
 
     fn saw(&self, canaries: &[&str]) {
         for canary in canaries {
-            assert!(self.found.contains(canary), "{canary} was not shown at all: the test looks past it");
+            assert!(
+                self.found.contains(canary),
+                "{canary} was not shown at all: the test looks past it"
+            );
         }
     }
 }
@@ -181,7 +226,9 @@ async fn story(scene: &mut Scene) {
     scene.call("deposit", json!({"amount_sats": 3_000_000})).await;
     scene.call("deposit", json!({"amount_sats": 5, "description": hostile("zqown")})).await;
     let url = scene.proxy.url();
-    for address in [url.clone(), format!("https://zqurl.example/{}", hostile("zqurl")), hostile("zqurl")] {
+    for address in
+        [url.clone(), format!("https://zqurl.example/{}", hostile("zqurl")), hostile("zqurl")]
+    {
         scene.call("receive_token", json!({"token": token_of(&address)})).await;
     }
     let giver = Agent::open(Home::at(&[(&url, true)])).await;
@@ -200,7 +247,12 @@ async fn story(scene: &mut Scene) {
 }
 
 fn reads() -> Vec<(&'static str, Value)> {
-    let mut reads = vec![("get_balance", json!({})), ("list_mints", json!({})), ("get_deposit", json!({})), ("list_history", json!({}))];
+    let mut reads = vec![
+        ("get_balance", json!({})),
+        ("list_mints", json!({})),
+        ("get_deposit", json!({})),
+        ("list_history", json!({})),
+    ];
     for by in ["none", "day", "kind", "mint", "payee", "agent"] {
         for format in ["json", "csv"] {
             reads.push(("list_history", json!({"summary_by": by, "format": format})));
@@ -223,7 +275,8 @@ async fn no_session_resource_or_note_says_them_either() -> Outcome {
     scene.found.clear();
     scene.proxy.set_delay(Duration::from_millis(50));
     let mut raw = Raw::initialized(scene.agent.source()).await?;
-    let mut asked = vec![json!({"method": "resources/read", "params": {"uri": "wallet://balance"}})];
+    let mut asked =
+        vec![json!({"method": "resources/read", "params": {"uri": "wallet://balance"}})];
     asked.push(json!({"method": "resources/read", "params": {"uri": "wallet://history"}}));
     asked.push(json!({"method": "resources/list"}));
     asked.push(json!({"method": "prompts/get", "params": {"name": "review_spending"}}));
@@ -311,8 +364,11 @@ async fn a_mint_whose_names_for_things_are_hostile_gets_no_further() {
         body
     });
     scene.agent.wallet().await.refresh_mints().await;
-    for (tool, arguments) in [("deposit", json!({"amount_sats": 9})), ("estimate", json!({"to": invoice})), ("pay", json!({"to": invoice}))]
-    {
+    for (tool, arguments) in [
+        ("deposit", json!({"amount_sats": 9})),
+        ("estimate", json!({"to": invoice})),
+        ("pay", json!({"to": invoice})),
+    ] {
         scene.call(tool, arguments).await;
     }
     for (tool, arguments) in reads() {
@@ -320,7 +376,11 @@ async fn a_mint_whose_names_for_things_are_hostile_gets_no_further() {
     }
     scene.proxy.stop_rewriting();
     let balance = scene.call("get_balance", json!({})).await;
-    assert!(balance["spendable_sats"].as_u64().unwrap() + balance["pending_sats"].as_u64().unwrap() >= 95, "{balance}");
+    assert!(
+        balance["spendable_sats"].as_u64().unwrap() + balance["pending_sats"].as_u64().unwrap()
+            >= 95,
+        "{balance}"
+    );
 }
 
 #[tokio::test]
@@ -330,7 +390,8 @@ async fn an_invoice_that_a_mint_wrote_strangely_is_shown_as_it_was_read() {
         if path == "/v1/mint/quote/bolt11"
             && let Some(request) = body["request"].as_str()
         {
-            body["request"] = json!(format!("\u{2028}\u{85} LIGHTNING:{}\r\n\u{b}", request.to_uppercase()));
+            body["request"] =
+                json!(format!("\u{2028}\u{85} LIGHTNING:{}\r\n\u{b}", request.to_uppercase()));
         }
         body
     });

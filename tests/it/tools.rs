@@ -53,12 +53,20 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-async fn call(source: &dyn Source, name: &str, arguments: Value) -> Result<tools::Answer, ToolFailure> {
+async fn call(
+    source: &dyn Source,
+    name: &str,
+    arguments: Value,
+) -> Result<tools::Answer, ToolFailure> {
     let caller = Caller { agent: "test".to_owned() };
     tools::call(name, object(arguments), &caller, source, &Silent).await
 }
 
-async fn failure(source: &dyn Source, name: &str, arguments: Value) -> Result<Value, Box<dyn Error>> {
+async fn failure(
+    source: &dyn Source,
+    name: &str,
+    arguments: Value,
+) -> Result<Value, Box<dyn Error>> {
     match call(source, name, arguments).await {
         Err(ToolFailure::Failed(error)) => Ok(serde_json::to_value(error)?),
         other => Err(format!("{name} did not fail as it should: {other:?}").into()),
@@ -109,7 +117,12 @@ fn the_tools_fit_into_a_context() -> Outcome {
             first = chosen;
         }
     }
-    eprintln!("tokens: {} without outputs, {} of them the first eleven; {} in all", chosen / 4, first / 4, whole / 4);
+    eprintln!(
+        "tokens: {} without outputs, {} of them the first eleven; {} in all",
+        chosen / 4,
+        first / 4,
+        whole / 4
+    );
     assert!(first / 4 < 2_800, "{}", first / 4);
     assert!(chosen / 4 < 4_000, "{}", chosen / 4);
     assert!(whole / 4 < 9_000, "{}", whole / 4);
@@ -122,13 +135,25 @@ fn every_description_says_cost_alternative_and_what_to_do_after_a_timeout() {
     for tool in tools::all() {
         let words = tool.description;
         assert!(words.len() <= 600, "{}: {}", tool.name, words.len());
-        assert!(["Free", "Costs", "Spends"].iter().any(|cost| words.contains(cost)), "{}: its cost", tool.name);
-        assert!(names.iter().any(|other| *other != tool.name && words.contains(other)), "{}: another tool", tool.name);
+        assert!(
+            ["Free", "Costs", "Spends"].iter().any(|cost| words.contains(cost)),
+            "{}: its cost",
+            tool.name
+        );
+        assert!(
+            names.iter().any(|other| *other != tool.name && words.contains(other)),
+            "{}: another tool",
+            tool.name
+        );
         assert!(words.contains("timeout"), "{}: a timeout", tool.name);
         if !tool.hints.read_only {
             let looks = ["get_payment", "get_deposit", "moves no money"];
             assert!(looks.iter().any(|look| words.contains(look)), "{}: where to look", tool.name);
-            assert!(words.contains("cannot be undone") || !tool.hints.destructive, "{}: undoing", tool.name);
+            assert!(
+                words.contains("cannot be undone") || !tool.hints.destructive,
+                "{}: undoing",
+                tool.name
+            );
         }
         assert!(!words.contains("  ") && !words.contains('\n'), "{}: one line", tool.name);
     }
@@ -151,18 +176,48 @@ fn schemas_are_of_the_plain_dialect() {
         assert_eq!(input.get("additionalProperties"), Some(&json!(false)), "{}", tool.name);
         assert_eq!(tool.output_schema.get("type"), Some(&json!("object")), "{}", tool.name);
         for (name, parameter) in object(input.get("properties").cloned().unwrap_or_default()) {
-            assert!(parameter.get("description").and_then(Value::as_str).is_some_and(|words| words.len() > 8), "{}.{name}", tool.name);
+            assert!(
+                parameter
+                    .get("description")
+                    .and_then(Value::as_str)
+                    .is_some_and(|words| words.len() > 8),
+                "{}.{name}",
+                tool.name
+            );
             assert!(!name.starts_with("untrusted_"), "{}.{name}", tool.name);
             if name.ends_with("_sats") {
-                assert!(parameter.get("minimum").is_some() && parameter.get("maximum").is_some(), "{}.{name}", tool.name);
+                assert!(
+                    parameter.get("minimum").is_some() && parameter.get("maximum").is_some(),
+                    "{}.{name}",
+                    tool.name
+                );
             }
         }
-        let text = format!("{}{}", Value::Object(input.clone()), Value::Object(tool.output_schema.clone()));
-        for foreign in ["$ref", "$defs", "$schema", "oneOf", "anyOf", "allOf", "\"null\"", "\"format\":\"", "\"default\":null", "uint64"] {
+        let text = format!(
+            "{}{}",
+            Value::Object(input.clone()),
+            Value::Object(tool.output_schema.clone())
+        );
+        for foreign in [
+            "$ref",
+            "$defs",
+            "$schema",
+            "oneOf",
+            "anyOf",
+            "allOf",
+            "\"null\"",
+            "\"format\":\"",
+            "\"default\":null",
+            "uint64",
+        ] {
             assert!(!text.contains(foreign), "{}: {foreign}", tool.name);
         }
         let output = Value::Object(tool.output_schema.clone()).to_string();
-        assert!(!output.contains("\"description\"") && !output.contains("additionalProperties"), "{}", tool.name);
+        assert!(
+            !output.contains("\"description\"") && !output.contains("additionalProperties"),
+            "{}",
+            tool.name
+        );
     }
 }
 
@@ -206,7 +261,10 @@ async fn arguments_are_checked_before_the_wallet_is_opened() -> Outcome {
         assert_eq!(error["details"]["field"], field, "{arguments}");
         assert_eq!(error["money_moved"], "no");
         let text = error.to_string();
-        assert!(!text.contains("ignore previous") && !text.contains("theft"), "nothing of what was sent comes back: {text}");
+        assert!(
+            !text.contains("ignore previous") && !text.contains("theft"),
+            "nothing of what was sent comes back: {text}"
+        );
     }
     let error = failure(&Panics, "list_history", json!({"limit": 501})).await?;
     assert_eq!((&error["details"]["min"], &error["details"]["max"]), (&json!(1), &json!(500)));
@@ -220,13 +278,20 @@ async fn good_arguments_reach_the_wallet() -> Outcome {
         ("pay", json!({"bolt11": "lnbc1", "amount_sats": 1e3})),
         ("pay", json!({"to": "lnbc1", "max_fee_sats": 0, "idempotency_key": "order 7"})),
         ("get_payment", json!({"payment_id": "pay_x", "payment_hash": "", "wait_seconds": 45})),
-        ("list_history", json!({"kind": "token_sent", "direction": "out", "format": "csv", "summary_by": "day", "limit": 500})),
+        (
+            "list_history",
+            json!({"kind": "token_sent", "direction": "out", "format": "csv", "summary_by": "day", "limit": 500}),
+        ),
         ("get_balance", json!({})),
     ];
     for (tool, arguments) in rows {
         let error = failure(&Busy, tool, arguments.clone()).await?;
         assert_eq!(error["error"], "wallet_busy", "{arguments}");
-        assert_eq!(error.get("idempotency_key"), arguments.get("idempotency_key"), "a key comes back with its failure");
+        assert_eq!(
+            error.get("idempotency_key"),
+            arguments.get("idempotency_key"),
+            "a key comes back with its failure"
+        );
         for part in ["message", "money_moved", "retry", "next_step"] {
             assert!(error[part].is_string(), "{part}");
         }

@@ -24,7 +24,10 @@ async fn a_payment_that_is_being_planned_is_waited_for_and_never_called_unknown(
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
     fund(&agent, 500).await;
     let invoice = lightning.payee("shop").invoice(10, "lunch").unwrap();
-    let (by_hash, by_key) = (json!({"payment_hash": invoice.payment_hash().to_string()}), json!({"idempotency_key": "lunch"}));
+    let (by_hash, by_key) = (
+        json!({"payment_hash": invoice.payment_hash().to_string()}),
+        json!({"idempotency_key": "lunch"}),
+    );
     for which in [&by_hash, &by_key] {
         agent.refused("get_payment", which.clone(), "not_found").await;
     }
@@ -32,13 +35,24 @@ async fn a_payment_that_is_being_planned_is_waited_for_and_never_called_unknown(
     let held = proxy.fail(Rule::new("POST", "/v1/melt/quote/bolt11", Moment::HoldBefore));
     let pay = agent.start("pay", json!({"to": invoice.to_string(), "idempotency_key": "lunch"}));
     proxy.reached(held).await;
-    let waits = agent.start("get_payment", json!({"payment_hash": invoice.payment_hash().to_string(), "wait_seconds": 40}));
+    let waits = agent.start(
+        "get_payment",
+        json!({"payment_hash": invoice.payment_hash().to_string(), "wait_seconds": 40}),
+    );
     let (told, other) = (agent.call("get_payment", by_key.clone()), agent.named("other"));
     let (told, others) = tokio::join!(told, other.call("get_payment", by_hash.clone()));
     let told = told.unwrap_err();
-    assert_eq!((told.code.as_str(), told.idempotency_key.as_deref()), ("mint_unreachable", Some("lunch")), "{told}");
+    assert_eq!(
+        (told.code.as_str(), told.idempotency_key.as_deref()),
+        ("mint_unreachable", Some("lunch")),
+        "{told}"
+    );
     assert!(told.message.contains("still waits"), "{told}");
-    assert_eq!(others.unwrap_err().code.as_str(), "not_found", "another agent learns nothing of it");
+    assert_eq!(
+        others.unwrap_err().code.as_str(),
+        "not_found",
+        "another agent learns nothing of it"
+    );
 
     proxy.release(held);
     assert_eq!(pay.await.unwrap().unwrap()["state"], "settled");
@@ -54,7 +68,8 @@ async fn an_invoice_whose_first_caller_has_left_is_the_one_that_the_others_of_it
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
     fund(&agent, 10).await;
-    let quotes = || proxy.exchanges().iter().filter(|one| one.method == "POST" && one.path == QUOTE).count();
+    let quotes =
+        || proxy.exchanges().iter().filter(|one| one.method == "POST" && one.path == QUOTE).count();
     let before = quotes();
     let held = proxy.fail(Rule::new("POST", QUOTE, Moment::HoldBefore));
     let call = json!({"amount_sats": 50, "idempotency_key": "one"});
@@ -94,8 +109,10 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     let friend = Agent::open(Home::at(&mints)).await;
     fund(&agent, 2_000).await;
     fund(&friend, 100).await;
-    let (gift, shop) = (friend.ok("send_token", json!({"amount_sats": 16})).await, lightning.payee("shop"));
-    let token = async |memo: &str| agent.ok("send_token", json!({"amount_sats": 8, "memo": memo})).await;
+    let (gift, shop) =
+        (friend.ok("send_token", json!({"amount_sats": 16})).await, lightning.payee("shop"));
+    let token =
+        async |memo: &str| agent.ok("send_token", json!({"amount_sats": 8, "memo": memo})).await;
     let (out, back, own) = (token("out").await, token("back").await, token("own").await);
     let invoice = |words: &str, sats: u64| shop.invoice(sats, words).unwrap();
     proxy.fail(Rule::new("POST", "/v1/melt/bolt11", Moment::HoldThenDeliver));
@@ -117,14 +134,20 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
         ("get_payment", json!({"payment_id": out["payment_id"], "wait_seconds": 45})),
         ("get_payment", json!({"payment_id": open["payment_id"], "wait_seconds": 45})),
         ("pay", json!({"to": planned.to_string()})),
-        ("get_payment", json!({"payment_hash": planned.payment_hash().to_string(), "wait_seconds": 45})),
+        (
+            "get_payment",
+            json!({"payment_hash": planned.payment_hash().to_string(), "wait_seconds": 45}),
+        ),
         ("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 45})),
         ("deposit", json!({"amount_sats": 41})),
         ("estimate", json!({"to": invoice("estimated", 12).to_string()})),
         ("send_token", json!({"amount_sats": 17, "lock_to": SOMEBODY})),
         ("receive_token", json!({"token": gift["token"]})),
         ("receive_token", json!({"token": own["token"]})),
-        ("zap", json!({"to": "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6", "amount_sats": 10})),
+        (
+            "zap",
+            json!({"to": "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6", "amount_sats": 10}),
+        ),
         ("sync", json!({})),
         ("list_mints", json!({})),
         ("list_history", json!({})),
@@ -134,7 +157,11 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     }
     let parallel = json!({"to": invoice("parallel", 13).to_string(), "idempotency_key": "pay"});
     for _ in 0..20 {
-        calls.push(timed(&agent, "deposit", json!({"amount_sats": 42, "idempotency_key": "deposit"})));
+        calls.push(timed(
+            &agent,
+            "deposit",
+            json!({"amount_sats": 42, "idempotency_key": "deposit"}),
+        ));
         calls.push(timed(&agent, "pay", parallel.clone()));
     }
     let mut longest = BTreeMap::<&str, Duration>::new();
@@ -151,7 +178,11 @@ async fn no_call_of_any_tool_takes_longer_than_46_seconds_whatever_hangs() {
     assert_eq!(longest.into_keys().collect::<BTreeSet<_>>(), tools, "every tool was called");
 }
 
-fn timed(agent: &Agent, tool: &'static str, arguments: Value) -> JoinHandle<(&'static str, Duration, Result<Value, Failure>)> {
+fn timed(
+    agent: &Agent,
+    tool: &'static str,
+    arguments: Value,
+) -> JoinHandle<(&'static str, Duration, Result<Value, Failure>)> {
     let agent = agent.clone();
     tokio::spawn(async move {
         let since = Instant::now();

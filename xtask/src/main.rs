@@ -39,7 +39,8 @@ fn main() -> ExitCode {
 
 fn sandbox(words: &[String]) -> Outcome<ExitCode> {
     build(&["--bin", "nutpurse", "--example", "sandbox"])?;
-    let status = cargo().args(["run", "--quiet", "--example", "sandbox", "--"]).args(words).status()?;
+    let status =
+        cargo().args(["run", "--quiet", "--example", "sandbox", "--"]).args(words).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -47,10 +48,17 @@ fn sandbox(words: &[String]) -> Outcome<ExitCode> {
 fn build(targets: &[&str]) -> Outcome {
     let begun = Instant::now();
     let all = packages()?;
-    println!("Building the wallet, and a Cashu mint and a Lightning network of its own to try it on: {all} packages.");
-    println!("The first build takes about 5 minutes on 2 cores and 2 on 8. Later builds take seconds.");
-    let mut build =
-        cargo().args(["build", "--quiet", "--message-format=json-render-diagnostics"]).args(targets).stdout(Stdio::piped()).spawn()?;
+    println!(
+        "Building the wallet, and a Cashu mint and a Lightning network of its own to try it on: {all} packages."
+    );
+    println!(
+        "The first build takes about 5 minutes on 2 cores and 2 on 8. Later builds take seconds."
+    );
+    let mut build = cargo()
+        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
+        .args(targets)
+        .stdout(Stdio::piped())
+        .spawn()?;
     let output = build.stdout.take().ok_or("cargo has no output")?;
     let (mut built, mut told) = (BTreeSet::new(), Instant::now());
     for line in BufReader::new(output).lines() {
@@ -60,7 +68,11 @@ fn build(targets: &[&str]) -> Outcome {
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             let minutes = begun.elapsed().as_secs_f64() / 60.0;
-            println!("  {minutes:4.1} min   {:3} of {all} packages   last: {}", built.len(), name(package));
+            println!(
+                "  {minutes:4.1} min   {:3} of {all} packages   last: {}",
+                built.len(),
+                name(package)
+            );
         }
     }
     if !build.wait()?.success() {
@@ -72,9 +84,24 @@ fn build(targets: &[&str]) -> Outcome {
 
 /// How many packages the wallet and its tests are made of.
 fn packages() -> Outcome<usize> {
-    let tree = cargo().args(["tree", "--locked", "--prefix", "none", "--edges", "normal,build,dev", "--format", "{p}"]).output()?;
+    let tree = cargo()
+        .args([
+            "tree",
+            "--locked",
+            "--prefix",
+            "none",
+            "--edges",
+            "normal,build,dev",
+            "--format",
+            "{p}",
+        ])
+        .output()?;
     let text = String::from_utf8(tree.stdout)?;
-    let ids: BTreeSet<&str> = text.lines().filter_map(|line| line.split(" (").next()).filter(|line| !line.is_empty()).collect();
+    let ids: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.split(" (").next())
+        .filter(|line| !line.is_empty())
+        .collect();
     Ok(ids.len())
 }
 
@@ -87,7 +114,9 @@ fn finished(line: &str) -> Option<&str> {
 /// `tokio` of `registry+…#tokio@1.54.1`, `testbed` of `path+file:///…/testbed#0.1.0`.
 fn name(package: &str) -> &str {
     let (place, version) = package.split_once('#').unwrap_or((package, ""));
-    version.split_once('@').map_or_else(|| place.rsplit('/').next().unwrap_or(place), |(name, _)| name)
+    version
+        .split_once('@')
+        .map_or_else(|| place.rsplit('/').next().unwrap_or(place), |(name, _)| name)
 }
 
 fn cargo() -> Command {
@@ -95,7 +124,9 @@ fn cargo() -> Command {
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     // Cargo sets these variables for the programs it runs. A cargo that inherits them rebuilds packages that are already built.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        if name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        }) {
             cargo.env_remove(name);
         }
     }

@@ -36,24 +36,41 @@ pub(crate) async fn f098(run: Run) -> Outcome<usize> {
     broken.push('b');
     let text = |spec: InvoiceSpec| -> Outcome<String> { Ok(shop.invoice_with(&spec)?.to_string()) };
     let refused = [
-        (text(InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(10, "") })?, "invoice_expired"),
+        (
+            text(InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(10, "") })?,
+            "invoice_expired",
+        ),
         (text(of(Currency::BitcoinTestnet))?, "wrong_network"),
         (text(of(Currency::Regtest))?, "wrong_network"),
         (text(of(Currency::Signet))?, "wrong_network"),
         (shop.amountless("")?.to_string(), "amount_missing"),
-        (text(InvoiceSpec { amount_msat: Some(100_000_000_000_000_000), ..InvoiceSpec::default() })?, ""),
+        (
+            text(InvoiceSpec {
+                amount_msat: Some(100_000_000_000_000_000),
+                ..InvoiceSpec::default()
+            })?,
+            "",
+        ),
         (broken, "invalid_input"),
         ("lnbc".to_owned(), "invalid_input"),
-        ("lno1qgsqvgnwgcg35z6ee2h3yczraddm72xrfua9uve2rlrm9deu7xyfzrc".to_owned(), "payee_unsupported"),
+        (
+            "lno1qgsqvgnwgcg35z6ee2h3yczraddm72xrfua9uve2rlrm9deu7xyfzrc".to_owned(),
+            "payee_unsupported",
+        ),
     ];
     let mut fired = 0;
     for (invoice, code) in refused {
         let told = wire.told("pay", json!({"to": invoice})).await?;
         must!(told.is_error && told.text("money_moved") == "no", "{invoice}: {}", told.value);
-        must!(code.is_empty() || told.code() == code, "{invoice} was to be refused with {code}: {}", told.value);
+        must!(
+            code.is_empty() || told.code() == code,
+            "{invoice} was to be refused with {code}: {}",
+            told.value
+        );
         fired += 1;
     }
-    let asked = stage.scene.proxy.exchanges().iter().filter(|one| one.path.starts_with("/v1/melt")).count();
+    let asked =
+        stage.scene.proxy.exchanges().iter().filter(|one| one.path.starts_with("/v1/melt")).count();
     must!(asked == 0, "the mint was asked {asked} times for what is refused");
     let odd = [
         good()?.to_uppercase(),
@@ -63,9 +80,18 @@ pub(crate) async fn f098(run: Run) -> Outcome<usize> {
     ];
     for invoice in odd {
         let told = wire.ok("pay", json!({"to": invoice})).await?;
-        must!(told.text("state") == "settled" && told.sats("amount_sats") == 10, "{invoice}: {}", told.value);
+        must!(
+            told.text("state") == "settled" && told.sats("amount_sats") == 10,
+            "{invoice}: {}",
+            told.value
+        );
     }
-    let dust = wire.told("pay", json!({"to": text(InvoiceSpec { amount_msat: Some(1), ..InvoiceSpec::default() })?})).await?;
+    let dust = wire
+        .told(
+            "pay",
+            json!({"to": text(InvoiceSpec { amount_msat: Some(1), ..InvoiceSpec::default() })?}),
+        )
+        .await?;
     must!(dust.is_error || dust.sats("amount_sats") == 1, "{}", dust.value);
     stage.conserved().await?;
     Ok(fired)
@@ -84,10 +110,21 @@ pub(crate) async fn f099(run: Run) -> Outcome<usize> {
     for key in [json!(null), json!("another key")] {
         for _ in 0..2 {
             for (invoice, was) in [(&invoice, &first), (&held.to_string(), &slow)] {
-                let arguments = if key.is_null() { json!({"to": invoice}) } else { json!({"to": invoice, "idempotency_key": key}) };
+                let arguments = if key.is_null() {
+                    json!({"to": invoice})
+                } else {
+                    json!({"to": invoice, "idempotency_key": key})
+                };
                 let again = stage.wire.ok("pay", arguments).await?;
-                let same = ["payment_id", "state", "preimage"].iter().all(|field| again.text(field) == was.text(field));
-                must!(same && again.value.get("replayed") == Some(&json!(true)), "{} and then {}", was.value, again.value);
+                let same = ["payment_id", "state", "preimage"]
+                    .iter()
+                    .all(|field| again.text(field) == was.text(field));
+                must!(
+                    same && again.value.get("replayed") == Some(&json!(true)),
+                    "{} and then {}",
+                    was.value,
+                    again.value
+                );
                 repeats += 1;
             }
             stage.wire.restart().await?;
@@ -103,7 +140,11 @@ pub(crate) async fn f099(run: Run) -> Outcome<usize> {
 /// Our own invoice: paid at the mint that made it, and from another mint of ours.
 pub(crate) async fn f100(run: Run) -> Outcome<usize> {
     let stage = Stage::unpaid(&run).await?;
-    let other = TestMint::start(&stage.scene.lightning, MintOptions { auto_pay: None, ..MintOptions::named("other") }).await?;
+    let other = TestMint::start(
+        &stage.scene.lightning,
+        MintOptions { auto_pay: None, ..MintOptions::named("other") },
+    )
+    .await?;
     let wire = stage.scene.wallet_at(&[stage.url(), other.url()], WIDE)?;
     let first = wire.ok("deposit", json!({"amount_sats": 1_000, "mint": stage.url()})).await?;
     stage.scene.pay_from_outside(first.text("bolt11"))?;
@@ -120,10 +161,20 @@ pub(crate) async fn f100(run: Run) -> Outcome<usize> {
         fired += 1;
     }
     let balance = wire.ok("get_balance", json!({})).await?;
-    for (url, owed) in [(stage.url(), stage.mint()?.auditor().outstanding()?), (other.url(), other.auditor().outstanding()?)] {
-        let mints = balance.value.get("mints").and_then(Value::as_array).cloned().unwrap_or_default();
-        let here = mints.iter().find(|mint| mint.get("mint") == Some(&json!(url))).ok_or("a mint is not shown")?;
-        let sum: u64 = ["spendable_sats", "pending_sats"].iter().filter_map(|field| here.get(field)?.as_u64()).sum();
+    for (url, owed) in [
+        (stage.url(), stage.mint()?.auditor().outstanding()?),
+        (other.url(), other.auditor().outstanding()?),
+    ] {
+        let mints =
+            balance.value.get("mints").and_then(Value::as_array).cloned().unwrap_or_default();
+        let here = mints
+            .iter()
+            .find(|mint| mint.get("mint") == Some(&json!(url)))
+            .ok_or("a mint is not shown")?;
+        let sum: u64 = ["spendable_sats", "pending_sats"]
+            .iter()
+            .filter_map(|field| here.get(field)?.as_u64())
+            .sum();
         must!(sum == owed, "{sum} at {url}, which owes {owed}");
     }
     Ok(fired)
@@ -166,9 +217,15 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
         ];
         for (tool, arguments) in calls {
             // What is not JSON has no id to answer to.
-            if let Some(told) = stage.wire.call_text(tool, &arguments, Duration::from_secs(3)).await? {
+            if let Some(told) =
+                stage.wire.call_text(tool, &arguments, Duration::from_secs(3)).await?
+            {
                 must!(told.is_error, "{tool} took {amount}: {}", told.value);
-                must!(told.code() == "protocol" || told.text("money_moved") == "no", "{tool} {amount}: {}", told.value);
+                must!(
+                    told.code() == "protocol" || told.text("money_moved") == "no",
+                    "{tool} {amount}: {}",
+                    told.value
+                );
             }
             fired += 1;
         }
@@ -184,7 +241,8 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
     }
     for (exact, sats) in [("5.0", 5), ("1e2", 100)] {
         let arguments = format!(r#"{{"amount_sats":{exact},"memo":"{exact}"}}"#);
-        let told = stage.wire.call_text("send_token", &arguments, LONG).await?.ok_or("no answer")?;
+        let told =
+            stage.wire.call_text("send_token", &arguments, LONG).await?.ok_or("no answer")?;
         must!(told.is_error || told.sats("amount_sats") == sats, "{exact}: {}", told.value);
     }
     must!(stage.melts()? == (0, 0), "something was paid");
@@ -215,7 +273,9 @@ pub(crate) async fn f124(run: Run) -> Outcome<usize> {
 }
 
 fn hostile_tokens(good: &str, locked: &str, url: &str) -> Outcome<Vec<String>> {
-    let Token::TokenV4(token) = good.parse::<Token>()? else { return Err("a token of the old kind".into()) };
+    let Token::TokenV4(token) = good.parse::<Token>()? else {
+        return Err("a token of the old kind".into());
+    };
     let changed = |change: &dyn Fn(&mut cdk_common::nuts::TokenV4)| {
         let mut token = token.clone();
         change(&mut token);
@@ -247,7 +307,9 @@ fn hostile_tokens(good: &str, locked: &str, url: &str) -> Outcome<Vec<String>> {
         format!("cashuB{}", "A".repeat(2_000_000)),
         old(&json!({"token": [entry(url, json!(many))], "unit": "sat"})),
         old(&json!({"token": [entry(url, json!([coin("a"), coin("a")]))], "unit": "sat"})),
-        old(&json!({"token": [entry(url, json!([coin("a")])), entry("https://other.example", json!([coin("b")]))], "unit": "sat"})),
+        old(
+            &json!({"token": [entry(url, json!([coin("a")])), entry("https://other.example", json!([coin("b")]))], "unit": "sat"}),
+        ),
         old(&json!({"token": [entry(url, json!([coin("a")]))], "unit": "usd"})),
         old(&json!({"token": [entry(url, json!([]))], "unit": "sat"})),
         old(&json!({"token": [entry(url, json!([coin("forged")]))], "unit": "sat"})),
@@ -272,8 +334,10 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     // No room for a payment: whatever is well-formed by chance moves nothing either.
     stage.wire.home.write_config(&[stage.url()], Limits { per_payment: 0, per_day: 0 }, "")?;
     stage.wire.restart().await?;
-    let listed = stage.wire.session().await?.request("tools/list", json!({})).await?.ok_or("no list")?;
-    let tools = listed.pointer("/result/tools").and_then(Value::as_array).cloned().ok_or("no tools")?;
+    let listed =
+        stage.wire.session().await?.request("tools/list", json!({})).await?.ok_or("no list")?;
+    let tools =
+        listed.pointer("/result/tools").and_then(Value::as_array).cloned().ok_or("no tools")?;
     must!(tools.len() >= 11, "{} tools", tools.len());
     let (mut chance, calls) = (run.chance(), run.pick(100_000, 5_000));
     let invoice = stage.invoice(5)?;
@@ -283,18 +347,25 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
         for _ in 0..AT_ONCE.min(calls - made) {
             let (name, arguments) = mutated(&mut chance, &tools, &invoice)?;
             let wallet = Arc::clone(&stage.wire);
-            beside.spawn(async move { (wallet.call_text(&name, &arguments, LONG).await, name, arguments) });
+            beside.spawn(async move {
+                (wallet.call_text(&name, &arguments, LONG).await, name, arguments)
+            });
             made += 1;
         }
         while let Some(done) = beside.join_next().await {
             let (told, name, arguments) = done?;
             let told = told?.ok_or_else(|| format!("{name} {arguments} was not answered"))?;
-            let harmless = !told.is_error || told.code() == "protocol" || told.text("money_moved") == "no";
+            let harmless =
+                !told.is_error || told.code() == "protocol" || told.text("money_moved") == "no";
             must!(harmless, "{name} {arguments}: {}", told.value);
         }
     }
     must!(stage.melts()? == (0, 0), "something was paid");
-    must!(stage.wire.holds().await?.spendable == 1_000, "the balance moved: {:?}", stage.wire.holds().await?);
+    must!(
+        stage.wire.holds().await?.spendable == 1_000,
+        "the balance moved: {:?}",
+        stage.wire.holds().await?
+    );
     stage.conserved().await?;
     Ok(calls)
 }
@@ -305,10 +376,17 @@ fn mutated(chance: &mut StdRng, tools: &[Value], invoice: &str) -> Outcome<(Stri
     loop {
         let tool = tools.get(chance.random_range(0..tools.len())).ok_or("a tool")?;
         let name = tool.get("name").and_then(Value::as_str).ok_or("a name")?;
-        let fields = tool.pointer("/inputSchema/properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let fields = tool
+            .pointer("/inputSchema/properties")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         let mut arguments = serde_json::Map::new();
         for field in fields.keys().map(String::as_str).chain(["extra"]) {
-            if chance.random_bool(0.5) && field != "wait_seconds" && (field != "extra" || chance.random_bool(0.1)) {
+            if chance.random_bool(0.5)
+                && field != "wait_seconds"
+                && (field != "extra" || chance.random_bool(0.1))
+            {
                 arguments.insert(field.to_owned(), value(chance, invoice));
             }
         }

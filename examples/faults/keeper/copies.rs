@@ -37,12 +37,19 @@ pub(crate) async fn at_once(run: Run) -> Outcome<Proof> {
     }
     scene.conserved().await?;
     let rounds = run.pick(100, 5);
-    Ok(Proof::of(started)
-        .saying(format!("{started} copies in {rounds} rounds, the slowest paid {:.1} s after its start", slowest.as_secs_f64())))
+    Ok(Proof::of(started).saying(format!(
+        "{started} copies in {rounds} rounds, the slowest paid {:.1} s after its start",
+        slowest.as_secs_f64()
+    )))
 }
 
 /// How long the slowest copy took to its payment.
-async fn one_round(scene: &Scene, wallet: &Arc<Wallet>, copies: usize, is_new: bool) -> Outcome<Duration> {
+async fn one_round(
+    scene: &Scene,
+    wallet: &Arc<Wallet>,
+    copies: usize,
+    is_new: bool,
+) -> Outcome<Duration> {
     let over = Arc::new(AtomicBool::new(false));
     let watched = {
         let (wallet, over) = (Arc::clone(wallet), Arc::clone(&over));
@@ -70,21 +77,40 @@ async fn one_round(scene: &Scene, wallet: &Arc<Wallet>, copies: usize, is_new: b
     Ok(slowest)
 }
 
-async fn one_copy(scene: &Scene, wallet: &Wallet, number: usize, is_new: bool) -> Outcome<(Session, Duration)> {
+async fn one_copy(
+    scene: &Scene,
+    wallet: &Wallet,
+    number: usize,
+    is_new: bool,
+) -> Outcome<(Session, Duration)> {
     let since = Instant::now();
     let (agent, invoice) = (format!("copy-{number}"), scene.invoice(7)?.0);
     let session = wallet.another(&agent).await?;
     let tools = session.request("tools/list", json!({})).await?.ok_or("it ended")?;
-    holds(tools.pointer("/result/tools").and_then(Value::as_array).is_some_and(|tools| tools.len() >= 11), format!("listed {tools}"))?;
+    holds(
+        tools
+            .pointer("/result/tools")
+            .and_then(Value::as_array)
+            .is_some_and(|tools| tools.len() >= 11),
+        format!("listed {tools}"),
+    )?;
     if is_new {
         let asked = session.ok("deposit", json!({"amount_sats": 500})).await?;
-        let got = session.ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45})).await?;
-        holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))?;
+        let got = session
+            .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
+            .await?;
+        holds(
+            got.text("state") == "received",
+            format!("a deposit was not received: {}", got.value),
+        )?;
     }
     let paid = session.ok("pay", json!({"to": invoice})).await?;
     holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
     let balance = session.ok("get_balance", json!({})).await?;
-    holds(balance.text("agent") == agent, format!("{agent} is taken for {}", balance.text("agent")))?;
+    holds(
+        balance.text("agent") == agent,
+        format!("{agent} is taken for {}", balance.text("agent")),
+    )?;
     Ok((session, since.elapsed()))
 }
 

@@ -30,12 +30,18 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     let wallet = scene.shared(100).await?;
     let keeper = wallet.keeper()?;
     let mut sent_away = 0;
-    let call =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "send_token", "arguments": {"amount_sats": 50}}});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "send_token", "arguments": {"amount_sats": 50}}});
     let body = format!("{call}\n");
-    let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let endless = "x".repeat(1 << 20);
-    for (what, words) in [("a browser", format!("{head}{body}")), ("no first line", body.clone()), ("an endless line", endless)] {
+    for (what, words) in [
+        ("a browser", format!("{head}{body}")),
+        ("no first line", body.clone()),
+        ("an endless line", endless),
+    ] {
         let told = within(HEARD_OUT, what, wallet.knock(words.as_bytes())).await??;
         holds(told.is_empty(), format!("{what} was told {told}"))?;
         sent_away += 1;
@@ -45,8 +51,11 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
             let hello = json!({"protocol": 1, "version": "0.1.0", "token": token, "folder": wallet.folder()?, "settings": "",
                 "agent": "tester", "want": want});
             // The call is said at once, as by somebody who hopes that nobody looks.
-            let told = within(HEARD_OUT, want, wallet.knock(format!("{hello}\n{body}").as_bytes())).await??;
-            let is_no = told.contains("\"refused\":\"token\"") && !told.contains("spendable") && !told.contains("status\":");
+            let told = within(HEARD_OUT, want, wallet.knock(format!("{hello}\n{body}").as_bytes()))
+                .await??;
+            let is_no = told.contains("\"refused\":\"token\"")
+                && !told.contains("spendable")
+                && !told.contains("status\":");
             holds(is_no, format!("without the token, {want}: {told}"))?;
             sent_away += 1;
         }
@@ -60,18 +69,31 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     holds(wallet.keeper()? == keeper, "the keeper is another")?;
     holds(wallet.holds().await?.spendable == 100, "something was spent")?;
     scene.conserved().await?;
-    Ok(Proof::of(sent_away).saying(if is_root { "" } else { "not root: another user was not tried" }))
+    Ok(Proof::of(sent_away).saying(if is_root {
+        ""
+    } else {
+        "not root: another user was not tried"
+    }))
 }
 
 /// How many ports of a network a process listens on.
 fn listeners(process: i32) -> Outcome<usize> {
-    let files = read_dir(format!("/proc/{process}/fd"))?.flatten().filter_map(|file| read_link(file.path()).ok());
-    let sockets: Vec<String> = files.map(|file| file.to_string_lossy().into_owned()).filter(|file| file.starts_with("socket:")).collect();
-    let listening = ["tcp", "tcp6"].map(|name| read_to_string(format!("/proc/{process}/net/{name}")).unwrap_or_default()).concat();
+    let files = read_dir(format!("/proc/{process}/fd"))?
+        .flatten()
+        .filter_map(|file| read_link(file.path()).ok());
+    let sockets: Vec<String> = files
+        .map(|file| file.to_string_lossy().into_owned())
+        .filter(|file| file.starts_with("socket:"))
+        .collect();
+    let listening = ["tcp", "tcp6"]
+        .map(|name| read_to_string(format!("/proc/{process}/net/{name}")).unwrap_or_default())
+        .concat();
     // The fourth column is the state, 0A for one that listens; the tenth the socket.
     let of = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        (columns.get(3) == Some(&"0A")).then(|| columns.get(9).map(|inode| format!("socket:[{inode}]"))).flatten()
+        (columns.get(3) == Some(&"0A"))
+            .then(|| columns.get(9).map(|inode| format!("socket:[{inode}]")))
+            .flatten()
     };
     Ok(listening.lines().filter_map(of).filter(|socket| sockets.contains(socket)).count())
 }
@@ -86,10 +108,15 @@ async fn silent(wallet: &Wallet) -> Outcome<usize> {
     }
     let since = Instant::now();
     wallet.another("beside").await?.ok("get_balance", json!({})).await?;
-    holds(since.elapsed() < Duration::from_secs(2), format!("others waited {:?}", since.elapsed()))?;
+    holds(
+        since.elapsed() < Duration::from_secs(2),
+        format!("others waited {:?}", since.elapsed()),
+    )?;
     for mut stream in streams {
         let mut told = Vec::new();
-        let ended = timeout(HEARD_OUT, stream.read_to_end(&mut told)).await.map_err(|_| "the silent are listened to for ever")?;
+        let ended = timeout(HEARD_OUT, stream.read_to_end(&mut told))
+            .await
+            .map_err(|_| "the silent are listened to for ever")?;
         holds(ended.is_err() || told.is_empty(), "the silent were told something")?;
     }
     Ok(SILENT)
@@ -97,18 +124,28 @@ async fn silent(wallet: &Wallet) -> Outcome<usize> {
 
 /// Another user is sent away even where the modes of the files would let it in and it knows the token.
 async fn another_user(wallet: &Wallet) -> Outcome<usize> {
-    let (folder, socket) = (wallet.home.path().to_path_buf(), wallet.home.path().join("keeper.sock"));
+    let (folder, socket) =
+        (wallet.home.path().to_path_buf(), wallet.home.path().join("keeper.sock"));
     let parent = folder.parent().ok_or("no parent")?.to_path_buf();
     let hello = json!({"protocol": 1, "version": "99.0.0", "token": wallet.token()?, "folder": wallet.folder()?, "settings": "",
         "agent": "tester", "want": "finish"})
     .to_string();
     let connect = async || -> Outcome<String> {
         let mut other = Command::new("python3");
-        other.args(["-c", CONNECT]).arg(&socket).arg(&hello).uid(NOBODY).gid(NOBODY).current_dir("/");
+        other
+            .args(["-c", CONNECT])
+            .arg(&socket)
+            .arg(&hello)
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .current_dir("/");
         let told = other.output().await?;
-        Ok([told.stdout, told.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat())
+        Ok([told.stdout, told.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat())
     };
-    let modes = [&parent, &folder, &socket].map(|path| Ok::<_, std::io::Error>((path.clone(), metadata(path)?.permissions())));
+    let modes = [&parent, &folder, &socket]
+        .map(|path| Ok::<_, std::io::Error>((path.clone(), metadata(path)?.permissions())));
     let said = connect().await?;
     holds(said.contains("PermissionError"), format!("the folder let it in: {said}"))?;
     set_permissions(&parent, Permissions::from_mode(0o755))?;

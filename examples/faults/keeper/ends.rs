@@ -36,7 +36,9 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
             let (invoice, hash) = scene.invoice(33)?;
             let session = wallet.another("tester").await?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+            let (_, answer) = session
+                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+                .await?;
             scene.proxy.reached(rule).await;
             let since = Instant::now();
             match end {
@@ -49,10 +51,16 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
                 End::Closed => {
                     sleep(Duration::from_millis(300)).await;
                     scene.proxy.release(rule);
-                    let message =
-                        within(Duration::from_secs(20), "the answer after its input was closed", answer).await.map_err(what)??;
+                    let message = within(
+                        Duration::from_secs(20),
+                        "the answer after its input was closed",
+                        answer,
+                    )
+                    .await
+                    .map_err(what)??;
                     let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
-                    holds(told.word() == "settled", format!("told {}", told.value)).map_err(what)?;
+                    holds(told.word() == "settled", format!("told {}", told.value))
+                        .map_err(what)?;
                 }
                 // It does not wait for a payment that may take long.
                 End::Terminated | End::Killed => {}
@@ -61,21 +69,34 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
                     session.kill().await?;
                 }
             }
-            let status = within(Duration::from_secs(10), "the end of the shim", session.gone()).await.map_err(what)??;
+            let status = within(Duration::from_secs(10), "the end of the shim", session.gone())
+                .await
+                .map_err(what)??;
             longest = longest.max(since.elapsed());
             match end {
-                End::Closed => holds(status.code() == Some(0), format!("ended with {status}")).map_err(what)?,
+                End::Closed => {
+                    holds(status.code() == Some(0), format!("ended with {status}")).map_err(what)?
+                }
                 End::Terminated => {
                     told_to_end = told_to_end.max(since.elapsed());
-                    holds(since.elapsed() < PATIENT, format!("it took {:?} after SIGTERM", since.elapsed())).map_err(what)?;
-                    holds(status.code() == Some(0), format!("ended with {status}")).map_err(what)?;
+                    holds(
+                        since.elapsed() < PATIENT,
+                        format!("it took {:?} after SIGTERM", since.elapsed()),
+                    )
+                    .map_err(what)?;
+                    holds(status.code() == Some(0), format!("ended with {status}"))
+                        .map_err(what)?;
                 }
                 End::Killed | End::ClosedThenKilled => {}
             }
             holds(wallet.keeper()? == keeper, "the keeper is another").map_err(what)?;
             scene.proxy.release(rule);
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
-            holds(ended.text("state") == "settled", format!("cut with its client: {}", ended.value)).map_err(what)?;
+            holds(
+                ended.text("state") == "settled",
+                format!("cut with its client: {}", ended.value),
+            )
+            .map_err(what)?;
             scene.agrees(&ended, &hash).map_err(what)?;
             fired += scene.proxy.fired(rule);
             scene.proxy.clear();
@@ -83,7 +104,8 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
     }
     scene.conserved().await?;
     let [longest, told_to_end] = [longest, told_to_end].map(|time| time.as_secs_f64());
-    Ok(Proof::of(fired).saying(format!("shared: at most {longest:.1} s, after SIGTERM {told_to_end:.1} s")))
+    Ok(Proof::of(fired)
+        .saying(format!("shared: at most {longest:.1} s, after SIGTERM {told_to_end:.1} s")))
 }
 
 /// F-059: the keeper stopped, alone and with its shim, in a payment. A short run does not wait until a client is told that nobody answers.
@@ -98,25 +120,32 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
             let what = |error| format!("{moment:?}, both {both}: {error}");
             let (invoice, hash) = scene.invoice(40)?;
             let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment));
-            let (_, payment) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+            let (_, payment) = session
+                .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+                .await?;
             scene.proxy.reached(rule).await;
             signal(keeper, Signal::STOP)?;
             if both {
                 session.signal(Signal::STOP)?;
             }
             let since = Instant::now();
-            let (_, read) = other.begin("tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
+            let (_, read) =
+                other.begin("tools/call", json!({"name": "get_balance", "arguments": {}})).await?;
             scene.proxy.release(rule);
             let is_told = !both && !run.is_short();
             let told = async |answer, code| -> Outcome {
-                let message = within(Duration::from_secs(50), "the word that nobody answers", answer).await??;
+                let message =
+                    within(Duration::from_secs(50), "the word that nobody answers", answer)
+                        .await??;
                 let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
                 holds(told.word() == code, format!("told {}", told.value))
             };
             let (mut payment, mut read) = (Some(payment), Some(read));
             if is_told {
-                let (payment, read) = (payment.take().ok_or("no call")?, read.take().ok_or("no call")?);
-                let (one, two) = tokio::join!(told(payment, "outcome_unknown"), told(read, "wallet_busy"));
+                let (payment, read) =
+                    (payment.take().ok_or("no call")?, read.take().ok_or("no call")?);
+                let (one, two) =
+                    tokio::join!(told(payment, "outcome_unknown"), told(read, "wallet_busy"));
                 one.and(two).map_err(what)?;
                 told_after = told_after.max(since.elapsed());
             } else {
@@ -125,8 +154,11 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
             signal(keeper, Signal::CONT)?;
             session.signal(Signal::CONT)?;
             for answer in [payment, read].into_iter().flatten() {
-                let message = within(Duration::from_secs(50), "an answer after all", answer).await.map_err(what)??;
-                holds(message.get("result").is_some(), format!("answered {message}")).map_err(what)?;
+                let message = within(Duration::from_secs(50), "an answer after all", answer)
+                    .await
+                    .map_err(what)??;
+                holds(message.get("result").is_some(), format!("answered {message}"))
+                    .map_err(what)?;
             }
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
             holds(ended.text("state") == "settled", format!("{}", ended.value)).map_err(what)?;

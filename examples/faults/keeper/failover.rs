@@ -75,11 +75,21 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
 fn ninety_nine(waits: &mut [Duration]) -> String {
     waits.sort();
     let at = |place: usize| waits.get(place).copied().unwrap_or_default().as_secs_f64();
-    format!("{:.2} s (p99) and at most {:.2} s", at(waits.len() * 99 / 100), at(waits.len().saturating_sub(1)))
+    format!(
+        "{:.2} s (p99) and at most {:.2} s",
+        at(waits.len() * 99 / 100),
+        at(waits.len().saturating_sub(1))
+    )
 }
 
 /// Five sessions pay, the first request to pay is with the mint, and the keeper is killed; with it the shim that started it.
-async fn in_a_melt(scene: &Scene, wallet: &Arc<Wallet>, moment: Moment, with_starter: bool, waits: &mut Waits) -> Outcome {
+async fn in_a_melt(
+    scene: &Scene,
+    wallet: &Arc<Wallet>,
+    moment: Moment,
+    with_starter: bool,
+    waits: &mut Waits,
+) -> Outcome {
     wallet.share().await?;
     wallet.ok("get_balance", json!({})).await?;
     let keeper = wallet.keeper()?;
@@ -88,7 +98,9 @@ async fn in_a_melt(scene: &Scene, wallet: &Arc<Wallet>, moment: Moment, with_sta
     let mut calls = Vec::new();
     for session in &sessions {
         let (invoice, hash) = scene.invoice(20)?;
-        let (_, answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+        let (_, answer) = session
+            .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+            .await?;
         calls.push((answer, hash));
     }
     // Lines go in order: what is answered now was read after the payment.
@@ -101,14 +113,19 @@ async fn in_a_melt(scene: &Scene, wallet: &Arc<Wallet>, moment: Moment, with_sta
     if with_starter {
         wallet.kill().await?;
     }
-    let told = join_all(sessions.iter().zip(&mut calls).map(async |(session, (answer, hash))| -> Outcome<_> {
-        let message = within(SOON, "the end of a call that was cut", answer).await??;
-        let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
-        is_unknown(&told)?;
-        holds(told.value.pointer("/details/payment_hash") == Some(&json!(hash)), format!("told without its hash: {}", told.value))?;
-        within(SOON, "the next keeper", session.ok("get_balance", json!({}))).await??;
-        Ok((told.took, since.elapsed()))
-    }));
+    let told = join_all(sessions.iter().zip(&mut calls).map(
+        async |(session, (answer, hash))| -> Outcome<_> {
+            let message = within(SOON, "the end of a call that was cut", answer).await??;
+            let told = Answer::read(&message, since.elapsed()).ok_or("no tool's answer")?;
+            is_unknown(&told)?;
+            holds(
+                told.value.pointer("/details/payment_hash") == Some(&json!(hash)),
+                format!("told without its hash: {}", told.value),
+            )?;
+            within(SOON, "the next keeper", session.ok("get_balance", json!({}))).await??;
+            Ok((told.took, since.elapsed()))
+        },
+    ));
     for one in told.await {
         let (told, served) = one?;
         holds(served <= SOON, format!("served after {served:?}"))?;
@@ -130,7 +147,9 @@ async fn in_a_melt(scene: &Scene, wallet: &Arc<Wallet>, moment: Moment, with_sta
 }
 
 fn is_unknown(told: &Answer) -> Outcome {
-    let is_so = told.word() == "outcome_unknown" && told.text("money_moved") == "unknown" && told.text("retry") == "never";
+    let is_so = told.word() == "outcome_unknown"
+        && told.text("money_moved") == "unknown"
+        && told.text("retry") == "never";
     holds(is_so, format!("not told that the outcome is unknown: {}", told.value))
 }
 
@@ -146,7 +165,13 @@ async fn close(sessions: Vec<Session>) -> Outcome {
 }
 
 /// The same sessions over ten keepers, each killed at a random moment in calls of all kinds; then all is judged.
-async fn at_random(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, chance: &mut StdRng, waits: &mut Waits) -> Outcome {
+async fn at_random(
+    scene: &Scene,
+    wallet: &Arc<Wallet>,
+    friend: &Arc<Wallet>,
+    chance: &mut StdRng,
+    waits: &mut Waits,
+) -> Outcome {
     wallet.share().await?;
     wallet.ok("get_balance", json!({})).await?;
     let sessions = sessions(wallet).await?;
@@ -156,8 +181,22 @@ async fn at_random(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, ch
         wallet.ok("get_balance", json!({})).await?;
         let mut acts = Vec::new();
         for _ in 0..SESSIONS {
-            let verbs = [Verb::Deposit, Verb::Pay, Verb::Pay, Verb::Send, Verb::SendLocked, Verb::Receive, Verb::Reclaim];
-            acts.push(verbs.choose(chance).ok_or("no verb")?.ready(scene, wallet, Some(friend), chance.random_range(20..200)).await?);
+            let verbs = [
+                Verb::Deposit,
+                Verb::Pay,
+                Verb::Pay,
+                Verb::Send,
+                Verb::SendLocked,
+                Verb::Receive,
+                Verb::Reclaim,
+            ];
+            acts.push(
+                verbs
+                    .choose(chance)
+                    .ok_or("no verb")?
+                    .ready(scene, wallet, Some(friend), chance.random_range(20..200))
+                    .await?,
+            );
         }
         let keeper = wallet.keeper()?;
         let wait = Duration::from_micros(chance.random_range(0..LATEST));
@@ -166,7 +205,10 @@ async fn at_random(scene: &Scene, wallet: &Arc<Wallet>, friend: &Arc<Wallet>, ch
             signal(keeper, Signal::KILL)?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Instant::now())
         };
-        let (answers, killed) = tokio::join!(join_all(sessions.iter().zip(&acts).map(|(session, act)| one_call(session, act))), killing);
+        let (answers, killed) = tokio::join!(
+            join_all(sessions.iter().zip(&acts).map(|(session, act)| one_call(session, act))),
+            killing
+        );
         let killed = killed?;
         for answer in answers {
             let what = |error| format!("kill {kill} after {wait:?}: {error}");
@@ -197,7 +239,10 @@ async fn one_call(session: &Session, act: &Act) -> Outcome<Option<(Instant, Inst
         "outcome_unknown" => {
             is_unknown(&told)?;
             let hash = told.value.pointer("/details/payment_hash").and_then(Value::as_str);
-            holds(act.tool != "pay" || hash == Some(act.mark.as_str()), format!("told without its hash: {}", told.value))?;
+            holds(
+                act.tool != "pay" || hash == Some(act.mark.as_str()),
+                format!("told without its hash: {}", told.value),
+            )?;
             session.ok("get_balance", json!({})).await?;
             Ok(Some((at, Instant::now())))
         }

@@ -35,7 +35,8 @@ pub(crate) async fn left_behind(run: Run) -> Outcome<Proof> {
 async fn stale(run: &Run, kind: &str) -> Outcome {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(100).await?;
-    let mut sleeper = tokio::process::Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
+    let mut sleeper =
+        tokio::process::Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
     let process = sleeper.id().ok_or("no process")?;
     match kind {
         // Killed: its own socket and note stay.
@@ -43,7 +44,8 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
             let keeper = wallet.keeper()?;
             wallet.kill().await?;
             super::signal(keeper, rustix::process::Signal::KILL)?;
-            until("the killed keeper is gone", NOTICED, || Ok(wallet.holders()?.is_empty())).await?;
+            until("the killed keeper is gone", NOTICED, || Ok(wallet.holders()?.is_empty()))
+                .await?;
             holds(wallet.home.path().join("keeper.sock").exists(), "it took its socket with it")?;
         }
         _ => {
@@ -51,7 +53,9 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
             wallet.stop().await?;
             drop(UnixListener::bind(wallet.home.path().join("keeper.sock"))?);
             let note = json!({"token": "old", "version": "0.0.1", "pid": process}).to_string();
-            wallet.home.write("keeper.lock", if kind == "nobody's" { "\0\0 no note" } else { &note })?;
+            wallet
+                .home
+                .write("keeper.lock", if kind == "nobody's" { "\0\0 no note" } else { &note })?;
             wallet.home.write("keeper.pid", &process.to_string())?;
         }
     }
@@ -59,7 +63,10 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
     holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
     // It sleeps as before: nobody has ended, stopped or woken it.
     let state = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    holds(sleeper.try_wait()?.is_none() && state.contains(") S "), format!("the other program was signalled: {state}"))?;
+    holds(
+        sleeper.try_wait()?.is_none() && state.contains(") S "),
+        format!("the other program was signalled: {state}"),
+    )?;
     sleeper.kill().await?;
     scene.conserved().await?;
     Ok(())
@@ -80,8 +87,12 @@ async fn in_the_way(run: &Run, what: &str) -> Outcome {
     }
     let before = looks(&socket)?;
     let told = wallet.refused("get_balance", json!({}), "settings_invalid").await?;
-    let file = told.value.pointer("/details/file").and_then(|file| file.as_str()).unwrap_or_default();
-    holds(file.contains("keeper.sock") && file.contains("move it away"), format!("not said what to do: {}", told.value))?;
+    let file =
+        told.value.pointer("/details/file").and_then(|file| file.as_str()).unwrap_or_default();
+    holds(
+        file.contains("keeper.sock") && file.contains("move it away"),
+        format!("not said what to do: {}", told.value),
+    )?;
     holds(wallet.holders()?.is_empty(), "somebody holds the store")?;
     holds(looks(&socket)? == before, "what lay there was touched")?;
     fs::rename(&socket, socket.with_extension("away"))?;
@@ -93,7 +104,8 @@ async fn in_the_way(run: &Run, what: &str) -> Outcome {
 /// What can be seen of it without following it.
 fn looks(path: &Path) -> Outcome<String> {
     let about = fs::symlink_metadata(path)?;
-    let (content, target) = (fs::read(path).unwrap_or_default(), fs::read_link(path).unwrap_or_default());
+    let (content, target) =
+        (fs::read(path).unwrap_or_default(), fs::read_link(path).unwrap_or_default());
     Ok(format!("{:?} {:?} {content:?} {target:?}", about.file_type(), about.modified()?))
 }
 
@@ -108,7 +120,10 @@ async fn long_path(run: &Run) -> Outcome<usize> {
     let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
     holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
     let keeper = wallet.keeper()?.as_raw_nonzero().get();
-    holds(keeper != other.process() && keeper != wallet.session().await?.process(), "a shim holds the store")?;
+    holds(
+        keeper != other.process() && keeper != wallet.session().await?.process(),
+        "a shim holds the store",
+    )?;
     other.close().await?;
     scene.conserved().await?;
     Ok(length)

@@ -25,14 +25,19 @@ const CLIENTS: [(&str, &str); 9] = [
 ];
 
 /// F-129: the command lines and environments of shim and keeper; `secrets_of` gives a wallet's keys in all their forms.
-pub(crate) async fn what_others_read(run: &Run, secrets_of: fn(&Wallet) -> Outcome<Vec<String>>) -> Outcome<usize> {
+pub(crate) async fn what_others_read(
+    run: &Run,
+    secrets_of: fn(&Wallet) -> Outcome<Vec<String>>,
+) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(0).await?;
     let mut command = wallet.command("tester");
     command.envs(CLIENTS);
     let session = wallet.start(command).await?;
     let asked = session.ok("deposit", json!({"amount_sats": 100})).await?;
-    session.ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45})).await?;
+    session
+        .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
+        .await?;
     let token = session.ok("send_token", json!({"amount_sats": 32})).await?;
     let mut secrets = secrets_of(&wallet)?;
     secrets.push(token.text("token").to_owned());
@@ -42,16 +47,28 @@ pub(crate) async fn what_others_read(run: &Run, secrets_of: fn(&Wallet) -> Outco
         for name in ["cmdline", "environ", "comm", "status"] {
             let bytes = fs::read(format!("/proc/{process}/{name}"))?;
             let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
-            holds(!secrets.iter().any(|secret| text.contains(secret)), format!("{name} holds a secret"))?;
+            holds(
+                !secrets.iter().any(|secret| text.contains(secret)),
+                format!("{name} holds a secret"),
+            )?;
             let is_its_clients = process != keeper && name == "environ";
-            holds(text.contains("canary") == is_its_clients, format!("{name} of {process}, the keeper is {keeper}: {text}"))?;
+            holds(
+                text.contains("canary") == is_its_clients,
+                format!("{name} of {process}, the keeper is {keeper}: {text}"),
+            )?;
             read += usize::from(!bytes.is_empty());
         }
     }
-    let environment = String::from_utf8_lossy(&fs::read(format!("/proc/{keeper}/environ"))?).into_owned();
-    let preloaded = environment.split('\0').find(|variable| variable.starts_with("LD_") || variable.starts_with("TESTBED_"));
+    let environment =
+        String::from_utf8_lossy(&fs::read(format!("/proc/{keeper}/environ"))?).into_owned();
+    let preloaded = environment
+        .split('\0')
+        .find(|variable| variable.starts_with("LD_") || variable.starts_with("TESTBED_"));
     holds(preloaded.is_none(), format!("the keeper got {preloaded:?}"))?;
-    holds(!wallet.keeper_log().contains("canary"), "the keeper's log holds what its client's environment held")?;
+    holds(
+        !wallet.keeper_log().contains("canary"),
+        "the keeper's log holds what its client's environment held",
+    )?;
     session.close().await?;
     scene.conserved().await?;
     Ok(read)
@@ -63,15 +80,32 @@ pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
     let elsewhere = tempfile::Builder::new().prefix("nutpurse-tmp-").tempdir()?;
     let mut command = tokio::process::Command::new("/bin/sh");
-    command.args(["-c", "umask 000; exec \"$0\""]).arg(run.binary.as_path()).current_dir(elsewhere.path());
-    command.env_clear().envs(wallet.command("tester").as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.env("TMPDIR", elsewhere.path()).env("HOME", elsewhere.path()).env("XDG_RUNTIME_DIR", elsewhere.path());
+    command
+        .args(["-c", "umask 000; exec \"$0\""])
+        .arg(run.binary.as_path())
+        .current_dir(elsewhere.path());
+    command.env_clear().envs(
+        wallet
+            .command("tester")
+            .as_std()
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command
+        .env("TMPDIR", elsewhere.path())
+        .env("HOME", elsewhere.path())
+        .env("XDG_RUNTIME_DIR", elsewhere.path());
     let session = wallet.start(command).await?;
     let asked = session.ok("deposit", json!({"amount_sats": 200, "qr": true})).await?;
-    session.ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45})).await?;
+    session
+        .ok("get_deposit", json!({"deposit_id": asked.text("deposit_id"), "wait_seconds": 45}))
+        .await?;
     session.ok("pay", json!({"to": scene.invoice(20)?.0})).await?;
     session.ok("list_history", json!({"format": "csv"})).await?;
-    holds(mode(wallet.home.path())? == 0o700, format!("the folder: {:o}", mode(wallet.home.path())?))?;
+    holds(
+        mode(wallet.home.path())? == 0o700,
+        format!("the folder: {:o}", mode(wallet.home.path())?),
+    )?;
     let mut seen = Vec::new();
     for entry in fs::read_dir(wallet.home.path())? {
         let path = entry?.path();
@@ -87,11 +121,18 @@ pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
     for entry in fs::read_dir(format!("/proc/{keeper}/fd"))? {
         let Ok(file) = fs::read_link(entry?.path()) else { continue };
         let is_file = file.is_absolute() && !file.starts_with("/dev");
-        holds(!is_file || file.starts_with(wallet.home.path()), format!("the keeper has {} open", file.display()))?;
+        holds(
+            !is_file || file.starts_with(wallet.home.path()),
+            format!("the keeper has {} open", file.display()),
+        )?;
         open += usize::from(is_file);
     }
-    holds(open > 0 && fs::read_link(format!("/proc/{keeper}/cwd"))? == Path::new("/"), "the keeper stands in its client's folder")?;
-    let left: Vec<_> = fs::read_dir(elsewhere.path())?.flatten().map(|entry| entry.file_name()).collect();
+    holds(
+        open > 0 && fs::read_link(format!("/proc/{keeper}/cwd"))? == Path::new("/"),
+        "the keeper stands in its client's folder",
+    )?;
+    let left: Vec<_> =
+        fs::read_dir(elsewhere.path())?.flatten().map(|entry| entry.file_name()).collect();
     holds(left.is_empty(), format!("written elsewhere: {left:?}"))?;
     session.close().await?;
     wallet.stop().await?;

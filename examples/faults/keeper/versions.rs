@@ -48,8 +48,10 @@ fn hello(wallet: &Wallet, protocol: u32, version: &str, want: &str) -> Outcome<V
 async fn older_shim(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(100).await?;
     let keeper = wallet.keeper()?;
-    let told: Value = serde_json::from_str(&wallet.knock(&hello(&wallet, 0, "0.0.1", "session")?).await?)?;
-    let is_explicit = told.get("refused") == Some(&json!("protocol")) && told.get("version").is_some_and(Value::is_string);
+    let told: Value =
+        serde_json::from_str(&wallet.knock(&hello(&wallet, 0, "0.0.1", "session")?).await?)?;
+    let is_explicit = told.get("refused") == Some(&json!("protocol"))
+        && told.get("version").is_some_and(Value::is_string);
     holds(is_explicit && told.get("protocol") == Some(&json!(1)), format!("told {told}"))?;
     let mut stream = BufReader::new(wallet.connect().await?);
     stream.write_all(&hello(&wallet, 1, "0.0.1", "session")?).await?;
@@ -61,8 +63,12 @@ async fn older_shim(scene: &Scene) -> Outcome<usize> {
     ] {
         stream.write_all(format!("{message}\n").as_bytes()).await?;
     }
-    let balance = within(HANDED_OVER, "an answer to an older shim", answer(&mut stream, 2)).await??;
-    holds(balance.text("agent") == "by-hand" && balance.sats("spendable_sats") == 100, format!("answered {}", balance.value))?;
+    let balance =
+        within(HANDED_OVER, "an answer to an older shim", answer(&mut stream, 2)).await??;
+    holds(
+        balance.text("agent") == "by-hand" && balance.sats("spendable_sats") == 100,
+        format!("answered {}", balance.value),
+    )?;
     holds(wallet.keeper()? == keeper, "it made way for an older program")?;
     wallet.ok("get_balance", json!({})).await?;
     end(&wallet).await?;
@@ -89,7 +95,9 @@ async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     let mut calls = Vec::new();
     for _ in 0..10 {
         let (invoice, hash) = scene.invoice(10)?;
-        let (_, answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}})).await?;
+        let (_, answer) = session
+            .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
+            .await?;
         calls.push((answer, hash));
     }
     let told = wallet.knock(&hello(&wallet, 9, "99.0.0", "finish")?).await?;
@@ -97,10 +105,16 @@ async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     for (answer, hash) in calls {
         let message = within(HANDED_OVER, "an answer over the handover", answer).await??;
         let told = Answer::read(&message, Duration::ZERO).ok_or("no tool's answer")?;
-        holds(told.word() == "settled" || told.word() == "outcome_unknown", format!("told {}", told.value))?;
+        holds(
+            told.word() == "settled" || told.word() == "outcome_unknown",
+            format!("told {}", told.value),
+        )?;
         scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash)?;
     }
-    until("the older keeper is gone", HANDED_OVER, || Ok(wallet.holders()?.first() != Some(&keeper))).await?;
+    until("the older keeper is gone", HANDED_OVER, || {
+        Ok(wallet.holders()?.first() != Some(&keeper))
+    })
+    .await?;
     wallet.ok("get_balance", json!({})).await?;
     holds(wallet.keeper()? != keeper, "it did not make way")?;
     end(&wallet).await?;
@@ -115,8 +129,11 @@ struct ByHand {
 
 impl ByHand {
     fn keep(wallet: &Wallet, welcome: Value) -> Outcome<Self> {
-        wallet.home.write("keeper.lock", &json!({"token": "by hand", "version": "by hand"}).to_string())?;
-        let lock = File::options().read(true).write(true).open(wallet.home.path().join("keeper.lock"))?;
+        wallet
+            .home
+            .write("keeper.lock", &json!({"token": "by hand", "version": "by hand"}).to_string())?;
+        let lock =
+            File::options().read(true).write(true).open(wallet.home.path().join("keeper.lock"))?;
         lock.try_lock()?;
         let socket = wallet.home.path().join("keeper.sock");
         let (listener, heard) = (UnixListener::bind(&socket)?, Arc::new(Mutex::new(Vec::new())));
@@ -127,7 +144,9 @@ impl ByHand {
                 let (mut stream, mut line) = (BufReader::new(stream), String::new());
                 stream.read_line(&mut line).await.ok();
                 stream.write_all(format!("{welcome}\n").as_bytes()).await.ok();
-                let want = serde_json::from_str::<Value>(&line).ok().and_then(|hello| Some(hello.get("want")?.as_str()?.to_owned()));
+                let want = serde_json::from_str::<Value>(&line)
+                    .ok()
+                    .and_then(|hello| Some(hello.get("want")?.as_str()?.to_owned()));
                 let is_last = want.as_deref() == Some("finish");
                 hearing.lock().unwrap_or_else(PoisonError::into_inner).extend(want);
                 if is_last {
@@ -150,7 +169,10 @@ impl ByHand {
 /// A shim of ours asks it to make way, and starts a keeper of its own.
 async fn older_keeper(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
-    let by_hand = ByHand::keep(&wallet, json!({"protocol": 1, "version": "0.0.1", "settings": "keyring off"}))?;
+    let by_hand = ByHand::keep(
+        &wallet,
+        json!({"protocol": 1, "version": "0.0.1", "settings": "keyring off"}),
+    )?;
     wallet.fund(50).await?;
     holds(by_hand.heard() == ["session", "finish"], format!("it heard {:?}", by_hand.heard()))?;
     wallet.keeper()?;
@@ -161,11 +183,20 @@ async fn older_keeper(scene: &Scene) -> Outcome<usize> {
 /// It speaks what we do not: the client is told what to do, nothing is taken from it, and all is well once it is gone.
 async fn newer_keeper(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
-    let by_hand = ByHand::keep(&wallet, json!({"protocol": 2, "version": "9.0.0", "settings": "", "refused": "protocol"}))?;
+    let by_hand = ByHand::keep(
+        &wallet,
+        json!({"protocol": 2, "version": "9.0.0", "settings": "", "refused": "protocol"}),
+    )?;
     let told = wallet.refused("get_balance", json!({}), "wallet_busy").await?;
-    holds(told.text("next_step").contains("restart"), format!("not said what to do: {}", told.value))?;
+    holds(
+        told.text("next_step").contains("restart"),
+        format!("not said what to do: {}", told.value),
+    )?;
     let heard = by_hand.heard();
-    holds(!heard.is_empty() && heard.iter().all(|want| want == "session"), format!("it heard {heard:?}"))?;
+    holds(
+        !heard.is_empty() && heard.iter().all(|want| want == "session"),
+        format!("it heard {heard:?}"),
+    )?;
     // Somebody else asks it to finish.
     let hello = json!({"protocol": 2, "want": "finish"});
     wallet.knock(format!("{hello}\n").as_bytes()).await?;
@@ -187,7 +218,10 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
     for (agent, session) in &sessions {
         session.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
         let balance = session.ok("get_balance", json!({})).await?;
-        holds(balance.text("agent") == *agent, format!("{agent} is taken for {}", balance.text("agent")))?;
+        holds(
+            balance.text("agent") == *agent,
+            format!("{agent} is taken for {}", balance.text("agent")),
+        )?;
     }
     let spent = wallet.ok("list_history", json!({"since": "all", "summary_by": "agent"})).await?;
     let groups = spent.value.get("groups").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -196,7 +230,11 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
         group.and_then(|group| group.get("count")).and_then(Value::as_u64).unwrap_or(0)
     };
     holds((of("one"), of("two")) == (2, 1), format!("by agent: {groups:?}"))?;
-    holds(std::fs::read_to_string(wallet.log_path())?.contains("started with another NUTPURSE_KEYRING"), "other settings are not said")?;
+    holds(
+        std::fs::read_to_string(wallet.log_path())?
+            .contains("started with another NUTPURSE_KEYRING"),
+        "other settings are not said",
+    )?;
     holds(wallet.keeper()? == keeper, "another keeper")?;
     for (_, session) in sessions {
         session.close().await?;

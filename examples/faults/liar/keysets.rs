@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use testbed::{
-    Currency, Detour, InvoiceSpec, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie, TestMint,
-    collision,
+    Currency, Detour, InvoiceSpec, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy,
+    RestoreLie, Rule, SignatureLie, TestMint, collision,
 };
 
 use crate::Outcome;
@@ -39,8 +39,16 @@ pub(crate) async fn f041(run: Run) -> Outcome<usize> {
         });
         rotated?;
         let told = told?;
-        must!(!told.is_error || told.text("money_moved") == "no", "{tool} at {path}: {}", told.value);
-        must!(told.is_error || ["settled", "received"].contains(&told.text("state")), "{tool} at {path}: {}", told.value);
+        must!(
+            !told.is_error || told.text("money_moved") == "no",
+            "{tool} at {path}: {}",
+            told.value
+        );
+        must!(
+            told.is_error || ["settled", "received"].contains(&told.text("state")),
+            "{tool} at {path}: {}",
+            told.value
+        );
         fired += proxy.fired(rule);
         stage.conserved().await?;
     }
@@ -81,31 +89,46 @@ pub(crate) async fn f042(run: Run) -> Outcome<usize> {
 
 /// Spending a coin costs a thousand sats from now on: nothing is paid at that price.
 pub(crate) async fn f043(run: Run) -> Outcome<usize> {
-    let stage = Stage::with(&run, MintOptions { input_fee_ppk: 0, ..MintOptions::default() }, 5_000, WIDE).await?;
+    let stage =
+        Stage::with(&run, MintOptions { input_fee_ppk: 0, ..MintOptions::default() }, 5_000, WIDE)
+            .await?;
     let before = stage.wire.holds().await?;
     stage.liar.tell(Lie::Keysets(KeysetLie::Fee(1_000_000)));
     let rule = stage.scene.proxy.fail(Rule::new("POST", SWAP, Moment::HoldBefore));
-    let (told, rotated) = tokio::join!(stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": SOMEBODY})), async {
-        stage.scene.proxy.reached(rule).await;
-        let rotated = stage.rotate(0).await;
-        stage.scene.proxy.release(rule);
-        rotated
-    });
+    let (told, rotated) = tokio::join!(
+        stage.wire.told("send_token", json!({"amount_sats": 33, "lock_to": SOMEBODY})),
+        async {
+            stage.scene.proxy.reached(rule).await;
+            let rotated = stage.rotate(0).await;
+            stage.scene.proxy.release(rule);
+            rotated
+        }
+    );
     rotated?;
     let told = told?;
     must!(told.sats("fee_sats") <= 5, "{}", told.value);
     let paid = stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
-    must!(paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"), "{}", paid.value);
+    must!(
+        paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"),
+        "{}",
+        paid.value
+    );
     stage.wire.restart().await?;
     let paid = stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
-    must!(paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"), "{}", paid.value);
+    must!(
+        paid.sats("fee_sats") <= 5 && (!paid.is_error || paid.text("money_moved") == "no"),
+        "{}",
+        paid.value
+    );
     let lost = before.all() - stage.wire.holds().await?.all();
     must!(lost <= 200 + 3 * 5 + 5, "{lost} sats are gone");
     let fired = stage.liar.told().min(stage.scene.proxy.fired(rule));
     stage.liar.stop();
     stage.wire.restart().await?;
     stage.conserved().await?;
-    let fees = Stage::with(&run, MintOptions { input_fee_ppk: 0, ..MintOptions::default() }, 5_000, WIDE).await?;
+    let fees =
+        Stage::with(&run, MintOptions { input_fee_ppk: 0, ..MintOptions::default() }, 5_000, WIDE)
+            .await?;
     fees.rotate(1_000_000).await?;
     let paid = fees.wire.told("pay", json!({"to": fees.invoice(100)?})).await?;
     must!(paid.sats("fee_sats") <= 10, "{}", paid.value);
@@ -117,9 +140,19 @@ pub(crate) async fn f043(run: Run) -> Outcome<usize> {
 pub(crate) async fn f044(run: Run) -> Outcome<usize> {
     let mut fired = 0;
     for kind in ["copied", "collision", "keys"] {
-        let stage = Stage::with(&run, MintOptions { seed: Some([7; 32]), ..MintOptions::named("honest") }, 0, WIDE).await?;
+        let stage = Stage::with(
+            &run,
+            MintOptions { seed: Some([7; 32]), ..MintOptions::named("honest") },
+            0,
+            WIDE,
+        )
+        .await?;
         let seed = if kind == "copied" { Some([7; 32]) } else { None };
-        let other = TestMint::start(&stage.scene.lightning, MintOptions { seed, ..MintOptions::named("other") }).await?;
+        let other = TestMint::start(
+            &stage.scene.lightning,
+            MintOptions { seed, ..MintOptions::named("other") },
+        )
+        .await?;
         let proxy = Proxy::start(&other.url()).await?;
         let liar = Liar::before(&proxy);
         let wire = stage.scene.wallet_at(&[stage.url(), proxy.url()], WIDE)?;
@@ -127,7 +160,9 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
         match kind {
             "collision" => {
                 for keyset in stage.mint()?.mint()?.keysets().keysets {
-                    liar.tell(Lie::Keysets(KeysetLie::More(collision(&keyset.id.to_string()).ok_or("an id")?)));
+                    liar.tell(Lie::Keysets(KeysetLie::More(
+                        collision(&keyset.id.to_string()).ok_or("an id")?,
+                    )));
                 }
             }
             "keys" => liar.tell(Lie::Keysets(KeysetLie::Keys)),
@@ -135,12 +170,18 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
         }
         let deposit = wire.told("deposit", json!({"amount_sats": 50, "mint": proxy.url()})).await?;
         if !deposit.is_error {
-            let shown = wire.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 3})).await?;
+            let shown = wire
+                .ok(
+                    "get_deposit",
+                    json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 3}),
+                )
+                .await?;
             must!(shown.text("state") != "received", "{kind}: {}", shown.value);
         }
         if kind == "copied" {
             // A token of the honest mint's coins that names the copy: taken in there, it would sign away counters.
-            let token = wire.ok("send_token", json!({"amount_sats": 32, "mint": stage.url()})).await?;
+            let token =
+                wire.ok("send_token", json!({"amount_sats": 32, "mint": stage.url()})).await?;
             let moved = renamed(token.text("token"), &proxy.url())?;
             let taken = wire.told("receive_token", json!({"token": moved})).await?;
             must!(taken.is_error || taken.text("state") != "received", "{kind}: {}", taken.value);
@@ -148,12 +189,19 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
         }
         let asked = proxy.exchanges();
         must!(!asked.is_empty(), "{kind}: the other mint was never asked");
-        must!(asked.iter().all(|one| one.path != CLAIM && one.path != SWAP), "{kind}: outputs were made for it");
+        must!(
+            asked.iter().all(|one| one.path != CLAIM && one.path != SWAP),
+            "{kind}: outputs were made for it"
+        );
         must!(other.auditor().by_state()?.signed == 0, "{kind}: it has signed");
         must!(wire.holds().await?.all() <= 500, "{kind}: coins of it are counted");
         fired += if kind == "copied" { 1 } else { liar.told().min(1) };
         let paid = wire.ok("pay", json!({"to": stage.invoice(20)?})).await?;
-        must!(paid.text("mint") == stage.url() && paid.text("state") == "settled", "{kind}: {}", paid.value);
+        must!(
+            paid.text("mint") == stage.url() && paid.text("state") == "settled",
+            "{kind}: {}",
+            paid.value
+        );
     }
     must!(fired == 3, "not every lie was told: {fired}");
     Ok(fired)
@@ -178,11 +226,17 @@ pub(crate) async fn f045(run: Run) -> Outcome<usize> {
         let before = stage.wire.holds().await?;
         let deposit = stage.wire.ok("deposit", json!({"amount_sats": 200})).await?;
         let told = stage.liar.told();
-        for (field, value) in [("amount_paid", json!(200)), ("amount_issued", json!(if word == "ISSUED" { 200 } else { 0 }))] {
+        for (field, value) in [
+            ("amount_paid", json!(200)),
+            ("amount_issued", json!(if word == "ISSUED" { 200 } else { 0 })),
+        ] {
             stage.liar.tell(Lie::Field { path: QUOTE, field, value });
         }
         stage.liar.tell(Lie::states(QUOTE, &[word]));
-        let shown = stage.wire.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2})).await?;
+        let shown = stage
+            .wire
+            .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}))
+            .await?;
         must!(shown.text("state") != "received", "{word}, and nothing came: {}", shown.value);
         must!(stage.wire.holds().await? == before, "{word}: the balance moved");
         must!(stage.liar.told() > told, "{word} was never told");
@@ -198,9 +252,14 @@ pub(crate) async fn f045(run: Run) -> Outcome<usize> {
     must!(stage.scene.proxy.fired(rule) == 1, "the claim's answer was not lost");
     stage.conserved().await?;
     let deposit = stage.wire.ok("deposit", json!({"amount_sats": 200})).await?;
-    [CLAIM, "/v1/restore"].iter().for_each(|path| stage.liar.tell(Lie::signatures(path, SignatureLie::Fewer)));
+    [CLAIM, "/v1/restore"]
+        .iter()
+        .for_each(|path| stage.liar.tell(Lie::signatures(path, SignatureLie::Fewer)));
     stage.scene.pay_from_outside(deposit.text("bolt11"))?;
-    let shown = stage.wire.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2})).await?;
+    let shown = stage
+        .wire
+        .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}))
+        .await?;
     must!(shown.text("state") != "received", "it signed less: {}", shown.value);
     stage.liar.stop();
     stage.wire.receives(&deposit).await?;
@@ -219,14 +278,21 @@ pub(crate) async fn f046(run: Run) -> Outcome<usize> {
         ("another amount", InvoiceSpec::sats(201, "")),
         ("no amount", InvoiceSpec::default()),
         ("run out", InvoiceSpec { created_at: Some(LONG_AGO), ..InvoiceSpec::sats(200, "") }),
-        ("of a test network", InvoiceSpec { network: Currency::BitcoinTestnet, ..InvoiceSpec::sats(200, "") }),
+        (
+            "of a test network",
+            InvoiceSpec { network: Currency::BitcoinTestnet, ..InvoiceSpec::sats(200, "") },
+        ),
         ("of regtest", InvoiceSpec { network: Currency::Regtest, ..InvoiceSpec::sats(200, "") }),
     ];
     for (what, spec) in invoices {
         stage.liar.tell(Lie::field(QUOTE, "request", shop.invoice_with(&spec)?.to_string()));
         let told = wire.told("deposit", json!({"amount_sats": 200})).await?;
         stage.liar.stop();
-        must!(told.code() == "mint_refused" && told.text("bolt11").is_empty(), "an invoice {what}: {}", told.value);
+        must!(
+            told.code() == "mint_refused" && told.text("bolt11").is_empty(),
+            "an invoice {what}: {}",
+            told.value
+        );
     }
     stage.liar.tell(Lie::field(QUOTE, "request", "lnbc1 pay me at once"));
     let told = wire.told("deposit", json!({"amount_sats": 200})).await?;
@@ -255,10 +321,19 @@ pub(crate) async fn f047(run: Run) -> Outcome<usize> {
         let rule = stage.scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
         let told = stage.liar.told();
         stage.liar.tell(Lie::Restored(lie));
-        let sent = stage.wire.told("send_token", json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await?;
+        let sent = stage
+            .wire
+            .told(
+                "send_token",
+                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+            )
+            .await?;
         must!(sent.text("state") == "pending", "{lie:?}: {}", sent.value);
         stage.wire.restart().await?;
-        let shown = stage.wire.ok("get_payment", json!({"payment_id": sent.text("payment_id"), "wait_seconds": 3})).await?;
+        let shown = stage
+            .wire
+            .ok("get_payment", json!({"payment_id": sent.text("payment_id"), "wait_seconds": 3}))
+            .await?;
         let as_it_should = shown.text("state") == "pending" || lie == RestoreLie::Reordered;
         must!(as_it_should, "{lie:?}: {}", shown.value);
         must!(stage.liar.told() > told, "{lie:?} was never told");
@@ -306,7 +381,13 @@ pub(crate) async fn f049(run: Run) -> Outcome<usize> {
         stage.liar.tell(Lie::Keysets(KeysetLie::Unit(unit)));
         let deposit = stage.wire.told("deposit", json!({"amount_sats": 100})).await?;
         if !deposit.is_error {
-            let shown = stage.wire.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2})).await?;
+            let shown = stage
+                .wire
+                .ok(
+                    "get_deposit",
+                    json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 2}),
+                )
+                .await?;
             must!(shown.text("state") != "received", "{unit}: {}", shown.value);
         }
         must!(stage.wire.holds().await?.all() == 0, "{unit}: counted");
@@ -322,7 +403,10 @@ pub(crate) async fn f049(run: Run) -> Outcome<usize> {
         let before = stage.liar.told();
         stage.liar.tell(Lie::Keysets(KeysetLie::Unit(unit)));
         stage.rotate(100).await?;
-        stage.wire.told("send_token", json!({"amount_sats": 33, "memo": unit, "lock_to": SOMEBODY})).await?;
+        stage
+            .wire
+            .told("send_token", json!({"amount_sats": 33, "memo": unit, "lock_to": SOMEBODY}))
+            .await?;
         stage.wire.restart().await?;
         stage.conserved().await?;
         must!(stage.liar.told() > before, "{unit} was never told");

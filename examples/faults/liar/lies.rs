@@ -29,12 +29,16 @@ pub(crate) async fn f033(run: Run) -> Outcome<usize> {
 /// A fee reserve out of all proportion: refused, no overflow.
 pub(crate) async fn f034(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 90_000).await?;
-    let refusals = ["fee_too_high", "mint_refused", "insufficient_funds", "over_payment_limit", "over_budget"];
+    let refusals =
+        ["fee_too_high", "mint_refused", "insufficient_funds", "over_payment_limit", "over_budget"];
     let lies = [
         vec![Lie::FeeReserveTimes(10)],
         vec![Lie::field(PRICE, "fee_reserve", u64::MAX - 1)],
         vec![Lie::field(PRICE, "fee_reserve", u64::MAX)],
-        vec![Lie::field(PRICE, "fee_reserve", u64::MAX - 1_000), Lie::field(PRICE, "amount", u64::MAX - 1)],
+        vec![
+            Lie::field(PRICE, "fee_reserve", u64::MAX - 1_000),
+            Lie::field(PRICE, "amount", u64::MAX - 1),
+        ],
     ];
     for lies in lies {
         lies.into_iter().for_each(|lie| stage.liar.tell(lie));
@@ -54,16 +58,31 @@ pub(crate) async fn f034(run: Run) -> Outcome<usize> {
 pub(crate) async fn f035(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     for preimage in [Value::Null, json!("00".repeat(32)), json!("not a preimage"), json!("")] {
-        stage.liar.tell(Lie::Field { path: "/v1/melt", field: "payment_preimage", value: preimage.clone() });
+        stage.liar.tell(Lie::Field {
+            path: "/v1/melt",
+            field: "payment_preimage",
+            value: preimage.clone(),
+        });
         let paid = stage.wire.ok("pay", json!({"to": stage.invoice(50)?})).await?;
         stage.liar.stop();
-        let unproven = paid.text("state") == "settled" && paid.text("proof") == "mint_word" && paid.text("preimage").is_empty();
+        let unproven = paid.text("state") == "settled"
+            && paid.text("proof") == "mint_word"
+            && paid.text("preimage").is_empty();
         must!(unproven, "{preimage}: {}", paid.value);
-        let shown = stage.wire.ok("get_payment", json!({"payment_id": paid.text("payment_id")})).await?;
-        must!(shown.text("proof") == "mint_word" && shown.text("preimage").is_empty(), "{}", shown.value);
+        let shown =
+            stage.wire.ok("get_payment", json!({"payment_id": paid.text("payment_id")})).await?;
+        must!(
+            shown.text("proof") == "mint_word" && shown.text("preimage").is_empty(),
+            "{}",
+            shown.value
+        );
     }
     let paid = stage.wire.ok("pay", json!({"to": stage.invoice(50)?})).await?;
-    must!(paid.text("proof") == "preimage" && !paid.text("preimage").is_empty(), "an honest one: {}", paid.value);
+    must!(
+        paid.text("proof") == "preimage" && !paid.text("preimage").is_empty(),
+        "an honest one: {}",
+        paid.value
+    );
     stage.conserved().await?;
     Ok(stage.liar.told())
 }
@@ -84,7 +103,10 @@ pub(crate) async fn f036(run: Run) -> Outcome<usize> {
             let again = stage.wire.told("pay", json!({"to": invoice})).await?;
             must!(again.text("state") == "pending", "{word}, again: {}", again.value);
             let now = stage.wire.holds().await?;
-            must!(now.spendable + 300 <= before.spendable && now.pending >= 300, "{word}: {now:?} after {before:?}");
+            must!(
+                now.spendable + 300 <= before.spendable && now.pending >= 300,
+                "{word}: {now:?} after {before:?}"
+            );
             stage.wire.restart().await?;
         }
         must!(stage.melts()?.1 == fired + 1, "paid once");
@@ -101,16 +123,24 @@ pub(crate) async fn f036(run: Run) -> Outcome<usize> {
 /// The state of a quote goes back: what is settled stays settled.
 pub(crate) async fn f037(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
-    for words in [["PAID", "PENDING", "UNPAID"], ["PENDING", "UNPAID", "PAID"], ["UNPAID", "PAID", "PENDING"]] {
+    for words in [
+        ["PAID", "PENDING", "UNPAID"],
+        ["PENDING", "UNPAID", "PAID"],
+        ["UNPAID", "PAID", "PENDING"],
+    ] {
         stage.scene.proxy.fail(Rule::new("POST", PAY, Moment::AfterMint));
         stage.liar.tell(Lie::states(PRICE, &["UNPAID", words[0], words[1], words[2]]));
         let told = stage.wire.told("pay", json!({"to": stage.invoice(100)?})).await?;
         let id = told.text("payment_id").to_owned();
         let mut settled = told.text("state") == "settled";
         for _ in 0..6 {
-            let shown = stage.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await?;
+            let shown =
+                stage.wire.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await?;
             let state = shown.text("state").to_owned();
-            must!(state == "settled" || state == "pending" && !settled, "{words:?}: {state} after settled: {settled}");
+            must!(
+                state == "settled" || state == "pending" && !settled,
+                "{words:?}: {state} after settled: {settled}"
+            );
             settled |= state == "settled";
         }
         stage.liar.stop();
@@ -139,16 +169,35 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
     ];
     for lie in lies {
         let (told, before) = (stage.liar.told(), stage.wire.holds().await?);
-        let gift = friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await?;
-        [CLAIM, SWAP, AGAIN].iter().for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
+        let gift =
+            friend.ok("send_token", json!({"amount_sats": 37, "memo": format!("{lie:?}")})).await?;
+        [CLAIM, SWAP, AGAIN]
+            .iter()
+            .for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
         let deposit = stage.wire.ok("deposit", json!({"amount_sats": 100})).await?;
-        let shown = stage.wire.ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1})).await?;
+        let shown = stage
+            .wire
+            .ok("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1}))
+            .await?;
         must!(shown.text("state") != "received", "{lie:?}: {}", shown.value);
-        let sent = stage.wire.told("send_token", json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY})).await?;
-        must!(sent.text("state") == "pending" && sent.text("token").is_empty(), "{lie:?}: {}", sent.value);
+        let sent = stage
+            .wire
+            .told(
+                "send_token",
+                json!({"amount_sats": 33, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
+            )
+            .await?;
+        must!(
+            sent.text("state") == "pending" && sent.text("token").is_empty(),
+            "{lie:?}: {}",
+            sent.value
+        );
         let taken = stage.wire.told("receive_token", json!({"token": gift.text("token")})).await?;
         must!(taken.text("state") == "pending", "{lie:?}: {}", taken.value);
-        must!(stage.wire.holds().await?.spendable <= before.spendable, "{lie:?}: coins that no signature backs");
+        must!(
+            stage.wire.holds().await?.spendable <= before.spendable,
+            "{lie:?}: coins that no signature backs"
+        );
         must!(stage.liar.told() >= told + 3, "{lie:?} was told {} times", stage.liar.told() - told);
         stage.liar.stop();
         stage.wire.restart().await?;
@@ -158,15 +207,22 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
         stage.conserved().await?;
     }
     let told = stage.liar.told();
-    for lie in [SignatureLie::Point, SignatureLie::Proof, SignatureLie::NoProof, SignatureLie::More] {
-        ["/v1/melt", AGAIN].iter().for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
+    for lie in [SignatureLie::Point, SignatureLie::Proof, SignatureLie::NoProof, SignatureLie::More]
+    {
+        ["/v1/melt", AGAIN]
+            .iter()
+            .for_each(|path| stage.liar.tell(Lie::signatures(path, lie.clone())));
         let paid = stage.wire.ok("pay", json!({"to": stage.invoice(300)?})).await?;
         must!(paid.text("state") == "settled", "{lie:?}: {}", paid.value);
         stage.liar.stop();
         stage.wire.restart().await?;
         stage.conserved().await?;
     }
-    must!(stage.liar.told() >= told + 4, "change was lied about {} times", stage.liar.told() - told);
+    must!(
+        stage.liar.told() >= told + 4,
+        "change was lied about {} times",
+        stage.liar.told() - told
+    );
     Ok(stage.liar.told())
 }
 
@@ -181,8 +237,15 @@ pub(crate) async fn f039(run: Run) -> Outcome<usize> {
         let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
         let meanwhile = stage.wire.holds().await?;
         stage.liar.stop();
-        must!(paid.text("state") == "settled" && paid.sats("total_sats") <= MOST, "{paths:?}: {}", paid.value);
-        must!(meanwhile.spendable + 1_000 <= before.spendable, "{paths:?}: {meanwhile:?} of {before:?}");
+        must!(
+            paid.text("state") == "settled" && paid.sats("total_sats") <= MOST,
+            "{paths:?}: {}",
+            paid.value
+        );
+        must!(
+            meanwhile.spendable + 1_000 <= before.spendable,
+            "{paths:?}: {meanwhile:?} of {before:?}"
+        );
         stage.wire.restart().await?;
         stage.conserved().await?;
     }
@@ -191,12 +254,20 @@ pub(crate) async fn f039(run: Run) -> Outcome<usize> {
     let paid = stage.wire.ok("pay", json!({"to": stage.invoice(1_000)?})).await?;
     stage.liar.stop();
     let cost = before.spendable - stage.wire.holds().await?.all();
-    must!(paid.sats("total_sats") == cost && cost <= MOST, "it cost {cost}, and it says {}", paid.value);
-    let honest = stage.mint()?.auditor().melts()?.last().map_or(0, |melt| melt.amount_sats + melt.fee_sats);
+    must!(
+        paid.sats("total_sats") == cost && cost <= MOST,
+        "it cost {cost}, and it says {}",
+        paid.value
+    );
+    let honest =
+        stage.mint()?.auditor().melts()?.last().map_or(0, |melt| melt.amount_sats + melt.fee_sats);
     must!(cost > honest, "nothing was kept back");
     let missing = cost - honest;
     let (held, owed) = (stage.wire.holds().await?, stage.mint()?.auditor().outstanding()?);
-    must!(held.all() == owed || held.all() + missing == owed, "{held:?}, {missing} kept back, the mint owes {owed}");
+    must!(
+        held.all() == owed || held.all() + missing == owed,
+        "{held:?}, {missing} kept back, the mint owes {owed}"
+    );
     Ok(stage.liar.told())
 }
 
@@ -219,7 +290,8 @@ pub(crate) async fn f040(run: Run) -> Outcome<usize> {
     let token = stage.wire.ok("send_token", json!({"amount_sats": 128, "memo": "b"})).await?;
     friend.ok("receive_token", json!({"token": token.text("token")})).await?;
     stage.liar.tell(Lie::Coins(CoinLie::All("UNSPENT")));
-    let back = stage.wire.told("reclaim_token", json!({"payment_id": token.text("payment_id")})).await?;
+    let back =
+        stage.wire.told("reclaim_token", json!({"payment_id": token.text("payment_id")})).await?;
     must!(back.text("state") != "returned", "a claimed token came back: {}", back.value);
     stage.liar.stop();
     stage.wire.restart().await?;

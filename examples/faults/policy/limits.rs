@@ -22,7 +22,10 @@ pub(crate) async fn f108(run: Run) -> Outcome<usize> {
     for _ in 0..run.pick(20, 2) {
         let limits = Limits { per_payment: 1_000, per_day: 1_000 };
         let stage = Stage::with(&run, MintOptions::default(), 8_000, limits).await?;
-        stage.scene.proxy.set_delay(Duration::from_millis(chance.random_range(0..run.pick(2_000, 200))));
+        stage
+            .scene
+            .proxy
+            .set_delay(Duration::from_millis(chance.random_range(0..run.pick(2_000, 200))));
         let mut calls = JoinSet::new();
         for number in 0..100 {
             let (wallet, invoice) = (std::sync::Arc::clone(&stage.wire), stage.invoice(100)?);
@@ -41,7 +44,8 @@ pub(crate) async fn f108(run: Run) -> Outcome<usize> {
         must!(out <= 1_000, "{out} sats left");
         stage.scene.proxy.set_delay(Duration::ZERO);
         let balance = stage.wire.ok("get_balance", json!({})).await?;
-        let spent = balance.value.pointer("/limits/spent_24h_sats").and_then(Value::as_u64).unwrap_or(0);
+        let spent =
+            balance.value.pointer("/limits/spent_24h_sats").and_then(Value::as_u64).unwrap_or(0);
         must!(spent >= out && spent <= 1_000, "{out} sats left, and {spent} are counted");
         stage.conserved().await?;
     }
@@ -61,11 +65,14 @@ pub(crate) async fn f109(run: Run) -> Outcome<usize> {
     }
     let (mut denied, mut of_small) = (0, 0);
     // At once, so that all of them find the day unspent; then one after the other, so that nothing is left of it.
-    let invoices = (0..sessions.len() * 12).map(|_| stage.invoice(100)).collect::<Outcome<Vec<_>>>()?;
+    let invoices =
+        (0..sessions.len() * 12).map(|_| stage.invoice(100)).collect::<Outcome<Vec<_>>>()?;
     let mut calls = Vec::new();
     for (place, invoice) in invoices.into_iter().enumerate() {
         let (agent, session) = sessions.get(place % sessions.len()).ok_or("no session")?;
-        calls.push(async move { session.told("pay", json!({"to": invoice})).await.map(|told| (*agent, told)) });
+        calls.push(async move {
+            session.told("pay", json!({"to": invoice})).await.map(|told| (*agent, told))
+        });
     }
     let mut answers = join_all(calls).await.into_iter().collect::<Outcome<Vec<_>>>()?;
     for (agent, session) in &sessions {
@@ -107,7 +114,11 @@ pub(crate) async fn f110(run: Run) -> Outcome<usize> {
             must!(told.text("state") == "settled", "{}", told.value);
         }
         let balance = stage.wire.ok("get_balance", json!({})).await?;
-        let spent = balance.value.pointer("/limits/spent_24h_sats").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        let spent = balance
+            .value
+            .pointer("/limits/spent_24h_sats")
+            .and_then(Value::as_u64)
+            .unwrap_or(u64::MAX);
         let out = stage.paid_out()?;
         must!(spent == out, "{out} sats left, and {spent} are counted");
     }
@@ -122,7 +133,12 @@ pub(crate) async fn f114(run: Run) -> Outcome<usize> {
     let mut denied = 0;
     for number in 0..run.pick(200, 60) {
         let told = match number % 3 {
-            0 => stage.wire.told("send_token", json!({"amount_sats": 1, "memo": number.to_string()})).await?,
+            0 => {
+                stage
+                    .wire
+                    .told("send_token", json!({"amount_sats": 1, "memo": number.to_string()}))
+                    .await?
+            }
             _ => stage.wire.told("pay", json!({"to": stage.invoice(1)?})).await?,
         };
         denied += usize::from(told.is_error);
@@ -166,7 +182,10 @@ async fn in_other_processes(stage: &Stage, calls: &[(&'static str, Value)]) -> O
         firsts.push(Some(stage.wire.ok(tool, arguments.clone()).await?));
     }
     stage.wire.share().await?;
-    let sessions = join_all((0..5).map(|_| stage.wire.another("tester"))).await.into_iter().collect::<Outcome<Vec<_>>>()?;
+    let sessions = join_all((0..5).map(|_| stage.wire.another("tester")))
+        .await
+        .into_iter()
+        .collect::<Outcome<Vec<_>>>()?;
     let fresh = [
         ("pay", json!({"to": stage.invoice(101)?, "idempotency_key": "pay-2"})),
         ("send_token", json!({"amount_sats": 65, "memo": "two", "idempotency_key": "send-2"})),
@@ -174,15 +193,26 @@ async fn in_other_processes(stage: &Stage, calls: &[(&'static str, Value)]) -> O
     firsts.resize(calls.len() + fresh.len(), None);
     let mut repeats = 0;
     for ((tool, arguments), mut first) in calls.iter().chain(&fresh).zip(firsts) {
-        let at_once = join_all(sessions.iter().map(|session| session.ok(tool, arguments.clone()))).await;
+        let at_once =
+            join_all(sessions.iter().map(|session| session.ok(tool, arguments.clone()))).await;
         // While it is under way the others are told so: the same payment all the same.
         let at_once = at_once.into_iter().collect::<Outcome<Vec<_>>>()?;
-        let ids = |answer: &Answer| (answer.text("payment_id").to_owned(), answer.text("deposit_id").to_owned());
-        must!(at_once.iter().all(|answer| Some(ids(answer)) == at_once.first().map(ids)), "{tool}: not the same: {at_once:?}");
+        let ids = |answer: &Answer| {
+            (answer.text("payment_id").to_owned(), answer.text("deposit_id").to_owned())
+        };
+        must!(
+            at_once.iter().all(|answer| Some(ids(answer)) == at_once.first().map(ids)),
+            "{tool}: not the same: {at_once:?}"
+        );
         for session in &sessions {
             let answer = session.ok(tool, arguments.clone()).await?;
             let first = first.get_or_insert_with(|| answer.clone());
-            must!(is_same(first, &answer), "{tool}: {} and in another process {}", first.value, answer.value);
+            must!(
+                is_same(first, &answer),
+                "{tool}: {} and in another process {}",
+                first.value,
+                answer.value
+            );
             repeats += 2;
         }
     }
@@ -195,7 +225,9 @@ async fn in_other_processes(stage: &Stage, calls: &[(&'static str, Value)]) -> O
 
 /// Both tell of the same payment, token or deposit.
 fn is_same(one: &Answer, other: &Answer) -> bool {
-    ["payment_id", "deposit_id", "preimage", "token"].iter().all(|field| one.text(field) == other.text(field))
+    ["payment_id", "deposit_id", "preimage", "token"]
+        .iter()
+        .all(|field| one.text(field) == other.text(field))
 }
 
 /// The same key for something else: refused.
@@ -224,16 +256,22 @@ pub(crate) async fn f117(run: Run) -> Outcome<usize> {
 pub(crate) async fn f118(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let shop = stage.scene.lightning.payee("the shop");
-    let invoice = || shop.invoice_with(&InvoiceSpec { expiry_seconds: LONG, ..InvoiceSpec::sats(100, "") });
+    let invoice =
+        || shop.invoice_with(&InvoiceSpec { expiry_seconds: LONG, ..InvoiceSpec::sats(100, "") });
     let first = invoice()?;
     stage.scene.lightning.set_behaviour_of(first.payment_hash(), Behaviour::Pending);
     let told = stage.wire.ok("pay", json!({"to": first.to_string()})).await?;
     must!(told.text("state") == "pending", "{}", told.value);
     let again = stage.wire.ok("pay", json!({"to": first.to_string()})).await?;
-    must!(again.text("payment_id") == told.text("payment_id") && again.is("replayed"), "{}", again.value);
+    must!(
+        again.text("payment_id") == told.text("payment_id") && again.is("replayed"),
+        "{}",
+        again.value
+    );
     let mut asked = 0;
     for round in 0..3 {
-        let arguments = json!({"to": invoice()?.to_string(), "idempotency_key": format!("another-{round}")});
+        let arguments =
+            json!({"to": invoice()?.to_string(), "idempotency_key": format!("another-{round}")});
         stage.wire.refuses("pay", arguments, &["possible_duplicate"]).await?;
         asked += 1;
         if round == 1 {
@@ -243,7 +281,10 @@ pub(crate) async fn f118(run: Run) -> Outcome<usize> {
     stage.scene.lightning.settle(first.payment_hash());
     stage.becomes(told.text("payment_id"), "settled").await?;
     stage.wire.ok("send_token", json!({"amount_sats": 32, "memo": "twice"})).await?;
-    let twice = stage.wire.refuses("send_token", json!({"amount_sats": 32, "memo": "twice"}), &["possible_duplicate"]).await?;
+    let twice = stage
+        .wire
+        .refuses("send_token", json!({"amount_sats": 32, "memo": "twice"}), &["possible_duplicate"])
+        .await?;
     let repeat = json!({"amount_sats": 32, "memo": "twice", "repeat_of": twice.text("payment_id")});
     stage.wire.ok("send_token", repeat).await?;
     must!(stage.melts()?.1 == 1, "paid {} times", stage.melts()?.1);

@@ -38,7 +38,10 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
                 comes(&what, || relay.sprung() > before).await?;
                 kills += 1;
                 payer.restart().await?;
-                ground.converge(&wallet, &other).await.map_err(|error| format!("{what}: {error}"))?;
+                ground
+                    .converge(&wallet, &other)
+                    .await
+                    .map_err(|error| format!("{what}: {error}"))?;
             }
         }
         // The other device makes the coins its own by a swap first.
@@ -48,7 +51,8 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
                 let newest = ground.device()?;
                 newest.sync().await?;
                 let payer = if path == "/v1/swap" { &newest } else { &wallet };
-                let rule = scene.proxy.fail(Rule::new("POST", path, moment).then(payer.killer().await?));
+                let rule =
+                    scene.proxy.fail(Rule::new("POST", path, moment).then(payer.killer().await?));
                 sats += 1;
                 payer.call("pay", json!({"to": scene.invoice(sats)?.0})).await?;
                 let what = format!("turn {turn}, {path}, {moment:?}");
@@ -56,7 +60,10 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
                 kills += 1;
                 scene.proxy.clear();
                 payer.restart().await?;
-                ground.converge(&wallet, &newest).await.map_err(|error| format!("{what}: {error}"))?;
+                ground
+                    .converge(&wallet, &newest)
+                    .await
+                    .map_err(|error| format!("{what}: {error}"))?;
                 newest.close().await?;
             }
         }
@@ -74,14 +81,25 @@ pub(crate) async fn forgetful(run: Run) -> Outcome<Proof> {
     let wallet = ground.ours(2_000).await?;
     ground.pays(&wallet, 30).await?;
     let told = wallet.sync().await?;
-    must!(told.text("state") != "synced", "a relay that forgets all is called synced: {}", told.value);
+    must!(
+        told.text("state") != "synced",
+        "a relay that forgets all is called synced: {}",
+        told.value
+    );
     let owed = ground.scene.owed()?;
-    must!(first.taken().is_empty() && ground.newcomer().await? == owed, "the other relay does not have it all");
+    must!(
+        first.taken().is_empty() && ground.newcomer().await? == owed,
+        "the other relay does not have it all"
+    );
     second.rule(|rule| rule.forget = true);
     ground.pays(&wallet, 40).await?;
     wallet.restart().await?;
     let told = wallet.sync().await?;
-    must!(told.text("state") != "synced", "relays that forget all are called synced: {}", told.value);
+    must!(
+        told.text("state") != "synced",
+        "relays that forget all are called synced: {}",
+        told.value
+    );
     ground.scene.settled().await?;
     let forgotten = first.frames_of("EVENT");
     for relay in &ground.relays {
@@ -101,7 +119,11 @@ pub(crate) async fn refused(run: Run) -> Outcome<Proof> {
         let wallet = ground.ours(500).await?;
         ground.pays(&wallet, 30).await?;
         let told = wallet.sync().await?;
-        must!(wallet.unpublished().await? > 0 && told.text("state") != "synced", "{words}: {}", told.value);
+        must!(
+            wallet.unpublished().await? > 0 && told.text("state") != "synced",
+            "{words}: {}",
+            told.value
+        );
         fired += relay.frames_of("EVENT");
         wallet.restart().await?;
         must!(wallet.unpublished().await? > 0, "{words}: forgotten at a restart");
@@ -125,7 +147,10 @@ pub(crate) async fn refused(run: Run) -> Outcome<Proof> {
     ground.pays(&wallet, 31).await?;
     ground.agree(&wallet, 0).await.map_err(|error| format!("too large: {error}"))?;
     let heard = ground.relay()?.heard();
-    let large = heard.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"[\"EVENT\"") && line.len() > MOST + 20).count();
+    let large = heard
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.starts_with(b"[\"EVENT\"") && line.len() > MOST + 20)
+        .count();
     must!(large > 0, "no event was too large");
     Ok(Proof::of(fired + large).saying(format!("{large} too large")))
 }
@@ -173,7 +198,8 @@ pub(crate) async fn hidden(run: Run) -> Outcome<Proof> {
     let relay = ground.relay()?;
     let wallet = with_a_past(&ground).await?;
     let before = relay.frames_of("REQ");
-    let tokens: Vec<String> = ground.taken(&[token_event::KIND])?.iter().map(|event| event.id().to_owned()).collect();
+    let tokens: Vec<String> =
+        ground.taken(&[token_event::KIND])?.iter().map(|event| event.id().to_owned()).collect();
     must!(tokens.len() >= 5, "only {} events of coins", tokens.len());
     let owed = ground.scene.owed()?;
 
@@ -276,7 +302,12 @@ pub(crate) async fn away(run: Run) -> Outcome<Proof> {
         if spend % 2 == 0 {
             ground.pays(&wallet, 10 + spend).await?;
         } else {
-            let sent = wallet.ok("send_token", json!({"amount_sats": 10 + spend, "memo": ground.scene.name("away")})).await?;
+            let sent = wallet
+                .ok(
+                    "send_token",
+                    json!({"amount_sats": 10 + spend, "memo": ground.scene.name("away")}),
+                )
+                .await?;
             wallet.ok("reclaim_token", json!({"payment_id": sent.text("payment_id")})).await?;
         }
         if spend % 5 == 4 {
@@ -285,7 +316,11 @@ pub(crate) async fn away(run: Run) -> Outcome<Proof> {
         }
     }
     let told = wallet.sync().await?;
-    must!(told.text("state") == "offline" && wallet.unpublished().await? > 0, "no relay is there: {}", told.value);
+    must!(
+        told.text("state") == "offline" && wallet.unpublished().await? > 0,
+        "no relay is there: {}",
+        told.value
+    );
     for relay in &ground.relays {
         relay.come_up().await?;
     }
@@ -310,12 +345,16 @@ pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
         let told = wallet.told("pay", json!({"to": invoice})).await?;
         let is_right = match told.word() {
             "settled" => ground.scene.times_paid(&hash)? == 1,
-            "invoice_expired" | "quote_expired" => ground.scene.times_paid(&hash)? == 0 && told.text("money_moved") == "no",
+            "invoice_expired" | "quote_expired" => {
+                ground.scene.times_paid(&hash)? == 0 && told.text("money_moved") == "no"
+            }
             _ => false,
         };
         must!(is_right, "{ahead} s: {}", told.value);
         words.push(told.word().to_owned());
-        let sent = wallet.ok("send_token", json!({"amount_sats": sats, "memo": ground.scene.name("clock")})).await?;
+        let sent = wallet
+            .ok("send_token", json!({"amount_sats": sats, "memo": ground.scene.name("clock")}))
+            .await?;
         let taken = friend.ok("receive_token", json!({"token": sent.text("token")})).await?;
         must!(taken.text("state") == "received", "{ahead} s: {}", taken.value);
         wallet.sync().await?;
@@ -326,7 +365,10 @@ pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
     for event in &tokens {
         for old in token_event::read(&ground.us, event)?.del {
             let of_old = tokens.iter().find(|one| one.id() == old).map_or(0, Event::created_at);
-            holds(event.created_at() > of_old, format!("{} is not above {of_old}", event.created_at()))?;
+            holds(
+                event.created_at() > of_old,
+                format!("{} is not above {of_old}", event.created_at()),
+            )?;
         }
     }
     ground.agree(&wallet, friend.holds().await?.spendable).await?;
@@ -355,16 +397,28 @@ pub(crate) async fn private(run: Run) -> Outcome<Proof> {
     let mut canaries: Vec<String> = scene.proofs_seen().into_iter().collect();
     let proofs = canaries.len();
     must!(proofs > 20, "only {proofs} secrets were seen");
-    for proof in ground.taken(&[token_event::KIND])?.iter().flat_map(|event| token_event::read(&ground.us, event)) {
-        canaries.extend(proof.proofs.iter().flat_map(|proof| [proof.secret.to_string(), proof.c.to_string()]));
+    for proof in ground
+        .taken(&[token_event::KIND])?
+        .iter()
+        .flat_map(|event| token_event::read(&ground.us, event))
+    {
+        canaries.extend(
+            proof.proofs.iter().flat_map(|proof| [proof.secret.to_string(), proof.c.to_string()]),
+        );
     }
-    canaries.extend([memo, "payee-", "\"amount\"", "privkey", "cashuA", "cashuB", "direction"].map(str::to_owned));
+    canaries.extend(
+        [memo, "payee-", "\"amount\"", "privkey", "cashuA", "cashuB", "direction"]
+            .map(str::to_owned),
+    );
     let mint = scene.proxy.url();
     let amounts = [7_919, 1_283, 613, 211, 1_031];
     let mut events = 0;
     for line in heard.lines().filter(|line| line.starts_with("[\"EVENT\"")) {
         let event: Value = serde_json::from_str(line)?;
-        let (kind, tags) = (at(&event, "/1/kind").as_u64().unwrap_or(0), at(&event, "/1/tags").as_array().cloned().unwrap_or_default());
+        let (kind, tags) = (
+            at(&event, "/1/kind").as_u64().unwrap_or(0),
+            at(&event, "/1/tags").as_array().cloned().unwrap_or_default(),
+        );
         events += 1;
         let bare = match kind {
             7375 | 7376 | 17_375 | 375 => tags.is_empty(),
@@ -374,13 +428,22 @@ pub(crate) async fn private(run: Run) -> Outcome<Proof> {
             _ => kind == 10_019,
         };
         must!(bare, "an event of kind {kind} has tags: {tags:?}");
-        must!(kind == 10_019 || !line.contains(mint.trim_start_matches("http://")), "the mint is named in kind {kind}");
+        must!(
+            kind == 10_019 || !line.contains(mint.trim_start_matches("http://")),
+            "the mint is named in kind {kind}"
+        );
         // An amount stands by itself; in an id or a sealed text its digits mean nothing.
-        let mut words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '+' && letter != '/');
+        let mut words = line.split(|letter: char| {
+            !letter.is_ascii_alphanumeric() && letter != '+' && letter != '/'
+        });
         let amount = words.find(|word| amounts.iter().any(|amount| *word == amount.to_string()));
         must!(amount.is_none(), "an amount stands in kind {kind}");
     }
     let told = canaries.iter().find(|canary| heard.contains(canary.as_str()));
     must!(told.is_none(), "relays were told {told:?}");
-    Ok(Proof::of(events).saying(format!("{} texts sought in {} KiB", canaries.len(), heard.len() / 1024)))
+    Ok(Proof::of(events).saying(format!(
+        "{} texts sought in {} KiB",
+        canaries.len(),
+        heard.len() / 1024
+    )))
 }

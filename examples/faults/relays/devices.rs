@@ -20,31 +20,49 @@ use crate::wallet::Wallet;
 
 /// How often the mint answered that a coin was spent before.
 fn lost_races(scene: &Scene) -> usize {
-    scene.proxy.exchanges().iter().filter(|exchange| at(&exchange.response, "/code") == 11_001).count()
-}
-
-/// How often the mint answered that it had signed the same before.
-fn signed_before(scene: &Scene) -> usize {
-    let is_it =
-        |words: &str| words.to_ascii_lowercase().contains("already signed") || words.to_ascii_lowercase().contains("already issued");
-    let said = |exchange: &testbed::Exchange| at(&exchange.response, "/detail").as_str().is_some_and(is_it);
     scene
         .proxy
         .exchanges()
         .iter()
-        .filter(|exchange| matches!(at(&exchange.response, "/code").as_u64(), Some(10_002 | 11_003)) || said(exchange))
+        .filter(|exchange| at(&exchange.response, "/code") == 11_001)
+        .count()
+}
+
+/// How often the mint answered that it had signed the same before.
+fn signed_before(scene: &Scene) -> usize {
+    let is_it = |words: &str| {
+        words.to_ascii_lowercase().contains("already signed")
+            || words.to_ascii_lowercase().contains("already issued")
+    };
+    let said = |exchange: &testbed::Exchange| {
+        at(&exchange.response, "/detail").as_str().is_some_and(is_it)
+    };
+    scene
+        .proxy
+        .exchanges()
+        .iter()
+        .filter(|exchange| {
+            matches!(at(&exchange.response, "/code").as_u64(), Some(10_002 | 11_003))
+                || said(exchange)
+        })
         .count()
 }
 
 /// Both pay until each has paid `rounds` times; each payment is paid once or clearly not. What was answered, by word.
-async fn both_pay(run: &Run, scene: &Scene, devices: [&Arc<Wallet>; 2], rounds: usize) -> Outcome<BTreeMap<String, usize>> {
+async fn both_pay(
+    run: &Run,
+    scene: &Scene,
+    devices: [&Arc<Wallet>; 2],
+    rounds: usize,
+) -> Outcome<BTreeMap<String, usize>> {
     let mut chance = run.chance();
     let mut told = BTreeMap::new();
     for _ in 0..rounds {
         let mut plays = Vec::new();
         for device in devices {
             let (invoice, hash) = scene.invoice(chance.random_range(1..=20))?;
-            let (wait, syncs) = (Duration::from_millis(chance.random_range(0..15)), chance.random_bool(0.25));
+            let (wait, syncs) =
+                (Duration::from_millis(chance.random_range(0..15)), chance.random_bool(0.25));
             plays.push(async move {
                 sleep(wait).await;
                 if syncs {
@@ -55,7 +73,11 @@ async fn both_pay(run: &Run, scene: &Scene, devices: [&Arc<Wallet>; 2], rounds: 
                 if !answer.is_error {
                     scene.agrees(&device.ended_by_hash(&hash).await?, &hash)?;
                 } else {
-                    must!(answer.text("money_moved") == "no" && scene.times_paid(&hash)? == 0, "{}", answer.value);
+                    must!(
+                        answer.text("money_moved") == "no" && scene.times_paid(&hash)? == 0,
+                        "{}",
+                        answer.value
+                    );
                 }
                 Outcome::Ok(word)
             });
@@ -77,14 +99,20 @@ pub(crate) async fn same_coins(run: Run) -> Outcome<Proof> {
         // A new device each time: it has nothing of its own, and spends what the first holds.
         let other = ground.device()?;
         other.sync().await?;
-        let (slow, path, quick) = if turn % 2 == 0 { (&one, "/v1/melt/bolt11", &other) } else { (&other, "/v1/swap", &one) };
+        let (slow, path, quick) = if turn % 2 == 0 {
+            (&one, "/v1/melt/bolt11", &other)
+        } else {
+            (&other, "/v1/swap", &one)
+        };
         let before = lost_races(scene);
         let rule = scene.proxy.fail(Rule::new("POST", path, Moment::HoldBefore));
         // All there is: whoever is second has nothing left of what it chose.
         let most = scene.owed()?;
-        let ((late, late_hash), (soon, soon_hash)) = (scene.invoice(most / 2)?, scene.invoice(most / 2 - 40)?);
+        let ((late, late_hash), (soon, soon_hash)) =
+            (scene.invoice(most / 2)?, scene.invoice(most / 2 - 40)?);
         let session = slow.session().await?;
-        let (_, answer) = session.begin("tools/call", json!({"name": "pay", "arguments": {"to": late}})).await?;
+        let (_, answer) =
+            session.begin("tools/call", json!({"name": "pay", "arguments": {"to": late}})).await?;
         scene.proxy.reached(rule).await;
         let paid = quick.told("pay", json!({"to": soon})).await?;
         scene.proxy.release(rule);
@@ -97,7 +125,9 @@ pub(crate) async fn same_coins(run: Run) -> Outcome<Proof> {
         ground.converge(&one, &other).await.map_err(|error| format!("{what}: {error}"))?;
         let known = slow.told("get_payment", json!({"payment_hash": late_hash})).await?;
         if known.word() != "not_found" {
-            scene.agrees(&slow.ended_by_hash(&late_hash).await?, &late_hash).map_err(|error| format!("{what}: {error}"))?;
+            scene
+                .agrees(&slow.ended_by_hash(&late_hash).await?, &late_hash)
+                .map_err(|error| format!("{what}: {error}"))?;
         }
         forced += lost_races(scene) - before;
         other.close().await?;
@@ -161,6 +191,10 @@ pub(crate) async fn same_words(run: Run) -> Outcome<Proof> {
     must!(again <= 1, "the mint was asked {again} times for what it had signed");
     let asked = scene.proxy.exchanges().len() - before;
     must!(asked < rounds * 120 + 600, "{asked} requests for {rounds} rounds");
-    must!(told.get("settled").copied().unwrap_or(0) >= rounds, "hardly anything was paid: {told:?}");
-    Ok(Proof::of(2 * rounds + 8).saying(format!("signed before: {again}; races lost: {}; {told:?}", lost_races(scene))))
+    must!(
+        told.get("settled").copied().unwrap_or(0) >= rounds,
+        "hardly anything was paid: {told:?}"
+    );
+    Ok(Proof::of(2 * rounds + 8)
+        .saying(format!("signed before: {again}; races lost: {}; {told:?}", lost_races(scene))))
 }

@@ -40,7 +40,9 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
         let mut at_once = JoinSet::new();
         for (what, misrule) in some.iter().cloned() {
             let run = run.clone();
-            at_once.spawn(async move { one(&run, misrule).await.map_err(|error| format!("{what}: {error}")) });
+            at_once.spawn(async move {
+                one(&run, misrule).await.map_err(|error| format!("{what}: {error}"))
+            });
         }
         while let Some(ended) = at_once.join_next().await {
             let (kib, took) = ended??;
@@ -49,7 +51,11 @@ pub(crate) async fn floods(run: Run) -> Outcome<Proof> {
             fired += 1;
         }
     }
-    Ok(Proof::of(fired).saying(format!("at most {} MiB of memory, slowest sync {:.1} s", most / 1024, longest.as_secs_f64())))
+    Ok(Proof::of(fired).saying(format!(
+        "at most {} MiB of memory, slowest sync {:.1} s",
+        most / 1024,
+        longest.as_secs_f64()
+    )))
 }
 
 async fn one(run: &Run, misrule: Misrule) -> Outcome<(u64, Duration)> {
@@ -64,7 +70,12 @@ async fn one(run: &Run, misrule: Misrule) -> Outcome<(u64, Duration)> {
             let told = wallet.ok("get_balance", json!({})).await?;
             must!(told.took < PROMPT, "the balance took {:?}", told.took);
             let told = wallet.ok("pay", json!({"to": ground.scene.invoice(sats)?.0})).await?;
-            must!(told.text("state") == "settled" && told.took < PROMPT, "{:?}: {}", told.took, told.value);
+            must!(
+                told.text("state") == "settled" && told.took < PROMPT,
+                "{:?}: {}",
+                told.took,
+                told.value
+            );
         }
         Outcome::Ok(())
     };

@@ -51,7 +51,8 @@ impl Ground {
             started.push(Relay::start().await?);
         }
         let allow = started.iter().map(|relay| relay.url().replace("ws://", "http://")).collect();
-        let web = Web::new(&NetworkSettings { allow, proxy: None }).map_err(|error| format!("{error:?}"))?;
+        let web = Web::new(&NetworkSettings { allow, proxy: None })
+            .map_err(|error| format!("{error:?}"))?;
         let us = Identity::from_nsec(&Secret::new(US))?;
         Ok(Self { scene, relays: started, us, post: Relays::new(Arc::new(web), None, clock::now) })
     }
@@ -67,7 +68,13 @@ impl Ground {
     }
 
     /// The same with limits; `more` is appended to its settings.
-    pub(crate) fn wallet_within(&self, key: &str, also: &[String], limits: Limits, more: &str) -> Outcome<Arc<Wallet>> {
+    pub(crate) fn wallet_within(
+        &self,
+        key: &str,
+        also: &[String],
+        limits: Limits,
+        more: &str,
+    ) -> Outcome<Arc<Wallet>> {
         let wallet = self.scene.wallet_at(&[self.scene.proxy.url()], limits)?;
         self.settle_in(&wallet, also, limits, more)?;
         wallet.take_over(key);
@@ -75,7 +82,13 @@ impl Ground {
     }
 
     /// Puts a wallet on all relays.
-    pub(crate) fn settle_in(&self, wallet: &Wallet, also: &[String], limits: Limits, more: &str) -> Outcome {
+    pub(crate) fn settle_in(
+        &self,
+        wallet: &Wallet,
+        also: &[String],
+        limits: Limits,
+        more: &str,
+    ) -> Outcome {
         let relays: Vec<String> = self.relays.iter().map(|relay| relay.url().to_owned()).collect();
         let mut allow = vec![self.scene.proxy.url()];
         allow.extend(relays.iter().chain(also).cloned());
@@ -120,8 +133,12 @@ impl Ground {
             }
         }
         let mut seen = BTreeSet::new();
-        let live = shown.into_iter().filter(|(id, _)| !gone.contains(id)).flat_map(|(_, proofs)| proofs);
-        Ok(live.filter(|proof| seen.insert(proof.secret.to_string())).map(|proof| u64::from(proof.amount)).sum())
+        let live =
+            shown.into_iter().filter(|(id, _)| !gone.contains(id)).flat_map(|(_, proofs)| proofs);
+        Ok(live
+            .filter(|proof| seen.insert(proof.secret.to_string()))
+            .map(|proof| u64::from(proof.amount))
+            .sum())
     }
 
     /// All events of these kinds by our key that any relay has ever kept, each once.
@@ -145,7 +162,10 @@ impl Ground {
         let told = wallet.told_all().await?;
         self.scene.settled().await?;
         let (held, owed) = (wallet.holds().await?, self.scene.owed()?.saturating_sub(others));
-        holds(held.spendable == owed, format!("the wallet holds {held:?} of {owed}: {}", told.value))?;
+        holds(
+            held.spendable == owed,
+            format!("the wallet holds {held:?} of {owed}: {}", told.value),
+        )?;
         let copied = self.copied()?;
         holds(copied == owed, format!("relays show {copied} of {owed}: {}", told.value))?;
         let found = self.newcomer().await?;
@@ -161,7 +181,10 @@ impl Ground {
             wallet.sync().await?;
         }
         let (left, right, owed) = (one.holds().await?, other.holds().await?, self.scene.owed()?);
-        holds(left.spendable == owed && right.spendable == owed, format!("one sees {left:?}, the other {right:?}, the mint owes {owed}"))?;
+        holds(
+            left.spendable == owed && right.spendable == owed,
+            format!("one sees {left:?}, the other {right:?}, the mint owes {owed}"),
+        )?;
         self.scene.balanced().await?;
         self.scene.nothing_told()?;
         self.scene.nothing_told_by(other)
@@ -242,7 +265,12 @@ impl Wallet {
     /// Its Nostr name.
     pub(crate) async fn npub(&self) -> Outcome<String> {
         let balance = self.ok("get_balance", json!({})).await?;
-        Ok(balance.value.pointer("/nostr/npub").and_then(Value::as_str).ok_or("no Nostr name")?.to_owned())
+        Ok(balance
+            .value
+            .pointer("/nostr/npub")
+            .and_then(Value::as_str)
+            .ok_or("no Nostr name")?
+            .to_owned())
     }
 
     /// Events that relays are still to be told, by its own word.

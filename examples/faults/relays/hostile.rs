@@ -52,11 +52,21 @@ impl Canary {
 /// What a wallet asked its mint for that could move or betray coins.
 fn moves(scene: &Scene) -> usize {
     let is_one = |path: &str| path == "/v1/swap" || path == "/v1/checkstate";
-    scene.proxy.exchanges().iter().filter(|exchange| exchange.method == "POST" && is_one(&exchange.path)).count()
+    scene
+        .proxy
+        .exchanges()
+        .iter()
+        .filter(|exchange| exchange.method == "POST" && is_one(&exchange.path))
+        .count()
 }
 
 fn swaps(scene: &Scene) -> usize {
-    scene.proxy.exchanges().iter().filter(|exchange| exchange.method == "POST" && exchange.path == "/v1/swap").count()
+    scene
+        .proxy
+        .exchanges()
+        .iter()
+        .filter(|exchange| exchange.method == "POST" && exchange.path == "/v1/swap")
+        .count()
 }
 
 async fn received(wallet: &Wallet) -> Outcome<usize> {
@@ -74,7 +84,8 @@ async fn hidden_nutzap(ground: &Ground, sender: &Wallet, to: &str, sats: u64) ->
     let heard = String::from_utf8(relay.heard())?;
     relay.rule(|rule| rule.forget = false);
     let said = heard.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut events = said.filter(|said| at(said, "/0") == "EVENT" && at(said, "/1/kind") == nutzap::KIND);
+    let mut events =
+        said.filter(|said| at(said, "/0") == "EVENT" && at(said, "/1/kind") == nutzap::KIND);
     let event = events.next_back().ok_or("no nutzap was sent")?;
     Ok(Event::read(&at(&event, "/1").to_string())?)
 }
@@ -102,10 +113,21 @@ pub(crate) async fn rolled_back(run: Run) -> Outcome<Fired> {
     wallet.sync().await?;
     must!(received(&wallet).await? == 1, "a nutzap locked to the older key was not taken");
     wallet.sync().await?;
-    let newest = ground.taken(&[wallet_event::KIND])?.into_iter().max_by_key(Event::created_at).ok_or("no wallet event")?;
+    let newest = ground
+        .taken(&[wallet_event::KIND])?
+        .into_iter()
+        .max_by_key(Event::created_at)
+        .ok_or("no wallet event")?;
     let said = wallet_event::read(&ground.us, &newest)?;
-    must!(old_keys.iter().chain([&other_key]).all(|key| said.privkeys.contains(key)), "a key was dropped");
-    must!(said.mints.contains(&ground.scene.proxy.url()), "its mints were dropped: {:?}", said.mints);
+    must!(
+        old_keys.iter().chain([&other_key]).all(|key| said.privkeys.contains(key)),
+        "a key was dropped"
+    );
+    must!(
+        said.mints.contains(&ground.scene.proxy.url()),
+        "its mints were dropped: {:?}",
+        said.mints
+    );
 
     // The oldest is served again, to this wallet and to one that knows nothing.
     relay.rule(|rule| rule.inject = vec![old.json().to_owned(), newer.json().to_owned()]);
@@ -120,9 +142,16 @@ pub(crate) async fn rolled_back(run: Run) -> Outcome<Fired> {
     must!(received(&device).await? == 1, "a new device did not take a nutzap");
     device.sync().await?;
     let served = relay.frames_of("REQ");
-    let newest = ground.taken(&[wallet_event::KIND])?.into_iter().max_by_key(Event::created_at).ok_or("no wallet event")?;
+    let newest = ground
+        .taken(&[wallet_event::KIND])?
+        .into_iter()
+        .max_by_key(Event::created_at)
+        .ok_or("no wallet event")?;
     let said = wallet_event::read(&ground.us, &newest)?;
-    must!(old_keys.iter().chain([&other_key]).all(|key| said.privkeys.contains(key)), "rolled back: a key was dropped");
+    must!(
+        old_keys.iter().chain([&other_key]).all(|key| said.privkeys.contains(key)),
+        "rolled back: a key was dropped"
+    );
     relay.rule(|rule| rule.inject.clear());
     // The sender's coins are the mint's as well.
     for device in [&wallet, &device, &wallet] {
@@ -141,7 +170,10 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     wallet.told_all().await?;
     let mint = ground.scene.proxy.url();
     let live = ground.taken(&[token_event::KIND])?;
-    let inside = live.iter().map(|event| token_event::read(&ground.us, event)).collect::<Result<Vec<_>, _>>()?;
+    let inside = live
+        .iter()
+        .map(|event| token_event::read(&ground.us, event))
+        .collect::<Result<Vec<_>, _>>()?;
     let coins: Vec<&Proof> = inside.iter().flat_map(|token| &token.proofs).collect();
     let secrets: Vec<String> = coins.iter().map(|coin| coin.secret.to_string()).collect();
     let ids: Vec<String> = live.iter().map(|event| event.id().to_owned()).collect();
@@ -149,20 +181,37 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     let like = |field: &str, value: Value| {
         let mut like = coin.clone();
         like.as_object_mut().into_iter().for_each(|like| {
-            like.insert("secret".to_owned(), json!(Identity::random().map_or(String::new(), |key| key.public_key())));
+            like.insert(
+                "secret".to_owned(),
+                json!(Identity::random().map_or(String::new(), |key| key.public_key())),
+            );
             like.remove("dleq");
             like.insert(field.to_owned(), value.clone());
         });
         like
     };
-    let of = |url: &str, proofs: Value, del: Value| json!({"mint": url, "unit": "sat", "proofs": proofs, "del": del}).to_string();
+    let of = |url: &str, proofs: Value, del: Value| {
+        json!({"mint": url, "unit": "sat", "proofs": proofs, "del": del}).to_string()
+    };
     let nothing = || json!([]);
     let mut plain: Vec<String> =
-        [" ", "null", "[]", "{}", "\"text\"", "{\"mint\":1,\"proofs\":{}}", "{\"proofs\":[]}"].map(str::to_owned).to_vec();
+        [" ", "null", "[]", "{}", "\"text\"", "{\"mint\":1,\"proofs\":{}}", "{\"proofs\":[]}"]
+            .map(str::to_owned)
+            .to_vec();
     plain.push(format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)));
-    for amount in
-        ["-5", "0", "3", "1e30", "1.5", "9223372036854775808", "18446744073709551615", "18446744073709551616", "\"8\"", "null", "[]"]
-    {
+    for amount in [
+        "-5",
+        "0",
+        "3",
+        "1e30",
+        "1.5",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "\"8\"",
+        "null",
+        "[]",
+    ] {
         plain.push(of(&mint, json!([like("amount", serde_json::from_str(amount)?)]), nothing()));
     }
     for (field, value) in [
@@ -177,11 +226,19 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     ] {
         plain.push(of(&mint, json!([like(field, value)]), nothing()));
     }
-    let tiny: Vec<Value> = (0..1_500).map(|number| json!({"id": "", "amount": 1, "secret": number.to_string(), "C": ""})).collect();
+    let tiny: Vec<Value> = (0..1_500)
+        .map(|number| json!({"id": "", "amount": 1, "secret": number.to_string(), "C": ""}))
+        .collect();
     plain.push(of(&mint, json!(tiny), nothing()));
-    for url in
-        [canary.url.as_str(), "http://10.0.0.1:3338", "http://169.254.169.254", "http://[::1]:3338", "file:///etc/passwd", "", "http://"]
-    {
+    for url in [
+        canary.url.as_str(),
+        "http://10.0.0.1:3338",
+        "http://169.254.169.254",
+        "http://[::1]:3338",
+        "file:///etc/passwd",
+        "",
+        "http://",
+    ] {
         plain.push(of(url, json!([like("amount", json!(64))]), nothing()));
     }
     plain.push(of(&mint, nothing(), json!(secrets)));
@@ -191,13 +248,22 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     let (owed, mut posted) = (ground.scene.owed()?, 0);
     for plain in &plain {
         let content = ground.us.seal(plain)?;
-        let event = ground.us.sign(Draft { kind: token_event::KIND, created_at: clock::now(), tags: Vec::new(), content })?;
+        let event = ground.us.sign(Draft {
+            kind: token_event::KIND,
+            created_at: clock::now(),
+            tags: Vec::new(),
+            content,
+        })?;
         ground.post(relay, &event).await?;
         posted += 1;
     }
     for content in ["", "no seal", &"A".repeat(70_000)] {
-        let event =
-            ground.us.sign(Draft { kind: token_event::KIND, created_at: clock::now(), tags: Vec::new(), content: content.to_owned() })?;
+        let event = ground.us.sign(Draft {
+            kind: token_event::KIND,
+            created_at: clock::now(),
+            tags: Vec::new(),
+            content: content.to_owned(),
+        })?;
         ground.post(relay, &event).await?;
         posted += 1;
     }
@@ -221,9 +287,14 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     // A coin that the mint would know by its looks stands among ours, which no event holds but this: a device that must claim them can.
     wallet.told_all().await?;
     let live = ground.taken(&[token_event::KIND])?;
-    let (mut proofs, ids): (Vec<Proof>, Vec<String>) = (Vec::new(), live.iter().map(|event| event.id().to_owned()).collect());
+    let (mut proofs, ids): (Vec<Proof>, Vec<String>) =
+        (Vec::new(), live.iter().map(|event| event.id().to_owned()).collect());
     for token in live.iter().flat_map(|event| token_event::read(&ground.us, event)) {
-        let news = token.proofs.into_iter().filter(|proof| proofs.iter().all(|known| known.secret != proof.secret)).collect::<Vec<_>>();
+        let news = token
+            .proofs
+            .into_iter()
+            .filter(|proof| proofs.iter().all(|known| known.secret != proof.secret))
+            .collect::<Vec<_>>();
         proofs.extend(news);
     }
     let bad: Proof = serde_json::from_value(like("amount", json!(32)))?;
@@ -252,26 +323,43 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
     let lock: Value = serde_json::from_str(&coin.secret.to_string())?;
     let stranger = Identity::random()?;
     let event = |mint: &str, unit: &str, coins: &[Value], to: &[&str]| -> Outcome<Event> {
-        let mut tags: Vec<Vec<String>> = coins.iter().map(|coin| vec!["proof".to_owned(), coin.to_string()]).collect();
+        let mut tags: Vec<Vec<String>> =
+            coins.iter().map(|coin| vec!["proof".to_owned(), coin.to_string()]).collect();
         tags.push(vec!["unit".to_owned(), unit.to_owned()]);
         tags.push(vec!["u".to_owned(), mint.to_owned()]);
         tags.extend(to.iter().map(|to| vec!["p".to_owned(), (*to).to_owned()]));
-        Ok(stranger.sign(Draft { kind: nutzap::KIND, created_at: clock::now(), tags, content: "a gift".to_owned() })?)
+        Ok(stranger.sign(Draft {
+            kind: nutzap::KIND,
+            created_at: clock::now(),
+            tags,
+            content: "a gift".to_owned(),
+        })?)
     };
     let with = |field: &str, value: Value| {
         let mut coin = coin_json.clone();
-        coin.as_object_mut().into_iter().for_each(|coin| drop(coin.insert(field.to_owned(), value.clone())));
+        coin.as_object_mut()
+            .into_iter()
+            .for_each(|coin| drop(coin.insert(field.to_owned(), value.clone())));
         coin
     };
     let locked = |kind: &str, data: &str, tags: Value| {
-        with("secret", json!(json!([kind, {"nonce": stranger.public_key(), "data": data, "tags": tags}]).to_string()))
+        with(
+            "secret",
+            json!(
+                json!([kind, {"nonce": stranger.public_key(), "data": data, "tags": tags}])
+                    .to_string()
+            ),
+        )
     };
     let ours = at(&lock, "/1/data").as_str().ok_or("no lock")?.to_owned();
     let x = ours.get(2..).ok_or("short")?;
     let theirs = format!("02{}", stranger.public_key());
     let mut bad_dleq = coin_json.clone();
     if let Some(dleq) = bad_dleq.pointer_mut("/dleq").and_then(Value::as_object_mut) {
-        let (e, s) = (dleq.get("e").cloned().unwrap_or_default(), dleq.get("s").cloned().unwrap_or_default());
+        let (e, s) = (
+            dleq.get("e").cloned().unwrap_or_default(),
+            dleq.get("s").cloned().unwrap_or_default(),
+        );
         dleq.insert("e".to_owned(), s);
         dleq.insert("s".to_owned(), e);
     }
@@ -308,7 +396,11 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
     }
     for _ in 0..2 {
         wallet.sync().await?;
-        must!(wallet.holds().await? == before && received(&wallet).await? == 0, "one was credited: {:?}", wallet.holds().await?);
+        must!(
+            wallet.holds().await? == before && received(&wallet).await? == 0,
+            "one was credited: {:?}",
+            wallet.holds().await?
+        );
         wallet.restart().await?;
     }
     must!(swaps(scene) == swapped, "the mint was asked to swap {} times", swaps(scene) - swapped);
@@ -328,7 +420,8 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
     let tried = swaps(scene) - swapped;
     must!(tried == 1, "the mint was asked to swap {tried} times for one nutzap");
     // Some programs lock to the Nostr key itself: that opens for us, once.
-    let token = sender.ok("send_token", json!({"amount_sats": 32, "lock_to": format!("02{me}")})).await?;
+    let token =
+        sender.ok("send_token", json!({"amount_sats": 32, "lock_to": format!("02{me}")})).await?;
     let coins = coins_of(scene, token.text("token"))?;
     let main = nutzap::write(&stranger, &me, &mint, "sat", &coins, "", None, clock::now())?;
     ground.post(relay, &main).await?;
@@ -338,14 +431,20 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
     must!(received(&wallet).await? <= 2, "taken twice");
     scene.conserved().await?;
     canary.is_silent()?;
-    Ok(Fired::of(count + 3).saying(format!("{count} hostile ones; locked to the Nostr key: {} taken", received(&wallet).await? - 1)))
+    Ok(Fired::of(count + 3).saying(format!(
+        "{count} hostile ones; locked to the Nostr key: {} taken",
+        received(&wallet).await? - 1
+    )))
 }
 
 /// The coins of a token, by the mint's keysets that went through the proxy.
 fn coins_of(scene: &Scene, token: &str) -> Outcome<Vec<Proof>> {
     let exchanges = scene.proxy.exchanges();
-    let listed = exchanges.iter().rev().find_map(|exchange| exchange.response.get("keysets").filter(|_| exchange.path == "/v1/keysets"));
-    let keysets: Vec<KeySetInfo> = serde_json::from_value(listed.ok_or("no keysets were asked for")?.clone())?;
+    let listed = exchanges.iter().rev().find_map(|exchange| {
+        exchange.response.get("keysets").filter(|_| exchange.path == "/v1/keysets")
+    });
+    let keysets: Vec<KeySetInfo> =
+        serde_json::from_value(listed.ok_or("no keysets were asked for")?.clone())?;
     Ok(token.parse::<Token>()?.proofs(&keysets)?)
 }
 
@@ -380,14 +479,20 @@ pub(crate) async fn replayed(run: Run) -> Outcome<Fired> {
         wallet.sync().await?;
         let (before, held) = (moves(scene), wallet.holds().await?);
         for relay in &ground.relays {
-            relay.rule(|rule| rule.inject = vec![first.json().to_owned(), copy.json().to_owned(), first.json().to_owned()]);
+            relay.rule(|rule| {
+                rule.inject =
+                    vec![first.json().to_owned(), copy.json().to_owned(), first.json().to_owned()]
+            });
         }
         wallet.sync().await?;
         wallet.sync().await?;
         let asked = moves(scene) - before;
         // The copy is a new event once: its coins are known.
         must!(asked == 0, "round {round}, {seconds} s later: the mint was asked {asked} times");
-        must!(wallet.holds().await? == held && received(&wallet).await? == 1, "round {round}: taken again");
+        must!(
+            wallet.holds().await? == held && received(&wallet).await? == 1,
+            "round {round}: taken again"
+        );
         fired += 2 * 2 * 3;
     }
     for relay in &ground.relays {

@@ -25,7 +25,11 @@ fn nutzaps(ground: &Ground) -> Outcome<usize> {
 /// Calls a zap until it is final.
 async fn zapped(wallet: &Wallet, zap: &Value) -> Outcome<Answer> {
     let told = wallet.ok("zap", zap.clone()).await?;
-    if told.is("final") || told.text("state") == "settled" { Ok(told) } else { wallet.ended(told.text("payment_id")).await }
+    if told.is("final") || told.text("state") == "settled" {
+        Ok(told)
+    } else {
+        wallet.ended(told.text("payment_id")).await
+    }
 }
 
 /// A zap to be killed in: over Lightning to a person, or as a nutzap to a wallet.
@@ -46,22 +50,36 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
     receiver.sync().await?;
     let to = receiver.npub().await?;
     receiver.close().await?;
-    let targets =
-        [Target { to: person.identity.npub(), via: "lightning", server: Some(person) }, Target { to, via: "nutzap", server: None }];
+    let targets = [
+        Target { to: person.identity.npub(), via: "lightning", server: Some(person) },
+        Target { to, via: "nutzap", server: None },
+    ];
     let (mut kills, mut sats) = (0, 8);
     for turn in 0..run.pick(3, 1) {
         for target in &targets {
             for side in SIDES {
                 for place in 1.. {
                     let zap = next(&ground, target, &mut sats);
-                    let before = (ground.scene.mint.paid()?.len(), nutzaps(&ground)?, ground.scene.proxy.exchanges().len());
-                    let rule = ground.scene.proxy.fail(Rule::new("", "", side).nth(place).then(wallet.killer().await?));
+                    let before = (
+                        ground.scene.mint.paid()?.len(),
+                        nutzaps(&ground)?,
+                        ground.scene.proxy.exchanges().len(),
+                    );
+                    let rule = ground
+                        .scene
+                        .proxy
+                        .fail(Rule::new("", "", side).nth(place).then(wallet.killer().await?));
                     wallet.call("zap", zap.clone()).await?;
-                    let (fired, made) = (ground.scene.proxy.fired(rule), ground.scene.proxy.exchanges().len() - before.2);
+                    let (fired, made) = (
+                        ground.scene.proxy.fired(rule),
+                        ground.scene.proxy.exchanges().len() - before.2,
+                    );
                     ground.scene.proxy.clear();
                     kills += fired;
                     let what = format!("turn {turn}, {}, request {place}, {side:?}", target.via);
-                    judge(&ground, &wallet, target, &zap, (before.0, before.1)).await.map_err(|error| format!("{what}: {error}"))?;
+                    judge(&ground, &wallet, target, &zap, (before.0, before.1))
+                        .await
+                        .map_err(|error| format!("{what}: {error}"))?;
                     if made < place || fired == 0 {
                         break;
                     }
@@ -77,16 +95,20 @@ pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
             wallet.call("zap", zap.clone()).await?;
             comes(&format!("{around:?}"), || relay.sprung() > sprung).await?;
             kills += 1;
-            judge(&ground, &wallet, target, &zap, before).await.map_err(|error| format!("turn {turn}, {around:?}: {error}"))?;
+            judge(&ground, &wallet, target, &zap, before)
+                .await
+                .map_err(|error| format!("turn {turn}, {around:?}: {error}"))?;
         }
     }
     let sent = nutzaps(&ground)?;
     receiver.told_all().await?;
-    let history = receiver.ok("list_history", json!({"kind": "nutzap_received", "limit": 200})).await?;
+    let history =
+        receiver.ok("list_history", json!({"kind": "nutzap_received", "limit": 200})).await?;
     let taken = at(&history.value, "/entries").as_array().map_or(0, Vec::len);
     must!(taken == sent, "{sent} nutzaps were sent, {taken} taken");
     ground.scene.conserved().await?;
-    Ok(Proof::of(kills).saying(format!("{sent} nutzaps, {} payments", ground.scene.mint.paid()?.len())))
+    Ok(Proof::of(kills)
+        .saying(format!("{sent} nutzaps, {} payments", ground.scene.mint.paid()?.len())))
 }
 
 /// A zap like no other: of another amount.
@@ -97,15 +119,20 @@ fn next(ground: &Ground, target: &Target, sats: &mut u64) -> Value {
 }
 
 /// The same call again, after the restart and once more: one payment or one event in all.
-async fn judge(ground: &Ground, wallet: &Arc<Wallet>, target: &Target, zap: &Value, before: (usize, usize)) -> Outcome {
+async fn judge(
+    ground: &Ground,
+    wallet: &Arc<Wallet>,
+    target: &Target,
+    zap: &Value,
+    before: (usize, usize),
+) -> Outcome {
     wallet.restart().await?;
     // What failed before it was paid may be asked for anew: under the same key it stays what it was.
     let (mut told, mut again) = (zapped(wallet, zap).await?, zap.clone());
     if told.text("state") == "failed" {
-        again
-            .as_object_mut()
-            .into_iter()
-            .for_each(|again| drop(again.insert("idempotency_key".to_owned(), json!(ground.scene.name("anew")))));
+        again.as_object_mut().into_iter().for_each(|again| {
+            drop(again.insert("idempotency_key".to_owned(), json!(ground.scene.name("anew"))))
+        });
         told = zapped(wallet, &again).await?;
     }
     must!(told.text("state") == "settled", "{}", told.value);
@@ -133,10 +160,16 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
         json.as_object_mut().ok_or("no object")?.insert(field.to_owned(), value);
         Ok(json.to_string())
     };
-    let other = Person { identity: Identity::random()?, server: LnurlServer::start(&ground.scene.lightning).await? };
+    let other = Person {
+        identity: Identity::random()?,
+        server: LnurlServer::start(&ground.scene.lightning).await?,
+    };
     let of_other = other.profile(&thief, clock::now() + 50)?;
     let mut named: Value = serde_json::from_str(of_other.json())?;
-    named.as_object_mut().ok_or("no object")?.insert("pubkey".to_owned(), json!(person.identity.public_key()));
+    named
+        .as_object_mut()
+        .ok_or("no object")?
+        .insert("pubkey".to_owned(), json!(person.identity.public_key()));
     let forged = vec![
         forge("sig", json!("00".repeat(64)))?,
         forge("id", json!("ab".repeat(32)))?,
@@ -147,8 +180,15 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     let mut fired = forged.len();
     relay.rule(|rule| rule.inject = forged);
     let zapped = wallet.ok("zap", json!({"to": npub, "amount_sats": 11})).await?;
-    must!(zapped.text("state") == "settled" && zapped.text("receipt") == "found", "{}", zapped.value);
-    must!(thief.asked().is_empty() && person.server.received() == 11, "a forged profile was followed");
+    must!(
+        zapped.text("state") == "settled" && zapped.text("receipt") == "found",
+        "{}",
+        zapped.value
+    );
+    must!(
+        thief.asked().is_empty() && person.server.received() == 11,
+        "a forged profile was followed"
+    );
     relay.rule(|rule| rule.inject.clear());
 
     // Changed, with the right key, while the payment is under way: the payee is settled.
@@ -165,12 +205,16 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     wallet.restart().await?;
     let third = wallet.ok("zap", zap).await?;
     must!(third.text("state") == "settled", "{first} {second} {}", third.value);
-    must!(thief.asked().is_empty() && person.server.received() == 23, "a zap followed a profile that was changed after it began");
+    must!(
+        thief.asked().is_empty() && person.server.received() == 23,
+        "a zap followed a profile that was changed after it began"
+    );
     must!(ground.scene.mint.paid()?.len() == 2, "paid twice");
     fired += 1;
 
     // Receipts of another's making are none, and pay nothing again. Each is waited for: all at once.
-    let lies = [ReceiptLie::Signer, ReceiptLie::Amount, ReceiptLie::Description, ReceiptLie::Missing];
+    let lies =
+        [ReceiptLie::Signer, ReceiptLie::Amount, ReceiptLie::Description, ReceiptLie::Missing];
     for told in futures::future::join_all(lies.map(|lie| false_receipt(&run, lie))).await {
         told?;
         fired += 1;
@@ -187,7 +231,11 @@ async fn false_receipt(run: &Run, lie: ReceiptLie) -> Outcome {
     wallet.fund(100).await?;
     let zap = json!({"to": person.identity.npub(), "amount_sats": 5, "idempotency_key": "lie"});
     let told = wallet.ok("zap", zap.clone()).await?;
-    must!(matches!(told.text("receipt"), "invalid" | "timeout") && told.text("state") == "settled", "{lie:?}: {}", told.value);
+    must!(
+        matches!(told.text("receipt"), "invalid" | "timeout") && told.text("state") == "settled",
+        "{lie:?}: {}",
+        told.value
+    );
     let again = wallet.ok("zap", zap).await?;
     must!(again.is("replayed") && person.server.received() == 5, "{lie:?}: {}", again.value);
     ground.scene.conserved().await.map(drop)
@@ -204,7 +252,8 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     let targets = [("lightning", person.identity.npub()), ("nutzap", receiver.npub().await?)];
     for (via, to) in &targets {
         let zap = json!({"to": to, "amount_sats": 21, "via": via, "comment": "once", "idempotency_key": format!("five {via}")});
-        let answers = futures::future::join_all((0..5).map(|_| wallet.ok("zap", zap.clone()))).await;
+        let answers =
+            futures::future::join_all((0..5).map(|_| wallet.ok("zap", zap.clone()))).await;
         let mut ids = Vec::new();
         for answer in answers {
             ids.push(answer?.text("payment_id").to_owned());
@@ -216,9 +265,16 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
         let again = wallet.ok("zap", zap).await?;
         must!(again.is("replayed") && again.text("state") == "settled", "{via}: {}", again.value);
         let other = json!({"to": to, "amount_sats": 22, "via": via, "comment": "once", "idempotency_key": format!("five {via}")});
-        must!(wallet.told("zap", other).await?.is_error, "{via}: another amount under the same key");
+        must!(
+            wallet.told("zap", other).await?.is_error,
+            "{via}: another amount under the same key"
+        );
     }
-    must!(ground.scene.mint.paid()?.len() == 1 && person.server.received() == 21, "the server got {}", person.server.received());
+    must!(
+        ground.scene.mint.paid()?.len() == 1 && person.server.received() == 21,
+        "the server got {}",
+        person.server.received()
+    );
     must!(nutzaps(&ground)? == 1, "{} nutzaps", nutzaps(&ground)?);
 
     // The payee takes its time, the client gives up and calls again.
@@ -228,7 +284,8 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     ground.scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
     let zap = json!({"to": person.identity.npub(), "amount_sats": 33, "via": "lightning", "idempotency_key": "slow"});
     let session = wallet.session().await?;
-    let (id, _given_up) = session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+    let (id, _given_up) =
+        session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
     ground.scene.lightning.attempted(&hash).await;
     session.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}})).await?;
     for key in [json!("another"), Value::Null] {
@@ -247,7 +304,11 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     same.await?;
     let told = wallet.ended_by_hash(&hash).await?;
     must!(told.text("state") == "settled", "{}", told.value);
-    must!(ground.scene.mint.paid()?.len() == 2 && person.server.received() == 54, "the server got {}", person.server.received());
+    must!(
+        ground.scene.mint.paid()?.len() == 2 && person.server.received() == 54,
+        "the server got {}",
+        person.server.received()
+    );
     receiver.sync().await?;
     ground.scene.conserved().await?;
     Ok(Proof::of(2 * 6 + 3))
@@ -265,11 +326,17 @@ pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
         wallet.fund(1_023).await?;
         let invoice = person.server.promise("somebody", 600)?;
         let hash = invoice.payment_hash().to_string();
-        person.server.set(Terms { zaps: true, invoice: testbed::InvoiceLie::Same, ..Terms::default() });
+        person.server.set(Terms {
+            zaps: true,
+            invoice: testbed::InvoiceLie::Same,
+            ..Terms::default()
+        });
         ground.scene.lightning.set_behaviour_of(&hash, Behaviour::Pending);
-        let zap = json!({"to": person.identity.npub(), "amount_sats": 600, "idempotency_key": "held"});
+        let zap =
+            json!({"to": person.identity.npub(), "amount_sats": 600, "idempotency_key": "held"});
         let session = wallet.session().await?;
-        let (_, _answer) = session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
+        let (_, _answer) =
+            session.begin("tools/call", json!({"name": "zap", "arguments": zap})).await?;
         ground.scene.lightning.attempted(&hash).await;
         for restarted in [false, true] {
             if restarted {
@@ -289,7 +356,11 @@ pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
             ground.scene.lightning.fail(&hash);
         }
         let ended = wallet.ended_by_hash(&hash).await?;
-        must!((ended.text("state") == "settled") == is_taken, "taken {is_taken}, told {}", ended.value);
+        must!(
+            (ended.text("state") == "settled") == is_taken,
+            "taken {is_taken}, told {}",
+            ended.value
+        );
         ground.scene.agrees(&ended, &hash)?;
         ground.scene.conserved().await?;
     }

@@ -24,12 +24,23 @@ use crate::{Outcome, keeper};
 /// The keys of a wallet in every form in which they might be written.
 fn keys(wallet: &Wallet) -> Outcome<Vec<String>> {
     let text = fs::read_to_string(wallet.home.path().join("keys.toml"))?;
-    let words = text.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).ok_or("no mnemonic")?.trim_end_matches('"').to_owned();
+    let words = text
+        .lines()
+        .find_map(|line| line.strip_prefix("mnemonic = \""))
+        .ok_or("no mnemonic")?
+        .trim_end_matches('"')
+        .to_owned();
     let seed = Mnemonic::parse_normalized(&words)?.to_seed_normalized("");
     let list: Vec<String> = seed.iter().take(8).map(ToString::to_string).collect();
     let mut all = secret_words(wallet)?;
     all.extend(forms(&words));
-    all.extend([hex(&seed), STANDARD.encode(seed), URL_SAFE_NO_PAD.encode(seed), list.join(", "), list.join(",")]);
+    all.extend([
+        hex(&seed),
+        STANDARD.encode(seed),
+        URL_SAFE_NO_PAD.encode(seed),
+        list.join(", "),
+        list.join(","),
+    ]);
     Ok(all)
 }
 
@@ -37,7 +48,13 @@ fn keys(wallet: &Wallet) -> Outcome<Vec<String>> {
 fn forms(text: &str) -> Vec<String> {
     let escaped = json!(text).to_string();
     let inner = escaped.trim_matches('"').to_owned();
-    vec![text.to_owned(), hex(text.as_bytes()), STANDARD.encode(text), URL_SAFE_NO_PAD.encode(text), inner]
+    vec![
+        text.to_owned(),
+        hex(text.as_bytes()),
+        STANDARD.encode(text),
+        URL_SAFE_NO_PAD.encode(text),
+        inner,
+    ]
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -55,8 +72,16 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
     let mut say = |tool: &str, value: Value| answers.push((tool.to_owned(), value));
     say("pay", wire.told("pay", json!({"to": stage.invoice(30)?})).await?.value);
     say("failed", wire.told("pay", json!({"to": failing})).await?.value);
-    say("send_token", wire.told("send_token", json!({"amount_sats": 33, "memo": "a", "lock_to": SOMEBODY})).await?.value);
-    say("receive_token", wire.told("receive_token", json!({"token": gift.text("token")})).await?.value);
+    say(
+        "send_token",
+        wire.told("send_token", json!({"amount_sats": 33, "memo": "a", "lock_to": SOMEBODY}))
+            .await?
+            .value,
+    );
+    say(
+        "receive_token",
+        wire.told("receive_token", json!({"token": gift.text("token")})).await?.value,
+    );
     let mut fired = 0;
     for (path, moment) in [
         ("/v1/swap", Moment::Garbage),
@@ -71,10 +96,19 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
     ] {
         let rule = proxy.fail(Rule::new("POST", path, moment));
         say("pay", wire.told("pay", json!({"to": stage.invoice(20)?})).await?.value);
-        let token = json!({"amount_sats": 34, "memo": format!("{path} {moment:?}"), "lock_to": SOMEBODY});
+        let token =
+            json!({"amount_sats": 34, "memo": format!("{path} {moment:?}"), "lock_to": SOMEBODY});
         say("send_token", wire.told("send_token", token).await?.value);
         let deposit = wire.told("deposit", json!({"amount_sats": 10})).await?;
-        say("get_deposit", wire.told("get_deposit", json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1})).await?.value);
+        say(
+            "get_deposit",
+            wire.told(
+                "get_deposit",
+                json!({"deposit_id": deposit.text("deposit_id"), "wait_seconds": 1}),
+            )
+            .await?
+            .value,
+        );
         fired += proxy.fired(rule);
         proxy.clear();
     }
@@ -84,7 +118,10 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
     for tool in ["get_balance", "list_mints", "list_history"] {
         say(tool, wire.told(tool, json!({})).await?.value);
     }
-    say("list_history", wire.told("list_history", json!({"since": "all", "format": "csv"})).await?.value);
+    say(
+        "list_history",
+        wire.told("list_history", json!({"since": "all", "format": "csv"})).await?.value,
+    );
     Ok((fired, answers))
 }
 
@@ -97,17 +134,24 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
     let keys = keys(&stage.wire)?;
     let exchanges = stage.scene.proxy.exchanges();
     let inputs = exchanges.iter().filter_map(|one| one.request.get("inputs")?.as_array()).flatten();
-    let coins: BTreeSet<String> = inputs.filter_map(|proof| Some(proof.get("secret")?.as_str()?.to_owned())).collect();
+    let coins: BTreeSet<String> =
+        inputs.filter_map(|proof| Some(proof.get("secret")?.as_str()?.to_owned())).collect();
     must!(coins.len() > 10, "only {} coins went to the mint", coins.len());
     let payments = stage.scene.lightning.payments();
-    let preimages: Vec<String> = payments.iter().filter_map(|one| stage.scene.lightning.preimage(&one.payment_hash)).collect();
+    let preimages: Vec<String> = payments
+        .iter()
+        .filter_map(|one| stage.scene.lightning.preimage(&one.payment_hash))
+        .collect();
     let mut logged = 0;
     for wallet in stage.scene.wallets() {
         let log = fs::read_to_string(wallet.log_path())?;
         logged += log.len();
         for secret in keys.iter().chain(&coins).chain(&preimages) {
             must!(!log.contains(secret.as_str()), "a secret stands in the log");
-            must!(!forms(secret).iter().any(|form| log.contains(form)), "a secret stands in the log in another form");
+            must!(
+                !forms(secret).iter().any(|form| log.contains(form)),
+                "a secret stands in the log in another form"
+            );
         }
         must!(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log");
     }
@@ -116,7 +160,10 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
         let text = value.to_string();
         must!(!keys.iter().any(|secret| text.contains(secret)), "{tool} tells of the keys");
         must!(!coins.iter().any(|coin| text.contains(coin.as_str())), "{tool} tells of a coin");
-        must!(tool == "pay" || !preimages.iter().any(|preimage| text.contains(preimage)), "{tool} tells a preimage");
+        must!(
+            tool == "pay" || !preimages.iter().any(|preimage| text.contains(preimage)),
+            "{tool} tells a preimage"
+        );
         must!(tool == "send_token" || !text.contains("cashuB"), "{tool} tells a token: {text}");
     }
     Ok(fired)
@@ -134,8 +181,14 @@ pub(crate) async fn f128(run: Run) -> Outcome<usize> {
     for signal in [Signal::ABORT, Signal::ILL, Signal::TRAP] {
         let session = stage.wire.session().await?;
         let limits = fs::read_to_string(format!("/proc/{}/limits", session.process()))?;
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).ok_or("no such limit")?;
-        let numbers: Vec<&str> = core.split_whitespace().filter(|word| word.chars().all(|letter| letter.is_ascii_digit())).collect();
+        let core = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"))
+            .ok_or("no such limit")?;
+        let numbers: Vec<&str> = core
+            .split_whitespace()
+            .filter(|word| word.chars().all(|letter| letter.is_ascii_digit()))
+            .collect();
         must!(numbers == ["0", "0"], "cores are allowed: {core}");
         session.signal(signal)?;
         let status = session.gone().await?;
@@ -148,7 +201,10 @@ pub(crate) async fn f128(run: Run) -> Outcome<usize> {
     let left = files(stage.wire.home.path())?.into_iter().find(|name| name.contains("core"));
     must!(left.is_none(), "{left:?}");
     let log = fs::read_to_string(stage.wire.log_path())?;
-    must!(!keys(&stage.wire)?.iter().any(|secret| log.contains(secret)), "a secret stands in the log");
+    must!(
+        !keys(&stage.wire)?.iter().any(|secret| log.contains(secret)),
+        "a secret stands in the log"
+    );
     stage.conserved().await?;
     Ok(fired)
 }
@@ -161,7 +217,11 @@ fn files(folder: &Path) -> Outcome<Vec<String>> {
         if path.is_dir() {
             names.extend(files(&path)?);
         } else {
-            names.push(path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
+            names.push(
+                path.file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
+            );
         }
     }
     Ok(names)
@@ -181,7 +241,13 @@ pub(crate) async fn f129(run: Run) -> Outcome<usize> {
         must!(!secrets.iter().any(|secret| text.contains(secret)), "{name} holds a secret");
         read += usize::from(!bytes.is_empty());
     }
-    for line in [vec!["--help"], vec!["limits"], vec!["mints"], vec!["get-balance", "--json"], vec!["list-history"]] {
+    for line in [
+        vec!["--help"],
+        vec!["limits"],
+        vec!["mints"],
+        vec!["get-balance", "--json"],
+        vec!["list-history"],
+    ] {
         stage.wire.close().await?;
         let told = stage.wire.command("owner").args(&line).output().await?;
         let text = [told.stdout, told.stderr].concat();
@@ -199,7 +265,10 @@ pub(crate) async fn f130(run: Run) -> Outcome<usize> {
     let elsewhere = tempfile::Builder::new().prefix("nutpurse-tmp-").tempdir()?;
     stage.wire.close().await?;
     let mut command = stage.wire.command("tester");
-    command.env("TMPDIR", elsewhere.path()).env("HOME", elsewhere.path()).current_dir(elsewhere.path());
+    command
+        .env("TMPDIR", elsewhere.path())
+        .env("HOME", elsewhere.path())
+        .current_dir(elsewhere.path());
     let log = fs::File::create(stage.wire.home.path().with_extension("log"))?;
     let session = Session::start(command, log, std::sync::Arc::clone(&run.watch)).await?;
     for (tool, arguments) in [
@@ -242,10 +311,16 @@ pub(crate) async fn f133(run: Run) -> Outcome<usize> {
     let socket = folder.path().join("bus");
     let silent = UnixListener::bind(&socket)?;
     let mut fired = 0;
-    for bus in [format!("unix:path={}", folder.path().join("none").display()), format!("unix:path={}", socket.display())] {
+    for bus in [
+        format!("unix:path={}", folder.path().join("none").display()),
+        format!("unix:path={}", socket.display()),
+    ] {
         let wallet = stage.scene.wallet()?;
         let mut command = wallet.command("tester");
-        command.env("NUTPURSE_KEYRING", "").env_remove("NUTPURSE_KEYRING").env("DBUS_SESSION_BUS_ADDRESS", &bus);
+        command
+            .env("NUTPURSE_KEYRING", "")
+            .env_remove("NUTPURSE_KEYRING")
+            .env("DBUS_SESSION_BUS_ADDRESS", &bus);
         let log = fs::File::create(wallet.home.path().with_extension("log"))?;
         let since = Instant::now();
         let session = Session::start(command, log, std::sync::Arc::clone(&run.watch)).await?;
@@ -278,14 +353,30 @@ pub(crate) async fn f134(run: Run) -> Outcome<usize> {
     ] {
         let rule = stage.scene.proxy.fail(Rule::new("POST", "/v1/swap", moment));
         let memo = format!("{moment:?}");
-        let told = stage.wire.told("send_token", json!({"amount_sats": 33, "memo": memo, "lock_to": SOMEBODY})).await?;
+        let told = stage
+            .wire
+            .told("send_token", json!({"amount_sats": 33, "memo": memo, "lock_to": SOMEBODY}))
+            .await?;
         fired += stage.scene.proxy.fired(rule);
         stage.scene.proxy.clear();
         let text = told.value.to_string();
-        must!(text.matches("cashu").count() == usize::from(!told.text("token").is_empty()), "{moment:?}: {text}");
+        must!(
+            text.matches("cashu").count() == usize::from(!told.text("token").is_empty()),
+            "{moment:?}: {text}"
+        );
         must!(!told.is_error || !text.contains("cashu"), "{moment:?}: {text}");
-        let inputs: Vec<Value> = stage.scene.proxy.exchanges().iter().filter_map(|one| one.request.get("inputs").cloned()).collect();
-        let coins = inputs.iter().filter_map(Value::as_array).flatten().filter_map(|coin| coin.get("secret")?.as_str());
+        let inputs: Vec<Value> = stage
+            .scene
+            .proxy
+            .exchanges()
+            .iter()
+            .filter_map(|one| one.request.get("inputs").cloned())
+            .collect();
+        let coins = inputs
+            .iter()
+            .filter_map(Value::as_array)
+            .flatten()
+            .filter_map(|coin| coin.get("secret")?.as_str());
         must!(coins.into_iter().all(|coin| !text.contains(coin)), "{moment:?}: a coin in {text}");
     }
     stage.scene.conserved().await?;

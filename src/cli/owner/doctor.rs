@@ -12,7 +12,9 @@ use crate::wallet::view::RelaysReport;
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {
         let said = match self.desk.end_keeper().map_err(OwnerError::Desk)? {
-            true => "The process that kept this wallet has ended. The next call of a client starts another.",
+            true => {
+                "The process that kept this wallet has ended. The next call of a client starts another."
+            }
             false => "No process keeps this wallet.",
         };
         self.print(&[said.to_owned()])
@@ -20,11 +22,17 @@ impl Owner<'_> {
 
     /// With `local` it opens no store and contacts nobody; else the relays are read and the mints asked, and nothing is changed there or here.
     pub(super) fn doctor(&mut self, local: bool) -> Result<(), OwnerError> {
-        let mut lines = vec![format!("version: {}", env!("CARGO_PKG_VERSION")), format!("folder:  {}", self.home.path().display())];
+        let mut lines = vec![
+            format!("version: {}", env!("CARGO_PKG_VERSION")),
+            format!("folder:  {}", self.home.path().display()),
+        ];
         lines.extend(self.others_access());
         lines.push(match Settings::peek(self.home) {
             Ok(settings) if settings.nostr.relays.is_empty() => {
-                format!("settings: in order\n{}\nnostr:   off (no relays)", text::money(&settings.policy))
+                format!(
+                    "settings: in order\n{}\nnostr:   off (no relays)",
+                    text::money(&settings.policy)
+                )
             }
             Ok(settings) => {
                 let relays = settings.nostr.relays.join(", ");
@@ -35,21 +43,25 @@ impl Owner<'_> {
         lines.push(match Identity::read(self.home) {
             Ok(Some(identity)) => match identity.keys {
                 Some(KeysPlace::Keyring) => "keys:    in this computer's keyring".to_owned(),
-                Some(KeysPlace::File) => format!("keys:    {} (in clear)", self.home.keys().display()),
+                Some(KeysPlace::File) => {
+                    format!("keys:    {} (in clear)", self.home.keys().display())
+                }
                 None => "keys:    not made yet".to_owned(),
             },
             Ok(None) => "wallet:  there is none here yet".to_owned(),
             Err(error) => format!("wallet:  {error}"),
         });
         match self.desk.keeper() {
-            Ok(none) if none.is_empty() => lines.push("process: none keeps this wallet now; the next client starts one".to_owned()),
+            Ok(none) if none.is_empty() => lines
+                .push("process: none keeps this wallet now; the next client starts one".to_owned()),
             Ok(about) => lines.extend(about),
             Err(reason) => lines.push(format!("process: {reason}")),
         }
         lines.extend(self.nostr_keys());
         let examined = if local { Ok(None) } else { self.desk.examine_relays() };
         if self.json {
-            let (report, not_examined) = (examined.as_ref().ok().cloned().flatten(), examined.as_ref().err());
+            let (report, not_examined) =
+                (examined.as_ref().ok().cloned().flatten(), examined.as_ref().err());
             let told = json!({"about": lines, "nostr": report, "nostr_not_examined": not_examined});
             return self.print(&[told.to_string()]);
         }
@@ -66,10 +78,19 @@ impl Owner<'_> {
     #[cfg(unix)]
     fn others_access(&self) -> Vec<String> {
         use std::os::unix::fs::PermissionsExt as _;
-        let files = std::fs::read_dir(self.home.path()).into_iter().flatten().flatten().map(|file| file.path());
+        let files = std::fs::read_dir(self.home.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|file| file.path());
         let all = std::iter::once(self.home.path().to_path_buf()).chain(files);
-        let open = all.filter(|path| path.symlink_metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0));
-        open.map(|path| format!("others may read or write {}: chmod go-rwx mends it", path.display())).collect()
+        let open = all.filter(|path| {
+            path.symlink_metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+        });
+        open.map(|path| {
+            format!("others may read or write {}: chmod go-rwx mends it", path.display())
+        })
+        .collect()
     }
 
     #[cfg(not(unix))]
@@ -82,12 +103,32 @@ impl Owner<'_> {
 fn relays(report: &RelaysReport) -> Vec<String> {
     let mut lines = vec![format!("relays of {}:", report.npub)];
     for relay in &report.relays {
-        let counts = [(relay.lacks, "lacking"), (relay.undeleted, "deleted and still shown"), (relay.refused, "refused")];
-        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
-        let waiting = if relay.unpublished > 0 { format!(", {} to be sent", relay.unpublished) } else { String::new() };
-        let reason = relay.untrusted_reason.as_ref().map(|words| format!(" ({})", clean(words))).unwrap_or_default();
+        let counts = [
+            (relay.lacks, "lacking"),
+            (relay.undeleted, "deleted and still shown"),
+            (relay.refused, "refused"),
+        ];
+        let counts = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!(", {count} {what}"));
+        let waiting = if relay.unpublished > 0 {
+            format!(", {} to be sent", relay.unpublished)
+        } else {
+            String::new()
+        };
+        let reason = relay
+            .untrusted_reason
+            .as_ref()
+            .map(|words| format!(" ({})", clean(words)))
+            .unwrap_or_default();
         let state = relay.state.replace('_', " ");
-        lines.push(format!("  {}: {state}{reason}; {} events{}{waiting}", relay.url, relay.events, counts.collect::<String>()));
+        lines.push(format!(
+            "  {}: {state}{reason}; {} events{}{waiting}",
+            relay.url,
+            relay.events,
+            counts.collect::<String>()
+        ));
     }
     lines.push(format!(
         "on relays: {} sats; the mints call {} of them unspent, and were not asked about {}; spendable here: {}",

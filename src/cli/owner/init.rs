@@ -19,7 +19,9 @@ impl Owner<'_> {
         let place = self.desk.make_keys(given.as_ref()).map_err(OwnerError::Desk)?;
         let keys = match place {
             KeysPlace::Keyring => "this computer's keyring".to_owned(),
-            KeysPlace::File => format!("{} (in clear: no keyring answered)", self.home.keys().display()),
+            KeysPlace::File => {
+                format!("{} (in clear: no keyring answered)", self.home.keys().display())
+            }
         };
         let mut lines = vec![
             format!("folder: {}", self.home.path().display()),
@@ -63,6 +65,10 @@ fn read_key() -> Result<GivenKey, OwnerError> {
         Ok(Secret::new(text.trim()))
     };
     let text = ask("The Nostr key (nsec or ncryptsec, not shown): ")?;
-    let password = if text.reveal().starts_with("ncryptsec1") { Some(ask("Its password (not shown): ")?) } else { None };
+    let password = if text.reveal().starts_with("ncryptsec1") {
+        Some(ask("Its password (not shown): ")?)
+    } else {
+        None
+    };
     Ok(GivenKey { text, password })
 }

@@ -65,7 +65,9 @@ impl Owner<'_> {
     fn revive(&mut self, id: &str) -> Result<(), OwnerError> {
         self.catch_up()?;
         self.desk.take_up(id).map_err(OwnerError::Desk)?;
-        self.print(&[format!("{id} is open again: its mint is asked from the wallet's next start on.")])?;
+        self.print(&[format!(
+            "{id} is open again: its mint is asked from the wallet's next start on."
+        )])?;
         self.record(&format!("{id} taken up again"), false)
     }
 }

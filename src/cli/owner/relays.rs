@@ -6,7 +6,8 @@ use super::{Owner, OwnerError};
 use crate::config::Settings;
 use crate::config::edit::Edit;
 
-const NEXT_START: &str = "It holds from the next start of the wallet's process: `nutpurse stop` ends the one that runs.";
+const NEXT_START: &str =
+    "It holds from the next start of the wallet's process: `nutpurse stop` ends the one that runs.";
 
 impl Owner<'_> {
     /// With `check`, each is tried.

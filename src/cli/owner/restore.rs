@@ -70,13 +70,21 @@ impl Owner<'_> {
         let summary = summary.map_err(OwnerError::Desk)?;
         let silent = summary.restored.mints.iter().any(|mint| mint.error.is_some());
         self.print(&lines(&summary))?;
-        if silent { Err(OwnerError::Desk("not every mint could be asked: run `nutpurse restore` again later".to_owned())) } else { Ok(()) }
+        if silent {
+            Err(OwnerError::Desk(
+                "not every mint could be asked: run `nutpurse restore` again later".to_owned(),
+            ))
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn read_words() -> Result<Secret, OwnerError> {
     let text = if io::stdin().is_terminal() {
-        Zeroizing::new(rpassword::prompt_password("The twelve words, in their order (not shown): ")?)
+        Zeroizing::new(rpassword::prompt_password(
+            "The twelve words, in their order (not shown): ",
+        )?)
     } else {
         let mut line = Zeroizing::new(String::new());
         io::stdin().lock().take(WORDS_MAX).read_line(&mut line)?;
@@ -94,8 +102,13 @@ fn lines(summary: &Summary) -> Vec<String> {
         pending = pending.saturating_add(found.pending_sats);
         spent = spent.saturating_add(found.spent_sats);
         lines.push(match &mint.error {
-            None => format!("{}: asked; {} coins known, {} sats of them unspent", mint.mint, found.coins, found.unspent_sats),
-            Some(error) => format!("{}: NOT asked to the end ({})", mint.mint, clean(&error.message)),
+            None => format!(
+                "{}: asked; {} coins known, {} sats of them unspent",
+                mint.mint, found.coins, found.unspent_sats
+            ),
+            Some(error) => {
+                format!("{}: NOT asked to the end ({})", mint.mint, clean(&error.message))
+            }
         });
     }
     lines.push(format!("restored: {restored} sats; pending at their mints: {pending} sats; spent before: {spent} sats"));
@@ -110,7 +123,9 @@ fn lines(summary: &Summary) -> Vec<String> {
     }
     if let Some(until) = summary.window_full_until {
         let until = clock::rfc3339(until).unwrap_or_default();
-        lines.push(format!("What was spent in the last 24 hours is not known: nothing can be spent before {until}."));
+        lines.push(format!(
+            "What was spent in the last 24 hours is not known: nothing can be spent before {until}."
+        ));
     }
     lines
 }
@@ -125,14 +140,18 @@ struct Progress {
 impl Progress {
     fn start() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(BEYOND).with_style(style)
         });
         Self { bar, last: Mutex::default() }
     }
 
     fn tell(&self, step: &Step<'_>) {
-        let text = format!("{}, device {}: {} sats found", step.mint, step.device, step.found.unspent_sats);
+        let text = format!(
+            "{}, device {}: {} sats found",
+            step.mint, step.device, step.found.unspent_sats
+        );
         if let Some(bar) = &self.bar {
             let at = u64::from(step.counter);
             bar.set_length(at.saturating_add(BEYOND));

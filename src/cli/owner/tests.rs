@@ -64,7 +64,9 @@ impl Desk for Book {
     }
 
     fn words(&self) -> Result<Secret, String> {
-        Ok(Secret::new("legal winner thank year wave sausage worth useful legal winner thank yellow"))
+        Ok(Secret::new(
+            "legal winner thank year wave sausage worth useful legal winner thank yellow",
+        ))
     }
 
     fn mark_backed_up(&self) -> Result<(), String> {
@@ -72,7 +74,11 @@ impl Desk for Book {
         Ok(())
     }
 
-    fn restore(&self, _: &RestoreFrom, _: &(dyn Fn(Step<'_>) + Send + Sync)) -> Result<Summary, String> {
+    fn restore(
+        &self,
+        _: &RestoreFrom,
+        _: &(dyn Fn(Step<'_>) + Send + Sync),
+    ) -> Result<Summary, String> {
         Err("nothing here".to_owned())
     }
 
@@ -102,7 +108,11 @@ impl Desk for Book {
     }
 
     fn may_give_up(&self, id: &str) -> Result<Vec<String>, String> {
-        if id == "answered" { Err("its mint answers".to_owned()) } else { Ok(vec![format!("{id}: 10 sats")]) }
+        if id == "answered" {
+            Err("its mint answers".to_owned())
+        } else {
+            Ok(vec![format!("{id}: 10 sats")])
+        }
     }
 
     fn give_up(&self, id: &str) -> Result<(), String> {
@@ -137,11 +147,18 @@ impl World {
     }
 
     fn run(&mut self, line: &str) -> Result<String, Box<dyn std::error::Error>> {
-        let command = Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
+        let command =
+            Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' ')))?.command;
         let environment = Environment { other_nsec_set: true, ..Environment::default() };
         let mut out = Vec::new();
-        let mut owner =
-            Owner { home: &self.home, environment: &environment, fence: &mut self.person, desk: &self.book, out: &mut out, json: false };
+        let mut owner = Owner {
+            home: &self.home,
+            environment: &environment,
+            fence: &mut self.person,
+            desk: &self.book,
+            out: &mut out,
+            json: false,
+        };
         owner.run(&command)?;
         Ok(String::from_utf8(out)?)
     }
@@ -166,18 +183,29 @@ fn what_tightens_asks_nothing_and_what_loosens_asks_a_person() -> Outcome {
             let before = (fs::read(world.home.config())?, fs::read(world.home.mints())?);
             world.person.absent = true;
             assert!(world.run(line).is_err(), "{line}");
-            assert_eq!((fs::read(world.home.config())?, fs::read(world.home.mints())?), before, "{line}");
+            assert_eq!(
+                (fs::read(world.home.config())?, fs::read(world.home.mints())?),
+                before,
+                "{line}"
+            );
             world.person = Person::default();
         }
         let out = world.run(line)?;
         assert_eq!(world.person.shown.len(), usize::from(loosens), "{line}");
         world.person.shown.clear();
         let history = world.book.history.borrow();
-        assert_eq!((history.len(), history.last().map(|last| last.1)), (at + 1, Some(loosens)), "{line}");
+        assert_eq!(
+            (history.len(), history.last().map(|last| last.1)),
+            (at + 1, Some(loosens)),
+            "{line}"
+        );
         drop(history);
         assert!(!out.is_empty());
         let again = world.run(line);
-        assert!(again.map_or(line.contains("remove"), |out| out.starts_with("Nothing")), "{line} again");
+        assert!(
+            again.map_or(line.contains("remove"), |out| out.starts_with("Nothing")),
+            "{line} again"
+        );
     }
     Ok(())
 }
@@ -187,7 +215,15 @@ fn the_first_real_mint_tells_what_it_means() -> Outcome {
     let mut world = World::new()?;
     world.run("mints trust https://mint.example")?;
     let shown = world.person.shown.pop().unwrap_or_default().join("\n");
-    for said in ["for ever", "vanish", "keys.toml", "NOT backed up", "unrestricted shell", "at most 50000 sats", "per_day_sats = 5000"] {
+    for said in [
+        "for ever",
+        "vanish",
+        "keys.toml",
+        "NOT backed up",
+        "unrestricted shell",
+        "at most 50000 sats",
+        "per_day_sats = 5000",
+    ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     world.run("mints trust https://second.example")?;
@@ -200,7 +236,14 @@ fn trusting_a_mint_says_in_words_what_it_lacks() -> Outcome {
     let mut world = World::new()?;
     world.run("mints trust https://poor.example --test")?;
     let shown = world.person.shown.pop().unwrap_or_default().join("\n");
-    for said in ["NUT-07", "which coins are spent", "NUT-08", "gives no change", "NUT-09", "signatures again"] {
+    for said in [
+        "NUT-07",
+        "which coins are spent",
+        "NUT-08",
+        "gives no change",
+        "NUT-09",
+        "signatures again",
+    ] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     world.run("mints trust https://silent.example --test")?;
@@ -220,7 +263,14 @@ fn showing_creates_nothing_and_init_creates_all() -> Outcome {
     assert!(!world.home.exists());
     let out = world.run("init")?;
     assert!(world.home.config().exists() && world.home.mints().exists());
-    for said in ["config.toml", "mints.toml", "keys.toml", "play money", "unrestricted shell", "NSEC is set"] {
+    for said in [
+        "config.toml",
+        "mints.toml",
+        "keys.toml",
+        "play money",
+        "unrestricted shell",
+        "NSEC is set",
+    ] {
         assert!(out.contains(said), "{said}: {out}");
     }
     assert_eq!(world.run("init")?, out);
@@ -243,15 +293,21 @@ fn a_repeat_is_excused_by_a_person_alone() -> Outcome {
 fn a_payment_is_given_up_by_a_person_alone_and_taken_up_without_asking() -> Outcome {
     let mut world = World::new()?;
     world.person.absent = true;
-    assert!(world.run("payments give-up pay_a").is_err() && world.book.given_up.borrow().is_empty());
+    assert!(
+        world.run("payments give-up pay_a").is_err() && world.book.given_up.borrow().is_empty()
+    );
     world.person = Person::default();
     assert!(world.run("payments give-up answered").is_err() && world.person.shown.is_empty());
     world.run("payments give-up pay_a")?;
-    assert_eq!((world.book.given_up.borrow().as_slice(), world.person.shown.len()), (["pay_a".to_owned()].as_slice(), 1));
+    assert_eq!(
+        (world.book.given_up.borrow().as_slice(), world.person.shown.len()),
+        (["pay_a".to_owned()].as_slice(), 1)
+    );
     world.person.absent = true;
     world.run("payments revive pay_a")?;
     assert!(world.book.given_up.borrow().is_empty());
-    let history: Vec<bool> = world.book.history.borrow().iter().map(|(_, loosened)| *loosened).collect();
+    let history: Vec<bool> =
+        world.book.history.borrow().iter().map(|(_, loosened)| *loosened).collect();
     assert_eq!(history, [true, false]);
     assert!(world.run("payments open")?.contains("(none)"));
     Ok(())
@@ -259,10 +315,18 @@ fn a_payment_is_given_up_by_a_person_alone_and_taken_up_without_asking() -> Outc
 
 #[test]
 fn nothing_skips_the_fence() {
-    for line in
-        ["resume --yes", "resume -y", "resume --force", "limits set", "limits set --max-fee-percent 101", "mints trust mint.example"]
-    {
-        assert!(Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' '))).is_err(), "{line}");
+    for line in [
+        "resume --yes",
+        "resume -y",
+        "resume --force",
+        "limits set",
+        "limits set --max-fee-percent 101",
+        "mints trust mint.example",
+    ] {
+        assert!(
+            Line::try_parse_from(["nutpurse"].into_iter().chain(line.split(' '))).is_err(),
+            "{line}"
+        );
     }
 }
 
@@ -274,7 +338,11 @@ fn the_words_are_shown_to_a_person_alone_and_never_printed() -> Outcome {
     assert!(world.person.shown.iter().flatten().all(|line| !line.contains("sausage")));
     world.person = Person::default();
     let out = world.run("backup")?;
-    assert!(*world.book.backed_up.borrow() && !out.contains("sausage") && out.contains("restore --words"));
+    assert!(
+        *world.book.backed_up.borrow()
+            && !out.contains("sausage")
+            && out.contains("restore --words")
+    );
     let shown: Vec<String> = world.person.shown.pop().unwrap_or_default();
     assert_eq!(shown.iter().filter(|line| line.contains(". ")).count(), 12, "{shown:?}");
     Ok(())
@@ -289,13 +357,21 @@ fn a_relay_is_tried_before_a_person_confirms_it() -> Outcome {
     world.person = Person::default();
     world.run("relays add wss://poor.example")?;
     let shown = world.person.shown.pop().unwrap_or_default().join("\n");
-    assert!(shown.contains("network address") && shown.contains("It keeps no deletions."), "{shown}");
+    assert!(
+        shown.contains("network address") && shown.contains("It keeps no deletions."),
+        "{shown}"
+    );
     world.run("relays add wss://rich.example")?;
     let shown = world.person.shown.pop().unwrap_or_default().join("\n");
-    assert!(shown.contains("names no limit that touches it") && !shown.contains("keeps no"), "{shown}");
+    assert!(
+        shown.contains("names no limit that touches it") && !shown.contains("keeps no"),
+        "{shown}"
+    );
     let (plain, checked) = (world.run("relays list")?, world.run("relays list --check")?);
     assert!(
-        !plain.contains("deletions") && checked.contains("wss://rich.example") && checked.contains("It keeps no deletions."),
+        !plain.contains("deletions")
+            && checked.contains("wss://rich.example")
+            && checked.contains("It keeps no deletions."),
         "{checked}"
     );
     Ok(())

@@ -19,7 +19,10 @@ pub(super) fn mints(policy: &Policy) -> Vec<String> {
 
 /// The limits, and whether spending is paused.
 pub(super) fn limits(policy: &Policy) -> Vec<String> {
-    let mut lines: Vec<String> = ["limits.", "spending.", "agents."].iter().flat_map(|start| section(policy, start)).collect();
+    let mut lines: Vec<String> = ["limits.", "spending.", "agents."]
+        .iter()
+        .flat_map(|start| section(policy, start))
+        .collect();
     lines.push("Limits hold for this folder on this device, over all agents together; incoming money raises nothing.".to_owned());
     lines
 }
@@ -64,10 +67,15 @@ pub(super) fn first_real_mint(keys: &Option<(KeysPlace, bool)>) -> Vec<String> {
 /// What a mint lacks of what the wallet leans on, by the numbers of the NUTs. `None`: it did not answer.
 pub(super) fn lacks(nuts: Option<Vec<u8>>) -> Vec<String> {
     let Some(nuts) = nuts else {
-        return vec!["The mint did not answer when it was asked what it can do.".to_owned(), String::new()];
+        return vec![
+            "The mint did not answer when it was asked what it can do.".to_owned(),
+            String::new(),
+        ];
     };
     let words = |nut: u8| match nut {
-        7 => "It does not tell which coins are spent (NUT-07): a payment that it refuses may stay pending for some minutes.",
+        7 => {
+            "It does not tell which coins are spent (NUT-07): a payment that it refuses may stay pending for some minutes."
+        }
         8 => {
             "It gives no change (NUT-08): before a payment the wallet exchanges coins for exact ones, which may cost a fee, and what the mint does not need of its reserve for the route it keeps."
         }

@@ -13,10 +13,12 @@ use std::sync::Arc;
 
 use base64::Engine;
 use rmcp::model::{
-    Annotations, CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
-    ErrorData, GetPromptRequestParams, GetPromptResponse, ImageContent, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Role,
-    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+    Annotations, CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    ImageContent, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, Role, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -49,11 +51,19 @@ impl Server {
         Arc::clone(&self.updates)
     }
 
-    async fn call(&self, name: &str, arguments: Map<String, Value>, context: &RequestContext<RoleServer>) -> Result<Answer, ToolFailure> {
+    async fn call(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Answer, ToolFailure> {
         let progress = notes::of(context);
-        let call = tools::call(name, arguments, &self.caller, self.source.as_ref(), progress.as_ref());
+        let call =
+            tools::call(name, arguments, &self.caller, self.source.as_ref(), progress.as_ref());
         // Nobody hears what is answered to a cancelled request.
-        let cancelled = || Err(ToolFailure::Failed(Error::new(Code::OutcomeUnknown, "The call was cancelled.")));
+        let cancelled = || {
+            Err(ToolFailure::Failed(Error::new(Code::OutcomeUnknown, "The call was cancelled.")))
+        };
         context.ct.run_until_cancelled(call).await.unwrap_or_else(cancelled)
     }
 
@@ -81,7 +91,9 @@ fn succeeded(answer: Answer) -> CallToolResult {
     if let Some(png) = answer.png {
         let data = base64::engine::general_purpose::STANDARD.encode(png);
         let for_people = Annotations::default().with_audience(vec![Role::User]);
-        result.content.push(ContentBlock::Image(ImageContent::new(data, "image/png").with_annotations(for_people)));
+        result.content.push(ContentBlock::Image(
+            ImageContent::new(data, "image/png").with_annotations(for_people),
+        ));
     }
     result
 }
@@ -96,13 +108,19 @@ fn error_json(error: &Error) -> Value {
 }
 
 fn is_modern(context: &RequestContext<RoleServer>) -> bool {
-    context.protocol_version().is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
+    context
+        .protocol_version()
+        .is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
 }
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities =
-            ServerCapabilities::builder().enable_tools().enable_prompts().enable_resources().enable_resources_subscribe().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
         let me = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
             .with_title("nutpurse")
             .with_description(env!("CARGO_PKG_DESCRIPTION"));
@@ -115,27 +133,45 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let tools = tools::all().iter().filter(|tool| self.has(tool)).map(listed).collect();
-        Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
         tools::find(name).filter(|tool| self.has(tool)).map(listed)
     }
 
-    async fn call_tool(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         match self.call(&request.name, request.arguments.unwrap_or_default(), &context).await {
             Ok(answer) => Ok(succeeded(answer).into()),
             Err(ToolFailure::Failed(error)) => Ok(failed(&error).into()),
-            Err(ToolFailure::UnknownTool) => Err(ErrorData::invalid_params("There is no tool of that name.", None)),
+            Err(ToolFailure::UnknownTool) => {
+                Err(ErrorData::invalid_params("There is no tool of that name.", None))
+            }
         }
     }
 
     /// What rmcp could not read as any request it knows: a request of a known method with other parameters than it takes, or another
     /// method altogether. A tool call comes back as a tool's failure, which the model sees.
-    async fn on_custom_request(&self, request: CustomRequest, context: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
-        let name = request.params.as_ref().and_then(|params| params.get("name")).and_then(Value::as_str);
-        if request.method == "tools/call" && name.and_then(tools::find).is_some_and(|tool| self.has(tool)) {
-            let mut result = failed(&Error::invalid("arguments", "arguments must be an object with the tool's parameters."));
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let name =
+            request.params.as_ref().and_then(|params| params.get("name")).and_then(Value::as_str);
+        if request.method == "tools/call"
+            && name.and_then(tools::find).is_some_and(|tool| self.has(tool))
+        {
+            let mut result = failed(&Error::invalid(
+                "arguments",
+                "arguments must be an object with the tool's parameters.",
+            ));
             if !is_modern(&context) {
                 result.result_type = None;
             }
@@ -143,7 +179,10 @@ impl ServerHandler for Server {
         }
         let known = ["tools/", "resources/", "prompts/", "completion/", "subscriptions/"];
         if known.iter().any(|prefix| request.method.starts_with(prefix)) {
-            return Err(ErrorData::invalid_params("The method or its parameters cannot be read.", None));
+            return Err(ErrorData::invalid_params(
+                "The method or its parameters cannot be read.",
+                None,
+            ));
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no such method.", None))
     }
@@ -153,7 +192,9 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Ok(ListResourcesResult::with_all_items(resources::fixed()).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+        Ok(ListResourcesResult::with_all_items(resources::fixed())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -175,7 +216,10 @@ impl ServerHandler for Server {
         resources::rendered(answer, request.uri).map(Into::into)
     }
 
-    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
         Some(updates::accepted(requested))
     }
 
@@ -183,11 +227,19 @@ impl ServerHandler for Server {
         self.updates.listen(self.source.as_ref(), &subscription).await
     }
 
-    async fn subscribe(&self, request: SubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
         self.updates.subscribe(self.source.as_ref(), request.uri, context.peer).await
     }
 
-    async fn unsubscribe(&self, request: UnsubscribeRequestParams, _context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
         self.updates.unsubscribe(&request.uri);
         Ok(())
     }
@@ -197,7 +249,9 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::all()).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+        Ok(ListPromptsResult::with_all_items(prompts::all())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn get_prompt(
@@ -223,7 +277,8 @@ mod tests {
         assert_eq!(shown.pointer("/content/0/text"), Some(&json!("{\"money\":\"play\"}")));
         assert_eq!(shown.pointer("/content/1/mimeType"), Some(&json!("image/png")));
         assert_eq!(shown.pointer("/content/1/annotations/audience"), Some(&json!(["user"])));
-        let shown = serde_json::to_value(failed(&Error::new(Code::OverBudget, "Over."))).unwrap_or_default();
+        let shown = serde_json::to_value(failed(&Error::new(Code::OverBudget, "Over.")))
+            .unwrap_or_default();
         assert_eq!(shown.pointer("/isError"), Some(&json!(true)));
         assert!(shown.get("structuredContent").is_none());
     }

@@ -15,7 +15,8 @@ struct Notes {
 impl Progress for Notes {
     fn note(&self, step: u32, text: &'static str) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let note = ProgressNotificationParam::new(self.token.clone(), f64::from(step)).with_message(text);
+            let note = ProgressNotificationParam::new(self.token.clone(), f64::from(step))
+                .with_message(text);
             // A client that no longer listens misses a note, nothing else.
             let _ = self.peer.notify_progress(note).await;
         })

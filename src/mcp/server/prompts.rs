@@ -2,7 +2,9 @@
 //!
 //! What the person fills in is put into the text only if it is what was asked for: a number, a span of time.
 
-use rmcp::model::{ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
+use rmcp::model::{
+    ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role,
+};
 use serde_json::Value;
 
 pub(super) fn all() -> Vec<Prompt> {
@@ -10,14 +12,20 @@ pub(super) fn all() -> Vec<Prompt> {
         Prompt::new(
             "fund_wallet",
             Some("Create a deposit invoice, show it, and wait for the money."),
-            Some(vec![PromptArgument::new("amount_sats").with_description("How many sats to add.").with_required(false)]),
+            Some(vec![
+                PromptArgument::new("amount_sats")
+                    .with_description("How many sats to add.")
+                    .with_required(false),
+            ]),
         )
         .with_title("Fund the wallet"),
         Prompt::new(
             "review_spending",
             Some("Sum up what was spent, on what, and what is left of the limits."),
             Some(vec![
-                PromptArgument::new("since").with_description("From when: 24h, 7d, 30d, all or a date. Default: 7d.").with_required(false),
+                PromptArgument::new("since")
+                    .with_description("From when: 24h, 7d, 30d, all or a date. Default: 7d.")
+                    .with_required(false),
             ]),
         )
         .with_title("Review spending"),
@@ -46,7 +54,10 @@ pub(super) fn get(name: &str, arguments: JsonObject) -> Result<GetPromptResult, 
         }
         "review_spending" => {
             let since = text_of(&arguments, "since")?.unwrap_or("7d");
-            if since.is_empty() || since.len() > 32 || !since.chars().all(|c| c.is_ascii_alphanumeric() || "-:.+".contains(c)) {
+            if since.is_empty()
+                || since.len() > 32
+                || !since.chars().all(|c| c.is_ascii_alphanumeric() || "-:.+".contains(c))
+            {
                 return Err(bad("since must be a span like 7d, or a date."));
             }
             format!(

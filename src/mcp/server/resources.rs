@@ -1,6 +1,8 @@
 //! The wallet as resources. Each is what a tool says, by the same way: nothing is readable here that no tool says.
 
-use rmcp::model::{CacheScope, ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
+use rmcp::model::{
+    CacheScope, ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+};
 use serde_json::{Map, Value, json};
 
 use super::error_json;
@@ -48,13 +50,19 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 
 /// The call that reads this address. `None`: there is no such resource.
 pub(super) fn read_as_call(uri: &str) -> Option<Read> {
-    let one = |tool, name: &str, id: &str| Read { tool, arguments: Map::from_iter([(name.to_owned(), json!(id))]) };
+    let one = |tool, name: &str, id: &str| Read {
+        tool,
+        arguments: Map::from_iter([(name.to_owned(), json!(id))]),
+    };
     match uri {
         BALANCE => Some(Read { tool: "get_balance", arguments: Map::new() }),
         HISTORY => Some(Read { tool: "list_history", arguments: Map::new() }),
         _ => {
             if let Some(id) = uri.strip_prefix(PAYMENTS) {
-                return id.parse::<PaymentId>().ok().map(|id| one("get_payment", "payment_id", id.as_str()));
+                return id
+                    .parse::<PaymentId>()
+                    .ok()
+                    .map(|id| one("get_payment", "payment_id", id.as_str()));
             }
             let id = uri.strip_prefix(DEPOSITS)?;
             id.parse::<DepositId>().ok().map(|id| one("get_deposit", "deposit_id", id.as_str()))
@@ -69,13 +77,20 @@ pub(super) fn not_found() -> ErrorData {
 /// A tool's failure as a protocol error; the same error object is its data.
 pub(super) fn refused(failure: ToolFailure) -> ErrorData {
     match failure {
-        ToolFailure::Failed(error) if matches!(error.code, Code::NotFound | Code::InvalidInput) => not_found(),
-        ToolFailure::Failed(error) => ErrorData::internal_error(error.message.clone(), Some(error_json(&error))),
+        ToolFailure::Failed(error) if matches!(error.code, Code::NotFound | Code::InvalidInput) => {
+            not_found()
+        }
+        ToolFailure::Failed(error) => {
+            ErrorData::internal_error(error.message.clone(), Some(error_json(&error)))
+        }
         ToolFailure::UnknownTool => not_found(),
     }
 }
 
-pub(super) fn rendered(answer: Result<Answer, ToolFailure>, uri: String) -> Result<ReadResourceResult, ErrorData> {
+pub(super) fn rendered(
+    answer: Result<Answer, ToolFailure>,
+    uri: String,
+) -> Result<ReadResourceResult, ErrorData> {
     let text = answer.map_err(refused)?.structured.to_string();
     let contents = ResourceContents::text(text, uri).with_mime_type(JSON);
     Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
@@ -88,10 +103,18 @@ mod tests {
     #[test]
     fn an_address_is_read_by_its_tool_or_not_at_all() {
         let id = PaymentId::random();
-        assert_eq!(read_as_call(&format!("{PAYMENTS}{id}")).map(|read| read.tool), Some("get_payment"));
+        assert_eq!(
+            read_as_call(&format!("{PAYMENTS}{id}")).map(|read| read.tool),
+            Some("get_payment")
+        );
         assert_eq!(read_as_call(BALANCE).map(|read| read.tool), Some("get_balance"));
-        for uri in ["wallet://payments/", "wallet://payments/../balance", "wallet://deposits/pay_x", "wallet://keys", "file:///etc/passwd"]
-        {
+        for uri in [
+            "wallet://payments/",
+            "wallet://payments/../balance",
+            "wallet://deposits/pay_x",
+            "wallet://keys",
+            "file:///etc/passwd",
+        ] {
             assert!(read_as_call(uri).is_none(), "{uri}");
         }
     }

@@ -23,13 +23,18 @@ const WATCHED_MAX: usize = 100;
 pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     let mut filter = SubscriptionFilter::new();
     let uris = requested.resource_subscriptions.iter().flatten();
-    let known: Vec<String> = uris.filter(|uri| resources::read_as_call(uri).is_some()).take(WATCHED_MAX).cloned().collect();
+    let known: Vec<String> = uris
+        .filter(|uri| resources::read_as_call(uri).is_some())
+        .take(WATCHED_MAX)
+        .cloned()
+        .collect();
     filter.resource_subscriptions = (!known.is_empty()).then_some(known);
     filter
 }
 
 async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData> {
-    let wallet = source.wallet().await.map_err(|error| resources::refused(ToolFailure::Failed(error)))?;
+    let wallet =
+        source.wallet().await.map_err(|error| resources::refused(ToolFailure::Failed(error)))?;
     Ok(wallet.changes())
 }
 
@@ -70,7 +75,11 @@ impl Updates {
     }
 
     /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet closes.
-    pub(super) async fn listen(&self, source: &dyn Source, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
+    pub(super) async fn listen(
+        &self,
+        source: &dyn Source,
+        subscription: &SubscriptionContext,
+    ) -> Result<(), ErrorData> {
         let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
         let sink = subscription.sink().clone();
         let notify = move |uri: String| {
@@ -92,7 +101,12 @@ impl Updates {
     }
 
     /// Sends notices of this resource from now on.
-    pub(super) async fn subscribe(self: &Arc<Self>, source: &dyn Source, uri: String, peer: Peer<RoleServer>) -> Result<(), ErrorData> {
+    pub(super) async fn subscribe(
+        self: &Arc<Self>,
+        source: &dyn Source,
+        uri: String,
+        peer: Peer<RoleServer>,
+    ) -> Result<(), ErrorData> {
         if resources::read_as_call(&uri).is_none() {
             return Err(resources::not_found());
         }
@@ -126,7 +140,11 @@ impl Updates {
     async fn watch(self: Arc<Self>, changes: watch::Receiver<u64>, peer: Peer<RoleServer>) {
         let notify = move |uri: String| {
             let peer = peer.clone();
-            async move { peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_ok() }
+            async move {
+                peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri))
+                    .await
+                    .is_ok()
+            }
         };
         let notices = relay(changes, || self.watched().uris.iter().cloned().collect(), notify);
         let _ = self.ended.run_until_cancelled(notices).await;
@@ -145,7 +163,8 @@ mod tests {
     #[test]
     fn only_resources_that_exist_can_be_watched() {
         let mut filter = SubscriptionFilter::new();
-        filter.resource_subscriptions = Some(vec!["wallet://balance".to_owned(), "wallet://keys".to_owned()]);
+        filter.resource_subscriptions =
+            Some(vec!["wallet://balance".to_owned(), "wallet://keys".to_owned()]);
         filter.tools_list_changed = Some(true);
         let filter = accepted(&filter);
         assert_eq!(filter.resource_subscriptions, Some(vec!["wallet://balance".to_owned()]));
@@ -156,10 +175,17 @@ mod tests {
     async fn every_change_is_told_and_the_end_of_the_wallet_ends_it() {
         let (wallet, changes) = watch::channel(0);
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let notices = relay(changes, || vec!["a".to_owned(), "b".to_owned()], |uri| std::future::ready(told.send(uri).is_ok()));
+        let notices = relay(
+            changes,
+            || vec!["a".to_owned(), "b".to_owned()],
+            |uri| std::future::ready(told.send(uri).is_ok()),
+        );
         let story = async {
             wallet.send_replace(1);
-            assert_eq!((heard.recv().await, heard.recv().await), (Some("a".to_owned()), Some("b".to_owned())));
+            assert_eq!(
+                (heard.recv().await, heard.recv().await),
+                (Some("a".to_owned()), Some("b".to_owned()))
+            );
             wallet.send_replace(2);
             assert_eq!(heard.recv().await, Some("a".to_owned()));
             drop(wallet);

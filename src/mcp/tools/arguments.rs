@@ -23,7 +23,8 @@ pub(super) fn is_key(text: &str) -> bool {
 fn chars_max(field: &str) -> usize {
     match field {
         "idempotency_key" => KEY_MAX,
-        "payment_id" | "deposit_id" | "repeat_of" | "approval_id" | "payment_hash" | "since" | "until" => 128,
+        "payment_id" | "deposit_id" | "repeat_of" | "approval_id" | "payment_hash" | "since"
+        | "until" => 128,
         "token" => 500_000,
         "to" => 16_000,
         _ => 4_000,
@@ -34,14 +35,23 @@ fn chars_max(field: &str) -> usize {
 ///
 /// # Errors
 /// `invalid_input` with `details.field`, and `min` and `max` where a bound was passed.
-pub(super) fn check(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+pub(super) fn check(
+    tool: &Tool,
+    arguments: Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
     let properties = tool.input_schema.get("properties").and_then(Value::as_object);
     let required = tool.input_schema.get("required").and_then(Value::as_array);
-    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
     let mut checked = Map::new();
     for (given, value) in arguments {
-        let name = tool.aliases.iter().find(|(older, _)| *older == given).map_or(given.as_str(), |(_, current)| *current);
-        let Some(schema) = properties.and_then(|all| all.get(name)).and_then(Value::as_object) else {
+        let name = tool
+            .aliases
+            .iter()
+            .find(|(older, _)| *older == given)
+            .map_or(given.as_str(), |(_, current)| *current);
+        let Some(schema) = properties.and_then(|all| all.get(name)).and_then(Value::as_object)
+        else {
             return Err(unknown(&given, properties));
         };
         let empty = value.as_str().is_some_and(str::is_empty) && name != "idempotency_key";
@@ -66,20 +76,27 @@ pub(super) fn check(tool: &Tool, arguments: Map<String, Value>) -> Result<Map<St
 /// # Errors
 /// `invalid_input`; only if a schema and its struct disagree.
 pub(super) fn into_request<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Error> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|_| Error::invalid("arguments", "The parameters cannot be read."))
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|_| Error::invalid("arguments", "The parameters cannot be read."))
 }
 
 fn unknown(given: &str, properties: Option<&Map<String, Value>>) -> Error {
-    let plain = given.len() <= 40 && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let plain = given.len() <= 40
+        && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let field = if plain && !given.is_empty() { given } else { "(unreadable)" };
-    let known: Vec<Value> = properties.into_iter().flat_map(Map::keys).map(|name| json!(name)).collect();
-    Error::invalid(field, "There is no parameter of that name; details.parameters lists all.").with("parameters", known)
+    let known: Vec<Value> =
+        properties.into_iter().flat_map(Map::keys).map(|name| json!(name)).collect();
+    Error::invalid(field, "There is no parameter of that name; details.parameters lists all.")
+        .with("parameters", known)
 }
 
 fn check_value(name: &str, schema: &Map<String, Value>, value: Value) -> Result<Value, Error> {
     match (schema.get("type").and_then(Value::as_str), value) {
         (Some("integer"), Value::Number(number)) => whole(name, schema, &number),
-        (Some("integer"), _) => Err(Error::invalid(name, format!("{name} must be a whole number, not a text or anything else."))),
+        (Some("integer"), _) => Err(Error::invalid(
+            name,
+            format!("{name} must be a whole number, not a text or anything else."),
+        )),
         (Some("boolean"), value @ Value::Bool(_)) => Ok(value),
         (Some("boolean"), _) => Err(Error::invalid(name, format!("{name} must be true or false."))),
         (_, Value::String(text)) => check_text(name, schema, text),
@@ -91,13 +108,23 @@ fn whole(name: &str, schema: &Map<String, Value>, number: &Number) -> Result<Val
     let bound = |which: &str| schema.get(which).and_then(Value::as_u64);
     let (min, max) = (bound("minimum").unwrap_or(0), bound("maximum").unwrap_or(u64::MAX));
     let value = number.as_u64().or_else(|| {
-        let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=EXACT_MAX).contains(float))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, not negative, and exact")]
+        let float = number
+            .as_f64()
+            .filter(|float| float.fract() == 0.0 && (0.0..=EXACT_MAX).contains(float))?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, not negative, and exact"
+        )]
         Some(float as u64)
     });
     match value {
         Some(value) if (min..=max).contains(&value) => Ok(json!(value)),
-        _ => Err(Error::invalid(name, format!("{name} must be a whole number from {min} to {max}.")).with("min", min).with("max", max)),
+        _ => {
+            Err(Error::invalid(name, format!("{name} must be a whole number from {min} to {max}."))
+                .with("min", min)
+                .with("max", max))
+        }
     }
 }
 
@@ -106,7 +133,11 @@ fn check_text(name: &str, schema: &Map<String, Value>, text: String) -> Result<V
         if words.iter().any(|word| word.as_str() == Some(text.as_str())) {
             return Ok(Value::String(text));
         }
-        return Err(Error::invalid(name, format!("{name} must be one of the words in details.words.")).with("words", words.clone()));
+        return Err(Error::invalid(
+            name,
+            format!("{name} must be one of the words in details.words."),
+        )
+        .with("words", words.clone()));
     }
     let max = chars_max(name);
     if text.is_empty() || text.chars().nth(max).is_some() {

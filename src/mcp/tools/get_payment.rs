@@ -33,5 +33,8 @@ fn exactly_one(request: &GetPayment) -> Result<(), Error> {
     if given.iter().filter(|one| one.is_some()).count() == 1 {
         return Ok(());
     }
-    Err(Error::invalid("payment_id", "Give exactly one of payment_id, payment_hash, idempotency_key."))
+    Err(Error::invalid(
+        "payment_id",
+        "Give exactly one of payment_id, payment_hash, idempotency_key.",
+    ))
 }

@@ -54,11 +54,14 @@ pub struct Hints {
 }
 
 impl Hints {
-    const READS_LOCAL: Self = Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+    const READS_LOCAL: Self =
+        Self { read_only: true, destructive: false, idempotent: true, open_world: false };
     const READS_OUTSIDE: Self = Self { open_world: true, ..Self::READS_LOCAL };
-    const WRITES: Self = Self { read_only: false, destructive: false, idempotent: false, open_world: true };
+    const WRITES: Self =
+        Self { read_only: false, destructive: false, idempotent: false, open_world: true };
     const WRITES_ONCE: Self = Self { idempotent: true, ..Self::WRITES };
-    const SPENDS: Self = Self { read_only: false, destructive: true, idempotent: false, open_world: true };
+    const SPENDS: Self =
+        Self { read_only: false, destructive: true, idempotent: false, open_world: true };
 }
 
 /// One tool: what an agent reads, and the verb behind it.
@@ -98,7 +101,10 @@ impl Job<'_> {
 
     /// The open wallet. The opening goes on where its caller's time is up.
     async fn wallet(&self) -> Result<Wallet, Error> {
-        let opening = || Error::new(Code::WalletBusy, "The wallet is still being opened; nothing was done.").next(AGAIN);
+        let opening = || {
+            Error::new(Code::WalletBusy, "The wallet is still being opened; nothing was done.")
+                .next(AGAIN)
+        };
         let opened = self.deadline.wait(self.source.wallet()).await.ok_or_else(opening)?;
         Ok(opened?.until(self.deadline))
     }
@@ -175,12 +181,18 @@ pub async fn call(
     source: &dyn Source,
     progress: &dyn Progress,
 ) -> Result<Answer, ToolFailure> {
-    let tool = find(name).filter(|tool| has(source, caller, tool)).ok_or(ToolFailure::UnknownTool)?;
-    let key = arguments.get("idempotency_key").and_then(Value::as_str).filter(|key| arguments::is_key(key)).map(str::to_owned);
+    let tool =
+        find(name).filter(|tool| has(source, caller, tool)).ok_or(ToolFailure::UnknownTool)?;
+    let key = arguments
+        .get("idempotency_key")
+        .and_then(Value::as_str)
+        .filter(|key| arguments::is_key(key))
+        .map(str::to_owned);
     let outcome = match arguments::check(tool, arguments) {
         Ok(arguments) => {
             let deadline = Deadline::of_a_call();
-            let verb = AssertUnwindSafe((tool.run)(Job { arguments, caller, source, deadline })).catch_unwind();
+            let verb = AssertUnwindSafe((tool.run)(Job { arguments, caller, source, deadline }))
+                .catch_unwind();
             match progress::while_running(progress, deadline.later(OVERDUE).wait(verb)).await {
                 Some(answered) => answered.unwrap_or_else(|_payload| Err(panicked())),
                 None => Err(overdue(tool, key.as_deref())),
@@ -216,7 +228,10 @@ fn overdue(tool: &Tool, key: Option<&str>) -> Error {
 
 fn panicked() -> Error {
     tracing::error!("a tool ended by a panic; what it said is withheld");
-    Error::new(Code::Internal, "The wallet made a mistake and cannot tell what became of this call.")
+    Error::new(
+        Code::Internal,
+        "The wallet made a mistake and cannot tell what became of this call.",
+    )
 }
 
 #[cfg(test)]
@@ -241,10 +256,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wallet_that_is_still_being_opened_is_told_as_that() {
         let (since, caller) = (Instant::now(), Caller { agent: "tester".to_owned() });
-        let Value::Object(arguments) = json!({"amount_sats": 5, "idempotency_key": "k"}) else { panic!("an object") };
+        let Value::Object(arguments) = json!({"amount_sats": 5, "idempotency_key": "k"}) else {
+            panic!("an object")
+        };
         let told = call("send_token", arguments, &caller, &Stuck, &Silent).await;
         let Err(ToolFailure::Failed(error)) = told else { panic!("{told:?}") };
-        assert_eq!((error.code, error.money_moved, error.idempotency_key.as_deref()), (Code::WalletBusy, MoneyMoved::No, Some("k")));
+        assert_eq!(
+            (error.code, error.money_moved, error.idempotency_key.as_deref()),
+            (Code::WalletBusy, MoneyMoved::No, Some("k"))
+        );
         assert_eq!(since.elapsed(), Duration::from_secs(45));
     }
 
@@ -252,8 +272,13 @@ mod tests {
     fn a_verb_that_does_not_answer_is_answered_for_by_what_it_may_have_done() {
         for tool in all() {
             let error = overdue(tool, Some("k"));
-            let moves = ["pay", "send_token", "zap", "receive_token", "reclaim_token", "sync"].contains(&tool.name);
-            let expected = if moves { (Code::OutcomeUnknown, MoneyMoved::Unknown) } else { (Code::WalletBusy, MoneyMoved::No) };
+            let moves = ["pay", "send_token", "zap", "receive_token", "reclaim_token", "sync"]
+                .contains(&tool.name);
+            let expected = if moves {
+                (Code::OutcomeUnknown, MoneyMoved::Unknown)
+            } else {
+                (Code::WalletBusy, MoneyMoved::No)
+            };
             assert_eq!((error.code, error.money_moved), expected, "{}", tool.name);
         }
     }

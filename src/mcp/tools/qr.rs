@@ -44,7 +44,10 @@ fn draw(payload: &str) -> Option<Drawing> {
         let (Some(x), Some(y)) = (x.checked_sub(quiet), y.checked_sub(quiet)) else { return false };
         x < side && y < side && colors.get(y * side + x) == Some(&Color::Dark)
     };
-    Some(Drawing { text: as_text(side, &dark), png: as_png(side, &dark).filter(|png| png.len() < PNG_MAX) })
+    Some(Drawing {
+        text: as_text(side, &dark),
+        png: as_png(side, &dark).filter(|png| png.len() < PNG_MAX),
+    })
 }
 
 fn as_text(side: usize, dark: &dyn Fn(usize, usize, usize) -> bool) -> String {
@@ -72,7 +75,8 @@ fn as_png(side: usize, dark: &dyn Fn(usize, usize, usize) -> bool) -> Option<Vec
     let mut image = vec![0u8; row_bytes * pixels];
     for (y, row) in image.chunks_mut(row_bytes).enumerate() {
         for x in 0..pixels {
-            if let (false, Some(byte)) = (dark(x / SCALE, y / SCALE, QUIET_PNG), row.get_mut(x / 8)) {
+            if let (false, Some(byte)) = (dark(x / SCALE, y / SCALE, QUIET_PNG), row.get_mut(x / 8))
+            {
                 *byte |= 0x80 >> (x % 8);
             }
         }
@@ -98,12 +102,15 @@ mod tests {
         let drawn = invoice(&format!("lnbc1{}", "q".repeat(340)));
         let png = drawn.as_ref().and_then(|d| d.png.as_ref()).map_or(0, Vec::len);
         assert!(png > 100 && png < PNG_MAX, "{png}");
-        assert!(drawn.is_some_and(|d| d.text.chars().all(|c| "█▀▄ \n".contains(c)) && d.text.lines().count() < 45));
+        assert!(drawn.is_some_and(
+            |d| d.text.chars().all(|c| "█▀▄ \n".contains(c)) && d.text.lines().count() < 45
+        ));
     }
 
     #[test]
     fn the_largest_png_stays_small_and_longer_texts_have_none() {
-        let noisy: String = (0..840u32).map(|i| char::from(b'!' + (i.wrapping_mul(7_919) % 90) as u8)).collect();
+        let noisy: String =
+            (0..840u32).map(|i| char::from(b'!' + (i.wrapping_mul(7_919) % 90) as u8)).collect();
         assert!(token(&noisy).is_some_and(|d| d.png.is_some()));
         assert!(token(&"x".repeat(1_000)).is_none());
     }

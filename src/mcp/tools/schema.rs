@@ -40,7 +40,9 @@ fn object(value: Value) -> Map<String, Value> {
 
 /// Lengths that are checked are shown where an agent chooses the text.
 fn bound_texts(schema: &mut Map<String, Value>) {
-    if let Some(Value::Object(key)) = schema.get_mut("properties").and_then(|all| all.get_mut("idempotency_key")) {
+    if let Some(Value::Object(key)) =
+        schema.get_mut("properties").and_then(|all| all.get_mut("idempotency_key"))
+    {
         key.insert("maxLength".to_owned(), super::arguments::KEY_MAX.into());
     }
 }
@@ -56,7 +58,9 @@ fn plain(value: &mut Value) {
 fn plain_object(map: &mut Map<String, Value>) {
     for name in ["$schema", "$defs", "definitions", "title", "format"] {
         // A property may bear such a name; its value is then an object or a boolean, never a text.
-        if map.get(name).is_some_and(|value| value.is_string() || name.ends_with("defs") || name == "definitions") {
+        if map.get(name).is_some_and(|value| {
+            value.is_string() || name.ends_with("defs") || name == "definitions"
+        }) {
             map.remove(name);
         }
     }
@@ -81,7 +85,10 @@ fn without_null(map: &mut Map<String, Value>) {
         words.retain(|word| !word.is_null());
     }
     if let Some(Value::Array(choices)) = map.get("anyOf") {
-        let real: Vec<&Value> = choices.iter().filter(|one| one.get("type").is_none_or(|kind| kind != "null")).collect();
+        let real: Vec<&Value> = choices
+            .iter()
+            .filter(|one| one.get("type").is_none_or(|kind| kind != "null"))
+            .collect();
         if let [Value::Object(only)] = real.as_slice() {
             let only = only.clone();
             map.remove("anyOf");

@@ -26,7 +26,12 @@ pub(crate) struct Lines<R> {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) fn new(reader: R, max: usize) -> Self {
-        Self { reader: BufReader::with_capacity(64 * 1024, reader), line: Vec::new(), max, skipping: None }
+        Self {
+            reader: BufReader::with_capacity(64 * 1024, reader),
+            line: Vec::new(),
+            max,
+            skipping: None,
+        }
     }
 
     /// The next line.
@@ -88,7 +93,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_over_the_cap_is_skipped_and_the_next_is_read() {
-        let seen = read(b"{\"method\":\"a much longer line\",\"id\":7}\n{\"id\":1}\r\n\n0123456789abcdef\ntorn").await;
+        let seen = read(
+            b"{\"method\":\"a much longer line\",\"id\":7}\n{\"id\":1}\r\n\n0123456789abcdef\ntorn",
+        )
+        .await;
         assert_eq!(seen, ["too long Some(Number(7))", "{\"id\":1}", "0123456789abcdef"]);
     }
 }

@@ -110,7 +110,9 @@ fn begins(request: &ClientRequest) -> bool {
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
         other => {
             let meta = other.get_meta();
-            let known = meta.protocol_version().is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version));
+            let known = meta
+                .protocol_version()
+                .is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version));
             known && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
         }
     }
@@ -118,7 +120,10 @@ fn begins(request: &ClientRequest) -> bool {
 
 /// The answer to a line that is no message. `None` where silence is right: text that is not even meant as JSON, and notifications.
 fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
-    let looks_like_json = line.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));
+    let looks_like_json = line
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+        .is_some_and(|byte| matches!(byte, b'{' | b'['));
     if !looks_like_json {
         return None;
     }
@@ -138,7 +143,10 @@ fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
 
 /// The answer to a line that was too long.
 pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
-    answer(id, ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None))
+    answer(
+        id,
+        ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None),
+    )
 }
 
 /// Without a readable id the answer has no `id`. JSON-RPC 2.0 asks for `null`, but MCP's schema (2025-11-25 and later) makes it optional
@@ -160,7 +168,10 @@ where
 {
     type Error = std::io::Error;
 
-    fn send(&mut self, item: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = std::io::Result<()>> + Send + 'static {
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = std::io::Result<()>> + Send + 'static {
         let out = Arc::clone(&self.out);
         let line = encode(&item);
         async move {
@@ -185,7 +196,9 @@ where
     /// Writes no more. A writer that is stuck because nobody reads is left alone.
     async fn close(&mut self) -> std::io::Result<()> {
         let out = Arc::clone(&self.out);
-        tokio::time::timeout(CLOSE, async move { out.lock().await.close().await }).await.unwrap_or(Ok(()))
+        tokio::time::timeout(CLOSE, async move { out.lock().await.close().await })
+            .await
+            .unwrap_or(Ok(()))
     }
 }
 
@@ -195,7 +208,9 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_line_without_a_readable_id_has_no_id() {
-        let line = |bytes: &[u8]| -> serde_json::Value { serde_json::from_slice(&refusal(bytes, true).unwrap()).unwrap() };
+        let line = |bytes: &[u8]| -> serde_json::Value {
+            serde_json::from_slice(&refusal(bytes, true).unwrap()).unwrap()
+        };
         let told = line(br#"{"id":null,"#);
         assert_eq!((told.get("id"), &told["error"]["code"]), (None, &serde_json::json!(-32700)));
         assert_eq!(line(br#"{"id":"a","method":"ping","#)["id"], "a");

@@ -82,7 +82,9 @@ impl Peek {
 
     fn end_member(&mut self) {
         match self.name.as_slice() {
-            b"\"id\"" => self.id = self.id.take().or_else(|| serde_json::from_slice(&self.token).ok()),
+            b"\"id\"" => {
+                self.id = self.id.take().or_else(|| serde_json::from_slice(&self.token).ok())
+            }
             b"\"method\"" => self.has_method = true,
             _ => {}
         }
@@ -109,7 +111,10 @@ mod tests {
     #[test]
     fn the_objects_own_id_is_found_wherever_it_stands() {
         assert_eq!(id(r#"{"id": 5, "method":"x"}"#), Some(RequestId::Number(5)));
-        assert_eq!(id(r#"{"method":"x","params":{"id":9,"a":[{"id":1}]},"id":"ab\"c"}"#), Some(RequestId::String("ab\"c".into())));
+        assert_eq!(
+            id(r#"{"method":"x","params":{"id":9,"a":[{"id":1}]},"id":"ab\"c"}"#),
+            Some(RequestId::String("ab\"c".into()))
+        );
         assert_eq!(id(r#"{"a":"\"id\":3","params":{"id":9}}"#), None);
         assert_eq!(id(r#"{"id":null}"#), None);
         assert_eq!(id(r#"[{"id":1}]"#), None);

@@ -96,12 +96,17 @@ impl PayRequest {
             Some(_) => return Err(AnswerError::Other(None)),
             None => return Err(AnswerError::Unreadable("tag")),
         }
-        let number = |name: &'static str| answer.get(name).and_then(Value::as_u64).ok_or(AnswerError::Unreadable(name));
+        let number = |name: &'static str| {
+            answer.get(name).and_then(Value::as_u64).ok_or(AnswerError::Unreadable(name))
+        };
         let (min_msat, max_msat) = (number("minSendable")?, number("maxSendable")?);
         if min_msat > max_msat || max_msat == 0 {
             return Err(AnswerError::Unreadable("minSendable"));
         }
-        let metadata = answer.get("metadata").and_then(Value::as_str).ok_or(AnswerError::Unreadable("metadata"))?;
+        let metadata = answer
+            .get("metadata")
+            .and_then(Value::as_str)
+            .ok_or(AnswerError::Unreadable("metadata"))?;
         let (description, identifier) = about(metadata)?;
         if let (Some(address), Some(identifier)) = (&target.address, &identifier)
             && !answers_for(identifier, address)
@@ -111,7 +116,10 @@ impl PayRequest {
         if wants_payer(answer.get("payerData")) {
             return Err(AnswerError::WantsPayer);
         }
-        let text = answer.get("callback").and_then(Value::as_str).ok_or(AnswerError::Unreadable("callback"))?;
+        let text = answer
+            .get("callback")
+            .and_then(Value::as_str)
+            .ok_or(AnswerError::Unreadable("callback"))?;
         let callback = web(text).map_err(|_| AnswerError::Unreadable("callback"))?;
         if !callback::stays(&target.url, &callback) {
             return Err(AnswerError::Elsewhere(callback.host_str().unwrap_or_default().to_owned()));
@@ -179,7 +187,11 @@ impl PayRequest {
         if invoice.amount_msat != Some(amount_msat) {
             return Err(Misfit::Amount(invoice.amount_msat));
         }
-        if invoice.expires_at <= now.saturating_add(LEAST_LEFT) { Err(Misfit::Expired) } else { Ok(()) }
+        if invoice.expires_at <= now.saturating_add(LEAST_LEFT) {
+            Err(Misfit::Expired)
+        } else {
+            Ok(())
+        }
     }
 
     /// The invoice names, by its hash, what the server said of itself, or the zap that was asked for.
@@ -208,8 +220,13 @@ pub fn reason(body: &[u8]) -> Option<String> {
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, AnswerError> {
-    let Ok(Value::Object(answer)) = serde_json::from_slice(body) else { return Err(AnswerError::Unreadable("no JSON object")) };
-    let says_no = answer.get("status").and_then(Value::as_str).is_some_and(|status| status.eq_ignore_ascii_case("ERROR"));
+    let Ok(Value::Object(answer)) = serde_json::from_slice(body) else {
+        return Err(AnswerError::Unreadable("no JSON object"));
+    };
+    let says_no = answer
+        .get("status")
+        .and_then(Value::as_str)
+        .is_some_and(|status| status.eq_ignore_ascii_case("ERROR"));
     if says_no {
         let reason = answer.get("reason").and_then(Value::as_str).unwrap_or_default();
         return Err(AnswerError::Says(reason.to_owned()));
@@ -241,7 +258,9 @@ fn about(metadata: &str) -> Result<(String, Option<String>), AnswerError> {
 /// What follows a `+` in a name is a label for the payee's own use, which not every server repeats.
 fn answers_for(identifier: &str, address: &str) -> bool {
     let lower = identifier.trim().to_lowercase();
-    let unlabelled = address.split_once('@').map(|(name, place)| format!("{}@{place}", name.split('+').next().unwrap_or_default()));
+    let unlabelled = address
+        .split_once('@')
+        .map(|(name, place)| format!("{}@{place}", name.split('+').next().unwrap_or_default()));
     lower == address || Some(lower) == unlabelled
 }
 

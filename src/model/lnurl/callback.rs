@@ -21,15 +21,21 @@ const SAME_HANDS: &[(&str, &str)] = &[("walletofsatoshi.com", "livingroomofsatos
 
 /// `callback` may be asked when `server` named it.
 pub(super) fn stays(server: &Url, callback: &Url) -> bool {
-    is_same_place(server, callback) && is_as_safe(server, callback) && is_same_port(server, callback)
+    is_same_place(server, callback)
+        && is_as_safe(server, callback)
+        && is_same_port(server, callback)
 }
 
 fn is_same_place(server: &Url, callback: &Url) -> bool {
     match (server.host(), callback.host()) {
         (Some(Host::Domain(named)), Some(Host::Domain(sent))) => {
             let (named, sent) = (named.trim_end_matches('.'), sent.trim_end_matches('.'));
-            let in_same_hands = SAME_HANDS.iter().any(|(address, other)| is_within(named, address) && is_within(sent, other));
-            is_within(sent, named) || (sent.contains('.') && is_within(named, sent)) || in_same_hands
+            let in_same_hands = SAME_HANDS
+                .iter()
+                .any(|(address, other)| is_within(named, address) && is_within(sent, other));
+            is_within(sent, named)
+                || (sent.contains('.') && is_within(named, sent))
+                || in_same_hands
         }
         (Some(named), Some(sent)) => named == sent,
         _ => false,
@@ -87,7 +93,11 @@ mod tests {
             ("http://localhost:9/x", "http://a.localhost:9/cb", false),
         ];
         for (server, callback, may) in table {
-            assert_eq!(stays(&Url::parse(server)?, &Url::parse(callback)?), may, "{server} names {callback}");
+            assert_eq!(
+                stays(&Url::parse(server)?, &Url::parse(callback)?),
+                may,
+                "{server} names {callback}"
+            );
         }
         Ok(())
     }

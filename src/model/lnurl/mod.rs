@@ -87,7 +87,9 @@ fn at_lnurl(text: &str) -> Result<Target, TargetError> {
     for scheme in ["lnurlp:", "lnurl:"] {
         bare = without_prefix(bare, scheme);
     }
-    let is_url = |text: &str| ["http://", "https://"].iter().any(|scheme| text.to_ascii_lowercase().starts_with(scheme));
+    let is_url = |text: &str| {
+        ["http://", "https://"].iter().any(|scheme| text.to_ascii_lowercase().starts_with(scheme))
+    };
     let url = if bare.to_ascii_lowercase().starts_with("lnurl1") {
         web(&decode(bare)?)?
     } else if is_url(bare) {
@@ -102,7 +104,8 @@ fn at_lnurl(text: &str) -> Result<Target, TargetError> {
 }
 
 fn decode(text: &str) -> Result<String, TargetError> {
-    let read = bech32::primitives::decode::CheckedHrpstring::new::<Lnurl>(text).map_err(|_| TargetError::Unreadable)?;
+    let read = bech32::primitives::decode::CheckedHrpstring::new::<Lnurl>(text)
+        .map_err(|_| TargetError::Unreadable)?;
     if !read.hrp().as_str().eq_ignore_ascii_case("lnurl") {
         return Err(TargetError::Unreadable);
     }
@@ -117,7 +120,9 @@ fn of_host(rest: &str) -> Result<Url, TargetError> {
 
 fn is_without_certificate(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost") || name.ends_with(".onion"),
+        Some(Host::Domain(name)) => {
+            name == "localhost" || name.ends_with(".localhost") || name.ends_with(".onion")
+        }
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => false,
     }
@@ -130,7 +135,10 @@ fn web(text: &str) -> Result<Url, TargetError> {
         return Err(TargetError::Unreadable);
     }
     let url = Url::parse(text).map_err(|_| TargetError::Unreadable)?;
-    let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && url.has_host();
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
+        && url.has_host();
     let is_web = matches!(url.scheme(), "http" | "https");
     if is_plain && is_web { Ok(url) } else { Err(TargetError::Unreadable) }
 }
@@ -156,7 +164,10 @@ mod tests {
         let onion = "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwx.onion";
         let table = [
             ("Alice@Example.com", "https://example.com/.well-known/lnurlp/alice".to_owned()),
-            ("₿alice+tip@example.com", "https://example.com/.well-known/lnurlp/alice+tip".to_owned()),
+            (
+                "₿alice+tip@example.com",
+                "https://example.com/.well-known/lnurlp/alice+tip".to_owned(),
+            ),
             ("bob@example.com:8443", "https://example.com:8443/.well-known/lnurlp/bob".to_owned()),
             ("bob@127.0.0.1:3338", "http://127.0.0.1:3338/.well-known/lnurlp/bob".to_owned()),
             ("bob@0x7f.1:3338", "http://127.0.0.1:3338/.well-known/lnurlp/bob".to_owned()),
@@ -203,9 +214,15 @@ mod tests {
         ];
         for text in texts {
             let found = place(&text);
-            assert!(matches!(found, None | Some(Err(TargetError::Unreadable))), "{text}: {found:?}");
+            assert!(
+                matches!(found, None | Some(Err(TargetError::Unreadable))),
+                "{text}: {found:?}"
+            );
         }
-        assert_eq!(place(&of("https://example.com/?tag=login&k1=00")), Some(Err(TargetError::Login)));
+        assert_eq!(
+            place(&of("https://example.com/?tag=login&k1=00")),
+            Some(Err(TargetError::Login))
+        );
     }
 
     #[test]

@@ -51,7 +51,11 @@ const CREDENTIALS: [(&str, usize); 26] = [
 /// What secret an outgoing text holds, in words for the caller: a Cashu token, a secret key, a mnemonic or a credential.
 /// `None` when none was found. Time grows with the length of `text` alone.
 pub fn refuse_secrets(text: &str) -> Option<&'static str> {
-    let seen: String = text.chars().filter(|letter| is_space(*letter) || !is_hidden(*letter)).map(narrow).collect();
+    let seen: String = text
+        .chars()
+        .filter(|letter| is_space(*letter) || !is_hidden(*letter))
+        .map(narrow)
+        .collect();
     let joined: String = seen.chars().filter(|letter| !is_space(*letter)).collect();
     let letters: String = joined.chars().filter(char::is_ascii_alphanumeric).collect();
     if holds_token(&seen, &joined) || holds_hidden_bytes(text) {
@@ -70,14 +74,17 @@ pub fn refuse_secrets(text: &str) -> Option<&'static str> {
 /// A wide letter in its narrow form.
 fn narrow(letter: char) -> char {
     match letter {
-        '\u{FF01}'..='\u{FF5E}' => u32::from(letter).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(letter),
+        '\u{FF01}'..='\u{FF5E}' => {
+            u32::from(letter).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(letter)
+        }
         _ => letter,
     }
 }
 
 /// One word that begins like a token of any version, or text across words whose first bytes decode as a token's.
 fn holds_token(seen: &str, joined: &str) -> bool {
-    let in_one_word = after(seen, "cashu").any(|rest| rest.starts_with(char::is_alphabetic) && run(rest, is_base64) > 24);
+    let in_one_word = after(seen, "cashu")
+        .any(|rest| rest.starts_with(char::is_alphabetic) && run(rest, is_base64) > 24);
     in_one_word
         || after(joined, "cashuA").any(|rest| opens_with(rest, |byte| byte == b'{'))
         || after(joined, "cashuB").any(|rest| opens_with(rest, |byte| byte >> 5 == 5))
@@ -90,7 +97,8 @@ fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
         return false;
     }
     let head = head.replace('+', "-").replace('/', "_");
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let lenient =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let decoded = GeneralPurpose::new(&URL_SAFE, lenient).decode(head);
     decoded.is_ok_and(|bytes| bytes.first().is_some_and(|byte| right(*byte)))
 }
@@ -98,14 +106,21 @@ fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
 /// More selectors or tags than any picture needs: how a token is hidden in one emoji. The selectors of text and picture
 /// style (15 and 16), which emoji do use, do not count.
 fn holds_hidden_bytes(text: &str) -> bool {
-    text.chars().filter(|letter| is_selector(*letter) && !matches!(letter, '\u{FE0E}' | '\u{FE0F}')).nth(24).is_some()
+    text.chars()
+        .filter(|letter| is_selector(*letter) && !matches!(letter, '\u{FE0E}' | '\u{FE0F}'))
+        .nth(24)
+        .is_some()
 }
 
 /// An `nsec1`, an `ncryptsec1` or an extended private key, in any case.
 fn holds_key(letters: &str) -> bool {
     let folded = letters.to_ascii_lowercase();
-    let nostr = ["nsec1", "ncryptsec1"].iter().any(|head| after(&folded, head).any(|rest| run(rest, is_bech32) >= KEY_CHARACTERS));
-    let extended = ["xprv", "yprv", "zprv", "tprv"].iter().any(|head| after(letters, head).any(|rest| run(rest, is_base58) >= 100));
+    let nostr = ["nsec1", "ncryptsec1"]
+        .iter()
+        .any(|head| after(&folded, head).any(|rest| run(rest, is_bech32) >= KEY_CHARACTERS));
+    let extended = ["xprv", "yprv", "zprv", "tprv"]
+        .iter()
+        .any(|head| after(letters, head).any(|rest| run(rest, is_base58) >= 100));
     nostr || extended
 }
 
@@ -113,8 +128,11 @@ fn holds_key(letters: &str) -> bool {
 fn holds_mnemonic(seen: &str) -> bool {
     let mut in_a_row = 0_usize;
     for word in seen.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
-        let folded: Cow<'_, str> =
-            if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() };
+        let folded: Cow<'_, str> = if word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            word.to_ascii_lowercase().into()
+        } else {
+            word.into()
+        };
         in_a_row = if Language::English.find_word(&folded).is_some() { in_a_row + 1 } else { 0 };
         if in_a_row >= MNEMONIC_WORDS {
             return true;
@@ -128,7 +146,9 @@ fn holds_credential(seen: &str) -> bool {
     let pem = upper.contains("-----BEGIN") && upper.contains("PRIVATE KEY");
     let wallet = after(&upper, "NOSTR+WALLETCONNECT:").next().is_some();
     let bearer = after(&upper, "BEARER ").any(|rest| run(rest.trim_start(), is_credential) >= 16);
-    pem || wallet || bearer || CREDENTIALS.iter().any(|(head, least)| begins_a_word(seen, head, *least))
+    pem || wallet
+        || bearer
+        || CREDENTIALS.iter().any(|(head, least)| begins_a_word(seen, head, *least))
 }
 
 /// `head` at the beginning of a word, followed by at least `least` characters of a credential.
@@ -182,14 +202,20 @@ mod tests {
     use super::*;
 
     const NSEC: &str = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5";
-    const TOKEN_A: &str = "cashuAeyJ0b2tlbiI6W3sibWludCI6Imh0dHBzOi8vODMzMy5zcGFjZTozMzM4IiwicHJvb2ZzIjpbXX1dfQ==";
+    const TOKEN_A: &str =
+        "cashuAeyJ0b2tlbiI6W3sibWludCI6Imh0dHBzOi8vODMzMy5zcGFjZTozMzM4IiwicHJvb2ZzIjpbXX1dfQ==";
     const TOKEN_B: &str = "cashuBo2F0gaJhaUgArSaMTR9YJmFwgaNhYQFhc3hAOWE2ZGJiODQ3YmQyMzJiYTc2ZGIwZGYxOTcyMTZiMjlkM2I4";
-    const WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+    const WORDS: &str =
+        "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
     /// The text with `between` after every `step` characters.
     fn apart(text: &str, step: usize, between: &str) -> String {
         let letters: Vec<char> = text.chars().collect();
-        letters.chunks(step).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join(between)
+        letters
+            .chunks(step)
+            .map(|part| part.iter().collect::<String>())
+            .collect::<Vec<_>>()
+            .join(between)
     }
 
     #[test]
@@ -205,7 +231,10 @@ mod tests {
                 "a secret key",
             ),
             (WORDS, "a mnemonic"),
-            ("1. legal 2. WINNER, thank|year/wave-sausage\nworth useful legal winner thank yellow", "a mnemonic"),
+            (
+                "1. legal 2. WINNER, thank|year/wave-sausage\nworth useful legal winner thank yellow",
+                "a mnemonic",
+            ),
             (hex, "a credential"),
             ("key: sk-proj-abcdefghij0123456789", "a credential"),
             ("(ghp_abcdefghijklmnopqrst012345)", "a credential"),
@@ -224,16 +253,26 @@ mod tests {
     #[test]
     fn tricks_do_not_help() {
         for between in [" ", "\n", "\u{200B}", "\u{2060}", "\u{E0041}", "\r\n  "] {
-            for (text, what) in [(TOKEN_A, "a Cashu token"), (TOKEN_B, "a Cashu token"), (NSEC, "a secret key")] {
-                assert_eq!(refuse_secrets(&apart(text, 7, between)), Some(what), "{between:?} {text}");
+            for (text, what) in
+                [(TOKEN_A, "a Cashu token"), (TOKEN_B, "a Cashu token"), (NSEC, "a secret key")]
+            {
+                assert_eq!(
+                    refuse_secrets(&apart(text, 7, between)),
+                    Some(what),
+                    "{between:?} {text}"
+                );
             }
         }
         assert_eq!(refuse_secrets(&NSEC.to_uppercase()), Some("a secret key"));
         assert_eq!(refuse_secrets(&apart(NSEC, 4, "-")), Some("a secret key"));
         assert_eq!(refuse_secrets(&apart(WORDS, 3, "\u{200D}")), Some("a mnemonic"));
-        let wide: String = NSEC.chars().filter_map(|letter| char::from_u32(u32::from(letter) + 0xFEE0)).collect();
+        let wide: String =
+            NSEC.chars().filter_map(|letter| char::from_u32(u32::from(letter) + 0xFEE0)).collect();
         assert_eq!(refuse_secrets(&wide), Some("a secret key"));
-        let hidden: String = TOKEN_B.bytes().filter_map(|byte| char::from_u32(0xE0100 + u32::from(byte) - 16)).collect();
+        let hidden: String = TOKEN_B
+            .bytes()
+            .filter_map(|byte| char::from_u32(0xE0100 + u32::from(byte) - 16))
+            .collect();
         assert_eq!(refuse_secrets(&format!("🥜{hidden}")), Some("a Cashu token"));
     }
 

@@ -23,7 +23,10 @@ async fn a_dead_proxy_stops_everything() -> Tested {
 async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await?;
     let proxy = proxy.replace("127.0.0.1", "localhost");
-    let web = Web::new(&NetworkSettings { allow: vec!["http://mint.invalid".into()], proxy: Some(proxy) })?;
+    let web = Web::new(&NetworkSettings {
+        allow: vec!["http://mint.invalid".into()],
+        proxy: Some(proxy),
+    })?;
     // This machine cannot resolve the name, so only the proxy can have been asked for it.
     let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
@@ -52,7 +55,11 @@ async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
         let web = Web::new(&NetworkSettings { allow: Vec::new(), proxy })?;
         let outcome = web.exchange(&target, get("")).await;
         let refused = Some(HttpFailure::Refused("the name leads to a private address".into()));
-        assert_eq!((outcome.err(), web.open(&target).await.err()), (refused.clone(), refused), "{scheme}");
+        assert_eq!(
+            (outcome.err(), web.open(&target).await.err()),
+            (refused.clone(), refused),
+            "{scheme}"
+        );
     }
     assert_eq!(seen.connections(), 0);
     Ok(())
@@ -60,7 +67,10 @@ async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
 
 #[test]
 fn a_proxys_password_is_not_printed() -> Tested {
-    let settings = NetworkSettings { allow: Vec::new(), proxy: Some("socks5h://user:hunter2@127.0.0.1:9050".into()) };
+    let settings = NetworkSettings {
+        allow: Vec::new(),
+        proxy: Some("socks5h://user:hunter2@127.0.0.1:9050".into()),
+    };
     let printed = format!("{settings:?} {:?}", Web::new(&settings)?);
     assert!(!printed.contains("hunter2"), "{printed}");
     Ok(())

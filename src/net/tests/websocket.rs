@@ -15,16 +15,25 @@ async fn a_websocket_carries_messages_up_to_the_cap() -> Tested {
         let _ = socket.next().await;
     })
     .await?;
-    let mut socket = web(&[&origin])?.websocket(&format!("{}/v1/ws", origin.replace("http", "ws"))).await?;
-    assert!(socket.next().await.is_some_and(|message| message.is_ok_and(|message| message.len() == MAX_BODY)));
+    let mut socket =
+        web(&[&origin])?.websocket(&format!("{}/v1/ws", origin.replace("http", "ws"))).await?;
+    assert!(
+        socket
+            .next()
+            .await
+            .is_some_and(|message| message.is_ok_and(|message| message.len() == MAX_BODY))
+    );
     assert!(socket.next().await.is_some_and(|message| message.is_err()));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_websocket_that_cannot_be_opened_says_why() -> Tested {
-    let (plain, _) = answers("HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n").await?;
-    let (busy, seen) = answers("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n").await?;
+    let (plain, _) =
+        answers("HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n")
+            .await?;
+    let (busy, seen) =
+        answers("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n").await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let gone = format!("http://{}", listener.local_addr()?);
     drop(listener);

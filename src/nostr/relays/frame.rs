@@ -76,12 +76,22 @@ impl<'a> Frame<'a> {
 
     fn of(parts: &[&'a RawValue]) -> Option<Self> {
         let raw = |at: usize| parts.get(at).map(|part| part.get());
-        let word = |at: usize| raw(at).filter(|raw| raw.len() <= MAX_WORD).and_then(|raw| serde_json::from_str::<String>(raw).ok());
-        let words = |at: usize| raw(at).filter(|raw| raw.len() <= 16 * MAX_WORD).and_then(|raw| serde_json::from_str::<String>(raw).ok());
+        let word = |at: usize| {
+            raw(at)
+                .filter(|raw| raw.len() <= MAX_WORD)
+                .and_then(|raw| serde_json::from_str::<String>(raw).ok())
+        };
+        let words = |at: usize| {
+            raw(at)
+                .filter(|raw| raw.len() <= 16 * MAX_WORD)
+                .and_then(|raw| serde_json::from_str::<String>(raw).ok())
+        };
         match word(0)?.as_str() {
             "EVENT" => Some(Self::Event { subscription: word(1)?, event: raw(2)? }),
             "EOSE" => {
-                let hints = raw(2).filter(|raw| raw.len() <= MAX_WORD).and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok());
+                let hints = raw(2)
+                    .filter(|raw| raw.len() <= MAX_WORD)
+                    .and_then(|raw| serde_json::from_str::<Vec<String>>(raw).ok());
                 let has = |hint: &str| hints.iter().flatten().any(|one| one == hint);
                 // A relay that gives both hints contradicts itself, so neither counts.
                 let hint = match (has("finish"), has("more")) {
@@ -91,8 +101,14 @@ impl<'a> Frame<'a> {
                 };
                 Some(Self::EndOfStored { subscription: word(1)?, hint })
             }
-            "CLOSED" => Some(Self::Closed { subscription: word(1)?, reason: words(2).unwrap_or_default() }),
-            "OK" => Some(Self::Ok { id: word(1)?, stored: raw(2)? == "true", reason: words(3).unwrap_or_default() }),
+            "CLOSED" => {
+                Some(Self::Closed { subscription: word(1)?, reason: words(2).unwrap_or_default() })
+            }
+            "OK" => Some(Self::Ok {
+                id: word(1)?,
+                stored: raw(2)? == "true",
+                reason: words(3).unwrap_or_default(),
+            }),
             "AUTH" => Some(Self::Auth { challenge: word(1)? }),
             "NOTICE" => Some(Self::Notice { words: words(1)? }),
             label @ ("NEG-MSG" | "NEG-ERR") => Some(Self::Negentropy { step: label == "NEG-MSG" }),
@@ -110,7 +126,10 @@ mod tests {
     #[test]
     fn what_a_relay_says_is_read() {
         let sub = || "s".to_owned();
-        assert_eq!(Frame::read(r#" ["EVENT","s", {"id":[[1]]} ,9,9,9]"#), Frame::Event { subscription: sub(), event: r#"{"id":[[1]]}"# });
+        assert_eq!(
+            Frame::read(r#" ["EVENT","s", {"id":[[1]]} ,9,9,9]"#),
+            Frame::Event { subscription: sub(), event: r#"{"id":[[1]]}"# }
+        );
         let ends = |hint| Frame::EndOfStored { subscription: sub(), hint };
         for (said, hint) in [
             (r#"["EOSE","s"]"#, None),
@@ -124,11 +143,26 @@ mod tests {
             assert_eq!(Frame::read(said), ends(hint), "{said}");
         }
         assert_eq!(Frame::read(r#"["NEG-MSG","s","61"]"#), Frame::Negentropy { step: true });
-        assert_eq!(Frame::read(r#"["NEG-ERR","s","blocked: big"]"#), Frame::Negentropy { step: false });
-        assert_eq!(Frame::read(r#"["CLOSED","s"]"#), Frame::Closed { subscription: sub(), reason: String::new() });
-        assert_eq!(Frame::read(r#"["OK","s",true]"#), Frame::Ok { id: sub(), stored: true, reason: String::new() });
-        assert_eq!(Frame::read(r#"["OK","s",false,"x"]"#), Frame::Ok { id: sub(), stored: false, reason: "x".into() });
-        assert_eq!(Frame::read(r#"["OK","s","true",""]"#), Frame::Ok { id: sub(), stored: false, reason: String::new() });
+        assert_eq!(
+            Frame::read(r#"["NEG-ERR","s","blocked: big"]"#),
+            Frame::Negentropy { step: false }
+        );
+        assert_eq!(
+            Frame::read(r#"["CLOSED","s"]"#),
+            Frame::Closed { subscription: sub(), reason: String::new() }
+        );
+        assert_eq!(
+            Frame::read(r#"["OK","s",true]"#),
+            Frame::Ok { id: sub(), stored: true, reason: String::new() }
+        );
+        assert_eq!(
+            Frame::read(r#"["OK","s",false,"x"]"#),
+            Frame::Ok { id: sub(), stored: false, reason: "x".into() }
+        );
+        assert_eq!(
+            Frame::read(r#"["OK","s","true",""]"#),
+            Frame::Ok { id: sub(), stored: false, reason: String::new() }
+        );
         assert_eq!(Frame::read(r#"["AUTH","c"]"#), Frame::Auth { challenge: "c".into() });
         assert_eq!(Frame::read(r#"["NOTICE","w"]"#), Frame::Notice { words: "w".into() });
     }
@@ -137,7 +171,17 @@ mod tests {
     fn what_is_no_message_is_nothing() {
         let long = format!(r#"["AUTH","{}"]"#, "c".repeat(MAX_WORD));
         let deep = "[".repeat(100_000);
-        for text in ["", "{}", "[]", "[1]", r#"["EVENT"]"#, r#"["EVENT",1,{}]"#, r#"["COUNT","s",{}]"#, &long, &deep] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "[1]",
+            r#"["EVENT"]"#,
+            r#"["EVENT",1,{}]"#,
+            r#"["COUNT","s",{}]"#,
+            &long,
+            &deep,
+        ] {
             assert_eq!(Frame::read(text), Frame::Other, "{}", text.get(..20).unwrap_or(text));
         }
     }

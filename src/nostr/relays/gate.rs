@@ -92,7 +92,8 @@ impl Gate {
     /// Events for this subscription pass from now on, and for no other.
     pub(super) fn asks(&self, subscription: &str) {
         let mut state = self.state();
-        (state.subscription, state.events, state.hint, state.heard) = (subscription.to_owned(), 0, None, 0);
+        (state.subscription, state.events, state.hint, state.heard) =
+            (subscription.to_owned(), 0, None, 0);
         state.aside.clear();
     }
 
@@ -139,7 +140,10 @@ impl Gate {
 
     /// Why the connection ended, and whether a message of ours was too large.
     pub(super) fn end(&self) -> (String, bool) {
-        self.state().end.clone().unwrap_or_else(|| ("the relay closed the connection".to_owned(), false))
+        self.state()
+            .end
+            .clone()
+            .unwrap_or_else(|| ("the relay closed the connection".to_owned(), false))
     }
 
     /// Counts a message that its reader could not use.
@@ -157,12 +161,15 @@ impl Gate {
             }
             Message::Close(close) => {
                 if let Some(close) = close {
-                    let reason = format!("the relay closed the connection: {}", clean(&close.reason));
+                    let reason =
+                        format!("the relay closed the connection: {}", clean(&close.reason));
                     state.end = Some((reason, close.code == CloseCode::Size));
                 }
                 Some(async_wsocket::Message::Close(None))
             }
-            Message::Pong(bytes) if self.listening => Some(async_wsocket::Message::Pong(bytes.to_vec())),
+            Message::Pong(bytes) if self.listening => {
+                Some(async_wsocket::Message::Pong(bytes.to_vec()))
+            }
             _ => None,
         };
         if passed.is_none() {
@@ -229,15 +236,21 @@ impl State {
                 self.hint = hint;
                 Some(json!(["EOSE", subscription]).to_string())
             }
-            Frame::Closed { subscription, reason } if subscription == self.subscription || self.compares => {
+            Frame::Closed { subscription, reason }
+                if subscription == self.subscription || self.compares =>
+            {
                 Some(json!(["CLOSED", subscription, reason]).to_string())
             }
             // Some relays refuse without naming the event; only one is under way here. Nothing is taken without its name.
-            Frame::Ok { id, stored, reason } if !self.event.is_empty() && (id == self.event || (id.is_empty() && !stored)) => {
+            Frame::Ok { id, stored, reason }
+                if !self.event.is_empty() && (id == self.event || (id.is_empty() && !stored)) =>
+            {
                 Some(json!(["OK", self.event, stored, reason]).to_string())
             }
             Frame::Auth { challenge } => Some(json!(["AUTH", challenge]).to_string()),
-            Frame::Notice { words } if self.compares || !self.event.is_empty() => Some(json!(["NOTICE", words]).to_string()),
+            Frame::Notice { words } if self.compares || !self.event.is_empty() => {
+                Some(json!(["NOTICE", words]).to_string())
+            }
             Frame::Negentropy { step } if self.compares => {
                 self.stepped |= step;
                 Some(text.to_owned())

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use nostr_relay_pool::{RelayLimits, RelayNotification};
 use nostr_sdk::{
-    ClientMessage, Event, EventId, Filter, JsonUtil, Relay, RelayMessage, RelayOptions, RelayPool, RelayPoolOptions, RelayStatus, RelayUrl,
-    SubscriptionId,
+    ClientMessage, Event, EventId, Filter, JsonUtil, Relay, RelayMessage, RelayOptions, RelayPool,
+    RelayPoolOptions, RelayStatus, RelayUrl, SubscriptionId,
 };
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::Receiver;
@@ -63,7 +63,9 @@ impl fmt::Display for Broken {
         match self {
             Self::Late => f.write_str("no answer in time"),
             Self::Missed => f.write_str("the relay sent more at once than was read"),
-            Self::Unreachable(reason) | Self::Lost { reason, .. } | Self::Unnamed { reason, .. } => f.write_str(reason),
+            Self::Unreachable(reason)
+            | Self::Lost { reason, .. }
+            | Self::Unnamed { reason, .. } => f.write_str(reason),
         }
     }
 }
@@ -80,7 +82,9 @@ impl Pool {
     /// Opens nothing. `open` counts its connections.
     pub(super) fn new(http: Arc<dyn Http>, open: TaskTracker) -> Self {
         let transport = Arc::new(Transport::new(http, open));
-        let mut pool = RelayPool::builder().opts(RelayPoolOptions::new().automatic_authentication(false).notification_channel_size(1));
+        let mut pool = RelayPool::builder().opts(
+            RelayPoolOptions::new().automatic_authentication(false).notification_channel_size(1),
+        );
         pool.websocket_transport = Arc::clone(&transport) as _;
         Self { pool: pool.build(), transport, adding: Mutex::default() }
     }
@@ -90,7 +94,11 @@ impl Pool {
         let unusable = |why: String| Broken::Unreachable(why);
         let url = RelayUrl::parse(written).map_err(|error| unusable(error.to_string()))?;
         let gate = Arc::new(Gate::new(listening));
-        let options = RelayOptions::new().reconnect(listening).retry_interval(RETRY).ping(listening).limits(RelayLimits::disable());
+        let options = RelayOptions::new()
+            .reconnect(listening)
+            .retry_interval(RETRY)
+            .ping(listening)
+            .limits(RelayLimits::disable());
         let relay = {
             let _adding = self.adding.lock().await;
             // A relay is used for one connection: what the last one left in its queue, or a second end of it, would meet the next.
@@ -100,11 +108,24 @@ impl Pool {
                 }
             }
             self.transport.announce(&url, written, &gate);
-            self.pool.add_relay(url.clone(), options).await.map_err(|error| unusable(error.to_string()))?;
+            self.pool
+                .add_relay(url.clone(), options)
+                .await
+                .map_err(|error| unusable(error.to_string()))?;
             self.pool.relay(url).await.map_err(|error| unusable(error.to_string()))?
         };
         let (heard, url) = (relay.notifications(), written.to_owned());
-        Ok(Line { relay, heard, gate, url, challenge: None, answers: 0, subscriptions: 0, used: Instant::now(), spoke: false })
+        Ok(Line {
+            relay,
+            heard,
+            gate,
+            url,
+            challenge: None,
+            answers: 0,
+            subscriptions: 0,
+            used: Instant::now(),
+            spoke: false,
+        })
     }
 
     /// A connection.
@@ -113,7 +134,9 @@ impl Pool {
         let left = deadline.saturating_duration_since(Instant::now());
         match timeout_at(deadline, line.relay.try_connect(left)).await {
             Ok(Ok(())) => Ok(line),
-            Ok(Err(nostr_relay_pool::relay::Error::Transport(error))) => Err(Broken::Unreachable(error.to_string())),
+            Ok(Err(nostr_relay_pool::relay::Error::Transport(error))) => {
+                Err(Broken::Unreachable(error.to_string()))
+            }
             Ok(Err(_)) => Err(Broken::Unreachable("no connection could be made".to_owned())),
             Err(_) => Err(Broken::Unreachable("no connection in time".to_owned())),
         }
@@ -182,11 +205,16 @@ impl Line {
                 Ok(RelayNotification::RelayStatus { status }) => match status {
                     RelayStatus::Connected => return Some(Said::Connected),
                     RelayStatus::Initialized | RelayStatus::Pending | RelayStatus::Connecting => {}
-                    RelayStatus::Disconnected | RelayStatus::Terminated | RelayStatus::Banned | RelayStatus::Sleeping => {
+                    RelayStatus::Disconnected
+                    | RelayStatus::Terminated
+                    | RelayStatus::Banned
+                    | RelayStatus::Sleeping => {
                         return Some(Said::Lost);
                     }
                 },
-                Ok(RelayNotification::Shutdown) | Err(RecvError::Closed) => return Some(Said::Lost),
+                Ok(RelayNotification::Shutdown) | Err(RecvError::Closed) => {
+                    return Some(Said::Lost);
+                }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => return Some(Said::Missed),
             }
@@ -197,7 +225,10 @@ impl Line {
     ///
     /// # Cancel safety
     /// Safe to drop: nothing that came is lost.
-    pub(super) async fn hear(&mut self, deadline: Instant) -> Result<RelayMessage<'static>, Broken> {
+    pub(super) async fn hear(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<RelayMessage<'static>, Broken> {
         loop {
             match self.next(deadline).await.ok_or(Broken::Late)? {
                 Said::Message(message) => return Ok(*message),
@@ -222,7 +253,10 @@ impl Line {
         self.subscriptions = self.subscriptions.wrapping_add(1);
         let subscription = SubscriptionId::new(format!("n{}", self.subscriptions));
         self.gate.asks(subscription.as_str());
-        self.send(ClientMessage::Req { subscription_id: Cow::Borrowed(&subscription), filters: vec![Cow::Borrowed(filter)] })?;
+        self.send(ClientMessage::Req {
+            subscription_id: Cow::Borrowed(&subscription),
+            filters: vec![Cow::Borrowed(filter)],
+        })?;
         Ok(subscription)
     }
 
@@ -238,7 +272,12 @@ impl Line {
     }
 
     /// Says who we are, and waits for the relay to take it.
-    pub(super) async fn answer(&mut self, identity: Option<&Identity>, now: u64, deadline: Instant) -> Result<(), Broken> {
+    pub(super) async fn answer(
+        &mut self,
+        identity: Option<&Identity>,
+        now: u64,
+        deadline: Instant,
+    ) -> Result<(), Broken> {
         let identity = identity.ok_or_else(|| unnamed("the relay wants to know who asks", true))?;
         let challenge = loop {
             if let Some(challenge) = self.asked() {
@@ -250,7 +289,9 @@ impl Line {
         loop {
             match self.hear(deadline).await? {
                 RelayMessage::Ok { event_id, status: true, .. } if event_id == id => return Ok(()),
-                RelayMessage::Ok { event_id, message, .. } if event_id == id => return Err(not_taken(&message)),
+                RelayMessage::Ok { event_id, message, .. } if event_id == id => {
+                    return Err(not_taken(&message));
+                }
                 _ => {}
             }
         }
@@ -262,13 +303,22 @@ impl Line {
     }
 
     /// Says who we are, and waits for nothing: some relays never say whether they take it.
-    pub(super) fn tell(&mut self, identity: &Identity, challenge: String, now: u64) -> Result<EventId, Broken> {
+    pub(super) fn tell(
+        &mut self,
+        identity: &Identity,
+        challenge: String,
+        now: u64,
+    ) -> Result<EventId, Broken> {
         self.answers = self.answers.saturating_add(1);
         if self.answers > MAX_ANSWERS {
             return Err(unnamed("the relay asks again and again who we are", false));
         }
-        let tags = vec![vec!["relay".to_owned(), self.url.clone()], vec!["challenge".to_owned(), challenge]];
-        let event = identity.sign(Draft { kind: AUTH, created_at: now, tags, content: String::new() }).ok();
+        let tags = vec![
+            vec!["relay".to_owned(), self.url.clone()],
+            vec!["challenge".to_owned(), challenge],
+        ];
+        let event =
+            identity.sign(Draft { kind: AUTH, created_at: now, tags, content: String::new() }).ok();
         let event = event.and_then(|event| Event::from_json(event.json()).ok());
         let event = event.ok_or_else(|| unnamed("the relay's question is too long", false))?;
         self.gate.puts(&event.id.to_hex());
@@ -279,7 +329,10 @@ impl Line {
 
 /// The relay has a reason that begins like this.
 pub(super) fn begins(reason: &str, prefix: &str) -> bool {
-    reason.trim_start().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
+    reason
+        .trim_start()
+        .strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
 }
 
 /// The relay does not take our name, for this reason of its own.

@@ -42,10 +42,15 @@ const A_DAY: Duration = Duration::from_secs(86_400);
 impl Relays {
     /// A future that listens to what `filter` matches, and what it hears. It ends when the receiver is dropped, and the caller
     /// runs it; nothing happens before.
-    pub fn listen(&self, url: String, filter: Value) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<Heard>) {
+    pub fn listen(
+        &self,
+        url: String,
+        filter: Value,
+    ) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<Heard>) {
         let (say, hear) = mpsc::channel(WAITING);
         let (http, identity, open) = (self.http.clone(), self.identity.clone(), self.open.clone());
-        let listener = Listener { http, open, identity, now: self.now, url, say, seen: Seen::default() };
+        let listener =
+            Listener { http, open, identity, now: self.now, url, say, seen: Seen::default() };
         (listener.run(filter_of(&filter)), hear)
     }
 }
@@ -124,23 +129,35 @@ impl Listener {
                     None
                 }
                 Some(Said::Message(message)) => match *message {
-                    RelayMessage::Event { subscription_id, event } if Some(&*subscription_id) == subscription.as_ref() => {
-                        let checked = Event::read(&event.as_json()).ok().filter(|_| asks_for(filter, &event));
+                    RelayMessage::Event { subscription_id, event }
+                        if Some(&*subscription_id) == subscription.as_ref() =>
+                    {
+                        let checked =
+                            Event::read(&event.as_json()).ok().filter(|_| asks_for(filter, &event));
                         let fresh = checked.filter(|event| self.seen.insert(event.id()));
                         if fresh.is_none() {
-                            line.gate.useless().map_err(|flood| Broken::Lost { reason: flood.to_string(), too_large: false })?;
+                            line.gate.useless().map_err(|flood| Broken::Lost {
+                                reason: flood.to_string(),
+                                too_large: false,
+                            })?;
                         }
                         fresh.map(Heard::Event)
                     }
                     RelayMessage::EndOfStoredEvents(of) if Some(&*of) == subscription.as_ref() => {
                         stored_by.take().map(|_| Heard::Connected)
                     }
-                    RelayMessage::Closed { subscription_id, message } if Some(&*subscription_id) == subscription.as_ref() => {
+                    RelayMessage::Closed { subscription_id, message }
+                        if Some(&*subscription_id) == subscription.as_ref() =>
+                    {
                         if named || !begins(&message, "auth-required") {
-                            return Err(Broken::Lost { reason: "the relay ended the subscription".to_owned(), too_large: false });
+                            return Err(Broken::Lost {
+                                reason: "the relay ended the subscription".to_owned(),
+                                too_large: false,
+                            });
                         }
                         named = true;
-                        line.answer(self.identity.as_ref(), (self.now)(), Instant::now() + NAMING).await?;
+                        line.answer(self.identity.as_ref(), (self.now)(), Instant::now() + NAMING)
+                            .await?;
                         subscription = Some(line.request(filter)?);
                         None
                     }

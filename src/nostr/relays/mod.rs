@@ -126,7 +126,9 @@ pub struct Relays {
 
 impl fmt::Debug for Relays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relays").field("identified", &self.identity.is_some()).finish_non_exhaustive()
+        f.debug_struct("Relays")
+            .field("identified", &self.identity.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,7 +146,9 @@ impl Kept {
     }
 
     fn is_fresh(&self) -> bool {
-        self.0.as_ref().is_some_and(|line| line.used.elapsed() < KEPT && line.relay.status() == RelayStatus::Connected)
+        self.0.as_ref().is_some_and(|line| {
+            line.used.elapsed() < KEPT && line.relay.status() == RelayStatus::Connected
+        })
     }
 }
 
@@ -153,7 +157,16 @@ impl Relays {
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
         let open = TaskTracker::new();
         let pool = Pool::new(http.clone(), open.clone());
-        Self { http, identity, own: HashSet::new(), now, pool, open, lines: Mutex::default(), not_comparing: Mutex::default() }
+        Self {
+            http,
+            identity,
+            own: HashSet::new(),
+            now,
+            pool,
+            open,
+            lines: Mutex::default(),
+            not_comparing: Mutex::default(),
+        }
     }
 
     /// These are the owner's own: where they ask who reads there they are told, though they insist on nothing.
@@ -192,7 +205,12 @@ impl Relays {
     }
 
     /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead without our knowing.
-    async fn line(&self, held: &mut Held, url: &str, deadline: Instant) -> Result<(Line, bool), Broken> {
+    async fn line(
+        &self,
+        held: &mut Held,
+        url: &str,
+        deadline: Instant,
+    ) -> Result<(Line, bool), Broken> {
         let fresh = held.is_fresh();
         match held.0.take().filter(|_| fresh) {
             Some(mut line) => {

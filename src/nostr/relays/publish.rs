@@ -34,7 +34,13 @@ impl Relays {
         let deadline = Instant::now() + wait;
         let event = match Event::from_json(event_json) {
             Ok(event) if event.id.to_hex() == id => event,
-            _ => return Ack::Refused { reason: "this is no event".to_owned(), lasting: true, too_large: false },
+            _ => {
+                return Ack::Refused {
+                    reason: "this is no event".to_owned(),
+                    lasting: true,
+                    too_large: false,
+                };
+            }
         };
         let mut held = match self.turn(url, deadline).await {
             Ok(held) => held,
@@ -51,8 +57,12 @@ impl Relays {
                     return ack;
                 }
                 Err(Broken::Lost { .. }) if kept && !line.spoke => {}
-                Err(Broken::Lost { reason, too_large: true }) => return Ack::Refused { reason, lasting: true, too_large: true },
-                Err(Broken::Unnamed { reason, lasting }) => return Ack::Refused { reason, lasting, too_large: false },
+                Err(Broken::Lost { reason, too_large: true }) => {
+                    return Ack::Refused { reason, lasting: true, too_large: true };
+                }
+                Err(Broken::Unnamed { reason, lasting }) => {
+                    return Ack::Refused { reason, lasting, too_large: false };
+                }
                 Err(broken) => return Ack::NoAnswer(broken.to_string()),
             }
         }
@@ -92,8 +102,10 @@ fn refused(reason: &str) -> Ack {
     }
     let passing = ["rate-limited", "error"].iter().any(|prefix| begins(reason, prefix));
     let too_large = !passing && is_too_large(reason);
-    let lasting =
-        too_large || ["invalid", "blocked", "restricted", "pow", "auth-required", "mute", "deleted"].iter().any(|one| begins(reason, one));
+    let lasting = too_large
+        || ["invalid", "blocked", "restricted", "pow", "auth-required", "mute", "deleted"]
+            .iter()
+            .any(|one| begins(reason, one));
     Ack::Refused { reason: clean(reason), lasting, too_large }
 }
 
@@ -110,9 +122,12 @@ mod tests {
 
     #[test]
     fn a_no_is_lasting_passing_or_about_size() {
-        for reason in
-            ["invalid: event too large: 70000", "max_event_size", "280 characters should be enough for anybody", "blocked: Event size"]
-        {
+        for reason in [
+            "invalid: event too large: 70000",
+            "max_event_size",
+            "280 characters should be enough for anybody",
+            "blocked: Event size",
+        ] {
             assert_eq!(no(reason), (true, true), "{reason}");
         }
         for reason in [
@@ -126,7 +141,8 @@ mod tests {
         ] {
             assert_eq!(no(reason), (true, false), "{reason}");
         }
-        for reason in ["", "error: disk", "rate-limited: exceeds 5 a minute", "what", "invalidated"] {
+        for reason in ["", "error: disk", "rate-limited: exceeds 5 a minute", "what", "invalidated"]
+        {
             assert_eq!(no(reason), (false, false), "{reason}");
         }
         assert_eq!(refused("duplicate: exists"), Ack::Stored);

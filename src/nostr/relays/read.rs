@@ -77,7 +77,10 @@ impl Relays {
         let mut gathered = Gathered::default();
         let end = match filter_of(filter) {
             None => no_filter(),
-            Some(filter) => match self.one(url, &filter, Instant::now() + wait, &mut gathered, &mut |_| false).await {
+            Some(filter) => match self
+                .one(url, &filter, Instant::now() + wait, &mut gathered, &mut |_| false)
+                .await
+            {
                 Ok(Shown { hint: Some(Hint::More), .. }) if filter.limit.is_none() => has_more(),
                 Ok(_) => End::Whole,
                 Err(end) => end,
@@ -92,7 +95,13 @@ impl Relays {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn all(&self, url: &str, filter: &Value, known: impl Fn(&str) -> bool + Send, wait: Duration) -> Listing {
+    pub async fn all(
+        &self,
+        url: &str,
+        filter: &Value,
+        known: impl Fn(&str) -> bool + Send,
+        wait: Duration,
+    ) -> Listing {
         let last = Instant::now() + wait.saturating_mul(PATIENCE);
         let mut gathered = Gathered::default();
         let mut known = move |id: &str| known(id);
@@ -109,17 +118,32 @@ impl Relays {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn read_new(&self, url: &str, filter: &Value, known: &BTreeMap<String, u64>, wait: Duration) -> Listing {
+    pub async fn read_new(
+        &self,
+        url: &str,
+        filter: &Value,
+        known: &BTreeMap<String, u64>,
+        wait: Duration,
+    ) -> Listing {
         let not_comparing = || self.not_comparing.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= PAGE && !not_comparing().contains(url) {
             let have = known.iter().map(|(id, at)| (id.clone(), *at)).collect();
             match self.reconcile(url, filter, have, wait).await {
                 Ok(difference) => return self.new_ones(url, filter, known, difference, wait).await,
                 Err(NotCompared::Unreachable(reason)) => {
-                    return Listing { events: Vec::new(), ids: Vec::new(), skipped: 0, end: End::Unreachable(reason) };
+                    return Listing {
+                        events: Vec::new(),
+                        ids: Vec::new(),
+                        skipped: 0,
+                        end: End::Unreachable(reason),
+                    };
                 }
                 Err(NotCompared::Unsupported(reason)) => {
-                    tracing::debug!(url, reason, "a relay that does not compare is read page by page");
+                    tracing::debug!(
+                        url,
+                        reason,
+                        "a relay that does not compare is read page by page"
+                    );
                     not_comparing().insert(url.to_owned());
                 }
                 Err(NotCompared::Cut(_)) => {}
@@ -149,7 +173,14 @@ impl Relays {
     }
 
     /// Asks for events by their ids. What the relay named and does not give is passed over, as what it would not have named.
-    async fn named(&self, url: &str, asked: &Filter, mut ids: Vec<String>, wait: Duration, gathered: &mut Gathered) -> End {
+    async fn named(
+        &self,
+        url: &str,
+        asked: &Filter,
+        mut ids: Vec<String>,
+        wait: Duration,
+        gathered: &mut Gathered,
+    ) -> End {
         let last = Instant::now() + wait.saturating_mul(PATIENCE);
         for _ in 0..MAX_PAGES {
             if ids.is_empty() {
@@ -157,7 +188,10 @@ impl Relays {
             }
             let some: Vec<String> = ids.drain(..ids.len().min(NAMED)).collect();
             let filter = asked.clone().ids(some.iter().filter_map(|id| EventId::from_hex(id).ok()));
-            let shown = match self.one(url, &filter, last.min(Instant::now() + wait), gathered, &mut |_| false).await {
+            let shown = match self
+                .one(url, &filter, last.min(Instant::now() + wait), gathered, &mut |_| false)
+                .await
+            {
                 Ok(shown) => shown,
                 Err(end) => return end,
             };
@@ -169,14 +203,26 @@ impl Relays {
         End::Cut("more pages than are read".to_owned())
     }
 
-    async fn pages(&self, url: &str, asked: Filter, wait: Duration, last: Instant, gathered: &mut Gathered, known: Known<'_>) -> End {
+    async fn pages(
+        &self,
+        url: &str,
+        asked: Filter,
+        wait: Duration,
+        last: Instant,
+        gathered: &mut Gathered,
+        known: Known<'_>,
+    ) -> End {
         let mut until = asked.until.map(|until| until.as_secs());
         // The largest page so far, and the largest that proved to be cut short because an older event came after it.
         let (mut largest, mut cut_at) = (0_usize, 0_usize);
         let mut crowded: Option<usize> = None;
         let (mut finished, mut more) = (false, false);
         for _ in 0..MAX_PAGES {
-            let filter = Filter { limit: Some(PAGE), until: until.map(Timestamp::from_secs), ..asked.clone() };
+            let filter = Filter {
+                limit: Some(PAGE),
+                until: until.map(Timestamp::from_secs),
+                ..asked.clone()
+            };
             let deadline = last.min(Instant::now() + wait);
             let shown = match self.one(url, &filter, deadline, gathered, known).await {
                 Ok(shown) => shown,
@@ -219,10 +265,23 @@ impl Relays {
     }
 
     /// One request over the kept connection, or over a new one when that is dead.
-    async fn one(&self, url: &str, filter: &Filter, deadline: Instant, gathered: &mut Gathered, known: Known<'_>) -> Result<Shown, End> {
-        let mut held = self.turn(url, deadline).await.map_err(|broken| End::Unreachable(broken.to_string()))?;
+    async fn one(
+        &self,
+        url: &str,
+        filter: &Filter,
+        deadline: Instant,
+        gathered: &mut Gathered,
+        known: Known<'_>,
+    ) -> Result<Shown, End> {
+        let mut held = self
+            .turn(url, deadline)
+            .await
+            .map_err(|broken| End::Unreachable(broken.to_string()))?;
         loop {
-            let (mut line, kept) = self.line(&mut held, url, deadline).await.map_err(|broken| End::Unreachable(broken.to_string()))?;
+            let (mut line, kept) = self
+                .line(&mut held, url, deadline)
+                .await
+                .map_err(|broken| End::Unreachable(broken.to_string()))?;
             match self.ask(&mut line, filter, deadline, gathered, known).await {
                 Ok(shown) => {
                     held.keep(line);
@@ -253,8 +312,12 @@ impl Relays {
         let (mut here, mut taken) = (HashSet::new(), 0_usize);
         loop {
             match line.hear(deadline).await? {
-                RelayMessage::Event { subscription_id, event } if *subscription_id == subscription => {
-                    taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
+                RelayMessage::Event { subscription_id, event }
+                    if *subscription_id == subscription =>
+                {
+                    taken = taken.saturating_add(
+                        gathered.take(&event, filter, &mut shown, &mut here, known),
+                    );
                 }
                 RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
                     // It may show less to whom it does not know, and insist on nothing: it is told, and asked again.
@@ -269,26 +332,38 @@ impl Relays {
                         continue;
                     }
                     let noted = line.gate.noted();
-                    for event in noted.aside.iter().filter_map(|event| Shared::from_json(event).ok()) {
-                        taken = taken.saturating_add(gathered.take(&event, filter, &mut shown, &mut here, known));
+                    for event in
+                        noted.aside.iter().filter_map(|event| Shared::from_json(event).ok())
+                    {
+                        taken = taken.saturating_add(
+                            gathered.take(&event, filter, &mut shown, &mut here, known),
+                        );
                     }
                     gathered.heard = gathered.heard.saturating_add(line.gate.heard());
-                    gathered.skipped = gathered.skipped.saturating_add(noted.events.saturating_sub(taken));
+                    gathered.skipped =
+                        gathered.skipped.saturating_add(noted.events.saturating_sub(taken));
                     shown.hint = noted.hint;
                     line.close(subscription);
                     gathered.check()?;
                     return Ok(shown);
                 }
-                RelayMessage::Closed { subscription_id, message } if *subscription_id == subscription => {
+                RelayMessage::Closed { subscription_id, message }
+                    if *subscription_id == subscription =>
+                {
                     if named || !begins(&message, "auth-required") {
-                        return Err(Stop::Closed(format!("the relay ended the request: {}", clean(&message))));
+                        return Err(Stop::Closed(format!(
+                            "the relay ended the request: {}",
+                            clean(&message)
+                        )));
                     }
                     named = true;
                     line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
                     subscription = line.request(filter)?;
                 }
                 // Nothing else is under way that a relay says no to.
-                RelayMessage::Ok { status: false, message, .. } if named => return Err(not_taken(&message).into()),
+                RelayMessage::Ok { status: false, message, .. } if named => {
+                    return Err(not_taken(&message).into());
+                }
                 _ => {}
             }
             gathered.check()?;
@@ -330,7 +405,14 @@ impl Gathered {
 
     /// 1 when it is one that was asked for. The library's word for a signature is not taken: it looks at the id alone when it has seen
     /// that id before.
-    fn take(&mut self, sent: &Shared, filter: &Filter, shown: &mut Shown, here: &mut HashSet<String>, known: Known<'_>) -> usize {
+    fn take(
+        &mut self,
+        sent: &Shared,
+        filter: &Filter,
+        shown: &mut Shown,
+        here: &mut HashSet<String>,
+        known: Known<'_>,
+    ) -> usize {
         let (id, created_at) = (sent.id.to_hex(), sent.created_at.as_secs());
         let is_new = !self.seen.contains(&id);
         if is_new && !known(&id) {

@@ -58,22 +58,37 @@ impl Relays {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn reconcile(&self, url: &str, filter: &Value, have: Vec<(String, u64)>, wait: Duration) -> Result<Difference, NotCompared> {
+    pub async fn reconcile(
+        &self,
+        url: &str,
+        filter: &Value,
+        have: Vec<(String, u64)>,
+        wait: Duration,
+    ) -> Result<Difference, NotCompared> {
         let deadline = Instant::now() + wait;
         let unreachable = |broken: Broken| NotCompared::Unreachable(broken.to_string());
-        let filter = filter_of(filter).ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
-        let have: Vec<_> = have.into_iter().filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at)))).collect();
+        let filter = filter_of(filter)
+            .ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
+        let have: Vec<_> = have
+            .into_iter()
+            .filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at))))
+            .collect();
         let mut held = self.turn(url, deadline).await.map_err(unreachable)?;
         loop {
-            let (mut line, kept) = self.line(&mut held, url, deadline).await.map_err(unreachable)?;
+            let (mut line, kept) =
+                self.line(&mut held, url, deadline).await.map_err(unreachable)?;
             match self.compare(&mut line, &filter, &have, deadline).await {
                 Ok(difference) => {
                     held.keep(line);
                     return Ok(difference);
                 }
                 Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
-                Err(Stop::Broken(broken)) if line.gate.has_stepped() => return Err(NotCompared::Cut(broken.to_string())),
-                Err(Stop::Broken(broken)) => return Err(NotCompared::Unsupported(broken.to_string())),
+                Err(Stop::Broken(broken)) if line.gate.has_stepped() => {
+                    return Err(NotCompared::Cut(broken.to_string()));
+                }
+                Err(Stop::Broken(broken)) => {
+                    return Err(NotCompared::Unsupported(broken.to_string()));
+                }
                 Err(Stop::Unsupported(reason)) => return Err(NotCompared::Unsupported(reason)),
             }
         }
@@ -109,7 +124,10 @@ impl Relays {
                 refused = refusal(line, deadline) => refused?,
             };
             if named || !begins(&refused, "auth-required") {
-                return Err(Stop::Unsupported(format!("the relay does not compare: {}", clean(&refused))));
+                return Err(Stop::Unsupported(format!(
+                    "the relay does not compare: {}",
+                    clean(&refused)
+                )));
             }
             named = true;
             line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
@@ -122,9 +140,12 @@ impl Relays {
 async fn refusal(line: &mut Line, deadline: Instant) -> Result<String, Broken> {
     loop {
         match line.hear(deadline).await? {
-            RelayMessage::Notice(words) if !line.gate.has_stepped() => return Ok(words.into_owned()),
+            RelayMessage::Notice(words) if !line.gate.has_stepped() => {
+                return Ok(words.into_owned());
+            }
             RelayMessage::Closed { subscription_id, message }
-                if line.gate.is_comparison(subscription_id.as_str()) && !line.gate.has_stepped() =>
+                if line.gate.is_comparison(subscription_id.as_str())
+                    && !line.gate.has_stepped() =>
             {
                 return Ok(message.into_owned());
             }

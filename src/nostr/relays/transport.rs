@@ -71,7 +71,11 @@ impl WebSocketTransport for Transport {
         _timeout: Duration,
     ) -> BoxedFuture<'a, Result<(WebSocketSink, WebSocketStream), TransportError>> {
         Box::pin(async move {
-            let nobody = || TransportError::backend(HttpFailure::Refused("nobody asked for this relay".to_owned()));
+            let nobody = || {
+                TransportError::backend(HttpFailure::Refused(
+                    "nobody asked for this relay".to_owned(),
+                ))
+            };
             let (written, gate) = self.announced(url).ok_or_else(nobody)?;
             let socket = self.http.websocket(&written).await.map_err(TransportError::backend)?;
             gate.opens();
@@ -79,7 +83,9 @@ impl WebSocketTransport for Transport {
             let sink = Outgoing { sink, gate: Arc::clone(&gate), _open: self.open.token() };
             let stream = stream.filter_map(move |message| {
                 ready(match message {
-                    Ok(message) => gate.admit(&message).map_err(TransportError::backend).transpose(),
+                    Ok(message) => {
+                        gate.admit(&message).map_err(TransportError::backend).transpose()
+                    }
                     Err(error) => {
                         gate.fails(&error);
                         Some(Err(TransportError::backend(error)))
@@ -101,21 +107,33 @@ struct Outgoing {
 impl Sink<async_wsocket::Message> for Outgoing {
     type Error = TransportError;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
         self.sink.poll_ready_unpin(cx).map_err(TransportError::backend)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: async_wsocket::Message) -> Result<(), TransportError> {
+    fn start_send(
+        mut self: Pin<&mut Self>,
+        message: async_wsocket::Message,
+    ) -> Result<(), TransportError> {
         self.gate.leaves(&message);
         self.sink.start_send_unpin(message.into()).map_err(TransportError::backend)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
         self.sink.poll_flush_unpin(cx).map_err(TransportError::backend)
     }
 
     /// Says goodbye, and waits for nobody who does not listen.
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
         let _ = self.sink.poll_close_unpin(cx);
         Poll::Ready(Ok(()))
     }

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::super::history_event::Direction;
-use super::super::{Event, Identity, deletion, history_event, nutzap_info, token_event, wallet_event};
+use super::super::{
+    Event, Identity, deletion, history_event, nutzap_info, token_event, wallet_event,
+};
 use crate::model::secret::Secret;
 
 struct Case {
@@ -16,7 +18,9 @@ fn cases() -> (Identity, Vec<Case>) {
     let identity = Identity::from_nsec(&Secret::new(file["secret_key"].as_str().unwrap())).unwrap();
     assert_eq!(file["public_key"], identity.public_key().as_str());
     let case = |case: &Value| {
-        let plain = case["plaintext"].as_str().map_or(Value::Null, |plain| serde_json::from_str(plain).unwrap());
+        let plain = case["plaintext"]
+            .as_str()
+            .map_or(Value::Null, |plain| serde_json::from_str(plain).unwrap());
         Case { event: Event::read(&case["event"].to_string()).unwrap(), plain }
     };
     let cases = file["events"].as_array().unwrap().iter().map(case).collect();
@@ -35,30 +39,54 @@ fn every_event_of_another_wallet_is_read() {
     let mut kinds: Vec<u16> = cases.iter().map(|case| case.event.kind()).collect();
     for Case { event, plain } in &cases {
         match event.kind() {
-            5 => assert_eq!(deletion::read(&me, event), event.tag_values("e").map(str::to_owned).collect::<Vec<_>>()),
+            5 => assert_eq!(
+                deletion::read(&me, event),
+                event.tag_values("e").map(str::to_owned).collect::<Vec<_>>()
+            ),
             7375 => {
                 let token = token_event::read(&me, event).unwrap();
-                assert_eq!((token.mint.as_str(), token.unit.as_str()), (plain["mint"].as_str().unwrap(), "sat"));
+                assert_eq!(
+                    (token.mint.as_str(), token.unit.as_str()),
+                    (plain["mint"].as_str().unwrap(), "sat")
+                );
                 let written = plain["proofs"].as_array().unwrap();
                 assert_eq!(token.proofs.len() + token.unreadable_proofs, written.len());
                 for proof in &token.proofs {
-                    let found = written.iter().find(|one| one["secret"] == proof.secret.to_string().as_str()).unwrap();
+                    let found = written
+                        .iter()
+                        .find(|one| one["secret"] == proof.secret.to_string().as_str())
+                        .unwrap();
                     assert_eq!(found["amount"], proof.amount.to_u64());
-                    assert_eq!((&found["id"], &found["C"]), (&proof.keyset_id.to_string().into(), &proof.c.to_hex().into()));
+                    assert_eq!(
+                        (&found["id"], &found["C"]),
+                        (&proof.keyset_id.to_string().into(), &proof.c.to_hex().into())
+                    );
                 }
-                let del: Vec<&str> = plain["del"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+                let del: Vec<&str> = plain["del"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|id| id.as_str().unwrap())
+                    .collect();
                 assert_eq!(token.del, del);
             }
             375 | 17375 => {
                 let wallet = wallet_event::read(&me, event).unwrap();
-                assert_eq!((&wallet.mints, &wallet.relays), (&named(plain, "mint"), &named(plain, "relay")));
-                let keys: Vec<String> = wallet.privkeys.iter().map(|key| key.reveal().to_owned()).collect();
+                assert_eq!(
+                    (&wallet.mints, &wallet.relays),
+                    (&named(plain, "mint"), &named(plain, "relay"))
+                );
+                let keys: Vec<String> =
+                    wallet.privkeys.iter().map(|key| key.reveal().to_owned()).collect();
                 assert_eq!(keys, named(plain, "privkey"));
                 assert!(wallet.others.is_empty());
             }
             7376 => {
                 let line = history_event::read(&me, event).unwrap();
-                assert_eq!((line.direction, line.amount, line.unit.as_str()), (Direction::In, 15, "sat"));
+                assert_eq!(
+                    (line.direction, line.amount, line.unit.as_str()),
+                    (Direction::In, 15, "sat")
+                );
                 assert_eq!((line.created, line.destroyed), (named(plain, "e"), vec![]));
             }
             10019 => {

@@ -26,7 +26,10 @@ fn words_give_the_key_of_nip_06() {
     ];
     for (words, hex, nsec, npub) in vectors {
         let read = Identity::from_words(&Secret::new(words)).unwrap();
-        assert_eq!((read.secret_hex().reveal(), read.nsec().reveal(), read.npub().as_str()), (hex, nsec, npub));
+        assert_eq!(
+            (read.secret_hex().reveal(), read.nsec().reveal(), read.npub().as_str()),
+            (hex, nsec, npub)
+        );
         for text in [hex, nsec] {
             let again = Identity::from_nsec(&Secret::new(format!(" {text}\n"))).unwrap();
             assert_eq!(again.public_key(), read.public_key());
@@ -51,9 +54,15 @@ fn what_is_no_key_is_refused_and_not_repeated() {
 fn a_password_opens_the_key_of_nip_49() {
     let text = "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm3frztj3z7s35vpzmqf6ksu8r89qk5z2zxfmu5gv8th8wclt0h4p";
     let opened = Identity::from_ncryptsec(text, &Secret::new("nostr")).unwrap();
-    assert_eq!(opened.secret_hex().reveal(), "3501454135014541350145413501453fefb02227e449e57cf4d3a3ce05378683");
+    assert_eq!(
+        opened.secret_hex().reveal(),
+        "3501454135014541350145413501453fefb02227e449e57cf4d3a3ce05378683"
+    );
     assert_eq!(Identity::from_ncryptsec(text, &Secret::new("wrong")).err(), Some(BadKey::Password));
-    assert_eq!(Identity::from_ncryptsec("ncryptsec1qqqq", &Secret::new("nostr")).err(), Some(BadKey::Encrypted));
+    assert_eq!(
+        Identity::from_ncryptsec("ncryptsec1qqqq", &Secret::new("nostr")).err(),
+        Some(BadKey::Encrypted)
+    );
 }
 
 #[test]
@@ -71,7 +80,8 @@ fn an_encrypted_key_cannot_ask_for_all_the_memory_there_is() {
 #[test]
 fn sealing_is_nip_44() {
     let one = SecretKey::from_hex(&format!("{:064x}", 1)).unwrap();
-    let two: PublicKey = nostr::Keys::new(SecretKey::from_hex(&format!("{:064x}", 2)).unwrap()).public_key();
+    let two: PublicKey =
+        nostr::Keys::new(SecretKey::from_hex(&format!("{:064x}", 2)).unwrap()).public_key();
     let payload = "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABee0G5VSK0/9YypIObAtDKfYEAjD35uVkHyB0F4DwrcNaCXlCWZKaArsGrY6M9wnuTMxWfp1RTN9Xga8no+kF5Vsb";
     assert_eq!(nip44::decrypt(&one, &two, payload).unwrap(), "a");
 }

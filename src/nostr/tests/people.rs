@@ -34,14 +34,40 @@ fn every_name_of_a_person_or_an_event_is_read() {
     assert_eq!(parse(profile), Ok(Recipient::Person { pubkey: pubkey.clone(), relays }));
     let id = "5c83da77af1dec6d7289834998ad7aafbd9e2191396d75ec3cc27f5a77226f36";
     let note = EventId::from_hex(id).unwrap();
-    assert_eq!(parse(&note.to_bech32().unwrap()), Ok(Recipient::Event { id: id.into(), relays: vec![], author: None }));
+    assert_eq!(
+        parse(&note.to_bech32().unwrap()),
+        Ok(Recipient::Event { id: id.into(), relays: vec![], author: None })
+    );
     let key = PublicKey::from_hex(&pubkey).unwrap();
-    let hints = || [RelayUrl::parse("wss://a.example/").unwrap(), RelayUrl::parse("ws://plain.example").unwrap()];
+    let hints = || {
+        [
+            RelayUrl::parse("wss://a.example/").unwrap(),
+            RelayUrl::parse("ws://plain.example").unwrap(),
+        ]
+    };
     let nevent = Nip19Event::new(note).author(key).relays(hints()).to_bech32().unwrap();
     let relays = vec!["wss://a.example".to_owned()];
-    assert_eq!(parse(&nevent), Ok(Recipient::Event { id: id.into(), relays: relays.clone(), author: Some(pubkey.clone()) }));
-    let naddr = Nip19Coordinate::new(Coordinate::new(Kind::from(30023), key).identifier("A post"), hints()).to_bech32().unwrap();
-    assert_eq!(parse(&naddr), Ok(Recipient::Replaceable { kind: 30023, pubkey: pubkey.clone(), identifier: "A post".into(), relays }));
+    assert_eq!(
+        parse(&nevent),
+        Ok(Recipient::Event {
+            id: id.into(),
+            relays: relays.clone(),
+            author: Some(pubkey.clone())
+        })
+    );
+    let naddr =
+        Nip19Coordinate::new(Coordinate::new(Kind::from(30023), key).identifier("A post"), hints())
+            .to_bech32()
+            .unwrap();
+    assert_eq!(
+        parse(&naddr),
+        Ok(Recipient::Replaceable {
+            kind: 30023,
+            pubkey: pubkey.clone(),
+            identifier: "A post".into(),
+            relays
+        })
+    );
     let many = (0..30).map(|n| RelayUrl::parse(&format!("wss://r{n}.example")).unwrap());
     let crowded = Nip19Profile::new(key, many).to_bech32().unwrap();
     assert!(matches!(parse(&crowded), Ok(Recipient::Person { relays, .. }) if relays.len() == 10));
@@ -49,7 +75,8 @@ fn every_name_of_a_person_or_an_event_is_read() {
 
 #[test]
 fn a_name_at_a_host_is_read_and_nothing_like_it() {
-    let name = |name: &str, host: &str| Ok(Recipient::Name { name: name.into(), host: host.into() });
+    let name =
+        |name: &str, host: &str| Ok(Recipient::Name { name: name.into(), host: host.into() });
     assert_eq!(parse("Alice@Example.com"), name("alice", "example.com"));
     assert_eq!(parse("_@example.com:8443"), name("_", "example.com:8443"));
     assert_eq!(parse("a.b-c+tag@sub.example"), name("a.b-c+tag", "sub.example"));
@@ -73,7 +100,12 @@ fn a_name_at_a_host_is_read_and_nothing_like_it() {
 #[test]
 fn a_secret_key_is_told_apart_and_not_repeated() {
     let nsec = identity(1).nsec();
-    for text in [nsec.reveal().to_owned(), format!("nostr:{}", nsec.reveal().to_uppercase()), "nsec1damaged".into(), "ncryptsec1x".into()] {
+    for text in [
+        nsec.reveal().to_owned(),
+        format!("nostr:{}", nsec.reveal().to_uppercase()),
+        "nsec1damaged".into(),
+        "ncryptsec1x".into(),
+    ] {
         let refused = parse(&text).unwrap_err();
         assert_eq!(refused, NotARecipient::SecretKey);
         assert!(!refused.to_string().contains(&text));
@@ -100,7 +132,12 @@ fn a_list_of_relays_says_where_to_read_and_write() {
 
 #[test]
 fn a_profile_says_where_somebody_is_paid() {
-    let read = profile::read(&event(0, &[], r#"{"name":"a","displayName":"A","lud16":" a@b.example ","lud06":"","nip05":7}"#)).unwrap();
+    let read = profile::read(&event(
+        0,
+        &[],
+        r#"{"name":"a","displayName":"A","lud16":" a@b.example ","lud06":"","nip05":7}"#,
+    ))
+    .unwrap();
     assert_eq!((read.name.as_deref(), read.display_name.as_deref()), (Some("a"), Some("A")));
     assert_eq!((read.lud16.as_deref(), read.lud06, read.nip05), (Some("a@b.example"), None, None));
     let long = format!(r#"{{"lud16":"{}"}}"#, "a".repeat(2001));
@@ -114,16 +151,39 @@ fn a_profile_says_where_somebody_is_paid() {
 fn what_is_said_about_mints_is_read() {
     let key = format!("02{}", identity(3).public_key());
     let at = |url: &'static str, marker: &'static str| ["u", url, marker];
-    let announced = event(38172, &[&["d", &key], &["u", "https://m.example"], &["nuts", "1,2"], &["n", "mainnet"]], "");
+    let announced = event(
+        38172,
+        &[&["d", &key], &["u", "https://m.example"], &["nuts", "1,2"], &["n", "mainnet"]],
+        "",
+    );
     let read = mint_review::read_announcement(&announced).unwrap();
-    assert_eq!((read.mint_pubkey.as_str(), read.network.as_deref()), (key.as_str(), Some("mainnet")));
-    let tags: &[&[&str]] = &[&["k", "38172"], &["d", &key], &at("https://m.example", "cashu"), &at("fed1x", "fedimint")];
+    assert_eq!(
+        (read.mint_pubkey.as_str(), read.network.as_deref()),
+        (key.as_str(), Some("mainnet"))
+    );
+    let tags: &[&[&str]] = &[
+        &["k", "38172"],
+        &["d", &key],
+        &at("https://m.example", "cashu"),
+        &at("fed1x", "fedimint"),
+    ];
     let review = mint_review::read_review(&event(38000, tags, "[4/5] good")).unwrap();
-    assert_eq!((review.rating, review.text.as_str(), review.urls), (Some(4), "good", vec!["https://m.example".to_owned()]));
-    for (content, rating) in [("[6/5] x", None), ("[0/5]", None), ("4/5", None), ("[x/5]", None), ("", None)] {
+    assert_eq!(
+        (review.rating, review.text.as_str(), review.urls),
+        (Some(4), "good", vec!["https://m.example".to_owned()])
+    );
+    for (content, rating) in
+        [("[6/5] x", None), ("[0/5]", None), ("4/5", None), ("[x/5]", None), ("", None)]
+    {
         let review = mint_review::read_review(&event(38000, tags, content)).unwrap();
         assert_eq!((review.rating, review.text.as_str()), (rating, content));
     }
-    assert_eq!(mint_review::read_review(&event(38000, &[&["k", "38173"], &["d", &key]], "")), Err(Unreadable::Kind));
-    assert_eq!(mint_review::read_review(&event(38000, &[&["k", "38172"], &["d", "é"]], "")), Err(Unreadable::Form));
+    assert_eq!(
+        mint_review::read_review(&event(38000, &[&["k", "38173"], &["d", &key]], "")),
+        Err(Unreadable::Kind)
+    );
+    assert_eq!(
+        mint_review::read_review(&event(38000, &[&["k", "38172"], &["d", "é"]], "")),
+        Err(Unreadable::Form)
+    );
 }

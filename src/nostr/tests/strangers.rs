@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::super::{
-    BadEvent, Draft, Event, Identity, Unreadable, deletion, history_event, mint_review, nutzap, nutzap_info, profile, quote_event,
-    recipient, relay_list, splits, token_event, wallet_event, zap,
+    BadEvent, Draft, Event, Identity, Unreadable, deletion, history_event, mint_review, nutzap,
+    nutzap_info, profile, quote_event, recipient, relay_list, splits, token_event, wallet_event,
+    zap,
 };
 use super::{identity, proof};
 
@@ -19,35 +20,48 @@ fn forged(event: &Event, field: &str, value: serde_json::Value) -> String {
 fn a_forged_event_is_none() {
     let me = identity(1);
     let event = token_event::write(&me, "https://mint.example", "sat", &[], &[], 5).unwrap();
-    let other = me.sign(Draft { kind: 7375, created_at: 6, tags: vec![], content: "x".into() }).unwrap();
+    let other =
+        me.sign(Draft { kind: 7375, created_at: 6, tags: vec![], content: "x".into() }).unwrap();
     let sig = serde_json::from_str::<serde_json::Value>(other.json()).unwrap()["sig"].clone();
     assert_eq!(Event::read(&forged(&event, "sig", sig)), Err(BadEvent::Signature));
     assert_eq!(Event::read(&forged(&event, "sig", "".into())), Err(BadEvent::Signature));
     assert_eq!(Event::read(&forged(&event, "id", other.id().into())), Err(BadEvent::Id));
-    assert_eq!(Event::read(&forged(&event, "pubkey", identity(2).public_key().into())), Err(BadEvent::Id));
+    assert_eq!(
+        Event::read(&forged(&event, "pubkey", identity(2).public_key().into())),
+        Err(BadEvent::Id)
+    );
     assert_eq!(Event::read(&forged(&event, "content", "other".into())), Err(BadEvent::Id));
     assert_eq!(Event::read(&forged(&event, "created_at", 6.into())), Err(BadEvent::Id));
     assert_eq!(Event::read(&forged(&event, "kind", 70_000.into())), Err(BadEvent::Form));
     assert_eq!(Event::read(&forged(&event, "created_at", (-1).into())), Err(BadEvent::Form));
-    assert_eq!(Event::read(&forged(&event, "id", event.id().to_uppercase().into())), Err(BadEvent::Form));
+    assert_eq!(
+        Event::read(&forged(&event, "id", event.id().to_uppercase().into())),
+        Err(BadEvent::Form)
+    );
 }
 
 #[test]
 fn an_event_of_another_author_is_not_opened_even_when_its_content_is_ours() {
     let (me, stranger) = (identity(1), identity(2));
     let ours = token_event::write(&me, "https://mint.example", "sat", &[], &[], 5).unwrap();
-    let copy = stranger.sign(Draft { kind: 7375, created_at: 9, tags: vec![], content: ours.content().to_owned() }).unwrap();
+    let copy = stranger
+        .sign(Draft { kind: 7375, created_at: 9, tags: vec![], content: ours.content().to_owned() })
+        .unwrap();
     assert_eq!(token_event::read(&me, &copy), Err(Unreadable::Foreign));
 }
 
 #[test]
 fn an_event_that_is_too_large_is_not_looked_at() {
     let me = identity(1);
-    let big = me.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: "x".repeat(512 * 1024) });
+    let big =
+        me.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: "x".repeat(512 * 1024) });
     assert_eq!(big, Err(BadEvent::TooLarge));
     assert_eq!(Event::read(&" ".repeat(512 * 1024 + 1)), Err(BadEvent::TooLarge));
     let tags = vec![vec![]; 8_001];
-    assert_eq!(me.sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }), Err(BadEvent::TooLarge));
+    assert_eq!(
+        me.sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }),
+        Err(BadEvent::TooLarge)
+    );
 }
 
 /// Every reader there is.
@@ -76,12 +90,30 @@ fn read_as_everything(me: &Identity, event: &Event) {
     let _ = zap::check_receipt(event, &want);
 }
 
-const KINDS: [u16; 15] = [0, 5, 375, 1, 7374, 7375, 7376, 9321, 9734, 9735, 10_002, 10_019, 17_375, 38_000, 38_172];
+const KINDS: [u16; 15] =
+    [0, 5, 375, 1, 7374, 7375, 7376, 9321, 9734, 9735, 10_002, 10_019, 17_375, 38_000, 38_172];
 
 /// A text of a tag: what readers look for, and anything.
 fn word() -> impl Strategy<Value = String> {
-    const KNOWN: [&str; 17] =
-        ["p", "u", "e", "a", "k", "d", "proof", "unit", "zap", "r", "mint", "relay", "pubkey", "del", "read", "bolt11", "description"];
+    const KNOWN: [&str; 17] = [
+        "p",
+        "u",
+        "e",
+        "a",
+        "k",
+        "d",
+        "proof",
+        "unit",
+        "zap",
+        "r",
+        "mint",
+        "relay",
+        "pubkey",
+        "del",
+        "read",
+        "bolt11",
+        "description",
+    ];
     prop_oneof![
         4 => proptest::sample::select(KNOWN.as_slice()).prop_map(str::to_owned),
         1 => "[0-9a-f]{64}",

@@ -23,7 +23,8 @@ fn want() -> ReceiptWant {
     ReceiptWant {
         request_json: REQUEST.into(),
         request_id: "d9cc14d50fcb8c27539aacf776882942c1a11ea4472f8cdec1dea82fab66279d".into(),
-        bolt11_payment_hash: "96c772a829fb7c780410f1d85cf12a89e8b3c78c0bac5fb47f62758bf961ec30".into(),
+        bolt11_payment_hash: "96c772a829fb7c780410f1d85cf12a89e8b3c78c0bac5fb47f62758bf961ec30"
+            .into(),
         msat: 1_000_000,
         nostr_pubkey: identity(7).public_key(),
         recipient: PAYEE.into(),
@@ -61,9 +62,13 @@ fn a_receipt_that_is_wrong_in_anything_is_refused() {
         zap::check_receipt(&receipt(tags, 1_674_164_545), &want)
     };
     let set = |name: &'static str, value: &'static str| {
-        check(&|tags| tags.iter_mut().filter(|tag| tag[0] == name).for_each(|tag| tag[1] = value.to_owned()))
+        check(&|tags| {
+            tags.iter_mut().filter(|tag| tag[0] == name).for_each(|tag| tag[1] = value.to_owned())
+        })
     };
-    let push = |name: &'static str, value: &'static str| check(&|tags| tags.push(vec![name.to_owned(), value.to_owned()]));
+    let push = |name: &'static str, value: &'static str| {
+        check(&|tags| tags.push(vec![name.to_owned(), value.to_owned()]))
+    };
     assert_eq!(check(&|_| {}), Ok(()));
     assert_eq!(set("p", ZAPPED), Err(BadReceipt::Target));
     assert_eq!(set("P", ZAPPED), Err(BadReceipt::Target));
@@ -78,22 +83,40 @@ fn a_receipt_that_is_wrong_in_anything_is_refused() {
     assert_eq!(push("preimage", "é"), Err(BadReceipt::Preimage));
     assert_eq!(push("preimage", ""), Ok(()));
     let at = |created_at| zap::check_receipt(&receipt(base.clone(), created_at), &want);
-    assert_eq!((at(1_674_164_539 - 600), at(1_674_164_539 - 601)), (Ok(()), Err(BadReceipt::Other)));
-    let other = |want: ReceiptWant| zap::check_receipt(&receipt(base.clone(), 1_674_164_545), &want);
-    assert_eq!(other(ReceiptWant { nostr_pubkey: PAYEE.into(), ..want.clone() }), Err(BadReceipt::Author));
+    assert_eq!(
+        (at(1_674_164_539 - 600), at(1_674_164_539 - 601)),
+        (Ok(()), Err(BadReceipt::Other))
+    );
+    let other =
+        |want: ReceiptWant| zap::check_receipt(&receipt(base.clone(), 1_674_164_545), &want);
+    assert_eq!(
+        other(ReceiptWant { nostr_pubkey: PAYEE.into(), ..want.clone() }),
+        Err(BadReceipt::Author)
+    );
     assert_eq!(other(ReceiptWant { msat: 999_999, ..want.clone() }), Err(BadReceipt::Invoice));
-    assert_eq!(other(ReceiptWant { bolt11_payment_hash: ZAPPED.into(), ..want.clone() }), Err(BadReceipt::Invoice));
-    assert_eq!(other(ReceiptWant { request_id: ZAPPED.into(), ..want.clone() }), Err(BadReceipt::Request));
+    assert_eq!(
+        other(ReceiptWant { bolt11_payment_hash: ZAPPED.into(), ..want.clone() }),
+        Err(BadReceipt::Invoice)
+    );
+    assert_eq!(
+        other(ReceiptWant { request_id: ZAPPED.into(), ..want.clone() }),
+        Err(BadReceipt::Request)
+    );
 }
 
 #[test]
 fn a_request_says_what_the_server_must_know() {
     let me = identity(1);
-    let zapped =
-        Zapped { event_id: ZAPPED.into(), relay: Some("wss://r.example".into()), kind: Some(1), coordinate: Some("30023:x:y".into()) };
+    let zapped = Zapped {
+        event_id: ZAPPED.into(),
+        relay: Some("wss://r.example".into()),
+        kind: Some(1),
+        coordinate: Some("30023:x:y".into()),
+    };
     let relays = ["wss://a.example".to_owned(), "wss://b.example".to_owned()];
     let own = me.public_key();
-    let event = zap::request(&me, &relays, 21_000, "lnurl1x", &own, Some(&zapped), "hi", true, 5).unwrap();
+    let event =
+        zap::request(&me, &relays, 21_000, "lnurl1x", &own, Some(&zapped), "hi", true, 5).unwrap();
     let expected = json!([
         ["relays", relays[0], relays[1]],
         ["amount", "21000"],
@@ -123,7 +146,9 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
     let ours = NutzapKey::from_secret(&identity(1).secret_hex()).unwrap();
     let (x, data) = (ours.public_x().to_owned(), ours.public_compressed());
     let keys = [identity(2).public_key(), x.clone()];
-    let with = |tags: serde_json::Value| locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW).map(|opens| opens.key);
+    let with = |tags: serde_json::Value| {
+        locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW).map(|opens| opens.key)
+    };
     let opens = |coin: &Proof| locked_to(&coin.secret, &keys, NOW).map(|opens| opens.key);
     let other = format!("02{}", identity(3).public_key());
     for tags in [
@@ -155,11 +180,23 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
     assert_eq!(opens(&locked("HTLC", &data, json!([]))), Err(BadNutzap::NotLocked));
     assert_eq!(opens(&proof(1, "a plain secret")), Err(BadNutzap::NotLocked));
     assert_eq!(opens(&locked("P2PK", &other, json!([]))), Err(BadNutzap::OtherKey));
-    assert_eq!(opens(&locked("P2PK", &format!("03{x}"), json!([]))), Ok(1), "a signature knows no difference");
+    assert_eq!(
+        opens(&locked("P2PK", &format!("03{x}"), json!([]))),
+        Ok(1),
+        "a signature knows no difference"
+    );
     for wrong in [x.as_str(), "", "02"] {
-        assert_eq!(opens(&locked("P2PK", wrong, json!([]))), Err(BadNutzap::NotLocked), "{wrong}: no mint opens it");
+        assert_eq!(
+            opens(&locked("P2PK", wrong, json!([]))),
+            Err(BadNutzap::NotLocked),
+            "{wrong}: no mint opens it"
+        );
     }
-    let named = |tags: serde_json::Value| locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW).ok().and_then(|opens| opens.sender);
+    let named = |tags: serde_json::Value| {
+        locked_to(&locked("P2PK", &data, tags).secret, &keys, NOW)
+            .ok()
+            .and_then(|opens| opens.sender)
+    };
     assert_eq!(named(json!(nutzap::lock_tags(&x, Some(ZAPPED)))), Some(x.clone()));
     for none in [json!([]), json!([["P", "y"]]), json!([["P", x], ["P", other]]), json!([["P"]])] {
         assert_eq!(named(none.clone()), None, "{none}");
@@ -174,12 +211,22 @@ fn a_lock_counts_when_nobody_else_can_open_it() {
 fn a_nutzap_is_written_and_read() {
     let (from, me) = (identity(1), identity(2).public_key());
     let mut coin = proof(2, "s");
-    coin.dleq = serde_json::from_value(json!({"e": "01".repeat(32), "s": "02".repeat(32), "r": "03".repeat(32)})).unwrap();
+    coin.dleq = serde_json::from_value(
+        json!({"e": "01".repeat(32), "s": "02".repeat(32), "r": "03".repeat(32)}),
+    )
+    .unwrap();
     let zapped = Zapped { event_id: ZAPPED.into(), relay: None, kind: None, coordinate: None };
-    let event = nutzap::write(&from, &me, MINT, "sat", &[coin.clone()], "thanks", Some(&zapped), 9).unwrap();
+    let event = nutzap::write(&from, &me, MINT, "sat", &[coin.clone()], "thanks", Some(&zapped), 9)
+        .unwrap();
     let read = nutzap::read(&Event::read(event.json()).unwrap(), &me).unwrap();
-    assert_eq!((read.mint.as_str(), read.unit.as_str(), read.comment.as_str()), (MINT, "sat", "thanks"));
-    assert_eq!((read.proofs, read.sender, read.event.as_deref()), (vec![coin.clone()], from.public_key(), Some(ZAPPED)));
+    assert_eq!(
+        (read.mint.as_str(), read.unit.as_str(), read.comment.as_str()),
+        (MINT, "sat", "thanks")
+    );
+    assert_eq!(
+        (read.proofs, read.sender, read.event.as_deref()),
+        (vec![coin.clone()], from.public_key(), Some(ZAPPED))
+    );
     let own = from.public_key();
     let to_self = nutzap::write(&from, &own, MINT, "sat", &[coin.clone()], "", None, 9).unwrap();
     assert!(nutzap::read(&to_self, &own).is_ok());
@@ -195,7 +242,10 @@ fn a_nutzap_that_is_not_plainly_for_us_is_refused() {
     let read = |extra: &[&[&str]], without: &str| {
         let lines = base.iter().filter(|tag| tag[0] != without).chain(extra);
         let tags = lines.map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-        nutzap::read(&from.sign(Draft { kind: 9321, created_at: 1, tags, content: String::new() }).unwrap(), &me)
+        nutzap::read(
+            &from.sign(Draft { kind: 9321, created_at: 1, tags, content: String::new() }).unwrap(),
+            &me,
+        )
     };
     assert_eq!(read(&[], "").map(|read| read.unit), Ok("sat".to_owned()));
     let twice = read(&[&["proof", &coin], &["proof", "{}"], &["amount", "999"]], "").unwrap();
@@ -208,6 +258,7 @@ fn a_nutzap_that_is_not_plainly_for_us_is_refused() {
     assert_eq!(read(&[&["unit", "sat"], &["unit", "usd"]], ""), Err(BadNutzap::Mint));
     assert_eq!(read(&[], "proof"), Err(BadNutzap::Coins));
     assert_eq!(read(&[["proof", coin.as_str()].as_slice(); 100], ""), Err(BadNutzap::Coins));
-    let other = from.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: String::new() }).unwrap();
+    let other =
+        from.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: String::new() }).unwrap();
     assert_eq!(nutzap::read(&other, &me), Err(BadNutzap::Kind));
 }

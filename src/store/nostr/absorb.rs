@@ -16,7 +16,8 @@ use super::super::error::StoreError;
 use super::super::proofs::reach;
 use super::super::record::{decode, encode};
 use super::super::tables::{
-    ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, PROOFS, Reads, SHELF, Y,
+    ARCHIVE, NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LEFT_OUT,
+    NOSTR_LIVE, PROOFS, Reads, SHELF, Y,
 };
 use super::foreign::{self, Foreign, ForeignState, Foreigners};
 use super::{Deletion, Times, TokenEventRow, deletions, mark, times};
@@ -43,10 +44,17 @@ pub struct Absorbed {
     pub doubted: u64,
 }
 
-fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Result<Absorbed, StoreError> {
-    let (mut events, mut live, mut tombs) = (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
-    let (mut holds, mut dirty, mut doubt) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_DIRTY)?, tx.open_table(NOSTR_DOUBT)?);
-    let (proofs, archive, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
+fn absorb(
+    tx: &WriteTransaction,
+    seen: Vec<Seen>,
+    deletions: &[Deletion],
+) -> Result<Absorbed, StoreError> {
+    let (mut events, mut live, mut tombs) =
+        (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
+    let (mut holds, mut dirty, mut doubt) =
+        (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_DIRTY)?, tx.open_table(NOSTR_DOUBT)?);
+    let (proofs, archive, mut foreigners) =
+        (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, Foreigners::open(tx)?);
     let mut absorbed = Absorbed::default();
     let mut shown: Vec<Y> = Vec::new();
     // By event that is gone: the deletion, where one is known.
@@ -75,7 +83,11 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Res
             }
         }
         if !del.is_empty() {
-            successors.push((event.created_at, event.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes).collect(), del.clone()));
+            successors.push((
+                event.created_at,
+                event.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes).collect(),
+                del.clone(),
+            ));
         }
         replaced(&mut gone, del);
         absorbed.events = absorbed.events.saturating_add(1);
@@ -93,7 +105,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Res
             if !ours && foreigners.get(&y)?.is_none() {
                 let (mint, unit) = (event.mint.clone(), event.unit.clone());
                 let amount = proof.amount.to_u64();
-                let state = if is_locked(&proof) { ForeignState::Locked } else { ForeignState::Doubtful };
+                let state =
+                    if is_locked(&proof) { ForeignState::Locked } else { ForeignState::Doubtful };
                 foreigners.put(&y, &Foreign { mint, unit, amount, proof: Some(proof), state })?;
                 absorbed.coins = absorbed.coins.saturating_add(1);
             }
@@ -113,7 +126,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Res
         if live.remove(id.as_str())?.is_none() {
             continue;
         }
-        let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
+        let row: Option<TokenEventRow> =
+            events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
             shown.extend(row.ys.iter().map(cdk_common::nuts::PublicKey::to_bytes));
             row.bury(&mut holds)?;
@@ -124,7 +138,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Res
         absorbed.doubted = absorbed.doubted.saturating_add(doubt_all(tx, &mut doubt, mint)?);
     }
     for y in shown.into_iter().collect::<BTreeSet<Y>>() {
-        let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+        let ours: Option<ProofInfo> =
+            proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
         let is_shown = held(&holds, &live, &y)?;
         match (ours, foreigners.get(&y)?) {
             (Some(coin), _) if !is_shown && coin.state == State::Unspent => {
@@ -144,7 +159,8 @@ fn absorb(tx: &WriteTransaction, seen: Vec<Seen>, deletions: &[Deletion]) -> Res
     let mut table = tx.open_table(NOSTR_LEFT_OUT)?;
     for (y, at) in &left_out {
         // One that is shown elsewhere was only moved.
-        if !held(&holds, &live, y)? && foreigners.get(y)?.is_some_and(|coin| !coin.state.is_final()) {
+        if !held(&holds, &live, y)? && foreigners.get(y)?.is_some_and(|coin| !coin.state.is_final())
+        {
             table.insert(y, at)?;
         }
     }
@@ -157,7 +173,11 @@ fn is_locked(proof: &Proof) -> bool {
 }
 
 /// All unspent coins at a mint, in sats, are in doubt. Returns how many were not before.
-fn doubt_all(tx: &WriteTransaction, doubt: &mut Table<'_, &'static Y, ()>, mint: &str) -> Result<u64, StoreError> {
+fn doubt_all(
+    tx: &WriteTransaction,
+    doubt: &mut Table<'_, &'static Y, ()>,
+    mint: &str,
+) -> Result<u64, StoreError> {
     let mut fresh = 0_u64;
     for entry in tx.open_table(SHELF)?.range(reach(mint, "sat", State::Unspent, 0, u64::MAX))? {
         fresh = fresh.saturating_add(u64::from(doubt.insert(entry?.0.value().4, ())?.is_none()));
@@ -166,7 +186,10 @@ fn doubt_all(tx: &WriteTransaction, doubt: &mut Table<'_, &'static Y, ()>, mint:
 }
 
 /// The coins of these events.
-fn ys_of(events: &impl ReadableTable<&'static str, &'static [u8]>, ids: &[String]) -> Result<Vec<Y>, StoreError> {
+fn ys_of(
+    events: &impl ReadableTable<&'static str, &'static [u8]>,
+    ids: &[String],
+) -> Result<Vec<Y>, StoreError> {
     let mut ys = Vec::new();
     for id in ids {
         if let Some(row) = events.get(id.as_str())? {
@@ -196,7 +219,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; nothing was taken in then.
-    pub async fn absorb(&self, seen: Vec<Seen>, gone: Vec<Deletion>) -> Result<Absorbed, StoreError> {
+    pub async fn absorb(
+        &self,
+        seen: Vec<Seen>,
+        gone: Vec<Deletion>,
+    ) -> Result<Absorbed, StoreError> {
         if seen.is_empty() && gone.is_empty() {
             return Ok(Absorbed::default());
         }
@@ -212,7 +239,8 @@ impl Store {
         struct At {
             created_at: u64,
         }
-        self.read(|tx| times("nostr_events", &tx.table(NOSTR_EVENTS)?, |row: At| row.created_at)).await
+        self.read(|tx| times("nostr_events", &tx.table(NOSTR_EVENTS)?, |row: At| row.created_at))
+            .await
     }
 
     /// A token event was seen or made before.
@@ -252,8 +280,11 @@ impl Store {
             let mut found = Vec::new();
             for entry in tx.table(NOSTR_DOUBT)?.iter()? {
                 let y = *entry?.0.value();
-                let coin: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
-                found.extend(coin.filter(|coin| coin.mint_url.to_string() == mint && coin.state == State::Unspent));
+                let coin: Option<ProofInfo> =
+                    proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+                found.extend(coin.filter(|coin| {
+                    coin.mint_url.to_string() == mint && coin.state == State::Unspent
+                }));
             }
             Ok(found)
         })
@@ -278,9 +309,11 @@ impl Store {
     /// When the file cannot be written.
     pub async fn doubt_events(&self, ids: Vec<String>) -> Result<(), StoreError> {
         self.write_durable(move |tx| {
-            let (proofs, mut doubt, mut foreigners) = (tx.open_table(PROOFS)?, tx.open_table(NOSTR_DOUBT)?, Foreigners::open(tx)?);
+            let (proofs, mut doubt, mut foreigners) =
+                (tx.open_table(PROOFS)?, tx.open_table(NOSTR_DOUBT)?, Foreigners::open(tx)?);
             for y in ys_of(&tx.open_table(NOSTR_EVENTS)?, &ids)? {
-                let ours: Option<ProofInfo> = proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
+                let ours: Option<ProofInfo> =
+                    proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
                 if ours.is_some_and(|coin| coin.state == State::Unspent) {
                     doubt.insert(&y, ())?;
                 } else if let Some(coin) = foreigners.get(&y)?.filter(|coin| coin.is_free()) {
@@ -302,7 +335,8 @@ impl Store {
             let mut found = BTreeSet::new();
             for id in ids {
                 for y in ys_of(&events, std::slice::from_ref(&id))? {
-                    let doubtful = foreign::get(tx, &y)?.is_some_and(|coin| coin.state == ForeignState::Doubtful);
+                    let doubtful = foreign::get(tx, &y)?
+                        .is_some_and(|coin| coin.state == ForeignState::Doubtful);
                     if doubtful || doubt.get(&y)?.is_some() {
                         found.insert(id.clone());
                     }

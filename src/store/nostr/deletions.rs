@@ -35,7 +35,11 @@ pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), Stor
 }
 
 /// Notes that an event is gone, and the id of its deletion where one is known. The first id that was noted stays.
-pub(super) fn bury(tombs: &mut Table<'_, &'static str, &'static str>, id: &str, by: &str) -> Result<(), StoreError> {
+pub(super) fn bury(
+    tombs: &mut Table<'_, &'static str, &'static str>,
+    id: &str,
+    by: &str,
+) -> Result<(), StoreError> {
     let known = tombs.get(id)?.is_some_and(|known| by.is_empty() || !known.value().is_empty());
     if !known {
         tombs.insert(id, by)?;
@@ -53,14 +57,18 @@ impl Store {
         struct At {
             at: u64,
         }
-        self.read(|tx| times("nostr_deletions", &tx.table(NOSTR_DELETIONS)?, |row: At| row.at)).await
+        self.read(|tx| times("nostr_deletions", &tx.table(NOSTR_DELETIONS)?, |row: At| row.at))
+            .await
     }
 
     /// Those among these events that are gone, each with the id of its deletion, which is empty while a successor alone says so.
     ///
     /// # Errors
     /// As [`Store::known_deletions`].
-    pub async fn gone_among(&self, ids: BTreeSet<String>) -> Result<BTreeMap<String, String>, StoreError> {
+    pub async fn gone_among(
+        &self,
+        ids: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
         self.read(move |tx| {
             let tombs = tx.table(NOSTR_GONE)?;
             let mut gone = BTreeMap::new();

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::super::Store;
 use super::super::error::StoreError;
 use super::super::record::{self, decode, encode};
-use super::super::tables::{FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, Reads, Y};
+use super::super::tables::{
+    FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, Reads, Y,
+};
 
 /// So long a coin that another device has left out is taken for one that it has handed out, unless its mint says spent. In seconds.
 const LEFT_OUT_SECONDS: u64 = 7 * 86_400;
@@ -144,8 +146,11 @@ impl<'t> Foreigners<'t> {
         let key = (coin.mint.as_str(), coin.unit.as_str(), coin.state.code());
         let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
         let amount = u128::from(coin.amount);
-        let after =
-            if comes { sum.checked_add(amount).zip(number.checked_add(1)) } else { sum.checked_sub(amount).zip(number.checked_sub(1)) };
+        let after = if comes {
+            sum.checked_add(amount).zip(number.checked_add(1))
+        } else {
+            sum.checked_sub(amount).zip(number.checked_sub(1))
+        };
         match after.ok_or(StoreError::Range)? {
             (_, 0) => drop(self.sums.remove(key)?),
             after => drop(self.sums.insert(key, after)?),
@@ -156,7 +161,12 @@ impl<'t> Foreigners<'t> {
 
 /// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is marked for relays, and so is one that is
 /// unspent and in no live event: whoever deleted that has lost what should hold it, and only what is shown can be taken back.
-pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: ForeignState, now: u64) -> Result<(), StoreError> {
+pub(in crate::store) fn set(
+    tx: &WriteTransaction,
+    ys: &[PublicKey],
+    to: ForeignState,
+    now: u64,
+) -> Result<(), StoreError> {
     let mut foreigners = Foreigners::open(tx)?;
     let mut dirty = tx.open_table(super::NOSTR_DIRTY)?;
     let left_out = tx.open_table(NOSTR_LEFT_OUT)?;
@@ -164,7 +174,9 @@ pub(in crate::store) fn set(tx: &WriteTransaction, ys: &[PublicKey], to: Foreign
     for y in ys {
         let y = y.to_bytes();
         let Some(mut coin) = foreigners.get(&y)? else { continue };
-        let lately = left_out.get(&y)?.is_some_and(|at| now < at.value().min(now).saturating_add(LEFT_OUT_SECONDS));
+        let lately = left_out
+            .get(&y)?
+            .is_some_and(|at| now < at.value().min(now).saturating_add(LEFT_OUT_SECONDS));
         let to = if to == ForeignState::Unspent && lately { ForeignState::LeftOut } else { to };
         if coin.state.is_final() || coin.state == to {
             continue;
@@ -200,8 +212,14 @@ impl Store {
                 let (mint, unit, state) = key.value();
                 // Others may write what they like: too much is no reason to show nothing.
                 let sum = u64::try_from(sum.value().0).unwrap_or(u64::MAX);
-                let none =
-                    ForeignBalance { mint: mint.to_owned(), unit: unit.to_owned(), unspent: 0, doubtful: 0, claiming: 0, left_out: 0 };
+                let none = ForeignBalance {
+                    mint: mint.to_owned(),
+                    unit: unit.to_owned(),
+                    unspent: 0,
+                    doubtful: 0,
+                    claiming: 0,
+                    left_out: 0,
+                };
                 let balance = balances.entry((mint.to_owned(), unit.to_owned())).or_insert(none);
                 let place = match state {
                     1 => &mut balance.unspent,
@@ -220,7 +238,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn foreign_coins(&self, mint: String, states: Vec<ForeignState>) -> Result<Vec<(PublicKey, Proof)>, StoreError> {
+    pub async fn foreign_coins(
+        &self,
+        mint: String,
+        states: Vec<ForeignState>,
+    ) -> Result<Vec<(PublicKey, Proof)>, StoreError> {
         self.read(move |tx| {
             let sums = tx.table(FOREIGN_SUMS)?;
             let mut found = Vec::new();
@@ -235,8 +257,11 @@ impl Store {
             for entry in tx.table(FOREIGN)?.iter()? {
                 let (y, row) = entry?;
                 let coin: Foreign = decode("foreign", row.value())?;
-                if let Some(proof) = coin.proof.filter(|_| coin.mint == mint && coin.unit == "sat" && states.contains(&coin.state)) {
-                    let y = PublicKey::from_slice(y.value()).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                if let Some(proof) = coin.proof.filter(|_| {
+                    coin.mint == mint && coin.unit == "sat" && states.contains(&coin.state)
+                }) {
+                    let y = PublicKey::from_slice(y.value())
+                        .map_err(|error| StoreError::Damaged(error.to_string()))?;
                     found.push((y, proof));
                 }
             }

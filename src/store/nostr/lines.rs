@@ -41,8 +41,12 @@ impl Store {
     pub async fn known_lines(&self, since: u64) -> Result<Times, StoreError> {
         self.read(move |tx| {
             let lines = tx.table(NOSTR_LINES)?;
-            let all = lines.iter()?.map(|entry| entry.map(|(id, at)| (id.value().to_owned(), at.value())));
-            Ok(all.filter(|one| one.as_ref().map_or(true, |(_, at)| *at >= since)).collect::<Result<Times, _>>()?)
+            let all = lines
+                .iter()?
+                .map(|entry| entry.map(|(id, at)| (id.value().to_owned(), at.value())));
+            Ok(all
+                .filter(|one| one.as_ref().map_or(true, |(_, at)| *at >= since))
+                .collect::<Result<Times, _>>()?)
         })
         .await
     }
@@ -51,7 +55,10 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn learn_lines(&self, lines: Vec<(String, u64, Option<String>)>) -> Result<(), StoreError> {
+    pub async fn learn_lines(
+        &self,
+        lines: Vec<(String, u64, Option<String>)>,
+    ) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }

@@ -10,7 +10,8 @@ use redb::{ReadableTable, WriteTransaction};
 use super::super::error::StoreError;
 use super::super::record::{decode, encode};
 use super::super::tables::{
-    NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE, NOSTR_TELL, Reads, Y,
+    NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE,
+    NOSTR_TELL, Reads, Y,
 };
 use super::super::{Store, proofs};
 use super::TokenEventRow;
@@ -42,7 +43,10 @@ pub struct HeldCoin {
 
 impl std::fmt::Debug for HeldCoin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeldCoin").field("wanted", &self.wanted).field("ours", &self.ours).finish_non_exhaustive()
+        f.debug_struct("HeldCoin")
+            .field("wanted", &self.wanted)
+            .field("ours", &self.ours)
+            .finish_non_exhaustive()
     }
 }
 
@@ -103,7 +107,9 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
         let y = *y.value();
         // A coin in doubt is told after its mint was asked; one that is spent or held meanwhile is in doubt no more.
         let in_doubt = doubt.get(&y)?.is_some();
-        if in_doubt && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent) {
+        if in_doubt
+            && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent)
+        {
             continue;
         }
         if view.dirty.len() >= limit {
@@ -126,7 +132,8 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
                 mint: coin.mint_url.to_string(),
                 unit: coin.unit.to_string(),
                 amount: coin.proof.amount.to_u64(),
-                wanted: !matches!(coin.state, State::PendingSpent | State::Spent) && coin.spending_condition.is_none(),
+                wanted: !matches!(coin.state, State::PendingSpent | State::Spent)
+                    && coin.spending_condition.is_none(),
                 proof: Some(coin.proof),
                 ours: true,
             }),
@@ -159,7 +166,8 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
             dirty.remove(&y)?;
         }
     }
-    let (mut events, mut live, mut tombs) = (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
+    let (mut events, mut live, mut tombs) =
+        (tx.open_table(NOSTR_EVENTS)?, tx.open_table(NOSTR_LIVE)?, tx.open_table(NOSTR_GONE)?);
     let mut holds = tx.open_table(NOSTR_HOLDS)?;
     for event in &round.new {
         events.insert(event.id.as_str(), encode(event)?.as_slice())?;
@@ -177,7 +185,8 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
     for id in &round.gone {
         deletions::bury(&mut tombs, id, "")?;
         live.remove(id.as_str())?;
-        let row: Option<TokenEventRow> = events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
+        let row: Option<TokenEventRow> =
+            events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
             row.bury(&mut holds)?;
             events.insert(id.as_str(), encode(&row)?.as_slice())?;

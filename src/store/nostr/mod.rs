@@ -63,7 +63,10 @@ pub struct TokenEventRow {
 
 impl TokenEventRow {
     /// It is gone: only its name is kept, so that it is not taken in again.
-    fn bury(&mut self, holds: &mut Table<'_, (&'static Y, &'static str), ()>) -> Result<(), StoreError> {
+    fn bury(
+        &mut self,
+        holds: &mut Table<'_, (&'static Y, &'static str), ()>,
+    ) -> Result<(), StoreError> {
         for y in self.ys.drain(..) {
             holds.remove((&y.to_bytes(), self.id.as_str()))?;
         }
@@ -74,7 +77,10 @@ impl TokenEventRow {
 
 impl std::fmt::Debug for TokenEventRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenEventRow").field("id", &self.id).field("coins", &self.ys.len()).finish_non_exhaustive()
+        f.debug_struct("TokenEventRow")
+            .field("id", &self.id)
+            .field("coins", &self.ys.len())
+            .finish_non_exhaustive()
     }
 }
 

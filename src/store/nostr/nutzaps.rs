@@ -60,7 +60,10 @@ pub struct NutzapRow {
 
 impl std::fmt::Debug for NutzapRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NutzapRow").field("id", &self.id).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("NutzapRow")
+            .field("id", &self.id)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -87,7 +90,8 @@ impl Nutzaps {
 /// An event's id as it is kept once it is done with.
 fn name(id: &str) -> Result<[u8; 32], StoreError> {
     let mut name = [0; 32];
-    hex::decode_to_slice(id, &mut name).map_err(|_| StoreError::Damaged("an event id that is none".to_owned()))?;
+    hex::decode_to_slice(id, &mut name)
+        .map_err(|_| StoreError::Damaged("an event id that is none".to_owned()))?;
     Ok(name)
 }
 
@@ -118,8 +122,10 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
 pub(in crate::store) fn coming(tx: &impl Reads, mint: &MintAddress) -> Result<u64, StoreError> {
     let mut sats = 0_u64;
     for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
-        let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?.ok_or(StoreError::Missing("nutzap of an index"))?;
-        let coins = row.proofs.iter().filter(|_| row.mint == *mint).map(|proof| proof.amount.to_u64());
+        let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?
+            .ok_or(StoreError::Missing("nutzap of an index"))?;
+        let coins =
+            row.proofs.iter().filter(|_| row.mint == *mint).map(|proof| proof.amount.to_u64());
         sats = coins.fold(sats, u64::saturating_add);
     }
     Ok(sats)
@@ -141,7 +147,11 @@ impl Store {
     /// As [`Store::nutzap`].
     pub async fn knows_nutzap(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.read(move |tx| Ok(tx.table(NUTZAPS)?.get(id.as_str())?.is_some() || tx.table(NUTZAPS_DONE)?.get(&name(&id)?)?.is_some())).await
+        self.read(move |tx| {
+            Ok(tx.table(NUTZAPS)?.get(id.as_str())?.is_some()
+                || tx.table(NUTZAPS_DONE)?.get(&name(&id)?)?.is_some())
+        })
+        .await
     }
 
     /// All that need not be looked at.
@@ -178,8 +188,11 @@ impl Store {
     /// As [`Store::nutzap`].
     pub async fn nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
         self.read(|tx| {
-            let ids =
-                tx.table(NUTZAPS)?.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect::<Result<Vec<String>, StoreError>>()?;
+            let ids = tx
+                .table(NUTZAPS)?
+                .iter()?
+                .map(|entry| Ok(entry?.0.value().to_owned()))
+                .collect::<Result<Vec<String>, StoreError>>()?;
             let mut found = Vec::new();
             for id in ids {
                 found.extend(record::get::<_, NutzapRow>(tx, NUTZAPS, id.as_str())?);
@@ -209,7 +222,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::nutzap`].
-    pub async fn came_by_nutzap(&self, ys: Vec<PublicKey>) -> Result<BTreeSet<PublicKey>, StoreError> {
+    pub async fn came_by_nutzap(
+        &self,
+        ys: Vec<PublicKey>,
+    ) -> Result<BTreeSet<PublicKey>, StoreError> {
         self.read(move |tx| {
             let coins = tx.table(NUTZAP_COINS)?;
             let mut came = BTreeSet::new();
@@ -228,6 +244,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub async fn forget_nutzaps(&self, before: u64) -> Result<(), StoreError> {
-        self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, (at, _)| at >= before)?)).await
+        self.write(move |tx| Ok(tx.open_table(NUTZAPS_DONE)?.retain(|_, (at, _)| at >= before)?))
+            .await
     }
 }

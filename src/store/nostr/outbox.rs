@@ -46,7 +46,10 @@ pub struct Outgoing {
 
 impl std::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outgoing").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Outgoing")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,14 +123,20 @@ pub struct Published {
 pub(in crate::store) fn push(tx: &WriteTransaction, event: &Outgoing) -> Result<(), StoreError> {
     let mut table = tx.open_table(NOSTR_OUTBOX)?;
     let class = event.class;
-    let last = table.range((class, 0)..=(class, u64::MAX))?.next_back().transpose()?.map_or(0, |(place, _)| place.value().1);
+    let last = table
+        .range((class, 0)..=(class, u64::MAX))?
+        .next_back()
+        .transpose()?
+        .map_or(0, |(place, _)| place.value().1);
     table.insert((class, last.saturating_add(1)), encode(event)?.as_slice())?;
     Ok(())
 }
 
 fn rows(tx: &impl Reads, classes: RangeInclusive<u8>) -> Result<Vec<Queued>, StoreError> {
     let mut found = Vec::new();
-    for entry in tx.table(NOSTR_OUTBOX)?.range((*classes.start(), 0)..=(*classes.end(), u64::MAX))? {
+    for entry in
+        tx.table(NOSTR_OUTBOX)?.range((*classes.start(), 0)..=(*classes.end(), u64::MAX))?
+    {
         let (place, row) = entry?;
         found.push(Queued { place: place.value(), event: decode("nostr_outbox", row.value())? });
     }
@@ -146,7 +155,8 @@ fn commit(tx: &WriteTransaction, round: &Published) -> Result<(), StoreError> {
         let before = missed.get(url.as_str())?.map_or(0, |count| count.value());
         missed.insert(url.as_str(), before.saturating_add(1))?;
     }
-    let (mut delivered, mut refused) = (tx.open_table(NOSTR_DELIVERED)?, tx.open_table(NOSTR_REFUSED)?);
+    let (mut delivered, mut refused) =
+        (tx.open_table(NOSTR_DELIVERED)?, tx.open_table(NOSTR_REFUSED)?);
     for (id, relays) in &round.delivered {
         delivered.insert(id.as_str(), *relays)?;
     }
@@ -194,7 +204,10 @@ impl Store {
     /// As [`Store::outbox`].
     pub async fn delivered(&self, id: &str) -> Result<Option<u64>, StoreError> {
         let id = id.to_owned();
-        self.read(move |tx| Ok(tx.table(NOSTR_DELIVERED)?.get(id.as_str())?.map(|relays| relays.value()))).await
+        self.read(move |tx| {
+            Ok(tx.table(NOSTR_DELIVERED)?.get(id.as_str())?.map(|relays| relays.value()))
+        })
+        .await
     }
 
     /// How many events have left the queue without this relay since it was last read to its end.
@@ -203,7 +216,10 @@ impl Store {
     /// As [`Store::outbox`].
     pub async fn missed(&self, url: &str) -> Result<u64, StoreError> {
         let url = url.to_owned();
-        self.read(move |tx| Ok(tx.table(NOSTR_MISSED)?.get(url.as_str())?.map_or(0, |count| count.value()))).await
+        self.read(move |tx| {
+            Ok(tx.table(NOSTR_MISSED)?.get(url.as_str())?.map_or(0, |count| count.value()))
+        })
+        .await
     }
 
     /// These relays were read to their end: what they lack is known by its name now. Not durable: what is lost is counted twice.
@@ -224,7 +240,10 @@ impl Store {
         if !any.await? {
             return Ok(());
         }
-        self.write(move |tx| Ok(tx.open_table(NOSTR_MISSED)?.retain(|url, _| !urls.iter().any(|one| one == url))?)).await
+        self.write(move |tx| {
+            Ok(tx.open_table(NOSTR_MISSED)?.retain(|url, _| !urls.iter().any(|one| one == url))?)
+        })
+        .await
     }
 
     /// What relays will not take.
@@ -237,7 +256,12 @@ impl Store {
             for entry in tx.table(NOSTR_REFUSED)?.iter()? {
                 let (key, no) = entry?;
                 let ((id, relay), (class, reason)) = (key.value(), no.value());
-                found.push(Refusal { id: id.to_owned(), relay: relay.to_owned(), class, reason: reason.to_owned() });
+                found.push(Refusal {
+                    id: id.to_owned(),
+                    relay: relay.to_owned(),
+                    class,
+                    reason: reason.to_owned(),
+                });
             }
             Ok(found)
         })

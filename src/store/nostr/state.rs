@@ -48,7 +48,10 @@ impl Store {
     ///
     /// # Errors
     /// When the file or the row cannot be read.
-    pub async fn nostr_state<T: DeserializeOwned + Send + 'static>(&self, name: &'static str) -> Result<Option<T>, StoreError> {
+    pub async fn nostr_state<T: DeserializeOwned + Send + 'static>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, StoreError> {
         self.read(move |tx| record::get(tx, NOSTR_STATE, name)).await
     }
 
@@ -56,7 +59,11 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn set_nostr_state<T: Serialize + Send + 'static>(&self, name: &'static str, value: T) -> Result<(), StoreError> {
+    pub async fn set_nostr_state<T: Serialize + Send + 'static>(
+        &self,
+        name: &'static str,
+        value: T,
+    ) -> Result<(), StoreError> {
         self.write_durable(move |tx| record::put(tx, NOSTR_STATE, name, &value)).await
     }
 }

@@ -14,17 +14,31 @@ struct Bag(Vec<Coin>);
 impl Coins for Bag {
     type Error = Infallible;
 
-    fn pile(&self, at_most: u64, limit: impl Fn(u64) -> usize, wanted: impl Fn(&Coin) -> bool) -> Result<Vec<Coin>, Infallible> {
+    fn pile(
+        &self,
+        at_most: u64,
+        limit: impl Fn(u64) -> usize,
+        wanted: impl Fn(&Coin) -> bool,
+    ) -> Result<Vec<Coin>, Infallible> {
         let fits = |coin: &&Coin| (1..=at_most).contains(&coin.amount) && wanted(coin);
         let amount = self.0.iter().filter(fits).map(|coin| coin.amount).max().unwrap_or(0);
-        Ok(self.0.iter().filter(fits).filter(|coin| coin.amount == amount).take(limit(amount)).copied().collect())
+        Ok(self
+            .0
+            .iter()
+            .filter(fits)
+            .filter(|coin| coin.amount == amount)
+            .take(limit(amount))
+            .copied()
+            .collect())
     }
 }
 
 fn bag(coins: impl IntoIterator<Item = (u64, u64)>) -> Bag {
     let named = coins.into_iter().enumerate().map(|(number, (amount, ppk))| {
         let mut y = [0; 33];
-        y.iter_mut().zip(u64::try_from(number).unwrap().to_be_bytes()).for_each(|(to, from)| *to = from);
+        y.iter_mut()
+            .zip(u64::try_from(number).unwrap().to_be_bytes())
+            .for_each(|(to, from)| *to = from);
         Coin { amount, ppk, y }
     });
     Bag(named.collect())
@@ -42,7 +56,14 @@ fn take(bag: &Bag, need: Need) -> Option<Vec<Coin>> {
 /// The least sum of any choice that covers, counted out.
 fn least(coins: &[Coin], amount: u64) -> Option<u128> {
     (0..1_u32 << coins.len())
-        .map(|set| coins.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).map(|(_, coin)| *coin).collect::<Vec<_>>())
+        .map(|set| {
+            coins
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| set >> at & 1 == 1)
+                .map(|(_, coin)| *coin)
+                .collect::<Vec<_>>()
+        })
         .filter(|set| covers(set, amount))
         .map(|set| sum(&set))
         .min()
@@ -57,9 +78,17 @@ fn sound(coins: &[Coin]) {
 #[test]
 fn large_coins_stay_free_where_small_ones_do() {
     let bag = bag([(1024, 0), (64, 0), (32, 0), (4, 0), (2, 0)]);
-    let amounts = |need| take(&bag, need).map(|coins| coins.iter().map(|coin| coin.amount).collect::<BTreeSet<_>>());
-    assert_eq!(amounts(Need::Spend { amount: 37, fee_at_most: u64::MAX }), Some(BTreeSet::from([32, 4, 2])));
-    assert_eq!(amounts(Need::Spend { amount: 39, fee_at_most: u64::MAX }), Some(BTreeSet::from([64])));
+    let amounts = |need| {
+        take(&bag, need).map(|coins| coins.iter().map(|coin| coin.amount).collect::<BTreeSet<_>>())
+    };
+    assert_eq!(
+        amounts(Need::Spend { amount: 37, fee_at_most: u64::MAX }),
+        Some(BTreeSet::from([32, 4, 2]))
+    );
+    assert_eq!(
+        amounts(Need::Spend { amount: 39, fee_at_most: u64::MAX }),
+        Some(BTreeSet::from([64]))
+    );
     assert_eq!(amounts(Need::Exact { amount: 38 }), Some(BTreeSet::from([32, 4, 2])));
     assert_eq!(amounts(Need::Exact { amount: 39 }), None);
     assert_eq!(amounts(Need::Spend { amount: 1127, fee_at_most: u64::MAX }), None);
@@ -67,10 +96,28 @@ fn large_coins_stay_free_where_small_ones_do() {
 
 #[test]
 fn a_coin_that_costs_what_it_is_worth_is_left() {
-    assert_eq!(take(&bag([(1, 1000), (1, 1000), (1, 1000)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }), None);
-    assert!(take(&bag([(1, 1000), (1, 1000), (1, 1000), (1, 1000), (1, 0)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }).is_some());
-    assert!(take(&bag((0..40).map(|_| (1, 900))), Need::Spend { amount: 4, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 40));
-    assert!(take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 1));
+    assert_eq!(
+        take(
+            &bag([(1, 1000), (1, 1000), (1, 1000)]),
+            Need::Spend { amount: 1, fee_at_most: u64::MAX }
+        ),
+        None
+    );
+    assert!(
+        take(
+            &bag([(1, 1000), (1, 1000), (1, 1000), (1, 1000), (1, 0)]),
+            Need::Spend { amount: 1, fee_at_most: u64::MAX }
+        )
+        .is_some()
+    );
+    assert!(
+        take(&bag((0..40).map(|_| (1, 900))), Need::Spend { amount: 4, fee_at_most: u64::MAX })
+            .is_some_and(|coins| coins.len() == 40)
+    );
+    assert!(
+        take(&bag([(1, 1000), (2, 1000)]), Need::Spend { amount: 1, fee_at_most: u64::MAX })
+            .is_some_and(|coins| coins.len() == 1)
+    );
 }
 
 #[test]
@@ -80,7 +127,10 @@ fn never_more_inputs_than_allowed() {
     assert_eq!(take(&dust, Need::Spend { amount: 65, fee_at_most: u64::MAX }), None);
     assert_eq!(take(&dust, Need::Exact { amount: 65 }), None);
     let with_one = bag((0..500).map(|_| (1, 0)).chain([(128, 0)]));
-    assert!(take(&with_one, Need::Spend { amount: 65, fee_at_most: u64::MAX }).is_some_and(|coins| coins.len() == 1));
+    assert!(
+        take(&with_one, Need::Spend { amount: 65, fee_at_most: u64::MAX })
+            .is_some_and(|coins| coins.len() == 1)
+    );
 }
 
 /// With random coins of one or two keysets (the seed is printed) every amount up to the most can be paid, and its input fee is not above the
@@ -95,15 +145,26 @@ fn anything_up_to_the_most_is_covered_within_its_fee() {
         let fees = [0, 100, 250, 1_000].map(|ppk| if random.random_bool(0.8) { ppk } else { 100 });
         let ppk = fees[random.random_range(0..4)];
         let count = random.random_range(0..90);
-        let bag = bag((0..count).map(|_| (1 << random.random_range(0..11), if random.random_bool(0.9) { ppk } else { fees[0] })));
+        let bag = bag((0..count).map(|_| {
+            (1 << random.random_range(0..11), if random.random_bool(0.9) { ppk } else { fees[0] })
+        }));
         let fee_at_most = random.random_range(0..8);
         let (most, fee_then) = most(largest(&bag).unwrap(), fee_at_most);
         payable += u32::from(most > 0);
-        let amounts = (0..20).map(|_| random.random_range(0..=most)).chain([1, most]).filter(|amount| (1..=most).contains(amount));
+        let amounts = (0..20)
+            .map(|_| random.random_range(0..=most))
+            .chain([1, most])
+            .filter(|amount| (1..=most).contains(amount));
         for amount in amounts.collect::<Vec<_>>() {
-            let chosen = take(&bag, Need::Spend { amount, fee_at_most }).unwrap_or_else(|| panic!("{amount} of {most}: {:?}", plain(&bag)));
+            let chosen = take(&bag, Need::Spend { amount, fee_at_most })
+                .unwrap_or_else(|| panic!("{amount} of {most}: {:?}", plain(&bag)));
             sound(&chosen);
-            assert!(covers(&chosen, amount) && fee(&chosen) <= fee_then, "{amount} of {most} costs {}: {:?}", fee(&chosen), plain(&bag));
+            assert!(
+                covers(&chosen, amount) && fee(&chosen) <= fee_then,
+                "{amount} of {most} costs {}: {:?}",
+                fee(&chosen),
+                plain(&bag)
+            );
         }
     }
     println!("{payable} of 3000 bags can pay something");

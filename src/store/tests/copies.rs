@@ -94,7 +94,8 @@ async fn the_last_three_hours_of_change_are_kept() {
 }
 
 #[tokio::test]
-async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_next_one_mends_it() {
+async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_next_one_mends_it()
+{
     let _turn = TURN.lock().await;
     let all = ["copy-1", "copy-2", "copy-3"];
     // What a folder holds after each rename, after a draft that was cut, and after one that was whole.
@@ -103,7 +104,11 @@ async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_
         ("the draft is whole", &[], false),
         ("the second was moved", &[("copy-2", "copy-3")], false),
         ("the first was moved", &[("copy-2", "copy-3"), ("copy-1", "copy-2")], false),
-        ("the draft was named", &[("copy-2", "copy-3"), ("copy-1", "copy-2"), ("copy-new", "copy-1")], false),
+        (
+            "the draft was named",
+            &[("copy-2", "copy-3"), ("copy-1", "copy-2"), ("copy-new", "copy-1")],
+            false,
+        ),
     ];
     for (what, renames, half) in states {
         let (_folder, path) = place();
@@ -114,20 +119,30 @@ async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_
         assert_eq!(copies(&path).keys().collect::<Vec<_>>(), all);
         let at = |end: &str| path.with_file_name(format!("wallet.redb.{end}"));
         let content = fs::read(&path).unwrap();
-        fs::write(at("copy-new"), if half { &content[..content.len() / 2] } else { &content[..] }).unwrap();
+        fs::write(at("copy-new"), if half { &content[..content.len() / 2] } else { &content[..] })
+            .unwrap();
         for (from, to) in renames {
             fs::rename(at(from), at(to)).unwrap();
         }
         let left = copies(&path);
-        let good = all.iter().filter(|name| left.get(**name).is_some_and(|generation| *generation > 0)).count();
+        let good = all
+            .iter()
+            .filter(|name| left.get(**name).is_some_and(|generation| *generation > 0))
+            .count();
         assert!(good >= 2, "{what}: {left:?}");
-        assert!(newest(&path, None).unwrap().is_some_and(|copy| copy.meta.generation >= 4), "{what}: {left:?}");
+        assert!(
+            newest(&path, None).unwrap().is_some_and(|copy| copy.meta.generation >= 4),
+            "{what}: {left:?}"
+        );
         use_once(&path).await;
         an_hour_passes();
         use_once(&path).await;
         let mended = copies(&path);
         assert_eq!(mended.keys().collect::<Vec<_>>(), all, "{what}");
-        assert!(mended["copy-1"] > mended["copy-2"] && mended["copy-2"] >= mended["copy-3"], "{what}: {mended:?}");
+        assert!(
+            mended["copy-1"] > mended["copy-2"] && mended["copy-2"] >= mended["copy-3"],
+            "{what}: {mended:?}"
+        );
     }
 }
 
@@ -157,7 +172,9 @@ async fn a_damaged_file_is_never_copied_and_the_newest_good_copy_is_put_back() {
     assert_eq!(fs::read(&aside).unwrap(), bytes);
     assert_eq!(fs::read(&path).unwrap(), fs::read(&copy.path).unwrap());
     let again = set_aside(&path, 7).unwrap().unwrap();
-    assert!(again != aside && aside.exists() && folder.path().join("wallet.redb.damaged-7-2").exists());
+    assert!(
+        again != aside && aside.exists() && folder.path().join("wallet.redb.damaged-7-2").exists()
+    );
     assert!(set_aside(&path, 8).unwrap().is_none());
 }
 
@@ -172,7 +189,11 @@ async fn an_older_file_and_another_wallets_file_are_not_copied() {
     let id = verify(&path).unwrap().meta.wallet_id;
     let before = copies(&path);
     drop(open(&path, Some((id.clone(), 9))).await);
-    assert!(Store::open_known(path.clone(), clock, Some(("another".to_owned(), 0))).await.is_err_and(|error| error.is_damage()));
+    assert!(
+        Store::open_known(path.clone(), clock, Some(("another".to_owned(), 0)))
+            .await
+            .is_err_and(|error| error.is_damage())
+    );
     assert_eq!(copies(&path), before);
     drop(open(&path, Some((id, 3))).await);
     assert_ne!(copies(&path), before);

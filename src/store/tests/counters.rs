@@ -32,9 +32,15 @@ async fn next(store: &Store) -> u32 {
 #[tokio::test]
 async fn asking_takes_none_and_what_is_taken_is_not_offered_again() {
     let store = store().await;
-    assert_eq!((free(&store, 3).await, free(&store, 3).await, next(&store).await), (vec![0, 1, 2], vec![0, 1, 2], 0));
+    assert_eq!(
+        (free(&store, 3).await, free(&store, 3).await, next(&store).await),
+        (vec![0, 1, 2], vec![0, 1, 2], 0)
+    );
     assert_eq!(take(&store, 3).await, [0, 1, 2]);
-    assert_eq!((free(&store, 2).await, free(&store, 0).await, next(&store).await), (vec![3, 4], vec![], 3));
+    assert_eq!(
+        (free(&store, 2).await, free(&store, 0).await, next(&store).await),
+        (vec![3, 4], vec![], 3)
+    );
 }
 
 #[tokio::test]
@@ -45,7 +51,11 @@ async fn counters_that_were_given_back_are_taken_first() {
     give_back(&store, &[4, 1]).await;
     assert_eq!(free(&store, 4).await, [1, 4, 6, 7]);
     assert_eq!(take(&store, 3).await, [1, 4, 6]);
-    assert_eq!((free(&store, 2).await, next(&store).await), (vec![7, 8], 7), "they are given away once");
+    assert_eq!(
+        (free(&store, 2).await, next(&store).await),
+        (vec![7, 8], 7),
+        "they are given away once"
+    );
 }
 
 #[tokio::test]
@@ -59,7 +69,10 @@ async fn the_next_counter_is_never_lowered() {
     }
     assert_eq!(store.raise_keyset_counter(0, &keyset(), 3).await.unwrap(), 5);
     assert_eq!(store.raise_keyset_counter(0, &keyset(), 9).await.unwrap(), 9);
-    assert_eq!((store.raise_keyset_counter(0, &keyset(), 0).await.unwrap(), next(&store).await), (9, 9));
+    assert_eq!(
+        (store.raise_keyset_counter(0, &keyset(), 0).await.unwrap(), next(&store).await),
+        (9, 9)
+    );
 }
 
 #[tokio::test]
@@ -67,7 +80,11 @@ async fn a_raised_counter_forgets_what_was_given_back_below_it() {
     let store = store().await;
     take(&store, 8).await;
     give_back(&store, &[1, 3, 4, 6]).await;
-    assert_eq!(store.raise_keyset_counter(0, &keyset(), 4).await.unwrap(), 8, "it is beyond already");
+    assert_eq!(
+        store.raise_keyset_counter(0, &keyset(), 4).await.unwrap(),
+        8,
+        "it is beyond already"
+    );
     assert_eq!(free(&store, 4).await, [4, 6, 8, 9]);
     assert_eq!(store.raise_keyset_counter(0, &keyset(), 20).await.unwrap(), 20);
     assert_eq!(free(&store, 2).await, [20, 21]);
@@ -89,7 +106,13 @@ async fn each_device_and_each_keyset_counts_for_itself() {
     assert_eq!(store.records(0).free_counters(&other, 1).await.unwrap(), [0]);
     for (device, keys) in [(0, [0, 1]), (1, [0, 1])] {
         let records = store.records(device);
-        assert_eq!((records.device(), [records.next_quote_key().await.unwrap(), records.next_quote_key().await.unwrap()]), (device, keys));
+        assert_eq!(
+            (
+                records.device(),
+                [records.next_quote_key().await.unwrap(), records.next_quote_key().await.unwrap()]
+            ),
+            (device, keys)
+        );
     }
 }
 
@@ -98,8 +121,14 @@ async fn a_refused_commit_takes_no_counter_and_gives_none_back() {
     let store = store().await;
     take(&store, 4).await;
     give_back(&store, &[2]).await;
-    let unknown = Change::ProofState { ys: ys(&coins(&[1])), expect: None, to: State::Spent, operation: None };
-    let changes = vec![Change::UseCounters(counters(&[2, 4])), Change::FreeCounters(counters(&[0])), unknown];
+    let unknown = Change::ProofState {
+        ys: ys(&coins(&[1])),
+        expect: None,
+        to: State::Spent,
+        operation: None,
+    };
+    let changes =
+        vec![Change::UseCounters(counters(&[2, 4])), Change::FreeCounters(counters(&[0])), unknown];
     assert!(matches!(store.commit(changes).await, Err(StoreError::ProofNotFound)));
     assert_eq!((free(&store, 2).await, next(&store).await), (vec![2, 4], 4));
 }
@@ -118,7 +147,10 @@ async fn what_was_taken_and_given_back_is_so_after_a_restart() {
 #[tokio::test]
 async fn past_the_last_counter_there_is_an_error() {
     let store = store().await;
-    assert!(matches!(store.commit(vec![Change::UseCounters(counters(&[u32::MAX]))]).await, Err(StoreError::Range)));
+    assert!(matches!(
+        store.commit(vec![Change::UseCounters(counters(&[u32::MAX]))]).await,
+        Err(StoreError::Range)
+    ));
     assert_eq!(next(&store).await, 0);
     assert_eq!(store.raise_keyset_counter(0, &keyset(), u32::MAX).await.unwrap(), u32::MAX);
     assert!(store.records(0).free_counters(&keyset(), 1).await.is_err());

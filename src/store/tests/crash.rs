@@ -4,7 +4,9 @@ use cdk_common::nuts::{CurrencyUnit, KeySetInfo, State};
 
 use super::super::{Change, Store, StoreError};
 use super::disk::Disk;
-use super::samples::{NOW, audit, clock, coin, coins, counters, keyset, operation, payment, take, ys};
+use super::samples::{
+    NOW, audit, clock, coin, coins, counters, keyset, operation, payment, take, ys,
+};
 use crate::model::payment::{Payment, PaymentState};
 
 type Failed = Box<dyn std::error::Error>;
@@ -12,7 +14,13 @@ type Failed = Box<dyn std::error::Error>;
 /// A payment as the door makes it, with what is learnt of its mint between. Counts the durable steps that were acknowledged.
 async fn pay(store: &Store, done: &mut usize) -> Result<(), Failed> {
     let (inputs, melt, records) = (coins(&[64, 32, 4]), operation(true), store.records(0));
-    let listed = KeySetInfo { id: keyset(), unit: CurrencyUnit::Sat, active: true, input_fee_ppk: 0, final_expiry: None };
+    let listed = KeySetInfo {
+        id: keyset(),
+        unit: CurrencyUnit::Sat,
+        active: true,
+        input_fee_ppk: 0,
+        final_expiry: None,
+    };
     records.next_quote_key().await?;
     store.commit(vec![Change::Proofs { add: inputs.clone() }]).await?;
     *done += 1;
@@ -21,14 +29,23 @@ async fn pay(store: &Store, done: &mut usize) -> Result<(), Failed> {
     let blank = records.free_counters(&keyset(), 3).await?;
     let state = PaymentState::Sent { since: NOW, acknowledged: false };
     let one = Payment { state, ..payment(90, Some("aa"), None, Some("q1")) };
-    let beside = vec![take(&inputs, melt.id), Change::UseCounters(counters(&blank)), Change::Operation(melt.clone())];
+    let beside = vec![
+        take(&inputs, melt.id),
+        Change::UseCounters(counters(&blank)),
+        Change::Operation(melt.clone()),
+    ];
     store.admit::<()>(one.clone(), NOW, beside, |_| Ok(())).await?;
     *done += 1;
     records.next_quote_key().await?;
     let state = PaymentState::Settled { at: NOW, fee_sats: 2, preimage: None, claimed: false };
     store
         .commit(vec![
-            Change::ProofState { ys: ys(&inputs), expect: Some(vec![State::Reserved]), to: State::Spent, operation: None },
+            Change::ProofState {
+                ys: ys(&inputs),
+                expect: Some(vec![State::Reserved]),
+                to: State::Spent,
+                operation: None,
+            },
             Change::Proofs { add: vec![coin(8)] },
             Change::EndOperation(melt.id),
             Change::FreeCounters(counters(&blank[1..])),
@@ -45,7 +62,10 @@ async fn progress(store: &Store) -> Result<usize, StoreError> {
     let balances = store.balances().await?;
     let (unspent, pending) = balances.first().map_or((0, 0), |one| (one.unspent, one.pending));
     let state = store.payment_by_hash("aa").await?.map(|one| one.state);
-    let (operations, free) = (store.operations().await?.len(), store.records(0).free_counters(&keyset(), 1).await.unwrap());
+    let (operations, free) = (
+        store.operations().await?.len(),
+        store.records(0).free_counters(&keyset(), 1).await.unwrap(),
+    );
     Ok(match (unspent, pending, state, operations, free[0]) {
         (0, 0, None, 0, 0) => 0,
         (100, 0, None, 0, 0) => 1,
@@ -61,11 +81,23 @@ async fn a_payment_costs_two_durable_commits_of_two_syncs() {
     let store = Store::with_backend(disk.clone(), clock).await.unwrap();
     let (syncs, mut done) = (disk.syncs(), 0);
     pay(&store, &mut done).await.unwrap();
-    assert_eq!((store.durable_commits(), disk.syncs() - syncs), (3, 6), "one for its coins, two for the payment");
+    assert_eq!(
+        (store.durable_commits(), disk.syncs() - syncs),
+        (3, 6),
+        "one for its coins, two for the payment"
+    );
     store.barrier().await.unwrap();
-    assert_eq!((store.durable_commits(), disk.syncs() - syncs), (3, 6), "a barrier with nothing before it costs nothing");
+    assert_eq!(
+        (store.durable_commits(), disk.syncs() - syncs),
+        (3, 6),
+        "a barrier with nothing before it costs nothing"
+    );
     store.records(0).next_quote_key().await.unwrap();
-    assert_eq!((store.durable_commits(), disk.syncs() - syncs), (3, 6), "nor does a write that need not be durable");
+    assert_eq!(
+        (store.durable_commits(), disk.syncs() - syncs),
+        (3, 6),
+        "nor does a write that need not be durable"
+    );
     store.barrier().await.unwrap();
     assert_eq!((store.durable_commits(), disk.syncs() - syncs), (4, 8));
 }
@@ -91,7 +123,10 @@ async fn power_lost_at_any_sync_leaves_a_whole_state() {
             let store = Store::with_backend(Disk::of(end), clock).await;
             let store = store.unwrap_or_else(|error| panic!("cut {cut}, image {number}: {error}"));
             let there = progress(&store).await.unwrap();
-            assert!(there == done || there == done + 1, "cut {cut}, image {number}: {done} acknowledged, {there} there");
+            assert!(
+                there == done || there == done + 1,
+                "cut {cut}, image {number}: {done} acknowledged, {there} there"
+            );
         }
     }
     assert!(cut > 6, "every sync was a cut: {cut}");

@@ -25,13 +25,17 @@ use crate::model::payment::Payment;
 const PAGE: usize = 4096;
 
 fn number(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+    env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
 /// The seeds to try: as many as are asked for, and none that was tried before.
 fn seeds() -> Vec<u64> {
     let first = number("NUTPURSE_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    (first..).take(number("NUTPURSE_RUNS").map_or(1, |runs| usize::try_from(runs).unwrap())).collect()
+    (first..)
+        .take(number("NUTPURSE_RUNS").map_or(1, |runs| usize::try_from(runs).unwrap()))
+        .collect()
 }
 
 /// Coins whose secrets, and so their places in the file, come from the seed.
@@ -59,16 +63,30 @@ async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
         let new = drawn(&mut random, part);
         let third = ys(&new[..part.len() / 3]);
         let operation = Uuid::from_u128(random.random());
-        let change = |to, operation| Change::ProofState { ys: third.clone(), expect: None, to, operation };
-        store.commit(vec![Change::Proofs { add: new }, change(State::Pending, Some(operation)), change(State::Spent, None)]).await.unwrap();
-        let row = OperationRow { id: operation, holds: true, body: random.random::<[u8; 32]>().to_vec() };
-        let (used, free) = (Change::UseCounters(counters(&[0, 1, 2])), Change::FreeCounters(counters(&[1])));
+        let change =
+            |to, operation| Change::ProofState { ys: third.clone(), expect: None, to, operation };
+        store
+            .commit(vec![
+                Change::Proofs { add: new },
+                change(State::Pending, Some(operation)),
+                change(State::Spent, None),
+            ])
+            .await
+            .unwrap();
+        let row =
+            OperationRow { id: operation, holds: true, body: random.random::<[u8; 32]>().to_vec() };
+        let (used, free) =
+            (Change::UseCounters(counters(&[0, 1, 2])), Change::FreeCounters(counters(&[1])));
         store.commit(vec![Change::Operation(row), used, free]).await.unwrap();
     }
     for number in 0..40 {
         let hash = format!("{number:064x}");
-        let id = format!("pay_{}", (0..20).map(|_| char::from(b'a' + random.random_range(0..8))).collect::<String>());
-        let payment = Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
+        let id = format!(
+            "pay_{}",
+            (0..20).map(|_| char::from(b'a' + random.random_range(0..8))).collect::<String>()
+        );
+        let payment =
+            Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
         store.admit::<()>(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap();
     }
     // As a kill leaves it: the commit before the last one is another wallet, and the file says that it was not closed.
@@ -82,10 +100,20 @@ async fn seen(path: &Path) -> Result<String, StoreError> {
     let store = Store::open(path.to_path_buf(), clock).await?;
     audit(&store).await;
     let balances = store.balances().await?;
-    let payments: BTreeMap<_, _> = store.open_payments().await?.into_iter().map(|one| (one.id.to_string(), one.amount_sats)).collect();
-    let operations: Vec<_> = store.operations().await?.into_iter().map(|row| (row.id, row.holds, row.body)).collect();
+    let payments: BTreeMap<_, _> = store
+        .open_payments()
+        .await?
+        .into_iter()
+        .map(|one| (one.id.to_string(), one.amount_sats))
+        .collect();
+    let operations: Vec<_> =
+        store.operations().await?.into_iter().map(|row| (row.id, row.holds, row.body)).collect();
     let ledger = store.ledger("agent", None, NOW).await?;
-    Ok(format!("{:?} {balances:?} {payments:?} {operations:?} {}", store.meta().await?.wallet_id, ledger.all.used_sats()))
+    Ok(format!(
+        "{:?} {balances:?} {payments:?} {operations:?} {}",
+        store.meta().await?.wallet_id,
+        ledger.all.used_sats()
+    ))
 }
 
 /// What comes of a wallet file with this content: damage is an error of that kind, and the file stays as it is.
@@ -129,8 +157,16 @@ async fn four_kibibytes_of(path: &Path) {
         for rubbish in [false, true] {
             let mut bad = bytes.clone();
             let range = at..bad.len().min(at + PAGE);
-            bad[range].iter_mut().enumerate().for_each(|(at, byte)| *byte = if rubbish { (at * 167 + 13) as u8 } else { !*byte });
-            if is_damaged(path, &bad, &whole, &format!("page {}, rubbish {rubbish}", at / PAGE)).await { found += 1 } else { harmless += 1 }
+            bad[range].iter_mut().enumerate().for_each(|(at, byte)| {
+                *byte = if rubbish { (at * 167 + 13) as u8 } else { !*byte }
+            });
+            if is_damaged(path, &bad, &whole, &format!("page {}, rubbish {rubbish}", at / PAGE))
+                .await
+            {
+                found += 1
+            } else {
+                harmless += 1
+            }
         }
     }
     println!("{pages} pages; 100 pages damaged: {found} found, {harmless} harmless");
@@ -159,7 +195,11 @@ async fn one_byte_of(path: &Path) {
         for at in [80, 700, 2000, 4000] {
             let mut bad = bytes.clone();
             bad[page * PAGE + at] ^= 0x10;
-            if is_damaged(path, &bad, &whole, &format!("byte {at} of page {page}")).await { found += 1 } else { harmless += 1 }
+            if is_damaged(path, &bad, &whole, &format!("byte {at} of page {page}")).await {
+                found += 1
+            } else {
+                harmless += 1
+            }
         }
     }
     println!("{} single bytes: {found} found, {harmless} harmless", found + harmless);
@@ -188,7 +228,11 @@ async fn any_bit(path: &Path) {
         for bit in if at < 64 { 0..8 } else { at % 8..at % 8 + 1 } {
             let mut bad = bytes.clone();
             bad[at] ^= 1 << bit;
-            if is_damaged(path, &bad, &whole, &format!("bit {bit} of byte {at}")).await { found += 1 } else { harmless += 1 }
+            if is_damaged(path, &bad, &whole, &format!("bit {bit} of byte {at}")).await {
+                found += 1
+            } else {
+                harmless += 1
+            }
         }
     }
     println!("{} bits of the header: {found} found, {harmless} harmless", found + harmless);
@@ -201,7 +245,11 @@ async fn a_file_cut_at_any_page_is_found() {
     let whole = seen(&path).await.unwrap();
     let bytes = fs::read(&path).unwrap();
     for length in (0..bytes.len()).step_by(PAGE) {
-        assert!(is_damaged(&path, &bytes[..length], &whole, &format!("{length} bytes")).await, "{length} bytes of {}", bytes.len());
+        assert!(
+            is_damaged(&path, &bytes[..length], &whole, &format!("{length} bytes")).await,
+            "{length} bytes of {}",
+            bytes.len()
+        );
     }
 }
 
@@ -214,9 +262,20 @@ async fn a_file_of_a_newer_program_is_said_so() {
     let newer = [&[3], &row[1..]].concat();
     tx.open_table(META).unwrap().insert("meta", newer.as_slice()).unwrap();
     tx.commit().unwrap();
-    assert_eq!(db.begin_read().unwrap().list_tables().unwrap().filter(|table| table.name() == "meta").count(), 1);
+    assert_eq!(
+        db.begin_read()
+            .unwrap()
+            .list_tables()
+            .unwrap()
+            .filter(|table| table.name() == "meta")
+            .count(),
+        1
+    );
     drop(db);
-    assert!(matches!(Store::open(path, clock).await, Err(StoreError::UnknownVersion { version: 3, .. })));
+    assert!(matches!(
+        Store::open(path, clock).await,
+        Err(StoreError::UnknownVersion { version: 3, .. })
+    ));
 }
 
 #[tokio::test]

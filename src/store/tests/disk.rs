@@ -83,7 +83,12 @@ impl Disk {
             image
         };
         let half = state.unsynced.len() / 2;
-        let mut images = vec![with(&mut |_| false), with(&mut |_| true), with(&mut |at| at < half), with(&mut |at| at >= half)];
+        let mut images = vec![
+            with(&mut |_| false),
+            with(&mut |_| true),
+            with(&mut |at| at < half),
+            with(&mut |at| at >= half),
+        ];
         for _ in 0..6 {
             images.push(with(&mut |_| rng.random_bool(0.5)));
         }
@@ -107,7 +112,10 @@ impl StorageBackend for Disk {
         if state.dead {
             return Err(gone());
         }
-        let data = state.seen.get(at..at + out.len()).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        let data = state
+            .seen
+            .get(at..at + out.len())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         out.copy_from_slice(data);
         Ok(())
     }

@@ -16,7 +16,10 @@ async fn decide(store: &Store, payment: &Payment, state: PaymentState) {
 }
 
 fn failed() -> PaymentState {
-    PaymentState::Failed { at: NOW, failure: Failure { code: "no_route".to_owned(), untrusted_reason: None } }
+    PaymentState::Failed {
+        at: NOW,
+        failure: Failure { code: "no_route".to_owned(), untrusted_reason: None },
+    }
 }
 
 fn sent() -> PaymentState {
@@ -36,7 +39,9 @@ async fn of_many_at_once_only_what_fits_the_limit_is_admitted() {
             tokio::spawn(async move {
                 let asked = payment(98, None, None, None);
                 let fits = asked.reserved_sats;
-                let fits = move |ledger: &Ledger| if ledger.all.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") };
+                let fits = move |ledger: &Ledger| {
+                    if ledger.all.used_sats() + fits <= 250 { Ok(()) } else { Err("limit") }
+                };
                 store.admit(asked, NOW, Vec::new(), fits).await.unwrap()
             })
         })
@@ -63,14 +68,19 @@ async fn a_hash_is_known_to_every_agent_and_a_key_to_its_own() {
     let mut other = payment(5, Some("aa"), None, Some("q2"));
     other.agent = "another".to_owned();
     assert_eq!(admit(&store, other).await, Admission::Known(first.clone()));
-    assert_eq!(admit(&store, payment(5, Some("bb"), Some("k"), None)).await, Admission::Known(first.clone()));
+    assert_eq!(
+        admit(&store, payment(5, Some("bb"), Some("k"), None)).await,
+        Admission::Known(first.clone())
+    );
 
     let mut elsewhere = payment(5, Some("cc"), Some("k"), None);
     elsewhere.agent = "another".to_owned();
     assert!(matches!(admit(&store, elsewhere).await, Admission::Admitted(_)));
 
     decide(&store, &first, settled(NOW)).await;
-    assert!(matches!(admit(&store, payment(5, Some("aa"), None, None)).await, Admission::Known(row) if row.id == first.id));
+    assert!(
+        matches!(admit(&store, payment(5, Some("aa"), None, None)).await, Admission::Known(row) if row.id == first.id)
+    );
     assert_eq!(store.payment_by_key("tester", "k").await.unwrap().unwrap().id, first.id);
     assert_eq!(store.payment_by_hash("aa").await.unwrap().unwrap().id, first.id);
 }
@@ -81,10 +91,16 @@ async fn a_failure_is_tried_again_under_its_own_id() {
     let first = Payment { created_at: NOW - 50, ..payment(5, Some("aa"), Some("k1"), Some("q1")) };
     admit(&store, first.clone()).await;
     decide(&store, &first, failed()).await;
-    assert_eq!(store.ledger("agent", None, NOW).await.unwrap().all.used_sats(), 0, "a failure gives its money back, once");
+    assert_eq!(
+        store.ledger("agent", None, NOW).await.unwrap().all.used_sats(),
+        0,
+        "a failure gives its money back, once"
+    );
 
     let stranger = payment(5, Some("aa"), Some("k2"), Some("q2"));
-    assert!(matches!(admit(&store, stranger.clone()).await, Admission::Known(row) if row.id == first.id && !row.is_open()));
+    assert!(
+        matches!(admit(&store, stranger.clone()).await, Admission::Known(row) if row.id == first.id && !row.is_open())
+    );
 
     let again = Payment { id: first.id.clone(), ..stranger };
     let Admission::Admitted(row) = admit(&store, again).await else { panic!("not admitted") };
@@ -106,9 +122,15 @@ async fn a_decided_payment_does_not_open_again_and_none_appears_from_nothing() {
     assert!(!store.payment(&one.id).await.unwrap().unwrap().is_open());
 
     let sent = Payment { state: sent(), ..payment(5, Some("bb"), None, None) };
-    assert!(matches!(admit(&store, sent.clone()).await, Admission::Admitted(row) if row == sent), "it is as the caller says");
+    assert!(
+        matches!(admit(&store, sent.clone()).await, Admission::Admitted(row) if row == sent),
+        "it is as the caller says"
+    );
     let unsent = Payment { state: PaymentState::Reserved, ..sent };
-    assert!(matches!(store.commit(vec![Change::Payment(unsent)]).await, Err(StoreError::Transition { .. })));
+    assert!(matches!(
+        store.commit(vec![Change::Payment(unsent)]).await,
+        Err(StoreError::Transition { .. })
+    ));
 }
 
 #[tokio::test]
@@ -116,45 +138,87 @@ async fn what_is_written_beside_is_written_with_the_admission_or_not_at_all() {
     let store = store().await;
     let infos = coins(&[64, 32]);
     store.commit(vec![Change::Proofs { add: infos.clone() }]).await.unwrap();
-    let melt = |row: &OperationRow| vec![take(&infos, row.id), Change::UseCounters(counters(&[0, 1])), Change::Operation(row.clone())];
+    let melt = |row: &OperationRow| {
+        vec![
+            take(&infos, row.id),
+            Change::UseCounters(counters(&[0, 1])),
+            Change::Operation(row.clone()),
+        ]
+    };
     let pays = |hash| Payment { state: sent(), ..payment(90, Some(hash), None, None) };
     let (first, second) = (operation(true), operation(true));
     let denied = store.admit(pays("aa"), NOW, melt(&first), |_| Err("no")).await.unwrap();
     assert_eq!((denied, store.operations().await.unwrap()), (Admission::Denied("no"), Vec::new()));
 
     let one = pays("aa");
-    assert_eq!(store.admit::<()>(one.clone(), NOW, melt(&first), |_| Ok(())).await.unwrap(), Admission::Admitted(one.clone()));
+    assert_eq!(
+        store.admit::<()>(one.clone(), NOW, melt(&first), |_| Ok(())).await.unwrap(),
+        Admission::Admitted(one.clone())
+    );
     // The coins are taken: another payment with them is not admitted.
     let other = pays("bb");
     let refused = store.admit::<()>(other.clone(), NOW, melt(&second), |_| Ok(())).await;
     assert!(matches!(refused, Err(StoreError::ProofNotUnspent)), "{refused:?}");
     assert_eq!(store.payment(&other.id).await.unwrap(), None);
     // Nor are they freed by one, or taken for a repeat.
-    let free = Change::ProofState { ys: vec![infos[0].y], expect: None, to: State::Unspent, operation: None };
-    assert!(matches!(store.admit::<()>(other, NOW, vec![free], |_| Ok(())).await, Err(StoreError::Undecided)));
-    assert_eq!(store.admit::<()>(pays("aa"), NOW, melt(&second), |_| Ok(())).await.unwrap(), Admission::Known(one));
+    let free = Change::ProofState {
+        ys: vec![infos[0].y],
+        expect: None,
+        to: State::Unspent,
+        operation: None,
+    };
+    assert!(matches!(
+        store.admit::<()>(other, NOW, vec![free], |_| Ok(())).await,
+        Err(StoreError::Undecided)
+    ));
+    assert_eq!(
+        store.admit::<()>(pays("aa"), NOW, melt(&second), |_| Ok(())).await.unwrap(),
+        Admission::Known(one)
+    );
     assert_eq!(store.operations().await.unwrap(), vec![first]);
-    assert_eq!((store.balances().await.unwrap()[0].pending, store.keyset_counter(0, &keyset()).await.unwrap()), (96, 2));
+    assert_eq!(
+        (
+            store.balances().await.unwrap()[0].pending,
+            store.keyset_counter(0, &keyset()).await.unwrap()
+        ),
+        (96, 2)
+    );
 }
 
 #[tokio::test]
 async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     let store = store().await;
     let mut ids = Vec::new();
-    for (age, doubt) in [(DAY_SECONDS, false), (DAY_SECONDS - 1, true), (REPEAT_SECONDS, false), (10, false)] {
-        let one = Payment { created_at: NOW - age, caller_in_doubt: doubt, ..payment(10, None, None, None) };
+    for (age, doubt) in
+        [(DAY_SECONDS, false), (DAY_SECONDS - 1, true), (REPEAT_SECONDS, false), (10, false)]
+    {
+        let one = Payment {
+            created_at: NOW - age,
+            caller_in_doubt: doubt,
+            ..payment(10, None, None, None)
+        };
         admit(&store, one.clone()).await;
         decide(&store, &one, settled(NOW - age)).await;
         ids.push(one.id);
     }
     let open = Payment { amount_sats: 11, ..payment(11, None, None, None) };
     admit(&store, open).await;
-    let ledger = store.ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW).await.unwrap();
+    let ledger = store
+        .ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW)
+        .await
+        .unwrap();
     assert_eq!((ledger.all.spent_sats, ledger.all.reserved_sats), (33, 13));
     assert_eq!(ledger.all.frees.first(), Some(&(NOW + 1, 11)));
     let alike: Vec<_> = ledger.lookalikes.iter().map(|one| one.id.clone()).collect();
-    assert_eq!(alike, vec![ids[3].clone(), ids[1].clone()], "newest first; the one in doubt for a day, the rest for ten minutes");
-    let other = store.ledger("agent", Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW).await.unwrap();
+    assert_eq!(
+        alike,
+        vec![ids[3].clone(), ids[1].clone()],
+        "newest first; the one in doubt for a day, the rest for ten minutes"
+    );
+    let other = store
+        .ledger("agent", Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW)
+        .await
+        .unwrap();
     assert!(other.lookalikes.is_empty());
     assert_eq!(clock(), NOW);
 }
@@ -186,10 +250,18 @@ async fn what_was_paid_by_a_clock_a_year_ahead_counts_for_a_day_and_never_again(
         assert_eq!(used(&store, NOW + later).await, 0, "{later} s later");
     }
     // Its change comes in, or its token is claimed: it is still the same payment.
-    let claimed = PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true };
+    let claimed =
+        PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true };
     decide(&store, &one, claimed).await;
     assert_eq!(used(&store, NOW + DAY_SECONDS + 2).await, 0);
-    let alike = store.ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW + DAY_SECONDS + 2).await.unwrap();
+    let alike = store
+        .ledger(
+            "agent",
+            Some((PaymentKind::Payment, "payee".to_owned(), 10)),
+            NOW + DAY_SECONDS + 2,
+        )
+        .await
+        .unwrap();
     assert!(alike.lookalikes.is_empty(), "nor does it stand in the way of its like");
 }
 
@@ -197,7 +269,12 @@ async fn what_was_paid_by_a_clock_a_year_ahead_counts_for_a_day_and_never_again(
 async fn change_that_comes_in_late_lowers_what_was_spent_and_keeps_since_when() {
     let (store, one) = paid_at(NOW + YEAR).await;
     assert_eq!(used(&store, NOW).await, 11);
-    decide(&store, &one, PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true }).await;
+    decide(
+        &store,
+        &one,
+        PaymentState::Settled { at: NOW + YEAR, fee_sats: 0, preimage: None, claimed: true },
+    )
+    .await;
     let ledger = store.ledger(&one.agent, None, NOW + 10).await.unwrap();
     assert_eq!((ledger.all.frees, ledger.own.spent_sats), (vec![(NOW + DAY_SECONDS, 10)], 10));
 }
@@ -206,7 +283,16 @@ async fn change_that_comes_in_late_lowers_what_was_spent_and_keeps_since_when() 
 async fn a_clock_that_goes_back_and_ahead_again_frees_nothing_early() {
     let (store, _one) = paid_at(NOW).await;
     let (day, hour) = (DAY_SECONDS, 3_600);
-    for now in [NOW - hour, NOW + hour, NOW - day, NOW + day - 120, NOW - 10 * YEAR, NOW + day - 60, NOW - day + 1, NOW + day - 1] {
+    for now in [
+        NOW - hour,
+        NOW + hour,
+        NOW - day,
+        NOW + day - 120,
+        NOW - 10 * YEAR,
+        NOW + day - 60,
+        NOW - day + 1,
+        NOW + day - 1,
+    ] {
         assert_eq!(used(&store, now).await, 11, "{} s away", now.abs_diff(NOW));
     }
     assert_eq!(used(&store, NOW + day).await, 0);
@@ -220,7 +306,10 @@ async fn a_day_that_is_used_up_by_a_clock_a_year_ahead_ends_a_day_after_that_was
     let store = store().await;
     store.set_meta(|meta| meta.window_full_until = Some(NOW + YEAR + DAY_SECONDS)).await.unwrap();
     let full = async |now| store.ledger("agent", None, now).await.unwrap().full_until;
-    assert_eq!((full(NOW).await, full(NOW + 10).await), (Some(NOW + DAY_SECONDS), Some(NOW + DAY_SECONDS)));
+    assert_eq!(
+        (full(NOW).await, full(NOW + 10).await),
+        (Some(NOW + DAY_SECONDS), Some(NOW + DAY_SECONDS))
+    );
     assert_eq!((full(NOW + DAY_SECONDS).await, full(NOW + YEAR + 1).await), (None, None));
 
     store.set_meta(|meta| meta.window_full_until = Some(NOW + DAY_SECONDS)).await.unwrap();
@@ -235,7 +324,8 @@ async fn a_payment_becomes_only_what_follows_from_what_it_is() {
     let returned = PaymentState::Returned { at: NOW, reclaimed_sats: 9, fee_sats: 2 };
     let states = [PaymentState::Reserved, sent(), settled(NOW), failed(), returned];
     // From each to each: reserved, sent, settled, failed, returned.
-    let allowed = [[1, 1, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]];
+    let allowed =
+        [[1, 1, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]];
     for (before, row) in states.iter().zip(allowed) {
         for (after, may) in states.iter().zip(row) {
             let store = store().await;
@@ -245,7 +335,9 @@ async fn a_payment_becomes_only_what_follows_from_what_it_is() {
                 decide(&store, &one, settled(NOW)).await;
             }
             decide(&store, &one, before.clone()).await;
-            let told = store.commit(vec![Change::Payment(Payment { state: after.clone(), ..one.clone() })]).await;
+            let told = store
+                .commit(vec![Change::Payment(Payment { state: after.clone(), ..one.clone() })])
+                .await;
             assert_eq!(told.is_ok(), may == 1, "{before:?} to {after:?}: {told:?}");
             let is = store.payment(&one.id).await.unwrap().unwrap().state;
             assert_eq!(&is, if may == 1 { after } else { before });

@@ -25,7 +25,10 @@ async fn made() -> (TempDir, PathBuf) {
     let store = Store::open(path.clone(), clock).await.unwrap();
     for number in 0..40 {
         let hash = format!("{number:064x}");
-        store.admit::<()>(payment(number, Some(&hash), None, None), NOW, Vec::new(), |_| Ok(())).await.unwrap();
+        store
+            .admit::<()>(payment(number, Some(&hash), None, None), NOW, Vec::new(), |_| Ok(()))
+            .await
+            .unwrap();
     }
     drop(store);
     (folder, path)
@@ -43,8 +46,13 @@ async fn the_file_is_for_its_owner_alone() {
     store.make_due_copy().await.unwrap();
     drop(store);
     assert_eq!(mode(&path), 0o600);
-    let left: BTreeSet<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, BTreeSet::from(["wallet.redb".into(), "wallet.redb.copy-1".into()]), "nothing but a copy is left beside it");
+    let left: BTreeSet<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(
+        left,
+        BTreeSet::from(["wallet.redb".into(), "wallet.redb.copy-1".into()]),
+        "nothing but a copy is left beside it"
+    );
 }
 
 #[tokio::test]
@@ -58,7 +66,8 @@ async fn a_second_handle_is_refused_and_a_later_one_finds_everything() {
 #[tokio::test]
 async fn of_two_that_make_the_file_at_once_one_wins() {
     let (_folder, path) = place();
-    let (one, other) = tokio::join!(Store::open(path.clone(), clock), Store::open(path.clone(), clock));
+    let (one, other) =
+        tokio::join!(Store::open(path.clone(), clock), Store::open(path.clone(), clock));
     let won = usize::from(one.is_ok()) + usize::from(other.is_ok());
     assert_eq!(won, 1);
     for lost in [one, other].into_iter().filter_map(Result::err) {
@@ -69,7 +78,12 @@ async fn of_two_that_make_the_file_at_once_one_wins() {
 #[tokio::test]
 async fn an_empty_a_foreign_and_a_short_file_are_damaged_and_stay_as_they_are() {
     let (_folder, path) = place();
-    for content in [&b""[..], b"redb", b"SQLite format 3\0 and more than nine bytes", b"redb\x1A\x0A\xA9\x0D\x0A"] {
+    for content in [
+        &b""[..],
+        b"redb",
+        b"SQLite format 3\0 and more than nine bytes",
+        b"redb\x1A\x0A\xA9\x0D\x0A",
+    ] {
         fs::write(&path, content).unwrap();
         let opened = Store::open(path.clone(), clock).await;
         assert!(matches!(opened, Err(StoreError::Damaged(_))), "{opened:?}");
@@ -113,11 +127,16 @@ async fn a_file_of_a_version_that_was_never_released_is_refused_and_stays_as_it_
         let bytes = fs::read(&path).unwrap();
         for _ in 0..2 {
             let opened = Store::open(path.clone(), clock).await;
-            assert!(matches!(opened, Err(StoreError::OldFile(old)) if old == version), "{opened:?}");
+            assert!(
+                matches!(opened, Err(StoreError::OldFile(old)) if old == version),
+                "{opened:?}"
+            );
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no copy is made of it");
-        assert!(matches!(Store::with_backend(Disk::of(bytes), clock).await, Err(StoreError::OldFile(old)) if old == version));
+        assert!(
+            matches!(Store::with_backend(Disk::of(bytes), clock).await, Err(StoreError::OldFile(old)) if old == version)
+        );
     }
 }
 
@@ -126,7 +145,10 @@ async fn a_file_of_a_later_version_is_refused_and_stays_as_it_is() {
     let (_folder, path) = made().await;
     rewrite_meta(&path, |meta| drop(meta.insert("format".to_owned(), json!(5))));
     let bytes = fs::read(&path).unwrap();
-    assert!(matches!(Store::open(path.clone(), clock).await, Err(StoreError::UnknownVersion { version: 5, .. })));
+    assert!(matches!(
+        Store::open(path.clone(), clock).await,
+        Err(StoreError::UnknownVersion { version: 5, .. })
+    ));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 

@@ -11,7 +11,11 @@ use super::samples::{audit, clock, coins, mint, operation, store, take, ys};
 /// Two coins, of 6 sats together, that an operation holds.
 async fn held(store: &Store, row: &OperationRow) -> Vec<ProofInfo> {
     let infos = coins(&[4, 2]);
-    let changes = vec![Change::Proofs { add: infos.clone() }, Change::Operation(row.clone()), take(&infos, row.id)];
+    let changes = vec![
+        Change::Proofs { add: infos.clone() },
+        Change::Operation(row.clone()),
+        take(&infos, row.id),
+    ];
     store.commit(changes).await.unwrap();
     infos
 }
@@ -49,12 +53,24 @@ async fn coins_of_a_journaled_operation_are_neither_freed_nor_handed_over() {
     is_refused(&store, vec![free(&infos[1..])]).await;
     for to in [State::Reserved, State::Pending, State::PendingSpent] {
         is_refused(&store, vec![turn(&infos, to, Some(other.id))]).await;
-        is_refused(&store, vec![Change::Operation(other.clone()), turn(&infos, to, Some(other.id))]).await;
+        is_refused(
+            &store,
+            vec![Change::Operation(other.clone()), turn(&infos, to, Some(other.id))],
+        )
+        .await;
     }
     is_refused(&store, vec![free(&infos), take(&infos, other.id)]).await;
-    is_refused(&store, vec![Change::EndOperation(row.id), free(&infos), Change::Operation(row.clone())]).await;
+    is_refused(
+        &store,
+        vec![Change::EndOperation(row.id), free(&infos), Change::Operation(row.clone())],
+    )
+    .await;
     // The end of another operation changes nothing, and what else was in a refused commit is not made.
-    is_refused(&store, vec![Change::Proofs { add: coins(&[8]) }, Change::EndOperation(other.id), free(&infos)]).await;
+    is_refused(
+        &store,
+        vec![Change::Proofs { add: coins(&[8]) }, Change::EndOperation(other.id), free(&infos)],
+    )
+    .await;
     assert_eq!(store.operations().await.unwrap(), vec![row]);
     assert_eq!(sums(&store).await, (0, 6));
     audit(&store).await;
@@ -76,7 +92,10 @@ async fn with_the_end_of_their_operation_coins_are_free_or_anothers() {
     let (row, other) = (operation(true), operation(true));
     let infos = held(&store, &row).await;
     let over = turn(&infos, State::Reserved, Some(other.id));
-    store.commit(vec![Change::Operation(other.clone()), over, Change::EndOperation(row.id)]).await.unwrap();
+    store
+        .commit(vec![Change::Operation(other.clone()), over, Change::EndOperation(row.id)])
+        .await
+        .unwrap();
     assert_eq!(store.operations().await.unwrap(), vec![other]);
     is_refused(&store, vec![free(&infos)]).await;
     assert_eq!(sums(&store).await, (12, 6));
@@ -114,13 +133,22 @@ async fn an_operation_moves_and_spends_its_own_coins_and_spent_they_stay() {
     }
     assert_eq!(sums(&store).await, (0, 6));
     store.commit(vec![turn(&infos, State::Spent, None)]).await.unwrap();
-    store.commit(vec![turn(&infos, State::Spent, None), Change::Proofs { add: infos.clone() }]).await.unwrap();
+    store
+        .commit(vec![turn(&infos, State::Spent, None), Change::Proofs { add: infos.clone() }])
+        .await
+        .unwrap();
     for to in [State::Unspent, State::Reserved, State::Pending, State::PendingSpent] {
-        for changes in [vec![turn(&infos, to, None)], vec![Change::EndOperation(row.id), turn(&infos, to, None)]] {
+        for changes in [
+            vec![turn(&infos, to, None)],
+            vec![Change::EndOperation(row.id), turn(&infos, to, None)],
+        ] {
             assert!(matches!(store.commit(changes).await, Err(StoreError::SpentIsFinal)), "{to:?}");
         }
     }
-    assert!(matches!(store.commit(vec![take(&infos, Uuid::new_v4())]).await, Err(StoreError::ProofNotUnspent)));
+    assert!(matches!(
+        store.commit(vec![take(&infos, Uuid::new_v4())]).await,
+        Err(StoreError::ProofNotUnspent)
+    ));
     assert!(store.coins(ys(&infos)).await.unwrap().iter().all(|info| info.state == State::Spent));
     assert_eq!((sums(&store).await, store.operation(row.id).await.unwrap()), ((0, 0), Some(row)));
     audit(&store).await;
@@ -140,7 +168,8 @@ async fn what_is_held_is_held_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_older_than_it_was_holds_what_is_free_and_leaves_the_rest_to_its_operation() {
+async fn a_file_that_is_older_than_it_was_holds_what_is_free_and_leaves_the_rest_to_its_operation()
+{
     let ((store, _row, infos), unheld) = (holding().await, coins(&[8]));
     store.commit(vec![Change::Proofs { add: unheld.clone() }]).await.unwrap();
     store.distrust().await.unwrap();

@@ -27,15 +27,33 @@ fn seen(number: usize, coins: &[usize], del: &[usize]) -> Seen {
     let coins: Vec<&ProofInfo> = coins.iter().map(|at| &POOL[*at]).collect();
     let ys: Vec<PublicKey> = coins.iter().map(|coin| coin.y).collect();
     let (mint, unit) = (mint().to_string(), "sat".to_owned());
-    let event = TokenEventRow { id: id(number), mint, unit, created_at: 1, ys, partial: false, json: "{}".to_owned() };
-    Seen { event, proofs: coins.iter().map(|coin| coin.proof.clone()).collect(), del: del.iter().map(|number| id(*number)).collect() }
+    let event = TokenEventRow {
+        id: id(number),
+        mint,
+        unit,
+        created_at: 1,
+        ys,
+        partial: false,
+        json: "{}".to_owned(),
+    };
+    Seen {
+        event,
+        proofs: coins.iter().map(|coin| coin.proof.clone()).collect(),
+        del: del.iter().map(|number| id(*number)).collect(),
+    }
 }
 
 /// All that matters of a store: live events, and each coin's state.
 async fn picture(store: &Store) -> (Vec<String>, BTreeMap<String, ForeignState>) {
     let live = store.live_token_events().await.unwrap().into_iter().map(|event| event.id).collect();
     let mut states = BTreeMap::new();
-    for state in [ForeignState::Doubtful, ForeignState::Unspent, ForeignState::Pending, ForeignState::Claiming, ForeignState::Refused] {
+    for state in [
+        ForeignState::Doubtful,
+        ForeignState::Unspent,
+        ForeignState::Pending,
+        ForeignState::Claiming,
+        ForeignState::Refused,
+    ] {
         for (y, _) in store.foreign_coins(mint().to_string(), vec![state]).await.unwrap() {
             states.insert(y.to_string(), state);
         }
@@ -85,12 +103,18 @@ async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
     store.begin_mirror().await.unwrap();
     store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
     store.absorb(vec![seen(1, &[0, 1], &[])], Vec::new()).await.unwrap();
-    store.commit(vec![Change::Foreign { ys: vec![POOL[1].y], to: ForeignState::Unspent }]).await.unwrap();
+    store
+        .commit(vec![Change::Foreign { ys: vec![POOL[1].y], to: ForeignState::Unspent }])
+        .await
+        .unwrap();
     let told = store.absorb(Vec::new(), deleted(&[id(1)])).await.unwrap();
     assert_eq!(told.doubted, 1);
     assert_eq!(store.doubted(mint().to_string()).await.unwrap(), [POOL[0].clone()]);
     let (live, states) = picture(&store).await;
-    assert_eq!((live.len(), states.get(&POOL[1].y.to_string())), (0, Some(&ForeignState::Doubtful)));
+    assert_eq!(
+        (live.len(), states.get(&POOL[1].y.to_string())),
+        (0, Some(&ForeignState::Doubtful))
+    );
     // A coin of ours in doubt is not told to relays before its mint has been asked.
     assert!(store.mirror_view(10).await.unwrap().dirty.is_empty());
     store.undoubt(vec![POOL[0].y]).await.unwrap();
@@ -103,13 +127,23 @@ async fn a_change_between_a_rounds_plan_and_its_end_is_not_forgotten() {
     store.begin_mirror().await.unwrap();
     store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
     let view = store.mirror_view(10).await.unwrap();
-    let spent = Change::ProofState { ys: vec![POOL[0].y], expect: None, to: State::Spent, operation: None };
+    let spent =
+        Change::ProofState { ys: vec![POOL[0].y], expect: None, to: State::Spent, operation: None };
     store.commit(vec![spent]).await.unwrap();
     let outgoing = vec![Outgoing::new(&id(2), 7375, "{}", 1, 1)];
-    let round = Mirrored { done: view.dirty, new: vec![seen(2, &[0], &[]).event], outgoing, ..Mirrored::default() };
+    let round = Mirrored {
+        done: view.dirty,
+        new: vec![seen(2, &[0], &[]).event],
+        outgoing,
+        ..Mirrored::default()
+    };
     store.mirrored(round).await.unwrap();
     let view = store.mirror_view(10).await.unwrap();
-    assert_eq!((view.dirty.len(), view.events.len()), (1, 1), "the event that shows the spent coin is to be replaced");
+    assert_eq!(
+        (view.dirty.len(), view.events.len()),
+        (1, 1),
+        "the event that shows the spent coin is to be replaced"
+    );
     assert!(!view.coins[&POOL[0].y].wanted);
     assert_eq!(store.outbox().await.unwrap().len(), 1);
 }
@@ -118,7 +152,10 @@ async fn a_change_between_a_rounds_plan_and_its_end_is_not_forgotten() {
 async fn a_coin_that_becomes_ours_is_no_other_devices_any_more() {
     let store = store().await;
     store.absorb(vec![seen(1, &[3], &[])], Vec::new()).await.unwrap();
-    store.commit(vec![Change::Foreign { ys: vec![POOL[3].y], to: ForeignState::Unspent }]).await.unwrap();
+    store
+        .commit(vec![Change::Foreign { ys: vec![POOL[3].y], to: ForeignState::Unspent }])
+        .await
+        .unwrap();
     assert_eq!(store.foreign_balances().await.unwrap()[0].unspent, 8);
     store.commit(vec![Change::Proofs { add: vec![POOL[3].clone()] }]).await.unwrap();
     assert!(store.foreign_balances().await.unwrap().is_empty());
@@ -130,7 +167,13 @@ async fn a_coin_that_becomes_ours_is_no_other_devices_any_more() {
 #[tokio::test]
 async fn of_the_queue_no_more_is_read_than_one_class() {
     let store = store().await;
-    store.queue_all(vec![Outgoing::new(&id(1), 10_019, "{}", 3, 0), Outgoing::new(&id(2), 9_321, "{}", 0, 0)]).await.unwrap();
+    store
+        .queue_all(vec![
+            Outgoing::new(&id(1), 10_019, "{}", 3, 0),
+            Outgoing::new(&id(2), 9_321, "{}", 0, 0),
+        ])
+        .await
+        .unwrap();
     // Rows that nobody can read, on either side of it.
     let unreadable = |tx: &redb::WriteTransaction| {
         let mut queue = tx.open_table(NOSTR_OUTBOX)?;
@@ -140,7 +183,8 @@ async fn of_the_queue_no_more_is_read_than_one_class() {
     };
     store.write(unreadable).await.unwrap();
     for (class, number) in [(3, 1), (0, 2), (1, 0)] {
-        let read: Vec<String> = store.queued_in(class).await.unwrap().into_iter().map(|one| one.event.id).collect();
+        let read: Vec<String> =
+            store.queued_in(class).await.unwrap().into_iter().map(|one| one.event.id).collect();
         assert_eq!(read, if number == 0 { vec![] } else { vec![id(number)] });
     }
     assert!(store.outbox().await.is_err());

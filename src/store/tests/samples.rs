@@ -69,7 +69,12 @@ pub(super) fn operation(holds: bool) -> OperationRow {
 
 /// Takes unspent coins for an operation.
 pub(super) fn take(infos: &[ProofInfo], operation: Uuid) -> Change {
-    Change::ProofState { ys: ys(infos), expect: Some(vec![State::Unspent]), to: State::Reserved, operation: Some(operation) }
+    Change::ProofState {
+        ys: ys(infos),
+        expect: Some(vec![State::Unspent]),
+        to: State::Reserved,
+        operation: Some(operation),
+    }
 }
 
 /// Counters of the first device.
@@ -77,7 +82,12 @@ pub(super) fn counters(indices: &[u32]) -> Counters {
     Counters { device: 0, keyset: keyset(), indices: indices.to_vec() }
 }
 
-pub(super) fn payment(amount: u64, hash: Option<&str>, key: Option<&str>, quote: Option<&str>) -> Payment {
+pub(super) fn payment(
+    amount: u64,
+    hash: Option<&str>,
+    key: Option<&str>,
+    quote: Option<&str>,
+) -> Payment {
     Payment {
         id: PaymentId::random(),
         agent: "tester".to_owned(),
@@ -158,11 +168,17 @@ pub(super) fn agree(tx: &impl Reads) -> Result<(), StoreError> {
     let mut shelf = BTreeSet::new();
     let mut operations = BTreeSet::new();
     for info in &infos {
-        let (mint, unit, state) = (info.mint_url.to_string(), info.unit.to_string(), code(info.state));
+        let (mint, unit, state) =
+            (info.mint_url.to_string(), info.unit.to_string(), code(info.state));
         let sum = sums.entry((mint.clone(), unit.clone(), state)).or_default();
         *sum = (sum.0 + u128::from(info.proof.amount.to_u64()), sum.1 + 1);
-        assert!(shelf.insert((mint, unit, state, info.proof.amount.to_u64(), info.y.to_bytes())), "one Y twice");
-        operations.extend(info.used_by_operation.map(|operation| (*operation.as_bytes(), info.y.to_bytes())));
+        assert!(
+            shelf.insert((mint, unit, state, info.proof.amount.to_u64(), info.y.to_bytes())),
+            "one Y twice"
+        );
+        operations.extend(
+            info.used_by_operation.map(|operation| (*operation.as_bytes(), info.y.to_bytes())),
+        );
     }
     let mut kept = BTreeMap::new();
     for entry in tx.table(SUMS)?.iter()? {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::super::{Change, OperationRow, Store};
 use super::samples::{audit, coins, store};
 
-static POOL: LazyLock<Vec<ProofInfo>> = LazyLock::new(|| coins(&[1, 1, 2, 2, 4, 4, 8, 16, 32, 64, 128, 1024]));
+static POOL: LazyLock<Vec<ProofInfo>> =
+    LazyLock::new(|| coins(&[1, 1, 2, 2, 4, 4, 8, 16, 32, 64, 128, 1024]));
 
 #[derive(Clone, Debug)]
 enum Call {
@@ -32,7 +33,13 @@ fn some() -> impl Strategy<Value = Vec<usize>> {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    prop::sample::select(vec![State::Unspent, State::Reserved, State::Pending, State::PendingSpent, State::Spent])
+    prop::sample::select(vec![
+        State::Unspent,
+        State::Reserved,
+        State::Pending,
+        State::PendingSpent,
+        State::Spent,
+    ])
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -66,11 +73,18 @@ fn set(places: &[usize], expect: Option<Vec<State>>, to: State, by: Option<u8>) 
 fn changes(call: Call) -> Vec<Change> {
     match call {
         Call::Add(places, to, by) => {
-            let with = |at: &usize| ProofInfo { state: to, used_by_operation: by.map(operation), ..POOL[*at].clone() };
+            let with = |at: &usize| ProofInfo {
+                state: to,
+                used_by_operation: by.map(operation),
+                ..POOL[*at].clone()
+            };
             vec![Change::Proofs { add: places.iter().map(with).collect() }]
         }
         Call::Set(places, to, by) => vec![set(&places, None, to, by)],
-        Call::Take(places, by, holds) => vec![write(by, holds), set(&places, Some(vec![State::Unspent]), State::Reserved, Some(by))],
+        Call::Take(places, by, holds) => vec![
+            write(by, holds),
+            set(&places, Some(vec![State::Unspent]), State::Reserved, Some(by)),
+        ],
         Call::Free(places, ended) => {
             let held = [State::Reserved, State::Pending, State::PendingSpent];
             let mut changes = vec![set(&places, Some(held.to_vec()), State::Unspent, None)];
@@ -104,13 +118,19 @@ async fn play(store: Store, calls: Vec<Call>) {
         assert!(revives || gone.is_subset(&now_gone), "a spent proof came back");
         for row in store.operations().await.unwrap().into_iter().filter(|row| row.holds) {
             let kept = |y: &PublicKey| now_gone.contains(y) || has.get(y) == Some(&row.id);
-            assert!(had.iter().filter(|(_, by)| **by == row.id).all(|(y, _)| kept(y)), "an operation in the journal lost a coin");
+            assert!(
+                had.iter().filter(|(_, by)| **by == row.id).all(|(y, _)| kept(y)),
+                "an operation in the journal lost a coin"
+            );
         }
         audit(&store).await;
         let live = store.coins_in(None).await.unwrap();
         let sum: u64 = live.iter().map(|info| info.proof.amount.to_u64()).sum();
         let balances = store.balances().await.unwrap();
-        assert_eq!(balances.iter().map(|one| one.unspent + one.pending + one.pending_spent).sum::<u64>(), sum);
+        assert_eq!(
+            balances.iter().map(|one| one.unspent + one.pending + one.pending_spent).sum::<u64>(),
+            sum
+        );
     }
 }
 

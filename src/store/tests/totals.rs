@@ -25,33 +25,58 @@ async fn next(random: &mut StdRng, payment: &Payment) -> Payment {
     let failure = Failure { code: "route_not_found".to_owned(), untrusted_reason: None };
     let state = match (&payment.state, random.random_range(0..3)) {
         (PaymentState::Reserved, 0) => PaymentState::Sent { since: at, acknowledged: true },
-        (PaymentState::Reserved | PaymentState::Sent { .. }, 1) => PaymentState::Failed { at, failure },
+        (PaymentState::Reserved | PaymentState::Sent { .. }, 1) => {
+            PaymentState::Failed { at, failure }
+        }
         (PaymentState::Reserved | PaymentState::Sent { .. }, _) => {
             PaymentState::Settled { at, fee_sats: 3, preimage: None, claimed: false }
         }
-        (PaymentState::Settled { .. }, 0) => PaymentState::Returned { at, reclaimed_sats: payment.amount_sats - 1, fee_sats: 4 },
+        (PaymentState::Settled { .. }, 0) => {
+            PaymentState::Returned { at, reclaimed_sats: payment.amount_sats - 1, fee_sats: 4 }
+        }
         (other, _) => other.clone(),
     };
     Payment { state, ..payment.clone() }
 }
 
-async fn step(store: &Store, random: &mut StdRng, all: &mut (Vec<Payment>, Vec<Deposit>, Vec<Receive>)) {
+async fn step(
+    store: &Store,
+    random: &mut StdRng,
+    all: &mut (Vec<Payment>, Vec<Deposit>, Vec<Receive>),
+) {
     let (at, mint) = (day(random), MINTS[random.random_range(0..2)].parse().unwrap());
     match random.random_range(0..8) {
         0 => {
-            let kind = [PaymentKind::Payment, PaymentKind::TokenSent, PaymentKind::Zap][random.random_range(0..3)];
-            let one = Payment { kind, mint, created_at: at, ..payment(random.random_range(1..500), None, None, None) };
+            let kind = [PaymentKind::Payment, PaymentKind::TokenSent, PaymentKind::Zap]
+                [random.random_range(0..3)];
+            let one = Payment {
+                kind,
+                mint,
+                created_at: at,
+                ..payment(random.random_range(1..500), None, None, None)
+            };
             store.admit::<()>(one.clone(), at, Vec::new(), |_| Ok(())).await.unwrap();
             all.0.push(one);
         }
         1 => {
             let expires_at = if random.random() { at + random.random_range(0..9 * DAY) } else { 0 };
-            all.1.push(Deposit { mint, expires_at, amount_sats: random.random_range(1..500), ..deposit(at, DepositState::Unpaid) });
-            store.commit(all.1.last().cloned().map(Change::Deposit).into_iter().collect()).await.unwrap();
+            all.1.push(Deposit {
+                mint,
+                expires_at,
+                amount_sats: random.random_range(1..500),
+                ..deposit(at, DepositState::Unpaid)
+            });
+            store
+                .commit(all.1.last().cloned().map(Change::Deposit).into_iter().collect())
+                .await
+                .unwrap();
         }
         2 => {
             all.2.push(Receive { mint, amount_sats: random.random_range(1..500), ..receive(at) });
-            store.commit(all.2.last().cloned().map(Change::Receive).into_iter().collect()).await.unwrap();
+            store
+                .commit(all.2.last().cloned().map(Change::Receive).into_iter().collect())
+                .await
+                .unwrap();
         }
         3 => {
             let change = PolicyChange { at, text: "a limit".to_owned(), loosened: false };
@@ -70,7 +95,11 @@ async fn step(store: &Store, random: &mut StdRng, all: &mut (Vec<Payment>, Vec<D
         }
         5 if !all.2.is_empty() => {
             let place = random.random_range(0..all.2.len());
-            all.2[place].state = ReceiveState::Received { at, received_sats: all.2[place].amount_sats - 1, fee_sats: 1 };
+            all.2[place].state = ReceiveState::Received {
+                at,
+                received_sats: all.2[place].amount_sats - 1,
+                fee_sats: 1,
+            };
             store.commit(vec![Change::Receive(all.2[place].clone())]).await.unwrap();
         }
         _ if !all.0.is_empty() => {
@@ -88,7 +117,14 @@ type Key = (u64, u64, bool, String, String, String);
 async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMap<Key, Sums>; 2] {
     let mut sums: [BTreeMap<Key, Sums>; 2] = Default::default();
     for (tally, more) in store.history_sums(since, until).await.unwrap() {
-        let key = (tally.day, tally.shown_day, tally.money.is_some(), tally.kind, tally.direction, tally.mint);
+        let key = (
+            tally.day,
+            tally.shown_day,
+            tally.money.is_some(),
+            tally.kind,
+            tally.direction,
+            tally.mint,
+        );
         let sum = sums[0].entry(key).or_default();
         *sum = sum.and(more);
     }
@@ -102,7 +138,16 @@ async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMa
         };
         for line in row.lines() {
             let (kind, direction) = (line.kind.to_owned(), line.direction.to_owned());
-            let sum = sums[1].entry((place.at / DAY, line.at / DAY, row.money().is_some(), kind, direction, mint.clone())).or_default();
+            let sum = sums[1]
+                .entry((
+                    place.at / DAY,
+                    line.at / DAY,
+                    row.money().is_some(),
+                    kind,
+                    direction,
+                    mint.clone(),
+                ))
+                .or_default();
             *sum = sum.and(line.sums());
         }
     }
@@ -111,7 +156,10 @@ async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMa
 
 #[tokio::test]
 async fn sums_of_the_history_and_of_deposits_are_those_of_all_rows() {
-    let seed = std::env::var("NUTPURSE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| rand::rng().random());
+    let seed = std::env::var("NUTPURSE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| rand::rng().random());
     println!("NUTPURSE_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let (store, mut all) = (store().await, Default::default());
@@ -123,21 +171,41 @@ async fn sums_of_the_history_and_of_deposits_are_those_of_all_rows() {
         let [sums, rows] = both(&store, None, None).await;
         assert_eq!(sums, rows);
         let (one, other) = (day(&mut random), day(&mut random));
-        for (since, until) in [(Some(one), Some(other)), (None, Some(one)), (Some(other), None), (Some(one / DAY * DAY), Some(one))] {
+        for (since, until) in [
+            (Some(one), Some(other)),
+            (None, Some(one)),
+            (Some(other), None),
+            (Some(one / DAY * DAY), Some(one)),
+        ] {
             let [sums, rows] = both(&store, since, until).await;
             assert_eq!(sums, rows, "from {since:?} until {until:?}");
         }
-        let incoming: BTreeMap<String, u64> = store.incoming().await.unwrap().into_iter().filter(|(_, sum)| *sum > 0).collect();
+        let incoming: BTreeMap<String, u64> =
+            store.incoming().await.unwrap().into_iter().filter(|(_, sum)| *sum > 0).collect();
         let mut paid: BTreeMap<String, u64> = BTreeMap::new();
         for deposit in all.1.iter().filter(|deposit| deposit.state == DepositState::Paid) {
             *paid.entry(deposit.mint.to_string()).or_default() += deposit.amount_sats;
         }
         assert_eq!(incoming, paid);
         let from = day(&mut random);
-        let payable = |one: &&Deposit| one.is_open() && (one.state == DepositState::Paid || one.expires_at == 0 || one.expires_at >= from);
+        let payable = |one: &&Deposit| {
+            one.is_open()
+                && (one.state == DepositState::Paid
+                    || one.expires_at == 0
+                    || one.expires_at >= from)
+        };
         for mint in MINTS {
-            let here = all.1.iter().filter(|one| one.mint.as_str() == mint).filter(payable).map(|one| one.amount_sats).sum::<u64>();
-            assert_eq!(store.read(move |tx| deposits::promised(tx, mint, from)).await.unwrap(), here);
+            let here = all
+                .1
+                .iter()
+                .filter(|one| one.mint.as_str() == mint)
+                .filter(payable)
+                .map(|one| one.amount_sats)
+                .sum::<u64>();
+            assert_eq!(
+                store.read(move |tx| deposits::promised(tx, mint, from)).await.unwrap(),
+                here
+            );
         }
     }
 }

@@ -77,7 +77,9 @@ impl Said {
     }
 
     fn beats(&self, other: Option<&Self>) -> bool {
-        other.is_none_or(|other| (self.at, std::cmp::Reverse(&self.id)) > (other.at, std::cmp::Reverse(&other.id)))
+        other.is_none_or(|other| {
+            (self.at, std::cmp::Reverse(&self.id)) > (other.at, std::cmp::Reverse(&other.id))
+        })
     }
 }
 
@@ -111,10 +113,12 @@ impl About {
                 }
                 continue;
             };
-            let newest = event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
+            let newest =
+                event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
             if newest {
                 self.wallet = Some(Said::of(event));
-                (self.mints, self.relays, self.others) = (wallet.mints, wallet.relays, wallet.others);
+                (self.mints, self.relays, self.others) =
+                    (wallet.mints, wallet.relays, wallet.others);
                 self.newest_keys.clone_from(&wallet.privkeys);
             }
             self.keep_keys(wallet.privkeys, newest);
@@ -159,7 +163,10 @@ impl About {
 
     /// Another program has emptied the public list: it takes no nutzaps.
     fn is_off(&self) -> bool {
-        self.info.is_some() && self.info_mints.is_empty() && self.info_key.is_none() && !self.turned_off
+        self.info.is_some()
+            && self.info_mints.is_empty()
+            && self.info_key.is_none()
+            && !self.turned_off
     }
 
     /// Relays that may hold this key's wallet and are not the owner's. None once something was said about the wallet here.
@@ -170,7 +177,12 @@ impl About {
 }
 
 /// `known` without what this device has `added` and does not list any more, and with what it lists. What it has added of that is noted.
-fn revised(known: &[String], added: &mut BTreeSet<String>, listed: Vec<String>, same: impl Fn(&str) -> String) -> Vec<String> {
+fn revised(
+    known: &[String],
+    added: &mut BTreeSet<String>,
+    listed: Vec<String>,
+    same: impl Fn(&str) -> String,
+) -> Vec<String> {
     let wanted: BTreeSet<String> = listed.iter().map(|one| same(one)).collect();
     let stays = |one: &&String| wanted.contains(&same(one)) || !added.contains(&same(one));
     let mut all: Vec<String> = known.iter().filter(stays).cloned().collect();
@@ -186,7 +198,11 @@ fn revised(known: &[String], added: &mut BTreeSet<String>, listed: Vec<String>, 
 }
 
 /// `known` and what of `more` it lacks, compared by `same`.
-fn joined(known: &[String], more: impl Iterator<Item = String>, same: impl Fn(&str) -> String) -> Vec<String> {
+fn joined(
+    known: &[String],
+    more: impl Iterator<Item = String>,
+    same: impl Fn(&str) -> String,
+) -> Vec<String> {
     let mut seen: BTreeMap<String, ()> = known.iter().map(|one| (same(one), ())).collect();
     let mut all = known.to_vec();
     all.extend(more.filter(|one| seen.insert(same(one), ()).is_none()));
@@ -205,7 +221,11 @@ impl Wallet {
 
     /// Takes in what relays show of the wallet, durably: a key that was read is stored before anything is written there. The ids of wallets
     /// of ours that cannot be read.
-    pub(super) async fn learn_about(&self, link: &Link, events: &[Event]) -> Result<BTreeSet<String>, Error> {
+    pub(super) async fn learn_about(
+        &self,
+        link: &Link,
+        events: &[Event],
+    ) -> Result<BTreeSet<String>, Error> {
         let mut about = self.about().await?;
         let unreadable = about.learn(link, events);
         self.store.set_nostr_state(ROW, about).await?;
@@ -213,7 +233,11 @@ impl Wallet {
     }
 
     /// What the owner can do about what stands in the way of the wallet's word there, by what relays show now. Writes nothing.
-    pub(super) async fn in_the_way(&self, link: &Link, events: &[Event]) -> Result<Option<String>, Error> {
+    pub(super) async fn in_the_way(
+        &self,
+        link: &Link,
+        events: &[Event],
+    ) -> Result<Option<String>, Error> {
         let mut about = self.about().await?;
         about.learn(link, events);
         about.turned_off |= !link.parts.nutzaps;
@@ -224,26 +248,37 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub(in super::super) async fn tell_about(&self, link: &Link, pulled: &Pulled) -> Result<(), Error> {
+    pub(in super::super) async fn tell_about(
+        &self,
+        link: &Link,
+        pulled: &Pulled,
+    ) -> Result<(), Error> {
         let (setup, events, whole) = (self.setup().await?, &pulled.about, pulled.whole);
         let mut about = self.about().await?;
-        let newest = [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
-        let shown = newest.iter().flatten().filter_map(|id| events.iter().find(|event| event.id() == id));
+        let newest =
+            [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
+        let shown =
+            newest.iter().flatten().filter_map(|id| events.iter().find(|event| event.id() == id));
         let shown = shown.map(|event| outgoing(event, class::ABOUT, (self.clock)())).collect();
         self.send_again(link, shown, &pulled.about_at).await?;
         if whole {
             // What no relay shows any more, and is not on its way, is lost: it is written anew.
-            let unshown = newest.each_ref().map(|id| id.as_ref().filter(|id| !events.iter().any(|event| event.id() == *id)));
+            let unshown = newest
+                .each_ref()
+                .map(|id| id.as_ref().filter(|id| !events.iter().any(|event| event.id() == *id)));
             let any = unshown.iter().any(Option::is_some);
             let queue = if any { self.store.queued_in(class::ABOUT).await? } else { Vec::new() };
-            [about.wallet_lost, about.info_lost] = unshown.map(|id| id.is_some_and(|id| !queue.iter().any(|one| one.event.id == *id)));
+            [about.wallet_lost, about.info_lost] =
+                unshown.map(|id| id.is_some_and(|id| !queue.iter().any(|one| one.event.id == *id)));
         }
         if setup.money == MoneyKind::Play {
             about.test_mints.extend(setup.mints().map(|mint| mint.address.to_string()));
         }
         let known = self.backups().await?.test_mints;
         let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup, &known);
-        let unreadable = |event: &&Event| pulled.unreadable.contains(event.id()) && Said::of(event).beats(about.wallet.as_ref());
+        let unreadable = |event: &&Event| {
+            pulled.unreadable.contains(event.id()) && Said::of(event).beats(about.wallet.as_ref())
+        };
         let foreign = foreign || events.iter().any(|event| unreadable(&event));
         about.turned_off |= !link.parts.nutzaps;
         let off = about.is_off();
@@ -267,25 +302,45 @@ impl Wallet {
         Ok(self.store.set_nostr_state(ROW, about).await?)
     }
 
-    async fn write_wallet(&self, link: &Link, setup: &Setup, about: &mut About) -> Result<(), Error> {
+    async fn write_wallet(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        about: &mut About,
+    ) -> Result<(), Error> {
         let now = (self.clock)();
-        let mints = joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
-        let relays = joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
+        let mints =
+            joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
+        let relays =
+            joined(&about.relays, link.parts.urls.iter().map(|url| plain_url(url)), plain_url);
         let first = about.wallet.is_none();
         let has_all_keys = about.privkeys.iter().all(|key| about.newest_keys.contains(key));
-        if !first && !about.wallet_lost && has_all_keys && about.written && mints == about.mints && relays == about.relays {
+        if !first
+            && !about.wallet_lost
+            && has_all_keys
+            && about.written
+            && mints == about.mints
+            && relays == about.relays
+        {
             return Ok(());
         }
-        let told = WalletEvent { privkeys: about.privkeys.clone(), mints, relays, others: about.others.clone() };
+        let told = WalletEvent {
+            privkeys: about.privkeys.clone(),
+            mints,
+            relays,
+            others: about.others.clone(),
+        };
         let at = about.wallet.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
         let event = wallet_event::write(&link.parts.identity, &told, at).map_err(unsigned)?;
         (about.wallet, about.written) = (Some(Said::of(&event)), true);
-        (about.mints, about.relays, about.newest_keys) = (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
+        (about.mints, about.relays, about.newest_keys) =
+            (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
         // The row comes first: an event that is queued and not remembered would be written anew with another time.
         self.store.set_nostr_state(ROW, about.clone()).await?;
         self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
         if first || !has_all_keys {
-            let backup = wallet_event::write_backup(&link.parts.identity, &told, at).map_err(unsigned)?;
+            let backup =
+                wallet_event::write_backup(&link.parts.identity, &told, at).map_err(unsigned)?;
             self.store.queue(outgoing(&backup, class::ABOUT, now)).await?;
         }
         Ok(())
@@ -294,10 +349,13 @@ impl Wallet {
     async fn write_info(&self, link: &Link, setup: &Setup, about: &mut About) -> Result<(), Error> {
         let keys = about.keys();
         let Some(current) = keys.first() else { return Ok(()) };
-        let ours = about.info_key.as_ref().is_none_or(|key| keys.iter().any(|one| one.public_x() == key));
+        let ours =
+            about.info_key.as_ref().is_none_or(|key| keys.iter().any(|one| one.public_x() == key));
         if about.info.is_some() && !ours {
             // Somebody takes nutzaps with a key that we do not have: to replace it would lose them what is sent to it.
-            tracing::warn!("relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is");
+            tracing::warn!(
+                "relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is"
+            );
             return Ok(());
         }
         let (now, on) = ((self.clock)(), link.parts.nutzaps);
@@ -308,19 +366,28 @@ impl Wallet {
         let relays = revised(&about.info_relays, &mut about.added_relays, listed, plain_url);
         let as_it_is = mints == known && relays == about.info_relays;
         // Where nutzaps are off, nothing is added: what this device has listed is taken back, and that is all.
-        let in_order = !on || (about.info.is_some() && !about.info_lost && about.info_key.is_some() && !about.info_bare);
+        let in_order = !on
+            || (about.info.is_some()
+                && !about.info_lost
+                && about.info_key.is_some()
+                && !about.info_bare);
         if as_it_is && in_order {
             return Ok(());
         }
-        let units = |mint: &String| about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone());
-        let mints: Vec<(String, Vec<String>)> =
-            mints.iter().map(|mint| (mint.clone(), units(mint).unwrap_or_else(|| vec!["sat".to_owned()]))).collect();
+        let units = |mint: &String| {
+            about.info_mints.iter().find(|(one, _)| one == mint).map(|(_, units)| units.clone())
+        };
+        let mints: Vec<(String, Vec<String>)> = mints
+            .iter()
+            .map(|mint| (mint.clone(), units(mint).unwrap_or_else(|| vec!["sat".to_owned()])))
+            .collect();
         let key = about.info_key.clone().unwrap_or_else(|| current.public_x().to_owned());
         let key = Some(key).filter(|_| on || !mints.is_empty());
         let info = NutzapInfo { relays: relays.clone(), mints: mints.clone(), pubkey: key.clone() };
         let at = about.info.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
         let event = nutzap_info::write(&link.parts.identity, &info, at).map_err(unsigned)?;
-        (about.info, about.info_key, about.info_mints, about.info_relays) = (Some(Said::of(&event)), key, mints, relays);
+        (about.info, about.info_key, about.info_mints, about.info_relays) =
+            (Some(Said::of(&event)), key, mints, relays);
         (about.info_bare, about.turned_off) = (false, !on);
         self.store.set_nostr_state(ROW, about.clone()).await?;
         Ok(self.store.queue(outgoing(&event, class::ABOUT, now)).await?)
@@ -332,7 +399,9 @@ impl Wallet {
 fn names_unknown_mints(about: &About, setup: &Setup, elsewhere: &BTreeSet<String>) -> bool {
     let known = |text: &str| {
         let mint = plain_mint(text);
-        setup.mints().any(|one| one.address.as_str() == mint) || about.test_mints.contains(&mint) || elsewhere.contains(&mint)
+        setup.mints().any(|one| one.address.as_str() == mint)
+            || about.test_mints.contains(&mint)
+            || elsewhere.contains(&mint)
     };
     about.mints.iter().chain(about.info_mints.iter().map(|(mint, _)| mint)).any(|mint| !known(mint))
 }

@@ -47,12 +47,18 @@ impl Wallet {
     /// `settings_invalid`, `storage_failed`.
     pub async fn named_on_relays(&self) -> Result<(BTreeSet<u32>, Vec<String>), Error> {
         let (backups, setup) = (self.backups().await?, self.setup().await?);
-        let listed = |mint: &String| setup.policy.mints.iter().any(|one| one.address.as_str() == mint);
+        let listed =
+            |mint: &String| setup.policy.mints.iter().any(|one| one.address.as_str() == mint);
         Ok((backups.devices, backups.mints.into_iter().filter(|mint| !listed(mint)).collect()))
     }
 
     /// Takes in what relays keep, and adds what is missing there; nothing is added before they were read to their end (`whole`).
-    pub(in super::super) async fn keep_backups(&self, link: &Link, events: &[Event], whole: bool) -> Result<(), Error> {
+    pub(in super::super) async fn keep_backups(
+        &self,
+        link: &Link,
+        events: &[Event],
+        whole: bool,
+    ) -> Result<(), Error> {
         let (setup, meta, now) = (self.setup().await?, self.store.meta().await?, (self.clock)());
         let identity = &link.parts.identity;
         let before = self.backups().await?;
@@ -67,12 +73,17 @@ impl Wallet {
         let writes = (whole || before.devices_at > 0) && !meta.device_open;
         let listed: BTreeSet<String> = setup.mints().map(|mint| mint.address.to_string()).collect();
         if writes {
-            let test_mints = if setup.money == MoneyKind::Play { listed.clone() } else { BTreeSet::new() };
+            let test_mints =
+                if setup.money == MoneyKind::Play { listed.clone() } else { BTreeSet::new() };
             if after.devices.insert(meta.device) || !test_mints.is_subset(&after.test_mints) {
                 after.test_mints.extend(test_mints);
                 after.devices_at = now.max(after.devices_at.saturating_add(1));
-                let told = Devices { devices: after.devices.clone(), test_mints: after.test_mints.clone() };
-                let event = app_data::write_devices(identity, &told, after.devices_at).map_err(unsigned)?;
+                let told = Devices {
+                    devices: after.devices.clone(),
+                    test_mints: after.test_mints.clone(),
+                };
+                let event =
+                    app_data::write_devices(identity, &told, after.devices_at).map_err(unsigned)?;
                 self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
             }
         }
@@ -88,12 +99,20 @@ impl Wallet {
 
     /// Reads the list of mints at every relay, without a name, and brings it to each that was read to its end and lacks something of it.
     /// Whether all of them have it.
-    async fn keep_mints(&self, link: &Link, listed: BTreeSet<String>, known: &mut BTreeSet<String>, writes: bool) -> Result<bool, Error> {
+    async fn keep_mints(
+        &self,
+        link: &Link,
+        listed: BTreeSet<String>,
+        known: &mut BTreeSet<String>,
+        writes: bool,
+    ) -> Result<bool, Error> {
         let (identity, strangers) = (&link.parts.mints_identity, &link.parts.strangers);
         let filter = json!({"kinds": [app_data::KIND], "authors": [identity.public_key()], "#d": [app_data::MINTS]});
         let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
-        let shown = join_all(urls.iter().map(|url| strangers.all(url, &filter, |_| false, QUESTION))).await;
-        let newest = |events: &[Event]| events.iter().max_by_key(|event| event.created_at()).cloned();
+        let shown =
+            join_all(urls.iter().map(|url| strangers.all(url, &filter, |_| false, QUESTION))).await;
+        let newest =
+            |events: &[Event]| events.iter().max_by_key(|event| event.created_at()).cloned();
         let all: Vec<Event> = shown.iter().flat_map(|one| one.events.iter().cloned()).collect();
         for event in &all {
             known.extend(named(identity, event));
@@ -106,7 +125,9 @@ impl Wallet {
             Some(event) if named(identity, &event) == *known => event,
             before => {
                 let mints: Vec<String> = known.iter().cloned().collect();
-                let at = before.map_or(0, |event| event.created_at().saturating_add(1)).max((self.clock)());
+                let at = before
+                    .map_or(0, |event| event.created_at().saturating_add(1))
+                    .max((self.clock)());
                 app_data::write_mints(identity, &mints, at).map_err(unsigned)?
             }
         };
@@ -115,7 +136,8 @@ impl Wallet {
                 return false;
             }
             let has_it = newest(&one.events).is_some_and(|newest| newest.id() == event.id());
-            has_it || strangers.publish(url, event.json(), event.id(), QUESTION).await == Ack::Stored
+            has_it
+                || strangers.publish(url, event.json(), event.id(), QUESTION).await == Ack::Stored
         }))
         .await;
         Ok(told.into_iter().all(|told| told))
@@ -125,5 +147,9 @@ impl Wallet {
 /// The mints that a list names, as they are compared.
 fn named(identity: &Identity, event: &Event) -> BTreeSet<String> {
     let mints = app_data::read_mints(identity, event).unwrap_or_default();
-    mints.into_iter().filter_map(|mint| mint.parse::<MintAddress>().ok()).map(|mint| mint.to_string()).collect()
+    mints
+        .into_iter()
+        .filter_map(|mint| mint.parse::<MintAddress>().ok())
+        .map(|mint| mint.to_string())
+        .collect()
 }

@@ -47,7 +47,12 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Not cancel safe in effect: a dropped claim is ended by the reconciler. Nothing is lost.
-    pub(in super::super) async fn claim(&self, mint: &Mint, need_sats: u64, turn: &Turn) -> Result<bool, Error> {
+    pub(in super::super) async fn claim(
+        &self,
+        mint: &Mint,
+        need_sats: u64,
+        turn: &Turn,
+    ) -> Result<bool, Error> {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
         // Parts of what the mint would not take as a whole.
@@ -68,7 +73,8 @@ impl Wallet {
                     any = true;
                     // Each part costs a fee of its own.
                     let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
-                    claimed = claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
+                    claimed =
+                        claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
                 }
                 // The bad coin itself, and one that is not worth its fee alone, say nothing of the other parts.
                 Claimed::Lost if is_part => {}
@@ -76,7 +82,12 @@ impl Wallet {
                 // One bad coin spoils a swap, not its siblings.
                 Claimed::OneIsBad => {
                     let (left, right) = some.split_at(some.len() / 2);
-                    parts.extend([left, right].into_iter().filter(|half| !half.is_empty()).map(<[_]>::to_vec));
+                    parts.extend(
+                        [left, right]
+                            .into_iter()
+                            .filter(|half| !half.is_empty())
+                            .map(<[_]>::to_vec),
+                    );
                 }
             }
         }
@@ -92,7 +103,8 @@ impl Wallet {
     /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
     pub(in super::super) async fn claim_all(&self, link: &Link) -> Result<(), Error> {
         let now = (self.clock)();
-        let lately = link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
+        let lately =
+            link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
         if lately {
             return Ok(());
         }
@@ -102,7 +114,10 @@ impl Wallet {
             let _asking = link.asking(mint.address());
             let turn = mint.turn().await;
             if let Err(error) = self.claim(&mint, u64::MAX, &turn).await {
-                tracing::debug!(code = error.code.as_str(), "coins of other devices were not claimed");
+                tracing::debug!(
+                    code = error.code.as_str(),
+                    "coins of other devices were not claimed"
+                );
             }
         }
         Ok(())
@@ -110,19 +125,31 @@ impl Wallet {
 
     /// The coins to claim next: those of the smallest event that is enough, else of the largest ones together: a mint's fee is for all
     /// coins of one swap, rounded up once. What is not worth its fee is claimed with all the rest, or stays where it is.
-    async fn next_coins(&self, mint: &Mint, need: u64) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+    async fn next_coins(
+        &self,
+        mint: &Mint,
+        need: u64,
+    ) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
         let address = mint.address();
-        let mut free = self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
+        let mut free =
+            self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
         if free.is_empty() {
             // What another program has perhaps handed out is the last.
-            free = self.store.foreign_coins(address.to_string(), vec![ForeignState::LeftOut]).await?;
+            free =
+                self.store.foreign_coins(address.to_string(), vec![ForeignState::LeftOut]).await?;
         }
         if free.is_empty() {
             return Ok(None);
         }
         let by_y: HashMap<PublicKey, &Proof> = free.iter().map(|(y, proof)| (*y, proof)).collect();
         let mut events: Vec<(u64, Vec<(PublicKey, &Proof)>)> = Vec::new();
-        for event in self.store.live_token_events().await?.into_iter().filter(|event| event.mint == address.as_str()) {
+        for event in self
+            .store
+            .live_token_events()
+            .await?
+            .into_iter()
+            .filter(|event| event.mint == address.as_str())
+        {
             let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
             let here: Vec<_> = here.take(MOST_COINS).collect();
             if !here.is_empty() {
@@ -137,7 +164,9 @@ impl Wallet {
         };
         let mut chosen: HashMap<PublicKey, &Proof> = HashMap::new();
         for (_, here) in order {
-            if chosen.len().saturating_add(here.len()) > MOST_COINS || coins::sum_sats(chosen.values().copied()) >= need {
+            if chosen.len().saturating_add(here.len()) > MOST_COINS
+                || coins::sum_sats(chosen.values().copied()) >= need
+            {
                 break;
             }
             chosen.extend(here.iter().copied());
@@ -152,7 +181,12 @@ impl Wallet {
     }
 
     /// One claim.
-    async fn claim_some(&self, mint: &Mint, some: Vec<(PublicKey, Proof)>, turn: &Turn) -> Result<Claimed, Error> {
+    async fn claim_some(
+        &self,
+        mint: &Mint,
+        some: Vec<(PublicKey, Proof)>,
+        turn: &Turn,
+    ) -> Result<Claimed, Error> {
         let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
         let ceiling = self.setup().await?.policy.max_fee_sats(coins::sum_sats(&proofs));
         if mint.input_fee(&proofs).await? > ceiling {
@@ -173,8 +207,12 @@ impl Wallet {
             }
             Err(error) => {
                 // Not worth its fee: never tried again by itself.
-                if error.details.get("nut_code").and_then(serde_json::Value::as_u64) == Some(u64::from(nut::UNBALANCED)) {
-                    self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Refused }]).await?;
+                if error.details.get("nut_code").and_then(serde_json::Value::as_u64)
+                    == Some(u64::from(nut::UNBALANCED))
+                {
+                    self.store
+                        .commit(vec![Change::Foreign { ys, to: ForeignState::Refused }])
+                        .await?;
                     return Ok(Claimed::Lost);
                 }
                 Err(error)
@@ -183,12 +221,21 @@ impl Wallet {
     }
 
     /// What a claim came to. `false`: it brought nothing.
-    pub(in super::super) async fn end_claim(&self, mint: &Mint, swap: &Swap, outcome: SwapOutcome) -> Result<bool, Error> {
+    pub(in super::super) async fn end_claim(
+        &self,
+        mint: &Mint,
+        swap: &Swap,
+        outcome: SwapOutcome,
+    ) -> Result<bool, Error> {
         let ys = swap.input_ys()?;
         let refused = matches!(outcome, SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere);
         let changes = match outcome {
             SwapOutcome::Done { keep, .. } => {
-                vec![Change::Proofs { add: keep }, Change::Foreign { ys, to: ForeignState::Claimed }, Change::EndOperation(swap.id)]
+                vec![
+                    Change::Proofs { add: keep },
+                    Change::Foreign { ys, to: ForeignState::Claimed },
+                    Change::EndOperation(swap.id),
+                ]
             }
             SwapOutcome::Refused(error) if error.is_of_a_coin() => {
                 // Of several, some may be good.
@@ -206,7 +253,11 @@ impl Wallet {
             }
             SwapOutcome::SpentElsewhere => {
                 let free = Change::FreeCounters(swap.counters());
-                vec![Change::Foreign { ys, to: ForeignState::Doubtful }, Change::EndOperation(swap.id), free]
+                vec![
+                    Change::Foreign { ys, to: ForeignState::Doubtful },
+                    Change::EndOperation(swap.id),
+                    free,
+                ]
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
@@ -224,10 +275,20 @@ impl Wallet {
     /// Coins that the mint did not give us: what it says of them now.
     async fn ask_again(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
         let states = mint.states(ys.clone()).await?;
-        let said = |word: State| ys.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(y, _)| *y).collect();
-        let (unspent, spent): (Vec<PublicKey>, Vec<PublicKey>) = (said(State::Unspent), said(State::Spent));
+        let said = |word: State| {
+            ys.iter()
+                .zip(&states)
+                .filter(move |(_, state)| **state == word)
+                .map(|(y, _)| *y)
+                .collect()
+        };
+        let (unspent, spent): (Vec<PublicKey>, Vec<PublicKey>) =
+            (said(State::Unspent), said(State::Spent));
         let unspent = Change::Foreign { ys: unspent, to: ForeignState::Unspent };
-        Ok(self.store.commit(vec![unspent, Change::Foreign { ys: spent, to: ForeignState::Spent }]).await?)
+        Ok(self
+            .store
+            .commit(vec![unspent, Change::Foreign { ys: spent, to: ForeignState::Spent }])
+            .await?)
     }
 
     /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them, and the melt cannot be made any more. None
@@ -244,7 +305,9 @@ impl Wallet {
             states => states?,
         };
         let (_, spent) = coins::by_word(held, &states);
-        if spent.is_empty() || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent)) {
+        if spent.is_empty()
+            || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent))
+        {
             return Ok(Vec::new());
         }
         let (word, preimage) = mint.melt_word(quote_id).await?;
@@ -252,7 +315,11 @@ impl Wallet {
     }
 
     /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.
-    pub(in super::super) async fn drop_spent(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
+    pub(in super::super) async fn drop_spent(
+        &self,
+        mint: &Mint,
+        ys: Vec<PublicKey>,
+    ) -> Result<(), Error> {
         let turn = mint.turn().await;
         let held = self.store.coins(ys).await?;
         let states = mint.states(coins::ys(&held)).await?;

@@ -12,19 +12,27 @@ use crate::nostr::{End, Event, nutzap_info, wallet_event};
 
 /// Relays that the owner has not set, and that may hold the wallet of this key: those that the wallet's own events name (`named`); and of
 /// those where the key publishes, by the newest list among `events`, each that shows a wallet, or all that did not answer where most did not.
-pub(super) async fn elsewhere<'a>(link: &Link, named: impl Iterator<Item = &'a String>, events: &[Event]) -> Vec<String> {
-    let others = |urls: Vec<String>| urls.into_iter().filter(|url| !link.is_own(url)).collect::<Vec<_>>();
+pub(super) async fn elsewhere<'a>(
+    link: &Link,
+    named: impl Iterator<Item = &'a String>,
+    events: &[Event],
+) -> Vec<String> {
+    let others =
+        |urls: Vec<String>| urls.into_iter().filter(|url| !link.is_own(url)).collect::<Vec<_>>();
     let named = others(usable(named));
     if !named.is_empty() {
         return named;
     }
     let me = link.parts.identity.public_key();
-    let lists = events.iter().filter(|event| event.kind() == relay_list::KIND && event.author() == me);
-    let newest = lists.max_by_key(|event| event.created_at()).and_then(|event| relay_list::read(event).ok());
+    let lists =
+        events.iter().filter(|event| event.kind() == relay_list::KIND && event.author() == me);
+    let newest =
+        lists.max_by_key(|event| event.created_at()).and_then(|event| relay_list::read(event).ok());
     let writes = others(newest.map(|list| list.write).unwrap_or_default());
     let filter = json!({"kinds": [wallet_event::KIND, nutzap_info::KIND], "authors": [me]});
     // Without a name: these are not relays that the owner has chosen for the wallet.
-    let pages = join_all(writes.iter().map(|url| link.parts.strangers.page(url, &filter, QUESTION))).await;
+    let pages =
+        join_all(writes.iter().map(|url| link.parts.strangers.page(url, &filter, QUESTION))).await;
     let (mut holding, mut silent) = (Vec::new(), Vec::new());
     for (url, page) in writes.iter().zip(pages) {
         if !page.events.is_empty() {

@@ -47,14 +47,27 @@ impl Wallet {
     ///
     /// # Errors
     /// `relay_unreachable` when no relay could be read: what they say is not known then.
-    pub(in super::super) async fn person(&self, link: &Link, pubkey: &str, hints: &[String], is_locked_to: bool) -> Result<Person, Error> {
+    pub(in super::super) async fn person(
+        &self,
+        link: &Link,
+        pubkey: &str,
+        hints: &[String],
+        is_locked_to: bool,
+    ) -> Result<Person, Error> {
         let filter = json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
         let mut urls = near(link, hints);
         let mut pages = pages(link, &filter, &urls).await;
         let mut found = read(&pages)?;
-        let list_of = |found: &[Event]| newest(found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok());
-        let info_of = |found: &[Event]| newest(found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok());
-        let complete = [profile::KIND, nutzap_info::KIND].iter().all(|kind| newest(&found, pubkey, *kind).is_some());
+        let list_of = |found: &[Event]| {
+            newest(found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok())
+        };
+        let info_of = |found: &[Event]| {
+            newest(found, pubkey, nutzap_info::KIND)
+                .and_then(|event| nutzap_info::read(&event).ok())
+        };
+        let complete = [profile::KIND, nutzap_info::KIND]
+            .iter()
+            .all(|kind| newest(&found, pubkey, *kind).is_some());
         let said = list_of(&found).unwrap_or_default().write;
         let mut more = if is_locked_to || !complete { said.clone() } else { Vec::new() };
         if !is_locked_to {
@@ -66,11 +79,14 @@ impl Wallet {
         pages.extend(self::pages(link, &filter, &more).await);
         urls.extend(more);
         found = pages.iter().flat_map(|page| page.events.iter().cloned()).collect();
-        let answers = |url: &String| urls.iter().zip(&pages).any(|(one, page)| one == url && matches!(page.end, End::Whole));
+        let answers = |url: &String| {
+            urls.iter().zip(&pages).any(|(one, page)| one == url && matches!(page.end, End::Whole))
+        };
         let RelayList { read: reads, write: writes } = list_of(&found).unwrap_or_default();
         Ok(Person {
             pubkey: pubkey.to_owned(),
-            profile: newest(&found, pubkey, profile::KIND).and_then(|event| profile::read(&event).ok()),
+            profile: newest(&found, pubkey, profile::KIND)
+                .and_then(|event| profile::read(&event).ok()),
             nutzaps: info_of(&found),
             reads,
             writes,
@@ -97,12 +113,26 @@ impl Wallet {
     ///
     /// # Errors
     /// `address_refused`, `server_unreachable`: nothing moved.
-    pub(in super::super) async fn named_key(&self, name: &str, host: &str) -> Result<Option<(String, Vec<String>)>, Error> {
+    pub(in super::super) async fn named_key(
+        &self,
+        name: &str,
+        host: &str,
+    ) -> Result<Option<(String, Vec<String>)>, Error> {
         let host_only = host.split(':').next().unwrap_or(host);
         let near = host_only == "localhost" || host_only.parse::<std::net::IpAddr>().is_ok();
         let scheme = if near { "http" } else { "https" };
         let url = format!("{scheme}://{host}/.well-known/nostr.json?name={name}");
-        let answer = match self.http.send(HttpRequest { method: Method::Get, url, body: None, accept: JSON, deadline: LOOKUP }).await {
+        let answer = match self
+            .http
+            .send(HttpRequest {
+                method: Method::Get,
+                url,
+                body: None,
+                accept: JSON,
+                deadline: LOOKUP,
+            })
+            .await
+        {
             Ok(answer) => answer,
             Err(HttpFailure::Refused(_)) => {
                 return Err(Error::new(
@@ -110,19 +140,34 @@ impl Wallet {
                     "The name's server has an address that is not allowed; it was not contacted.",
                 ));
             }
-            Err(_) => return Err(Error::new(Code::ServerUnreachable, "The name's server does not answer; nothing was paid.")),
+            Err(_) => {
+                return Err(Error::new(
+                    Code::ServerUnreachable,
+                    "The name's server does not answer; nothing was paid.",
+                ));
+            }
         };
         if matches!(answer.status, 404 | 410) {
             return Ok(None);
         }
         if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
-            return Err(Error::new(Code::ServerUnreachable, "The name's server is out of order; nothing was paid."));
+            return Err(Error::new(
+                Code::ServerUnreachable,
+                "The name's server is out of order; nothing was paid.",
+            ));
         }
         let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(None) };
-        let key = told.get("names").and_then(|names| names.get(name)).and_then(Value::as_str).map(str::to_ascii_lowercase);
+        let key = told
+            .get("names")
+            .and_then(|names| names.get(name))
+            .and_then(Value::as_str)
+            .map(str::to_ascii_lowercase);
         let Some(key) = key.filter(|key| npub(key).is_some()) else { return Ok(None) };
-        let relays = told.get("relays").and_then(|relays| relays.get(&key)).and_then(Value::as_array);
-        let relays = relays.map(|relays| usable(relays.iter().filter_map(Value::as_str))).unwrap_or_default();
+        let relays =
+            told.get("relays").and_then(|relays| relays.get(&key)).and_then(Value::as_array);
+        let relays = relays
+            .map(|relays| usable(relays.iter().filter_map(Value::as_str)))
+            .unwrap_or_default();
         Ok(Some((key, relays)))
     }
 }
@@ -140,7 +185,10 @@ async fn pages(link: &Link, filter: &Value, urls: &[String]) -> Vec<Page> {
 
 fn read(pages: &[Page]) -> Result<Vec<Event>, Error> {
     if pages.iter().all(|page| page.events.is_empty() && !matches!(page.end, End::Whole)) {
-        return Err(Error::new(Code::RelayUnreachable, "No relay could be read; nothing was paid."));
+        return Err(Error::new(
+            Code::RelayUnreachable,
+            "No relay could be read; nothing was paid.",
+        ));
     }
     Ok(pages.iter().flat_map(|page| page.events.iter().cloned()).collect())
 }
@@ -148,5 +196,7 @@ fn read(pages: &[Page]) -> Result<Vec<Event>, Error> {
 /// The newest of a kind by this author; of equal times the lower id, as relays keep it.
 fn newest(events: &[Event], author: &str, kind: u16) -> Option<Event> {
     let theirs = events.iter().filter(|event| event.author() == author && event.kind() == kind);
-    theirs.max_by_key(|event| (event.created_at(), std::cmp::Reverse(event.id().to_owned()))).cloned()
+    theirs
+        .max_by_key(|event| (event.created_at(), std::cmp::Reverse(event.id().to_owned())))
+        .cloned()
 }

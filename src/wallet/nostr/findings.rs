@@ -81,19 +81,32 @@ impl Evidence {
 
     /// A token event is gone: deleted, or replaced.
     fn gone(&self) -> BTreeSet<&str> {
-        self.tokens.values().flat_map(|token| &token.del).chain(&self.deleted).map(String::as_str).collect()
+        self.tokens
+            .values()
+            .flat_map(|token| &token.del)
+            .chain(&self.deleted)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Token events that some relay shows and nothing takes away.
     pub(super) fn live(&self) -> BTreeSet<&str> {
         let gone = self.gone();
-        self.relays.iter().flat_map(|relay| &relay.tokens).map(String::as_str).filter(|id| !gone.contains(id)).collect()
+        self.relays
+            .iter()
+            .flat_map(|relay| &relay.tokens)
+            .map(String::as_str)
+            .filter(|id| !gone.contains(id))
+            .collect()
     }
 
     /// Coins in sats of live events, each once.
     pub(super) fn live_coins(&self) -> BTreeMap<PublicKey, &Proof> {
         let live = self.live();
-        let tokens = self.tokens.iter().filter(|(id, token)| live.contains(id.as_str()) && token.unit == "sat");
+        let tokens = self
+            .tokens
+            .iter()
+            .filter(|(id, token)| live.contains(id.as_str()) && token.unit == "sat");
         tokens.flat_map(|(_, token)| token.coins.iter().map(|(y, proof)| (*y, proof))).collect()
     }
 
@@ -105,7 +118,10 @@ impl Evidence {
 
     /// Events that a relay shows, that are deleted elsewhere, and of which it shows no deletion itself.
     pub(super) fn undeleted(&self, relay: &Shown) -> Vec<String> {
-        let here = relay.tokens.iter().filter(|id| relay.whole && self.deleted.contains(*id) && !relay.deleted.contains(*id));
+        let here = relay
+            .tokens
+            .iter()
+            .filter(|id| relay.whole && self.deleted.contains(*id) && !relay.deleted.contains(*id));
         here.cloned().collect()
     }
 
@@ -145,8 +161,10 @@ impl Evidence {
             "no coin depends on them, and this wallet's own history is whole (`nutpurse list-history`); other programs show less of the past",
         ));
         if !self.quotes.is_empty() {
-            let sats = self.quotes.iter().filter_map(|(_, sats)| *sats).fold(0, u64::saturating_add);
-            let events: Vec<String> = self.quotes.iter().filter_map(|(event, _)| event.clone()).take(NAMED).collect();
+            let sats =
+                self.quotes.iter().filter_map(|(_, sats)| *sats).fold(0, u64::saturating_add);
+            let events: Vec<String> =
+                self.quotes.iter().filter_map(|(event, _)| event.clone()).take(NAMED).collect();
             found.push(Finding {
                 finding: "quote in limbo",
                 relay: None,
@@ -170,9 +188,13 @@ impl Evidence {
     fn ghosts(&self) -> Option<Finding> {
         let live = self.live();
         let spent = |y: &PublicKey| self.words.get(y) == Some(&State::Spent);
-        let ghosts = self.tokens.iter().filter(|(id, token)| live.contains(id.as_str()) && !token.coins.is_empty());
+        let ghosts = self
+            .tokens
+            .iter()
+            .filter(|(id, token)| live.contains(id.as_str()) && !token.coins.is_empty());
         let ghosts: Vec<_> = ghosts.filter(|(_, token)| token.coins.keys().all(spent)).collect();
-        let coins: BTreeMap<&PublicKey, &Proof> = ghosts.iter().flat_map(|(_, token)| &token.coins).collect();
+        let coins: BTreeMap<&PublicKey, &Proof> =
+            ghosts.iter().flat_map(|(_, token)| &token.coins).collect();
         finding(
             "ghost token",
             ghosts.iter().map(|(id, _)| (*id).clone()).collect(),
@@ -185,9 +207,12 @@ impl Evidence {
     /// Unspent coins that no live event holds.
     fn orphans(&self) -> Option<Finding> {
         let shown = self.live_coins();
-        let replaced = self.tokens.values().filter(|token| token.unit == "sat").flat_map(|token| &token.coins);
+        let replaced =
+            self.tokens.values().filter(|token| token.unit == "sat").flat_map(|token| &token.coins);
         let all: BTreeMap<&PublicKey, &Proof> = self.held.iter().chain(replaced).collect();
-        let orphans = all.into_iter().filter(|(y, _)| self.words.get(*y) == Some(&State::Unspent) && !shown.contains_key(*y));
+        let orphans = all.into_iter().filter(|(y, _)| {
+            self.words.get(*y) == Some(&State::Unspent) && !shown.contains_key(*y)
+        });
         let orphans: Vec<&Proof> = orphans.map(|(_, proof)| proof).collect();
         (self.whole() && !orphans.is_empty()).then(|| Finding {
             finding: "orphaned proofs",
@@ -204,11 +229,18 @@ impl Evidence {
     /// what they held cannot be known. A relay that follows a deletion shows the deletion; so this is an event that was lost.
     pub(super) fn missing(&self) -> BTreeSet<String> {
         let live = self.live();
-        let named = self.tokens.iter().filter(|(id, _)| live.contains(id.as_str())).flat_map(|(_, token)| &token.del);
+        let named = self
+            .tokens
+            .iter()
+            .filter(|(id, _)| live.contains(id.as_str()))
+            .flat_map(|(_, token)| &token.del);
         let known = |id: &String| {
             self.seen.contains(id)
                 || self.ended.contains(id)
-                || self.relays.iter().any(|relay| relay.tokens.contains(id) || relay.deleted.contains(id))
+                || self
+                    .relays
+                    .iter()
+                    .any(|relay| relay.tokens.contains(id) || relay.deleted.contains(id))
         };
         named.filter(|id| self.whole() && !self.ends_unread && !known(id)).cloned().collect()
     }
@@ -225,7 +257,12 @@ impl Evidence {
     /// Wallet events whose keys differ.
     fn fork(&self) -> Option<Finding> {
         let newest = self.wallets.iter().max_by_key(|one| (one.at, std::cmp::Reverse(&one.id)))?;
-        let others: BTreeSet<String> = self.wallets.iter().filter(|one| one.keys != newest.keys).map(|one| one.id.clone()).collect();
+        let others: BTreeSet<String> = self
+            .wallets
+            .iter()
+            .filter(|one| one.keys != newest.keys)
+            .map(|one| one.id.clone())
+            .collect();
         finding(
             "forked wallet event",
             others.into_iter().collect(),
@@ -236,8 +273,21 @@ impl Evidence {
 }
 
 /// A finding about these events. `None`: there are none.
-fn finding(name: &'static str, events: Vec<String>, what: &'static str, mend: &'static str) -> Option<Finding> {
+fn finding(
+    name: &'static str,
+    events: Vec<String>,
+    what: &'static str,
+    mend: &'static str,
+) -> Option<Finding> {
     let (count, mut events) = (events.len(), events);
     events.truncate(NAMED);
-    (count > 0).then_some(Finding { finding: name, relay: None, count, sats: None, what, mend, events })
+    (count > 0).then_some(Finding {
+        finding: name,
+        relay: None,
+        count,
+        sats: None,
+        what,
+        mend,
+        events,
+    })
 }

@@ -58,7 +58,17 @@ impl Waits {
         let named: BTreeSet<&String> = queue.iter().flat_map(|one| &one.event.after).collect();
         let awaited = queue.iter().map(|one| &one.event).filter(|event| named.contains(&event.id));
         Self(
-            awaited.map(|event| (event.id.clone(), Awaited { published: is_published(link, event), acked: event.acked.clone() })).collect(),
+            awaited
+                .map(|event| {
+                    (
+                        event.id.clone(),
+                        Awaited {
+                            published: is_published(link, event),
+                            acked: event.acked.clone(),
+                        },
+                    )
+                })
+                .collect(),
         )
     }
 
@@ -69,7 +79,11 @@ impl Waits {
 
     /// This relay has not.
     fn holds_at(&self, event: &Outgoing, url: &str) -> bool {
-        event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.acked.contains(url))
+        event
+            .after
+            .iter()
+            .filter_map(|id| self.0.get(id))
+            .any(|awaited| !awaited.acked.contains(url))
     }
 }
 
@@ -107,31 +121,50 @@ impl Wallet {
     }
 
     /// One pass over the queue in hand, which is afterwards as it is in the store but for what was halved.
-    async fn flush_once(&self, link: &Link, queue: &mut Vec<Queued>, force: bool) -> Result<Pass, Error> {
+    async fn flush_once(
+        &self,
+        link: &Link,
+        queue: &mut Vec<Queued>,
+        force: bool,
+    ) -> Result<Pass, Error> {
         let clock = (self.clock)();
         let waits = Waits::of(link, queue);
         let mut due: BTreeMap<(u8, u64), bool> = BTreeMap::new();
         let mut by_relay: BTreeMap<String, Vec<&Queued>> = BTreeMap::new();
-        for one in queue.iter().filter(|one| (force || one.event.next_at <= clock) && !waits.holds(&one.event)) {
+        for one in queue
+            .iter()
+            .filter(|one| (force || one.event.next_at <= clock) && !waits.holds(&one.event))
+        {
             let published = is_published(link, &one.event);
             due.insert(one.place, published);
             // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
             let again = force && !published;
             for url in targets(link, &one.event) {
                 // What is said of the wallet replaces what a relay holds: it must have been read, or keys could be lost there.
-                let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
-                let answered = one.event.acked.contains(&url) || (!again && one.event.refused.contains_key(&url));
+                let unread =
+                    one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
+                let answered = one.event.acked.contains(&url)
+                    || (!again && one.event.refused.contains_key(&url));
                 if !unread && !answered && !waits.holds_at(&one.event, &url) {
                     by_relay.entry(url).or_default().push(one);
                 }
             }
         }
-        let said = join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
-        let (mut round, mut pass, mut too_large) = (Published::default(), Pass::default(), Vec::new());
-        let at: BTreeMap<(u8, u64), usize> = queue.iter().enumerate().map(|(index, one)| (one.place, index)).collect();
+        let said =
+            join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
+        let (mut round, mut pass, mut too_large) =
+            (Published::default(), Pass::default(), Vec::new());
+        let at: BTreeMap<(u8, u64), usize> =
+            queue.iter().enumerate().map(|(index, one)| (one.place, index)).collect();
         for Said { url, acks } in said {
             for (place, ack) in acks {
-                let Some(event) = at.get(&place).and_then(|index| queue.get_mut(*index)).map(|one| &mut one.event) else { continue };
+                let Some(event) = at
+                    .get(&place)
+                    .and_then(|index| queue.get_mut(*index))
+                    .map(|one| &mut one.event)
+                else {
+                    continue;
+                };
                 match ack {
                     Ack::Stored => {
                         event.refused.remove(&url);
@@ -139,18 +172,34 @@ impl Wallet {
                         round.stored.push((event.id.clone(), url.clone()));
                     }
                     // Where enough others have it whole, it stays whole.
-                    Ack::Refused { too_large: true, .. } if event.kind == token_event::KIND && !is_published(link, event) => {
+                    Ack::Refused { too_large: true, .. }
+                        if event.kind == token_event::KIND && !is_published(link, event) =>
+                    {
                         too_large.push(place);
                     }
-                    Ack::Refused { reason, lasting: true, .. } => drop(event.refused.insert(url.clone(), text::clean(&reason))),
-                    Ack::Refused { reason, .. } => tracing::debug!(reason = text::clean(&reason), "a relay refused an event for now"),
-                    Ack::NoAnswer(reason) => tracing::debug!(reason = text::clean(&reason), "a relay did not answer"),
+                    Ack::Refused { reason, lasting: true, .. } => {
+                        drop(event.refused.insert(url.clone(), text::clean(&reason)))
+                    }
+                    Ack::Refused { reason, .. } => tracing::debug!(
+                        reason = text::clean(&reason),
+                        "a relay refused an event for now"
+                    ),
+                    Ack::NoAnswer(reason) => {
+                        tracing::debug!(reason = text::clean(&reason), "a relay did not answer")
+                    }
                 }
             }
         }
         for place in too_large {
-            let Some(large) = at.get(&place).and_then(|index| queue.get(*index)).map(|one| one.event.clone()) else { continue };
-            if !round.done.contains(&place) && !is_published(link, &large) && self.halve(link, &large, queue).await? {
+            let Some(large) =
+                at.get(&place).and_then(|index| queue.get(*index)).map(|one| one.event.clone())
+            else {
+                continue;
+            };
+            if !round.done.contains(&place)
+                && !is_published(link, &large)
+                && self.halve(link, &large, queue).await?
+            {
                 round.done.push(place);
                 pass.halved = true;
             }
@@ -178,13 +227,15 @@ impl Wallet {
     pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.flushing.lock().await;
-        let Some(mut one) = self.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id) else { return Ok(()) };
+        let Some(mut one) =
+            self.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id)
+        else {
+            return Ok(());
+        };
         let asked = &one;
-        let said = join_all(
-            targets(link, &one.event)
-                .into_iter()
-                .map(|url| async move { tokio::time::timeout(AT_ONCE, tell(link, url, vec![asked])).await.ok() }),
-        )
+        let said = join_all(targets(link, &one.event).into_iter().map(|url| async move {
+            tokio::time::timeout(AT_ONCE, tell(link, url, vec![asked])).await.ok()
+        }))
         .await;
         for Said { url, acks } in said.into_iter().flatten() {
             if acks.iter().any(|(_, ack)| matches!(ack, Ack::Stored)) {
@@ -192,11 +243,19 @@ impl Wallet {
             }
         }
         let delivered = vec![(one.event.id.clone(), one.event.delivered())];
-        Ok(self.store.published(Published { changed: vec![one], delivered, ..Published::default() }).await?)
+        Ok(self
+            .store
+            .published(Published { changed: vec![one], delivered, ..Published::default() })
+            .await?)
     }
 
     /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.
-    async fn halve(&self, link: &Link, large: &Outgoing, queue: &mut [Queued]) -> Result<bool, Error> {
+    async fn halve(
+        &self,
+        link: &Link,
+        large: &Outgoing,
+        queue: &mut [Queued],
+    ) -> Result<bool, Error> {
         let (identity, now) = (&link.parts.identity, (self.clock)());
         let Ok(event) = Event::read(&large.json) else { return Ok(false) };
         let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };
@@ -210,12 +269,19 @@ impl Wallet {
         del.push(large.id.clone());
         for (proofs, del) in [(first, &[][..]), (second, del.as_slice())] {
             let at = now.max(event.created_at());
-            let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at).map_err(unsigned)?;
-            let ys = proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
+            let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at)
+                .map_err(unsigned)?;
+            let ys =
+                proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
             let mut going = outgoing(&half, class::TOKEN, now);
             if !del.is_empty() {
                 // As the whole one waited, and for its other half.
-                going.after = round.new.iter().map(|first| first.id.clone()).chain(large.after.iter().cloned()).collect();
+                going.after = round
+                    .new
+                    .iter()
+                    .map(|first| first.id.clone())
+                    .chain(large.after.iter().cloned())
+                    .collect();
             }
             round.outgoing.push(going);
             round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
@@ -237,13 +303,21 @@ impl Wallet {
     pub(in super::super) async fn unpublished(&self) -> Result<u64, Error> {
         let Some(link) = &self.nostr else { return Ok(0) };
         let (counted, new) = self.counted(link).await?;
-        Ok(counted.unpublished.saturating_add(new).saturating_add(u64::from(self.store.unmirrored().await? > 0)))
+        Ok(counted
+            .unpublished
+            .saturating_add(new)
+            .saturating_add(u64::from(self.store.unmirrored().await? > 0)))
     }
 
     /// How many events this relay has not got: on their way, missed while it was away, or refused by it. Reads no row of the queue.
-    pub(in super::super) async fn unpublished_at(&self, link: &Link, url: &str) -> Result<u64, Error> {
+    pub(in super::super) async fn unpublished_at(
+        &self,
+        link: &Link,
+        url: &str,
+    ) -> Result<u64, Error> {
         let (counted, new) = self.counted(link).await?;
-        let refused = self.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
+        let refused =
+            self.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
         let on_the_way = counted.at.get(url).copied().unwrap_or(0).saturating_add(new);
         Ok(on_the_way.saturating_add(self.store.missed(url).await?).saturating_add(refused))
     }
@@ -260,8 +334,11 @@ impl Link {
     /// Counts what is in the queue, for whoever asks before the next round.
     fn count(&self, queue: &[Queued]) {
         let unpublished = queue.iter().filter(|one| !is_published(self, &one.event)).count() as u64;
-        let lacks = |one: &&Queued, url: &String| targets(self, &one.event).contains(url) && !one.event.acked.contains(url);
-        let lacking = |url: String| (url.clone(), queue.iter().filter(|one| lacks(one, &url)).count() as u64);
+        let lacks = |one: &&Queued, url: &String| {
+            targets(self, &one.event).contains(url) && !one.event.acked.contains(url)
+        };
+        let lacking =
+            |url: String| (url.clone(), queue.iter().filter(|one| lacks(one, &url)).count() as u64);
         let at = self.parts.urls.iter().map(|url| lacking(plain_url(url))).collect();
         self.seen().queue = Counts { all: queue.len() as u64, unpublished, at };
     }
@@ -271,9 +348,12 @@ impl Link {
 fn leave(link: &Link, queue: &mut Vec<Queued>, clock: u64, round: &mut Published) {
     let waits = Waits::of(link, queue);
     loop {
-        let named: BTreeSet<String> = queue.iter().flat_map(|one| one.event.after.iter().cloned()).collect();
+        let named: BTreeSet<String> =
+            queue.iter().flat_map(|one| one.event.after.iter().cloned()).collect();
         let (gone, rest): (Vec<Queued>, Vec<Queued>) =
-            std::mem::take(queue).into_iter().partition(|one| !named.contains(&one.event.id) && is_done(link, &waits, &one.event, clock));
+            std::mem::take(queue).into_iter().partition(|one| {
+                !named.contains(&one.event.id) && is_done(link, &waits, &one.event, clock)
+            });
         *queue = rest;
         if gone.is_empty() {
             return;
@@ -283,9 +363,15 @@ fn leave(link: &Link, queue: &mut Vec<Queued>, clock: u64, round: &mut Published
             if !matches!(event.class, class::TOKEN | class::DELETION | class::ABOUT) {
                 continue;
             }
-            let lacks = |url: &String| !event.acked.contains(url) && !event.refused.contains_key(url);
+            let lacks =
+                |url: &String| !event.acked.contains(url) && !event.refused.contains_key(url);
             round.missed.extend(link.parts.urls.iter().map(|url| plain_url(url)).filter(lacks));
-            let no = |(relay, reason)| Refusal { id: event.id.clone(), relay, class: event.class, reason };
+            let no = |(relay, reason)| Refusal {
+                id: event.id.clone(),
+                relay,
+                class: event.class,
+                reason,
+            };
             round.refused.extend(event.refused.clone().into_iter().map(no));
         }
     }
@@ -295,8 +381,11 @@ fn leave(link: &Link, queue: &mut Vec<Queued>, clock: u64, round: &mut Published
 fn is_done(link: &Link, waits: &Waits, event: &Outgoing, clock: u64) -> bool {
     let published = is_published(link, event);
     let older_than = |seconds: u64| event.made_at.saturating_add(seconds) < clock;
-    let answered =
-        |url: &String| event.acked.contains(url) || event.refused.contains_key(url) || (!waits.holds(event) && waits.holds_at(event, url));
+    let answered = |url: &String| {
+        event.acked.contains(url)
+            || event.refused.contains_key(url)
+            || (!waits.holds(event) && waits.holds_at(event, url))
+    };
     let all = || targets(link, event).iter().all(answered);
     event.tries > 0
         && match event.class {

@@ -61,7 +61,8 @@ impl Wallet {
     }
 
     async fn listen_at(&self, link: &Link, urls: &[String]) {
-        let (me, since) = (link.parts.identity.public_key(), (self.clock)().saturating_sub(OVERLAP));
+        let (me, since) =
+            (link.parts.identity.public_key(), (self.clock)().saturating_sub(OVERLAP));
         let mut listeners = Vec::new();
         // All of these are relays of ours: one that insists is told who we are.
         let relays = &link.parts.relays;

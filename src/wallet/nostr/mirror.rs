@@ -78,14 +78,26 @@ impl Wallet {
         Ok(found)
     }
 
-    fn sign(&self, nostr: &Nostr, plan: Plan, told: Vec<(NutzapRow, Receive)>, paid: Vec<Payment>) -> Result<Mirrored, Error> {
+    fn sign(
+        &self,
+        nostr: &Nostr,
+        plan: Plan,
+        told: Vec<(NutzapRow, Receive)>,
+        paid: Vec<Payment>,
+    ) -> Result<Mirrored, Error> {
         let mut round = Mirrored { done: plan.done, ..Mirrored::default() };
         let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
         round.nutzaps.at = (self.clock)();
         for (row, receive) in told {
-            if let (ReceiveState::Received { received_sats, .. }, Some(from)) = (&receive.state, &receive.nutzap) {
+            if let (ReceiveState::Received { received_sats, .. }, Some(from)) =
+                (&receive.state, &receive.nutzap)
+            {
                 let (at, identity) = ((self.clock)(), &nostr.identity);
-                let of = Redeemed { id: row.id.clone(), relay: row.relay.clone(), sender: from.sender.clone() };
+                let of = Redeemed {
+                    id: row.id.clone(),
+                    relay: row.relay.clone(),
+                    sender: from.sender.clone(),
+                };
                 let line = Line { redeemed: Some(&of), ..line(Direction::In, *received_sats) };
                 let event = history_event::write(identity, &line, at).map_err(unsigned)?;
                 // Its sender reads where it was published. A stranger's list of relays is not followed: it would have us contact anybody.
@@ -98,7 +110,9 @@ impl Wallet {
         }
         let mut left: BTreeMap<String, u64> = BTreeMap::new();
         for payment in paid {
-            if let (PaymentState::Settled { fee_sats, .. }, Some(hash)) = (&payment.state, &payment.payment_hash) {
+            if let (PaymentState::Settled { fee_sats, .. }, Some(hash)) =
+                (&payment.state, &payment.payment_hash)
+            {
                 let (at, cost) = ((self.clock)(), payment.amount_sats.saturating_add(*fee_sats));
                 let line = Line { payment_hash: Some(hash), ..line(Direction::Out, cost) };
                 let event = history_event::write(&nostr.identity, &line, at).map_err(unsigned)?;
@@ -113,19 +127,29 @@ impl Wallet {
             mint.came = mint.came.saturating_sub(redeemed.remove(&mint.mint).unwrap_or(0));
             let told = left.remove(&mint.mint).unwrap_or(0);
             // The change of what was paid came back in the same round.
-            (mint.came, mint.left) = if mint.left >= told { (mint.came, mint.left.saturating_sub(told)) } else { (0, 0) };
+            (mint.came, mint.left) = if mint.left >= told {
+                (mint.came, mint.left.saturating_sub(told))
+            } else {
+                (0, 0)
+            };
             self.sign_mint(nostr, mint, &mut round)?;
         }
         Ok(round)
     }
 
-    fn sign_mint(&self, nostr: &Nostr, planned: PlannedMint, round: &mut Mirrored) -> Result<(), Error> {
+    fn sign_mint(
+        &self,
+        nostr: &Nostr,
+        planned: PlannedMint,
+        round: &mut Mirrored,
+    ) -> Result<(), Error> {
         let now = (self.clock)();
         let (mut made, mut replaced) = (Vec::new(), planned.stale);
         for token in planned.tokens {
             let PlannedToken { mint, unit, ys, proofs, del, above } = token;
             let at = now.max(above.saturating_add(1));
-            let event = token_event::write(&nostr.identity, &mint, &unit, &proofs, &del, at).map_err(unsigned)?;
+            let event = token_event::write(&nostr.identity, &mint, &unit, &proofs, &del, at)
+                .map_err(unsigned)?;
             let mut outgoing = outgoing(&event, class::TOKEN, now);
             if !del.is_empty() {
                 // Whoever reads it takes the others for gone: what stands for them has to be there.
@@ -144,9 +168,15 @@ impl Wallet {
             round.outgoing.push(outgoing);
         }
         if planned.came != planned.left {
-            let direction = if planned.came > planned.left { Direction::In } else { Direction::Out };
+            let direction =
+                if planned.came > planned.left { Direction::In } else { Direction::Out };
             let amount = planned.came.abs_diff(planned.left);
-            let line = Line { unit: &planned.unit, created: &made, destroyed: &replaced, ..line(direction, amount) };
+            let line = Line {
+                unit: &planned.unit,
+                created: &made,
+                destroyed: &replaced,
+                ..line(direction, amount)
+            };
             let event = history_event::write(&nostr.identity, &line, now).map_err(unsigned)?;
             round.outgoing.push(outgoing(&event, class::HISTORY, now));
         }
@@ -157,12 +187,21 @@ impl Wallet {
 
 /// A line of the history that says no more than this, in sats.
 fn line(direction: Direction, amount: u64) -> Line<'static> {
-    Line { direction, amount, unit: "sat", created: &[], destroyed: &[], redeemed: None, payment_hash: None }
+    Line {
+        direction,
+        amount,
+        unit: "sat",
+        created: &[],
+        destroyed: &[],
+        redeemed: None,
+        payment_hash: None,
+    }
 }
 
 /// The plaintext is of a size that every relay takes.
 fn fits(token: &PlannedToken) -> bool {
-    token_event::plain_len(&token.mint, &token.unit, &token.proofs, &token.del) <= token_event::TARGET_BYTES
+    token_event::plain_len(&token.mint, &token.unit, &token.proofs, &token.del)
+        <= token_event::TARGET_BYTES
 }
 
 pub(super) fn outgoing(event: &Event, class: u8, now: u64) -> Outgoing {

@@ -141,7 +141,8 @@ impl Sightings {
 
 /// What the owner can do about relays that may hold this key's wallet, and about nutzaps that another program has turned off.
 fn next_step(elsewhere: &[String], nutzaps_off: bool) -> Option<String> {
-    let urls = elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
+    let urls =
+        elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
     if !urls.is_empty() {
         return Some(format!(
             "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \

@@ -100,7 +100,12 @@ impl Wallet {
     }
 
     /// Reads the relays; what is new is recorded, in one commit for each. Returns those for which there is no room to wait.
-    async fn read_nutzaps(&self, link: &Link, about: &About, keys: &LockKeys) -> Result<Vec<NutzapRow>, Error> {
+    async fn read_nutzaps(
+        &self,
+        link: &Link,
+        about: &About,
+        keys: &LockKeys,
+    ) -> Result<Vec<NutzapRow>, Error> {
         let (now, me) = ((self.clock)(), link.parts.identity.public_key());
         let listed = about.nutzap_mints();
         if listed.is_empty() {
@@ -114,19 +119,27 @@ impl Wallet {
         }
         let mints = as_written(about, &listed);
         let mut known = self.store.known_nutzaps().await?;
-        let asked: Vec<_> = arrivals(link, about).into_iter().map(|url| (read.filter(&url, &me, &mints, now), url)).collect();
+        let asked: Vec<_> = arrivals(link, about)
+            .into_iter()
+            .map(|url| (read.filter(&url, &me, &mints, now), url))
+            .collect();
         let at_first = &known.clone();
-        let mut shown = futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
-            // All of these are relays of ours: one that insists is told who we are.
-            let listing = link.parts.relays.read_new(&url, &filter, at_first, QUESTION).await;
-            (url, is_all, listing)
-        }))
-        .buffer_unordered(AT_ONCE);
+        let mut shown =
+            futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
+                // All of these are relays of ours: one that insists is told who we are.
+                let listing = link.parts.relays.read_new(&url, &filter, at_first, QUESTION).await;
+                (url, is_all, listing)
+            }))
+            .buffer_unordered(AT_ONCE);
         let mut room = MOST_WAITING.saturating_sub(self.store.count_nutzaps().await?);
         let (mut beyond, mut asked_for_all) = (Vec::new(), false);
         while let Some((url, is_all, listing)) = shown.next().await {
             let mut found = Nutzaps { at: now, ..Nutzaps::default() };
-            for event in listing.events.iter().filter(|event| known.insert(event.id().to_owned(), event.created_at()).is_none()) {
+            for event in listing
+                .events
+                .iter()
+                .filter(|event| known.insert(event.id().to_owned(), event.created_at()).is_none())
+            {
                 match self.look(link, &listed, keys, event, &url).await? {
                     Looked::Waits(row) if room > 0 => {
                         room = room.saturating_sub(1);
@@ -157,11 +170,20 @@ impl Wallet {
     }
 
     /// One event that a relay showed, the first time.
-    async fn look(&self, link: &Link, listed: &[MintAddress], keys: &LockKeys, event: &Event, url: &str) -> Result<Looked, Error> {
+    async fn look(
+        &self,
+        link: &Link,
+        listed: &[MintAddress],
+        keys: &LockKeys,
+        event: &Event,
+        url: &str,
+    ) -> Result<Looked, Error> {
         // Thousands of them must not hold up whoever pays.
         tokio::task::yield_now().await;
         let now = (self.clock)();
-        let Ok(nutzap) = nutzap::read(event, &link.parts.identity.public_key()) else { return Ok(Looked::Never) };
+        let Ok(nutzap) = nutzap::read(event, &link.parts.identity.public_key()) else {
+            return Ok(Looked::Never);
+        };
         let Ok(mint) = nutzap.mint.parse::<MintAddress>() else { return Ok(Looked::Never) };
         if !listed.contains(&mint) {
             return Ok(Looked::Elsewhere);
@@ -184,7 +206,8 @@ impl Wallet {
         // A key that is learned later opens what is locked to it.
         let mut proofs = if ours.is_empty() { not_yet } else { ours };
         if let Ok(mint) = self.mints.even_unchecked(&mint) {
-            let mut made = mint.made(&proofs.iter().collect::<Vec<_>>(), Asking::Not).await?.into_iter();
+            let mut made =
+                mint.made(&proofs.iter().collect::<Vec<_>>(), Asking::Not).await?.into_iter();
             proofs.retain(|_| made.next() != Some(Made::Wrong));
         }
         if proofs.is_empty() || sum_sats(&proofs) < link.parts.nutzap_min_sats {
@@ -231,7 +254,11 @@ fn as_written(about: &About, listed: &[MintAddress]) -> Vec<String> {
 
 /// Which mints and keys nutzaps were looked for with.
 fn fingerprint(listed: &[MintAddress], keys: &LockKeys) -> String {
-    let mut parts: Vec<&str> = listed.iter().map(MintAddress::as_str).chain(keys.names().iter().map(String::as_str)).collect();
+    let mut parts: Vec<&str> = listed
+        .iter()
+        .map(MintAddress::as_str)
+        .chain(keys.names().iter().map(String::as_str))
+        .collect();
     parts.sort_unstable();
     hex::encode(Sha256::digest(parts.join(" ")))
 }

@@ -51,9 +51,16 @@ pub(super) struct Plan {
 
 /// Plans a round. `listed` says whether a mint (in the written form) is one whose coins we publish; `fits` whether so many coins and
 /// `del` are one event.
-pub(super) fn plan(view: &MirrorView, listed: impl Fn(&str) -> bool, fits: impl Fn(&PlannedToken) -> bool) -> Plan {
-    let wanted = |y: &PublicKey| view.coins.get(y).is_some_and(|coin| coin.wanted && coin.proof.is_some());
-    let is_stale = |event: &TokenEventRow| !event.partial && listed(&event.mint) && event.ys.iter().any(|y| !wanted(y));
+pub(super) fn plan(
+    view: &MirrorView,
+    listed: impl Fn(&str) -> bool,
+    fits: impl Fn(&PlannedToken) -> bool,
+) -> Plan {
+    let wanted =
+        |y: &PublicKey| view.coins.get(y).is_some_and(|coin| coin.wanted && coin.proof.is_some());
+    let is_stale = |event: &TokenEventRow| {
+        !event.partial && listed(&event.mint) && event.ys.iter().any(|y| !wanted(y))
+    };
     let mut stale: BTreeMap<(&str, &str), Vec<&TokenEventRow>> = BTreeMap::new();
     let mut shown: BTreeSet<PublicKey> = view.elsewhere.clone();
     let mut later: BTreeSet<PublicKey> = BTreeSet::new();
@@ -72,13 +79,17 @@ pub(super) fn plan(view: &MirrorView, listed: impl Fn(&str) -> bool, fits: impl 
     }
     let mut keep: BTreeMap<(&str, &str), BTreeMap<PublicKey, bool>> = BTreeMap::new();
     for (group, events) in &stale {
-        let ys = events.iter().flat_map(|event| &event.ys).filter(|y| wanted(y) && !shown.contains(*y));
+        let ys =
+            events.iter().flat_map(|event| &event.ys).filter(|y| wanted(y) && !shown.contains(*y));
         keep.entry(*group).or_default().extend(ys.map(|y| (*y, false)));
     }
     for (y, _) in &view.dirty {
         let Some(coin) = view.coins.get(y).filter(|coin| listed(&coin.mint)) else { continue };
         if wanted(y) && !shown.contains(y) {
-            keep.entry((coin.mint.as_str(), coin.unit.as_str())).or_default().entry(*y).or_insert(coin.ours);
+            keep.entry((coin.mint.as_str(), coin.unit.as_str()))
+                .or_default()
+                .entry(*y)
+                .or_insert(coin.ours);
         }
     }
     let groups: BTreeSet<(&str, &str)> = stale.keys().chain(keep.keys()).copied().collect();
@@ -104,7 +115,12 @@ fn one_mint(
     fits: &impl Fn(&PlannedToken) -> bool,
 ) -> PlannedMint {
     let above = events.iter().map(|event| event.created_at).max().unwrap_or(0);
-    let empty = || PlannedToken { mint: mint.to_owned(), unit: unit.to_owned(), above, ..PlannedToken::default() };
+    let empty = || PlannedToken {
+        mint: mint.to_owned(),
+        unit: unit.to_owned(),
+        above,
+        ..PlannedToken::default()
+    };
     let stale: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
     let mut tokens = Vec::new();
     let mut token = empty();
@@ -125,10 +141,13 @@ fn one_mint(
     if let Some(last) = tokens.last_mut() {
         last.del.clone_from(&stale);
     }
-    let amount = |y: &PublicKey| view.coins.get(y).filter(|coin| coin.ours).map_or(0, |coin| coin.amount);
-    let came = keep.iter().filter(|(_, new)| **new).map(|(y, _)| amount(y)).fold(0, u64::saturating_add);
+    let amount =
+        |y: &PublicKey| view.coins.get(y).filter(|coin| coin.ours).map_or(0, |coin| coin.amount);
+    let came =
+        keep.iter().filter(|(_, new)| **new).map(|(y, _)| amount(y)).fold(0, u64::saturating_add);
     let unwanted = |y: &&PublicKey| view.coins.get(*y).is_none_or(|coin| !coin.wanted);
-    let gone: BTreeSet<&PublicKey> = events.iter().flat_map(|event| &event.ys).filter(unwanted).collect();
+    let gone: BTreeSet<&PublicKey> =
+        events.iter().flat_map(|event| &event.ys).filter(unwanted).collect();
     let left = gone.into_iter().map(amount).fold(0, u64::saturating_add);
     PlannedMint { mint: mint.to_owned(), tokens, stale, above, unit: unit.to_owned(), came, left }
 }
@@ -175,11 +194,22 @@ mod tests {
     }
 
     fn view(dirty: &[u8], wanted: &[u8], events: Vec<TokenEventRow>) -> MirrorView {
-        let mut view = MirrorView { dirty: dirty.iter().map(|one| (coin(*one).0, 1)).collect(), events, ..MirrorView::default() };
+        let mut view = MirrorView {
+            dirty: dirty.iter().map(|one| (coin(*one).0, 1)).collect(),
+            events,
+            ..MirrorView::default()
+        };
         for number in 0..32 {
             let (y, proof) = coin(number);
             let wanted = wanted.contains(&number);
-            let coin = HeldCoin { mint: MINT.to_owned(), unit: "sat".to_owned(), amount: 1, proof: Some(proof), wanted, ours: true };
+            let coin = HeldCoin {
+                mint: MINT.to_owned(),
+                unit: "sat".to_owned(),
+                amount: 1,
+                proof: Some(proof),
+                wanted,
+                ours: true,
+            };
             view.coins.insert(y, coin);
         }
         view
@@ -194,7 +224,10 @@ mod tests {
         let plan = plan(&view(&[1], &[0, 2], vec![event(9, &[0, 1, 2])]), |_| true, small);
         let [mint] = plan.mints.as_slice() else { panic!("{plan:?}") };
         let [token] = mint.tokens.as_slice() else { panic!("{plan:?}") };
-        assert_eq!((token.ys.len(), token.del.len(), token.above, mint.left, mint.came), (2, 1, 9, 1, 0));
+        assert_eq!(
+            (token.ys.len(), token.del.len(), token.above, mint.left, mint.came),
+            (2, 1, 9, 1, 0)
+        );
     }
 
     #[test]

@@ -20,12 +20,20 @@ impl Wallet {
     pub(super) async fn prune(&self, queue: &mut Vec<Queued>) -> Result<(), Error> {
         let mut done: BTreeSet<(u8, u64)> = superseded(queue).into_iter().collect();
         let (mut changed, mut needless) = (BTreeSet::new(), BTreeSet::new());
-        let unheard = queue.iter().filter(|one| one.event.class == class::TOKEN && one.event.acked.is_empty());
-        let unheard: BTreeMap<String, (u8, u64)> = unheard.map(|one| (one.event.id.clone(), one.place)).collect();
-        let gone = if unheard.is_empty() { BTreeMap::new() } else { self.store.gone_among(unheard.keys().cloned().collect()).await? };
+        let unheard = queue
+            .iter()
+            .filter(|one| one.event.class == class::TOKEN && one.event.acked.is_empty());
+        let unheard: BTreeMap<String, (u8, u64)> =
+            unheard.map(|one| (one.event.id.clone(), one.place)).collect();
+        let gone = if unheard.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.store.gone_among(unheard.keys().cloned().collect()).await?
+        };
         for (id, by) in &gone {
             // What waits for it waits for what has taken its place: the coins are there then.
-            let instead = queue.iter().find(|one| one.event.id == *by).map(|one| one.event.after.clone());
+            let instead =
+                queue.iter().find(|one| one.event.id == *by).map(|one| one.event.after.clone());
             let waits = |one: &Queued| one.event.id != *by && one.event.after.contains(id);
             if instead.is_none() && queue.iter().any(waits) {
                 continue;
@@ -43,11 +51,19 @@ impl Wallet {
             let ids = named(&one.event.json);
             !ids.is_empty() && ids.iter().all(|id| needless.contains(id))
         };
-        let deletions = queue.iter().filter(|one| by.contains(&one.event.id) && one.event.acked.is_empty());
+        let deletions =
+            queue.iter().filter(|one| by.contains(&one.event.id) && one.event.acked.is_empty());
         done.extend(deletions.filter(nothing_else).map(|one| one.place));
         queue.retain(|one| !done.contains(&one.place));
         let changed = queue.iter().filter(|one| changed.contains(&one.place)).cloned().collect();
-        Ok(self.store.published(Published { changed, done: done.into_iter().collect(), ..Published::default() }).await?)
+        Ok(self
+            .store
+            .published(Published {
+                changed,
+                done: done.into_iter().collect(),
+                ..Published::default()
+            })
+            .await?)
     }
 }
 
@@ -55,7 +71,9 @@ impl Wallet {
 fn named(json: &str) -> Vec<String> {
     let event: Value = serde_json::from_str(json).unwrap_or_default();
     let tags = event.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let named = tags.filter(|tag| tag.get(0).and_then(Value::as_str) == Some("e")).filter_map(|tag| tag.get(1)?.as_str());
+    let named = tags
+        .filter(|tag| tag.get(0).and_then(Value::as_str) == Some("e"))
+        .filter_map(|tag| tag.get(1)?.as_str());
     named.map(str::to_owned).collect()
 }
 
@@ -68,7 +86,8 @@ fn superseded(queue: &[Queued]) -> Vec<(u8, u64)> {
     let mut older = Vec::new();
     for one in queue.iter().filter(|one| one.event.class == class::ABOUT) {
         let Ok(event) = Event::read(&one.event.json) else { continue };
-        let replaceable = (10_000..20_000).contains(&event.kind()) || (30_000..40_000).contains(&event.kind());
+        let replaceable =
+            (10_000..20_000).contains(&event.kind()) || (30_000..40_000).contains(&event.kind());
         if !replaceable {
             continue;
         }

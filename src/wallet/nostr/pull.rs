@@ -74,22 +74,31 @@ impl Wallet {
             lines: self.store.known_lines(lines_since).await?,
             lines_since,
         };
-        let shown = join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
+        let shown =
+            join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
         let mut pulled = Pulled { whole: true, ..Pulled::default() };
-        let (mut tokens, mut deletions) = (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
+        let (mut tokens, mut deletions) =
+            (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
         let (mut held, mut deleted) = (Shown::new(), Shown::new());
         let mut lines = Vec::new();
-        pulled.about.extend(shown.iter().flat_map(|one| one.about.events.iter().chain(&one.data.events).cloned()));
+        pulled.about.extend(
+            shown.iter().flat_map(|one| one.about.events.iter().chain(&one.data.events).cloned()),
+        );
         pulled.unreadable = self.learn_about(link, &pulled.about).await?;
         for one in shown {
             let sight = one.sight();
             pulled.whole &= sight == Sight::Whole;
             pulled.reached = pulled.reached.saturating_add(usize::from(sight != Sight::Away));
             link.seen().relays.insert(one.url.clone(), sight);
-            tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
-            deletions.extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
+            tokens
+                .extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
+            deletions.extend(
+                one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)),
+            );
             lines.extend(one.lines.events);
-            if matches!(one.about.end, End::Whole) && !one.about.ids.iter().any(|id| pulled.unreadable.contains(id)) {
+            if matches!(one.about.end, End::Whole)
+                && !one.about.ids.iter().any(|id| pulled.unreadable.contains(id))
+            {
                 link.seen().about_read.insert(one.url.clone());
             }
             if sight == Sight::Whole {
@@ -100,15 +109,20 @@ impl Wallet {
         }
         let made_meanwhile = self.made_since(&known).await?;
         let identity = link.parts.identity.clone();
-        let opened = tokio::task::spawn_blocking(move || open_all(&identity, tokens.into_values(), deletions.into_values()));
+        let opened = tokio::task::spawn_blocking(move || {
+            open_all(&identity, tokens.into_values(), deletions.into_values())
+        });
         let (seen, gone) = opened.await.map_err(unsigned)?;
         pulled.absorbed = self.store.absorb(seen, gone).await?;
         let told = lines.iter().map(|line| {
-            let hash = history_event::read(&link.parts.identity, line).ok().and_then(|line| line.payment_hash);
+            let hash = history_event::read(&link.parts.identity, line)
+                .ok()
+                .and_then(|line| line.payment_hash);
             (line.id().to_owned(), line.created_at(), hash)
         });
         self.store.learn_lines(told.collect()).await?;
-        pulled.dropped_sats = self.make_good(link, &held, &deleted, &made_meanwhile, pulled.whole).await?;
+        pulled.dropped_sats =
+            self.make_good(link, &held, &deleted, &made_meanwhile, pulled.whole).await?;
         let mut seen = link.seen();
         seen.whole = pulled.whole;
         seen.pulled = true;
@@ -117,8 +131,11 @@ impl Wallet {
 
     /// Token events and deletions that this wallet has made since a reading began: no relay can be expected to have shown them.
     async fn made_since(&self, known: &Known) -> Result<BTreeSet<String>, Error> {
-        let (tokens, deletions) = (self.store.known_token_events().await?, self.store.known_deletions().await?);
-        let new = |now: Times, before: &Times| now.into_keys().filter(|id| !before.contains_key(id)).collect::<Vec<_>>();
+        let (tokens, deletions) =
+            (self.store.known_token_events().await?, self.store.known_deletions().await?);
+        let new = |now: Times, before: &Times| {
+            now.into_keys().filter(|id| !before.contains_key(id)).collect::<Vec<_>>()
+        };
         Ok(new(tokens, &known.tokens).into_iter().chain(new(deletions, &known.deletions)).collect())
     }
 }
@@ -134,9 +151,25 @@ struct Known {
 async fn look(link: &Link, url: String, known: &Known) -> Looked {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
     // First, because a relay that has asked who reads there is told after the first reading, and named for those that follow.
-    let about = relays.all(&url, &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}), |_| false, QUESTION).await;
-    let tokens = relays.read_new(&url, &json!({"kinds": [7375], "authors": [me]}), &known.tokens, QUESTION).await;
-    let deletions = relays.read_new(&url, &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}), &known.deletions, QUESTION).await;
+    let about = relays
+        .all(
+            &url,
+            &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}),
+            |_| false,
+            QUESTION,
+        )
+        .await;
+    let tokens = relays
+        .read_new(&url, &json!({"kinds": [7375], "authors": [me]}), &known.tokens, QUESTION)
+        .await;
+    let deletions = relays
+        .read_new(
+            &url,
+            &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}),
+            &known.deletions,
+            QUESTION,
+        )
+        .await;
     // Of the key's app data only what is ours; and never the list of mints, which is kept without our name.
     let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
     let data = relays.all(&url, &data, |_| false, QUESTION).await;
@@ -151,14 +184,18 @@ fn open_all(
     tokens: impl Iterator<Item = Event>,
     deletions: impl Iterator<Item = Event>,
 ) -> (Vec<Seen>, Vec<Deletion>) {
-    let gone = deletions.map(|event| mirror::deleted(&event, &deletion::read(identity, &event))).collect();
+    let gone =
+        deletions.map(|event| mirror::deleted(&event, &deletion::read(identity, &event))).collect();
     let mut seen = Vec::new();
     for event in tokens {
         let Ok(token) = token_event::read(identity, &event) else {
             tracing::debug!("a token event could not be read; it is left as it is");
             continue;
         };
-        let mint = token.mint.parse::<MintAddress>().map_or_else(|_| token.mint.clone(), |mint| mint.to_string());
+        let mint = token
+            .mint
+            .parse::<MintAddress>()
+            .map_or_else(|_| token.mint.clone(), |mint| mint.to_string());
         let (mut ys, mut proofs) = (Vec::new(), Vec::new());
         for proof in token.proofs {
             if let Ok(y) = proof.y() {
@@ -167,8 +204,15 @@ fn open_all(
             }
         }
         let (id, json) = (event.id().to_owned(), event.json().to_owned());
-        let row =
-            TokenEventRow { id, mint, unit: token.unit, created_at: event.created_at(), ys, partial: token.unreadable_proofs > 0, json };
+        let row = TokenEventRow {
+            id,
+            mint,
+            unit: token.unit,
+            created_at: event.created_at(),
+            ys,
+            partial: token.unreadable_proofs > 0,
+            json,
+        };
         seen.push(Seen { event: row, proofs, del: token.del });
     }
     (seen, gone)

@@ -79,20 +79,33 @@ impl Wallet {
             }
             let key = match (&deposit.quote_key, deposit.lock) {
                 (Some(key), _) => Some(key.clone()),
-                (None, Some(lock)) => Some(self.mints.even_unchecked(&deposit.mint)?.quote_key(lock)?),
+                (None, Some(lock)) => {
+                    Some(self.mints.even_unchecked(&deposit.mint)?.quote_key(lock)?)
+                }
                 (None, None) => None,
             };
             let id = Secret::new(deposit.quote_id.as_str());
-            let until = deposit.expires_at.saturating_add(LATE_SECONDS).max(now.saturating_add(KEPT_SECONDS));
-            let event = quote_event::write(identity, &id, key.as_ref(), deposit.mint.as_str(), until, now).map_err(unsigned)?;
+            let until = deposit
+                .expires_at
+                .saturating_add(LATE_SECONDS)
+                .max(now.saturating_add(KEPT_SECONDS));
+            let event =
+                quote_event::write(identity, &id, key.as_ref(), deposit.mint.as_str(), until, now)
+                    .map_err(unsigned)?;
             queue.push(outgoing(&event, class::TOKEN, now));
             row.told.insert(deposit.id.to_string(), event.id().to_owned());
         }
         let open: BTreeSet<&str> = open.iter().map(|deposit| deposit.id.as_str()).collect();
-        let over: Vec<String> = row.told.iter().filter(|(id, _)| !open.contains(id.as_str())).map(|(_, event)| event.clone()).collect();
+        let over: Vec<String> = row
+            .told
+            .iter()
+            .filter(|(id, _)| !open.contains(id.as_str()))
+            .map(|(_, event)| event.clone())
+            .collect();
         row.told.retain(|id, _| open.contains(id.as_str()));
         for some in over.chunks(DELETED_AT_ONCE) {
-            let event = deletion::write_of(identity, quote_event::KIND, some, now).map_err(unsigned)?;
+            let event =
+                deletion::write_of(identity, quote_event::KIND, some, now).map_err(unsigned)?;
             let mut going = outgoing(&event, class::DELETION, now);
             // One that came before what it deletes would leave that standing.
             going.after = some.to_vec();
@@ -112,20 +125,31 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: each becomes a deposit in one commit, which is claimed like any other.
-    pub(in super::super) async fn claim_quotes(&self, link: &Link, events: &[Event]) -> Result<(), Error> {
-        let shown: BTreeMap<&str, &Event> =
-            events.iter().filter(|event| event.kind() == quote_event::KIND).map(|event| (event.id(), event)).collect();
+    pub(in super::super) async fn claim_quotes(
+        &self,
+        link: &Link,
+        events: &[Event],
+    ) -> Result<(), Error> {
+        let shown: BTreeMap<&str, &Event> = events
+            .iter()
+            .filter(|event| event.kind() == quote_event::KIND)
+            .map(|event| (event.id(), event))
+            .collect();
         if shown.is_empty() {
             return Ok(());
         }
         let (setup, row, now) = (self.setup().await?, self.quotes().await?, (self.clock)());
         let ours: BTreeSet<&str> = row.told.values().chain(&row.over).map(String::as_str).collect();
-        let (mut over, mut silent, mut asked) = (BTreeSet::new(), BTreeSet::<MintAddress>::new(), 0_usize);
+        let (mut over, mut silent, mut asked) =
+            (BTreeSet::new(), BTreeSet::<MintAddress>::new(), 0_usize);
         for (id, event) in shown.iter().filter(|(id, _)| !ours.contains(*id)) {
             let Ok(quote) = quote_event::read(&link.parts.identity, event) else { continue };
             let address = quote.mint.as_deref().and_then(|mint| mint.parse::<MintAddress>().ok());
-            let Some(mint) = address.and_then(|address| setup.mint(&address).cloned()) else { continue };
-            let lapsed = quote.expires_at.is_some_and(|at| at < now) || quote.unit.as_deref().is_some_and(|unit| unit != "sat");
+            let Some(mint) = address.and_then(|address| setup.mint(&address).cloned()) else {
+                continue;
+            };
+            let lapsed = quote.expires_at.is_some_and(|at| at < now)
+                || quote.unit.as_deref().is_some_and(|unit| unit != "sat");
             if lapsed || silent.contains(&mint.address) || asked >= MOST_ASKED {
                 continue;
             }
@@ -141,7 +165,10 @@ impl Wallet {
                     self.store.set_nostr_state(ROW, row).await?;
                 }
                 Err(error) => {
-                    tracing::debug!(code = error.code.as_str(), "a deposit of another device waits for its mint");
+                    tracing::debug!(
+                        code = error.code.as_str(),
+                        "a deposit of another device waits for its mint"
+                    );
                     silent.insert(mint.address);
                 }
             }
@@ -157,7 +184,13 @@ impl Wallet {
     async fn claim_quote(&self, listed: &TrustedMint, quote: &QuoteEvent) -> Result<Quote, Error> {
         let (address, id) = (&listed.address, quote.quote_id.reveal());
         // A quote becomes one deposit only, whichever device asked the mint for it.
-        if self.store.open_deposits().await?.iter().any(|open| open.quote_id == id && open.mint == *address) {
+        if self
+            .store
+            .open_deposits()
+            .await?
+            .iter()
+            .any(|open| open.quote_id == id && open.mint == *address)
+        {
             return Ok(Quote::Open);
         }
         let name = digest(&["quote", address.as_str(), id]);
@@ -170,7 +203,9 @@ impl Wallet {
             IssueState::Issued => return Ok(Quote::Over),
             IssueState::Paid => {}
         }
-        let Some((invoice, amount_sats)) = Invoice::parse(&bolt11).ok().and_then(|invoice| Some((invoice.clone(), invoice.amount_sats()?)))
+        let Some((invoice, amount_sats)) = Invoice::parse(&bolt11)
+            .ok()
+            .and_then(|invoice| Some((invoice.clone(), invoice.amount_sats()?)))
         else {
             return Ok(Quote::Open);
         };
@@ -196,7 +231,10 @@ impl Wallet {
         let id = deposit.id.clone();
         // What does not come of it now comes of it later, as of any deposit.
         if let Err(error) = self.advance(deposit).await {
-            tracing::debug!(code = error.code.as_str(), "a deposit of another device is claimed later");
+            tracing::debug!(
+                code = error.code.as_str(),
+                "a deposit of another device is claimed later"
+            );
         }
         self.wake();
         Ok(Quote::Ours(id))
@@ -206,25 +244,39 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(in super::super) async fn claimed_by_another(&self, deposit: &Deposit) -> Result<Elsewhere, Error> {
+    pub(in super::super) async fn claimed_by_another(
+        &self,
+        deposit: &Deposit,
+    ) -> Result<Elsewhere, Error> {
         let Some(link) = &self.nostr else { return Ok(Elsewhere::No) };
-        let Some(event) = self.quotes().await?.told.remove(deposit.id.as_str()) else { return Ok(Elsewhere::No) };
+        let Some(event) = self.quotes().await?.told.remove(deposit.id.as_str()) else {
+            return Ok(Elsewhere::No);
+        };
         if deposit.agent == AGENT {
             // It is the other device's own.
             return Ok(Elsewhere::Claimed);
         }
         let identity = &link.parts.identity;
-        let filter = json!({"kinds": [deletion::KIND], "authors": [identity.public_key()], "#e": [event]});
+        let filter =
+            json!({"kinds": [deletion::KIND], "authors": [identity.public_key()], "#e": [event]});
         let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
-        let pages = join_all(urls.iter().map(|url| link.parts.relays.page(url, &filter, QUESTION))).await;
-        let mut deleted = pages.iter().flat_map(|page| &page.events).flat_map(|one| deletion::read(identity, one));
+        let pages =
+            join_all(urls.iter().map(|url| link.parts.relays.page(url, &filter, QUESTION))).await;
+        let mut deleted = pages
+            .iter()
+            .flat_map(|page| &page.events)
+            .flat_map(|one| deletion::read(identity, one));
         let (now, id) = ((self.clock)(), deposit.id.to_string());
         if deleted.any(|id| id == event) {
             link.seen().issued_at.remove(&id);
             return Ok(Elsewhere::Claimed);
         }
         let since = *link.seen().issued_at.entry(id).or_insert(now);
-        Ok(if since.saturating_add(SAID_LATE_SECONDS) > now { Elsewhere::Perhaps } else { Elsewhere::No })
+        Ok(if since.saturating_add(SAID_LATE_SECONDS) > now {
+            Elsewhere::Perhaps
+        } else {
+            Elsewhere::No
+        })
     }
 }
 

@@ -38,7 +38,10 @@ struct Recommended {
 
 impl Wallet {
     /// How many followed people recommend a mint. `None`: none that is known.
-    pub(in super::super) async fn recommended_by(&self, mint: &MintAddress) -> Result<Option<u64>, Error> {
+    pub(in super::super) async fn recommended_by(
+        &self,
+        mint: &MintAddress,
+    ) -> Result<Option<u64>, Error> {
         if self.nostr.is_none() {
             return Ok(None);
         }
@@ -48,29 +51,39 @@ impl Wallet {
 
     /// Asks again, if the last time is long ago.
     pub(in super::super) async fn ask_recommended(&self, link: &Link) -> Result<(), Error> {
-        let (row, now) = (self.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (self.clock)());
+        let (row, now) =
+            (self.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (self.clock)());
         if now < row.at.saturating_add(PERIOD_SECONDS) {
             return Ok(());
         }
         let me = link.parts.identity.public_key();
         // What no relay tells is not known: what was known before stays, and it is asked again sooner.
-        let later = Recommended { at: now.saturating_sub(PERIOD_SECONDS).saturating_add(SOONER_SECONDS), ..row };
-        let Some(follows) = pages(link, &json!({"kinds": [3], "authors": [me], "limit": 1})).await else {
+        let later = Recommended {
+            at: now.saturating_sub(PERIOD_SECONDS).saturating_add(SOONER_SECONDS),
+            ..row
+        };
+        let Some(follows) = pages(link, &json!({"kinds": [3], "authors": [me], "limit": 1})).await
+        else {
             return Ok(self.store.set_nostr_state(ROW, later).await?);
         };
-        let newest = follows.into_iter().filter(|event| event.author() == me).max_by_key(Event::created_at);
+        let newest =
+            follows.into_iter().filter(|event| event.author() == me).max_by_key(Event::created_at);
         // Relays refuse the whole question for one name that is none.
-        let keys = newest.iter().flat_map(|event| event.tag_values("p")).filter(|key| npub(key).is_some());
+        let keys =
+            newest.iter().flat_map(|event| event.tag_values("p")).filter(|key| npub(key).is_some());
         let people: BTreeSet<String> = keys.take(MOST_PEOPLE).map(str::to_owned).collect();
         let mut by_mint: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         if !people.is_empty() {
-            let filter = json!({"kinds": [mint_review::REVIEW], "#k": ["38172"], "authors": people});
+            let filter =
+                json!({"kinds": [mint_review::REVIEW], "#k": ["38172"], "authors": people});
             let Some(reviews) = pages(link, &filter).await else {
                 return Ok(self.store.set_nostr_state(ROW, later).await?);
             };
             for event in reviews {
                 let Ok(review) = mint_review::read_review(&event) else { continue };
-                if !people.contains(&review.author) || review.rating.is_some_and(|rating| rating < GOOD) {
+                if !people.contains(&review.author)
+                    || review.rating.is_some_and(|rating| rating < GOOD)
+                {
                     continue;
                 }
                 for mint in review.urls.iter().filter_map(|url| url.parse::<MintAddress>().ok()) {
@@ -85,8 +98,13 @@ impl Wallet {
 
 /// What the owner's relays tell. `None`: none was read to its end.
 async fn pages(link: &Link, filter: &serde_json::Value) -> Option<Vec<Event>> {
-    let pages =
-        join_all(link.parts.urls.iter().map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await })).await;
+    let pages = join_all(
+        link.parts
+            .urls
+            .iter()
+            .map(|url| async { link.parts.strangers.page(&plain_url(url), filter, ASKING).await }),
+    )
+    .await;
     let any = pages.iter().any(|page| matches!(page.end, End::Whole));
     any.then(|| pages.into_iter().flat_map(|page| page.events).collect())
 }

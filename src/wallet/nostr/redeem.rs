@@ -53,14 +53,22 @@ enum Ended {
 
 impl Wallet {
     /// Takes in what waits, and what there is no room for to wait.
-    pub(super) async fn redeem_nutzaps(&self, link: &Link, keys: &LockKeys, beyond: Vec<NutzapRow>) -> Result<(), Error> {
+    pub(super) async fn redeem_nutzaps(
+        &self,
+        link: &Link,
+        keys: &LockKeys,
+        beyond: Vec<NutzapRow>,
+    ) -> Result<(), Error> {
         let (now, setup) = ((self.clock)(), self.setup().await?);
         let mut ended = Nutzaps { at: now, ..Nutzaps::default() };
         let mut by_mint: BTreeMap<MintAddress, Vec<NutzapRow>> = BTreeMap::new();
-        let waiting = self.store.nutzaps().await?.into_iter().filter(|row| row.state == NutzapState::Waiting);
+        let waiting =
+            self.store.nutzaps().await?.into_iter().filter(|row| row.state == NutzapState::Waiting);
         for mut row in waiting.chain(beyond) {
-            let opens: Vec<_> = row.proofs.iter().map(|proof| keys.opens(&proof.secret, now)).collect();
-            let hopeless = opens.iter().all(|one| matches!(one, Err(why) if *why != BadNutzap::OtherKey));
+            let opens: Vec<_> =
+                row.proofs.iter().map(|proof| keys.opens(&proof.secret, now)).collect();
+            let hopeless =
+                opens.iter().all(|one| matches!(one, Err(why) if *why != BadNutzap::OtherKey));
             if hopeless || row.seen_at.saturating_add(WAITED_SECONDS) < now {
                 ended.done.insert(row.id, row.created_at);
                 continue;
@@ -86,23 +94,36 @@ impl Wallet {
     }
 
     /// Takes in what waits at one mint, until it fails.
-    async fn redeem_at(&self, setup: &Setup, keys: &LockKeys, address: &MintAddress, mut rows: Vec<NutzapRow>) -> Result<(), Error> {
+    async fn redeem_at(
+        &self,
+        setup: &Setup,
+        keys: &LockKeys,
+        address: &MintAddress,
+        mut rows: Vec<NutzapRow>,
+    ) -> Result<(), Error> {
         let mint = self.mints.at(address)?;
         self.leave_what_is_ours(&mut rows).await?;
         self.leave_what_is_made_up(&mint, &mut rows).await?;
         let cap = setup.mint(address).and_then(|mint| mint.max_balance_sats);
         self.leave_what_is_over_the_cap(cap, address, &mut rows).await?;
-        rows.sort_by(|one, other| (one.is_copy, one.seen_at, &one.id).cmp(&(other.is_copy, other.seen_at, &other.id)));
+        rows.sort_by(|one, other| {
+            (one.is_copy, one.seen_at, &one.id).cmp(&(other.is_copy, other.seen_at, &other.id))
+        });
         let (mut swaps, mut unproven) = (0_usize, 0_usize);
         while !rows.is_empty() && swaps < MOST_SWAPS {
             let some = first_of(&mut rows);
-            if mint.input_fee(&all_coins(&some)).await? >= sum_sats(some.iter().flat_map(|row| &row.proofs)) {
+            if mint.input_fee(&all_coins(&some)).await?
+                >= sum_sats(some.iter().flat_map(|row| &row.proofs))
+            {
                 // Together with those to come they may be worth it.
                 continue;
             }
             let some = self.leave_what_is_spent(&mint, some).await?;
-            let (proven, others): (Vec<_>, Vec<_>) = some.into_iter().partition(|row| row.proofs.iter().all(|proof| proof.dleq.is_some()));
-            let mut work: Vec<Vec<NutzapRow>> = others.into_iter().rev().map(|row| vec![row]).collect();
+            let (proven, others): (Vec<_>, Vec<_>) = some
+                .into_iter()
+                .partition(|row| row.proofs.iter().all(|proof| proof.dleq.is_some()));
+            let mut work: Vec<Vec<NutzapRow>> =
+                others.into_iter().rev().map(|row| vec![row]).collect();
             work.push(proven);
             let mut taken = BTreeSet::new();
             while let Some(mut part) = work.pop() {
@@ -118,7 +139,8 @@ impl Wallet {
                 if swaps >= MOST_SWAPS || (!is_proven && unproven >= MOST_UNPROVEN) {
                     continue;
                 }
-                (swaps, unproven) = (swaps.saturating_add(1), unproven.saturating_add(usize::from(!is_proven)));
+                (swaps, unproven) =
+                    (swaps.saturating_add(1), unproven.saturating_add(usize::from(!is_proven)));
                 match self.swap_nutzaps(&mint, keys, part.clone(), cap).await? {
                     Ended::In => taken.extend(ys(&coins)?),
                     Ended::OneIsBad if part.len() > 1 => {
@@ -140,7 +162,11 @@ impl Wallet {
     }
 
     /// Coins that the mint's keys show to be none of its own. It is asked for its keysets once, where one is not known.
-    async fn leave_what_is_made_up(&self, mint: &Mint, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+    async fn leave_what_is_made_up(
+        &self,
+        mint: &Mint,
+        rows: &mut Vec<NutzapRow>,
+    ) -> Result<(), Error> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -156,7 +182,12 @@ impl Wallet {
     }
 
     /// What would bring more to the mint than the owner wants there waits.
-    async fn leave_what_is_over_the_cap(&self, cap: Option<u64>, address: &MintAddress, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+    async fn leave_what_is_over_the_cap(
+        &self,
+        cap: Option<u64>,
+        address: &MintAddress,
+        rows: &mut Vec<NutzapRow>,
+    ) -> Result<(), Error> {
         let Some(cap) = cap else { return Ok(()) };
         let mut held = self.held_at(address).await?;
         rows.retain(|row| {
@@ -169,10 +200,16 @@ impl Wallet {
     }
 
     /// What the mint calls spent is left; what is in use there, by another device of ours that may fail, waits.
-    async fn leave_what_is_spent(&self, mint: &Mint, mut rows: Vec<NutzapRow>) -> Result<Vec<NutzapRow>, Error> {
+    async fn leave_what_is_spent(
+        &self,
+        mint: &Mint,
+        mut rows: Vec<NutzapRow>,
+    ) -> Result<Vec<NutzapRow>, Error> {
         let coins = ys(&all_coins(&rows))?;
-        let asked: Vec<PublicKey> = coins.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let said: BTreeMap<PublicKey, State> = asked.iter().copied().zip(mint.states(asked.clone()).await?).collect();
+        let asked: Vec<PublicKey> =
+            coins.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let said: BTreeMap<PublicKey, State> =
+            asked.iter().copied().zip(mint.states(asked.clone()).await?).collect();
         let state = |proof: &Proof| proof.y().ok().and_then(|y| said.get(&y).copied());
         self.keep_coins(&mut rows, |proof| state(proof) != Some(State::Spent)).await?;
         rows.retain(|row| row.proofs.iter().all(|proof| state(proof) == Some(State::Unspent)));
@@ -180,19 +217,40 @@ impl Wallet {
     }
 
     /// Keeps these coins; a nutzap of which none is left is done with.
-    async fn keep_coins(&self, rows: &mut Vec<NutzapRow>, mut keep: impl FnMut(&Proof) -> bool) -> Result<(), Error> {
+    async fn keep_coins(
+        &self,
+        rows: &mut Vec<NutzapRow>,
+        mut keep: impl FnMut(&Proof) -> bool,
+    ) -> Result<(), Error> {
         rows.iter_mut().for_each(|row| row.proofs.retain(&mut keep));
-        let done: Times = rows.iter().filter(|row| row.proofs.is_empty()).map(|row| (row.id.clone(), row.created_at)).collect();
+        let done: Times = rows
+            .iter()
+            .filter(|row| row.proofs.is_empty())
+            .map(|row| (row.id.clone(), row.created_at))
+            .collect();
         rows.retain(|row| !row.proofs.is_empty());
         if done.is_empty() {
             return Ok(());
         }
-        Ok(self.store.commit(vec![Change::Nutzaps(Nutzaps { at: (self.clock)(), done, ..Nutzaps::default() })]).await?)
+        Ok(self
+            .store
+            .commit(vec![Change::Nutzaps(Nutzaps {
+                at: (self.clock)(),
+                done,
+                ..Nutzaps::default()
+            })])
+            .await?)
     }
 
     /// One swap for all coins of these. What takes them is journaled with the rows, if the owner's cap still allows it then: something else
     /// may have come in since it was looked at.
-    async fn swap_nutzaps(&self, mint: &Mint, keys: &LockKeys, mut rows: Vec<NutzapRow>, cap: Option<u64>) -> Result<Ended, Error> {
+    async fn swap_nutzaps(
+        &self,
+        mint: &Mint,
+        keys: &LockKeys,
+        mut rows: Vec<NutzapRow>,
+        cap: Option<u64>,
+    ) -> Result<Ended, Error> {
         let more = sum_sats(rows.iter().flat_map(|row| &row.proofs));
         let within = cap.map(|cap| Change::Within { mint: mint.address().clone(), more, cap });
         rows.iter_mut().for_each(|row| row.state = NutzapState::Swapping);
@@ -210,19 +268,27 @@ impl Wallet {
         let ended = match &outcome {
             SwapOutcome::Done { .. } => Ended::In,
             SwapOutcome::Refused(error) if error.is_of_a_coin() => Ended::OneIsBad,
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere | SwapOutcome::Unknown(_) => Ended::NotNow,
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere | SwapOutcome::Unknown(_) => {
+                Ended::NotNow
+            }
         };
         self.end_nutzaps(&swap, outcome).await?;
         Ok(ended)
     }
 
     /// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what becomes of each, in one commit.
-    pub(in super::super) async fn end_nutzaps(&self, swap: &Swap, outcome: SwapOutcome) -> Result<(), Error> {
+    pub(in super::super) async fn end_nutzaps(
+        &self,
+        swap: &Swap,
+        outcome: SwapOutcome,
+    ) -> Result<(), Error> {
         let Purpose::Nutzaps(ids) = &swap.purpose else { return Ok(()) };
         let now = (self.clock)();
         let mut rows = Vec::new();
         for id in ids {
-            rows.extend(self.store.nutzap(id).await?.filter(|row| row.state == NutzapState::Swapping));
+            rows.extend(
+                self.store.nutzap(id).await?.filter(|row| row.state == NutzapState::Swapping),
+            );
         }
         let changes = match outcome {
             SwapOutcome::Done { keep, .. } => {
@@ -230,9 +296,15 @@ impl Wallet {
                 let receives = self.receives(&mut rows, swap.fee_sats()).await?;
                 // Another device of ours may have left such coins on relays as they were.
                 let others = Change::Foreign { ys: ys.clone(), to: ForeignState::Spent };
-                let mut changes = vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id)];
+                let mut changes =
+                    vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id)];
                 changes.extend(receives.into_iter().map(Change::Receive));
-                changes.push(Change::Nutzaps(Nutzaps { at: now, rows, coins: ys, ..Nutzaps::default() }));
+                changes.push(Change::Nutzaps(Nutzaps {
+                    at: now,
+                    rows,
+                    coins: ys,
+                    ..Nutzaps::default()
+                }));
                 changes
             }
             SwapOutcome::Refused(error) => {
@@ -260,7 +332,8 @@ impl Wallet {
     /// What came in, nutzap by nutzap. The fee is shared by the number of coins.
     async fn receives(&self, rows: &mut [NutzapRow], fee_sats: u64) -> Result<Vec<Receive>, Error> {
         let (now, money) = ((self.clock)(), self.setup().await?.money);
-        let all = rows.iter().map(|row| row.proofs.len() as u64).fold(0, u64::saturating_add).max(1);
+        let all =
+            rows.iter().map(|row| row.proofs.len() as u64).fold(0, u64::saturating_add).max(1);
         let share = |coins: u64| fee_sats.saturating_mul(coins) / all;
         let (mut receives, mut before) = (Vec::new(), 0_u64);
         for row in rows {
@@ -271,14 +344,24 @@ impl Wallet {
             let receive = Receive {
                 id: ReceiveId::random(),
                 agent: AGENT.to_owned(),
-                token_digest: digest_of(&row.proofs.iter().map(|proof| &proof.secret).collect::<Vec<_>>()),
+                token_digest: digest_of(
+                    &row.proofs.iter().map(|proof| &proof.secret).collect::<Vec<_>>(),
+                ),
                 mint: row.mint.clone(),
                 money,
                 amount_sats,
                 untrusted_memo: Some(row.comment.clone()).filter(|words| !words.is_empty()),
-                nutzap: Some(NutzapFrom { event: row.id.clone(), sender: row.sender.clone(), sender_proven: row.sender_proven }),
+                nutzap: Some(NutzapFrom {
+                    event: row.id.clone(),
+                    sender: row.sender.clone(),
+                    sender_proven: row.sender_proven,
+                }),
                 created_at: now,
-                state: ReceiveState::Received { at: now, received_sats: amount_sats.saturating_sub(fee_sats), fee_sats },
+                state: ReceiveState::Received {
+                    at: now,
+                    received_sats: amount_sats.saturating_sub(fee_sats),
+                    fee_sats,
+                },
             };
             (row.state, row.proofs) = (NutzapState::Taken(receive.id.clone()), Vec::new());
             receives.push(receive);
@@ -296,12 +379,19 @@ fn refused(mut rows: Vec<NutzapRow>, error: &MintError, now: u64) -> Nutzaps {
             let mixed = row.proofs.iter().any(|proof| proof.dleq.is_none());
             row.proofs.retain(|proof| mixed && proof.dleq.is_some());
         } else if !of_a_coin {
-            row.next_at = now.saturating_add(AGAIN_SECONDS.saturating_mul(1 << row.tries.min(10)).min(AGAIN_AT_MOST));
+            row.next_at = now.saturating_add(
+                AGAIN_SECONDS.saturating_mul(1 << row.tries.min(10)).min(AGAIN_AT_MOST),
+            );
             row.tries = row.tries.saturating_add(1);
         }
     }
     let (rows, done): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| !row.proofs.is_empty());
-    Nutzaps { at: now, rows, done: done.into_iter().map(|row| (row.id, row.created_at)).collect(), ..Nutzaps::default() }
+    Nutzaps {
+        at: now,
+        rows,
+        done: done.into_iter().map(|row| (row.id, row.created_at)).collect(),
+        ..Nutzaps::default()
+    }
 }
 
 /// As many as go into one swap.
@@ -316,9 +406,13 @@ fn first_of(rows: &mut Vec<NutzapRow>) -> Vec<NutzapRow> {
 }
 
 /// Coins that are taken go; those that share a coin with an earlier one are told apart: they have it still, should the earlier one fail.
-fn with_a_coin_of_an_earlier_one(rows: &mut Vec<NutzapRow>, taken: &BTreeSet<PublicKey>) -> Vec<NutzapRow> {
+fn with_a_coin_of_an_earlier_one(
+    rows: &mut Vec<NutzapRow>,
+    taken: &BTreeSet<PublicKey>,
+) -> Vec<NutzapRow> {
     let y = |proof: &Proof| proof.y().ok();
-    rows.iter_mut().for_each(|row| row.proofs.retain(|proof| y(proof).is_some_and(|y| !taken.contains(&y))));
+    rows.iter_mut()
+        .for_each(|row| row.proofs.retain(|proof| y(proof).is_some_and(|y| !taken.contains(&y))));
     let (mut seen, mut first, mut later) = (BTreeSet::new(), Vec::new(), Vec::new());
     for row in rows.drain(..).filter(|row| !row.proofs.is_empty()) {
         let coins: Vec<PublicKey> = row.proofs.iter().filter_map(y).collect();
@@ -338,5 +432,10 @@ fn all_coins(rows: &[NutzapRow]) -> Vec<Proof> {
 }
 
 fn ys(coins: &[Proof]) -> Result<Vec<PublicKey>, Error> {
-    coins.iter().map(|coin| coin.y().map_err(|_| super::super::error::damaged("a coin of a nutzap has no Y"))).collect()
+    coins
+        .iter()
+        .map(|coin| {
+            coin.y().map_err(|_| super::super::error::damaged("a coin of a nutzap has no Y"))
+        })
+        .collect()
 }

@@ -57,13 +57,20 @@ impl Wallet {
         let mut live = self.store.live_token_events().await?;
         live.retain(|row| !made_meanwhile.contains(&row.id));
         let lacks = |ids: &BTreeSet<String>| live.iter().any(|row| !ids.contains(&row.id));
-        let lacking: BTreeSet<String> = tokens.iter().filter(|(_, ids)| lacks(ids)).map(|(url, _)| url.clone()).collect();
+        let lacking: BTreeSet<String> =
+            tokens.iter().filter(|(_, ids)| lacks(ids)).map(|(url, _)| url.clone()).collect();
         let mut lost = self.lost_deletions(link, tokens, deletions, &lacking).await?;
         lost.values_mut().for_each(|lacks| lacks.retain(|id| !made_meanwhile.contains(id)));
         self.forget_idle_refusals(&live, &lost, tokens).await?;
-        let (doubted, dropped_sats) = if whole { self.doubt_vanished(link, &live, tokens).await? } else { Default::default() };
+        let (doubted, dropped_sats) = if whole {
+            self.doubt_vanished(link, &live, tokens).await?
+        } else {
+            Default::default()
+        };
         let back = live.iter().filter(|row| !row.json.is_empty() && !doubted.contains(&row.id));
-        let rows = back.map(|row| Outgoing::new(&row.id, token_event::KIND, &row.json, class::TOKEN, (self.clock)()));
+        let rows = back.map(|row| {
+            Outgoing::new(&row.id, token_event::KIND, &row.json, class::TOKEN, (self.clock)())
+        });
         self.send_again(link, rows.collect(), tokens).await?;
         self.delete_again(link, lost).await?;
         self.store.forget_missed(tokens.keys().cloned().collect()).await?;
@@ -74,9 +81,18 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(super) async fn send_again(&self, link: &Link, events: Vec<Outgoing>, shown: &Shown) -> Result<(), Error> {
+    pub(super) async fn send_again(
+        &self,
+        link: &Link,
+        events: Vec<Outgoing>,
+        shown: &Shown,
+    ) -> Result<(), Error> {
         let lacking = events.into_iter().map(|mut event| {
-            let lacking: BTreeSet<String> = shown.iter().filter(|(_, ids)| !ids.contains(&event.id)).map(|(url, _)| url.clone()).collect();
+            let lacking: BTreeSet<String> = shown
+                .iter()
+                .filter(|(_, ids)| !ids.contains(&event.id))
+                .map(|(url, _)| url.clone())
+                .collect();
             event.acked = shown.keys().filter(|url| !lacking.contains(*url)).cloned().collect();
             (event, lacking)
         });
@@ -84,15 +100,22 @@ impl Wallet {
     }
 
     /// Brings each event to these relays; one that is on its way has not reached them.
-    async fn send_to(&self, link: &Link, events: Vec<(Outgoing, BTreeSet<String>)>) -> Result<(), Error> {
+    async fn send_to(
+        &self,
+        link: &Link,
+        events: Vec<(Outgoing, BTreeSet<String>)>,
+    ) -> Result<(), Error> {
         if events.is_empty() {
             return Ok(());
         }
         let _no_round_meanwhile = link.flushing.lock().await;
         let queue = self.store.outbox().await?;
-        let queued: BTreeMap<&str, &Queued> = queue.iter().map(|one| (one.event.id.as_str(), one)).collect();
-        let refused: BTreeSet<(String, String)> = self.store.refusals().await?.into_iter().map(|no| (no.id, no.relay)).collect();
-        let is_refused = |event: &Outgoing, url: &String| refused.contains(&(event.id.clone(), url.clone()));
+        let queued: BTreeMap<&str, &Queued> =
+            queue.iter().map(|one| (one.event.id.as_str(), one)).collect();
+        let refused: BTreeSet<(String, String)> =
+            self.store.refusals().await?.into_iter().map(|no| (no.id, no.relay)).collect();
+        let is_refused =
+            |event: &Outgoing, url: &String| refused.contains(&(event.id.clone(), url.clone()));
         // By relay: the smallest event that it has refused.
         let mut probes: BTreeMap<&String, &Outgoing> = BTreeMap::new();
         for (event, lacking) in &events {
@@ -103,12 +126,16 @@ impl Wallet {
                 }
             }
         }
-        let probes: BTreeSet<(String, String)> = probes.into_iter().map(|(url, event)| (event.id.clone(), url.clone())).collect();
+        let probes: BTreeSet<(String, String)> =
+            probes.into_iter().map(|(url, event)| (event.id.clone(), url.clone())).collect();
         let (mut changed, mut new) = (Vec::new(), Vec::new());
         for (mut event, lacking) in events {
             link.behind(&lacking);
-            let goes = |url: &String| !is_refused(&event, url) || probes.contains(&(event.id.clone(), url.clone()));
-            let goes_to: BTreeSet<String> = lacking.iter().filter(|url| goes(url)).cloned().collect();
+            let goes = |url: &String| {
+                !is_refused(&event, url) || probes.contains(&(event.id.clone(), url.clone()))
+            };
+            let goes_to: BTreeSet<String> =
+                lacking.iter().filter(|url| goes(url)).cloned().collect();
             if goes_to.is_empty() {
                 continue;
             }
@@ -132,12 +159,22 @@ impl Wallet {
     }
 
     /// By relay: deletions that it lacks, of events that it shows although they are gone. Other devices would believe it.
-    async fn lost_deletions(&self, link: &Link, tokens: &Shown, deletions: &Shown, lacking: &BTreeSet<String>) -> Result<Shown, Error> {
+    async fn lost_deletions(
+        &self,
+        link: &Link,
+        tokens: &Shown,
+        deletions: &Shown,
+        lacking: &BTreeSet<String>,
+    ) -> Result<Shown, Error> {
         let shown: BTreeSet<String> = tokens.values().flatten().cloned().collect();
         let mut gone = self.store.gone_among(shown).await?;
         let now = (self.clock)();
-        let lately = link.seen().deleted_again_at.is_some_and(|at| now < at.saturating_add(DELETED_AGAIN_SECONDS));
-        let without: Vec<String> = gone.iter().filter(|(_, by)| by.is_empty()).map(|(id, _)| id.clone()).collect();
+        let lately = link
+            .seen()
+            .deleted_again_at
+            .is_some_and(|at| now < at.saturating_add(DELETED_AGAIN_SECONDS));
+        let without: Vec<String> =
+            gone.iter().filter(|(_, by)| by.is_empty()).map(|(id, _)| id.clone()).collect();
         if !lately && !without.is_empty() {
             link.seen().deleted_again_at = Some(now);
             let mut made = Vec::new();
@@ -151,7 +188,10 @@ impl Wallet {
         let mut lost = Shown::new();
         for (url, ids) in tokens {
             let has = deletions.get(url);
-            let lacks = ids.iter().filter_map(|id| gone.get(id)).filter(|by| !by.is_empty() && !has.is_some_and(|has| has.contains(*by)));
+            let lacks = ids
+                .iter()
+                .filter_map(|id| gone.get(id))
+                .filter(|by| !by.is_empty() && !has.is_some_and(|has| has.contains(*by)));
             let lacks: BTreeSet<String> = lacks.cloned().collect();
             // What stands for the coins must be there before what held them goes.
             if !lacking.contains(url) {
@@ -164,8 +204,10 @@ impl Wallet {
     /// Lost deletions go to the relay that has lost them, unless it keeps none.
     async fn delete_again(&self, link: &Link, lost: Shown) -> Result<(), Error> {
         let now = (self.clock)();
-        let before: BTreeMap<String, Forgetful> = self.store.nostr_state(ROW).await?.unwrap_or_default();
-        let refused: BTreeSet<(String, String)> = self.store.refusals().await?.into_iter().map(|no| (no.id, no.relay)).collect();
+        let before: BTreeMap<String, Forgetful> =
+            self.store.nostr_state(ROW).await?.unwrap_or_default();
+        let refused: BTreeSet<(String, String)> =
+            self.store.refusals().await?.into_iter().map(|no| (no.id, no.relay)).collect();
         let (mut after, mut wanted) = (before.clone(), BTreeMap::<String, BTreeSet<String>>::new());
         for (url, lacks) in lost {
             let mut relay = after.remove(&url).unwrap_or_default();
@@ -176,7 +218,8 @@ impl Wallet {
                 relay.again.clear();
             }
             let rests = relay.tries >= TRIES && now < relay.at.saturating_add(TRIED_AGAIN_SECONDS);
-            let some: Vec<&String> = if rests { Vec::new() } else { lacks.iter().take(AGAIN_AT_ONCE).collect() };
+            let some: Vec<&String> =
+                if rests { Vec::new() } else { lacks.iter().take(AGAIN_AT_ONCE).collect() };
             for id in some {
                 // A relay that refuses is not one that forgets.
                 if !refused.contains(&(id.clone(), url.clone())) {
@@ -198,7 +241,9 @@ impl Wallet {
             let Ok(event) = deletion::write(&link.parts.identity, &of.ids, of.at) else { continue };
             if event.id() != of.id {
                 // Another program writes them otherwise: from now on it is this one.
-                self.store.learn_deletions(vec![Deletion { id: event.id().to_owned(), ..of }]).await?;
+                self.store
+                    .learn_deletions(vec![Deletion { id: event.id().to_owned(), ..of }])
+                    .await?;
             }
             let mut event = outgoing(&event, class::DELETION, now);
             event.acked = own.difference(&urls).cloned().collect();
@@ -209,25 +254,38 @@ impl Wallet {
 
     /// The relay keeps no deletions: it was given some again and again.
     pub(in super::super) async fn forgets_deletions(&self, url: &str) -> Result<bool, Error> {
-        let row: BTreeMap<String, Forgetful> = self.store.nostr_state(ROW).await?.unwrap_or_default();
+        let row: BTreeMap<String, Forgetful> =
+            self.store.nostr_state(ROW).await?.unwrap_or_default();
         Ok(row.get(url).is_some_and(|relay| relay.tries >= TRIES))
     }
 
     /// What a relay will not take: how many events, and its words to one of them.
-    pub(in super::super) async fn refused_by(&self, url: &str) -> Result<Option<(u64, String)>, Error> {
-        let refusals: Vec<Refusal> = self.store.refusals().await?.into_iter().filter(|no| no.relay == url).collect();
+    pub(in super::super) async fn refused_by(
+        &self,
+        url: &str,
+    ) -> Result<Option<(u64, String)>, Error> {
+        let refusals: Vec<Refusal> =
+            self.store.refusals().await?.into_iter().filter(|no| no.relay == url).collect();
         Ok(refusals.first().map(|no| (refusals.len() as u64, no.reason.clone())))
     }
 
     /// Refusals of what is not to be brought there any more.
-    async fn forget_idle_refusals(&self, live: &[TokenEventRow], lost: &Shown, read: &Shown) -> Result<(), Error> {
+    async fn forget_idle_refusals(
+        &self,
+        live: &[TokenEventRow],
+        lost: &Shown,
+        read: &Shown,
+    ) -> Result<(), Error> {
         let mut idle = self.store.refusals().await?;
         if idle.is_empty() {
             return Ok(());
         }
         let live: BTreeSet<&String> = live.iter().map(|row| &row.id).collect();
         idle.retain(|no| match no.class {
-            class::TOKEN => !live.contains(&no.id) || read.get(&no.relay).is_some_and(|ids| ids.contains(&no.id)),
+            class::TOKEN => {
+                !live.contains(&no.id)
+                    || read.get(&no.relay).is_some_and(|ids| ids.contains(&no.id))
+            }
             class::DELETION => lost.get(&no.relay).is_some_and(|lacks| !lacks.contains(&no.id)),
             _ => false,
         });
@@ -236,18 +294,30 @@ impl Wallet {
 
     /// Live events that no relay shows any more although all were read: another program may have deleted them, because their coins are
     /// spent. The mints are asked about these first. Returns those whose coins are still in doubt, and the sats of coins that are spent.
-    async fn doubt_vanished(&self, link: &Link, live: &[TokenEventRow], shown: &Shown) -> Result<(BTreeSet<String>, u64), Error> {
+    async fn doubt_vanished(
+        &self,
+        link: &Link,
+        live: &[TokenEventRow],
+        shown: &Shown,
+    ) -> Result<(BTreeSet<String>, u64), Error> {
         let mut vanished: BTreeMap<&String, &str> = BTreeMap::new();
-        for row in live.iter().filter(|row| !row.json.is_empty() && shown.values().all(|ids| !ids.contains(&row.id))) {
+        for row in live
+            .iter()
+            .filter(|row| !row.json.is_empty() && shown.values().all(|ids| !ids.contains(&row.id)))
+        {
             vanished.insert(&row.id, &row.mint);
         }
         if vanished.is_empty() || shown.is_empty() {
             return Ok(Default::default());
         }
-        let on_their_way: BTreeSet<String> = self.store.outbox().await?.into_iter().map(|one| one.event.id).collect();
+        let on_their_way: BTreeSet<String> =
+            self.store.outbox().await?.into_iter().map(|one| one.event.id).collect();
         vanished.retain(|id, _| !on_their_way.contains(*id));
         let setup = self.setup().await?;
-        let listed: Vec<_> = setup.mints().filter(|mint| vanished.values().any(|at| *at == mint.address.as_str())).collect();
+        let listed: Vec<_> = setup
+            .mints()
+            .filter(|mint| vanished.values().any(|at| *at == mint.address.as_str()))
+            .collect();
         // A mint that is not used is not asked: what it made is brought back as it is.
         vanished.retain(|_, at| listed.iter().any(|mint| mint.address.as_str() == *at));
         if vanished.is_empty() {
@@ -259,7 +329,10 @@ impl Wallet {
         for mint in listed {
             let _asking = link.asking(&mint.address);
             if let Err(error) = self.verify_at(&mint.address, &mut said).await {
-                tracing::debug!(code = error.code.as_str(), "a mint was not asked about coins that relays have lost");
+                tracing::debug!(
+                    code = error.code.as_str(),
+                    "a mint was not asked about coins that relays have lost"
+                );
             }
         }
         Ok((self.store.events_in_doubt(ids).await?, said.dropped_sats))

@@ -46,19 +46,27 @@ pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> V
             }
             remarks.extend(limits(&info));
         }
-        None => remarks.push("It says nothing of itself (NIP-11): its limits show only when they are met.".to_owned()),
+        None => remarks.push(
+            "It says nothing of itself (NIP-11): its limits show only when they are met."
+                .to_owned(),
+        ),
     }
     remarks
 }
 
-const ASKS_WHO: &str =
-    "It asks who you are (AUTH, NIP-42): it is told the wallet's public key before it takes or gives anything, and may turn it away.";
+const ASKS_WHO: &str = "It asks who you are (AUTH, NIP-42): it is told the wallet's public key before it takes or gives anything, and may turn it away.";
 
 /// What the relay says of itself. `None`: nothing that can be read.
 async fn ask(http: &Arc<dyn Http>, url: &str) -> Option<RelayInfo> {
     // `ws` becomes `http`, and `wss` `https`.
     let url = format!("http{}", url.strip_prefix("ws")?);
-    let request = HttpRequest { method: Method::Get, url, body: None, accept: relay_info::TYPE, deadline: STEP };
+    let request = HttpRequest {
+        method: Method::Get,
+        url,
+        body: None,
+        accept: relay_info::TYPE,
+        deadline: STEP,
+    };
     let answer = http.send(request).await.ok()?;
     if answer.status == 200 { relay_info::read(&answer.body) } else { None }
 }
@@ -88,12 +96,17 @@ impl Round<'_> {
 
     /// `wanted`: how many events should be there. Some relays show less to whom they do not know, instead of asking.
     async fn page(&mut self, filter: &serde_json::Value, wanted: usize) -> Page {
-        let nameless = if self.asks_who { None } else { Some(self.nameless.page(self.url, filter, STEP).await) };
+        let nameless = if self.asks_who {
+            None
+        } else {
+            Some(self.nameless.page(self.url, filter, STEP).await)
+        };
         match nameless {
             Some(page) if page.end == End::Whole && page.events.len() >= wanted => page,
             before => {
                 let page = self.named.page(self.url, filter, STEP).await;
-                self.asks_who |= before.is_some_and(|before| page.events.len() > before.events.len());
+                self.asks_who |=
+                    before.is_some_and(|before| page.events.len() > before.events.len());
                 page
             }
         }
@@ -104,15 +117,24 @@ impl Round<'_> {
 ///
 /// # Errors
 /// What ended the trial.
-async fn round_trip(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Result<Vec<String>, String> {
+async fn round_trip(
+    http: &Arc<dyn Http>,
+    url: &str,
+    clock: fn() -> u64,
+) -> Result<Vec<String>, String> {
     let failed = |_| "It was not tried: no event could be made for it.".to_owned();
-    let key = Identity::random().map_err(|_| "It was not tried: no key could be made for it.".to_owned())?;
-    let event = token_event::write(&key, "https://mint.example", "sat", &[], &[], clock()).map_err(failed)?;
-    let gone = deletion::write(&key, &[event.id().to_owned()], clock().saturating_add(1)).map_err(failed)?;
+    let key = Identity::random()
+        .map_err(|_| "It was not tried: no key could be made for it.".to_owned())?;
+    let event = token_event::write(&key, "https://mint.example", "sat", &[], &[], clock())
+        .map_err(failed)?;
+    let gone = deletion::write(&key, &[event.id().to_owned()], clock().saturating_add(1))
+        .map_err(failed)?;
     let mine = json!({"kinds": [token_event::KIND], "authors": [key.public_key()]});
-    let deletions = json!({"kinds": [deletion::KIND], "authors": [key.public_key()], "#k": ["7375"]});
+    let deletions =
+        json!({"kinds": [deletion::KIND], "authors": [key.public_key()], "#k": ["7375"]});
     let relays = |identity| Relays::new(Arc::clone(http), identity, clock);
-    let mut round = Round { url, nameless: relays(None), named: relays(Some(key)), asks_who: false };
+    let mut round =
+        Round { url, nameless: relays(None), named: relays(Some(key)), asks_who: false };
 
     let first = round.nameless.page(url, &mine, STEP).await;
     if let End::Unreachable(reason) = first.end {
@@ -120,8 +142,12 @@ async fn round_trip(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Resu
     }
     match round.put(&event).await {
         Ack::Stored => {}
-        Ack::Refused { reason, .. } => return Err(format!("It refuses what this wallet writes: {reason}.")),
-        Ack::NoAnswer(reason) => return Err(format!("It does not answer to what is written to it: {reason}.")),
+        Ack::Refused { reason, .. } => {
+            return Err(format!("It refuses what this wallet writes: {reason}."));
+        }
+        Ack::NoAnswer(reason) => {
+            return Err(format!("It does not answer to what is written to it: {reason}."));
+        }
     }
     let mut remarks = Vec::new();
     let page = round.page(&mine, 1).await;
@@ -146,7 +172,9 @@ async fn round_trip(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Resu
         Ack::Refused { reason, .. } => {
             remarks.push(format!("It refuses deletions ({reason}): what is spent stays there, and other programs may count it."));
         }
-        Ack::NoAnswer(reason) => remarks.push(format!("It does not answer to a deletion: {reason}.")),
+        Ack::NoAnswer(reason) => {
+            remarks.push(format!("It does not answer to a deletion: {reason}."))
+        }
     }
     if round.asks_who {
         remarks.push(ASKS_WHO.to_owned());
@@ -164,9 +192,17 @@ fn limits(info: &RelayInfo) -> Vec<String> {
         remarks.push("It lets only some people write (NIP-11): the wallet's key may have to be let in first.".to_owned());
     }
     if info.proof_of_work > 0 {
-        remarks.push(format!("It wants a proof of work of {} bits, which this wallet does not make.", info.proof_of_work));
+        remarks.push(format!(
+            "It wants a proof of work of {} bits, which this wallet does not make.",
+            info.proof_of_work
+        ));
     }
-    let bytes = info.max_message.into_iter().chain(info.max_content.filter(|most| *most < CONTENT)).min().unwrap_or(u64::MAX);
+    let bytes = info
+        .max_message
+        .into_iter()
+        .chain(info.max_content.filter(|most| *most < CONTENT))
+        .min()
+        .unwrap_or(u64::MAX);
     if bytes < SMALLEST {
         remarks.push(format!("It takes messages of {bytes} bytes at most: not even one coin fits, so it holds nothing of this wallet."));
     } else if bytes < MESSAGE {
@@ -182,18 +218,32 @@ fn limits(info: &RelayInfo) -> Vec<String> {
     if let Some(most) = info.max_age.filter(|most| *most < YEAR) {
         remarks.push(format!("It takes no event older than {}: what it loses later than that is not brought back to it.", span(most)));
     }
-    for (kind, what) in [(token_event::KIND, "coins"), (deletion::KIND, "deletions"), (nutzap_info::KIND, "where nutzaps are taken")] {
+    for (kind, what) in [
+        (token_event::KIND, "coins"),
+        (deletion::KIND, "deletions"),
+        (nutzap_info::KIND, "where nutzaps are taken"),
+    ] {
         match info.keeps(kind) {
-            Kept { seconds: Some(0), .. } => remarks.push(format!("It keeps no events of kind {kind} ({what}).")),
-            Kept { seconds: Some(most), .. } if most < YEAR => {
-                remarks.push(format!("It keeps events of kind {kind} ({what}) for {} only.", span(most)));
+            Kept { seconds: Some(0), .. } => {
+                remarks.push(format!("It keeps no events of kind {kind} ({what})."))
             }
-            Kept { count: Some(most), .. } => remarks.push(format!("It keeps {most} events of kind {kind} ({what}) at most.")),
+            Kept { seconds: Some(most), .. } if most < YEAR => {
+                remarks.push(format!(
+                    "It keeps events of kind {kind} ({what}) for {} only.",
+                    span(most)
+                ));
+            }
+            Kept { count: Some(most), .. } => {
+                remarks.push(format!("It keeps {most} events of kind {kind} ({what}) at most."))
+            }
             Kept { .. } => {}
         }
     }
     if !info.nips.contains(&77) {
-        remarks.push("It does not speak NIP-77: a wallet with a long past is read there page by page.".to_owned());
+        remarks.push(
+            "It does not speak NIP-77: a wallet with a long past is read there page by page."
+                .to_owned(),
+        );
     }
     remarks
 }
@@ -212,7 +262,8 @@ mod tests {
     #[test]
     fn the_largest_event_of_coins_is_as_large_as_is_said() {
         let key = Identity::random().unwrap();
-        let mint = "m".repeat(token_event::TARGET_BYTES - token_event::plain_len("", "sat", &[], &[]));
+        let mint =
+            "m".repeat(token_event::TARGET_BYTES - token_event::plain_len("", "sat", &[], &[]));
         let event = token_event::write(&key, &mint, "sat", &[], &[], 1).unwrap();
         let (message, content) = (event.json().len() as u64 + 10, event.content().len() as u64);
         println!("a full event is a message of {message} bytes, with a content of {content}");
@@ -221,7 +272,10 @@ mod tests {
 
     #[test]
     fn ages_are_said_in_words() {
-        assert_eq!([span(90), span(7_200), span(864_000), span(5)], ["1 minutes", "2 hours", "10 days", "5 seconds"]);
+        assert_eq!(
+            [span(90), span(7_200), span(864_000), span(5)],
+            ["1 minutes", "2 hours", "10 days", "5 seconds"]
+        );
     }
 
     #[test]
@@ -250,6 +304,10 @@ mod tests {
         ] {
             assert!(said.contains(words), "{words}: {said}");
         }
-        assert!(read(r#"{"limitation": {"max_message_length": 700}}"#).join(" ").contains("not even one coin"));
+        assert!(
+            read(r#"{"limitation": {"max_message_length": 700}}"#)
+                .join(" ")
+                .contains("not even one coin")
+        );
     }
 }

@@ -40,7 +40,10 @@ impl Wallet {
             let _asking = self.nostr.as_ref().map(|link| link.asking(&mint.address));
             match self.verify_at(&mint.address, &mut verified).await {
                 Ok(()) => {}
-                Err(error) => tracing::debug!(code = error.code.as_str(), "a mint was not asked about coins on relays"),
+                Err(error) => tracing::debug!(
+                    code = error.code.as_str(),
+                    "a mint was not asked about coins on relays"
+                ),
             }
         }
         Ok(verified)
@@ -61,13 +64,21 @@ impl Wallet {
     }
 
     /// Asks one mint.
-    pub(super) async fn verify_at(&self, address: &MintAddress, verified: &mut Verified) -> Result<(), Error> {
+    pub(super) async fn verify_at(
+        &self,
+        address: &MintAddress,
+        verified: &mut Verified,
+    ) -> Result<(), Error> {
         let name = address.to_string();
         // What is locked is nothing to us, until a key of ours opens it.
         let locked = self.store.foreign_coins(name.clone(), vec![ForeignState::Locked]).await?;
         if !locked.is_empty() {
             let keys = self.lock_keys().await?;
-            let ys = locked.into_iter().filter(|(_, proof)| keys.open_all(std::slice::from_ref(&proof.secret))).map(|(y, _)| y).collect();
+            let ys = locked
+                .into_iter()
+                .filter(|(_, proof)| keys.open_all(std::slice::from_ref(&proof.secret)))
+                .map(|(y, _)| y)
+                .collect();
             self.store.commit(vec![Change::Foreign { ys, to: ForeignState::Doubtful }]).await?;
         }
         let mut doubtful = vec![ForeignState::Doubtful, ForeignState::Pending];
@@ -89,15 +100,28 @@ impl Wallet {
         }
         let mint = self.mints.at(address)?;
         // A mint calls any coin unspent that it does not know: what it cannot have made is not asked about, and stays in doubt.
-        let made = mint.may_have_made(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
-        let asked: Vec<_> = asked.into_iter().zip(made).filter(|(_, made)| *made).map(|(coin, _)| coin).collect();
+        let made =
+            mint.may_have_made(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
+        let asked: Vec<_> =
+            asked.into_iter().zip(made).filter(|(_, made)| *made).map(|(coin, _)| coin).collect();
         let states = mint.states(asked.iter().map(|(y, _)| *y).collect()).await?;
-        let said = |word: State| asked.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin);
-        let sum = |word: State| said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add);
+        let said = |word: State| {
+            asked
+                .iter()
+                .zip(&states)
+                .filter(move |(_, state)| **state == word)
+                .map(|(coin, _)| coin)
+        };
+        let sum = |word: State| {
+            said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add)
+        };
         let ys = |word: State| said(word).map(|(y, _)| *y).collect::<Vec<PublicKey>>();
         // What could be spent before is no news.
-        let news = said(State::Unspent).filter(|(y, _)| !known.contains(y)).map(|(_, proof)| proof.amount.to_u64());
-        verified.pulled_sats = verified.pulled_sats.saturating_add(news.fold(0, u64::saturating_add));
+        let news = said(State::Unspent)
+            .filter(|(y, _)| !known.contains(y))
+            .map(|(_, proof)| proof.amount.to_u64());
+        verified.pulled_sats =
+            verified.pulled_sats.saturating_add(news.fold(0, u64::saturating_add));
         verified.dropped_sats = verified.dropped_sats.saturating_add(sum(State::Spent));
         self.store
             .commit(vec![
@@ -114,7 +138,8 @@ impl Wallet {
         for (coin, state) in doubted.iter().zip(&states) {
             match state {
                 State::Spent => {
-                    verified.dropped_sats = verified.dropped_sats.saturating_add(coin.proof.amount.to_u64());
+                    verified.dropped_sats =
+                        verified.dropped_sats.saturating_add(coin.proof.amount.to_u64());
                     spent.push(coin.y);
                     asked.push(coin.y);
                 }

@@ -48,14 +48,22 @@ impl Wallet {
         let asked = self.resolve_lnurl(&target).await?;
         let note = self.zap_note(link, request, &mut payment, leg, person, &asked)?;
         let comment = request.comment.as_deref();
-        let wanted = Wanted { amount_sats: leg.sats, comment, zap: note.as_ref(), again: Some(&payment.id) };
+        let wanted =
+            Wanted { amount_sats: leg.sats, comment, zap: note.as_ref(), again: Some(&payment.id) };
         let FetchedInvoice { invoice, fetched } = self.fetch_invoice(setup, &asked, wanted).await?;
         payment.payment_hash = Some(invoice.payment_hash.clone());
         payment.fetched = Some(fetched);
-        let Offer { mint, quote, .. } = self.cheapest(setup, &invoice, leg.sats, None, &payment.agent).await?;
+        let Offer { mint, quote, .. } =
+            self.cheapest(setup, &invoice, leg.sats, None, &payment.agent).await?;
         payment.mint = mint.address().clone();
         payment.quote_id = Some(quote.id.clone());
-        Ok(Order { payment, mint, act: Act::Melt(quote), max_fee_sats: request.max_fee_sats, pass: None })
+        Ok(Order {
+            payment,
+            mint,
+            act: Act::Melt(quote),
+            max_fee_sats: request.max_fee_sats,
+            pass: None,
+        })
     }
 
     /// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain payment.
@@ -70,7 +78,9 @@ impl Wallet {
     ) -> Result<Option<ZapNote>, Error> {
         let Some(of) = payment.zap.as_mut() else { return Ok(None) };
         of.rail = Rail::Lightning;
-        let (Some(pubkey), Some(server_key), Some(lnurl)) = (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl()) else {
+        let (Some(pubkey), Some(server_key), Some(lnurl)) =
+            (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl())
+        else {
             return Ok(None);
         };
         let anonymous = request.anonymous.unwrap_or(false);
@@ -80,16 +90,34 @@ impl Wallet {
             return Ok(None);
         }
         let identity = self.signer(link, anonymous)?;
-        let (msat, comment) = (leg.sats.saturating_mul(1000), request.comment.as_deref().unwrap_or(""));
-        let signed = zap::request(&identity, &relays, msat, &lnurl, pubkey, leg.event.as_ref(), comment, anonymous, (self.clock)());
-        let signed = signed.map_err(|_| Error::new(Code::Internal, "The zap's request could not be made."))?;
-        (of.relays, of.request, of.receipt_key) = (relays, Some(signed.json().to_owned()), Some(server_key.clone()));
+        let (msat, comment) =
+            (leg.sats.saturating_mul(1000), request.comment.as_deref().unwrap_or(""));
+        let signed = zap::request(
+            &identity,
+            &relays,
+            msat,
+            &lnurl,
+            pubkey,
+            leg.event.as_ref(),
+            comment,
+            anonymous,
+            (self.clock)(),
+        );
+        let signed = signed
+            .map_err(|_| Error::new(Code::Internal, "The zap's request could not be made."))?;
+        (of.relays, of.request, of.receipt_key) =
+            (relays, Some(signed.json().to_owned()), Some(server_key.clone()));
         of.receipt = Receipt::Waiting;
         Ok(Some(ZapNote { json: signed.json().to_owned(), lnurl }))
     }
 
     /// Waits for the receipt of a zap that is paid, and writes down what came of it.
-    pub(super) async fn await_receipt(&self, link: &Link, payment: Payment, until: Deadline) -> Result<Payment, Error> {
+    pub(super) async fn await_receipt(
+        &self,
+        link: &Link,
+        payment: Payment,
+        until: Deadline,
+    ) -> Result<Payment, Error> {
         let waits = payment.zap.as_ref().is_some_and(|of| of.receipt == Receipt::Waiting);
         if !waits || !matches!(payment.state, PaymentState::Settled { .. }) {
             return Ok(payment);
@@ -111,21 +139,29 @@ impl Wallet {
         let Some(want) = want(payment) else { return Receipt::None };
         let relays = payment.zap.as_ref().map(|of| of.relays.clone()).unwrap_or_default();
         let filter = json!({"kinds": [zap::RECEIPT], "#p": [want.recipient], "since": payment.created_at.saturating_sub(600)});
-        let pages = join_all(relays.iter().map(|url| link.parts.strangers.page(url, &filter, LOOK.1))).await;
+        let pages =
+            join_all(relays.iter().map(|url| link.parts.strangers.page(url, &filter, LOOK.1)))
+                .await;
         let mut seen = Receipt::Timeout;
         for event in pages.into_iter().flat_map(|page| page.events) {
             match check_receipt(&event, &want) {
                 Ok(()) => return Receipt::Found,
                 // Somebody else's zap is no false one.
                 Err(zap::BadReceipt::Request | zap::BadReceipt::Other) => {}
-                Err(_) if event.content().is_empty() && names(&event, &want) => seen = Receipt::Invalid,
+                Err(_) if event.content().is_empty() && names(&event, &want) => {
+                    seen = Receipt::Invalid
+                }
                 Err(_) => {}
             }
         }
         seen
     }
 
-    pub(super) async fn note_receipt(&self, payment: Payment, seen: Receipt) -> Result<Payment, Error> {
+    pub(super) async fn note_receipt(
+        &self,
+        payment: Payment,
+        seen: Receipt,
+    ) -> Result<Payment, Error> {
         let mut payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
         if let Some(of) = payment.zap.as_mut()
             && of.receipt != seen
@@ -141,7 +177,14 @@ impl Wallet {
 fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
     let listed = person.nutzaps.as_ref().map(|info| usable(&info.relays)).unwrap_or_default();
     let mut relays: Vec<String> = Vec::new();
-    for url in person.reads.iter().chain(&listed).chain(&usable(leg.whom.hints())).chain(&person.writes).map(|url| plain_url(url)) {
+    for url in person
+        .reads
+        .iter()
+        .chain(&listed)
+        .chain(&usable(leg.whom.hints()))
+        .chain(&person.writes)
+        .map(|url| plain_url(url))
+    {
         if relays.len() < RECEIPT_RELAYS && !relays.contains(&url) {
             relays.push(url);
         }
@@ -151,8 +194,15 @@ fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
 
 /// Half ours, half where the recipient reads.
 fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
-    let mut relays: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
-    let theirs: Vec<String> = person.reads.iter().filter(|url| !relays.contains(url)).take(RECEIPT_RELAYS / 2).cloned().collect();
+    let mut relays: Vec<String> =
+        link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
+    let theirs: Vec<String> = person
+        .reads
+        .iter()
+        .filter(|url| !relays.contains(url))
+        .take(RECEIPT_RELAYS / 2)
+        .cloned()
+        .collect();
     relays.extend(theirs);
     relays
 }
@@ -180,9 +230,10 @@ fn want(payment: &Payment) -> Option<ReceiptWant> {
 fn target(leg: &Leg, person: &Person) -> Result<Target, Error> {
     let said = match &leg.whom {
         Whom::Address { address } => Some(address.clone()),
-        Whom::Key { .. } | Whom::Named { .. } => {
-            person.profile.as_ref().and_then(|profile| profile.lud16.clone().or_else(|| profile.lud06.clone()))
-        }
+        Whom::Key { .. } | Whom::Named { .. } => person
+            .profile
+            .as_ref()
+            .and_then(|profile| profile.lud16.clone().or_else(|| profile.lud06.clone())),
     };
     let named = match &leg.whom {
         Whom::Named { address, .. } => Some(address.clone()),

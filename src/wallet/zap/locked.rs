@@ -32,15 +32,26 @@ const WAITED_FOR_SECONDS: u64 = 86_400;
 const FEE_ROOM: u64 = 2;
 
 impl Wallet {
-    pub(super) async fn plan_locked(&self, setup: &Setup, request: &Zap, payment: &Payment, person: &Person) -> Result<Order, Error> {
+    pub(super) async fn plan_locked(
+        &self,
+        setup: &Setup,
+        request: &Zap,
+        payment: &Payment,
+        person: &Person,
+    ) -> Result<Order, Error> {
         let refuses = |message: &str| Error::new(Code::RecipientRefuses, message).next(ELSE);
         if person.silent {
             let message = "None of the recipient's own relays answers, so it is not known whether their key for nutzaps still holds.";
-            return Err(Error::new(Code::RelayUnreachable, format!("{message} Nothing was paid.")).next(ELSE));
+            return Err(Error::new(Code::RelayUnreachable, format!("{message} Nothing was paid."))
+                .next(ELSE));
         }
-        let info = person.nutzaps.as_ref().ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
+        let info = person
+            .nutzaps
+            .as_ref()
+            .ok_or_else(|| refuses("The recipient does not say that they take nutzaps."))?;
         let key = info.pubkey.as_ref().filter(|key| **key != person.pubkey);
-        let key = key.ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
+        let key = key
+            .ok_or_else(|| refuses("The recipient has published no key for nutzaps of its own."))?;
         let mut best: Option<(u64, MintAddress, String)> = None;
         let (mut shared, mut open) = (false, false);
         for (listed, units) in &info.mints {
@@ -71,7 +82,9 @@ impl Wallet {
                     "The mint that both use does not say that it keeps coins locked and proves its signatures (NUT-11, NUT-12).",
                 ));
             }
-            return Err(refuses("This wallet does not hold enough at a mint that the recipient takes nutzaps from."));
+            return Err(refuses(
+                "This wallet does not hold enough at a mint that the recipient takes nutzaps from.",
+            ));
         };
         // Where they look for nutzaps (NIP-61), else where they read at all, else where their list was found: some programs name no relay.
         let listed_relays = usable(&info.relays);
@@ -87,18 +100,31 @@ impl Wallet {
         if let (Some(of), Some(link)) = (payment.zap.as_mut(), &self.nostr) {
             let signer = self.signer(link, of.anonymous)?;
             tags = nutzap::lock_tags(&signer.public_key(), of.event.as_deref());
-            (of.rail, of.relays, of.mint_as_listed, of.receipt) = (Rail::Nutzap, relays, Some(listed), Receipt::None);
+            (of.rail, of.relays, of.mint_as_listed, of.receipt) =
+                (Rail::Nutzap, relays, Some(listed), Receipt::None);
             of.signer = of.anonymous.then(|| signer.secret_hex());
         }
         payment.mint = address.clone();
         let lock_to = Some(Lock { key: format!("02{key}"), tags });
         let act = Act::Token { lock_to, memo: None };
-        Ok(Order { payment, mint: self.mints.at(&address)?, act, max_fee_sats: request.max_fee_sats, pass: None })
+        Ok(Order {
+            payment,
+            mint: self.mints.at(&address)?,
+            act,
+            max_fee_sats: request.max_fee_sats,
+            pass: None,
+        })
     }
 
     /// The event for locked coins that were just made, and the payment that names it. `None`: not a nutzap.
-    pub(in super::super) fn nutzap_event(&self, payment: &mut Payment, coins: &Coins) -> Result<Option<Change>, Error> {
-        let Some(of) = payment.zap.as_mut().filter(|of| of.rail == Rail::Nutzap) else { return Ok(None) };
+    pub(in super::super) fn nutzap_event(
+        &self,
+        payment: &mut Payment,
+        coins: &Coins,
+    ) -> Result<Option<Change>, Error> {
+        let Some(of) = payment.zap.as_mut().filter(|of| of.rail == Rail::Nutzap) else {
+            return Ok(None);
+        };
         let Some(recipient) = &of.recipient else { return Ok(None) };
         // Relays may have been taken away since: the token is with the payment, and can be handed over otherwise.
         let Some(link) = &self.nostr else { return Ok(None) };
@@ -111,7 +137,16 @@ impl Wallet {
             Zapped { event_id: id.clone(), relay, kind, coordinate }
         });
         let mint = of.mint_as_listed.clone().unwrap_or_else(|| payment.mint.to_string());
-        let event = nutzap::write(&identity, recipient, &mint, "sat", coins, &of.comment, zapped.as_ref(), now);
+        let event = nutzap::write(
+            &identity,
+            recipient,
+            &mint,
+            "sat",
+            coins,
+            &of.comment,
+            zapped.as_ref(),
+            now,
+        );
         let Ok(event) = event else {
             // The coins are made, and the token is with the payment: it can be handed over otherwise.
             tracing::error!("a nutzap's coins do not fit into an event");
@@ -126,28 +161,40 @@ impl Wallet {
 
     /// What follows a zap that is made: its event goes out at once, while the caller waits a little.
     pub(super) async fn after_zap(&self, payment: Payment) -> Result<Payment, Error> {
-        let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.clone()) else { return Ok(payment) };
+        let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.clone()) else {
+            return Ok(payment);
+        };
         if matches!(payment.state, PaymentState::Settled { .. }) {
             let wallet = self.clone();
-            let _published = self.run_to_end(PUBLISHING, async move { wallet.publish_one(&id).await }).await;
+            let _published =
+                self.run_to_end(PUBLISHING, async move { wallet.publish_one(&id).await }).await;
         }
         Ok(payment)
     }
 
     /// A nutzap is on its way that its recipient cannot see, and was made not long ago.
     pub(in super::super) async fn has_unsent_zap(&self) -> bool {
-        let zaps = if self.nostr.is_some() { self.store.queued_in(class::ZAP).await.unwrap_or_default() } else { Vec::new() };
-        let lately = |one: &Queued| (self.clock)() < one.event.made_at.saturating_add(WAITED_FOR_SECONDS);
+        let zaps = if self.nostr.is_some() {
+            self.store.queued_in(class::ZAP).await.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let lately =
+            |one: &Queued| (self.clock)() < one.event.made_at.saturating_add(WAITED_FOR_SECONDS);
         zaps.iter().any(|one| one.event.delivered() == 0 && lately(one))
     }
 
     /// How many of the recipient's relays have the event of this payment. `None`: it is no nutzap.
-    pub(in super::super) async fn delivered(&self, payment: &Payment) -> Result<Option<DeliveredView>, Error> {
+    pub(in super::super) async fn delivered(
+        &self,
+        payment: &Payment,
+    ) -> Result<Option<DeliveredView>, Error> {
         let Some(of) = payment.zap.as_ref() else { return Ok(None) };
         let Some(id) = &of.nutzap else { return Ok(None) };
         let relays = self.store.delivered(id).await?.unwrap_or(0);
         // What nobody has taken leaves the queue by being given up alone.
-        let given_up = relays == 0 && !self.store.queued_in(class::ZAP).await?.iter().any(|one| one.event.id == *id);
+        let given_up = relays == 0
+            && !self.store.queued_in(class::ZAP).await?.iter().any(|one| one.event.id == *id);
         let of = (of.relays.len() as u64).min(MOST_RELAYS as u64);
         Ok(Some(DeliveredView { relays, of, given_up: given_up.then_some(true) }))
     }

@@ -60,14 +60,24 @@ impl Whom {
 /// Who shares the zaps of an event, and how much each gets. Empty: only its author.
 pub(super) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Error> {
     let legs = splits::legs(event, sats);
-    let legs = legs.map_err(|_| Error::new(Code::PayeeUnsupported, "The event shares its zaps among too many.").with("kind", "splits"))?;
-    Ok(legs.into_iter().map(|leg| (Whom::Key { pubkey: leg.pubkey, hints: leg.relay.into_iter().collect() }, leg.sats)).collect())
+    let legs = legs.map_err(|_| {
+        Error::new(Code::PayeeUnsupported, "The event shares its zaps among too many.")
+            .with("kind", "splits")
+    })?;
+    Ok(legs
+        .into_iter()
+        .map(|leg| {
+            (Whom::Key { pubkey: leg.pubkey, hints: leg.relay.into_iter().collect() }, leg.sats)
+        })
+        .collect())
 }
 
 /// The name of a shared zap: of its key, so that a repeat finds it.
 pub(in super::super) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
     match key {
-        Some(key) => key.parse().unwrap_or_else(|_| PaymentId::derived(&digest(&["zap", &caller.agent, key]))),
+        Some(key) => key
+            .parse()
+            .unwrap_or_else(|_| PaymentId::derived(&digest(&["zap", &caller.agent, key]))),
         None => PaymentId::random(),
     }
 }
@@ -97,8 +107,12 @@ impl Wallet {
         }
         let mut of_leg = None;
         match self.known_by_key(caller, key, words).await? {
-            Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => of_leg = group_of(&payment),
-            Known::Recorded(payment) => return self.show_payment(setup, caller, *payment, Replay::Yes).await.map(Some),
+            Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => {
+                of_leg = group_of(&payment)
+            }
+            Known::Recorded(payment) => {
+                return self.show_payment(setup, caller, *payment, Replay::Yes).await.map(Some);
+            }
             Known::Again(_) | Known::New => {}
         }
         if let Some(group) = of_leg {
@@ -109,14 +123,25 @@ impl Wallet {
         let legs = self.legs(caller, &group).await?;
         let other = legs.iter().any(|leg| leg.request_digest != words);
         if other {
-            return Err(Error::new(Code::KeyConflict, "This idempotency key was used for another request.").keyed(key));
+            return Err(Error::new(
+                Code::KeyConflict,
+                "This idempotency key was used for another request.",
+            )
+            .keyed(key));
         }
         Ok(None)
     }
 
     /// The recorded legs of a shared zap, in their order.
-    pub(in super::super) async fn legs(&self, caller: &Caller, group: &PaymentId) -> Result<Vec<Payment>, Error> {
-        let mut legs = self.store.payments_by_prefix(&caller.agent, &format!("{group}."), splits::MAX_SHARES).await?;
+    pub(in super::super) async fn legs(
+        &self,
+        caller: &Caller,
+        group: &PaymentId,
+    ) -> Result<Vec<Payment>, Error> {
+        let mut legs = self
+            .store
+            .payments_by_prefix(&caller.agent, &format!("{group}."), splits::MAX_SHARES)
+            .await?;
         legs.sort_by_key(|leg| leg.created_at);
         Ok(legs)
     }
@@ -140,19 +165,32 @@ impl Wallet {
         if recorded.is_empty() {
             // The owner's limit for one payment holds for all parts together.
             let total = shares.iter().map(|(_, sats)| *sats).fold(0, u64::saturating_add);
-            let whole = Leg { whom: Whom::Address { address: group.to_string() }, sats: total, event: event.clone(), key: None };
+            let whole = Leg {
+                whom: Whom::Address { address: group.to_string() },
+                sats: total,
+                event: event.clone(),
+                key: None,
+            };
             let probe = self.zap_payment(setup, caller, request, words, &whole, None)?;
             self.deny(setup, &probe).await.map_err(|error| error.keyed(key))?;
         }
         let mut outcomes: Vec<(Whom, u64, Result<Payment, Error>)> = Vec::new();
         for (whom, sats) in shares {
-            let leg = Leg { key: Some(leg_key(&group, &whom)), whom: whom.clone(), sats, event: event.clone() };
-            let outcome = Box::pin(self.zap_leg(link, setup, caller, request, words, leg, call)).await;
+            let leg = Leg {
+                key: Some(leg_key(&group, &whom)),
+                whom: whom.clone(),
+                sats,
+                event: event.clone(),
+            };
+            let outcome =
+                Box::pin(self.zap_leg(link, setup, caller, request, words, leg, call)).await;
             outcomes.push((whom, sats, outcome));
         }
         if outcomes.iter().all(|(.., outcome)| outcome.is_err()) {
             // The gravest is told.
-            let unsure = outcomes.iter().position(|(.., outcome)| outcome.as_ref().is_err_and(|error| error.money_moved != MoneyMoved::No));
+            let unsure = outcomes.iter().position(|(.., outcome)| {
+                outcome.as_ref().is_err_and(|error| error.money_moved != MoneyMoved::No)
+            });
             if let (.., Err(error)) = outcomes.swap_remove(unsure.unwrap_or(0)) {
                 return Err(error.keyed(key));
             }
@@ -202,9 +240,12 @@ impl Wallet {
                 }),
             }
         }
-        let mut view = first.ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that id."))?;
+        let mut view = first
+            .ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that id."))?;
         let any = |state: &str| legs.iter().any(|leg| leg.state == state);
-        let sum = |of: fn(&LegView) -> u64| legs.iter().filter(|leg| leg.state != "failed").map(of).fold(0, u64::saturating_add);
+        let sum = |of: fn(&LegView) -> u64| {
+            legs.iter().filter(|leg| leg.state != "failed").map(of).fold(0, u64::saturating_add)
+        };
         view.state = match (any("pending"), any("failed")) {
             (true, _) => "pending",
             (false, true) => "partial",
@@ -214,7 +255,8 @@ impl Wallet {
         view.payment_id = Some(group.to_string());
         (view.amount_sats, view.fee_sats) = (sum(|leg| leg.amount_sats), sum(|leg| leg.fee_sats));
         view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
-        (view.to_npub, view.payment_hash, view.preimage, view.proof, view.delivered_to) = (None, None, None, None, None);
+        (view.to_npub, view.payment_hash, view.preimage, view.proof, view.delivered_to) =
+            (None, None, None, None, None);
         if view.state == "partial" {
             view.next_step = Some(format!(
                 "Some parts failed and nothing of them moved. Make the same call with idempotency_key {group} to try only those again."
@@ -244,14 +286,20 @@ impl Wallet {
 }
 
 /// What is told of a zap beside the payment.
-pub(in super::super) fn describe(view: &mut PaymentView, payment: &Payment, delivered_to: Option<DeliveredView>) {
+pub(in super::super) fn describe(
+    view: &mut PaymentView,
+    payment: &Payment,
+    delivered_to: Option<DeliveredView>,
+) {
     let Some(of) = &payment.zap else { return };
     view.via = Some(of.rail.word());
     view.to_npub = of.recipient.as_deref().map(shown_key);
     view.event_id.clone_from(&of.event);
     view.receipt = Some(of.receipt.word());
     let settled = matches!(payment.state, PaymentState::Settled { .. });
-    let nowhere = settled && view.claimed != Some(true) && delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
+    let nowhere = settled
+        && view.claimed != Some(true)
+        && delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
     let given_up = delivered_to.as_ref().is_some_and(|delivered| delivered.given_up == Some(true));
     view.delivered_to = delivered_to.filter(|_| settled);
     if nowhere && given_up {
@@ -265,6 +313,8 @@ pub(in super::super) fn describe(view: &mut PaymentView, payment: &Payment, deli
             "None of the recipient's relays has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.".to_owned(),
         );
     } else if settled && matches!(of.receipt, Receipt::Timeout | Receipt::Invalid) {
-        view.next_step = Some("It is paid; only the public receipt is missing or wrong. Do not zap again.".to_owned());
+        view.next_step = Some(
+            "It is paid; only the public receipt is missing or wrong. Do not zap again.".to_owned(),
+        );
     }
 }

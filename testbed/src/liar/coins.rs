@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 /// A point of the curve that is no coin: its generator.
-pub(super) const NO_COIN: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+pub(super) const NO_COIN: &str =
+    "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
 /// What is said of the coins that were asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +23,14 @@ impl CoinLie {
     pub(super) fn tell(self, answer: &mut Value) {
         let Some(states) = answer.get_mut("states").and_then(Value::as_array_mut) else { return };
         match self {
-            Self::All(word) => states.iter_mut().for_each(|state| super::lie::put(state, "state", json!(word))),
+            Self::All(word) => {
+                states.iter_mut().for_each(|state| super::lie::put(state, "state", json!(word)))
+            }
             Self::Missing => drop(states.pop()),
             Self::Reordered => states.reverse(),
-            Self::Others => states.iter_mut().for_each(|state| super::lie::put(state, "Y", json!(NO_COIN))),
+            Self::Others => {
+                states.iter_mut().for_each(|state| super::lie::put(state, "Y", json!(NO_COIN)))
+            }
         }
     }
 }

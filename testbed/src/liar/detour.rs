@@ -33,7 +33,11 @@ impl Detour {
     pub async fn start(status: u16, to: &str) -> Result<Self> {
         let own = Own::new("detour", 1)?;
         let sent = Arc::new(AtomicUsize::new(0));
-        let sign = Sign { status: StatusCode::from_u16(status)?, to: to.to_owned(), sent: Arc::clone(&sent) };
+        let sign = Sign {
+            status: StatusCode::from_u16(status)?,
+            to: to.to_owned(),
+            sent: Arc::clone(&sent),
+        };
         let address = own
             .run(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await?;

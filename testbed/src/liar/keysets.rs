@@ -27,10 +27,14 @@ impl KeysetLie {
         }
         let Some(keysets) = answer.get_mut("keysets").and_then(Value::as_array_mut) else { return };
         match self {
-            Self::Fee(ppk) => keysets.iter_mut().for_each(|one| put(one, "input_fee_ppk", json!(ppk))),
+            Self::Fee(ppk) => {
+                keysets.iter_mut().for_each(|one| put(one, "input_fee_ppk", json!(ppk)))
+            }
             Self::Unit(unit) => keysets.iter_mut().for_each(|one| put(one, "unit", json!(unit))),
             Self::Gone if listing => keysets.clear(),
-            Self::More(id) if listing => keysets.push(json!({"id": id, "unit": "sat", "active": true, "input_fee_ppk": 0})),
+            Self::More(id) if listing => {
+                keysets.push(json!({"id": id, "unit": "sat", "active": true, "input_fee_ppk": 0}))
+            }
             Self::Keys if !listing => keysets.iter_mut().for_each(change_keys),
             Self::Gone | Self::More(_) | Self::Keys => {}
         }

@@ -70,8 +70,12 @@ impl Lie {
         match self {
             Self::Detail(words) if refused => put(answer, "detail", json!(words)),
             _ if refused => {}
-            Self::Field { path: of, field, value } if path.starts_with(*of) => put(answer, field, value.clone()),
-            Self::States { path: of, words } if path.starts_with(*of) && answer.get("state").is_some() => {
+            Self::Field { path: of, field, value } if path.starts_with(*of) => {
+                put(answer, field, value.clone())
+            }
+            Self::States { path: of, words }
+                if path.starts_with(*of) && answer.get("state").is_some() =>
+            {
                 let word = if words.len() > 1 { words.pop() } else { words.last().copied() };
                 put(answer, "state", json!(word));
             }

@@ -102,7 +102,13 @@ async fn exchange(plan: &Plan, client: &mut TcpStream, request: Message) -> Resu
     answer_client(plan, client, place, answer, hit).await
 }
 
-async fn answer_client(plan: &Plan, client: &mut TcpStream, place: usize, mut answer: Message, hit: Option<Hit>) -> Result<Option<()>> {
+async fn answer_client(
+    plan: &Plan,
+    client: &mut TcpStream,
+    place: usize,
+    mut answer: Message,
+    hit: Option<Hit>,
+) -> Result<Option<()>> {
     if let Some(hit) = &hit {
         match hit.at {
             Moment::AfterMint => {
@@ -156,7 +162,8 @@ fn told(status: u16, hit: &Hit) -> Message {
     if hit.bytes.is_empty() {
         return Message::answer(status, "text/plain", "the proxy of the bench");
     }
-    let mut answer = Message::answer(status, "application/json", &String::from_utf8_lossy(&hit.bytes));
+    let mut answer =
+        Message::answer(status, "application/json", &String::from_utf8_lossy(&hit.bytes));
     if status == 429 {
         answer.headers.push(("retry-after".to_owned(), "1".to_owned()));
     }
@@ -192,12 +199,16 @@ async fn drip(client: &mut TcpStream, bytes: &[u8]) -> Result<()> {
 
 /// Sends an answer of this length, as fast as it is read.
 async fn flood(client: &mut TcpStream, length: u64) -> Result<()> {
-    let head = format!("HTTP/1.1 200 Testbed\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 200 Testbed\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
     client.write_all(head.as_bytes()).await?;
     let piece = [b' '; 65_536];
     let mut left = length;
     while left > 0 {
-        let part = piece.get(..usize::try_from(left).unwrap_or(usize::MAX).min(piece.len())).unwrap_or(&piece);
+        let part = piece
+            .get(..usize::try_from(left).unwrap_or(usize::MAX).min(piece.len()))
+            .unwrap_or(&piece);
         client.write_all(part).await?;
         left -= part.len() as u64;
     }
@@ -227,7 +238,12 @@ pub(crate) async fn forward(plan: &Plan, place: usize, request: &Message) -> Res
 }
 
 /// Passes a websocket through as it is.
-async fn tunnel(plan: &Plan, client: &mut TcpStream, place: usize, request: &Message) -> Result<Option<()>> {
+async fn tunnel(
+    plan: &Plan,
+    client: &mut TcpStream,
+    place: usize,
+    request: &Message,
+) -> Result<Option<()>> {
     let mut mint = connect(plan).await?;
     mint.write_all(&request.bytes("Upgrade")).await?;
     let mut buffer = Vec::new();

@@ -141,7 +141,8 @@ impl Plan {
 
     /// Waits until [`Proxy::release`](crate::Proxy::release) lets this firing of the rule go.
     pub(crate) async fn released(&self, hit: &Hit, firing: usize) {
-        let Some(mut released) = self.told().rules.get(hit.id.0).map(|s| s.released.subscribe()) else {
+        let Some(mut released) = self.told().rules.get(hit.id.0).map(|s| s.released.subscribe())
+        else {
             return;
         };
         released.wait_for(|released| *released >= firing).await.ok();
@@ -150,7 +151,13 @@ impl Plan {
 
 impl Told {
     pub(crate) fn add(&mut self, rule: Rule) -> RuleId {
-        self.rules.push(Standing { rule, active: true, seen: 0, fired: watch::Sender::new(0), released: watch::Sender::new(0) });
+        self.rules.push(Standing {
+            rule,
+            active: true,
+            seen: 0,
+            fired: watch::Sender::new(0),
+            released: watch::Sender::new(0),
+        });
         RuleId(self.rules.len() - 1)
     }
 

@@ -75,7 +75,13 @@ impl Rule {
 
     /// The next exchange is answered with this status and body, whatever `at` says becomes of the request.
     #[must_use]
-    pub fn answer(method: &str, path_prefix: &str, at: fn(u16) -> Moment, status: u16, body: impl Into<Arc<[u8]>>) -> Self {
+    pub fn answer(
+        method: &str,
+        path_prefix: &str,
+        at: fn(u16) -> Moment,
+        status: u16,
+        body: impl Into<Arc<[u8]>>,
+    ) -> Self {
         Self { bytes: body.into(), ..Self::new(method, path_prefix, at(status)) }
     }
 

@@ -18,7 +18,10 @@ pub(crate) struct Message {
 impl Message {
     /// Reads the next message of a connection; `None` at its end. What was read beyond the message
     /// stays in `buffer`.
-    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Option<Self>> {
+    pub(crate) async fn read(
+        stream: &mut (impl AsyncRead + Unpin),
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Self>> {
         let end = loop {
             if let Some(end) = find(buffer, b"\r\n\r\n") {
                 break end;
@@ -45,7 +48,11 @@ impl Message {
         Ok(Self { first_line, headers, body: Vec::new() })
     }
 
-    async fn read_body(&self, stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Result<Vec<u8>> {
+    async fn read_body(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        buffer: &mut Vec<u8>,
+    ) -> Result<Vec<u8>> {
         if let Some(length) = self.header("content-length") {
             let length: usize = length.parse().context("a length that is no number")?;
             return take(stream, buffer, length).await;
@@ -87,7 +94,8 @@ impl Message {
     pub(crate) fn bytes(&self, connection: &str) -> Vec<u8> {
         let ours = ["connection", "content-length", "transfer-encoding", "keep-alive"];
         let mut head = format!("{}\r\n", self.first_line);
-        for (name, value) in self.headers.iter().filter(|(name, _)| !ours.contains(&name.as_str())) {
+        for (name, value) in self.headers.iter().filter(|(name, _)| !ours.contains(&name.as_str()))
+        {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if self.is_answer() || !self.body.is_empty() {
@@ -134,7 +142,11 @@ async fn chunks(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> 
     }
 }
 
-async fn take(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>, length: usize) -> Result<Vec<u8>> {
+async fn take(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut Vec<u8>,
+    length: usize,
+) -> Result<Vec<u8>> {
     while buffer.len() < length {
         if !more(stream, buffer).await? {
             bail!("the connection ended inside of a body");

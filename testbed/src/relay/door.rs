@@ -47,7 +47,8 @@ impl Door {
         }
         let client = accept_async(client).await?;
         let (relay, _) = connect_async(&knobs.behind).await?;
-        let mut door = Self { knobs, client, relay, given: HashMap::new(), challenges: 0, named: false };
+        let mut door =
+            Self { knobs, client, relay, given: HashMap::new(), challenges: 0, named: false };
         if door.veil().is_some() {
             door.ask_for_a_name().await?;
         }
@@ -115,7 +116,10 @@ impl Door {
             return Ok(());
         }
         let forgotten = rules.forget_kind.is_some_and(|forgotten| kind == Some(forgotten.into()));
-        if rules.forget || forgotten || rules.lose_every.is_some_and(|every| number.is_multiple_of(every)) {
+        if rules.forget
+            || forgotten
+            || rules.lose_every.is_some_and(|every| number.is_multiple_of(every))
+        {
             return self.say(json!(["OK", id, true, ""])).await;
         }
         self.given.insert(id, event.clone());
@@ -136,10 +140,15 @@ impl Door {
             let event: Value = serde_json::from_str(text)?;
             self.say(json!(["EVENT", subscription, event])).await?;
         }
-        let filters: Vec<Value> = message.as_array().map(|parts| parts.iter().skip(2).cloned().collect()).unwrap_or_default();
+        let filters: Vec<Value> = message
+            .as_array()
+            .map(|parts| parts.iter().skip(2).cloned().collect())
+            .unwrap_or_default();
         if rules.resurrect {
             let taken = self.knobs.told().taken.clone();
-            for event in taken.iter().filter(|event| filters.iter().any(|filter| asks_for(filter, event))) {
+            for event in
+                taken.iter().filter(|event| filters.iter().any(|filter| asks_for(filter, event)))
+            {
                 if self.hides(event) {
                     continue;
                 }
@@ -160,12 +169,16 @@ impl Door {
         let answer: Value = serde_json::from_str(text)?;
         let label = answer.get(0).and_then(Value::as_str).unwrap_or_default();
         if label == "OK"
-            && let Some(event) = answer.get(1).and_then(Value::as_str).and_then(|id| self.given.remove(id))
+            && let Some(event) =
+                answer.get(1).and_then(Value::as_str).and_then(|id| self.given.remove(id))
             && answer.get(2) == Some(&Value::Bool(true))
         {
             {
                 let mut told = self.knobs.told();
-                if told.ids.insert(event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()) {
+                if told
+                    .ids
+                    .insert(event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned())
+                {
                     told.taken.push(event.clone());
                 }
             }
@@ -199,7 +212,8 @@ impl Door {
         let rules = &self.knobs.told().misrule;
         let kind = event.get("kind").and_then(Value::as_u64);
         let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
-        rules.hide_kinds.iter().any(|hidden| kind == Some((*hidden).into())) || rules.hide_ids.iter().any(|hidden| hidden == id)
+        rules.hide_kinds.iter().any(|hidden| kind == Some((*hidden).into()))
+            || rules.hide_ids.iter().any(|hidden| hidden == id)
     }
 
     fn must_name(&self) -> bool {
@@ -215,7 +229,9 @@ impl Door {
     async fn name(&mut self, name: &Value) -> Result<()> {
         let event = Event::from_json(name.to_string())?;
         let challenge = format!("challenge-{}", self.challenges);
-        let right = event.verify().is_ok() && event.kind.as_u16() == 22_242 && event.tags.challenge() == Some(challenge.as_str());
+        let right = event.verify().is_ok()
+            && event.kind.as_u16() == 22_242
+            && event.tags.challenge() == Some(challenge.as_str());
         let right = right && self.veil() != Some(Veil::Refuses);
         if right {
             self.named = true;
@@ -224,7 +240,13 @@ impl Door {
         if self.veil() == Some(Veil::Silent) {
             return Ok(());
         }
-        self.say(json!(["OK", event.id.to_hex(), right, if right { "" } else { "invalid: no answer to the challenge" }])).await
+        self.say(json!([
+            "OK",
+            event.id.to_hex(),
+            right,
+            if right { "" } else { "invalid: no answer to the challenge" }
+        ]))
+        .await
     }
 
     async fn flood(&mut self, flood: Flood, subscription: &Value) -> Result<()> {
@@ -263,7 +285,11 @@ impl Door {
 }
 
 fn asks_for(filter: &Value, event: &Value) -> bool {
-    let (Ok(filter), Ok(event)) = (Filter::from_json(filter.to_string()), Event::from_json(event.to_string())) else { return false };
+    let (Ok(filter), Ok(event)) =
+        (Filter::from_json(filter.to_string()), Event::from_json(event.to_string()))
+    else {
+        return false;
+    };
     filter.match_event(&event, MatchEventOptions::new())
 }
 
@@ -282,11 +308,18 @@ async fn head(client: &TcpStream) -> Result<String> {
 
 /// What the relay says of itself, to whoever asks for that.
 async fn tell(mut client: TcpStream, knobs: &Knobs, head: &str) -> Result<()> {
-    let document = knobs.told().misrule.document.clone().filter(|_| head.contains("accept: application/nostr+json"));
-    let (status, body) = document.map_or(("404 Not Found", String::new()), |document| ("200 OK", document));
+    let document = knobs
+        .told()
+        .misrule
+        .document
+        .clone()
+        .filter(|_| head.contains("accept: application/nostr+json"));
+    let (status, body) =
+        document.map_or(("404 Not Found", String::new()), |document| ("200 OK", document));
     let length = body.len();
-    let answer =
-        format!("HTTP/1.1 {status}\r\ncontent-type: application/nostr+json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/nostr+json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
     // What was only looked at would make the close a reset.
     client.read_exact(&mut vec![0; head.len()]).await?;
     client.write_all(answer.as_bytes()).await?;

@@ -94,7 +94,10 @@ pub(super) struct Trap {
 
 impl std::fmt::Debug for Trap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trap").field("kind", &self.kind).field("around", &self.around).finish_non_exhaustive()
+        f.debug_struct("Trap")
+            .field("kind", &self.kind)
+            .field("around", &self.around)
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,7 +139,10 @@ impl Knobs {
     pub(super) fn spring(&self, event: &Value, around: Around) -> bool {
         let kind = event.get("kind").and_then(Value::as_u64);
         let mut told = self.told();
-        let is_it = told.trap.as_ref().is_some_and(|trap| kind == Some(trap.kind.into()) && trap.around == around);
+        let is_it = told
+            .trap
+            .as_ref()
+            .is_some_and(|trap| kind == Some(trap.kind.into()) && trap.around == around);
         let Some(trap) = told.trap.take_if(|_| is_it) else { return false };
         (trap.then)();
         told.sprung += 1;

@@ -35,7 +35,8 @@ impl Relay {
     pub async fn start() -> Result<Self> {
         let own = Own::new("relay", 2)?;
         let limit = RateLimit { max_reqs: 1000, notes_per_minute: 1_000_000 };
-        let events = MemoryDatabase::with_opts(MemoryDatabaseOptions { events: true, max_events: None });
+        let events =
+            MemoryDatabase::with_opts(MemoryDatabaseOptions { events: true, max_events: None });
         let relay = LocalRelay::new(RelayBuilder::default().rate_limit(limit).database(events));
         let running = relay.clone();
         let (behind, listener) = own

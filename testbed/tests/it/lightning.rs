@@ -42,7 +42,10 @@ async fn a_payment_arrives_with_a_true_preimage_and_the_books_agree() -> Result<
     let melts = mint.auditor().melts()?;
     let melt = melts.first().context("no melt")?;
     assert_eq!((melt.state.as_str(), melt.amount_sats), ("PAID", 400));
-    assert_eq!((melt.payment_hash.as_str(), melt.request.as_str()), (&*hash, &*invoice.to_string()));
+    assert_eq!(
+        (melt.payment_hash.as_str(), melt.request.as_str()),
+        (&*hash, &*invoice.to_string())
+    );
     assert!((1..=3).contains(&melt.fee_sats), "{melt:?}");
     assert!(melt.change_sats > 0, "the reserve comes back: {melt:?}");
     assert_eq!(mint.auditor().outstanding()?, balance(&wallet).await?);
@@ -162,7 +165,11 @@ async fn an_open_amount_is_the_payers() -> Result<()> {
 async fn the_network_takes_no_expired_unknown_or_dear_payment() -> Result<()> {
     let (lightning, mint, wallet) = funded(100).await?;
     let payee = lightning.payee("shop");
-    let expired = InvoiceSpec { created_at: Some(1_700_000_000), expiry_seconds: 60, ..InvoiceSpec::sats(10, "old") };
+    let expired = InvoiceSpec {
+        created_at: Some(1_700_000_000),
+        expiry_seconds: 60,
+        ..InvoiceSpec::sats(10, "old")
+    };
     assert!(pay(&wallet, &payee.invoice_with(&expired)?).await.is_err());
     let elsewhere = Lightning::new().payee("stranger");
     assert!(pay(&wallet, &elsewhere.invoice(10, "no route")?).await.is_err());

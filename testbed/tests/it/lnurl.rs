@@ -24,7 +24,9 @@ fn escaped(text: &str) -> String {
 }
 
 async fn invoice(server: &LnurlServer, query: &str) -> Result<Bolt11Invoice> {
-    let answer = ask(&server.url(), "GET", &format!("/callback/alice?{query}"), "").await?.context("an answer")?;
+    let answer = ask(&server.url(), "GET", &format!("/callback/alice?{query}"), "")
+        .await?
+        .context("an answer")?;
     ensure!(answer.status == 200, "{answer:?}");
     let pr = answer.body.and_then(|body| body.get("pr").and_then(Value::as_str).map(str::to_owned));
     pr.context("pr")?.parse().map_err(|why| anyhow::anyhow!("{why:?}"))
@@ -52,7 +54,10 @@ fn tag<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
 async fn an_address_gives_an_invoice_that_can_be_paid() -> Result<()> {
     let lightning = Lightning::new();
     let server = LnurlServer::start(&lightning).await?;
-    let first = ask(&server.url(), "GET", "/.well-known/lnurlp/alice", "").await?.and_then(|answer| answer.body).context("an answer")?;
+    let first = ask(&server.url(), "GET", "/.well-known/lnurlp/alice", "")
+        .await?
+        .and_then(|answer| answer.body)
+        .context("an answer")?;
     assert_eq!(first.get("tag"), Some(&json!("payRequest")));
     assert!(first.get("nostrPubkey").is_none());
     let invoice = invoice(&server, "amount=21000").await?;
@@ -60,8 +65,16 @@ async fn an_address_gives_an_invoice_that_can_be_paid() -> Result<()> {
     lightning.pay(&invoice)?;
     assert_eq!((server.received(), server.asked_for_invoices()), (21, 1));
 
-    server.set(Terms { invoice: InvoiceLie::Off(-1), first: json!({"tag": null, "minSendable": 7}), zaps: true, ..Terms::default() });
-    let first = ask(&server.url(), "GET", "/.well-known/lnurlp/alice", "").await?.and_then(|answer| answer.body).context("an answer")?;
+    server.set(Terms {
+        invoice: InvoiceLie::Off(-1),
+        first: json!({"tag": null, "minSendable": 7}),
+        zaps: true,
+        ..Terms::default()
+    });
+    let first = ask(&server.url(), "GET", "/.well-known/lnurlp/alice", "")
+        .await?
+        .and_then(|answer| answer.body)
+        .context("an answer")?;
     assert_eq!((first.get("tag"), first.get("minSendable")), (None, Some(&json!(7))));
     assert_eq!(first.get("nostrPubkey"), Some(&json!(server.nostr_key())));
     Ok(())
@@ -71,13 +84,16 @@ async fn an_address_gives_an_invoice_that_can_be_paid() -> Result<()> {
 async fn a_paid_zap_is_receipted_at_the_relay_it_names() -> Result<()> {
     let lightning = Lightning::new();
     let server = LnurlServer::start(&lightning).await?;
-    for (lie, is_signer, is_request) in
-        [(ReceiptLie::None, true, true), (ReceiptLie::Signer, false, true), (ReceiptLie::Description, true, false)]
-    {
+    for (lie, is_signer, is_request) in [
+        (ReceiptLie::None, true, true),
+        (ReceiptLie::Signer, false, true),
+        (ReceiptLie::Description, true, false),
+    ] {
         let relay = Relay::start().await?;
         let request = request(relay.url());
         server.set(Terms { zaps: true, receipt: lie, ..Terms::default() });
-        let invoice = invoice(&server, &format!("amount=21000&nostr={}", escaped(&request))).await?;
+        let invoice =
+            invoice(&server, &format!("amount=21000&nostr={}", escaped(&request))).await?;
         let waits = receipt(relay.url());
         lightning.pay(&invoice)?;
         let receipt = timeout(Duration::from_secs(20), waits).await??;

@@ -18,7 +18,9 @@ async fn every_request_is_counted_once() -> Result<()> {
     assert!(!bench.mint.take_requests().is_empty());
     assert!(bench.mint.requests().is_empty());
 
-    wallet.swap(None, SplitTarget::default(), wallet.get_unspent_proofs().await?, None, false, false).await?;
+    wallet
+        .swap(None, SplitTarget::default(), wallet.get_unspent_proofs().await?, None, false, false)
+        .await?;
     let seen = bench.mint.requests();
     let routes: Vec<String> = seen.iter().map(testbed::Request::route).collect();
     assert_eq!(routes, ["POST /v1/swap"]);
@@ -30,7 +32,9 @@ async fn every_request_is_counted_once() -> Result<()> {
 #[tokio::test]
 async fn a_stopped_mint_is_gone_and_comes_back_with_its_books() -> Result<()> {
     let lightning = Lightning::new();
-    let mint = TestMint::start(&lightning, MintOptions { auto_pay: None, ..MintOptions::default() }).await?;
+    let mint =
+        TestMint::start(&lightning, MintOptions { auto_pay: None, ..MintOptions::default() })
+            .await?;
     let wallet = wallet(&mint.url()).await?;
     let quote = wallet.mint_quote(PaymentMethod::BOLT11, Some(64.into()), None, None).await?;
 

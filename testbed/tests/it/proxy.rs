@@ -150,7 +150,11 @@ async fn a_lying_mint() -> Result<()> {
 #[tokio::test]
 async fn an_answer_of_the_tests_own_and_one_without_end() -> Result<()> {
     let (mint, proxy) = bench().await?;
-    let verbatim = proxy.fail(Rule::verbatim("POST", QUOTE, *b"HTTP/1.1 429 Slow\r\ncontent-length: 2\r\n\r\n{}"));
+    let verbatim = proxy.fail(Rule::verbatim(
+        "POST",
+        QUOTE,
+        *b"HTTP/1.1 429 Slow\r\ncontent-length: 2\r\n\r\n{}",
+    ));
     let got = ask(&proxy.url(), "POST", QUOTE, BODY).await?.context("no answer")?;
     assert_eq!((got.status, got.body, proxy.fired(verbatim)), (429, Some(json!({})), 1));
     proxy.fail(Rule::new("POST", QUOTE, Moment::Flood(1_000_000)));

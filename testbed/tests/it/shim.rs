@@ -30,7 +30,9 @@ impl Disk {
     /// Writes two blocks to a file and syncs it.
     fn write(&self, to: &Path) -> Result<Output> {
         let mut dd = Command::new("dd");
-        dd.envs(self.shim.environment()).args(["if=/dev/zero", "bs=512", "count=2", "conv=fsync"]).arg(format!("of={}", to.display()));
+        dd.envs(self.shim.environment())
+            .args(["if=/dev/zero", "bs=512", "count=2", "conv=fsync"])
+            .arg(format!("of={}", to.display()));
         dd.output().context("dd")
     }
 }

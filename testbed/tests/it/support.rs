@@ -37,7 +37,11 @@ pub(crate) async fn pay(wallet: &Wallet, invoice: &Bolt11Invoice) -> Result<Fina
     pay_with(wallet, invoice, None).await
 }
 
-pub(crate) async fn pay_with(wallet: &Wallet, invoice: &Bolt11Invoice, options: Option<MeltOptions>) -> Result<FinalizedMelt> {
+pub(crate) async fn pay_with(
+    wallet: &Wallet,
+    invoice: &Bolt11Invoice,
+    options: Option<MeltOptions>,
+) -> Result<FinalizedMelt> {
     let request = invoice.to_string();
     let quote = wallet.melt_quote(PaymentMethod::BOLT11, request, options, None).await?;
     let prepared = wallet.prepare_melt(&quote.id, HashMap::new()).await?;
@@ -93,10 +97,9 @@ pub(crate) async fn answer(stream: &mut TcpStream) -> Result<Option<Answer>> {
         let so_far = String::from_utf8_lossy(&text);
         if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
             let expected = head.to_ascii_lowercase();
-            let expected = expected
-                .split("content-length: ")
-                .nth(1)
-                .and_then(|rest| rest.split("\r\n").next().and_then(|length| length.parse::<usize>().ok()));
+            let expected = expected.split("content-length: ").nth(1).and_then(|rest| {
+                rest.split("\r\n").next().and_then(|length| length.parse::<usize>().ok())
+            });
             if expected.is_some_and(|expected| body.len() >= expected) {
                 let status = head.split(' ').nth(1).context("a status")?.parse()?;
                 return Ok(Some(Answer { status, body: serde_json::from_str(body).ok() }));

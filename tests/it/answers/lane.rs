@@ -58,8 +58,12 @@ impl Told {
     /// The rule that tells it, of a request that the mint carries out first, or never gets.
     pub(super) fn instead(self, method: &str, path: &str, carried_out: bool) -> Rule {
         match (self, carried_out) {
-            (Self::Answer(status, body), true) => Rule::answer(method, path, Moment::StatusAfterMint, status, body.as_bytes()),
-            (Self::Answer(status, body), false) => Rule::answer(method, path, Moment::Status, status, body.as_bytes()),
+            (Self::Answer(status, body), true) => {
+                Rule::answer(method, path, Moment::StatusAfterMint, status, body.as_bytes())
+            }
+            (Self::Answer(status, body), false) => {
+                Rule::answer(method, path, Moment::Status, status, body.as_bytes())
+            }
             (Self::Reset, true) => Rule::new(method, path, Moment::AfterMint),
             (Self::Reset, false) => Rule::new(method, path, Moment::BeforeRequest),
         }
@@ -126,7 +130,12 @@ impl Lane {
     /// The mint has paid this invoice, by its books.
     pub(super) fn has_paid(&self, hash: &str) -> bool {
         match &self.mint {
-            Mint::Cdk(mint) => mint.auditor().melts().unwrap().iter().any(|melt| melt.state == "PAID" && melt.payment_hash == hash),
+            Mint::Cdk(mint) => mint
+                .auditor()
+                .melts()
+                .unwrap()
+                .iter()
+                .any(|melt| melt.state == "PAID" && melt.payment_hash == hash),
             Mint::Nutshell(mint) => mint.paid().unwrap().iter().any(|(paid, _)| paid == hash),
         }
     }
@@ -153,7 +162,12 @@ impl Lane {
 
 /// Tries every cell of a table, as many at once as there are lanes, and prints what came of them. A cell says in some words how it ended.
 /// Gives the number of cells.
-pub(super) async fn tried<C: Copy + Debug>(what: &str, lanes: &[Lane], cells: Vec<C>, cell: impl AsyncFn(&Lane, C) -> String) -> usize {
+pub(super) async fn tried<C: Copy + Debug>(
+    what: &str,
+    lanes: &[Lane],
+    cells: Vec<C>,
+    cell: impl AsyncFn(&Lane, C) -> String,
+) -> usize {
     let (begun, waiting) = (Instant::now(), Mutex::new(VecDeque::from(cells)));
     let (ends, failed) = (Mutex::new(BTreeMap::<String, usize>::new()), Mutex::new(Vec::new()));
     let next = || waiting.lock().unwrap().pop_front();
@@ -204,7 +218,11 @@ impl Scene<'_> {
         }
         let (ours, theirs) = (holdings(&self.agent).await, holdings(&self.lane.friend).await);
         let owed = self.lane.owed() - self.elsewhere;
-        assert_eq!(ours.in_all() + theirs.in_all(), owed, "{what}: {ours:?}, {theirs:?}; the mint owes {owed}");
+        assert_eq!(
+            ours.in_all() + theirs.in_all(),
+            owed,
+            "{what}: {ours:?}, {theirs:?}; the mint owes {owed}"
+        );
     }
 
     /// Asks for what has this name until it is decided.
@@ -216,7 +234,10 @@ impl Scene<'_> {
         for _ in 0..LONGEST.as_secs() {
             let shown = self.agent.ok(tool, asked.clone()).await;
             let state = shown["state"].as_str().unwrap();
-            if shown["final"] == true || state == "received" || state == "settled" && shown["kind"] == "token_sent" {
+            if shown["final"] == true
+                || state == "received"
+                || state == "settled" && shown["kind"] == "token_sent"
+            {
                 return shown;
             }
         }

@@ -119,16 +119,27 @@ async fn after_paid_no_other_answer_frees_a_coin() {
 async fn a_payment_that_arrives_after_its_answer_said_no_is_never_made_twice() {
     let lane = alone().await;
     let status = |status| Rule::answer("POST", MELT, Moment::StatusThenDeliver, status, *b"busy");
-    for (what, rule) in [("429", status(429)), ("502", status(502)), ("a reset", Rule::new("POST", MELT, Moment::HoldThenDeliver))] {
+    for (what, rule) in [
+        ("429", status(429)),
+        ("502", status(502)),
+        ("a reset", Rule::new("POST", MELT, Moment::HoldThenDeliver)),
+    ] {
         let scene = lane.scene(1_000).await;
         let rule = lane.proxy.fail(rule);
         let shop = lane.lightning.payee("shop");
         let invoice = shop.invoice(100, what).unwrap();
         let told = scene.agent.ok("pay", json!({"to": invoice.to_string()})).await;
-        assert_eq!((lane.proxy.fired(rule), told["state"].as_str()), (1, Some("pending")), "{what}: {told}");
+        assert_eq!(
+            (lane.proxy.fired(rule), told["state"].as_str()),
+            (1, Some("pending")),
+            "{what}: {told}"
+        );
         // Nothing of what the request would spend is offered again.
         if what != "429" {
-            let other = scene.agent.ok("pay", json!({"to": shop.invoice(110, "other").unwrap().to_string()})).await;
+            let other = scene
+                .agent
+                .ok("pay", json!({"to": shop.invoice(110, "other").unwrap().to_string()}))
+                .await;
             assert_eq!(other["state"], "settled", "{what}: {other}");
         }
         // 20 s later the mint has been asked, and the request arrives.

@@ -82,10 +82,18 @@ async fn cell(lane: &Lane, (verb, moment, question): Asked, told: Told) -> Strin
     scene.conserved(&what).await;
     let held = holdings(agent).await;
     match verb {
-        Verb::Deposit => assert_eq!((end["state"].as_str(), held.spendable), (Some("received"), scene.before + 64), "{what}"),
+        Verb::Deposit => assert_eq!(
+            (end["state"].as_str(), held.spendable),
+            (Some("received"), scene.before + 64),
+            "{what}"
+        ),
         Verb::Pay => {
             let cost = sats(&agent.ok("get_payment", name).await, "total_sats");
-            assert_eq!((end["state"].as_str(), held.spendable), (Some("settled"), scene.before - cost), "{what}");
+            assert_eq!(
+                (end["state"].as_str(), held.spendable),
+                (Some("settled"), scene.before - cost),
+                "{what}"
+            );
         }
         _ => assert_eq!((end["state"].as_str(), held.unclaimed), (Some("settled"), 24), "{what}"),
     }
@@ -95,6 +103,10 @@ async fn cell(lane: &Lane, (verb, moment, question): Asked, told: Told) -> Strin
 
 /// The table of all questions.
 pub(super) async fn table(asked: &[Asked], at: &str, lanes: &[Lane]) -> usize {
-    let cells = asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
-    tried(&format!("questions at {at}"), lanes, cells, async |lane, (asked, told)| cell(lane, asked, told).await).await
+    let cells =
+        asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
+    tried(&format!("questions at {at}"), lanes, cells, async |lane, (asked, told)| {
+        cell(lane, asked, told).await
+    })
+    .await
 }

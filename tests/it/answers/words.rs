@@ -7,7 +7,8 @@ use crate::restore::{restore, words};
 use crate::world::{Home, holdings};
 
 /// What is asked, and the how manieth time.
-pub(super) const ASKED: [(&str, usize); 3] = [("/v1/restore", 2), ("/v1/checkstate", 1), ("/v1/restore", 1)];
+pub(super) const ASKED: [(&str, usize); 3] =
+    [("/v1/restore", 2), ("/v1/checkstate", 1), ("/v1/restore", 1)];
 
 /// A wallet that is gone: its words and its sats.
 async fn lost(lane: &Lane) -> (String, u64) {
@@ -24,8 +25,13 @@ async fn restored(home: &Arc<Home>, words: &str) -> (bool, u64) {
     let (home, words) = (Arc::clone(home), words.to_owned());
     let output = tokio::task::spawn_blocking(move || restore(&home, &words)).await.unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
-    let spendable = out.lines().find_map(|line| line.strip_prefix("spendable now: ")?.strip_suffix(" sats")?.parse().ok());
-    (output.status.success(), spendable.unwrap_or_else(|| panic!("{out}{}", String::from_utf8_lossy(&output.stderr))))
+    let spendable = out
+        .lines()
+        .find_map(|line| line.strip_prefix("spendable now: ")?.strip_suffix(" sats")?.parse().ok());
+    (
+        output.status.success(),
+        spendable.unwrap_or_else(|| panic!("{out}{}", String::from_utf8_lossy(&output.stderr))),
+    )
 }
 
 async fn cell(lane: &Lane, (path, nth): (&str, usize), told: Told) -> String {
@@ -36,7 +42,10 @@ async fn cell(lane: &Lane, (path, nth): (&str, usize), told: Told) -> String {
     let rule = lane.proxy.fail(told.instead("POST", path, false).nth(nth));
     let (all, first) = restored(&home, words).await;
     assert_eq!(lane.proxy.fired(rule), 1, "{what}");
-    assert!(first == *owed || !all && first < *owed, "{what}: {first} of {owed} sats, and told as all");
+    assert!(
+        first == *owed || !all && first < *owed,
+        "{what}: {first} of {owed} sats, and told as all"
+    );
     if nth > 1 {
         // Cut in the middle, it can be done again.
         lane.proxy.clear();
@@ -47,6 +56,10 @@ async fn cell(lane: &Lane, (path, nth): (&str, usize), told: Told) -> String {
 
 /// The table of a restore.
 pub(super) async fn table(asked: &[(&'static str, usize)], at: &str, lanes: &[Lane]) -> usize {
-    let cells = asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
-    tried(&format!("restore at {at}"), lanes, cells, async |lane, (asked, told)| cell(lane, asked, told).await).await
+    let cells =
+        asked.iter().flat_map(|asked| Told::ALL.iter().map(|told| (*asked, *told))).collect();
+    tried(&format!("restore at {at}"), lanes, cells, async |lane, (asked, told)| {
+        cell(lane, asked, told).await
+    })
+    .await
 }

@@ -19,7 +19,8 @@ use crate::world::{Agent, conserved, mint};
 const NOTICED: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn of_clients_that_are_killed_nothing_is_left_but_the_keeper_and_of_that_nothing_once_it_is_idle() {
+async fn of_clients_that_are_killed_nothing_is_left_but_the_keeper_and_of_that_nothing_once_it_is_idle()
+ {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 2);
     // Its end is held open by this test: no shim ever sees the end of its input.
@@ -28,27 +29,42 @@ async fn of_clients_that_are_killed_nothing_is_left_but_the_keeper_and_of_that_n
     for _ in 0..50 {
         let mut client = Command::new("python3");
         client.args(["-c", script, env!("CARGO_BIN_EXE_nutpurse"), "--home"]).arg(home.path());
-        client.env_clear().env("PATH", std::env::var("PATH").unwrap()).env("NUTPURSE_KEYRING", "off");
+        client
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .env("NUTPURSE_KEYRING", "off");
         client.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut client = client.spawn().unwrap();
         let mut input = client.stdin.take().unwrap();
         let us = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}});
         input
-            .write_all(format!("{}\n", json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": us})).as_bytes())
+            .write_all(
+                format!(
+                    "{}\n",
+                    json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": us})
+                )
+                .as_bytes(),
+            )
             .await
             .unwrap();
         let mut output = BufReader::new(client.stdout.take().unwrap()).lines();
         clients.push((client, input, output.next_line().await.unwrap(), output));
     }
-    assert!(clients.iter().all(|(_, _, answer, _)| answer.as_ref().is_some_and(|line| line.contains("nutpurse"))));
+    assert!(
+        clients
+            .iter()
+            .all(|(_, _, answer, _)| answer.as_ref().is_some_and(|line| line.contains("nutpurse")))
+    );
     assert!(processes(&home).len() > 50);
     for (client, ..) in &mut clients {
         client.kill().await.unwrap();
     }
-    let keepers = || processes(&home).iter().filter(|(_, line)| line.contains(" keep --detached")).count();
+    let keepers =
+        || processes(&home).iter().filter(|(_, line)| line.contains(" keep --detached")).count();
     until("only the keeper is left", NOTICED, || processes(&home).len() == keepers()).await;
     until("the keeper ends", NOTICED, || processes(&home).is_empty()).await;
-    let left: Vec<_> = fs::read_dir(home.path()).unwrap().flatten().map(|file| file.file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(home.path()).unwrap().flatten().map(|file| file.file_name()).collect();
     assert!(!left.contains(&"keeper.sock".into()), "{left:?}");
 }
 
@@ -65,12 +81,19 @@ async fn a_keeper_stays_for_what_is_open() {
     let before = keeper(&home);
     assert_eq!(shim.hang_up().await, Some(0));
     let log = || fs::read_to_string(home.path().join("keeper.log")).unwrap();
-    until("it stays twice", Duration::from_secs(30), || log().matches("stays: something is open").count() >= 2).await;
+    until("it stays twice", Duration::from_secs(30), || {
+        log().matches("stays: something is open").count() >= 2
+    })
+    .await;
     assert_eq!(keeper(&home), before, "a payment is open");
     lightning.settle(held.payment_hash());
-    until("the payment is settled and the keeper gone", Duration::from_secs(60), || holders(&home).is_empty()).await;
+    until("the payment is settled and the keeper gone", Duration::from_secs(60), || {
+        holders(&home).is_empty()
+    })
+    .await;
     let agent = Agent::reopen(home).await.named("desktop");
-    let shown = agent.ok("get_payment", json!({"payment_hash": held.payment_hash().to_string()})).await;
+    let shown =
+        agent.ok("get_payment", json!({"payment_hash": held.payment_hash().to_string()})).await;
     assert_eq!(shown["state"], "settled");
     conserved("a held payment", &mint.auditor(), &[&agent]).await;
 }
@@ -116,7 +139,10 @@ async fn a_shim_that_is_told_to_end_does_so_before_its_client_kills_it() {
     assert!(since.elapsed() < Duration::from_millis(1_900), "{:?}", since.elapsed());
     let mut next = Shim::start(&home, "desktop").await;
     lightning.settle(held.payment_hash());
-    assert_eq!(next.ended(json!({"payment_hash": held.payment_hash().to_string()})).await["state"], "settled");
+    assert_eq!(
+        next.ended(json!({"payment_hash": held.payment_hash().to_string()})).await["state"],
+        "settled"
+    );
 }
 
 #[tokio::test]
@@ -130,9 +156,14 @@ async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
     let mut calls = Vec::new();
     for number in 0..30 {
         let invoice = lightning.payee("shop").invoice(5, &format!("handover {number}")).unwrap();
-        calls.push((shim.begin_call("pay", json!({"to": invoice.to_string()})).await, invoice.payment_hash().to_string()));
+        calls.push((
+            shim.begin_call("pay", json!({"to": invoice.to_string()})).await,
+            invoice.payment_hash().to_string(),
+        ));
     }
-    let note: serde_json::Value = serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap()).unwrap();
+    let note: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap())
+            .unwrap();
     let hello = json!({"protocol": 99, "version": "99.0.0", "token": note["token"], "folder": "", "settings": "", "agent": "x",
         "want": "finish"});
     let mut newer = UnixStream::connect(home.path().join("keeper.sock")).await.unwrap();
@@ -148,13 +179,19 @@ async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
             assert_eq!(told["state"], "settled", "{told}");
         }
     }
-    until("the older keeper is gone", Duration::from_secs(20), || holders(&home).first() != Some(&before)).await;
+    until("the older keeper is gone", Duration::from_secs(20), || {
+        holders(&home).first() != Some(&before)
+    })
+    .await;
     shim.ok("get_balance", json!({})).await;
     assert_ne!(keeper(&home), before);
     stop(&home);
     let agent = Agent::reopen(home).await;
     conserved("handed over", &mint.auditor(), &[&agent]).await;
-    assert_eq!(mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(), 30);
+    assert_eq!(
+        mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(),
+        30
+    );
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
         let rule = proxy.fail(Rule::new("POST", "/v1/melt/bolt11", side).every());
         for number in 0..5 {
             let mut shim = Shim::start(&home, &format!("busy{number}")).await;
-            let invoice = lightning.payee("shop").invoice(10, &format!("{side:?} {number}")).unwrap();
+            let invoice =
+                lightning.payee("shop").invoice(10, &format!("{side:?} {number}")).unwrap();
             let hash = invoice.payment_hash().to_string();
             let payment = shim.begin_call("pay", json!({"to": invoice.to_string(), "idempotency_key": format!("{side:?} {number}")})).await;
             shims.push((shim, payment, hash));
@@ -39,14 +40,27 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
         kill(keeper(&home));
         for (shim, payment, hash) in &mut shims {
             let told = shim.told(*payment).await;
-            assert_eq!((&told["error"], &told["money_moved"]), (&json!("outcome_unknown"), &json!("unknown")), "{told}");
-            assert_eq!((&told["details"]["payment_hash"], &told["retry"]), (&json!(hash), &json!("never")), "{told}");
+            assert_eq!(
+                (&told["error"], &told["money_moved"]),
+                (&json!("outcome_unknown"), &json!("unknown")),
+                "{told}"
+            );
+            assert_eq!(
+                (&told["details"]["payment_hash"], &told["retry"]),
+                (&json!(hash), &json!("never")),
+                "{told}"
+            );
             let balance = shim.ok("get_balance", json!({})).await;
             assert!(balance["spendable_sats"].is_u64(), "{balance}");
         }
         assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
         proxy.clear();
-        asked.extend(shims.into_iter().enumerate().map(|(number, (.., hash))| (format!("busy{number}"), hash)));
+        asked.extend(
+            shims
+                .into_iter()
+                .enumerate()
+                .map(|(number, (.., hash))| (format!("busy{number}"), hash)),
+        );
     }
     drop(starter);
     stop(&home);
@@ -61,9 +75,19 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
                 assert!(ended["state"] == "settled" || ended["state"] == "failed", "{ended}");
                 known += 1;
             }
-            Err(error) => assert_eq!(error.code.as_str(), "not_found", "it was lost before it was written down"),
+            Err(error) => assert_eq!(
+                error.code.as_str(),
+                "not_found",
+                "it was lost before it was written down"
+            ),
         }
-        let paid = mint.auditor().melts().unwrap().iter().filter(|melt| melt.payment_hash == *hash && melt.state == "PAID").count();
+        let paid = mint
+            .auditor()
+            .melts()
+            .unwrap()
+            .iter()
+            .filter(|melt| melt.payment_hash == *hash && melt.state == "PAID")
+            .count();
         assert!(paid <= 1, "{hash} was paid {paid} times");
     }
     println!("{known} of {} payments had begun", asked.len());
@@ -79,9 +103,14 @@ async fn the_end_of_the_shim_that_started_the_keeper_is_noticed_by_nobody() {
     starter.fund(500).await;
     let mut other = Shim::start(&home, "other").await;
     let before = keeper(&home);
-    let parent = std::fs::read_to_string(format!("/proc/{}/stat", before.as_raw_nonzero())).unwrap();
+    let parent =
+        std::fs::read_to_string(format!("/proc/{}/stat", before.as_raw_nonzero())).unwrap();
     let parent = parent.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
-    assert_ne!(parent, starter.pid().as_raw_nonzero().to_string(), "the keeper is no child of its starter");
+    assert_ne!(
+        parent,
+        starter.pid().as_raw_nonzero().to_string(),
+        "the keeper is no child of its starter"
+    );
     kill(starter.pid());
     starter.child.wait().await.unwrap();
     let invoice = lightning.payee("shop").invoice(10, "after").unwrap().to_string();
@@ -99,7 +128,9 @@ async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
     watcher.ask("resources/subscribe", json!({"uri": "wallet://balance"})).await;
     // A read that waits.
     let deposit = watcher.ok("deposit", json!({"amount_sats": 10})).await;
-    let waiting = watcher.begin_call("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20})).await;
+    let waiting = watcher
+        .begin_call("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20}))
+        .await;
     kill(keeper(&home));
     let told = watcher.told(waiting).await;
     assert_eq!(told["state"], "received", "{told}");

@@ -56,7 +56,9 @@ async fn strangers_at_the_socket_are_sent_away() {
     let hello = |token: &str, agent: &str| json!({"protocol": 1, "version": "0.1.0", "token": token, "folder": "", "settings": "", "agent": agent, "want": "session"});
     let told = answer(&home, format!("{}\n", hello("guessed", "x")).as_bytes()).await;
     assert!(told.contains("\"refused\":\"token\""), "{told}");
-    let note: Value = serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap()).unwrap();
+    let note: Value =
+        serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap())
+            .unwrap();
     let token = note["token"].as_str().unwrap();
     let told = answer(&home, format!("{}\n", hello(token, "x")).as_bytes()).await;
     assert!(told.contains("\"refused\":\"folder\""), "{told}");
@@ -86,8 +88,17 @@ async fn a_process_of_another_user_is_sent_away_even_where_the_files_would_let_i
     let mut other = std::process::Command::new("/usr/bin/python3");
     other.args(["-c", script]).arg(&socket).arg(hello.to_string()).uid(65_534).gid(65_534);
     let output = other.output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("b''") || said.contains("ConnectionResetError") || said.contains("BrokenPipe"), "{said}");
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        said.contains("b''")
+            || said.contains("ConnectionResetError")
+            || said.contains("BrokenPipe"),
+        "{said}"
+    );
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
     let log = fs::read_to_string(home.path().join("keeper.log")).unwrap();
     assert!(log.contains("another user"), "{log}");
@@ -124,11 +135,16 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     for name in ["PATH", "LC_ALL", "NUTPURSE_LOG", "NUTPURSE_KEYRING"] {
         assert!(names.contains(&name), "{names:?}");
     }
-    let group = fs::read_to_string(format!("/proc/{}/stat", keeper(&home).as_raw_nonzero())).unwrap();
+    let group =
+        fs::read_to_string(format!("/proc/{}/stat", keeper(&home).as_raw_nonzero())).unwrap();
     let fields: Vec<_> = group.rsplit(") ").next().unwrap().split(' ').collect();
-    let shim_group = fs::read_to_string(format!("/proc/{}/stat", shim.pid().as_raw_nonzero())).unwrap();
+    let shim_group =
+        fs::read_to_string(format!("/proc/{}/stat", shim.pid().as_raw_nonzero())).unwrap();
     let shim_fields: Vec<_> = shim_group.rsplit(") ").next().unwrap().split(' ').collect();
-    assert!(fields[2] != shim_fields[2] && fields[3] != shim_fields[3], "its own group and session");
+    assert!(
+        fields[2] != shim_fields[2] && fields[3] != shim_fields[3],
+        "its own group and session"
+    );
 }
 
 #[tokio::test]
@@ -138,13 +154,20 @@ async fn a_keeper_holds_nothing_open_that_its_starter_had_open() {
     let held = home.path().with_extension("held");
     let plain = command(&home, "desktop");
     let mut start = tokio::process::Command::new("/bin/sh");
-    start.args(["-c", "exec 8>\"$0\"; exec \"$@\""]).arg(&held).arg(plain.as_std().get_program()).args(plain.as_std().get_args());
-    start.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    start
+        .args(["-c", "exec 8>\"$0\"; exec \"$@\""])
+        .arg(&held)
+        .arg(plain.as_std().get_program())
+        .args(plain.as_std().get_args());
+    start
+        .env_clear()
+        .envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut shim = Shim::spawn(start);
     shim.shake_hands().await;
     shim.ok("get_balance", json!({})).await;
     let has_it = |process: rustix::process::Pid| {
-        let open = fs::read_dir(format!("/proc/{}/fd", process.as_raw_nonzero())).unwrap().flatten();
+        let open =
+            fs::read_dir(format!("/proc/{}/fd", process.as_raw_nonzero())).unwrap().flatten();
         open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == held)
     };
     assert!(has_it(shim.pid()), "the shell's file is open in what it started");
@@ -164,10 +187,16 @@ async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
             _ => fs::create_dir(&socket).unwrap(),
         }
         let mut shim = Shim::start(&home, "desktop").await;
-        assert_eq!(shim.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(13));
+        assert_eq!(
+            shim.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len),
+            Some(13)
+        );
         let told = shim.call("get_balance", json!({})).await;
         assert_eq!(told["error"], "settings_invalid", "{told}");
-        assert!(told["details"]["file"].as_str().is_some_and(|file| file.contains("keeper.sock")), "{told}");
+        assert!(
+            told["details"]["file"].as_str().is_some_and(|file| file.contains("keeper.sock")),
+            "{told}"
+        );
         assert!(done(&home, &["get-balance"]).unwrap_err().contains("keeper.sock"));
         assert!(fs::symlink_metadata(&socket).is_ok());
         assert!(holders(&home).is_empty());
@@ -180,7 +209,11 @@ async fn a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signal
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut sleeper = std::process::Command::new("sleep").arg("100").spawn().unwrap();
-    fs::write(home.path().join("keeper.lock"), json!({"token": "old", "version": "0.0.1", "pid": sleeper.id()}).to_string()).unwrap();
+    fs::write(
+        home.path().join("keeper.lock"),
+        json!({"token": "old", "version": "0.0.1", "pid": sleeper.id()}).to_string(),
+    )
+    .unwrap();
     drop(std::os::unix::net::UnixListener::bind(home.path().join("keeper.sock")).unwrap());
     let mut shim = Shim::start(&home, "desktop").await;
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
@@ -199,11 +232,18 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
     // Another folder: another wallet, with keys of its own and no money.
     let other = home(&[(&mint.url(), true)], 600);
     let mut project = command(&other, "project");
-    project.env("NUTPURSE_NSEC", "nsec1canary").env("NSEC", "nsec1canary").env("HTTPS_PROXY", "http://127.0.0.1:9");
+    project
+        .env("NUTPURSE_NSEC", "nsec1canary")
+        .env("NSEC", "nsec1canary")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9");
     let mut project = Shim::spawn(project);
     project.shake_hands().await;
     project.fund(50).await;
-    assert_eq!(project.ok("get_balance", json!({})).await["spendable_sats"], 50, "its traffic goes where it should");
+    assert_eq!(
+        project.ok("get_balance", json!({})).await["spendable_sats"],
+        50,
+        "its traffic goes where it should"
+    );
     let other_words = fs::read_to_string(other.path().join("keys.toml")).unwrap();
     assert_ne!(words.lines().last(), other_words.lines().last());
     assert!(!other_words.contains("canary"));
@@ -218,16 +258,29 @@ async fn a_projects_settings_beside_a_wallet_find_no_key_move_no_coin_and_redire
         (foreign.path().to_str().unwrap(), "another user"),
     ] {
         let mut bad = tokio::process::Command::new(env!("CARGO_BIN_EXE_nutpurse"));
-        bad.env_clear().env("NUTPURSE_KEYRING", "off").env("NUTPURSE_HOME", path).current_dir(writable.path());
+        bad.env_clear()
+            .env("NUTPURSE_KEYRING", "off")
+            .env("NUTPURSE_HOME", path)
+            .current_dir(writable.path());
         let mut bad = Shim::spawn(bad);
         bad.shake_hands().await;
-        assert_eq!(bad.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len), Some(13));
+        assert_eq!(
+            bad.ask("tools/list", json!({})).await["result"]["tools"].as_array().map(Vec::len),
+            Some(13)
+        );
         let told = bad.call("get_balance", json!({})).await;
-        assert_eq!((&told["error"], &told["money_moved"]), (&json!("settings_invalid"), &json!("no")), "{told}");
+        assert_eq!(
+            (&told["error"], &told["money_moved"]),
+            (&json!("settings_invalid"), &json!("no")),
+            "{told}"
+        );
         assert!(told["details"]["file"].as_str().is_some_and(|file| file.contains(why)), "{told}");
         assert_eq!(bad.hang_up().await, Some(0));
     }
-    assert!(fs::read_dir(writable.path()).unwrap().next().is_none() && fs::read_dir(foreign.path()).unwrap().next().is_none());
+    assert!(
+        fs::read_dir(writable.path()).unwrap().next().is_none()
+            && fs::read_dir(foreign.path()).unwrap().next().is_none()
+    );
     assert_eq!(owner.ok("get_balance", json!({})).await["spendable_sats"], 300);
     assert_eq!(fs::read_to_string(wallet.path().join("keys.toml")).unwrap(), words);
     stop(&wallet);

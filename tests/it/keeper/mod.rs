@@ -26,7 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The binary as a client starts it: a shim.
 fn command(home: &Home, agent: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("NUTPURSE_KEYRING", "off").env("NUTPURSE_LOG", "debug");
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("NUTPURSE_KEYRING", "off")
+        .env("NUTPURSE_LOG", "debug");
     command.arg("--home").arg(home.path()).args(["--agent", agent]);
     command
 }
@@ -86,7 +90,10 @@ impl Shim {
 
     /// The next line; every line is a message.
     async fn line(&mut self) -> Option<Value> {
-        let line = timeout(PATIENCE, self.output.next_line()).await.unwrap_or_else(|_| panic!("no line within a minute")).unwrap()?;
+        let line = timeout(PATIENCE, self.output.next_line())
+            .await
+            .unwrap_or_else(|_| panic!("no line within a minute"))
+            .unwrap()?;
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
@@ -114,7 +121,12 @@ impl Shim {
         let answer = self.answer(id).await;
         match answer["result"].get("structuredContent") {
             Some(structured) => structured.clone(),
-            None => serde_json::from_str(answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}"))).unwrap(),
+            None => serde_json::from_str(
+                answer["result"]["content"][0]["text"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{answer}")),
+            )
+            .unwrap(),
         }
     }
 
@@ -150,24 +162,36 @@ impl Shim {
     /// Puts sats in by a deposit that pays itself.
     async fn fund(&mut self, sats: u64) {
         let deposit = self.ok("deposit", json!({"amount_sats": sats})).await;
-        let got = self.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 40})).await;
+        let got = self
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 40}))
+            .await;
         assert_eq!(got["state"], "received", "{got}");
     }
 
     /// Closes its input and gives its exit code.
     async fn hang_up(mut self) -> Option<i32> {
         drop(self.input.take());
-        timeout(PATIENCE, self.child.wait()).await.unwrap_or_else(|_| panic!("it does not end")).unwrap().code()
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("it does not end"))
+            .unwrap()
+            .code()
     }
 }
 
 /// The processes that have this wallet's store open.
 fn holders(home: &Home) -> Vec<Pid> {
     let Ok(store) = fs::metadata(home.path().join("wallet.redb")) else { return Vec::new() };
-    let same = |link: PathBuf| fs::metadata(link).is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev());
+    let same = |link: PathBuf| {
+        fs::metadata(link).is_ok_and(|file| file.ino() == store.ino() && file.dev() == store.dev())
+    };
     let mut found = Vec::new();
     for process in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else { continue };
+        let Some(pid) =
+            process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
+            continue;
+        };
         let files = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
         if files.map(|file| file.path()).any(same) {
             found.push(pid);
@@ -181,7 +205,11 @@ fn processes(home: &Home) -> Vec<(Pid, String)> {
     let folder = home.path().to_str().unwrap().to_owned();
     let mut found = Vec::new();
     for process in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else { continue };
+        let Some(pid) =
+            process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
+            continue;
+        };
         let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if line.contains(&folder) && line.contains("nutpurse ") {
@@ -233,5 +261,9 @@ fn done(home: &Home, line: &[&str]) -> Result<String, String> {
     command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(home.path()).args(line);
     let output = binary::run(command, "");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    if output.status.success() { Ok(text(output.stdout)) } else { Err(format!("{}{}", text(output.stdout), text(output.stderr))) }
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(format!("{}{}", text(output.stdout), text(output.stderr)))
+    }
 }

@@ -17,7 +17,8 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
         stop(&home);
         let payee = lightning.payee("shop");
         let copies = (0..10).map(|number| {
-            let (home, invoice) = (home.clone(), payee.invoice(5, &format!("{round} {number}")).unwrap().to_string());
+            let (home, invoice) =
+                (home.clone(), payee.invoice(5, &format!("{round} {number}")).unwrap().to_string());
             async move {
                 let mut shim = Shim::start(&home, &format!("copy{number}")).await;
                 let tools = shim.ask("tools/list", json!({})).await;
@@ -38,7 +39,10 @@ async fn ten_copies_at_once_all_serve_and_one_process_holds_the_store() {
     stop(&home);
     let agent = Agent::reopen(home).await;
     conserved("ten copies", &mint.auditor(), &[&agent]).await;
-    assert_eq!(mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(), 30);
+    assert_eq!(
+        mint.auditor().melts().unwrap().iter().filter(|melt| melt.state == "PAID").count(),
+        30
+    );
 }
 
 #[tokio::test]
@@ -48,17 +52,26 @@ async fn a_persons_commands_go_through_the_same_process() {
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(500).await;
     let before = keeper(&home);
-    let shown: Value = serde_json::from_str(&done(&home, &["get-balance", "--json"]).unwrap()).unwrap();
+    let shown: Value =
+        serde_json::from_str(&done(&home, &["get-balance", "--json"]).unwrap()).unwrap();
     assert_eq!((&shown["spendable_sats"], &shown["agent"]), (&json!(500), &json!("cli")));
     let invoice = lightning.payee("shop").invoice(20, "by command").unwrap().to_string();
-    let paid: Value = serde_json::from_str(&done(&home, &["pay", &invoice, "--json"]).unwrap()).unwrap();
+    let paid: Value =
+        serde_json::from_str(&done(&home, &["pay", &invoice, "--json"]).unwrap()).unwrap();
     assert_eq!(paid["state"], "settled");
     let left = 500 - paid["total_sats"].as_u64().unwrap();
     let refused = done(&home, &["pay", "nothing"]).unwrap_err();
-    assert!(refused.contains("payee_unsupported") || refused.contains("invalid_input"), "{refused}");
+    assert!(
+        refused.contains("payee_unsupported") || refused.contains("invalid_input"),
+        "{refused}"
+    );
     let doctor = done(&home, &["doctor"]).unwrap();
     let pid = before.as_raw_nonzero().to_string();
-    assert!(doctor.contains(&format!("process: {pid} keeps this wallet")) && doctor.contains("sessions: desktop"), "{doctor}");
+    assert!(
+        doctor.contains(&format!("process: {pid} keeps this wallet"))
+            && doctor.contains("sessions: desktop"),
+        "{doctor}"
+    );
     assert_eq!(keeper(&home), before);
     // What needs the store for itself makes the keeper finish, and the session finds the next one.
     done(&home, &["init"]).unwrap();
@@ -82,12 +95,20 @@ async fn who_holds_the_wallet_alone_is_no_keeper_and_shims_say_so_until_it_is_go
     let tools = shim.ask("tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
     let busy = shim.call("get_balance", json!({})).await;
-    assert_eq!((&busy["error"], &busy["money_moved"]), (&json!("wallet_busy"), &json!("no")), "{busy}");
+    assert_eq!(
+        (&busy["error"], &busy["money_moved"]),
+        (&json!("wallet_busy"), &json!("no")),
+        "{busy}"
+    );
     assert!(done(&home, &["get-balance"]).unwrap_err().contains("wallet_busy"));
     let mut second = binary::binary(&home);
     second.arg("get-balance");
     let refused = binary::run(second, "");
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("another process holds this wallet"));
+    assert!(
+        !refused.status.success()
+            && String::from_utf8_lossy(&refused.stderr)
+                .contains("another process holds this wallet")
+    );
     assert_eq!(alone.hang_up().await, Some(0));
     until("the shim has found the wallet free", Duration::from_secs(20), || {
         holders(&home).len() == 1 || done(&home, &["get-balance"]).is_ok()
@@ -112,7 +133,8 @@ async fn probes_notices_first_and_double_starts_work_and_end_well() {
     let mut early = Shim::spawn(command(&home, "early"));
     early.send(&json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})).await;
     early.shake_hands().await;
-    let (mut one, mut two) = tokio::join!(Shim::start(&home, "desktop"), Shim::start(&home, "desktop"));
+    let (mut one, mut two) =
+        tokio::join!(Shim::start(&home, "desktop"), Shim::start(&home, "desktop"));
     for shim in [&mut one, &mut two, &mut early] {
         assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
     }
@@ -135,7 +157,11 @@ async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
     let pending = shim.ok("pay", json!({"to": invoice})).await;
     assert_eq!(pending["state"], "pending", "{pending}");
     let shown = done(&home, &["payments", "open"]).unwrap();
-    assert!(shown.contains(pending["payment_id"].as_str().unwrap()) && shown.contains("its mint is silent"), "{shown}");
+    assert!(
+        shown.contains(pending["payment_id"].as_str().unwrap())
+            && shown.contains("its mint is silent"),
+        "{shown}"
+    );
     proxy.clear();
     assert_eq!(shim.ended(json!({"payment_id": pending["payment_id"]})).await["state"], "settled");
     assert!(done(&home, &["payments", "open"]).unwrap().contains("(none)"));
@@ -143,15 +169,23 @@ async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
     // What a keeper knows of a mint that contradicts it is seen without asking anybody.
     proxy.rewrite(|path, mut answer| {
         if path.starts_with("/v1/mint/quote/bolt11/") {
-            (answer["state"], answer["amount_paid"], answer["amount_issued"]) = (json!("ISSUED"), json!(90), json!(90));
+            (answer["state"], answer["amount_paid"], answer["amount_issued"]) =
+                (json!("ISSUED"), json!(90), json!(90));
         }
         answer
     });
     let deposit = shim.ok("deposit", json!({"amount_sats": 90})).await;
     shim.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 40})).await;
     let doctor = done(&home, &["doctor"]).unwrap();
-    assert!(doctor.contains("disputed deposits: 1") && doctor.contains("payments open"), "{doctor}");
-    assert!(done(&home, &["payments", "open"]).unwrap().contains(deposit["deposit_id"].as_str().unwrap()));
+    assert!(
+        doctor.contains("disputed deposits: 1") && doctor.contains("payments open"),
+        "{doctor}"
+    );
+    assert!(
+        done(&home, &["payments", "open"])
+            .unwrap()
+            .contains(deposit["deposit_id"].as_str().unwrap())
+    );
     assert_eq!(shim.hang_up().await, Some(0));
 }
 
@@ -159,13 +193,21 @@ async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
 async fn doctor_looks_at_the_relays_beside_a_client_that_goes_on() {
     let (_lightning, mint) = mint().await;
     let relay = testbed::Relay::start().await.unwrap();
-    let home = Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], "[keeper]\nidle_seconds = 600");
+    let home = Home::with_relays(
+        &[(&mint.url(), true)],
+        &[relay.url()],
+        &[],
+        "[keeper]\nidle_seconds = 600",
+    );
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(100).await;
     assert_eq!(shim.ok("sync", json!({})).await["state"], "synced");
     let before = keeper(&home);
     let told = done(&home, &["doctor"]).unwrap();
-    for words in [format!("process: {} keeps this wallet", before.as_raw_nonzero()), "Nothing is wrong there.".to_owned()] {
+    for words in [
+        format!("process: {} keeps this wallet", before.as_raw_nonzero()),
+        "Nothing is wrong there.".to_owned(),
+    ] {
         assert!(told.contains(&words), "{words}: {told}");
     }
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);

@@ -32,7 +32,11 @@ impl Scene {
         self.no_fiction().await;
         self.conserved("when all was handed over").await;
         let paid = self.melts().iter().filter(|melt| melt.state == "PAID").count();
-        format!("{} entries, {paid} payments, at most {most} of {} sats in a day", entries.len(), self.per_day)
+        format!(
+            "{} entries, {paid} payments, at most {most} of {} sats in a day",
+            entries.len(),
+            self.per_day
+        )
     }
 
     /// Lifts the faults, ends what is on its way, and starts both wallets anew when everything may be asked about.
@@ -58,7 +62,9 @@ impl Scene {
         let waiting = std::mem::take(&mut self.made().waiting);
         for call in waiting {
             match tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap() {
-                Ok(told) => assert!(told["state"] == "pending" || told["state"] == "settled", "{told}"),
+                Ok(told) => {
+                    assert!(told["state"] == "pending" || told["state"] == "settled", "{told}")
+                }
                 // It stopped in the meantime.
                 Err(error) if error.code == Code::OutcomeUnknown => {}
                 Err(error) => assert_eq!(error.money_moved, MoneyMoved::No, "{error}"),
@@ -96,7 +102,8 @@ impl Scene {
             assert_eq!(one.pending, 0, "{when}: nothing is left open: {one:?}");
             held += one.spendable + one.pending + one.unclaimed;
         }
-        let owed: u64 = self.mints.iter().map(|(mint, _)| mint.auditor().outstanding().unwrap()).sum();
+        let owed: u64 =
+            self.mints.iter().map(|(mint, _)| mint.auditor().outstanding().unwrap()).sum();
         assert_eq!(held, owed, "{when}: what the wallets hold is what the mints owe");
     }
 
@@ -110,9 +117,12 @@ impl Scene {
         let made = self.made();
         for (key, hashes) in &made.keyed {
             // An invoice that was asked for by another key as well, or by none, may be that one's payment.
-            let elsewhere =
-                |hash: &String| made.keyless.contains(hash) || made.keyed.iter().any(|(other, of)| other != key && of.contains(hash));
-            let of_key: BTreeSet<&String> = hashes.iter().filter(|hash| paid.contains_key(*hash) && !elsewhere(hash)).collect();
+            let elsewhere = |hash: &String| {
+                made.keyless.contains(hash)
+                    || made.keyed.iter().any(|(other, of)| other != key && of.contains(hash))
+            };
+            let of_key: BTreeSet<&String> =
+                hashes.iter().filter(|hash| paid.contains_key(*hash) && !elsewhere(hash)).collect();
             assert!(of_key.len() <= 1, "{key} paid more than once: {of_key:?}");
         }
     }
@@ -127,7 +137,9 @@ impl Scene {
     /// A payment is settled for the wallet exactly when a mint has paid it, and costs what the mint took.
     fn what_is_shown_is_so(&self, entries: &[Value]) {
         let (mut shown, mut paid) = (Vec::new(), Vec::new());
-        for entry in entries.iter().filter(|entry| entry["kind"] == "payment" && entry["state"] == "settled") {
+        for entry in
+            entries.iter().filter(|entry| entry["kind"] == "payment" && entry["state"] == "settled")
+        {
             shown.push((sats(entry, "amount_sats"), sats(entry, "fee_sats")));
         }
         for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
@@ -144,16 +156,29 @@ impl Scene {
         for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
             left.push((self.by_its_clock(melt.paid_at.unwrap()), melt.amount_sats + melt.fee_sats));
         }
-        for entry in entries.iter().filter(|entry| entry["kind"] == "token_sent" && entry["state"] != "failed") {
+        for entry in entries
+            .iter()
+            .filter(|entry| entry["kind"] == "token_sent" && entry["state"] != "failed")
+        {
             let at: jiff::Timestamp = entry["time"].as_str().unwrap().parse().unwrap();
-            let (amount, fee) = (sats(entry, "amount_sats"), entry["fee_sats"].as_u64().unwrap_or(0));
+            let (amount, fee) =
+                (sats(entry, "amount_sats"), entry["fee_sats"].as_u64().unwrap_or(0));
             // Of a token that was taken back only the fees have left, and the fee of taking it back was paid out of its own coins.
             let most = if entry["state"] == "returned" { amount.max(fee) } else { amount + fee };
             left.push((u64::try_from(at.as_second()).unwrap(), most));
         }
-        let window = |end: u64| left.iter().filter(|(at, _)| *at <= end && at + (DAY - SLACK) > end).map(|(_, sats)| sats).sum::<u64>();
+        let window = |end: u64| {
+            left.iter()
+                .filter(|(at, _)| *at <= end && at + (DAY - SLACK) > end)
+                .map(|(_, sats)| sats)
+                .sum::<u64>()
+        };
         let most = left.iter().map(|(at, _)| window(*at)).max().unwrap_or(0);
-        assert!(most <= self.per_day, "{most} sats left in a day whose limit is {}: {left:?}", self.per_day);
+        assert!(
+            most <= self.per_day,
+            "{most} sats left in a day whose limit is {}: {left:?}",
+            self.per_day
+        );
         most
     }
 
@@ -168,16 +193,20 @@ impl Scene {
             let mut ask = at_mint(&self.agent, url).await.0;
             while ask > 0 {
                 // So many coins that they need a swap first, whose fee nobody foresees here, go in more than one token.
-                let call = json!({"amount_sats": ask, "mint": url, "memo": format!("{ask} of all")});
+                let call =
+                    json!({"amount_sats": ask, "mint": url, "memo": format!("{ask} of all")});
                 ask = match self.agent.call("send_token", call).await {
                     Ok(sent) => {
-                        let taken = self.friend.ok("receive_token", json!({"token": sent["token"]})).await;
+                        let taken =
+                            self.friend.ok("receive_token", json!({"token": sent["token"]})).await;
                         let told = self.friend.ended(&taken["receive_id"]).await;
                         assert_eq!(told["state"], "received", "{taken} {told}");
                         if taken["state"] != "received" {
                             self.log.note(format!("taken in at the second attempt: {taken}"));
                         }
-                        self.agent.ok("get_payment", json!({"payment_id": sent["payment_id"]})).await;
+                        self.agent
+                            .ok("get_payment", json!({"payment_id": sent["payment_id"]}))
+                            .await;
                         at_mint(&self.agent, url).await.0
                     }
                     Err(error) if error.code == Code::InsufficientFunds => ask * 9 / 10,

@@ -37,12 +37,21 @@ async fn run(seed: u64, lane: usize) -> Result<String, String> {
         }
     });
     match task.await {
-        Ok(summary) if number("NUTPURSE_SEED").is_some() => Ok(format!("{}\nseed {seed}: {summary}", log.all())),
+        Ok(summary) if number("NUTPURSE_SEED").is_some() => {
+            Ok(format!("{}\nseed {seed}: {summary}", log.all()))
+        }
         Ok(summary) => Ok(format!("seed {seed}: {summary}")),
         Err(error) => {
             let said = error.into_panic();
-            let said = said.downcast_ref::<String>().map(String::as_str).or_else(|| said.downcast_ref().copied());
-            Err(format!("NUTPURSE_SEED={seed} failed: {}\n{}", said.unwrap_or("a panic"), log.all()))
+            let said = said
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| said.downcast_ref().copied());
+            Err(format!(
+                "NUTPURSE_SEED={seed} failed: {}\n{}",
+                said.unwrap_or("a panic"),
+                log.all()
+            ))
         }
     }
 }
@@ -57,7 +66,8 @@ async fn random_verbs_faults_and_restarts_keep_the_laws() {
             Some(seed) => vec![seed],
             None => (0..LANES).map(|_| u64::from(seeds.random::<u32>())).collect(),
         };
-        for outcome in join_all(seeds.iter().enumerate().map(|(lane, seed)| run(*seed, lane))).await {
+        for outcome in join_all(seeds.iter().enumerate().map(|(lane, seed)| run(*seed, lane))).await
+        {
             done += 1;
             match outcome {
                 Ok(summary) => println!("{summary}"),

@@ -159,12 +159,26 @@ fn verb(rng: &mut StdRng) -> Step {
     match rng.random_range(0..20) {
         0..=1 => Step::Deposit { sats: rng.random_range(1..400) },
         2..=6 => {
-            let ways = [Behaviour::Settle, Behaviour::Settle, Behaviour::Settle, Behaviour::Fail, Behaviour::Pending];
-            Step::Pay { sats: rng.random_range(1..120), way: *ways.choose(rng).unwrap(), key: key(rng) }
+            let ways = [
+                Behaviour::Settle,
+                Behaviour::Settle,
+                Behaviour::Settle,
+                Behaviour::Fail,
+                Behaviour::Pending,
+            ];
+            Step::Pay {
+                sats: rng.random_range(1..120),
+                way: *ways.choose(rng).unwrap(),
+                key: key(rng),
+            }
         }
         7..=8 => Step::PayAgain { which, key: key(rng) },
         9 => Step::PayFriend { sats: rng.random_range(1..60) },
-        10..=11 => Step::Send { sats: rng.random_range(1..100), locked: rng.random_bool(0.15), key: key(rng) },
+        10..=11 => Step::Send {
+            sats: rng.random_range(1..100),
+            locked: rng.random_bool(0.15),
+            key: key(rng),
+        },
         12 => Step::ReceiveOwn { which },
         13 => Step::FriendTakes { which },
         14 => Step::ReceiveFriends { sats: rng.random_range(1..60) },
@@ -180,11 +194,16 @@ fn step(rng: &mut StdRng) -> Step {
         0 => Step::Pause(true),
         1..=4 => Step::Pause(false),
         5 => Step::LowerLimit,
-        6 => Step::Rotate { mint: rng.random_range(0..2), fee_ppk: *[0, 100, 1_000].choose(rng).unwrap() },
+        6 => Step::Rotate {
+            mint: rng.random_range(0..2),
+            fee_ppk: *[0, 100, 1_000].choose(rng).unwrap(),
+        },
         7 => Step::Jump(*[120, 3_600, 90_000, 200_000].choose(rng).unwrap()),
         8 => Step::Jump(*[-120, -3_600, -100_000].choose(rng).unwrap()),
         9..=10 => Step::Reopen,
-        11..=13 => Step::Kill { work: Box::new(verb(rng)), nth: rng.random_range(1..4), at: moment(rng) },
+        11..=13 => {
+            Step::Kill { work: Box::new(verb(rng)), nth: rng.random_range(1..4), at: moment(rng) }
+        }
         14 => Step::Deliver,
         15..=16 => Step::Arrive(rng.random()),
         _ => verb(rng),

@@ -99,7 +99,12 @@ impl Scene {
         let lightning = Lightning::new();
         let mut mints = Vec::new();
         for name in ["North", "South"] {
-            let mint = TestMint::start(&lightning, MintOptions { auto_pay: None, ..MintOptions::named(name) }).await.unwrap();
+            let mint = TestMint::start(
+                &lightning,
+                MintOptions { auto_pay: None, ..MintOptions::named(name) },
+            )
+            .await
+            .unwrap();
             let proxy = Proxy::start(&mint.url()).await.unwrap();
             mints.push((mint, proxy));
         }
@@ -108,7 +113,10 @@ impl Scene {
         let home = Arc::new(Home::with_limits(&listed, 100_000, plan.per_day));
         let agent = Agent::at(Arc::clone(&home), clock_of(lane));
         let friend = Agent::open(Home::at(&listed)).await;
-        log.note(format!("limit of a day {}, at the end payments arrive: {}", plan.per_day, plan.arrive));
+        log.note(format!(
+            "limit of a day {}, at the end payments arrive: {}",
+            plan.per_day, plan.arrive
+        ));
         let scene = Self {
             log,
             lane,
@@ -132,9 +140,15 @@ impl Scene {
     }
 
     pub(super) async fn fill(&self, wallet: &Agent, mint: &str, sats: u64) {
-        let deposit = wallet.ok("deposit", serde_json::json!({"amount_sats": sats, "mint": mint})).await;
+        let deposit =
+            wallet.ok("deposit", serde_json::json!({"amount_sats": sats, "mint": mint})).await;
         self.lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
-        let told = wallet.ok("get_deposit", serde_json::json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+        let told = wallet
+            .ok(
+                "get_deposit",
+                serde_json::json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}),
+            )
+            .await;
         assert_eq!(told["state"], "received", "{told}");
     }
 
@@ -155,7 +169,9 @@ impl Scene {
         for _ in 0..500 {
             self.agent = self.unopened();
             match self.agent.call("get_balance", serde_json::json!({})).await {
-                Err(error) if error.code == Code::WalletBusy => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(error) if error.code == Code::WalletBusy => {
+                    tokio::time::sleep(Duration::from_millis(10)).await
+                }
                 told => return assert!(told.is_ok(), "the wallet does not open: {told:?}"),
             }
         }
@@ -179,7 +195,12 @@ impl Scene {
 
     /// The wallet's clock at a true time.
     pub(super) fn by_its_clock(&self, at: u64) -> u64 {
-        let offset = self.jumps.iter().rev().find(|(since, _)| *since <= at).map_or(0, |(_, offset)| *offset);
+        let offset = self
+            .jumps
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .map_or(0, |(_, offset)| *offset);
         at.saturating_add_signed(offset)
     }
 }

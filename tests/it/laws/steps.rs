@@ -52,7 +52,10 @@ impl Scene {
         join_all(calls).await;
         self.note_failures().await;
         let balance = self.agent.ok("get_balance", json!({})).await;
-        self.log.note(format!("  holds {} + {} + {}", balance["spendable_sats"], balance["pending_sats"], balance["unclaimed_sats"]));
+        self.log.note(format!(
+            "  holds {} + {} + {}",
+            balance["spendable_sats"], balance["pending_sats"], balance["unclaimed_sats"]
+        ));
     }
 
     /// What is no call of the wallet's, or its end. `false`: it is a call.
@@ -61,13 +64,17 @@ impl Scene {
             self.log.note(format!("{step:?}"));
         }
         match step {
-            Step::Pause(paused) => Edit::paused(&self.home.owned(), *paused).unwrap().commit(true).unwrap(),
+            Step::Pause(paused) => {
+                Edit::paused(&self.home.owned(), *paused).unwrap().commit(true).unwrap()
+            }
             Step::LowerLimit => {
                 let per_day_sats = Some(self.per_day / 2);
                 let change = LimitsChange { per_day_sats, ..LimitsChange::default() };
                 Edit::limits(&self.home.owned(), &change).unwrap().commit(false).unwrap();
             }
-            Step::Rotate { mint, fee_ppk } => self.mints[*mint].0.rotate_keyset(*fee_ppk).await.unwrap(),
+            Step::Rotate { mint, fee_ppk } => {
+                self.mints[*mint].0.rotate_keyset(*fee_ppk).await.unwrap()
+            }
             Step::Jump(seconds) => self.jump(*seconds).await,
             Step::Reopen => {
                 self.close().await;
@@ -125,12 +132,14 @@ impl Scene {
                 self.pay_call(invoice, key(with))
             }
             Step::PayFriend { sats } => {
-                let deposit = self.friend.call("deposit", json!({"amount_sats": sats})).await.ok()?;
+                let deposit =
+                    self.friend.call("deposit", json!({"amount_sats": sats})).await.ok()?;
                 self.pay_call(deposit["bolt11"].as_str()?.parse().ok()?, None)
             }
-            Step::Send { sats, locked, key: with } => {
-                Call::of("send_token", json!({"amount_sats": sats, "lock_to": locked.then_some(LOCK), "idempotency_key": key(with)}))
-            }
+            Step::Send { sats, locked, key: with } => Call::of(
+                "send_token",
+                json!({"amount_sats": sats, "lock_to": locked.then_some(LOCK), "idempotency_key": key(with)}),
+            ),
             Step::ReceiveOwn { which } => {
                 let token = pick(&self.made().given, *which)?.token;
                 Call::of("receive_token", json!({"token": token}))
@@ -142,7 +151,8 @@ impl Scene {
                 None
             }
             Step::ReceiveFriends { sats } => {
-                let sent = self.friend.call("send_token", json!({"amount_sats": sats})).await.ok()?;
+                let sent =
+                    self.friend.call("send_token", json!({"amount_sats": sats})).await.ok()?;
                 let token = sent.get("token")?.clone();
                 self.made().taken.push(token.clone());
                 Call::of("receive_token", json!({"token": token}))
@@ -189,7 +199,9 @@ impl Scene {
                 return self.made().waiting.push(asked);
             }
         };
-        let told = told.unwrap_or_else(|_| panic!("{} {} takes longer than 45 s", call.tool, call.arguments)).unwrap();
+        let told = told
+            .unwrap_or_else(|_| panic!("{} {} takes longer than 45 s", call.tool, call.arguments))
+            .unwrap();
         let shown: String = call.arguments.to_string().chars().take(60).collect();
         let hash = call.hash.as_deref().unwrap_or_default();
         self.log.note(format!("{} {shown} {hash}: {}", call.tool, said(&told)));
@@ -197,7 +209,13 @@ impl Scene {
             Ok(told) => self.heard(call.tool, &told),
             Err(error) => {
                 assert_ne!(error.code, Code::Internal, "{error}");
-                assert_ne!(error.money_moved, MoneyMoved::Unknown, "{} {}: {error}", call.tool, call.arguments);
+                assert_ne!(
+                    error.money_moved,
+                    MoneyMoved::Unknown,
+                    "{} {}: {error}",
+                    call.tool,
+                    call.arguments
+                );
                 let other = matches!(error.code, Code::KeyConflict | Code::PossibleDuplicate);
                 if let Some(hash) = call.hash.filter(|_| !other) {
                     self.made().refused.push(hash);
@@ -217,9 +235,14 @@ impl Scene {
     /// Notes what can be used later, and pays a deposit's invoice.
     fn heard(&self, tool: &str, told: &Value) {
         match tool {
-            "deposit" => self.lightning.pay(&told["bolt11"].as_str().unwrap().parse().unwrap()).unwrap_or_default(),
+            "deposit" => self
+                .lightning
+                .pay(&told["bolt11"].as_str().unwrap().parse().unwrap())
+                .unwrap_or_default(),
             "send_token" if told["token"].is_string() => {
-                self.made().given.push(Given { id: told["payment_id"].clone(), token: told["token"].clone() });
+                self.made()
+                    .given
+                    .push(Given { id: told["payment_id"].clone(), token: told["token"].clone() });
             }
             _ => {}
         }
@@ -259,7 +282,14 @@ impl Scene {
             () = self.on_its_way(call.hash.as_deref()) => None,
         };
         let hash = call.hash.unwrap_or_default();
-        let told = told.map(|told| told["content"][0]["text"].as_str().unwrap_or_default().chars().take(160).collect::<String>());
+        let told = told.map(|told| {
+            told["content"][0]["text"]
+                .as_str()
+                .unwrap_or_default()
+                .chars()
+                .take(160)
+                .collect::<String>()
+        });
         self.log.note(format!("  {} {hash}: {told:?}", call.tool));
         child.killer()();
         child.gone().await;

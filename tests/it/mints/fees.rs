@@ -56,30 +56,56 @@ async fn nothing_is_called_payable_where_the_fee_takes_it_all() {
     let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     fund(&agent, 1).await;
     let balance = agent.ok("get_balance", json!({})).await;
-    assert_eq!((sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")), (1, 0), "{balance}");
+    assert_eq!(
+        (sats(&balance, "spendable_sats"), sats(&balance, "max_payment_sats")),
+        (1, 0),
+        "{balance}"
+    );
 }
 
 #[tokio::test]
 async fn a_payment_goes_through_the_mint_that_costs_least_in_all() {
     let lightning = Lightning::new();
     let start = |input_fee_ppk, fee_reserve_min| {
-        TestMint::start(&lightning, MintOptions { input_fee_ppk, fee_reserve_min, fee_reserve_percent: 0, ..MintOptions::default() })
+        TestMint::start(
+            &lightning,
+            MintOptions {
+                input_fee_ppk,
+                fee_reserve_min,
+                fee_reserve_percent: 0,
+                ..MintOptions::default()
+            },
+        )
     };
     // The first wants less for the route, and more for each coin.
     let (dear, cheap) = (start(1_000, 1).await.unwrap(), start(0, 2).await.unwrap());
     let agent = Agent::open(Home::at(&[(&dear.url(), true), (&cheap.url(), true)])).await;
     for (mint, amount) in [(&dear, 500), (&cheap, 200)] {
         let deposit = agent.ok("deposit", json!({"amount_sats": amount, "mint": mint.url()})).await;
-        let got = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+        let got = agent
+            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+            .await;
         assert_eq!(got["state"], "received");
     }
     let invoice = lightning.payee("shop").invoice(100, "a thing").unwrap().to_string();
     let told = agent.ok("estimate", json!({"to": invoice})).await;
-    assert_eq!((told["mint"].as_str(), sats(&told, "max_fee_sats")), (Some(cheap.url().as_str()), 2), "{told}");
+    assert_eq!(
+        (told["mint"].as_str(), sats(&told, "max_fee_sats")),
+        (Some(cheap.url().as_str()), 2),
+        "{told}"
+    );
     let paid = agent.ok("pay", json!({"to": invoice})).await;
-    assert_eq!((paid["mint"].as_str(), &paid["state"]), (Some(cheap.url().as_str()), &json!("settled")), "{paid}");
+    assert_eq!(
+        (paid["mint"].as_str(), &paid["state"]),
+        (Some(cheap.url().as_str()), &json!("settled")),
+        "{paid}"
+    );
     // Where the cheap one has too little at hand, the other pays.
     let invoice = lightning.payee("shop").invoice(150, "another").unwrap().to_string();
     let paid = agent.ok("pay", json!({"to": invoice})).await;
-    assert_eq!((paid["mint"].as_str(), &paid["state"]), (Some(dear.url().as_str()), &json!("settled")), "{paid}");
+    assert_eq!(
+        (paid["mint"].as_str(), &paid["state"]),
+        (Some(dear.url().as_str()), &json!("settled")),
+        "{paid}"
+    );
 }

@@ -56,7 +56,10 @@ impl Scene {
     async fn new() -> Self {
         let (lightning, mint) = mint().await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
-        let (agent, friend) = (Agent::open(Home::at(&[(&proxy.url(), true)])).await, Agent::open(Home::at(&[(&proxy.url(), true)])).await);
+        let (agent, friend) = (
+            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+            Agent::open(Home::at(&[(&proxy.url(), true)])).await,
+        );
         fund(&friend, 1_000).await;
         // What is received lies there in large coins: a token takes a swap.
         let token = friend.ok("send_token", json!({"amount_sats": 600})).await["token"].clone();
@@ -102,7 +105,9 @@ async fn cell(lacks: &[&str], verb: Verb, fate: Fate) {
     let scene = Scene::new().await;
     let before = holdings(&scene.agent).await.spendable;
     let token = match verb {
-        Verb::Receive => scene.friend.ok("send_token", json!({"amount_sats": 32})).await["token"].clone(),
+        Verb::Receive => {
+            scene.friend.ok("send_token", json!({"amount_sats": 32})).await["token"].clone()
+        }
         _ => Value::Null,
     };
     let invoice = scene.lightning.payee("shop").invoice(50, "once").unwrap();
@@ -121,14 +126,22 @@ async fn cell(lacks: &[&str], verb: Verb, fate: Fate) {
     let told = match verb {
         Verb::Deposit => {
             let deposit = scene.agent.ok("deposit", json!({"amount_sats": 64})).await;
-            scene.agent.call("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 5})).await
+            scene
+                .agent
+                .call(
+                    "get_deposit",
+                    json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 5}),
+                )
+                .await
         }
         Verb::Receive => scene.agent.call("receive_token", json!({"token": token})).await,
         Verb::Send => scene.agent.call("send_token", json!({"amount_sats": 24})).await,
         Verb::Pay => scene.agent.call("pay", json!({"to": invoice.to_string()})).await,
     };
     if let Some(rule) = rule {
-        tokio::time::timeout(LONGEST, scene.proxy.reached(rule)).await.unwrap_or_else(|_| panic!("{what}: nothing was asked"));
+        tokio::time::timeout(LONGEST, scene.proxy.reached(rule))
+            .await
+            .unwrap_or_else(|_| panic!("{what}: nothing was asked"));
     }
     if fate == Fate::Well {
         let state = told.as_ref().unwrap()["state"].clone();
@@ -143,7 +156,9 @@ async fn cell(lacks: &[&str], verb: Verb, fate: Fate) {
     match (verb, fate) {
         (Verb::Deposit, _) => assert_eq!(held.spendable, before + 64, "{what}"),
         (Verb::Receive, _) => assert!(held.spendable > before + 28, "{what}: {held:?}"),
-        (Verb::Pay, Fate::Refused | Fate::LostBefore) => assert!(held.spendable >= before - 2, "{what}: {held:?}"),
+        (Verb::Pay, Fate::Refused | Fate::LostBefore) => {
+            assert!(held.spendable >= before - 2, "{what}: {held:?}")
+        }
         _ => {}
     }
     assert_eq!(held.pending, 0, "{what}: {held:?}");
@@ -153,7 +168,11 @@ async fn table(lacks: &[&str]) {
     let verbs = [Verb::Deposit, Verb::Receive, Verb::Send, Verb::Pay];
     let fates = [Fate::Well, Fate::Refused, Fate::LostBefore, Fate::LostAfter];
     let cells = verbs.into_iter().flat_map(|verb| fates.map(|fate| (verb, fate)));
-    let tried = stream::iter(cells).map(|(verb, fate)| cell(lacks, verb, fate)).buffer_unordered(BESIDE).count().await;
+    let tried = stream::iter(cells)
+        .map(|(verb, fate)| cell(lacks, verb, fate))
+        .buffer_unordered(BESIDE)
+        .count()
+        .await;
     println!("without {lacks:?}: {tried} cells");
 }
 
@@ -178,9 +197,15 @@ async fn a_mint_that_serves_neither_question_decides_nothing_by_it() {
     let scene = scene.later().await;
     let again = scene.proxy.fired(gone);
     let mut changes = scene.agent.wallet().await.changes();
-    scene.agent.ok("get_payment", json!({"payment_id": told["payment_id"], "wait_seconds": 5})).await;
+    scene
+        .agent
+        .ok("get_payment", json!({"payment_id": told["payment_id"], "wait_seconds": 5}))
+        .await;
     assert!(scene.proxy.fired(gone) > again, "the same request was made again");
-    assert_eq!(scene.agent.ok("get_payment", json!({"payment_id": told["payment_id"]})).await["state"], "pending");
+    assert_eq!(
+        scene.agent.ok("get_payment", json!({"payment_id": told["payment_id"]})).await["state"],
+        "pending"
+    );
     assert_eq!(listed(&scene.agent).await["lacks"], json!(["NUT-07", "NUT-09"]));
     // What it has done shows as soon as it can be asked.
     scene.proxy.clear();
@@ -215,9 +240,12 @@ fn says_no_change(proxy: &Proxy) {
 
 /// Of each payment's request: what its inputs are worth, and how many there are.
 fn inputs(proxy: &Proxy) -> Vec<(u64, u64)> {
-    let melts = proxy.exchanges().into_iter().filter(|one| one.path == MELT && one.method == "POST");
+    let melts =
+        proxy.exchanges().into_iter().filter(|one| one.path == MELT && one.method == "POST");
     let inputs = melts.map(|one| one.request["inputs"].as_array().unwrap().clone());
-    inputs.map(|inputs| (inputs.iter().map(|coin| sats(coin, "amount")).sum(), inputs.len() as u64)).collect()
+    inputs
+        .map(|inputs| (inputs.iter().map(|coin| sats(coin, "amount")).sum(), inputs.len() as u64))
+        .collect()
 }
 
 #[tokio::test]
@@ -230,7 +258,12 @@ async fn at_a_mint_without_change_nothing_is_overpaid_beyond_its_reserve() {
     assert_eq!(listed(&agent).await["lacks"], json!(["NUT-08"]));
     let shop = lightning.payee("shop");
     for (number, amount) in [100, 1, 333, 57].into_iter().enumerate() {
-        let told = agent.ok("pay", json!({"to": shop.invoice(amount, &number.to_string()).unwrap().to_string()})).await;
+        let told = agent
+            .ok(
+                "pay",
+                json!({"to": shop.invoice(amount, &number.to_string()).unwrap().to_string()}),
+            )
+            .await;
         assert_eq!(told["state"], "settled", "{told}");
         let (worth, coins) = inputs(&proxy)[number];
         // The testbed's mint reserves two percent, one sat at least, and takes a tenth of a sat for a coin.
@@ -241,14 +274,20 @@ async fn at_a_mint_without_change_nothing_is_overpaid_beyond_its_reserve() {
         assert!(spent <= worth + 1 && spent >= worth, "{told}: its coins were worth {worth}");
     }
     let most = sats(&agent.ok("get_balance", json!({})).await, "max_payment_sats");
-    let told = agent.ok("pay", json!({"to": shop.invoice(most, "the most").unwrap().to_string()})).await;
+    let told =
+        agent.ok("pay", json!({"to": shop.invoice(most, "the most").unwrap().to_string()})).await;
     assert_eq!(told["state"], "settled", "{most}: {told}");
     conserved("the most paid", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test]
 async fn at_a_mint_without_change_a_refused_and_a_lost_payment_lose_nothing() {
-    for (at, path) in [(Moment::BeforeRequest, SWAP), (Moment::AfterMint, SWAP), (Moment::AfterMint, MELT), (Moment::BeforeRequest, MELT)] {
+    for (at, path) in [
+        (Moment::BeforeRequest, SWAP),
+        (Moment::AfterMint, SWAP),
+        (Moment::AfterMint, MELT),
+        (Moment::BeforeRequest, MELT),
+    ] {
         let scene = Scene::new().await;
         without_change(&scene.proxy);
         scene.agent.wallet().await.refresh_mints().await;
@@ -265,7 +304,10 @@ async fn at_a_mint_without_change_a_refused_and_a_lost_payment_lose_nothing() {
         assert_eq!(scene.proxy.fired(rule), 1, "{what}");
         match (&told, path) {
             (Err(error), SWAP) => {
-                assert_eq!((error.code.as_str(), error.money_moved), ("mint_unreachable", nutpurse::wallet::MoneyMoved::No))
+                assert_eq!(
+                    (error.code.as_str(), error.money_moved),
+                    ("mint_unreachable", nutpurse::wallet::MoneyMoved::No)
+                )
             }
             (Ok(told), MELT) => assert_eq!(told["state"], "pending", "{told}"),
             _ => panic!("{what}: {told:?}"),
@@ -290,7 +332,9 @@ async fn a_mint_that_gives_change_although_it_does_not_say_so_is_found_out() {
     let before = proxy.exchanges().iter().filter(|one| one.path == SWAP).count();
     let mut swaps = Vec::new();
     for amount in [200, 100, 50] {
-        let told = agent.ok("pay", json!({"to": shop.invoice(amount, "a thing").unwrap().to_string()})).await;
+        let told = agent
+            .ok("pay", json!({"to": shop.invoice(amount, "a thing").unwrap().to_string()}))
+            .await;
         assert_eq!(told["state"], "settled", "{told}");
         let mut changes = agent.wallet().await.changes();
         while agent.wallet().await.has_open().await {

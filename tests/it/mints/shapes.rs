@@ -11,8 +11,18 @@ use crate::world::{Agent, Home, conserved, fund, holdings, mint, sats};
 
 /// What stands in place of a member.
 fn odd() -> Vec<Option<Value>> {
-    let values =
-        [json!(null), json!("x"), json!(""), json!(-1), json!(1.5), json!(u64::MAX), json!([]), json!({}), json!([null]), json!(true)];
+    let values = [
+        json!(null),
+        json!("x"),
+        json!(""),
+        json!(-1),
+        json!(1.5),
+        json!(u64::MAX),
+        json!([]),
+        json!({}),
+        json!([null]),
+        json!(true),
+    ];
     std::iter::once(None).chain(values.map(Some)).collect()
 }
 
@@ -20,7 +30,9 @@ fn odd() -> Vec<Option<Value>> {
 fn spoil(answer: &mut Value, place: &str, value: Option<&Value>) {
     let (around, name) = place.rsplit_once('/').unwrap();
     match (answer.pointer_mut(around), value) {
-        (Some(Value::Object(members)), Some(value)) => drop(members.insert(name.to_owned(), value.clone())),
+        (Some(Value::Object(members)), Some(value)) => {
+            drop(members.insert(name.to_owned(), value.clone()))
+        }
         (Some(Value::Object(members)), None) => drop(members.remove(name)),
         (Some(Value::Array(list)), value) => {
             if let Some(member) = name.parse::<usize>().ok().and_then(|at| list.get_mut(at)) {
@@ -99,13 +111,18 @@ async fn whatever_a_mint_says_of_itself_it_can_be_used() {
         let view = listed(&agent).await;
         assert_eq!(view["reachable"], true, "{place} {value:?}: {view}");
         assert_eq!(sats(&view, "spendable_sats"), 20, "{place} {value:?}: {view}");
-        assert_eq!(view.get("untrusted_name").is_some(), place != "/name", "{place} {value:?}: {view}");
+        assert_eq!(
+            view.get("untrusted_name").is_some(),
+            place != "/name",
+            "{place} {value:?}: {view}"
+        );
         if place == "/nuts/4/methods/0/max_amount" {
             assert_eq!(view["deposit"]["max_sats"], 500_000, "{view}");
         }
     }
     odd_mint.honest();
-    for moment in [Moment::BeforeRequest, Moment::Garbage, Moment::Status(404), Moment::Status(500)] {
+    for moment in [Moment::BeforeRequest, Moment::Garbage, Moment::Status(404), Moment::Status(500)]
+    {
         let rule = odd_mint.proxy.fail(Rule::new("GET", "/v1/info", moment).every());
         fund(&odd_mint.wallet().await, 20).await;
         assert!(odd_mint.proxy.fired(rule) > 0, "{moment:?}");
@@ -144,10 +161,18 @@ async fn keysets_keys_and_quotes_of_any_shape_are_told_rightly_and_lose_nothing(
         for value in odd() {
             odd_mint.spoil(path, place, value.clone());
             let told = match agent.call("deposit", json!({"amount_sats": 4})).await {
-                Ok(made) => agent.ok("get_deposit", json!({"deposit_id": made["deposit_id"]})).await,
+                Ok(made) => {
+                    agent.ok("get_deposit", json!({"deposit_id": made["deposit_id"]})).await
+                }
                 Err(error) => {
-                    assert!(["mint_refused", "mint_unreachable"].contains(&error.code.as_str()), "{path} {place} {value:?}: {error}");
-                    assert!(!error.message.contains("did not answer"), "{path} {place} {value:?}: {error}");
+                    assert!(
+                        ["mint_refused", "mint_unreachable"].contains(&error.code.as_str()),
+                        "{path} {place} {value:?}: {error}"
+                    );
+                    assert!(
+                        !error.message.contains("did not answer"),
+                        "{path} {place} {value:?}: {error}"
+                    );
                     refused += 1;
                     continue;
                 }
@@ -166,13 +191,20 @@ async fn keysets_keys_and_quotes_of_any_shape_are_told_rightly_and_lose_nothing(
         let mut changes = agent.wallet().await.changes();
         let deposits = agent.ok("list_history", json!({"kind": "deposit", "limit": 100})).await;
         for entry in deposits["entries"].as_array().unwrap() {
-            let told = agent.ok("get_deposit", json!({"deposit_id": entry["id"], "wait_seconds": 10})).await;
+            let told = agent
+                .ok("get_deposit", json!({"deposit_id": entry["id"], "wait_seconds": 10}))
+                .await;
             assert_eq!(told["state"], "received", "{told}");
         }
         changes.mark_unchanged();
         later.push(agent);
     }
-    conserved("deposits of every shape", &odd_mint.mint.auditor(), &later.iter().collect::<Vec<_>>()).await;
+    conserved(
+        "deposits of every shape",
+        &odd_mint.mint.auditor(),
+        &later.iter().collect::<Vec<_>>(),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -199,7 +231,9 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
         let mut open = Vec::new();
         for (number, value) in odd().into_iter().enumerate() {
             // A quote that the mint does not know under the name that it gave can never be looked up.
-            if (path, place) == ("/v1/melt/quote/bolt11", "/quote") && value.as_ref().is_some_and(Value::is_string) {
+            if (path, place) == ("/v1/melt/quote/bolt11", "/quote")
+                && value.as_ref().is_some_and(Value::is_string)
+            {
                 continue;
             }
             odd_mint.spoil(path, place, value.clone());
@@ -215,7 +249,10 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
                 }
                 Err(error) => {
                     let codes = ["mint_refused", "fee_too_high", "insufficient_funds"];
-                    assert!(codes.contains(&error.code.as_str()), "{path} {place} {value:?}: {error}");
+                    assert!(
+                        codes.contains(&error.code.as_str()),
+                        "{path} {place} {value:?}: {error}"
+                    );
                     refused += 1;
                 }
             }
@@ -230,7 +267,11 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
         for value in odd() {
             odd_mint.spoil("/v1/checkstate", place, value.clone());
             let told = agent.ok("get_payment", json!({"payment_id": token["payment_id"]})).await;
-            assert_eq!((&told["claimed"], &told["state"]), (&json!(false), &json!("settled")), "{place} {value:?}: {told}");
+            assert_eq!(
+                (&told["claimed"], &told["state"]),
+                (&json!(false), &json!("settled")),
+                "{place} {value:?}: {told}"
+            );
         }
     }
     println!("{settled} settled, {pending} pending, {refused} refused");
@@ -240,7 +281,10 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
     let mut changes = agent.wallet().await.changes();
     let books = odd_mint.mint.auditor();
     while holdings(&agent).await.in_all() != books.outstanding().unwrap() {
-        tokio::time::timeout(std::time::Duration::from_secs(60), changes.changed()).await.expect("all change comes in").unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(60), changes.changed())
+            .await
+            .expect("all change comes in")
+            .unwrap();
     }
     conserved("payments of every shape", &books, &[&agent]).await;
 }

@@ -38,22 +38,48 @@ fn listed(relay: &Relay, name: &str) -> Vec<String> {
 /// A public list of the devices' key, as another program would write it, so many seconds from now.
 fn list(tags: &[[&str; 2]], later: u64) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-    me().sign(Draft { kind: 10_019, created_at: clock::now() + later, tags, content: String::new() }).unwrap()
+    me().sign(Draft {
+        kind: 10_019,
+        created_at: clock::now() + later,
+        tags,
+        content: String::new(),
+    })
+    .unwrap()
 }
 
 /// The newest event of a kind that a client has sent, taken or not.
 fn sent(relay: &Relay, kind: u64) -> Event {
     let heard = String::from_utf8(relay.heard()).unwrap();
-    let events = heard.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|line| line[0] == "EVENT");
-    Event::read(&events.map(|line| line[1].clone()).rfind(|event| event["kind"] == kind).unwrap().to_string()).unwrap()
+    let events = heard
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line[0] == "EVENT");
+    Event::read(
+        &events
+            .map(|line| line[1].clone())
+            .rfind(|event| event["kind"] == kind)
+            .unwrap()
+            .to_string(),
+    )
+    .unwrap()
 }
 
 /// The wallet of a closed home, opened with these mints and relays.
-async fn opened(home: std::sync::Arc<Home>, mints: &[&TestMint], relays: &[&Relay], more: &str) -> Agent {
+async fn opened(
+    home: std::sync::Arc<Home>,
+    mints: &[&TestMint],
+    relays: &[&Relay],
+    more: &str,
+) -> Agent {
     let urls: Vec<String> = mints.iter().map(|mint| mint.url()).collect();
     let mints: Vec<(&str, bool)> = urls.iter().map(|url| (url.as_str(), true)).collect();
     home.write_mints(&mints);
-    home.write_nostr(&mints, &relays.iter().map(|relay| relay.url()).collect::<Vec<_>>(), &[], more);
+    home.write_nostr(
+        &mints,
+        &relays.iter().map(|relay| relay.url()).collect::<Vec<_>>(),
+        &[],
+        more,
+    );
     Agent::two_minutes_later(home)
 }
 
@@ -61,7 +87,8 @@ async fn opened(home: std::sync::Arc<Home>, mints: &[&TestMint], relays: &[&Rela
 async fn a_key_read_is_stored_before_its_relay_is_written() {
     let (_lightning, mint) = mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let agent = Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
+    let agent =
+        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
     // What the wallet says waits: the relay does not take it.
     relay.rule(|rule| rule.refuse_kind = Some(17_375));
     sync(&agent).await;
@@ -70,7 +97,11 @@ async fn a_key_read_is_stored_before_its_relay_is_written() {
     relay.rule(|rule| rule.refuse_kind = None);
     // Another program has said something else before, and left a coin that the mint must be asked about.
     let key = Identity::random().unwrap().secret_hex();
-    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![proxy.url()], ..WalletEvent::default() };
+    let told = WalletEvent {
+        privkeys: vec![key.clone()],
+        mints: vec![proxy.url()],
+        ..WalletEvent::default()
+    };
     let theirs = wallet_event::write(&me(), &told, ours.created_at() - 50).unwrap();
     let coins = Press::of(&mint).bearer(1, 8).await;
     put(&relay, &[theirs.clone(), token(&me(), &proxy.url(), &coins, clock::now() - 9)]).await;
@@ -86,7 +117,10 @@ async fn a_key_read_is_stored_before_its_relay_is_written() {
     put(&relay, &[ours]).await;
     let agent = Agent::two_minutes_later(home);
     agreed(&agent).await;
-    assert!(keys(&relay, 17_375).contains(&key.reveal().to_owned()), "the key that was read is lost");
+    assert!(
+        keys(&relay, 17_375).contains(&key.reveal().to_owned()),
+        "the key that was read is lost"
+    );
     assert_eq!(keys(&relay, 375).len(), 2, "a new key is backed up as well");
 }
 
@@ -97,10 +131,13 @@ async fn the_key_we_publish_can_be_locked_to_as_it_stands() {
     let agent = device(&mint, &[relay.url()], KEY);
     agreed(&agent).await;
     let [text] = listed(&relay, "pubkey").try_into().unwrap();
-    let lock = json!(["P2PK", {"nonce": CoinSecret::generate().to_string(), "data": text, "tags": []}]).to_string();
+    let lock =
+        json!(["P2PK", {"nonce": CoinSecret::generate().to_string(), "data": text, "tags": []}])
+            .to_string();
     let coins = Press::of(&mint).coins(&[(8, lock)]).await;
     let (proof, to) = (serde_json::to_string(&coins[0]).unwrap(), me().public_key());
-    let tags: [&[&str]; 4] = [&["proof", &proof], &["u", &mint.url()], &["p", &to], &["unit", "sat"]];
+    let tags: [&[&str]; 4] =
+        [&["proof", &proof], &["u", &mint.url()], &["p", &to], &["unit", "sat"]];
     put(&relay, &[by_hand::event(&Identity::random().unwrap(), 9_321, &tags, "hello")]).await;
     sync(&agent).await;
     assert_eq!(spendable(&agent).await, 7, "less the mint's fee");
@@ -114,14 +151,25 @@ async fn a_list_whose_key_cannot_be_locked_to_is_written_anew_once() {
     agreed(&agent).await;
     let [text] = listed(&relay, "pubkey").try_into().unwrap();
     let bare = &text[text.len() - 64..];
-    put(&relay, &[list(&[["relay", relay.url()], ["mint", &mint.url()], ["pubkey", bare]], 5)]).await;
+    put(&relay, &[list(&[["relay", relay.url()], ["mint", &mint.url()], ["pubkey", bare]], 5)])
+        .await;
     let before = count(&relay, &[10_019]);
     for _ in 0..3 {
         sync(&agent).await;
     }
-    assert_eq!((count(&relay, &[10_019]) - before, listed(&relay, "pubkey")), (1, vec![format!("02{bare}")]));
+    assert_eq!(
+        (count(&relay, &[10_019]) - before, listed(&relay, "pubkey")),
+        (1, vec![format!("02{bare}")])
+    );
     // One that names the odd half can be locked to, and stays.
-    put(&relay, &[list(&[["relay", relay.url()], ["mint", &mint.url()], ["pubkey", &format!("03{bare}")]], 20)]).await;
+    put(
+        &relay,
+        &[list(
+            &[["relay", relay.url()], ["mint", &mint.url()], ["pubkey", &format!("03{bare}")]],
+            20,
+        )],
+    )
+    .await;
     for _ in 0..2 {
         sync(&agent).await;
     }
@@ -154,7 +202,10 @@ async fn a_mint_taken_off_the_list_is_taken_off_10019() {
         let told = sync(&agent).await;
         assert_eq!(told["state"], "synced", "its own earlier test mint is no stranger's: {told}");
     }
-    assert_eq!((listed(&relay, "mint"), listed(&relay, "relay")), (vec![stays.url()], vec![relay.url().to_owned(), ELSEWHERE.to_owned()]));
+    assert_eq!(
+        (listed(&relay, "mint"), listed(&relay, "relay")),
+        (vec![stays.url()], vec![relay.url().to_owned(), ELSEWHERE.to_owned()])
+    );
     assert_eq!(count(&relay, &[10_019]), before + 1, "what was taken back is written once");
 }
 
@@ -172,7 +223,10 @@ async fn two_devices_that_list_different_mints_leave_each_others_list_alone() {
         }
         let settled = count(relay, &[10_019, 17_375]);
         for _ in 0..3 {
-            assert_eq!((&sync(a).await["state"], &sync(b).await["state"]), (&json!("synced"), &json!("synced")));
+            assert_eq!(
+                (&sync(a).await["state"], &sync(b).await["state"]),
+                (&json!("synced"), &json!("synced"))
+            );
         }
         assert_eq!(count(relay, &[10_019, 17_375]), settled, "nothing is written to and fro");
         (settled, listed(relay, "mint"))
@@ -182,7 +236,11 @@ async fn two_devices_that_list_different_mints_leave_each_others_list_alone() {
     let mut b = opened(b.close().await, &[&both, &first], &[&relay], "").await;
     assert_eq!(rounds(&relay, &a, &b).await.1, [both.url(), first.url()]);
     a = opened(a.close().await, &[&both], &[&relay], "").await;
-    assert_eq!(rounds(&relay, &a, &b).await.1, [both.url(), first.url()], "it can be paid to the other device");
+    assert_eq!(
+        rounds(&relay, &a, &b).await.1,
+        [both.url(), first.url()],
+        "it can be paid to the other device"
+    );
     b = opened(b.close().await, &[&both], &[&relay], "").await;
     let (written, mints) = rounds(&relay, &a, &b).await;
     assert_eq!(mints, [both.url()]);
@@ -195,24 +253,44 @@ async fn a_key_whose_wallet_is_at_another_relay_gets_no_second_one() {
     let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
     let key = Identity::random().unwrap().secret_hex();
     let public = NutzapKey::from_secret(&key).unwrap().public_compressed();
-    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    let told = WalletEvent {
+        privkeys: vec![key.clone()],
+        mints: vec![mint.url()],
+        ..WalletEvent::default()
+    };
     let wallet = wallet_event::write(&me(), &told, clock::now() - 100).unwrap();
-    put(&theirs, &[wallet, list(&[["relay", theirs.url()], ["mint", &mint.url()], ["pubkey", &public]], 0)]).await;
+    put(
+        &theirs,
+        &[wallet, list(&[["relay", theirs.url()], ["mint", &mint.url()], ["pubkey", &public]], 0)],
+    )
+    .await;
     put(&ours, &[by_hand::event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
     let mints = [(&*mint.url(), true)];
-    let agent = Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    let agent =
+        Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
     fund(&agent, 20).await;
     for _ in 0..2 {
         let told = sync(&agent).await;
         let next = told["next_step"].as_str().unwrap_or_default();
-        assert!(told["state"] == "read_only" && next.contains(theirs.url()) && next.contains("relays add"), "{told}");
+        assert!(
+            told["state"] == "read_only"
+                && next.contains(theirs.url())
+                && next.contains("relays add"),
+            "{told}"
+        );
     }
-    assert_eq!((count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])), (0, 2));
+    assert_eq!(
+        (count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])),
+        (0, 2)
+    );
     let agent = opened(agent.close().await, &[&mint], &[&ours, &theirs], "").await;
     let told = agreed(&agent).await;
     assert_eq!(told.get("next_step"), None, "{told}");
     for relay in [&ours, &theirs] {
-        assert_eq!((keys(relay, 17_375), listed(relay, "pubkey")), (vec![key.reveal().to_owned()], vec![public.clone()]));
+        assert_eq!(
+            (keys(relay, 17_375), listed(relay, "pubkey")),
+            (vec![key.reveal().to_owned()], vec![public.clone()])
+        );
     }
 }
 
@@ -229,17 +307,27 @@ async fn a_key_that_publishes_elsewhere_and_has_no_wallet_there_gets_its_first_o
     assert_eq!(sync(&agent).await["state"], "read_only");
     theirs.come_up().await.unwrap();
     agreed(&agent).await;
-    assert_eq!((count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])), (3, 0));
+    assert_eq!(
+        (count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])),
+        (3, 0)
+    );
 }
 
 #[tokio::test]
 async fn a_public_list_that_names_another_relay_is_not_written_over() {
     let (_lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
-    put(&relay, &[list(&[["relay", ELSEWHERE], ["mint", &mint.url()], ["pubkey", &"ab".repeat(32)]], 0)]).await;
+    put(
+        &relay,
+        &[list(&[["relay", ELSEWHERE], ["mint", &mint.url()], ["pubkey", &"ab".repeat(32)]], 0)],
+    )
+    .await;
     let agent = device(&mint, &[relay.url()], KEY);
     let told = sync(&agent).await;
-    assert!(told["state"] == "read_only" && told["next_step"].as_str().unwrap().contains(ELSEWHERE), "{told}");
+    assert!(
+        told["state"] == "read_only" && told["next_step"].as_str().unwrap().contains(ELSEWHERE),
+        "{told}"
+    );
     assert_eq!(count(&relay, &[17_375, 375, 10_019]), 1);
 }
 
@@ -252,7 +340,11 @@ async fn nutzaps_that_were_turned_off_elsewhere_stay_off_until_the_owner_turns_t
     put(&relay, &[list(&[], 5)]).await;
     for _ in 0..2 {
         let told = sync(&agent).await;
-        assert!(told["state"] == "synced" && told["next_step"].as_str().unwrap().contains("nutzaps = false"), "{told}");
+        assert!(
+            told["state"] == "synced"
+                && told["next_step"].as_str().unwrap().contains("nutzaps = false"),
+            "{told}"
+        );
     }
     assert_eq!((count(&relay, &[10_019]), listed(&relay, "mint")), (2, vec![]));
     // Off here as well, and on again.
@@ -261,11 +353,17 @@ async fn nutzaps_that_were_turned_off_elsewhere_stay_off_until_the_owner_turns_t
     assert_eq!(count(&relay, &[10_019]), 2);
     let agent = opened(agent.close().await, &[&mint], &[&relay], "").await;
     let told = agreed(&agent).await;
-    assert_eq!((told.get("next_step"), listed(&relay, "mint"), listed(&relay, "pubkey").len()), (None, vec![mint.url()], 1));
+    assert_eq!(
+        (told.get("next_step"), listed(&relay, "mint"), listed(&relay, "pubkey").len()),
+        (None, vec![mint.url()], 1)
+    );
     // Who turns them off here takes back what this wallet has listed.
     let agent = opened(agent.close().await, &[&mint], &[&relay], "nutzaps = false").await;
     agreed(&agent).await;
-    assert_eq!((listed(&relay, "mint"), listed(&relay, "relay"), listed(&relay, "pubkey")), (vec![], vec![], vec![]));
+    assert_eq!(
+        (listed(&relay, "mint"), listed(&relay, "relay"), listed(&relay, "pubkey")),
+        (vec![], vec![], vec![])
+    );
 }
 
 #[tokio::test]
@@ -275,31 +373,51 @@ async fn the_list_of_mints_names_nobody_and_no_more_is_asked_for_than_is_ours() 
     let agent = device(&mint, &[relay.url()], KEY);
     agreed(&agent).await;
     let me = me().public_key();
-    let lists: Vec<Value> = relay.taken().into_iter().filter(|event| event["kind"] == 30_078 && event["pubkey"] != json!(me)).collect();
+    let lists: Vec<Value> = relay
+        .taken()
+        .into_iter()
+        .filter(|event| event["kind"] == 30_078 && event["pubkey"] != json!(me))
+        .collect();
     assert_eq!(lists.len(), 1, "{lists:?}");
     let list_key = lists[0]["pubkey"].as_str().unwrap();
-    for line in String::from_utf8(relay.heard()).unwrap().lines().filter(|line| line.starts_with("[\"REQ\"")) {
+    for line in String::from_utf8(relay.heard())
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("[\"REQ\""))
+    {
         assert!(!(line.contains(&me) && line.contains(list_key)), "{line}");
         let filter = serde_json::from_str::<Value>(line).unwrap()[2].clone();
-        let asks_data = filter["kinds"].as_array().is_some_and(|kinds| kinds.contains(&json!(30_078)));
-        assert!(!asks_data || filter["#d"].as_array().is_some_and(|names| !names.is_empty()), "{line}");
+        let asks_data =
+            filter["kinds"].as_array().is_some_and(|kinds| kinds.contains(&json!(30_078)));
+        assert!(
+            !asks_data || filter["#d"].as_array().is_some_and(|names| !names.is_empty()),
+            "{line}"
+        );
     }
     // A relay that insists on a name is told ours, and never hears of the list.
     let strict = Relay::start().await.unwrap();
     strict.rule(|rule| rule.demand_name = true);
     let agent = device(&mint, &[strict.url()], KEY);
     agreed(&agent).await;
-    assert!(strict.taken().iter().all(|event| event["pubkey"] == json!(me)) && strict.named().iter().all(|name| *name == me));
+    assert!(
+        strict.taken().iter().all(|event| event["pubkey"] == json!(me))
+            && strict.named().iter().all(|name| *name == me)
+    );
     assert_eq!(count(&strict, &[30_078]), 1, "the devices, which are sealed");
 }
 
 #[tokio::test]
-async fn a_relay_that_shows_nothing_to_whom_it_does_not_know_is_told_who_we_are_before_it_is_written() {
+async fn a_relay_that_shows_nothing_to_whom_it_does_not_know_is_told_who_we_are_before_it_is_written()
+ {
     let (_lightning, mint) = mint().await;
     for veil in [Veil::Confirms, Veil::Silent, Veil::Refuses] {
         let relay = Relay::start().await.unwrap();
         let key = Identity::random().unwrap().secret_hex();
-        let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+        let told = WalletEvent {
+            privkeys: vec![key.clone()],
+            mints: vec![mint.url()],
+            ..WalletEvent::default()
+        };
         let coins = Press::of(&mint).bearer(2, 8).await;
         let wallet = wallet_event::write(&me(), &told, clock::now() - 50).unwrap();
         put(&relay, &[wallet, token(&me(), &mint.url(), &coins, clock::now() - 9)]).await;
@@ -315,8 +433,17 @@ async fn a_relay_that_shows_nothing_to_whom_it_does_not_know_is_told_who_we_are_
             continue;
         }
         agreed(&agent).await;
-        assert_eq!((keys(&relay, 17_375), spendable(&agent).await), (vec![key.reveal().to_owned()], 16), "{veil:?}");
+        assert_eq!(
+            (keys(&relay, 17_375), spendable(&agent).await),
+            (vec![key.reveal().to_owned()], 16),
+            "{veil:?}"
+        );
         // The list of mints names nobody, and so it is not read there.
-        assert!(!relay.named().is_empty() && relay.named().iter().all(|name| *name == me().public_key()), "{:?}", relay.named());
+        assert!(
+            !relay.named().is_empty()
+                && relay.named().iter().all(|name| *name == me().public_key()),
+            "{:?}",
+            relay.named()
+        );
     }
 }

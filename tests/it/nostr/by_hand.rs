@@ -29,7 +29,10 @@ pub(super) fn me() -> Identity {
 }
 
 fn web(url: &str) -> Arc<Web> {
-    Arc::new(Web::new(&NetworkSettings { allow: vec![url.replace("ws://", "http://")], proxy: None }).unwrap())
+    Arc::new(
+        Web::new(&NetworkSettings { allow: vec![url.replace("ws://", "http://")], proxy: None })
+            .unwrap(),
+    )
 }
 
 /// Puts events on a relay, as whoever signed them would.
@@ -60,7 +63,13 @@ impl Press {
     pub(super) async fn ask(&self, path: &str, body: Option<Value>) -> Value {
         let method = if body.is_some() { Method::Post } else { Method::Get };
         let body = body.map(|body| serde_json::to_vec(&body).unwrap());
-        let request = HttpRequest { method, url: format!("{}{path}", self.url), body, accept: JSON, deadline: WAIT };
+        let request = HttpRequest {
+            method,
+            url: format!("{}{path}", self.url),
+            body,
+            accept: JSON,
+            deadline: WAIT,
+        };
         let answer = self.web.send(request).await.unwrap();
         let text = String::from_utf8(answer.body).unwrap();
         assert_eq!(answer.status, 200, "{path}: {text}");
@@ -70,7 +79,11 @@ impl Press {
     /// The keys that it signs with, and their id.
     async fn keys(&self) -> (cdk_common::nuts::Id, Keys) {
         let told: KeysResponse = serde_json::from_value(self.ask("/v1/keys", None).await).unwrap();
-        let keyset = told.keysets.into_iter().find(|keyset| keyset.unit == CurrencyUnit::Sat && keyset.active != Some(false)).unwrap();
+        let keyset = told
+            .keysets
+            .into_iter()
+            .find(|keyset| keyset.unit == CurrencyUnit::Sat && keyset.active != Some(false))
+            .unwrap();
         (keyset.id, keyset.keys)
     }
 
@@ -80,8 +93,15 @@ impl Press {
         let mut coins = Vec::new();
         for some in wanted.chunks(AT_ONCE) {
             let sum: u64 = some.iter().map(|(amount, _)| amount).sum();
-            let quote = self.ask("/v1/mint/quote/bolt11", Some(json!({"amount": sum, "unit": "sat"}))).await["quote"].clone();
-            while self.ask(&format!("/v1/mint/quote/bolt11/{}", quote.as_str().unwrap()), None).await["state"] != "PAID" {
+            let quote = self
+                .ask("/v1/mint/quote/bolt11", Some(json!({"amount": sum, "unit": "sat"})))
+                .await["quote"]
+                .clone();
+            while self
+                .ask(&format!("/v1/mint/quote/bolt11/{}", quote.as_str().unwrap()), None)
+                .await["state"]
+                != "PAID"
+            {
                 tokio::task::yield_now().await;
             }
             let (mut outputs, mut factors, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
@@ -91,7 +111,9 @@ impl Press {
                 factors.push(factor);
                 secrets.push(CoinSecret::new(secret.clone()));
             }
-            let told = self.ask("/v1/mint/bolt11", Some(json!({"quote": quote, "outputs": outputs}))).await;
+            let told = self
+                .ask("/v1/mint/bolt11", Some(json!({"quote": quote, "outputs": outputs})))
+                .await;
             let told: MintResponse = serde_json::from_value(told).unwrap();
             coins.extend(construct_proofs(told.signatures, factors, secrets, &keys).unwrap());
         }
@@ -100,7 +122,8 @@ impl Press {
 
     /// So many coins of this amount, for whoever holds them.
     pub(super) async fn bearer(&self, count: usize, amount: u64) -> Vec<Proof> {
-        let wanted: Vec<(u64, String)> = (0..count).map(|_| (amount, CoinSecret::generate().to_string())).collect();
+        let wanted: Vec<(u64, String)> =
+            (0..count).map(|_| (amount, CoinSecret::generate().to_string())).collect();
         self.coins(&wanted).await
     }
 }
@@ -117,7 +140,8 @@ pub(super) fn delete(ids: &[String]) -> Event {
 
 /// Ids of the token events that a relay holds for a new device: taken, and neither deleted nor replaced since.
 pub(super) fn live(relay: &Relay) -> Vec<String> {
-    let taken: Vec<Event> = relay.taken().iter().map(|event| Event::read(&event.to_string()).unwrap()).collect();
+    let taken: Vec<Event> =
+        relay.taken().iter().map(|event| Event::read(&event.to_string()).unwrap()).collect();
     let gone: Vec<String> = taken.iter().flat_map(gone_by).collect();
     let tokens = taken.iter().filter(|event| event.kind() == token_event::KIND);
     tokens.map(|event| event.id().to_owned()).filter(|id| !gone.contains(id)).collect()
@@ -132,13 +156,20 @@ fn gone_by(event: &Event) -> Vec<String> {
 /// The law of relays: a coin that is good in the end and that a relay has shown is shown there at every moment after. How many moments.
 pub(super) fn never_hidden(relay: &Relay, mint: &TestMint) -> usize {
     let spent = mint.auditor().spent().unwrap();
-    let mut shown: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-    let (mut gone, mut known) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    let mut shown: std::collections::BTreeMap<String, Vec<String>> =
+        std::collections::BTreeMap::new();
+    let (mut gone, mut known) =
+        (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
     let taken = relay.taken();
     for (moment, event) in taken.iter().enumerate() {
         let event = Event::read(&event.to_string()).unwrap();
         if let Ok(token) = token_event::read(&me(), &event) {
-            let ys: Vec<String> = token.proofs.iter().map(|proof| proof.y().unwrap().to_string()).filter(|y| !spent.contains(y)).collect();
+            let ys: Vec<String> = token
+                .proofs
+                .iter()
+                .map(|proof| proof.y().unwrap().to_string())
+                .filter(|y| !spent.contains(y))
+                .collect();
             known.extend(ys.iter().cloned());
             shown.insert(event.id().to_owned(), ys);
         }
@@ -146,7 +177,13 @@ pub(super) fn never_hidden(relay: &Relay, mint: &TestMint) -> usize {
         let visible: std::collections::BTreeSet<&String> =
             shown.iter().filter(|(id, _)| !gone.contains(*id)).flat_map(|(_, ys)| ys).collect();
         let hidden = known.iter().filter(|y| !visible.contains(y)).count();
-        assert_eq!(hidden, 0, "after event {moment} (kind {}) of {} the relay hides good coins", event.kind(), taken.len());
+        assert_eq!(
+            hidden,
+            0,
+            "after event {moment} (kind {}) of {} the relay hides good coins",
+            event.kind(),
+            taken.len()
+        );
     }
     taken.len()
 }
@@ -156,7 +193,8 @@ pub(super) async fn agreed(agent: &Agent) -> Value {
     let mut told = Value::Null;
     for time in 1..=12 {
         told = sync(agent).await;
-        let waiting = told["relays"].as_array().unwrap().iter().any(|relay| relay["unpublished"] != 0);
+        let waiting =
+            told["relays"].as_array().unwrap().iter().any(|relay| relay["unpublished"] != 0);
         if told["state"] == "synced" && !waiting {
             println!("they agree after {time} syncs");
             return told;
@@ -169,7 +207,11 @@ pub(super) async fn agreed(agent: &Agent) -> Value {
 pub(super) async fn new_device_sees_all(mint: &TestMint, relays: &[&str]) {
     let fresh = device(mint, relays, KEY);
     let told = sync(&fresh).await;
-    assert_eq!(spendable(&fresh).await, mint.auditor().outstanding().unwrap(), "a new device: {told}");
+    assert_eq!(
+        spendable(&fresh).await,
+        mint.auditor().outstanding().unwrap(),
+        "a new device: {told}"
+    );
 }
 
 /// Stops a wallet whose queue must be empty, once what other devices have said since is with all relays.

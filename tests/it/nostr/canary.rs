@@ -59,10 +59,17 @@ impl Canaries {
     /// The words of a home, and the coins in its store.
     async fn home(&mut self, home: &Arc<Home>) {
         let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
-        let words = keys.lines().find_map(|line| line.strip_prefix("mnemonic = \"")).unwrap().trim_end_matches('"').to_owned();
+        let words = keys
+            .lines()
+            .find_map(|line| line.strip_prefix("mnemonic = \""))
+            .unwrap()
+            .trim_end_matches('"')
+            .to_owned();
         let all: Vec<&str> = words.split(' ').collect();
         all.windows(3).for_each(|three| self.text(&three.join(" ")));
-        self.bytes(Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap());
+        self.bytes(
+            Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap(),
+        );
         let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
         for coin in store.coins_in(None).await.unwrap() {
             self.coin(&coin.proof.secret.to_string(), &coin.proof.c.to_hex());
@@ -85,7 +92,8 @@ impl Canaries {
 }
 
 /// Words that nobody says who seals what they are about.
-const WORDS: [&str; 8] = ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "direction"];
+const WORDS: [&str; 8] =
+    ["\"amount\"", "\"secret\"", "\"proofs\"", "\"C\"", "privkey", "cashuA", "cashuB", "direction"];
 
 /// The public tags of a kind, by their names, as far as the format wants them.
 fn may_say(kind: u64) -> &'static [&'static str] {
@@ -106,7 +114,9 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
     let (a, b) = (Agent::with_nsec(home(), KEY), device(&mint, &[relay.url()], KEY));
     let peer = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     let mut canaries = Canaries::default();
-    let deposit = a.ok("deposit", json!({"amount_sats": 700, "description": "a deposit of the canary"})).await;
+    let deposit = a
+        .ok("deposit", json!({"amount_sats": 700, "description": "a deposit of the canary"}))
+        .await;
     a.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
     fund(&peer, 90).await;
     sync(&a).await;
@@ -120,7 +130,9 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
     let kept = a.ok("send_token", json!({"amount_sats": 25, "memo": MEMO})).await;
     let claimed = a.ok("send_token", json!({"amount_sats": 17, "memo": MEMO})).await;
     peer.ok("receive_token", json!({"token": claimed["token"]})).await;
-    let gift = peer.ok("send_token", json!({"amount_sats": 41, "memo": "from the peer of the canary"})).await;
+    let gift = peer
+        .ok("send_token", json!({"amount_sats": 41, "memo": "from the peer of the canary"}))
+        .await;
     a.ok("receive_token", json!({"token": gift["token"]})).await;
     sync(&a).await;
     a.ok("reclaim_token", json!({"payment_id": kept["payment_id"]})).await;
@@ -142,9 +154,20 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
     for token in [&kept, &claimed, &gift] {
         let text = token["token"].as_str().unwrap();
         canaries.text(text);
-        Token::from_str(text).unwrap().token_secrets().iter().for_each(|secret| canaries.hex(&secret.to_string()));
+        Token::from_str(text)
+            .unwrap()
+            .token_secrets()
+            .iter()
+            .for_each(|secret| canaries.hex(&secret.to_string()));
     }
-    for note in [COMMENT, MEMO, "a deposit of the canary", "birdseed for the canary", "from the peer of the canary", "somebody@"] {
+    for note in [
+        COMMENT,
+        MEMO,
+        "a deposit of the canary",
+        "birdseed for the canary",
+        "from the peer of the canary",
+        "somebody@",
+    ] {
         canaries.text(note);
     }
     let auditor = mint.auditor();
@@ -159,7 +182,12 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
         canaries.home(&agent.close().await).await;
     }
     let said = relay.heard();
-    println!("{} canaries in {} bytes of {} messages", canaries.0.len(), said.len(), relay.frames());
+    println!(
+        "{} canaries in {} bytes of {} messages",
+        canaries.0.len(),
+        said.len(),
+        relay.frames()
+    );
     assert!(canaries.0.len() > 500 && said.len() > 20_000);
     canaries.silent(&said);
     let (mut kinds, mut names) = (BTreeSet::new(), 0);
@@ -169,14 +197,23 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
             let text = message.to_string();
             // Nutzaps are asked for by the mints that the public list names.
             let may_name_mints = message[2]["kinds"] == json!([9321]);
-            assert!((may_name_mints || !text.contains(&mint.url())) && (message[0] == "REQ" || message[0] == "CLOSE"), "{text}");
+            assert!(
+                (may_name_mints || !text.contains(&mint.url()))
+                    && (message[0] == "REQ" || message[0] == "CLOSE"),
+                "{text}"
+            );
             continue;
         }
         let event = &message[1];
         let kind = event["kind"].as_u64().unwrap();
         kinds.insert(kind);
         let text = event.to_string();
-        assert!(WORDS.iter().all(|word| !text.contains(word) && !text.contains(&word.replace('"', "\\\""))), "{text}");
+        assert!(
+            WORDS
+                .iter()
+                .all(|word| !text.contains(word) && !text.contains(&word.replace('"', "\\\""))),
+            "{text}"
+        );
         assert_eq!(text.contains(&mint.url()), kind == 10_019, "{text}");
         for tag in event["tags"].as_array().unwrap() {
             names += 1;
@@ -186,7 +223,10 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
         let sealed = event["content"].as_str().unwrap();
         let open = kind == 5 || kind == 10_019;
         let of_another_key = event["tags"][0][1] == "mint-list";
-        assert!(if open { sealed.is_empty() } else { of_another_key || me().open(sealed).is_some() }, "{text}");
+        assert!(
+            if open { sealed.is_empty() } else { of_another_key || me().open(sealed).is_some() },
+            "{text}"
+        );
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), [5, 375, 7375, 7376, 10_019, 17_375, 30_078]);
     println!("{names} public tags");

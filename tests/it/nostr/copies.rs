@@ -13,9 +13,21 @@ use crate::world::{Agent, Home, fund, mint};
 #[tokio::test]
 async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
     let scene = scene().await;
-    let wanted = |amounts: &[u64]| amounts.iter().map(|amount| (*amount, scene.good_lock())).collect::<Vec<_>>();
+    let wanted = |amounts: &[u64]| {
+        amounts.iter().map(|amount| (*amount, scene.good_lock())).collect::<Vec<_>>()
+    };
     let by = |who: &Identity, coins: &[_]| {
-        nutzap::write(who, &me().public_key(), &scene.mint.url(), "sat", coins, "mine", None, clock::now()).unwrap()
+        nutzap::write(
+            who,
+            &me().public_key(),
+            &scene.mint.url(),
+            "sat",
+            coins,
+            "mine",
+            None,
+            clock::now(),
+        )
+        .unwrap()
     };
     let mallory = Identity::random().unwrap();
     // Its largest coin is shown first by somebody else.
@@ -23,14 +35,21 @@ async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
     scene.shows(&by(&mallory, &coins[..1])).await;
     assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50 + 63, vec![(63, 1)]));
     let asked = scene.shows(&scene.nutzap(&coins)).await;
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (50 + 63 + 12, vec![(12, 1), (63, 1)]), "{asked:?}");
+    assert_eq!(
+        (spendable(&scene.receiver).await, scene.incomes().await),
+        (50 + 63 + 12, vec![(12, 1), (63, 1)]),
+        "{asked:?}"
+    );
     // Both at once.
     let coins = scene.locked(&wanted(&[32, 2])).await;
     put(&scene.relay, &[by(&mallory, &coins[..1]), scene.nutzap(&coins)]).await;
     sync(&scene.receiver).await;
     sync(&scene.receiver).await;
     let came: u64 = scene.incomes().await.iter().map(|(sats, fee)| sats + fee).sum();
-    assert_eq!((came, spendable(&scene.receiver).await), (77 + 34, scene.mint.auditor().outstanding().unwrap()));
+    assert_eq!(
+        (came, spendable(&scene.receiver).await),
+        (77 + 34, scene.mint.auditor().outstanding().unwrap())
+    );
     // A copy of what came in asks nobody.
     let asked = scene.shows(&by(&mallory, &coins)).await;
     assert_eq!(asked, Vec::<String>::new());
@@ -43,7 +62,17 @@ async fn what_another_device_has_taken_of_a_nutzap_costs_none_of_its_other_coins
     let home = scene.receiver.close().await;
     // A stranger shows the largest coin again, and the other device is there first.
     let mallory = Identity::random().unwrap();
-    let copy = nutzap::write(&mallory, &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now()).unwrap();
+    let copy = nutzap::write(
+        &mallory,
+        &me().public_key(),
+        &scene.mint.url(),
+        "sat",
+        &coins[..1],
+        "mine",
+        None,
+        clock::now(),
+    )
+    .unwrap();
     put(&scene.relay, &[copy]).await;
     let other = device(&scene.mint, &[scene.relay.url()], KEY);
     sync(&other).await;
@@ -82,7 +111,8 @@ async fn the_coins_of_a_nutzap_name_its_sender() {
         async move {
             let history = receiver.ok("list_history", json!({"kind": "nutzap_received"})).await;
             let entries = history["entries"].as_array().unwrap();
-            let entry: Value = entries.iter().find(|entry| entry["amount_sats"] == sats).unwrap().clone();
+            let entry: Value =
+                entries.iter().find(|entry| entry["amount_sats"] == sats).unwrap().clone();
             (entry["untrusted_payee"].clone(), entry["sender_proven"].clone())
         }
     };
@@ -101,7 +131,12 @@ async fn a_nutzap_above_the_owners_cap_waits_until_the_owner_raises_it() {
     let coins = scene.locked(&[(32, scene.good_lock()), (4, scene.good_lock())]).await;
     put(&scene.relay, &[scene.nutzap(&coins[..1]), scene.nutzap(&coins[1..])]).await;
     let home = scene.receiver.close().await;
-    let cap = |sats: u64| format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = {sats}\n", scene.mint.url());
+    let cap = |sats: u64| {
+        format!(
+            "[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = {sats}\n",
+            scene.mint.url()
+        )
+    };
     home.write("mints.toml", &cap(60));
     let receiver = Agent::reopen(home).await;
     sync(&receiver).await;
@@ -118,7 +153,10 @@ async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
     let (_lightning, mint) = mint().await;
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
     let home = Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
-    home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 100\n", proxy.url()));
+    home.write(
+        "mints.toml",
+        &format!("[[mint]]\nurl = \"{}\"\ntest = true\nmax_balance_sats = 100\n", proxy.url()),
+    );
     let receiver = Agent::with_nsec(home, KEY);
     fund(&receiver, 40).await;
     agreed(&receiver).await;
@@ -126,7 +164,17 @@ async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
     let coins = Press::of(&mint).coins(&[(32, lock()), (16, lock())]).await;
     let nutzap = |coin: usize| {
         let coins = &coins[coin..=coin];
-        nutzap::write(&Identity::random().unwrap(), &me().public_key(), &proxy.url(), "sat", coins, "hello", None, clock::now()).unwrap()
+        nutzap::write(
+            &Identity::random().unwrap(),
+            &me().public_key(),
+            &proxy.url(),
+            "sat",
+            coins,
+            "hello",
+            None,
+            clock::now(),
+        )
+        .unwrap()
     };
     // The nutzap is on its way in: 40 and 32 of 100.
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore));
@@ -146,10 +194,17 @@ async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
     fund(&receiver, 20).await;
     proxy.release(held);
     syncing.await.unwrap().unwrap();
-    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (91, vec![(31, 1)]), "it waits");
+    assert_eq!(
+        (spendable(&receiver).await, incomes(&receiver).await),
+        (91, vec![(31, 1)]),
+        "it waits"
+    );
     let home = receiver.close().await;
     home.write("mints.toml", &format!("[[mint]]\nurl = \"{}\"\ntest = true\n", proxy.url()));
     let receiver = Agent::reopen(home).await;
     sync(&receiver).await;
-    assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (106, vec![(15, 1), (31, 1)]));
+    assert_eq!(
+        (spendable(&receiver).await, incomes(&receiver).await),
+        (106, vec![(15, 1), (31, 1)])
+    );
 }

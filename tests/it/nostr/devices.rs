@@ -14,7 +14,11 @@ async fn what_one_device_receives_the_other_sees_and_spends() {
     let (a, b) = two(&mint, &relay);
     fund(&a, 100).await;
     let told = sync(&a).await;
-    assert_eq!((told["state"].as_str(), &told["relays"][0]["unpublished"]), (Some("synced"), &json!(0)), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), &told["relays"][0]["unpublished"]),
+        (Some("synced"), &json!(0)),
+        "{told}"
+    );
     let seen = sync(&b).await;
     assert_eq!((sats(&seen, "pulled_sats"), spendable(&b).await), (100, 100), "{seen}");
     let paid = b.ok("pay", json!({"to": shop.invoice(30, "tea").unwrap().to_string()})).await;
@@ -33,7 +37,9 @@ async fn a_payment_whose_coins_another_device_took_before_it_was_sent_ends_as_fa
     let (lightning, mint) = mint().await;
     let shop = lightning.payee("shop");
     let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let device = || Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
+    let device = || {
+        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY)
+    };
     let (a, b) = (device(), device());
     fund(&a, 100).await;
     sync(&a).await;

@@ -53,7 +53,10 @@ impl Scene {
         let told = doctor(&self.home, &["doctor", "--json"]).await;
         let after: usize = self.relays.iter().map(|relay| relay.frames_of("EVENT")).sum();
         assert_eq!(after, before, "it writes nothing");
-        assert!(!told.contains(KEY) && !told.contains("\"secret\"") && !told.contains("nsec"), "{told}");
+        assert!(
+            !told.contains(KEY) && !told.contains("\"secret\"") && !told.contains("nsec"),
+            "{told}"
+        );
         let told: Value = serde_json::from_str(&told).unwrap();
         println!("{}", told["nostr"]);
         told["nostr"].clone()
@@ -80,7 +83,10 @@ impl Scene {
     async fn is_well(&self) {
         let told = self.told().await;
         assert_eq!(told["findings"], json!([]), "{told}");
-        assert!(told["relays"].as_array().unwrap().iter().all(|relay| relay["state"] == "synced"), "{told}");
+        assert!(
+            told["relays"].as_array().unwrap().iter().all(|relay| relay["state"] == "synced"),
+            "{told}"
+        );
     }
 }
 
@@ -89,10 +95,16 @@ async fn nothing_is_wrong_with_a_wallet_that_its_relays_hold() {
     let scene = scene(2).await;
     scene.is_well().await;
     let told = scene.told().await;
-    let sums = ["on_relays_sats", "checked_sats", "unchecked_sats", "here_sats"].map(|name| told[name].as_u64().unwrap());
+    let sums = ["on_relays_sats", "checked_sats", "unchecked_sats", "here_sats"]
+        .map(|name| told[name].as_u64().unwrap());
     assert_eq!(sums, [100, 100, 0, 100]);
     let text = doctor(&scene.home, &["doctor"]).await;
-    for words in ["settings: in order", "synced; 1 events", "on relays: 100 sats; the mints call 100", "Nothing is wrong there."] {
+    for words in [
+        "settings: in order",
+        "synced; 1 events",
+        "on relays: 100 sats; the mints call 100",
+        "Nothing is wrong there.",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let asked = scene.relay().frames();
@@ -110,7 +122,12 @@ async fn nothing_is_wrong_after_two_devices_have_paid_from_each_others_coins() {
     agreed(&a).await;
     for (agent, sats) in [(&b, 90), (&a, 30), (&b, 11)] {
         sync(agent).await;
-        let paid = agent.ok("pay", json!({"to": lightning.payee("shop").invoice(sats, "tea").unwrap().to_string()})).await;
+        let paid = agent
+            .ok(
+                "pay",
+                json!({"to": lightning.payee("shop").invoice(sats, "tea").unwrap().to_string()}),
+            )
+            .await;
         assert_eq!(paid["state"], "settled", "{paid}");
         agreed(agent).await;
     }
@@ -134,11 +151,19 @@ async fn what_cannot_be_asked_is_said() {
     let scene = scene(2).await;
     scene.relays[1].go_down().await.unwrap();
     let told = scene.told().await;
-    assert_eq!((&told["relays"][0]["state"], &told["relays"][1]["state"]), (&json!("synced"), &json!("unreachable")), "{told}");
+    assert_eq!(
+        (&told["relays"][0]["state"], &told["relays"][1]["state"]),
+        (&json!("synced"), &json!("unreachable")),
+        "{told}"
+    );
     assert_eq!(told["findings"], json!([]));
     scene.relays[0].rule(|rules| rules.mute = true);
     let told = scene.told().await;
-    assert_eq!((&told["relays"][0]["state"], &told["findings"]), (&json!("partial"), &json!([])), "{told}");
+    assert_eq!(
+        (&told["relays"][0]["state"], &told["findings"]),
+        (&json!("partial"), &json!([])),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -154,8 +179,13 @@ async fn relays_that_show_different_sets_are_a_partition() {
 async fn a_live_event_of_spent_coins_is_a_ghost_token() {
     let scene = scene(1).await;
     let coins = Press::of(&scene.mint).bearer(4, 2).await;
-    let text = Token::new(scene.mint.url().parse().unwrap(), coins.clone(), None, CurrencyUnit::Sat).to_string();
-    Agent::open(Home::at(&[(&scene.mint.url(), true)])).await.ok("receive_token", json!({"token": text})).await;
+    let text =
+        Token::new(scene.mint.url().parse().unwrap(), coins.clone(), None, CurrencyUnit::Sat)
+            .to_string();
+    Agent::open(Home::at(&[(&scene.mint.url(), true)]))
+        .await
+        .ok("receive_token", json!({"token": text}))
+        .await;
     put(scene.relay(), &[token(&me(), &scene.mint.url(), &coins, clock::now())]).await;
     let found = scene.found("ghost token").await;
     assert_eq!((&found["count"], &found["sats"]), (&json!(1), &json!(8)));
@@ -167,13 +197,17 @@ async fn a_live_event_of_spent_coins_is_a_ghost_token() {
 #[tokio::test]
 async fn coins_that_no_live_event_holds_are_orphaned() {
     let scene = scene(1).await;
-    let live = scene.relay().taken().iter().find(|event| event["kind"] == 7375).unwrap()["id"].as_str().unwrap().to_owned();
+    let live = scene.relay().taken().iter().find(|event| event["kind"] == 7375).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     scene.relay().rule(|rules| rules.hide_ids = vec![live]);
     let found = scene.found("orphaned proofs").await;
     assert_eq!(found["sats"], 100);
     // A program that deletes first and loses the rest leaves the same, and nobody here has ever seen its coins.
     scene.relay().rule(|rules| (rules.hide_ids, rules.resurrect) = (Vec::new(), true));
-    let lost = token(&me(), &scene.mint.url(), &Press::of(&scene.mint).bearer(3, 4).await, clock::now());
+    let lost =
+        token(&me(), &scene.mint.url(), &Press::of(&scene.mint).bearer(3, 4).await, clock::now());
     let gone = deletion::write(&me(), &[lost.id().to_owned()], clock::now()).unwrap();
     put(scene.relay(), &[lost, gone]).await;
     assert_eq!(scene.found("orphaned proofs").await["sats"], 12);
@@ -185,7 +219,10 @@ async fn an_event_that_replaces_one_that_nobody_has_seen_breaks_the_chain() {
     let scene = scene(1).await;
     let coins = Press::of(&scene.mint).bearer(2, 2).await;
     let missing = "ab".repeat(32);
-    let heir = |del: &str| token_event::write(&me(), &scene.mint.url(), "sat", &coins, &[del.to_owned()], clock::now()).unwrap();
+    let heir = |del: &str| {
+        token_event::write(&me(), &scene.mint.url(), "sat", &coins, &[del.to_owned()], clock::now())
+            .unwrap()
+    };
     put(scene.relay(), &[heir(&missing)]).await;
     let found = scene.found("broken chain of del").await;
     assert_eq!((&found["count"], &found["events"]), (&json!(1), &json!([missing])));
@@ -217,7 +254,9 @@ async fn an_event_that_one_relay_has_deleted_and_another_shows_is_a_deletion_not
     let agent = device(&mint, &[well.url(), forgetful.url()], KEY);
     fund(&agent, 100).await;
     agreed(&agent).await;
-    let paid = agent.ok("pay", json!({"to": lightning.payee("shop").invoice(10, "tea").unwrap().to_string()})).await;
+    let paid = agent
+        .ok("pay", json!({"to": lightning.payee("shop").invoice(10, "tea").unwrap().to_string()}))
+        .await;
     assert_eq!(paid["state"], "settled");
     agreed(&agent).await;
     let home = agent.close().await;
@@ -243,16 +282,32 @@ async fn a_line_of_the_history_that_no_relay_shows_any_more_is_a_gap() {
 async fn a_quote_that_is_paid_and_not_claimed_is_in_limbo() {
     let scene = scene(1).await;
     let press = Press::of(&scene.mint);
-    let quote = press.ask("/v1/mint/quote/bolt11", Some(json!({"amount": 21, "unit": "sat"}))).await["quote"].as_str().unwrap().to_owned();
+    let quote = press
+        .ask("/v1/mint/quote/bolt11", Some(json!({"amount": 21, "unit": "sat"})))
+        .await["quote"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     while press.ask(&format!("/v1/mint/quote/bolt11/{quote}"), None).await["state"] != "PAID" {
         tokio::task::yield_now().await;
     }
     let now = clock::now();
-    let said = quote_event::write(&me(), &Secret::new(quote.clone()), None, &scene.mint.url(), now + 3_600, now).unwrap();
+    let said = quote_event::write(
+        &me(),
+        &Secret::new(quote.clone()),
+        None,
+        &scene.mint.url(),
+        now + 3_600,
+        now,
+    )
+    .unwrap();
     put(scene.relay(), &[said]).await;
     let found = scene.found("quote in limbo").await;
     assert_eq!(found["count"], 1);
-    assert!(!scene.told().await.to_string().contains(&quote), "whoever knows a quote's name may claim it");
+    assert!(
+        !scene.told().await.to_string().contains(&quote),
+        "whoever knows a quote's name may claim it"
+    );
 }
 
 #[tokio::test]
@@ -269,14 +324,16 @@ async fn an_event_of_our_key_that_nobody_can_read_is_malformed() {
 
 #[tokio::test]
 async fn a_deposit_of_this_wallet_that_is_paid_and_not_claimed_is_in_limbo() {
-    let (lightning, mint) = mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
     let relay = Relay::start().await.unwrap();
     let agent = device(&mint, &[relay.url()], KEY);
     let deposit = agent.ok("deposit", json!({"amount_sats": 30})).await;
     agreed(&agent).await;
     let home = agent.close().await;
     let told = relay.taken().into_iter().find(|event| event["kind"] == 7374).unwrap();
-    let quote = quote_event::read(&me(), &nutpurse::nostr::Event::read(&told.to_string()).unwrap()).unwrap();
+    let quote = quote_event::read(&me(), &nutpurse::nostr::Event::read(&told.to_string()).unwrap())
+        .unwrap();
     let scene = Scene { lightning, mint, relays: vec![relay], home };
     scene.is_well().await;
     scene.lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
@@ -307,8 +364,16 @@ async fn a_relay_that_will_not_take_what_the_wallet_writes_refuses() {
     let scene = Scene { lightning, mint, relays, home };
     let told = scene.told().await;
     let (takes, refuses) = (&told["relays"][0], &told["relays"][1]);
-    assert_eq!((&takes["state"], &takes["refused"], &takes["unpublished"]), (&json!("synced"), &json!(0), &json!(0)), "{told}");
-    assert_eq!((&refuses["state"], &refuses["untrusted_reason"]), (&json!("refuses"), &json!("blocked: who pays here?")), "{told}");
+    assert_eq!(
+        (&takes["state"], &takes["refused"], &takes["unpublished"]),
+        (&json!("synced"), &json!(0), &json!(0)),
+        "{told}"
+    );
+    assert_eq!(
+        (&refuses["state"], &refuses["untrusted_reason"]),
+        (&json!("refuses"), &json!("blocked: who pays here?")),
+        "{told}"
+    );
     assert!(refuses["refused"].as_u64().unwrap() > 0 && refuses["lacks"] == 1, "{told}");
     let text = doctor(&scene.home, &["doctor"]).await;
     assert!(text.contains("refuses (blocked: who pays here?)"), "{text}");
@@ -320,12 +385,16 @@ async fn a_relay_that_will_not_take_what_the_wallet_writes_refuses() {
 async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     let (lightning, mint) = mint().await;
     let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
-    let wallet =
-        WalletEvent { privkeys: vec![Identity::random().unwrap().secret_hex()], mints: vec![mint.url()], ..WalletEvent::default() };
+    let wallet = WalletEvent {
+        privkeys: vec![Identity::random().unwrap().secret_hex()],
+        mints: vec![mint.url()],
+        ..WalletEvent::default()
+    };
     put(&theirs, &[wallet_event::write(&me(), &wallet, clock::now() - 100).unwrap()]).await;
     put(&ours, &[event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
     let mints = [(&*mint.url(), true)];
-    let agent = Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
+    let agent =
+        Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
     assert_eq!(sync(&agent).await["state"], "read_only");
     let home = agent.close().await;
     let scene = Scene { lightning, mint, relays: vec![ours, theirs], home };
@@ -334,10 +403,20 @@ async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     let text = doctor(&scene.home, &["doctor"]).await;
     assert!(text.contains(&next) && !text.contains("Nothing is wrong there."), "{text}");
     // Once that relay is set, nothing is in the way; and nutzaps that another program has turned off are told.
-    scene.home.write_nostr(&[(&scene.mint.url(), true)], &[scene.relay().url(), scene.relays[1].url()], &[], "");
+    scene.home.write_nostr(
+        &[(&scene.mint.url(), true)],
+        &[scene.relay().url(), scene.relays[1].url()],
+        &[],
+        "",
+    );
     let scene = scene.mended().await;
     assert_eq!(scene.told().await.get("next_step"), None);
-    let off = Draft { kind: 10_019, created_at: clock::now() + 5, tags: Vec::new(), content: String::new() };
+    let off = Draft {
+        kind: 10_019,
+        created_at: clock::now() + 5,
+        tags: Vec::new(),
+        content: String::new(),
+    };
     put(scene.relay(), &[me().sign(off).unwrap()]).await;
     let next = scene.told().await["next_step"].as_str().unwrap_or_default().to_owned();
     assert!(next.contains("nutzaps = false"), "{next}");

@@ -33,11 +33,14 @@ pub(super) async fn flooded() -> Flooded {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let relay = Relay::start().await.unwrap();
-    let receiver = Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
+    let receiver =
+        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
     fund(&receiver, 20).await;
     agreed(&receiver).await;
     let key = format!("02{}", listed_key(&relay));
-    let coins = Press::of(&mint).coins(&[(16, lock("P2PK", &key, &json!([]))), (8, lock("P2PK", &key, &json!([])))]).await;
+    let coins = Press::of(&mint)
+        .coins(&[(16, lock("P2PK", &key, &json!([]))), (8, lock("P2PK", &key, &json!([])))])
+        .await;
     Flooded { mint, proxy, relay, receiver, coins, key, _lightning: lightning }
 }
 
@@ -48,7 +51,8 @@ impl Flooded {
 
     pub(super) fn by(&self, who: &Identity, coin: Proof, earlier: u64) -> Event {
         let at = clock::now() - earlier;
-        nutzap::write(who, &me().public_key(), &self.proxy.url(), "sat", &[coin], "junk", None, at).unwrap()
+        nutzap::write(who, &me().public_key(), &self.proxy.url(), "sat", &[coin], "junk", None, at)
+            .unwrap()
     }
 
     /// Made up: of no keyset that the mint has, or with a proof that is wrong.
@@ -73,8 +77,16 @@ async fn a_hanging_mint_is_asked_once_a_round() {
         let (before, since) = (flooded.proxy.exchanges().len(), Instant::now());
         sync(&flooded.receiver).await;
         let asked = flooded.proxy.exchanges().len() - before;
-        println!("round {round}: 201 nutzaps wait for a mint that hangs: {asked} requests, {:.1} s", since.elapsed().as_secs_f64());
-        assert_eq!(asked, 1, "{:?}", flooded.proxy.exchanges().iter().skip(before).map(|one| &one.path).collect::<Vec<_>>());
+        println!(
+            "round {round}: 201 nutzaps wait for a mint that hangs: {asked} requests, {:.1} s",
+            since.elapsed().as_secs_f64()
+        );
+        assert_eq!(
+            asked,
+            1,
+            "{:?}",
+            flooded.proxy.exchanges().iter().skip(before).map(|one| &one.path).collect::<Vec<_>>()
+        );
     }
     flooded.proxy.clear();
     flooded.proxy.cut();
@@ -83,7 +95,10 @@ async fn a_hanging_mint_is_asked_once_a_round() {
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (35, vec![(15, 1)]));
     let home = receiver.close().await;
     let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    assert_eq!((store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len()), (0, 201));
+    assert_eq!(
+        (store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len()),
+        (0, 201)
+    );
 }
 
 #[tokio::test]
@@ -105,7 +120,10 @@ async fn thousands_of_junk_nutzaps_cost_a_name_each_and_no_request() {
         sync(&flooded.receiver).await;
         let asked = flooded.proxy.exchanges().len() - before;
         let (took, grew) = (since.elapsed(), bytes().saturating_sub(heard));
-        println!("{what}: {:.2} s, {asked} requests to the mint, the file grew by {grew} bytes", took.as_secs_f64());
+        println!(
+            "{what}: {:.2} s, {asked} requests to the mint, the file grew by {grew} bytes",
+            took.as_secs_f64()
+        );
         told.push(asked);
     }
     assert_eq!(told, [0, 0, 0, 1]);
@@ -115,7 +133,8 @@ async fn thousands_of_junk_nutzaps_cost_a_name_each_and_no_request() {
     assert_eq!(incomes(&flooded.receiver).await, [(7, 1)]);
     let home = flooded.receiver.close().await;
     let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    let (rows, names) = (store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len());
+    let (rows, names) =
+        (store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len());
     println!("{count} and 200 junk nutzaps: {rows} rows, {names} names");
     assert_eq!((rows, names as u64), (0, count + 201));
 }

@@ -34,19 +34,29 @@ pub(super) async fn scene() -> Scene {
     fund(&receiver, 50).await;
     agreed(&receiver).await;
     let key = format!("02{}", listed_key(&relay));
-    Scene { _lightning: lightning, press: Press::of(&mint), mint, relay, receiver, stranger: Identity::random().unwrap(), key }
+    Scene {
+        _lightning: lightning,
+        press: Press::of(&mint),
+        mint,
+        relay,
+        receiver,
+        stranger: Identity::random().unwrap(),
+        key,
+    }
 }
 
 /// The key on the public list, x only.
 pub(super) fn listed_key(relay: &Relay) -> String {
     let list = relay.taken().into_iter().rfind(|event| event["kind"] == 10_019).unwrap();
-    let tag = list["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "pubkey").unwrap().clone();
+    let tag =
+        list["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "pubkey").unwrap().clone();
     let text = tag[1].as_str().unwrap();
     text[text.len() - 64..].to_owned()
 }
 
 pub(super) fn lock(kind: &str, data: &str, tags: &Value) -> String {
-    json!([kind, {"nonce": CoinSecret::generate().to_string(), "data": data, "tags": tags}]).to_string()
+    json!([kind, {"nonce": CoinSecret::generate().to_string(), "data": data, "tags": tags}])
+        .to_string()
 }
 
 impl Scene {
@@ -62,15 +72,32 @@ impl Scene {
     }
 
     pub(super) fn nutzap(&self, proofs: &[Proof]) -> Event {
-        nutzap::write(&self.stranger, &me().public_key(), &self.mint.url(), "sat", proofs, "hello", None, clock::now()).unwrap()
+        nutzap::write(
+            &self.stranger,
+            &me().public_key(),
+            &self.mint.url(),
+            "sat",
+            proofs,
+            "hello",
+            None,
+            clock::now(),
+        )
+        .unwrap()
     }
 
     /// A nutzap with other tags beside its coins.
     fn odd(&self, proofs: &[Proof], tags: &[[&str; 2]]) -> Event {
-        let texts: Vec<String> = proofs.iter().map(|proof| serde_json::to_string(proof).unwrap()).collect();
-        let mut all: Vec<Vec<&str>> = texts.iter().map(|text| vec!["proof", text.as_str()]).collect();
+        let texts: Vec<String> =
+            proofs.iter().map(|proof| serde_json::to_string(proof).unwrap()).collect();
+        let mut all: Vec<Vec<&str>> =
+            texts.iter().map(|text| vec!["proof", text.as_str()]).collect();
         all.extend(tags.iter().map(|tag| tag.to_vec()));
-        by_hand::event(&self.stranger, 9321, &all.iter().map(Vec::as_slice).collect::<Vec<_>>(), "hello")
+        by_hand::event(
+            &self.stranger,
+            9321,
+            &all.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+            "hello",
+        )
     }
 
     /// Shows the event to the receiver. What it asked the mint.
@@ -90,7 +117,8 @@ impl Scene {
 pub(super) async fn incomes(agent: &Agent) -> Vec<(u64, u64)> {
     let history = agent.ok("list_history", json!({"kind": "nutzap_received", "limit": 500})).await;
     let entries = history["entries"].as_array().unwrap().iter();
-    let mut incomes: Vec<(u64, u64)> = entries.map(|entry| (sats(entry, "amount_sats"), sats(entry, "fee_sats"))).collect();
+    let mut incomes: Vec<(u64, u64)> =
+        entries.map(|entry| (sats(entry, "amount_sats"), sats(entry, "fee_sats"))).collect();
     incomes.sort_unstable();
     incomes
 }
@@ -99,7 +127,9 @@ pub(super) async fn incomes(agent: &Agent) -> Vec<(u64, u64)> {
 async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     let scene = scene().await;
     let (_other_lightning, elsewhere) = mint().await;
-    let other = NutzapKey::from_secret(&Identity::random().unwrap().secret_hex()).unwrap().public_compressed();
+    let other = NutzapKey::from_secret(&Identity::random().unwrap().secret_hex())
+        .unwrap()
+        .public_compressed();
     let key = scene.key.clone();
     let x = &key[2..];
     let hash = "ab".repeat(32);
@@ -107,7 +137,10 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
         ("locked to another", lock("P2PK", &other, &json!([]))),
         ("in a form that no mint opens", lock("P2PK", x, &json!([]))),
         ("open after a time", lock("P2PK", &key, &json!([["locktime", "1"]]))),
-        ("given back since a time", lock("P2PK", &key, &json!([["locktime", "1"], ["refund", other]]))),
+        (
+            "given back since a time",
+            lock("P2PK", &key, &json!([["locktime", "1"], ["refund", other]])),
+        ),
         ("two signatures", lock("P2PK", &key, &json!([["n_sigs", "2"], ["pubkeys", other]]))),
         ("another key as well", lock("P2PK", &key, &json!([["n_sigs", "1"], ["pubkeys", other]]))),
         ("signed over outputs", lock("P2PK", &key, &json!([["sigflag", "SIG_ALL"]]))),
@@ -127,7 +160,8 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     cases.push(("worth more than it is".to_owned(), scene.nutzap(&[dear])));
     let made_up = Proof { secret: CoinSecret::new(scene.good_lock()), ..good[4].clone() };
     cases.push(("made up".to_owned(), scene.nutzap(&[made_up])));
-    let (url, not_ours, to_us, to_other) = (scene.mint.url(), elsewhere.url(), me().public_key(), scene.stranger.public_key());
+    let (url, not_ours, to_us, to_other) =
+        (scene.mint.url(), elsewhere.url(), me().public_key(), scene.stranger.public_key());
     let of_us = ["p", to_us.as_str()];
     let (of_mint, of_other_mint) = (["u", url.as_str()], ["u", not_ours.as_str()]);
     let (in_sats, in_cents) = (["unit", "sat"], ["unit", "usd"]);
@@ -143,10 +177,16 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
         cases.push((name.to_owned(), scene.odd(std::slice::from_ref(coin), &tags)));
     }
     let third = Identity::random().unwrap().public_key();
-    cases.push(("for somebody else".to_owned(), scene.odd(&good[12..13], &[["p", third.as_str()], of_mint, in_sats])));
+    cases.push((
+        "for somebody else".to_owned(),
+        scene.odd(&good[12..13], &[["p", third.as_str()], of_mint, in_sats]),
+    ));
     // Whoever reads a stranger's list may name a mint by another address of the same host.
     let path = format!("{url}/other");
-    cases.push(("of a path at our mint".to_owned(), scene.odd(&good[13..14], &[of_us, ["u", path.as_str()], in_sats])));
+    cases.push((
+        "of a path at our mint".to_owned(),
+        scene.odd(&good[13..14], &[of_us, ["u", path.as_str()], in_sats]),
+    ));
     let events: Vec<Event> = cases.iter().map(|(_, event)| event.clone()).collect();
     put(&scene.relay, &events[1..]).await;
     // One after the other would ask nothing either; together they are quicker, and the first goes alone.
@@ -158,7 +198,11 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     assert_eq!(elsewhere.take_requests().len(), 0, "a mint was asked that nobody has listed");
     // A good one still comes in, and those from before are not looked at again.
     let asked = scene.shows(&scene.nutzap(&good[15..])).await;
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (57, vec![(7, 1)]), "{asked:?}");
+    assert_eq!(
+        (spendable(&scene.receiver).await, scene.incomes().await),
+        (57, vec![(7, 1)]),
+        "{asked:?}"
+    );
     assert_eq!(asked.iter().filter(|route| route.contains("swap")).count(), 1, "{asked:?}");
     let receiver = Agent::reopen(scene.receiver.close().await).await;
     sync(&receiver).await;
@@ -173,14 +217,26 @@ async fn a_coin_in_two_nutzaps_is_credited_once() {
     let scene = scene().await;
     let coins = scene.locked(&[(16, scene.good_lock()), (4, scene.good_lock())]).await;
     // The same coin, by two senders, and beside another that is good too.
-    let copy =
-        nutzap::write(&Identity::random().unwrap(), &me().public_key(), &scene.mint.url(), "sat", &coins[..1], "mine", None, clock::now());
+    let copy = nutzap::write(
+        &Identity::random().unwrap(),
+        &me().public_key(),
+        &scene.mint.url(),
+        "sat",
+        &coins[..1],
+        "mine",
+        None,
+        clock::now(),
+    );
     put(&scene.relay, &[scene.nutzap(&coins[..1]), copy.unwrap()]).await;
     sync(&scene.receiver).await;
     assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (65, vec![(15, 1)]));
     let asked = scene.shows(&scene.nutzap(&coins)).await;
     // The coin beside it is as good as any.
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (68, vec![(3, 1), (15, 1)]), "{asked:?}");
+    assert_eq!(
+        (spendable(&scene.receiver).await, scene.incomes().await),
+        (68, vec![(3, 1), (15, 1)]),
+        "{asked:?}"
+    );
     // Another device, that has never seen it, asks once and credits nothing either.
     sync(&scene.receiver).await;
     let second = device(&scene.mint, &[scene.relay.url()], KEY);
@@ -224,7 +280,21 @@ async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
     let coins = Press::of(&mint).coins(&[(16, lock)]).await;
     let stranger = Identity::random().unwrap();
     liar.tell(Lie::Coins(CoinLie::All("PENDING")));
-    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    put(
+        &relay,
+        &[nutzap::write(
+            &stranger,
+            &me().public_key(),
+            &proxy.url(),
+            "sat",
+            &coins,
+            "hello",
+            None,
+            clock::now(),
+        )
+        .unwrap()],
+    )
+    .await;
     sync(&receiver).await;
     assert!(liar.told() > 0 && incomes(&receiver).await.is_empty());
     liar.stop();
@@ -236,9 +306,15 @@ async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
 async fn a_nutzap_of_a_keyset_that_is_newer_than_what_we_know_comes_in() {
     let scene = scene().await;
     scene.mint.rotate_keyset(100).await.unwrap();
-    let coins = scene.locked(&[(32, scene.good_lock()), (8, scene.good_lock()), (8, scene.good_lock())]).await;
+    let coins = scene
+        .locked(&[(32, scene.good_lock()), (8, scene.good_lock()), (8, scene.good_lock())])
+        .await;
     let asked = scene.shows(&scene.nutzap(&coins[..1])).await;
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (81, vec![(31, 1)]), "{asked:?}");
+    assert_eq!(
+        (spendable(&scene.receiver).await, scene.incomes().await),
+        (81, vec![(31, 1)]),
+        "{asked:?}"
+    );
     // Keysets that no mint has cost one look at its list, however many name them.
     let made_up: Vec<Event> = (0..8_u8)
         .map(|n| {
@@ -261,13 +337,18 @@ async fn a_nutzap_of_a_keyset_that_is_newer_than_what_we_know_comes_in() {
     let receiver = Agent::two_minutes_later(scene.receiver.close().await);
     sync(&receiver).await;
     sync(&receiver).await;
-    assert_eq!((spendable(&receiver).await, incomes(&receiver).await.len()), (86, 3), "the two are one swap");
+    assert_eq!(
+        (spendable(&receiver).await, incomes(&receiver).await.len()),
+        (86, 3),
+        "the two are one swap"
+    );
 }
 
 #[tokio::test]
 async fn keys_outlive_wallet_events_that_do_not_have_them() {
     let scene = scene().await;
-    let first: Value = scene.relay.taken().into_iter().find(|event| event["kind"] == 17_375).unwrap();
+    let first: Value =
+        scene.relay.taken().into_iter().find(|event| event["kind"] == 17_375).unwrap();
     let wallet = |at: u64, wallet: &WalletEvent| wallet_event::write(&me(), wallet, at).unwrap();
     // Another program begins anew: another key, no mint; then one that says nothing at all.
     let other = Identity::random().unwrap().secret_hex();
@@ -285,7 +366,8 @@ async fn keys_outlive_wallet_events_that_do_not_have_them() {
     assert!(read.privkeys.contains(&other));
     // To either key nutzaps come in, here and on a device that knows only relays.
     let other = NutzapKey::from_secret(&other).unwrap().public_compressed();
-    let coins = scene.locked(&[(16, scene.good_lock()), (8, lock("P2PK", &other, &json!([])))]).await;
+    let coins =
+        scene.locked(&[(16, scene.good_lock()), (8, lock("P2PK", &other, &json!([])))]).await;
     scene.shows(&scene.nutzap(&coins[..1])).await;
     assert_eq!(scene.incomes().await, vec![(15, 1)]);
     sync(&scene.receiver).await;
@@ -305,7 +387,11 @@ async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
     let (one, two) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
     // Another device's key is on the relay that is away.
     let key = Identity::random().unwrap().secret_hex();
-    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    let told = WalletEvent {
+        privkeys: vec![key.clone()],
+        mints: vec![mint.url()],
+        ..WalletEvent::default()
+    };
     put(&two, &[wallet_event::write(&me(), &told, clock::now() - 100).unwrap()]).await;
     two.go_down().await.unwrap();
     let agent = device(&mint, &[one.url(), two.url()], KEY);
@@ -313,8 +399,13 @@ async fn nothing_is_said_of_the_wallet_before_every_relay_was_read() {
     for _ in 0..2 {
         sync(&agent).await;
     }
-    let about =
-        |relay: &Relay| relay.taken().iter().filter(|event| [17_375, 375, 10_019].iter().any(|kind| event["kind"] == *kind)).count();
+    let about = |relay: &Relay| {
+        relay
+            .taken()
+            .iter()
+            .filter(|event| [17_375, 375, 10_019].iter().any(|kind| event["kind"] == *kind))
+            .count()
+    };
     assert_eq!(about(&one), 0);
     two.come_up().await.unwrap();
     agreed(&agent).await;
@@ -335,7 +426,11 @@ async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written
     agreed(&agent).await;
     let ours = listed_key(&one);
     let key = Identity::random().unwrap().secret_hex();
-    let told = WalletEvent { privkeys: vec![key.clone()], mints: vec![mint.url()], ..WalletEvent::default() };
+    let told = WalletEvent {
+        privkeys: vec![key.clone()],
+        mints: vec![mint.url()],
+        ..WalletEvent::default()
+    };
     put(&two, &[wallet_event::write(&me(), &told, clock::now() + 1).unwrap()]).await;
     two.go_down().await.unwrap();
     // The owner lists another mint meanwhile: the wallet says so where it can.
@@ -348,10 +443,17 @@ async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written
     two.come_up().await.unwrap();
     agreed(&agent).await;
     for relay in [&one, &two] {
-        let newest =
-            relay.taken().into_iter().filter(|event| event["kind"] == 17_375).max_by_key(|event| event["created_at"].as_u64()).unwrap();
+        let newest = relay
+            .taken()
+            .into_iter()
+            .filter(|event| event["kind"] == 17_375)
+            .max_by_key(|event| event["created_at"].as_u64())
+            .unwrap();
         let read = wallet_event::read(&me(), &Event::read(&newest.to_string()).unwrap()).unwrap();
-        assert!(read.privkeys.contains(&key) && read.privkeys.len() == 2 && read.mints.len() == 2, "{read:?}");
+        assert!(
+            read.privkeys.contains(&key) && read.privkeys.len() == 2 && read.mints.len() == 2,
+            "{read:?}"
+        );
         assert_eq!(listed_key(relay), ours);
     }
     nothing_waits(agent).await;
@@ -361,15 +463,24 @@ async fn a_key_that_another_program_left_on_a_relay_that_was_away_is_not_written
 async fn a_play_wallet_writes_nothing_over_a_wallet_of_mints_it_does_not_know() {
     let (_lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
-    let told = WalletEvent { privkeys: vec![Secret::new(KEY)], mints: vec!["https://mint.example".to_owned()], ..WalletEvent::default() };
+    let told = WalletEvent {
+        privkeys: vec![Secret::new(KEY)],
+        mints: vec!["https://mint.example".to_owned()],
+        ..WalletEvent::default()
+    };
     put(&relay, &[wallet_event::write(&me(), &told, clock::now() - 100).unwrap()]).await;
-    let agent = Agent::with_nsec(Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], ""), KEY);
+    let agent =
+        Agent::with_nsec(Home::with_relays(&[(&mint.url(), true)], &[relay.url()], &[], ""), KEY);
     fund(&agent, 20).await;
     let mut said = Value::Null;
     for _ in 0..2 {
         said = sync(&agent).await;
     }
-    assert_eq!((said["state"].as_str(), &said["relays"][0]["unpublished"]), (Some("read_only"), &json!(0)), "{said}");
+    assert_eq!(
+        (said["state"].as_str(), &said["relays"][0]["unpublished"]),
+        (Some("read_only"), &json!(0)),
+        "{said}"
+    );
     let written = |kind: u64| relay.taken().iter().filter(|event| event["kind"] == kind).count();
     assert_eq!((written(17_375), written(375), written(10_019)), (1, 0, 0));
     assert_eq!(spendable(&agent).await, 20);

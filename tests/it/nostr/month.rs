@@ -22,7 +22,9 @@ async fn a_device_that_was_away_for_sixty_payments_catches_up_in_two_syncs() {
     let away = b.close().await;
     sync(&a).await;
     for n in 0..60_u64 {
-        let paid = a.ok("pay", json!({"to": shop.invoice(1 + n % 9, &format!("{n}")).unwrap().to_string()})).await;
+        let paid = a
+            .ok("pay", json!({"to": shop.invoice(1 + n % 9, &format!("{n}")).unwrap().to_string()}))
+            .await;
         assert_eq!(paid["state"], "settled", "{paid}");
         if n % 4 == 0 {
             sync(&a).await;
@@ -44,7 +46,11 @@ async fn a_device_that_was_away_for_sixty_payments_catches_up_in_two_syncs() {
     );
     assert_eq!((spendable(&b).await, told["state"].as_str()), (owed, Some("synced")), "{told}");
     let told = sync(&a).await;
-    assert_eq!((spendable(&a).await, &told["pulled_sats"], &told["dropped_sats"]), (owed, &json!(0), &json!(0)), "{told}");
+    assert_eq!(
+        (spendable(&a).await, &told["pulled_sats"], &told["dropped_sats"]),
+        (owed, &json!(0), &json!(0)),
+        "{told}"
+    );
     new_device_sees_all(&mint, &[relay.url()]).await;
     never_hidden(&relay, &mint);
     nothing_waits(a).await;

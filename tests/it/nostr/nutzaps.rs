@@ -17,7 +17,8 @@ async fn npub(agent: &Agent) -> String {
 async fn scene() -> (TestMint, Relay, Agent, Agent) {
     let (_lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
-    let (sender, receiver) = (device(&mint, &[relay.url()], OURS), device(&mint, &[relay.url()], THEIRS));
+    let (sender, receiver) =
+        (device(&mint, &[relay.url()], OURS), device(&mint, &[relay.url()], THEIRS));
     fund(&sender, 200).await;
     sync(&receiver).await;
     (mint, relay, sender, receiver)
@@ -40,18 +41,38 @@ async fn a_nutzap_is_redeemed_once_by_whoever_was_off_when_it_came() {
     let to = npub(&receiver).await;
     let home = receiver.close().await;
     let zapped = sender.ok("zap", json!({"to": to, "amount_sats": 21, "comment": "for the garden", "idempotency_key": "one"})).await;
-    assert_eq!((zapped["via"].as_str(), zapped["state"].as_str()), (Some("nutzap"), Some("settled")), "{zapped}");
-    assert_eq!((&zapped["to_npub"], &zapped["receipt"], zapped.get("token")), (&json!(to), &json!("none"), None), "{zapped}");
+    assert_eq!(
+        (zapped["via"].as_str(), zapped["state"].as_str()),
+        (Some("nutzap"), Some("settled")),
+        "{zapped}"
+    );
+    assert_eq!(
+        (&zapped["to_npub"], &zapped["receipt"], zapped.get("token")),
+        (&json!(to), &json!("none"), None),
+        "{zapped}"
+    );
     let again = sender.ok("zap", json!({"to": to, "amount_sats": 21, "comment": "for the garden", "idempotency_key": "one"})).await;
     assert_eq!((&again["replayed"], &again["payment_id"]), (&json!(true), &zapped["payment_id"]));
-    sender.refused("zap", json!({"to": to, "amount_sats": 21, "comment": "for the garden"}), "possible_duplicate").await;
+    sender
+        .refused(
+            "zap",
+            json!({"to": to, "amount_sats": 21, "comment": "for the garden"}),
+            "possible_duplicate",
+        )
+        .await;
     let receiver = Agent::reopen(home).await;
     sync(&receiver).await;
     // Less the mint's fee for taking coins in.
     assert_eq!(spendable(&receiver).await, 20);
     let [entry] = received(&receiver).await.try_into().unwrap();
-    assert_eq!((sats(&entry, "amount_sats"), sats(&entry, "fee_sats"), &entry["untrusted_note"]), (20, 1, &json!("for the garden")));
-    assert_eq!((&entry["untrusted_payee"], &entry["sender_proven"]), (&json!(npub(&sender).await), &json!(true)));
+    assert_eq!(
+        (sats(&entry, "amount_sats"), sats(&entry, "fee_sats"), &entry["untrusted_note"]),
+        (20, 1, &json!("for the garden"))
+    );
+    assert_eq!(
+        (&entry["untrusted_payee"], &entry["sender_proven"]),
+        (&json!(npub(&sender).await), &json!(true))
+    );
     claimed(&sender, &zapped).await;
     conserved("after the nutzap", &mint.auditor(), &[&sender, &receiver]).await;
     // Shown again, after a restart, nobody is asked anything about it.
@@ -59,22 +80,31 @@ async fn a_nutzap_is_redeemed_once_by_whoever_was_off_when_it_came() {
     sync(&receiver).await;
     routes(&mint);
     sync(&receiver).await;
-    assert_eq!((routes(&mint), spendable(&receiver).await, received(&receiver).await.len()), (vec![], 20, 1));
+    assert_eq!(
+        (routes(&mint), spendable(&receiver).await, received(&receiver).await.len()),
+        (vec![], 20, 1)
+    );
 }
 
 #[tokio::test]
 async fn an_anonymous_nutzap_is_signed_by_nobody() {
     let (mint, relay, sender, receiver) = scene().await;
-    let zapped = sender.ok("zap", json!({"to": npub(&receiver).await, "amount_sats": 5, "anonymous": true})).await;
+    let zapped = sender
+        .ok("zap", json!({"to": npub(&receiver).await, "amount_sats": 5, "anonymous": true}))
+        .await;
     assert_eq!(zapped["state"], "settled", "{zapped}");
     sync(&receiver).await;
     let [entry] = received(&receiver).await.try_into().unwrap();
     assert_ne!(entry["untrusted_payee"], json!(npub(&sender).await));
     let of_sender = sender.ok("get_balance", json!({})).await["nostr"]["npub"].clone();
-    let nutzaps: Vec<Value> = relay.taken().into_iter().filter(|event| event["kind"] == 9321).collect();
+    let nutzaps: Vec<Value> =
+        relay.taken().into_iter().filter(|event| event["kind"] == 9321).collect();
     assert!(nutzaps.len() == 1 && nutzap_author(&nutzaps[0]) != of_sender);
     // The coins name the same throw-away key.
-    assert_eq!((&entry["untrusted_payee"], &entry["sender_proven"]), (&nutzap_author(&nutzaps[0]), &json!(true)));
+    assert_eq!(
+        (&entry["untrusted_payee"], &entry["sender_proven"]),
+        (&nutzap_author(&nutzaps[0]), &json!(true))
+    );
     claimed(&sender, &zapped).await;
     conserved("after an anonymous nutzap", &mint.auditor(), &[&sender, &receiver]).await;
 }
@@ -90,7 +120,13 @@ async fn a_nutzap_that_no_relay_takes_is_kept_and_told_honestly() {
     relay.rule(|rule| rule.refuse_kind = Some(9321));
     let zapped = sender.ok("zap", json!({"to": to, "amount_sats": 8})).await;
     assert_eq!(zapped["state"], "settled", "{zapped}");
-    assert!(zapped["next_step"].as_str().unwrap().contains("None of the recipient's relays has taken the nutzap yet"), "{zapped}");
+    assert!(
+        zapped["next_step"]
+            .as_str()
+            .unwrap()
+            .contains("None of the recipient's relays has taken the nutzap yet"),
+        "{zapped}"
+    );
     relay.rule(|rule| rule.refuse_kind = None);
     let sender = Agent::two_minutes_later(sender.close().await);
     sync(&sender).await;
@@ -104,16 +140,36 @@ async fn a_nutzap_that_no_relay_takes_is_kept_and_told_honestly() {
 async fn a_recipient_who_takes_no_nutzap_of_our_mints_is_named_as_such() {
     let (_lightning, elsewhere) = mint().await;
     let (_mint, relay, sender, _receiver) = scene().await;
-    let stranger = device(&elsewhere, &[relay.url()], "3333333333333333333333333333333333333333333333333333333333333333");
+    let stranger = device(
+        &elsewhere,
+        &[relay.url()],
+        "3333333333333333333333333333333333333333333333333333333333333333",
+    );
     sync(&stranger).await;
     let to = npub(&stranger).await;
-    let error = sender.refused("zap", json!({"to": to, "amount_sats": 5, "via": "nutzap"}), "recipient_refuses").await;
+    let error = sender
+        .refused("zap", json!({"to": to, "amount_sats": 5, "via": "nutzap"}), "recipient_refuses")
+        .await;
     assert!(error.message.contains("none of this wallet's mints"), "{error}");
     sender.refused("zap", json!({"to": to, "amount_sats": 5}), "recipient_unknown").await;
-    sender.refused("zap", json!({"to": format!("npub1{}", "q".repeat(58)), "amount_sats": 5}), "invalid_input").await;
-    let nsec = nutpurse::nostr::Identity::from_nsec(&nutpurse::model::secret::Secret::new(OURS)).unwrap().nsec();
+    sender
+        .refused(
+            "zap",
+            json!({"to": format!("npub1{}", "q".repeat(58)), "amount_sats": 5}),
+            "invalid_input",
+        )
+        .await;
+    let nsec = nutpurse::nostr::Identity::from_nsec(&nutpurse::model::secret::Secret::new(OURS))
+        .unwrap()
+        .nsec();
     sender.refused("zap", json!({"to": nsec.reveal(), "amount_sats": 5}), "text_refused").await;
-    sender.refused("zap", json!({"to": to, "amount_sats": 5, "comment": nsec.reveal()}), "text_refused").await;
+    sender
+        .refused(
+            "zap",
+            json!({"to": to, "amount_sats": 5, "comment": nsec.reveal()}),
+            "text_refused",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -128,12 +184,19 @@ async fn no_nutzap_is_made_at_a_mint_that_does_not_keep_locks() {
             body
         });
         let relay = Relay::start().await.unwrap();
-        let home = || crate::world::Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
+        let home =
+            || crate::world::Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], "");
         let (sender, receiver) = (Agent::with_nsec(home(), OURS), Agent::with_nsec(home(), THEIRS));
         fund(&sender, 50).await;
         sync(&receiver).await;
         let to = npub(&receiver).await;
-        let error = sender.refused("zap", json!({"to": to, "amount_sats": 5, "via": "nutzap"}), "recipient_refuses").await;
+        let error = sender
+            .refused(
+                "zap",
+                json!({"to": to, "amount_sats": 5, "via": "nutzap"}),
+                "recipient_refuses",
+            )
+            .await;
         assert!(error.message.contains("NUT-11"), "{error}");
         assert_eq!(spendable(&sender).await, 50);
     }

@@ -9,7 +9,9 @@ use redb::{Database, TableDefinition};
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};
 
-use super::by_hand::{Press, agreed, delete, me, never_hidden, new_device_sees_all, nothing_waits, put, token};
+use super::by_hand::{
+    Press, agreed, delete, me, never_hidden, new_device_sees_all, nothing_waits, put, token,
+};
 use super::doctor::doctor;
 use super::trouble::{self, relay_of, scene};
 use super::{KEY, device, spendable, sync};
@@ -52,7 +54,9 @@ fn of_kind(relay: &Relay, kind: u64) -> usize {
 /// How many events of this kind a relay was offered.
 fn offered(relay: &Relay, kind: u64) -> usize {
     let heard = relay.heard();
-    let messages = heard.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let messages = heard
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     messages.filter(|message| message[0] == "EVENT" && message[1]["kind"] == kind).count()
 }
 
@@ -80,7 +84,11 @@ async fn a_relay_that_forgets_deletions_fills_no_other() {
     }
     assert_eq!(of_kind(good, 5), at_good, "the same deletions, and only where they are lacking");
     assert!(told["relays"][1]["note"].as_str().unwrap().contains("forgets deletions"), "{told}");
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0), relay_of(&told, 1)), (Some("synced"), ("synced", 0), ("synced", 0)), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0), relay_of(&told, 1)),
+        (Some("synced"), ("synced", 0), ("synced", 0)),
+        "{told}"
+    );
     let before = offered(bad, 5);
     sync(&scene.agent).await;
     assert_eq!(offered(bad, 5), before, "it is left alone for a day");
@@ -104,7 +112,8 @@ async fn ten_thousand_deletions_are_read_once() {
     let first = clock::now() - 1_000_000;
     // Together they are more than is read at once.
     let ids: Vec<String> = (0..22).map(|n| format!("{n:064x}")).collect();
-    let gone: Vec<_> = (0..count).map(|n| deletion::write(&who, &ids, first + n).unwrap()).collect();
+    let gone: Vec<_> =
+        (0..count).map(|n| deletion::write(&who, &ids, first + n).unwrap()).collect();
     put(&relay, &gone).await;
     let agent = device(&mint, &[relay.url()], KEY);
     fund(&agent, 100).await;
@@ -131,7 +140,11 @@ async fn what_enough_relays_have_waits_for_no_other() {
         sync(&scene.agent).await;
     }
     let told = sync(&scene.agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 2).0), (Some("partial"), "unreachable"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 2).0),
+        (Some("partial"), "unreachable"),
+        "{told}"
+    );
     assert!(relay_of(&told, 2).1 > 0, "{told}");
     let balance = scene.agent.ok("get_balance", json!({})).await;
     assert_eq!(balance["nostr"]["unpublished"], 0, "{balance}");
@@ -167,13 +180,17 @@ async fn what_changed_while_all_relays_were_away_is_told_in_few_events() {
 }
 
 #[tokio::test]
-async fn a_relay_that_refuses_all_is_offered_one_event_a_sync_and_takes_the_rest_once_it_takes_that() {
+async fn a_relay_that_refuses_all_is_offered_one_event_a_sync_and_takes_the_rest_once_it_takes_that()
+ {
     let scene = Scene::on(2).await;
     let strict = &scene.relays[1];
     strict.rule(|rule| rule.refuse_with = Some("blocked: who pays here?".to_owned()));
     // Coins that need many events.
     let coins = Press::of(&scene.mint).bearer(30, 1).await;
-    let events: Vec<_> = coins.chunks(3).map(|some| token(&me(), &scene.mint.url(), some, clock::now() - 9)).collect();
+    let events: Vec<_> = coins
+        .chunks(3)
+        .map(|some| token(&me(), &scene.mint.url(), some, clock::now() - 9))
+        .collect();
     put(&scene.relays[0], &events).await;
     sync(&scene.agent).await;
     sync(&scene.agent).await;
@@ -182,8 +199,15 @@ async fn a_relay_that_refuses_all_is_offered_one_event_a_sync_and_takes_the_rest
     // News may have brought about another sync meanwhile.
     assert!((1..=3).contains(&(offered(strict, 7375) - before)), "one of ten in each sync: {told}");
     let relay = &told["relays"][1];
-    assert_eq!((told["state"].as_str(), relay_of(&told, 1).0), (Some("partial"), "behind"), "{told}");
-    assert!(relay_of(&told, 1).1 >= 10 && relay["note"].as_str().unwrap().contains("refuses"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 1).0),
+        (Some("partial"), "behind"),
+        "{told}"
+    );
+    assert!(
+        relay_of(&told, 1).1 >= 10 && relay["note"].as_str().unwrap().contains("refuses"),
+        "{told}"
+    );
     assert_eq!(relay["untrusted_reason"], "blocked: who pays here?");
     let home = scene.agent.close().await;
     assert_eq!(waiting(&home).await, Vec::<u16>::new());
@@ -221,7 +245,10 @@ async fn coins_that_no_relay_shows_any_more_are_asked_about_before_they_are_brou
     sync(&scene.agent).await;
     let coins = Press::of(&scene.mint).bearer(4, 8).await;
     let (spent, good) = coins.split_at(2);
-    let told = [token(&me(), &scene.mint.url(), spent, clock::now() - 9), token(&me(), &scene.mint.url(), good, clock::now() - 8)];
+    let told = [
+        token(&me(), &scene.mint.url(), spent, clock::now() - 9),
+        token(&me(), &scene.mint.url(), good, clock::now() - 8),
+    ];
     put(&scene.relay, &told).await;
     sync(&scene.agent).await;
     assert_eq!(spendable(&scene.agent).await, 50 + 32);
@@ -231,10 +258,21 @@ async fn coins_that_no_relay_shows_any_more_are_asked_about_before_they_are_brou
     scene.relay.rule(|rule| rule.hide_ids = ids.to_vec());
     let before = scene.relay.heard().len();
     let said = sync(&scene.agent).await;
-    assert_eq!((&said["dropped_sats"], spendable(&scene.agent).await), (&json!(16), 50 + 16), "{said}");
+    assert_eq!(
+        (&said["dropped_sats"], spendable(&scene.agent).await),
+        (&json!(16), 50 + 16),
+        "{said}"
+    );
     let heard = String::from_utf8(scene.relay.heard().split_off(before)).unwrap();
-    let offered = |id: &str| heard.lines().any(|line| line.starts_with("[\"EVENT\"") && line.contains(&format!("\"id\":\"{id}\"")));
-    assert!(!offered(&ids[0]) && offered(&ids[1]), "what is good is brought back, what is spent is not");
+    let offered = |id: &str| {
+        heard.lines().any(|line| {
+            line.starts_with("[\"EVENT\"") && line.contains(&format!("\"id\":\"{id}\""))
+        })
+    };
+    assert!(
+        !offered(&ids[0]) && offered(&ids[1]),
+        "what is good is brought back, what is spent is not"
+    );
 }
 
 #[tokio::test]
@@ -262,7 +300,8 @@ async fn with_coins_left_out() -> (trouble::Scene, Vec<cdk_common::nuts::Proof>)
     sync(&scene.agent).await;
     assert_eq!(spendable(&scene.agent).await, 50 + 32);
     let gone = [whole.id().to_owned()];
-    let rest = token_event::write(&me(), &scene.mint.url(), "sat", kept, &gone, clock::now()).unwrap();
+    let rest =
+        token_event::write(&me(), &scene.mint.url(), "sat", kept, &gone, clock::now()).unwrap();
     put(&scene.relay, &[rest, delete(&gone)]).await;
     sync(&scene.agent).await;
     (scene, handed_out.to_vec())
@@ -272,7 +311,11 @@ async fn with_coins_left_out() -> (trouble::Scene, Vec<cdk_common::nuts::Proof>)
 async fn coins_that_another_program_has_perhaps_handed_out_are_the_last_to_be_claimed() {
     let (scene, handed_out) = with_coins_left_out().await;
     let balance = scene.agent.ok("get_balance", json!({})).await;
-    assert_eq!((&balance["spendable_sats"], &balance["perhaps_handed_out_sats"]), (&json!(66), &json!(16)), "{balance}");
+    assert_eq!(
+        (&balance["spendable_sats"], &balance["perhaps_handed_out_sats"]),
+        (&json!(66), &json!(16)),
+        "{balance}"
+    );
     // They are not put on relays again, and whoever was handed them can take them.
     sync(&scene.agent).await;
     let shown = super::by_hand::live(&scene.relay).len();
@@ -293,11 +336,17 @@ async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() 
     let (scene, _) = with_coins_left_out().await;
     let mints = scene.agent.ok("list_mints", json!({})).await;
     let mint = &mints["mints"][0];
-    assert_eq!((&mint["spendable_sats"], &mint["perhaps_handed_out_sats"]), (&json!(66), &json!(16)), "{mints}");
+    assert_eq!(
+        (&mint["spendable_sats"], &mint["perhaps_handed_out_sats"]),
+        (&json!(66), &json!(16)),
+        "{mints}"
+    );
     let invoice = scene.shop.invoice(75, "dinner").unwrap().to_string();
     let estimate = scene.agent.ok("estimate", json!({"to": invoice})).await;
     assert_eq!(estimate["code"], "insufficient_funds", "{estimate}");
-    for (tool, arguments) in [("pay", json!({"to": invoice})), ("send_token", json!({"amount_sats": 75}))] {
+    for (tool, arguments) in
+        [("pay", json!({"to": invoice})), ("send_token", json!({"amount_sats": 75}))]
+    {
         let error = scene.agent.refused(tool, arguments, "insufficient_funds").await;
         let told = (&error.details["spendable_sats"], &error.details["perhaps_handed_out_sats"]);
         assert_eq!(told, (&json!(66), &json!(16)), "{tool}: {error} {:?}", error.details);
@@ -307,13 +356,26 @@ async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() 
     let balance = scene.agent.ok("get_balance", json!({})).await;
     assert_eq!(sent["balance_sats"], balance["spendable_sats"], "{sent} {balance}");
     // Where nothing is left out, nothing is said of it.
-    let error = trouble::scene(5).await.agent.refused("send_token", json!({"amount_sats": 75}), "insufficient_funds").await;
-    assert!(!error.details.contains_key("perhaps_handed_out_sats") && !error.message.contains("handed out"), "{error}");
+    let error = trouble::scene(5)
+        .await
+        .agent
+        .refused("send_token", json!({"amount_sats": 75}), "insufficient_funds")
+        .await;
+    assert!(
+        !error.details.contains_key("perhaps_handed_out_sats")
+            && !error.message.contains("handed out"),
+        "{error}"
+    );
 }
 
 /// Another program takes these coins.
 pub(super) async fn spend(mint: &TestMint, coins: &[cdk_common::nuts::Proof]) {
-    let text = cdk_common::nuts::Token::new(mint.url().parse().unwrap(), coins.to_vec(), None, cdk_common::nuts::CurrencyUnit::Sat);
+    let text = cdk_common::nuts::Token::new(
+        mint.url().parse().unwrap(),
+        coins.to_vec(),
+        None,
+        cdk_common::nuts::CurrencyUnit::Sat,
+    );
     let taker = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     taker.ok("receive_token", json!({"token": text.to_string()})).await;
 }
@@ -329,7 +391,11 @@ async fn a_relay_that_another_program_adds_to_the_list_is_listened_to() {
     let mut tags: Vec<Vec<String>> = serde_json::from_value(info["tags"].clone()).unwrap();
     tags.push(vec!["relay".to_owned(), added.url().to_owned()]);
     let created_at = info["created_at"].as_u64().unwrap() + 1;
-    put(&ours, &[me().sign(Draft { kind: 10_019, created_at, tags, content: String::new() }).unwrap()]).await;
+    put(
+        &ours,
+        &[me().sign(Draft { kind: 10_019, created_at, tags, content: String::new() }).unwrap()],
+    )
+    .await;
     sync(&agent).await;
     // One connection asks, the other listens.
     let listened = async {
@@ -349,12 +415,19 @@ async fn a_balance_reads_no_queue() {
         let file = Database::open(home.path().join("wallet.redb")).unwrap();
         let tx = file.begin_write().unwrap();
         // A row that nobody can read.
-        tx.open_table(TableDefinition::<(u8, u64), &[u8]>::new("nostr_outbox")).unwrap().insert((4, 1), &[9_u8][..]).unwrap();
+        tx.open_table(TableDefinition::<(u8, u64), &[u8]>::new("nostr_outbox"))
+            .unwrap()
+            .insert((4, 1), &[9_u8][..])
+            .unwrap();
         tx.commit().unwrap();
     }
     let agent = Agent::reopen(home).await;
     let balance = agent.ok("get_balance", json!({})).await;
-    assert_eq!((&balance["spendable_sats"], &balance["nostr"]["unpublished"]), (&json!(500), &json!(1)), "{balance}");
+    assert_eq!(
+        (&balance["spendable_sats"], &balance["nostr"]["unpublished"]),
+        (&json!(500), &json!(1)),
+        "{balance}"
+    );
     let to = scene.shop.invoice(3, "tea").unwrap().to_string();
     assert_eq!(agent.ok("pay", json!({"to": to})).await["state"], "settled");
     agent.ok("list_history", json!({})).await;

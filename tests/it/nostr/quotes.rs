@@ -28,8 +28,10 @@ fn of_kind(relay: &Relay, kind: u64) -> Vec<Event> {
 
 /// The quotes that a relay still shows.
 fn open_quotes(relay: &Relay) -> usize {
-    let gone: Vec<String> =
-        of_kind(relay, 5).iter().flat_map(|event| event.tag_values("e").map(str::to_owned).collect::<Vec<_>>()).collect();
+    let gone: Vec<String> = of_kind(relay, 5)
+        .iter()
+        .flat_map(|event| event.tag_values("e").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     of_kind(relay, 7_374).iter().filter(|event| !gone.contains(&event.id().to_owned())).count()
 }
 
@@ -47,7 +49,10 @@ async fn a_deposit_that_was_paid_and_not_claimed_comes_back_from_the_words_alone
     let lost = agent.close().await;
     lightning.pay(&invoice.parse().unwrap()).unwrap();
     let event = &of_kind(&relay, 7_374)[0];
-    assert!(event.tag_values("mint").next() == Some(&mint.url()) && event.tag_values("expiration").next().is_some());
+    assert!(
+        event.tag_values("mint").next() == Some(&mint.url())
+            && event.tag_values("expiration").next().is_some()
+    );
     let again = home();
     restored(&again, &words(&lost));
     let agent = Agent::open(again).await;
@@ -72,7 +77,8 @@ async fn a_deposit_is_told_sealed_and_deleted_once_it_is_received() {
     assert_eq!(received(&agent, &deposit).await["state"], "received");
     sync(&agent).await;
     let deletions = of_kind(&relay, 5);
-    let of_quotes: Vec<&Event> = deletions.iter().filter(|event| event.tag_values("k").any(|kind| kind == "7374")).collect();
+    let of_quotes: Vec<&Event> =
+        deletions.iter().filter(|event| event.tag_values("k").any(|kind| kind == "7374")).collect();
     assert_eq!((of_quotes.len(), open_quotes(&relay)), (1, 0));
     // A relay that shows it still makes nobody claim it again.
     relay.rule(|rule| rule.resurrect = true);
@@ -97,10 +103,17 @@ async fn a_deposit_that_another_device_has_claimed_is_no_dispute() {
     assert_eq!(spendable(&b).await, 50, "{told}");
     let a = Agent::reopen(off).await;
     let shown = received(&a, &deposit).await;
-    assert!(shown["state"] == "received" && shown["next_step"].as_str().unwrap().contains("Another device"), "{shown}");
+    assert!(
+        shown["state"] == "received"
+            && shown["next_step"].as_str().unwrap().contains("Another device"),
+        "{shown}"
+    );
     sync(&a).await;
     sync(&b).await;
-    assert_eq!((spendable(&a).await, spendable(&b).await, mint.auditor().outstanding().unwrap()), (50, 50, 50));
+    assert_eq!(
+        (spendable(&a).await, spendable(&b).await, mint.auditor().outstanding().unwrap()),
+        (50, 50, 50)
+    );
 }
 
 #[tokio::test]
@@ -121,5 +134,8 @@ async fn of_two_devices_that_claim_at_once_one_gets_it_and_neither_loses_it() {
     assert_eq!(waiting.await.unwrap().unwrap()["state"], "received");
     sync(&a).await;
     sync(&b).await;
-    assert_eq!((spendable(&a).await, spendable(&b).await, mint.auditor().outstanding().unwrap()), (50, 50, 50));
+    assert_eq!(
+        (spendable(&a).await, spendable(&b).await, mint.auditor().outstanding().unwrap()),
+        (50, 50, 50)
+    );
 }

@@ -27,26 +27,39 @@ impl Scene {
         let server = LnurlServer::start(&lightning).await.unwrap();
         server.set(Terms { zaps: true, ..Terms::default() });
         let relays: Vec<&str> = std::iter::once(ours.url()).chain(more.iter().copied()).collect();
-        let home = Home::with_relays(&[(&mint.url(), true)], &relays, &[theirs.url(), &server.url()], "");
+        let home =
+            Home::with_relays(&[(&mint.url(), true)], &relays, &[theirs.url(), &server.url()], "");
         let agent = Agent::with_nsec(home, KEY);
         fund(&agent, 500).await;
         let scene = Self { mint, ours, theirs, agent, them: Identity::random().unwrap(), server };
-        let profile = json!({"name": "somebody", "lud16": scene.server.address("somebody")}).to_string();
+        let profile =
+            json!({"name": "somebody", "lud16": scene.server.address("somebody")}).to_string();
         scene.says(&scene.ours, 0, 0, &[], &profile).await;
         scene
     }
 
     /// The person says something, so many seconds ago, which a relay keeps.
     async fn says(&self, relay: &Relay, ago: u64, kind: u16, tags: &[&[&str]], content: &str) {
-        let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-        let event = self.them.sign(Draft { kind, created_at: clock::now() - ago, tags, content: content.to_owned() }).unwrap();
+        let tags =
+            tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
+        let event = self
+            .them
+            .sign(Draft { kind, created_at: clock::now() - ago, tags, content: content.to_owned() })
+            .unwrap();
         put(relay, &[event]).await;
     }
 
     /// The person takes nutzaps on their relay, locked to a key.
     async fn takes_nutzaps(&self, relay: &Relay, ago: u64, key: &Identity) {
         let (mint, key) = (self.mint.url(), key.public_key());
-        self.says(relay, ago, 10_019, &[&["relay", self.theirs.url()], &["mint", &mint, "sat"], &["pubkey", &key]], "").await;
+        self.says(
+            relay,
+            ago,
+            10_019,
+            &[&["relay", self.theirs.url()], &["mint", &mint, "sat"], &["pubkey", &key]],
+            "",
+        )
+        .await;
     }
 
     fn zap(&self, sats: u64) -> Value {
@@ -65,20 +78,32 @@ async fn delivered_means_a_relay_of_theirs() {
     scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
     scene.theirs.go_down().await.unwrap();
     let zapped = scene.agent.ok("zap", scene.zap(21)).await;
-    assert_eq!((&zapped["via"], &zapped["state"]), (&json!("nutzap"), &json!("settled")), "{zapped}");
+    assert_eq!(
+        (&zapped["via"], &zapped["state"]),
+        (&json!("nutzap"), &json!("settled")),
+        "{zapped}"
+    );
     assert_eq!(zapped["delivered_to"], json!({"relays": 0, "of": 1}), "{zapped}");
-    assert!(zapped["next_step"].as_str().unwrap().contains("None of the recipient's relays"), "{zapped}");
+    assert!(
+        zapped["next_step"].as_str().unwrap().contains("None of the recipient's relays"),
+        "{zapped}"
+    );
     let balance = scene.agent.ok("get_balance", json!({})).await;
     assert!(sats(&balance["nostr"], "unpublished") > 0, "{balance}");
     scene.theirs.come_up().await.unwrap();
     sync(&scene.agent).await;
     assert_eq!(nutzaps(&scene.theirs).len(), 1);
     let shown = scene.agent.ok("get_payment", json!({"payment_id": zapped["payment_id"]})).await;
-    assert_eq!((&shown["delivered_to"], shown.get("next_step")), (&json!({"relays": 1, "of": 1}), None), "{shown}");
+    assert_eq!(
+        (&shown["delivered_to"], shown.get("next_step")),
+        (&json!({"relays": 1, "of": 1}), None),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
-async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and_the_owner_is_told() {
+async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and_the_owner_is_told()
+{
     const DAY: u64 = 86_400;
     let scene = Scene::with(&[]).await;
     scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
@@ -90,7 +115,11 @@ async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and
     let agent = Agent::at(scene.agent.close().await, || clock::now() + 29 * DAY);
     let told = sync(&agent).await;
     let shown = agent.ok("get_payment", payment.clone()).await;
-    assert_eq!((&told["state"], &shown["delivered_to"]), (&json!("partial"), &json!({"relays": 0, "of": 1})), "{told} {shown}");
+    assert_eq!(
+        (&told["state"], &shown["delivered_to"]),
+        (&json!("partial"), &json!({"relays": 0, "of": 1})),
+        "{told} {shown}"
+    );
     assert_eq!(open(&agent).await, []);
     let home = agent.close().await;
     // While no relay of ours answers, our own network may be the reason.
@@ -106,9 +135,16 @@ async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and
     assert_eq!(shown["delivered_to"], json!({"relays": 0, "of": 1, "given_up": true}), "{shown}");
     let next = shown["next_step"].as_str().unwrap();
     assert!(next.contains("only they can use") && next.contains("do not come back"), "{next}");
-    assert!(shown["token"].as_str().unwrap().starts_with("cashu") && shown.get("reclaimable").is_none(), "{shown}");
+    assert!(
+        shown["token"].as_str().unwrap().starts_with("cashu") && shown.get("reclaimable").is_none(),
+        "{shown}"
+    );
     let [entry] = open(&agent).await.try_into().unwrap();
-    assert_eq!((json!(entry.id), entry.kind, entry.amount_sats), (zapped["payment_id"].clone(), "zap", 21), "{entry:?}");
+    assert_eq!(
+        (json!(entry.id), entry.kind, entry.amount_sats),
+        (zapped["payment_id"].clone(), "zap", 21),
+        "{entry:?}"
+    );
     assert!(entry.why.contains("recipient's relays") && entry.reserved_sats.is_none(), "{entry:?}");
     // Given up is given up.
     scene.theirs.come_up().await.unwrap();
@@ -118,19 +154,28 @@ async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and
 }
 
 #[tokio::test]
-async fn a_recipient_comes_before_ten_relays_of_ours_and_their_relay_is_told_who_we_are_unless_we_are_nobody() {
+async fn a_recipient_comes_before_ten_relays_of_ours_and_their_relay_is_told_who_we_are_unless_we_are_nobody()
+ {
     let away: Vec<String> = (1..10).map(|port| format!("ws://127.0.0.1:{port}")).collect();
     let away: Vec<&str> = away.iter().map(String::as_str).collect();
     let scene = Scene::with(&away).await;
     scene.takes_nutzaps(&scene.ours, 0, &Identity::random().unwrap()).await;
     scene.theirs.rule(|rule| rule.demand_name = true);
     let zapped = scene.agent.ok("zap", scene.zap(5)).await;
-    assert_eq!((&zapped["via"], &zapped["delivered_to"]), (&json!("nutzap"), &json!({"relays": 1, "of": 1})), "{zapped}");
+    assert_eq!(
+        (&zapped["via"], &zapped["delivered_to"]),
+        (&json!("nutzap"), &json!({"relays": 1, "of": 1})),
+        "{zapped}"
+    );
     assert_eq!(scene.theirs.named(), [me().public_key()]);
     let anonymous = json!({"to": scene.them.npub(), "amount_sats": 6, "anonymous": true});
     let zapped = scene.agent.ok("zap", anonymous).await;
     assert_eq!(zapped["delivered_to"], json!({"relays": 0, "of": 1}), "{zapped}");
-    assert_eq!(scene.theirs.named(), [me().public_key()], "for what nobody signed, nobody is named");
+    assert_eq!(
+        scene.theirs.named(),
+        [me().public_key()],
+        "for what nobody signed, nobody is named"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +187,11 @@ async fn coins_are_locked_to_the_newest_key_and_to_none_while_the_recipients_rel
     scene.says(&scene.ours, 0, 10_002, &[&["r", scene.theirs.url(), "write"]], "").await;
     scene.takes_nutzaps(&scene.theirs, 60, &new).await;
     let zapped = scene.agent.ok("zap", scene.zap(7)).await;
-    assert_eq!((&zapped["via"], &zapped["delivered_to"]), (&json!("nutzap"), &json!({"relays": 1, "of": 1})), "{zapped}");
+    assert_eq!(
+        (&zapped["via"], &zapped["delivered_to"]),
+        (&json!("nutzap"), &json!({"relays": 1, "of": 1})),
+        "{zapped}"
+    );
     let told = nutzaps(&scene.theirs)[0]["tags"].to_string();
     assert!(told.contains(&new.public_key()) && !told.contains(&old.public_key()), "{told}");
 
@@ -151,7 +200,11 @@ async fn coins_are_locked_to_the_newest_key_and_to_none_while_the_recipients_rel
     let error = scene.agent.refused("zap", demanded, "relay_unreachable").await;
     assert!(error.message.contains("whether their key for nutzaps still holds"), "{error}");
     let zapped = scene.agent.ok("zap", scene.zap(9)).await;
-    assert_eq!((&zapped["via"], &zapped["state"]), (&json!("lightning"), &json!("settled")), "{zapped}");
+    assert_eq!(
+        (&zapped["via"], &zapped["state"]),
+        (&json!("lightning"), &json!("settled")),
+        "{zapped}"
+    );
     assert_eq!(scene.server.received(), 9);
 }
 
@@ -161,12 +214,28 @@ async fn an_anonymous_zap_names_no_relay_of_ours() {
     let anonymous = |sats: u64| json!({"to": scene.them.npub(), "amount_sats": sats, "anonymous": true, "via": "lightning"});
     // Nothing is known of where they read: it is paid without a request, which would have to name some relay.
     let zapped = scene.agent.ok("zap", anonymous(5)).await;
-    assert_eq!((&zapped["state"], &zapped["receipt"]), (&json!("settled"), &json!("none")), "{zapped}");
+    assert_eq!(
+        (&zapped["state"], &zapped["receipt"]),
+        (&json!("settled"), &json!("none")),
+        "{zapped}"
+    );
     scene.says(&scene.ours, 0, 10_002, &[&["r", scene.theirs.url()]], "").await;
     let zapped = scene.agent.ok("zap", anonymous(6)).await;
-    assert_eq!((&zapped["state"], &zapped["receipt"]), (&json!("settled"), &json!("found")), "{zapped}");
-    let asked: Vec<_> = scene.server.asked().into_iter().filter(|asked| asked.query.contains_key("amount")).collect();
-    assert_eq!(asked.iter().map(|asked| asked.query.contains_key("nostr")).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        (&zapped["state"], &zapped["receipt"]),
+        (&json!("settled"), &json!("found")),
+        "{zapped}"
+    );
+    let asked: Vec<_> = scene
+        .server
+        .asked()
+        .into_iter()
+        .filter(|asked| asked.query.contains_key("amount"))
+        .collect();
+    assert_eq!(
+        asked.iter().map(|asked| asked.query.contains_key("nostr")).collect::<Vec<_>>(),
+        [false, true]
+    );
     let request: Value = serde_json::from_str(&asked[1].query["nostr"]).unwrap();
     let relays = request["tags"].as_array().unwrap().iter().find(|tag| tag[0] == "relays").unwrap();
     assert_eq!(relays, &json!(["relays", scene.theirs.url()]));
@@ -179,14 +248,23 @@ async fn people_who_are_followed_recommend_a_mint_and_a_reading_that_fails_takes
     // A list longer than most programs take, with a name that is no key.
     let mut follows = vec![vec!["p".to_owned(), "somebody".to_owned()]];
     follows.extend(std::iter::repeat_n(vec!["p".to_owned(), friend.public_key()], 4_100));
-    let list = me().sign(Draft { kind: 3, created_at: clock::now(), tags: follows, content: String::new() }).unwrap();
+    let list = me()
+        .sign(Draft { kind: 3, created_at: clock::now(), tags: follows, content: String::new() })
+        .unwrap();
     let (key, mint) = ("02".to_owned() + &friend.public_key(), scene.mint.url());
-    let review = event(&friend, 38_000, &[&["d", &key], &["k", "38172"], &["u", &mint, "cashu"]], "[5/5] good");
+    let review = event(
+        &friend,
+        38_000,
+        &[&["d", &key], &["k", "38172"], &["u", &mint, "cashu"]],
+        "[5/5] good",
+    );
     put(&scene.relay, &[list, review]).await;
     // The first sync may have asked before these were there.
     let agent = Agent::a_day_later(scene.agent.close().await);
     sync(&agent).await;
-    let recommended = async |agent: &Agent| agent.ok("list_mints", json!({})).await["mints"][0]["recommended_by"].clone();
+    let recommended = async |agent: &Agent| {
+        agent.ok("list_mints", json!({})).await["mints"][0]["recommended_by"].clone()
+    };
     assert_eq!(recommended(&agent).await, 1);
     scene.relay.rule(|rule| rule.never_satisfied = true);
     let agent = Agent::at(agent.close().await, || clock::now() + 2 * 87_000);

@@ -26,7 +26,11 @@ async fn timed<T>(what: &str, mint: &TestMint, relay: &Relay, done: impl Future<
     let (begun, frames) = (Instant::now(), relay.frames());
     let answer = done.await;
     let took = begun.elapsed();
-    println!("{what}: {took:.2?}, {} requests to the mint, {} messages to the relay", routes(mint).len(), relay.frames() - frames);
+    println!(
+        "{what}: {took:.2?}, {} requests to the mint, {} messages to the relay",
+        routes(mint).len(),
+        relay.frames() - frames
+    );
     answer
 }
 
@@ -42,14 +46,19 @@ async fn restore(home: &Home, words: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_device_takes_in_many_events_of_another_program() {
-    let (lightning, mint) = mint_with(MintOptions { input_fee_ppk: 0, ..MintOptions::default() }).await;
+    let (lightning, mint) =
+        mint_with(MintOptions { input_fee_ppk: 0, ..MintOptions::default() }).await;
     let relay = Relay::start().await.unwrap();
     let words = Mnemonic::generate(12).unwrap().to_string();
     let who = Identity::from_words(&Secret::new(words.as_str())).unwrap();
     let begun = Instant::now();
     let coins = Press::of(&mint).bearer(events() * COINS, 1).await;
     let first = clock::now() - 1_000_000;
-    let told: Vec<_> = coins.chunks(COINS).zip(0..).map(|(some, n)| token(&who, &mint.url(), some, first + n)).collect();
+    let told: Vec<_> = coins
+        .chunks(COINS)
+        .zip(0..)
+        .map(|(some, n)| token(&who, &mint.url(), some, first + n))
+        .collect();
     put(&relay, &told).await;
     let all = coins.len() as u64;
     println!("{} events with {all} coins, made in {:.2?}", told.len(), begun.elapsed());
@@ -63,7 +72,13 @@ async fn a_new_device_takes_in_many_events_of_another_program() {
     let shop = lightning.payee("shop");
     for sats in [25, 25] {
         let to = shop.invoice(sats, "tea").unwrap().to_string();
-        let paid = timed("a payment that has to claim first", &mint, &relay, agent.ok("pay", json!({"to": to}))).await;
+        let paid = timed(
+            "a payment that has to claim first",
+            &mint,
+            &relay,
+            agent.ok("pay", json!({"to": to})),
+        )
+        .await;
         assert_eq!(paid["state"], "settled", "{paid}");
     }
     timed("the sync after it", &mint, &relay, sync(&agent)).await;
@@ -80,7 +95,10 @@ async fn a_new_device_takes_in_many_events_of_another_program() {
     lost.close().await;
     let left = left + 300;
     let home = home();
-    println!("{}", timed("restore with the words alone", &mint, &relay, restore(&home, &words)).await);
+    println!(
+        "{}",
+        timed("restore with the words alone", &mint, &relay, restore(&home, &words)).await
+    );
     let back = Agent::open(home).await;
     println!("{} sats came back by the words", spendable(&back).await);
     timed("the sync after that", &mint, &relay, sync(&back)).await;

@@ -8,7 +8,9 @@ use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 use testbed::Relay;
 
-use super::by_hand::{self, Press, agreed, delete, live, me, new_device_sees_all, nothing_waits, put, token};
+use super::by_hand::{
+    self, Press, agreed, delete, live, me, new_device_sees_all, nothing_waits, put, token,
+};
 use super::trouble::{relay_of, scene};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, mint};
@@ -19,20 +21,31 @@ async fn a_relay_that_shows_five_events_at_a_time_is_read_to_its_end() {
     let relay = Relay::start().await.unwrap();
     let coins = Press::of(&mint).bearer(23, 4).await;
     let now = clock::now() - 1_000;
-    let events: Vec<_> =
-        coins.iter().zip(0..).map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3)).collect();
+    let events: Vec<_> = coins
+        .iter()
+        .zip(0..)
+        .map(|(coin, n)| token(&me(), &mint.url(), std::slice::from_ref(coin), now + n / 3))
+        .collect();
     put(&relay, &events).await;
     relay.rule(|rule| rule.show_at_most = Some(5));
     let agent = device(&mint, &[relay.url()], KEY);
     let told = sync(&agent).await;
     assert_eq!((spendable(&agent).await, told["state"].as_str()), (92, Some("synced")), "{told}");
     // Nine in one second cannot be shown by it: what was not seen is not called seen.
-    let crowd: Vec<_> =
-        Press::of(&mint).bearer(9, 1).await.iter().map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500)).collect();
+    let crowd: Vec<_> = Press::of(&mint)
+        .bearer(9, 1)
+        .await
+        .iter()
+        .map(|coin| token(&me(), &mint.url(), std::slice::from_ref(coin), now + 500))
+        .collect();
     put(&relay, &crowd).await;
     let other = device(&mint, &[relay.url()], KEY);
     let told = sync(&other).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "partial"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0).0),
+        (Some("partial"), "partial"),
+        "{told}"
+    );
     assert!(spendable(&other).await < 101);
     relay.rule(|rule| rule.show_at_most = None);
     agreed(&other).await;
@@ -60,7 +73,8 @@ async fn old_and_deleted_events_shown_again_in_any_order_bring_nothing_back() {
     assert_eq!(spendable(&scene.agent).await, scene.mint.auditor().outstanding().unwrap());
     assert_eq!(live(&scene.relay), held, "nothing was written for it");
     // Without the deletions: whoever comes new has the mint's word.
-    let tokens: Vec<String> = old.iter().filter(|text| !text.contains("\"kind\":5,")).cloned().collect();
+    let tokens: Vec<String> =
+        old.iter().filter(|text| !text.contains("\"kind\":5,")).cloned().collect();
     scene.relay.rule(|rule| (rule.resurrect, rule.inject) = (false, tokens));
     new_device_sees_all(&scene.mint, &[scene.relay.url()]).await;
     sync(&scene.agent).await;
@@ -77,14 +91,21 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
     let url = scene.mint.url();
     let theirs = token(&stranger, &url, &coins, clock::now());
     // Our name and kind over a stranger's content; our signature over another content; a stranger's order to delete what is ours.
-    let mut forged: Value = serde_json::from_str(token(&me(), &url, &coins, clock::now()).json()).unwrap();
+    let mut forged: Value =
+        serde_json::from_str(token(&me(), &url, &coins, clock::now()).json()).unwrap();
     forged["content"] = json!(me().seal("{}").unwrap());
     let mut claimed: Value = serde_json::from_str(theirs.json()).unwrap();
     claimed["pubkey"] = json!(me().public_key());
     let held = live(&scene.relay);
     let order = by_hand::event(&stranger, 5, &[&["e", &held[0]], &["k", "7375"]], "");
     scene.relay.rule(|rule| {
-        rule.inject = vec![forged.to_string(), claimed.to_string(), theirs.json().to_owned(), order.json().to_owned(), "{}".to_owned()];
+        rule.inject = vec![
+            forged.to_string(),
+            claimed.to_string(),
+            theirs.json().to_owned(),
+            order.json().to_owned(),
+            "{}".to_owned(),
+        ];
     });
     // And of our own: what no key opens, what is no token, what is of a mint that nobody has listed.
     let sealed = by_hand::event(&me(), 7375, &[], &stranger.seal("{}").unwrap());
@@ -93,13 +114,20 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
     put(&scene.relay, &[sealed.clone(), odd.clone(), elsewhere.clone()]).await;
     for _ in 0..2 {
         let told = sync(&scene.agent).await;
-        assert_eq!((spendable(&scene.agent).await, told["state"].as_str()), (200, Some("synced")), "{told}");
+        assert_eq!(
+            (spendable(&scene.agent).await, told["state"].as_str()),
+            (200, Some("synced")),
+            "{told}"
+        );
     }
     let fresh = device(&scene.mint, &[scene.relay.url()], KEY);
     sync(&fresh).await;
     assert_eq!(spendable(&fresh).await, 200);
     let shown = live(&scene.relay);
-    assert!([&sealed, &odd, &elsewhere].iter().all(|event| shown.iter().any(|id| id == event.id())), "they are left alone");
+    assert!(
+        [&sealed, &odd, &elsewhere].iter().all(|event| shown.iter().any(|id| id == event.id())),
+        "they are left alone"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +170,12 @@ async fn the_events_of_another_program_are_counted_once_whatever_the_form_of_the
     let events: Vec<_> = forms
         .iter()
         .map(|form| {
-            by_hand::event(&me(), token_event::KIND, &[], &me().seal(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap())
+            by_hand::event(
+                &me(),
+                token_event::KIND,
+                &[],
+                &me().seal(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap(),
+            )
         })
         .collect();
     put(&relay, &events).await;

@@ -23,7 +23,10 @@ async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String 
     tokio::time::resume();
     let hung = proxy.fail(Rule::new(method, path, Moment::Hang).every());
     let wallet = agent.wallet().await.until(soon);
-    let sync = tokio::spawn(async move { wallet.sync(&Caller { agent: "tester".to_owned() }, Sync {}).await });
+    let sync =
+        tokio::spawn(
+            async move { wallet.sync(&Caller { agent: "tester".to_owned() }, Sync {}).await },
+        );
     proxy.reached(hung).await;
     tokio::time::pause();
     let told = sync.await.unwrap().unwrap();
@@ -44,8 +47,18 @@ async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() 
     let slow = format!("The mint {} is slow to answer", proxy.url());
 
     // A deposit of another device.
-    let quote = press.ask("/v1/mint/quote/bolt11", Some(json!({"amount": 21, "unit": "sat"}))).await["quote"].as_str().unwrap().to_owned();
-    put(&relay, &[quote_event::write(&me(), &Secret::new(quote), None, &proxy.url(), now + 3_600, now).unwrap()]).await;
+    let quote = press
+        .ask("/v1/mint/quote/bolt11", Some(json!({"amount": 21, "unit": "sat"})))
+        .await["quote"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    put(
+        &relay,
+        &[quote_event::write(&me(), &Secret::new(quote), None, &proxy.url(), now + 3_600, now)
+            .unwrap()],
+    )
+    .await;
     let of_a_deposit = told(&agent, &proxy, "GET", "/v1/mint/quote").await;
     assert!(of_a_deposit.starts_with(&slow), "{of_a_deposit}");
 
@@ -53,7 +66,21 @@ async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() 
     let key = format!("02{}", listed_key(&relay));
     let coins = press.coins(&[(16, lock("P2PK", &key, &json!([])))]).await;
     let stranger = Identity::random().unwrap();
-    put(&relay, &[nutzap::write(&stranger, &me().public_key(), &proxy.url(), "sat", &coins, "hello", None, clock::now()).unwrap()]).await;
+    put(
+        &relay,
+        &[nutzap::write(
+            &stranger,
+            &me().public_key(),
+            &proxy.url(),
+            "sat",
+            &coins,
+            "hello",
+            None,
+            clock::now(),
+        )
+        .unwrap()],
+    )
+    .await;
     let of_a_nutzap = told(&agent, &proxy, "POST", "/v1/checkstate").await;
     assert!(of_a_nutzap.starts_with(&slow), "{of_a_nutzap}");
 

@@ -33,7 +33,12 @@ impl Device {
     }
 
     /// Calls a tool; perhaps the process is killed meanwhile.
-    async fn call(&mut self, tool: &'static str, arguments: Value, kill_after: Option<Duration>) -> Option<Value> {
+    async fn call(
+        &mut self,
+        tool: &'static str,
+        arguments: Value,
+        kill_after: Option<Duration>,
+    ) -> Option<Value> {
         let child = self.child().await;
         let Some(after) = kill_after else { return child.call(tool, arguments).await };
         let killer = child.killer();
@@ -60,7 +65,9 @@ struct Chance {
 fn draw(random: &mut StdRng) -> Chance {
     Chance {
         sats: random.random_range(1..=20),
-        kill_after: random.random_bool(0.12).then(|| Duration::from_millis(random.random_range(0..60))),
+        kill_after: random
+            .random_bool(0.12)
+            .then(|| Duration::from_millis(random.random_range(0..60))),
         sync_first: random.random_bool(0.25),
         sync_after: random.random_bool(0.25),
         wait: Duration::from_millis(random.random_range(0..15)),
@@ -81,7 +88,8 @@ async fn play(device: &mut Device, shop: &Payee, round: u64, chance: Chance) -> 
     match answer {
         None => "killed".to_owned(),
         Some(answer) if answer["isError"] == true => {
-            let told: Value = serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
+            let told: Value =
+                serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
             told["error"].as_str().unwrap().to_owned()
         }
         Some(answer) => answer["structuredContent"]["state"].as_str().unwrap().to_owned(),
@@ -92,18 +100,34 @@ async fn play(device: &mut Device, shop: &Payee, round: u64, chance: Chance) -> 
 async fn at_rest(agent: &Agent) {
     for _ in 0..60 {
         let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
-        let open = history["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending").count();
+        let open = history["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["state"] == "pending")
+            .count();
         if open == 0 && holdings(agent).await.pending == 0 {
             return;
         }
         sleep(Duration::from_millis(500)).await;
     }
     let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
-    let open: Vec<&Value> = history["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending").collect();
+    let open: Vec<&Value> = history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["state"] == "pending")
+        .collect();
     println!("something stays open: {:?}; {open:?}", holdings(agent).await);
     let home = agent.clone().close().await;
-    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    println!("payments {:?}; operations {:?}", store.open_payments().await.unwrap(), store.operations().await.unwrap());
+    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
+        .await
+        .unwrap();
+    println!(
+        "payments {:?}; operations {:?}",
+        store.open_payments().await.unwrap(),
+        store.operations().await.unwrap()
+    );
     for coin in store.coins_in(None).await.unwrap() {
         println!("{} {:?} used by {:?}", coin.proof.amount, coin.state, coin.used_by_operation);
     }
@@ -141,7 +165,11 @@ async fn judge(lightning_paid: u64, mint: &TestMint, devices: [Device; 2]) {
     let mut out = 0;
     for agent in [&a, &b] {
         let history = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
-        let settled = history["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "settled");
+        let settled = history["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["state"] == "settled");
         out += settled.map(|entry| sats(entry, "amount_sats")).sum::<u64>();
     }
     assert_eq!(out, lightning_paid, "what the wallets call paid is what arrived");
@@ -167,7 +195,8 @@ async fn two_devices_that_pay_at_once_lose_nothing_and_agree_after_two_syncs() {
     let mut told: std::collections::BTreeMap<String, u32> = std::collections::BTreeMap::new();
     for round in 0..rounds {
         let (of_a, of_b) = (draw(&mut random), draw(&mut random));
-        let (said_a, said_b) = tokio::join!(play(&mut a, &shop, round, of_a), play(&mut b, &shop, round, of_b));
+        let (said_a, said_b) =
+            tokio::join!(play(&mut a, &shop, round, of_a), play(&mut b, &shop, round, of_b));
         for said in [said_a, said_b] {
             *told.entry(said).or_default() += 1;
         }
@@ -176,22 +205,48 @@ async fn two_devices_that_pay_at_once_lose_nothing_and_agree_after_two_syncs() {
     judge(shop.received(), &mint, [a, b]).await;
 }
 
-async fn dump(name: &str, agent: Agent, spent: &std::collections::BTreeSet<String>, mint: &TestMint) {
+async fn dump(
+    name: &str,
+    agent: Agent,
+    spent: &std::collections::BTreeSet<String>,
+    mint: &TestMint,
+) {
     let home = agent.close().await;
-    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
+    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
+        .await
+        .unwrap();
     let coins = store.coins_in(None).await.unwrap();
     let live = store.live_token_events().await.unwrap();
     for coin in coins {
         let y = coin.y.to_string();
-        let holders: Vec<_> = live.iter().filter(|event| event.ys.contains(&coin.y)).map(|event| event.id[..8].to_owned()).collect();
+        let holders: Vec<_> = live
+            .iter()
+            .filter(|event| event.ys.contains(&coin.y))
+            .map(|event| event.id[..8].to_owned())
+            .collect();
         if spent.contains(&y) {
-            println!("{name}: {} {} {:?} spent at the mint; live events {holders:?}", coin.proof.amount, &y[..10], coin.state);
+            println!(
+                "{name}: {} {} {:?} spent at the mint; live events {holders:?}",
+                coin.proof.amount,
+                &y[..10],
+                coin.state
+            );
         }
     }
-    for (y, proof) in store.foreign_coins(mint.url(), vec![nutpurse::store::ForeignState::Unspent]).await.unwrap() {
+    for (y, proof) in
+        store.foreign_coins(mint.url(), vec![nutpurse::store::ForeignState::Unspent]).await.unwrap()
+    {
         if spent.contains(&y.to_string()) {
-            let holders: Vec<_> = live.iter().filter(|event| event.ys.contains(&y)).map(|event| event.id[..8].to_owned()).collect();
-            println!("{name}: foreign {} {} spent at the mint; live events {holders:?}", proof.amount, &y.to_string()[..10]);
+            let holders: Vec<_> = live
+                .iter()
+                .filter(|event| event.ys.contains(&y))
+                .map(|event| event.id[..8].to_owned())
+                .collect();
+            println!(
+                "{name}: foreign {} {} spent at the mint; live events {holders:?}",
+                proof.amount,
+                &y.to_string()[..10]
+            );
         }
     }
     println!(

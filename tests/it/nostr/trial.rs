@@ -44,15 +44,24 @@ async fn a_relay_that_does_all_is_told_nothing_of_the_wallet_and_keeps_nothing_o
     assert_eq!(tried(&relay).await, Vec::<String>::new());
     let kinds: Vec<_> = relay.taken().iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, [7375, 5], "one event, and its deletion");
-    assert_eq!((relay.frames_of("EVENT"), relay.frames_of("REQ"), relay.frames_of("AUTH")), (2, 4, 0));
-    assert_eq!((relay.connections(), relay.named().len()), (2, 0), "one for the document, one for the trial");
+    assert_eq!(
+        (relay.frames_of("EVENT"), relay.frames_of("REQ"), relay.frames_of("AUTH")),
+        (2, 4, 0)
+    );
+    assert_eq!(
+        (relay.connections(), relay.named().len()),
+        (2, 0),
+        "one for the document, one for the trial"
+    );
 }
 
 #[tokio::test]
 async fn what_a_relay_does_not_do_is_found_by_doing_it() {
     let rows: [(&str, Rule); 8] = [
         ("asks who you are", |rules| rules.demand_name = true),
-        ("refuses what this wallet writes: blocked: members only", |rules| rules.refuse_with = Some("blocked: members only".to_owned())),
+        ("refuses what this wallet writes: blocked: members only", |rules| {
+            rules.refuse_with = Some("blocked: members only".to_owned())
+        }),
         ("does not show it", |rules| rules.forget = true),
         ("still shows what was deleted", |rules| rules.resurrect = true),
         ("keeps no deletions", |rules| rules.hide_kinds = vec![5]),
@@ -87,12 +96,22 @@ async fn a_person_is_told_what_the_relay_will_not_do_and_adds_it_all_the_same() 
     away.go_down().await.unwrap();
     let urls = [relay.url().to_owned(), away.url().to_owned()];
     let shown = tokio::task::spawn_blocking(move || {
-        let home = Home::with_relays(&[("https://test.example", true)], &[], &[&urls[0], &urls[1]], "");
+        let home =
+            Home::with_relays(&[("https://test.example", true)], &[], &[&urls[0], &urls[1]], "");
         let (shown, done) = answer(&home, &["relays", "add", &urls[0]], |_| "no".to_owned());
         assert!(!done && shown.contains("keeps no deletions"), "{shown}");
-        assert!(binary::done(&home, &["relays", "list"]).contains("No relays"), "an answer that is not the word adds nothing");
+        assert!(
+            binary::done(&home, &["relays", "list"]).contains("No relays"),
+            "an answer that is not the word adds nothing"
+        );
         let (shown, done) = answer(&home, &["relays", "add", &urls[0]], str::to_owned);
-        for words in ["network address", "keeps no deletions", "4096 bytes at most", "kind 7375 (coins) for 1 days", "NIP-77"] {
+        for words in [
+            "network address",
+            "keeps no deletions",
+            "4096 bytes at most",
+            "kind 7375 (coins) for 1 days",
+            "NIP-77",
+        ] {
             assert!(done && shown.contains(words), "{words}: {shown}");
         }
         let (shown, done) = answer(&home, &["relays", "add", &urls[1]], str::to_owned);

@@ -9,7 +9,9 @@ use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};
 
-use super::by_hand::{Press, agreed, me, never_hidden, new_device_sees_all, nothing_waits, put, token};
+use super::by_hand::{
+    Press, agreed, me, never_hidden, new_device_sees_all, nothing_waits, put, token,
+};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, ChildAgent, Home, fund, mint};
 
@@ -33,7 +35,10 @@ pub(super) async fn scene(sats: u64) -> Scene {
 
 impl Scene {
     pub(super) async fn pay(&self, sats: u64) {
-        let paid = self.agent.ok("pay", json!({"to": self.shop.invoice(sats, "tea").unwrap().to_string()})).await;
+        let paid = self
+            .agent
+            .ok("pay", json!({"to": self.shop.invoice(sats, "tea").unwrap().to_string()}))
+            .await;
         assert_eq!(paid["state"], "settled", "{paid}");
     }
 
@@ -100,7 +105,9 @@ async fn what_replaces_an_event_says_so_only_once_all_of_it_is_there() {
     let relay = Relay::start().await.unwrap();
     // Sixty good coins and a spent one in an event: its two successors are one that is full and one that is short.
     let coins = Press::of(&mint).bearer(61, 2).await;
-    let text = Token::new(mint.url().parse().unwrap(), coins[60..].to_vec(), None, CurrencyUnit::Sat).to_string();
+    let text =
+        Token::new(mint.url().parse().unwrap(), coins[60..].to_vec(), None, CurrencyUnit::Sat)
+            .to_string();
     let taker = Agent::open(Home::at(&[(&mint.url(), true)])).await;
     taker.ok("receive_token", json!({"token": text})).await;
     put(&relay, &[token(&me(), &mint.url(), &coins, clock::now() - 9)]).await;
@@ -126,7 +133,11 @@ async fn a_relay_that_takes_small_events_alone_is_named_where_another_has_them_w
     sync(&agent).await;
     let told = sync(&agent).await;
     let told_again = sync(&agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 1).0), (Some("partial"), "behind"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 1).0),
+        (Some("partial"), "behind"),
+        "{told}"
+    );
     assert_eq!(told, told_again);
     two.rule(|rule| rule.refuse_longer_than = None);
     agreed(&agent).await;
@@ -160,10 +171,18 @@ async fn what_a_relay_has_forgotten_is_brought_back_to_it() {
     scene.relay.rule(|rule| rule.forget = true);
     scene.pay(12).await;
     let told = sync(&scene.agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "behind"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0).0),
+        (Some("partial"), "behind"),
+        "{told}"
+    );
     scene.pay(13).await;
     let told = sync(&scene.agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "behind"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0).0),
+        (Some("partial"), "behind"),
+        "{told}"
+    );
     assert!(scene.relay.taken().is_empty());
     scene.relay.rule(|rule| rule.forget = false);
     agreed(&scene.agent).await;
@@ -184,7 +203,11 @@ async fn one_relay_that_has_forgotten_gets_it_back_while_another_is_away() {
     sync(&agent).await;
     one.rule(|rule| rule.forget = false);
     let told = sync(&agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 1).0), (Some("partial"), "unreachable"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 1).0),
+        (Some("partial"), "unreachable"),
+        "{told}"
+    );
     assert!(relay_of(&told, 1).1 > 0);
     new_device_sees_all(&mint, &[one.url()]).await;
     two.come_up().await.unwrap();
@@ -204,7 +227,11 @@ async fn a_relay_that_answers_late_costs_a_payment_nothing() {
     let paying = begun.elapsed();
     let begun = Instant::now();
     let told = sync(&scene.agent).await;
-    println!("three payments {paying:?}; sync {:?} with {} messages", begun.elapsed(), scene.relay.frames());
+    println!(
+        "three payments {paying:?}; sync {:?} with {} messages",
+        begun.elapsed(),
+        scene.relay.frames()
+    );
     assert_eq!(told["state"], "synced", "{told}");
     scene.relay.rule(|rule| rule.delay = Duration::ZERO);
     scene.ends_well().await;
@@ -249,7 +276,9 @@ async fn twenty_payments_and_a_crash_while_all_relays_are_down_are_told_later() 
     let agent = Agent::two_minutes_later(Arc::clone(&home));
     agent.wallet().await;
     let payments = agent.ok("list_history", json!({"kind": "payment", "limit": 500})).await;
-    for entry in payments["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending") {
+    for entry in
+        payments["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == "pending")
+    {
         agent.ended(&entry["payment_id"]).await;
     }
     agreed(&agent).await;
@@ -262,7 +291,11 @@ async fn twenty_payments_and_a_crash_while_all_relays_are_down_are_told_later() 
 #[tokio::test]
 async fn with_two_of_three_relays_down_nothing_is_deleted_anywhere() {
     let (lightning, mint) = mint().await;
-    let relays = [Relay::start().await.unwrap(), Relay::start().await.unwrap(), Relay::start().await.unwrap()];
+    let relays = [
+        Relay::start().await.unwrap(),
+        Relay::start().await.unwrap(),
+        Relay::start().await.unwrap(),
+    ];
     let urls: Vec<&str> = relays.iter().map(Relay::url).collect();
     let agent = device(&mint, &urls, KEY);
     fund(&agent, 200).await;
@@ -275,9 +308,16 @@ async fn with_two_of_three_relays_down_nothing_is_deleted_anywhere() {
         sync(&agent).await;
     }
     let told = sync(&agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0, relay_of(&told, 1).0), (Some("partial"), "synced", "unreachable"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0).0, relay_of(&told, 1).0),
+        (Some("partial"), "synced", "unreachable"),
+        "{told}"
+    );
     assert!(relay_of(&told, 1).1 > 0 && relay_of(&told, 2).1 > 0, "{told}");
-    assert!(of_kind(&relays[0], 5).is_empty(), "a deletion went although too few have what replaces it");
+    assert!(
+        of_kind(&relays[0], 5).is_empty(),
+        "a deletion went although too few have what replaces it"
+    );
     new_device_sees_all(&mint, &[relays[0].url()]).await;
     relays[1].come_up().await.unwrap();
     relays[2].come_up().await.unwrap();
@@ -297,11 +337,18 @@ async fn a_relay_that_wants_to_know_who_we_are_is_told_and_one_that_is_never_sat
     scene.pay(10).await;
     let told = agreed(&scene.agent).await;
     assert_eq!(relay_of(&told, 0), ("synced", 0), "{told}");
-    assert!(scene.relay.named().iter().all(|name| *name == me().public_key()) && !scene.relay.named().is_empty());
+    assert!(
+        scene.relay.named().iter().all(|name| *name == me().public_key())
+            && !scene.relay.named().is_empty()
+    );
     scene.relay.rule(|rule| rule.never_satisfied = true);
     scene.pay(11).await;
     let told = sync(&scene.agent).await;
-    assert_eq!((told["state"].as_str(), relay_of(&told, 0).0), (Some("partial"), "partial"), "{told}");
+    assert_eq!(
+        (told["state"].as_str(), relay_of(&told, 0).0),
+        (Some("partial"), "partial"),
+        "{told}"
+    );
     assert!(relay_of(&told, 0).1 > 0, "{told}");
     scene.relay.rule(|rule| (rule.demand_name, rule.never_satisfied) = (false, false));
     scene.ends_well().await;

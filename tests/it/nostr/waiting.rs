@@ -25,8 +25,10 @@ async fn what_a_mint_refuses_for_now_is_asked_about_later_and_no_more_after_sixt
     static AHEAD: AtomicU64 = AtomicU64::new(0);
     let flooded = flooded().await;
     let (relay, coins, who) = (&flooded.relay, &flooded.coins, Identity::random().unwrap());
-    let (first, second) = (flooded.by(&who, coins[0].clone(), OLD), flooded.by(&who, coins[1].clone(), OLD));
-    let receiver = Agent::at(flooded.receiver.close().await, || clock::now() + AHEAD.load(Ordering::SeqCst));
+    let (first, second) =
+        (flooded.by(&who, coins[0].clone(), OLD), flooded.by(&who, coins[1].clone(), OLD));
+    let receiver =
+        Agent::at(flooded.receiver.close().await, || clock::now() + AHEAD.load(Ordering::SeqCst));
     let at = async |ahead: u64| {
         AHEAD.store(ahead, Ordering::SeqCst);
         sync(&receiver).await;
@@ -49,7 +51,10 @@ async fn what_a_mint_refuses_for_now_is_asked_about_later_and_no_more_after_sixt
     assert_eq!((spendable(&receiver).await, incomes(&receiver).await), (27, vec![(7, 1)]));
     let home = receiver.close().await;
     let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-    assert_eq!((store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len()), (0, 2));
+    assert_eq!(
+        (store.count_nutzaps().await.unwrap(), store.known_nutzaps().await.unwrap().len()),
+        (0, 2)
+    );
 }
 
 #[tokio::test]
@@ -77,7 +82,12 @@ async fn a_nutzap_worth_less_than_the_owner_wants_is_left_without_a_request() {
     let mut scene = scene().await;
     let coins = scene.locked(&[8, 1, 8, 2, 16].map(|amount| (amount, scene.good_lock()))).await;
     let home = scene.receiver.close().await;
-    home.write_nostr(&[(&scene.mint.url(), true)], &[scene.relay.url()], &[], "nutzap_min_sats = 10");
+    home.write_nostr(
+        &[(&scene.mint.url(), true)],
+        &[scene.relay.url()],
+        &[],
+        "nutzap_min_sats = 10",
+    );
     scene.receiver = Agent::reopen(home).await;
     sync(&scene.receiver).await;
     assert_eq!(scene.shows(&scene.nutzap(&coins[..2])).await, Vec::<String>::new());
@@ -85,7 +95,10 @@ async fn a_nutzap_worth_less_than_the_owner_wants_is_left_without_a_request() {
     // What counts is the sum, not each coin.
     scene.shows(&scene.nutzap(&coins[2..4])).await;
     scene.shows(&scene.nutzap(&coins[4..])).await;
-    assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (74, vec![(9, 1), (15, 1)]));
+    assert_eq!(
+        (spendable(&scene.receiver).await, scene.incomes().await),
+        (74, vec![(9, 1), (15, 1)])
+    );
 }
 
 /// Waits until the wallet has taken in so many nutzaps by itself.
@@ -101,7 +114,9 @@ async fn rounds_that_news_of_nutzaps_wakes_are_ten_seconds_apart() {
     let flooded = flooded().await;
     let (relay, who) = (&flooded.relay, Identity::random().unwrap());
     let first = flooded.by(&who, flooded.coins[0].clone(), 0);
-    let later = Press::of(&flooded.mint).coins(&[2, 4, 8].map(|amount| (amount, flooded.good_lock()))).await;
+    let later = Press::of(&flooded.mint)
+        .coins(&[2, 4, 8].map(|amount| (amount, flooded.good_lock())))
+        .await;
     let later: Vec<Event> = later.into_iter().map(|coin| flooded.by(&who, coin, 0)).collect();
     let home = flooded.receiver.close().await;
     put(relay, &[first]).await;
@@ -110,8 +125,10 @@ async fn rounds_that_news_of_nutzaps_wakes_are_ten_seconds_apart() {
     taken_in(&receiver, 1).await;
     put(relay, &later).await;
     taken_in(&receiver, 4).await;
-    let swaps = flooded.proxy.exchanges().into_iter().filter(|one| one.path == SWAP).map(|one| one.at);
-    let [first, second] = swaps.collect::<Vec<_>>().try_into().expect("the three that came together are one swap");
+    let swaps =
+        flooded.proxy.exchanges().into_iter().filter(|one| one.path == SWAP).map(|one| one.at);
+    let [first, second] =
+        swaps.collect::<Vec<_>>().try_into().expect("the three that came together are one swap");
     let apart = second.duration_since(first);
     assert!(apart >= Duration::from_secs(10), "{apart:?}");
 }

@@ -34,10 +34,18 @@ async fn synced(what: &str, agent: &Agent, relays: &[&Relay]) -> Value {
         let took = begun.elapsed();
         for (relay, (frames, (heard, said))) in relays.iter().zip(before) {
             let (frames, bytes) = (relay.frames() - frames, relay.bytes());
-            println!("{what}, sync {time}: {took:.2?}; {frames} messages, {} bytes out, {} bytes in", bytes.0 - heard, bytes.1 - said);
+            println!(
+                "{what}, sync {time}: {took:.2?}; {frames} messages, {} bytes out, {} bytes in",
+                bytes.0 - heard,
+                bytes.1 - said
+            );
         }
         let told = agent.ok("sync", json!({})).await;
-        let done = told["relays"].as_array().unwrap().iter().all(|relay| relay["state"] == "synced" || relay["state"] == "unreachable");
+        let done = told["relays"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|relay| relay["state"] == "synced" || relay["state"] == "unreachable");
         if done {
             return told;
         }
@@ -48,8 +56,13 @@ async fn synced(what: &str, agent: &Agent, relays: &[&Relay]) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
     let payments = number("NUTPURSE_YEAR").unwrap_or(200);
-    let (lightning, mint) = mint_with(MintOptions { input_fee_ppk: 0, ..MintOptions::default() }).await;
-    let (good, forgetful, away) = (Relay::start().await.unwrap(), Relay::start().await.unwrap(), Relay::start().await.unwrap());
+    let (lightning, mint) =
+        mint_with(MintOptions { input_fee_ppk: 0, ..MintOptions::default() }).await;
+    let (good, forgetful, away) = (
+        Relay::start().await.unwrap(),
+        Relay::start().await.unwrap(),
+        Relay::start().await.unwrap(),
+    );
     forgetful.rule(|rule| rule.forget_kind = Some(5));
     let coins = Press::of(&mint).bearer(100, 4).await;
     let (spent, kept) = coins.split_at(92);
@@ -62,12 +75,24 @@ async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
     let mut before: Vec<String> = Vec::new();
     for payment in 0..payments {
         let is_last = payment + 1 == payments;
-        let paid = spent.iter().cycle().skip(usize::try_from(payment).unwrap() % spent.len()).take(usize::from(!is_last));
+        let paid = spent
+            .iter()
+            .cycle()
+            .skip(usize::try_from(payment).unwrap() % spent.len())
+            .take(usize::from(!is_last));
         let holds: Vec<_> = kept.iter().chain(paid).cloned().collect();
-        let token = token_event::write(&who, &mint.url(), "sat", &holds, &before, at(payment)).unwrap();
+        let token =
+            token_event::write(&who, &mint.url(), "sat", &holds, &before, at(payment)).unwrap();
         let gone = deletion::write(&who, &before, at(payment)).unwrap();
-        let line =
-            Line { direction: Direction::Out, amount: 1, unit: "sat", created: &[], destroyed: &[], redeemed: None, payment_hash: None };
+        let line = Line {
+            direction: Direction::Out,
+            amount: 1,
+            unit: "sat",
+            created: &[],
+            destroyed: &[],
+            redeemed: None,
+            payment_hash: None,
+        };
         let line = history_event::write(&who, &line, at(payment)).unwrap();
         before = vec![token.id().to_owned()];
         all.push(Traces { token, gone, line });
@@ -79,7 +104,11 @@ async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
     };
     let (at_good, at_away, at_forgetful) = (on(&all, 1), on(&all[..there], 1), on(&all, all.len()));
     tokio::join!(put(&good, &at_good), put(&away, &at_away), put(&forgetful, &at_forgetful));
-    println!("{payments} payments, {} events, made and put in {:.2?}", at_forgetful.len(), begun.elapsed());
+    println!(
+        "{payments} payments, {} events, made and put in {:.2?}",
+        at_forgetful.len(),
+        begun.elapsed()
+    );
     away.go_down().await.unwrap();
 
     let agent = device(&mint, &[good.url(), forgetful.url(), away.url()], KEY);
@@ -88,7 +117,11 @@ async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
     let owed = kept.len() as u64 * 4;
     assert_eq!(spendable(&agent).await, owed);
     let told = synced("warm", &agent, &relays).await;
-    assert!(told["relays"][1]["note"].as_str().is_some_and(|note| note.contains("forgets deletions")) || payments < 2, "{told}");
+    assert!(
+        told["relays"][1]["note"].as_str().is_some_and(|note| note.contains("forgets deletions"))
+            || payments < 2,
+        "{told}"
+    );
     let deletions = |relay: &Relay| relay.taken().iter().filter(|event| event["kind"] == 5).count();
     let at_first = deletions(&good);
     let shop = lightning.payee("shop");

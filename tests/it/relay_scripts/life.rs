@@ -34,7 +34,11 @@ async fn socks(to: String) -> (String, Arc<Mutex<Vec<String>>>) {
                 let mut name = vec![0; length.into()];
                 client.read_exact(&mut name).await.unwrap();
                 client.read_u16().await.unwrap();
-                given.lock().unwrap().push(if request[3] == 3 { String::from_utf8(name).unwrap() } else { format!("{name:?}") });
+                given.lock().unwrap().push(if request[3] == 3 {
+                    String::from_utf8(name).unwrap()
+                } else {
+                    format!("{name:?}")
+                });
                 client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
                 let mut server = TcpStream::connect(to).await.unwrap();
                 let _ = copy_bidirectional(&mut client, &mut server).await;
@@ -83,14 +87,22 @@ async fn no_task_of_the_library_outlives_its_relays() {
     let before = Handle::current().metrics().num_alive_tasks();
     for closes in [true, false] {
         let relays = relays(relay.url(), Some(&me));
-        let (listening, mut heard) = relays.listen(relay.url().to_owned(), json!({"kinds": [9321]}));
+        let (listening, mut heard) =
+            relays.listen(relay.url().to_owned(), json!({"kinds": [9321]}));
         let listening = tokio::spawn(listening);
         assert!(matches!(heard.recv().await, Some(Heard::Connected)));
         assert_eq!(relays.page(relay.url(), &json!({"kinds": [1]}), WAIT).await.end, End::Whole);
-        assert!(Handle::current().metrics().num_alive_tasks() > before + 1, "a connection is a task, and a listener is another");
+        assert!(
+            Handle::current().metrics().num_alive_tasks() > before + 1,
+            "a connection is a task, and a listener is another"
+        );
         // One that is given up in the middle.
         relay.rule(|rule| rule.mute = true);
-        assert!(tokio::time::timeout(SHORT, relays.page(relay.url(), &json!({"kinds": [1]}), WAIT)).await.is_err());
+        assert!(
+            tokio::time::timeout(SHORT, relays.page(relay.url(), &json!({"kinds": [1]}), WAIT))
+                .await
+                .is_err()
+        );
         relay.rule(|rule| rule.mute = false);
         assert_eq!(relays.page(relay.url(), &json!({"kinds": [1]}), WAIT).await.end, End::Whole);
         drop(heard);
@@ -98,7 +110,10 @@ async fn no_task_of_the_library_outlives_its_relays() {
         if closes {
             relays.close().await;
             at_rest(before).await;
-            assert!(matches!(relays.page(relay.url(), &json!({}), WAIT).await.end, End::Unreachable(_)));
+            assert!(matches!(
+                relays.page(relay.url(), &json!({}), WAIT).await.end,
+                End::Unreachable(_)
+            ));
         }
         drop(relays);
         at_rest(before).await;

@@ -40,7 +40,10 @@ struct Script {
 }
 
 impl Script {
-    async fn start(greeting: Vec<Value>, answer: impl Fn(&str, &Value) -> Vec<Do> + Send + Sync + 'static) -> Self {
+    async fn start(
+        greeting: Vec<Value>,
+        answer: impl Fn(&str, &Value) -> Vec<Do> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let told = Arc::<Mutex<Vec<Value>>>::default();
@@ -59,10 +62,16 @@ impl Script {
                         told.lock().unwrap().push(message.clone());
                         for what in answer(message[0].as_str().unwrap(), &message) {
                             let sent = match what {
-                                Do::Say(words) => socket.send(Message::text(words.to_string())).await,
+                                Do::Say(words) => {
+                                    socket.send(Message::text(words.to_string())).await
+                                }
                                 Do::Raw(text) => socket.send(Message::text(text)).await,
                                 Do::Drop => return,
-                                Do::Close(code) => socket.close(Some(CloseFrame { code, reason: "no".into() })).await,
+                                Do::Close(code) => {
+                                    socket
+                                        .close(Some(CloseFrame { code, reason: "no".into() }))
+                                        .await
+                                }
                             };
                             if sent.is_err() {
                                 return;
@@ -102,7 +111,10 @@ fn shows(of: &Value, event: &Event) -> Do {
 }
 
 /// Shows these events to every request, and says at the end what is written here.
-fn shown(events: Vec<Event>, end: impl Fn(&Value) -> Do + Send + Sync + 'static) -> impl Fn(&str, &Value) -> Vec<Do> + Send + Sync {
+fn shown(
+    events: Vec<Event>,
+    end: impl Fn(&Value) -> Do + Send + Sync + 'static,
+) -> impl Fn(&str, &Value) -> Vec<Do> + Send + Sync {
     move |label, message| match label {
         "REQ" => {
             let until = message[2]["until"].as_u64().unwrap_or(u64::MAX);
@@ -123,7 +135,11 @@ async fn a_reader_that_is_too_slow_says_cut_and_a_page_is_never_too_quick() {
     let me = me();
     let filter = json!({"authors": [me.public_key()]});
     for (count, whole) in [(500, true), (4_000, false)] {
-        let relay = Script::start(vec![], shown(some(&me, count), |of| Do::Say(json!(["EOSE", of, ["finish"]])))).await;
+        let relay = Script::start(
+            vec![],
+            shown(some(&me, count), |of| Do::Say(json!(["EOSE", of, ["finish"]]))),
+        )
+        .await;
         let relays = relays(&relay.url, None);
         let slowly = |_: &str| {
             std::thread::sleep(Duration::from_millis(2));
@@ -143,11 +159,18 @@ async fn a_reader_that_is_too_slow_says_cut_and_a_page_is_never_too_quick() {
 async fn a_relay_that_asks_who_we_are_before_it_needs_to_is_not_told() {
     let me = me();
     let events = some(&me, 2);
-    let relay = Script::start(vec![json!(["AUTH", "who?"])], shown(events.clone(), |of| Do::Say(json!(["EOSE", of])))).await;
+    let relay = Script::start(
+        vec![json!(["AUTH", "who?"])],
+        shown(events.clone(), |of| Do::Say(json!(["EOSE", of]))),
+    )
+    .await;
     let relays = relays(&relay.url, Some(&me));
     let page = relays.page(&relay.url, &json!({"kinds": [7375]}), WAIT).await;
     assert_eq!((page.events.len(), page.end), (2, End::Whole));
-    assert_eq!(relays.publish(&relay.url, events[0].json(), events[0].id(), WAIT).await, Ack::Stored);
+    assert_eq!(
+        relays.publish(&relay.url, events[0].json(), events[0].id(), WAIT).await,
+        Ack::Stored
+    );
     let (listening, mut heard) = relays.listen(relay.url.clone(), json!({"kinds": [7375]}));
     let listening = tokio::spawn(listening);
     while !matches!(heard.recv().await, Some(Heard::Connected)) {}
@@ -172,19 +195,41 @@ async fn an_end_that_is_none_is_cut() {
         let relays = relays(&relay.url, None);
         let page = relays.page(&relay.url, &json!({"kinds": [7375]}), WAIT).await;
         println!("{number}: {:?}", page.end);
-        assert!(matches!(page.end, End::Cut(_)) && page.events.len() == 3, "{number}: {:?}", page.end);
+        assert!(
+            matches!(page.end, End::Cut(_)) && page.events.len() == 3,
+            "{number}: {:?}",
+            page.end
+        );
         let listing = relays.all(&relay.url, &json!({"kinds": [7375]}), |_| false, WAIT).await;
-        assert!(matches!(listing.end, End::Cut(_)) && listing.events.len() == 3, "{number}: {:?}", listing.end);
+        assert!(
+            matches!(listing.end, End::Cut(_)) && listing.events.len() == 3,
+            "{number}: {:?}",
+            listing.end
+        );
     }
 }
 
 #[tokio::test]
 async fn the_words_at_the_end_save_two_requests() {
     let me = me();
-    for (hint, requests) in [(json!(["finish"]), 1), (json!(["new", "finish"]), 1), (json!([]), 3), (json!(["later"]), 3)] {
-        let relay = Script::start(vec![], shown(vec![some(&me, 1).remove(0)], move |of| Do::Say(json!(["EOSE", of, hint])))).await;
-        let listing = relays(&relay.url, None).all(&relay.url, &json!({"kinds": [7375]}), |_| false, WAIT).await;
-        assert_eq!((listing.events.len(), listing.end, relay.count("REQ")), (1, End::Whole, requests));
+    for (hint, requests) in [
+        (json!(["finish"]), 1),
+        (json!(["new", "finish"]), 1),
+        (json!([]), 3),
+        (json!(["later"]), 3),
+    ] {
+        let relay = Script::start(
+            vec![],
+            shown(vec![some(&me, 1).remove(0)], move |of| Do::Say(json!(["EOSE", of, hint]))),
+        )
+        .await;
+        let listing = relays(&relay.url, None)
+            .all(&relay.url, &json!({"kinds": [7375]}), |_| false, WAIT)
+            .await;
+        assert_eq!(
+            (listing.events.len(), listing.end, relay.count("REQ")),
+            (1, End::Whole, requests)
+        );
     }
 }
 
@@ -198,11 +243,19 @@ async fn what_a_relay_says_of_an_event_in_its_own_way_is_understood() {
         (|_| Do::Say(json!(["OK", "", true, ""])), None),
         (
             |_| Do::Say(json!(["OK", "", false, "blocked: no"])),
-            Some(Ack::Refused { reason: "blocked: no".to_owned(), lasting: true, too_large: false }),
+            Some(Ack::Refused {
+                reason: "blocked: no".to_owned(),
+                lasting: true,
+                too_large: false,
+            }),
         ),
         (
             |_| Do::Close(CloseCode::Size),
-            Some(Ack::Refused { reason: "the relay closed the connection: no".to_owned(), lasting: true, too_large: true }),
+            Some(Ack::Refused {
+                reason: "the relay closed the connection: no".to_owned(),
+                lasting: true,
+                too_large: true,
+            }),
         ),
     ];
     for (answer, expected) in answers {
@@ -218,7 +271,14 @@ async fn what_a_relay_says_of_an_event_in_its_own_way_is_understood() {
 #[tokio::test]
 async fn events_that_have_expired_hide_nothing_behind_them() {
     let me = me();
-    let expired = |n: u64| event(&me, 1_000_000 - n, vec![vec!["expiration".to_owned(), "1000001".to_owned()]], &n.to_string());
+    let expired = |n: u64| {
+        event(
+            &me,
+            1_000_000 - n,
+            vec![vec!["expiration".to_owned(), "1000001".to_owned()]],
+            &n.to_string(),
+        )
+    };
     let mut events: Vec<Event> = (0..8).map(expired).collect();
     events.push(event(&me, 7, vec![], "older, and alive"));
     // Four at a time, the newest first.
@@ -226,12 +286,16 @@ async fn events_that_have_expired_hide_nothing_behind_them() {
         let until = message[2]["until"].as_u64().unwrap_or(u64::MAX);
         let fit = events.iter().filter(|event| event.created_at() <= until).take(4);
         match label {
-            "REQ" => fit.map(|event| shows(&message[1], event)).chain([Do::Say(json!(["EOSE", message[1]]))]).collect(),
+            "REQ" => fit
+                .map(|event| shows(&message[1], event))
+                .chain([Do::Say(json!(["EOSE", message[1]]))])
+                .collect(),
             _ => vec![],
         }
     })
     .await;
-    let listing = relays(&relay.url, None).all(&relay.url, &json!({"kinds": [7375]}), |_| false, WAIT).await;
+    let listing =
+        relays(&relay.url, None).all(&relay.url, &json!({"kinds": [7375]}), |_| false, WAIT).await;
     assert_eq!((listing.events.len(), listing.skipped, listing.end), (9, 0, End::Whole));
 }
 
@@ -239,11 +303,19 @@ async fn events_that_have_expired_hide_nothing_behind_them() {
 async fn another_text_under_the_id_of_an_event_that_was_checked_is_forged() {
     let me = me();
     let one = event(&me, 7, vec![], "good");
-    let (asked, forged, json) = (AtomicUsize::new(0), one.json().replace("good", "evil"), one.json().to_owned());
+    let (asked, forged, json) =
+        (AtomicUsize::new(0), one.json().replace("good", "evil"), one.json().to_owned());
     let relay = Script::start(vec![], move |label, message| {
-        let text = if label == "REQ" && asked.fetch_add(1, Ordering::SeqCst) == 0 { &json } else { &forged };
+        let text = if label == "REQ" && asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            &json
+        } else {
+            &forged
+        };
         match label {
-            "REQ" => vec![Do::Raw(format!(r#"["EVENT",{},{text}]"#, message[1])), Do::Say(json!(["EOSE", message[1]]))],
+            "REQ" => vec![
+                Do::Raw(format!(r#"["EVENT",{},{text}]"#, message[1])),
+                Do::Say(json!(["EOSE", message[1]])),
+            ],
             _ => vec![],
         }
     })

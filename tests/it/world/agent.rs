@@ -62,7 +62,12 @@ impl Agent {
         Self::in_environment(home, clock, halt, None)
     }
 
-    fn in_environment(home: Arc<Home>, clock: fn() -> u64, halt: Option<Halt>, nsec: Option<&str>) -> Self {
+    fn in_environment(
+        home: Arc<Home>,
+        clock: fn() -> u64,
+        halt: Option<Halt>,
+        nsec: Option<&str>,
+    ) -> Self {
         let nsec = nsec.map(nutpurse::model::secret::Secret::new);
         let environment = Environment { keyring_off: true, nsec, ..Environment::default() };
         let app = App::halting(environment, Some(home.path().to_path_buf()), clock, halt);
@@ -105,7 +110,11 @@ impl Agent {
     }
 
     /// Calls a tool on a task of its own: the caller that does not wait for it.
-    pub(crate) fn start(&self, tool: &'static str, arguments: Value) -> JoinHandle<Result<Value, Failure>> {
+    pub(crate) fn start(
+        &self,
+        tool: &'static str,
+        arguments: Value,
+    ) -> JoinHandle<Result<Value, Failure>> {
         let agent = self.clone();
         tokio::spawn(async move { agent.call(tool, arguments).await })
     }
@@ -113,8 +122,11 @@ impl Agent {
     /// Asks for a payment until it is final.
     pub(crate) async fn ended(&self, payment: &Value) -> Value {
         for _ in 0..20 {
-            let shown = self.ok("get_payment", json!({"payment_id": payment, "wait_seconds": 5})).await;
-            if shown["final"] == true || shown["kind"] == "token_sent" && shown["state"] != "pending" {
+            let shown =
+                self.ok("get_payment", json!({"payment_id": payment, "wait_seconds": 5})).await;
+            if shown["final"] == true
+                || shown["kind"] == "token_sent" && shown["state"] != "pending"
+            {
                 return shown;
             }
         }
@@ -124,7 +136,9 @@ impl Agent {
     /// Calls a tool that must succeed.
     pub(crate) async fn ok(&self, tool: &str, arguments: Value) -> Value {
         let shown = arguments.to_string();
-        self.call(tool, arguments).await.unwrap_or_else(|error| panic!("{tool} {shown}: {error} {:?}", error.details))
+        self.call(tool, arguments)
+            .await
+            .unwrap_or_else(|error| panic!("{tool} {shown}: {error} {:?}", error.details))
     }
 
     /// Calls a tool that must fail with this code.

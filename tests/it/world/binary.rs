@@ -10,7 +10,11 @@ use super::Home;
 /// The binary on this home, with nothing of our own environment.
 pub(crate) fn binary(home: &Home) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("NUTPURSE_KEYRING", "off");
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm")
+        .env("NUTPURSE_KEYRING", "off");
     command.arg("--in-process").arg("--home").arg(home.path());
     command
 }

@@ -25,7 +25,11 @@ impl ChildAgent {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nutpurse"));
         // The wallet is in the process that is killed.
         command.arg("--in-process");
-        command.env_clear().env("NUTPURSE_HOME", home.path()).env("NUTPURSE_AGENT", "tester").env("NUTPURSE_KEYRING", "off");
+        command
+            .env_clear()
+            .env("NUTPURSE_HOME", home.path())
+            .env("NUTPURSE_AGENT", "tester")
+            .env("NUTPURSE_KEYRING", "off");
         let transport = TokioChildProcess::new(command).unwrap();
         let process = Pid::from_raw(i32::try_from(transport.id().unwrap()).unwrap()).unwrap();
         let client = ().serve(transport).await.unwrap();
@@ -35,13 +39,20 @@ impl ChildAgent {
     /// Kills it, wherever it stands.
     pub(crate) fn killer(&self) -> impl Fn() + Send + Sync + 'static {
         let process = self.process;
-        move || kill_process(process, Signal::KILL).unwrap_or_else(|error| println!("not killed: {error}"))
+        move || {
+            kill_process(process, Signal::KILL)
+                .unwrap_or_else(|error| println!("not killed: {error}"))
+        }
     }
 
     /// Calls a tool. `None`: it died before it answered.
     pub(crate) async fn call(&self, tool: &'static str, arguments: Value) -> Option<Value> {
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
-        let answer = self.client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await.ok()?;
+        let answer = self
+            .client
+            .call_tool(CallToolRequestParams::new(tool).with_arguments(arguments))
+            .await
+            .ok()?;
         serde_json::to_value(answer).ok()
     }
 

@@ -32,7 +32,12 @@ impl Home {
     }
 
     /// The same with relays, and whatever else stands in the section of Nostr.
-    pub(crate) fn with_relays(mints: &[(&str, bool)], relays: &[&str], allow: &[&str], more: &str) -> Self {
+    pub(crate) fn with_relays(
+        mints: &[(&str, bool)],
+        relays: &[&str],
+        allow: &[&str],
+        more: &str,
+    ) -> Self {
         let home = Self { folder: TempDir::new().unwrap() };
         home.write_mints(mints);
         home.write_nostr(mints, relays, allow, more);
@@ -40,9 +45,23 @@ impl Home {
     }
 
     /// Writes `config.toml` with relays.
-    pub(crate) fn write_nostr(&self, mints: &[(&str, bool)], relays: &[&str], allow: &[&str], more: &str) {
-        let quoted = |urls: &mut dyn Iterator<Item = &str>| urls.map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
-        let origins = quoted(&mut mints.iter().map(|(url, _)| *url).chain(relays.iter().copied()).chain(allow.iter().copied()));
+    pub(crate) fn write_nostr(
+        &self,
+        mints: &[(&str, bool)],
+        relays: &[&str],
+        allow: &[&str],
+        more: &str,
+    ) {
+        let quoted = |urls: &mut dyn Iterator<Item = &str>| {
+            urls.map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ")
+        };
+        let origins = quoted(
+            &mut mints
+                .iter()
+                .map(|(url, _)| *url)
+                .chain(relays.iter().copied())
+                .chain(allow.iter().copied()),
+        );
         let text = format!(
             "[limits]\nper_payment_sats = {}\nper_day_sats = {}\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\
              [network]\nallow = [{origins}]\n[nostr]\nrelays = [{}]\n{more}\n",
@@ -63,7 +82,13 @@ impl Home {
     }
 
     /// Writes `config.toml`.
-    pub(crate) fn write_config(&self, mints: &[(&str, bool)], per_payment: u64, per_day: u64, more: &str) {
+    pub(crate) fn write_config(
+        &self,
+        mints: &[(&str, bool)],
+        per_payment: u64,
+        per_day: u64,
+        more: &str,
+    ) {
         let allow: Vec<String> = mints.iter().map(|(url, _)| format!("\"{url}\"")).collect();
         let text = format!(
             "[limits]\nper_payment_sats = {per_payment}\nper_day_sats = {per_day}\nmax_fee_percent = 2.0\nmax_fee_floor_sats = 5\n\

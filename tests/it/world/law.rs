@@ -52,6 +52,9 @@ pub(crate) async fn conserved(what: &str, mint: &Auditor, agents: &[&Agent]) -> 
 pub(crate) async fn at_mint(agent: &Agent, url: &str) -> (u64, u64) {
     let balance = agent.ok("get_balance", json!({})).await;
     let mints = balance["mints"].as_array().unwrap();
-    let here = mints.iter().find(|mint| mint["mint"] == url).unwrap_or_else(|| panic!("{url} in {balance}"));
+    let here = mints
+        .iter()
+        .find(|mint| mint["mint"] == url)
+        .unwrap_or_else(|| panic!("{url} in {balance}"));
     (sats(here, "spendable_sats"), sats(here, "pending_sats"))
 }

@@ -16,7 +16,9 @@ use testbed::{Lightning, MintOptions, TestMint};
 
 /// A number in the environment, by which a longer run is asked for.
 pub(crate) fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
 /// A mint on a network of its own, whose deposits pay themselves.
@@ -41,7 +43,9 @@ pub(crate) async fn funded(mint: &TestMint, sats: u64) -> Agent {
 /// Puts sats into a wallet, by a deposit that pays itself.
 pub(crate) async fn fund(agent: &Agent, sats: u64) {
     let deposit = agent.ok("deposit", json!({"amount_sats": sats})).await;
-    let received = agent.ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30})).await;
+    let received = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+        .await;
     assert_eq!(received["state"], "received", "{received}");
 }
 
@@ -58,5 +62,9 @@ pub(crate) fn routes(mint: &TestMint) -> Vec<String> {
 /// What left by the mint's own list: amount and fee of every payment that it made.
 pub(crate) fn paid_out(mint: &TestMint) -> u64 {
     let melts = mint.auditor().melts().unwrap();
-    melts.iter().filter(|melt| melt.state == "PAID").map(|melt| melt.amount_sats + melt.fee_sats).sum()
+    melts
+        .iter()
+        .filter(|melt| melt.state == "PAID")
+        .map(|melt| melt.amount_sats + melt.fee_sats)
+        .sum()
 }
