@@ -1,6 +1,8 @@
-//! The store at 100, 10,000 and 100,000 proofs on a file: balances, choose, reserve, a warm payment, open.
+//! The store at 100, 10,000 and 100,000 proofs on a file: balances, choose, reserve, a warm
+//! payment, open.
 //!
-//! Prints one table of medians in microseconds. `cargo bench --bench store`; with `-- growth` what `growth` prints.
+//! Prints one table of medians in microseconds. `cargo bench --bench store`; with `-- growth` what
+//! `growth` prints.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
 mod growth;
@@ -142,7 +144,8 @@ fn begun(row: &OperationRow, coins: &[ProofInfo]) -> Vec<Change> {
     vec![take, Change::Operation(row.clone())]
 }
 
-/// Choose, admit with the melt's row, its inputs and its counters, settle with change: two durable commits.
+/// Choose, admit with the melt's row, its inputs and its counters, settle with change: two durable
+/// commits.
 async fn pay(store: &Store, records: &Records, change: PublicKey) {
     let melt = operation();
     let state = PaymentState::Sent { since: NOW, acknowledged: false };

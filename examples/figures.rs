@@ -1,7 +1,9 @@
-//! The figures that the wallet promises, measured on this machine: `cargo build --release && cargo run --example figures`.
+//! The figures that the wallet promises, measured on this machine:
+//! `cargo build --release && cargo run --example figures`.
 //!
-//! Drives the release binary over its standard streams, as a client does, beside a mint of the testbed. Prints one line a figure,
-//! with its bound where there is one, and ends with a failure when a bound does not hold.
+//! Drives the release binary over its standard streams, as a client does, beside a mint of the
+//! testbed. Prints one line a figure, with its bound where there is one, and ends with a failure
+//! when a bound does not hold.
 
 #![expect(clippy::print_stdout, reason = "it prints figures")]
 
@@ -29,7 +31,8 @@ const BALANCES: usize = 200;
 const PAYMENTS: usize = 10;
 const PROOFS: usize = 10_000;
 
-/// How often a figure that a bound speaks of is measured; the lowest counts. Whatever else runs on the machine can only add to it.
+/// How often a figure that a bound speaks of is measured; the lowest counts. Whatever else runs on
+/// the machine can only add to it.
 const ROUNDS: usize = 3;
 
 const START_BOUND: Duration = Duration::from_millis(50);
@@ -165,8 +168,8 @@ async fn keeper(binary: &Path, home: &Path) -> Outcome<u32> {
     process.ok_or_else(|| format!("no process keeps the wallet: {said}").into())
 }
 
-/// From the start of the process to its first answer, with no network in reach of it: each time in an empty folder where nobody keeps a
-/// wallet, or in one that is kept already.
+/// From the start of the process to its first answer, with no network in reach of it: each time in
+/// an empty folder where nobody keeps a wallet, or in one that is kept already.
 async fn start(binary: &Path, way: Way, is_kept: bool) -> Outcome<Duration> {
     let kept = TempDir::new()?;
     let mut times = Vec::new();
@@ -193,8 +196,8 @@ async fn start(binary: &Path, way: Way, is_kept: bool) -> Outcome<Duration> {
     Ok(median(times))
 }
 
-/// Keeps every processor awake while it lives, and gives way to whoever wants one: on a machine with nothing to do, waking a sleeping
-/// processor takes longer than the wallet.
+/// Keeps every processor awake while it lives, and gives way to whoever wants one: on a machine
+/// with nothing to do, waking a sleeping processor takes longer than the wallet.
 fn awake() -> Vec<Child> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let spin = || {
@@ -249,7 +252,8 @@ async fn payments(
     Ok((median(whole), median(inside)))
 }
 
-/// Puts proofs like those that are there into the store. They are worth nothing, and nobody is asked.
+/// Puts proofs like those that are there into the store. They are worth nothing, and nobody is
+/// asked.
 async fn fill(home: &Path, count: usize) -> Outcome<()> {
     let home = Home::resolve(Some(home), &Environment::default())?;
     let store = open_store(&home).await?;

@@ -2,7 +2,8 @@
 //!
 //! Never ends the program: where the system refuses, it goes on as it is.
 
-/// Forbids core files for this process, and on Linux its memory to other processes of the same user.
+/// Forbids core files for this process, and on Linux its memory to other processes of the same
+/// user.
 #[cfg(unix)]
 pub fn forbid() {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -1,6 +1,8 @@
-//! What is said on standard error, or in the log of the process that keeps a wallet: our own events only, never a library's.
+//! What is said on standard error, or in the log of the process that keeps a wallet: our own events
+//! only, never a library's.
 //!
-//! Libraries log whole requests and results, which are tokens and preimages; no filter of the environment turns them on.
+//! Libraries log whole requests and results, which are tokens and preimages; no filter of the
+//! environment turns them on.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -20,14 +22,16 @@ const LOG_BYTES: usize = 1024 * 1024;
 /// How many earlier logs are kept.
 const LOGS: usize = 2;
 
-/// Starts logging to standard error. `level` is `off`, `error`, `warn`, `info`, `debug` or `trace`; anything else counts as `warn`.
+/// Starts logging to standard error. `level` is `off`, `error`, `warn`, `info`, `debug` or `trace`;
+/// anything else counts as `warn`.
 pub fn start(level: Option<&str>) {
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
     let _already_started =
         tracing_subscriber::registry().with(ours(level, LevelFilter::WARN)).with(lines).try_init();
 }
 
-/// Starts logging to a file that only its owner can read, and its two predecessors. `level` as for [`start`]; anything else counts as `info`.
+/// Starts logging to a file that only its owner can read, and its two predecessors. `level` as for
+/// [`start`]; anything else counts as `info`.
 pub fn start_in(file: &Path, level: Option<&str>) {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);

@@ -1,7 +1,8 @@
 //! The binary: reads the command line and does what it says.
 //!
-//! Without a command it is an MCP server on its standard streams, and nothing but JSON-RPC ever reaches its standard output. It is a shim
-//! then: the wallet is kept by one process for all ([`nutpurse::keeper`]), or by this one with `--in-process`.
+//! Without a command it is an MCP server on its standard streams, and nothing but JSON-RPC ever
+//! reaches its standard output. It is a shim then: the wallet is kept by one process for all
+//! ([`nutpurse::keeper`]), or by this one with `--in-process`.
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -22,7 +23,8 @@ use nutpurse::wallet::{Caller, Source};
 use nutpurse::{cores, logging, mcp};
 use tokio::runtime::{Builder, Runtime};
 
-/// How long what is under way on blocking threads may take at the end. All money is at rest by then.
+/// How long what is under way on blocking threads may take at the end. All money is at rest by
+/// then.
 const LAST_READ: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
@@ -85,7 +87,8 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-/// Runs something that reads standard input, which cannot be cancelled and which the client may never close.
+/// Runs something that reads standard input, which cannot be cancelled and which the client may
+/// never close.
 fn to_its_end<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_READ);
@@ -203,7 +206,8 @@ mod shared {
         }
     }
 
-    /// Returns when the process that started this one is gone: its pipes may be held open by others.
+    /// Returns when the process that started this one is gone: its pipes may be held open by
+    /// others.
     async fn orphaned(parent: Option<rustix::process::Pid>) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);

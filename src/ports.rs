@@ -1,4 +1,5 @@
-//! The traits through which siblings meet. No code: `net` and `store` implement, `mint` and `wallet` use, `app` wires.
+//! The traits through which siblings meet. No code: `net` and `store` implement, `mint` and
+//! `wallet` use, `app` wires.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::model::mint::MintInfo;
 
-/// A connection that `net` has made: to a vetted address or through the owner's proxy, under TLS or not.
+/// A connection that `net` has made: to a vetted address or through the owner's proxy, under TLS or
+/// not.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
@@ -40,7 +42,8 @@ pub struct HttpRequest {
     pub url: String,
     /// JSON, for POST.
     pub body: Option<Vec<u8>>,
-    /// The type of answer that is asked for: [`JSON`] but for the few places that serve something else under the same address.
+    /// The type of answer that is asked for: [`JSON`] but for the few places that serve something
+    /// else under the same address.
     pub accept: &'static str,
     /// How long the whole exchange may take.
     pub deadline: Duration,
@@ -55,7 +58,8 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
     /// `Retry-After` in seconds. `None` when absent or unreadable.
     pub retry_after_seconds: Option<u64>,
-    /// `Location`, where a redirect points to: a stranger's words. `None` when absent or unreadable.
+    /// `Location`, where a redirect points to: a stranger's words. `None` when absent or
+    /// unreadable.
     pub location: Option<String>,
 }
 
@@ -85,14 +89,16 @@ pub enum HttpFailure {
     Lost(String),
 }
 
-/// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our own rate limits.
-/// Implemented by `net`, used by `mint` for mints, by `nostr` for relays and by `wallet` for payees' servers.
+/// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our
+/// own rate limits. Implemented by `net`, used by `mint` for mints, by `nostr` for relays and by
+/// `wallet` for payees' servers.
 #[async_trait]
 pub trait Http: Send + Sync + Debug {
     /// Makes one exchange. Never repeats a request by itself.
     ///
     /// # Cancel safety
-    /// Dropping the future may leave the request at the server: for a POST that moves money, never drop it.
+    /// Dropping the future may leave the request at the server: for a POST that moves money, never
+    /// drop it.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure>;
 
     /// Opens a websocket (`ws` or `wss`) under the same rules.
@@ -104,7 +110,8 @@ pub trait Http: Send + Sync + Debug {
 #[error("the store failed: {0}")]
 pub struct StoreFailure(pub String);
 
-/// Counters (NUT-13) of one device in one keyset: one for each output that is derived from the seed.
+/// Counters (NUT-13) of one device in one keyset: one for each output that is derived from the
+/// seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// The device.
@@ -115,7 +122,8 @@ pub struct Counters {
     pub indices: Vec<u32>,
 }
 
-/// What is remembered of mints, and which counters are free. Implemented by `store`, used by `mint`.
+/// What is remembered of mints, and which counters are free. Implemented by `store`, used by
+/// `mint`.
 #[async_trait]
 pub trait MintRecords: Send + Sync + Debug {
     /// The device whose counters these are.
@@ -142,8 +150,9 @@ pub trait MintRecords: Send + Sync + Debug {
     /// Remembers the keys of a keyset, whose id they must hash to.
     async fn put_keys(&self, keyset: KeySet) -> Result<(), StoreFailure>;
 
-    /// So many counters of this device that no output uses: those that were given back first. Takes none of them: whoever holds the turn
-    /// at the mint does, together with the row of the operation.
+    /// So many counters of this device that no output uses: those that were given back first. Takes
+    /// none of them: whoever holds the turn at the mint does, together with the row of the
+    /// operation.
     async fn free_counters(&self, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreFailure>;
 
     /// The next number of a key that locks a quote (NUT-20).

@@ -1,6 +1,7 @@
 //! The clock: runs the wallet's reconcilers, woken or by period. Schedules only.
 //!
-//! An activation takes no input, is repeatable, and never runs twice at once; there is no retry inside one, the period is the retry.
+//! An activation takes no input, is repeatable, and never runs twice at once; there is no retry
+//! inside one, the period is the retry.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::wallet::Wallet;
 use crate::wallet::nostr::News;
 use crate::wallet::restore::Which;
 
-/// How often keysets are asked for again, well before any cache of them would run out inside a payment.
+/// How often keysets are asked for again, well before any cache of them would run out inside a
+/// payment.
 const REFRESH: Duration = Duration::from_secs(45 * 60);
 /// How often the owner's files are looked at when nobody asks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -36,12 +38,14 @@ const NEWS_APART: Duration = Duration::from_secs(10);
 /// How often other devices' changes are looked for where nothing is heard.
 const SYNC: Duration = Duration::from_secs(300);
 
-/// When the spent coins are looked through first, how long after one part of them the next is, and after the last the first.
+/// When the spent coins are looked through first, how long after one part of them the next is, and
+/// after the last the first.
 const FIRST_LOOK: Duration = Duration::from_secs(30);
 const NEXT_PART: Duration = Duration::from_secs(1);
 const NEXT_LOOK: Duration = Duration::from_secs(6 * 3600);
 
-/// How long a stop waits for a copy of the wallet's file that is being made. One that is not made is due again at the next start.
+/// How long a stop waits for a copy of the wallet's file that is being made. One that is not made
+/// is due again at the next start.
 const LAST_COPY: Duration = Duration::from_secs(5);
 
 /// The running tasks.

@@ -155,7 +155,8 @@ async fn shrink(store: &Store, at: u64) {
     }
 }
 
-/// Payments over the days, each with coins spent and coins made; then tokens and invoices of the last week.
+/// Payments over the days, each with coins spent and coins made; then tokens and invoices of the
+/// last week.
 pub(super) async fn fill(path: &Path, payments: usize) {
     let press = Press::new();
     TIME.store(NOW - DAYS * 86_400, Ordering::Relaxed);

@@ -1,7 +1,8 @@
-//! A wallet after years of use: 100,000 payments, 10,000 invoices that nobody has paid, 2,000 tokens that nobody has claimed.
+//! A wallet after years of use: 100,000 payments, 10,000 invoices that nobody has paid, 2,000
+//! tokens that nobody has claimed.
 //!
-//! Prints what it costs: the file, its opening, a balance, a page of the history, a round in which nothing is due.
-//! `cargo bench --bench store -- growth [PAYMENTS]`.
+//! Prints what it costs: the file, its opening, a balance, a page of the history, a round in which
+//! nothing is due. `cargo bench --bench store -- growth [PAYMENTS]`.
 
 mod fill;
 

@@ -1,5 +1,5 @@
-//! Rows F-101 to F-104: Lightning addresses and LNURLs whose servers would be paid more, send us elsewhere, or lie where they must not be
-//! asked at all.
+//! Rows F-101 to F-104: Lightning addresses and LNURLs whose servers would be paid more, send us
+//! elsewhere, or lie where they must not be asked at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,8 @@ pub(crate) const ROWS: &[Row] = &[
 /// What a stage has at first, in sats.
 const PURSE: u64 = 2_000;
 
-/// A stage with a payee's server that the wallet may ask, one that it may ask for other reasons, and one that it may not.
+/// A stage with a payee's server that the wallet may ask, one that it may ask for other reasons,
+/// and one that it may not.
 struct Street {
     stage: Stage,
     server: LnurlServer,
@@ -198,7 +199,8 @@ async fn f102(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// Answers that make no sense, or are about something else. An invoice that does not say what it is for is paid with a warning.
+/// Answers that make no sense, or are about something else. An invoice that does not say what it is
+/// for is paid with a warning.
 async fn f103(run: Run) -> Outcome<usize> {
     let mut street = Street::new(&run).await?;
     let beyond: Value = serde_json::from_str("18446744073709551616")?;
@@ -321,7 +323,8 @@ async fn f104(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// The name of this machine, where it leads to a private address: one that only looking it up can tell.
+/// The name of this machine, where it leads to a private address: one that only looking it up can
+/// tell.
 async fn name_of_this_machine() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").ok()?.trim().to_ascii_lowercase();
     let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await.ok()?.collect();

@@ -10,7 +10,8 @@ use crate::table::Proof;
 use crate::trial::Run;
 use crate::{Outcome, holds, keeper};
 
-/// F-059: stopped like a laptop that sleeps, ten minutes by the wall clock, before and after the mint's answer to a melt.
+/// F-059: stopped like a laptop that sleeps, ten minutes by the wall clock, before and after the
+/// mint's answer to a melt.
 pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let wallet = scene.funded(1_000).await?;
@@ -104,7 +105,8 @@ pub(crate) async fn lines(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(1 + odd.len()))
 }
 
-/// F-126: nobody reads what the wallet says; a payment goes on, and all is said when somebody reads again.
+/// F-126: nobody reads what the wallet says; a payment goes on, and all is said when somebody reads
+/// again.
 pub(crate) async fn stops_reading(run: Run) -> Outcome<Proof> {
     let (alone, shared) =
         (stops_reading_once(&run, false).await?, stops_reading_once(&run, true).await?);
@@ -154,8 +156,8 @@ async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
     }))
 }
 
-/// F-140: the mint down, and another whose name is none. A mint that was never used is not contacted, so of that it is not known whether
-/// it answers.
+/// F-140: the mint down, and another whose name is none. A mint that was never used is not
+/// contacted, so of that it is not known whether it answers.
 pub(crate) async fn no_mint(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let funded = scene.funded(500).await?;

@@ -1,4 +1,5 @@
-//! Many at once, long waits, clocks that jump, clients that misbehave, and what holds over the whole run.
+//! Many at once, long waits, clocks that jump, clients that misbehave, and what holds over the
+//! whole run.
 
 use std::sync::Arc;
 
@@ -201,7 +202,8 @@ async fn soak(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(done).saying(format!("{no} clean refusals, {} looks", looks?)))
 }
 
-/// A day's limit, and a clock that is not to be trusted: one window is freed by a day ahead, none by the way back.
+/// A day's limit, and a clock that is not to be trusted: one window is freed by a day ahead, none
+/// by the way back.
 async fn clock_jumps(run: Run) -> Outcome<Proof> {
     const DAY: i64 = 86_400;
     let scene = Scene::set(&run).await?;
@@ -239,7 +241,8 @@ async fn clock_jumps(run: Run) -> Outcome<Proof> {
         holds(word == "over_budget", format!("the second window, {ahead} s: {word}"))?;
         jumps += 1;
     }
-    // A clock that is once a year ahead fills the limit for a day from when it is right again, and a year later it does not matter.
+    // A clock that is once a year ahead fills the limit for a day from when it is right again, and
+    // a year later it does not matter.
     const YEAR: i64 = 365 * DAY;
     let steps = [
         (3 * DAY + YEAR, "settled"),

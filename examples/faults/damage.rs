@@ -17,7 +17,8 @@ use crate::{Outcome, holds};
 /// A page of the store.
 const PAGE: usize = 4096;
 
-/// F-063: a clear refusal or all of the money; no panic, no empty wallet, and the damaged file is kept.
+/// F-063: a clear refusal or all of the money; no panic, no empty wallet, and the damaged file is
+/// kept.
 pub(crate) async fn damaged(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let wallet = scene.funded(700).await?;
@@ -96,7 +97,8 @@ pub(crate) async fn deleted(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(2))
 }
 
-/// F-065: yesterday's file, after coins were spent and taken in: never more shown than the mint accepts, and all of it in the end.
+/// F-065: yesterday's file, after coins were spent and taken in: never more shown than the mint
+/// accepts, and all of it in the end.
 pub(crate) async fn rolled_back(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let (wallet, friend) = (scene.funded(700).await?, scene.funded(300).await?);

@@ -1,4 +1,5 @@
-//! Death of the process: at every boundary of a request, at random, again during recovery, at every write.
+//! Death of the process: at every boundary of a request, at random, again during recovery, at every
+//! write.
 
 use testbed::{MintOptions, Moment, Rule};
 

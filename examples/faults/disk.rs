@@ -1,4 +1,5 @@
-//! What a verb leaves behind when the disk fails, or the process or the power goes, at each of its writes and syncs.
+//! What a verb leaves behind when the disk fails, or the process or the power goes, at each of its
+//! writes and syncs.
 
 use std::sync::Arc;
 
@@ -45,8 +46,9 @@ pub(crate) async fn disk_fails(run: Run) -> Outcome<Proof> {
     at_every_call(run, calls, &[Fault::FailOnce(EIO), Fault::FailFrom(EIO)], verbs).await
 }
 
-/// The fault at the first, second, ... of these calls of each verb, until it ends unharmed. Each verb and fault plays on a scene of its own,
-/// some beside one another: most of the time goes with waiting for a wallet without a disk.
+/// The fault at the first, second, ... of these calls of each verb, until it ends unharmed. Each
+/// verb and fault plays on a scene of its own, some beside one another: most of the time goes with
+/// waiting for a wallet without a disk.
 async fn at_every_call(
     run: Run,
     calls: Calls,

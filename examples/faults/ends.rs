@@ -1,5 +1,5 @@
-//! The client's end and the mint's: sessions that close or are given up in a payment, restarts without a mint, answers that make a
-//! handler stumble.
+//! The client's end and the mint's: sessions that close or are given up in a payment, restarts
+//! without a mint, answers that make a handler stumble.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -114,7 +114,8 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
     )))
 }
 
-/// F-012: the call cancelled; and the client that gives up, repeats with a new key, then with a new invoice.
+/// F-012: the call cancelled; and the client that gives up, repeats with a new key, then with a new
+/// invoice.
 pub(crate) async fn given_up(run: Run) -> Outcome<Proof> {
     let mut fired = 0;
     for is_shared in [false, true] {
@@ -167,7 +168,8 @@ async fn given_up_once(run: &Run, is_shared: bool) -> Outcome<usize> {
         }
         wallet.ok("get_balance", json!({})).await?;
     } else {
-        // The repetition is answered at once; in doubt is whoever was told so by the call that pays.
+        // The repetition is answered at once; in doubt is whoever was told so by the call that
+        // pays.
         let repeated = session.request("tools/call", repeat).await?.ok_or("it ended")?;
         for answer in [repeated, tokio::time::timeout(Duration::from_secs(46), first).await??] {
             let state = answer.pointer("/result/structuredContent/state").cloned();

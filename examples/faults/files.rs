@@ -1,4 +1,5 @@
-//! Folders and files that are read-only, another's, or open to all; and a wallet with very many coins.
+//! Folders and files that are read-only, another's, or open to all; and a wallet with very many
+//! coins.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

@@ -1,8 +1,9 @@
-//! Many processes on one wallet: copies started at once, the end of the process that keeps the wallet, who is let in, and what the rows of
-//! other groups ask of a shared wallet.
+//! Many processes on one wallet: copies started at once, the end of the process that keeps the
+//! wallet, who is let in, and what the rows of other groups ask of a shared wallet.
 //!
-//! What a client starts is a shim here, and the keeper is nobody's child: its disk is the true one, and so is its clock. What waits for a
-//! minute to pass is judged afterwards, in one process, by [`Scene::lifted`].
+//! What a client starts is a shim here, and the keeper is nobody's child: its disk is the true one,
+//! and so is its clock. What waits for a minute to pass is judged afterwards, in one process, by
+//! [`Scene::lifted`].
 
 mod copies;
 mod doors;
@@ -172,7 +173,8 @@ impl Wallet {
         logs.iter().filter_map(|log| fs::read_to_string(log).ok()).collect()
     }
 
-    /// Says this at its socket, by hand, and gives all that is said to it until the other side ends or has said a line.
+    /// Says this at its socket, by hand, and gives all that is said to it until the other side ends
+    /// or has said a line.
     pub(crate) async fn knock(&self, words: &[u8]) -> Outcome<String> {
         let mut stream = self.connect().await?;
         // It may be sent away before it has said all.

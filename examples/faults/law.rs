@@ -1,4 +1,5 @@
-//! What holds after every row: what the wallets hold, by state, is what the mint owes; nothing was paid twice; no secret was logged.
+//! What holds after every row: what the wallets hold, by state, is what the mint owes; nothing was
+//! paid twice; no secret was logged.
 
 use std::collections::HashSet;
 use std::fs;
@@ -69,7 +70,8 @@ impl Wallet {
 }
 
 impl Scene {
-    /// Lifts all faults, restarts all wallets a minute later, waits until nothing is open, and checks all of the law.
+    /// Lifts all faults, restarts all wallets a minute later, waits until nothing is open, and
+    /// checks all of the law.
     pub(crate) async fn conserved(&self) -> Outcome<Holdings> {
         self.lifted().await?;
         self.settled().await
@@ -131,7 +133,8 @@ impl Scene {
         told.collect::<Vec<_>>().join(" < ")
     }
 
-    /// The law as things stand, something open or not. Meant for moments in which nothing is under way.
+    /// The law as things stand, something open or not. Meant for moments in which nothing is under
+    /// way.
     pub(crate) async fn balanced(&self) -> Outcome<Holdings> {
         let (sum, owed) = self.books().await?;
         holds(
@@ -169,7 +172,8 @@ impl Scene {
         Ok(self.mint.paid()?.iter().filter(|paid| paid.payment_hash == hash).count())
     }
 
-    /// A payment as the wallet tells of it is as the mint's books have it: settled or failed, and paid once or not at all.
+    /// A payment as the wallet tells of it is as the mint's books have it: settled or failed, and
+    /// paid once or not at all.
     pub(crate) fn agrees(&self, payment: &Answer, hash: &str) -> Outcome {
         let (paid, state) = (self.times_paid(hash)?, payment.text("state"));
         holds(
@@ -178,7 +182,8 @@ impl Scene {
         )
     }
 
-    /// No secret that this run knows of stands in a log: words of a mnemonic, secrets and signatures of proofs, tokens.
+    /// No secret that this run knows of stands in a log: words of a mnemonic, secrets and
+    /// signatures of proofs, tokens.
     pub(crate) fn nothing_told(&self) -> Outcome {
         self.wallets().iter().try_for_each(|wallet| self.nothing_told_by(wallet))
     }

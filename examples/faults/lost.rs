@@ -22,8 +22,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// What a deposit of eleven coins is, in sats.
 const ELEVEN: u64 = 2_047;
 
-/// F-144: coins in three keysets, two of them out of use, gaps where change was prepared for and did not come, a token nobody took. A long
-/// run uses up 10,000 counters of the first keyset.
+/// F-144: coins in three keysets, two of them out of use, gaps where change was prepared for and
+/// did not come, a token nobody took. A long run uses up 10,000 counters of the first keyset.
 pub(crate) async fn machine(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let wide = Limits { per_payment: 2_000_000, per_day: 100_000_000 };
@@ -101,7 +101,8 @@ fn unsigned(scene: &Scene) -> usize {
         .sum()
 }
 
-/// Payments that fail: each prepares for change that never comes, and so leaves counters that the mint does not know.
+/// Payments that fail: each prepares for change that never comes, and so leaves counters that the
+/// mint does not know.
 async fn gap(scene: &Scene, wallet: &Wallet, times: usize) -> Outcome {
     for _ in 0..times {
         let invoice = scene

@@ -1,11 +1,14 @@
 //! How many faults the shipped wallet survives: `just faults`.
 //!
-//! Drives the wallet's binary over its standard streams, as a client does, at real mints behind a proxy that fails on
-//! demand, on a disk that fails on demand, by a clock that jumps on demand, and kills it. One line a row; then the score. A row passes
-//! only if what it asks holds, the law holds, and its fault fired. Rows that cannot run yet are listed as not run, never as passed.
+//! Drives the wallet's binary over its standard streams, as a client does, at real mints behind a
+//! proxy that fails on demand, on a disk that fails on demand, by a clock that jumps on demand, and
+//! kills it. One line a row; then the score. A row passes only if what it asks holds, the law
+//! holds, and its fault fired. Rows that cannot run yet are listed as not run, never as passed.
 //!
-//! * `table.rs`: what a row is; all rows, from one file per group (`death.rs`, `transport.rs`, ...).
-//! * `scene.rs`: what a row plays on: a fresh mint behind a proxy, and wallets. `wallet.rs`, `session.rs`, `mint.rs`: these.
+//! * `table.rs`: what a row is; all rows, from one file per group (`death.rs`, `transport.rs`,
+//!   ...).
+//! * `scene.rs`: what a row plays on: a fresh mint behind a proxy, and wallets. `wallet.rs`,
+//!   `session.rs`, `mint.rs`: these.
 //! * `verb.rs`: the verbs that move money, as acts that a fault falls into.
 //! * `law.rs`: what holds after every row. `watch.rs`: what is watched over all of the run.
 //! * `trial.rs`: runs the rows. `report.rs`: prints, and writes the last line into the README.

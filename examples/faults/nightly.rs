@@ -1,7 +1,8 @@
-//! The rows that `.ci/run` leaves to `just nightly`, each with the tests that show the same with every `cargo test`.
+//! The rows that `.ci/run` leaves to `just nightly`, each with the tests that show the same with
+//! every `cargo test`.
 //!
-//! A test is named by its file, below `tests/it` or from the root where it begins with `src/`, and its function; `tests/it/house.rs` looks
-//! whether it is there. A row without a test takes long.
+//! A test is named by its file, below `tests/it` or from the root where it begins with `src/`, and
+//! its function; `tests/it/house.rs` looks whether it is there. A row without a test takes long.
 
 /// (row, tests)
 pub(crate) const ROWS: &[(&str, &[&str])] = &[

@@ -43,7 +43,8 @@ pub(crate) async fn at_random(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(cut).saying(format!("{kills} kills, {cut} of them in the middle of a verb")))
 }
 
-/// Kills, restarts and judges; gives how many kills cut a verb, and what was wrong. A scene that was wrong is left.
+/// Kills, restarts and judges; gives how many kills cut a verb, and what was wrong. A scene that
+/// was wrong is left.
 async fn kill_in_a_scene(
     run: Run,
     kills: usize,
@@ -110,8 +111,8 @@ async fn one_kill(
     Ok(was_cut)
 }
 
-/// F-009: the first kill at the requests that matter, the second at each of the first requests of the recovery, the third in the recovery
-/// from that.
+/// F-009: the first kill at the requests that matter, the second at each of the first requests of
+/// the recovery, the third in the recovery from that.
 pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
     let (mut double, mut triple) = (0, 0);
     let (scene, wallet, friend) = new_scene(&run).await?;
@@ -167,7 +168,8 @@ pub(crate) async fn in_recovery(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(double + triple).saying(format!("{double} double and {triple} triple kills")))
 }
 
-/// Starts again and lets it recover, until it is killed at this request or nothing is open. Whether it was killed.
+/// Starts again and lets it recover, until it is killed at this request or nothing is open. Whether
+/// it was killed.
 async fn recover_until_killed(
     scene: &Scene,
     wallet: &Wallet,

@@ -1,6 +1,8 @@
-//! Relays and what comes through them: the copy of our coins, one wallet on several devices, nutzaps and zaps.
+//! Relays and what comes through them: the copy of our coins, one wallet on several devices,
+//! nutzaps and zaps.
 //!
-//! The mint's books are the judge: what the wallets of the scene hold is what it owes; and what relays took is read with our key.
+//! The mint's books are the judge: what the wallets of the scene hold is what it owes; and what
+//! relays took is read with our key.
 
 mod copies;
 mod devices;

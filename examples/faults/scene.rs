@@ -1,4 +1,5 @@
-//! What a row plays on: a fresh mint behind a proxy, a simulated Lightning, and wallets in homes of their own.
+//! What a row plays on: a fresh mint behind a proxy, a simulated Lightning, and wallets in homes of
+//! their own.
 //!
 //! ```text
 //! let scene = Scene::set(&run).await?;
@@ -145,7 +146,8 @@ impl Scene {
         self.wallets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The invoice of a new payee, and its payment hash: nothing takes it for a repetition of another.
+    /// The invoice of a new payee, and its payment hash: nothing takes it for a repetition of
+    /// another.
     pub(crate) fn invoice(&self, sats: u64) -> Outcome<(String, String)> {
         let spec = InvoiceSpec { expiry_seconds: 2 * LONG, ..InvoiceSpec::sats(sats, "a row") };
         let invoice = self.lightning.payee(&self.name("payee")).invoice_with(&spec)?;

@@ -1,7 +1,8 @@
 //! A running wallet, and a client's session with it over its standard streams, line by line.
 //!
-//! Raw on purpose: every line of standard output is judged, and the client may do what a well-behaved one does not. Standard error goes
-//! to a file that [`law`](crate::law) searches for secrets.
+//! Raw on purpose: every line of standard output is judged, and the client may do what a
+//! well-behaved one does not. Standard error goes to a file that [`law`](crate::law) searches for
+//! secrets.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -133,7 +134,8 @@ impl Session {
         }
     }
 
-    /// Sends a request and leaves its answer to the caller. Its id is for `notifications/cancelled`.
+    /// Sends a request and leaves its answer to the caller. Its id is for
+    /// `notifications/cancelled`.
     pub(crate) async fn begin(
         &self,
         method: &str,

@@ -1,4 +1,5 @@
-//! Silence, drips and floods: no call takes longer than it may, others go on meanwhile, and memory stays bounded.
+//! Silence, drips and floods: no call takes longer than it may, others go on meanwhile, and memory
+//! stays bounded.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! The websocket of a mint is a hint: dropped, silent, closed or flooding, it delays nothing for long and decides nothing.
+//! The websocket of a mint is a hint: dropped, silent, closed or flooding, it delays nothing for
+//! long and decides nothing.
 
 use serde_json::json;
 use testbed::{Moment, Rule};

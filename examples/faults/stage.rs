@@ -1,4 +1,5 @@
-//! What the rows about lies, input, rules and secrets stand on: a scene whose mint can lie, and a wallet in it.
+//! What the rows about lies, input, rules and secrets stand on: a scene whose mint can lie, and a
+//! wallet in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,8 @@ impl Stage {
         self.scene.mint.testbed()
     }
 
-    /// The mint's keyset goes out of use for a new one, with this fee for a coin in thousandths of a sat.
+    /// The mint's keyset goes out of use for a new one, with this fee for a coin in thousandths of
+    /// a sat.
     pub(crate) async fn rotate(&self, input_fee_ppk: u64) -> Outcome {
         Ok(self.mint()?.rotate_keyset(input_fee_ppk).await?)
     }
@@ -196,7 +198,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Calls a tool with arguments as they are written. `None`: no answer to this call, as where it is not JSON.
+    /// Calls a tool with arguments as they are written. `None`: no answer to this call, as where it
+    /// is not JSON.
     pub(crate) async fn call_text(
         &self,
         tool: &str,

@@ -1,7 +1,8 @@
 //! What a row of the score is, and the list of all of them.
 //!
-//! A row is an `async fn(Run) -> Outcome<Proof>` in the file of its group, and one entry in that file's `ROWS`. It returns what proves that
-//! its fault fired; an error fails it. [`Proof`] of nothing makes the row `not run`.
+//! A row is an `async fn(Run) -> Outcome<Proof>` in the file of its group, and one entry in that
+//! file's `ROWS`. It returns what proves that its fault fired; an error fails it. [`Proof`] of
+//! nothing makes the row `not run`.
 
 use std::future::Future;
 use std::pin::Pin;

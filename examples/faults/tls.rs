@@ -1,4 +1,5 @@
-//! Servers that are not the mint they should be: no such name, nobody there, certificates that are wrong. No request may reach them.
+//! Servers that are not the mint they should be: no such name, nobody there, certificates that are
+//! wrong. No request may reach them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -28,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The flag with which a process keeps the wallet for itself.
 const ALONE: &str = "--in-process";
 
-/// F-030. The machine trusts an authority of ours, so that a certificate is refused for what is wrong with it; the one that is right shows
-/// that the others were refused for that.
+/// F-030. The machine trusts an authority of ours, so that a certificate is refused for what is
+/// wrong with it; the one that is right shows that the others were refused for that.
 pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     let authority = Authority::new()?;
     let scene = Scene::set(&run).await?;

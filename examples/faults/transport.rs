@@ -1,4 +1,5 @@
-//! The way to the mint: answers lost, requests cut off, silence, drips, refusals, floods, and melts that arrive late.
+//! The way to the mint: answers lost, requests cut off, silence, drips, refusals, floods, and melts
+//! that arrive late.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -177,7 +178,8 @@ pub(crate) const ENDPOINTS: [Endpoint; 8] = [
     (Verb::Reclaim, "POST", "/v1/swap"),
 ];
 
-/// A verb with this fault at one of its requests, once and every time: it answers, lives, and nothing is lost when the fault is gone.
+/// A verb with this fault at one of its requests, once and every time: it answers, lives, and
+/// nothing is lost when the fault is gone.
 async fn at_endpoints(run: &Run, endpoints: &[Endpoint], faults: &[Fault]) -> Outcome<usize> {
     let mut fired = 0;
     for replay_seconds in [Some(60), None] {

@@ -1,4 +1,5 @@
-//! Runs the rows: beside one another where they measure nothing, then one by one, then those over the whole run.
+//! Runs the rows: beside one another where they measure nothing, then one by one, then those over
+//! the whole run.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,5 @@
-//! The verbs that move money, each as one act that a fault may fall into, and how to judge what it left behind.
+//! The verbs that move money, each as one act that a fault may fall into, and how to judge what it
+//! left behind.
 
 use std::sync::Arc;
 
@@ -147,7 +148,8 @@ impl Act {
         }
     }
 
-    /// What it left behind, after the fault is lifted and the wallet restarted: done once, or not at all and to be done again.
+    /// What it left behind, after the fault is lifted and the wallet restarted: done once, or not
+    /// at all and to be done again.
     pub(crate) async fn judge(&self, scene: &Scene, wallet: &Wallet) -> Outcome {
         match self.verb {
             Verb::Deposit => self.judge_deposit(wallet).await,

@@ -88,8 +88,8 @@ impl Wallet {
         Session::start(command, self.log()?, Arc::clone(&self.run.watch)).await
     }
 
-    /// The binary on this folder, with nothing of our own environment. It holds the wallet alone, on its disk and by its clock: to a process
-    /// that keeps it for others neither reaches.
+    /// The binary on this folder, with nothing of our own environment. It holds the wallet alone,
+    /// on its disk and by its clock: to a process that keeps it for others neither reaches.
     pub(crate) fn command(&self, agent: &str) -> Command {
         let mut command = Command::new(self.run.binary.as_path());
         if !self.is_shared.load(Ordering::SeqCst) {
@@ -114,7 +114,8 @@ impl Wallet {
         self.nostr.set(key.to_owned()).ok();
     }
 
-    /// From its next run on each of its processes carries lines to the one that keeps the wallet, as a client starts it. A restart ends that.
+    /// From its next run on each of its processes carries lines to the one that keeps the wallet,
+    /// as a client starts it. A restart ends that.
     pub(crate) async fn share(&self) -> Outcome {
         self.close().await?;
         self.is_shared.store(true, Ordering::SeqCst);
@@ -196,8 +197,9 @@ impl Wallet {
     /// Puts sats in by a deposit that pays itself.
     pub(crate) async fn fund(&self, sats: u64) -> Outcome {
         let mut asked = self.told("deposit", json!({"amount_sats": sats})).await?;
-        // The wallet keeps to a pace at each mint: an agent that is told to repeat the same request does so. The testbed's mint refuses when
-        // its own database is locked for a moment, and who asks it knows that this passes.
+        // The wallet keeps to a pace at each mint: an agent that is told to repeat the same request
+        // does so. The testbed's mint refuses when its own database is locked for a moment, and who
+        // asks it knows that this passes.
         for _ in 0..10 {
             let locked = asked
                 .value
@@ -215,7 +217,8 @@ impl Wallet {
         holds(got.text("state") == "received", format!("a deposit was not received: {}", got.value))
     }
 
-    /// The same ten times at once, so many times; a new process for each ten, whose pace begins anew.
+    /// The same ten times at once, so many times; a new process for each ten, whose pace begins
+    /// anew.
     pub(crate) async fn fund_often(&self, tens: usize, sats: u64) -> Outcome {
         for _ in 0..tens {
             join_all((0..10).map(|_| self.fund(sats)))

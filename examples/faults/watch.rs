@@ -1,4 +1,5 @@
-//! What is watched over all of the run: every line on standard output, every call's time, every random kill.
+//! What is watched over all of the run: every line on standard output, every call's time, every
+//! random kill.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// A line on a wallet's standard output. `None`: it is no JSON-RPC message, which is remembered.
+    /// A line on a wallet's standard output. `None`: it is no JSON-RPC message, which is
+    /// remembered.
     pub(crate) fn line(&self, line: &[u8]) -> Option<Value> {
         self.lines.fetch_add(1, Ordering::Relaxed);
         let message = serde_json::from_slice::<Value>(line).ok().filter(is_message);
@@ -59,10 +61,11 @@ impl Watch {
     }
 }
 
-/// A message as MCP's schema (2025-11-25, 2026-07-28) has it: an id is a text or a number and never null; a request and a result have
-/// one; an error about a line without a readable id has none.
+/// A message as MCP's schema (2025-11-25, 2026-07-28) has it: an id is a text or a number and never
+/// null; a request and a result have one; an error about a line without a readable id has none.
 ///
-/// JSON-RPC 2.0 asks for `"id": null` there. MCP's schema does not allow it, and both lines of the TypeScript SDK refuse such a line.
+/// JSON-RPC 2.0 asks for `"id": null` there. MCP's schema does not allow it, and both lines of the
+/// TypeScript SDK refuse such a line.
 fn is_message(message: &Value) -> bool {
     let has = |key: &str| message.get(key).is_some();
     let has_id = message.get("id").is_some_and(|id| id.is_string() || id.is_number());

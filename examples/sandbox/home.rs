@@ -13,7 +13,8 @@ use crate::Outcome;
 pub(crate) struct Home(TempDir);
 
 impl Home {
-    /// Trusts the mint as a test mint, and allows its plain address. `limits` are sats in one payment and in a day; `None`: the usual.
+    /// Trusts the mint as a test mint, and allows its plain address. `limits` are sats in one
+    /// payment and in a day; `None`: the usual.
     pub(crate) fn at(mint: &str, limits: Option<(i64, i64)>) -> Outcome<Self> {
         let home = Self(tempfile::Builder::new().prefix("nutpurse-sandbox-").tempdir()?);
         let mut config: DocumentMut =

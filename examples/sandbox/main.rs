@@ -1,10 +1,13 @@
-//! The wallet tried out on money that is worth nothing: `cargo xtask sandbox` builds it and the wallet, and runs it.
+//! The wallet tried out on money that is worth nothing: `cargo xtask sandbox` builds it and the
+//! wallet, and runs it.
 //!
-//! Starts a real Cashu mint on a simulated Lightning network, and runs two wallets as MCP servers, each a process of its own, with a
-//! client that pays, hands out, takes back and runs into its limits. Every figure but the times is read from the tools' answers. The end
-//! is the law: what the wallets hold is what the mint owes.
+//! Starts a real Cashu mint on a simulated Lightning network, and runs two wallets as MCP servers,
+//! each a process of its own, with a client that pays, hands out, takes back and runs into its
+//! limits. Every figure but the times is read from the tools' answers. The end is the law: what the
+//! wallets hold is what the mint owes.
 //!
-//! With `--serve` it keeps the mint up until Ctrl-C and prints what to put into a client's settings to try it by hand.
+//! With `--serve` it keeps the mint up until Ctrl-C and prints what to put into a client's settings
+//! to try it by hand.
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 

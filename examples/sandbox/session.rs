@@ -87,7 +87,8 @@ impl Session {
         }
     }
 
-    /// Gives the same wallet a command of its owner, from another process that has no terminal. Whether it was done.
+    /// Gives the same wallet a command of its owner, from another process that has no terminal.
+    /// Whether it was done.
     pub(crate) async fn owner(&self, verb: &str) -> Outcome<(bool, Duration)> {
         let since = Instant::now();
         let mut command = command(&self.program, self.home.path(), "owner");

@@ -1,7 +1,8 @@
-//! Answers of a mint that may say anything: the wallet's verbs over an exchange that the bytes spoil.
+//! Answers of a mint that may say anything: the wallet's verbs over an exchange that the bytes
+//! spoil.
 //!
-//! One byte chooses a verb, one each its numbers; one byte per exchange says what becomes of it. After the end of the bytes the mint is
-//! honest and well, and what is open has to end.
+//! One byte chooses a verb, one each its numbers; one byte per exchange says what becomes of it.
+//! After the end of the bytes the mint is honest and well, and what is open has to end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,5 @@
-//! A wallet in memory, at one mint that is reached through any `Http`, with time that passes only when nothing else happens.
+//! A wallet in memory, at one mint that is reached through any `Http`, with time that passes only
+//! when nothing else happens.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! An honest mint in a few lines: it signs, it checks what it signed, and it knows every invoice it is given to pay.
+//! An honest mint in a few lines: it signs, it checks what it signed, and it knows every invoice it
+//! is given to pay.
 //!
 //! Deposits are paid as soon as they are asked about. Its keys are the same in every run.
 

@@ -1,6 +1,7 @@
 //! Damaged files: a row of a real wallet file replaced, or bytes of the file changed.
 //!
-//! The first byte chooses. A file is refused or read; a row that cannot be read is an error, and nothing panics.
+//! The first byte chooses. A file is refused or read; a row that cannot be read is an error, and
+//! nothing panics.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -48,7 +48,8 @@ pub fn read_invoice_and_address(bytes: &[u8]) {
     }
 }
 
-/// Reads what a payee's server answers: the first line is who was asked, the rest the answer. What is taken of it holds together.
+/// Reads what a payee's server answers: the first line is who was asked, the rest the answer. What
+/// is taken of it holds together.
 pub fn read_payee_answers(bytes: &[u8]) {
     let (to, body) =
         bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
@@ -80,7 +81,8 @@ pub fn read_payee_answers(bytes: &[u8]) {
     );
 }
 
-/// Reads payment requests as far as recognising a payee reads them: bare, in a URI, beside an address.
+/// Reads payment requests as far as recognising a payee reads them: bare, in a URI, beside an
+/// address.
 pub fn read_payment_request(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for written in [

@@ -1,7 +1,8 @@
 //! The wallet behind the owner's commands.
 //!
-//! A process that keeps it notices a change of the files by itself and writes the history; then this writes nothing. For what needs the
-//! store, that process is asked to finish first; its clients find the next one by themselves.
+//! A process that keeps it notices a change of the files by itself and writes the history; then
+//! this writes nothing. For what needs the store, that process is asked to finish first; its
+//! clients find the next one by themselves.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -57,7 +58,8 @@ impl<'a> OwnersDesk<'a> {
         Ok(Held { store, _lock: lock })
     }
 
-    /// Does something with the whole wallet, for as long as nobody else has it. Its tasks do not run.
+    /// Does something with the whole wallet, for as long as nobody else has it. Its tasks do not
+    /// run.
     fn with_wallet<T>(
         &self,
         work: impl AsyncFnOnce(&Wallet) -> Result<T, Error>,
@@ -117,7 +119,8 @@ impl<'a> OwnersDesk<'a> {
         }
     }
 
-    /// Writes an entry, and what the files say beside it. A process that holds the wallet does that by itself.
+    /// Writes an entry, and what the files say beside it. A process that holds the wallet does that
+    /// by itself.
     fn note(
         &self,
         entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>,

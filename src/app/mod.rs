@@ -1,7 +1,8 @@
 //! Wiring only: opens the wallet, recovers it, starts its tasks, stops it in order.
 //!
-//! Decides nothing about money. The wallet is opened at its first use: a session that only lists its tools makes none. After its
-//! file has failed it is opened anew at the next call, which recovers what the failure cut short.
+//! Decides nothing about money. The wallet is opened at its first use: a session that only lists
+//! its tools makes none. After its file has failed it is opened anew at the next call, which
+//! recovers what the failure cut short.
 //!
 //! ```text
 //!  closed --(first call)--> open --(its file fails)--> shut --(next call)--> open
@@ -33,7 +34,8 @@ use crate::wallet::rules::Rules;
 use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
 use rules::FileRules;
 
-/// How long a stop waits for what is under way. What is not done then stays recorded as open and is taken up at the next start.
+/// How long a stop waits for what is under way. What is not done then stays recorded as open and is
+/// taken up at the next start.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
 /// How long a stop waits for relays to take what they have not heard.

@@ -1,4 +1,5 @@
-//! Nostr, put together: the key, the relays, and when other devices' coins are claimed. Contacts nobody.
+//! Nostr, put together: the key, the relays, and when other devices' coins are claimed. Contacts
+//! nobody.
 
 use std::sync::Arc;
 

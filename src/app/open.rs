@@ -144,7 +144,8 @@ pub(super) async fn keys(
         .map_err(|_| Error::new(Code::Internal, "The keys were not read."))?
         .map_err(no_keys)?;
     let mark = keys.mark().map_err(no_keys)?;
-    // A keyring or a file may hold the words of another wallet; coins made from those would be lost, or somebody else's.
+    // A keyring or a file may hold the words of another wallet; coins made from those would be
+    // lost, or somebody else's.
     if meta.keys_mark.as_ref().is_some_and(|known| *known != mark) {
         return Err(no_keys(KeysError::Others(place)));
     }

@@ -1,7 +1,8 @@
-//! Restoring a home: puts a good copy, or an empty store, in the place of a file that is damaged or gone, and asks the mints.
+//! Restoring a home: puts a good copy, or an empty store, in the place of a file that is damaged or
+//! gone, and asks the mints.
 //!
-//! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that says it is damaged, or one whose
-//! mints are asked before they are used; it can be run again.
+//! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that
+//! says it is damaged, or one whose mints are asked before they are used; it can be run again.
 
 use std::collections::BTreeSet;
 
@@ -155,7 +156,8 @@ async fn prepare(
         Some(copy) => {
             copies::put_back(&copy, &path).map_err(of_store)?;
             done.push(format!("put back: {}", copy.path.display()));
-            // A folder that has forgotten how new its store was cannot tell that this is an older one.
+            // A folder that has forgotten how new its store was cannot tell that this is an older
+            // one.
             let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
             if !store
                 .meta()

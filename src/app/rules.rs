@@ -1,4 +1,5 @@
-//! The owner's files as the wallet's rules: read again at each question, tightened at once, loosened at the next start or by command.
+//! The owner's files as the wallet's rules: read again at each question, tightened at once,
+//! loosened at the next start or by command.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

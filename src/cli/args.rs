@@ -1,4 +1,5 @@
-//! The command line's grammar. The tools' part is made from their schemas, so that a parameter is never missing or named otherwise.
+//! The command line's grammar. The tools' part is made from their schemas, so that a parameter is
+//! never missing or named otherwise.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,10 +25,12 @@ const BARE: &[(&str, &str)] = &[
     ("reclaim_token", "payment_id"),
 ];
 
-/// Parameters that are money or may hold it: no flag takes them, and `-` reads them from the standard input.
+/// Parameters that are money or may hold it: no flag takes them, and `-` reads them from the
+/// standard input.
 pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
 
-/// The command by which a process that keeps the wallet is started, and the flag of the second of the two.
+/// The command by which a process that keeps the wallet is started, and the flag of the second of
+/// the two.
 const KEEP: &str = "keep";
 const DETACHED: &str = "detached";
 /// The flag of those who share no process.
@@ -103,7 +106,8 @@ fn bare_id(name: &str) -> &'static str {
     kept(format!("{name} (bare)"))
 }
 
-/// A word made from a tool's name, kept for the life of the process: clap holds words by reference. As many as there are parameters.
+/// A word made from a tool's name, kept for the life of the process: clap holds words by reference.
+/// As many as there are parameters.
 fn kept(word: String) -> &'static str {
     static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +161,8 @@ pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocati
             ),
         },
     };
-    // A client's settings name the agent of its session; they say nothing of commands that a person gives in the same environment.
+    // A client's settings name the agent of its session; they say nothing of commands that a person
+    // gives in the same environment.
     let named_here = matches!(command, Command::Serve)
         || matches.value_source("agent") == Some(ValueSource::CommandLine);
     let globals = Globals {

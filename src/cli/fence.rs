@@ -1,8 +1,9 @@
-//! The fence before what only a person may do: a terminal on both ends, what will change in plain words, and a word to type that
-//! differs each time.
+//! The fence before what only a person may do: a terminal on both ends, what will change in plain
+//! words, and a word to type that differs each time.
 //!
-//! There is no way around it by flag. It keeps out an agent that runs commands; a program with an unrestricted shell under the
-//! owner's own account can pretend to be a person, and no local program can prevent that.
+//! There is no way around it by flag. It keeps out an agent that runs commands; a program with an
+//! unrestricted shell under the owner's own account can pretend to be a person, and no local
+//! program can prevent that.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read, Write};

@@ -1,7 +1,8 @@
-//! The command line: every tool as a subcommand, made from the tool list, and beside them the commands that only a person may give.
+//! The command line: every tool as a subcommand, made from the tool list, and beside them the
+//! commands that only a person may give.
 //!
-//! Builds a tool's name and arguments and renders its result; the tool layer does the rest, as for any agent. Writes only to the streams it
-//! is given. No flag takes a secret.
+//! Builds a tool's name and arguments and renders its result; the tool layer does the rest, as for
+//! any agent. Writes only to the streams it is given. No flag takes a secret.
 
 mod args;
 pub mod fence;
@@ -33,7 +34,8 @@ pub const USAGE: u8 = 2;
 pub struct Globals {
     /// The wallet's folder, from `--home` or `NUTPURSE_HOME`. `None`: the platform's.
     pub home: Option<PathBuf>,
-    /// Which agent asks, from `--agent` or, for sessions, `NUTPURSE_AGENT`. A label, not a credential. `None`: the command's own default.
+    /// Which agent asks, from `--agent` or, for sessions, `NUTPURSE_AGENT`. A label, not a
+    /// credential. `None`: the command's own default.
     pub agent: Option<String>,
     /// What to log, from `--log` or `NUTPURSE_LOG`. `None`: the default.
     pub log: Option<String>,
@@ -48,7 +50,8 @@ pub struct Globals {
 pub struct ToolCall {
     /// The tool.
     pub name: &'static str,
-    /// Its arguments. A parameter that was given as `-` still says so; [`run_tool`] reads it from the standard input.
+    /// Its arguments. A parameter that was given as `-` still says so; [`run_tool`] reads it from
+    /// the standard input.
     pub arguments: Map<String, Value>,
 }
 
@@ -78,14 +81,16 @@ pub struct Invocation<O> {
 }
 
 impl<O> Invocation<O> {
-    /// In whose name it is done: the agent that was named, else `cli` for commands and `default` for sessions.
+    /// In whose name it is done: the agent that was named, else `cli` for commands and `default`
+    /// for sessions.
     pub fn caller(&self) -> Caller {
         let usual = if matches!(self.command, Command::Serve) { "default" } else { "cli" };
         Caller { agent: self.globals.agent.clone().unwrap_or_else(|| usual.to_owned()) }
     }
 }
 
-/// Nothing to run: a text to show, and the exit code. Help goes to the standard output, a complaint to the standard error.
+/// Nothing to run: a text to show, and the exit code. Help goes to the standard output, a complaint
+/// to the standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// The text, with its line ends.

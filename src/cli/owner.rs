@@ -1,7 +1,9 @@
-//! What the owner does by command: create the wallet, back it up, restore it, list mints, set limits, pause, excuse a repeat.
+//! What the owner does by command: create the wallet, back it up, restore it, list mints, set
+//! limits, pause, excuse a repeat.
 //!
-//! What loosens passes the [`Fence`] first and tells the whole policy that will hold; what tightens asks nothing. Each change of
-//! policy becomes one entry of history. Writes to the writer it is given, never to standard output by itself.
+//! What loosens passes the [`Fence`] first and tells the whole policy that will hold; what tightens
+//! asks nothing. Each change of policy becomes one entry of history. Writes to the writer it is
+//! given, never to standard output by itself.
 
 mod backup;
 mod doctor;
@@ -36,7 +38,8 @@ pub enum OwnerCommand {
     Init(InitArgs),
     /// Show the words from which the wallet can be made again
     Backup,
-    /// Bring a damaged or lost wallet back: from its newest good copy, or from the words, and from what its mints know
+    /// Bring a damaged or lost wallet back: from its newest good copy, or from the words, and from
+    /// what its mints know
     Restore(RestoreArgs),
     /// The mints this wallet trusts with money
     #[command(subcommand)]
@@ -54,11 +57,14 @@ pub enum OwnerCommand {
     /// Payments that a person must decide about
     #[command(subcommand)]
     Payments(PaymentsCommand),
-    /// End the process that keeps the wallet, once it has finished what it does; the next client starts another
+    /// End the process that keeps the wallet, once it has finished what it does; the next client
+    /// starts another
     Stop,
-    /// Show how this wallet stands: its folder, settings, keys, the process that keeps it, and its relays
+    /// Show how this wallet stands: its folder, settings, keys, the process that keeps it, and its
+    /// relays
     Doctor {
-        /// Look at this computer alone: no relay and no mint is asked, and the process that keeps the wallet goes on
+        /// Look at this computer alone: no relay and no mint is asked, and the process that keeps
+        /// the wallet goes on
         #[arg(long)]
         local: bool,
     },
@@ -87,7 +93,8 @@ pub enum MintsCommand {
 /// How to create the wallet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct InitArgs {
-    /// Take a Nostr key of yours over (nsec or ncryptsec), typed or from a pipe; only into a new folder
+    /// Take a Nostr key of yours over (nsec or ncryptsec), typed or from a pipe; only into a new
+    /// folder
     #[arg(long)]
     pub nostr_key: bool,
 }
@@ -97,7 +104,8 @@ pub struct InitArgs {
 pub enum RelaysCommand {
     /// Show the relays
     List {
-        /// Try each of them: what it says of itself, and whether it takes, shows and deletes an event of a key made for that
+        /// Try each of them: what it says of itself, and whether it takes, shows and deletes an
+        /// event of a key made for that
         #[arg(long)]
         check: bool,
     },
@@ -149,9 +157,11 @@ pub struct LimitsArgs {
     pub max_fee_floor: Option<u64>,
 }
 
-/// What the commands need of the wallet behind them: history, keys, payments. Errors are words for the person.
+/// What the commands need of the wallet behind them: history, keys, payments. Errors are words for
+/// the person.
 pub trait Desk {
-    /// Puts into history what was changed by hand since the last entry, so that the next entry holds its own change alone.
+    /// Puts into history what was changed by hand since the last entry, so that the next entry
+    /// holds its own change alone.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -163,7 +173,8 @@ pub trait Desk {
     /// When it cannot be written.
     fn record(&self, text: &str, loosened: bool) -> Result<(), String>;
 
-    /// Where the keys lie, and whether a person has said that they are backed up. `None`: there are none yet.
+    /// Where the keys lie, and whether a person has said that they are backed up. `None`: there are
+    /// none yet.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -175,10 +186,12 @@ pub trait Desk {
     /// When they cannot be had; when a Nostr key is given and there are keys.
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
-    /// The numbers of the NUTs that the wallet leans on and a mint says it has not. `None`: it did not answer.
+    /// The numbers of the NUTs that the wallet leans on and a mint says it has not. `None`: it did
+    /// not answer.
     fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>>;
 
-    /// Tries a relay with a key that is thrown away: in a sentence each, what it will not do. Empty: nothing was found.
+    /// Tries a relay with a key that is thrown away: in a sentence each, what it will not do.
+    /// Empty: nothing was found.
     fn try_relay(&self, url: &str) -> Vec<String>;
 
     /// The words. Makes none.
@@ -193,7 +206,8 @@ pub trait Desk {
     /// When it cannot be written.
     fn mark_backed_up(&self) -> Result<(), String>;
 
-    /// Brings the wallet back as far as it can be, and asks every listed mint what it has signed for it.
+    /// Brings the wallet back as far as it can be, and asks every listed mint what it has signed
+    /// for it.
     ///
     /// # Errors
     /// When nothing could be restored. What was found before a failure stays found.
@@ -209,13 +223,15 @@ pub trait Desk {
     /// When there is none of this id.
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String>;
 
-    /// What the process that keeps the wallet says of itself, in a few lines for a person. Empty: there is none.
+    /// What the process that keeps the wallet says of itself, in a few lines for a person. Empty:
+    /// there is none.
     ///
     /// # Errors
     /// When it does not answer.
     fn keeper(&self) -> Result<Vec<String>, String>;
 
-    /// How the wallet stands on its relays; the process that keeps it is asked to finish first. `None`: it has no relays, or no keys yet.
+    /// How the wallet stands on its relays; the process that keeps it is asked to finish first.
+    /// `None`: it has no relays, or no keys yet.
     ///
     /// # Errors
     /// When the wallet cannot be opened.
@@ -301,7 +317,8 @@ impl Owner<'_> {
     /// Does what was asked.
     ///
     /// # Errors
-    /// When the settings cannot be used, or no person confirmed what loosens. Then nothing was changed.
+    /// When the settings cannot be used, or no person confirmed what loosens. Then nothing was
+    /// changed.
     pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
         match command {
             OwnerCommand::Init(args) => self.init(args),

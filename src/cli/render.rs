@@ -1,6 +1,7 @@
 //! Results and failures for people: tables, and texts to copy below them.
 //!
-//! Every text is cleaned again on its way to the terminal, whoever cleaned it before: no control characters, nothing that reorders a line.
+//! Every text is cleaned again on its way to the terminal, whoever cleaned it before: no control
+//! characters, nothing that reorders a line.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,7 @@
 //! One tool, called from the command line.
 //!
-//! The result goes to the standard output; what went wrong goes to the standard error, or with `--json` to the standard output, as a
-//! program expects it.
+//! The result goes to the standard output; what went wrong goes to the standard error, or with
+//! `--json` to the standard output, as a program expects it.
 
 use std::io::{self, Read, Write};
 
@@ -72,7 +72,8 @@ impl Tools for Here<'_> {
     }
 }
 
-/// Calls a tool and shows what it answers. Returns the exit code: [`OK`], [`FAILURE`], or [`USAGE`] where a parameter was wrong.
+/// Calls a tool and shows what it answers. Returns the exit code: [`OK`], [`FAILURE`], or [`USAGE`]
+/// where a parameter was wrong.
 ///
 /// # Errors
 /// A stream that cannot be read or written; the call may have been made.

@@ -221,7 +221,8 @@ fn share(source: Source<'_>, typed: &Spanned<f64>) -> Result<u32, SettingsError>
     })
 }
 
-/// A percentage in hundredths of a percent. `None` unless it is from 0 to 100 with two decimals at most.
+/// A percentage in hundredths of a percent. `None` unless it is from 0 to 100 with two decimals at
+/// most.
 pub fn hundredths(percent: f64) -> Option<u32> {
     let scaled = percent * 100.0;
     let nearest = scaled.round();

@@ -1,7 +1,8 @@
-//! Changes of the owner's files: prepared, shown, then put in place in one step. Comments and order stay.
+//! Changes of the owner's files: prepared, shown, then put in place in one step. Comments and order
+//! stay.
 //!
-//! An [`Edit`] is checked as a whole before it is offered, and writes nothing until [`Edit::commit`]. Nothing in here asks whether
-//! a change may be made; that is for who calls it.
+//! An [`Edit`] is checked as a whole before it is offered, and writes nothing until
+//! [`Edit::commit`]. Nothing in here asks whether a change may be made; that is for who calls it.
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -80,7 +81,8 @@ impl Edit {
         })
     }
 
-    /// Lists a mint, at the end; of one that is listed already, says anew whether it is a test mint.
+    /// Lists a mint, at the end; of one that is listed already, says anew whether it is a test
+    /// mint.
     ///
     /// # Errors
     /// As [`Self::limits`].
@@ -165,8 +167,9 @@ impl Edit {
         self.old_policy().describe_change(self.new_policy())
     }
 
-    /// Makes the change. With `confirmed` a person has seen the whole new policy, and running processes follow it at once, what
-    /// loosens included. Without, they follow what tightens; and the rest too if it is less than what a person confirmed last.
+    /// Makes the change. With `confirmed` a person has seen the whole new policy, and running
+    /// processes follow it at once, what loosens included. Without, they follow what tightens; and
+    /// the rest too if it is less than what a person confirmed last.
     ///
     /// # Errors
     /// When a file was changed since it was shown, or cannot be written. Then nothing was changed.

@@ -1,7 +1,7 @@
 //! Every environment variable, read in this one place.
 //!
-//! Of the variables that hold a secret it reads one, `NUTPURSE_NSEC`, and shows it to nobody but what makes new keys; of others it says
-//! only whether they are there.
+//! Of the variables that hold a secret it reads one, `NUTPURSE_NSEC`, and shows it to nobody but
+//! what makes new keys; of others it says only whether they are there.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +18,8 @@ pub const NSEC: &str = "NUTPURSE_NSEC";
 pub const OTHER_NSEC: &str = "NSEC";
 /// What to log to standard error, in the words of `tracing-subscriber`'s filter, e.g. `info`.
 pub const LOG: &str = "NUTPURSE_LOG";
-/// `off`: do not use the platform's keyring, for containers and tests. Anything else: use it where it answers.
+/// `off`: do not use the platform's keyring, for containers and tests. Anything else: use it where
+/// it answers.
 pub const KEYRING: &str = "NUTPURSE_KEYRING";
 /// The kind of terminal. `dumb` where a program, not a person, looks at it.
 pub const TERM: &str = "TERM";
@@ -40,7 +41,8 @@ pub struct Environment {
     pub other_nsec_set: bool,
     /// [`TERM`] is `dumb`.
     pub dumb_terminal: bool,
-    /// The names of all variables that are set and not empty, for those who look for an agent's marks.
+    /// The names of all variables that are set and not empty, for those who look for an agent's
+    /// marks.
     pub names: Vec<String>,
 }
 
@@ -63,8 +65,9 @@ impl Environment {
     }
 }
 
-/// What a process that keeps the wallet gets of its starter's environment: the user's folder and names, the language, and our own settings.
-/// Nothing that loads code, leads traffic elsewhere, chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
+/// What a process that keeps the wallet gets of its starter's environment: the user's folder and
+/// names, the language, and our own settings. Nothing that loads code, leads traffic elsewhere,
+/// chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
 pub fn for_a_keeper() -> Vec<(OsString, OsString)> {
     const NAMES: [&str; 9] =
         ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];

@@ -1,6 +1,8 @@
-//! Small files that only their owner may write: read with their mode checked, created whole, replaced whole.
+//! Small files that only their owner may write: read with their mode checked, created whole,
+//! replaced whole.
 //!
-//! A reader sees the old bytes or the new ones, never a part. Never follows a symbolic link, never deletes a file of the owner's.
+//! A reader sees the old bytes or the new ones, never a part. Never follows a symbolic link, never
+//! deletes a file of the owner's.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -102,7 +104,8 @@ fn check(file: &File, access: Access) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Creates the file with mode 0600 unless it is there; then leaves it alone. Durable when it returns.
+/// Creates the file with mode 0600 unless it is there; then leaves it alone. Durable when it
+/// returns.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     let temporary = write_beside(path, text)?;
     let linked = fs::hard_link(&temporary, path);
@@ -110,12 +113,14 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     match linked {
         Ok(()) => sync_folder(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // Not every file system has links. A crash may then leave half a file, which is an error to its readers.
+        // Not every file system has links. A crash may then leave half a file, which is an error to
+        // its readers.
         Err(_) => write_new(path, text).and_then(|()| sync_folder(path)),
     }
 }
 
-/// Puts the text in place of whatever is there, in one step, with mode 0600. Durable when it returns.
+/// Puts the text in place of whatever is there, in one step, with mode 0600. Durable when it
+/// returns.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let temporary = write_beside(path, text)?;
     let renamed = fs::rename(&temporary, path);

@@ -1,7 +1,7 @@
 //! The home folder: where it is, whether it may be trusted, and the names of the files in it.
 //!
-//! Finding it creates nothing, so that a client can list tools before there is a wallet. Never follows a home that others could
-//! have written.
+//! Finding it creates nothing, so that a client can list tools before there is a wallet. Never
+//! follows a home that others could have written.
 
 use std::fs;
 use std::io;
@@ -39,8 +39,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// The folder: `given` (the `--home` flag), else the environment's, else the platform's place for local data.
-    /// Creates nothing.
+    /// The folder: `given` (the `--home` flag), else the environment's, else the platform's place
+    /// for local data. Creates nothing.
     ///
     /// # Errors
     /// When the path is not absolute, or the folder exists and cannot be trusted.

@@ -1,5 +1,5 @@
-//! `wallet.id`: which wallet lives in this folder, beside its store. By it a store that is gone, of another wallet, or older than it was
-//! is told from a new folder.
+//! `wallet.id`: which wallet lives in this folder, beside its store. By it a store that is gone, of
+//! another wallet, or older than it was is told from a new folder.
 //!
 //! Holds no secret. Never says less than was seen: the store's generation only grows in it.
 

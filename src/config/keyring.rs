@@ -1,7 +1,7 @@
 //! The platform's keyring: one entry per wallet, asked with a deadline.
 //!
-//! Never prints what it holds, and never waits longer than two seconds: a keyring that shows a dialogue nobody sees is one that
-//! does not answer.
+//! Never prints what it holds, and never waits longer than two seconds: a keyring that shows a
+//! dialogue nobody sees is one that does not answer.
 
 use std::sync::mpsc;
 use std::thread;
@@ -55,8 +55,8 @@ impl Keyring for Platform {
     }
 }
 
-/// Runs a question on a thread of its own, which is left behind if it outlasts the deadline: a blocked call to a keyring cannot be
-/// cut, and it touches nothing of ours.
+/// Runs a question on a thread of its own, which is left behind if it outlasts the deadline: a
+/// blocked call to a keyring cannot be cut, and it touches nothing of ours.
 fn in_time<T: Send + 'static>(
     deadline: Duration,
     question: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,

@@ -1,7 +1,8 @@
 //! The wallet's mnemonic: made once, at first need, from the system's randomness.
 //!
-//! Kept in the platform's keyring where it answers within two seconds, else in `keys.toml`, in clear, mode 0600. Keys that are
-//! known to exist and do not answer are an error, never made anew; a file that is there is never overwritten.
+//! Kept in the platform's keyring where it answers within two seconds, else in `keys.toml`, in
+//! clear, mode 0600. Keys that are known to exist and do not answer are an error, never made anew;
+//! a file that is there is never overwritten.
 //!
 //! ```text
 //!  known      keys.toml      keyring
@@ -92,9 +93,10 @@ struct TypedKeys {
 }
 
 impl Keys {
-    /// The keys of the wallet with this id; new ones where none were ever made. `known` is where the store says they lie. The
-    /// place returned must be durable in the store before the keys are used for money. Blocks, up to some seconds. `nostr` is a Nostr
-    /// key that new keys take over (64 letters of hex); where there are keys it changes nothing.
+    /// The keys of the wallet with this id; new ones where none were ever made. `known` is where
+    /// the store says they lie. The place returned must be durable in the store before the keys are
+    /// used for money. Blocks, up to some seconds. `nostr` is a Nostr key that new keys take over
+    /// (64 letters of hex); where there are keys it changes nothing.
     ///
     /// # Errors
     /// Where keys exist and cannot be had, or new ones cannot be kept.
@@ -123,11 +125,12 @@ impl Keys {
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
 
-    /// Keeps a mnemonic that a person has typed, where new keys would be kept, with a Nostr key to take over beside it. The same words
-    /// again change nothing.
+    /// Keeps a mnemonic that a person has typed, where new keys would be kept, with a Nostr key to
+    /// take over beside it. The same words again change nothing.
     ///
     /// # Errors
-    /// [`KeysError::NotWords`]; [`KeysError::Others`] when the folder has other keys; when they cannot be kept.
+    /// [`KeysError::NotWords`]; [`KeysError::Others`] when the folder has other keys; when they
+    /// cannot be kept.
     pub fn keep(
         home: &Home,
         wallet_id: &str,
@@ -152,8 +155,8 @@ impl Keys {
         Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), nostr: None, created: false })
     }
 
-    /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and the store is new, the wallet has
-    /// to be restored before it derives anything.
+    /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and
+    /// the store is new, the wallet has to be restored before it derives anything.
     pub fn created(&self) -> bool {
         self.created
     }
@@ -163,13 +166,15 @@ impl Keys {
         &self.mnemonic
     }
 
-    /// The Nostr key that was taken over, 64 letters of hex. `None`: it is derived from the words (NIP-06).
+    /// The Nostr key that was taken over, 64 letters of hex. `None`: it is derived from the words
+    /// (NIP-06).
     pub fn nostr(&self) -> Option<&Secret> {
         self.nostr.as_ref()
     }
 
-    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: HMAC-SHA512 under the seed of device 0, of a fixed
-    /// label, its first half. No other key tells anything about it.
+    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: HMAC-SHA512
+    /// under the seed of device 0, of a fixed label, its first half. No other key tells anything
+    /// about it.
     ///
     /// # Errors
     /// As [`Self::seed`].
@@ -178,7 +183,8 @@ impl Keys {
         Ok(Secret::new(hex::encode(derived.get(..32).unwrap_or_default())))
     }
 
-    /// Tells these words from others, and nothing about them: half of a hash of the seed under a fixed label.
+    /// Tells these words from others, and nothing about them: half of a hash of the seed under a
+    /// fixed label.
     ///
     /// # Errors
     /// As [`Self::seed`].
@@ -189,8 +195,9 @@ impl Keys {
         Ok(hex::encode(hash.finalize().get(..16).unwrap_or_default()))
     }
 
-    /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every Cashu wallet has it. Others:
-    /// HMAC-SHA512 under that seed, of a fixed label and the device's number.
+    /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every
+    /// Cashu wallet has it. Others: HMAC-SHA512 under that seed, of a fixed label and the device's
+    /// number.
     ///
     /// # Errors
     /// [`KeysError::Damaged`] when the words are no mnemonic, which loading has ruled out.
@@ -287,7 +294,8 @@ fn keep(
     }
 }
 
-/// A copy of the folder elsewhere must not find the keys: two wallets on one seed would use the same outputs.
+/// A copy of the folder elsewhere must not find the keys: two wallets on one seed would use the
+/// same outputs.
 fn entry_name(home: &Home, wallet_id: &str) -> String {
     let path = std::fs::canonicalize(home.path()).unwrap_or_else(|_| home.path().to_path_buf());
     format!("{wallet_id} {}", path.to_string_lossy())

@@ -1,7 +1,7 @@
 //! The home folder, the owner's files in it, the environment, and the keys.
 //!
-//! Reads and checks; never decides a payment, and never falls back to a default where a file is there but cannot be used.
-//! Everything in here blocks: call it from a blocking thread.
+//! Reads and checks; never decides a payment, and never falls back to a default where a file is
+//! there but cannot be used. Everything in here blocks: call it from a blocking thread.
 
 mod config_file;
 pub mod edit;

@@ -1,7 +1,9 @@
-//! The owner's settings: what was typed in `config.toml` and `mints.toml`, checked into values that need no more checking.
+//! The owner's settings: what was typed in `config.toml` and `mints.toml`, checked into values that
+//! need no more checking.
 //!
-//! A missing file is created from the defaults compiled in. A file that is there and cannot be used is an error: nothing falls
-//! back to a default, and a limit that is left out is an error too, so that half a file never loosens.
+//! A missing file is created from the defaults compiled in. A file that is there and cannot be used
+//! is an error: nothing falls back to a default, and a limit that is left out is an error too, so
+//! that half a file never loosens.
 
 use std::fmt;
 
@@ -75,7 +77,8 @@ pub(super) struct Texts {
 }
 
 impl Settings {
-    /// Reads the settings; creates the folder and the files that are missing. Cheap: three small files.
+    /// Reads the settings; creates the folder and the files that are missing. Cheap: three small
+    /// files.
     ///
     /// # Errors
     /// When the folder cannot be used, or a file is there and cannot be.
@@ -83,8 +86,8 @@ impl Settings {
         Texts::read_or_create(home)?.parse()
     }
 
-    /// As [`Self::load`], and `None` while the bytes are those of `stamp`. Kind, owner and mode of the files are checked each time;
-    /// a fault is told each time.
+    /// As [`Self::load`], and `None` while the bytes are those of `stamp`. Kind, owner and mode of
+    /// the files are checked each time; a fault is told each time.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -110,8 +113,8 @@ impl Settings {
         Texts { config, mints, accepted: Self::accepted_fingerprint(home)? }.parse()
     }
 
-    /// The fingerprint of the policy that a person confirmed last, so that a running process may follow a loosening at once
-    /// ([`Policy::followed_by`]).
+    /// The fingerprint of the policy that a person confirmed last, so that a running process may
+    /// follow a loosening at once ([`Policy::followed_by`]).
     ///
     /// # Errors
     /// When the file is there and cannot be used.

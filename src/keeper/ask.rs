@@ -20,7 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Between two requests to make way.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Takes the folder's lock, and asks a keeper that holds it to finish first. `None`: somebody else holds it and does not let go.
+/// Takes the folder's lock, and asks a keeper that holds it to finish first. `None`: somebody else
+/// holds it and does not let go.
 ///
 /// # Errors
 /// The folder cannot be used or locked.
@@ -76,8 +77,8 @@ impl Remote<'_> {
     /// Calls a tool. `Err` is the error object of the tools.
     ///
     /// # Errors
-    /// What the tool answers; `wallet_busy` and `settings_invalid` where no keeper can be had; `outcome_unknown` where the keeper was lost
-    /// after the call was sent.
+    /// What the tool answers; `wallet_busy` and `settings_invalid` where no keeper can be had;
+    /// `outcome_unknown` where the keeper was lost after the call was sent.
     pub async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -19,7 +19,8 @@ use crate::wallet::{Code, Error};
 const FIRST_LINE: Duration = Duration::from_secs(3);
 /// How long is looked for one before its client is told that there is none.
 pub(super) const LOOKING: Duration = Duration::from_millis(4500);
-/// How long an older keeper that was asked to make way may take: its sessions' last calls, and its wallet's.
+/// How long an older keeper that was asked to make way may take: its sessions' last calls, and its
+/// wallet's.
 pub(super) const MAKING_WAY: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -110,8 +111,8 @@ pub(super) async fn greet(way: &Way, home: &Home, want: Want) -> Result<Link, Wh
     }
 }
 
-/// A session with the keeper of the folder; starts one where there is none. An older keeper is asked to make way, once, and may take as
-/// long as `making_way`.
+/// A session with the keeper of the folder; starts one where there is none. An older keeper is
+/// asked to make way, once, and may take as long as `making_way`.
 pub(super) async fn elect(way: &Way, making_way: Duration) -> Result<Link, Error> {
     let mut until = Instant::now() + LOOKING;
     let (mut start_at, mut pause, mut asked) = (Instant::now(), START, false);

@@ -1,7 +1,7 @@
 //! What a session reads and writes, between the socket and the MCP server.
 //!
-//! Counts the lines that a session was given. Once it closes, no further line is begun: a line that was not read was not acted on, and
-//! its sender is told how far the reading went.
+//! Counts the lines that a session was given. Once it closes, no further line is begun: a line that
+//! was not read was not acted on, and its sender is told how far the reading went.
 
 use std::io;
 use std::pin::Pin;

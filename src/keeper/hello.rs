@@ -1,6 +1,7 @@
 //! What the two sides of the socket say first: one line of JSON each, then lines of the session.
 //!
-//! `want: finish` and the fields it needs never change, so that any program can ask any older one to make way.
+//! `want: finish` and the fields it needs never change, so that any program can ask any older one
+//! to make way.
 
 use std::io;
 
@@ -15,7 +16,8 @@ pub(super) const PROTOCOL: u32 = 1;
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The longest first line.
 const LINE_MAX: u64 = 16 * 1024;
-/// How a line of the keeper's begins that is no line of the session: how many of the shim's lines it has read.
+/// How a line of the keeper's begins that is no line of the session: how many of the shim's lines
+/// it has read.
 pub(super) const READ: &str = "!read ";
 
 /// What is wanted of the keeper.

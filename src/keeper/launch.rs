@@ -4,8 +4,9 @@
 //!  shim --> `nutpurse keep` --> `nutpurse keep --detached`: the keeper, a child of nobody
 //!              leaves the client's session, starts the second, ends
 //! ```
-//! A client that ends its server with all its children finds no keeper among them. The keeper gets no stream, no working folder, no open
-//! file and no variable of the client but those of the allow-list in `config::env`.
+//! A client that ends its server with all its children finds no keeper among them. The keeper gets
+//! no stream, no working folder, no open file and no variable of the client but those of the
+//! allow-list in `config::env`.
 
 use std::ffi::OsString;
 use std::io;
@@ -32,7 +33,8 @@ fn program() -> io::Result<PathBuf> {
     })
 }
 
-/// Starts a keeper for this folder; returns once it is on its own. Whether it becomes the keeper is for the lock to say.
+/// Starts a keeper for this folder; returns once it is on its own. Whether it becomes the keeper is
+/// for the lock to say.
 pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> io::Result<()> {
     let mut command = tokio::process::Command::new(program()?);
     command.arg("--home").arg(home.path()).arg(COMMAND).env_clear().current_dir("/");
@@ -59,8 +61,9 @@ pub fn detach(home: &Home) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// Closes what the client's own process happened to have open: somebody may wait for the end of that pipe, or for that lock. Best effort:
-/// only where the system lists what is open. Only before this process has opened anything itself.
+/// Closes what the client's own process happened to have open: somebody may wait for the end of
+/// that pipe, or for that lock. Best effort: only where the system lists what is open. Only before
+/// this process has opened anything itself.
 fn let_go_of_open_files() {
     let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|list| std::fs::read_dir(list).ok());
     let open: Vec<i32> = listed

@@ -1,8 +1,9 @@
 //! The lock of a folder: who has it may open the store.
 //!
-//! The system's own lock on an open file. It ends with the process, however that ends; the file stays, and what it says is only for those
-//! who look for the keeper. A second such lock is the turn: whoever wants the wallet for itself takes it first, and no new keeper begins
-//! meanwhile, however many clients ask for one.
+//! The system's own lock on an open file. It ends with the process, however that ends; the file
+//! stays, and what it says is only for those who look for the keeper. A second such lock is the
+//! turn: whoever wants the wallet for itself takes it first, and no new keeper begins meanwhile,
+//! however many clients ask for one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -63,7 +64,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock; makes the folder and the file where they are missing. `None`: somebody else has it.
+    /// Takes the lock; makes the folder and the file where they are missing. `None`: somebody else
+    /// has it.
     ///
     /// # Errors
     /// [`LockError`]; nothing is locked.
@@ -106,7 +108,8 @@ impl Lock {
         self.file.write_all(&text)
     }
 
-    /// The file still lies where it was taken: nobody has moved the folder away or put another file in its place.
+    /// The file still lies where it was taken: nobody has moved the folder away or put another file
+    /// in its place.
     pub fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {

@@ -1,6 +1,7 @@
 //! What a client is told of a call whose answer will not come.
 //!
-//! A call that could move money is never made again by us: its outcome is unknown until `get_payment` tells it.
+//! A call that could move money is never made again by us: its outcome is unknown until
+//! `get_payment` tells it.
 
 use serde_json::{Value, json};
 
@@ -39,7 +40,8 @@ pub(super) struct Write {
 }
 
 impl Kind {
-    /// Of a request with this method and these parameters. What this program does not know may move money: its keeper may be a newer one.
+    /// Of a request with this method and these parameters. What this program does not know may move
+    /// money: its keeper may be a newer one.
     pub(super) fn of(method: &str, params: &Value) -> Self {
         match method {
             "initialize" => Self::Handshake,

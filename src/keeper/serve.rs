@@ -1,7 +1,9 @@
-//! The keeper: serves a session to whoever of its user comes, from one wallet, until nobody needs it.
+//! The keeper: serves a session to whoever of its user comes, from one wallet, until nobody needs
+//! it.
 //!
-//! Holds the folder's lock all its life. Listens on the folder's socket alone, never on a network. At its end it takes the socket away
-//! first, lets every session finish the calls that it has begun, and lets the lock go last.
+//! Holds the folder's lock all its life. Listens on the folder's socket alone, never on a network.
+//! At its end it takes the socket away first, lets every session finish the calls that it has
+//! begun, and lets the lock go last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,9 +35,11 @@ const HELLO: Duration = Duration::from_secs(3);
 const SESSIONS: usize = 128;
 /// How often the folder is looked at: a keeper of a folder that is gone keeps nothing.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long sessions get for the calls that they have begun. The wallet gets its own time after that.
+/// How long sessions get for the calls that they have begun. The wallet gets its own time after
+/// that.
 const LAST_CALLS: Duration = Duration::from_secs(10);
-/// How long the first session is waited for, at the least: whoever started the keeper is on its way.
+/// How long the first session is waited for, at the least: whoever started the keeper is on its
+/// way.
 const FIRST: Duration = Duration::from_secs(5);
 /// How long an idle keeper with something open waits before it looks again, at the most.
 const OPEN: Duration = Duration::from_secs(60);
@@ -65,8 +69,8 @@ struct Keeper {
     sessions: watch::Sender<usize>,
 }
 
-/// Keeps the wallet behind `source`, until `told` returns, a program asks it to finish, the folder is gone, or nobody has come and nothing
-/// was open for as long as `idle`.
+/// Keeps the wallet behind `source`, until `told` returns, a program asks it to finish, the folder
+/// is gone, or nobody has come and nothing was open for as long as `idle`.
 ///
 /// # Errors
 /// [`KeepError`]: nobody was served.

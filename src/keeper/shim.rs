@@ -1,8 +1,9 @@
 //! The shim: carries a client's lines to the keeper and the keeper's to the client.
 //!
-//! Looks at lines only to know what is open; changes none. Outlives keepers: when one is gone it finds or starts the next, agrees with it on
-//! what was agreed before, and asks again what changes nothing. A call that could move money is sent once; where its answer is lost the
-//! client is told so, and what to ask. Ends with its client, however that ends.
+//! Looks at lines only to know what is open; changes none. Outlives keepers: when one is gone it
+//! finds or starts the next, agrees with it on what was agreed before, and asks again what changes
+//! nothing. A call that could move money is sent once; where its answer is lost the client is told
+//! so, and what to ask. Ends with its client, however that ends.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -92,8 +93,9 @@ impl Sending {
     }
 }
 
-/// Carries lines between `input` and `output` and the keeper that `way` leads to, until the client has gone: `gone` returns, or the input
-/// ends and what was asked is answered, or the output is closed.
+/// Carries lines between `input` and `output` and the keeper that `way` leads to, until the client
+/// has gone: `gone` returns, or the input ends and what was asked is answered, or the output is
+/// closed.
 ///
 /// # Errors
 /// The output cannot be written: nobody reads it any more.
@@ -131,7 +133,8 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.bytes.is_empty() && !self.unflushed
     }
 
-    /// Writes some of it, or flushes what was written. Cancel safe: what was not done is done the next time.
+    /// Writes some of it, or flushes what was written. Cancel safe: what was not done is done the
+    /// next time.
     async fn write(&mut self) -> std::io::Result<()> {
         match self.bytes.get(self.written..).filter(|rest| !rest.is_empty()) {
             Some(rest) => {
@@ -157,7 +160,8 @@ struct Shim<'a> {
     link: Option<Linked>,
     /// The search for a keeper, while there is none.
     electing: Option<Electing<'a>>,
-    /// What a new keeper has to be told or asked again, before any line of the client's; last first.
+    /// What a new keeper has to be told or asked again, before any line of the client's; last
+    /// first.
     again: Vec<Vec<u8>>,
     /// A line of the client's that waits for a keeper.
     waiting: Option<Vec<u8>>,
@@ -226,7 +230,8 @@ impl Shim<'_> {
         }
     }
 
-    /// The client may say something: it can be put on its way, or there is no keeper because it wanted nothing.
+    /// The client may say something: it can be put on its way, or there is no keeper because it
+    /// wanted nothing.
     fn wants_a_line(&self) -> bool {
         let is_free =
             self.link.as_ref().is_some_and(|link| self.again.is_empty() && link.to.is_free());

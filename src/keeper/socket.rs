@@ -1,7 +1,8 @@
 //! The socket of a folder: where it lies, who may be at its other end.
 //!
-//! A path that is longer than the system takes is reached through the folder's own descriptor. What lies in its place and is no socket of
-//! ours is refused and left alone. Both sides look who the other is: only processes of the same user speak to each other.
+//! A path that is longer than the system takes is reached through the folder's own descriptor. What
+//! lies in its place and is no socket of ours is refused and left alone. Both sides look who the
+//! other is: only processes of the same user speak to each other.
 
 use std::fs;
 use std::io;

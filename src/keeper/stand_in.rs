@@ -1,4 +1,5 @@
-//! The session of a client while no keeper can be had: the tools are listed, every call is refused with the reason.
+//! The session of a client while no keeper can be had: the tools are listed, every call is refused
+//! with the reason.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

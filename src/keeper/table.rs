@@ -1,4 +1,5 @@
-//! What is open between a client and its keeper: the requests without an answer, and what a new keeper has to be told first.
+//! What is open between a client and its keeper: the requests without an answer, and what a new
+//! keeper has to be told first.
 //!
 //! Pure. Lines go through unchanged; this only looks at them.
 
@@ -12,7 +13,8 @@ use super::lost::{self, Kind};
 const OURS: &str = "nutpurse/again/";
 /// The name by which a request of the newer era carries its version.
 const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
-/// Seconds after which a client is answered that nobody answers: a second more than the longest call.
+/// Seconds after which a client is answered that nobody answers: a second more than the longest
+/// call.
 const LONGEST: u32 = 47;
 
 /// A read after which this many keepers were gone is not given to another.
@@ -43,8 +45,9 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     open: Vec<Open>,
-    /// Subscriptions that the keeper has ended, with what it said, and for how many seconds. A keeper that ends itself ends them first, and
-    /// the next one goes on with them; else the client is told.
+    /// Subscriptions that the keeper has ended, with what it said, and for how many seconds. A
+    /// keeper that ends itself ends them first, and the next one goes on with them; else the client
+    /// is told.
     ended: Vec<(Open, Vec<u8>, u32)>,
     /// Ids that we have answered ourselves; what comes for them is dropped.
     answered: Vec<Value>,
@@ -161,8 +164,8 @@ impl Table {
         }
     }
 
-    /// The keeper is gone, having read this many lines at the most. What it may have begun and what could move money is answered; the rest
-    /// is for the next one.
+    /// The keeper is gone, having read this many lines at the most. What it may have begun and what
+    /// could move money is answered; the rest is for the next one.
     pub(super) fn keeper_gone(&mut self, read: u64) -> Gone {
         self.answered.clear();
         self.open.extend(self.ended.drain(..).map(|(open, ..)| open));
@@ -221,7 +224,8 @@ impl Table {
         lines
     }
 
-    /// A second has passed in which we were awake. Gives the answers to requests that have waited too long.
+    /// A second has passed in which we were awake. Gives the answers to requests that have waited
+    /// too long.
     pub(super) fn second(&mut self) -> Vec<Vec<u8>> {
         let mut answers = Vec::new();
         self.ended.retain_mut(|(_, told, seconds)| {

@@ -1,4 +1,5 @@
-//! `docs/tools.md`, made from the tools and the table of codes, so that it cannot say anything else than they do.
+//! `docs/tools.md`, made from the tools and the table of codes, so that it cannot say anything else
+//! than they do.
 
 use std::fmt::Write;
 

@@ -1,6 +1,7 @@
 //! The tools, and the MCP server that offers them. The only place that knows rmcp.
 //!
-//! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or results.
+//! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or
+//! results.
 
 pub mod docs;
 pub mod panics;
@@ -30,14 +31,17 @@ pub enum SessionError {
     Broken,
 }
 
-/// Serves one session, until its client leaves. A client that only looks and hangs up is a session like any other.
+/// Serves one session, until its client leaves. A client that only looks and hangs up is a session
+/// like any other.
 ///
-/// `caller` is the agent of every call in it; `source` is asked for the wallet at the first call that needs it, not before. After the end
-/// of the input, calls under way have a few seconds to answer; what moves money goes on after that by itself, and whoever called this waits
-/// for the wallet.
+/// `caller` is the agent of every call in it; `source` is asked for the wallet at the first call
+/// that needs it, not before. After the end of the input, calls under way have a few seconds to
+/// answer; what moves money goes on after that by itself, and whoever called this waits for the
+/// wallet.
 ///
 /// # Errors
-/// [`SessionError`]; never because of what a client sent, but for a handshake that cannot be agreed on.
+/// [`SessionError`]; never because of what a client sent, but for a handshake that cannot be agreed
+/// on.
 ///
 /// # Cancel safety
 /// Dropping the future ends the session without its last answers; no payment is cut.

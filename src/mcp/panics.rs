@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-/// Replaces what a panic prints: a fixed line and the place in the source. Its text could hold a token or a key. Call it once, at start.
+/// Replaces what a panic prints: a fixed line and the place in the source. Its text could hold a
+/// token or a key. Call it once, at start.
 pub fn hide_payloads() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic

@@ -1,6 +1,8 @@
-//! One mint over HTTP: questions and the requests that move money, each an exchange of our own network port.
+//! One mint over HTTP: questions and the requests that move money, each an exchange of our own
+//! network port.
 //!
-//! It never repeats a request. It checks what can be checked of an answer (`read`, `vet`) before it returns it.
+//! It never repeats a request. It checks what can be checked of an answer (`read`, `vet`) before it
+//! returns it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +31,8 @@ use crate::ports::{Http, HttpRequest, JSON, Method, MintRecords};
 /// How long any exchange with a mint may take, but a melt.
 const EXCHANGE: Duration = Duration::from_secs(15);
 
-/// How long a melt's exchange may take. Nobody waits for it this long: the operation runs on its own.
+/// How long a melt's exchange may take. Nobody waits for it this long: the operation runs on its
+/// own.
 const MELT_EXCHANGE: Duration = Duration::from_secs(600);
 
 /// One mint over HTTP.
@@ -78,7 +81,8 @@ impl Client {
         Ok(told)
     }
 
-    /// Melts (NUT-05) and waits for the end of it, or lets the mint answer at once. The caller has journaled it durably.
+    /// Melts (NUT-05) and waits for the end of it, or lets the mint answer at once. The caller has
+    /// journaled it durably.
     pub(super) async fn melt(
         &self,
         request: MeltRequest<String>,
@@ -164,7 +168,8 @@ impl Client {
             &self.records.keysets(&name).await?,
             &self.records.keysets_elsewhere(&name).await?,
         )?;
-        // A list without one in sats is of no use, and what is remembered of a keyset never changes.
+        // A list without one in sats is of no use, and what is remembered of a keyset never
+        // changes.
         if listed.iter().all(|keyset| keyset.unit != CurrencyUnit::Sat) {
             return Err(MintError::Wrong("the mint has no keyset in sats".to_owned()));
         }

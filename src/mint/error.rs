@@ -1,4 +1,5 @@
-//! What can go wrong at a mint, told apart by the one thing that matters: had the request left, and was the answer a definite no?
+//! What can go wrong at a mint, told apart by the one thing that matters: had the request left, and
+//! was the answer a definite no?
 
 use crate::ports::{HttpFailure, StoreFailure};
 
@@ -8,7 +9,8 @@ pub enum MintError {
     /// Nothing was sent: no connection.
     #[error("the mint could not be reached: {0}")]
     NotSent(String),
-    /// Nothing was sent: the wallet's file may be older than what the mint knows, and the mint has not been asked yet.
+    /// Nothing was sent: the wallet's file may be older than what the mint knows, and the mint has
+    /// not been asked yet.
     #[error("the mint has not been asked yet what it holds for this older file")]
     Unchecked,
     /// Nothing was sent: our own limiter says wait.
@@ -17,7 +19,8 @@ pub enum MintError {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
-    /// Sent, and answered with status 429, or with 503 and a time to wait, by the mint or by something before it: decides nothing by itself.
+    /// Sent, and answered with status 429, or with 503 and a time to wait, by the mint or by
+    /// something before it: decides nothing by itself.
     #[error("the mint asks us to wait (status {status})")]
     Busy {
         /// The HTTP status.
@@ -42,10 +45,12 @@ pub enum MintError {
         /// The NUT error code.
         code: u16,
     },
-    /// A definite no: another holder of the same coins has spent them, so this cannot be done with them any more.
+    /// A definite no: another holder of the same coins has spent them, so this cannot be done with
+    /// them any more.
     #[error("these coins were spent by another device or program that holds them too")]
     SpentElsewhere,
-    /// A refusal without a reason of the NUT error list, by the mint or by something before it: decides nothing by itself.
+    /// A refusal without a reason of the NUT error list, by the mint or by something before it:
+    /// decides nothing by itself.
     #[error("a refusal without a reason (status {status})")]
     Unexplained {
         /// The HTTP status, 400 to 499.
@@ -53,7 +58,8 @@ pub enum MintError {
         /// The words that came with it, not cleaned.
         reason: Option<String>,
     },
-    /// Sent, and answered with an error of the server, or with 408 or 425: decides nothing by itself.
+    /// Sent, and answered with an error of the server, or with 408 or 425: decides nothing by
+    /// itself.
     #[error("the mint's server failed (status {status})")]
     Failed {
         /// The HTTP status.
@@ -124,7 +130,8 @@ impl MintError {
         }
     }
 
-    /// A definite no because of one of the coins: it is none of this mint's, or its lock was not opened.
+    /// A definite no because of one of the coins: it is none of this mint's, or its lock was not
+    /// opened.
     pub fn is_of_a_coin(&self) -> bool {
         matches!(self, Self::Refused { code: nut::TOKEN_NOT_VERIFIED | nut::NOT_OPENED, .. })
     }
@@ -150,12 +157,14 @@ impl MintError {
         }
     }
 
-    /// The mint does not serve what it was asked, or something before it does not know it: silence, which says nothing else.
+    /// The mint does not serve what it was asked, or something before it does not know it: silence,
+    /// which says nothing else.
     pub fn is_not_served(&self) -> bool {
         matches!(self, Self::Unexplained { status: 404 | 405, .. })
     }
 
-    /// Something answered at the mint's address, and not only a gateway that did not reach the mint.
+    /// Something answered at the mint's address, and not only a gateway that did not reach the
+    /// mint.
     pub fn was_answered(&self) -> bool {
         match self {
             Self::Failed { status, .. } | Self::Busy { status, .. } => !matches!(status, 502..=504),

@@ -1,4 +1,5 @@
-//! How often a mint was not heard: nothing came back, or something before it said that nothing is there.
+//! How often a mint was not heard: nothing came back, or something before it said that nothing is
+//! there.
 //!
 //! Counts only. What an answer means is judged elsewhere.
 

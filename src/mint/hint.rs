@@ -1,6 +1,7 @@
 //! The mint's websocket (NUT-17): a hint that an invoice of ours may have been paid, never a proof.
 //!
-//! One connection per wait, no repeats: when it ends, for whatever reason, polling goes on as before.
+//! One connection per wait, no repeats: when it ends, for whatever reason, polling goes on as
+//! before.
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! What a mint says of itself (NUT-06), as far as we use it, what it lacks, and what its coins are worth right now (NUT-07).
+//! What a mint says of itself (NUT-06), as far as we use it, what it lacks, and what its coins are
+//! worth right now (NUT-07).
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use crate::ports::Http;
 /// The most coins asked about in one request (NUT-07).
 pub const STATES_AT_ONCE: usize = 100;
 
-/// What the wallet leans on and can do without: states of coins, change of payments, signatures given again.
+/// What the wallet leans on and can do without: states of coins, change of payments, signatures
+/// given again.
 const WANTED: [u8; 3] = [7, 8, 9];
 
-/// The NUTs that the wallet leans on and a mint lacks, as it says itself when it is asked now, and by nothing else: for a mint that is not used
-/// yet. One request.
+/// The NUTs that the wallet leans on and a mint lacks, as it says itself when it is asked now, and
+/// by nothing else: for a mint that is not used yet. One request.
 ///
 /// # Errors
 /// As the mint says.
@@ -39,8 +41,8 @@ impl Mint {
         Ok(self.client.records.info(&self.client.name()).await?)
     }
 
-    /// The NUTs that the wallet leans on and the mint lacks: by what its answers have shown, else by what it says of itself. None where it
-    /// was never asked. No request.
+    /// The NUTs that the wallet leans on and the mint lacks: by what its answers have shown, else
+    /// by what it says of itself. None where it was never asked. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -53,8 +55,9 @@ impl Mint {
             .collect())
     }
 
-    /// The mint says that it keeps coins locked (NUT-11) and proves its signatures (NUT-12). Without the first, coins that everybody sees
-    /// are anybody's. One request, where it has never said what it is.
+    /// The mint says that it keeps coins locked (NUT-11) and proves its signatures (NUT-12).
+    /// Without the first, coins that everybody sees are anybody's. One request, where it has never
+    /// said what it is.
     ///
     /// # Errors
     /// As the mint says.

@@ -5,8 +5,8 @@
 //!                          ^                          |
 //!                          +--------- resume <--------+
 //! ```
-//! Never trusts a notification: the quote's state as the mint answers it decides. Never makes a second request with other outputs while
-//! the first may have been carried out.
+//! Never trusts a notification: the quote's state as the mint answers it decides. Never makes a
+//! second request with other outputs while the first may have been carried out.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,8 @@ pub enum IssueOutcome {
 }
 
 impl Mint {
-    /// Asks for an invoice over `amount_sats`. One request. A mint that takes no description gets none.
+    /// Asks for an invoice over `amount_sats`. One request. A mint that takes no description gets
+    /// none.
     ///
     /// # Errors
     /// As the mint says.
@@ -169,8 +170,8 @@ impl Mint {
         ))
     }
 
-    /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has. The caller holds the turn, and journals the
-    /// plan before [`Mint::post_issue`].
+    /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has.
+    /// The caller holds the turn, and journals the plan before [`Mint::post_issue`].
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
@@ -193,7 +194,8 @@ impl Mint {
         })
     }
 
-    /// The same claim with new outputs, in its place in the journal: none of its outputs was signed, or all were for something else.
+    /// The same claim with new outputs, in its place in the journal: none of its outputs was
+    /// signed, or all were for something else.
     ///
     /// # Errors
     /// As [`Mint::plan_issue`].
@@ -205,7 +207,8 @@ impl Mint {
     /// Takes the coins of a paid invoice. One request; more where the answer decides nothing.
     ///
     /// # Cancel safety
-    /// Not cancel safe in effect: a dropped future leaves the claim to [`Mint::resume_issue`]. Nothing is lost.
+    /// Not cancel safe in effect: a dropped future leaves the claim to [`Mint::resume_issue`].
+    /// Nothing is lost.
     pub async fn post_issue(&self, issue: &Issue, _turn: &Turn) -> IssueOutcome {
         match self.request_issue(issue).await {
             Ok(coins) => IssueOutcome::Done(coins),
@@ -213,7 +216,8 @@ impl Mint {
             Err(error) if error.is_definite() && error.code().is_none() => {
                 IssueOutcome::Refused(error)
             }
-            // Another home of the same words used these counters, unless they were used by this very claim.
+            // Another home of the same words used these counters, unless they were used by this
+            // very claim.
             Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => {
                 match self.look_for_issue(issue).await {
                     Looked::Nothing(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
@@ -232,7 +236,8 @@ impl Mint {
         }
     }
 
-    /// Ends a claim whose outcome is not known: by the signatures that the mint has, else by the same request again.
+    /// Ends a claim whose outcome is not known: by the signatures that the mint has, else by the
+    /// same request again.
     pub async fn resume_issue(&self, issue: &Issue, turn: &Turn) -> IssueOutcome {
         match self.look_for_issue(issue).await {
             Looked::Nothing(MintQuoteState::Paid) => match self.post_issue(issue, turn).await {
@@ -246,7 +251,8 @@ impl Mint {
             Looked::Nothing(MintQuoteState::Unpaid) => {
                 IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned()))
             }
-            // Issued, and the mint gives no signature again: the same request may bring them (NUT-19).
+            // Issued, and the mint gives no signature again: the same request may bring them
+            // (NUT-19).
             Looked::Failed(error) if error.is_not_served() => self
                 .request_issue(issue)
                 .await
@@ -277,7 +283,8 @@ impl Mint {
         };
         sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
-            // Mints from before NUT-20's message was separated by domain take the older signature only. The request is otherwise the same.
+            // Mints from before NUT-20's message was separated by domain take the older signature
+            // only. The request is otherwise the same.
             Err(MintError::Refused { code: nut::NOT_OPENED, .. }) => {
                 request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
                 // The first request may have been carried out, whatever becomes of the second.
@@ -299,7 +306,8 @@ impl Mint {
         self.unblind(&issue.outputs, issue.outputs.signed_in_order(signatures)?, issue.id).await
     }
 
-    /// Asks for the outputs first: signatures that come between the two questions show in the quote.
+    /// Asks for the outputs first: signatures that come between the two questions show in the
+    /// quote.
     async fn look_for_issue(&self, issue: &Issue) -> Looked {
         let unanswered = self.unanswered();
         let signed = match self.signed(&issue.outputs).await {
@@ -313,9 +321,11 @@ impl Mint {
             .and_then(|quote| needed(quote.state, "state"));
         let (signed, state) = match (signed, state) {
             (Ok(signed), Ok(state)) => (signed, state),
-            // Some of the outputs are signed, or for other amounts: the mint's answer to the same request says so.
+            // Some of the outputs are signed, or for other amounts: the mint's answer to the same
+            // request says so.
             (Err(MintError::Wrong(_)), Ok(MintQuoteState::Paid)) => (None, MintQuoteState::Paid),
-            // The mint does not say what it has signed; what it has not issued it has not signed for this claim.
+            // The mint does not say what it has signed; what it has not issued it has not signed
+            // for this claim.
             (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => {
                 (None, MintQuoteState::Paid)
             }
@@ -342,8 +352,8 @@ impl Mint {
     }
 }
 
-/// Opens the quote's lock (NUT-20). The same request has the same signature each time, so that a mint that answers a request again (NUT-19)
-/// knows it.
+/// Opens the quote's lock (NUT-20). The same request has the same signature each time, so that a
+/// mint that answers a request again (NUT-19) knows it.
 fn sign(request: &mut MintRequest<String>, key: &SecretKey) {
     let message = Message::from_digest(Sha256::digest(request.msg_to_sign()).into());
     let pair = Keypair::from_secret_key(&SECP256K1, key);

@@ -1,4 +1,5 @@
-//! The keysets of a mint and their keys (NUT-01, NUT-02), from memory, from the store, or from the mint.
+//! The keysets of a mint and their keys (NUT-01, NUT-02), from memory, from the store, or from the
+//! mint.
 //!
 //! Fetches the keys of a keyset only when a coin of it is made or looked at.
 
@@ -20,7 +21,8 @@ pub(super) struct Keysets {
 }
 
 impl Mint {
-    /// What a coin of each keyset costs to spend, in thousandths of a sat. Requests only at the mint's first use.
+    /// What a coin of each keyset costs to spend, in thousandths of a sat. Requests only at the
+    /// mint's first use.
     ///
     /// # Errors
     /// As the mint says.
@@ -33,7 +35,8 @@ impl Mint {
             .collect())
     }
 
-    /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`: not known yet. No request.
+    /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`:
+    /// not known yet. No request.
     pub async fn fee_ppk(&self) -> Option<u64> {
         let known = self.client.records.keysets(&self.client.name()).await.ok()?;
         cheapest_active(&known).map(|keyset| keyset.input_fee_ppk)
@@ -62,7 +65,8 @@ impl Mint {
         }
         let mut known = self.client.records.keysets(&self.client.name()).await?;
         if known.is_empty() {
-            // What the mint says of itself tells whether it proves its signatures; without it the wallet goes on.
+            // What the mint says of itself tells whether it proves its signatures; without it the
+            // wallet goes on.
             if let Err(error) = self.refresh_about().await {
                 tracing::debug!(%error, "a mint did not say what it is");
             }
@@ -76,7 +80,8 @@ impl Mint {
         Ok(self.keyset_infos().await?.into_iter().filter(in_sats).collect())
     }
 
-    /// The active keyset in sats whose coins cost least, with its keys. Asks the mint anew where none is known to be active.
+    /// The active keyset in sats whose coins cost least, with its keys. Asks the mint anew where
+    /// none is known to be active.
     pub(super) async fn active_keyset(&self) -> Result<Arc<KeySet>, MintError> {
         let mut known = self.keyset_infos().await?;
         if cheapest_active(&known).is_none() {
@@ -87,7 +92,8 @@ impl Mint {
         self.keyset(active.id).await
     }
 
-    /// The least that coins of the active keyset must be worth, as few as make it up, so that `sats` are left of them after their own fee.
+    /// The least that coins of the active keyset must be worth, as few as make it up, so that
+    /// `sats` are left of them after their own fee.
     ///
     /// # Errors
     /// As the mint says; [`MintError::Refused`] where the fee is out of all proportion.

@@ -3,8 +3,8 @@
 //! ```text
 //!  plan --(journaled)--> post --> Paid (change in, or not named yet) | Refused | Unknown
 //! ```
-//! Never waits for a pending payment, never repeats a request, never decides from silence. A mint may say PAID before it has signed the
-//! change: then the row stays until the change is in.
+//! Never waits for a pending payment, never repeats a request, never decides from silence. A mint
+//! may say PAID before it has signed the change: then the row stays until the change is in.
 
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{
@@ -167,8 +167,8 @@ impl Mint {
         })
     }
 
-    /// Plans a melt of `inputs`, which cover amount, fee reserve and input fees. The caller holds the turn, and journals the plan before
-    /// [`Mint::post_melt`].
+    /// Plans a melt of `inputs`, which cover amount, fee reserve and input fees. The caller holds
+    /// the turn, and journals the plan before [`Mint::post_melt`].
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
@@ -198,10 +198,12 @@ impl Mint {
         Ok(melt)
     }
 
-    /// Pays. The caller has journaled the melt, and holds a [`MeltPlace`](super::MeltPlace) until the request has left.
+    /// Pays. The caller has journaled the melt, and holds a [`MeltPlace`](super::MeltPlace) until
+    /// the request has left.
     ///
     /// # Cancel safety
-    /// Not cancel safe: run it to its end. A dropped future is a crash: the mint's own word ends the payment later.
+    /// Not cancel safe: run it to its end. A dropped future is a crash: the mint's own word ends
+    /// the payment later.
     pub async fn post_melt(&self, melt: &Melt) -> MeltOutcome {
         let blank = melt.outputs.blinded();
         let request = MeltRequest::new(
@@ -246,8 +248,8 @@ impl Mint {
         Ok((word(quote.state), quote.preimage))
     }
 
-    /// The change of a melt that the mint has called paid, from its quote or from what it has signed (NUT-09). `None`: both were answered,
-    /// and name none.
+    /// The change of a melt that the mint has called paid, from its quote or from what it has
+    /// signed (NUT-09). `None`: both were answered, and name none.
     ///
     /// # Errors
     /// As the mint says: it could not be asked, which says nothing about the change.
@@ -308,8 +310,8 @@ impl Mint {
             .is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
     }
 
-    /// Some of the inputs are spent, none is in use, and the quote they were for is unpaid, asked in this order: they were not spent by
-    /// this melt, which therefore cannot be made any more.
+    /// Some of the inputs are spent, none is in use, and the quote they were for is unpaid, asked
+    /// in this order: they were not spent by this melt, which therefore cannot be made any more.
     async fn spent_elsewhere(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };
         let Ok(states) = self.client.states(&ys).await else { return false };

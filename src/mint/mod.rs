@@ -1,7 +1,8 @@
 //! Mints: the only code that speaks to cdk.
 //!
-//! Three operations (mint, swap, melt), each planned, journaled by the caller, sent once, and ended from what the mint says; and questions.
-//! cdk gives the protocol: types, blinding, derivation, proofs of signatures. All requests go over our own port. Never decides to spend, and never
+//! Three operations (mint, swap, melt), each planned, journaled by the caller, sent once, and ended
+//! from what the mint says; and questions. cdk gives the protocol: types, blinding, derivation,
+//! proofs of signatures. All requests go over our own port. Never decides to spend, and never
 //! writes a coin or an operation to the store: what to record, and when, is the wallet's affair.
 
 mod client;
@@ -49,7 +50,8 @@ pub type Coins = cdk::nuts::Proofs;
 /// Melts whose requests may be leaving for one mint at once.
 const MELTS_AT_ONCE: usize = 8;
 
-/// Exchanges of melts that may be open at one mint at once. Beyond that the mint is asked to answer at once and is polled (NUT-05).
+/// Exchanges of melts that may be open at one mint at once. Beyond that the mint is asked to answer
+/// at once and is polled (NUT-05).
 const MELTS_OPEN: usize = 64;
 
 /// The ecash seed (NUT-13). Wiped when dropped, never printed.
@@ -126,14 +128,16 @@ impl Mints {
     /// The mint at an address. No request.
     ///
     /// # Errors
-    /// [`MintError::AddressRefused`] when the address is none, [`MintError::Unchecked`] when it may not be used yet.
+    /// [`MintError::AddressRefused`] when the address is none, [`MintError::Unchecked`] when it may
+    /// not be used yet.
     pub fn at(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
         let unchecked =
             self.checked().as_ref().is_some_and(|checked| !checked.contains(address.as_str()));
         if unchecked { Err(MintError::Unchecked) } else { self.even_unchecked(address) }
     }
 
-    /// The mints that have been asked what they hold for an older file; all others may not be used. `None`: all may be used.
+    /// The mints that have been asked what they hold for an older file; all others may not be used.
+    /// `None`: all may be used.
     pub fn only(&self, checked: Option<BTreeSet<String>>) {
         *self.checked() = checked;
     }
@@ -147,7 +151,8 @@ impl Mints {
         self.parts.seeds.of(device)
     }
 
-    /// The mint at an address, for asking what it holds and for showing it: nothing that uses counters or coins. No request.
+    /// The mint at an address, for asking what it holds and for showing it: nothing that uses
+    /// counters or coins. No request.
     ///
     /// # Errors
     /// [`MintError::AddressRefused`] when the address is none.

@@ -5,7 +5,8 @@
 //!                                                                          |
 //!                                            resumed <--- at any later time, by anybody
 //! ```
-//! What is journaled holds all inputs, secrets and blinding factors, so nothing that the mint has signed can be lost.
+//! What is journaled holds all inputs, secrets and blinding factors, so nothing that the mint has
+//! signed can be lost.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -53,7 +54,8 @@ impl Operation {
         serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
     }
 
-    /// What it is for: the id of a payment, a received token or a deposit. `None`: of nothing that has an id.
+    /// What it is for: the id of a payment, a received token or a deposit. `None`: of nothing that
+    /// has an id.
     pub fn subject(&self) -> Option<&str> {
         match self {
             Self::Issue(issue) => Some(issue.deposit.as_str()),

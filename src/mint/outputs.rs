@@ -1,7 +1,9 @@
-//! Blinded outputs (NUT-00) as the journal keeps them, and the coins that a mint's signatures make of them.
+//! Blinded outputs (NUT-00) as the journal keeps them, and the coins that a mint's signatures make
+//! of them.
 //!
-//! An output of our own seed takes a counter (NUT-13). Counters are only read here: whoever journals the operation takes them in the same
-//! commit, so that an operation which is never made takes none.
+//! An output of our own seed takes a counter (NUT-13). Counters are only read here: whoever
+//! journals the operation takes them in the same commit, so that an operation which is never made
+//! takes none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,7 +112,8 @@ impl Outputs {
 }
 
 impl Mint {
-    /// Outputs of our own seed for an amount to hand out and one to keep, in the order of their amounts.
+    /// Outputs of our own seed for an amount to hand out and one to keep, in the order of their
+    /// amounts.
     pub(super) async fn own_outputs(
         &self,
         keyset: &KeySet,
@@ -125,7 +128,8 @@ impl Mint {
         self.seeded(keyset.id, &wanted).await
     }
 
-    /// Outputs of our own seed for an amount to keep, such that the wallet has small coins afterwards.
+    /// Outputs of our own seed for an amount to keep, such that the wallet has small coins
+    /// afterwards.
     pub(super) async fn spread_outputs(
         &self,
         keyset: &KeySet,
@@ -140,7 +144,8 @@ impl Mint {
         self.seeded(keyset.id, &wanted).await
     }
 
-    /// Outputs to hand out, locked to a key (NUT-11), and outputs of our own seed to keep, in the order of their amounts.
+    /// Outputs to hand out, locked to a key (NUT-11), and outputs of our own seed to keep, in the
+    /// order of their amounts.
     pub(super) async fn locked_outputs(
         &self,
         keyset: &KeySet,
@@ -185,7 +190,8 @@ impl Mint {
         Ok(Outputs { device: self.client.records.device(), keyset, list })
     }
 
-    /// Signatures to coins. Each is checked: amount, keyset, and the proof that the mint signed with its listed key (NUT-12).
+    /// Signatures to coins. Each is checked: amount, keyset, and the proof that the mint signed
+    /// with its listed key (NUT-12).
     pub(super) async fn unblind(
         &self,
         outputs: &Outputs,
@@ -230,7 +236,8 @@ impl Mint {
         Ok(coins)
     }
 
-    /// What the mint has signed of these outputs (NUT-09). `None`: nothing. Of outputs with an amount all are signed, or none.
+    /// What the mint has signed of these outputs (NUT-09). `None`: nothing. Of outputs with an
+    /// amount all are signed, or none.
     pub(super) async fn signed<'a>(
         &self,
         outputs: &'a Outputs,

@@ -1,6 +1,8 @@
-//! Reads what mints tell, member by member: one that is missing, null or of another type than expected costs that member alone.
+//! Reads what mints tell, member by member: one that is missing, null or of another type than
+//! expected costs that member alone.
 //!
-//! Takes numbers that are written as texts, since mints have written them so. Judges nothing: what was read is vetted by whoever uses it.
+//! Takes numbers that are written as texts, since mints have written them so. Judges nothing: what
+//! was read is vetted by whoever uses it.
 
 use std::str::FromStr;
 
@@ -81,7 +83,8 @@ pub(super) fn melt_quote(told: &Value) -> Result<MeltQuote, MintError> {
     })
 }
 
-/// The keysets of a list (NUT-02), without those whose id or unit is none: mints from before 2024 list such.
+/// The keysets of a list (NUT-02), without those whose id or unit is none: mints from before 2024
+/// list such.
 pub(super) fn keysets(told: &Value) -> Result<Vec<KeySetInfo>, MintError> {
     Ok(needed(list(told, "keysets"), "keysets")?.iter().filter_map(keyset).collect())
 }
@@ -134,7 +137,8 @@ pub(super) fn info(told: &Value) -> Result<MintInfo, MintError> {
     })
 }
 
-/// How a mint takes in or pays sats over Lightning. A method is an object, or a list of its method and unit.
+/// How a mint takes in or pays sats over Lightning. A method is an object, or a list of its method
+/// and unit.
 fn bolt11_in_sats(settings: &Value) -> Option<MethodInfo> {
     if flag(settings, "disabled") == Some(true) {
         return None;

@@ -1,7 +1,8 @@
-//! What a mint has signed for a seed, found again (NUT-09, NUT-13). It says nothing of whether the coins are spent.
+//! What a mint has signed for a seed, found again (NUT-09, NUT-13). It says nothing of whether the
+//! coins are spent.
 //!
-//! Takes only exact answers: each signature belongs to one output that was asked about, and fits a key of the keyset. Never writes to
-//! the store: what is found is the wallet's to record.
+//! Takes only exact answers: each signature belongs to one output that was asked about, and fits a
+//! key of the keyset. Never writes to the store: what is found is the wallet's to record.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ pub const GAP: u32 = 300;
 pub struct Batch {
     /// The coins, as if they were unspent: their states are to be asked for (NUT-07).
     pub coins: Vec<ProofInfo>,
-    /// One above the highest counter that the mint has signed for. `None`: it has signed for none of them.
+    /// One above the highest counter that the mint has signed for. `None`: it has signed for none
+    /// of them.
     pub next: Option<u32>,
 }
 
@@ -59,7 +61,8 @@ impl Mint {
     /// Asks for what was signed for a seed at the [`BATCH`] counters from `from`.
     ///
     /// # Errors
-    /// As the mint says. [`MintError::Wrong`] when the answer is not exact: then nothing of it is to be believed.
+    /// As the mint says. [`MintError::Wrong`] when the answer is not exact: then nothing of it is
+    /// to be believed.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
@@ -109,7 +112,8 @@ impl Mint {
     }
 }
 
-/// Each signature with the output that it is for, by the output's own point, in the order of the question.
+/// Each signature with the output that it is for, by the output's own point, in the order of the
+/// question.
 fn matched(
     asked: &[PreMint],
     told: RestoreResponse,

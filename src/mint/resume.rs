@@ -1,7 +1,9 @@
-//! Ends a swap whose outcome is not known, from what the mint has signed (NUT-09) and spent (NUT-07); else by the very same request.
+//! Ends a swap whose outcome is not known, from what the mint has signed (NUT-09) and spent
+//! (NUT-07); else by the very same request.
 //!
-//! Never believes one answer alone where coins would be given up. A mint that does not serve one of the questions (404) has said nothing:
-//! the other question, or the answer to the same request, decides.
+//! Never believes one answer alone where coins would be given up. A mint that does not serve one of
+//! the questions (404) has said nothing: the other question, or the answer to the same request,
+//! decides.
 
 use cdk::nuts::State;
 
@@ -31,7 +33,8 @@ impl Mint {
         }
     }
 
-    /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the same request again.
+    /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the
+    /// same request again.
     pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
         let unanswered = self.unanswered();
         let restored = match self.restored(swap).await {
@@ -40,8 +43,8 @@ impl Mint {
         };
         let (restored, spent) = match (restored, self.any_spent(swap).await) {
             (Ok(restored), Ok(spent)) => (restored, spent),
-            // Some of the outputs are signed, or for other amounts: another home of the same words used these counters. The mint's answer to
-            // the same request says so.
+            // Some of the outputs are signed, or for other amounts: another home of the same words
+            // used these counters. The mint's answer to the same request says so.
             (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
             (Err(error), Ok(false)) if error.is_not_served() => (None, false),
             (Err(error), Ok(true)) if error.is_not_served() => {
@@ -61,13 +64,15 @@ impl Mint {
             (Some(_), false) if swap.gives_locked() => SwapOutcome::Unknown(MintError::Wrong(
                 "outputs are signed and inputs are unspent".to_owned(),
             )),
-            // Signed before, and not by this swap: another home of the same words used these counters.
+            // Signed before, and not by this swap: another home of the same words used these
+            // counters.
             (Some(_), false) => SwapOutcome::Refused(MintError::Refused {
                 code: nut::OUTPUTS_SIGNED,
                 reason: "the outputs were signed before".to_owned(),
             }),
             (None, false) => match self.post_swap(swap, turn).await {
-                // Only the repeat was turned away; the request before it may still arrive, and then its signatures are asked for.
+                // Only the repeat was turned away; the request before it may still arrive, and then
+                // its signatures are asked for.
                 SwapOutcome::Refused(error) if error.code().is_none() => {
                     SwapOutcome::Unknown(error)
                 }
@@ -81,8 +86,9 @@ impl Mint {
         }
     }
 
-    /// Makes the same request again where the mint does not serve a question: what it signs again is ours, and where it calls the inputs
-    /// spent, `restored` tells by whom: it is what NUT-09 has answered, `None` where that is not served.
+    /// Makes the same request again where the mint does not serve a question: what it signs again
+    /// is ours, and where it calls the inputs spent, `restored` tells by whom: it is what NUT-09
+    /// has answered, `None` where that is not served.
     async fn repeat_swap(
         &self,
         swap: &Swap,
@@ -120,8 +126,9 @@ impl Mint {
         Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
     }
 
-    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has signed after all; `Refused` when it
-    /// says that the inputs are unspent after all; else `SpentElsewhere`.
+    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has
+    /// signed after all; `Refused` when it says that the inputs are unspent after all; else
+    /// `SpentElsewhere`.
     pub async fn look_for_swap(&self, swap: &Swap) -> SwapOutcome {
         match self.restored(swap).await {
             Ok(Some(done)) => return done,
@@ -151,7 +158,8 @@ impl Mint {
         self.states(swap.input_ys()?).await
     }
 
-    /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none of them.
+    /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none
+    /// of them.
     async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
         match self.signed(&swap.outputs).await? {
             Some(signed) => self.swapped(swap, signed).await.map(Some),

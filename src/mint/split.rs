@@ -7,14 +7,16 @@ use cdk::nuts::KeySet;
 
 use super::error::{MintError, nut};
 
-/// The most coins one swap makes at each side: as many as a keyset with one key for each power of two needs for any amount.
+/// The most coins one swap makes at each side: as many as a keyset with one key for each power of
+/// two needs for any amount.
 const MAX_OUTPUTS: u64 = 64;
 
-/// The most that one input may cost on average for exact coins to be made at all, times [`MAX_OUTPUTS`], in sats.
+/// The most that one input may cost on average for exact coins to be made at all, times
+/// [`MAX_OUTPUTS`], in sats.
 const MOST_FEE: u64 = 16 * MAX_OUTPUTS;
 
-/// How many coins of one amount a wallet wants to have: that many payments of it can be under way at once, and a token of it can be handed
-/// out as it is.
+/// How many coins of one amount a wallet wants to have: that many payments of it can be under way
+/// at once, and a token of it can be handed out as it is.
 const WANTED: usize = 3;
 
 /// The amounts that a keyset signs, and its fee.
@@ -26,7 +28,8 @@ pub(super) fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
 /// The fewest coins that make up this amount.
 ///
 /// # Errors
-/// [`MintError::Refused`] where they would be more than [`MAX_OUTPUTS`]: a forged token may name any amount.
+/// [`MintError::Refused`] where they would be more than [`MAX_OUTPUTS`]: a forged token may name
+/// any amount.
 pub(super) fn amounts_of(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>, MintError> {
     let (mut left, mut count) = (sats, 0_u64);
     for amount in amounts.amounts().iter().rev() {
@@ -43,7 +46,8 @@ pub(super) fn amounts_of(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>,
     Ok(split.into_iter().map(|amount| amount.to_u64()).collect())
 }
 
-/// The least that coins of one keyset must be worth, as few as make it up, so that `sats` are left of them after their own fee.
+/// The least that coins of one keyset must be worth, as few as make it up, so that `sats` are left
+/// of them after their own fee.
 ///
 /// # Errors
 /// As [`amounts_of`]; also where the fee of any such coins is out of all proportion.
@@ -60,7 +64,8 @@ pub(super) fn exactly(sats: u64, amounts: &FeeAndAmounts) -> Result<u64, MintErr
     })
 }
 
-/// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how many it has of each amount.
+/// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how
+/// many it has of each amount.
 ///
 /// # Errors
 /// As [`amounts_of`].

@@ -1,13 +1,14 @@
-//! The journaled swap: every exchange of coins whose secrets must outlive a crash (NUT-03, NUT-09, NUT-11, NUT-13).
+//! The journaled swap: every exchange of coins whose secrets must outlive a crash (NUT-03, NUT-09,
+//! NUT-11, NUT-13).
 //!
 //! ```text
 //!  plan --(journaled by the caller, durably)--> post --> Done | Refused | Unknown
 //!                                                 ^                         |
 //!                                                 +------- resume <---------+  at the next start, or later
 //! ```
-//! Inputs, secrets and blinding factors are in the plan, so nothing that the mint has signed can be lost: `resume` asks for the
-//! signatures again (NUT-09), and where there are none makes the very same request again. Never makes up a second request for the same
-//! inputs.
+//! Inputs, secrets and blinding factors are in the plan, so nothing that the mint has signed can be
+//! lost: `resume` asks for the signatures again (NUT-09), and where there are none makes the very
+//! same request again. Never makes up a second request for the same inputs.
 
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{Proof, Proofs, PublicKey, SwapRequest};
@@ -40,7 +41,8 @@ pub enum Purpose {
     Nutzaps(Vec<String>),
     /// Makes coins of exactly what a melt needs, at a mint that gives no change.
     Split,
-    /// The mint said that it cannot have been made: asked about for some time, should the mint have been wrong.
+    /// The mint said that it cannot have been made: asked about for some time, should the mint have
+    /// been wrong.
     Buried {
         /// What it was for.
         of: Box<Purpose>,
@@ -126,7 +128,8 @@ pub enum SwapOutcome {
 }
 
 impl Swap {
-    /// The same inputs planned anew, under the name of the swap whose place this takes: the earlier one was refused.
+    /// The same inputs planned anew, under the name of the swap whose place this takes: the earlier
+    /// one was refused.
     #[must_use]
     pub fn instead_of(mut self, earlier: &Self) -> Self {
         self.id = earlier.id;
@@ -181,11 +184,12 @@ impl Mint {
         Ok(ppk.div_ceil(1000))
     }
 
-    /// Plans a swap of `inputs`. The caller holds the turn, and journals the plan with its counters before [`Mint::post_swap`].
+    /// Plans a swap of `inputs`. The caller holds the turn, and journals the plan with its counters
+    /// before [`Mint::post_swap`].
     ///
     /// # Errors
-    /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not cover amount and fee, or the fee takes
-    /// them all: no mint makes such a swap.
+    /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not
+    /// cover amount and fee, or the fee takes them all: no mint makes such a swap.
     pub async fn plan_swap(
         &self,
         inputs: Vec<Proof>,
@@ -220,7 +224,8 @@ impl Mint {
     /// Makes a planned and journaled swap. One request.
     ///
     /// # Cancel safety
-    /// Not cancel safe in effect: a dropped future leaves the swap to `resume_swap`. Nothing is lost.
+    /// Not cancel safe in effect: a dropped future leaves the swap to `resume_swap`. Nothing is
+    /// lost.
     pub async fn post_swap(&self, swap: &Swap, _turn: &Turn) -> SwapOutcome {
         let request = SwapRequest::new(swap.inputs.clone(), swap.outputs.blinded());
         let told = match self.client.swap(&request).await {

@@ -23,7 +23,8 @@ pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 /// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
 pub const MAX_TOKEN_PROOFS: usize = 500;
 
-/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that decides nothing.
+/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that
+/// decides nothing.
 const MAX_SECRET_BYTES: usize = 1_024;
 
 /// Why a text is no token for us.
@@ -104,7 +105,8 @@ impl Incoming {
     }
 }
 
-/// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be spent.
+/// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be
+/// spent.
 pub fn is_locked(secret: &CoinSecret) -> bool {
     Nut10Secret::try_from(secret.clone())
         .is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
@@ -141,7 +143,8 @@ impl Mint {
     /// The coins of a token that names this mint. Refreshes the keysets once when it knows too few.
     ///
     /// # Errors
-    /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this mint.
+    /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this
+    /// mint.
     pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
         let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
         if let Ok(proofs) = read(&self.keysets_in_sats().await?) {

@@ -1,7 +1,8 @@
-//! Coins of others: whether a mint's keys show that it made them (NUT-12), and the signature that opens a coin locked to a key of ours
-//! (NUT-11).
+//! Coins of others: whether a mint's keys show that it made them (NUT-12), and the signature that
+//! opens a coin locked to a key of ours (NUT-11).
 //!
-//! Never trusts a coin for looking right, since a mint calls any unknown coin unspent: without the mint's proof only a swap tells.
+//! Never trusts a coin for looking right, since a mint calls any unknown coin unspent: without the
+//! mint's proof only a swap tells.
 
 use std::str::FromStr;
 
@@ -33,7 +34,8 @@ pub enum Asking {
     Not,
 }
 
-/// Signs for a coin that is locked to this key, 64 letters of hex. A witness that it had is gone. `false`: the key is none.
+/// Signs for a coin that is locked to this key, 64 letters of hex. A witness that it had is gone.
+/// `false`: the key is none.
 pub fn sign(coin: &mut Proof, key: &Secret) -> bool {
     coin.witness = None;
     SecretKey::from_str(key.reveal()).is_ok_and(|key| coin.sign_p2pk(key).is_ok())
@@ -66,8 +68,8 @@ impl Mint {
         Ok(made)
     }
 
-    /// Of each coin, whether this mint can have made it: of one of its keysets, of an amount with a key, and its proof, if it has one, holds.
-    /// Asks the mint where a keyset is not known yet.
+    /// Of each coin, whether this mint can have made it: of one of its keysets, of an amount with a
+    /// key, and its proof, if it has one, holds. Asks the mint where a keyset is not known yet.
     ///
     /// # Errors
     /// As the mint says.

@@ -1,9 +1,10 @@
 //! Judges a mint's answer: what was asked for, a no, or nothing that can be relied on.
 //!
-//! A definite no to a request that moves money is an HTTP 4xx with a code of the NUT error list, apart from those that say that something
-//! is under way or done already (quote pending, already paid, already issued, token pending, token spent, outputs pending) and apart from
-//! 408 and 425. Everything else after such a request has left is unknown, 429 included. No answer decides alone: the caller asks the mint
-//! about the inputs or the outputs before a definite no counts.
+//! A definite no to a request that moves money is an HTTP 4xx with a code of the NUT error list,
+//! apart from those that say that something is under way or done already (quote pending, already
+//! paid, already issued, token pending, token spent, outputs pending) and apart from 408 and 425.
+//! Everything else after such a request has left is unknown, 429 included. No answer decides alone:
+//! the caller asks the mint about the inputs or the outputs before a definite no counts.
 
 use cdk_common::error::ErrorCode;
 use serde::de::DeserializeOwned;

@@ -1,11 +1,14 @@
 //! Distrust of what a mint says: of keysets, of states, of signatures.
 //!
-//! * A keyset id that another mint of ours has, or that shares its 31-bit derivation number (NUT-13, version 0), would let a mint harvest
-//!   signatures on another mint's secrets: refused. So is a keyset that changes what its id stands for.
+//! * A keyset id that another mint of ours has, or that shares its 31-bit derivation number
+//!   (NUT-13, version 0), would let a mint harvest signatures on another mint's secrets: refused.
+//!   So is a keyset that changes what its id stands for.
 //! * NUT-07 answers must name the coins asked about, in order, in one of three states.
-//! * Signatures must be for the outputs asked for, and come with their proof (NUT-12) where the mint says that it gives proofs. Whether the
-//!   proof holds is checked where the signature becomes a coin. A wrong answer is refused as a whole.
-//! * NUT-09 answers must name each output at most once, none that was not asked about, and of outputs with an amount all or none.
+//! * Signatures must be for the outputs asked for, and come with their proof (NUT-12) where the
+//!   mint says that it gives proofs. Whether the proof holds is checked where the signature becomes
+//!   a coin. A wrong answer is refused as a whole.
+//! * NUT-09 answers must name each output at most once, none that was not asked about, and of
+//!   outputs with an amount all or none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +23,8 @@ use super::error::MintError;
 /// The most keysets we read of one mint.
 const MAX_KEYSETS: usize = 500;
 
-/// Checks the keysets a mint lists against those it has listed before, and those of all other mints we know.
+/// Checks the keysets a mint lists against those it has listed before, and those of all other mints
+/// we know.
 pub(crate) fn keysets(
     listed: &[KeySetInfo],
     before: &[KeySetInfo],
@@ -73,7 +77,8 @@ pub(crate) fn states(
     if known { Ok(()) } else { Err(wrong("a state that a mint cannot give")) }
 }
 
-/// Checks one signature per output, in order. `proves`: the mint says that it gives proofs (NUT-12).
+/// Checks one signature per output, in order. `proves`: the mint says that it gives proofs
+/// (NUT-12).
 pub(crate) fn signatures(
     asked: &[BlindedMessage],
     told: &[BlindSignature],
@@ -85,7 +90,8 @@ pub(crate) fn signatures(
     change(asked, told, proves)
 }
 
-/// Checks the change of a melt (NUT-08): signatures of the first outputs, as many as the mint needs.
+/// Checks the change of a melt (NUT-08): signatures of the first outputs, as many as the mint
+/// needs.
 pub(crate) fn change(
     asked: &[BlindedMessage],
     told: &[BlindSignature],

@@ -4,7 +4,8 @@
 //!  Unpaid ---> Paid ---> Received        what the mint says decides; expiry is advice,
 //!     \---> Expired ---> Paid            a late payment is still claimed
 //! ```
-//! A mint may say that it has made a deposit's coins where none of them is ours: then it is disputed, and stays as it is.
+//! A mint may say that it has made a deposit's coins where none of them is ours: then it is
+//! disputed, and stays as it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +58,8 @@ pub struct Deposit {
     pub request_digest: String,
     /// The mint that issues the coins.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    /// What the wallet's money was then: a wallet that has become real keeps its play records
+    /// apart.
     pub money: MoneyKind,
     /// The mint's quote (NUT-04).
     pub quote_id: String,
@@ -85,7 +87,8 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid or disputed, or ran out less than a week ago.
+    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid or disputed, or
+    /// ran out less than a week ago.
     pub fn is_asked(&self, now: u64) -> bool {
         let is_late = self.expires_at > 0 && self.expires_at.saturating_add(LATE_SECONDS) < now;
         self.state == DepositState::Paid || (self.is_open() && (self.dispute.is_some() || !is_late))
@@ -96,12 +99,14 @@ impl Deposit {
         !matches!(self.state, DepositState::Received { .. })
     }
 
-    /// The dispute, while the deposit is not received; a received one keeps its old mark, which means nothing any more.
+    /// The dispute, while the deposit is not received; a received one keeps its old mark, which
+    /// means nothing any more.
     pub fn disputed(&self) -> Option<Dispute> {
         self.dispute.filter(|_| self.is_open())
     }
 
-    /// It is disputed, and its mint was asked within a day: only a caller makes us ask before that day is over.
+    /// It is disputed, and its mint was asked within a day: only a caller makes us ask before that
+    /// day is over.
     pub fn rests(&self, now: u64) -> bool {
         self.disputed().is_some_and(|dispute| dispute.asked.saturating_add(DAY_SECONDS) > now)
     }

@@ -1,6 +1,7 @@
 //! Ids that say what they are: `pay_`, `dep_`, `rcv_`, and twenty random characters.
 //!
-//! Random, so that knowing one tells nothing of another; never a counter, never derived from money or time.
+//! Random, so that knowing one tells nothing of another; never a counter, never derived from money
+//! or time.
 
 use std::fmt;
 use std::str::FromStr;

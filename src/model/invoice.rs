@@ -1,7 +1,7 @@
 //! A BOLT11 invoice, reduced to what paying it needs.
 //!
-//! Only what a payee signed is believed: the text is parsed and its signature checked. Never reads the clock: whether an
-//! invoice has expired is the caller's question, with its own `now`.
+//! Only what a payee signed is believed: the text is parsed and its signature checked. Never reads
+//! the clock: whether an invoice has expired is the caller's question, with its own `now`.
 
 use std::str::FromStr;
 
@@ -57,7 +57,8 @@ pub struct Invoice {
 }
 
 impl Invoice {
-    /// Reads an invoice in any case, with white space around it and with or without `lightning:` or `lightning://`.
+    /// Reads an invoice in any case, with white space around it and with or without `lightning:` or
+    /// `lightning://`.
     ///
     /// # Errors
     /// [`InvoiceError`], and never a panic, whatever the text.
@@ -89,12 +90,14 @@ impl Invoice {
         })
     }
 
-    /// What has to be paid in whole sats: a part of a sat counts as one. `None` when the payer chooses.
+    /// What has to be paid in whole sats: a part of a sat counts as one. `None` when the payer
+    /// chooses.
     pub fn amount_sats(&self) -> Option<u64> {
         self.amount_msat.map(sats_owed)
     }
 
-    /// The amount is not of whole sats, so that [`Self::amount_sats`] is more than the payee asked for.
+    /// The amount is not of whole sats, so that [`Self::amount_sats`] is more than the payee asked
+    /// for.
     pub fn rounds_up(&self) -> bool {
         self.amount_msat.is_some_and(|msat| msat % 1000 != 0)
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the mnemonic is kept. Recorded in the store once known, so that keys that do not answer are never made anew.
+/// Where the mnemonic is kept. Recorded in the store once known, so that keys that do not answer
+/// are never made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeysPlace {

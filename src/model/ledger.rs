@@ -9,7 +9,8 @@ pub const DAY_SECONDS: u64 = 86_400;
 /// How long an equal payment looks like a repeat, in seconds.
 pub const REPEAT_SECONDS: u64 = 600;
 
-/// How far a time may lie ahead of the clock before the clock counts as wrong, then or now, in seconds.
+/// How far a time may lie ahead of the clock before the clock counts as wrong, then or now, in
+/// seconds.
 const AHEAD_SECONDS: u64 = 300;
 
 /// What happened at `at` lies ahead of the clock: the clock was ahead then, or is behind now.
@@ -24,7 +25,8 @@ pub enum Ahead {
     Since(u64),
     /// The clock has come to it.
     NoMore,
-    /// It was seen ahead of the clock for a day: it counts no more, also when the clock comes to it.
+    /// It was seen ahead of the clock for a day: it counts no more, also when the clock comes to
+    /// it.
     ForADay,
 }
 
@@ -40,9 +42,10 @@ impl Ahead {
     }
 }
 
-/// When what left at `at` leaves the window of a day, in Unix seconds. While it lies ahead of the clock it counts from the moment at which
-/// that was first seen, `seen_ahead`, so that a clock that was once ahead fills no limit for longer than a day. As soon as the clock is past
-/// `at` again it counts from `at`, so that a clock that goes back and ahead again frees none early.
+/// When what left at `at` leaves the window of a day, in Unix seconds. While it lies ahead of the
+/// clock it counts from the moment at which that was first seen, `seen_ahead`, so that a clock that
+/// was once ahead fills no limit for longer than a day. As soon as the clock is past `at` again it
+/// counts from `at`, so that a clock that goes back and ahead again frees none early.
 pub fn leaves(at: u64, seen_ahead: Option<u64>, now: u64) -> u64 {
     let from = if is_ahead(at, now) { seen_ahead.unwrap_or(now) } else { at };
     from.saturating_add(DAY_SECONDS)
@@ -68,11 +71,13 @@ pub struct Day {
     pub spent_sats: u64,
     /// Held back for open payments, however old.
     pub reserved_sats: u64,
-    /// When each settled outflow leaves the window, and how much it was, oldest first: (Unix seconds, sats).
+    /// When each settled outflow leaves the window, and how much it was, oldest first: (Unix
+    /// seconds, sats).
     pub frees: Vec<(u64, u64)>,
 }
 
-/// The day of the whole wallet and of the agent at hand, with what an equal payment has to be told from.
+/// The day of the whole wallet and of the agent at hand, with what an equal payment has to be told
+/// from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// All agents together: what the owner's limits are judged by.
@@ -81,19 +86,22 @@ pub struct Ledger {
     pub own: Day,
     /// Payments to the same payee of the same amount, newest first. Filled for the payment at hand.
     pub lookalikes: Vec<Lookalike>,
-    /// The day's limit counts as used up until then, in Unix seconds: the file was older than its mints, and what was spent is not known.
+    /// The day's limit counts as used up until then, in Unix seconds: the file was older than its
+    /// mints, and what was spent is not known.
     pub full_until: Option<u64>,
 }
 
 impl Ledger {
-    /// Takes an open payment into account, whose sats are held back. `own`: it is of the agent at hand.
+    /// Takes an open payment into account, whose sats are held back. `own`: it is of the agent at
+    /// hand.
     pub fn hold(&mut self, sats: u64, own: bool) {
         for day in self.days(own) {
             day.reserved_sats = day.reserved_sats.saturating_add(sats);
         }
     }
 
-    /// Takes sats into account that left at a time, in Unix seconds. `own` is as in [`Ledger::hold`], `seen_ahead` as in [`leaves`].
+    /// Takes sats into account that left at a time, in Unix seconds. `own` is as in
+    /// [`Ledger::hold`], `seen_ahead` as in [`leaves`].
     pub fn spend(&mut self, (at, sats): (u64, u64), own: bool, seen_ahead: Option<u64>, now: u64) {
         let leaves = leaves(at, seen_ahead, now);
         for day in self.days(own).filter(|_| leaves > now) {
@@ -119,7 +127,8 @@ impl Day {
         self.spent_sats.saturating_add(self.reserved_sats)
     }
 
-    /// Seconds until `sats` more would fit under `limit`, by settled payments leaving the window alone. `None`: never by waiting.
+    /// Seconds until `sats` more would fit under `limit`, by settled payments leaving the window
+    /// alone. `None`: never by waiting.
     pub fn fits_in(&self, sats: u64, limit: u64, now: u64) -> Option<u64> {
         let mut used = self.used_sats();
         if used.saturating_add(sats) <= limit {

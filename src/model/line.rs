@@ -1,4 +1,5 @@
-//! What the history says of a record in numbers: one line, or two of a token that came back. Every sum of the history is a sum of lines.
+//! What the history says of a record in numbers: one line, or two of a token that came back. Every
+//! sum of the history is a sum of lines.
 
 use super::deposit::{Deposit, DepositState};
 use super::ledger::state_word;

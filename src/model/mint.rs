@@ -9,7 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// What a wallet's money is worth: nothing, or what it says. One wallet holds one kind, and `Real` is for ever.
+/// What a wallet's money is worth: nothing, or what it says. One wallet holds one kind, and `Real`
+/// is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyKind {
@@ -24,7 +25,8 @@ pub enum MoneyKind {
 #[error("not the address of a mint: an http or https URL without user, query or fragment")]
 pub struct NotAMint;
 
-/// A mint's URL in its one written form: scheme and host in lower case, no default port, no trailing slash.
+/// A mint's URL in its one written form: scheme and host in lower case, no default port, no
+/// trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MintAddress(String);
@@ -67,12 +69,13 @@ pub struct TrustedMint {
     pub address: MintAddress,
     /// Its coins are play money.
     pub test: bool,
-    /// New deposits and tokens that would bring our coins there above this are refused. `None` at a test mint without one.
+    /// New deposits and tokens that would bring our coins there above this are refused. `None` at a
+    /// test mint without one.
     pub max_balance_sats: Option<u64>,
 }
 
-/// What a mint says of itself (NUT-06), as far as we use it; what it does not say, or not so that it can be read, is left out. A
-/// stranger's words, not cleaned.
+/// What a mint says of itself (NUT-06), as far as we use it; what it does not say, or not so that
+/// it can be read, is left out. A stranger's words, not cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MintInfo {
     /// Its name.

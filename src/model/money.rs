@@ -1,6 +1,7 @@
 //! Money: a value and its unit, as one thing.
 //!
-//! Never adds two units, never wraps, never rounds by itself. Tools speak whole sats; inside, what a mint holds can be of any unit.
+//! Never adds two units, never wraps, never rounds by itself. Tools speak whole sats; inside, what
+//! a mint holds can be of any unit.
 
 use std::fmt;
 

@@ -1,14 +1,16 @@
-//! What a caller means by `to`: recognises an invoice, an address, a token and what else payments are asked for with.
+//! What a caller means by `to`: recognises an invoice, an address, a token and what else payments
+//! are asked for with.
 //!
-//! Only looks: asks nobody, resolves nothing, and checks no more of a text than tells its kind. Whether that kind can be
-//! paid is for others to say.
+//! Only looks: asks nobody, resolves nothing, and checks no more of a text than tells its kind.
+//! Whether that kind can be paid is for others to say.
 
 use url::form_urlencoded;
 
 use super::invoice::{Invoice, InvoiceError, without_prefix};
 use super::secret::Secret;
 
-/// The longest text that is looked at, in bytes; a token may be this long, anything else is far shorter.
+/// The longest text that is looked at, in bytes; a token may be this long, anything else is far
+/// shorter.
 pub const MAX_PAYEE: usize = 256 * 1024;
 
 /// What a `to` turned out to be.
@@ -37,8 +39,9 @@ pub enum Payee {
 }
 
 impl Payee {
-    /// Recognises any text: any case where the format allows it, white space around it, and the prefixes `lightning:`,
-    /// `cashu:`, `nostr:`, `bitcoin:` with or without two slashes. Never fails and never panics.
+    /// Recognises any text: any case where the format allows it, white space around it, and the
+    /// prefixes `lightning:`, `cashu:`, `nostr:`, `bitcoin:` with or without two slashes. Never
+    /// fails and never panics.
     pub fn recognise(text: &str) -> Self {
         let text = text.trim();
         if text.len() > MAX_PAYEE {
@@ -72,8 +75,8 @@ fn within_uri<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// A `bitcoin:` address (BIP-21, BIP-321): the invoice in it if there is one, else what else it offers, in the order of
-/// how well we can pay it.
+/// A `bitcoin:` address (BIP-21, BIP-321): the invoice in it if there is one, else what else it
+/// offers, in the order of how well we can pay it.
 fn unified(uri: &str) -> Payee {
     let query =
         uri.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
@@ -173,7 +176,8 @@ fn is_like_invoice(lower: &str) -> bool {
         && lower.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Human-readable part, `1`, and at least six characters of the alphabet. The checksum is for whoever uses it.
+/// Human-readable part, `1`, and at least six characters of the alphabet. The checksum is for
+/// whoever uses it.
 fn is_bech32(lower: &str) -> bool {
     let fits = |byte: u8| matches!(byte, b'0' | b'2'..=b'9' | b'a' | b'c'..=b'h' | b'j'..=b'n' | b'p'..=b'z');
     lower.split_once('1').is_some_and(|(_, data)| data.len() >= 6 && data.bytes().all(fits))

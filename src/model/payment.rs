@@ -7,8 +7,9 @@
 //!                       | never sent             | a definite no
 //!                       +-----------> Failed <---+
 //! ```
-//! Only what a mint says, or what never left this process, decides; never silence, never the clock. The owner may stop waiting for that
-//! word (`GivenUp`) and begin again (`Sent`): what became of the payment is not known meanwhile.
+//! Only what a mint says, or what never left this process, decides; never silence, never the clock.
+//! The owner may stop waiting for that word (`GivenUp`) and begin again (`Sent`): what became of
+//! the payment is not known meanwhile.
 //! `Failed` may be tried again under the same id (`attempt` counts): `Failed -> Reserved`.
 
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,8 @@ pub struct ZapOf {
     pub receipt: Receipt,
     /// The id of the event with the coins (nutzap).
     pub nutzap: Option<String>,
-    /// The key that an anonymous nutzap is signed with, until it is: its coins name it from the beginning.
+    /// The key that an anonymous nutzap is signed with, until it is: its coins name it from the
+    /// beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<Secret>,
 }
@@ -152,7 +154,8 @@ pub enum PaymentState {
         /// The token's proofs are spent: somebody claimed it. Always `false` for Lightning.
         claimed: bool,
     },
-    /// The owner has stopped asking its mint: nobody knows what became of it, and its coins are put away.
+    /// The owner has stopped asking its mint: nobody knows what became of it, and its coins are put
+    /// away.
     GivenUp {
         /// Unix seconds.
         at: u64,
@@ -192,7 +195,8 @@ pub struct Payment {
     pub request_digest: String,
     /// Lower-case hex. `None` for tokens.
     pub payment_hash: Option<String>,
-    /// Whom it is for, as duplicates are judged: the payee's node key, its server's address, or the token's lock and memo.
+    /// Whom it is for, as duplicates are judged: the payee's node key, its server's address, or the
+    /// token's lock and memo.
     pub payee: String,
     /// The payee as the caller gave it, when that is an address or key. `None` for invoices.
     pub shown_payee: Option<String>,
@@ -202,13 +206,15 @@ pub struct Payment {
     pub note_is_untrusted: bool,
     /// Where the money is.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    /// What the wallet's money was then: a wallet that has become real keeps its play records
+    /// apart.
     pub money: MoneyKind,
     /// The mint's melt quote (NUT-05). `None` for tokens.
     pub quote_id: Option<String>,
     /// What the payee gets.
     pub amount_sats: u64,
-    /// The most this can cost in all: amount, fee reserve and input fees. Held back from the limits while open.
+    /// The most this can cost in all: amount, fee reserve and input fees. Held back from the limits
+    /// while open.
     pub reserved_sats: u64,
     /// When it was first admitted.
     pub created_at: u64,
@@ -230,7 +236,8 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// An invoice was given to us: the payee named this one payment itself. One to an address is another each time it is asked for.
+    /// An invoice was given to us: the payee named this one payment itself. One to an address is
+    /// another each time it is asked for.
     pub fn is_of_invoice(&self) -> bool {
         self.kind == PaymentKind::Payment && self.shown_payee.is_none()
     }
@@ -246,7 +253,8 @@ impl Payment {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })
     }
 
-    /// When its money left or was held back, in Unix seconds: a payment that failed first is as old as the try that did not.
+    /// When its money left or was held back, in Unix seconds: a payment that failed first is as old
+    /// as the try that did not.
     pub fn left_at(&self) -> u64 {
         match self.state {
             PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
@@ -255,8 +263,8 @@ impl Payment {
         }
     }
 
-    /// What counts against the limits, in sats, and from when: everything while open or unknown, then what it really cost.
-    /// `None` when nothing left.
+    /// What counts against the limits, in sats, and from when: everything while open or unknown,
+    /// then what it really cost. `None` when nothing left.
     pub fn outflow(&self) -> Option<(u64, u64)> {
         match &self.state {
             PaymentState::Reserved | PaymentState::Sent { .. } => {

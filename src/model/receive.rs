@@ -51,7 +51,8 @@ pub struct NutzapFrom {
     pub sender_proven: bool,
 }
 
-/// One received token, as the journal keeps it; the token itself lives in the swap's row until the swap is decided.
+/// One received token, as the journal keeps it; the token itself lives in the swap's row until the
+/// swap is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receive {
     /// Its name.
@@ -62,7 +63,8 @@ pub struct Receive {
     pub token_digest: String,
     /// The mint that made it.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records apart.
+    /// What the wallet's money was then: a wallet that has become real keeps its play records
+    /// apart.
     pub money: MoneyKind,
     /// Face value in sats.
     pub amount_sats: u64,

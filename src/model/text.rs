@@ -1,7 +1,7 @@
 //! Text that crosses the border: strangers' words on their way in, our own on their way out.
 //!
-//! What comes in is cleaned, never trusted; what goes out is refused when it holds a secret, never trimmed into shape.
-//! Says nothing about what words mean.
+//! What comes in is cleaned, never trusted; what goes out is refused when it holds a secret, never
+//! trimmed into shape. Says nothing about what words mean.
 
 mod secrets;
 
@@ -15,16 +15,18 @@ pub const MAX_UNTRUSTED: usize = 200;
 /// The longest our own words out may be, in characters.
 pub const MAX_OUTGOING: usize = 280;
 
-/// A stranger's words, at most [`MAX_UNTRUSTED`] characters of them, as one line of visible text. See [`clean_to`].
+/// A stranger's words, at most [`MAX_UNTRUSTED`] characters of them, as one line of visible text.
+/// See [`clean_to`].
 pub fn clean(text: &str) -> String {
     clean_to(text, MAX_UNTRUSTED)
 }
 
 /// A stranger's words as one line of visible text, cut after `max` characters.
 ///
-/// Dropped: control and format characters (bidi, zero-width, tags), variation selectors, letters without a shape,
-/// private and unassigned code points. Every run of white space, line breaks included, becomes one space; none stands at
-/// either end. Cleaning twice changes nothing. Reads no more of `text` than it needs.
+/// Dropped: control and format characters (bidi, zero-width, tags), variation selectors, letters
+/// without a shape, private and unassigned code points. Every run of white space, line breaks
+/// included, becomes one space; none stands at either end. Cleaning twice changes nothing. Reads no
+/// more of `text` than it needs.
 pub fn clean_to(text: &str, max: usize) -> String {
     let mut out = String::new();
     let mut length = 0_usize;
@@ -56,8 +58,8 @@ pub fn outgoing_too_long(text: &str) -> bool {
     text.chars().nth(MAX_OUTGOING).is_some()
 }
 
-/// A text as the content of a spreadsheet's cell: one that a spreadsheet would run as a formula gets an apostrophe in
-/// front. Quoting for the file's own syntax is the writer's.
+/// A text as the content of a spreadsheet's cell: one that a spreadsheet would run as a formula
+/// gets an apostrophe in front. Quoting for the file's own syntax is the writer's.
 pub fn csv_cell(text: &str) -> String {
     let runs = text
         .trim_start_matches(' ')

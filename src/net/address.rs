@@ -1,7 +1,8 @@
 //! Which addresses are the public Internet's. Pure.
 //!
-//! For IPv6 only what has been given out as global unicast counts (2000::/3, less its special parts), so that every way
-//! of writing an IPv4 address in IPv6 is out without being listed. Taken from IANA's special-purpose registries.
+//! For IPv6 only what has been given out as global unicast counts (2000::/3, less its special
+//! parts), so that every way of writing an IPv4 address in IPv6 is out without being listed. Taken
+//! from IANA's special-purpose registries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -35,7 +36,8 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
 
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The address is the public Internet's: neither this machine's, nor a private network's, nor of special use.
+/// The address is the public Internet's: neither this machine's, nor a private network's, nor of
+/// special use.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|block| within_v4(address, *block)),

@@ -1,7 +1,8 @@
 //! Had the request left? The one question a failed exchange must answer.
 //!
-//! `NotSent` only where no connection was made; whatever happened after that is `Lost`, because the server may have read
-//! all of it. The words are ours alone: nothing of a server's, and nothing of the address.
+//! `NotSent` only where no connection was made; whatever happened after that is `Lost`, because the
+//! server may have read all of it. The words are ours alone: nothing of a server's, and nothing of
+//! the address.
 
 use std::error::Error;
 use std::io;

@@ -1,7 +1,8 @@
 //! How fast we may ask: our own rate for each origin, and the pauses that servers ask for.
 //!
-//! A burst of thirty payments of two requests each passes without waiting. Over our own rate a request waits a little
-//! rather than fail; during a pause nothing is sent at all. Reads no wall clock.
+//! A burst of thirty payments of two requests each passes without waiting. Over our own rate a
+//! request waits a little rather than fail; during a pause nothing is sent at all. Reads no wall
+//! clock.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -64,7 +65,8 @@ impl Pace {
     /// Returns when one more request may go to `origin`, after `patience` at the latest.
     ///
     /// # Errors
-    /// [`HttpFailure::TooMany`] while the origin is paused, or where the wait would be longer than `patience`.
+    /// [`HttpFailure::TooMany`] while the origin is paused, or where the wait would be longer than
+    /// `patience`.
     ///
     /// # Cancel safety
     /// Dropping it takes no place in the rate.
@@ -90,7 +92,8 @@ impl Pace {
         }
     }
 
-    /// Nothing goes to `origin` for so many seconds: between 1 and [`LONGEST_PAUSE`]; `None` means 30.
+    /// Nothing goes to `origin` for so many seconds: between 1 and [`LONGEST_PAUSE`]; `None` means
+    /// 30.
     /// A pause under way is never shortened. Answers with what was asked, in these bounds.
     pub(super) fn pause(&self, origin: &Origin, seconds: Option<u64>) -> u64 {
         let seconds = seconds.unwrap_or(DEFAULT_PAUSE).clamp(1, LONGEST_PAUSE);
@@ -115,8 +118,8 @@ fn too_many<T>(left: Duration) -> Result<T, HttpFailure> {
     Err(HttpFailure::TooMany { retry_after_seconds: whole.max(1) })
 }
 
-/// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from the answer's own
-/// `Date`. `None` when absent or unreadable.
+/// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from
+/// the answer's own `Date`. `None` when absent or unreadable.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);

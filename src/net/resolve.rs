@@ -1,8 +1,9 @@
-//! Names to addresses, each of them checked, so that a connection is made to a checked address and to no other.
+//! Names to addresses, each of them checked, so that a connection is made to a checked address and
+//! to no other.
 //!
-//! What is connected to is what was looked at here: nobody asks a second time. Of a name with public and private
-//! addresses the public ones remain. What a proxy connects to is not looked at here: a name that leads to a private
-//! address as far as this machine knows is not given to it.
+//! What is connected to is what was looked at here: nobody asks a second time. Of a name with
+//! public and private addresses the public ones remain. What a proxy connects to is not looked at
+//! here: a name that leads to a private address as far as this machine knows is not given to it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

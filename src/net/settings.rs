@@ -7,9 +7,11 @@ use url::Url;
 /// `[network]` of `config.toml`. `Debug` hides the proxy, whose address may hold a password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NetworkSettings {
-    /// Exact origins that may be plain `http` or `ws`, or a private address: `http://127.0.0.1:3338`.
+    /// Exact origins that may be plain `http` or `ws`, or a private address:
+    /// `http://127.0.0.1:3338`.
     pub allow: Vec<String>,
-    /// The proxy that everything goes through: `socks5h`, `socks5`, `http` or `https`. Nothing goes around it.
+    /// The proxy that everything goes through: `socks5h`, `socks5`, `http` or `https`. Nothing goes
+    /// around it.
     pub proxy: Option<String>,
 }
 

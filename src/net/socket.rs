@@ -1,5 +1,6 @@
-//! A websocket (RFC 6455), opened by an HTTP request of [`super::Web`]'s own clients: the same vetted addresses, the same TLS, the same
-//! proxy. Messages are capped; whatever comes in it is a hint, never the truth. Never opens itself again.
+//! A websocket (RFC 6455), opened by an HTTP request of [`super::Web`]'s own clients: the same
+//! vetted addresses, the same TLS, the same proxy. Messages are capped; whatever comes in it is a
+//! hint, never the truth. Never opens itself again.
 
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_BODY))
         .max_frame_size(Some(MAX_BODY))
-        // Each ping is answered: who pings without end and reads nothing would have us keep all those answers.
+        // Each ping is answered: who pings without end and reads nothing would have us keep all
+        // those answers.
         .max_write_buffer_size(MAX_WAITING);
     Ok(WebSocketStream::from_raw_socket(connection, Role::Client, Some(config)).await)
 }

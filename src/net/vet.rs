@@ -1,7 +1,9 @@
-//! May we go there at all? Judged from the address as it is written, before anything is looked up. Pure.
+//! May we go there at all? Judged from the address as it is written, before anything is looked up.
+//! Pure.
 //!
-//! Names are judged again by what they resolve to (`resolve`); an address that is written as numbers only here, because
-//! nothing resolves it. The words of a refusal are ours alone and repeat nothing of the address.
+//! Names are judged again by what they resolve to (`resolve`); an address that is written as
+//! numbers only here, because nothing resolves it. The words of a refusal are ours alone and repeat
+//! nothing of the address.
 
 use std::collections::HashSet;
 
@@ -15,8 +17,8 @@ use crate::ports::HttpFailure;
 /// The longest address we use, in bytes.
 pub(super) const MAX_URL: usize = 8 * 1024;
 
-/// Domains that are never the public Internet's: of special use (RFC 6761, 6762, 8375, 9476), reserved for private use, or not to be
-/// given to anybody since private networks use them.
+/// Domains that are never the public Internet's: of special use (RFC 6761, 6762, 8375, 9476),
+/// reserved for private use, or not to be given to anybody since private networks use them.
 const SPECIAL: [&str; 14] = [
     "localhost",
     "local",

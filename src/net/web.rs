@@ -1,7 +1,8 @@
 //! [`Web`]: one HTTP exchange, made once, over a connection to a checked address.
 //!
-//! Two clients: one for public addresses, whose resolver lets nothing else through, and one for origins the owner
-//! listed. Their connections are never mixed. Never follows, never repeats, never reads more than a cap.
+//! Two clients: one for public addresses, whose resolver lets nothing else through, and one for
+//! origins the owner listed. Their connections are never mixed. Never follows, never repeats, never
+//! reads more than a cap.
 
 use std::fmt;
 use std::sync::{Once, OnceLock};
@@ -57,7 +58,8 @@ impl fmt::Debug for Web {
 }
 
 impl Web {
-    /// Reads the settings. Opens nothing; TLS and the machine's certificates are loaded at the first request.
+    /// Reads the settings. Opens nothing; TLS and the machine's certificates are loaded at the
+    /// first request.
     ///
     /// # Errors
     /// [`BadSettings`] names the setting that cannot be used.
@@ -178,11 +180,12 @@ impl Web {
 
 #[async_trait]
 impl Http for Web {
-    /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate takes half of the deadline
-    /// at most. Any status is an answer, a redirect too; a 429 is one as well, and pauses its origin, as does a 503 that says for how long.
+    /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate
+    /// takes half of the deadline at most. Any status is an answer, a redirect too; a 429 is one as
+    /// well, and pauses its origin, as does a 503 that says for how long.
     ///
-    /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection: shorter deadlines do not
-    /// tell whether the request had left.
+    /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection:
+    /// shorter deadlines do not tell whether the request had left.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let deadline = request.deadline.min(LONGEST);
         let until = Instant::now() + deadline;

@@ -1,6 +1,8 @@
-//! What a wallet keeps for itself beside NIP-60 (kind 30078, NIP-78), sealed: which devices it has, and its list of mints (NUT-27).
+//! What a wallet keeps for itself beside NIP-60 (kind 30078, NIP-78), sealed: which devices it has,
+//! and its list of mints (NUT-27).
 //!
-//! The list of mints is written with a key of its own, so that it names nobody. Neither holds a coin or a key.
+//! The list of mints is written with a key of its own, so that it names nobody. Neither holds a
+//! coin or a key.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +44,8 @@ struct MintList {
     timestamp: u64,
 }
 
-/// The key that the list of mints is written with: SHA-256 over the seed of the mnemonic and a fixed label (NUT-27).
+/// The key that the list of mints is written with: SHA-256 over the seed of the mnemonic and a
+/// fixed label (NUT-27).
 ///
 /// # Errors
 /// [`BadKey`], with a chance that nobody meets.

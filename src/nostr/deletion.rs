@@ -1,6 +1,7 @@
 //! The request to delete coin events (NIP-09, kind 5).
 //!
-//! Relays need not follow it, and other wallets make one when coins are not spent: it is no proof of anything.
+//! Relays need not follow it, and other wallets make one when coins are not spent: it is no proof
+//! of anything.
 
 use super::Unwritable;
 use super::event::Event;

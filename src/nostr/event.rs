@@ -1,7 +1,8 @@
 //! An event (NIP-01) whose id and signature were checked.
 //!
-//! There is no other way to get one than to read or to sign it, so whoever holds one need not check again. Says nothing
-//! about who may have written it, nor about when: both are the caller's question.
+//! There is no other way to get one than to read or to sign it, so whoever holds one need not check
+//! again. Says nothing about who may have written it, nor about when: both are the caller's
+//! question.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ use super::parts::is_hex_64;
 /// The longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 512 * 1024;
 
-/// The most tags an event may have, and the most texts in all of them: each costs memory even when it is empty.
+/// The most tags an event may have, and the most texts in all of them: each costs memory even when
+/// it is empty.
 const MAX_TAGS: usize = 8_000;
 const MAX_TAG_TEXTS: usize = 20_000;
 
@@ -59,8 +61,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// Reads an event and checks its size, its id and its signature, in this order. Fields that NIP-01 does not know are
-    /// dropped.
+    /// Reads an event and checks its size, its id and its signature, in this order. Fields that
+    /// NIP-01 does not know are dropped.
     ///
     /// # Errors
     /// [`BadEvent`]; never a panic, whatever the text.

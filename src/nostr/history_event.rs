@@ -1,7 +1,7 @@
 //! A line of history (NIP-60, kind 7376).
 //!
-//! What came or went is sealed to ourselves, and so is whom we paid; in clear stands only which nutzap was redeemed, for its
-//! sender to see. Never counted as money.
+//! What came or went is sealed to ourselves, and so is whom we paid; in clear stands only which
+//! nutzap was redeemed, for its sender to see. Never counted as money.
 
 use super::event::Event;
 use super::identity::{Draft, Identity};
@@ -46,7 +46,8 @@ pub struct Line<'a> {
     pub destroyed: &'a [String],
     /// The nutzap that was redeemed.
     pub redeemed: Option<&'a Redeemed>,
-    /// The hash of the invoice that was paid, lower-case hex: our own addition, sealed, for the wallet's other devices.
+    /// The hash of the invoice that was paid, lower-case hex: our own addition, sealed, for the
+    /// wallet's other devices.
     pub payment_hash: Option<&'a str>,
 }
 
@@ -93,7 +94,8 @@ pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Ev
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content })?)
 }
 
-/// Reads a line of our own, in the form of any wallet we know: every part may stand sealed or in clear.
+/// Reads a line of our own, in the form of any wallet we know: every part may stand sealed or in
+/// clear.
 ///
 /// # Errors
 /// [`Unreadable`].

@@ -99,7 +99,8 @@ impl Identity {
         Ok(Self { keys: Keys::new(key.ok_or(BadKey::Form)?) })
     }
 
-    /// A key encrypted by a password (NIP-49). Takes seconds and up to a gigabyte: not for an async thread.
+    /// A key encrypted by a password (NIP-49). Takes seconds and up to a gigabyte: not for an async
+    /// thread.
     ///
     /// # Errors
     /// [`BadKey`]; work of more than 2^20 rounds is refused before it is begun.

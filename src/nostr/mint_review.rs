@@ -1,6 +1,7 @@
 //! What people say about mints (NIP-87): that one is there (38172), that one is good (38000).
 //!
-//! Says what was said and by whom. Never makes a mint trusted, and whoever reads must choose whose word counts.
+//! Says what was said and by whom. Never makes a mint trusted, and whoever reads must choose whose
+//! word counts.
 
 use super::Unreadable;
 use super::event::Event;

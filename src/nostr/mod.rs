@@ -1,8 +1,9 @@
 //! What the wallet says on Nostr and reads there: keys, event formats, relays.
 //!
-//! The only place that knows the `nostr` crate; its types stay in here. Every event that leaves a reader here had its id and
-//! its signature checked first. Never writes to a store, and decides nothing about money: what a relay tells is what
-//! somebody wrote, and only a mint knows what is spent.
+//! The only place that knows the `nostr` crate; its types stay in here. Every event that leaves a
+//! reader here had its id and its signature checked first. Never writes to a store, and decides
+//! nothing about money: what a relay tells is what somebody wrote, and only a mint knows what is
+//! spent.
 //!
 //! ```text
 //!  relays  -->  event (id, signature)  -->  one reader per kind  -->  plain values
@@ -58,7 +59,8 @@ pub enum Unreadable {
     TooMuch,
 }
 
-/// An event that cannot be made of this: too long to be sealed or signed, or not what the format takes.
+/// An event that cannot be made of this: too long to be sealed or signed, or not what the format
+/// takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no event can be made of this")]
 pub struct Unwritable;

@@ -1,7 +1,7 @@
 //! Ecash sent over Nostr (NIP-61, kind 9321), locked to its recipient.
 //!
-//! Reading one says that it is well formed and whom it names; whether its coins are good only the mint's keys and the mint can
-//! say. The comment is a stranger's raw words: clean before showing.
+//! Reading one says that it is well formed and whom it names; whether its coins are good only the
+//! mint's keys and the mint can say. The comment is a stranger's raw words: clean before showing.
 
 use std::fmt;
 
@@ -43,7 +43,8 @@ pub enum BadNutzap {
     /// A coin is locked to a key that is not among ours.
     #[error("a coin is locked to a key that is not ours")]
     OtherKey,
-    /// A coin's lock asks for more than one signature of ours, or is open to others: its time has passed, or it names several keys.
+    /// A coin's lock asks for more than one signature of ours, or is open to others: its time has
+    /// passed, or it names several keys.
     #[error("a coin's lock has conditions that others control")]
     Conditions,
 }
@@ -80,7 +81,8 @@ impl fmt::Debug for Nutzap {
     }
 }
 
-/// Writes a nutzap. `mint` stands as the recipient wrote it; each coin keeps its DLEQ, by which the recipient checks it.
+/// Writes a nutzap. `mint` stands as the recipient wrote it; each coin keeps its DLEQ, by which the
+/// recipient checks it.
 ///
 /// # Errors
 /// When the recipient is no key, there are no coins or too many, or it is too large.
@@ -172,15 +174,16 @@ fn coin(text: &str) -> Option<Proof> {
     proof(value)
 }
 
-/// What the lock of a nutzap's coins says beside its key: who sends them, and for which event. A copy of the nutzap by somebody else says the
-/// same.
+/// What the lock of a nutzap's coins says beside its key: who sends them, and for which event. A
+/// copy of the nutzap by somebody else says the same.
 pub fn lock_tags(sender: &str, event: Option<&str>) -> Vec<Vec<String>> {
     let mut tags = vec![tag(&["P", sender])];
     tags.extend(event.map(|event| tag(&["e", event])));
     tags
 }
 
-/// A secret that is a lock (NUT-10). A field named twice is refused: readers differ in which of the two counts.
+/// A secret that is a lock (NUT-10). A field named twice is refused: readers differ in which of the
+/// two counts.
 #[derive(Deserialize)]
 struct Written(String, WrittenData);
 
@@ -202,8 +205,9 @@ pub struct Opens {
     pub sender: Option<String>,
 }
 
-/// Which of `keys` (x only, 64 letters of lower-case hex) opens a coin of this secret at `now` (Unix seconds): that key alone, by one signature.
-/// A lock that will open for others later is ours to open until then.
+/// Which of `keys` (x only, 64 letters of lower-case hex) opens a coin of this secret at `now`
+/// (Unix seconds): that key alone, by one signature. A lock that will open for others later is ours
+/// to open until then.
 ///
 /// # Errors
 /// [`BadNutzap`]: anybody else may spend it as well, or we cannot.

@@ -1,6 +1,8 @@
-//! How somebody wants to be sent nutzaps (NIP-61, kind 10019): relays, mints, the key to lock to. Public.
+//! How somebody wants to be sent nutzaps (NIP-61, kind 10019): relays, mints, the key to lock to.
+//! Public.
 //!
-//! A missing key stays missing: the author's identity key is no stand-in. Says nothing about whether a relay may be used.
+//! A missing key stays missing: the author's identity key is no stand-in. Says nothing about
+//! whether a relay may be used.
 
 use super::event::Event;
 use super::identity::{Draft, Identity};
@@ -20,12 +22,13 @@ pub struct NutzapInfo {
     pub relays: Vec<String>,
     /// Mints as written, each with its units; none means all.
     pub mints: Vec<(String, Vec<String>)>,
-    /// The key to lock to: x only, 64 letters of lower-case hex; written as a lock names it. `None` when absent, damaged or said twice.
+    /// The key to lock to: x only, 64 letters of lower-case hex; written as a lock names it. `None`
+    /// when absent, damaged or said twice.
     pub pubkey: Option<String>,
 }
 
-/// Writes ours. The key stands there as a lock needs it (`02` and x): some wallets lock to the text as it stands, and coins that are locked
-/// to x alone can be opened by nobody.
+/// Writes ours. The key stands there as a lock needs it (`02` and x): some wallets lock to the text
+/// as it stands, and coins that are locked to x alone can be opened by nobody.
 ///
 /// # Errors
 /// When there is too much of it, or the key is none.
@@ -43,7 +46,8 @@ pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<
     Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
-/// The key of a list stands there without its first byte: whoever locks to it as it stands makes coins that nobody can open.
+/// The key of a list stands there without its first byte: whoever locks to it as it stands makes
+/// coins that nobody can open.
 pub fn names_no_lock(event: &Event) -> bool {
     event.tag_values("pubkey").any(|key| key.len() == 64)
 }

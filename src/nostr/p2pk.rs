@@ -1,6 +1,7 @@
 //! The key that nutzaps to us are locked to (NIP-61, NUT-11).
 //!
-//! Written as `02` and x everywhere, so its y is even: an odd one is turned into its negative, which signs the same.
+//! Written as `02` and x everywhere, so its y is even: an odd one is turned into its negative,
+//! which signs the same.
 
 use nostr::SECP256K1;
 use nostr::secp256k1::{Keypair, Parity, SecretKey};

@@ -1,4 +1,5 @@
-//! Small parts that several formats share: hex, lists of texts, proofs as NIP-60 and NIP-61 write them.
+//! Small parts that several formats share: hex, lists of texts, proofs as NIP-60 and NIP-61 write
+//! them.
 //!
 //! Never decides whether a coin is good.
 
@@ -51,7 +52,8 @@ pub(super) fn tag(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A proof as it is written: what every wallet reads comes first. Never with a witness, which is made when it is spent.
+/// A proof as it is written: what every wallet reads comes first. Never with a witness, which is
+/// made when it is spent.
 #[derive(Serialize)]
 pub(super) struct ProofOut<'a> {
     id: String,
@@ -78,7 +80,8 @@ impl<'a> From<&'a Proof> for ProofOut<'a> {
     }
 }
 
-/// A proof of a form that could be a coin. Extra fields are dropped; a damaged DLEQ makes it unreadable as a whole.
+/// A proof of a form that could be a coin. Extra fields are dropped; a damaged DLEQ makes it
+/// unreadable as a whole.
 pub(super) fn proof(value: Value) -> Option<Proof> {
     let mut proof: Proof = serde_json::from_value(value).ok()?;
     let amount = proof.amount.to_u64();

@@ -1,7 +1,7 @@
 //! An invoice of a mint that is still to be claimed (NIP-60, kind 7374), sealed to ourselves.
 //!
-//! Other programs look for the mint in clear, so it stands there; how much, and for whom, does not. A quote's id, or its key, is enough to
-//! take its coins, so neither prints.
+//! Other programs look for the mint in clear, so it stands there; how much, and for whom, does not.
+//! A quote's id, or its key, is enough to take its coins, so neither prints.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Whom a text names: a person, an event, or a name at a host. Pure; asks nobody.
 //!
-//! A secret key given by mistake is told apart, so that it is never sent anywhere as if it were a name.
+//! A secret key given by mistake is told apart, so that it is never sent anywhere as if it were a
+//! name.
 
 use nostr::nips::nip19::{FromBech32, Nip19};
 use url::Url;
@@ -11,7 +12,8 @@ use super::relay_list::usable;
 /// The longest text that is looked at, in bytes.
 const MAX_TEXT: usize = 5_000;
 
-/// Whom or what a text names. Keys and ids are 64 letters of lower-case hex; relays are hints, at most ten.
+/// Whom or what a text names. Keys and ids are 64 letters of lower-case hex; relays are hints, at
+/// most ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A person: `npub1...`, `nprofile1...` or 64 letters of hex.

@@ -1,4 +1,5 @@
-//! What a relay says of itself (NIP-11): a document that it serves over HTTP, under its own address.
+//! What a relay says of itself (NIP-11): a document that it serves over HTTP, under its own
+//! address.
 //!
 //! A relay's own word, and no more. A part that is missing, or of another form, says nothing.
 
@@ -97,7 +98,8 @@ fn retention(rule: &Value) -> Retention {
 }
 
 impl RelayInfo {
-    /// How long it keeps events of a kind: by the first rule that names the kind, else by the one for all others.
+    /// How long it keeps events of a kind: by the first rule that names the kind, else by the one
+    /// for all others.
     pub fn keeps(&self, kind: u16) -> Kept {
         let kind = u64::from(kind);
         let names = |rule: &&Retention| {

@@ -42,7 +42,8 @@ pub fn read(event: &Event) -> Result<RelayList, Unreadable> {
     Ok(RelayList { read: marked("read"), write: marked("write") })
 }
 
-/// The addresses of a list that we use: at most [`MAX_RELAYS`], in their one written form, each once.
+/// The addresses of a list that we use: at most [`MAX_RELAYS`], in their one written form, each
+/// once.
 pub fn usable<T: AsRef<str>>(relays: impl IntoIterator<Item = T>) -> Vec<String> {
     let mut list: Vec<String> = Vec::new();
     for relay in relays {
@@ -56,8 +57,8 @@ pub fn usable<T: AsRef<str>>(relays: impl IntoIterator<Item = T>) -> Vec<String>
     list
 }
 
-/// A relay's address in its one written form. `None` unless it is `wss`, or `ws` on this machine; with a user, a fragment or a
-/// query; or too long.
+/// A relay's address in its one written form. `None` unless it is `wss`, or `ws` on this machine;
+/// with a user, a fragment or a query; or too long.
 pub fn address(text: &str) -> Option<String> {
     let text = text.trim();
     if text.len() > MAX_URL {

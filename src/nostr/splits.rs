@@ -37,8 +37,8 @@ struct Share {
     weight: Option<u128>,
 }
 
-/// Who gets what of `sats`: nobody when the event names nobody, or gives nobody a weight. By largest remainder; of equal ones
-/// the earlier. Somebody named twice gets both parts in one.
+/// Who gets what of `sats`: nobody when the event names nobody, or gives nobody a weight. By
+/// largest remainder; of equal ones the earlier. Somebody named twice gets both parts in one.
 ///
 /// # Errors
 /// [`TooManyShares`].
@@ -80,7 +80,8 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<Leg>, TooManyShares> {
     Ok(legs)
 }
 
-/// A `zap` tag that names a key. One that names a Lightning address instead is of an older form and left out.
+/// A `zap` tag that names a key. One that names a Lightning address instead is of an older form and
+/// left out.
 fn share(tag: &[String]) -> Option<Share> {
     let pubkey = x_only(tag.get(1)?).filter(|_| tag.get(1).is_some_and(|key| key.len() == 64))?;
     let relay = tag.get(2).and_then(|relay| relay_list::address(relay));

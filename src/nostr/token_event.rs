@@ -1,6 +1,7 @@
 //! Coins on a relay (NIP-60, kind 7375), sealed to ourselves.
 //!
-//! An event that cannot be read is unknown, never empty. Says nothing about whether its coins are spent: only the mint does.
+//! An event that cannot be read is unknown, never empty. Says nothing about whether its coins are
+//! spent: only the mint does.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ use super::{Unreadable, Unwritable};
 /// The kind of it.
 pub const KIND: u16 = 7375;
 
-/// How long the plaintext of one event should be at most, in bytes: sealed it stays far below what relays take.
+/// How long the plaintext of one event should be at most, in bytes: sealed it stays far below what
+/// relays take.
 pub const TARGET_BYTES: usize = 16 * 1024;
 
 /// What one event holds.
@@ -79,8 +81,8 @@ pub fn plain_len(mint: &str, unit: &str, proofs: &[Proof], del: &[String]) -> us
     plain(mint, unit, proofs, del).map_or(usize::MAX, |plain| plain.len())
 }
 
-/// Writes coins. The caller sees to it that `created_at` lies above that of every event in `del`: other wallets pass over
-/// one that does not.
+/// Writes coins. The caller sees to it that `created_at` lies above that of every event in `del`:
+/// other wallets pass over one that does not.
 ///
 /// # Errors
 /// When it is too long to be sealed.
@@ -97,7 +99,8 @@ pub fn write(
     Ok(identity.sign(Draft { kind: KIND, created_at, tags: Vec::new(), content })?)
 }
 
-/// Reads coins of our own, in the form of any wallet we know. Coins that cannot be read are counted, not dropped in silence.
+/// Reads coins of our own, in the form of any wallet we know. Coins that cannot be read are
+/// counted, not dropped in silence.
 ///
 /// # Errors
 /// [`Unreadable`]: then nothing is known of what it holds.

@@ -1,7 +1,8 @@
-//! The wallet itself (NIP-60, kind 17375) and its copy (kind 375): keys for nutzaps, mints, relays, sealed to ourselves.
+//! The wallet itself (NIP-60, kind 17375) and its copy (kind 375): keys for nutzaps, mints, relays,
+//! sealed to ourselves.
 //!
-//! Whoever replaces the one event of a kind replaces all it says: so what is read is kept whole, tags we do not know
-//! included, and no key is ever dropped. Never makes a key.
+//! Whoever replaces the one event of a kind replaces all it says: so what is read is kept whole,
+//! tags we do not know included, and no key is ever dropped. Never makes a key.
 
 use std::fmt;
 
@@ -39,7 +40,8 @@ impl fmt::Debug for WalletEvent {
     }
 }
 
-/// Writes the wallet. Of several keys the first is repeated at the end: other wallets use the first, the last or any.
+/// Writes the wallet. Of several keys the first is repeated at the end: other wallets use the
+/// first, the last or any.
 ///
 /// # Errors
 /// When it is too long to be sealed.
@@ -81,7 +83,8 @@ fn write_as(
     Ok(identity.sign(Draft { kind, created_at, tags: Vec::new(), content })?)
 }
 
-/// Reads a wallet of our own, or its copy. What is said twice is taken once; some wallets write mints and relays in clear.
+/// Reads a wallet of our own, or its copy. What is said twice is taken once; some wallets write
+/// mints and relays in clear.
 ///
 /// # Errors
 /// [`Unreadable`]: then nothing is known of it, and it must not be replaced.

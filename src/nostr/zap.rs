@@ -1,4 +1,5 @@
-//! Lightning zaps (NIP-57): the request we sign (9734) and the receipt that a payee's server publishes (9735).
+//! Lightning zaps (NIP-57): the request we sign (9734) and the receipt that a payee's server
+//! publishes (9735).
 //!
 //! A receipt is a courtesy, never proof that money moved: only the preimage is.
 
@@ -44,7 +45,8 @@ impl Zapped {
     }
 }
 
-/// Writes a request. Its [`Event::json`] is what is sent and what the invoice is made for, letter by letter.
+/// Writes a request. Its [`Event::json`] is what is sent and what the invoice is made for, letter
+/// by letter.
 ///
 /// For an anonymous one the caller gives a key that nobody knows.
 ///

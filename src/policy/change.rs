@@ -1,7 +1,7 @@
 //! From one policy to the next: what is stricter, what is looser, what to tell the owner.
 //!
-//! A running process takes what tightens at once, and what loosens only when a person has confirmed exactly that policy,
-//! or at its next start.
+//! A running process takes what tightens at once, and what loosens only when a person has confirmed
+//! exactly that policy, or at its next start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,7 +13,8 @@ use super::{AgentPolicy, DEFAULT_AGENT, Policy};
 use crate::model::mint::TrustedMint;
 
 impl Policy {
-    /// Per field the stricter of the two: lower limits, paused if either is, mints and tools that both have.
+    /// Per field the stricter of the two: lower limits, paused if either is, mints and tools that
+    /// both have.
     #[must_use]
     pub fn tightened_by(&self, newer: &Self) -> Self {
         let names = self
@@ -45,8 +46,8 @@ impl Policy {
         self.tightened_by(newer) != Self { agents: normal(newer.agents.clone()), ..newer.clone() }
     }
 
-    /// What a process that runs under this policy follows once it has read `newer`: all of it if `accepted` is its
-    /// fingerprint, else what it tightens.
+    /// What a process that runs under this policy follows once it has read `newer`: all of it if
+    /// `accepted` is its fingerprint, else what it tightens.
     #[must_use]
     pub fn followed_by(&self, newer: &Self, accepted: Option<&str>) -> Self {
         if accepted.is_some_and(|accepted| accepted == newer.fingerprint()) {
@@ -118,7 +119,8 @@ impl AgentPolicy {
     }
 }
 
-/// The same rules without entries that say nothing: a default that narrows nothing, an agent that stands as the default does.
+/// The same rules without entries that say nothing: a default that narrows nothing, an agent that
+/// stands as the default does.
 fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPolicy> {
     let default = agents.remove(DEFAULT_AGENT).unwrap_or_default();
     agents.retain(|_, agent| *agent != default);
@@ -128,7 +130,8 @@ fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPo
     agents
 }
 
-/// What differs between two texts of [`Policy::canonical`], for a reader that kept only the text of the older one.
+/// What differs between two texts of [`Policy::canonical`], for a reader that kept only the text of
+/// the older one.
 pub fn describe_lines(older: &str, newer: &str) -> Vec<String> {
     let read = |text: &str| -> BTreeMap<String, String> {
         text.lines()
@@ -150,7 +153,8 @@ fn describe(older: &BTreeMap<String, String>, newer: &BTreeMap<String, String>) 
     told.collect()
 }
 
-/// A mint called a test mint by either stays one: its coins are set aside as soon as real money is about.
+/// A mint called a test mint by either stays one: its coins are set aside as soon as real money is
+/// about.
 fn stricter_mint(older: &TrustedMint, newer: &TrustedMint) -> TrustedMint {
     TrustedMint {
         address: newer.address.clone(),

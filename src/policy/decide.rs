@@ -5,8 +5,9 @@ use crate::model::ledger::{Day, Ledger};
 use super::{Ask, Denial, Policy, duplicate};
 
 impl Policy {
-    /// What no quote can save, before anything is contacted: paused, the amount alone over a limit, a likely duplicate.
-    /// Takes no account of fees. A caller that has read no ledger yet may pass an empty one and learn less.
+    /// What no quote can save, before anything is contacted: paused, the amount alone over a limit,
+    /// a likely duplicate. Takes no account of fees. A caller that has read no ledger yet may pass
+    /// an empty one and learn less.
     ///
     /// # Errors
     /// The first reason found.
@@ -25,8 +26,9 @@ impl Policy {
         self.within_days(ask.agent, ask.amount_sats, ledger, now)
     }
 
-    /// The whole decision over a finished plan: as [`Self::precheck`], then the fee ceiling, then amount and highest fees together
-    /// against the day's limit. To be asked inside the transaction that reserves, over the ledger of that transaction.
+    /// The whole decision over a finished plan: as [`Self::precheck`], then the fee ceiling, then
+    /// amount and highest fees together against the day's limit. To be asked inside the transaction
+    /// that reserves, over the ledger of that transaction.
     ///
     /// # Errors
     /// The first reason found.
@@ -51,8 +53,9 @@ impl Policy {
         )
     }
 
-    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand beside the inputs' fee, which is at most
-    /// `input_fee_sats`: it fits even at the highest reserve allowed. One with lower fees may be a little larger.
+    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand
+    /// beside the inputs' fee, which is at most `input_fee_sats`: it fits even at the highest
+    /// reserve allowed. One with lower fees may be a little larger.
     pub fn largest_payment(
         &self,
         agent: &str,
@@ -78,7 +81,8 @@ impl Policy {
         fits
     }
 
-    /// What this agent can still spend today, in sats: what is left of the wallet's day, or of its own where that is less.
+    /// What this agent can still spend today, in sats: what is left of the wallet's day, or of its
+    /// own where that is less.
     pub fn left_today(&self, agent: &str, ledger: &Ledger) -> u64 {
         if ledger.full_until.is_some() {
             return 0;

@@ -1,7 +1,7 @@
 //! Is this the same payment again, by mistake?
 //!
-//! Two rules: an equal payment within ten minutes, which the caller may excuse by naming it; and an equal payment whose caller
-//! may not know its outcome, which only a person may excuse.
+//! Two rules: an equal payment within ten minutes, which the caller may excuse by naming it; and an
+//! equal payment whose caller may not know its outcome, which only a person may excuse.
 
 use crate::model::ledger::{Ledger, Lookalike, REPEAT_SECONDS};
 
@@ -25,7 +25,8 @@ pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
     }
 }
 
-/// Its money left or may be leaving; of one that failed or came back, an equal payment repeats nothing.
+/// Its money left or may be leaving; of one that failed or came back, an equal payment repeats
+/// nothing.
 fn money_left(one: &Lookalike) -> bool {
     matches!(one.state, "pending" | "settled" | "partial")
 }

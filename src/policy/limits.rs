@@ -19,7 +19,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most that may be paid in fees for `amount_sats`: the percentage, rounded down, and never below the floor. Sats.
+    /// The most that may be paid in fees for `amount_sats`: the percentage, rounded down, and never
+    /// below the floor. Sats.
     pub fn max_fee_sats(&self, amount_sats: u64) -> u64 {
         let exact = u128::from(amount_sats) * u128::from(self.max_fee_hundredths)
             / u128::from(WHOLE_HUNDREDTHS);
@@ -37,7 +38,8 @@ impl Limits {
         }
     }
 
-    /// These limits where an agent's own are stricter, the agent's. An agent's own value never raises the wallet's.
+    /// These limits where an agent's own are stricter, the agent's. An agent's own value never
+    /// raises the wallet's.
     #[must_use]
     pub fn narrowed(&self, own: &OwnLimits) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! May this payment happen? Pure: the owner's rules, a ledger and a moment in; yes or a reason out.
 //!
-//! Never reads a file, a clock or the network, and imports nothing but `model`. Nothing in here can raise a limit:
-//! rules come in as a whole, from the owner's files.
+//! Never reads a file, a clock or the network, and imports nothing but `model`. Nothing in here can
+//! raise a limit: rules come in as a whole, from the owner's files.
 
 mod change;
 mod decide;
@@ -53,13 +53,15 @@ pub struct Ask<'a> {
     pub amount_sats: u64,
     /// The most the plan can cost in fees, all together. 0 where there is no plan yet.
     pub fee_ceiling_sats: u64,
-    /// The part of it that the mint takes for the coins themselves: known beforehand, and no affair of the route.
+    /// The part of it that the mint takes for the coins themselves: known beforehand, and no affair
+    /// of the route.
     pub input_fee_sats: u64,
     /// The most the caller accepts in fees, if it said so.
     pub caller_max_fee_sats: Option<u64>,
     /// The earlier payment that the caller knowingly repeats.
     pub repeat_of: Option<&'a PaymentId>,
-    /// The payee named this one payment itself (an invoice can be paid once only), so another like it is no repeat.
+    /// The payee named this one payment itself (an invoice can be paid once only), so another like
+    /// it is no repeat.
     pub invoice: bool,
 }
 
@@ -101,13 +103,15 @@ pub enum Denial {
         state: &'static str,
         /// Seconds since it was admitted.
         age_seconds: u64,
-        /// What the earlier payment's caller knows of it is in doubt: only a person may excuse the repeat, `repeat_of` does not.
+        /// What the earlier payment's caller knows of it is in doubt: only a person may excuse the
+        /// repeat, `repeat_of` does not.
         person_only: bool,
     },
 }
 
 impl Policy {
-    /// The rules of this agent: its own, else those of [`DEFAULT_AGENT`], else none beyond the wallet's.
+    /// The rules of this agent: its own, else those of [`DEFAULT_AGENT`], else none beyond the
+    /// wallet's.
     pub fn agent(&self, name: &str) -> AgentPolicy {
         self.agents
             .get(name)
@@ -126,7 +130,8 @@ impl Policy {
         self.agent(agent).tools.is_none_or(|tools| tools.contains(tool))
     }
 
-    /// The wallet's own fee ceiling for `amount_sats`, in sats; also for swaps that no agent asked for.
+    /// The wallet's own fee ceiling for `amount_sats`, in sats; also for swaps that no agent asked
+    /// for.
     pub fn max_fee_sats(&self, amount_sats: u64) -> u64 {
         self.limits.max_fee_sats(amount_sats)
     }
@@ -136,8 +141,8 @@ impl Policy {
         self.mints.iter().find(|mint| mint.address == *address)
     }
 
-    /// What the list alone says the money is: `Real` with at least one mint that is no test mint. A wallet that was ever real
-    /// stays so, which only the store knows.
+    /// What the list alone says the money is: `Real` with at least one mint that is no test mint. A
+    /// wallet that was ever real stays so, which only the store knows.
     pub fn listed_money(&self) -> MoneyKind {
         if self.mints.iter().all(|mint| mint.test) { MoneyKind::Play } else { MoneyKind::Real }
     }

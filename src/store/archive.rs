@@ -1,8 +1,9 @@
 //! Spent proofs: found by Y alone, whole for 90 days, then a Y and when it came here.
 //!
-//! What a mint needs to take it is kept, and not what proves its signature (NUT-12): a mint that takes its word back sees its own.
-//! Never gives a proof back by itself: only a revive does, after the mint (NUT-07) has said it is unspent. One of which nothing but its Y
-//! is left comes back only with what a restore (NUT-09) has made anew.
+//! What a mint needs to take it is kept, and not what proves its signature (NUT-12): a mint that
+//! takes its word back sees its own. Never gives a proof back by itself: only a revive does, after
+//! the mint (NUT-07) has said it is unspent. One of which nothing but its Y is left comes back only
+//! with what a restore (NUT-09) has made anew.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -147,8 +148,9 @@ pub(super) fn revive(
 }
 
 impl Store {
-    /// Takes archived proofs back as unspent, durably, as they are given: a mint has signed them anew (NUT-09) and says that they are
-    /// unspent (NUT-07). Those that are not archived stay as they are. Returns how many came back.
+    /// Takes archived proofs back as unspent, durably, as they are given: a mint has signed them
+    /// anew (NUT-09) and says that they are unspent (NUT-07). Those that are not archived stay as
+    /// they are. Returns how many came back.
     ///
     /// # Errors
     /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
@@ -171,9 +173,10 @@ impl Store {
         .await
     }
 
-    /// Looks through a part of the archive, `rows` long, from after `from` on: of what came there before `before` (Unix seconds) only the Y
-    /// stays, but for what is in `keep`. Returns where the next part begins; `None`: that was the last. In order, not durable: what is lost
-    /// is done again.
+    /// Looks through a part of the archive, `rows` long, from after `from` on: of what came there
+    /// before `before` (Unix seconds) only the Y stays, but for what is in `keep`. Returns where
+    /// the next part begins; `None`: that was the last. In order, not durable: what is lost is done
+    /// again.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -205,7 +208,8 @@ impl Store {
     }
 }
 
-/// Those of one part of the archive that are whole and came before `before`, and where the next part begins.
+/// Those of one part of the archive that are whole and came before `before`, and where the next
+/// part begins.
 fn due(
     tx: &impl Reads,
     from: Option<Y>,

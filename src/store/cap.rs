@@ -1,4 +1,5 @@
-//! The owner's cap at a mint: what is held there, and what has been promised to come in, judged in the transaction that promises more.
+//! The owner's cap at a mint: what is held there, and what has been promised to come in, judged in
+//! the transaction that promises more.
 
 use cdk_common::nuts::State;
 use redb::{Durability, ReadableTable};
@@ -12,7 +13,8 @@ use crate::model::deposit::Deposit;
 use crate::model::mint::MintAddress;
 use crate::model::receive::Receive;
 
-/// How long after its expiry an unpaid invoice still counts, in seconds: it may be paid in the last moment.
+/// How long after its expiry an unpaid invoice still counts, in seconds: it may be paid in the last
+/// moment.
 const GRACE_SECONDS: u64 = 600;
 
 /// What became of something that brings money in.

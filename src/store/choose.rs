@@ -1,8 +1,9 @@
 //! Which coins to spend: pure, over piles of equal coins that are looked up as needed.
 //!
-//! Takes the smallest sum that covers what is needed and the inputs' own fees (NUT-02), so that large coins stay free for
-//! others; of equal sums the fewest coins. Where that would cost more than the caller wants to spend on it, the fewest coins. Never takes
-//! more than [`MAX_INPUTS`] coins, nor one that costs what it is worth.
+//! Takes the smallest sum that covers what is needed and the inputs' own fees (NUT-02), so that
+//! large coins stay free for others; of equal sums the fewest coins. Where that would cost more
+//! than the caller wants to spend on it, the fewest coins. Never takes more than [`MAX_INPUTS`]
+//! coins, nor one that costs what it is worth.
 
 use std::cmp::Reverse;
 
@@ -42,8 +43,8 @@ pub(super) struct Coin {
 pub(super) trait Coins {
     type Error;
 
-    /// Up to `limit(amount)` of the `wanted` coins of the greatest amount that is at most `at_most`, all of that one amount and
-    /// above zero. Empty when there is none.
+    /// Up to `limit(amount)` of the `wanted` coins of the greatest amount that is at most
+    /// `at_most`, all of that one amount and above zero. Empty when there is none.
     fn pile(
         &self,
         at_most: u64,
@@ -95,9 +96,10 @@ pub(super) fn largest<C: Coins>(coins: &C) -> Result<Vec<Coin>, C::Error> {
     Ok(found)
 }
 
-/// The most that can be spent beside the inputs' fee, and the most that this fee can be, where each choice is asked to cost no more than
-/// `fee_at_most`, or what one coin costs: anything up to that amount is covered within that fee. Takes the largest coins there are, as if
-/// each cost what the dearest does.
+/// The most that can be spent beside the inputs' fee, and the most that this fee can be, where each
+/// choice is asked to cost no more than `fee_at_most`, or what one coin costs: anything up to that
+/// amount is covered within that fee. Takes the largest coins there are, as if each cost what the
+/// dearest does.
 pub(super) fn most(mut coins: Vec<Coin>, fee_at_most: u64) -> (u64, u64) {
     coins.retain(worth);
     coins.sort_by_key(|coin| Reverse(coin.amount));
@@ -121,7 +123,8 @@ fn worth(coin: &Coin) -> bool {
     u128::from(coin.amount) * 1000 > u128::from(coin.ppk)
 }
 
-/// The piles from `at_most` down, each no deeper than could be of use: of coins above the need one covers, fees aside.
+/// The piles from `at_most` down, each no deeper than could be of use: of coins above the need one
+/// covers, fees aside.
 fn piles<C: Coins>(
     coins: &C,
     mut at_most: u64,
@@ -143,7 +146,8 @@ fn piles<C: Coins>(
     Ok(piles)
 }
 
-/// Greedy from the largest: finds the fewest coins whenever amounts divide each other, as powers of two do.
+/// Greedy from the largest: finds the fewest coins whenever amounts divide each other, as powers of
+/// two do.
 fn exact(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
     let mut rest = amount;
     let mut chosen = Vec::new();
@@ -196,10 +200,11 @@ fn fewest(piles: &[Vec<Coin>], amount: u64) -> Option<Vec<Coin>> {
     None
 }
 
-/// The smallest sum at or above `target` where amounts are powers of two, and a close one elsewhere.
+/// The smallest sum at or above `target` where amounts are powers of two, and a close one
+/// elsewhere.
 ///
-/// Going down, each pile gives what fits. Wherever one coin is left that no longer fits, that coin instead of everything
-/// below it also covers; the best of these candidates wins.
+/// Going down, each pile gives what fits. Wherever one coin is left that no longer fits, that coin
+/// instead of everything below it also covers; the best of these candidates wins.
 fn cover(piles: &[Vec<Coin>], target: u128) -> Option<Vec<Coin>> {
     let mut rest = target;
     let mut chosen: Vec<Coin> = Vec::new();

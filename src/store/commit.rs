@@ -25,7 +25,8 @@ use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 use crate::ports::Counters;
 
-/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding factors.
+/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding
+/// factors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OperationRow {
     /// Its name, and the operation its inputs are held by.
@@ -62,15 +63,17 @@ pub enum Change {
     ProofState {
         /// Which.
         ys: Vec<PublicKey>,
-        /// Each must be in one of these states, or the whole commit is refused with [`StoreError::ProofNotUnspent`].
+        /// Each must be in one of these states, or the whole commit is refused with
+        /// [`StoreError::ProofNotUnspent`].
         expect: Option<Vec<State>>,
         /// The new state. Unspent forgets the operation.
         to: State,
         /// The operation that uses them now. `None` leaves it.
         operation: Option<Uuid>,
     },
-    /// Archived proofs come back in this state: the mint says now that they are unspent. Others stay as they are. One of which only the Y
-    /// is left refuses the whole commit with [`StoreError::SpentIsFinal`].
+    /// Archived proofs come back in this state: the mint says now that they are unspent. Others
+    /// stay as they are. One of which only the Y is left refuses the whole commit with
+    /// [`StoreError::SpentIsFinal`].
     Revive {
         /// Which.
         ys: Vec<PublicKey>,
@@ -94,7 +97,8 @@ pub enum Change {
     UseCounters(Counters),
     /// Counters are free again: their outputs were not signed, and cannot be any more.
     FreeCounters(Counters),
-    /// What is known of other devices' coins. Spent ones change no more, and coins that are not others' are passed over.
+    /// What is known of other devices' coins. Spent ones change no more, and coins that are not
+    /// others' are passed over.
     Foreign {
         /// Which.
         ys: Vec<PublicKey>,
@@ -105,8 +109,8 @@ pub enum Change {
     Publish(Box<Outgoing>),
     /// Nutzaps that came in.
     Nutzaps(Nutzaps),
-    /// So many sats are about to come in at a mint. If they would pass the owner's cap there, the whole commit is refused with
-    /// [`StoreError::OverCap`].
+    /// So many sats are about to come in at a mint. If they would pass the owner's cap there, the
+    /// whole commit is refused with [`StoreError::OverCap`].
     Within {
         /// The mint.
         mint: MintAddress,

@@ -1,8 +1,10 @@
-//! The last three verified copies of the file, `wallet.redb.copy-1` (the newest) to `-3`, and putting one back.
+//! The last three verified copies of the file, `wallet.redb.copy-1` (the newest) to `-3`, and
+//! putting one back.
 //!
-//! What is copied is the wallet as it was when it was opened, after its file had passed its trial; made in the background, row by row, from
-//! a transaction that sees nothing later. A copy takes its name only after it was synced and has passed a trial of its own; names change
-//! by rename alone. Never deletes a file: a damaged wallet is renamed, and only by a restore.
+//! What is copied is the wallet as it was when it was opened, after its file had passed its trial;
+//! made in the background, row by row, from a transaction that sees nothing later. A copy takes its
+//! name only after it was synced and has passed a trial of its own; names change by rename alone.
+//! Never deletes a file: a damaged wallet is renamed, and only by a restore.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -47,7 +49,8 @@ pub(super) struct Due {
     passed: Passed,
 }
 
-/// A copy, if it is time for one: there is none, or an hour has passed since the last and the money has changed.
+/// A copy, if it is time for one: there is none, or an hour has passed since the last and the money
+/// has changed.
 pub(super) fn due(
     path: &Path,
     db: &Database,
@@ -93,8 +96,9 @@ impl Due {
 }
 
 impl Store {
-    /// Makes the copy that was due when the file was opened, in the background: readers and writers go on. Ends early when the store is
-    /// shut. Does nothing where none was due. A copy that cannot be made harms nothing, and is due again at the next opening.
+    /// Makes the copy that was due when the file was opened, in the background: readers and writers
+    /// go on. Ends early when the store is shut. Does nothing where none was due. A copy that
+    /// cannot be made harms nothing, and is due again at the next opening.
     ///
     /// # Errors
     /// When it could not be made.
@@ -147,7 +151,8 @@ pub struct GoodCopy {
     pub meta: Meta,
 }
 
-/// The newest copy of the wallet file at `path` that passes its trial, of this wallet where `wallet_id` is given.
+/// The newest copy of the wallet file at `path` that passes its trial, of this wallet where
+/// `wallet_id` is given.
 ///
 /// # Errors
 /// When none can be read for another reason than damage.
@@ -178,7 +183,8 @@ pub fn any(path: &Path) -> bool {
     (1..=KEPT).any(|number| place(path, number).exists())
 }
 
-/// Takes a damaged file out of the way: renames it to `<name>.damaged-<now>`. Returns its new place; `None` when there is no file.
+/// Takes a damaged file out of the way: renames it to `<name>.damaged-<now>`. Returns its new
+/// place; `None` when there is no file.
 ///
 /// # Errors
 /// When it cannot be renamed: nothing has changed then.

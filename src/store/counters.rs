@@ -1,6 +1,7 @@
 //! Counters of secrets already derived, each device its own (NUT-13).
 //!
-//! The counter of a keyset never goes back. What was taken and not signed can be given back, and is then taken first.
+//! The counter of a keyset never goes back. What was taken and not signed can be given back, and is
+//! then taken first.
 
 use cdk_common::nuts::Id;
 use redb::{Durability, ReadableTable, WriteTransaction};
@@ -86,8 +87,9 @@ impl Store {
         .await
     }
 
-    /// Sets a device's counter of a keyset to `at_least`, unless it is already beyond, and returns it: what a restore has seen
-    /// is a floor, never something to add. What was given back below it is forgotten.
+    /// Sets a device's counter of a keyset to `at_least`, unless it is already beyond, and returns
+    /// it: what a restore has seen is a floor, never something to add. What was given back below it
+    /// is forgotten.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,7 +1,7 @@
 //! Deposits in the journal, with their indexes.
 //!
-//! Never judges whether one was paid. An invoice that nobody has paid a week after it ran out is no more asked about by itself; whoever asks
-//! for it by its id still has its mint asked.
+//! Never judges whether one was paid. An invoice that nobody has paid a week after it ran out is no
+//! more asked about by itself; whoever asks for it by its id still has its mint asked.
 
 use std::ops::{Bound, RangeInclusive};
 
@@ -32,7 +32,8 @@ fn until(deposit: &Deposit) -> u64 {
     if ends { deposit.expires_at } else { u64::MAX }
 }
 
-/// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind every one of them.
+/// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind
+/// every one of them.
 fn reach(mint: &str, low: u64, high: u64) -> RangeInclusive<(&str, u64, &'static str)> {
     (mint, low, "")..=(mint, high, "~")
 }
@@ -81,7 +82,8 @@ fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
     }
 }
 
-/// Sats of invoices at a mint that can be paid at `from` or later, and of those that are paid and not ours yet.
+/// Sats of invoices at a mint that can be paid at `from` or later, and of those that are paid and
+/// not ours yet.
 pub(super) fn promised(tx: &impl Reads, mint: &str, from: u64) -> Result<u64, StoreError> {
     let mut sum = 0_u64;
     for entry in tx.table(DEPOSITS_OPEN)?.range(reach(mint, from, u64::MAX))? {
@@ -137,8 +139,9 @@ impl Store {
         .await
     }
 
-    /// Writes a deposit that is received by coins found at its mint after it was asked for, as one durable commit with what is `beside` it.
-    /// What was found counts for one deposit. `false`: not as much was found, and nothing was written.
+    /// Writes a deposit that is received by coins found at its mint after it was asked for, as one
+    /// durable commit with what is `beside` it. What was found counts for one deposit. `false`: not
+    /// as much was found, and nothing was written.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -175,7 +178,8 @@ impl Store {
         .await
     }
 
-    /// Takes invoices out of the index of what is open that ran out a week before `now` and were not paid. Their rows stay. Not durable.
+    /// Takes invoices out of the index of what is open that ran out a week before `now` and were
+    /// not paid. Their rows stay. Not durable.
     ///
     /// # Errors
     /// When the file cannot be read or written.

@@ -1,5 +1,5 @@
-//! What the owner has given up, because nothing that its mint says can end it any more: its operations rest beside the journal, and its
-//! coins in the archive, until it is taken up again.
+//! What the owner has given up, because nothing that its mint says can end it any more: its
+//! operations rest beside the journal, and its coins in the archive, until it is taken up again.
 //!
 //! Never decides what became of it, and deletes nothing.
 
@@ -25,10 +25,12 @@ pub enum OpenRecord {
 }
 
 impl Store {
-    /// Gives something up, durably: `what` in its new state, its operations out of the journal, the coins that they hold into the archive.
+    /// Gives something up, durably: `what` in its new state, its operations out of the journal, the
+    /// coins that they hold into the archive.
     ///
     /// # Errors
-    /// [`StoreError::Transition`] when it has been decided meanwhile, or when the file cannot be written: nothing has changed then.
+    /// [`StoreError::Transition`] when it has been decided meanwhile, or when the file cannot be
+    /// written: nothing has changed then.
     pub async fn give_up(
         &self,
         what: OpenRecord,
@@ -54,7 +56,8 @@ impl Store {
         .await
     }
 
-    /// Takes up again what was given up, durably: `what` open, its operations in the journal, their coins, if any, held by them.
+    /// Takes up again what was given up, durably: `what` open, its operations in the journal, their
+    /// coins, if any, held by them.
     ///
     /// # Errors
     /// As [`Store::give_up`].

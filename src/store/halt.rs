@@ -1,7 +1,8 @@
-//! Stands still after a chosen commit, as a process stands that was killed there. For tests of crashes: nothing of the wallet asks for it.
+//! Stands still after a chosen commit, as a process stands that was killed there. For tests of
+//! crashes: nothing of the wallet asks for it.
 //!
-//! What was committed without a sync is gone, unless the last commit is made durable and so carries all before it along: both are ends
-//! that a kill can leave behind.
+//! What was committed without a sync is gone, unless the last commit is made durable and so carries
+//! all before it along: both are ends that a kill can leave behind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,7 +44,8 @@ impl Default for Halt {
 }
 
 impl Halt {
-    /// Stands still after the `commits`-th commit from now, of either kind. `durable` makes that one a durable one.
+    /// Stands still after the `commits`-th commit from now, of either kind. `durable` makes that
+    /// one a durable one.
     pub fn after(&self, commits: u64, durable: bool) {
         let mut plan = self.plan();
         plan.last = Some((plan.seen.saturating_add(commits), durable));

@@ -1,7 +1,8 @@
-//! The history: one index over all records, by the time they were made, newest first, and its sums by day.
+//! The history: one index over all records, by the time they were made, newest first, and its sums
+//! by day.
 //!
-//! Never has rows of its own but those of policy changes, and never a secret. A record is found by its place in the index, which never
-//! changes, whatever becomes of the record.
+//! Never has rows of its own but those of policy changes, and never a secret. A record is found by
+//! its place in the index, which never changes, whatever becomes of the record.
 
 use std::ops::Range;
 
@@ -195,7 +196,8 @@ impl HistoryRow {
     }
 }
 
-/// Enters a record as it is now, in place of what it was before; its place is that of the first time.
+/// Enters a record as it is now, in place of what it was before; its place is that of the first
+/// time.
 pub(super) fn tell(
     tx: &WriteTransaction,
     before: Option<&Told<'_>>,
@@ -300,8 +302,9 @@ impl Store {
         .await
     }
 
-    /// Sums over all lines of records made from `since` on and before `until`, in Unix seconds; exact. Whole days come from sums that run
-    /// along; only where a limit lies within a day the records of that day are read.
+    /// Sums over all lines of records made from `since` on and before `until`, in Unix seconds;
+    /// exact. Whole days come from sums that run along; only where a limit lies within a day the
+    /// records of that day are read.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,7 +1,9 @@
-//! The fold that limits are judged by: open payments, and what left within the rolling day, from the index of outflows.
+//! The fold that limits are judged by: open payments, and what left within the rolling day, from
+//! the index of outflows.
 //!
-//! Never a counter kept beside the payments, and never a scan of all of them. Never believes a time that lies ahead of the clock: when that
-//! is first seen is written down, and a day later what it is the time of no longer counts.
+//! Never a counter kept beside the payments, and never a scan of all of them. Never believes a time
+//! that lies ahead of the clock: when that is first seen is written down, and a day later what it
+//! is the time of no longer counts.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -23,7 +25,8 @@ use crate::model::payment::{Payment, PaymentKind};
 /// The payment at hand: its kind, payee and amount.
 pub(super) type Probe = (PaymentKind, String, u64);
 
-/// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in which the limit is used up.
+/// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in
+/// which the limit is used up.
 type News = Vec<(Option<(u64, String)>, Ahead)>;
 
 /// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
@@ -75,7 +78,8 @@ pub(super) fn fold(
     Ok((ledger, news))
 }
 
-/// The moment from which the limit of a day is used up for a day, and when that was first seen to lie ahead of the clock.
+/// The moment from which the limit of a day is used up for a day, and when that was first seen to
+/// lie ahead of the clock.
 fn window(meta: &Meta) -> Option<(u64, Option<u64>)> {
     meta.window_full_until.map(|until| (until.saturating_sub(DAY_SECONDS), meta.window_seen_ahead))
 }
@@ -133,8 +137,8 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
 }
 
 impl Store {
-    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Writes only where a time is seen to lie
-    /// ahead of the clock, or to do so no more.
+    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Writes only
+    /// where a time is seen to lie ahead of the clock, or to do so no more.
     ///
     /// # Errors
     /// When the file cannot be read, or what was seen cannot be written down.

@@ -1,10 +1,12 @@
 //! The file below the database, with the newest commit in sight.
 //!
-//! The header of a file holds two commits, and one bit of it says which counts. The bit has no checksum: turned over by itself, it would
-//! bring back the wallet as it was one commit ago. redb looks at the other commit only where the last one was written in one phase; ours
-//! are written in two. So where the other commit is newer the header is shown without the flag for two phases: redb then takes the newer
-//! one if all of it is there, else the older. A kill between the two phases leaves such a file too; its commit was written and
-//! not acknowledged, and may count or not.
+//! The header of a file holds two commits, and one bit of it says which counts. The bit has no
+//! checksum: turned over by itself, it would bring back the wallet as it was one commit ago. redb
+//! looks at the other commit only where the last one was written in one phase; ours are written in
+//! two. So where the other commit is newer the header is shown without the flag for two phases:
+//! redb then takes the newer one if all of it is there, else the older. A kill between the two
+//! phases leaves such a file too; its commit was written and not acknowledged, and may count or
+//! not.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +20,8 @@ use super::error::StoreError;
 
 /// How much of the file the header is.
 const HEADER: usize = 320;
-/// Where its flags are, and which of them say that the second commit counts and that it was written in two phases.
+/// Where its flags are, and which of them say that the second commit counts and that it was written
+/// in two phases.
 const FLAGS: usize = 9;
 const SECOND_COUNTS: u8 = 1;
 const TWO_PHASES: u8 = 4;

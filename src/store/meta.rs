@@ -1,4 +1,5 @@
-//! What the wallet is: one row. `real` is a latch, the wallet's id never changes, and its generation only grows.
+//! What the wallet is: one row. `real` is a latch, the wallet's id never changes, and its
+//! generation only grows.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,8 @@ fn first() -> u32 {
     1
 }
 
-/// Coins that a mint had signed for us and that the file did not know: they may be those of a deposit.
+/// Coins that a mint had signed for us and that the file did not know: they may be those of a
+/// deposit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Finding {
     /// The mint's address.
@@ -55,8 +57,8 @@ pub struct Meta {
     /// Raised at each opening: tells an older file from a newer one.
     #[serde(default)]
     pub generation: u64,
-    /// `Some`: the file was an older copy, or was made anew from the words. A mint that is not in the set is not used until it has
-    /// been asked for all it has signed for us.
+    /// `Some`: the file was an older copy, or was made anew from the words. A mint that is not in
+    /// the set is not used until it has been asked for all it has signed for us.
     #[serde(default)]
     pub checked: Option<BTreeSet<String>>,
     /// Until when the day's limit counts as used up, in Unix seconds: what was spent is not known.
@@ -99,7 +101,8 @@ impl Meta {
         }
     }
 
-    /// Takes what a deposit of so many sats, asked for at `since`, is to be credited with. `false`: not as much was found after that.
+    /// Takes what a deposit of so many sats, asked for at `since`, is to be credited with. `false`:
+    /// not as much was found after that.
     pub(super) fn take_found(&mut self, mint: &str, since: u64, sats: u64) -> bool {
         let mut lacking = sats;
         for one in self.found.iter_mut().filter(|one| one.mint == mint && one.at >= since) {
@@ -162,7 +165,8 @@ impl Store {
         self.read(get).await
     }
 
-    /// Changes what the wallet is, durably, and returns it. `real` never goes back to `false`, and the id stays.
+    /// Changes what the wallet is, durably, and returns it. `real` never goes back to `false`, and
+    /// the id stays.
     ///
     /// # Errors
     /// When the file cannot be written; nothing has changed then.

@@ -92,7 +92,8 @@ pub(super) fn keysets_elsewhere(tx: &impl Reads, mint: &str) -> Result<Vec<Id>, 
     Ok(found)
 }
 
-/// Adds keysets; of a known one only its activity and its fee change. One that is listed no more signs no more.
+/// Adds keysets; of a known one only its activity and its fee change. One that is listed no more
+/// signs no more.
 pub(super) fn put_keysets(
     tx: &WriteTransaction,
     mint: &str,

@@ -1,8 +1,10 @@
 //! The store: one redb file with the proofs, what is known of mints, and our journal.
 //!
-//! Never touches the network, never reads a clock of its own, never decides to spend, and never deletes a file.
-//! What a mint can be asked for again is committed in order without a sync; the journal's writes are durable two-phase commits, which make
-//! all earlier ones durable as well. All redb work runs on the blocking pool.
+//! Never touches the network, never reads a clock of its own, never decides to spend, and never
+//! deletes a file.
+//! What a mint can be asked for again is committed in order without a sync; the journal's writes
+//! are durable two-phase commits, which make all earlier ones durable as well. All redb work runs
+//! on the blocking pool.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -118,7 +120,8 @@ impl Store {
     /// Makes everything written so far durable. Costs nothing when all of it is.
     ///
     /// # Errors
-    /// When the file cannot be written or synced: what was written before may be lost in a power cut.
+    /// When the file cannot be written or synced: what was written before may be lost in a power
+    /// cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
         self.off(|inner| {
             let db = inner.db()?;
@@ -136,13 +139,14 @@ impl Store {
         self.inner.durable_commits.load(Ordering::Relaxed)
     }
 
-    /// The file refused a write, a sync or a read, or turned out to be damaged. What was acknowledged is in the file; what was not is
-    /// gone. Only opening it again helps.
+    /// The file refused a write, a sync or a read, or turned out to be damaged. What was
+    /// acknowledged is in the file; what was not is gone. Only opening it again helps.
     pub fn has_failed(&self) -> bool {
         self.inner.failed.load(Ordering::Acquire)
     }
 
-    /// Lets the file go, once what is being done in it is done; every later call fails with [`StoreError::Stopping`].
+    /// Lets the file go, once what is being done in it is done; every later call fails with
+    /// [`StoreError::Stopping`].
     pub async fn shut(&self) {
         let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
         let _sees_the_file_too =
@@ -158,7 +162,8 @@ impl Store {
         (self.inner.clock)()
     }
 
-    /// The one place where redb work leaves the async threads. Runs to its end even when the caller is gone.
+    /// The one place where redb work leaves the async threads. Runs to its end even when the caller
+    /// is gone.
     async fn off<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
@@ -236,7 +241,8 @@ impl Inner {
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);
-        // The writer's lock is held until the commit returns, so the number is this transaction's own.
+        // The writer's lock is held until the commit returns, so the number is this transaction's
+        // own.
         let number = self.written.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         tx.commit()?;
         // Counted afterwards: who has read this number reads what the commit has changed.

@@ -1,6 +1,7 @@
 //! Changes of proofs' states.
 //!
-//! Spent is final here. Never frees the proofs of an operation that is not decided, and never hands them to another.
+//! Spent is final here. Never frees the proofs of an operation that is not decided, and never hands
+//! them to another.
 
 use std::collections::BTreeSet;
 
@@ -46,8 +47,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Changes proofs: every one must be in one of the `expect`ed states. Unspent forgets the operation; else `operation` replaces it when
-/// given.
+/// Changes proofs: every one must be in one of the `expect`ed states. Unspent forgets the
+/// operation; else `operation` replaces it when given.
 pub(super) fn change(
     tx: &WriteTransaction,
     inner: &Inner,

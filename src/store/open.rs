@@ -1,7 +1,8 @@
-//! Opening the file: made whole or not at all, for its owner alone, and refused when it is not ours.
+//! Opening the file: made whole or not at all, for its owner alone, and refused when it is not
+//! ours.
 //!
-//! Never deletes or overwrites a wallet file, and never panics on a damaged one. Every page of it is checked before it is used: a
-//! byte that changed by itself is damage, not another balance.
+//! Never deletes or overwrites a wallet file, and never panics on a damaged one. Every page of it
+//! is checked before it is used: a byte that changed by itself is damage, not another balance.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -24,14 +25,14 @@ impl Store {
     /// Opens the wallet file at `path`; makes it when there is none.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is empty, foreign or broken,
-    /// [`StoreError::UnknownVersion`] when a newer program wrote it.
+    /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is
+    /// empty, foreign or broken, [`StoreError::UnknownVersion`] when a newer program wrote it.
     pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
         Self::open_known(path, clock, None).await
     }
 
-    /// The same where the wallet's id and the highest generation that was seen are known: another wallet's file is refused, and no copy
-    /// is made of it or of an older one.
+    /// The same where the wallet's id and the highest generation that was seen are known: another
+    /// wallet's file is refused, and no copy is made of it or of an older one.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -49,7 +50,8 @@ impl Store {
         .await
     }
 
-    /// Makes the wallet file at `path`, which is not there, with `change` made to what the wallet is, and opens it.
+    /// Makes the wallet file at `path`, which is not there, with `change` made to what the wallet
+    /// is, and opens it.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -178,8 +180,8 @@ fn initialise(db: &Database, change: impl FnOnce(&mut Meta)) -> Result<(), Store
     Ok(tx.commit()?)
 }
 
-/// Makes the file beside its place, whole and synced, then links it in: a crash leaves no half wallet, and of two
-/// processes that race one gets `AlreadyExists` and opens what the other made.
+/// Makes the file beside its place, whole and synced, then links it in: a crash leaves no half
+/// wallet, and of two processes that race one gets `AlreadyExists` and opens what the other made.
 fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let mut name =
         path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
@@ -192,7 +194,8 @@ fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError>
     let linked = match fs::hard_link(&draft, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // A file system without hard links: the rename could replace only a wallet made within this instant by a racer.
+        // A file system without hard links: the rename could replace only a wallet made within this
+        // instant by a racer.
         Err(_) if !path.try_exists()? => fs::rename(&draft, path),
         Err(error) => Err(error),
     };

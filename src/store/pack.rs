@@ -1,12 +1,15 @@
-//! Packs the JSON of rows that are kept for ever (payments, deposits, received tokens, deletions) into about half its length. A piece of
-//! JSON that most rows share becomes two bytes, its number in a fixed list, and a run of hex becomes the bytes it stands for. Unpacking gives
-//! the same JSON back, byte for byte.
+//! Packs the JSON of rows that are kept for ever (payments, deposits, received tokens, deletions)
+//! into about half its length. A piece of JSON that most rows share becomes two bytes, its number
+//! in a fixed list, and a run of hex becomes the bytes it stands for. Unpacking gives the same JSON
+//! back, byte for byte.
 
 use cdk_common::util::hex;
 
-/// This byte begins a word: the next byte is the word's number in [`WORDS`]. JSON text never contains the byte.
+/// This byte begins a word: the next byte is the word's number in [`WORDS`]. JSON text never
+/// contains the byte.
 const WORD: u8 = 1;
-/// This byte begins a run of bytes that were hex: the next byte counts them. JSON text never contains the byte.
+/// This byte begins a run of bytes that were hex: the next byte counts them. JSON text never
+/// contains the byte.
 const HEX: u8 = 2;
 /// The shortest run of hex that is packed, and the longest that one byte can count, in letters.
 const SHORTEST: usize = 16;
@@ -14,7 +17,8 @@ const LONGEST: usize = 510;
 
 /// Every word begins with one of these, so that the packer looks for words nowhere else.
 const BEGINNINGS: [u8; 2] = [b'{', b','];
-/// The position of a word is part of the file format: a word may be added at the end, and none may move or change.
+/// The position of a word is part of the file format: a word may be added at the end, and none may
+/// move or change.
 const WORDS: &[&str] = &[
     r#"{"id":"pay_"#,
     r#"{"id":"dep_"#,

@@ -1,6 +1,8 @@
-//! Payments in the journal: admitted through one door, found by hash, key, quote and openness, never by a scan.
+//! Payments in the journal: admitted through one door, found by hash, key, quote and openness,
+//! never by a scan.
 //!
-//! Never admits by itself: the caller's `decide` does, inside the same transaction that writes the intent.
+//! Never admits by itself: the caller's `decide` does, inside the same transaction that writes the
+//! intent.
 
 use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -19,7 +21,8 @@ use crate::model::payment::{Payment, PaymentState};
 pub enum Admission<D> {
     /// The intent is durable; this is its row.
     Admitted(Payment),
-    /// The journal has it already: open, decided, or failed under an id that is not the caller's. Nothing was written.
+    /// The journal has it already: open, decided, or failed under an id that is not the caller's.
+    /// Nothing was written.
     Known(Payment),
     /// `decide` said no. Nothing was written.
     Denied(D),
@@ -66,8 +69,8 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
             Some((at, _)) => outflows.remove((at, id))?.map(|row| row.value().0),
             None => None,
         };
-        // While the time of the outflow stays the same, the row keeps when that time was seen ahead of the clock, and a row that was removed
-        // for it is not made anew.
+        // While the time of the outflow stays the same, the row keeps when that time was seen ahead
+        // of the clock, and a row that was removed for it is not made anew.
         if let Some((at, sats)) = left_now
             && (!same_time || row.is_some())
         {
@@ -90,8 +93,9 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     record::put_packed(tx, PAYMENTS, id, payment)
 }
 
-/// What a payment may become. A decided payment never becomes open, and a decision is not taken back. One that was given up is opened
-/// again by [`Store::take_up`] alone, together with its operations; a word of its mint that comes late still counts.
+/// What a payment may become. A decided payment never becomes open, and a decision is not taken
+/// back. One that was given up is opened again by [`Store::take_up`] alone, together with its
+/// operations; a word of its mint that comes late still counts.
 fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
     use PaymentState::{Failed, GivenUp, Reserved, Returned, Sent, Settled};
     match (before, after) {
@@ -115,7 +119,8 @@ pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), Sto
     put(tx, payment)
 }
 
-/// What the journal already has under this payment's id, hash or key: first what may not be tried again, then a failure.
+/// What the journal already has under this payment's id, hash or key: first what may not be tried
+/// again, then a failure.
 fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError> {
     let mut found: Vec<Payment> = Vec::new();
     found.extend(get(tx, payment.id.as_str())?);
@@ -130,10 +135,11 @@ fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError>
 }
 
 impl Store {
-    /// The door's one durable transaction. Looks the payment up by hash (of any agent) and by (agent, key); folds the ledger;
-    /// asks `decide`; writes the intent with what has to be written `beside` it. The payment's state is Reserved, or Sent where `beside` has
-    /// the row of a request that may leave from then on. A failed payment is tried again under its own id, which the caller has set:
-    /// `attempt` counts up and `created_at` stays.
+    /// The door's one durable transaction. Looks the payment up by hash (of any agent) and by
+    /// (agent, key); folds the ledger; asks `decide`; writes the intent with what has to be written
+    /// `beside` it. The payment's state is Reserved, or Sent where `beside` has the row of a
+    /// request that may leave from then on. A failed payment is tried again under its own id, which
+    /// the caller has set: `attempt` counts up and `created_at` stays.
     ///
     /// # Errors
     /// When the file cannot be read or written: nothing is admitted then.

@@ -1,7 +1,8 @@
-//! Proofs, their shelf and their sums: one place where a proof is written, so that row, range, sum and index never part.
+//! Proofs, their shelf and their sums: one place where a proof is written, so that row, range, sum
+//! and index never part.
 //!
-//! Spent proofs are in the archive alone: no range, sum or index has them. Never scans all proofs, and never lets a Spent proof become
-//! anything else (see `archive`).
+//! Spent proofs are in the archive alone: no range, sum or index has them. Never scans all proofs,
+//! and never lets a Spent proof become anything else (see `archive`).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -101,7 +102,8 @@ impl<'t> Purse<'t> {
         find(&self.live, &self.archive, y)
     }
 
-    /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`] said in this transaction.
+    /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`]
+    /// said in this transaction.
     pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo) -> Result<(), StoreError> {
         let y = info.y.to_bytes();
         self.echo.changed(&y)?;
@@ -187,7 +189,8 @@ pub(super) fn of_operation(tx: &impl Reads, operation: Uuid) -> Result<Vec<Proof
     by_ys(tx, &ys_of(&tx.table(OPERATIONS)?, operation)?)
 }
 
-/// The proofs of these Ys, archive included; an unknown Y, and one of which no more is kept, is left out.
+/// The proofs of these Ys, archive included; an unknown Y, and one of which no more is kept, is
+/// left out.
 pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreError> {
     let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
     let mut found = Vec::with_capacity(ys.len());
@@ -256,7 +259,8 @@ pub struct Balance {
 }
 
 impl Store {
-    /// Coins by Y, archived ones included; an unknown Y, and a spent coin of which no more is kept, is left out.
+    /// Coins by Y, archived ones included; an unknown Y, and a spent coin of which no more is kept,
+    /// is left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -281,7 +285,8 @@ impl Store {
         .await
     }
 
-    /// All coins in these states, of every mint, spent ones while more than their Y is kept; `None`: all that are not spent.
+    /// All coins in these states, of every mint, spent ones while more than their Y is kept;
+    /// `None`: all that are not spent.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -289,7 +294,8 @@ impl Store {
         self.read(move |tx| list(tx, &Filter { states })).await
     }
 
-    /// What we hold, by mint and unit, from the running sums alone. A mint where everything is spent is left out.
+    /// What we hold, by mint and unit, from the running sums alone. A mint where everything is
+    /// spent is left out.
     ///
     /// # Errors
     /// When the file cannot be read, or a sum does not fit.

@@ -1,6 +1,8 @@
-//! What the store remembers of mints, for one device of the wallet: counters are the device's own, all else is shared.
+//! What the store remembers of mints, for one device of the wallet: counters are the device's own,
+//! all else is shared.
 //!
-//! Never holds anything of its own. Its writes commit in order without a sync: what they say can be asked for again.
+//! Never holds anything of its own. Its writes commit in order without a sync: what they say can be
+//! asked for again.
 
 use std::sync::Arc;
 

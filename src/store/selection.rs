@@ -1,6 +1,8 @@
-//! Choosing inputs from the shelf: seeks in the range of the unspent, largest amount first, never a scan.
+//! Choosing inputs from the shelf: seeks in the range of the unspent, largest amount first, never a
+//! scan.
 //!
-//! Never chooses a proof with spending conditions, nor one of a keyset whose fee the caller did not name. Reserves nothing.
+//! Never chooses a proof with spending conditions, nor one of a keyset whose fee the caller did not
+//! name. Reserves nothing.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -92,8 +94,9 @@ impl Store {
         .await
     }
 
-    /// The most sats that can be spent at one mint beside the inputs' fee, and the most that this fee can be, where each choice is asked to cost no
-    /// more than `fee_at_most` ([`Need::Spend`]), or what one coin costs. `beside` are further coins, by amount and thousandths of a sat.
+    /// The most sats that can be spent at one mint beside the inputs' fee, and the most that this
+    /// fee can be, where each choice is asked to cost no more than `fee_at_most` ([`Need::Spend`]),
+    /// or what one coin costs. `beside` are further coins, by amount and thousandths of a sat.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -117,8 +120,9 @@ impl Store {
         .await
     }
 
-    /// Inputs for `need` at one mint in one unit, or `None` when what is there does not do. `fee_ppk` names the keysets that
-    /// may be spent and what each input of them costs, in thousandths.
+    /// Inputs for `need` at one mint in one unit, or `None` when what is there does not do.
+    /// `fee_ppk` names the keysets that may be spent and what each input of them costs, in
+    /// thousandths.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,6 +1,8 @@
-//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`, `pack`); a Y is 33 bytes, an operation 16.
+//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`, `pack`); a
+//! Y is 33 bytes, an operation 16.
 //!
-//! A table whose type changes makes a new version of the file ([`meta`](super::meta)); a file of an earlier one is refused as it is.
+//! A table whose type changes makes a new version of the file ([`meta`](super::meta)); a file of an
+//! earlier one is refused as it is.
 
 use std::ops::Bound;
 
@@ -17,10 +19,12 @@ pub(super) type Operation = [u8; 16];
 pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
 /// The value on the shelf: (keyset id, has spending conditions).
 pub(super) type Label = (&'static [u8], bool);
-/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one that is not ordinary).
+/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one
+/// that is not ordinary).
 pub(super) type Whole =
     (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
-/// What left, by its time: (when its time was first seen to lie ahead of the clock, sats with fees, sats without, of play money, agent).
+/// What left, by its time: (when its time was first seen to lie ahead of the clock, sats with fees,
+/// sats without, of play money, agent).
 pub(super) type Left = (Option<u64>, u64, u64, bool, &'static str);
 
 macro_rules! tables {
@@ -44,7 +48,8 @@ macro_rules! tables {
     };
 }
 
-/// Rows are added behind each other, so that pages are full; rows that are not in their order are an error.
+/// Rows are added behind each other, so that pages are full; rows that are not in their order are
+/// an error.
 fn copy<K: Key + 'static, V: Value + 'static>(
     from: &ReadTransaction,
     to: &WriteTransaction,
@@ -71,9 +76,11 @@ tables! {
     PROOFS: &'static Y => &'static [u8] = "proofs";
     /// <Y of a spent proof, (when it came here, what it was: for 90 days)>
     ARCHIVE: &'static Y => (u64, Option<Whole>) = "archive";
-    /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is not spent
+    /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is
+    /// not spent
     SHELF: Place => Label = "shelf";
-    /// <(mint, unit, state), (sum of amounts, count)> of proofs that are not spent; no row when there is none
+    /// <(mint, unit, state), (sum of amounts, count)> of proofs that are not spent; no row when
+    /// there is none
     SUMS: (&'static str, &'static str, u8) => (u128, u64) = "sums";
     /// <(operation that uses it, Y), ()> of a proof that is not spent
     OPERATIONS: (&'static Operation, &'static Y) => () = "operations";
@@ -115,8 +122,8 @@ tables! {
     DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
     /// <(agent, time it was asked for, deposit id), ()>
     DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
-    /// <(mint, until when it can be paid, deposit id), (it is paid, sats)>, until it is received or has run out a week ago. What is paid, or
-    /// never runs out, is at `u64::MAX`.
+    /// <(mint, until when it can be paid, deposit id), (it is paid, sats)>, until it is received or
+    /// has run out a week ago. What is paid, or never runs out, is at `u64::MAX`.
     DEPOSITS_OPEN: (&'static str, u64, &'static str) => (bool, u64) = "deposits_open";
 
     /// <receive id, row>
@@ -128,13 +135,15 @@ tables! {
 
     /// <operation, (it holds its inputs, bytes of the engine's)>, until the operation is decided
     JOURNAL: &'static Operation => (bool, &'static [u8]) = "journal";
-    /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what it is for
+    /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what
+    /// it is for
     GIVEN_UP: &'static Operation => (bool, &'static [u8]) = "given_up";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
     HISTORY: (u64, &'static str) => u8 = "history";
-    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees, count)> of all its lines; no row when there is none
+    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees, count)>
+    /// of all its lines; no row when there is none
     HISTORY_SUMS: (u64, u64, u8, &'static str, &'static str, &'static str) => (u128, u128, u128, u64) = "history_sums";
 
     /// <name, row of what the wallet is on relays>
@@ -147,7 +156,8 @@ tables! {
     NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
     /// <event id, ()>, while it is not deleted
     NOSTR_LIVE: &'static str => () = "nostr_live";
-    /// <event id, id of the deletion>, once it is deleted, also of events never seen; no id while a successor alone says so
+    /// <event id, id of the deletion>, once it is deleted, also of events never seen; no id while a
+    /// successor alone says so
     NOSTR_GONE: &'static str => &'static str = "nostr_gone";
     /// <event id, row of a deletion>, read or made
     NOSTR_DELETIONS: &'static str => &'static [u8] = "nostr_deletions";
@@ -161,11 +171,13 @@ tables! {
     NOSTR_REFUSED: (&'static str, &'static str) => (u8, &'static str) = "nostr_refused";
     /// <id of a nutzap of ours, how many of the recipient's relays have it>
     NOSTR_DELIVERED: &'static str => u64 = "nostr_delivered";
-    /// <Y, when, in Unix seconds>: another device's coins whose event it replaced by one without them
+    /// <Y, when, in Unix seconds>: another device's coins whose event it replaced by one without
+    /// them
     NOSTR_LEFT_OUT: &'static Y => u64 = "nostr_left_out";
     /// <Y, row of another device's coin>
     FOREIGN: &'static Y => &'static [u8] = "foreign";
-    /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is none
+    /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is
+    /// none
     FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
     /// <payment id, ()>: settled, and relays have not been told
     NOSTR_TELL: &'static str => () = "nostr_tell";

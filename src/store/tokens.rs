@@ -1,7 +1,7 @@
 //! Tokens handed out and not yet claimed: the only place where their text is kept.
 //!
-//! The row of one that was returned goes with the change that says so; that of one that was claimed once its mint has said so twice. One of
-//! ours is found by its text, whatever else is handed out.
+//! The row of one that was returned goes with the change that says so; that of one that was claimed
+//! once its mint has said so twice. One of ours is found by its text, whatever else is handed out.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,10 @@
-//! A trial of a wallet file: opened, repaired and checked whole, with every write kept in memory until it has passed.
+//! A trial of a wallet file: opened, repaired and checked whole, with every write kept in memory
+//! until it has passed.
 //!
-//! redb checks its pages only when it is asked to, and repairs what it opens in place; so a file is opened here first. What was to be
-//! written to one that passes is written then, in its order, and the same handle goes on; any other file is never changed. The trial holds
-//! redb's lock while it lasts, and whoever goes on with the file never lets go of it.
+//! redb checks its pages only when it is asked to, and repairs what it opens in place; so a file is
+//! opened here first. What was to be written to one that passes is written then, in its order, and
+//! the same handle goes on; any other file is never changed. The trial holds redb's lock while it
+//! lasts, and whoever goes on with the file never lets go of it.
 
 use std::fs::File;
 use std::io;
@@ -29,7 +31,8 @@ use super::{meta, open};
 pub(super) struct Passed {
     /// What the wallet is.
     pub(super) meta: Meta,
-    /// Names its money and history: two files with the same mark hold the same. `None`: it holds nothing yet.
+    /// Names its money and history: two files with the same mark hold the same. `None`: it holds
+    /// nothing yet.
     pub(super) mark: Option<String>,
 }
 
@@ -70,7 +73,8 @@ pub(super) fn peek(path: &Path) -> Result<Meta, StoreError> {
 fn run(file: File, locks: bool) -> Result<Tried, StoreError> {
     let veiled = Lower::over(file.try_clone()?, false)?.newer_is_behind()?;
     if veiled {
-        // The commit that the header names must be whole: only then the other one is newer by more than a damaged number.
+        // The commit that the header names must be whole: only then the other one is newer by more
+        // than a damaged number.
         one(file.try_clone()?, locks, false)?;
     }
     one(file, locks, veiled)
@@ -110,7 +114,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreEr
     })
 }
 
-/// What it says of itself. A file without our rows is not ours; one of an older program may lack tables.
+/// What it says of itself. A file without our rows is not ours; one of an older program may lack
+/// tables.
 fn read(db: &Database) -> Result<Passed, StoreError> {
     let tx = db.begin_read()?;
     let names: Vec<String> = tx.list_tables()?.map(|table| table.name().to_owned()).collect();

@@ -27,8 +27,9 @@ pub struct Opened {
 }
 
 impl Store {
-    /// Raises the generation above the file's own and above `seen`, the highest that is known, durably. A file below `seen` is an older
-    /// one: in the same transaction all its coins are held, its mints unchecked and the day's limit used up.
+    /// Raises the generation above the file's own and above `seen`, the highest that is known,
+    /// durably. A file below `seen` is an older one: in the same transaction all its coins are
+    /// held, its mints unchecked and the day's limit used up.
     ///
     /// # Errors
     /// When the file cannot be written; nothing has changed then.
@@ -46,7 +47,8 @@ impl Store {
         .await
     }
 
-    /// Holds all coins, takes every mint as unchecked and the day's limit as used up, durably: the file may be older than its mints.
+    /// Holds all coins, takes every mint as unchecked and the day's limit as used up, durably: the
+    /// file may be older than its mints.
     ///
     /// # Errors
     /// As [`Store::enter`].

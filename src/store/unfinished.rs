@@ -1,5 +1,5 @@
-//! What is open at the mints, by id. It reads the indexes, and the rows that its caller does not know yet: an open row that is known costs
-//! its key alone.
+//! What is open at the mints, by id. It reads the indexes, and the rows that its caller does not
+//! know yet: an open row that is known costs its key alone.
 
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,8 @@ pub struct Unfinished {
 }
 
 impl Store {
-    /// How many commits were made since the file was opened: while it stays the same, nothing in the file changes.
+    /// How many commits were made since the file was opened: while it stays the same, nothing in
+    /// the file changes.
     pub fn commits(&self) -> u64 {
         self.inner.visible.load(Ordering::Acquire)
     }

@@ -93,8 +93,9 @@ impl Wallet {
         })
     }
 
-    /// The most sats that one payment from this mint can take, amount and fee reserve together, and the highest input fee that such a payment
-    /// can cost. Coins of other devices count as they will be after we have claimed them.
+    /// The most sats that one payment from this mint can take, amount and fee reserve together, and
+    /// the highest input fee that such a payment can cost. Coins of other devices count as they
+    /// will be after we have claimed them.
     async fn most_at(&self, address: &MintAddress, fee_at_most: u64) -> Result<(u64, u64), Error> {
         let mint = self.mints.even_unchecked(address)?;
         let fees = mint.known_fees_ppk().await?;
@@ -117,7 +118,8 @@ impl Wallet {
         if most == 0 || mint.gives_change().await? {
             return Ok((most, fee));
         }
-        // Exact coins are made first, and cost a fee of their own: of one coin for each power of two at most.
+        // Exact coins are made first, and cost a fee of their own: of one coin for each power of
+        // two at most.
         let made = ppk
             .saturating_mul(u64::from(u64::BITS.saturating_sub(most.leading_zeros())))
             .div_ceil(1000);
@@ -125,7 +127,8 @@ impl Wallet {
         Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
 
-    /// Sats that can be spent at the wallet's mints, without those that another program has perhaps handed out.
+    /// Sats that can be spent at the wallet's mints, without those that another program has perhaps
+    /// handed out.
     pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
         let held = self.store.balances().await?;
         let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
@@ -134,7 +137,8 @@ impl Wallet {
         Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
     }
 
-    /// Sats that can be spent at one mint, without those that another program has perhaps handed out.
+    /// Sats that can be spent at one mint, without those that another program has perhaps handed
+    /// out.
     pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
         let (held, foreign) = (self.store.balances().await?, self.store.foreign_balances().await?);
         let shared = shared_at(&foreign, mint).0;
@@ -145,7 +149,8 @@ impl Wallet {
             .saturating_add(shared))
     }
 
-    /// Sats at these mints that another program has perhaps handed out: spent when nothing else is left, and counted nowhere.
+    /// Sats at these mints that another program has perhaps handed out: spent when nothing else is
+    /// left, and counted nowhere.
     pub(super) async fn left_out(
         &self,
         mints: impl Iterator<Item = &MintAddress>,
@@ -204,7 +209,8 @@ fn left_out_at(foreign: &[ForeignBalance], mint: &MintAddress) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-/// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as this wallet's.
+/// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as
+/// this wallet's.
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<SetAside> {
     let used = |mint: &str, unit: &str| {
         unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint)

@@ -1,8 +1,10 @@
-//! Swaps that their mint said cannot have been made: inputs spent, nothing signed. They are asked about for a week, should the mint have
-//! been wrong, or have lied; what it signed after all is ours.
+//! Swaps that their mint said cannot have been made: inputs spent, nothing signed. They are asked
+//! about for a week, should the mint have been wrong, or have lied; what it signed after all is
+//! ours.
 //!
-//! Their counters are free at once, since whoever sends us spent tokens could else use up more of them than a restore looks through. A swap
-//! of which one is in use again is given up: what its mint shows then is of the other operation.
+//! Their counters are free at once, since whoever sends us spent tokens could else use up more of
+//! them than a restore looks through. A swap of which one is in use again is given up: what its
+//! mint shows then is of the other operation.
 //!
 //! Never makes a request that could spend anything.
 

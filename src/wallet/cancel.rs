@@ -1,6 +1,8 @@
-//! The end of a dead melt: its coins are swapped away from it (NUT-03), so that the mint cannot pay it any more.
+//! The end of a dead melt: its coins are swapped away from it (NUT-03), so that the mint cannot pay
+//! it any more.
 //!
-//! Never begins before the mint has called the quote unpaid, and a minute has passed since the request of which nobody has the answer.
+//! Never begins before the mint has called the quote unpaid, and a minute has passed since the
+//! request of which nobody has the answer.
 
 use super::bury::KEPT_SECONDS;
 use super::code::Code;
@@ -13,11 +15,13 @@ use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
 
-/// How old an unpaid melt without an exchange must be before its coins are swapped away, in seconds.
+/// How old an unpaid melt without an exchange must be before its coins are swapped away, in
+/// seconds.
 const CANCEL_AFTER_SECONDS: u64 = 60;
 
 impl Wallet {
-    /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot be paid any more.
+    /// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot
+    /// be paid any more.
     pub(super) async fn cancel_melt(
         &self,
         payment: Payment,
@@ -41,7 +45,8 @@ impl Wallet {
         if !self.is_journaled(melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
             return Ok(());
         }
-        // Where relays show our coins, another device taking some is nothing unusual. Elsewhere the mint must have said so for long.
+        // Where relays show our coins, another device taking some is nothing unusual. Elsewhere the
+        // mint must have said so for long.
         if self.nostr.is_some() || since.saturating_add(KEPT_SECONDS) < now {
             let held = self.store.coins(melt.input_ys()?).await?;
             let spent = self.spent_by_another(mint, &melt.quote_id, &held).await?;
@@ -64,7 +69,8 @@ impl Wallet {
         self.end_cancel(payment, &swap, outcome).await
     }
 
-    /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote decides in a later round.
+    /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote
+    /// decides in a later round.
     pub(super) async fn end_cancel(
         &self,
         payment: Payment,

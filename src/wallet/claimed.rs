@@ -41,8 +41,9 @@ impl Wallet {
         }
     }
 
-    /// Asks a mint about many of our tokens in one question, and writes down which were claimed. `payments` are the ids of the tokens'
-    /// payments. A token's text is forgotten only when the mint calls the token claimed for the second time.
+    /// Asks a mint about many of our tokens in one question, and writes down which were claimed.
+    /// `payments` are the ids of the tokens' payments. A token's text is forgotten only when the
+    /// mint calls the token claimed for the second time.
     pub(super) async fn check_tokens(
         &self,
         mint: &Mint,
@@ -90,7 +91,8 @@ impl Wallet {
         if reclaiming { Ok(payment) } else { self.record_claimed(payment, ys, Vec::new()).await }
     }
 
-    /// The mint was asked once more about a token that it has called claimed. A mint that was wrong gives it back.
+    /// The mint was asked once more about a token that it has called claimed. A mint that was wrong
+    /// gives it back.
     async fn end_claimed_twice(
         &self,
         mut payment: Payment,

@@ -1,6 +1,8 @@
-//! The codes of failures: stable words, and what each says of money, of trying again, and of the next step.
+//! The codes of failures: stable words, and what each says of money, of trying again, and of the
+//! next step.
 //!
-//! The table is part of the contract with agents: a code is never renamed and never changes its meaning.
+//! The table is part of the contract with agents: a code is never renamed and never changes its
+//! meaning.
 
 use super::error::{MoneyMoved, Retry};
 

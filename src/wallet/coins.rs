@@ -41,7 +41,8 @@ pub(super) fn locked(coins: &[ProofInfo]) -> bool {
     coins.iter().any(|coin| coin.spending_condition.is_some())
 }
 
-/// Takes unspent coins off the shelf for an operation; a coin that is not unspent refuses the whole commit.
+/// Takes unspent coins off the shelf for an operation; a coin that is not unspent refuses the whole
+/// commit.
 pub(super) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
     Change::ProofState {
         ys,
@@ -104,7 +105,8 @@ pub(super) fn unreserve(ys: Vec<PublicKey>) -> Change {
     }
 }
 
-/// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to another are left out.
+/// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to
+/// another are left out.
 pub(super) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
     let mut add = keep;
     add.extend(give.into_iter().filter(|coin| coin.spending_condition.is_none()).map(freed));
@@ -164,9 +166,11 @@ pub(super) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<Proo
     coins
 }
 
-/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint was asked for its own: a coin that was held
-/// then may have been spent since. `promised` are coins that operations hold or may bring in: what becomes of them is the operation's affair. Spent coins
-/// are remembered where something unfinished could bring them in again, and count as new where a life was lost in which they were spent.
+/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint
+/// was asked for its own: a coin that was held then may have been spent since. `promised` are coins
+/// that operations hold or may bring in: what becomes of them is the operation's affair. Spent
+/// coins are remembered where something unfinished could bring them in again, and count as new
+/// where a life was lost in which they were spent.
 pub(super) fn found(
     told: Vec<ProofInfo>,
     known: &[(PublicKey, State)],

@@ -1,5 +1,5 @@
-//! The moment by which a call of a tool is answered. It is made once, where the call comes in, and is handed down to everything that the call
-//! waits for.
+//! The moment by which a call of a tool is answered. It is made once, where the call comes in, and
+//! is handed down to everything that the call waits for.
 
 use std::future::Future;
 

@@ -1,6 +1,8 @@
-//! Filling the wallet over Lightning (NUT-04): an invoice of a mint, polled until it is paid, claimed in the background.
+//! Filling the wallet over Lightning (NUT-04): an invoice of a mint, polled until it is paid,
+//! claimed in the background.
 //!
-//! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still claimed.
+//! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still
+//! claimed.
 
 use tokio::time::{Duration, sleep};
 
@@ -34,11 +36,12 @@ const POLL: Duration = Duration::from_secs(1);
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 impl Wallet {
-    /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever waits.
+    /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever
+    /// waits.
     ///
     /// # Errors
-    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `over_balance_limit`, `amount_out_of_range`, `key_conflict`,
-    /// `mint_unreachable`, `mint_refused`: nothing moved.
+    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `over_balance_limit`,
+    /// `amount_out_of_range`, `key_conflict`, `mint_unreachable`, `mint_refused`: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: at worst an invoice nobody pays.
@@ -89,7 +92,8 @@ impl Wallet {
         self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
         let wallet = self.clone();
         let agent = caller.agent.clone();
-        // The next call with this key waits until it is known whether there is an invoice, also when this one's caller has left.
+        // The next call with this key waits until it is known whether there is an invoice, also
+        // when this one's caller has left.
         let open = async move {
             let _until_then = one_of_a_key;
             wallet.open_deposit(agent, listed, request, digest).await
@@ -217,7 +221,8 @@ impl Wallet {
             .ok_or_else(none)
     }
 
-    /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that is received.
+    /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that
+    /// is received.
     pub(super) async fn advance(&self, deposit: Deposit) -> Result<Deposit, Error> {
         let mint = self.mints.at(&deposit.mint)?;
         let _one_at_a_time = self.gates.pass(deposit.id.as_str()).await;
@@ -263,8 +268,9 @@ impl Wallet {
         }
     }
 
-    /// The mint says that it has made a deposit's coins, and none of them is here. All that it has signed for us is looked through once: what
-    /// is found so is the deposit's. Where that is not enough the deposit is disputed. The caller does not hold the turn.
+    /// The mint says that it has made a deposit's coins, and none of them is here. All that it has
+    /// signed for us is looked through once: what is found so is the deposit's. Where that is not
+    /// enough the deposit is disputed. The caller does not hold the turn.
     async fn dispute(&self, mut deposit: Deposit, issue: Option<Issue>) -> Result<Deposit, Error> {
         let now = (self.clock)();
         match self.claimed_by_another(&deposit).await? {
@@ -327,7 +333,8 @@ impl Wallet {
         turn: &Turn,
     ) -> Result<Deposit, Error> {
         let (outcome, issue) = match outcome {
-            // New outputs in the same row, and again: none of the old ones was signed for this quote.
+            // New outputs in the same row, and again: none of the old ones was signed for this
+            // quote.
             IssueOutcome::Refused(error)
                 if error.code() == Some(nut::KEYSET_INACTIVE) && mint.refresh().await.is_ok() =>
             {

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::Wallet;
 
 impl Wallet {
-    /// Runs `work` on a tracked task and waits for it, at most `wait`. `None`: it goes on without us.
+    /// Runs `work` on a tracked task and waits for it, at most `wait`. `None`: it goes on without
+    /// us.
     ///
     /// # Cancel safety
     /// Safe to drop: the work goes on.

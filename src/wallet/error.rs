@@ -1,7 +1,8 @@
 //! What a verb answers when it cannot do it: a code, whether money moved, what to do next.
 //!
-//! `message` and `next_step` are our own fixed texts with numbers in them. A stranger's words go into `details` under a name that
-//! begins with `untrusted_`, cleaned, and nowhere else. Never holds a secret.
+//! `message` and `next_step` are our own fixed texts with numbers in them. A stranger's words go
+//! into `details` under a name that begins with `untrusted_`, cleaned, and nowhere else. Never
+//! holds a secret.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -45,7 +46,8 @@ pub struct Error {
     pub money_moved: MoneyMoved,
     /// Whether to try again.
     pub retry: Retry,
-    /// Seconds until the same request can succeed. `None` when waiting does not help or the time is unknown.
+    /// Seconds until the same request can succeed. `None` when waiting does not help or the time is
+    /// unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
     /// The payment at hand. `None` when none was recorded.

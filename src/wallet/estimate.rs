@@ -19,11 +19,12 @@ use crate::model::text;
 use crate::policy::Ask;
 
 impl Wallet {
-    /// Asks a mint for its fee where it can; else the ceiling is ours. Of an address its server is asked what it takes, and for no invoice.
+    /// Asks a mint for its fee where it can; else the ceiling is ours. Of an address its server is
+    /// asked what it takes, and for no invoice.
     ///
     /// # Errors
-    /// `invalid_input` when `to` is nothing that is known; `settings_invalid`, `storage_failed`. What `pay` would refuse is not an error
-    /// here but `code`.
+    /// `invalid_input` when `to` is nothing that is known; `settings_invalid`, `storage_failed`.
+    /// What `pay` would refuse is not an error here but `code`.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -93,7 +94,8 @@ impl Wallet {
             view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
     }
 
-    /// Denied is denied without asking the payee's server; what only a quote would tell is taken to be good.
+    /// Denied is denied without asking the payee's server; what only a quote would tell is taken to
+    /// be good.
     async fn judge_address(
         &self,
         setup: &Setup,

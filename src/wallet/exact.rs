@@ -1,7 +1,8 @@
-//! Paying at a mint that gives no change (NUT-08): a swap of our own makes coins of exactly what the melt needs, so that nothing is overpaid
-//! beyond the mint's reserve for the route.
+//! Paying at a mint that gives no change (NUT-08): a swap of our own makes coins of exactly what
+//! the melt needs, so that nothing is overpaid beyond the mint's reserve for the route.
 //!
-//! Nothing leaves the wallet by it but the mint's fee for the coins, which counts among the payment's.
+//! Nothing leaves the wallet by it but the mint's fee for the coins, which counts among the
+//! payment's.
 
 use super::code::Code;
 use super::error::Error;
@@ -14,7 +15,8 @@ use crate::model::money::Unit;
 use crate::store::{Chosen, Need};
 
 impl Wallet {
-    /// The inputs as they are, where the mint gives change or they are exact; else coins made of them that are. The caller holds the turn.
+    /// The inputs as they are, where the mint gives change or they are exact; else coins made of
+    /// them that are. The caller holds the turn.
     pub(super) async fn make_exact(
         &self,
         order: &Order,
@@ -50,7 +52,8 @@ impl Wallet {
         })
     }
 
-    /// What coins that leave `need_sats` after their own fee must be worth, and the coins to make them of; `None`: there are not enough.
+    /// What coins that leave `need_sats` after their own fee must be worth, and the coins to make
+    /// them of; `None`: there are not enough.
     async fn split_from(
         &self,
         mint: &Mint,
@@ -64,7 +67,8 @@ impl Wallet {
         Ok(from.map(|from| (give_sats, from)))
     }
 
-    /// The coins that a melt would be paid from, with all that the mint takes for them; `None`: there are not enough.
+    /// The coins that a melt would be paid from, with all that the mint takes for them; `None`:
+    /// there are not enough.
     pub(super) async fn coins_for_melt(
         &self,
         mint: &Mint,
@@ -138,7 +142,8 @@ impl Wallet {
     }
 }
 
-/// The coins are worth what is needed, or exceed it by no more than a swap into exact coins would cost.
+/// The coins are worth what is needed, or exceed it by no more than a swap into exact coins would
+/// cost.
 fn is_exact(coins: &Chosen, need_sats: u64) -> bool {
     coins::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee)
         <= coins.fee

@@ -1,5 +1,6 @@
-//! One planner per payment at a time: of many calls for one invoice the first asks the mint, the others wait until it is admitted. A
-//! call says under which names its payment will be found, so that whoever looks for it meanwhile is not told that there is none.
+//! One planner per payment at a time: of many calls for one invoice the first asks the mint, the
+//! others wait until it is admitted. A call says under which names its payment will be found, so
+//! that whoever looks for it meanwhile is not told that there is none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

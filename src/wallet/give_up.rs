@@ -1,7 +1,8 @@
-//! The owner's way out of what can never end: a payment, or a received token, whose mint is gone for good. It is given up, and can be taken
-//! up again.
+//! The owner's way out of what can never end: a payment, or a received token, whose mint is gone
+//! for good. It is given up, and can be taken up again.
 //!
-//! Never decides what became of it, deletes nothing, and is reached by no tool. A mint that answers ends what is open by itself.
+//! Never decides what became of it, deletes nothing, and is reached by no tool. A mint that answers
+//! ends what is open by itself.
 
 use super::Wallet;
 use super::bury::KEPT_SECONDS;
@@ -33,8 +34,8 @@ impl Wallet {
     /// What a person is told before a payment or a received token is given up. Asks its mint once.
     ///
     /// # Errors
-    /// `not_found`; `invalid_input`: it is not open, or its mint answers, and so it ends by itself; `too_many_requests`: its mint could not be
-    /// asked now. Nothing was changed.
+    /// `not_found`; `invalid_input`: it is not open, or its mint answers, and so it ends by itself;
+    /// `too_many_requests`: its mint could not be asked now. Nothing was changed.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
@@ -76,8 +77,9 @@ impl Wallet {
         Ok(lines)
     }
 
-    /// Gives a payment or a received token up: its mint is asked about it no more, and it stays unknown. What it held of the day's limit counts
-    /// as spent when its request left; its coins go to the archive.
+    /// Gives a payment or a received token up: its mint is asked about it no more, and it stays
+    /// unknown. What it held of the day's limit counts as spent when its request left; its coins go
+    /// to the archive.
     ///
     /// # Errors
     /// `not_found`, `invalid_input`, `storage_failed`, `wallet_damaged`: nothing was changed.
@@ -196,7 +198,8 @@ pub(super) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<Answer,
     }
 }
 
-/// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they are swapped away from it.
+/// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they
+/// are swapped away from it.
 fn held(operation: &Operation) -> Result<Ys, Error> {
     let holds = match operation {
         Operation::Melt(_) => true,

@@ -26,7 +26,8 @@ const MAX_POLICY: usize = 2_000;
 const MAX_CSV: usize = 10_000;
 
 impl Wallet {
-    /// Lists or sums what happened, newest first. Totals are over everything asked for, not only this page.
+    /// Lists or sums what happened, newest first. Totals are over everything asked for, not only
+    /// this page.
     ///
     /// # Errors
     /// `invalid_input`, `storage_failed`, `wallet_damaged`.
@@ -107,7 +108,8 @@ impl Wallet {
         })
     }
 
-    /// Shows the entries that are asked for, record by record, newest first, from after `cursor` on, until `show` says that it is enough.
+    /// Shows the entries that are asked for, record by record, newest first, from after `cursor`
+    /// on, until `show` says that it is enough.
     async fn each_record(
         &self,
         setup: &Setup,

@@ -1,7 +1,8 @@
 //! Choosing the coins to spend, with the turn at the mint held.
 //!
-//! Coins that other melts of this process hold come back as change within moments: a payment that lacks only those waits for them, so
-//! that payments in parallel do not fail for want of small coins.
+//! Coins that other melts of this process hold come back as change within moments: a payment that
+//! lacks only those waits for them, so that payments in parallel do not fail for want of small
+//! coins.
 
 use tokio::time::{Duration, Instant, timeout_at};
 
@@ -17,7 +18,8 @@ use crate::store::{Chosen, Need};
 /// The longest a payment waits for coins that others hold.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// What is claimed of other devices' coins beyond what is missing, in sats: fees of the coins that are made.
+/// What is claimed of other devices' coins beyond what is missing, in sats: fees of the coins that
+/// are made.
 const CLAIMED_BEYOND: u64 = 8;
 
 /// When to come back if all places for melts are taken.
@@ -36,8 +38,8 @@ pub(super) struct Inputs {
 }
 
 impl Wallet {
-    /// Waits for a place among the melts under way at the mint, before the turn: Lightning holds up no other money. `None` for what is no
-    /// melt.
+    /// Waits for a place among the melts under way at the mint, before the turn: Lightning holds up
+    /// no other money. `None` for what is no melt.
     pub(super) async fn take_place(&self, order: &Order) -> Result<Option<MeltPlace>, Error> {
         if !matches!(order.act, Act::Melt(_)) {
             return Ok(None);
@@ -46,7 +48,8 @@ impl Wallet {
         Ok(Some(place.map_err(|_| no_place())??))
     }
 
-    /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the turn back.
+    /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the
+    /// turn back.
     pub(super) async fn take_inputs(
         &self,
         order: &Order,
@@ -83,7 +86,8 @@ impl Wallet {
         let fees = order.mint.fees_ppk().await?;
         let mint = order.mint.address();
         let amount = order.payment.amount_sats;
-        // Coins that relays show are never handed out as they are: another device of this wallet would take them back.
+        // Coins that relays show are never handed out as they are: another device of this wallet
+        // would take them back.
         let relayed = self.store.mirror_begun().await?;
         if let Act::Token { lock_to: None, .. } = order.act
             && !relayed
@@ -110,7 +114,8 @@ impl Wallet {
         Ok(tolerated_sats(&self.setup().await?, &order.payment.agent).min(accepted))
     }
 
-    /// Claims what this order lacks of coins that other devices left on relays. Whether anything was claimed.
+    /// Claims what this order lacks of coins that other devices left on relays. Whether anything
+    /// was claimed.
     async fn claim_for(&self, order: &Order, turn: &Turn) -> Result<bool, Error> {
         if self.nostr.is_none() {
             return Ok(false);

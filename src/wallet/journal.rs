@@ -59,7 +59,8 @@ impl Wallet {
             .find(|melt| melt.payment == *payment))
     }
 
-    /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it was seen. To be asked with the turn.
+    /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it
+    /// was seen. To be asked with the turn.
     pub(super) async fn as_journaled(&self, seen: &Swap) -> Result<Option<Swap>, Error> {
         match self.operation(seen.id).await? {
             Some(Operation::Swap(swap)) if swap.purpose == seen.purpose => Ok(Some(swap)),

@@ -1,7 +1,8 @@
 //! Asking a payee's server: what it takes, and an invoice for an amount (LUD-06, LUD-16).
 //!
-//! Two requests, each made once, each short. Neither moves money, and neither is trusted: what comes back is an invoice that was checked, to
-//! be paid through the one door like any other. Sends nobody's key, and no name of ours.
+//! Two requests, each made once, each short. Neither moves money, and neither is trusted: what
+//! comes back is an invoice that was checked, to be paid through the one door like any other. Sends
+//! nobody's key, and no name of ours.
 
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ const PAUSE_SECONDS: u64 = 30;
 pub(super) struct Wanted<'a> {
     /// What the payee shall get.
     pub(super) amount_sats: u64,
-    /// Words for the payee. Sent where the server takes them as they are, never cut; with a zap the words are in its request.
+    /// Words for the payee. Sent where the server takes them as they are, never cut; with a zap the
+    /// words are in its request.
     pub(super) comment: Option<&'a str>,
     /// The request that makes it a zap.
     pub(super) zap: Option<&'a ZapNote>,
@@ -52,8 +54,8 @@ impl Wallet {
     /// Asks a payee's server what it takes. One request.
     ///
     /// # Errors
-    /// `address_refused`, `recipient_unknown`, `recipient_refuses`, `payee_unsupported`, `server_unreachable`, `too_many_requests`: nothing
-    /// moved.
+    /// `address_refused`, `recipient_unknown`, `recipient_refuses`, `payee_unsupported`,
+    /// `server_unreachable`, `too_many_requests`: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -62,10 +64,12 @@ impl Wallet {
         PayRequest::read(target.clone(), &body).map_err(refusal)
     }
 
-    /// Asks for an invoice, and checks it: exact amount, network, time left, and that no payment of ours has had its hash. One request.
+    /// Asks for an invoice, and checks it: exact amount, network, time left, and that no payment of
+    /// ours has had its hash. One request.
     ///
-    /// Some servers name by their invoices' hash something else than what they were asked for. The amount is right all the same and the
-    /// preimage proves that it was paid; only what for it does not prove. So that is told, not refused.
+    /// Some servers name by their invoices' hash something else than what they were asked for. The
+    /// amount is right all the same and the preimage proves that it was paid; only what for it does
+    /// not prove. So that is told, not refused.
     ///
     /// # Errors
     /// As [`Wallet::resolve_lnurl`], and `amount_out_of_range`, `wrong_network`, `invoice_expired`.

@@ -24,11 +24,12 @@ const PLANNED_PATIENCE: Duration = Duration::from_secs(5);
 const PLANNED_LOOK: Duration = Duration::from_millis(100);
 
 impl Wallet {
-    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the time is up. One that a call is planning
-    /// right now is waited for 5 s at least.
+    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the
+    /// time is up. One that a call is planning right now is waited for 5 s at least.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`; `mint_unreachable`: a call still plans it, and nothing was sent.
+    /// `invalid_input`, `not_found`; `mint_unreachable`: a call still plans it, and nothing was
+    /// sent.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -140,7 +141,8 @@ impl Wallet {
             .ok_or_else(none)
     }
 
-    /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has claimed it.
+    /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has
+    /// claimed it.
     async fn look_again(&self, payment: Payment, call: Deadline) -> Result<Payment, Error> {
         let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
         if matches!(payment.state, PaymentState::Settled { claimed: false, .. })

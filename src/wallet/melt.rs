@@ -1,4 +1,5 @@
-//! A payment by a melt, from the mint's word to its end: paid with the change in, paid with the change awaited, or failed (NUT-05, NUT-08).
+//! A payment by a melt, from the mint's word to its end: paid with the change in, paid with the
+//! change awaited, or failed (NUT-05, NUT-08).
 
 use super::error::Error;
 use super::journal::journaled;
@@ -56,7 +57,8 @@ impl Wallet {
         }
     }
 
-    /// The mint says paid: the inputs are spent. With the change in, the melt is ended; else its row stays.
+    /// The mint says paid: the inputs are spent. With the change in, the melt is ended; else its
+    /// row stays.
     async fn end_paid(
         &self,
         payment: Payment,
@@ -121,7 +123,8 @@ impl Wallet {
                 melt.named_none = melt.named_none.saturating_add(1);
                 return Ok(self.store.commit(vec![journaled(&Operation::Melt(melt))?]).await?);
             }
-            // There is none. Were it signed after all, the mint would say so of the next request with these counters.
+            // There is none. Were it signed after all, the mint would say so of the next request
+            // with these counters.
             change => change.unwrap_or_default(),
         };
         *fee_sats = melt.fee_sats(coins::total_sats(&change));
@@ -132,7 +135,8 @@ impl Wallet {
     }
 }
 
-/// A melt whose change is in. The counters of the blank outputs that were not needed are free again.
+/// A melt whose change is in. The counters of the blank outputs that were not needed are free
+/// again.
 fn ended(melt: &Melt, change: Vec<coins::Coin>) -> Vec<Change> {
     let free = Change::FreeCounters(melt.counters_without(&change));
     vec![Change::Proofs { add: change }, Change::EndOperation(melt.id), free]

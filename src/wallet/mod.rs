@@ -1,7 +1,7 @@
 //! The verbs. One file each; the only place where effects are ordered.
 //!
-//! Value leaves through [`spend`](self) alone. What to trust, how much may leave and what the money is comes from the owner's rules,
-//! which are read again before every admission.
+//! Value leaves through [`spend`](self) alone. What to trust, how much may leave and what the money
+//! is comes from the owner's rules, which are read again before every admission.
 
 mod balance;
 mod bury;
@@ -100,7 +100,8 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Wallet {
     inner: Arc<Inner>,
-    /// Until when the caller of this handle waits. `None`: as long as any call, from its own beginning.
+    /// Until when the caller of this handle waits. `None`: as long as any call, from its own
+    /// beginning.
     deadline: Option<Deadline>,
 }
 
@@ -147,28 +148,31 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Opens the wallet at its first use, so that a session can list its tools with no home, no network and no settings.
+/// Opens the wallet at its first use, so that a session can list its tools with no home, no network
+/// and no settings.
 #[async_trait]
 pub trait Source: Send + Sync + fmt::Debug {
     /// The open wallet; opens it the first time.
     ///
     /// # Errors
-    /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`: nothing moved.
+    /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`:
+    /// nothing moved.
     async fn wallet(&self) -> Result<Wallet, Error>;
 
-    /// Something about money is under way or undecided, or an invoice of ours may still be paid. Opens no wallet.
+    /// Something about money is under way or undecided, or an invoice of ours may still be paid.
+    /// Opens no wallet.
     async fn has_open(&self) -> bool {
         false
     }
 
-    /// The number of deposits whose mint says that it has issued their coins, though none of them is here; 0 while no wallet is open. Opens
-    /// none.
+    /// The number of deposits whose mint says that it has issued their coins, though none of them
+    /// is here; 0 while no wallet is open. Opens none.
     async fn disputed(&self) -> usize {
         0
     }
 
-    /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be read, which stop every call by
-    /// themselves. Opens no wallet, creates nothing.
+    /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be
+    /// read, which stop every call by themselves. Opens no wallet, creates nothing.
     fn tools_of(&self, _caller: &Caller) -> Option<BTreeSet<String>> {
         None
     }
@@ -214,7 +218,8 @@ impl Wallet {
         self.settle_wake.notified().await;
     }
 
-    /// Asks the mints in use for their keysets again. For the background, well before any payment would need it.
+    /// Asks the mints in use for their keysets again. For the background, well before any payment
+    /// would need it.
     pub async fn refresh_mints(&self) {
         for mint in self.mints.in_use() {
             if let Err(error) = mint.refresh().await {
@@ -223,7 +228,8 @@ impl Wallet {
         }
     }
 
-    /// Ends what waits and lets what runs come to its end, at most `patience`. Open payments stay recorded as open.
+    /// Ends what waits and lets what runs come to its end, at most `patience`. Open payments stay
+    /// recorded as open.
     pub async fn close(&self, patience: std::time::Duration) {
         self.closing.cancel();
         self.running.close();
@@ -233,7 +239,8 @@ impl Wallet {
         }
     }
 
-    /// The wallet's file failed: this wallet can do nothing more, and another over the same file can.
+    /// The wallet's file failed: this wallet can do nothing more, and another over the same file
+    /// can.
     pub fn has_failed(&self) -> bool {
         self.store.has_failed()
     }
@@ -243,7 +250,8 @@ impl Wallet {
         self.store.follow(halt);
     }
 
-    /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet over this file asks the mints.
+    /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet
+    /// over this file asks the mints.
     pub async fn shut(&self) {
         self.store.shut().await;
     }

@@ -1,4 +1,5 @@
-//! What the mints ask for paying an invoice (NUT-05, NUT-23), and the cheapest of them. Moves nothing.
+//! What the mints ask for paying an invoice (NUT-05, NUT-23), and the cheapest of them. Moves
+//! nothing.
 
 use std::sync::Arc;
 
@@ -40,8 +41,9 @@ impl Offer {
 }
 
 impl Wallet {
-    /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest: amount, reserve and the fee of the coins that would
-    /// be spent, where there are such now. One request each; none to a mint that says it does not pay such an invoice.
+    /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest: amount,
+    /// reserve and the fee of the coins that would be spent, where there are such now. One request
+    /// each; none to a mint that says it does not pay such an invoice.
     pub(super) async fn cheapest(
         &self,
         setup: &Setup,
@@ -110,7 +112,8 @@ impl Wallet {
         Ok(Offer { mint, quote, coins })
     }
 
-    /// The mints to ask: the named one, else all that hold the amount, counting what is on its way back to them.
+    /// The mints to ask: the named one, else all that hold the amount, counting what is on its way
+    /// back to them.
     pub(super) async fn candidates(
         &self,
         setup: &Setup,
@@ -156,7 +159,8 @@ async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Erro
     if able.is_empty() { Err(amountless("")) } else { Ok(able) }
 }
 
-/// A mint's answer to the question what an invoice without an amount would cost: a refusal that gives no reason of the list means that.
+/// A mint's answer to the question what an invoice without an amount would cost: a refusal that
+/// gives no reason of the list means that.
 fn of_amountless(error: MintError) -> Error {
     match error {
         MintError::Unexplained { status: 400 | 422, reason } => {

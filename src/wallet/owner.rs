@@ -6,7 +6,8 @@ use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange};
 
 impl Wallet {
-    /// Takes note of what the owner has written. A change since the last time is one entry of history.
+    /// Takes note of what the owner has written. A change since the last time is one entry of
+    /// history.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.

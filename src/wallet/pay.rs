@@ -1,6 +1,8 @@
-//! Paying a Lightning invoice (BOLT11, NUT-05), and an address whose server makes one (LUD-06, LUD-16).
+//! Paying a Lightning invoice (BOLT11, NUT-05), and an address whose server makes one (LUD-06,
+//! LUD-16).
 //!
-//! An address is asked for its invoice only after everything that needs no answer was judged; the invoice then goes the same way.
+//! An address is asked for its invoice only after everything that needs no answer was judged; the
+//! invoice then goes the same way.
 
 use super::Wallet;
 use super::code::Code;
@@ -25,7 +27,8 @@ use crate::model::text;
 /// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
 const ONCE_MORE: usize = 2;
 
-/// What an address's server has given for this call: a second attempt of the same call begins with it.
+/// What an address's server has given for this call: a second attempt of the same call begins with
+/// it.
 #[derive(Debug)]
 struct Kept {
     id: PaymentId,
@@ -34,13 +37,17 @@ struct Kept {
 }
 
 impl Wallet {
-    /// Pays an invoice or an address, once, however often it is asked. At most 45 s; what is undecided then is answered `pending`.
+    /// Pays an invoice or an address, once, however often it is asked. At most 45 s; what is
+    /// undecided then is answered `pending`.
     ///
     /// # Errors
-    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`, `amount_mismatch`, `amount_out_of_range`,
-    /// `recipient_unknown`, `recipient_refuses`, `server_unreachable`, `address_refused`, `mint_not_trusted`, `no_mint`, `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`, `spending_paused`,
-    /// `possible_duplicate`, `key_conflict`, `text_refused`, `mint_unreachable`, `mint_refused`, `route_not_found`,
-    /// `too_many_requests`: nothing moved. `storage_failed`: unknown.
+    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`,
+    /// `amount_mismatch`, `amount_out_of_range`, `recipient_unknown`, `recipient_refuses`,
+    /// `server_unreachable`, `address_refused`, `mint_not_trusted`, `no_mint`,
+    /// `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`,
+    /// `spending_paused`, `possible_duplicate`, `key_conflict`, `text_refused`, `mint_unreachable`,
+    /// `mint_refused`, `route_not_found`, `too_many_requests`: nothing moved. `storage_failed`:
+    /// unknown.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
@@ -225,7 +232,8 @@ impl Wallet {
     }
 }
 
-/// The mint refused because the keyset we asked change in has gone out of use; its keysets are known anew by now.
+/// The mint refused because the keyset we asked change in has gone out of use; its keysets are
+/// known anew by now.
 fn keyset_was_gone(error: &Error) -> bool {
     error.details.get("nut_code").and_then(serde_json::Value::as_u64)
         == Some(u64::from(nut::KEYSET_INACTIVE))

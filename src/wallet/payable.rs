@@ -1,4 +1,5 @@
-//! What a caller means by `to`, as far as it can be paid: an invoice, or an address whose server makes one.
+//! What a caller means by `to`, as far as it can be paid: an invoice, or an address whose server
+//! makes one.
 //!
 //! Asks nobody.
 

@@ -1,6 +1,8 @@
-//! Taking a token in (NUT-03): its coins are swapped for ours at its own mint, if that is one we use.
+//! Taking a token in (NUT-03): its coins are swapped for ours at its own mint, if that is one we
+//! use.
 //!
-//! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a stranger's mint contacts nobody.
+//! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a
+//! stranger's mint contacts nobody.
 
 use super::code::Code;
 use super::error::Error;
@@ -23,8 +25,9 @@ impl Wallet {
     /// Takes a token in. The same token again answers what became of it.
     ///
     /// # Errors
-    /// `token_invalid`, `token_locked`, `token_spent`, `mint_not_trusted`, `over_balance_limit`, `mint_unreachable`, `mint_refused`,
-    /// `too_many_requests`: nothing was taken, the token is as it was.
+    /// `token_invalid`, `token_locked`, `token_spent`, `mint_not_trusted`, `over_balance_limit`,
+    /// `mint_unreachable`, `mint_refused`, `too_many_requests`: nothing was taken, the token is as
+    /// it was.
     ///
     /// # Cancel safety
     /// Safe to drop: the token is taken in, and history has it.
@@ -111,7 +114,8 @@ impl Wallet {
         Err(over_cap(cap, held, more))
     }
 
-    /// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the second finds what the first did.
+    /// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the
+    /// second finds what the first did.
     async fn take_in(&self, receive: Receive, incoming: Incoming) -> Result<Receive, Error> {
         let _one_at_a_time = self.gates.pass(&receive.token_digest).await;
         if let Some(earlier) = self.store.receive_by_digest(&receive.token_digest).await?

@@ -12,11 +12,12 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
 
 impl Wallet {
-    /// Takes a token of ours back. Gives nothing back to the day's limit. A token that somebody has claimed is answered `settled`,
-    /// `claimed`.
+    /// Takes a token of ours back. Gives nothing back to the day's limit. A token that somebody has
+    /// claimed is answered `settled`, `claimed`.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`, `token_locked`, `mint_unreachable`, `mint_refused`, `amount_out_of_range`: nothing moved.
+    /// `invalid_input`, `not_found`, `token_locked`, `mint_unreachable`, `mint_refused`,
+    /// `amount_out_of_range`: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.

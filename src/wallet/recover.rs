@@ -1,4 +1,5 @@
-//! Start-up recovery: ends what a crash cut short, once, before anything else. What needs a mint is left to `settle`.
+//! Start-up recovery: ends what a crash cut short, once, before anything else. What needs a mint is
+//! left to `settle`.
 //!
 //! Contacts no mint. May itself be killed anywhere.
 
@@ -10,7 +11,8 @@ use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
 
 impl Wallet {
-    /// Ends what a crash cut short. Once, at start, before anything else; what cannot be ended now is left to [`Wallet::settle`].
+    /// Ends what a crash cut short. Once, at start, before anything else; what cannot be ended now
+    /// is left to [`Wallet::settle`].
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
@@ -24,7 +26,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// A payment that was open when the process ended: its caller is gone; if nothing can have left, it failed.
+    /// A payment that was open when the process ended: its caller is gone; if nothing can have
+    /// left, it failed.
     async fn orphan(&self, mut payment: Payment) -> Result<(), Error> {
         payment.caller_in_doubt = true;
         let swaps = self.journaled_swaps().await?;

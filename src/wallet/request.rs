@@ -1,4 +1,5 @@
-//! What the verbs are asked: one struct per tool, as the tools' parameters. The doc comments are what an agent reads.
+//! What the verbs are asked: one struct per tool, as the tools' parameters. The doc comments are
+//! what an agent reads.
 //!
 //! Amounts are whole sats. Unknown fields are refused.
 

@@ -1,7 +1,8 @@
-//! Asks mints for all they have signed for our words, and puts the store in line: after a restore, and when the file is older than it was.
+//! Asks mints for all they have signed for our words, and puts the store in line: after a restore,
+//! and when the file is older than it was.
 //!
-//! Never lowers a counter, and never takes a coin that the mint does not call unspent. Each answer of a mint is one commit, so that it
-//! may be killed anywhere; done again, it finds the same.
+//! Never lowers a counter, and never takes a coin that the mint does not call unspent. Each answer
+//! of a mint is one commit, so that it may be killed anywhere; done again, it finds the same.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +19,11 @@ use crate::store::Meta;
 
 /// How long an opening waits for mints to be asked; then it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Counters left out above what was found: change that a payment of the lost life is still to bring was given some of them.
+/// Counters left out above what was found: change that a payment of the lost life is still to bring
+/// was given some of them.
 const SPARE: u32 = 100;
-/// Where the search has ended at a gap, these many counters above the last signed one are asked about as well.
+/// Where the search has ended at a gap, these many counters above the last signed one are asked
+/// about as well.
 const BEYOND_GAP: [u32; 4] = [600, 1_200, 2_400, 4_800];
 /// More devices than anybody has.
 const MAX_DEVICES: u32 = 1_000;
@@ -79,7 +82,8 @@ struct Search {
 }
 
 impl Wallet {
-    /// Asks, and waits for it a little; what is not done then goes on. For the opening, before anything else.
+    /// Asks, and waits for it a little; what is not done then goes on. For the opening, before
+    /// anything else.
     pub async fn begin_recheck(&self) {
         let wallet = self.clone();
         let asked = self
@@ -95,7 +99,8 @@ impl Wallet {
         }
     }
 
-    /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not answer is left for the next time.
+    /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not
+    /// answer is left for the next time.
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`, `wallet_damaged`.
@@ -219,7 +224,8 @@ impl Wallet {
             let mut probes = BEYOND_GAP.iter();
             loop {
                 if from.saturating_sub(next) >= GAP && from >= known_here {
-                    // With words alone the highest counter is unknown, so the search asks beyond the gap, and goes on where it is signed.
+                    // With words alone the highest counter is unknown, so the search asks beyond
+                    // the gap, and goes on where it is signed.
                     let Some(beyond) = probes
                         .next()
                         .filter(|_| meta.device_open || spare > 0)
@@ -238,7 +244,8 @@ impl Wallet {
                     next = next.max(above);
                     known = true;
                     self.store.raise_keyset_counter(device, &keyset.id(), above).await?;
-                    // Read before the question: what a payment spends while it is answered is held by that payment here.
+                    // Read before the question: what a payment spends while it is answered is held
+                    // by that payment here.
                     let ours = self.store.states(coins::ys(&batch.coins)).await?;
                     let states = mint.states(coins::ys(&batch.coins)).await?;
                     let told = coins::in_states(batch.coins, &states);
@@ -282,7 +289,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Asks about coins that are held until their mint has been asked. Whether some of them are spent.
+    /// Asks about coins that are held until their mint has been asked. Whether some of them are
+    /// spent.
     async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<bool, Error> {
         let turn = mint.turn().await;
         let held = self.store.unchecked(mint.address().to_string()).await?;

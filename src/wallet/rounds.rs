@@ -1,6 +1,8 @@
-//! What is open at each mint, and when it is asked about next: often at first, then less and less, the most urgent first. Schedules only.
+//! What is open at each mint, and when it is asked about next: often at first, then less and less,
+//! the most urgent first. Schedules only.
 //!
-//! It is kept in memory and brought in line with the store; a wallet that is opened anew begins anew.
+//! It is kept in memory and brought in line with the store; a wallet that is opened anew begins
+//! anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,7 +18,8 @@ use crate::store::Unfinished;
 
 pub(super) const FIRST_STEP: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_STEP: Duration = Duration::from_secs(600);
-/// A token is asked about first after so long: its receiver needs time to claim it, and no caller of ours waits for that.
+/// A token is asked about first after so long: its receiver needs time to claim it, and no caller
+/// of ours waits for that.
 const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 /// The longest a mint that does not answer is left alone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -84,7 +87,8 @@ impl<T> Turn<T> {
         (self.when, self.step) = (Instant::now(), FIRST_STEP);
     }
 
-    /// What comes first. Of equal urgency, that which is late by most of its own step: nothing waits for ever.
+    /// What comes first. Of equal urgency, that which is late by most of its own step: nothing
+    /// waits for ever.
     fn place(&self) -> (Urgency, Instant) {
         (self.urgency, self.when + self.step)
     }
@@ -100,9 +104,11 @@ pub(super) struct Rounds {
     tokens: HashMap<String, Turn<usize>>,
     /// Names that a call waits for and that are not among the operations yet.
     hurried: HashSet<String>,
-    /// The mints that are being asked now. `true`: the last question there was about an unpaid deposit, so that it is the tokens' turn.
+    /// The mints that are being asked now. `true`: the last question there was about an unpaid
+    /// deposit, so that it is the tokens' turn.
     asked: BTreeMap<MintAddress, bool>,
-    /// The mints that did not answer: when each is asked again, and how long it is left alone this time.
+    /// The mints that did not answer: when each is asked again, and how long it is left alone this
+    /// time.
     silent: HashMap<MintAddress, (Instant, Duration)>,
     /// The commits of the store up to which deposits and tokens are known.
     commits: Option<u64>,
@@ -119,7 +125,8 @@ impl Rounds {
         !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
     }
 
-    /// Brings deposits and tokens in line with what the store had after so many commits. `now` is in Unix seconds.
+    /// Brings deposits and tokens in line with what the store had after so many commits. `now` is
+    /// in Unix seconds.
     pub(super) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
         let (deposits, tokens): (HashSet<_>, HashSet<_>) =
             (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
@@ -149,7 +156,8 @@ impl Rounds {
         self.commits = Some(commits);
     }
 
-    /// Brings operations in line with the journal. `claims` are the deposits that are being claimed.
+    /// Brings operations in line with the journal. `claims` are the deposits that are being
+    /// claimed.
     pub(super) fn know_operations(&mut self, open: Vec<OpenOperation>, claims: &[DepositId]) {
         let names: HashSet<&str> = open.iter().map(|one| one.name.as_str()).collect();
         self.operations.retain(|name, _| names.contains(name.as_str()));
@@ -184,8 +192,9 @@ impl Rounds {
         }
     }
 
-    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap that its mint said cannot have been made is not
-    /// under way, though its mint is asked again: else whoever sends us a spent token would keep this process running for a week.
+    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap
+    /// that its mint said cannot have been made is not under way, though its mint is asked again:
+    /// else whoever sends us a spent token would keep this process running for a week.
     pub(super) fn has_open(&self, now: u64) -> bool {
         let is_open = |turn: &Turn<u64>| {
             turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now
@@ -194,7 +203,8 @@ impl Rounds {
             || self.deposits.values().any(is_open)
     }
 
-    /// It is due at once, and often from now on; its mint is asked even if it did not answer before.
+    /// It is due at once, and often from now on; its mint is asked even if it did not answer
+    /// before.
     pub(super) fn hurry(&mut self, name: &str) {
         match self.operations.get_mut(name) {
             Some(turn) => {
@@ -221,7 +231,8 @@ impl Rounds {
         due
     }
 
-    /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens take turns. `None`: nothing is due there.
+    /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens
+    /// take turns. `None`: nothing is due there.
     pub(super) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
         let now = Instant::now();
         let (operation, deposit) =
@@ -250,7 +261,8 @@ impl Rounds {
         Some(Pick::Tokens(self.take_tokens(mint, now)))
     }
 
-    /// Tokens for one question, the earliest first, with those that have waited for half of their time.
+    /// Tokens for one question, the earliest first, with those that have waited for half of their
+    /// time.
     fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
         let soon = self
             .tokens
@@ -270,7 +282,8 @@ impl Rounds {
         taken
     }
 
-    /// How long until something is due. What is due at a mint that is being asked is left out: it comes when that mint has answered.
+    /// How long until something is due. What is due at a mint that is being asked is left out: it
+    /// comes when that mint has answered.
     pub(super) fn next(&self) -> Option<Duration> {
         let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
         let when = turns

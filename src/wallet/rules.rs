@@ -1,4 +1,5 @@
-//! The owner's rules as they stand, and what they make of the wallet: which mints it uses and what its money is.
+//! The owner's rules as they stand, and what they make of the wallet: which mints it uses and what
+//! its money is.
 
 use std::fmt::Debug;
 use std::sync::atomic::Ordering;
@@ -11,13 +12,15 @@ use crate::policy::Policy;
 
 /// Where the rules come from. Implemented over the settings files.
 pub trait Rules: Send + Sync + Debug {
-    /// The rules now. Called before every admission, so it is quick and never waits for the network.
+    /// The rules now. Called before every admission, so it is quick and never waits for the
+    /// network.
     ///
     /// # Errors
     /// [`Code::SettingsInvalid`].
     fn current(&self) -> Result<Policy, Error>;
 
-    /// The policy as the owner wrote it, in its canonical text: once at start, and once after each change.
+    /// The policy as the owner wrote it, in its canonical text: once at start, and once after each
+    /// change.
     fn take_written(&self) -> Option<String>;
 }
 

@@ -20,12 +20,13 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
 
 impl Wallet {
-    /// Makes a token of `amount_sats`. Value leaves when somebody claims it; until then `reclaim_token` takes it back, unless it is
-    /// locked.
+    /// Makes a token of `amount_sats`. Value leaves when somebody claims it; until then
+    /// `reclaim_token` takes it back, unless it is locked.
     ///
     /// # Errors
-    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `insufficient_funds`, `over_payment_limit`, `over_budget`,
-    /// `fee_too_high`, `spending_paused`, `possible_duplicate`, `key_conflict`, `mint_unreachable`, `mint_refused`: nothing moved.
+    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `insufficient_funds`,
+    /// `over_payment_limit`, `over_budget`, `fee_too_high`, `spending_paused`,
+    /// `possible_duplicate`, `key_conflict`, `mint_unreachable`, `mint_refused`: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: the token is made, and `get_payment` has it.
@@ -119,7 +120,8 @@ impl Wallet {
             .ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
     }
 
-    /// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled engine.
+    /// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled
+    /// engine.
     pub(super) async fn act_token(
         &self,
         payment: Payment,
@@ -233,8 +235,9 @@ impl Wallet {
     }
 }
 
-/// How long a mint that says of our own coins that they are spent, and that it signed nothing for them, must keep saying so before the
-/// token counts as not made, in seconds. Locked coins could not be found again by a restore.
+/// How long a mint that says of our own coins that they are spent, and that it signed nothing for
+/// them, must keep saying so before the token counts as not made, in seconds. Locked coins could
+/// not be found again by a restore.
 fn patience(swap: &Swap) -> u64 {
     if swap.gives_locked() { KEPT_SECONDS } else { 600 }
 }

@@ -1,8 +1,9 @@
 //! The periodic reconciler: ends what was left open, from what the mints say.
 //!
-//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait for another. Of one mint the most urgent
-//! is asked first, and it is looked again after each exchange what that is. Never decides from silence or from the clock: time only says
-//! when to ask again, and a mint that does not answer one question is asked no other for a while.
+//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait
+//! for another. Of one mint the most urgent is asked first, and it is looked again after each
+//! exchange what that is. Never decides from silence or from the clock: time only says when to ask
+//! again, and a mint that does not answer one question is asked no other for a while.
 
 use std::sync::Arc;
 
@@ -19,14 +20,14 @@ use crate::model::deposit::DepositState;
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
 
-/// So many questions about deposits and tokens follow each other at once at one mint; then there is a pause between them, which leaves our
-/// rate at the mint to whoever pays.
+/// So many questions about deposits and tokens follow each other at once at one mint; then there is
+/// a pause between them, which leaves our rate at the mint to whoever pays.
 const AT_ONCE: usize = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Wallet {
-    /// One round: whatever is open and due is asked about, each mint on a task of its own. Returns when to come again; a mint that has
-    /// answered wakes as well.
+    /// One round: whatever is open and due is asked about, each mint on a task of its own. Returns
+    /// when to come again; a mint that has answered wakes as well.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
@@ -43,8 +44,8 @@ impl Wallet {
         Ok(rounds.next().unwrap_or(LONGEST_STEP))
     }
 
-    /// Something is under way, or undecided, or an invoice of ours can still be paid. A token that nobody has claimed is none of these, nor
-    /// is what cannot be looked up.
+    /// Something is under way, or undecided, or an invoice of ours can still be paid. A token that
+    /// nobody has claimed is none of these, nor is what cannot be looked up.
     pub async fn has_open(&self) -> bool {
         if !self.live().is_empty() {
             return true;
@@ -55,9 +56,11 @@ impl Wallet {
         self.look_up_open().await.is_ok() && self.rounds().has_open((self.clock)())
     }
 
-    /// Brings the rounds in line with the store. Costs the journal's rows; the rest only when something was committed since.
+    /// Brings the rounds in line with the store. Costs the journal's rows; the rest only when
+    /// something was committed since.
     async fn look_up_open(&self) -> Result<(), Error> {
-        // Of two looks at once the earlier one could be written last: what has ended since would count as open, what has begun would be missed.
+        // Of two looks at once the earlier one could be written last: what has ended since would
+        // count as open, what has begun would be missed.
         let _one_at_a_time = self.looking_up.lock().await;
         let commits = self.store.commits();
         if self.rounds().is_behind(commits) {
@@ -84,7 +87,8 @@ impl Wallet {
                 }
                 Operation::Melt(melt) if !self.live().contains_key(&melt.payment) => {
                     let Some(payment) = self.store.payment(&melt.payment).await? else { continue };
-                    // What must come is asked for at once; where there may be nothing, one question some time later tells.
+                    // What must come is asked for at once; where there may be nothing, one question
+                    // some time later tells.
                     let first = if !payment.is_open() && melt.must_have_change() {
                         Duration::ZERO
                     } else {
@@ -106,7 +110,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Asks one mint about what is open there, one thing after the other, until nothing is due or the mint does not answer.
+    /// Asks one mint about what is open there, one thing after the other, until nothing is due or
+    /// the mint does not answer.
     async fn ask(self, address: MintAddress) {
         let _asked = Asked { wallet: self.clone(), mint: address.clone() };
         let Ok(mint) = self.mints.at(&address) else { return self.rounds().falls_silent(&address) };
@@ -236,7 +241,8 @@ impl Drop for Asked {
     }
 }
 
-/// Under which name a swap has its turn: that of what waits for it. A cancelled melt has its own turn beside its swap's.
+/// Under which name a swap has its turn: that of what waits for it. A cancelled melt has its own
+/// turn beside its swap's.
 fn name(swap: &Swap) -> String {
     match &swap.purpose {
         Purpose::Send(id) | Purpose::Reclaim(id) => id.to_string(),

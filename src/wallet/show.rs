@@ -25,7 +25,8 @@ const PLAY: &str = "Play money: the payee received nothing of value.";
 const UNNAMED: &str = "The payee's server gave an invoice that does not say what it is for; its preimage proves the payment alone.";
 
 impl Wallet {
-    /// A payment as an answer. A failed one is answered as the error it failed with, unless it was asked for.
+    /// A payment as an answer. A failed one is answered as the error it failed with, unless it was
+    /// asked for.
     pub(super) async fn show_payment(
         &self,
         setup: &Setup,

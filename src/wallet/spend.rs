@@ -3,8 +3,9 @@
 //! ```text
 //!  known? -> deny? -> plan -> admit -> act -> record -> wake
 //! ```
-//! `known?` and `deny?` contact nobody. `admit` is one durable transaction in which the policy sees the ledger it is judged by. From
-//! there to `record` everything runs on a tracked task, whoever waits. Nothing else in this project makes value leave.
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction in which the policy sees
+//! the ledger it is judged by. From there to `record` everything runs on a tracked task, whoever
+//! waits. Nothing else in this project makes value leave.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +67,8 @@ pub(super) enum Awaits {
     Coins,
 }
 
-/// Set when the caller no longer waits: it may never learn what became of its payment. Says what was waited for until then.
+/// Set when the caller no longer waits: it may never learn what became of its payment. Says what
+/// was waited for until then.
 #[derive(Clone, Debug)]
 pub(super) struct Gone(Arc<(AtomicBool, Mutex<Awaits>)>);
 
@@ -133,7 +135,8 @@ pub(super) fn digest(parts: &[&str]) -> String {
 }
 
 impl Wallet {
-    /// Step 1, known? The recorded payment of this key, if it is open or done; the id to use again, if it failed for good.
+    /// Step 1, known? The recorded payment of this key, if it is open or done; the id to use again,
+    /// if it failed for good.
     pub(super) async fn known_by_key(
         &self,
         caller: &Caller,
@@ -176,7 +179,8 @@ impl Wallet {
         setup.policy.precheck(&ask, &ledger, now).map_err(denied)
     }
 
-    /// Steps 3 (the coins) to 7. Answers the payment as it stands when it ends, or when the caller's time is up.
+    /// Steps 3 (the coins) to 7. Answers the payment as it stands when it ends, or when the
+    /// caller's time is up.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on, and is remembered as one whose caller is in doubt.
@@ -199,8 +203,8 @@ impl Wallet {
         outcome.map_err(|error| error.keyed(key.as_deref()))
     }
 
-    /// The payment, if it has been admitted. The barrier waits for an admission that is being written; later ones see that the caller has
-    /// gone and are denied.
+    /// The payment, if it has been admitted. The barrier waits for an admission that is being
+    /// written; later ones see that the caller has gone and are denied.
     async fn as_admitted(&self, id: &PaymentId) -> Result<Option<Payment>, Error> {
         self.store.barrier().await?;
         Ok(self.store.payment(id).await?)
@@ -237,12 +241,14 @@ impl Wallet {
         };
         let ended = match (&order.act, melt) {
             (Act::Melt(_), Some(melt)) => {
-                // The inputs are held and the counters taken: the next payment may choose while this one is on its way.
+                // The inputs are held and the counters taken: the next payment may choose while
+                // this one is on its way.
                 drop(turn);
                 let mut act = std::pin::pin!(self.act_melt(payment, &order.mint, melt));
                 tokio::select! {
                     ended = &mut act => ended,
-                    // The request has left by now. Lightning may hold it for long, and holds up no other payment.
+                    // The request has left by now. Lightning may hold it for long, and holds up no
+                    // other payment.
                     () = tokio::time::sleep(LEAVING) => {
                         drop(place);
                         act.await
@@ -259,7 +265,8 @@ impl Wallet {
         ended
     }
 
-    /// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted now with inputs that cost so much.
+    /// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted
+    /// now with inputs that cost so much.
     pub(super) async fn would_admit(
         &self,
         order: &Order,
@@ -288,8 +295,8 @@ impl Wallet {
         Carried { wallet: self.clone(), id: id.clone() }
     }
 
-    /// Step 4. The rules are read and asked inside the transaction that reserves. A melt's row is written in it, with its inputs and its
-    /// counters: from then on its request may have left.
+    /// Step 4. The rules are read and asked inside the transaction that reserves. A melt's row is
+    /// written in it, with its inputs and its counters: from then on its request may have left.
     async fn admit(
         &self,
         order: &Order,
@@ -327,7 +334,8 @@ impl Wallet {
         Ok(admission?)
     }
 
-    /// A payment whose caller has gone while it was under way is in doubt before that is written down.
+    /// A payment whose caller has gone while it was under way is in doubt before that is written
+    /// down.
     fn doubt_lookalikes(&self, ledger: &mut Ledger, this: &PaymentId) {
         let live = self.live();
         ledger.lookalikes.retain(|one| one.id != *this);

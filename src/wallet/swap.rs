@@ -1,4 +1,5 @@
-//! One swap, whole: planned, journaled, made, and made once more where the mint's keyset or its fee has changed.
+//! One swap, whole: planned, journaled, made, and made once more where the mint's keyset or its fee
+//! has changed.
 
 use super::error::Error;
 use super::journal::journaled;
@@ -11,8 +12,8 @@ use crate::mint::{Coins, Mint, Turn};
 use crate::store::Change;
 
 impl Wallet {
-    /// Swaps `inputs`. `beside` is what has to be written together with the journal's row, before the request leaves; an error means that
-    /// nothing left and nothing was written.
+    /// Swaps `inputs`. `beside` is what has to be written together with the journal's row, before
+    /// the request leaves; an error means that nothing left and nothing was written.
     pub(super) async fn swap(
         &self,
         mint: &Mint,
@@ -51,7 +52,8 @@ impl Wallet {
         Ok((swap, outcome))
     }
 
-    /// Another home of the same words has used our counters: the mints tell which are free, in the background, for the next attempt.
+    /// Another home of the same words has used our counters: the mints tell which are free, in the
+    /// background, for the next attempt.
     pub(super) fn leave_used_counters(&self) {
         let wallet = self.clone();
         self.running.spawn(async move {
@@ -78,7 +80,8 @@ fn is_out_of_date(error: &MintError) -> bool {
     matches!(error.code(), Some(nut::KEYSET_INACTIVE | nut::UNBALANCED))
 }
 
-/// A swap that the mint refused: its row goes. Its counters are free again, unless the mint has signed for them before.
+/// A swap that the mint refused: its row goes. Its counters are free again, unless the mint has
+/// signed for them before.
 pub(super) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
     let mut changes = vec![Change::EndOperation(swap.id)];
     if error.code() != Some(nut::OUTPUTS_SIGNED) {

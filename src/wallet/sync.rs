@@ -1,4 +1,5 @@
-//! One wallet on every device: brings what we hold to the relays, and takes in what other devices have put there (NIP-60).
+//! One wallet on every device: brings what we hold to the relays, and takes in what other devices
+//! have put there (NIP-60).
 //!
 //! Moves no value; `pulled_sats` are this wallet's own, found again.
 
@@ -9,10 +10,12 @@ use super::request::{Caller, Sync};
 use super::view::{NostrView, RelayView, SyncView};
 
 impl Wallet {
-    /// Publishes, reads every relay, asks the mints about what is in doubt, and publishes what follows from it.
+    /// Publishes, reads every relay, asks the mints about what is in doubt, and publishes what
+    /// follows from it.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`, `wallet_damaged`. Relays and mints that do not answer are no error: `state` says so.
+    /// `settings_invalid`, `storage_failed`, `wallet_damaged`. Relays and mints that do not answer
+    /// are no error: `state` says so.
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
@@ -48,7 +51,8 @@ impl Wallet {
     async fn sync_once(&self, asked: bool) -> Result<SyncView, Error> {
         let Some(link) = &self.nostr else { return self.sync_view(0, 0).await };
         let _one_at_a_time = link.syncing().await;
-        // What is said of the wallet replaces what a relay holds: it goes only to relays that have been read since.
+        // What is said of the wallet replaces what a relay holds: it goes only to relays that have
+        // been read since.
         link.seen().about_read.clear();
         self.store.begin_mirror().await?;
         self.mirror().await?;
@@ -79,7 +83,8 @@ impl Wallet {
         .await
     }
 
-    /// Reads the relays, asks the mints, and writes nothing there: for a home that is being restored and has no device of its own yet.
+    /// Reads the relays, asks the mints, and writes nothing there: for a home that is being
+    /// restored and has no device of its own yet.
     ///
     /// # Errors
     /// As [`Wallet::sync`].
@@ -129,7 +134,8 @@ impl Wallet {
         self.flush(false).await.map(drop)
     }
 
-    /// Brings changes to the relays. Returns when to come again, and nothing when relays have it all.
+    /// Brings changes to the relays. Returns when to come again, and nothing when relays have it
+    /// all.
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.

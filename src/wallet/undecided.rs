@@ -1,5 +1,5 @@
-//! What is open, for the owner: payments, received tokens, disputed deposits and nutzaps that reached nobody, why each is open, and what can
-//! be done.
+//! What is open, for the owner: payments, received tokens, disputed deposits and nutzaps that
+//! reached nobody, why each is open, and what can be done.
 //!
 //! Moves nothing. Asks each mint at most once, so that one that is silent is told as silent.
 
@@ -106,7 +106,8 @@ impl Wallet {
         Ok(OpenView { open: entries })
     }
 
-    /// The number of deposits whose mint says that it has issued their coins, though none of them is here.
+    /// The number of deposits whose mint says that it has issued their coins, though none of them
+    /// is here.
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.

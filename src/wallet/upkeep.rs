@@ -1,5 +1,5 @@
-//! What keeps the wallet's file small and safe: old invoices leave what is open, spent coins shrink, and the copy that was due is made.
-//! Contacts no mint.
+//! What keeps the wallet's file small and safe: old invoices leave what is open, spent coins
+//! shrink, and the copy that was due is made. Contacts no mint.
 
 use super::Wallet;
 use super::error::Error;
@@ -25,8 +25,9 @@ impl Wallet {
         Ok(self.store.retire_deposits((self.clock)()).await?)
     }
 
-    /// Looks through a part of the spent coins, from `place` on: of a coin that was spent 90 days ago only its Y and the time are kept. Coins
-    /// that an operation, a token handed out, or something that was given up may still bring back stay whole. Returns where the next part
+    /// Looks through a part of the spent coins, from `place` on: of a coin that was spent 90 days
+    /// ago only its Y and the time are kept. Coins that an operation, a token handed out, or
+    /// something that was given up may still bring back stay whole. Returns where the next part
     /// begins; `None`: that was the last.
     ///
     /// # Errors

@@ -51,7 +51,8 @@ view!(
 );
 
 view!(
-    /// Coins that are kept but never counted or spent: play money of a real wallet, other units, mints no longer listed.
+    /// Coins that are kept but never counted or spent: play money of a real wallet, other units,
+    /// mints no longer listed.
     SetAside {
         /// The mint.
         mint: String,
@@ -94,8 +95,8 @@ view!(
         pending_sats: u64,
         /// Tokens handed out and not claimed.
         unclaimed_sats: u64,
-        /// Coins that another program of this wallet has perhaps handed out as a token: not part of spendable_sats, and spent only when
-        /// nothing else is left.
+        /// Coins that another program of this wallet has perhaps handed out as a token: not part of
+        /// spendable_sats, and spent only when nothing else is left.
         #[serde(skip_serializing_if = "Option::is_none")]
         perhaps_handed_out_sats: Option<u64>,
         /// Paid to us and not yet claimed by us.
@@ -161,7 +162,8 @@ view!(
 view!(
     /// What a payment would cost.
     EstimateView {
-        /// bolt11, bolt12, lightning_address, lnurl, payment_request, npub, token, onchain or unknown.
+        /// bolt11, bolt12, lightning_address, lnurl, payment_request, npub, token, onchain or
+        /// unknown.
         kind: &'static str,
         /// Kind of money.
         money: MoneyWord,
@@ -265,7 +267,8 @@ view!(
         /// preimage, or mint_word: only the mint says so.
         #[serde(skip_serializing_if = "Option::is_none")]
         proof: Option<&'static str>,
-        /// The comment went to the payee's server with the request. Absent: there was none, or no server was asked.
+        /// The comment went to the payee's server with the request. Absent: there was none, or no
+        /// server was asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         comment_sent: Option<bool>,
         /// How a zap went: lightning or nutzap.
@@ -277,7 +280,8 @@ view!(
         /// The event that was zapped.
         #[serde(skip_serializing_if = "Option::is_none")]
         event_id: Option<String>,
-        /// A zap's public receipt: found, waiting, timeout, invalid or none. Not the payment itself.
+        /// A zap's public receipt: found, waiting, timeout, invalid or none. Not the payment
+        /// itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<&'static str>,
         /// How many of the recipient's relays have the nutzap: with none, they cannot see it yet.

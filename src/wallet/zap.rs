@@ -1,10 +1,12 @@
-//! Zaps: money for a person or an event on Nostr, over Lightning (NIP-57) or as locked coins (NIP-61).
+//! Zaps: money for a person or an event on Nostr, over Lightning (NIP-57) or as locked coins
+//! (NIP-61).
 //!
 //! ```text
 //!  known? -> who? -> legs -> each: deny? -> which rail? -> plan -> the one door -> published, or receipt
 //! ```
-//! The rail is decided before money moves and never changes after. A zap that is shared among several is one payment each; called again,
-//! it touches none that is settled or under way. Each leg leaves through the one door like any payment.
+//! The rail is decided before money moves and never changes after. A zap that is shared among
+//! several is one payment each; called again, it touches none that is settled or under way. Each
+//! leg leaves through the one door like any payment.
 
 mod lightning;
 mod locked;
@@ -64,11 +66,13 @@ struct Leg {
 }
 
 impl Wallet {
-    /// Zaps a person or an event. At most 45 s in all; what is undecided then is answered `pending`.
+    /// Zaps a person or an event. At most 45 s in all; what is undecided then is answered
+    /// `pending`.
     ///
     /// # Errors
-    /// `nostr_off`, `invalid_input`, `text_refused`, `recipient_unknown`, `recipient_refuses`, `payee_unsupported`, `server_unreachable`,
-    /// `address_refused`, and those of `pay`: nothing moved.
+    /// `nostr_off`, `invalid_input`, `text_refused`, `recipient_unknown`, `recipient_refuses`,
+    /// `payee_unsupported`, `server_unreachable`, `address_refused`, and those of `pay`: nothing
+    /// moved.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
@@ -326,7 +330,8 @@ impl Wallet {
             .await
             .unwrap_or_else(|| Err(silent()))
             .map_err(|error| error.keyed(key))?;
-        // It gives up before the caller does: what the caller then finds recorded is all there will be.
+        // It gives up before the caller does: what the caller then finds recorded is all there will
+        // be.
         let until = call.until.sooner(EARLIER);
         if call.left.load(Ordering::Acquire) || until.is_past() {
             return Err(silent().keyed(key));

@@ -1,6 +1,6 @@
-//! A mint's node on the simulated network, as cdk sees a Lightning backend: `MintPayment` for BOLT11
-//! in sat. It tells the mint only what the network did; an invoice of the mint itself never comes
-//! here, because cdk settles that one inside, without a preimage.
+//! A mint's node on the simulated network, as cdk sees a Lightning backend: `MintPayment` for
+//! BOLT11 in sat. It tells the mint only what the network did; an invoice of the mint itself never
+//! comes here, because cdk settles that one inside, without a preimage.
 
 use std::collections::HashMap;
 use std::pin::Pin;

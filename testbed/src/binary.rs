@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-/// The `nutpurse` that was built with the running example, into the same target folder and by the same profile.
+/// The `nutpurse` that was built with the running example, into the same target folder and by the
+/// same profile.
 ///
 /// # Errors
 /// When it was not built.

@@ -1,9 +1,10 @@
-//! How a mint carries a request out: to its end on a task of its own, whatever becomes of the connection; or, when told to, no
-//! further than to one of its waits.
+//! How a mint carries a request out: to its end on a task of its own, whatever becomes of the
+//! connection; or, when told to, no further than to one of its waits.
 //!
-//! A bare `axum::serve`, which is what cdk-mintd runs, drops a request with its connection. What cdk does in one piece then goes on, a
-//! swap does not: its inputs stay PENDING until the mint is started anew. That is [`cut`](crate::TestMint::cut), and happens here only
-//! on demand: everywhere else a broken connection is a fault of the way, not of the mint.
+//! A bare `axum::serve`, which is what cdk-mintd runs, drops a request with its connection. What
+//! cdk does in one piece then goes on, a swap does not: its inputs stay PENDING until the mint is
+//! started anew. That is [`cut`](crate::TestMint::cut), and happens here only on demand: everywhere
+//! else a broken connection is a fault of the way, not of the mint.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

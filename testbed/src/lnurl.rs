@@ -1,5 +1,6 @@
-//! A payee's server on loopback: Lightning addresses and LNURL-pay (LUD-06, LUD-16), with receipts for zaps (NIP-57). Its invoices are
-//! those of a payee of the simulated network. It is honest until it is told otherwise, and keeps what it was asked.
+//! A payee's server on loopback: Lightning addresses and LNURL-pay (LUD-06, LUD-16), with receipts
+//! for zaps (NIP-57). Its invoices are those of a payee of the simulated network. It is honest
+//! until it is told otherwise, and keeps what it was asked.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};

@@ -107,8 +107,9 @@ impl TestMint {
         self.plan.log.all().iter().map(|request| request.inside).sum()
     }
 
-    /// Drops the next request of this path inside of the mint when it has to wait for the `waits`th time, from 1. What it has done
-    /// until then stays, as if its connection had broken at a mint that drops requests with their connections.
+    /// Drops the next request of this path inside of the mint when it has to wait for the `waits`th
+    /// time, from 1. What it has done until then stays, as if its connection had broken at a mint
+    /// that drops requests with their connections.
     #[must_use]
     pub fn cut(&self, path: &str, waits: usize) -> Cut {
         self.plan.cuts.add(path, waits)

@@ -1,5 +1,6 @@
-//! A mint written by others: Nutshell with its fake Lightning, which pays every invoice. A process of its own on loopback, with its
-//! books read from its SQLite database. It must have been installed before (`tests/peers/setup`).
+//! A mint written by others: Nutshell with its fake Lightning, which pays every invoice. A process
+//! of its own on loopback, with its books read from its SQLite database. It must have been
+//! installed before (`tests/peers/setup`).
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -25,7 +26,8 @@ pub struct Nutshell {
 }
 
 impl Nutshell {
-    /// Starts the `program` (`.../bin/mint`) on a free port with an empty database, an input fee and no delay.
+    /// Starts the `program` (`.../bin/mint`) on a free port with an empty database, an input fee
+    /// and no delay.
     pub async fn start(program: &Path) -> Result<Self> {
         ensure!(program.is_file(), "Nutshell is not installed: tests/peers/setup does it");
         let folder = TempDir::new()?;

@@ -1,5 +1,5 @@
-//! A disk that fails and a clock that jumps, for a program in a process of its own: a small C library
-//! that is loaded before the C library (Linux with glibc, and a C compiler at run time).
+//! A disk that fails and a clock that jumps, for a program in a process of its own: a small C
+//! library that is loaded before the C library (Linux with glibc, and a C compiler at run time).
 //!
 //! It sees what the program does through the C library to files below one folder; what goes to the
 //! kernel without it (the crate `rustix`) goes past. It never touches the monotonic clock.
@@ -63,7 +63,8 @@ pub enum Act {
     KillBefore,
     /// The process is killed after the call was made.
     KillAfter,
-    /// The power goes before the call: all that was written since a file's last sync is undone, and the process is killed.
+    /// The power goes before the call: all that was written since a file's last sync is undone, and
+    /// the process is killed.
     PowerCut,
     /// The same, but what was written into the first 4 KiB of a file came through.
     TornPowerCut,

@@ -1,6 +1,8 @@
-//! Receipts for zaps (NIP-57): events of kind 9735 to the relays that a zap request names, right or wrong in one thing.
+//! Receipts for zaps (NIP-57): events of kind 9735 to the relays that a zap request names, right or
+//! wrong in one thing.
 //!
-//! Events are made here by hand, so that each of their parts can be wrong. A relay that does not answer is passed over.
+//! Events are made here by hand, so that each of their parts can be wrong. A relay that does not
+//! answer is passed over.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! What is wrong, huge, hostile or for somebody else: each is answered with its code, nobody who is not trusted is contacted, nothing is
-//! lost, and the next call works.
+//! What is wrong, huge, hostile or for somebody else: each is answered with its code, nobody who is
+//! not trusted is contacted, nothing is lost, and the next call works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! A caller that leaves while its payment is under way: the payment goes on, and the wallet remembers that nobody heard of it.
+//! A caller that leaves while its payment is under way: the payment goes on, and the wallet
+//! remembers that nobody heard of it.
 
 use serde_json::{Value, json};
 use testbed::{Moment, Payee, Proxy, Rule, RuleId, TestMint};
@@ -16,7 +17,8 @@ struct Scene {
     raw: Raw,
 }
 
-/// A session in the middle of a `pay`, request 7, whose melt the mint has done and not yet answered.
+/// A session in the middle of a `pay`, request 7, whose melt the mint has done and not yet
+/// answered.
 async fn in_the_middle_of_a_payment() -> Result<Scene, Box<dyn std::error::Error>> {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await?;

@@ -1,4 +1,5 @@
-//! The change of a payment whose answer was lost, or came before the change: it comes in from whichever of the mint's answers has it.
+//! The change of a payment whose answer was lost, or came before the change: it comes in from
+//! whichever of the mint's answers has it.
 
 use std::time::Duration;
 
@@ -77,7 +78,8 @@ async fn a_quote_without_change_leaves_it_to_the_restore() {
     .await;
 }
 
-/// What a mint answers between the two writes in which it ends a payment: the quote is paid, and its change not signed yet.
+/// What a mint answers between the two writes in which it ends a payment: the quote is paid, and
+/// its change not signed yet.
 #[tokio::test]
 async fn a_payment_answered_before_its_change_was_signed_gets_it_afterwards() {
     pay_while("the answer has no change", Answer::Comes, |path, mut answer| {

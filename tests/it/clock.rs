@@ -1,4 +1,5 @@
-//! Time that passes, and a clock that jumps: what a limit of a day and a possible duplicate are judged by.
+//! Time that passes, and a clock that jumps: what a limit of a day and a possible duplicate are
+//! judged by.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

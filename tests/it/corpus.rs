@@ -1,4 +1,5 @@
-//! The fuzz targets' corpus and every past finding, through the same functions that the fuzzers call.
+//! The fuzz targets' corpus and every past finding, through the same functions that the fuzzers
+//! call.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
-//! Counters of secrets (NUT-13): however many outputs a mint refuses or does not need, the words bring every coin back, and so does an
-//! older copy of the file. `NUTPURSE_RUNS` says how many operations there are in a row.
+//! Counters of secrets (NUT-13): however many outputs a mint refuses or does not need, the words
+//! bring every coin back, and so does an older copy of the file. `NUTPURSE_RUNS` says how many
+//! operations there are in a row.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,10 +13,11 @@ use crate::bad_input::{coin, token};
 use crate::restore::{restored, words};
 use crate::world::{Agent, Home, binary, fund, holdings, mint, mint_with, number, sats};
 
-/// In a usual test run. Each is made with a coin of thousands of sats, and so has eleven blank outputs or more: together more than a restore
-/// looks beyond the last counter that is signed.
+/// In a usual test run. Each is made with a coin of thousands of sats, and so has eleven blank
+/// outputs or more: together more than a restore looks beyond the last counter that is signed.
 const USUAL: usize = 40;
-/// So many operations pass before our own rate makes one wait. It holds for each opening of a wallet.
+/// So many operations pass before our own rate makes one wait. It holds for each opening of a
+/// wallet.
 const WITHOUT_WAIT: usize = 20;
 /// A token of twelve coins.
 const SPENT_SATS: u64 = 4_095;
@@ -99,7 +101,8 @@ impl Worn {
         }
     }
 
-    /// After one more deposit, the words alone bring all that the wallet holds into a new home, and the older file brings it into its own.
+    /// After one more deposit, the words alone bring all that the wallet holds into a new home, and
+    /// the older file brings it into its own.
     async fn all_comes_back(mut self, what: &str) {
         self.agent = Agent::reopen(self.agent.close().await).await;
         fund(&self.agent, 77).await;

@@ -1,4 +1,5 @@
-//! What a verb costs: requests to the mint, and how often the disk is asked to hold on to something.
+//! What a verb costs: requests to the mint, and how often the disk is asked to hold on to
+//! something.
 
 use std::fmt;
 use std::io;

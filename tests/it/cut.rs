@@ -1,5 +1,6 @@
-//! A mint that drops a request with its connection, as cdk-mintd does: cut off inside of the mint at every wait of every request that
-//! moves money. What the mint has begun and not ended is held by it until it is started anew; the wallet says so, and gets it then.
+//! A mint that drops a request with its connection, as cdk-mintd does: cut off inside of the mint
+//! at every wait of every request that moves money. What the mint has begun and not ended is held
+//! by it until it is started anew; the wallet says so, and gets it then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,8 +48,9 @@ impl Bench {
         Self { lightning, mint, agent, friend }
     }
 
-    /// Cuts the request of this path off at its first wait, its second, and so on until it ends, each time in a call of its own; then
-    /// all over again, until a cut had the mint hold coins: a wait of the mint's is none when its answer is there already.
+    /// Cuts the request of this path off at its first wait, its second, and so on until it ends,
+    /// each time in a call of its own; then all over again, until a cut had the mint hold coins: a
+    /// wait of the mint's is none when its answer is there already.
     async fn cut_until_held(
         &mut self,
         path: &str,
@@ -72,7 +74,8 @@ impl Bench {
         panic!("no cut had the mint hold coins");
     }
 
-    /// One pass. Returns how many cuts there were, and how many of them the mint had to be started anew for.
+    /// One pass. Returns how many cuts there were, and how many of them the mint had to be started
+    /// anew for.
     async fn cut(
         &mut self,
         path: &str,

@@ -1,4 +1,5 @@
-//! A wallet's file that is damaged, gone, of another wallet or older than it was: said at once, and led out of without a loss.
+//! A wallet's file that is damaged, gone, of another wallet or older than it was: said at once, and
+//! led out of without a loss.
 
 use std::fs;
 use std::path::PathBuf;
@@ -256,7 +257,8 @@ impl Life {
         (Self { lightning, mint, proxy, friend }, agent)
     }
 
-    /// The file as it is now is the wallet's file again, after `on` has gone on with it; the wallet that opens it.
+    /// The file as it is now is the wallet's file again, after `on` has gone on with it; the wallet
+    /// that opens it.
     async fn forgotten(&self, agent: Agent, on: impl AsyncFnOnce(&Agent)) -> Agent {
         let home = agent.close().await;
         let older = fs::read(file(&home)).unwrap();
@@ -267,7 +269,8 @@ impl Life {
         Agent::two_minutes_later(home)
     }
 
-    /// What the wallet shows is what the mint owes it, and all that it shows as spendable can leave.
+    /// What the wallet shows is what the mint owes it, and all that it shows as spendable can
+    /// leave.
     async fn is_true(&self, agent: Agent, what: &str) {
         let sum = conserved(what, &self.mint.auditor(), &[&agent, &self.friend]).await;
         assert_eq!(sum.pending, 0, "{what}: nothing is left open");

@@ -101,7 +101,8 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
     let (_lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    // The claim is carried out and answered "outputs signed before", and the first look at the quote meets a copy of the mint that lags.
+    // The claim is carried out and answered "outputs signed before", and the first look at the
+    // quote meets a copy of the mint that lags.
     let lagging = AtomicUsize::new(0);
     proxy.rewrite(move |path, mut answer| {
         if path.starts_with(QUOTE)

@@ -1,4 +1,5 @@
-//! What only a person may do: refused to whatever is not a person at a terminal, done for one who types the word.
+//! What only a person may do: refused to whatever is not a person at a terminal, done for one who
+//! types the word.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -186,7 +187,8 @@ fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
     binary::done(&home, &["init"]);
     let keys = fs::read_to_string(home.path().join("keys.toml")).unwrap();
     let words = keys.split('"').nth(1).unwrap();
-    // The words are shown with their numbers; a single one of them may stand in our own text by chance.
+    // The words are shown with their numbers; a single one of them may stand in our own text by
+    // chance.
     let listed = |shown: &str| {
         let numbered = shown
             .lines()

@@ -15,7 +15,8 @@ use crate::world::{Agent, Failure, Home, conserved, fund, funded, mint, sats};
 /// A key that nobody here has: a token locked to it is always made by a swap.
 const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
-/// Starts tokens one after the other that together keep the mint's turn for longer than any caller waits: their swaps are not answered.
+/// Starts tokens one after the other that together keep the mint's turn for longer than any caller
+/// waits: their swaps are not answered.
 async fn slow_tokens(agent: &Agent) -> Vec<JoinHandle<Result<Value, Failure>>> {
     let mut tokens = Vec::new();
     // Four that stand in line before the call at hand keep it waiting for longer than 45 s.
@@ -143,7 +144,8 @@ async fn a_payment_that_was_not_begun_in_time_says_what_it_waited_for() {
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore).every());
     let slow = slow_tokens(&agent).await;
     proxy.reached(held).await;
-    // Eight have a place among those that are leaving, and wait for the mint; the ninth waits for a place.
+    // Eight have a place among those that are leaving, and wait for the mint; the ninth waits for a
+    // place.
     let invoices = (0..9).map(|number| shop.invoice(5, &number.to_string()).unwrap().to_string());
     let pays: Vec<_> = invoices.map(|invoice| agent.start("pay", json!({"to": invoice}))).collect();
     while mint.auditor().melts().unwrap().len() < 9 {

@@ -1,4 +1,5 @@
-//! What can never end: the owner gives it up, its amount leaves the limit of a day with that day, and a mint that comes back ends it rightly.
+//! What can never end: the owner gives it up, its amount leaves the limit of a day with that day,
+//! and a mint that comes back ends it rightly.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ const MELT: &str = "/v1/melt/bolt11";
 const SWAP: &str = "/v1/swap";
 const DAY_SATS: u64 = 100;
 
-/// A wallet at a mint behind a proxy, with a limit for a day, and something of it that the mint does not answer about any more.
+/// A wallet at a mint behind a proxy, with a limit for a day, and something of it that the mint
+/// does not answer about any more.
 struct Scene {
     mint: TestMint,
     lightning: Lightning,
@@ -143,7 +145,8 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         assert_eq!(scene.proxy.exchanges().len(), asked, "its mint is not asked");
         assert_eq!(scene.open().await, [(name.clone(), "you have given it up")]);
 
-        // The mint is back. All that it has signed is looked through, and still the coins are the payment's.
+        // The mint is back. All that it has signed is looked through, and still the coins are the
+        // payment's.
         scene.proxy.clear();
         let wallet = scene.agent.wallet().await;
         wallet.recheck(nutpurse::wallet::restore::Which::All, |_| ()).await.unwrap();

@@ -1,5 +1,5 @@
-//! The real binary, killed at each boundary of a request to its mint: what it leaves behind is ended at the next start, and no coin is
-//! lost or spent twice.
+//! The real binary, killed at each boundary of a request to its mint: what it leaves behind is
+//! ended at the next start, and no coin is lost or spent twice.
 
 use std::sync::Arc;
 

@@ -1,11 +1,13 @@
-//! The shape of the code: who may use whom, which crate stays in which folder, what is not in the shipped binary.
+//! The shape of the code: who may use whom, which crate stays in which folder, what is not in the
+//! shipped binary.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Per part of `src`: the parts of ours that it may use, and the crates that only listed parts may use.
+/// Per part of `src`: the parts of ours that it may use, and the crates that only listed parts may
+/// use.
 const PARTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("ports", &["model"]),
@@ -33,7 +35,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// Crates that stay where they are: (crate, the files that may name it, by the beginning of their path).
+/// Crates that stay where they are: (crate, the files that may name it, by the beginning of their
+/// path).
 const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["net/"]),
     ("tokio_tungstenite", &["net/", "ports.rs", "mint/hint.rs", "nostr/relays/"]),

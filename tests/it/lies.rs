@@ -1,4 +1,5 @@
-//! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the lie stops.
+//! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the
+//! lie stops.
 
 use std::sync::Arc;
 
@@ -89,7 +90,8 @@ impl Scene {
         Self { lightning, mint, proxy, liar, agent }
     }
 
-    /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that a friend receives.
+    /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that
+    /// a friend receives.
     async fn all_is_good(&self) {
         let held = holdings(&self.agent).await;
         let friend = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;

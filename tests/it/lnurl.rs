@@ -1,4 +1,5 @@
-//! Paying Lightning addresses and LNURLs: at honest servers, and at those that would have us pay more, pay others, or ask others.
+//! Paying Lightning addresses and LNURLs: at honest servers, and at those that would have us pay
+//! more, pay others, or ask others.
 
 use nutpurse::model::lnurl::encode;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The integration tests: one binary, a file per verb or subject, on real mints, relays and clients on loopback.
+//! The integration tests: one binary, a file per verb or subject, on real mints, relays and clients
+//! on loopback.
 
 #![expect(
     clippy::unwrap_used,

@@ -19,7 +19,8 @@ struct Two {
 }
 
 impl Two {
-    /// A wallet that was a play wallet with 1,000 sats, paid and made a token, and then became real and got 500 more.
+    /// A wallet that was a play wallet with 1,000 sats, paid and made a token, and then became real
+    /// and got 500 more.
     async fn start() -> Self {
         let lightning = Lightning::new();
         let play = TestMint::start(&lightning, MintOptions::named("play")).await.unwrap();

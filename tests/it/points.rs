@@ -1,8 +1,9 @@
-//! Every commit of the store as the last one: of each verb, and of the recovery after it. What a wallet that stood still there leaves
-//! behind is ended at the next start, and no coin is lost or spent twice.
+//! Every commit of the store as the last one: of each verb, and of the recovery after it. What a
+//! wallet that stood still there leaves behind is ended at the next start, and no coin is lost or
+//! spent twice.
 //!
-//! Each point is tried twice: with what was not synced gone, and with all of it there. `NUTPURSE_POINTS=all` tries every pair of a point
-//! and a point of the recovery after it.
+//! Each point is tried twice: with what was not synced gone, and with all of it there.
+//! `NUTPURSE_POINTS=all` tries every pair of a point and a point of the recovery after it.
 
 use std::sync::Arc;
 
@@ -240,7 +241,8 @@ impl Scene {
         agent.close().await;
     }
 
-    /// The law, over this wallet, the friend's, and those of earlier points. Returns what this wallet holds.
+    /// The law, over this wallet, the friend's, and those of earlier points. Returns what this
+    /// wallet holds.
     async fn conserved(&self, what: &str, agent: &Agent) -> u64 {
         let sent =
             self.friend.ok("list_history", json!({"kind": "token_sent", "limit": 100})).await;

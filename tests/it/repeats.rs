@@ -1,4 +1,5 @@
-//! The same again: what is paid once stays paid once, what failed may be tried again, what is open is not paid a second time.
+//! The same again: what is paid once stays paid once, what failed may be tried again, what is open
+//! is not paid a second time.
 
 use serde_json::{Value, json};
 use testbed::{Behaviour, Bolt11Invoice, Lightning, Moment, Payee, Proxy, Rule, TestMint};
@@ -120,7 +121,8 @@ async fn a_payment_whose_caller_left_stands_in_the_way_of_its_like_until_it_fail
     assert!(mid.pending >= 50, "{mid:?}");
 
     held.lightning.fail(held.invoice.payment_hash());
-    // The mint would keep the exchange open for a minute; and another passes before what it calls unpaid may be called off.
+    // The mint would keep the exchange open for a minute; and another passes before what it calls
+    // unpaid may be called off.
     held.proxy.cut();
     let other = held.other();
     let agent = Agent::two_minutes_later(held.agent.close().await);

@@ -1,4 +1,5 @@
-//! A machine that is lost: the words bring back, through `nutpurse restore`, every coin that the mints still know.
+//! A machine that is lost: the words bring back, through `nutpurse restore`, every coin that the
+//! mints still know.
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,7 +37,8 @@ pub(crate) fn restored(home: &Home, words: &str) -> String {
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}\n{err}");
     assert!(!words.is_empty() || !out.is_empty());
-    // One word alone may stand in any sentence ("device"); two that follow each other are the secret.
+    // One word alone may stand in any sentence ("device"); two that follow each other are the
+    // secret.
     let pairs: Vec<&str> = words.split(' ').collect();
     assert!(pairs.windows(2).all(|pair| !err.contains(&pair.join(" "))), "the words were shown");
     println!("{out}");
@@ -67,7 +69,8 @@ async fn skip(home: &Home, mint: &TestMint, count: u32) {
     store.barrier().await.unwrap();
 }
 
-/// A wallet whose coins lie in three keysets, two of them out of use, with a gap of counters, and a token that nobody has claimed.
+/// A wallet whose coins lie in three keysets, two of them out of use, with a gap of counters, and a
+/// token that nobody has claimed.
 async fn worn(mint: &TestMint, lightning: &testbed::Lightning) -> Agent {
     let agent = funded(mint, 500).await;
     mint.rotate_keyset(200).await.unwrap();

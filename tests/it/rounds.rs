@@ -1,4 +1,5 @@
-//! Rounds of the reconciler: a mint that does not answer, and what is urgent among much that is not.
+//! Rounds of the reconciler: a mint that does not answer, and what is urgent among much that is
+//! not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

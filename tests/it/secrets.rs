@@ -1,5 +1,6 @@
-//! Secrets stay where they must be: nothing of them on standard error at any level of logging, on standard output only in the answers that
-//! must carry them, and no file of the wallet for others to read.
+//! Secrets stay where they must be: nothing of them on standard error at any level of logging, on
+//! standard output only in the answers that must carry them, and no file of the wallet for others
+//! to read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -64,7 +65,8 @@ impl Watch {
         all
     }
 
-    /// `secret` is on standard output in the answers of `commands` alone, and on standard error never.
+    /// `secret` is on standard output in the answers of `commands` alone, and on standard error
+    /// never.
     fn holds(&self, secret: &str, commands: &[&str]) {
         assert!(secret.len() >= 8, "no secret: {secret}");
         assert!(!self.stderr.contains(secret), "standard error holds a secret");
@@ -124,7 +126,8 @@ async fn no_way_through_the_wallet_prints_a_secret_it_need_not() {
     let spent = taker.run(&["receive-token", "-"], &token);
     assert_eq!(spent["replayed"], true);
 
-    // The ways that fail: at the payee, at the mint, in the answer, on its way, of a token that cannot be read.
+    // The ways that fail: at the payee, at the mint, in the answer, on its way, of a token that
+    // cannot be read.
     let failing = shop.invoice(6, "b").unwrap();
     lightning.set_behaviour_of(failing.payment_hash(), Behaviour::Fail);
     giver.run(&["pay", &failing.to_string()], "");

@@ -1,4 +1,5 @@
-//! Sessions as clients hold them: both eras with rmcp's own client, and what a session does with calls that take their time.
+//! Sessions as clients hold them: both eras with rmcp's own client, and what a session does with
+//! calls that take their time.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The words of strangers: each is found where it is called a stranger's, cleaned, and nowhere else.
+//! The words of strangers: each is found where it is called a stranger's, cleaned, and nowhere
+//! else.
 
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ fn canary_in(text: &str) -> Option<&'static str> {
     CANARIES.iter().copied().find(|canary| text.contains(canary))
 }
 
-/// Looks at every string: canaries only under names of strangers' words, nothing hidden anywhere. Texts that are JSON are looked into.
+/// Looks at every string: canaries only under names of strangers' words, nothing hidden anywhere.
+/// Texts that are JSON are looked into.
 pub(crate) fn check(value: &Value, key: &str, place: &str, found: &mut Vec<&'static str>) {
     match value {
         Value::Object(fields) => {
@@ -100,7 +102,8 @@ fn check_csv(text: &str, found: &mut Vec<&'static str>) {
     }
 }
 
-/// Looks at what the command line prints: canaries only in rows and columns that say whose words they are.
+/// Looks at what the command line prints: canaries only in rows and columns that say whose words
+/// they are.
 fn check_terminal(text: &str, found: &mut Vec<&'static str>) {
     assert!(!text.contains(is_hidden), "{text:?}");
     let (text, csv) = text.split_once("\ncsv\n").unwrap_or((text, ""));

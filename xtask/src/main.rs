@@ -1,7 +1,9 @@
-//! `cargo xtask sandbox`: builds the wallet and the sandbox, says in words how far the build has come, and runs the sandbox.
+//! `cargo xtask sandbox`: builds the wallet and the sandbox, says in words how far the build has
+//! come, and runs the sandbox.
 //!
-//! It has no dependencies, so it is running a second after it was asked for. It builds with the same profile and the same features as
-//! `cargo test --workspace`, so each of the two commands finds what the other has built.
+//! It has no dependencies, so it is running a second after it was asked for. It builds with the
+//! same profile and the same features as `cargo test --workspace`, so each of the two commands
+//! finds what the other has built.
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
@@ -122,7 +124,8 @@ fn name(package: &str) -> &str {
 fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    // Cargo sets these variables for the programs it runs. A cargo that inherits them rebuilds packages that are already built.
+    // Cargo sets these variables for the programs it runs. A cargo that inherits them rebuilds
+    // packages that are already built.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")

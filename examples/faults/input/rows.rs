@@ -1,4 +1,5 @@
-//! Rows F-098 to F-100 and F-122 to F-125: invoices, amounts, tokens and calls as a hostile or careless agent gives them.
+//! Rows F-098 to F-100 and F-122 to F-125: invoices, amounts, tokens and calls as a hostile or
+//! careless agent gives them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// How many calls are made beside one another where there are very many.
 const AT_ONCE: usize = 16;
 
-/// Invoices that cannot be paid as they are, and odd ones that can: a typed answer, and no quote for what is refused.
+/// Invoices that cannot be paid as they are, and odd ones that can: a typed answer, and no quote
+/// for what is refused.
 pub(crate) async fn f098(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 0).await?;
     let wire = stage.real_wallet()?;
@@ -250,7 +252,8 @@ pub(crate) async fn f122(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// Tokens that are broken, too large, forged, inflated, locked to others: refused, or worth what the mint gives for them.
+/// Tokens that are broken, too large, forged, inflated, locked to others: refused, or worth what
+/// the mint gives for them.
 pub(crate) async fn f124(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 100).await?;
     let friend = stage.friend(5_000).await?;
@@ -326,7 +329,8 @@ fn hostile_tokens(good: &str, locked: &str, url: &str) -> Outcome<Vec<String>> {
     ])
 }
 
-/// A great many calls with arguments changed at random: no call ends the session, and none moves anything.
+/// A great many calls with arguments changed at random: no call ends the session, and none moves
+/// anything.
 pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     let stage = Stage::unpaid(&run).await?;
     let deposit = stage.wire.ok("deposit", json!({"amount_sats": 1_000})).await?;
@@ -370,8 +374,9 @@ pub(crate) async fn f125(run: Run) -> Outcome<usize> {
     Ok(calls)
 }
 
-/// A tool of the list, and arguments for it that are as wrong as chance will have it. A call without arguments is rare: nothing of it is
-/// mutated, and it makes the wallet ask its mint, to which it keeps a pace.
+/// A tool of the list, and arguments for it that are as wrong as chance will have it. A call
+/// without arguments is rare: nothing of it is mutated, and it makes the wallet ask its mint, to
+/// which it keeps a pace.
 fn mutated(chance: &mut StdRng, tools: &[Value], invoice: &str) -> Outcome<(String, String)> {
     loop {
         let tool = tools.get(chance.random_range(0..tools.len())).ok_or("a tool")?;

@@ -19,7 +19,8 @@ use crate::{Outcome, holds};
 /// Between two looks at who holds the store.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// All initialise, serve and pay; one process holds the store at any moment, and the same one from beginning to end.
+/// All initialise, serve and pay; one process holds the store at any moment, and the same one from
+/// beginning to end.
 pub(crate) async fn at_once(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let (mut wallet, mut started, mut slowest) = (scene.shared(0).await?, 0, Duration::ZERO);

@@ -122,7 +122,8 @@ async fn silent(wallet: &Wallet) -> Outcome<usize> {
     Ok(SILENT)
 }
 
-/// Another user is sent away even where the modes of the files would let it in and it knows the token.
+/// Another user is sent away even where the modes of the files would let it in and it knows the
+/// token.
 async fn another_user(wallet: &Wallet) -> Outcome<usize> {
     let (folder, socket) =
         (wallet.home.path().to_path_buf(), wallet.home.path().join("keeper.sock"));

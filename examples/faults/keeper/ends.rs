@@ -1,4 +1,5 @@
-//! F-011 and F-059 on a shared wallet: the client's end is not the payment's, and a keeper that is stopped holds nobody for ever.
+//! F-011 and F-059 on a shared wallet: the client's end is not the payment's, and a keeper that is
+//! stopped holds nobody for ever.
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -24,7 +25,8 @@ enum End {
     ClosedThenKilled,
 }
 
-/// F-011: the payment goes on in the keeper whatever becomes of the shim, and is settled without another process.
+/// F-011: the payment goes on in the keeper whatever becomes of the shim, and is settled without
+/// another process.
 pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(2_000).await?;
@@ -108,7 +110,8 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
         .saying(format!("shared: at most {longest:.1} s, after SIGTERM {told_to_end:.1} s")))
 }
 
-/// F-059: the keeper stopped, alone and with its shim, in a payment. A short run does not wait until a client is told that nobody answers.
+/// F-059: the keeper stopped, alone and with its shim, in a payment. A short run does not wait
+/// until a client is told that nobody answers.
 pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(2_000).await?;

@@ -82,7 +82,8 @@ fn ninety_nine(waits: &mut [Duration]) -> String {
     )
 }
 
-/// Five sessions pay, the first request to pay is with the mint, and the keeper is killed; with it the shim that started it.
+/// Five sessions pay, the first request to pay is with the mint, and the keeper is killed; with it
+/// the shim that started it.
 async fn in_a_melt(
     scene: &Scene,
     wallet: &Arc<Wallet>,
@@ -164,7 +165,8 @@ async fn close(sessions: Vec<Session>) -> Outcome {
     Ok(())
 }
 
-/// The same sessions over ten keepers, each killed at a random moment in calls of all kinds; then all is judged.
+/// The same sessions over ten keepers, each killed at a random moment in calls of all kinds; then
+/// all is judged.
 async fn at_random(
     scene: &Scene,
     wallet: &Arc<Wallet>,
@@ -230,7 +232,8 @@ async fn at_random(
     Ok(())
 }
 
-/// One call, and where its outcome was lost when that was said and when the next keeper had answered.
+/// One call, and where its outcome was lost when that was said and when the next keeper had
+/// answered.
 async fn one_call(session: &Session, act: &Act) -> Outcome<Option<(Instant, Instant)>> {
     let told = session.told(act.tool, act.arguments.clone()).await?;
     let at = Instant::now();

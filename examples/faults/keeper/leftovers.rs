@@ -1,4 +1,5 @@
-//! F-055: what an earlier keeper, another program or a person left where the lock and the socket belong, and a long path.
+//! F-055: what an earlier keeper, another program or a person left where the lock and the socket
+//! belong, and a long path.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -31,7 +32,8 @@ pub(crate) async fn left_behind(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(tried + 1).saying(format!("a socket's path of {length} bytes")))
 }
 
-/// A socket to which nobody listens, and a lock file that names a process which has nothing to do with it.
+/// A socket to which nobody listens, and a lock file that names a process which has nothing to do
+/// with it.
 async fn stale(run: &Run, kind: &str) -> Outcome {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(100).await?;

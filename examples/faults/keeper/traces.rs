@@ -1,4 +1,5 @@
-//! F-129 and F-130 on a shared wallet: what others can read of its processes, and where these write.
+//! F-129 and F-130 on a shared wallet: what others can read of its processes, and where these
+//! write.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +25,8 @@ const CLIENTS: [(&str, &str); 9] = [
     ("NUTPURSE_HOMES", "canary"),
 ];
 
-/// F-129: the command lines and environments of shim and keeper; `secrets_of` gives a wallet's keys in all their forms.
+/// F-129: the command lines and environments of shim and keeper; `secrets_of` gives a wallet's keys
+/// in all their forms.
 pub(crate) async fn what_others_read(
     run: &Run,
     secrets_of: fn(&Wallet) -> Outcome<Vec<String>>,
@@ -74,7 +76,8 @@ pub(crate) async fn what_others_read(
     Ok(read)
 }
 
-/// F-130: everything in the folder is its owner's alone; all that the keeper has open lies there; nothing is written elsewhere.
+/// F-130: everything in the folder is its owner's alone; all that the keeper has open lies there;
+/// nothing is written elsewhere.
 pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(0).await?;

@@ -1,4 +1,5 @@
-//! F-056: programs of different versions, settings and agents on one wallet. The other version is spoken by hand.
+//! F-056: programs of different versions, settings and agents on one wallet. The other version is
+//! spoken by hand.
 
 use std::fs::{File, remove_file};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +45,8 @@ fn hello(wallet: &Wallet, protocol: u32, version: &str, want: &str) -> Outcome<V
     Ok(format!("{hello}\n").into_bytes())
 }
 
-/// One that speaks another protocol is told so, with our version; one that speaks ours is served, as the agent that it names.
+/// One that speaks another protocol is told so, with our version; one that speaks ours is served,
+/// as the agent that it names.
 async fn older_shim(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(100).await?;
     let keeper = wallet.keeper()?;
@@ -87,7 +89,8 @@ async fn answer(stream: &mut BufReader<UnixStream>, id: u64) -> Outcome<Answer> 
     }
 }
 
-/// It asks the keeper to finish: what is under way is finished, and the sessions find the next keeper.
+/// It asks the keeper to finish: what is under way is finished, and the sessions find the next
+/// keeper.
 async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(500).await?;
     let keeper = wallet.keeper()?;
@@ -121,7 +124,8 @@ async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     Ok(1)
 }
 
-/// Keeps the folder by hand: holds its lock, listens, answers every first line with `welcome`, and lets go when it is asked to finish.
+/// Keeps the folder by hand: holds its lock, listens, answers every first line with `welcome`, and
+/// lets go when it is asked to finish.
 struct ByHand {
     heard: Arc<Mutex<Vec<String>>>,
     _keeping: JoinSet<()>,
@@ -180,7 +184,8 @@ async fn older_keeper(scene: &Scene) -> Outcome<usize> {
     Ok(1)
 }
 
-/// It speaks what we do not: the client is told what to do, nothing is taken from it, and all is well once it is gone.
+/// It speaks what we do not: the client is told what to do, nothing is taken from it, and all is
+/// well once it is gone.
 async fn newer_keeper(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
     let by_hand = ByHand::keep(

@@ -1,5 +1,5 @@
-//! Rows F-041 to F-049: keysets that change or are another's, deposits that are not what they are said to be, signatures given again,
-//! addresses that lead elsewhere, units.
+//! Rows F-041 to F-049: keysets that change or are another's, deposits that are not what they are
+//! said to be, signatures given again, addresses that lead elsewhere, units.
 
 use serde_json::{Value, json};
 use testbed::{
@@ -17,7 +17,8 @@ const CLAIM: &str = "/v1/mint/bolt11";
 const SWAP: &str = "/v1/swap";
 const PAY: &str = "/v1/melt/bolt11";
 
-/// The keyset is rotated while a request is on its way: planned anew or refused, and the old coins are good.
+/// The keyset is rotated while a request is on its way: planned anew or refused, and the old coins
+/// are good.
 pub(crate) async fn f041(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let friend = stage.friend(500).await?;
@@ -136,7 +137,8 @@ pub(crate) async fn f043(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// Another mint's keys, ids with the same derivation number, an id that is not that of its keys: no output is made for them.
+/// Another mint's keys, ids with the same derivation number, an id that is not that of its keys: no
+/// output is made for them.
 pub(crate) async fn f044(run: Run) -> Outcome<usize> {
     let mut fired = 0;
     for kind in ["copied", "collision", "keys"] {
@@ -179,7 +181,8 @@ pub(crate) async fn f044(run: Run) -> Outcome<usize> {
             must!(shown.text("state") != "received", "{kind}: {}", shown.value);
         }
         if kind == "copied" {
-            // A token of the honest mint's coins that names the copy: taken in there, it would sign away counters.
+            // A token of the honest mint's coins that names the copy: taken in there, it would sign
+            // away counters.
             let token =
                 wire.ok("send_token", json!({"amount_sats": 32, "mint": stage.url()})).await?;
             let moved = renamed(token.text("token"), &proxy.url())?;
@@ -218,7 +221,8 @@ fn renamed(token: &str, url: &str) -> Outcome<String> {
     }
 }
 
-/// A deposit is paid, or claimed, says the mint, and is not; a claim's answer is lost; it signs less.
+/// A deposit is paid, or claimed, says the mint, and is not; a claim's answer is lost; it signs
+/// less.
 pub(crate) async fn f045(run: Run) -> Outcome<usize> {
     let stage = Stage::unpaid(&run).await?;
     let mut fired = 0;
@@ -303,7 +307,8 @@ pub(crate) async fn f046(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// Signatures given again: only an answer that covers every output once counts, and the record of the swap is kept until there is one.
+/// Signatures given again: only an answer that covers every output once counts, and the record of
+/// the swap is kept until there is one.
 pub(crate) async fn f047(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let mut fired = 0;
@@ -347,7 +352,8 @@ pub(crate) async fn f047(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// The mint's address redirects, and its info names another key: nobody is followed, and the change is told.
+/// The mint's address redirects, and its info names another key: nobody is followed, and the change
+/// is told.
 pub(crate) async fn f048(run: Run) -> Outcome<usize> {
     let canary = TestMint::start(&Lightning::new(), MintOptions::named("elsewhere")).await?;
     let stage = Stage::new(&run, 1_000).await?;

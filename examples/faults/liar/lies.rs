@@ -87,7 +87,8 @@ pub(crate) async fn f035(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// Paid, the coins spent, and the quote says it was not: the coins are not offered, and nothing is paid again.
+/// Paid, the coins spent, and the quote says it was not: the coins are not offered, and nothing is
+/// paid again.
 pub(crate) async fn f036(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let mut fired = 0;
@@ -151,7 +152,8 @@ pub(crate) async fn f037(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// Signatures that are not what was asked for, at every place where there are some: the whole answer is refused, and asked for again.
+/// Signatures that are not what was asked for, at every place where there are some: the whole
+/// answer is refused, and asked for again.
 pub(crate) async fn f038(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 20_000).await?;
     let friend = stage.friend(5_000).await?;
@@ -226,8 +228,9 @@ pub(crate) async fn f038(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// Change left out or cut short. What is left out of the payment's answer alone is asked for again, and found; what is left out of every
-/// answer is waited for; what is cut short costs what the history says, and no more than was allowed.
+/// Change left out or cut short. What is left out of the payment's answer alone is asked for again,
+/// and found; what is left out of every answer is waited for; what is cut short costs what the
+/// history says, and no more than was allowed.
 pub(crate) async fn f039(run: Run) -> Outcome<usize> {
     const MOST: u64 = 1_000 + 20 + 5;
     let stage = Stage::new(&run, 5_000).await?;
@@ -271,7 +274,8 @@ pub(crate) async fn f039(run: Run) -> Outcome<usize> {
     Ok(stage.liar.told())
 }
 
-/// All coins are spent, says the mint, or none: what is ours is kept, and is there again when it says so.
+/// All coins are spent, says the mint, or none: what is ours is kept, and is there again when it
+/// says so.
 pub(crate) async fn f040(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let friend = stage.friend(0).await?;

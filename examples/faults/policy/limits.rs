@@ -15,7 +15,8 @@ use crate::session::Answer;
 use crate::stage::{Stage, must};
 use crate::trial::Run;
 
-/// A hundred payments at once, of which the day allows fewer than ten: what leaves is never more than that, fees included.
+/// A hundred payments at once, of which the day allows fewer than ten: what leaves is never more
+/// than that, fees included.
 pub(crate) async fn f108(run: Run) -> Outcome<usize> {
     let mut denied = 0;
     let mut chance = run.chance();
@@ -52,7 +53,8 @@ pub(crate) async fn f108(run: Run) -> Outcome<usize> {
     Ok(denied)
 }
 
-/// One day for all agents together, in four processes at once, two of them of one agent; and for that agent a smaller one of its own.
+/// One day for all agents together, in four processes at once, two of them of one agent; and for
+/// that agent a smaller one of its own.
 pub(crate) async fn f109(run: Run) -> Outcome<usize> {
     let limits = Limits { per_payment: 500, per_day: 1_000 };
     let stage = Stage::with(&run, MintOptions::default(), 8_000, limits).await?;
@@ -64,7 +66,8 @@ pub(crate) async fn f109(run: Run) -> Outcome<usize> {
         sessions.push((agent, stage.wire.another(agent).await?));
     }
     let (mut denied, mut of_small) = (0, 0);
-    // At once, so that all of them find the day unspent; then one after the other, so that nothing is left of it.
+    // At once, so that all of them find the day unspent; then one after the other, so that nothing
+    // is left of it.
     let invoices =
         (0..sessions.len() * 12).map(|_| stage.invoice(100)).collect::<Outcome<Vec<_>>>()?;
     let mut calls = Vec::new();
@@ -97,7 +100,8 @@ pub(crate) async fn f109(run: Run) -> Outcome<usize> {
     Ok(denied)
 }
 
-/// Payments that cost a fee, payments that fail: what is counted is what it cost, once, and what failed is not counted.
+/// Payments that cost a fee, payments that fail: what is counted is what it cost, once, and what
+/// failed is not counted.
 pub(crate) async fn f110(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 50_000).await?;
     stage.scene.lightning.set_fee(1, 2_000);
@@ -149,7 +153,8 @@ pub(crate) async fn f114(run: Run) -> Outcome<usize> {
     Ok(denied)
 }
 
-/// The same call with the same key, also after restarts and from another agent's session: one payment, one answer.
+/// The same call with the same key, also after restarts and from another agent's session: one
+/// payment, one answer.
 pub(crate) async fn f116(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let mut repeats = 0;
@@ -252,7 +257,8 @@ pub(crate) async fn f117(run: Run) -> Outcome<usize> {
     Ok(refused)
 }
 
-/// No key: the same invoice is paid once; the same payee and amount after an answer that left it open asks a person.
+/// No key: the same invoice is paid once; the same payee and amount after an answer that left it
+/// open asks a person.
 pub(crate) async fn f118(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let shop = stage.scene.lightning.payee("the shop");

@@ -1,5 +1,5 @@
-//! Rows F-112, F-115 and F-119 to F-121: settings that an agent would change, words that would change an agent, lists that would be
-//! got around.
+//! Rows F-112, F-115 and F-119 to F-121: settings that an agent would change, words that would
+//! change an agent, lists that would be got around.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,8 +93,8 @@ const PLACES: &[&str] = &[
     "wallet://history",
 ];
 
-/// An agent that has been talked into it: every tool with every argument that sounds like power, tools and resources that are none. Nothing
-/// of the owner's changes, no key comes out.
+/// An agent that has been talked into it: every tool with every argument that sounds like power,
+/// tools and resources that are none. Nothing of the owner's changes, no key comes out.
 pub(crate) async fn f112(run: Run) -> Outcome<usize> {
     let stage =
         Stage::with(&run, MintOptions::default(), 1_000, Limits { per_payment: 0, per_day: 0 })
@@ -216,7 +216,8 @@ pub(crate) async fn f115(run: Run) -> Outcome<usize> {
     Ok(told)
 }
 
-/// Looks at every string: nothing hidden in any, a stranger's words only where they are named so. How many of those there are.
+/// Looks at every string: nothing hidden in any, a stranger's words only where they are named so.
+/// How many of those there are.
 fn clean(value: &Value, key: &str) -> Outcome<usize> {
     match value {
         Value::Object(fields) => fields.iter().map(|(name, inner)| clean(inner, name)).sum(),
@@ -241,8 +242,8 @@ fn clean(value: &Value, key: &str) -> Outcome<usize> {
     }
 }
 
-/// Settings missing, broken, unreadable, open to others, changed while it runs, a link: nothing is spent, and what loosens waits for its
-/// owner.
+/// Settings missing, broken, unreadable, open to others, changed while it runs, a link: nothing is
+/// spent, and what loosens waits for its owner.
 pub(crate) async fn f119(run: Run) -> Outcome<usize> {
     let narrow = Limits { per_payment: 100, per_day: 1_000 };
     let stage = Stage::with(&run, MintOptions::default(), 2_000, narrow).await?;
@@ -297,7 +298,8 @@ pub(crate) async fn f119(run: Run) -> Outcome<usize> {
     Ok(fired + 2)
 }
 
-/// Addresses that look like a listed mint's: the listed one is meant, or it is refused; nobody else is contacted.
+/// Addresses that look like a listed mint's: the listed one is meant, or it is refused; nobody else
+/// is contacted.
 pub(crate) async fn f120(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 1_000).await?;
     let canary = TestMint::start(&Lightning::new(), MintOptions::named("canary")).await?;
@@ -358,7 +360,8 @@ fn port(url: &str) -> &str {
     url.rsplit(':').next().unwrap_or_default()
 }
 
-/// Tokens of mints that nobody listed, and of private addresses: nobody is contacted, nothing is trusted.
+/// Tokens of mints that nobody listed, and of private addresses: nobody is contacted, nothing is
+/// trusted.
 pub(crate) async fn f121(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 1_000).await?;
     let canary = TestMint::start(&stage.scene.lightning, MintOptions::named("canary")).await?;

@@ -1,4 +1,5 @@
-//! The copy of our coins on relays: killed while it is made, forgotten, refused, shown again, hidden, forged, late.
+//! The copy of our coins on relays: killed while it is made, forgotten, refused, shown again,
+//! hidden, forged, late.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::{Outcome, holds};
 
 const SIDES: [Around; 3] = [Around::BeforeStored, Around::BeforeTold, Around::AfterTold];
 
-/// F-005: killed around each event that a payment makes, and around each of the mint's answers; one device, and another that spends what
-/// the first has put there.
+/// F-005: killed around each event that a payment makes, and around each of the mint's answers; one
+/// device, and another that spends what the first has put there.
 pub(crate) async fn killed(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, run.pick(2, 1)).await?;
     let (scene, relay) = (&ground.scene, ground.relay()?);
@@ -192,7 +193,8 @@ pub(crate) async fn shown_again(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(asked * shown).saying(format!("{shown} events before each answer")))
 }
 
-/// F-073: deletions are hidden and the deleted is shown; the newest coins are hidden; only the oldest are shown.
+/// F-073: deletions are hidden and the deleted is shown; the newest coins are hidden; only the
+/// oldest are shown.
 pub(crate) async fn hidden(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let relay = ground.relay()?;
@@ -329,7 +331,8 @@ pub(crate) async fn away(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(20 + kills).saying(format!("{kills} kills")))
 }
 
-/// F-081: the clock is a day or ten years off, ahead and behind; events of all of these times, and a payment's deadlines.
+/// F-081: the clock is a day or ten years off, ahead and behind; events of all of these times, and
+/// a payment's deadlines.
 pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
     const DAY: i64 = 86_400;
     let ground = Ground::new(&run, 1).await?;
@@ -375,7 +378,8 @@ pub(crate) async fn clocks(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(5).saying(words.join(", ")))
 }
 
-/// F-082: all that relays are sent, over payments, tokens, deposits and receipts, says nothing of them.
+/// F-082: all that relays are sent, over payments, tokens, deposits and receipts, says nothing of
+/// them.
 pub(crate) async fn private(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let scene = &ground.scene;

@@ -1,4 +1,5 @@
-//! One wallet on two devices that spend at once: the mint decides, who loses keeps what is left, and both see the same soon after.
+//! One wallet on two devices that spend at once: the mint decides, who loses keeps what is left,
+//! and both see the same soon after.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +49,8 @@ fn signed_before(scene: &Scene) -> usize {
         .count()
 }
 
-/// Both pay until each has paid `rounds` times; each payment is paid once or clearly not. What was answered, by word.
+/// Both pay until each has paid `rounds` times; each payment is paid once or clearly not. What was
+/// answered, by word.
 async fn both_pay(
     run: &Run,
     scene: &Scene,
@@ -89,7 +91,8 @@ async fn both_pay(
     Ok(told)
 }
 
-/// F-057: races that one must lose, with the loser held back at the mint's door; then many at random.
+/// F-057: races that one must lose, with the loser held back at the mint's door; then many at
+/// random.
 pub(crate) async fn same_coins(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let scene = &ground.scene;
@@ -178,7 +181,8 @@ pub(crate) async fn same_words(run: Run) -> Outcome<Proof> {
         let wanted = json!({"amount_sats": 33, "memo": scene.name("both")});
         let mut sent = device.told("send_token", wanted.clone()).await?;
         if sent.code() == "mint_refused" {
-            // The other has spent some of these coins meanwhile, and this one has not heard of it yet.
+            // The other has spent some of these coins meanwhile, and this one has not heard of it
+            // yet.
             must!(sent.text("money_moved") == "no", "{}", sent.value);
             device.sync().await?;
             sent = device.told("send_token", wanted).await?;

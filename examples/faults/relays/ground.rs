@@ -1,5 +1,5 @@
-//! What the rows about relays stand on: a scene with relays that can misbehave, wallets of two people on them, and ways to see what relays
-//! hold.
+//! What the rows about relays stand on: a scene with relays that can misbehave, wallets of two
+//! people on them, and ways to see what relays hold.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -122,7 +122,8 @@ impl Ground {
         Ok(held.spendable)
     }
 
-    /// The sats of all coins that relays show as ours and that nothing there says are gone; each coin once.
+    /// The sats of all coins that relays show as ours and that nothing there says are gone; each
+    /// coin once.
     pub(crate) fn copied(&self) -> Outcome<u64> {
         let (mut gone, mut shown) = (BTreeSet::new(), Vec::new());
         for event in self.taken(&[deletion::KIND, token_event::KIND])? {
@@ -156,8 +157,8 @@ impl Ground {
         Ok(found)
     }
 
-    /// Wallet, relays, a new device and the mint agree on what is ours, and nothing waits to be told. The wallet is the only one that
-    /// the law counts, or the others hold `others` sats.
+    /// Wallet, relays, a new device and the mint agree on what is ours, and nothing waits to be
+    /// told. The wallet is the only one that the law counts, or the others hold `others` sats.
     pub(crate) async fn agree(&self, wallet: &Wallet, others: u64) -> Outcome {
         let told = wallet.told_all().await?;
         self.scene.settled().await?;
@@ -172,7 +173,8 @@ impl Ground {
         holds(found == owed, format!("a new device finds {found} of {owed}"))
     }
 
-    /// Two devices of our key and the mint agree after two syncs of each, once nothing is open. The law counts the first, and nobody else.
+    /// Two devices of our key and the mint agree after two syncs of each, once nothing is open. The
+    /// law counts the first, and nobody else.
     pub(crate) async fn converge(&self, one: &Wallet, other: &Wallet) -> Outcome {
         for wallet in [one, other] {
             wallet.rests().await?;

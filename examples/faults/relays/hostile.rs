@@ -1,5 +1,6 @@
-//! What others, or another program with our key, put on relays to harm us: wallet events that leave things out, plaintexts that are no
-//! coins, nutzaps that nobody should take, and nutzaps taken before.
+//! What others, or another program with our key, put on relays to harm us: wallet events that leave
+//! things out, plaintexts that are no coins, nutzaps that nobody should take, and nutzaps taken
+//! before.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -90,7 +91,8 @@ async fn hidden_nutzap(ground: &Ground, sender: &Wallet, to: &str, sats: u64) ->
     Ok(Event::read(&at(&event, "/1").to_string())?)
 }
 
-/// F-075: an older wallet event is served, and a newer one without mints, relays and with another key.
+/// F-075: an older wallet event is served, and a newer one without mints, relays and with another
+/// key.
 pub(crate) async fn rolled_back(run: Run) -> Outcome<Fired> {
     let ground = Ground::new(&run, 1).await?;
     let relay = ground.relay()?;
@@ -284,7 +286,8 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     must!(!log.contains("panicked"), "it panicked: {}", wallet.last_words());
     ground.scene.conserved().await?;
 
-    // A coin that the mint would know by its looks stands among ours, which no event holds but this: a device that must claim them can.
+    // A coin that the mint would know by its looks stands among ours, which no event holds but
+    // this: a device that must claim them can.
     wallet.told_all().await?;
     let live = ground.taken(&[token_event::KIND])?;
     let (mut proofs, ids): (Vec<Proof>, Vec<String>) =
@@ -448,7 +451,8 @@ fn coins_of(scene: &Scene, token: &str) -> Outcome<Vec<Proof>> {
     Ok(token.parse::<Token>()?.proofs(&keysets)?)
 }
 
-/// F-078: a nutzap that was taken comes again after a restart, 8 days later, by another event: the mint is not asked.
+/// F-078: a nutzap that was taken comes again after a restart, 8 days later, by another event: the
+/// mint is not asked.
 pub(crate) async fn replayed(run: Run) -> Outcome<Fired> {
     let ground = Ground::new(&run, 2).await?;
     let scene = &ground.scene;

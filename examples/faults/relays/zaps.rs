@@ -1,4 +1,5 @@
-//! Zaps: one payment and one event, whoever dies, repeats, holds the invoice, or says to be the recipient.
+//! Zaps: one payment and one event, whoever dies, repeats, holds the invoice, or says to be the
+//! recipient.
 
 use std::sync::Arc;
 
@@ -127,7 +128,8 @@ async fn judge(
     before: (usize, usize),
 ) -> Outcome {
     wallet.restart().await?;
-    // What failed before it was paid may be asked for anew: under the same key it stays what it was.
+    // What failed before it was paid may be asked for anew: under the same key it stays what it
+    // was.
     let (mut told, mut again) = (zapped(wallet, zap).await?, zap.clone());
     if told.text("state") == "failed" {
         again.as_object_mut().into_iter().for_each(|again| {
@@ -144,7 +146,8 @@ async fn judge(
     ground.scene.paid_once()
 }
 
-/// F-105: a forged profile; one that is changed while the zap is under way, and after; receipts that are not the server's.
+/// F-105: a forged profile; one that is changed while the zap is under way, and after; receipts
+/// that are not the server's.
 pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let relay = ground.relay()?;
@@ -212,7 +215,8 @@ pub(crate) async fn profiles(run: Run) -> Outcome<Proof> {
     must!(ground.scene.mint.paid()?.len() == 2, "paid twice");
     fired += 1;
 
-    // Receipts of another's making are none, and pay nothing again. Each is waited for: all at once.
+    // Receipts of another's making are none, and pay nothing again. Each is waited for: all at
+    // once.
     let lies =
         [ReceiptLie::Signer, ReceiptLie::Amount, ReceiptLie::Description, ReceiptLie::Missing];
     for told in futures::future::join_all(lies.map(|lie| false_receipt(&run, lie))).await {
@@ -241,7 +245,8 @@ async fn false_receipt(run: &Run, lie: ReceiptLie) -> Outcome {
     ground.scene.conserved().await.map(drop)
 }
 
-/// F-106: five calls at once under one key, over both rails; a client that gave up and calls again, with a new key or none.
+/// F-106: five calls at once under one key, over both rails; a client that gave up and calls again,
+/// with a new key or none.
 pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     let ground = Ground::new(&run, 1).await?;
     let person = ground.person().await?;
@@ -314,7 +319,8 @@ pub(crate) async fn repeated(run: Run) -> Outcome<Proof> {
     Ok(Proof::of(2 * 6 + 3))
 }
 
-/// F-107: a zap whose payee holds the invoice: other coins are usable, the limit counts it, and a restart changes nothing.
+/// F-107: a zap whose payee holds the invoice: other coins are usable, the limit counts it, and a
+/// restart changes nothing.
 pub(crate) async fn held_zap(run: &Run) -> Outcome<usize> {
     let mut fired = 0;
     for is_taken in [true, false] {

@@ -125,7 +125,8 @@ async fn story(stage: &Stage) -> Outcome<(usize, Vec<(String, Value)>)> {
     Ok((fired, answers))
 }
 
-/// All logging on, everything done and everything failed: no key, no coin, no token, no preimage where it does not belong.
+/// All logging on, everything done and everything failed: no key, no coin, no token, no preimage
+/// where it does not belong.
 pub(crate) async fn f127(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 5_000).await?;
     let (fired, answers) = story(&stage).await?;
@@ -169,10 +170,11 @@ pub(crate) async fn f127(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// Killed by a signal that dumps core: there is no core, and the limit says that there never will be.
+/// Killed by a signal that dumps core: there is no core, and the limit says that there never will
+/// be.
 pub(crate) async fn f128(run: Run) -> Outcome<usize> {
-    // What is started from here may dump core, unless it forbids that itself. SIGQUIT is not among the signals: a shell has what it starts in
-    // the background ignore it.
+    // What is started from here may dump core, unless it forbids that itself. SIGQUIT is not among
+    // the signals: a shell has what it starts in the background ignore it.
     let hard = getrlimit(Resource::Core).maximum;
     setrlimit(Resource::Core, Rlimit { current: hard, maximum: hard })?;
     must!(hard != Some(0), "cores are forbidden here anyway: the row looks past it");
@@ -227,7 +229,8 @@ fn files(folder: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// What every process of the user can read of a running wallet: its command line and its environment hold no secret.
+/// What every process of the user can read of a running wallet: its command line and its
+/// environment hold no secret.
 pub(crate) async fn f129(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 500).await?;
     let token = stage.wire.ok("send_token", json!({"amount_sats": 32})).await?;
@@ -304,7 +307,8 @@ fn mode(path: &Path) -> Outcome<u32> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o777)
 }
 
-/// No keyring, and one that takes the connection and says nothing: the wallet is there in seconds, and says where its keys lie.
+/// No keyring, and one that takes the connection and says nothing: the wallet is there in seconds,
+/// and says where its keys lie.
 pub(crate) async fn f133(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 0).await?;
     let folder = tempfile::Builder::new().prefix("nutpurse-bus-").tempdir()?;
@@ -337,7 +341,8 @@ pub(crate) async fn f133(run: Run) -> Outcome<usize> {
     Ok(fired)
 }
 
-/// A send that fails at each of its steps: no error holds a token or a coin, and the token is in its own field alone.
+/// A send that fails at each of its steps: no error holds a token or a coin, and the token is in
+/// its own field alone.
 pub(crate) async fn f134(run: Run) -> Outcome<usize> {
     let stage = Stage::new(&run, 10_000).await?;
     let mut fired = 0;

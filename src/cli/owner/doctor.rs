@@ -1,5 +1,5 @@
-//! `doctor` and `stop`: how the wallet stands, here and on its relays, and the end of the process that keeps it. Nothing here loosens or
-//! reveals; neither asks.
+//! `doctor` and `stop`: how the wallet stands, here and on its relays, and the end of the process
+//! that keeps it. Nothing here loosens or reveals; neither asks.
 
 use serde_json::json;
 
@@ -20,7 +20,8 @@ impl Owner<'_> {
         self.print(&[said.to_owned()])
     }
 
-    /// With `local` it opens no store and contacts nobody; else the relays are read and the mints asked, and nothing is changed there or here.
+    /// With `local` it opens no store and contacts nobody; else the relays are read and the mints
+    /// asked, and nothing is changed there or here.
     pub(super) fn doctor(&mut self, local: bool) -> Result<(), OwnerError> {
         let mut lines = vec![
             format!("version: {}", env!("CARGO_PKG_VERSION")),

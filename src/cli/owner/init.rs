@@ -1,4 +1,5 @@
-//! `init`: creates what is missing and says where it lies. Run again, it changes nothing and says the same.
+//! `init`: creates what is missing and says where it lies. Run again, it changes nothing and says
+//! the same.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
@@ -51,7 +52,8 @@ impl Owner<'_> {
     }
 }
 
-/// A Nostr key from a terminal, not shown, or from a pipe; the password of an encrypted one on the line below.
+/// A Nostr key from a terminal, not shown, or from a pipe; the password of an encrypted one on the
+/// line below.
 fn read_key() -> Result<GivenKey, OwnerError> {
     let typed = io::stdin().is_terminal();
     let ask = |what: &str| -> Result<Secret, OwnerError> {

@@ -1,5 +1,6 @@
-//! `payments`: what is open and why, a repeat that a person excuses, and what can never end given up. What gives something up asks a person;
-//! taking it up again holds money back, and asks nothing.
+//! `payments`: what is open and why, a repeat that a person excuses, and what can never end given
+//! up. What gives something up asks a person; taking it up again holds money back, and asks
+//! nothing.
 
 use clap::Subcommand;
 
@@ -11,7 +12,8 @@ use crate::wallet::view::to_json;
 /// Commands about payments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum PaymentsCommand {
-    /// Show what is open: payments, received tokens, disputed deposits and nutzaps that reached nobody, why, and what can be done
+    /// Show what is open: payments, received tokens, disputed deposits and nutzaps that reached
+    /// nobody, why, and what can be done
     Open,
     /// Allow a payment like this one once more, though its outcome may not have been seen
     AllowRepeat {

@@ -1,6 +1,7 @@
-//! `relays`: where the wallet's copy on Nostr lies. A relay that is added learns that the wallet is there and when it changes, never what
-//! is in it: so a person confirms it, after the relay has been tried and its limits were shown. Changes hold from the next start of the process
-//! that keeps the wallet.
+//! `relays`: where the wallet's copy on Nostr lies. A relay that is added learns that the wallet is
+//! there and when it changes, never what is in it: so a person confirms it, after the relay has
+//! been tried and its limits were shown. Changes hold from the next start of the process that keeps
+//! the wallet.
 
 use super::{Owner, OwnerError};
 use crate::config::Settings;

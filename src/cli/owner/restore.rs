@@ -1,6 +1,7 @@
 //! `restore`: out of a damaged, lost or older file, from a copy or from the words.
 //!
-//! The words are asked for on the terminal without an echo, or read as one line from a pipe; never from the command line.
+//! The words are asked for on the terminal without an echo, or read as one line from a pipe; never
+//! from the command line.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;

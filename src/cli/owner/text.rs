@@ -64,7 +64,8 @@ pub(super) fn first_real_mint(keys: &Option<(KeysPlace, bool)>) -> Vec<String> {
     ]
 }
 
-/// What a mint lacks of what the wallet leans on, by the numbers of the NUTs. `None`: it did not answer.
+/// What a mint lacks of what the wallet leans on, by the numbers of the NUTs. `None`: it did not
+/// answer.
 pub(super) fn lacks(nuts: Option<Vec<u8>>) -> Vec<String> {
     let Some(nuts) = nuts else {
         return vec![

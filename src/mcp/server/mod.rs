@@ -1,8 +1,10 @@
 //! The tools, resources and prompts as an MCP server, for both protocol eras.
 //!
-//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the session. A cancelled request, or one whose
-//! session has ended, loses its answer, never its payment: its waiting ends, what moves money goes on in the wallet, which remembers that
-//! nobody waits for it. A failure is a tool result without structured content; protocol errors are for misuse of the protocol.
+//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the
+//! session. A cancelled request, or one whose session has ended, loses its answer, never its
+//! payment: its waiting ends, what moves money goes on in the wallet, which remembers that nobody
+//! waits for it. A failure is a tool result without structured content; protocol errors are for
+//! misuse of the protocol.
 
 mod notes;
 mod prompts;
@@ -98,7 +100,8 @@ fn succeeded(answer: Answer) -> CallToolResult {
     result
 }
 
-/// Text alone: clients validate structured content against the output schema even in failures, and would hide what happened.
+/// Text alone: clients validate structured content against the output schema even in failures, and
+/// would hide what happened.
 fn failed(error: &Error) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(error_json(error).to_string())])
 }
@@ -156,8 +159,9 @@ impl ServerHandler for Server {
         }
     }
 
-    /// What rmcp could not read as any request it knows: a request of a known method with other parameters than it takes, or another
-    /// method altogether. A tool call comes back as a tool's failure, which the model sees.
+    /// What rmcp could not read as any request it knows: a request of a known method with other
+    /// parameters than it takes, or another method altogether. A tool call comes back as a tool's
+    /// failure, which the model sees.
     async fn on_custom_request(
         &self,
         request: CustomRequest,

@@ -1,6 +1,7 @@
 //! Ready-made requests that a person picks in their client.
 //!
-//! What the person fills in is put into the text only if it is what was asked for: a number, a span of time.
+//! What the person fills in is put into the text only if it is what was asked for: a number, a span
+//! of time.
 
 use rmcp::model::{
     ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role,

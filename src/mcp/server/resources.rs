@@ -1,4 +1,5 @@
-//! The wallet as resources. Each is what a tool says, by the same way: nothing is readable here that no tool says.
+//! The wallet as resources. Each is what a tool says, by the same way: nothing is readable here
+//! that no tool says.
 
 use rmcp::model::{
     CacheScope, ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,

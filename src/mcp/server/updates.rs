@@ -1,6 +1,7 @@
 //! Notices that a resource has changed, in both eras, driven by the wallet's own change counter.
 //!
-//! A notice says only that something changed; reading it is the client's next step. Nothing here outlives its session.
+//! A notice says only that something changed; reading it is the client's next step. Nothing here
+//! outlives its session.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,8 +39,8 @@ async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData>
     Ok(wallet.changes())
 }
 
-/// One notice per watched resource and change, until the wallet closes or the client no longer listens. Changes that come while notices
-/// are being sent make one more round, not one each.
+/// One notice per watched resource and change, until the wallet closes or the client no longer
+/// listens. Changes that come while notices are being sent make one more round, not one each.
 async fn relay<F: Future<Output = bool>>(
     mut changes: watch::Receiver<u64>,
     watched: impl Fn() -> Vec<String>,
@@ -69,12 +70,14 @@ struct Watched {
 }
 
 impl Updates {
-    /// Cancelled when the input has ended. A subscription that stayed open then would hold up the end of the session.
+    /// Cancelled when the input has ended. A subscription that stayed open then would hold up the
+    /// end of the session.
     pub(in crate::mcp) fn input_ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 
-    /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet closes.
+    /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet
+    /// closes.
     pub(super) async fn listen(
         &self,
         source: &dyn Source,

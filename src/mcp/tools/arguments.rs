@@ -1,4 +1,5 @@
-//! What callers send, checked against a tool's own schema: whole numbers, bounds, lengths, known names.
+//! What callers send, checked against a tool's own schema: whole numbers, bounds, lengths, known
+//! names.
 //!
 //! A refusal names the parameter in `details.field` and repeats nothing of what was sent.
 
@@ -19,7 +20,8 @@ pub(super) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= KEY_MAX && !text.chars().any(char::is_control)
 }
 
-/// The most characters a text parameter may have. Words for people are judged by the wallet; this only keeps out floods.
+/// The most characters a text parameter may have. Words for people are judged by the wallet; this
+/// only keeps out floods.
 fn chars_max(field: &str) -> usize {
     match field {
         "idempotency_key" => KEY_MAX,
@@ -31,7 +33,8 @@ fn chars_max(field: &str) -> usize {
     }
 }
 
-/// Checks and evens out: older names to current ones, nulls and empty optional texts left out, `5.0` to 5.
+/// Checks and evens out: older names to current ones, nulls and empty optional texts left out,
+/// `5.0` to 5.
 ///
 /// # Errors
 /// `invalid_input` with `details.field`, and `min` and `max` where a bound was passed.

@@ -1,4 +1,5 @@
-//! The tools as data, and the one function that runs them. The MCP server and the command line both go through here.
+//! The tools as data, and the one function that runs them. The MCP server and the command line both
+//! go through here.
 //!
 //! Never sees the protocol, never writes to a stream, never logs arguments or results.
 
@@ -71,7 +72,8 @@ pub struct Tool {
     pub name: &'static str,
     /// Its name for people.
     pub title: &'static str,
-    /// What an agent reads before it calls: effect, cost, whether it can be undone, what else to use, what to do after a timeout.
+    /// What an agent reads before it calls: effect, cost, whether it can be undone, what else to
+    /// use, what to do after a timeout.
     pub description: &'static str,
     /// All four hints.
     pub hints: Hints,
@@ -169,11 +171,13 @@ pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
 /// Runs a tool. The wallet is opened only after the arguments were found good.
 ///
 /// # Errors
-/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its text is not shown. A verb that does not
-/// answer within 45 s is answered for: `outcome_unknown` where value may have moved, else `wallet_busy`.
+/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its
+/// text is not shown. A verb that does not answer within 45 s is answered for: `outcome_unknown`
+/// where value may have moved, else `wallet_busy`.
 ///
 /// # Cancel safety
-/// Dropping the future drops the answer only: the wallet runs whatever moves money to its end by itself.
+/// Dropping the future drops the answer only: the wallet runs whatever moves money to its end by
+/// itself.
 pub async fn call(
     name: &str,
     arguments: Map<String, Value>,

@@ -1,4 +1,5 @@
-//! Signs of life while a call is under way, so that a client does not give up. Fixed texts only, never a stranger's word.
+//! Signs of life while a call is under way, so that a client does not give up. Fixed texts only,
+//! never a stranger's word.
 
 use std::task::Poll;
 use std::time::Duration;

@@ -10,7 +10,8 @@ const MODULES_MAX: usize = 97;
 /// The most a PNG may weigh, in bytes.
 const PNG_MAX: usize = 4_096;
 
-/// Light modules around the code. The standard asks for 4; text is drawn with 2, which cameras take.
+/// Light modules around the code. The standard asks for 4; text is drawn with 2, which cameras
+/// take.
 const QUIET_PNG: usize = 4;
 const QUIET_TEXT: usize = 2;
 

@@ -1,4 +1,5 @@
-//! JSON Schemas of parameters and results, in the plain dialect that every client takes: no references, no combinators, no null unions.
+//! JSON Schemas of parameters and results, in the plain dialect that every client takes: no
+//! references, no combinators, no null unions.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -72,7 +73,8 @@ fn plain_object(map: &mut Map<String, Value>) {
     map.values_mut().for_each(plain);
 }
 
-/// `["integer", "null"]` to `"integer"`, and `anyOf` of something and null to that something: `required` says what is optional.
+/// `["integer", "null"]` to `"integer"`, and `anyOf` of something and null to that something:
+/// `required` says what is optional.
 fn without_null(map: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|one| one != "null");

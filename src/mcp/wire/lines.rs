@@ -1,4 +1,5 @@
-//! Lines of a bounded length. A longer one is skipped to its end with nothing kept of it but the id it names.
+//! Lines of a bounded length. A longer one is skipped to its end with nothing kept of it but the id
+//! it names.
 
 use rmcp::model::RequestId;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -9,7 +10,8 @@ use super::peek::Peek;
 pub(crate) enum Line {
     /// A line without its end; never empty.
     Whole(Vec<u8>),
-    /// A line that was too long and has passed by; the id of the request in it, where it could be told.
+    /// A line that was too long and has passed by; the id of the request in it, where it could be
+    /// told.
     TooLong(Option<RequestId>),
     /// The stream has ended. A last line without its end is dropped: it may be torn.
     End,

@@ -1,7 +1,8 @@
 //! The session's pipe: one JSON-RPC message a line, over any pair of halves.
 //!
-//! Nothing a peer sends ends the session or makes it hang: lines that are too long, broken, too deep, batched or out of turn are answered
-//! or ignored. Never buffers more than [`LINE_MAX`]; never writes anything but whole lines of JSON-RPC; never logs a line.
+//! Nothing a peer sends ends the session or makes it hang: lines that are too long, broken, too
+//! deep, batched or out of turn are answered or ignored. Never buffers more than [`LINE_MAX`];
+//! never writes anything but whole lines of JSON-RPC; never logs a line.
 
 mod lines;
 mod outbox;
@@ -36,7 +37,8 @@ pub(super) struct Wire<R, W> {
     reply: Option<Vec<u8>>,
     /// Something of the wire's own is queued and perhaps not flushed.
     unflushed: bool,
-    /// A request has come that begins a session; what needs no answer is dropped before, because rmcp would end the session over it.
+    /// A request has come that begins a session; what needs no answer is dropped before, because
+    /// rmcp would end the session over it.
     begun: bool,
     /// Cancelled when the input ends.
     ended: CancellationToken,
@@ -103,7 +105,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     }
 }
 
-/// A request after which rmcp's session loop runs: the handshake, or a request that carries its own context.
+/// A request after which rmcp's session loop runs: the handshake, or a request that carries its own
+/// context.
 fn begins(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
@@ -118,7 +121,8 @@ fn begins(request: &ClientRequest) -> bool {
     }
 }
 
-/// The answer to a line that is no message. `None` where silence is right: text that is not even meant as JSON, and notifications.
+/// The answer to a line that is no message. `None` where silence is right: text that is not even
+/// meant as JSON, and notifications.
 fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
     let looks_like_json = line
         .iter()
@@ -149,8 +153,9 @@ pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
     )
 }
 
-/// Without a readable id the answer has no `id`. JSON-RPC 2.0 asks for `null`, but MCP's schema (2025-11-25 and later) makes it optional
-/// and never null; clients that check what they read against it refuse a line with `null`, and take one without.
+/// Without a readable id the answer has no `id`. JSON-RPC 2.0 asks for `null`, but MCP's schema
+/// (2025-11-25 and later) makes it optional and never null; clients that check what they read
+/// against it refuse a line with `null`, and take one without.
 fn answer(id: Option<RequestId>, error: ErrorData) -> Option<Vec<u8>> {
     encode(&TxJsonRpcMessage::<RoleServer>::error(error, id)).ok()
 }

@@ -1,4 +1,5 @@
-//! Lines on their way out. A writer that was cut off between two bytes is taken up by the next one, so that no line is ever torn.
+//! Lines on their way out. A writer that was cut off between two bytes is taken up by the next one,
+//! so that no line is ever torn.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 

@@ -1,4 +1,5 @@
-//! Finds the id of a request in a line that is not parsed: too long, too deep or broken. Reads byte by byte, keeps next to nothing.
+//! Finds the id of a request in a line that is not parsed: too long, too deep or broken. Reads byte
+//! by byte, keeps next to nothing.
 
 use rmcp::model::RequestId;
 

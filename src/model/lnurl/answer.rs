@@ -1,6 +1,7 @@
 //! The two answers of a payee's server (LUD-06): what it takes, and an invoice.
 //!
-//! Amounts are thousandths of a sat and whole numbers. Words in them are a stranger's, raw: clean before showing.
+//! Amounts are thousandths of a sat and whole numbers. Words in them are a stranger's, raw: clean
+//! before showing.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -34,7 +35,8 @@ pub struct PayRequest {
     pub identifier: Option<String>,
     /// How many characters of a comment it takes (LUD-12); 0 is none.
     pub comment_allowed: u64,
-    /// It makes receipts for zaps (NIP-57), signed by this key: 64 hex characters in lower case. `None`: no zap.
+    /// It makes receipts for zaps (NIP-57), signed by this key: 64 hex characters in lower case.
+    /// `None`: no zap.
     pub nostr_key: Option<String>,
 }
 
@@ -147,8 +149,8 @@ impl PayRequest {
         (self.max_msat / 1000).max(self.min_sats())
     }
 
-    /// What to ask for so that the caller pays this many sats: that, or, of a server that takes no whole sat, what it takes of the last of
-    /// them. `None`: it does not take it.
+    /// What to ask for so that the caller pays this many sats: that, or, of a server that takes no
+    /// whole sat, what it takes of the last of them. `None`: it does not take it.
     pub fn asks_msat(&self, amount_sats: u64) -> Option<u64> {
         let whole = amount_sats.saturating_mul(1000);
         if (self.min_msat..=self.max_msat).contains(&whole) {
@@ -179,7 +181,8 @@ impl PayRequest {
         url
     }
 
-    /// The invoice is for this amount and can still be paid at `now`. Whether it names what it is for is [`Self::is_named_by`]'s question.
+    /// The invoice is for this amount and can still be paid at `now`. Whether it names what it is
+    /// for is [`Self::is_named_by`]'s question.
     ///
     /// # Errors
     /// [`Misfit`].
@@ -194,7 +197,8 @@ impl PayRequest {
         }
     }
 
-    /// The invoice names, by its hash, what the server said of itself, or the zap that was asked for.
+    /// The invoice names, by its hash, what the server said of itself, or the zap that was asked
+    /// for.
     pub fn is_named_by(&self, invoice: &Invoice, zap: Option<&ZapNote>) -> bool {
         let words = zap.map_or(self.metadata.as_str(), |zap| zap.json.as_str());
         invoice.description_hash.as_deref() == Some(sha256_hex(words).as_str())
@@ -234,7 +238,8 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, AnswerError> {
     Ok(answer)
 }
 
-/// The one description for people, and the address, in a list of pairs of which others are for others.
+/// The one description for people, and the address, in a list of pairs of which others are for
+/// others.
 fn about(metadata: &str) -> Result<(String, Option<String>), AnswerError> {
     let bad = AnswerError::Unreadable("metadata");
     if metadata.len() > MAX_METADATA {

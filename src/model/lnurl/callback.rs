@@ -1,18 +1,20 @@
 //! Where a payee's server may send us for the invoice.
 //!
-//! The standard names no rule: a callback may be anywhere. Ours is that it stays at the place that the caller named: the same host, a
-//! subdomain of it, or the domain it is a subdomain of, at the same port or at 443, and never in plain text where the first answer came
-//! over TLS. Because:
+//! The standard names no rule: a callback may be anywhere. Ours is that it stays at the place that
+//! the caller named: the same host, a subdomain of it, or the domain it is a subdomain of, at the
+//! same port or at 443, and never in plain text where the first answer came over TLS. Because:
 //!
-//! * What the caller named is then what is contacted and told the amount and the comment. A person who allows a payment to
-//!   `name@shop.example` has allowed no other server.
-//! * An answer cannot turn us on third parties: not on a stranger's server, not on what the owner listed for other uses (an address that the
-//!   network lets through because the owner trusts a mint there).
-//! * Subdomains and parents are enough for nearly everybody (`pay.`, `api.`, `ln.` in front). Who controls a domain gave its subdomains away;
-//!   neither gains anything by naming the other.
+//! * What the caller named is then what is contacted and told the amount and the comment. A person
+//!   who allows a payment to `name@shop.example` has allowed no other server.
+//! * An answer cannot turn us on third parties: not on a stranger's server, not on what the owner
+//!   listed for other uses (an address that the network lets through because the owner trusts a
+//!   mint there).
+//! * Subdomains and parents are enough for nearly everybody (`pay.`, `api.`, `ln.` in front). Who
+//!   controls a domain gave its subdomains away; neither gains anything by naming the other.
 //!
-//! Some providers answer from another domain of theirs; those that are known to are in [`SAME_HANDS`]. A static file that points to somebody
-//! else's provider is refused: its owner has an address at that provider, which can be paid.
+//! Some providers answer from another domain of theirs; those that are known to are in
+//! [`SAME_HANDS`]. A static file that points to somebody else's provider is refused: its owner has
+//! an address at that provider, which can be paid.
 
 use url::{Host, Url};
 

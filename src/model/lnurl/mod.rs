@@ -1,7 +1,9 @@
-//! Lightning addresses (LUD-16) and LNURL-pay (LUD-01, LUD-06, LUD-17): where a payee's server is, and what its answers say.
+//! Lightning addresses (LUD-16) and LNURL-pay (LUD-01, LUD-06, LUD-17): where a payee's server is,
+//! and what its answers say.
 //!
-//! Only reads and judges: asks nobody. An answer is a stranger's; what it must say is checked whole, what it may say is used where it can
-//! be read and passed over where it cannot. Nothing in here decides to pay.
+//! Only reads and judges: asks nobody. An answer is a stranger's; what it must say is checked
+//! whole, what it may say is used where it can be read and passed over where it cannot. Nothing in
+//! here decides to pay.
 
 mod answer;
 mod callback;
@@ -51,8 +53,9 @@ pub enum TargetError {
 impl Target {
     /// Where the server of a Lightning address or an LNURL is asked. `None` for every other payee.
     ///
-    /// A name at a bare number, at `localhost` or at an onion service has no certificate anybody could check, so those are asked in plain
-    /// text; whether they may be asked at all is the network's question.
+    /// A name at a bare number, at `localhost` or at an onion service has no certificate anybody
+    /// could check, so those are asked in plain text; whether they may be asked at all is the
+    /// network's question.
     ///
     /// # Errors
     /// [`TargetError`].
@@ -64,7 +67,8 @@ impl Target {
         }
     }
 
-    /// The same place written as an LNURL, `lnurl1...`, as zaps name it. `None` where it is too long for one.
+    /// The same place written as an LNURL, `lnurl1...`, as zaps name it. `None` where it is too
+    /// long for one.
     pub fn lnurl(&self) -> Option<String> {
         encode(self.url.as_str())
     }

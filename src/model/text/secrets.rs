@@ -1,5 +1,6 @@
-//! Does a text hold a secret? A net under our own words on their way out, not a wall: it finds what is written as it is,
-//! in any case, with line breaks, spaces, hidden or wide characters in between. It never decodes other encodings.
+//! Does a text hold a secret? A net under our own words on their way out, not a wall: it finds what
+//! is written as it is, in any case, with line breaks, spaces, hidden or wide characters in
+//! between. It never decodes other encodings.
 //!
 //! Never says which secret it found, and keeps nothing of it.
 
@@ -48,8 +49,9 @@ const CREDENTIALS: [(&str, usize); 26] = [
     ("eyJhbGciOi", 20),
 ];
 
-/// What secret an outgoing text holds, in words for the caller: a Cashu token, a secret key, a mnemonic or a credential.
-/// `None` when none was found. Time grows with the length of `text` alone.
+/// What secret an outgoing text holds, in words for the caller: a Cashu token, a secret key, a
+/// mnemonic or a credential. `None` when none was found. Time grows with the length of `text`
+/// alone.
 pub fn refuse_secrets(text: &str) -> Option<&'static str> {
     let seen: String = text
         .chars()
@@ -81,7 +83,8 @@ fn narrow(letter: char) -> char {
     }
 }
 
-/// One word that begins like a token of any version, or text across words whose first bytes decode as a token's.
+/// One word that begins like a token of any version, or text across words whose first bytes decode
+/// as a token's.
 fn holds_token(seen: &str, joined: &str) -> bool {
     let in_one_word = after(seen, "cashu")
         .any(|rest| rest.starts_with(char::is_alphabetic) && run(rest, is_base64) > 24);
@@ -103,8 +106,8 @@ fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
     decoded.is_ok_and(|bytes| bytes.first().is_some_and(|byte| right(*byte)))
 }
 
-/// More selectors or tags than any picture needs: how a token is hidden in one emoji. The selectors of text and picture
-/// style (15 and 16), which emoji do use, do not count.
+/// More selectors or tags than any picture needs: how a token is hidden in one emoji. The selectors
+/// of text and picture style (15 and 16), which emoji do use, do not count.
 fn holds_hidden_bytes(text: &str) -> bool {
     text.chars()
         .filter(|letter| is_selector(*letter) && !matches!(letter, '\u{FE0E}' | '\u{FE0F}'))

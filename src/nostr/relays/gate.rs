@@ -1,8 +1,10 @@
-//! What stands between a websocket and the library: the library reads what passes here, and nothing else.
+//! What stands between a websocket and the library: the library reads what passes here, and nothing
+//! else.
 //!
-//! The library drops what it cannot read without telling, checks events that nobody asked for, and keeps all of it in memory for whoever is
-//! slow. So what was not asked for ends here, what it would drop is noted or written the way it reads it, and all of it is counted. Never
-//! checks an event.
+//! The library drops what it cannot read without telling, checks events that nobody asked for, and
+//! keeps all of it in memory for whoever is slow. So what was not asked for ends here, what it
+//! would drop is noted or written the way it reads it, and all of it is counted. Never checks an
+//! event.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,10 +19,12 @@ use super::super::event::MAX_EVENT;
 use super::frame::{Frame, Hint};
 use crate::model::text::clean;
 
-/// The most that is taken in over one connection within [`WITHIN`], in bytes: more than a page of large events.
+/// The most that is taken in over one connection within [`WITHIN`], in bytes: more than a page of
+/// large events.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// The most messages of no use within [`WITHIN`]. More than a listener remembers: what was stored is said again over a new connection.
+/// The most messages of no use within [`WITHIN`]. More than a listener remembers: what was stored
+/// is said again over a new connection.
 const MOST_USELESS: usize = 5_000;
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -51,7 +55,8 @@ struct State {
     comparison: String,
     /// The relay has begun with it.
     stepped: bool,
-    /// Of the subscription: the events that were sent, those that the library would hide, and the words at its end.
+    /// Of the subscription: the events that were sent, those that the library would hide, and the
+    /// words at its end.
     events: usize,
     aside: Vec<String>,
     hint: Option<Hint>,
@@ -225,7 +230,8 @@ impl State {
         match Frame::read(text) {
             Frame::Event { subscription, event } if subscription == self.subscription => {
                 self.events = self.events.saturating_add(1);
-                // It hides events that have expired (NIP-40), so that a page of them would look like the end.
+                // It hides events that have expired (NIP-40), so that a page of them would look
+                // like the end.
                 if !listening && event.len() <= MAX_EVENT && event.contains(r#""expiration""#) {
                     self.aside.push(event.to_owned());
                     return None;
@@ -241,7 +247,8 @@ impl State {
             {
                 Some(json!(["CLOSED", subscription, reason]).to_string())
             }
-            // Some relays refuse without naming the event; only one is under way here. Nothing is taken without its name.
+            // Some relays refuse without naming the event; only one is under way here. Nothing is
+            // taken without its name.
             Frame::Ok { id, stored, reason }
                 if !self.event.is_empty() && (id == self.event || (id.is_empty() && !stored)) =>
             {

@@ -1,4 +1,5 @@
-//! One connection to a relay: the library's `Relay` with its messages, and saying who we are when that is asked for.
+//! One connection to a relay: the library's `Relay` with its messages, and saying who we are when
+//! that is asked for.
 //!
 //! Everything has a deadline. The connection ends with its last use: dropped, it is closed.
 
@@ -30,7 +31,8 @@ const AUTH: u16 = 22_242;
 /// How often one connection may ask who we are.
 const MAX_ANSWERS: u8 = 3;
 
-/// How long a listener's connection waits before it is opened again, the first time: the library makes it longer, up to a minute.
+/// How long a listener's connection waits before it is opened again, the first time: the library
+/// makes it longer, up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why an exchange cannot go on.
@@ -101,7 +103,8 @@ impl Pool {
             .limits(RelayLimits::disable());
         let relay = {
             let _adding = self.adding.lock().await;
-            // A relay is used for one connection: what the last one left in its queue, or a second end of it, would meet the next.
+            // A relay is used for one connection: what the last one left in its queue, or a second
+            // end of it, would meet the next.
             for (old, relay) in self.pool.all_relays().await {
                 if relay.status() == RelayStatus::Terminated {
                     let _ = self.pool.force_remove_relay(old).await;
@@ -190,7 +193,8 @@ impl Line {
     /// Safe to drop: nothing that came is lost.
     pub(super) async fn next(&mut self, deadline: Instant) -> Option<Said> {
         loop {
-            // A timeout never fires while there is always something to read, as in a flood, so the deadline is looked at first.
+            // A timeout never fires while there is always something to read, as in a flood, so the
+            // deadline is looked at first.
             if Instant::now() >= deadline {
                 return None;
             }
@@ -248,7 +252,8 @@ impl Line {
         self.relay.send_msg(message).map_err(|_| self.lost())
     }
 
-    /// Asks for what a filter matches, under a name that is used once, so that late answers are told apart.
+    /// Asks for what a filter matches, under a name that is used once, so that late answers are
+    /// told apart.
     pub(super) fn request(&mut self, filter: &Filter) -> Result<SubscriptionId, Broken> {
         self.subscriptions = self.subscriptions.wrapping_add(1);
         let subscription = SubscriptionId::new(format!("n{}", self.subscriptions));
@@ -297,7 +302,8 @@ impl Line {
         }
     }
 
-    /// The question who we are that the relay has put and that was not answered. It is answered now or never.
+    /// The question who we are that the relay has put and that was not answered. It is answered now
+    /// or never.
     pub(super) fn asked(&mut self) -> Option<String> {
         self.challenge.take()
     }

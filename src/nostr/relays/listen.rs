@@ -1,8 +1,9 @@
 //! Listening to a relay until nobody listens to us.
 //!
-//! The library opens the connection again when it ends, after pauses that grow, and asks now and then whether the relay is there. What came
-//! while it was down is not heard: each [`Heard::Connected`] tells the listener to ask for it. The caller runs the future; dropped, it is
-//! over.
+//! The library opens the connection again when it ends, after pauses that grow, and asks now and
+//! then whether the relay is there. What came while it was down is not heard: each
+//! [`Heard::Connected`] tells the listener to ask for it. The caller runs the future; dropped, it
+//! is over.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -40,8 +41,8 @@ const STORED: Duration = Duration::from_secs(10);
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Relays {
-    /// A future that listens to what `filter` matches, and what it hears. It ends when the receiver is dropped, and the caller
-    /// runs it; nothing happens before.
+    /// A future that listens to what `filter` matches, and what it hears. It ends when the receiver
+    /// is dropped, and the caller runs it; nothing happens before.
     pub fn listen(
         &self,
         url: String,

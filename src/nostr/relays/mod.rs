@@ -1,13 +1,17 @@
-//! Relays: ask one, put an event on one, listen to one, compare with one. Each exchange says how it ended.
+//! Relays: ask one, put an event on one, listen to one, compare with one. Each exchange says how it
+//! ended.
 //!
-//! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds cannot be known. nostr-sdk's `Relay`
-//! carries the messages over the network that everything else uses; whether a reading was whole, and whether an event was taken, is read
-//! from those messages, because the library's own answers do not tell (ADR 18). Never opens a connection that nobody asked for, never repeats
-//! what a relay refused. Never says who we are unless it was given an identity, and the relay insists or is the owner's own and has asked:
-//! such a one may show less to whom it does not know, and what it hides must not be taken for absent. The library runs one task for each
-//! connection, which ends with it.
+//! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds
+//! cannot be known. nostr-sdk's `Relay` carries the messages over the network that everything else
+//! uses; whether a reading was whole, and whether an event was taken, is read from those messages,
+//! because the library's own answers do not tell (ADR 18). Never opens a connection that nobody
+//! asked for, never repeats what a relay refused. Never says who we are unless it was given an
+//! identity, and the relay insists or is the owner's own and has asked: such a one may show less to
+//! whom it does not know, and what it hides must not be taken for absent. The library runs one task
+//! for each connection, which ends with it.
 //!
-//! One connection per relay is kept and used again for up to half a minute; one request at a time goes over it. Listening has its own.
+//! One connection per relay is kept and used again for up to half a minute; one request at a time
+//! goes over it. Listening has its own.
 //!
 //! ```text
 //!  read, publish, reconcile, listen  <->  line (the library's Relay)  <->  gate (what may pass)  <->  transport (ports::Http)
@@ -82,7 +86,8 @@ pub struct Listing {
     pub end: End,
 }
 
-/// What became of an event that was put on a relay. The words of a reason may be the relay's, as one clean line.
+/// What became of an event that was put on a relay. The words of a reason may be the relay's, as
+/// one clean line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ack {
     /// The relay says that it has it.
@@ -103,7 +108,8 @@ pub enum Ack {
 /// What a listener hears.
 #[derive(Clone, Debug)]
 pub enum Heard {
-    /// The relay listens for us, from the beginning or again: what came in between is not heard, and must be asked for.
+    /// The relay listens for us, from the beginning or again: what came in between is not heard,
+    /// and must be asked for.
     Connected,
     /// A checked event that the filter asks for.
     Event(Event),
@@ -153,7 +159,8 @@ impl Kept {
 }
 
 impl Relays {
-    /// Relays that learn who we are when they insist (NIP-42), or, without an identity, never. `now` gives Unix seconds.
+    /// Relays that learn who we are when they insist (NIP-42), or, without an identity, never.
+    /// `now` gives Unix seconds.
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
         let open = TaskTracker::new();
         let pool = Pool::new(http.clone(), open.clone());
@@ -169,7 +176,8 @@ impl Relays {
         }
     }
 
-    /// These are the owner's own: where they ask who reads there they are told, though they insist on nothing.
+    /// These are the owner's own: where they ask who reads there they are told, though they insist
+    /// on nothing.
     #[must_use]
     pub fn of_owner(self, urls: &[String]) -> Self {
         Self { own: urls.iter().map(|url| plain(url)).collect(), ..self }
@@ -180,8 +188,9 @@ impl Relays {
         self.identity.as_ref().filter(|_| self.own.contains(&plain(url)))
     }
 
-    /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of listeners included: their futures must have
-    /// been dropped before. Nothing can be asked any more. Dropping [`Relays`] closes them as well, and waits for nothing.
+    /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of
+    /// listeners included: their futures must have been dropped before. Nothing can be asked any
+    /// more. Dropping [`Relays`] closes them as well, and waits for nothing.
     pub async fn close(&self) {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.pool.close().await;
@@ -204,7 +213,8 @@ impl Relays {
         timeout_at(deadline, turn.lock_owned()).await.map_err(|_| Broken::Late)
     }
 
-    /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead without our knowing.
+    /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead
+    /// without our knowing.
     async fn line(
         &self,
         held: &mut Held,
@@ -232,7 +242,8 @@ fn filter_of(written: &Value) -> Option<Filter> {
     Filter::deserialize(written).ok()
 }
 
-/// The event is one that the filter asks for: relays are not trusted to look. `search` holds for every event.
+/// The event is one that the filter asks for: relays are not trusted to look. `search` holds for
+/// every event.
 fn asks_for(filter: &Filter, event: &nostr_sdk::Event) -> bool {
     filter.match_event(event, MatchEventOptions::new().nip50(false))
 }

@@ -1,7 +1,8 @@
 //! Putting an event on a relay, and what the relay says to it.
 //!
-//! Silence is no answer: the event may be there. An event is sent again only after the relay asked who we are, or over a new
-//! connection when the kept one was dead; having it twice is having it once.
+//! Silence is no answer: the event may be there. An event is sent again only after the relay asked
+//! who we are, or over a new connection when the kept one was dead; having it twice is having it
+//! once.
 
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ const TOO_LARGE: [&str; 9] = [
 ];
 
 impl Relays {
-    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the turn at the relay included.
+    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the turn at the relay
+    /// included.
     ///
     /// # Cancel safety
     /// Dropping it closes the connection; the event may have arrived.

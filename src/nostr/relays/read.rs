@@ -1,7 +1,8 @@
-//! Reading a relay: one request until it says that this is all, or page after page until nothing new comes.
+//! Reading a relay: one request until it says that this is all, or page after page until nothing
+//! new comes.
 //!
-//! Whole means that the relay said so. Relays give the newest first and no more than they like, so the pages go back in time, each
-//! beginning in the second in which the one before it ended.
+//! Whole means that the relay said so. Relays give the newest first and no more than they like, so
+//! the pages go back in time, each beginning in the second in which the one before it ended.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::PoisonError;
@@ -68,8 +69,8 @@ struct Shown {
 type Known<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
 
 impl Relays {
-    /// Asks for what one filter matches, until the relay says that this is all. Waits so long at most, the turn at the relay
-    /// included.
+    /// Asks for what one filter matches, until the relay says that this is all. Waits so long at
+    /// most, the turn at the relay included.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -89,7 +90,8 @@ impl Relays {
         Page { events: gathered.events, skipped: gathered.skipped, end }
     }
 
-    /// Asks for all that one filter matches, page by page. Each page waits so long at most, all of them thirty times that.
+    /// Asks for all that one filter matches, page by page. Each page waits so long at most, all of
+    /// them thirty times that.
     ///
     /// Events whose ids are known are neither checked nor returned.
     ///
@@ -112,9 +114,10 @@ impl Relays {
         Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
     }
 
-    /// Asks for what is new of all that one filter matches: as [`Relays::all`] does, but from a page of known events on by comparing with the
-    /// relay first, if it can (NIP-77), so that what both sides have is not sent. `known`: the events' own times, in Unix seconds, by their
-    /// ids; more than the filter matches does no harm.
+    /// Asks for what is new of all that one filter matches: as [`Relays::all`] does, but from a
+    /// page of known events on by comparing with the relay first, if it can (NIP-77), so that what
+    /// both sides have is not sent. `known`: the events' own times, in Unix seconds, by their ids;
+    /// more than the filter matches does no harm.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -172,7 +175,8 @@ impl Relays {
         Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
     }
 
-    /// Asks for events by their ids. What the relay named and does not give is passed over, as what it would not have named.
+    /// Asks for events by their ids. What the relay named and does not give is passed over, as what
+    /// it would not have named.
     async fn named(
         &self,
         url: &str,
@@ -213,7 +217,8 @@ impl Relays {
         known: Known<'_>,
     ) -> End {
         let mut until = asked.until.map(|until| until.as_secs());
-        // The largest page so far, and the largest that proved to be cut short because an older event came after it.
+        // The largest page so far, and the largest that proved to be cut short because an older
+        // event came after it.
         let (mut largest, mut cut_at) = (0_usize, 0_usize);
         let mut crowded: Option<usize> = None;
         let (mut finished, mut more) = (false, false);
@@ -320,7 +325,8 @@ impl Relays {
                     );
                 }
                 RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
-                    // It may show less to whom it does not know, and insist on nothing: it is told, and asked again.
+                    // It may show less to whom it does not know, and insist on nothing: it is told,
+                    // and asked again.
                     if !named
                         && let Some(identity) = self.tells_at_once(&line.url)
                         && let Some(challenge) = line.asked()
@@ -403,8 +409,8 @@ impl Gathered {
         Ok(())
     }
 
-    /// 1 when it is one that was asked for. The library's word for a signature is not taken: it looks at the id alone when it has seen
-    /// that id before.
+    /// 1 when it is one that was asked for. The library's word for a signature is not taken: it
+    /// looks at the id alone when it has seen that id before.
     fn take(
         &mut self,
         sent: &Shared,
@@ -425,7 +431,8 @@ impl Gathered {
             }
         }
         let until = filter.until.map(|until| until.as_secs());
-        // What was shown or known before and lies after the page's end: the relay does not look at the end.
+        // What was shown or known before and lies after the page's end: the relay does not look at
+        // the end.
         shown.too_new = shown.too_new || until.is_some_and(|until| created_at > until);
         if is_new {
             self.kept = self.kept.saturating_add(ID_COST);

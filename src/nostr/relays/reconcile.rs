@@ -1,7 +1,9 @@
-//! Comparing with a relay (NIP-77): which events it has and we lack, and the other way round, without sending either.
+//! Comparing with a relay (NIP-77): which events it has and we lack, and the other way round,
+//! without sending either.
 //!
-//! The library's own end is not believed: when it misses a message it says that it is done. A comparison counts once the library has told the
-//! relay that it is over, which it does at its true end alone. Never fetches an event, never sends one.
+//! The library's own end is not believed: when it misses a message it says that it is done. A
+//! comparison counts once the library has told the relay that it is over, which it does at its true
+//! end alone. Never fetches an event, never sends one.
 
 use std::time::Duration;
 
@@ -14,10 +16,12 @@ use super::line::{Broken, Line, begins};
 use super::{Relays, filter_of};
 use crate::model::text::clean;
 
-/// How long a relay has for its first answer: most of those that do not know how to compare say nothing.
+/// How long a relay has for its first answer: most of those that do not know how to compare say
+/// nothing.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// What one side has and the other has not, as ids in hex, in no order. What the relay says it has is its word: nobody has seen it yet.
+/// What one side has and the other has not, as ids in hex, in no order. What the relay says it has
+/// is its word: nobody has seen it yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// The relay has it and we do not.
@@ -50,8 +54,9 @@ impl From<Broken> for Stop {
 }
 
 impl Relays {
-    /// Compares the events that a filter matches: `have` are the ids of ours that it matches, each with its `created_at`; what is no id is
-    /// passed over. Waits so long at most, the turn at the relay included, and 5 s at most for a relay that does not know how to compare.
+    /// Compares the events that a filter matches: `have` are the ids of ours that it matches, each
+    /// with its `created_at`; what is no id is passed over. Waits so long at most, the turn at the
+    /// relay included, and 5 s at most for a relay that does not know how to compare.
     ///
     /// # Errors
     /// [`NotCompared`]. Nothing is known then, and nothing has changed.
@@ -135,8 +140,8 @@ impl Relays {
     }
 }
 
-/// Returns with the words of a relay that says no before it has begun, in whichever way it says so. The end of an earlier request may still
-/// come.
+/// Returns with the words of a relay that says no before it has begun, in whichever way it says so.
+/// The end of an earlier request may still come.
 async fn refusal(line: &mut Line, deadline: Instant) -> Result<String, Broken> {
     loop {
         match line.hear(deadline).await? {

@@ -1,7 +1,7 @@
 //! The library's transport: websockets of `ports::Http`, each behind its [`Gate`].
 //!
-//! Vetted and pinned addresses, the cap of a message, the pace and the proxy are those of all other traffic. Never connects to a relay for
-//! which no gate stands ready.
+//! Vetted and pinned addresses, the cap of a message, the pace and the proxy are those of all other
+//! traffic. Never connects to a relay for which no gate stands ready.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -97,7 +97,8 @@ impl WebSocketTransport for Transport {
     }
 }
 
-/// The way out. A type of its own: the library polls a sink on after it has failed, which `sink_map_err` answers with a panic.
+/// The way out. A type of its own: the library polls a sink on after it has failed, which
+/// `sink_map_err` answers with a panic.
 struct Outgoing {
     sink: SplitSink<Socket, Message>,
     gate: Arc<Gate>,

@@ -1,4 +1,5 @@
-//! Events that another wallet (NDK 1.0) wrote for a key that was thrown away, read and compared with what it sealed.
+//! Events that another wallet (NDK 1.0) wrote for a key that was thrown away, read and compared
+//! with what it sealed.
 
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! Takes in what relays have shown: token events and deletions, in any order, any number of times.
 //!
-//! Both sets only grow, so the outcome does not depend on the order (a deletion may come before its event). A deletion makes coins
-//! doubtful and never spent: careless programs delete what is still good, and relays forge by leaving out.
+//! Both sets only grow, so the outcome does not depend on the order (a deletion may come before its
+//! event). A deletion makes coins doubtful and never spent: careless programs delete what is still
+//! good, and relays forge by leaving out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +78,8 @@ fn absorb(
             continue;
         }
         for id in &del {
-            // Another device replaces what we have replaced too: it may have spent what our successor still shows.
+            // Another device replaces what we have replaced too: it may have spent what our
+            // successor still shows.
             if events.get(id.as_str())?.is_some() && live.get(id.as_str())?.is_none() {
                 forked.insert(event.mint.clone());
             }
@@ -151,7 +153,8 @@ fn absorb(
                 foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
             }
             (None, Some(coin)) if !coin.state.is_final() => {}
-            // Spent, by our archive or by the mint's word: an event that still shows it is to be replaced.
+            // Spent, by our archive or by the mint's word: an event that still shows it is to be
+            // replaced.
             (None, _) if is_shown => mark(&mut dirty, &y)?,
             (None, _) => {}
         }
@@ -215,7 +218,8 @@ pub(super) fn held(
 }
 
 impl Store {
-    /// Takes in token events and deletions, durably, and says what was new. The same again changes nothing.
+    /// Takes in token events and deletions, durably, and says what was new. The same again changes
+    /// nothing.
     ///
     /// # Errors
     /// When the file cannot be written; nothing was taken in then.
@@ -291,7 +295,8 @@ impl Store {
         .await
     }
 
-    /// Another device has had coins of ours at this mint: all that are unspent, in sats, are in doubt until it has been asked.
+    /// Another device has had coins of ours at this mint: all that are unspent, in sats, are in
+    /// doubt until it has been asked.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -303,7 +308,8 @@ impl Store {
         .await
     }
 
-    /// No relay shows these live events any more: their coins are in doubt until their mint has been asked.
+    /// No relay shows these live events any more: their coins are in doubt until their mint has
+    /// been asked.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -347,7 +353,8 @@ impl Store {
         .await
     }
 
-    /// The mint has been asked about these coins: they are in doubt no more, and relays are to hear of them.
+    /// The mint has been asked about these coins: they are in doubt no more, and relays are to hear
+    /// of them.
     ///
     /// # Errors
     /// When the file cannot be written.

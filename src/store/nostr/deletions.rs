@@ -1,4 +1,5 @@
-//! Deletions of token events (kind 5) that were read or made: what each names, so that a relay that has lost one gets the same again.
+//! Deletions of token events (kind 5) that were read or made: what each names, so that a relay that
+//! has lost one gets the same again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,8 @@ pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), Stor
     record::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
 }
 
-/// Notes that an event is gone, and the id of its deletion where one is known. The first id that was noted stays.
+/// Notes that an event is gone, and the id of its deletion where one is known. The first id that
+/// was noted stays.
 pub(super) fn bury(
     tombs: &mut Table<'_, &'static str, &'static str>,
     id: &str,
@@ -61,7 +63,8 @@ impl Store {
             .await
     }
 
-    /// Those among these events that are gone, each with the id of its deletion, which is empty while a successor alone says so.
+    /// Those among these events that are gone, each with the id of its deletion, which is empty
+    /// while a successor alone says so.
     ///
     /// # Errors
     /// As [`Store::known_deletions`].
@@ -100,7 +103,8 @@ impl Store {
         .await
     }
 
-    /// Takes in deletions that were made for what is gone already, durably: from now on these are what its events are deleted by.
+    /// Takes in deletions that were made for what is gone already, durably: from now on these are
+    /// what its events are deleted by.
     ///
     /// # Errors
     /// When the file cannot be written.

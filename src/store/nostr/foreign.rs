@@ -1,4 +1,5 @@
-//! Coins that another device of this wallet, or another program with its key, put on relays: not ours until they are claimed.
+//! Coins that another device of this wallet, or another program with its key, put on relays: not
+//! ours until they are claimed.
 //!
 //! Never a coin that is in our own tables; sums run along, so that a balance scans nothing.
 
@@ -15,7 +16,8 @@ use super::super::tables::{
     FOREIGN, FOREIGN_SUMS, NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, Reads, Y,
 };
 
-/// So long a coin that another device has left out is taken for one that it has handed out, unless its mint says spent. In seconds.
+/// So long a coin that another device has left out is taken for one that it has handed out, unless
+/// its mint says spent. In seconds.
 const LEFT_OUT_SECONDS: u64 = 7 * 86_400;
 
 /// What is known of another's coin.
@@ -34,12 +36,14 @@ pub enum ForeignState {
     Spent,
     /// A swap of ours has taken it. Final.
     Claimed,
-    /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried again.
+    /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried
+    /// again.
     Refused,
-    /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never counted, never claimed.
+    /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never
+    /// counted, never claimed.
     Locked,
-    /// The mint says unspent, and another device has, not long ago, put another event in the place of the one that held it, without this
-    /// coin: perhaps it has handed it out as it is.
+    /// The mint says unspent, and another device has, not long ago, put another event in the place
+    /// of the one that held it, without this coin: perhaps it has handed it out as it is.
     LeftOut,
 }
 
@@ -159,8 +163,9 @@ impl<'t> Foreigners<'t> {
     }
 }
 
-/// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is marked for relays, and so is one that is
-/// unspent and in no live event: whoever deleted that has lost what should hold it, and only what is shown can be taken back.
+/// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is
+/// marked for relays, and so is one that is unspent and in no live event: whoever deleted that has
+/// lost what should hold it, and only what is shown can be taken back.
 pub(in crate::store) fn set(
     tx: &WriteTransaction,
     ys: &[PublicKey],

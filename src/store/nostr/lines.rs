@@ -1,5 +1,6 @@
-//! What devices of this wallet tell each other of payments, by way of their history on relays (NIP-60, kind 7376): hashes of invoices that
-//! are paid. Best effort: what a relay has not shown yet is not known.
+//! What devices of this wallet tell each other of payments, by way of their history on relays
+//! (NIP-60, kind 7376): hashes of invoices that are paid. Best effort: what a relay has not shown
+//! yet is not known.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -51,7 +52,8 @@ impl Store {
         .await
     }
 
-    /// Takes lines in: their ids and times, and the payment hash where there is one. In order, not durable: what is lost is read again.
+    /// Takes lines in: their ids and times, and the payment hash where there is one. In order, not
+    /// durable: what is lost is read again.
     ///
     /// # Errors
     /// When the file cannot be written.

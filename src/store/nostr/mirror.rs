@@ -1,6 +1,8 @@
-//! What a mirror round reads and writes: the coins that changed, the live events that hold them, and what takes their place.
+//! What a mirror round reads and writes: the coins that changed, the live events that hold them,
+//! and what takes their place.
 //!
-//! A round plans from one snapshot; its commit takes back only the marks it has seen, so that a change in between is not forgotten.
+//! A round plans from one snapshot; its commit takes back only the marks it has seen, so that a
+//! change in between is not forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +37,8 @@ pub struct HeldCoin {
     pub amount: u64,
     /// The coin. `None` for another's that is spent.
     pub proof: Option<Proof>,
-    /// Ours, or another's that is not known to be spent: relays shall hold it. `false` for what is spent or handed out.
+    /// Ours, or another's that is not known to be spent: relays shall hold it. `false` for what is
+    /// spent or handed out.
     pub wanted: bool,
     /// Of our own, now or before, or claimed by us: its coming and going is this wallet's history.
     pub ours: bool,
@@ -55,7 +58,8 @@ impl std::fmt::Debug for HeldCoin {
 pub struct MirrorView {
     /// Changed coins, with the mark to take back.
     pub dirty: Vec<(PublicKey, u64)>,
-    /// Coins by Y: the changed ones and all others of the events below. One that was never known is not here.
+    /// Coins by Y: the changed ones and all others of the events below. One that was never known is
+    /// not here.
     pub coins: BTreeMap<PublicKey, HeldCoin>,
     /// Live events that hold a changed coin.
     pub events: Vec<TokenEventRow>,
@@ -105,7 +109,8 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
     for entry in tx.table(NOSTR_DIRTY)?.iter()? {
         let (y, mark) = entry?;
         let y = *y.value();
-        // A coin in doubt is told after its mint was asked; one that is spent or held meanwhile is in doubt no more.
+        // A coin in doubt is told after its mint was asked; one that is spent or held meanwhile is
+        // in doubt no more.
         let in_doubt = doubt.get(&y)?.is_some();
         if in_doubt
             && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent)

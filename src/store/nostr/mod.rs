@@ -1,7 +1,8 @@
-//! What relays hold of this wallet, and what they are to hold: token events seen (NIP-60), coins of other devices, events on their
-//! way out.
+//! What relays hold of this wallet, and what they are to hold: token events seen (NIP-60), coins of
+//! other devices, events on their way out.
 //!
-//! Never signs, encrypts or contacts anything, and gives up no coin: only a mint's word (NUT-07) makes one spent.
+//! Never signs, encrypts or contacts anything, and gives up no coin: only a mint's word (NUT-07)
+//! makes one spent.
 //!
 //! ```text
 //!  a coin changes --> dirty --(mirror round)--> new token event, queued --> live --(replaced, deleted)--> gone
@@ -129,7 +130,8 @@ fn times<T: DeserializeOwned>(
     Ok(times)
 }
 
-/// Marks a coin as one that relays must hear of. The number tells a later mark from the one a mirror round has seen.
+/// Marks a coin as one that relays must hear of. The number tells a later mark from the one a
+/// mirror round has seen.
 fn mark(dirty: &mut Table<'_, &'static Y, u64>, y: &Y) -> Result<(), StoreError> {
     let before = dirty.get(y)?.map_or(0, |mark| mark.value());
     dirty.insert(y, before.wrapping_add(1))?;

@@ -1,6 +1,8 @@
-//! Nutzaps that came in (NIP-61): those that wait, those that are taken in, and by name those that are done with.
+//! Nutzaps that came in (NIP-61): those that wait, those that are taken in, and by name those that
+//! are done with.
 //!
-//! What is done with is forgotten after some time; the coins that came in are not, so that no copy of them is ever asked about.
+//! What is done with is forgotten after some time; the coins that came in are not, so that no copy
+//! of them is ever asked about.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,9 @@
-//! Signed events on their way to relays. An event is signed once, and the same bytes go to every relay, now or later.
+//! Signed events on their way to relays. An event is signed once, and the same bytes go to every
+//! relay, now or later.
 //!
-//! An event leaves the queue once enough relays have it. Which relay did not get it is counted, and which will not take it is remembered,
-//! so that what is read of it later can be made good without asking for what it refuses.
+//! An event leaves the queue once enough relays have it. Which relay did not get it is counted, and
+//! which will not take it is remembered, so that what is read of it later can be made good without
+//! asking for what it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -27,8 +29,8 @@ pub struct Outgoing {
     pub class: u8,
     /// Ids of events that enough relays must have first.
     pub after: Vec<String>,
-    /// The recipient's relays, which come before the wallet's own: it counts as published once one of these has it. Empty for what is
-    /// nobody else's.
+    /// The recipient's relays, which come before the wallet's own: it counts as published once one
+    /// of these has it. Empty for what is nobody else's.
     pub beside: Vec<String>,
     /// Signed by a key that nobody knows: it goes over no connection that may have told who we are.
     pub anonymous: bool,
@@ -113,7 +115,8 @@ pub struct Published {
     pub delivered: Vec<(String, u64)>,
     /// What relays will not take of events that are done with.
     pub refused: Vec<Refusal>,
-    /// What relays have taken: events, each with the relay. One that takes what it refused before may take the rest as well.
+    /// What relays have taken: events, each with the relay. One that takes what it refused before
+    /// may take the rest as well.
     pub stored: Vec<(String, String)>,
     /// Relays, each once for every event that is done with and that it did not get.
     pub missed: Vec<String>,
@@ -222,7 +225,8 @@ impl Store {
         .await
     }
 
-    /// These relays were read to their end: what they lack is known by its name now. Not durable: what is lost is counted twice.
+    /// These relays were read to their end: what they lack is known by its name now. Not durable:
+    /// what is lost is counted twice.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -302,7 +306,8 @@ impl Store {
         self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
     }
 
-    /// Writes down what a round of publishing came to. In order, not durable: a lost mark means that an event is sent once more.
+    /// Writes down what a round of publishing came to. In order, not durable: a lost mark means
+    /// that an event is sent once more.
     ///
     /// # Errors
     /// When the file cannot be written.

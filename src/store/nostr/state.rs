@@ -28,7 +28,8 @@ fn begin(tx: &WriteTransaction) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// From now on every change of a coin is marked for relays; what is there is marked now. Again: nothing.
+    /// From now on every change of a coin is marked for relays; what is there is marked now. Again:
+    /// nothing.
     ///
     /// # Errors
     /// When the file cannot be written.

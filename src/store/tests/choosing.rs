@@ -133,8 +133,8 @@ fn never_more_inputs_than_allowed() {
     );
 }
 
-/// With random coins of one or two keysets (the seed is printed) every amount up to the most can be paid, and its input fee is not above the
-/// fee that was told with the most.
+/// With random coins of one or two keysets (the seed is printed) every amount up to the most can be
+/// paid, and its input fee is not above the fee that was told with the most.
 #[test]
 fn anything_up_to_the_most_is_covered_within_its_fee() {
     let seed: u64 = rand::random();

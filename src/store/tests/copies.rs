@@ -98,7 +98,8 @@ async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_
 {
     let _turn = TURN.lock().await;
     let all = ["copy-1", "copy-2", "copy-3"];
-    // What a folder holds after each rename, after a draft that was cut, and after one that was whole.
+    // What a folder holds after each rename, after a draft that was cut, and after one that was
+    // whole.
     let states: [State; 5] = [
         ("the draft is half", &[], true),
         ("the draft is whole", &[], false),

@@ -11,7 +11,8 @@ use crate::model::payment::{Payment, PaymentState};
 
 type Failed = Box<dyn std::error::Error>;
 
-/// A payment as the door makes it, with what is learnt of its mint between. Counts the durable steps that were acknowledged.
+/// A payment as the door makes it, with what is learnt of its mint between. Counts the durable
+/// steps that were acknowledged.
 async fn pay(store: &Store, done: &mut usize) -> Result<(), Failed> {
     let (inputs, melt, records) = (coins(&[64, 32, 4]), operation(true), store.records(0));
     let listed = KeySetInfo {

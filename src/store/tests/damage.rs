@@ -1,6 +1,7 @@
 //! Damage of every kind, at every place: found when the file is opened, or without any effect.
 //!
-//! What a file holds is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one, `NUTPURSE_RUNS` asks for more.
+//! What a file holds is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one,
+//! `NUTPURSE_RUNS` asks for more.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -89,7 +90,8 @@ async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
             Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
         store.admit::<()>(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap();
     }
-    // As a kill leaves it: the commit before the last one is another wallet, and the file says that it was not closed.
+    // As a kill leaves it: the commit before the last one is another wallet, and the file says that
+    // it was not closed.
     fs::copy(&path, folder.path().join("killed.redb")).unwrap();
     drop(store);
     (folder, path)
@@ -116,7 +118,8 @@ async fn seen(path: &Path) -> Result<String, StoreError> {
     ))
 }
 
-/// What comes of a wallet file with this content: damage is an error of that kind, and the file stays as it is.
+/// What comes of a wallet file with this content: damage is an error of that kind, and the file
+/// stays as it is.
 async fn is_damaged(path: &Path, bytes: &[u8], whole: &str, what: &str) -> bool {
     fs::write(path, bytes).unwrap();
     match seen(path).await {
@@ -218,7 +221,8 @@ async fn any_bit_of_the_header_turned_over_after_a_kill_is_found_or_harmless() {
     any_bit(&folder.path().join("killed.redb")).await;
 }
 
-/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the two commits have.
+/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the
+/// two commits have.
 async fn any_bit(path: &Path) {
     let bytes = fs::read(path).unwrap();
     let whole = seen(path).await.unwrap();

@@ -1,6 +1,7 @@
 //! A disk that counts its syncs and can lose its power at one of them.
 //!
-//! What was not synced when the power goes may have reached the disk or not, in any part: [`Disk::images`] gives such ends.
+//! What was not synced when the power goes may have reached the disk or not, in any part:
+//! [`Disk::images`] gives such ends.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -68,14 +69,16 @@ impl Disk {
         self.state().seen.clone()
     }
 
-    /// What may be on the disk after the power went: nothing of the unsynced, all of it, its beginning, and random parts.
+    /// What may be on the disk after the power went: nothing of the unsynced, all of it, its
+    /// beginning, and random parts.
     pub(super) fn images(&self, seed: u64) -> Vec<Vec<u8>> {
         let state = self.state();
         let mut rng = StdRng::seed_from_u64(seed);
         let with = |keep: &mut dyn FnMut(usize) -> bool| {
             let mut image = state.safe.clone();
             for (at, step) in state.unsynced.iter().enumerate() {
-                // The length is kept with what was written beyond it; a lone shorter file is its own case.
+                // The length is kept with what was written beyond it; a lone shorter file is its
+                // own case.
                 if keep(at) {
                     step.apply(&mut image);
                 }

@@ -1,4 +1,5 @@
-//! The door: one transaction, no two payments under one limit, repeats recognised, failures tried again under their id.
+//! The door: one transaction, no two payments under one limit, repeats recognised, failures tried
+//! again under their id.
 
 use cdk_common::nuts::State;
 

@@ -1,4 +1,5 @@
-//! What is given up: out of the journal, the limits and the balance, whole in the file, and back as it was.
+//! What is given up: out of the journal, the limits and the balance, whole in the file, and back as
+//! it was.
 
 use cdk_common::nuts::State;
 

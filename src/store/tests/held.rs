@@ -1,4 +1,5 @@
-//! The second line: no commit frees the coins of an operation that is in the journal, or hands them to another.
+//! The second line: no commit frees the coins of an operation that is in the journal, or hands them
+//! to another.
 
 use cdk_common::nuts::State;
 use cdk_common::wallet::ProofInfo;
@@ -65,7 +66,8 @@ async fn coins_of_a_journaled_operation_are_neither_freed_nor_handed_over() {
         vec![Change::EndOperation(row.id), free(&infos), Change::Operation(row.clone())],
     )
     .await;
-    // The end of another operation changes nothing, and what else was in a refused commit is not made.
+    // The end of another operation changes nothing, and what else was in a refused commit is not
+    // made.
     is_refused(
         &store,
         vec![Change::Proofs { add: coins(&[8]) }, Change::EndOperation(other.id), free(&infos)],

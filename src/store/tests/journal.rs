@@ -1,4 +1,5 @@
-//! The rest of the journal: commits are whole, operations and tokens go, history pages, and the latch never goes back.
+//! The rest of the journal: commits are whole, operations and tokens go, history pages, and the
+//! latch never goes back.
 
 use std::collections::HashMap;
 

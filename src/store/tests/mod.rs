@@ -1,4 +1,5 @@
-//! The store, tested from inside. What only the public face shows is tested here as well: it needs no network.
+//! The store, tested from inside. What only the public face shows is tested here as well: it needs
+//! no network.
 
 mod archive;
 mod copies;

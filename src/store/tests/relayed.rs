@@ -1,4 +1,5 @@
-//! What relays show is taken in without regard to its order; a deletion gives up no coin; sums of other devices' coins say what rows say.
+//! What relays show is taken in without regard to its order; a deletion gives up no coin; sums of
+//! other devices' coins say what rows say.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -79,7 +80,8 @@ proptest! {
         runtime.block_on(async {
             let (whole, parts) = (store().await, store().await);
             whole.absorb(events.clone(), deleted(&gone)).await.unwrap();
-            // The deletions first, then the events one by one from somewhere in the middle, and all of it once more.
+            // The deletions first, then the events one by one from somewhere in the middle, and all
+            // of it once more.
             for one in &gone {
                 parts.absorb(Vec::new(), deleted(std::slice::from_ref(one))).await.unwrap();
             }

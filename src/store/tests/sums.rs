@@ -1,5 +1,5 @@
-//! After any calls: sums, shelf and indexes say what the rows say, nothing but a revive undoes Spent, and an operation in the journal has
-//! all coins that it held, or they are spent.
+//! After any calls: sums, shelf and indexes say what the rows say, nothing but a revive undoes
+//! Spent, and an operation in the journal has all coins that it held, or they are spent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;

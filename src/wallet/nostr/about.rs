@@ -1,10 +1,12 @@
-//! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed) and where it takes nutzaps (NIP-61, kind
-//! 10019, public).
+//! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed)
+//! and where it takes nutzaps (NIP-61, kind 10019, public).
 //!
-//! What relays show of it is stored before any of them is written to. Written only after every relay of the owner was read to its end, or
-//! over what this very wallet wrote, and sent to a relay only once the last sync has read that one; never without a key that was ever in it;
-//! never a first time for a Nostr key whose wallet may be elsewhere (`elsewhere`). A play wallet never writes over one that lists mints it
-//! does not know as test mints. The public list names what can be paid to us now: what this device has put there, it takes back.
+//! What relays show of it is stored before any of them is written to. Written only after every
+//! relay of the owner was read to its end, or over what this very wallet wrote, and sent to a relay
+//! only once the last sync has read that one; never without a key that was ever in it; never a
+//! first time for a Nostr key whose wallet may be elsewhere (`elsewhere`). A play wallet never
+//! writes over one that lists mints it does not know as test mints. The public list names what can
+//! be paid to us now: what this device has put there, it takes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +92,8 @@ impl std::fmt::Debug for About {
 }
 
 impl About {
-    /// Takes in what was read. Keys are kept for ever, whichever event they came from. The ids of wallets of ours that cannot be read.
+    /// Takes in what was read. Keys are kept for ever, whichever event they came from. The ids of
+    /// wallets of ours that cannot be read.
     fn learn(&mut self, link: &Link, events: &[Event]) -> BTreeSet<String> {
         let identity = &link.parts.identity;
         let mut unreadable = BTreeSet::new();
@@ -169,14 +172,16 @@ impl About {
             && !self.turned_off
     }
 
-    /// Relays that may hold this key's wallet and are not the owner's. None once something was said about the wallet here.
+    /// Relays that may hold this key's wallet and are not the owner's. None once something was said
+    /// about the wallet here.
     async fn elsewhere(&self, link: &Link, events: &[Event]) -> Vec<String> {
         let first = self.wallet.is_none() || (link.parts.nutzaps && self.info.is_none());
         if first { elsewhere(link, self.named_relays(), events).await } else { Vec::new() }
     }
 }
 
-/// `known` without what this device has `added` and does not list any more, and with what it lists. What it has added of that is noted.
+/// `known` without what this device has `added` and does not list any more, and with what it lists.
+/// What it has added of that is noted.
 fn revised(
     known: &[String],
     added: &mut BTreeSet<String>,
@@ -219,8 +224,8 @@ impl Wallet {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
-    /// Takes in what relays show of the wallet, durably: a key that was read is stored before anything is written there. The ids of wallets
-    /// of ours that cannot be read.
+    /// Takes in what relays show of the wallet, durably: a key that was read is stored before
+    /// anything is written there. The ids of wallets of ours that cannot be read.
     pub(super) async fn learn_about(
         &self,
         link: &Link,
@@ -232,7 +237,8 @@ impl Wallet {
         Ok(unreadable)
     }
 
-    /// What the owner can do about what stands in the way of the wallet's word there, by what relays show now. Writes nothing.
+    /// What the owner can do about what stands in the way of the wallet's word there, by what
+    /// relays show now. Writes nothing.
     pub(super) async fn in_the_way(
         &self,
         link: &Link,
@@ -335,7 +341,8 @@ impl Wallet {
         (about.wallet, about.written) = (Some(Said::of(&event)), true);
         (about.mints, about.relays, about.newest_keys) =
             (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
-        // The row comes first: an event that is queued and not remembered would be written anew with another time.
+        // The row comes first: an event that is queued and not remembered would be written anew
+        // with another time.
         self.store.set_nostr_state(ROW, about.clone()).await?;
         self.store.queue(outgoing(&event, class::ABOUT, now)).await?;
         if first || !has_all_keys {
@@ -352,7 +359,8 @@ impl Wallet {
         let ours =
             about.info_key.as_ref().is_none_or(|key| keys.iter().any(|one| one.public_x() == key));
         if about.info.is_some() && !ours {
-            // Somebody takes nutzaps with a key that we do not have: to replace it would lose them what is sent to it.
+            // Somebody takes nutzaps with a key that we do not have: to replace it would lose them
+            // what is sent to it.
             tracing::warn!(
                 "relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is"
             );
@@ -365,7 +373,8 @@ impl Wallet {
         let listed = link.parts.urls.iter().filter(|_| on).map(|url| plain_url(url)).collect();
         let relays = revised(&about.info_relays, &mut about.added_relays, listed, plain_url);
         let as_it_is = mints == known && relays == about.info_relays;
-        // Where nutzaps are off, nothing is added: what this device has listed is taken back, and that is all.
+        // Where nutzaps are off, nothing is added: what this device has listed is taken back, and
+        // that is all.
         let in_order = !on
             || (about.info.is_some()
                 && !about.info_lost
@@ -394,8 +403,8 @@ impl Wallet {
     }
 }
 
-/// The wallet on relays lists a mint that this one does not know as a test mint, now or earlier, on this device or another (`elsewhere`):
-/// its money may be real.
+/// The wallet on relays lists a mint that this one does not know as a test mint, now or earlier, on
+/// this device or another (`elsewhere`): its money may be real.
 fn names_unknown_mints(about: &About, setup: &Setup, elsewhere: &BTreeSet<String>) -> bool {
     let known = |text: &str| {
         let mint = plain_mint(text);

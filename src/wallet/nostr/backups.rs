@@ -1,7 +1,9 @@
-//! What the wallet keeps on relays for a new beginning: which devices it has, and its list of mints (NUT-27).
+//! What the wallet keeps on relays for a new beginning: which devices it has, and its list of mints
+//! (NUT-27).
 //!
-//! Both only grow by what was read. Neither makes a mint trusted, and neither is written before the relays were read to their end. The list
-//! of mints has a key of its own that names nobody: it goes over connections without our name alone, and through no queue.
+//! Both only grow by what was read. Neither makes a mint trusted, and neither is written before the
+//! relays were read to their end. The list of mints has a key of its own that names nobody: it goes
+//! over connections without our name alone, and through no queue.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +43,8 @@ impl Wallet {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
-    /// Devices of this wallet that relays name, and mints that they name and the owner does not list.
+    /// Devices of this wallet that relays name, and mints that they name and the owner does not
+    /// list.
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
@@ -52,7 +55,8 @@ impl Wallet {
         Ok((backups.devices, backups.mints.into_iter().filter(|mint| !listed(mint)).collect()))
     }
 
-    /// Takes in what relays keep, and adds what is missing there; nothing is added before they were read to their end (`whole`).
+    /// Takes in what relays keep, and adds what is missing there; nothing is added before they were
+    /// read to their end (`whole`).
     pub(in super::super) async fn keep_backups(
         &self,
         link: &Link,
@@ -97,8 +101,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Reads the list of mints at every relay, without a name, and brings it to each that was read to its end and lacks something of it.
-    /// Whether all of them have it.
+    /// Reads the list of mints at every relay, without a name, and brings it to each that was read
+    /// to its end and lacks something of it. Whether all of them have it.
     async fn keep_mints(
         &self,
         link: &Link,

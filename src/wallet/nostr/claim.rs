@@ -1,7 +1,8 @@
-//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps everything (NUT-03).
+//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps
+//! everything (NUT-03).
 //!
-//! Until then two devices could spend the same coin, and only one would. Whoever loses that race loses nothing: the mint says so, and
-//! the coins are asked about anew.
+//! Until then two devices could spend the same coin, and only one would. Whoever loses that race
+//! loses nothing: the mint says so, and the coins are asked about anew.
 
 use std::collections::HashMap;
 
@@ -24,7 +25,8 @@ const MOST_COINS: usize = 500;
 /// How often another device may be faster before a claim gives up.
 const MOST_LOSSES: u32 = 3;
 
-/// How soon all is claimed again after the last time, in seconds: two devices that claim at each sync would pass coins to and fro.
+/// How soon all is claimed again after the last time, in seconds: two devices that claim at each
+/// sync would pass coins to and fro.
 const CLAIMED_AGAIN_SECONDS: u64 = 600;
 
 /// What came of one claim.
@@ -39,8 +41,8 @@ enum Claimed {
 }
 
 impl Wallet {
-    /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether anything was claimed. The caller holds
-    /// the turn.
+    /// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether
+    /// anything was claimed. The caller holds the turn.
     ///
     /// # Errors
     /// As the mint says; `storage_failed`. What was claimed stays claimed.
@@ -76,7 +78,8 @@ impl Wallet {
                     claimed =
                         claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
                 }
-                // The bad coin itself, and one that is not worth its fee alone, say nothing of the other parts.
+                // The bad coin itself, and one that is not worth its fee alone, say nothing of the
+                // other parts.
                 Claimed::Lost if is_part => {}
                 Claimed::Lost => losses = u32::saturating_add(losses, 1),
                 // One bad coin spoils a swap, not its siblings.
@@ -123,8 +126,9 @@ impl Wallet {
         Ok(())
     }
 
-    /// The coins to claim next: those of the smallest event that is enough, else of the largest ones together: a mint's fee is for all
-    /// coins of one swap, rounded up once. What is not worth its fee is claimed with all the rest, or stays where it is.
+    /// The coins to claim next: those of the smallest event that is enough, else of the largest
+    /// ones together: a mint's fee is for all coins of one swap, rounded up once. What is not worth
+    /// its fee is claimed with all the rest, or stays where it is.
     async fn next_coins(
         &self,
         mint: &Mint,
@@ -291,8 +295,9 @@ impl Wallet {
             .await?)
     }
 
-    /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them, and the melt cannot be made any more. None
-    /// while one is in use, or when the quote, asked after the coins, is anything but unpaid: then the melt itself may have spent them.
+    /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them,
+    /// and the melt cannot be made any more. None while one is in use, or when the quote, asked
+    /// after the coins, is anything but unpaid: then the melt itself may have spent them.
     pub(in super::super) async fn spent_by_another(
         &self,
         mint: &Mint,
@@ -314,7 +319,8 @@ impl Wallet {
         Ok(if word == MeltWord::Unpaid && preimage.is_none() { spent } else { Vec::new() })
     }
 
-    /// Coins that an operation of ours found spent by another device: they are spent, and what the mint still takes is free.
+    /// Coins that an operation of ours found spent by another device: they are spent, and what the
+    /// mint still takes is free.
     pub(in super::super) async fn drop_spent(
         &self,
         mint: &Mint,
@@ -332,7 +338,8 @@ impl Wallet {
         self.doubt_the_rest(mint.address()).await
     }
 
-    /// Where another device took some coins it may have taken more: the mint is asked about all that we hold there.
+    /// Where another device took some coins it may have taken more: the mint is asked about all
+    /// that we hold there.
     pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Error> {
         if self.nostr.is_some() {
             self.store.doubt_all(mint.to_string()).await?;

@@ -1,7 +1,9 @@
-//! Looks at the wallet on its relays, and says how it stands: reads every relay, asks the mints about the coins, and judges.
+//! Looks at the wallet on its relays, and says how it stands: reads every relay, asks the mints
+//! about the coins, and judges.
 //!
-//! Writes nothing to a relay and changes no coin, deposit or event of the wallet. Keys stay in here. What the store knows of an event is not
-//! read again, so that a long past fits into one reading.
+//! Writes nothing to a relay and changes no coin, deposit or event of the wallet. Keys stay in
+//! here. What the store knows of an event is not read again, so that a long past fits into one
+//! reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +79,8 @@ impl Wallet {
     /// How the wallet stands on its relays, and what is wrong there. `None`: there are no relays.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: the report says so.
+    /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: the
+    /// report says so.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
@@ -236,7 +239,8 @@ impl Wallet {
         timeout(QUESTION, asked).await.ok().flatten().unwrap_or_default()
     }
 
-    /// Quotes that are paid and not claimed: the wallet's own, and those that events name, by their mints' word.
+    /// Quotes that are paid and not claimed: the wallet's own, and those that events name, by their
+    /// mints' word.
     async fn paid_quotes(
         &self,
         setup: &Setup,
@@ -300,7 +304,8 @@ impl Wallet {
     }
 }
 
-/// Reads the lines that this wallet has read before as well: one of them may say what ended a token event that nobody has seen here.
+/// Reads the lines that this wallet has read before as well: one of them may say what ended a token
+/// event that nobody has seen here.
 async fn read_ends(link: &Link, evidence: &mut Evidence) {
     let (relays, identity) = (&link.parts.relays, &link.parts.identity);
     let filter = json!({"kinds": [history_event::KIND], "authors": [identity.public_key()]});
@@ -322,7 +327,8 @@ async fn read_ends(link: &Link, evidence: &mut Evidence) {
 /// Reads the wallet's events at one relay.
 async fn read(link: &Link, url: String, known: &Known) -> Read {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    // First, because a relay that has asked who reads there is told after the first reading, and named for those that follow.
+    // First, because a relay that has asked who reads there is told after the first reading, and
+    // named for those that follow.
     let about = [
         wallet_event::KIND,
         wallet_event::BACKUP,

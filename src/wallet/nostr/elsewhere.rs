@@ -1,5 +1,6 @@
-//! Where else this Nostr key may keep a wallet (NIP-60: at the relays of its 10019, else at those of its 10002): asked before the first
-//! word about a wallet is written, so that no second wallet is made over the first.
+//! Where else this Nostr key may keep a wallet (NIP-60: at the relays of its 10019, else at those
+//! of its 10002): asked before the first word about a wallet is written, so that no second wallet
+//! is made over the first.
 //!
 //! Only asks. Silence of a relay never means that there is nothing.
 
@@ -10,8 +11,9 @@ use super::{Link, QUESTION};
 use crate::nostr::relay_list::{self, usable};
 use crate::nostr::{End, Event, nutzap_info, wallet_event};
 
-/// Relays that the owner has not set, and that may hold the wallet of this key: those that the wallet's own events name (`named`); and of
-/// those where the key publishes, by the newest list among `events`, each that shows a wallet, or all that did not answer where most did not.
+/// Relays that the owner has not set, and that may hold the wallet of this key: those that the
+/// wallet's own events name (`named`); and of those where the key publishes, by the newest list
+/// among `events`, each that shows a wallet, or all that did not answer where most did not.
 pub(super) async fn elsewhere<'a>(
     link: &Link,
     named: impl Iterator<Item = &'a String>,
@@ -41,6 +43,7 @@ pub(super) async fn elsewhere<'a>(
             silent.push(url.clone());
         }
     }
-    // What is published goes to all of them: where at least half say that they have none, there is none.
+    // What is published goes to all of them: where at least half say that they have none, there is
+    // none.
     if holding.is_empty() && silent.len() > writes.len() / 2 { silent } else { holding }
 }

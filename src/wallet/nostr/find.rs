@@ -1,7 +1,8 @@
-//! Finding people and events on relays, without a name: who somebody is, where they take zaps, what an event says.
+//! Finding people and events on relays, without a name: who somebody is, where they take zaps, what
+//! an event says.
 //!
-//! Asks the owner's relays and the few that the text at hand names. Everything found was signed by the one it is about; nothing of it is
-//! believed for more than that.
+//! Asks the owner's relays and the few that the text at hand names. Everything found was signed by
+//! the one it is about; nothing of it is believed for more than that.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -37,13 +38,15 @@ pub(in super::super) struct Person {
     pub(in super::super) reads: Vec<String>,
     /// Where they write.
     pub(in super::super) writes: Vec<String>,
-    /// They say where they write, and none of those relays answered: what is known of them may be old.
+    /// They say where they write, and none of those relays answered: what is known of them may be
+    /// old.
     pub(in super::super) silent: bool,
 }
 
 impl Wallet {
-    /// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing takes back: then the relays that they
-    /// write to are always asked, since any other may keep what they said long ago.
+    /// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing
+    /// takes back: then the relays that they write to are always asked, since any other may keep
+    /// what they said long ago.
     ///
     /// # Errors
     /// `relay_unreachable` when no relay could be read: what they say is not known then.
@@ -109,7 +112,8 @@ impl Wallet {
         Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
     }
 
-    /// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does not know the name.
+    /// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does
+    /// not know the name.
     ///
     /// # Errors
     /// `address_refused`, `server_unreachable`: nothing moved.

@@ -1,7 +1,9 @@
-//! What can be wrong with a wallet on relays, from what they showed, what the store knows and what the mints said: pure.
+//! What can be wrong with a wallet on relays, from what they showed, what the store knows and what
+//! the mints said: pure.
 //!
-//! Only what was read is judged: what a relay that was not read to its end does not show is nothing that it lacks. What follows from an
-//! absence everywhere is found only where every relay was read to its end.
+//! Only what was read is judged: what a relay that was not read to its end does not show is nothing
+//! that it lacks. What follows from an absence everywhere is found only where every relay was read
+//! to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,13 +65,15 @@ pub(super) struct Evidence {
     pub(super) wallets: Vec<Wallets>,
     /// Events of our key that cannot be read, or only in part.
     pub(super) malformed: BTreeSet<String>,
-    /// Lines of the history that the wallet wrote or read, and that neither a relay nor the queue has.
+    /// Lines of the history that the wallet wrote or read, and that neither a relay nor the queue
+    /// has.
     pub(super) lost_lines: Vec<String>,
     /// Coins of our own that are unspent as far as we know, and others that a device left.
     pub(super) held: BTreeMap<PublicKey, Proof>,
     /// What the mints said of all coins above.
     pub(super) words: BTreeMap<PublicKey, State>,
-    /// Quotes that are paid and not claimed: the event, where it is one, and the sats, where they are known.
+    /// Quotes that are paid and not claimed: the event, where it is one, and the sats, where they
+    /// are known.
     pub(super) quotes: Vec<(Option<String>, Option<u64>)>,
 }
 
@@ -116,7 +120,8 @@ impl Evidence {
         live.map(str::to_owned).collect()
     }
 
-    /// Events that a relay shows, that are deleted elsewhere, and of which it shows no deletion itself.
+    /// Events that a relay shows, that are deleted elsewhere, and of which it shows no deletion
+    /// itself.
     pub(super) fn undeleted(&self, relay: &Shown) -> Vec<String> {
         let here = relay
             .tokens
@@ -225,8 +230,9 @@ impl Evidence {
         })
     }
 
-    /// Events that a live one replaces, that nobody shows, that we never saw, and that neither a deletion nor a line of history names:
-    /// what they held cannot be known. A relay that follows a deletion shows the deletion; so this is an event that was lost.
+    /// Events that a live one replaces, that nobody shows, that we never saw, and that neither a
+    /// deletion nor a line of history names: what they held cannot be known. A relay that follows a
+    /// deletion shows the deletion; so this is an event that was lost.
     pub(super) fn missing(&self) -> BTreeSet<String> {
         let live = self.live();
         let named = self

@@ -1,8 +1,10 @@
 //! One round of publishing: what is in the queue goes to the relays that do not have it yet.
 //!
-//! Counts each relay's own word; `duplicate` is a yes. A deletion goes to a relay only once that relay, and enough others, have what it
-//! waits for, so that coins are never on fewer relays than before. An event that is too large for a relay is made into two. The queue is
-//! read once a round, and an event leaves it once enough relays have it: what another one lacks then is seen when that one is read.
+//! Counts each relay's own word; `duplicate` is a yes. A deletion goes to a relay only once that
+//! relay, and enough others, have what it waits for, so that coins are never on fewer relays than
+//! before. An event that is too large for a relay is made into two. The queue is read once a round,
+//! and an event leaves it once enough relays have it: what another one lacks then is seen when that
+//! one is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,12 +21,14 @@ use crate::store::{Mirrored, Outgoing, Published, Queued, Refusal};
 
 /// How long one relay may take where somebody waits for it.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// The first wait after a round in which a relay did not take an event, and the longest, in seconds.
+/// The first wait after a round in which a relay did not take an event, and the longest, in
+/// seconds.
 const WAITS: (u64, u64) = (5, 600);
-/// Passes in which what waits for others may follow at once: an event may have to be halved some times first.
+/// Passes in which what waits for others may follow at once: an event may have to be halved some
+/// times first.
 const PASSES: usize = 12;
-/// After this, what enough relays have of what the wallet says of itself, what too few have of its history, and a nutzap that no relay of its
-/// recipient's has taken is given up, in seconds.
+/// After this, what enough relays have of what the wallet says of itself, what too few have of its
+/// history, and a nutzap that no relay of its recipient's has taken is given up, in seconds.
 const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
 /// So long a nutzap that the recipient can see is brought to the rest of their relays, in seconds.
 const SPREAD_SECONDS: u64 = 86_400;
@@ -88,7 +92,8 @@ impl Waits {
 }
 
 impl Wallet {
-    /// Publishes what is due; with `now`, all of it. Returns when to come again, and nothing when the queue is empty.
+    /// Publishes what is due; with `now`, all of it. Returns when to come again, and nothing when
+    /// the queue is empty.
     ///
     /// # Errors
     /// `storage_failed`.
@@ -120,7 +125,8 @@ impl Wallet {
         Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
     }
 
-    /// One pass over the queue in hand, which is afterwards as it is in the store but for what was halved.
+    /// One pass over the queue in hand, which is afterwards as it is in the store but for what was
+    /// halved.
     async fn flush_once(
         &self,
         link: &Link,
@@ -137,10 +143,12 @@ impl Wallet {
         {
             let published = is_published(link, &one.event);
             due.insert(one.place, published);
-            // A relay's no is for good, but not where too few have it: coins, or somebody's zap, may hang on it.
+            // A relay's no is for good, but not where too few have it: coins, or somebody's zap,
+            // may hang on it.
             let again = force && !published;
             for url in targets(link, &one.event) {
-                // What is said of the wallet replaces what a relay holds: it must have been read, or keys could be lost there.
+                // What is said of the wallet replaces what a relay holds: it must have been read,
+                // or keys could be lost there.
                 let unread =
                     one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
                 let answered = one.event.acked.contains(&url)
@@ -249,7 +257,8 @@ impl Wallet {
             .await?)
     }
 
-    /// Makes two events of one that is too large; what waited for it waits for both. `false`: it cannot be made smaller.
+    /// Makes two events of one that is too large; what waited for it waits for both. `false`: it
+    /// cannot be made smaller.
     async fn halve(
         &self,
         link: &Link,
@@ -309,7 +318,8 @@ impl Wallet {
             .saturating_add(u64::from(self.store.unmirrored().await? > 0)))
     }
 
-    /// How many events this relay has not got: on their way, missed while it was away, or refused by it. Reads no row of the queue.
+    /// How many events this relay has not got: on their way, missed while it was away, or refused
+    /// by it. Reads no row of the queue.
     pub(in super::super) async fn unpublished_at(
         &self,
         link: &Link,
@@ -344,7 +354,8 @@ impl Link {
     }
 }
 
-/// Takes out of the queue what is done with, and notes who did not get it. What others wait for stays until they have gone.
+/// Takes out of the queue what is done with, and notes who did not get it. What others wait for
+/// stays until they have gone.
 fn leave(link: &Link, queue: &mut Vec<Queued>, clock: u64, round: &mut Published) {
     let waits = Waits::of(link, queue);
     loop {
@@ -400,11 +411,13 @@ fn is_done(link: &Link, waits: &Waits, event: &Outgoing, clock: u64) -> bool {
         }
 }
 
-/// Brings some events to one relay, one after the other. One that does not answer is left alone for this round.
+/// Brings some events to one relay, one after the other. One that does not answer is left alone for
+/// this round.
 async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
     let mut acks = Vec::new();
     for one in events {
-        // What we have signed names us: a relay that insists is told who we are, whoever's it is. What is anonymous goes another way.
+        // What we have signed names us: a relay that insists is told who we are, whoever's it is.
+        // What is anonymous goes another way.
         let relays = if one.event.anonymous { &link.parts.strangers } else { &link.parts.relays };
         let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
         let away = matches!(ack, Ack::NoAnswer(_));

@@ -1,4 +1,5 @@
-//! Listening to relays: another device's coins and somebody's nutzap are seen when they come, not at the next period.
+//! Listening to relays: another device's coins and somebody's nutzap are seen when they come, not
+//! at the next period.
 //!
 //! What is heard is only a reason to look: nothing is taken in here.
 
@@ -11,7 +12,8 @@ use super::{Link, MOST_RELAYS, nutzaps::arrivals};
 use crate::nostr::nutzap;
 use crate::nostr::relays::Heard;
 
-/// Events this much older are heard too: clocks differ, and a connection may have been away. In seconds.
+/// Events this much older are heard too: clocks differ, and a connection may have been away. In
+/// seconds.
 const OVERLAP: u64 = 600;
 
 /// What was heard of.
@@ -26,7 +28,8 @@ pub enum News {
 const LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
 
 impl Wallet {
-    /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once when Nostr is off.
+    /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once
+    /// when Nostr is off.
     ///
     /// # Cancel safety
     /// Safe to drop.

@@ -1,5 +1,5 @@
-//! The keys of ours that open locked coins (NUT-11): those of the wallet's events, ours of the words, and the Nostr key itself, to which some
-//! programs lock.
+//! The keys of ours that open locked coins (NUT-11): those of the wallet's events, ours of the
+//! words, and the Nostr key itself, to which some programs lock.
 //!
 //! Says what can be opened, and signs; asks nobody.
 

@@ -100,7 +100,8 @@ impl Wallet {
                 };
                 let line = Line { redeemed: Some(&of), ..line(Direction::In, *received_sats) };
                 let event = history_event::write(identity, &line, at).map_err(unsigned)?;
-                // Its sender reads where it was published. A stranger's list of relays is not followed: it would have us contact anybody.
+                // Its sender reads where it was published. A stranger's list of relays is not
+                // followed: it would have us contact anybody.
                 let beside = vec![row.relay];
                 round.outgoing.push(Outgoing { beside, ..outgoing(&event, class::HISTORY, at) });
                 let sum = redeemed.entry(receive.mint.to_string()).or_default();

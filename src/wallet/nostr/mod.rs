@@ -1,7 +1,9 @@
-//! This wallet on relays (NIP-60, NIP-61): what goes out, what comes in, and the claiming of coins that other devices left there.
+//! This wallet on relays (NIP-60, NIP-61): what goes out, what comes in, and the claiming of coins
+//! that other devices left there.
 //!
-//! The mint is the truth, the store the memory, relays are copies: nothing here makes a payment wait, and nothing that a relay shows,
-//! hides or deletes gives up a coin. Never makes value leave: a claim keeps everything.
+//! The mint is the truth, the store the memory, relays are copies: nothing here makes a payment
+//! wait, and nothing that a relay shows, hides or deletes gives up a coin. Never makes value leave:
+//! a claim keeps everything.
 //!
 //! ```text
 //!  a coin changes -> mirror (plan, sign, queue) -> flush (publish, count acknowledgements)
@@ -116,19 +118,22 @@ pub(super) struct Sightings {
     deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written: what was read of it may lack keys.
     pub(super) read_only: bool,
-    /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it before they are.
+    /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it
+    /// before they are.
     pub(super) elsewhere: Vec<String>,
     /// The public list was emptied by another program: nutzaps stay off.
     pub(super) nutzaps_off: bool,
     /// Relays whose word on the wallet itself was read to its end in the last sync, and is stored.
     pub(super) about_read: BTreeSet<String>,
-    /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix seconds.
+    /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix
+    /// seconds.
     issued_at: BTreeMap<String, u64>,
     /// The list of mints was brought to every relay since the start.
     mints_kept: bool,
     /// What the last round of publishing left in the queue.
     queue: Counts,
-    /// The mints that are asked now, the one that was asked first before the others: a sync waits for them.
+    /// The mints that are asked now, the one that was asked first before the others: a sync waits
+    /// for them.
     pub(super) asking: Vec<MintAddress>,
 }
 
@@ -139,7 +144,8 @@ impl Sightings {
     }
 }
 
-/// What the owner can do about relays that may hold this key's wallet, and about nutzaps that another program has turned off.
+/// What the owner can do about relays that may hold this key's wallet, and about nutzaps that
+/// another program has turned off.
 fn next_step(elsewhere: &[String], nutzaps_off: bool) -> Option<String> {
     let urls =
         elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");

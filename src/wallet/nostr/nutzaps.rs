@@ -1,7 +1,9 @@
-//! Nutzaps that come in (NIP-61): found on every relay where they may arrive, and checked as far as that asks nobody.
+//! Nutzaps that come in (NIP-61): found on every relay where they may arrive, and checked as far as
+//! that asks nobody.
 //!
-//! A nutzap is coins: what of it can be ours waits to be taken in (`redeem`), whoever showed it. What can never be ours is remembered by its
-//! name alone, for some time. Whoever sent it gets no answer.
+//! A nutzap is coins: what of it can be ours waits to be taken in (`redeem`), whoever showed it.
+//! What can never be ours is remembered by its name alone, for some time. Whoever sent it gets no
+//! answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,14 +31,15 @@ pub(super) const WAITED_SECONDS: u64 = 60 * 86_400;
 /// How often a relay is asked for all nutzaps, of any time and any mint, in seconds.
 const ALL_SECONDS: u64 = 7 * 86_400;
 
-/// How far back it is asked in between, before the last time that it was read to its end, in seconds: clocks differ, and what was signed
-/// before may be published later.
+/// How far back it is asked in between, before the last time that it was read to its end, in
+/// seconds: clocks differ, and what was signed before may be published later.
 const OVERLAP_SECONDS: u64 = 2 * 86_400;
 
 /// How much later than the last mark a new one is written, in seconds: each is a commit.
 const MARK_SECONDS: u64 = 3_600;
 
-/// The most that wait. What is beyond is taken in at once or left on its relay, which shows it again when it is asked for all.
+/// The most that wait. What is beyond is taken in at once or left on its relay, which shows it
+/// again when it is asked for all.
 const MOST_WAITING: u64 = 1_000;
 
 /// Relays that are read at once: what one shows may be large.
@@ -88,7 +91,8 @@ impl Wallet {
     /// Looks for nutzaps on all relays where they may arrive, and takes in what is ours.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: it is done again.
+    /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: it
+    /// is done again.
     ///
     /// # Cancel safety
     /// Safe to drop: each is recorded before its mint is asked to swap its coins.
@@ -99,7 +103,8 @@ impl Wallet {
         self.redeem_nutzaps(link, &keys, beyond).await
     }
 
-    /// Reads the relays; what is new is recorded, in one commit for each. Returns those for which there is no room to wait.
+    /// Reads the relays; what is new is recorded, in one commit for each. Returns those for which
+    /// there is no room to wait.
     async fn read_nutzaps(
         &self,
         link: &Link,

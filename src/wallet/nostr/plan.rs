@@ -1,8 +1,9 @@
 //! What relays are to hold, from what we hold and what they hold: pure.
 //!
-//! A live event is stale when it holds a coin that is spent or handed out. The coins of stale events that are still wanted, and coins
-//! that no event holds, go into new events, which name the stale ones in `del`; these are deleted once the new ones are stored. Never
-//! drops a coin that is not known to be spent, whoever's it is, and never touches events of a mint that is not listed.
+//! A live event is stale when it holds a coin that is spent or handed out. The coins of stale
+//! events that are still wanted, and coins that no event holds, go into new events, which name the
+//! stale ones in `del`; these are deleted once the new ones are stored. Never drops a coin that is
+//! not known to be spent, whoever's it is, and never touches events of a mint that is not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,8 +50,8 @@ pub(super) struct Plan {
     pub(super) done: Vec<(PublicKey, u64)>,
 }
 
-/// Plans a round. `listed` says whether a mint (in the written form) is one whose coins we publish; `fits` whether so many coins and
-/// `del` are one event.
+/// Plans a round. `listed` says whether a mint (in the written form) is one whose coins we publish;
+/// `fits` whether so many coins and `del` are one event.
 pub(super) fn plan(
     view: &MirrorView,
     listed: impl Fn(&str) -> bool,
@@ -244,8 +245,9 @@ mod tests {
     }
 
     proptest! {
-        /// Carrying a plan out leaves every wanted coin that changed or was in a replaced event in some live event, no unwanted coin
-        /// in an event that held a changed one, and each replaced event named exactly once.
+        /// Carrying a plan out leaves every wanted coin that changed or was in a replaced event in
+        /// some live event, no unwanted coin in an event that held a changed one, and each replaced
+        /// event named exactly once.
         #[test]
         fn a_plan_loses_no_coin_and_shows_no_spent_one(
             wanted in prop::collection::btree_set(0_u8..32, 0..32),

@@ -1,4 +1,5 @@
-//! What in the queue nobody needs any more: events that a newer one replaces before any relay had them.
+//! What in the queue nobody needs any more: events that a newer one replaces before any relay had
+//! them.
 //!
 //! However long all relays are away, coins that change often stay few events. Contacts nobody.
 
@@ -80,7 +81,8 @@ fn named(json: &str) -> Vec<String> {
 /// What a replaceable event replaces (NIP-01): kind, author, `d` tag.
 type Address = (u16, String, String);
 
-/// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and relays refuse what comes too late.
+/// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and
+/// relays refuse what comes too late.
 fn superseded(queue: &[Queued]) -> Vec<(u8, u64)> {
     let mut newest: BTreeMap<Address, (u64, (u8, u64))> = BTreeMap::new();
     let mut older = Vec::new();

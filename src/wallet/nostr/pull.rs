@@ -1,6 +1,7 @@
 //! Reads every relay to its end, and takes in what this wallet's devices have written there.
 //!
-//! Silence of a relay means nothing, and a deletion makes a coin doubtful at most. An event that cannot be read is left where it is.
+//! Silence of a relay means nothing, and a deletion makes a coin doubtful at most. An event that
+//! cannot be read is left where it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,7 +130,8 @@ impl Wallet {
         Ok(pulled)
     }
 
-    /// Token events and deletions that this wallet has made since a reading began: no relay can be expected to have shown them.
+    /// Token events and deletions that this wallet has made since a reading began: no relay can be
+    /// expected to have shown them.
     async fn made_since(&self, known: &Known) -> Result<BTreeSet<String>, Error> {
         let (tokens, deletions) =
             (self.store.known_token_events().await?, self.store.known_deletions().await?);
@@ -150,7 +152,8 @@ struct Known {
 
 async fn look(link: &Link, url: String, known: &Known) -> Looked {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    // First, because a relay that has asked who reads there is told after the first reading, and named for those that follow.
+    // First, because a relay that has asked who reads there is told after the first reading, and
+    // named for those that follow.
     let about = relays
         .all(
             &url,
@@ -170,7 +173,8 @@ async fn look(link: &Link, url: String, known: &Known) -> Looked {
             QUESTION,
         )
         .await;
-    // Of the key's app data only what is ours; and never the list of mints, which is kept without our name.
+    // Of the key's app data only what is ours; and never the list of mints, which is kept without
+    // our name.
     let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
     let data = relays.all(&url, &data, |_| false, QUESTION).await;
     let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});

@@ -1,8 +1,10 @@
-//! Deposits on relays (NIP-60, kind 7374): an invoice that is to be paid is told there, sealed, with the key that its coins are locked to
-//! (NUT-20). So a deposit that is paid comes back from the Nostr key alone, where this device's disk is lost before it is claimed.
+//! Deposits on relays (NIP-60, kind 7374): an invoice that is to be paid is told there, sealed,
+//! with the key that its coins are locked to (NUT-20). So a deposit that is paid comes back from
+//! the Nostr key alone, where this device's disk is lost before it is claimed.
 //!
-//! What another device has told and its mint calls paid is claimed as a deposit of our own; of devices that claim at once one gets the
-//! coins, and the others learn from its deletion that they are not lost. Never asks a mint that the owner does not list.
+//! What another device has told and its mint calls paid is claimed as a deposit of our own; of
+//! devices that claim at once one gets the coins, and the others learn from its deletion that they
+//! are not lost. Never asks a mint that the owner does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,9 +30,11 @@ use crate::store::Change;
 
 /// The name of the row.
 const ROW: &str = "quotes";
-/// How long relays keep one at least, in seconds: a Lightning payment may be on its way for so long.
+/// How long relays keep one at least, in seconds: a Lightning payment may be on its way for so
+/// long.
 const KEPT_SECONDS: u64 = 14 * 86_400;
-/// How long a deposit that its mint calls issued may be another device's that has not said so yet, in seconds.
+/// How long a deposit that its mint calls issued may be another device's that has not said so yet,
+/// in seconds.
 const SAID_LATE_SECONDS: u64 = 600;
 /// Quotes of other devices whose mints are asked in one sync.
 const MOST_ASKED: usize = 50;
@@ -38,7 +42,8 @@ const MOST_ASKED: usize = 50;
 /// What relays were told, and what they have shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Quotes {
-    /// By deposit that is open here: the event that tells of it, this device's or the one that was claimed.
+    /// By deposit that is open here: the event that tells of it, this device's or the one that was
+    /// claimed.
     told: BTreeMap<String, String>,
     /// Events of other devices that relays show, and whose coins were made.
     over: BTreeSet<String>,
@@ -118,10 +123,12 @@ impl Wallet {
         Ok(self.store.set_nostr_state(ROW, row).await?)
     }
 
-    /// Claims what other devices have told and their mints call paid, at listed mints. What was paid comes in whatever the cap says.
+    /// Claims what other devices have told and their mints call paid, at listed mints. What was
+    /// paid comes in whatever the cap says.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error: it is asked again.
+    /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error: it is asked
+    /// again.
     ///
     /// # Cancel safety
     /// Safe to drop: each becomes a deposit in one commit, which is claimed like any other.
@@ -240,7 +247,8 @@ impl Wallet {
         Ok(Quote::Ours(id))
     }
 
-    /// Whether another device has claimed a deposit that its mint calls issued: it deletes the event by which relays were told of it.
+    /// Whether another device has claimed a deposit that its mint calls issued: it deletes the
+    /// event by which relays were told of it.
     ///
     /// # Errors
     /// `storage_failed`.

@@ -1,5 +1,5 @@
-//! How many of the people that this Nostr key follows recommend a mint (NIP-87). Read only: shown beside the owner's own list, and never
-//! a reason to use or to contact a mint.
+//! How many of the people that this Nostr key follows recommend a mint (NIP-87). Read only: shown
+//! beside the owner's own list, and never a reason to use or to contact a mint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -57,7 +57,8 @@ impl Wallet {
             return Ok(());
         }
         let me = link.parts.identity.public_key();
-        // What no relay tells is not known: what was known before stays, and it is asked again sooner.
+        // What no relay tells is not known: what was known before stays, and it is asked again
+        // sooner.
         let later = Recommended {
             at: now.saturating_sub(PERIOD_SECONDS).saturating_add(SOONER_SECONDS),
             ..row

@@ -1,7 +1,9 @@
-//! Nutzaps are taken in (NIP-61): the coins that their mint calls unspent are swapped for ours, those of many nutzaps in one swap.
+//! Nutzaps are taken in (NIP-61): the coins that their mint calls unspent are swapped for ours,
+//! those of many nutzaps in one swap.
 //!
-//! Only mints that the owner uses are asked, each until it fails once in a round. A nutzap is refused for good by a wrong proof, by the mint's
-//! word on its coins, or because nothing of it is left; all else waits.
+//! Only mints that the owner uses are asked, each until it fails once in a round. A nutzap is
+//! refused for good by a wrong proof, by the mint's word on its coins, or because nothing of it is
+//! left; all else waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +38,8 @@ const MOST_SWAPS: usize = 20;
 /// The most of these that are for coins without the mint's proof: anybody can make such up.
 const MOST_UNPROVEN: usize = 8;
 
-/// How long a nutzap waits after its mint refused it, in seconds. The wait doubles with each refusal, up to the second number.
+/// How long a nutzap waits after its mint refused it, in seconds. The wait doubles with each
+/// refusal, up to the second number.
 const AGAIN_SECONDS: u64 = 300;
 const AGAIN_AT_MOST: u64 = 86_400;
 
@@ -47,7 +50,8 @@ enum Ended {
     In,
     /// The mint refused because of one of the coins.
     OneIsBad,
-    /// The mint refused otherwise, or has not decided, or the owner's cap is in the way: nothing more is taken in there in this round.
+    /// The mint refused otherwise, or has not decided, or the owner's cap is in the way: nothing
+    /// more is taken in there in this round.
     NotNow,
 }
 
@@ -161,7 +165,8 @@ impl Wallet {
         self.keep_coins(rows, |proof| proof.y().is_ok_and(|y| !came.contains(&y))).await
     }
 
-    /// Coins that the mint's keys show to be none of its own. It is asked for its keysets once, where one is not known.
+    /// Coins that the mint's keys show to be none of its own. It is asked for its keysets once,
+    /// where one is not known.
     async fn leave_what_is_made_up(
         &self,
         mint: &Mint,
@@ -199,7 +204,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// What the mint calls spent is left; what is in use there, by another device of ours that may fail, waits.
+    /// What the mint calls spent is left; what is in use there, by another device of ours that may
+    /// fail, waits.
     async fn leave_what_is_spent(
         &self,
         mint: &Mint,
@@ -242,8 +248,8 @@ impl Wallet {
             .await?)
     }
 
-    /// One swap for all coins of these. What takes them is journaled with the rows, if the owner's cap still allows it then: something else
-    /// may have come in since it was looked at.
+    /// One swap for all coins of these. What takes them is journaled with the rows, if the owner's
+    /// cap still allows it then: something else may have come in since it was looked at.
     async fn swap_nutzaps(
         &self,
         mint: &Mint,
@@ -276,7 +282,8 @@ impl Wallet {
         Ok(ended)
     }
 
-    /// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what becomes of each, in one commit.
+    /// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what
+    /// becomes of each, in one commit.
     pub(in super::super) async fn end_nutzaps(
         &self,
         swap: &Swap,
@@ -370,7 +377,8 @@ impl Wallet {
     }
 }
 
-/// What becomes of those that their mint refused. Of several, some may be good; of one, what has the mint's proof may be.
+/// What becomes of those that their mint refused. Of several, some may be good; of one, what has
+/// the mint's proof may be.
 fn refused(mut rows: Vec<NutzapRow>, error: &MintError, now: u64) -> Nutzaps {
     let (of_a_coin, alone) = (error.is_of_a_coin(), rows.len() == 1);
     for row in &mut rows {
@@ -405,7 +413,8 @@ fn first_of(rows: &mut Vec<NutzapRow>) -> Vec<NutzapRow> {
     rows.drain(..count.min(rows.len())).collect()
 }
 
-/// Coins that are taken go; those that share a coin with an earlier one are told apart: they have it still, should the earlier one fail.
+/// Coins that are taken go; those that share a coin with an earlier one are told apart: they have
+/// it still, should the earlier one fail.
 fn with_a_coin_of_an_earlier_one(
     rows: &mut Vec<NutzapRow>,
     taken: &BTreeSet<PublicKey>,

@@ -1,7 +1,9 @@
-//! Makes good what relays lack that were read to their end: coins' events they do not hold, and deletions they have lost.
+//! Makes good what relays lack that were read to their end: coins' events they do not hold, and
+//! deletions they have lost.
 //!
-//! Each goes only to the relay that lacks it, as the same event. What a relay has refused for good is not offered again but for one event
-//! a time, by which it is seen that it takes them now; a relay that keeps no deletions is not given them without end.
+//! Each goes only to the relay that lacks it, as the same event. What a relay has refused for good
+//! is not offered again but for one event a time, by which it is seen that it takes them now; a
+//! relay that keeps no deletions is not given them without end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +17,13 @@ use super::{Link, plain_url};
 use crate::nostr::{deletion, token_event};
 use crate::store::{Deletion, Outgoing, Queued, Refusal, TokenEventRow};
 
-/// How soon deletions are made for what other programs have replaced without one, after the last time, in seconds: theirs may be on the way.
+/// How soon deletions are made for what other programs have replaced without one, after the last
+/// time, in seconds: theirs may be on the way.
 const DELETED_AGAIN_SECONDS: u64 = 60;
 /// Deletions that one relay gets again at once.
 const AGAIN_AT_ONCE: usize = 100;
-/// After so many times in vain a relay forgets deletions, and how soon it is tried again then, in seconds.
+/// After so many times in vain a relay forgets deletions, and how soon it is tried again then, in
+/// seconds.
 const TRIES: u8 = 3;
 const TRIED_AGAIN_SECONDS: u64 = 86_400;
 /// The name of the row.
@@ -40,9 +44,9 @@ struct Forgetful {
 }
 
 impl Wallet {
-    /// Brings back what relays lack, but for what was `made_meanwhile`, while they were read. `whole`: every relay of the owner was read to
-    /// its end. Returns the sats of coins that turned out to be
-    /// spent.
+    /// Brings back what relays lack, but for what was `made_meanwhile`, while they were read.
+    /// `whole`: every relay of the owner was read to its end. Returns the sats of coins that turned
+    /// out to be spent.
     ///
     /// # Errors
     /// `storage_failed`.
@@ -158,7 +162,8 @@ impl Wallet {
         if new.is_empty() { Ok(()) } else { Ok(self.store.queue_all(new).await?) }
     }
 
-    /// By relay: deletions that it lacks, of events that it shows although they are gone. Other devices would believe it.
+    /// By relay: deletions that it lacks, of events that it shows although they are gone. Other
+    /// devices would believe it.
     async fn lost_deletions(
         &self,
         link: &Link,
@@ -292,8 +297,9 @@ impl Wallet {
         Ok(self.store.forget_refusals(idle).await?)
     }
 
-    /// Live events that no relay shows any more although all were read: another program may have deleted them, because their coins are
-    /// spent. The mints are asked about these first. Returns those whose coins are still in doubt, and the sats of coins that are spent.
+    /// Live events that no relay shows any more although all were read: another program may have
+    /// deleted them, because their coins are spent. The mints are asked about these first. Returns
+    /// those whose coins are still in doubt, and the sats of coins that are spent.
     async fn doubt_vanished(
         &self,
         link: &Link,

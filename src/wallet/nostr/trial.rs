@@ -1,8 +1,9 @@
-//! Tries a relay before it is used: what it says of itself (NIP-11), and whether it takes, shows and deletes an event such as this wallet
-//! writes.
+//! Tries a relay before it is used: what it says of itself (NIP-11), and whether it takes, shows
+//! and deletes an event such as this wallet writes.
 //!
-//! Uses a key made for the trial and thrown away: the relay learns this computer's address, and nothing of the wallet. Leaves nothing
-//! there, unless the relay deletes nothing. Decides nothing: what it finds is told to a person.
+//! Uses a key made for the trial and thrown away: the relay learns this computer's address, and
+//! nothing of the wallet. Leaves nothing there, unless the relay deletes nothing. Decides nothing:
+//! what it finds is told to a person.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::ports::{Http, HttpRequest, Method};
 
 /// How long each step may take.
 const STEP: Duration = Duration::from_secs(8);
-/// How long the largest message of this wallet is, in bytes, and the content of its event, in letters: a full event of coins.
+/// How long the largest message of this wallet is, in bytes, and the content of its event, in
+/// letters: a full event of coins.
 const MESSAGE: u64 = 23 * 1024;
 const CONTENT: u64 = 22_000;
 /// What an event of a single coin needs, in bytes.
@@ -28,7 +30,8 @@ const SUBSCRIPTIONS: u64 = 2;
 /// Who keeps coins at least so long, in seconds, is brought what is missing in time.
 const YEAR: u64 = 365 * 86_400;
 
-/// Tries a relay; says in a sentence each what it will not do, the worst first. Empty: nothing was found. `clock` gives Unix seconds.
+/// Tries a relay; says in a sentence each what it will not do, the worst first. Empty: nothing was
+/// found. `clock` gives Unix seconds.
 ///
 /// # Cancel safety
 /// Safe to drop: an event of a key that nobody has may stay there.
@@ -94,7 +97,8 @@ impl Round<'_> {
         ack
     }
 
-    /// `wanted`: how many events should be there. Some relays show less to whom they do not know, instead of asking.
+    /// `wanted`: how many events should be there. Some relays show less to whom they do not know,
+    /// instead of asking.
     async fn page(&mut self, filter: &serde_json::Value, wanted: usize) -> Page {
         let nameless = if self.asks_who {
             None

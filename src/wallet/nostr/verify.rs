@@ -1,6 +1,8 @@
-//! Asks mints about coins that relays leave in doubt (NUT-07): those of other devices, and ours whose event another device has deleted.
+//! Asks mints about coins that relays leave in doubt (NUT-07): those of other devices, and ours
+//! whose event another device has deleted.
 //!
-//! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as it is.
+//! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as
+//! it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +13,8 @@ use super::super::error::Error;
 use crate::model::mint::MintAddress;
 use crate::store::{Change, ForeignState};
 
-/// How often other devices' coins that a mint has called unspent are asked about, in seconds: a device that spends them may say so to no
-/// relay that we read.
+/// How often other devices' coins that a mint has called unspent are asked about, in seconds: a
+/// device that spends them may say so to no relay that we read.
 const ASKED_AGAIN_SECONDS: u64 = 86_400;
 /// The name of the row: by mint, when that was last done, in Unix seconds.
 const ROW: &str = "asked_again";
@@ -49,8 +51,8 @@ impl Wallet {
         Ok(verified)
     }
 
-    /// What a mint has called unspent was asked about long ago, or never: then it is asked about again, once a day. The first time is a day
-    /// after the mint was first seen here.
+    /// What a mint has called unspent was asked about long ago, or never: then it is asked about
+    /// again, once a day. The first time is a day after the mint was first seen here.
     async fn is_long_ago(&self, mint: &str) -> Result<bool, Error> {
         let mut row: BTreeMap<String, u64> = self.store.nostr_state(ROW).await?.unwrap_or_default();
         let now = (self.clock)();
@@ -99,7 +101,8 @@ impl Wallet {
             return Ok(());
         }
         let mint = self.mints.at(address)?;
-        // A mint calls any coin unspent that it does not know: what it cannot have made is not asked about, and stays in doubt.
+        // A mint calls any coin unspent that it does not know: what it cannot have made is not
+        // asked about, and stays in doubt.
         let made =
             mint.may_have_made(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
         let asked: Vec<_> =
@@ -130,7 +133,8 @@ impl Wallet {
                 Change::Foreign { ys: ys(State::Spent), to: ForeignState::Spent },
             ])
             .await?;
-        // With the turn nobody chooses among our coins, so that what is free now is free when its state changes.
+        // With the turn nobody chooses among our coins, so that what is free now is free when its
+        // state changes.
         let turn = mint.turn().await;
         let doubted = self.store.doubted(name).await?;
         let states = mint.states(doubted.iter().map(|coin| coin.y).collect()).await?;

@@ -23,7 +23,8 @@ pub struct RelaysReport {
     pub here_sats: u64,
     /// What is wrong. Empty: nothing was found.
     pub findings: Vec<Finding>,
-    /// What keeps the wallet from saying there what it is and takes, and what the owner can do about it.
+    /// What keeps the wallet from saying there what it is and takes, and what the owner can do
+    /// about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
 }
@@ -33,8 +34,9 @@ pub struct RelaysReport {
 pub struct RelayStanding {
     /// The relay.
     pub url: String,
-    /// `synced`, `behind` (it lacks events), `forgets_deletions` (it shows what is deleted), `refuses` (it will not take some events),
-    /// `partial` (it was not read to its end), `unreachable`.
+    /// `synced`, `behind` (it lacks events), `forgets_deletions` (it shows what is deleted),
+    /// `refuses` (it will not take some events), `partial` (it was not read to its end),
+    /// `unreachable`.
     pub state: &'static str,
     /// Live events of coins that it shows.
     pub events: usize,

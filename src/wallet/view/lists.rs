@@ -31,7 +31,8 @@ view!(
         /// The payee as it calls itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_payee: Option<String>,
-        /// A nutzap that came in: its coins themselves name the sender. If false, anybody may have published it.
+        /// A nutzap that came in: its coins themselves name the sender. If false, anybody may have
+        /// published it.
         #[serde(skip_serializing_if = "Option::is_none")]
         sender_proven: Option<bool>,
         /// Our own words.
@@ -127,12 +128,14 @@ view!(
         test: bool,
         /// The wallet uses it.
         usable: bool,
-        /// It answered just now. Absent: not known, since a mint that was never used is not contacted.
+        /// It answered just now. Absent: not known, since a mint that was never used is not
+        /// contacted.
         #[serde(skip_serializing_if = "Option::is_none")]
         reachable: Option<bool>,
         /// Can be spent now.
         spendable_sats: u64,
-        /// Coins there that another program of this wallet has perhaps handed out as a token: not part of spendable_sats.
+        /// Coins there that another program of this wallet has perhaps handed out as a token: not
+        /// part of spendable_sats.
         #[serde(skip_serializing_if = "Option::is_none")]
         perhaps_handed_out_sats: Option<u64>,
         /// The owner's cap.
@@ -144,7 +147,8 @@ view!(
         /// How many people that the owner follows on Nostr recommend it.
         #[serde(skip_serializing_if = "Option::is_none")]
         recommended_by: Option<u64>,
-        /// Present when the mint calls another public key its own than when it was first used: ask its operator.
+        /// Present when the mint calls another public key its own than when it was first used: ask
+        /// its operator.
         #[serde(skip_serializing_if = "Option::is_none")]
         identity_changed: Option<bool>,
         /// What it takes in.
@@ -156,7 +160,8 @@ view!(
         /// It pays invoices that name no amount. Absent: it does not say.
         #[serde(skip_serializing_if = "Option::is_none")]
         amountless: Option<bool>,
-        /// What the wallet leans on and it has not: NUT-07 (states of coins), NUT-08 (change), NUT-09 (signatures again).
+        /// What the wallet leans on and it has not: NUT-07 (states of coins), NUT-08 (change),
+        /// NUT-09 (signatures again).
         #[serde(skip_serializing_if = "Vec::is_empty")]
         lacks: Vec<String>,
     }

@@ -22,7 +22,8 @@ view!(
     RelayView {
         /// The relay.
         url: String,
-        /// synced, partial (not read to its end), behind (lacks events; they are sent again), unreachable or unknown.
+        /// synced, partial (not read to its end), behind (lacks events; they are sent again),
+        /// unreachable or unknown.
         state: &'static str,
         /// Events it has not got: on their way, missed while it was away, or refused by it.
         unpublished: u64,

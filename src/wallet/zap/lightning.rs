@@ -1,6 +1,8 @@
-//! A zap over Lightning (NIP-57): the payee's server makes an invoice for our request, and publishes a receipt once it is paid.
+//! A zap over Lightning (NIP-57): the payee's server makes an invoice for our request, and
+//! publishes a receipt once it is paid.
 //!
-//! A receipt is never taken for the payment: the mint's word and the preimage are. It is waited for, checked, and told.
+//! A receipt is never taken for the payment: the mint's word and the preimage are. It is waited
+//! for, checked, and told.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -66,7 +68,8 @@ impl Wallet {
         })
     }
 
-    /// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain payment.
+    /// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain
+    /// payment.
     fn zap_note(
         &self,
         link: &Link,
@@ -86,7 +89,8 @@ impl Wallet {
         let anonymous = request.anonymous.unwrap_or(false);
         let relays = if anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
         if relays.is_empty() {
-            // A request must name relays for the receipt (NIP-57). The recipient has none, and ours would tell who pays.
+            // A request must name relays for the receipt (NIP-57). The recipient has none, and ours
+            // would tell who pays.
             return Ok(None);
         }
         let identity = self.signer(link, anonymous)?;
@@ -173,7 +177,8 @@ impl Wallet {
     }
 }
 
-/// The recipient's relays, as far as any are known: everybody reads them in the receipt, so an anonymous zap names no others.
+/// The recipient's relays, as far as any are known: everybody reads them in the receipt, so an
+/// anonymous zap names no others.
 fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
     let listed = person.nutzaps.as_ref().map(|info| usable(&info.relays)).unwrap_or_default();
     let mut relays: Vec<String> = Vec::new();

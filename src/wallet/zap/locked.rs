@@ -1,7 +1,8 @@
 //! A nutzap (NIP-61): coins locked to the recipient's key, in a public event.
 //!
-//! The event is queued in the transaction that makes the coins; no success is told before. Only a mint that both list is used, and only a
-//! key that the recipient has published for nutzaps: never their Nostr key.
+//! The event is queued in the transaction that makes the coins; no success is told before. Only a
+//! mint that both list is used, and only a key that the recipient has published for nutzaps: never
+//! their Nostr key.
 
 use super::super::Wallet;
 use super::super::code::Code;
@@ -26,7 +27,8 @@ use crate::store::{Change, Outgoing, Queued};
 const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
 /// What to do when there is to be no nutzap.
 const ELSE: &str = "Call zap again with via auto or lightning.";
-/// The process stays for a nutzap that its recipient cannot see for so long at most, in seconds; it is sent again by the next one.
+/// The process stays for a nutzap that its recipient cannot see for so long at most, in seconds; it
+/// is sent again by the next one.
 const WAITED_FOR_SECONDS: u64 = 86_400;
 /// What is kept beside the amount for the fee of making the coins, in sats.
 const FEE_ROOM: u64 = 2;
@@ -64,8 +66,9 @@ impl Wallet {
             let held = self.spendable_at(&address).await?;
             let enough = held >= payment.amount_sats.saturating_add(FEE_ROOM);
             if enough && best.as_ref().is_none_or(|(most, ..)| held > *most) {
-                // Everybody can read the coins in the event: the lock alone keeps others from spending them (NUT-11), and the DLEQ alone shows the
-                // recipient that they are good (NUT-12).
+                // Everybody can read the coins in the event: the lock alone keeps others from
+                // spending them (NUT-11), and the DLEQ alone shows the recipient that they are good
+                // (NUT-12).
                 if !self.mints.at(&address)?.keeps_locks().await? {
                     open = true;
                     continue;
@@ -86,7 +89,8 @@ impl Wallet {
                 "This wallet does not hold enough at a mint that the recipient takes nutzaps from.",
             ));
         };
-        // Where they look for nutzaps (NIP-61), else where they read at all, else where their list was found: some programs name no relay.
+        // Where they look for nutzaps (NIP-61), else where they read at all, else where their list
+        // was found: some programs name no relay.
         let listed_relays = usable(&info.relays);
         let own = self.nostr.iter().flat_map(|link| &link.parts.urls);
         let theirs: Vec<&String> = match (listed_relays.is_empty(), person.reads.is_empty()) {
@@ -116,7 +120,8 @@ impl Wallet {
         })
     }
 
-    /// The event for locked coins that were just made, and the payment that names it. `None`: not a nutzap.
+    /// The event for locked coins that were just made, and the payment that names it. `None`: not a
+    /// nutzap.
     pub(in super::super) fn nutzap_event(
         &self,
         payment: &mut Payment,
@@ -126,7 +131,8 @@ impl Wallet {
             return Ok(None);
         };
         let Some(recipient) = &of.recipient else { return Ok(None) };
-        // Relays may have been taken away since: the token is with the payment, and can be handed over otherwise.
+        // Relays may have been taken away since: the token is with the payment, and can be handed
+        // over otherwise.
         let Some(link) = &self.nostr else { return Ok(None) };
         // The coins name the one who signs.
         let made = of.signer.as_ref().and_then(|secret| Identity::from_nsec(secret).ok());
@@ -148,7 +154,8 @@ impl Wallet {
             now,
         );
         let Ok(event) = event else {
-            // The coins are made, and the token is with the payment: it can be handed over otherwise.
+            // The coins are made, and the token is with the payment: it can be handed over
+            // otherwise.
             tracing::error!("a nutzap's coins do not fit into an event");
             return Ok(None);
         };
@@ -159,7 +166,8 @@ impl Wallet {
         Ok(Some(Change::Publish(Box::new(outgoing))))
     }
 
-    /// What follows a zap that is made: its event goes out at once, while the caller waits a little.
+    /// What follows a zap that is made: its event goes out at once, while the caller waits a
+    /// little.
     pub(super) async fn after_zap(&self, payment: Payment) -> Result<Payment, Error> {
         let Some(id) = payment.zap.as_ref().and_then(|of| of.nutzap.clone()) else {
             return Ok(payment);

@@ -1,4 +1,5 @@
-//! Zaps that an event shares among several (NIP-57, zap tags): one payment each, under keys by which a repeat knows them.
+//! Zaps that an event shares among several (NIP-57, zap tags): one payment each, under keys by
+//! which a repeat knows them.
 
 use super::super::Wallet;
 use super::super::code::Code;

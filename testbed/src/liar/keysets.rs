@@ -50,7 +50,8 @@ fn change_keys(keyset: &mut Value) {
     }
 }
 
-/// Another keyset id with the same derivation number (NUT-13): equal to `id` modulo 2^31 - 1, version 0.
+/// Another keyset id with the same derivation number (NUT-13): equal to `id` modulo 2^31 - 1,
+/// version 0.
 #[must_use]
 pub fn collision(id: &str) -> Option<String> {
     const MODULUS: u64 = (1 << 31) - 1;

@@ -6,8 +6,8 @@ use super::coins::CoinLie;
 use super::keysets::KeysetLie;
 use super::signatures::{RestoreLie, SignatureLie};
 
-/// Something that is not so. A `path` is the beginning of the request's path; `/v1/melt` also begins
-/// `/v1/melt/quote/bolt11`.
+/// Something that is not so. A `path` is the beginning of the request's path; `/v1/melt` also
+/// begins `/v1/melt/quote/bolt11`.
 #[derive(Debug, Clone)]
 pub enum Lie {
     /// A field of an answer has this value; null takes the field out. Refusals stay as they are.

@@ -1,5 +1,5 @@
-//! A mint that lies: a real mint behind a [`Proxy`] that changes what it answers. The mint itself does its work
-//! honestly, so what it signed and took back can be told from what it said.
+//! A mint that lies: a real mint behind a [`Proxy`] that changes what it answers. The mint itself
+//! does its work honestly, so what it signed and took back can be told from what it said.
 //!
 //! Never changes a request, and never an answer that no lie is about.
 
@@ -51,7 +51,8 @@ impl Liar {
         Self { lies, told }
     }
 
-    /// Tells this lie too, from the next answer on. Several are told in the order in which they were given.
+    /// Tells this lie too, from the next answer on. Several are told in the order in which they
+    /// were given.
     pub fn tell(&self, lie: Lie) {
         self.lies.lock().unwrap_or_else(PoisonError::into_inner).push(lie);
     }

@@ -1,4 +1,5 @@
-//! Lies about signatures: those of a swap, of a claim, of a payment's change, and those given again (NUT-09).
+//! Lies about signatures: those of a swap, of a claim, of a payment's change, and those given again
+//! (NUT-09).
 
 use serde_json::{Value, json};
 

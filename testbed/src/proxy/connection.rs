@@ -157,7 +157,8 @@ async fn answer_client(
     Ok(Some(()))
 }
 
-/// An answer of this status, with the rule's body. Of 429 a rule with a body wants to be asked again soon.
+/// An answer of this status, with the rule's body. Of 429 a rule with a body wants to be asked
+/// again soon.
 fn told(status: u16, hit: &Hit) -> Message {
     if hit.bytes.is_empty() {
         return Message::answer(status, "text/plain", "the proxy of the bench");

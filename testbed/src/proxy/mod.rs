@@ -1,6 +1,6 @@
-//! A real HTTP proxy in front of a mint, on a port of its own, that can fail an exchange at a chosen
-//! moment: a wallet that is given its URL takes it for the mint. It carries websockets as they are
-//! and never looks into them.
+//! A real HTTP proxy in front of a mint, on a port of its own, that can fail an exchange at a
+//! chosen moment: a wallet that is given its URL takes it for the mint. It carries websockets as
+//! they are and never looks into them.
 
 mod connection;
 mod plan;
@@ -118,7 +118,8 @@ impl Proxy {
         self.plan.told().rewrite = Some(Arc::new(lie));
     }
 
-    /// Changes every JSON request by its path and body before the mint gets it: the mint is another than it is.
+    /// Changes every JSON request by its path and body before the mint gets it: the mint is another
+    /// than it is.
     pub fn rewrite_requests(&self, change: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
         self.plan.told().rewrite_requests = Some(Arc::new(change));
     }

@@ -13,12 +13,13 @@ pub enum Moment {
     /// The request never reaches the mint and nothing is answered, until the client leaves or
     /// [`Proxy::release`](crate::Proxy::release) closes the connection.
     Hang,
-    /// The request never reaches the mint; this status is answered, with the body of [`Rule::answer`].
+    /// The request never reaches the mint; this status is answered, with the body of
+    /// [`Rule::answer`].
     Status(u16),
     /// The mint has done it; this status is answered instead, with the body of [`Rule::answer`].
     StatusAfterMint(u16),
-    /// This status is answered at once, with the body of [`Rule::answer`]; the mint gets the request at
-    /// [`Proxy::deliver`](crate::Proxy::deliver).
+    /// This status is answered at once, with the body of [`Rule::answer`]; the mint gets the
+    /// request at [`Proxy::deliver`](crate::Proxy::deliver).
     StatusThenDeliver(u16),
     /// The request never reaches the mint; a mint's error with this code is answered, status 400.
     Refuse(u16),
@@ -43,7 +44,8 @@ pub enum Moment {
     Drip,
     /// The request never reaches the mint; an answer of so many bytes is sent, all of them spaces.
     Flood(u64),
-    /// The request never reaches the mint; the bytes of [`Rule::verbatim`] are sent as they are, and the connection is closed.
+    /// The request never reaches the mint; the bytes of [`Rule::verbatim`] are sent as they are,
+    /// and the connection is closed.
     Verbatim,
 }
 
@@ -73,7 +75,8 @@ impl Rule {
         Self { bytes: bytes.into(), ..Self::new(method, path_prefix, Moment::Verbatim) }
     }
 
-    /// The next exchange is answered with this status and body, whatever `at` says becomes of the request.
+    /// The next exchange is answered with this status and body, whatever `at` says becomes of the
+    /// request.
     #[must_use]
     pub fn answer(
         method: &str,
@@ -97,8 +100,8 @@ impl Rule {
         Self { nth: None, ..self }
     }
 
-    /// Calls `then` at the moment, before the connection is closed or while it is held: the place to
-    /// kill a wallet. The proxy's thread waits for it.
+    /// Calls `then` at the moment, before the connection is closed or while it is held: the place
+    /// to kill a wallet. The proxy's thread waits for it.
     #[must_use]
     pub fn then(self, then: impl Fn() + Send + Sync + 'static) -> Self {
         Self { then: Some(Arc::new(then)), ..self }

@@ -1,4 +1,5 @@
-//! One client's connection: what it sends is written down, answered by the rules, or passed to the real relay.
+//! One client's connection: what it sends is written down, answered by the rules, or passed to the
+//! real relay.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +56,8 @@ impl Door {
         loop {
             tokio::select! {
                 said = door.client.next() => match said.transpose()? {
-                    // A message that was sent after the cut may be read in the same poll as one before it.
+                    // A message that was sent after the cut may be read in the same poll as one
+                    // before it.
                     _ if cut.is_cancelled() => return Ok(()),
                     Some(Message::Text(text)) => door.said(text.as_str()).await?,
                     Some(Message::Close(_)) | None => return Ok(()),

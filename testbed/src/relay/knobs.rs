@@ -40,7 +40,8 @@ pub struct Misrule {
     pub demand_name: bool,
     /// Nobody is served after saying it either.
     pub never_satisfied: bool,
-    /// Whoever comes is asked who they are, and shown nothing before they say so; that there would be more, nobody is told.
+    /// Whoever comes is asked who they are, and shown nothing before they say so; that there would
+    /// be more, nobody is told.
     pub veil: Option<Veil>,
     /// Neither `OK` nor `EOSE` is ever said.
     pub mute: bool,

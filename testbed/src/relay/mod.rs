@@ -1,5 +1,6 @@
-//! A real Nostr relay on loopback that keeps its events in memory, behind a door that can misbehave: it refuses, forgets, lies,
-//! is slow or away, and writes down all that clients send. Unless told so it asks for no authentication and slows nobody down.
+//! A real Nostr relay on loopback that keeps its events in memory, behind a door that can
+//! misbehave: it refuses, forgets, lies, is slow or away, and writes down all that clients send.
+//! Unless told so it asks for no authentication and slows nobody down.
 
 mod door;
 mod knobs;
@@ -69,7 +70,8 @@ impl Relay {
         change(&mut self.knobs.told().misrule);
     }
 
-    /// Does this around the next event of this kind, once; what was to be done before is not any more.
+    /// Does this around the next event of this kind, once; what was to be done before is not any
+    /// more.
     pub fn trap(&self, kind: u16, around: Around, then: impl Fn() + Send + Sync + 'static) {
         self.knobs.told().trap = Some(Trap { kind, around, then: Box::new(then) });
     }
@@ -147,7 +149,8 @@ impl Relay {
         self.knobs.told().connections
     }
 
-    /// Every event that was ever taken and kept, in order, those that were deleted or replaced since too.
+    /// Every event that was ever taken and kept, in order, those that were deleted or replaced
+    /// since too.
     #[must_use]
     pub fn taken(&self) -> Vec<Value> {
         self.knobs.told().taken.clone()

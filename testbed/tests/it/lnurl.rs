@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::ask;
 
-/// From NIP-57, shortened; nobody here checks its signature. In a query every letter of it that is not plain is escaped.
+/// From NIP-57, shortened; nobody here checks its signature. In a query every letter of it that is
+/// not plain is escaped.
 fn request(relay: &str) -> String {
     json!({"kind": 9734, "content": "", "pubkey": "97c70a44366a6535c145b333f973ea86dfdc2d7a99da618c40c64705ad98e322",
         "tags": [["relays", relay], ["amount", "21000"], ["p", "04c915daefee38317fa734444acee390a8269fe5810b2241e5e6dd343dfbecc9"]]})

@@ -1,4 +1,5 @@
-//! A lane: one mint behind a proxy, where cells of a table are tried one after the other. Several lanes work at once.
+//! A lane: one mint behind a proxy, where cells of a table are tried one after the other. Several
+//! lanes work at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
@@ -17,7 +18,8 @@ use tokio::sync::OnceCell;
 
 use crate::world::{Agent, Home, fund, holdings, mint};
 
-/// How long an operation may stay open before a test fails. The wallet waits up to 30 s before it asks a mint again that answered 429.
+/// How long an operation may stay open before a test fails. The wallet waits up to 30 s before it
+/// asks a mint again that answered 429.
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
 /// What the friend of each lane has to give away.
 const PURSE: u64 = 90_000;
@@ -160,8 +162,8 @@ impl Lane {
     }
 }
 
-/// Tries every cell of a table, as many at once as there are lanes, and prints what came of them. A cell says in some words how it ended.
-/// Gives the number of cells.
+/// Tries every cell of a table, as many at once as there are lanes, and prints what came of them. A
+/// cell says in some words how it ended. Gives the number of cells.
 pub(super) async fn tried<C: Copy + Debug>(
     what: &str,
     lanes: &[Lane],
@@ -255,7 +257,8 @@ impl Scene<'_> {
         let mut changes = wallet.changes();
         let end = tokio::time::Instant::now() + LONGEST;
         while wallet.has_open().await {
-            // Not all that ends is told as a change of money, so the wallet is asked again after a second, as its process does.
+            // Not all that ends is told as a change of money, so the wallet is asked again after a
+            // second, as its process does.
             let _told = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
             assert!(tokio::time::Instant::now() < end, "{what}: something stays open");
         }

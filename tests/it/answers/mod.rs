@@ -1,8 +1,9 @@
-//! Answers that lie about what was done: whatever a mint, or something before it, answers to a request, no coin is lost, none is spent
-//! twice, and the wallet tells the truth.
+//! Answers that lie about what was done: whatever a mint, or something before it, answers to a
+//! request, no coin is lost, none is spent twice, and the wallet tells the truth.
 //!
-//! Every answer is tried with the request carried out and with the request thrown away, for each request that moves money; and for each
-//! question that makes up for a lost answer. `NUTPURSE_NUTSHELL` names the program of an installed Nutshell, where the same is tried.
+//! Every answer is tried with the request carried out and with the request thrown away, for each
+//! request that moves money; and for each question that makes up for a lost answer.
+//! `NUTPURSE_NUTSHELL` names the program of an installed Nutshell, where the same is tried.
 
 mod lane;
 mod questions;

@@ -1,5 +1,6 @@
-//! Every answer to the questions by which a lost answer is made up for: what was signed (NUT-09), what is spent (NUT-07), and the quote.
-//! Nothing is decided from any of them, and all comes in afterwards.
+//! Every answer to the questions by which a lost answer is made up for: what was signed (NUT-09),
+//! what is spent (NUT-07), and the quote. Nothing is decided from any of them, and all comes in
+//! afterwards.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ const STATES: Question = ("POST", "/v1/checkstate");
 const INVOICE: Question = ("GET", "/v1/mint/quote/bolt11/");
 const PAYMENT: Question = ("GET", "/v1/melt/quote/bolt11/");
 
-/// What was under way, what became of its request, and what is asked about it. A mint's no to a payment is asked about, too.
+/// What was under way, what became of its request, and what is asked about it. A mint's no to a
+/// payment is asked about, too.
 type Asked = (Verb, Moment, Question);
 pub(super) const ASKED: [Asked; 9] = [
     (Verb::Send, Moment::AfterMint, SIGNED),
@@ -66,7 +68,8 @@ async fn cell(lane: &Lane, (verb, moment, question): Asked, told: Told) -> Strin
             json!({"payment_id": agent.ok("send_token", request).await["payment_id"]})
         }
     };
-    // The first look makes the wallet ask, and the answer tells it nothing; so it asks again for the second.
+    // The first look makes the wallet ask, and the answer tells it nothing; so it asks again for
+    // the second.
     let was_asked = async {
         let question = asked.wait_for(Option::is_some).await.unwrap().unwrap();
         lane.proxy.reached(question).await;

@@ -1,4 +1,5 @@
-//! Every answer to each request that moves money, with the request carried out and with the request thrown away.
+//! Every answer to each request that moves money, with the request carried out and with the request
+//! thrown away.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! How processes end: with their clients, when they are idle, when they are asked, and what they finish first.
+//! How processes end: with their clients, when they are idle, when they are asked, and what they
+//! finish first.
 
 use std::fs;
 use std::process::Stdio;
@@ -204,7 +205,8 @@ async fn a_keeper_whose_folder_is_gone_ends() {
     fs::rename(home.path(), &elsewhere).unwrap();
     assert_eq!(shim.hang_up().await, Some(0));
     until("it ends", NOTICED, || processes(&home).is_empty()).await;
-    // Where it was, there may be a new folder with new settings by now; the wallet is where it was moved to.
+    // Where it was, there may be a new folder with new settings by now; the wallet is where it was
+    // moved to.
     assert!(elsewhere.join("wallet.redb").is_file() && !home.path().join("wallet.redb").exists());
     fs::remove_dir_all(&elsewhere).unwrap();
 }

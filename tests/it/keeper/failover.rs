@@ -1,4 +1,5 @@
-//! The keeper is gone in the middle: what clients are told, what they find, and what they are not made to do.
+//! The keeper is gone in the middle: what clients are told, what they find, and what they are not
+//! made to do.
 
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
             shims.push((shim, payment, hash));
         }
         proxy.reached(rule).await;
-        // What the keeper has not read is the next one's. Lines go in order: who is answered now has been read.
+        // What the keeper has not read is the next one's. Lines go in order: who is answered now
+        // has been read.
         for (shim, ..) in &mut shims {
             shim.ok("get_balance", json!({})).await;
         }

@@ -1,4 +1,5 @@
-//! Who is let in, what a keeper is given of its starter's world, and what a project's settings beside a wallet can do to it.
+//! Who is let in, what a keeper is given of its starter's world, and what a project's settings
+//! beside a wallet can do to it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
-//! Many processes on one wallet: shims, the process that keeps it, and what becomes of money when either is gone.
+//! Many processes on one wallet: shims, the process that keeps it, and what becomes of money when
+//! either is gone.
 
 mod ending;
 mod failover;

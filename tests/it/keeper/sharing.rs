@@ -1,4 +1,5 @@
-//! Copies that are started at once, a person's commands beside them, and who may hold the wallet alone.
+//! Copies that are started at once, a person's commands beside them, and who may hold the wallet
+//! alone.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The laws, asked of the mints' databases once all faults are lifted and everything has come to an end.
+//! The laws, asked of the mints' databases once all faults are lifted and everything has come to an
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +40,8 @@ impl Scene {
         )
     }
 
-    /// Lifts the faults, ends what is on its way, and starts both wallets anew when everything may be asked about.
+    /// Lifts the faults, ends what is on its way, and starts both wallets anew when everything may
+    /// be asked about.
     async fn settle(&mut self) {
         self.log.note("-- the faults are lifted".to_owned());
         self.mints.iter().for_each(|(_, proxy)| proxy.clear());
@@ -116,7 +118,8 @@ impl Scene {
         assert!(paid.values().all(|times| *times == 1), "paid more than once: {paid:?}");
         let made = self.made();
         for (key, hashes) in &made.keyed {
-            // An invoice that was asked for by another key as well, or by none, may be that one's payment.
+            // An invoice that was asked for by another key as well, or by none, may be that one's
+            // payment.
             let elsewhere = |hash: &String| {
                 made.keyless.contains(hash)
                     || made.keyed.iter().any(|(other, of)| other != key && of.contains(hash))
@@ -134,7 +137,8 @@ impl Scene {
         }
     }
 
-    /// A payment is settled for the wallet exactly when a mint has paid it, and costs what the mint took.
+    /// A payment is settled for the wallet exactly when a mint has paid it, and costs what the mint
+    /// took.
     fn what_is_shown_is_so(&self, entries: &[Value]) {
         let (mut shown, mut paid) = (Vec::new(), Vec::new());
         for entry in
@@ -150,7 +154,8 @@ impl Scene {
         assert_eq!(shown, paid, "amounts and fees of the payments shown, and of those made");
     }
 
-    /// What left in any day by the wallet's clock: payments by the mint's own list and time, tokens by the history.
+    /// What left in any day by the wallet's clock: payments by the mint's own list and time, tokens
+    /// by the history.
     async fn limits_held(&self, entries: &[Value]) -> u64 {
         let mut left: Vec<(u64, u64)> = Vec::new();
         for melt in self.melts().into_iter().filter(|melt| melt.state == "PAID") {
@@ -163,7 +168,8 @@ impl Scene {
             let at: jiff::Timestamp = entry["time"].as_str().unwrap().parse().unwrap();
             let (amount, fee) =
                 (sats(entry, "amount_sats"), entry["fee_sats"].as_u64().unwrap_or(0));
-            // Of a token that was taken back only the fees have left, and the fee of taking it back was paid out of its own coins.
+            // Of a token that was taken back only the fees have left, and the fee of taking it back
+            // was paid out of its own coins.
             let most = if entry["state"] == "returned" { amount.max(fee) } else { amount + fee };
             left.push((u64::try_from(at.as_second()).unwrap(), most));
         }
@@ -192,7 +198,8 @@ impl Scene {
         for url in &urls {
             let mut ask = at_mint(&self.agent, url).await.0;
             while ask > 0 {
-                // So many coins that they need a swap first, whose fee nobody foresees here, go in more than one token.
+                // So many coins that they need a swap first, whose fee nobody foresees here, go in
+                // more than one token.
                 let call =
                     json!({"amount_sats": ask, "mint": url, "memo": format!("{ask} of all")});
                 ask = match self.agent.call("send_token", call).await {

@@ -1,7 +1,9 @@
-//! The laws: random verbs, faults and restarts over real mints, judged from the mints' own databases.
+//! The laws: random verbs, faults and restarts over real mints, judged from the mints' own
+//! databases.
 //!
-//! A run is drawn from a seed. `NUTPURSE_SEED` repeats one run, `NUTPURSE_STEPS` only its beginning, `NUTPURSE_RUNS` asks for more runs
-//! than a usual test run makes. What failed is printed with its seed and all that was done.
+//! A run is drawn from a seed. `NUTPURSE_SEED` repeats one run, `NUTPURSE_STEPS` only its
+//! beginning, `NUTPURSE_RUNS` asks for more runs than a usual test run makes. What failed is
+//! printed with its seed and all that was done.
 
 mod judge;
 mod plan;

@@ -63,7 +63,8 @@ pub(super) enum Step {
     /// The wallet's clock jumps, in seconds.
     Jump(i64),
     Reopen,
-    /// The real program is killed at a moment of the nth request that follows, while it works on this.
+    /// The real program is killed at a moment of the nth request that follows, while it works on
+    /// this.
     Kill {
         work: Box<Step>,
         nth: usize,

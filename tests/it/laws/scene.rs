@@ -1,4 +1,5 @@
-//! Where a run takes place: two mints on one network, each behind a proxy, a wallet at both, and a friend.
+//! Where a run takes place: two mints on one network, each behind a proxy, a wallet at both, and a
+//! friend.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -156,7 +157,8 @@ impl Scene {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the wallet in order. What its connections still wait for is lost: the end would wait for it.
+    /// Ends the wallet in order. What its connections still wait for is lost: the end would wait
+    /// for it.
     pub(super) async fn close(&mut self) {
         self.mints.iter().for_each(|(_, proxy)| proxy.cut());
         let next = self.unopened();
@@ -164,7 +166,8 @@ impl Scene {
         closed.close().await;
     }
 
-    /// Opens the wallet anew. What read the file at the end of the one before may hold it for another moment.
+    /// Opens the wallet anew. What read the file at the end of the one before may hold it for
+    /// another moment.
     pub(super) async fn open(&mut self) {
         for _ in 0..500 {
             self.agent = self.unopened();
@@ -182,8 +185,8 @@ impl Scene {
         Agent::at(Arc::clone(&self.home), clock_of(self.lane))
     }
 
-    /// Lets the wallet's clock jump, at the beginning of a second: mints write down whole seconds, and what they did before the jump and
-    /// after it must not share one.
+    /// Lets the wallet's clock jump, at the beginning of a second: mints write down whole seconds,
+    /// and what they did before the jump and after it must not share one.
     pub(super) async fn jump(&mut self, seconds: i64) {
         let before = clock::now();
         while clock::now() == before {

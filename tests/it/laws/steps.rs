@@ -248,7 +248,8 @@ impl Scene {
         }
     }
 
-    /// A payment that was answered to have failed, and that the wallet shows as failed: none of its quotes may ever be paid.
+    /// A payment that was answered to have failed, and that the wallet shows as failed: none of its
+    /// quotes may ever be paid.
     async fn note_failures(&self) {
         let refused = std::mem::take(&mut self.made().refused);
         for hash in refused {

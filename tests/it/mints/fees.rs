@@ -1,4 +1,5 @@
-//! Input fees: what is called payable is payable, and the cheapest mint is the one that costs least in all.
+//! Input fees: what is called payable is payable, and the cheapest mint is the one that costs least
+//! in all.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -31,7 +32,8 @@ async fn what_is_called_payable_is_payable_at_once_at_any_input_fee() {
                 continue;
             }
             let amount = match number {
-                // The smallest sum that covers it and its reserve is of six coins: at the highest input fee they cost more than is tolerated.
+                // The smallest sum that covers it and its reserve is of six coins: at the highest
+                // input fee they cost more than is tolerated.
                 0 => 1_400,
                 1 => most,
                 _ if random.random_bool(0.5) => most,

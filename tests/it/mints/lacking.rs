@@ -1,4 +1,5 @@
-//! Mints without NUT-07, NUT-08 or NUT-09: nothing is decided by a question that they do not serve, and nothing is lost.
+//! Mints without NUT-07, NUT-08 or NUT-09: nothing is decided by a question that they do not serve,
+//! and nothing is lost.
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -213,7 +214,8 @@ async fn a_mint_that_serves_neither_question_decides_nothing_by_it() {
     assert_eq!(shown["state"], "settled", "{shown}");
     changes.mark_unchanged();
     scene.conserved("asked at last").await;
-    // Whether NUT-09 was asked again depends on which request was answered first: the mint may have repeated its answer to the swap.
+    // Whether NUT-09 was asked again depends on which request was answered first: the mint may have
+    // repeated its answer to the swap.
     let lacks = listed(&scene.agent).await["lacks"].clone();
     assert!(lacks.is_null() || lacks == json!(["NUT-09"]), "{lacks}");
 }
@@ -266,7 +268,8 @@ async fn at_a_mint_without_change_nothing_is_overpaid_beyond_its_reserve() {
             .await;
         assert_eq!(told["state"], "settled", "{told}");
         let (worth, coins) = inputs(&proxy)[number];
-        // The testbed's mint reserves two percent, one sat at least, and takes a tenth of a sat for a coin.
+        // The testbed's mint reserves two percent, one sat at least, and takes a tenth of a sat for
+        // a coin.
         let needed = amount + (amount * 2 / 100).max(1) + (coins * 100).div_ceil(1_000);
         assert!((needed..=needed + 1).contains(&worth), "{amount}: {worth} for {needed}");
         conserved(&format!("{amount} paid"), &mint.auditor(), &[&agent]).await;

@@ -1,4 +1,5 @@
-//! Mints as they are: what they charge, what they lack, what they say of themselves, and how they answer.
+//! Mints as they are: what they charge, what they lack, what they say of themselves, and how they
+//! answer.
 
 mod fees;
 mod lacking;

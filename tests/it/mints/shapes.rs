@@ -1,5 +1,5 @@
-//! Answers of every shape: what is not needed may be missing, null, extra or of another type; what is needed and cannot be read is told so,
-//! and nothing is lost by it.
+//! Answers of every shape: what is not needed may be missing, null, extra or of another type; what
+//! is needed and cannot be read is told so, and nothing is lost by it.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,8 @@ fn odd() -> Vec<Option<Value>> {
     std::iter::once(None).chain(values.map(Some)).collect()
 }
 
-/// Replaces the members of `answer` at `place` (names and numbers between slashes) by `value`; `None` takes them out.
+/// Replaces the members of `answer` at `place` (names and numbers between slashes) by `value`;
+/// `None` takes them out.
 fn spoil(answer: &mut Value, place: &str, value: Option<&Value>) {
     let (around, name) = place.rsplit_once('/').unwrap();
     match (answer.pointer_mut(around), value) {
@@ -230,7 +231,8 @@ async fn payments_swaps_and_states_of_any_shape_are_told_rightly_and_lose_nothin
     for (at, (path, place)) in places.into_iter().enumerate() {
         let mut open = Vec::new();
         for (number, value) in odd().into_iter().enumerate() {
-            // A quote that the mint does not know under the name that it gave can never be looked up.
+            // A quote that the mint does not know under the name that it gave can never be looked
+            // up.
             if (path, place) == ("/v1/melt/quote/bolt11", "/quote")
                 && value.as_ref().is_some_and(Value::is_string)
             {

@@ -1,4 +1,5 @@
-//! How mints answer: with a time to wait, elsewhere, with a no, with nothing; and by other clocks. Each is told as what it is.
+//! How mints answer: with a time to wait, elsewhere, with a no, with nothing; and by other clocks.
+//! Each is told as what it is.
 
 use std::time::{Duration, Instant};
 

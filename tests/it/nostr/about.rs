@@ -1,4 +1,5 @@
-//! What the wallet says of itself on relays: no key is lost there, and what it lists is what can be paid to it.
+//! What the wallet says of itself on relays: no key is lost there, and what it lists is what can be
+//! paid to it.
 
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::nostr::p2pk::NutzapKey;
@@ -95,7 +96,8 @@ async fn a_key_read_is_stored_before_its_relay_is_written() {
     let ours = sent(&relay, 17_375);
     let home = agent.close().await;
     relay.rule(|rule| rule.refuse_kind = None);
-    // Another program has said something else before, and left a coin that the mint must be asked about.
+    // Another program has said something else before, and left a coin that the mint must be asked
+    // about.
     let key = Identity::random().unwrap().secret_hex();
     let told = WalletEvent {
         privkeys: vec![key.clone()],

@@ -1,4 +1,5 @@
-//! What other programs do: coins made at a mint with secrets of any form, and events written by hand.
+//! What other programs do: coins made at a mint with secrets of any form, and events written by
+//! hand.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -138,7 +139,8 @@ pub(super) fn delete(ids: &[String]) -> Event {
     deletion::write(&me(), ids, clock::now()).unwrap()
 }
 
-/// Ids of the token events that a relay holds for a new device: taken, and neither deleted nor replaced since.
+/// Ids of the token events that a relay holds for a new device: taken, and neither deleted nor
+/// replaced since.
 pub(super) fn live(relay: &Relay) -> Vec<String> {
     let taken: Vec<Event> =
         relay.taken().iter().map(|event| Event::read(&event.to_string()).unwrap()).collect();
@@ -153,7 +155,8 @@ fn gone_by(event: &Event) -> Vec<String> {
     gone
 }
 
-/// The law of relays: a coin that is good in the end and that a relay has shown is shown there at every moment after. How many moments.
+/// The law of relays: a coin that is good in the end and that a relay has shown is shown there at
+/// every moment after. How many moments.
 pub(super) fn never_hidden(relay: &Relay, mint: &TestMint) -> usize {
     let spent = mint.auditor().spent().unwrap();
     let mut shown: std::collections::BTreeMap<String, Vec<String>> =
@@ -214,7 +217,8 @@ pub(super) async fn new_device_sees_all(mint: &TestMint, relays: &[&str]) {
     );
 }
 
-/// Stops a wallet whose queue must be empty, once what other devices have said since is with all relays.
+/// Stops a wallet whose queue must be empty, once what other devices have said since is with all
+/// relays.
 pub(super) async fn nothing_waits(agent: Agent) {
     agreed(&agent).await;
     let home = agent.close().await;

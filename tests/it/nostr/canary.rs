@@ -1,4 +1,5 @@
-//! What relays are told over a wallet's whole life, byte for byte: nothing of it says in clear what anybody could spend, link or read.
+//! What relays are told over a wallet's whole life, byte for byte: nothing of it says in clear what
+//! anybody could spend, link or read.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Nutzaps that others show again, whole or in part: the coins are ours, whoever shows them, and the sender is whom the coins name.
+//! Nutzaps that others show again, whole or in part: the coins are ours, whoever shows them, and
+//! the sender is whom the coins name.
 
 use nutpurse::nostr::{Identity, nutzap};
 use nutpurse::wallet::clock;

@@ -57,7 +57,8 @@ async fn a_payment_whose_coins_another_device_took_before_it_was_sent_ends_as_fa
     let a = Agent::two_minutes_later(home);
     let ended = a.ended(&lost["payment_id"]).await;
     assert_eq!(ended["state"], "failed", "{ended}");
-    // A may have written its other coins anew before it read that B took them as well; B says so in its turn.
+    // A may have written its other coins anew before it read that B took them as well; B says so in
+    // its turn.
     sync(&a).await;
     let told = (sync(&b).await, sync(&a).await);
     let left = mint.auditor().outstanding().unwrap();

@@ -1,5 +1,6 @@
-//! `doctor` looks at a wallet on real relays: how each stands, what the mints say of the coins there, and each of nine things that can be
-//! wrong, by its name. It changes nothing. The wallet is closed first: one that runs would mend what is to be found.
+//! `doctor` looks at a wallet on real relays: how each stands, what the mints say of the coins
+//! there, and each of nine things that can be wrong, by its name. It changes nothing. The wallet is
+//! closed first: one that runs would mend what is to be found.
 
 use std::sync::Arc;
 
@@ -204,7 +205,8 @@ async fn coins_that_no_live_event_holds_are_orphaned() {
     scene.relay().rule(|rules| rules.hide_ids = vec![live]);
     let found = scene.found("orphaned proofs").await;
     assert_eq!(found["sats"], 100);
-    // A program that deletes first and loses the rest leaves the same, and nobody here has ever seen its coins.
+    // A program that deletes first and loses the rest leaves the same, and nobody here has ever
+    // seen its coins.
     scene.relay().rule(|rules| (rules.hide_ids, rules.resurrect) = (Vec::new(), true));
     let lost =
         token(&me(), &scene.mint.url(), &Press::of(&scene.mint).bearer(3, 4).await, clock::now());
@@ -402,7 +404,8 @@ async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     assert!(next.contains(scene.relays[1].url()) && next.contains("relays add"), "{next}");
     let text = doctor(&scene.home, &["doctor"]).await;
     assert!(text.contains(&next) && !text.contains("Nothing is wrong there."), "{text}");
-    // Once that relay is set, nothing is in the way; and nutzaps that another program has turned off are told.
+    // Once that relay is set, nothing is in the way; and nutzaps that another program has turned
+    // off are told.
     scene.home.write_nostr(
         &[(&scene.mint.url(), true)],
         &[scene.relay().url(), scene.relays[1].url()],

@@ -15,7 +15,8 @@ use super::hostile::{incomes, listed_key, lock};
 use super::{KEY, spendable, sync};
 use crate::world::{Agent, Home, fund, mint, number};
 
-/// Older than what a listener hears of, in seconds: a nutzap of this age is found by a sync, and wakes no round of the wallet's own.
+/// Older than what a listener hears of, in seconds: a nutzap of this age is found by a sync, and
+/// wakes no round of the wallet's own.
 pub(super) const OLD: u64 = 1_000;
 
 /// A receiver behind a proxy, and a coin of its mint from which others are made up.

@@ -1,5 +1,5 @@
-//! Nutzaps that strangers send to cost us something, to have us contact somebody, or to be counted twice; and wallet events of other
-//! programs that forget what ours said.
+//! Nutzaps that strangers send to cost us something, to have us contact somebody, or to be counted
+//! twice; and wallet events of other programs that forget what ours said.
 
 use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
@@ -189,7 +189,8 @@ async fn a_nutzap_that_is_not_ours_alone_costs_no_request_and_no_sat() {
     ));
     let events: Vec<Event> = cases.iter().map(|(_, event)| event.clone()).collect();
     put(&scene.relay, &events[1..]).await;
-    // One after the other would ask nothing either; together they are quicker, and the first goes alone.
+    // One after the other would ask nothing either; together they are quicker, and the first goes
+    // alone.
     assert_eq!(scene.shows(&events[0]).await, Vec::<String>::new(), "{}", cases[0].0);
     for (name, _) in &cases {
         println!("refused: {name}");

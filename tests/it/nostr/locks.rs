@@ -1,4 +1,5 @@
-//! Locks that keys of ours open, now or later, and locks that they do not: of nutzaps, tokens, and coins in events of other programs.
+//! Locks that keys of ours open, now or later, and locks that they do not: of nutzaps, tokens, and
+//! coins in events of other programs.
 
 use cdk_common::nuts::{CurrencyUnit, Proof, Token};
 use cdk_common::secret::Secret as CoinSecret;

@@ -1,4 +1,5 @@
-//! A device that was away for long: it catches up with what the others did, and brings nothing back.
+//! A device that was away for long: it catches up with what the others did, and brings nothing
+//! back.
 
 use serde_json::json;
 use testbed::Relay;

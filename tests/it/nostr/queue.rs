@@ -1,4 +1,5 @@
-//! What waits for relays, and what deletions cost: nothing is offered without end, and no relay's trouble becomes another's.
+//! What waits for relays, and what deletions cost: nothing is offered without end, and no relay's
+//! trouble becomes another's.
 
 use std::time::{Duration, Instant};
 
@@ -289,7 +290,8 @@ async fn coins_of_another_device_are_asked_about_again_after_a_day() {
     assert_eq!((&said["dropped_sats"], spendable(&agent).await), (&json!(16), 50), "{said}");
 }
 
-/// A wallet of 66 sats, and two coins beside them, together 16, that another program has perhaps handed out.
+/// A wallet of 66 sats, and two coins beside them, together 16, that another program has perhaps
+/// handed out.
 async fn with_coins_left_out() -> (trouble::Scene, Vec<cdk_common::nuts::Proof>) {
     let scene = scene(50).await;
     sync(&scene.agent).await;

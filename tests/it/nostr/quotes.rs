@@ -94,7 +94,8 @@ async fn a_deposit_is_told_sealed_and_deleted_once_it_is_received() {
 async fn a_deposit_that_another_device_has_claimed_is_no_dispute() {
     let (lightning, mint) = unpaid_mint().await;
     let relay = Relay::start().await.unwrap();
-    // Two devices of one Nostr key whose words differ: neither can find what the mint has signed for the other.
+    // Two devices of one Nostr key whose words differ: neither can find what the mint has signed
+    // for the other.
     let (a, b) = (device(&mint, &[relay.url()], KEY), device(&mint, &[relay.url()], KEY));
     let (deposit, invoice) = told(&a, 50).await;
     let off = a.close().await;

@@ -212,7 +212,8 @@ async fn coins_are_locked_to_the_newest_key_and_to_none_while_the_recipients_rel
 async fn an_anonymous_zap_names_no_relay_of_ours() {
     let scene = Scene::with(&[]).await;
     let anonymous = |sats: u64| json!({"to": scene.them.npub(), "amount_sats": sats, "anonymous": true, "via": "lightning"});
-    // Nothing is known of where they read: it is paid without a request, which would have to name some relay.
+    // Nothing is known of where they read: it is paid without a request, which would have to name
+    // some relay.
     let zapped = scene.agent.ok("zap", anonymous(5)).await;
     assert_eq!(
         (&zapped["state"], &zapped["receipt"]),

@@ -1,4 +1,5 @@
-//! Many events of another program: how long a new device takes to know them all, and what it asks. `NUTPURSE_EVENTS` says how many.
+//! Many events of another program: how long a new device takes to know them all, and what it asks.
+//! `NUTPURSE_EVENTS` says how many.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What relays show that they should not, or not all of what they should; and what other programs of the same key write and delete.
+//! What relays show that they should not, or not all of what they should; and what other programs
+//! of the same key write and delete.
 
 use nutpurse::nostr::{Identity, token_event};
 use nutpurse::wallet::clock;
@@ -90,7 +91,8 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
     let stranger = Identity::random().unwrap();
     let url = scene.mint.url();
     let theirs = token(&stranger, &url, &coins, clock::now());
-    // Our name and kind over a stranger's content; our signature over another content; a stranger's order to delete what is ours.
+    // Our name and kind over a stranger's content; our signature over another content; a stranger's
+    // order to delete what is ours.
     let mut forged: Value =
         serde_json::from_str(token(&me(), &url, &coins, clock::now()).json()).unwrap();
     forged["content"] = json!(me().seal("{}").unwrap());
@@ -107,7 +109,8 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
             "{}".to_owned(),
         ];
     });
-    // And of our own: what no key opens, what is no token, what is of a mint that nobody has listed.
+    // And of our own: what no key opens, what is no token, what is of a mint that nobody has
+    // listed.
     let sealed = by_hand::event(&me(), 7375, &[], &stranger.seal("{}").unwrap());
     let odd = by_hand::event(&me(), 7375, &[], &me().seal("[\"no token\"]").unwrap());
     let elsewhere = token(&me(), "https://mint.example", &coins, clock::now());

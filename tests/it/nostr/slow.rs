@@ -14,7 +14,8 @@ use super::by_hand::{Press, agreed, me, put, token};
 use super::hostile::{listed_key, lock};
 use crate::world::{Agent, Home, mint};
 
-/// What a sync says whose caller has waited for almost as long as a call may, while the mint answers nothing there.
+/// What a sync says whose caller has waited for almost as long as a call may, while the mint
+/// answers nothing there.
 async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String {
     tokio::time::pause();
     let soon = Deadline::of_a_call();

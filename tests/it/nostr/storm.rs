@@ -1,5 +1,5 @@
-//! Two devices of one key that pay at once, with kills and a relay that loses every tenth event: nothing is lost, nothing is paid twice,
-//! and after two syncs both see the same.
+//! Two devices of one key that pay at once, with kills and a relay that loses every tenth event:
+//! nothing is lost, nothing is paid twice, and after two syncs both see the same.
 
 use std::sync::Arc;
 use std::time::Duration;

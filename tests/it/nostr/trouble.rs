@@ -1,5 +1,6 @@
-//! Relays that refuse, forget, lie, are slow or away. Judged by two things: a device that was never there sees what the mint owes, and
-//! the queue empties once a relay is well. Meanwhile `sync` says how it stands.
+//! Relays that refuse, forget, lie, are slow or away. Judged by two things: a device that was never
+//! there sees what the mint owes, and the queue empties once a relay is well. Meanwhile `sync` says
+//! how it stands.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,7 +104,8 @@ async fn a_relay_that_takes_no_event_of_even_one_coin_is_owed_them_until_it_does
 async fn what_replaces_an_event_says_so_only_once_all_of_it_is_there() {
     let (_lightning, mint) = mint().await;
     let relay = Relay::start().await.unwrap();
-    // Sixty good coins and a spent one in an event: its two successors are one that is full and one that is short.
+    // Sixty good coins and a spent one in an event: its two successors are one that is full and one
+    // that is short.
     let coins = Press::of(&mint).bearer(61, 2).await;
     let text =
         Token::new(mint.url().parse().unwrap(), coins[60..].to_vec(), None, CurrencyUnit::Sat)

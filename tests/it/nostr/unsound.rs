@@ -1,4 +1,5 @@
-//! Coins on relays, under our own key, that the mint never made: by a careless program, or by somebody who has the key.
+//! Coins on relays, under our own key, that the mint never made: by a careless program, or by
+//! somebody who has the key.
 
 use nutpurse::model::secret::Secret;
 use nutpurse::net::{NetworkSettings, Web};
@@ -48,7 +49,8 @@ async fn one_bad_coin_spoils_neither_its_siblings_nor_the_balance() {
         changes.iter().for_each(|(field, value)| coin[*field] = value.clone());
         serde_json::from_value(coin).unwrap()
     };
-    // Of no keyset of the mint, of an amount without a key: the mint calls these unspent too, and they are not believed.
+    // Of no keyset of the mint, of an amount without a key: the mint calls these unspent too, and
+    // they are not believed.
     let unmade =
         [bad(&[("id", json!("00ffffffffffffff"))]), bad(&[("amount", json!(1_u64 << 62))])];
     let unlikely =

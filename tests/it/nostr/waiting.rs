@@ -1,4 +1,5 @@
-//! Nutzaps that are not taken in at once: their mint refuses them for now, the next round is not due, or they are smaller than the owner wants.
+//! Nutzaps that are not taken in at once: their mint refuses them for now, the next round is not
+//! due, or they are smaller than the owner wants.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -121,7 +122,8 @@ async fn rounds_that_news_of_nutzaps_wakes_are_ten_seconds_apart() {
     let home = flooded.receiver.close().await;
     put(relay, &[first]).await;
     let receiver = Agent::reopen(home).await;
-    // The round at the start takes in what came while the wallet was off; what comes now is heard of at once.
+    // The round at the start takes in what came while the wallet was off; what comes now is heard
+    // of at once.
     taken_in(&receiver, 1).await;
     put(relay, &later).await;
     taken_in(&receiver, 4).await;

@@ -1,5 +1,6 @@
-//! A year of payments on three relays, one that forgets deletions and one that was away for its last month: what a sync costs then, and that
-//! nothing waits for ever. `NUTPURSE_YEAR` says how many payments; 50,000 are a year of a busy agent.
+//! A year of payments on three relays, one that forgets deletions and one that was away for its
+//! last month: what a sync costs then, and that nothing waits for ever. `NUTPURSE_YEAR` says how
+//! many payments; 50,000 are a year of a busy agent.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Zaps over Lightning: a payee's server with receipts, honest and not, and events that share their zaps.
+//! Zaps over Lightning: a payee's server with receipts, honest and not, and events that share their
+//! zaps.
 
 use std::time::Duration;
 

@@ -86,7 +86,8 @@ async fn a_relay_that_cannot_compare_is_told_from_one_that_breaks_off() {
         assert!(matches!(found, Err(NotCompared::Unsupported(_))), "{number}: {found:?}");
         assert!(begun.elapsed() < 3 * SHORT);
     }
-    // One that begins, and is silent or gone: its first step says that it has something else, and we ask on.
+    // One that begins, and is silent or gone: its first step says that it has something else, and
+    // we ask on.
     let something_else = format!("61000001{}", "07".repeat(16));
     let have: Vec<(String, u64)> =
         some(&me, 100).iter().map(|event| (event.id().to_owned(), event.created_at())).collect();
@@ -163,7 +164,8 @@ async fn what_both_sides_have_is_not_read_again() {
     }
     let filter = json!({"kinds": [7375], "authors": [me.public_key()]});
     let there = times(&events[100..]).into_keys().collect::<Vec<_>>();
-    // What is known, which of it is not there, how many requests that takes, and how many at a relay that shows a hundred at once.
+    // What is known, which of it is not there, how many requests that takes, and how many at a
+    // relay that shows a hundred at once.
     for (at_once, known, requests) in
         [(None, &events[..700], 3), (None, &events[..], 0), (Some(100), &events[..900], 8)]
     {

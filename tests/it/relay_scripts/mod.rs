@@ -1,4 +1,5 @@
-//! What the relay library drops, hides or ends without telling, against relays that say exactly what is written here.
+//! What the relay library drops, hides or ends without telling, against relays that say exactly
+//! what is written here.
 
 mod compare;
 mod life;

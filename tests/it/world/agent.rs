@@ -1,4 +1,5 @@
-//! An agent with a wallet: the whole wallet in this process, called through the tool layer as any client's session would.
+//! An agent with a wallet: the whole wallet in this process, called through the tool layer as any
+//! client's session would.
 
 use std::sync::Arc;
 

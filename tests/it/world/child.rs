@@ -1,4 +1,5 @@
-//! The real binary as a child process, spoken to as any client would, and killed as the kernel would.
+//! The real binary as a child process, spoken to as any client would, and killed as the kernel
+//! would.
 
 use std::sync::Arc;
 
