@@ -42,7 +42,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ),
     ("F-021", &[]),
     ("F-022", &[]),
-    ("F-024", &["src/net/tests.rs::a_429_pauses_its_origin_alone"]),
+    ("F-024", &["src/net/tests/pace.rs::a_429_pauses_its_origin_alone"]),
     ("F-026", &[]),
     ("F-027", &[]),
     ("F-028", &[]),

@@ -9,35 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
-use super::claimed::CLAIMED_TWICE_SECONDS;
+use super::turn::{FIRST_STEP, FIRST_TOKEN_STEP, Turn, Urgency, most_urgent};
 use crate::mint::info::STATES_AT_ONCE;
-use crate::model::deposit::DepositState;
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
 use crate::store::Unfinished;
 
-pub(super) const FIRST_STEP: Duration = Duration::from_secs(2);
-pub(super) const LONGEST_STEP: Duration = Duration::from_secs(600);
-/// A token is asked about first after so long: its receiver needs time to claim it, and no caller
-/// of ours waits for that.
-const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 /// The longest a mint that does not answer is left alone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
-
-/// How urgent something open is: what comes first is asked about first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    /// A payment that may still move.
-    Payment,
-    /// Coins that are on their way to us.
-    Swap,
-    /// A paid deposit.
-    Claim,
-    /// What may stay as it is for long.
-    Rest,
-    /// A deposit of which its mint says that it owes nothing.
-    Disputed,
-}
 
 /// What is asked about next at a mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,38 +39,6 @@ pub(super) struct OpenOperation {
     pub(super) urgency: Urgency,
     /// How soon it is asked about first.
     pub(super) first: Duration,
-}
-
-/// When one open thing is asked about.
-#[derive(Debug)]
-struct Turn<T> {
-    mint: MintAddress,
-    when: Instant,
-    step: Duration,
-    urgency: Urgency,
-    of: T,
-}
-
-impl<T> Turn<T> {
-    fn new(mint: MintAddress, first: Duration, urgency: Urgency, of: T) -> Self {
-        Self { mint, when: Instant::now() + first, step: first, urgency, of }
-    }
-
-    /// It is asked about now; the next time is further off, and more than `least`.
-    fn take(&mut self, now: Instant, least: Duration) {
-        self.step = self.step.max(least).mul_f64(1.5).min(LONGEST_STEP);
-        self.when = now + self.step;
-    }
-
-    fn hurry(&mut self) {
-        (self.when, self.step) = (Instant::now(), FIRST_STEP);
-    }
-
-    /// What comes first. Of equal urgency, that which is late by most of its own step: nothing
-    /// waits for ever.
-    fn place(&self) -> (Urgency, Instant) {
-        (self.urgency, self.when + self.step)
-    }
 }
 
 /// The turns of what is open, the mints that are being asked, and those that do not answer.
@@ -133,25 +80,12 @@ impl Rounds {
         self.deposits.retain(|id, _| deposits.contains(id));
         self.tokens.retain(|id, _| tokens.contains(id));
         for deposit in open.new_deposits {
-            let urgency = match deposit.state {
-                _ if deposit.disputed().is_some() => Urgency::Disputed,
-                DepositState::Paid => Urgency::Claim,
-                _ => Urgency::Rest,
-            };
-            let turn = Turn::new(deposit.mint, FIRST_STEP, urgency, deposit.expires_at);
-            self.deposits.entry(deposit.id.to_string()).or_insert(turn);
+            let id = deposit.id.to_string();
+            self.deposits.entry(id).or_insert(Turn::of_deposit(deposit));
         }
         for (payment, row) in open.new_tokens {
-            let again = row.claimed_at.map(|at| {
-                Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now))
-            });
-            let first = again.unwrap_or(FIRST_TOKEN_STEP).min(FIRST_TOKEN_STEP);
-            self.tokens.entry(payment.id.to_string()).or_insert(Turn::new(
-                payment.mint,
-                first,
-                Urgency::Rest,
-                row.ys.len(),
-            ));
+            let id = payment.id.to_string();
+            self.tokens.entry(id).or_insert(Turn::of_token(payment, &row, now));
         }
         self.commits = Some(commits);
     }
@@ -313,16 +247,6 @@ impl Rounds {
         let deposits = self.deposits.values().map(|turn| (&turn.mint, turn.when));
         operations.chain(deposits).chain(self.tokens.values().map(|turn| (&turn.mint, turn.when)))
     }
-}
-
-/// What is due at a mint and comes first, by its place and its name.
-fn most_urgent<T>(
-    turns: &HashMap<String, Turn<T>>,
-    mint: &MintAddress,
-    now: Instant,
-) -> Option<((Urgency, Instant), String)> {
-    let due = turns.iter().filter(|(_, turn)| turn.when <= now && turn.mint == *mint);
-    due.min_by_key(|(_, turn)| turn.place()).map(|(name, turn)| (turn.place(), name.clone()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::Wallet;
 use super::error::Error;
-use super::rounds::{FIRST_STEP, LONGEST_STEP, OpenOperation, Pick, Urgency};
+use super::rounds::{OpenOperation, Pick};
+use super::turn::{FIRST_STEP, LONGEST_STEP, Urgency};
 use crate::mint::Mint;
 use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};

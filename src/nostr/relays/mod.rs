@@ -24,6 +24,7 @@ mod listen;
 mod publish;
 mod read;
 mod reconcile;
+mod request;
 mod transport;
 
 use std::collections::{HashMap, HashSet};

@@ -1,0 +1,226 @@
+//! One request to one relay, until the relay says that this is all: what it brought, and how much
+//! of what is allowed was used.
+//!
+//! Every event is checked here, and counted. Never asks for a second page.
+
+use std::collections::HashSet;
+
+use nostr_sdk::{Event as Shared, Filter, JsonUtil, RelayMessage};
+use tokio::time::Instant;
+
+use super::super::event::Event;
+use super::frame::Hint;
+use super::line::{Broken, Line, begins, not_taken};
+use super::{End, Relays, asks_for};
+use crate::model::text::clean;
+
+/// The most that is kept, and the most that is listened to, in bytes.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
+const MAX_HEARD: usize = 256 * 1024 * 1024;
+
+/// The most events that nobody asked for, or that are none.
+const MAX_SKIPPED: usize = 1_000;
+
+/// What an id costs to keep, in bytes.
+const ID_COST: usize = 256;
+
+/// What was read, and how much of what is allowed was used.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) events: Vec<Event>,
+    pub(super) ids: Vec<String>,
+    pub(super) seen: HashSet<String>,
+    pub(super) skipped: usize,
+    kept: usize,
+    heard: usize,
+}
+
+/// What one page showed.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// How many different events, known ones included.
+    pub(super) count: usize,
+    /// How many of them no earlier page had shown.
+    pub(super) new: usize,
+    /// The oldest of them.
+    pub(super) oldest: Option<u64>,
+    /// Some were newer than asked for.
+    pub(super) too_new: bool,
+    /// What the relay said at the end.
+    pub(super) hint: Option<Hint>,
+}
+
+pub(super) type Known<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
+
+impl Relays {
+    /// One request over the kept connection, or over a new one when that is dead.
+    pub(super) async fn one(
+        &self,
+        url: &str,
+        filter: &Filter,
+        deadline: Instant,
+        gathered: &mut Gathered,
+        known: Known<'_>,
+    ) -> Result<Shown, End> {
+        let mut held = self
+            .turn(url, deadline)
+            .await
+            .map_err(|broken| End::Unreachable(broken.to_string()))?;
+        loop {
+            let (mut line, kept) = self
+                .line(&mut held, url, deadline)
+                .await
+                .map_err(|broken| End::Unreachable(broken.to_string()))?;
+            match self.ask(&mut line, filter, deadline, gathered, known).await {
+                Ok(shown) => {
+                    held.keep(line);
+                    return Ok(shown);
+                }
+                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
+                Err(Stop::Broken(broken)) => return Err(End::Cut(broken.to_string())),
+                Err(Stop::Closed(reason)) => {
+                    held.keep(line);
+                    return Err(End::Cut(reason));
+                }
+                Err(Stop::TooMuch(reason)) => return Err(End::Cut(reason.to_owned())),
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        line: &mut Line,
+        filter: &Filter,
+        deadline: Instant,
+        gathered: &mut Gathered,
+        known: Known<'_>,
+    ) -> Result<Shown, Stop> {
+        let mut named = false;
+        let mut subscription = line.request(filter)?;
+        let mut shown = Shown::default();
+        let (mut here, mut taken) = (HashSet::new(), 0_usize);
+        loop {
+            match line.hear(deadline).await? {
+                RelayMessage::Event { subscription_id, event }
+                    if *subscription_id == subscription =>
+                {
+                    taken = taken.saturating_add(
+                        gathered.take(&event, filter, &mut shown, &mut here, known),
+                    );
+                }
+                RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
+                    // It may show less to whom it does not know, and insist on nothing: it is told,
+                    // and asked again.
+                    if !named
+                        && let Some(identity) = self.tells_at_once(&line.url)
+                        && let Some(challenge) = line.asked()
+                    {
+                        (named, taken) = (true, 0);
+                        gathered.heard = gathered.heard.saturating_add(line.gate.heard());
+                        line.tell(identity, challenge, (self.now)())?;
+                        subscription = line.request(filter)?;
+                        continue;
+                    }
+                    let noted = line.gate.noted();
+                    for event in
+                        noted.aside.iter().filter_map(|event| Shared::from_json(event).ok())
+                    {
+                        taken = taken.saturating_add(
+                            gathered.take(&event, filter, &mut shown, &mut here, known),
+                        );
+                    }
+                    gathered.heard = gathered.heard.saturating_add(line.gate.heard());
+                    gathered.skipped =
+                        gathered.skipped.saturating_add(noted.events.saturating_sub(taken));
+                    shown.hint = noted.hint;
+                    line.close(subscription);
+                    gathered.check()?;
+                    return Ok(shown);
+                }
+                RelayMessage::Closed { subscription_id, message }
+                    if *subscription_id == subscription =>
+                {
+                    if named || !begins(&message, "auth-required") {
+                        return Err(Stop::Closed(format!(
+                            "the relay ended the request: {}",
+                            clean(&message)
+                        )));
+                    }
+                    named = true;
+                    line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
+                    subscription = line.request(filter)?;
+                }
+                // Nothing else is under way that a relay says no to.
+                RelayMessage::Ok { status: false, message, .. } if named => {
+                    return Err(not_taken(&message).into());
+                }
+                _ => {}
+            }
+            gathered.check()?;
+        }
+    }
+}
+
+/// Why a request brought less than all.
+enum Stop {
+    Broken(Broken),
+    Closed(String),
+    TooMuch(&'static str),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl Gathered {
+    fn check(&self) -> Result<(), Stop> {
+        if self.kept > MAX_KEPT || self.heard > MAX_HEARD {
+            return Err(Stop::TooMuch("the relay sends more than is taken in"));
+        }
+        if self.skipped > MAX_SKIPPED {
+            return Err(Stop::TooMuch("the relay sends too much that nobody asked for"));
+        }
+        Ok(())
+    }
+
+    /// 1 when it is one that was asked for. The library's word for a signature is not taken: it
+    /// looks at the id alone when it has seen that id before.
+    fn take(
+        &mut self,
+        sent: &Shared,
+        filter: &Filter,
+        shown: &mut Shown,
+        here: &mut HashSet<String>,
+        known: Known<'_>,
+    ) -> usize {
+        let (id, created_at) = (sent.id.to_hex(), sent.created_at.as_secs());
+        let is_new = !self.seen.contains(&id);
+        if is_new && !known(&id) {
+            match Event::read(&sent.as_json()) {
+                Ok(event) if asks_for(filter, sent) => {
+                    self.kept = self.kept.saturating_add(event.weight());
+                    self.events.push(event);
+                }
+                _ => return 0,
+            }
+        }
+        let until = filter.until.map(|until| until.as_secs());
+        // What was shown or known before and lies after the page's end: the relay does not look at
+        // the end.
+        shown.too_new = shown.too_new || until.is_some_and(|until| created_at > until);
+        if is_new {
+            self.kept = self.kept.saturating_add(ID_COST);
+            self.ids.push(id.clone());
+            self.seen.insert(id.clone());
+            shown.new = shown.new.saturating_add(1);
+        }
+        if here.insert(id) {
+            shown.count = shown.count.saturating_add(1);
+            let created_at = until.map_or(created_at, |until| until.min(created_at));
+            shown.oldest = Some(shown.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
+        }
+        1
+    }
+}
