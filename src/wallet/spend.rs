@@ -10,7 +10,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
 use tokio::time::Duration;
 
 use super::code::Code;
@@ -20,7 +19,6 @@ use super::gate::Pass;
 use super::inputs::{Inputs, need_of, no_place};
 use super::journal::journaled;
 use super::pay::silent;
-use super::request::Caller;
 use super::rules::Setup;
 use super::{Wallet, coins};
 use crate::mint::Mint;
@@ -124,48 +122,7 @@ impl Drop for Carried {
     }
 }
 
-/// The digest of a request, by which a repeat of a key is told from another request under it.
-pub(super) fn digest(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hex::encode(hasher.finalize())
-}
-
 impl Wallet {
-    /// Step 1, known? The recorded payment of this key, if it is open or done; the id to use again,
-    /// if it failed for good.
-    pub(super) async fn known_by_key(
-        &self,
-        caller: &Caller,
-        key: Option<&str>,
-        digest: &str,
-    ) -> Result<Known, Error> {
-        let Some(key) = key else { return Ok(Known::New) };
-        let by_id = match key.parse::<PaymentId>() {
-            Ok(id) => {
-                self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent)
-            }
-            Err(_) => None,
-        };
-        let found = match by_id {
-            Some(payment) => Some(payment),
-            None => self.store.payment_by_key(&caller.agent, key).await?,
-        };
-        match found {
-            Some(payment) if payment.request_digest != digest => Err(Error::new(
-                Code::KeyConflict,
-                "This idempotency key was used for another request.",
-            )
-            .of(&payment.id)
-            .keyed(Some(key))),
-            Some(payment) => Ok(Known::from(payment)),
-            None => Ok(Known::New),
-        }
-    }
-
     /// Step 2, deny? What no quote can save.
     pub(super) async fn deny(&self, setup: &Setup, payment: &Payment) -> Result<(), Error> {
         let now = (self.clock)();
@@ -414,24 +371,4 @@ fn denied(denial: Denial, policy: &Policy, agent: &str, ledger: &Ledger) -> Erro
         return error.with("left_sats", policy.left_today(agent, ledger));
     }
     error
-}
-
-/// What is known of a request.
-#[derive(Clone, Debug)]
-pub(super) enum Known {
-    /// Nothing.
-    New,
-    /// It is under way or done: this is its outcome.
-    Recorded(Box<Payment>),
-    /// It failed for good: it may be tried again under its own id.
-    Again(Box<Payment>),
-}
-
-impl From<Payment> for Known {
-    fn from(payment: Payment) -> Self {
-        match payment.state {
-            PaymentState::Failed { .. } => Self::Again(Box::new(payment)),
-            _ => Self::Recorded(Box::new(payment)),
-        }
-    }
 }

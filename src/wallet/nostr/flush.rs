@@ -13,11 +13,11 @@ use futures::future::join_all;
 
 use super::super::Wallet;
 use super::super::error::Error;
-use super::mirror::{class, outgoing, row, unsigned};
-use super::{Counts, Link, MOST_RELAYS, QUESTION, plain_url};
+use super::mirror::class;
+use super::{Link, MOST_RELAYS, QUESTION, plain_url};
 use crate::model::text;
-use crate::nostr::{Ack, Event, token_event};
-use crate::store::{Mirrored, Outgoing, Published, Queued, Refusal};
+use crate::nostr::{Ack, token_event};
+use crate::store::{Outgoing, Published, Queued, Refusal};
 
 /// How long one relay may take where somebody waits for it.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -256,102 +256,6 @@ impl Wallet {
             .published(Published { changed: vec![one], delivered, ..Published::default() })
             .await?)
     }
-
-    /// Makes two events of one that is too large; what waited for it waits for both. `false`: it
-    /// cannot be made smaller.
-    async fn halve(
-        &self,
-        link: &Link,
-        large: &Outgoing,
-        queue: &mut [Queued],
-    ) -> Result<bool, Error> {
-        let (identity, now) = (&link.parts.identity, (self.clock)());
-        let Ok(event) = Event::read(&large.json) else { return Ok(false) };
-        let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };
-        if token.proofs.len() < 2 {
-            return Ok(false);
-        }
-        let (first, second) = token.proofs.split_at(token.proofs.len() / 2);
-        let mut round = Mirrored { gone: vec![large.id.clone()], ..Mirrored::default() };
-        // Some relay may have taken the large one.
-        let mut del = token.del.clone();
-        del.push(large.id.clone());
-        for (proofs, del) in [(first, &[][..]), (second, del.as_slice())] {
-            let at = now.max(event.created_at());
-            let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at)
-                .map_err(unsigned)?;
-            let ys =
-                proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
-            let mut going = outgoing(&half, class::TOKEN, now);
-            if !del.is_empty() {
-                // As the whole one waited, and for its other half.
-                going.after = round
-                    .new
-                    .iter()
-                    .map(|first| first.id.clone())
-                    .chain(large.after.iter().cloned())
-                    .collect();
-            }
-            round.outgoing.push(going);
-            round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
-        }
-        let halves: Vec<String> = round.new.iter().map(|row| row.id.clone()).collect();
-        let mut waits = Vec::new();
-        for one in queue.iter_mut().filter(|one| one.event.after.contains(&large.id)) {
-            one.event.after.retain(|id| *id != large.id);
-            one.event.after.extend(halves.iter().cloned());
-            waits.push(one.clone());
-        }
-        // In this order: a deletion that waited for halves that are not queued would go at once.
-        self.store.mirrored(round).await?;
-        self.store.published(Published { changed: waits, ..Published::default() }).await?;
-        Ok(true)
-    }
-
-    /// Events that are not on enough relays. Reads no row of the queue.
-    pub(in super::super) async fn unpublished(&self) -> Result<u64, Error> {
-        let Some(link) = &self.nostr else { return Ok(0) };
-        let (counted, new) = self.counted(link).await?;
-        Ok(counted
-            .unpublished
-            .saturating_add(new)
-            .saturating_add(u64::from(self.store.unmirrored().await? > 0)))
-    }
-
-    /// How many events this relay has not got: on their way, missed while it was away, or refused
-    /// by it. Reads no row of the queue.
-    pub(in super::super) async fn unpublished_at(
-        &self,
-        link: &Link,
-        url: &str,
-    ) -> Result<u64, Error> {
-        let (counted, new) = self.counted(link).await?;
-        let refused =
-            self.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
-        let on_the_way = counted.at.get(url).copied().unwrap_or(0).saturating_add(new);
-        Ok(on_the_way.saturating_add(self.store.missed(url).await?).saturating_add(refused))
-    }
-
-    /// What the last round counted, and how many events have come since, which no relay has.
-    async fn counted(&self, link: &Link) -> Result<(Counts, u64), Error> {
-        let counted = link.seen().queue.clone();
-        let new = self.store.queued().await?.saturating_sub(counted.all);
-        Ok((counted, new))
-    }
-}
-
-impl Link {
-    /// Counts what is in the queue, for whoever asks before the next round.
-    fn count(&self, queue: &[Queued]) {
-        let unpublished = queue.iter().filter(|one| !is_published(self, &one.event)).count() as u64;
-        let lacks = |one: &&Queued, url: &String| {
-            targets(self, &one.event).contains(url) && !one.event.acked.contains(url)
-        };
-        let lacking =
-            |url: String| (url.clone(), queue.iter().filter(|one| lacks(one, &url)).count() as u64);
-        let at = self.parts.urls.iter().map(|url| lacking(plain_url(url))).collect();
-        self.seen().queue = Counts { all: queue.len() as u64, unpublished, at };
-    }
 }
 
 /// Takes out of the queue what is done with, and notes who did not get it. What others wait for
@@ -430,7 +334,7 @@ async fn tell(link: &Link, url: String, events: Vec<&Queued>) -> Said {
 }
 
 /// Where an event goes: the recipient's relays, if it has one, and the owner's.
-fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
+pub(super) fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for url in event.beside.iter().chain(&link.parts.urls).map(|url| plain_url(url)) {
         if !urls.contains(&url) && urls.len() < MOST_RELAYS {
@@ -441,7 +345,7 @@ fn targets(link: &Link, event: &Outgoing) -> Vec<String> {
 }
 
 /// Enough relays have it: of the owner's own, or for a nutzap one of the recipient's.
-fn is_published(link: &Link, event: &Outgoing) -> bool {
+pub(super) fn is_published(link: &Link, event: &Outgoing) -> bool {
     if event.class == class::ZAP {
         return event.delivered() > 0;
     }

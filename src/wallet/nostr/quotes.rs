@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::super::Wallet;
 use super::super::error::Error;
-use super::super::spend::digest;
+use super::super::known::digest;
 use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
-use super::redeem::AGENT;
+use super::redeemed::AGENT;
 use super::{Link, QUESTION, plain_url};
 use crate::mint::issue::IssueState;
 use crate::model::deposit::{Deposit, DepositState, LATE_SECONDS};

@@ -4,11 +4,11 @@
 use super::super::Wallet;
 use super::super::code::Code;
 use super::super::error::{Error, MoneyMoved};
+use super::super::known::{Known, digest};
 use super::super::nostr::Link;
 use super::super::request::{Caller, Zap};
 use super::super::rules::Setup;
 use super::super::show::Replay;
-use super::super::spend::{Known, digest};
 use super::super::view::{DeliveredView, LegView, PaymentView};
 use super::{Call, Leg, shown_key};
 use crate::model::id::PaymentId;

@@ -1,0 +1,76 @@
+//! Step 1 of the one door, known?: what is recorded of a request under its key.
+//!
+//! A request is the same when its digest is; the same key with another digest is a conflict.
+//! Contacts nobody.
+
+use sha2::{Digest, Sha256};
+
+use super::Wallet;
+use super::code::Code;
+use super::error::Error;
+use super::request::Caller;
+use crate::model::id::PaymentId;
+use crate::model::payment::{Payment, PaymentState};
+
+/// What is known of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Known {
+    /// Nothing.
+    New,
+    /// It is under way or done: this is its outcome.
+    Recorded(Box<Payment>),
+    /// It failed for good: it may be tried again under its own id.
+    Again(Box<Payment>),
+}
+
+impl From<Payment> for Known {
+    fn from(payment: Payment) -> Self {
+        match payment.state {
+            PaymentState::Failed { .. } => Self::Again(Box::new(payment)),
+            _ => Self::Recorded(Box::new(payment)),
+        }
+    }
+}
+
+/// The digest of a request, by which a repeat of a key is told from another request under it.
+pub(super) fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+impl Wallet {
+    /// The recorded payment of this key, if it is open or done; the id to use again,
+    /// if it failed for good.
+    pub(super) async fn known_by_key(
+        &self,
+        caller: &Caller,
+        key: Option<&str>,
+        digest: &str,
+    ) -> Result<Known, Error> {
+        let Some(key) = key else { return Ok(Known::New) };
+        let by_id = match key.parse::<PaymentId>() {
+            Ok(id) => {
+                self.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent)
+            }
+            Err(_) => None,
+        };
+        let found = match by_id {
+            Some(payment) => Some(payment),
+            None => self.store.payment_by_key(&caller.agent, key).await?,
+        };
+        match found {
+            Some(payment) if payment.request_digest != digest => Err(Error::new(
+                Code::KeyConflict,
+                "This idempotency key was used for another request.",
+            )
+            .of(&payment.id)
+            .keyed(Some(key))),
+            Some(payment) => Ok(Known::from(payment)),
+            None => Ok(Known::New),
+        }
+    }
+}
