@@ -19,6 +19,8 @@
 //! owner's command), opens the store.
 
 #[cfg(unix)]
+mod agreement;
+#[cfg(unix)]
 mod ask;
 #[cfg(unix)]
 mod elect;

@@ -1,16 +1,15 @@
-//! What is open between a client and its keeper: the requests without an answer, and what a new
-//! keeper has to be told first.
+//! What is open between a client and its keeper: the requests without an answer, and what becomes
+//! of them once the keeper is gone.
 //!
 //! Pure. Lines go through unchanged; this only looks at them.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::agreement::{Agreement, is_ours, read};
 use super::lost::{self, Kind};
 
-/// How the ids of our own requests to a new keeper begin. Their answers are nobody's.
-const OURS: &str = "nutpurse/again/";
 /// The name by which a request of the newer era carries its version.
 const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
 /// Seconds after which a client is answered that nobody answers: a second more than the longest
@@ -21,8 +20,6 @@ const LONGEST: u32 = 47;
 const KEEPERS: u32 = 2;
 /// The most requests of a client that are open at a time; it is not read from meanwhile.
 const OPEN: usize = 256;
-/// Some clients begin a line so.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Seconds within which a keeper is gone that has ended its subscriptions.
 const KEEPER_ENDS: u32 = 10;
 
@@ -53,11 +50,7 @@ pub(super) struct Table {
     answered: Vec<Value>,
     /// Requests that were answered before they were sent.
     given_up: Vec<Vec<u8>>,
-    /// The handshake of the older era, once it was answered.
-    initialize: Option<Vec<u8>>,
-    initialized: Option<Vec<u8>>,
-    /// Resources that are watched, by the requests for it.
-    watched: Vec<(String, Vec<u8>)>,
+    agreement: Agreement,
 }
 
 /// What to do once a keeper is gone.
@@ -108,7 +101,7 @@ impl Table {
                 self.open.push(open);
             }
             None => match method {
-                "notifications/initialized" => self.initialized = Some(line.to_vec()),
+                "notifications/initialized" => self.agreement.initialized(line),
                 // The keeper does not answer what was cancelled.
                 "notifications/cancelled" => {
                     let id = params.get("requestId");
@@ -138,30 +131,11 @@ impl Table {
                     self.ended.push((open, [line, b"\n"].concat(), 0));
                     return false;
                 }
-                (false, None) => self.agreed(open),
+                (false, None) => self.agreement.granted(&open.kind, open.line),
                 (_, Some(_)) => {}
             }
         }
         true
-    }
-
-    /// A request was granted: some of them a new keeper must be told of.
-    fn agreed(&mut self, open: Open) {
-        if open.kind == Kind::Handshake {
-            self.initialize = Some(open.line);
-            return;
-        }
-        let Ok(message) = read(&open.line) else { return };
-        let uri =
-            message.pointer("/params/uri").and_then(Value::as_str).unwrap_or_default().to_owned();
-        match message.get("method").and_then(Value::as_str) {
-            Some("resources/subscribe") => {
-                self.watched.retain(|(watched, _)| *watched != uri);
-                self.watched.push((uri, open.line));
-            }
-            Some("resources/unsubscribe") => self.watched.retain(|(watched, _)| *watched != uri),
-            _ => {}
-        }
     }
 
     /// The keeper is gone, having read this many lines at the most. What it may have begun and what
@@ -169,7 +143,7 @@ impl Table {
     pub(super) fn keeper_gone(&mut self, read: u64) -> Gone {
         self.answered.clear();
         self.open.extend(self.ended.drain(..).map(|(open, ..)| open));
-        let mut gone = Gone { again: self.agreement(), answers: Vec::new() };
+        let mut gone = Gone { again: self.agreement.lines(), answers: Vec::new() };
         for mut open in std::mem::take(&mut self.open) {
             let was_read = open.number.is_some_and(|number| number <= read);
             if let (Kind::Writes(write), true) = (&open.kind, was_read) {
@@ -210,18 +184,7 @@ impl Table {
 
     /// Something is open or watched.
     pub(super) fn wants_a_keeper(&self) -> bool {
-        !self.open.is_empty() || !self.watched.is_empty()
-    }
-
-    /// What a new keeper is told first, under ids of our own.
-    fn agreement(&self) -> Vec<Vec<u8>> {
-        let mut lines: Vec<Vec<u8>> = Vec::new();
-        lines.extend(self.initialize.as_ref().and_then(|line| renamed(line, 0)));
-        lines.extend(self.initialized.clone().filter(|_| self.initialize.is_some()));
-        for (at, (_, line)) in self.watched.iter().enumerate() {
-            lines.extend(renamed(line, at.saturating_add(1)));
-        }
-        lines
+        !self.open.is_empty() || self.agreement.watches()
     }
 
     /// A second has passed in which we were awake. Gives the answers to requests that have waited
@@ -253,23 +216,10 @@ impl Table {
     }
 }
 
-fn is_ours(id: &Value) -> bool {
-    id.as_str().is_some_and(|id| id.starts_with(OURS))
-}
-
-fn read(line: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))
-}
-
-/// The same request under an id of ours.
-fn renamed(line: &[u8], number: usize) -> Option<Vec<u8>> {
-    let mut message = read(line).ok()?;
-    *message.get_mut("id")? = json!(format!("{OURS}{number}"));
-    serde_json::to_vec(&message).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn call(id: u64, tool: &str) -> Vec<u8> {

@@ -1,8 +1,8 @@
-//! What `doctor` judges by: the wallet's events as the relays show them, opened, beside what the store
-//! knows of them.
+//! What `doctor` judges by: the wallet's events as the relays show them, opened, beside what the
+//! store knows of them.
 //!
-//! Only reads. Keys stay in here. What the store knows of an event is not read again, so that a long
-//! past fits into one reading.
+//! Only reads. Keys stay in here. What the store knows of an event is not read again, so that a
+//! long past fits into one reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -20,7 +20,7 @@ use super::super::request::Zap;
 use super::super::rules::Setup;
 use super::super::spend::{Act, Order};
 use super::Leg;
-use super::share::Whom;
+use super::whom::Whom;
 use crate::model::lnurl::{PayRequest, Target, ZapNote};
 use crate::model::payee::Payee;
 use crate::model::payment::{Payment, PaymentState, Rail, Receipt};

@@ -10,53 +10,12 @@ use super::super::request::{Caller, Zap};
 use super::super::rules::Setup;
 use super::super::show::Replay;
 use super::super::view::{DeliveredView, LegView, PaymentView};
-use super::{Call, Leg, shown_key};
+use super::whom::{Whom, shown_key};
+use super::{Call, Leg};
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentState, Receipt};
 use crate::nostr::zap::Zapped;
 use crate::nostr::{Event, splits};
-
-/// Who is paid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Whom {
-    /// Whoever holds this key.
-    Key { pubkey: String, hints: Vec<String> },
-    /// The same, found by a name.
-    Named { address: String, pubkey: String, hints: Vec<String> },
-    /// A Lightning address that is no Nostr name.
-    Address { address: String },
-}
-
-impl Whom {
-    pub(super) fn pubkey(&self) -> Option<&str> {
-        match self {
-            Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => Some(pubkey),
-            Self::Address { .. } => None,
-        }
-    }
-
-    pub(super) fn hints(&self) -> &[String] {
-        match self {
-            Self::Key { hints, .. } | Self::Named { hints, .. } => hints,
-            Self::Address { .. } => &[],
-        }
-    }
-
-    /// What tells one payee from another.
-    pub(super) fn name(&self) -> String {
-        match self {
-            Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => pubkey.clone(),
-            Self::Address { address } => address.clone(),
-        }
-    }
-
-    pub(super) fn shown(&self) -> String {
-        match self {
-            Self::Key { pubkey, .. } => shown_key(pubkey),
-            Self::Named { address, .. } | Self::Address { address } => address.clone(),
-        }
-    }
-}
 
 /// Who shares the zaps of an event, and how much each gets. Empty: only its author.
 pub(super) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Error> {
