@@ -161,7 +161,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "src/nostr/tests/strangers.rs::a_forged_event_is_none",
         ],
     ),
-    ("F-075", &["nostr/hostile.rs::keys_outlive_wallet_events_that_do_not_have_them"]),
+    ("F-075", &["nostr/keys.rs::keys_outlive_wallet_events_that_do_not_have_them"]),
     (
         "F-076",
         &[
@@ -209,25 +209,25 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     (
         "F-101",
         &[
-            "lnurl.rs::a_hostile_invoice_is_refused",
+            "lying_payees.rs::a_hostile_invoice_is_refused",
             "src/model/lnurl/answer_tests.rs::an_invoice_is_the_one_that_was_asked_for",
         ],
     ),
     (
         "F-102",
         &[
-            "lnurl.rs::a_hostile_first_answer_is_refused",
-            "lnurl.rs::a_hostile_invoice_is_refused",
+            "lying_payees.rs::a_hostile_first_answer_is_refused",
+            "lying_payees.rs::a_hostile_invoice_is_refused",
             "src/model/lnurl/callback.rs::a_callback_stays_where_the_address_is",
         ],
     ),
     (
         "F-103",
         &[
-            "lnurl.rs::a_hostile_first_answer_is_refused",
-            "lnurl.rs::an_invoice_that_does_not_say_what_for_is_paid_with_a_warning",
-            "lnurl.rs::real_money_pays_no_invoice_of_a_test_network",
-            "lnurl.rs::an_invoice_given_twice_is_paid_once",
+            "lying_payees.rs::a_hostile_first_answer_is_refused",
+            "lying_payees.rs::an_invoice_that_does_not_say_what_for_is_paid_with_a_warning",
+            "lying_payees.rs::real_money_pays_no_invoice_of_a_test_network",
+            "lying_payees.rs::an_invoice_given_twice_is_paid_once",
         ],
     ),
     (
@@ -280,7 +280,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "fence.rs::only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw",
         ],
     ),
-    ("F-121", &["bad_input.rs::tokens_that_are_none_or_of_strangers_contact_nobody"]),
+    ("F-121", &["bad_tokens.rs::tokens_that_are_none_or_of_strangers_contact_nobody"]),
     (
         "F-122",
         &[
@@ -293,9 +293,9 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     (
         "F-124",
         &[
-            "bad_input.rs::tokens_that_are_none_or_of_strangers_contact_nobody",
-            "bad_input.rs::coins_that_a_trusted_mint_does_not_know_are_refused_by_it",
-            "bad_input.rs::a_token_is_taken_once_and_a_locked_one_by_its_owner_alone",
+            "bad_tokens.rs::tokens_that_are_none_or_of_strangers_contact_nobody",
+            "bad_tokens.rs::coins_that_a_trusted_mint_does_not_know_are_refused_by_it",
+            "bad_tokens.rs::a_token_is_taken_once_and_a_locked_one_by_its_owner_alone",
             "corpus.rs::every_token_of_the_corpus_is_read_or_refused",
         ],
     ),

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 
-use crate::bad_input::{coin, token};
+use crate::bad_tokens::{coin, token};
 use crate::restore::{restored, words};
 use crate::world::{Agent, Home, binary, fund, holdings, mint, mint_with, number, sats};
 

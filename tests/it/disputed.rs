@@ -128,3 +128,29 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
     let claims = proxy.exchanges().iter().filter(|one| one.path == "/v1/mint/bolt11").count();
     assert_eq!(claims, 2, "the claim, and the one with new outputs that the mint refused");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
+    const QUOTE: &str = "/v1/mint/quote/bolt11";
+    let (lightning, mint) =
+        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
+    let proxy = Proxy::start(&mint.url()).await.unwrap();
+    let liar = Liar::before(&proxy);
+    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
+    let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
+    ["amount_paid", "amount_issued"]
+        .iter()
+        .for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
+    liar.tell(Lie::states(QUOTE, &["ISSUED"]));
+    let shown = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1}))
+        .await;
+    assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
+    liar.stop();
+    lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
+    let shown = agent
+        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
+        .await;
+    assert_eq!(shown["state"], "received", "{shown}");
+    conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
+}

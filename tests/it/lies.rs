@@ -1,13 +1,11 @@
 //! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the
 //! lie stops.
 
-use std::sync::Arc;
-
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{
-    CoinLie, KeysetLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule,
-    SignatureLie, TestMint, collision,
+    CoinLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie,
+    TestMint,
 };
 
 use crate::world::{Agent, Home, conserved, fund, holdings, mint_with, sats};
@@ -36,16 +34,16 @@ fn bad_signatures() -> Vec<SignatureLie> {
 }
 
 /// A wallet at a real mint that lies as told.
-struct Scene {
-    lightning: Lightning,
-    mint: TestMint,
-    proxy: Proxy,
-    liar: Liar,
-    agent: Agent,
+pub(crate) struct Scene {
+    pub(crate) lightning: Lightning,
+    pub(crate) mint: TestMint,
+    pub(crate) proxy: Proxy,
+    pub(crate) liar: Liar,
+    pub(crate) agent: Agent,
 }
 
 impl Scene {
-    async fn new(coins: u64) -> Self {
+    pub(crate) async fn new(coins: u64) -> Self {
         let (lightning, mint) = mint_with(MintOptions::default()).await;
         let proxy = Proxy::start(&mint.url()).await.unwrap();
         let liar = Liar::before(&proxy);
@@ -63,13 +61,13 @@ impl Scene {
     }
 
     /// The lie ends; it must have been told.
-    fn end(&self, told: usize, what: &str) {
+    pub(crate) fn end(&self, told: usize, what: &str) {
         self.liar.stop();
         assert!(self.liar.told() > told, "{what} was never told");
     }
 
     /// Ends the wallet and opens it again, when what waits for its time may go on.
-    async fn later(self) -> Self {
+    pub(crate) async fn later(self) -> Self {
         let Self { lightning, mint, proxy, liar, agent } = self;
         let home = agent.close().await;
         Self { lightning, mint, proxy, liar, agent: Agent::two_minutes_later(home) }
@@ -92,7 +90,7 @@ impl Scene {
 
     /// Nothing is shown spendable that the mint would not take: all of it goes out as a token that
     /// a friend receives.
-    async fn all_is_good(&self) {
+    pub(crate) async fn all_is_good(&self) {
         let held = holdings(&self.agent).await;
         let friend = Agent::open(Home::at(&[(&self.mint.url(), true)])).await;
         let friend_mint = self.mint.url();
@@ -335,94 +333,4 @@ async fn states_that_no_mint_can_give_decide_nothing() {
         assert_eq!(shown["state"], "settled", "{lie:?}: {shown}");
         conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keysets_that_are_not_what_they_were_do_not_count() {
-    let scene = Scene::new(1_000).await;
-    let info: Value = scene
-        .proxy
-        .exchanges()
-        .iter()
-        .find(|one| one.path == "/v1/keysets")
-        .unwrap()
-        .response
-        .clone();
-    let id = info["keysets"][0]["id"].as_str().unwrap().to_owned();
-    println!("the mint's keyset is {id}");
-    let twin = collision(&id).unwrap();
-    let lies = [
-        KeysetLie::Gone,
-        KeysetLie::Unit("usd"),
-        KeysetLie::Unit("msat"),
-        KeysetLie::More(twin),
-        KeysetLie::Keys,
-    ];
-    for lie in lies {
-        let told = scene.liar.told();
-        scene.liar.tell(Lie::Keysets(lie.clone()));
-        scene.agent.wallet().await.refresh_mints().await;
-        let invoice = scene.lightning.payee("shop").invoice(10, "").unwrap().to_string();
-        let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
-        assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
-        if lie != KeysetLie::Keys {
-            scene.end(told, &format!("{lie:?}"));
-        }
-        scene.liar.stop();
-        conserved(&format!("{lie:?}"), &scene.mint.auditor(), &[&scene.agent]).await;
-    }
-    let scene = scene.later().await;
-    conserved("after a restart", &scene.mint.auditor(), &[&scene.agent]).await;
-    scene.all_is_good().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deposit_said_to_be_issued_is_still_claimed_when_it_is_paid() {
-    const QUOTE: &str = "/v1/mint/quote/bolt11";
-    let (lightning, mint) =
-        mint_with(MintOptions { auto_pay: None, ..MintOptions::default() }).await;
-    let proxy = Proxy::start(&mint.url()).await.unwrap();
-    let liar = Liar::before(&proxy);
-    let agent = Agent::open(Home::at(&[(&proxy.url(), true)])).await;
-    let deposit = agent.ok("deposit", json!({"amount_sats": 200})).await;
-    ["amount_paid", "amount_issued"]
-        .iter()
-        .for_each(|field| liar.tell(Lie::field(QUOTE, field, 200)));
-    liar.tell(Lie::states(QUOTE, &["ISSUED"]));
-    let shown = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 1}))
-        .await;
-    assert!(shown["state"] != "received" && liar.told() > 0, "{shown}");
-    liar.stop();
-    lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
-    let shown = agent
-        .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 30}))
-        .await;
-    assert_eq!(shown["state"], "received", "{shown}");
-    conserved("after a deposit that was said to be issued", &mint.auditor(), &[&agent]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_mint_with_the_firsts_keys_gets_no_signature_request() {
-    let seed = Some([7; 32]);
-    let (_one, honest) = mint_with(MintOptions { seed, ..MintOptions::named("honest") }).await;
-    let (_two, copy) = mint_with(MintOptions { seed, ..MintOptions::named("copy") }).await;
-    let home = Home::at(&[(&honest.url(), true), (&copy.url(), true)]);
-    let agent = Agent::open(home).await;
-    fund(&agent, 100).await;
-    let _before = copy.take_requests();
-    let refused = agent.call("deposit", json!({"amount_sats": 50, "mint": copy.url()})).await;
-    if let Ok(deposit) = refused {
-        agent
-            .ok("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 3}))
-            .await;
-    }
-    let asked = copy.take_requests();
-    assert!(
-        !asked.is_empty() && asked.iter().all(|one| one.route() != "POST /v1/mint/bolt11"),
-        "{asked:?}"
-    );
-    assert_eq!(copy.auditor().by_state().unwrap().signed, 0);
-    assert_eq!(holdings(&agent).await.spendable, 100);
-    let _home: Arc<Home> = agent.close().await;
 }

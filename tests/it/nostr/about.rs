@@ -1,43 +1,42 @@
-//! What the wallet says of itself on relays: no key is lost there, and what it lists is what can be
-//! paid to it.
+//! What the wallet says of itself on relays: what it lists is what can be paid to it, and no more
+//! is said or asked than is needed. Its keys are in `keys`.
 
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::nostr::p2pk::NutzapKey;
 use nutpurse::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::nostr::{Draft, Event, Identity};
 use nutpurse::wallet::clock;
 use serde_json::{Value, json};
-use testbed::{Moment, Proxy, Relay, Rule, TestMint, Veil};
+use testbed::{Relay, TestMint, Veil};
 
 use super::by_hand::{self, Press, agreed, me, put, token};
 use super::{KEY, device, spendable, sync};
-use crate::world::{Agent, ChildAgent, Home, fund, mint};
+use crate::world::{Agent, Home, mint};
 
 /// A relay that nobody has told the wallet of, and that it may not reach.
-const ELSEWHERE: &str = "ws://127.0.0.1:9";
+pub(super) const ELSEWHERE: &str = "ws://127.0.0.1:9";
 
 /// What a relay keeps of a kind: the newest that it has taken.
-fn newest(relay: &Relay, kind: u64) -> Event {
+pub(super) fn newest(relay: &Relay, kind: u64) -> Event {
     let all = relay.taken().into_iter().filter(|event| event["kind"] == kind);
     Event::read(&all.max_by_key(|event| event["created_at"].as_u64()).unwrap().to_string()).unwrap()
 }
 
-fn count(relay: &Relay, kinds: &[u64]) -> usize {
+pub(super) fn count(relay: &Relay, kinds: &[u64]) -> usize {
     relay.taken().iter().filter(|event| kinds.iter().any(|kind| event["kind"] == *kind)).count()
 }
 
-fn keys(relay: &Relay, kind: u64) -> Vec<String> {
+pub(super) fn keys(relay: &Relay, kind: u64) -> Vec<String> {
     let read = wallet_event::read(&me(), &newest(relay, kind)).unwrap();
     read.privkeys.iter().map(|key| key.reveal().to_owned()).collect()
 }
 
 /// The values of a tag on the public list.
-fn listed(relay: &Relay, name: &str) -> Vec<String> {
+pub(super) fn listed(relay: &Relay, name: &str) -> Vec<String> {
     newest(relay, 10_019).tag_values(name).map(str::to_owned).collect()
 }
 
 /// A public list of the devices' key, as another program would write it, so many seconds from now.
-fn list(tags: &[[&str; 2]], later: u64) -> Event {
+pub(super) fn list(tags: &[[&str; 2]], later: u64) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
     me().sign(Draft {
         kind: 10_019,
@@ -48,25 +47,8 @@ fn list(tags: &[[&str; 2]], later: u64) -> Event {
     .unwrap()
 }
 
-/// The newest event of a kind that a client has sent, taken or not.
-fn sent(relay: &Relay, kind: u64) -> Event {
-    let heard = String::from_utf8(relay.heard()).unwrap();
-    let events = heard
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|line| line[0] == "EVENT");
-    Event::read(
-        &events
-            .map(|line| line[1].clone())
-            .rfind(|event| event["kind"] == kind)
-            .unwrap()
-            .to_string(),
-    )
-    .unwrap()
-}
-
 /// The wallet of a closed home, opened with these mints and relays.
-async fn opened(
+pub(super) async fn opened(
     home: std::sync::Arc<Home>,
     mints: &[&TestMint],
     relays: &[&Relay],
@@ -82,48 +64,6 @@ async fn opened(
         more,
     );
     Agent::two_minutes_later(home)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_read_is_stored_before_its_relay_is_written() {
-    let (_lightning, mint) = mint().await;
-    let (relay, proxy) = (Relay::start().await.unwrap(), Proxy::start(&mint.url()).await.unwrap());
-    let agent =
-        Agent::with_nsec(Home::with_relays(&[(&proxy.url(), true)], &[relay.url()], &[], ""), KEY);
-    // What the wallet says waits: the relay does not take it.
-    relay.rule(|rule| rule.refuse_kind = Some(17_375));
-    sync(&agent).await;
-    let ours = sent(&relay, 17_375);
-    let home = agent.close().await;
-    relay.rule(|rule| rule.refuse_kind = None);
-    // Another program has said something else before, and left a coin that the mint must be asked
-    // about.
-    let key = Identity::random().unwrap().secret_hex();
-    let told = WalletEvent {
-        privkeys: vec![key.clone()],
-        mints: vec![proxy.url()],
-        ..WalletEvent::default()
-    };
-    let theirs = wallet_event::write(&me(), &told, ours.created_at() - 50).unwrap();
-    let coins = Press::of(&mint).bearer(1, 8).await;
-    put(&relay, &[theirs.clone(), token(&me(), &proxy.url(), &coins, clock::now() - 9)]).await;
-    let asked = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::Hang).every());
-    let child = ChildAgent::start(&home).await;
-    child.call("get_balance", json!({})).await.unwrap();
-    proxy.reached(asked).await;
-    assert_eq!(newest(&relay, 17_375).id(), theirs.id(), "nothing has replaced it so far");
-    child.killer()();
-    child.gone().await;
-    proxy.clear();
-    // What waited goes now, and the relay forgets the other one.
-    put(&relay, &[ours]).await;
-    let agent = Agent::two_minutes_later(home);
-    agreed(&agent).await;
-    assert!(
-        keys(&relay, 17_375).contains(&key.reveal().to_owned()),
-        "the key that was read is lost"
-    );
-    assert_eq!(keys(&relay, 375).len(), 2, "a new key is backed up as well");
 }
 
 #[tokio::test]
@@ -247,90 +187,6 @@ async fn two_devices_that_list_different_mints_leave_each_others_list_alone() {
     let (written, mints) = rounds(&relay, &a, &b).await;
     assert_eq!(mints, [both.url()]);
     println!("{written} events in all");
-}
-
-#[tokio::test]
-async fn a_key_whose_wallet_is_at_another_relay_gets_no_second_one() {
-    let (_lightning, mint) = mint().await;
-    let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
-    let key = Identity::random().unwrap().secret_hex();
-    let public = NutzapKey::from_secret(&key).unwrap().public_compressed();
-    let told = WalletEvent {
-        privkeys: vec![key.clone()],
-        mints: vec![mint.url()],
-        ..WalletEvent::default()
-    };
-    let wallet = wallet_event::write(&me(), &told, clock::now() - 100).unwrap();
-    put(
-        &theirs,
-        &[wallet, list(&[["relay", theirs.url()], ["mint", &mint.url()], ["pubkey", &public]], 0)],
-    )
-    .await;
-    put(&ours, &[by_hand::event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
-    let mints = [(&*mint.url(), true)];
-    let agent =
-        Agent::with_nsec(Home::with_relays(&mints, &[ours.url()], &[theirs.url()], ""), KEY);
-    fund(&agent, 20).await;
-    for _ in 0..2 {
-        let told = sync(&agent).await;
-        let next = told["next_step"].as_str().unwrap_or_default();
-        assert!(
-            told["state"] == "read_only"
-                && next.contains(theirs.url())
-                && next.contains("relays add"),
-            "{told}"
-        );
-    }
-    assert_eq!(
-        (count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])),
-        (0, 2)
-    );
-    let agent = opened(agent.close().await, &[&mint], &[&ours, &theirs], "").await;
-    let told = agreed(&agent).await;
-    assert_eq!(told.get("next_step"), None, "{told}");
-    for relay in [&ours, &theirs] {
-        assert_eq!(
-            (keys(relay, 17_375), listed(relay, "pubkey")),
-            (vec![key.reveal().to_owned()], vec![public.clone()])
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_key_that_publishes_elsewhere_and_has_no_wallet_there_gets_its_first_one() {
-    let (_lightning, mint) = mint().await;
-    let (ours, theirs) = (Relay::start().await.unwrap(), Relay::start().await.unwrap());
-    let mints = [(&*mint.url(), true)];
-    let home = || Home::with_relays(&mints, &[ours.url()], &[theirs.url()], "");
-    // It has to be asked: what does not answer may hold one.
-    put(&ours, &[by_hand::event(&me(), 10_002, &[&["r", theirs.url()]], "")]).await;
-    theirs.go_down().await.unwrap();
-    let agent = Agent::with_nsec(home(), KEY);
-    assert_eq!(sync(&agent).await["state"], "read_only");
-    theirs.come_up().await.unwrap();
-    agreed(&agent).await;
-    assert_eq!(
-        (count(&ours, &[17_375, 375, 10_019]), count(&theirs, &[17_375, 375, 10_019])),
-        (3, 0)
-    );
-}
-
-#[tokio::test]
-async fn a_public_list_that_names_another_relay_is_not_written_over() {
-    let (_lightning, mint) = mint().await;
-    let relay = Relay::start().await.unwrap();
-    put(
-        &relay,
-        &[list(&[["relay", ELSEWHERE], ["mint", &mint.url()], ["pubkey", &"ab".repeat(32)]], 0)],
-    )
-    .await;
-    let agent = device(&mint, &[relay.url()], KEY);
-    let told = sync(&agent).await;
-    assert!(
-        told["state"] == "read_only" && told["next_step"].as_str().unwrap().contains(ELSEWHERE),
-        "{told}"
-    );
-    assert_eq!(count(&relay, &[17_375, 375, 10_019]), 1);
 }
 
 #[tokio::test]

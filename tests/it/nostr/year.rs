@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testbed::{MintOptions, Relay};
 
 use super::by_hand::{Press, live, me, nothing_waits, put};
-use super::queue::spend;
+use super::foreign::spend;
 use super::{KEY, device, spendable};
 use crate::world::{Agent, mint_with, number};
 
