@@ -7,6 +7,7 @@ default:
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --lib -- -D warnings
 
 # All tests, or those whose names hold a word: just test pay
 test *words:

@@ -19,11 +19,11 @@ use cdk_common::mint_url::MintUrl;
 use cdk_common::nuts::{CurrencyUnit, Id, Proof, PublicKey, SecretKey, State};
 use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
-use nutpurse::model::id::PaymentId;
-use nutpurse::model::money::Unit;
-use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
-use nutpurse::ports::{Counters, MintRecords};
-use nutpurse::store::{Change, Need, OperationRow, Store};
+use nutpurse::testing::model::id::PaymentId;
+use nutpurse::testing::model::money::Unit;
+use nutpurse::testing::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::testing::ports::{Counters, MintRecords};
+use nutpurse::testing::store::{Change, Need, OperationRow, Store};
 use uuid::Uuid;
 
 type Records = Arc<dyn MintRecords>;
@@ -80,7 +80,7 @@ fn payment(quote: &str) -> Payment {
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
-        money: nutpurse::model::mint::MoneyKind::Play,
+        money: nutpurse::testing::model::mint::MoneyKind::Play,
         quote_id: Some(quote.to_owned()),
         amount_sats: 100,
         reserved_sats: 102,

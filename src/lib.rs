@@ -26,19 +26,33 @@
     allow(clippy::disallowed_methods, reason = "tests start tasks and read clocks as they need")
 )]
 
-pub mod app;
-pub mod cli;
-pub mod config;
-pub mod cores;
-pub mod keeper;
-pub mod logging;
-pub mod mcp;
-pub mod mint;
-pub mod model;
-pub mod net;
-pub mod nostr;
-pub mod policy;
-pub mod ports;
-pub mod store;
-pub mod tasks;
-pub mod wallet;
+mod app;
+mod cli;
+mod config;
+mod cores;
+mod keeper;
+mod logging;
+mod mcp;
+mod mint;
+mod model;
+mod net;
+mod nostr;
+mod policy;
+mod ports;
+mod program;
+mod store;
+mod tasks;
+mod wallet;
+
+pub use program::run;
+
+/// What the project's own tests, benches, examples and fuzz targets use besides the program. Nobody
+/// else can: the feature is theirs, so that the compiler finds what only they use.
+#[cfg(feature = "testing")]
+#[allow(missing_docs, reason = "each part says what it is where it stands")]
+pub mod testing {
+    macro_rules! open {
+        ($($part:ident),*) => { $(pub mod $part { pub use crate::$part::*; })* };
+    }
+    open!(app, cli, config, keeper, mcp, mint, model, net, nostr, policy, ports, store, wallet);
+}

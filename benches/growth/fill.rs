@@ -10,12 +10,12 @@ use cdk_common::mint_url::MintUrl;
 use cdk_common::nuts::{CurrencyUnit, Id, Proof, ProofDleq, PublicKey, SecretKey, State};
 use cdk_common::secret::Secret as CoinSecret;
 use cdk_common::wallet::ProofInfo;
-use nutpurse::model::deposit::{Deposit, DepositState};
-use nutpurse::model::id::{DepositId, PaymentId};
-use nutpurse::model::mint::MoneyKind;
-use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
-use nutpurse::model::secret::Secret;
-use nutpurse::store::{Change, Store, TokenRow};
+use nutpurse::testing::model::deposit::{Deposit, DepositState};
+use nutpurse::testing::model::id::{DepositId, PaymentId};
+use nutpurse::testing::model::mint::MoneyKind;
+use nutpurse::testing::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::store::{Change, Store, TokenRow};
 use rand::Rng;
 use uuid::Uuid;
 

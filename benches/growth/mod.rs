@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use nutpurse::mint::{Mints, Parts as MintParts, Seed, Seeds};
-use nutpurse::model::mint::TrustedMint;
-use nutpurse::policy::{Limits, Policy};
-use nutpurse::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
-use nutpurse::store::Store;
-use nutpurse::wallet::request::{GetBalance, ListHistory};
-use nutpurse::wallet::{Caller, Parts, Wallet};
+use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::model::mint::TrustedMint;
+use nutpurse::testing::policy::{Limits, Policy};
+use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::request::{GetBalance, ListHistory};
+use nutpurse::testing::wallet::{Caller, Parts, Wallet};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableHandle};
 
 use fill::{MINT, clock};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nutpurse::model::lnurl::encode;
+use nutpurse::testing::model::lnurl::encode;
 use serde_json::{Value, json};
 use testbed::{Answer, Currency, InvoiceLie, LnurlServer, Terms};
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cdk_common::nuts::State;
-use nutpurse::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
-use nutpurse::store::Store;
+use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
+use nutpurse::testing::store::Store;
 use serde_json::{Value, json};
 
 use super::purse::{Purse, now, pass, run};

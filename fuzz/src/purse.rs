@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nutpurse::mcp::tools::{self, Answer, Silent, ToolFailure};
-use nutpurse::mint::{Mints, Parts as MintParts, Seed, Seeds};
-use nutpurse::model::mint::TrustedMint;
-use nutpurse::policy::{Limits, Policy};
-use nutpurse::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
-use nutpurse::store::Store;
-use nutpurse::wallet::{Caller, Code, Error, Parts, Source, Wallet};
+use nutpurse::testing::mcp::tools::{self, Answer, Silent, ToolFailure};
+use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::model::mint::TrustedMint;
+use nutpurse::testing::policy::{Limits, Policy};
+use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::{Caller, Code, Error, Parts, Source, Wallet};
 use serde_json::{Map, Value};
 
 /// Where the wallet's mint is.

@@ -1,10 +1,10 @@
 //! Texts of strangers: tokens, invoices, addresses, answers of payees' servers, payment requests.
 
-use nutpurse::mint::token;
-use nutpurse::model::invoice::Invoice;
-use nutpurse::model::lnurl::{PayRequest, Target, read_invoice, reason};
-use nutpurse::model::money::MAX_SATS;
-use nutpurse::model::payee::Payee;
+use nutpurse::testing::mint::token;
+use nutpurse::testing::model::invoice::Invoice;
+use nutpurse::testing::model::lnurl::{PayRequest, Target, read_invoice, reason};
+use nutpurse::testing::model::money::MAX_SATS;
+use nutpurse::testing::model::payee::Payee;
 
 /// Reads a token. What is read is bounded, and reads the same again.
 pub fn read_token(bytes: &[u8]) {

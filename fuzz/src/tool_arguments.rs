@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use nutpurse::mcp::tools;
-use nutpurse::wallet::Code;
+use nutpurse::testing::mcp::tools;
+use nutpurse::testing::wallet::Code;
 use serde_json::{Map, Value};
 
 use super::purse::{NoPurse, Nobody, Purse, call, run};

@@ -16,7 +16,7 @@ mod restore;
 mod rules;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -25,9 +25,11 @@ use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 pub use desk::OwnersDesk;
+#[cfg(feature = "testing")]
 pub use open::open_store;
 
 use crate::config::{Environment, Home, Settings};
+#[cfg(feature = "failpoints")]
 use crate::store::Halt;
 use crate::tasks::Tasks;
 use crate::wallet::rules::Rules;
@@ -50,14 +52,21 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// One process's wallet.
 #[derive(Debug)]
 pub struct App {
-    environment: Environment,
-    home: Option<PathBuf>,
-    clock: fn() -> u64,
-    halt: Option<Halt>,
+    place: Place,
     /// Held while the wallet is being opened: two must never hold the store at once.
     opening: Arc<Mutex<()>>,
     opened: Arc<StdMutex<Option<Opened>>>,
     running: TaskTracker,
+}
+
+/// Which wallet is opened, and by which clock.
+#[derive(Clone, Debug)]
+struct Place {
+    environment: Environment,
+    home: Option<PathBuf>,
+    clock: fn() -> u64,
+    #[cfg(feature = "failpoints")]
+    halt: Option<Halt>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,21 +88,29 @@ impl App {
         home: Option<PathBuf>,
         clock: fn() -> u64,
     ) -> Arc<Self> {
-        Self::halting(environment, home, clock, None)
+        Self::at(Place {
+            environment,
+            home,
+            clock,
+            #[cfg(feature = "failpoints")]
+            halt: None,
+        })
     }
 
     /// The same with a plan to stand still, for tests of crashes.
+    #[cfg(feature = "failpoints")]
     pub fn halting(
         environment: Environment,
         home: Option<PathBuf>,
         clock: fn() -> u64,
         halt: Option<Halt>,
     ) -> Arc<Self> {
+        Self::at(Place { environment, home, clock, halt })
+    }
+
+    fn at(place: Place) -> Arc<Self> {
         Arc::new(Self {
-            environment,
-            home,
-            clock,
-            halt,
+            place,
             opening: Arc::default(),
             opened: Arc::default(),
             running: TaskTracker::new(),
@@ -119,13 +136,7 @@ impl App {
 }
 
 /// The wallet as it is open and well; opens it, or opens it anew.
-async fn open(
-    opened: &StdMutex<Option<Opened>>,
-    environment: &Environment,
-    home: Option<&Path>,
-    clock: fn() -> u64,
-    halt: Option<Halt>,
-) -> Result<Wallet, Error> {
+async fn open(opened: &StdMutex<Option<Opened>>, place: Place) -> Result<Wallet, Error> {
     let before = opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(before) = before {
         if !before.wallet.has_failed() {
@@ -137,8 +148,10 @@ async fn open(
         before.wallet.shut().await;
         opened.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
-    let (wallet, rules) = open::open(environment, home, clock).await?;
-    if let Some(halt) = halt {
+    let (wallet, rules) =
+        open::open(&place.environment, place.home.as_deref(), place.clock).await?;
+    #[cfg(feature = "failpoints")]
+    if let Some(halt) = place.halt {
         wallet.follow_halt(halt);
     }
     wallet.recover().await?;
@@ -157,11 +170,10 @@ impl Source for App {
             return Ok(opened.wallet);
         }
         let (opening, opened) = (Arc::clone(&self.opening), Arc::clone(&self.opened));
-        let (environment, home, clock, halt) =
-            (self.environment.clone(), self.home.clone(), self.clock, self.halt.clone());
+        let place = self.place.clone();
         let opening = self.running.spawn(async move {
             let _one_at_a_time = opening.lock().await;
-            open(&opened, &environment, home.as_deref(), clock, halt).await
+            open(&opened, place).await
         });
         match tokio::time::timeout(PATIENCE, opening).await {
             Ok(opened) => opened.unwrap_or_else(|_| {
@@ -193,7 +205,8 @@ impl Source for App {
         let policy = match self.opened() {
             Some(opened) => opened.rules.current().ok()?,
             None => {
-                let home = Home::resolve(self.home.as_deref(), &self.environment).ok()?;
+                let home =
+                    Home::resolve(self.place.home.as_deref(), &self.place.environment).ok()?;
                 Settings::peek(&home).ok()?.policy
             }
         };

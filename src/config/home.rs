@@ -129,11 +129,6 @@ impl Home {
         self.path.join("wallet.id")
     }
 
-    /// The fingerprint of the policy that a person confirmed last.
-    pub fn accepted(&self) -> PathBuf {
-        self.path.join("accepted")
-    }
-
     /// Any other file of the wallet, by its plain name.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)

@@ -157,6 +157,7 @@ impl Keys {
 
     /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and
     /// the store is new, the wallet has to be restored before it derives anything.
+    #[cfg(feature = "testing")]
     pub fn created(&self) -> bool {
         self.created
     }

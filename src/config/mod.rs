@@ -17,6 +17,6 @@ pub mod settings;
 
 pub use env::Environment;
 pub use home::{Home, HomeError};
-pub use identity::{Identity, IdentityError};
+pub use identity::Identity;
 pub use keys::{Keys, KeysError};
-pub use settings::{Claim, Settings, SettingsError, Stamp};
+pub use settings::{Claim, Settings, SettingsError};

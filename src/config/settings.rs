@@ -15,7 +15,6 @@ use super::parse::Source;
 use crate::policy::Policy;
 
 pub use super::config_file::{Claim, Keeper, Network, Nostr, hundredths};
-pub use super::mints::DEFAULT_MAX_BALANCE_SATS;
 
 /// The name of the file of limits.
 pub const CONFIG_FILE: &str = "config.toml";

@@ -36,7 +36,7 @@ fn a_new_wallet_has_small_limits_and_play_money() -> Outcome {
         settings.nostr,
         Nostr { relays: Vec::new(), nutzaps: true, nutzap_min_sats: 1, claim: Claim::Shortfall }
     );
-    assert!(settings.policy.allows_tool("anyone", "pay"));
+    assert_eq!(settings.policy.agent("anyone").tools, None);
     Ok(())
 }
 
@@ -58,7 +58,7 @@ fn settings_are_read_again_only_when_their_bytes_differ() -> Outcome {
             && Settings::load_if_changed(&home, &mut stamp).is_err()
     );
     files::replace(&home.config(), LIMITS)?;
-    files::replace(&home.accepted(), "abc\n")?;
+    files::replace(&home.file("accepted"), "abc\n")?;
     assert_eq!(
         Settings::load_if_changed(&home, &mut stamp)?.and_then(|s| s.accepted).as_deref(),
         Some("abc")
@@ -159,10 +159,7 @@ fn every_value_arrives() -> Outcome {
             claim: Claim::Shortfall
         }
     );
-    assert!(
-        !settings.policy.allows_tool("bot", "pay")
-            && settings.policy.allows_tool("bot", "get_balance")
-    );
+    assert_eq!(settings.policy.agent("bot").tools, Some(["get_balance".to_owned()].into()));
     assert_eq!(settings.policy.limits_for("bot").per_day_sats, 1);
     assert_eq!(settings.policy.limits_for("bot").max_fee_hundredths, 50);
     Ok(())

@@ -49,11 +49,10 @@ pub use ask::{Remote, finish, status};
 #[cfg(unix)]
 pub use elect::Way;
 #[cfg(unix)]
-pub use hello::Status;
 #[cfg(unix)]
 pub use launch::{detach, second};
-pub use lock::{Lock, LockError};
+pub use lock::Lock;
 #[cfg(unix)]
-pub use serve::{KeepError, keep};
+pub use serve::keep;
 #[cfg(unix)]
 pub use shim::run;

@@ -3,6 +3,7 @@
 //! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or
 //! results.
 
+#[cfg(feature = "testing")]
 pub mod docs;
 pub mod panics;
 mod server;

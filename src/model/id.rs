@@ -47,14 +47,7 @@ macro_rules! id {
 
             /// A new random id.
             pub fn random() -> Self {
-                Self(random($prefix))
-            }
-
-            /// The id that belongs to this name, a digest in hex: the same name has the same id.
-            pub fn derived(digest: &str) -> Self {
-                let bytes = hex::decode(digest).unwrap_or_default().into_iter().take(LENGTH);
-                let letters = bytes.filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|byte| char::from(*byte)));
-                Self(format!("{}{}", $prefix, letters.collect::<String>()))
+                Self(random(Self::PREFIX))
             }
 
             /// The id as text.
@@ -67,7 +60,7 @@ macro_rules! id {
             type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
-                parse($prefix, text).map(Self)
+                parse(Self::PREFIX, text).map(Self)
             }
         }
 
@@ -94,6 +87,15 @@ id!(
     ReceiveId,
     "rcv_"
 );
+
+impl PaymentId {
+    /// The id that belongs to this name, a digest in hex: the same name has the same id.
+    pub fn derived(digest: &str) -> Self {
+        let bytes = hex::decode(digest).unwrap_or_default().into_iter().take(LENGTH);
+        let letter = |byte| ALPHABET.get(usize::from(byte % 32)).map(|byte| char::from(*byte));
+        Self(format!("{}{}", Self::PREFIX, bytes.filter_map(letter).collect::<String>()))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -96,12 +96,6 @@ impl Invoice {
         self.amount_msat.map(sats_owed)
     }
 
-    /// The amount is not of whole sats, so that [`Self::amount_sats`] is more than the payee asked
-    /// for.
-    pub fn rounds_up(&self) -> bool {
-        self.amount_msat.is_some_and(|msat| msat % 1000 != 0)
-    }
-
     /// Expired at `now`, in Unix seconds.
     pub fn is_expired(&self, now: u64) -> bool {
         now >= self.expires_at
@@ -157,7 +151,7 @@ pub(super) mod tests {
             coffee.payment_hash,
             "0001020304050607080900010203040506070809000102030405060708090102"
         );
-        assert_eq!((coffee.amount_sats(), coffee.rounds_up()), (Some(250_000), false));
+        assert_eq!(coffee.amount_sats(), Some(250_000));
         assert_eq!(
             coffee.payee,
             "03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad"
@@ -196,7 +190,7 @@ pub(super) mod tests {
     fn a_part_of_a_sat_counts_as_one() -> Result<(), InvoiceError> {
         let mut coffee = Invoice::parse(COFFEE)?;
         coffee.amount_msat = Some(1_001);
-        assert_eq!((coffee.amount_sats(), coffee.rounds_up()), (Some(2), true));
+        assert_eq!(coffee.amount_sats(), Some(2));
         assert!(coffee.is_expired(coffee.expires_at) && !coffee.is_expired(coffee.expires_at - 1));
         Ok(())
     }

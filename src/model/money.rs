@@ -1,7 +1,5 @@
-//! Money: a value and its unit, as one thing.
-//!
-//! Never adds two units, never wraps, never rounds by itself. Tools speak whole sats; inside, what
-//! a mint holds can be of any unit.
+//! Units of money, the most that an amount can be, and what is owed for a part of a sat. Never adds
+//! anything: amounts are whole sats.
 
 use std::fmt;
 
@@ -38,70 +36,6 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Why two amounts could not be put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MoneyError {
-    /// The two amounts are of different units.
-    #[error("the amounts are of different units")]
-    Unit,
-    /// The result does not fit, or would be below zero.
-    #[error("the amount is out of range")]
-    Range,
-}
-
-/// An amount of one unit. Checked arithmetic only; no operators, no default.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Money {
-    value: u64,
-    unit: Unit,
-}
-
-impl Money {
-    /// `value` of `unit`, in the unit's smallest whole step.
-    pub fn new(value: u64, unit: Unit) -> Self {
-        Self { value, unit }
-    }
-
-    /// `value` sats.
-    pub fn sats(value: u64) -> Self {
-        Self::new(value, Unit::sat())
-    }
-
-    /// The number alone, for display and for the wire.
-    pub fn value(&self) -> u64 {
-        self.value
-    }
-
-    /// The unit.
-    pub fn unit(&self) -> &Unit {
-        &self.unit
-    }
-
-    /// The sum.
-    ///
-    /// # Errors
-    /// [`MoneyError::Unit`] across units, [`MoneyError::Range`] on overflow.
-    pub fn checked_add(&self, other: &Self) -> Result<Self, MoneyError> {
-        self.same_unit(other)?;
-        let value = self.value.checked_add(other.value).ok_or(MoneyError::Range)?;
-        Ok(Self::new(value, self.unit.clone()))
-    }
-
-    /// The difference.
-    ///
-    /// # Errors
-    /// [`MoneyError::Unit`] across units, [`MoneyError::Range`] below zero.
-    pub fn checked_sub(&self, other: &Self) -> Result<Self, MoneyError> {
-        self.same_unit(other)?;
-        let value = self.value.checked_sub(other.value).ok_or(MoneyError::Range)?;
-        Ok(Self::new(value, self.unit.clone()))
-    }
-
-    fn same_unit(&self, other: &Self) -> Result<(), MoneyError> {
-        if self.unit == other.unit { Ok(()) } else { Err(MoneyError::Unit) }
-    }
-}
-
 /// Sats owed for `msat` thousandths: rounded up, because a payee must get all of it.
 pub fn sats_owed(msat: u64) -> u64 {
     msat.div_ceil(1000)
@@ -110,19 +44,6 @@ pub fn sats_owed(msat: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_units_never_add_up() {
-        let usd = Money::new(1, Unit::new("USD"));
-        assert_eq!(Money::sats(1).checked_add(&usd), Err(MoneyError::Unit));
-    }
-
-    #[test]
-    fn nothing_wraps() {
-        assert_eq!(Money::sats(u64::MAX).checked_add(&Money::sats(1)), Err(MoneyError::Range));
-        assert_eq!(Money::sats(0).checked_sub(&Money::sats(1)), Err(MoneyError::Range));
-        assert_eq!(Money::sats(3).checked_sub(&Money::sats(1)), Ok(Money::sats(2)));
-    }
 
     #[test]
     fn what_is_owed_rounds_up() {

@@ -20,6 +20,5 @@ mod tests;
 mod vet;
 mod web;
 
-pub use origin::{Origin, origin_of};
-pub use settings::{BadSettings, NetworkSettings};
+pub use settings::NetworkSettings;
 pub use web::Web;

@@ -18,13 +18,6 @@ pub struct Origin(String);
 )]
 pub struct NotAnOrigin;
 
-impl Origin {
-    /// `http://host:port` or `https://host:port`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::origin::origin_of;
+use super::settings::BadSettings;
 use super::vet::Target;
 use super::*;
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method};

@@ -153,6 +153,7 @@ impl Identity {
     }
 
     /// The secret key as `nsec1...`
+    #[cfg(feature = "testing")]
     pub fn nsec(&self) -> Secret {
         let Ok(text) = self.keys.secret_key().to_bech32();
         Secret::new(text)

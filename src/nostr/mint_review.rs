@@ -1,4 +1,4 @@
-//! What people say about mints (NIP-87): that one is there (38172), that one is good (38000).
+//! What people say about mints (NIP-87): that one is good (kind 38000).
 //!
 //! Says what was said and by whom. Never makes a mint trusted, and whoever reads must choose whose
 //! word counts.
@@ -6,9 +6,6 @@
 use super::Unreadable;
 use super::event::Event;
 use super::parts::is_hex_64;
-
-/// The kind by which a mint is made known.
-pub const ANNOUNCEMENT: u16 = 38_172;
 
 /// The kind of a recommendation.
 pub const REVIEW: u16 = 38_000;
@@ -18,19 +15,6 @@ const MAX_URLS: usize = 10;
 
 /// The longest address, in bytes.
 const MAX_URL: usize = 1_000;
-
-/// A mint made known, by itself or by anybody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// Who wrote it.
-    pub author: String,
-    /// The mint's key as in its own information. Lower-case hex.
-    pub mint_pubkey: String,
-    /// Its addresses, as written.
-    pub urls: Vec<String>,
-    /// `mainnet`, `testnet` and so on, as written.
-    pub network: Option<String>,
-}
 
 /// A recommendation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,22 +31,6 @@ pub struct Review {
     pub text: String,
     /// When, in Unix seconds.
     pub created_at: u64,
-}
-
-/// Reads that a mint is there.
-///
-/// # Errors
-/// [`Unreadable`].
-pub fn read_announcement(event: &Event) -> Result<Announcement, Unreadable> {
-    if event.kind() != ANNOUNCEMENT {
-        return Err(Unreadable::Kind);
-    }
-    Ok(Announcement {
-        author: event.author().to_owned(),
-        mint_pubkey: mint_pubkey(event)?,
-        urls: urls(event),
-        network: event.tag_values("n").next().filter(|name| name.len() <= 50).map(str::to_owned),
-    })
 }
 
 /// Reads a recommendation of a Cashu mint.

@@ -36,7 +36,9 @@ pub mod zap;
 use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
-pub use identity::{BadKey, Draft, Identity, npub};
+#[cfg(feature = "testing")]
+pub use identity::Draft;
+pub use identity::{BadKey, Identity, npub};
 pub use relays::{Ack, End, Listing, Page, Relays};
 
 /// An event of the right kind that cannot be read as what it should be.

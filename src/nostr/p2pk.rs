@@ -6,7 +6,7 @@
 use nostr::SECP256K1;
 use nostr::secp256k1::{Keypair, Parity, SecretKey};
 
-use super::identity::{BadKey, Identity};
+use super::identity::BadKey;
 use crate::model::secret::Secret;
 
 /// A key pair whose public key has an even y.
@@ -32,8 +32,9 @@ impl NutzapKey {
     ///
     /// # Errors
     /// [`BadKey::Random`].
+    #[cfg(feature = "testing")]
     pub fn random() -> Result<Self, BadKey> {
-        Self::from_secret(&Identity::random()?.secret_hex())
+        Self::from_secret(&super::identity::Identity::random()?.secret_hex())
     }
 
     /// The secret key, 64 letters of lower-case hex.
@@ -47,6 +48,7 @@ impl NutzapKey {
     }
 
     /// The public key as a lock and kind 10019 name it: `02` and x.
+    #[cfg(feature = "testing")]
     pub fn public_compressed(&self) -> String {
         format!("02{}", self.public)
     }

@@ -30,7 +30,6 @@ fn policy() -> Policy {
 fn ask(amount_sats: u64, fee_ceiling_sats: u64) -> Ask<'static> {
     Ask {
         agent: "a",
-        kind: PaymentKind::Payment,
         amount_sats,
         fee_ceiling_sats,
         input_fee_sats: 0,
@@ -136,7 +135,8 @@ fn an_agents_own_rules_hold_for_it_alone() {
     let small = Ask { agent: "small", ..ask(11, 0) };
     assert_eq!(code(&policy().decide(&small, &Ledger::default(), NOW)), "payment");
     assert_eq!(code(&policy().decide(&ask(11, 0), &Ledger::default(), NOW)), "ok");
-    assert!(!policy().allows_tool("small", "pay") && policy().allows_tool("a", "pay"));
+    assert_eq!(policy().agent("small").tools, Some(["get_balance".to_owned()].into()));
+    assert_eq!(policy().agent("a").tools, None);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_repeat_must_be_meant() {
         age_seconds,
         caller_in_doubt,
     };
-    let token = Ask { kind: PaymentKind::TokenSent, invoice: false, ..ask(10, 0) };
+    let token = Ask { invoice: false, ..ask(10, 0) };
     let table = [
         (vec![row(&new, "settled", 600, false)], token, "duplicate"),
         (vec![row(&new, "pending", 0, false)], token, "duplicate"),

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::id::PaymentId;
 use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
-use crate::model::payment::PaymentKind;
 
 pub use change::describe_lines;
 pub use limits::{Limits, OwnLimits, WHOLE_HUNDREDTHS};
@@ -47,8 +46,6 @@ pub struct AgentPolicy {
 pub struct Ask<'a> {
     /// The agent that asks.
     pub agent: &'a str,
-    /// What kind of value would leave.
-    pub kind: PaymentKind,
     /// What the payee would get.
     pub amount_sats: u64,
     /// The most the plan can cost in fees, all together. 0 where there is no plan yet.
@@ -123,11 +120,6 @@ impl Policy {
     /// The limits that hold when this agent asks.
     pub fn limits_for(&self, agent: &str) -> Limits {
         self.limits.narrowed(&self.agent(agent).limits)
-    }
-
-    /// The agent has this tool.
-    pub fn allows_tool(&self, agent: &str, tool: &str) -> bool {
-        self.agent(agent).tools.is_none_or(|tools| tools.contains(tool))
     }
 
     /// The wallet's own fee ceiling for `amount_sats`, in sats; also for swaps that no agent asked

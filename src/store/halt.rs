@@ -1,5 +1,6 @@
 //! Stands still after a chosen commit, as a process stands that was killed there. For tests of
-//! crashes: nothing of the wallet asks for it.
+//! crashes: nothing of the wallet asks for it, and the
+//! shipped program is built without it.
 //!
 //! What was committed without a sync is gone, unless the last commit is made durable and so carries
 //! all before it along: both are ends that a kill can leave behind.

@@ -7,8 +7,10 @@
 //! on the blocking pool.
 
 use std::fmt;
+#[cfg(feature = "failpoints")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -22,6 +24,7 @@ mod counters;
 mod deposits;
 mod error;
 mod given_up;
+#[cfg(feature = "failpoints")]
 mod halt;
 mod history;
 mod ledger;
@@ -47,24 +50,27 @@ mod unchecked;
 mod unfinished;
 
 pub use cap::Capped;
-pub use choose::{MAX_INPUTS, Need};
+pub use choose::Need;
 pub use commit::{Change, OperationRow};
 pub use error::StoreError;
 pub use given_up::OpenRecord;
+#[cfg(feature = "failpoints")]
 pub use halt::Halt;
+#[cfg(feature = "failpoints")]
 use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
-    Absorbed, Deletion, Foreign, ForeignBalance, ForeignState, HeldCoin, MirrorView, Mirrored,
-    NutzapRow, NutzapState, Nutzaps, Outgoing, Published, Queued, Refusal, Seen, Times,
-    TokenEventRow,
+    Absorbed, Deletion, ForeignBalance, ForeignState, MirrorView, Mirrored, NutzapRow, NutzapState,
+    Nutzaps, Outgoing, Published, Queued, Refusal, Seen, Times, TokenEventRow,
 };
+#[cfg(feature = "testing")]
+pub use nostr::{Foreign, HeldCoin};
 pub use payments::Admission;
 pub use proofs::Balance;
 pub use selection::Chosen;
 pub use tokens::TokenRow;
-pub use unchecked::{Opened, UNCHECKED};
+pub use unchecked::UNCHECKED;
 pub use unfinished::Unfinished;
 
 /// The open wallet file. A clone is the same file.
@@ -89,6 +95,7 @@ struct Inner {
     visible: AtomicU64,
     /// The file failed or is damaged: nothing more is written through this handle.
     failed: AtomicBool,
+    #[cfg(feature = "failpoints")]
     halt: OnceLock<Halt>,
 }
 
@@ -112,6 +119,7 @@ impl Store {
             durable_commits: AtomicU64::new(0),
             visible: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            #[cfg(feature = "failpoints")]
             halt: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -135,6 +143,7 @@ impl Store {
     }
 
     /// How many durable commits were made since the file was opened.
+    #[cfg(feature = "testing")]
     pub fn durable_commits(&self) -> u64 {
         self.inner.durable_commits.load(Ordering::Relaxed)
     }
@@ -179,6 +188,7 @@ impl Store {
         if matches!(done, Err(StoreError::Io(_) | StoreError::Redb(_) | StoreError::Damaged(_))) {
             self.inner.failed.store(true, Ordering::Release);
         }
+        #[cfg(feature = "failpoints")]
         if let Some(halt) = self.inner.halt.get().filter(|halt| halt.is_due()) {
             self.shut().await;
             halt.stand_still().await;
@@ -228,6 +238,7 @@ impl Store {
 
 impl Inner {
     fn db(&self) -> Result<Arc<Database>, StoreError> {
+        #[cfg(feature = "failpoints")]
         if self.halt.get().is_some_and(Halt::is_due) {
             return Err(StoreError::Stopping);
         }
@@ -236,8 +247,11 @@ impl Inner {
     }
 
     fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
-        let last = self.halt.get().map_or(Last::No, Halt::count);
-        let durability = if last == Last::Durable { Durability::Immediate } else { durability };
+        #[cfg(feature = "failpoints")]
+        let durability = match self.halt.get().map(Halt::count) {
+            Some(Last::Durable) => Durability::Immediate,
+            _ => durability,
+        };
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);

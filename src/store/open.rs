@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, TableHandle};
+use redb::{Builder, Database, Durability, ReadableDatabase, TableHandle};
 
 use super::Store;
 use super::error::StoreError;
@@ -27,6 +27,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is
     /// empty, foreign or broken, [`StoreError::UnknownVersion`] when a newer program wrote it.
+    #[cfg(feature = "testing")]
     pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
         Self::open_known(path, clock, None).await
     }
@@ -71,8 +72,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
+    #[cfg(feature = "testing")]
     pub async fn with_backend(
-        backend: impl StorageBackend,
+        backend: impl redb::StorageBackend,
         clock: fn() -> u64,
     ) -> Result<Self, StoreError> {
         blocking(move || {

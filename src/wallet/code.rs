@@ -34,6 +34,7 @@ macro_rules! codes {
             }
 
             /// When it is given.
+            #[cfg(feature = "testing")]
             pub fn when(self) -> &'static str {
                 match self { $(Code::$name => $when,)* }
             }

@@ -167,7 +167,6 @@ impl Wallet {
 fn ask(caller: &Caller, amount_sats: u64, invoice: bool) -> Ask<'_> {
     Ask {
         agent: &caller.agent,
-        kind: PaymentKind::Payment,
         amount_sats,
         fee_ceiling_sats: 0,
         input_fee_sats: 0,

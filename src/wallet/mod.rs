@@ -69,7 +69,9 @@ use tokio_util::task::TaskTracker;
 use self::nostr::{Link, Nostr};
 pub use code::Code;
 pub use deadline::Deadline;
-pub use error::{Error, MoneyMoved, Retry};
+pub use error::Error;
+#[cfg(feature = "testing")]
+pub use error::{MoneyMoved, Retry};
 use gate::Gates;
 pub use request::Caller;
 use rounds::Rounds;
@@ -79,7 +81,9 @@ use spend::Gone;
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
 use crate::ports::Http;
-use crate::store::{Halt, Store};
+#[cfg(feature = "failpoints")]
+use crate::store::Halt;
+use crate::store::Store;
 
 /// What a wallet is made of.
 #[derive(Debug)]
@@ -250,6 +254,7 @@ impl Wallet {
     }
 
     /// Follows a plan to stand still, for tests of crashes.
+    #[cfg(feature = "failpoints")]
     pub fn follow_halt(&self, halt: Halt) {
         self.store.follow(halt);
     }

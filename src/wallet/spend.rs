@@ -354,7 +354,6 @@ impl Wallet {
 fn ask(payment: &Payment, input_fee_sats: u64, caller_max_fee_sats: Option<u64>) -> Ask<'_> {
     Ask {
         agent: &payment.agent,
-        kind: payment.kind,
         amount_sats: payment.amount_sats,
         fee_ceiling_sats: payment.reserved_sats.saturating_sub(payment.amount_sats),
         input_fee_sats,

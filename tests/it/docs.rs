@@ -6,7 +6,7 @@ use std::path::Path;
 #[test]
 fn docs_tools_md_is_what_the_tools_say() -> Result<(), Box<dyn Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tools.md");
-    let made = nutpurse::mcp::docs::render();
+    let made = nutpurse::testing::mcp::docs::render();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().ok_or("no folder")?)?;
         std::fs::write(&path, &made)?;

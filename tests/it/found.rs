@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use nutpurse::wallet::clock;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Behaviour, InvoiceSpec, LnurlServer, Moment, Proxy, Rule, Terms};
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nutpurse::wallet::clock;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, Moment, Proxy, Rule, TestMint};
 
@@ -149,7 +149,7 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         // payment's.
         scene.proxy.clear();
         let wallet = scene.agent.wallet().await;
-        wallet.recheck(nutpurse::wallet::restore::Which::All, |_| ()).await.unwrap();
+        wallet.recheck(nutpurse::testing::wallet::restore::Which::All, |_| ()).await.unwrap();
         assert_eq!(holdings(&scene.agent).await.spendable, held.spendable);
         wallet.take_up(&name).await.unwrap();
         let ended = scene.agent.ended(&id).await;

@@ -1,7 +1,7 @@
 //! What a wallet keeps when it has been used for long, and what it still finds.
 
-use nutpurse::app::open_store;
-use nutpurse::wallet::clock;
+use nutpurse::testing::app::open_store;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::MintOptions;
 

@@ -1,7 +1,7 @@
 //! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the
 //! lie stops.
 
-use nutpurse::wallet::clock;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{
     CoinLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie,

@@ -1,7 +1,7 @@
 //! The owner's limits, judged by the mint's own list of what it paid.
 
 use futures::future::{join_all, select_all};
-use nutpurse::config::edit::{Edit, LimitsChange};
+use nutpurse::testing::config::edit::{Edit, LimitsChange};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, MintOptions, TestMint};
 

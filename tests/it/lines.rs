@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use nutpurse::mcp::LINE_MAX;
+use nutpurse::testing::mcp::LINE_MAX;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};

@@ -1,7 +1,7 @@
 //! Paying Lightning addresses and LNURLs: once, under any name and at any hour, and only where the
 //! caller pointed. Servers that lie are in `lying_payees`.
 
-use nutpurse::model::lnurl::encode;
+use nutpurse::testing::model::lnurl::encode;
 use serde_json::{Value, json};
 use testbed::{Behaviour, InvoiceLie, Lightning, LnurlServer, Terms, TestMint};
 

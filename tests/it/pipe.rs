@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nutpurse::mcp::{self, SessionError};
-use nutpurse::wallet::{self, Caller, Source, Wallet};
+use nutpurse::testing::mcp::{self, SessionError};
+use nutpurse::testing::wallet::{self, Caller, Source, Wallet};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use nutpurse::store::Halt;
-use nutpurse::wallet::clock;
+use nutpurse::testing::store::Halt;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, TestMint};
 

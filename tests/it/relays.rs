@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::relays::{Ack, End, Heard};
-use nutpurse::nostr::{Draft, Event, Identity, Relays};
-use nutpurse::wallet::clock;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::relays::{Ack, End, Heard};
+use nutpurse::testing::nostr::{Draft, Event, Identity, Relays};
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::{Flood, Relay, Veil};
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
-use nutpurse::store::{Store, StoreError};
-use nutpurse::wallet::restore::Which;
+use nutpurse::testing::store::{Store, StoreError};
+use nutpurse::testing::wallet::restore::Which;
 use serde_json::json;
 use testbed::{Moment, Proxy, Rule, TestMint};
 

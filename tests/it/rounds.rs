@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cdk_common::nuts::SecretKey;
-use nutpurse::app::open_store;
-use nutpurse::model::id::PaymentId;
-use nutpurse::model::mint::MoneyKind;
-use nutpurse::model::payment::{Payment, PaymentKind, PaymentState};
-use nutpurse::model::secret::Secret;
-use nutpurse::store::{Change, TokenRow};
+use nutpurse::testing::app::open_store;
+use nutpurse::testing::model::id::PaymentId;
+use nutpurse::testing::model::mint::MoneyKind;
+use nutpurse::testing::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::store::{Change, TokenRow};
 use serde_json::{Value, json};
 use testbed::{Bolt11Invoice, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 use tokio::sync::Notify;

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use nutpurse::mcp::tools::{self, Silent, ToolFailure};
-use nutpurse::wallet::{self, Caller, Code, Source, Wallet};
+use nutpurse::testing::mcp::tools::{self, Silent, ToolFailure};
+use nutpurse::testing::wallet::{self, Caller, Code, Source, Wallet};
 use serde_json::{Map, Value, json};
 
 type Outcome = Result<(), Box<dyn Error>>;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nutpurse::mcp::tools;
-use nutpurse::wallet::MoneyMoved;
+use nutpurse::testing::mcp::tools;
+use nutpurse::testing::wallet::MoneyMoved;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 use tokio::net::TcpListener;

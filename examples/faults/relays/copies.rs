@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nutpurse::nostr::{Event, Identity, deletion, token_event};
+use nutpurse::testing::nostr::{Event, Identity, deletion, token_event};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 use testbed::{Around, Moment, Rule};

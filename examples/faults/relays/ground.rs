@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nutpurse::model::secret::Secret;
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay, Terms};
 use tokio::time::{Instant, sleep};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cdk_common::nuts::{KeySetInfo, Proof, Token};
-use nutpurse::model::secret::Secret;
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Draft, Event, Identity, nutzap, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::nostr::{Draft, Event, Identity, nutzap, token_event};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, THEM, at};

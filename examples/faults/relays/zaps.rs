@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use nutpurse::nostr::{Identity, nutzap};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Identity, nutzap};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Around, Behaviour, LnurlServer, Moment, ReceiptLie, Rule, Terms};
 

@@ -1,5 +1,6 @@
 //! Through a proxy or not at all.
 
+use super::super::origin::origin_of;
 use super::*;
 
 #[tokio::test]

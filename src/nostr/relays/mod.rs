@@ -69,6 +69,7 @@ pub struct Page {
     /// Checked events that the filter asks for, each once, in the relay's order.
     pub events: Vec<Event>,
     /// How many were passed over: too large, forged, or not asked for.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "tests count them"))]
     pub skipped: usize,
     /// How it ended.
     pub end: End,
@@ -82,6 +83,7 @@ pub struct Listing {
     /// The ids of all, those that were known included; nobody checked the known ones again.
     pub ids: Vec<String>,
     /// How many were passed over: too large, forged, or not asked for.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "tests count them"))]
     pub skipped: usize,
     /// How it ended.
     pub end: End,

@@ -151,16 +151,6 @@ fn a_profile_says_where_somebody_is_paid() {
 fn what_is_said_about_mints_is_read() {
     let key = format!("02{}", identity(3).public_key());
     let at = |url: &'static str, marker: &'static str| ["u", url, marker];
-    let announced = event(
-        38172,
-        &[&["d", &key], &["u", "https://m.example"], &["nuts", "1,2"], &["n", "mainnet"]],
-        "",
-    );
-    let read = mint_review::read_announcement(&announced).unwrap();
-    assert_eq!(
-        (read.mint_pubkey.as_str(), read.network.as_deref()),
-        (key.as_str(), Some("mainnet"))
-    );
     let tags: &[&[&str]] = &[
         &["k", "38172"],
         &["d", &key],

@@ -77,7 +77,6 @@ fn read_as_everything(me: &Identity, event: &Event) {
     let _ = profile::read(event);
     let _ = relay_list::read(event);
     let _ = splits::legs(event, 1_000);
-    let _ = mint_review::read_announcement(event);
     let _ = mint_review::read_review(event);
     let want = zap::ReceiptWant {
         request_json: event.json().to_owned(),

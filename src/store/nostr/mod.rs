@@ -27,11 +27,15 @@ use serde::{Deserialize, Serialize};
 
 pub use absorb::{Absorbed, Seen};
 pub use deletions::Deletion;
+#[cfg(feature = "testing")]
+pub use foreign::Foreign;
 use foreign::Foreigners;
 pub(super) use foreign::set as set_foreign;
-pub use foreign::{Foreign, ForeignBalance, ForeignState};
+pub use foreign::{ForeignBalance, ForeignState};
 pub(super) use lines::tell;
-pub use mirror::{HeldCoin, MirrorView, Mirrored};
+#[cfg(feature = "testing")]
+pub use mirror::HeldCoin;
+pub use mirror::{MirrorView, Mirrored};
 pub use nutzaps::{NutzapRow, NutzapState, Nutzaps};
 pub(super) use nutzaps::{coming as coming_by_nutzap, put as put_nutzaps};
 pub(super) use outbox::push as push_outgoing;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use nutpurse::wallet::clock;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Nutshell, Proxy, Rule, TestMint};
 use tokio::sync::OnceCell;

@@ -13,7 +13,7 @@ mod words;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nutpurse::wallet::clock;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Rule};
 

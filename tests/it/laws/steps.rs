@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use nutpurse::config::edit::{Edit, LimitsChange};
-use nutpurse::wallet::{Code, MoneyMoved};
+use nutpurse::testing::config::edit::{Edit, LimitsChange};
+use nutpurse::testing::wallet::{Code, MoneyMoved};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Rule};
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use nutpurse::wallet::{Retry, clock};
+use nutpurse::testing::wallet::{Retry, clock};
 use serde_json::{Value, json};
 use testbed::{Detour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 

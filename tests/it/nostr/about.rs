@@ -2,9 +2,9 @@
 //! is said or asked than is needed. Its keys are in `keys`.
 
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Draft, Event, Identity};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::nostr::{Draft, Event, Identity};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint, Veil};
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use cdk_common::dhke::{blind_message, construct_proofs};
 use cdk_common::nuts::{BlindedMessage, CurrencyUnit, Keys, KeysResponse, MintResponse, Proof};
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::model::secret::Secret;
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
-use nutpurse::ports::{Http, HttpRequest, JSON, Method};
-use nutpurse::store::Store;
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
+use nutpurse::testing::ports::{Http, HttpRequest, JSON, Method};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint};
 
@@ -229,5 +229,5 @@ pub(super) async fn nothing_waits(agent: Agent) {
 
 /// A mint's address as it is compared.
 pub(super) fn is_address(text: &str) -> bool {
-    nutpurse::model::mint::MintAddress::from_str(text).is_ok()
+    nutpurse::testing::model::mint::MintAddress::from_str(text).is_ok()
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bip39::Mnemonic;
 use cdk_common::nuts::Token;
-use nutpurse::store::Store;
+use nutpurse::testing::store::Store;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay};
 

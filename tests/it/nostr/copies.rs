@@ -1,8 +1,8 @@
 //! Nutzaps that others show again, whole or in part: the coins are ours, whoever shows them, and
 //! the sender is whom the coins name.
 
-use nutpurse::nostr::{Identity, nutzap};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Identity, nutzap};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Relay, Rule};
 
@@ -117,7 +117,7 @@ async fn the_coins_of_a_nutzap_name_its_sender() {
             (entry["untrusted_payee"].clone(), entry["sender_proven"].clone())
         }
     };
-    let npub = |who: &Identity| json!(nutpurse::nostr::npub(&who.public_key()).unwrap());
+    let npub = |who: &Identity| json!(nutpurse::testing::nostr::npub(&who.public_key()).unwrap());
     // Somebody else publishes them: a copy, whose coins are ours.
     scene.shows(&scene.nutzap(&coins[..1])).await;
     assert_eq!(told(15).await, (npub(&alice), json!(true)));

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Draft, Identity};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::nostr::{Draft, Identity};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Relay, TestMint};
 

@@ -1,11 +1,11 @@
 //! A Nostr key whose wallet may be elsewhere, or of mints that this one does not know: nothing is
 //! written over it, and no second wallet is made.
 
-use nutpurse::model::secret::Secret;
-use nutpurse::nostr::Identity;
-use nutpurse::nostr::p2pk::NutzapKey;
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::nostr::Identity;
+use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::Relay;
 

@@ -1,10 +1,10 @@
 //! What `doctor` finds wrong with a wallet on relays: each of nine things, by its name.
 
 use cdk_common::nuts::{CurrencyUnit, Token};
-use nutpurse::model::secret::Secret;
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Event, Identity, deletion, quote_event, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::nostr::{Event, Identity, deletion, quote_event, token_event};
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::{MintOptions, Relay};
 

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::nostr::{Event, Identity, nutzap};
-use nutpurse::store::Store;
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Event, Identity, nutzap};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 

@@ -1,8 +1,8 @@
 //! Coins that other devices or programs have left on relays: their mint is asked about them again
 //! before they count, and those that were perhaps handed out are the last to be claimed.
 
-use nutpurse::nostr::token_event;
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::token_event;
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::TestMint;
 

@@ -3,9 +3,9 @@
 
 use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::nostr::p2pk::NutzapKey;
-use nutpurse::nostr::{Event, Identity, nutzap};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::{Event, Identity, nutzap};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
 

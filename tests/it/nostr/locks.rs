@@ -3,10 +3,10 @@
 
 use cdk_common::nuts::{CurrencyUnit, Proof, Token};
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::nostr::p2pk::NutzapKey;
-use nutpurse::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::nostr::{Event, Identity};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
+use nutpurse::testing::nostr::{Event, Identity};
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 
 use super::by_hand::{me, put, token};
@@ -154,7 +154,7 @@ async fn locked_coins_in_events_of_other_programs_spoil_no_payment() {
     let live = super::by_hand::live(&scene.relay);
     let shown = scene.relay.taken().iter().any(|event| {
         let event = Event::read(&event.to_string()).unwrap();
-        let read = nutpurse::nostr::token_event::read(&me(), &event);
+        let read = nutpurse::testing::nostr::token_event::read(&me(), &event);
         live.contains(&event.id().to_owned())
             && read.is_ok_and(|read| {
                 read.proofs.iter().any(|proof| proof.secret.to_string() == secret)

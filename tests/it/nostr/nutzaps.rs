@@ -110,7 +110,7 @@ async fn an_anonymous_nutzap_is_signed_by_nobody() {
 }
 
 fn nutzap_author(event: &Value) -> Value {
-    json!(nutpurse::nostr::npub(event["pubkey"].as_str().unwrap()).unwrap())
+    json!(nutpurse::testing::nostr::npub(event["pubkey"].as_str().unwrap()).unwrap())
 }
 
 #[tokio::test]
@@ -159,9 +159,11 @@ async fn a_recipient_who_takes_no_nutzap_of_our_mints_is_named_as_such() {
             "invalid_input",
         )
         .await;
-    let nsec = nutpurse::nostr::Identity::from_nsec(&nutpurse::model::secret::Secret::new(OURS))
-        .unwrap()
-        .nsec();
+    let nsec = nutpurse::testing::nostr::Identity::from_nsec(
+        &nutpurse::testing::model::secret::Secret::new(OURS),
+    )
+    .unwrap()
+    .nsec();
     sender.refused("zap", json!({"to": nsec.reveal(), "amount_sats": 5}), "text_refused").await;
     sender
         .refused(

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use nutpurse::nostr::{Draft, deletion};
-use nutpurse::store::Store;
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Draft, deletion};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::clock;
 use redb::{Database, TableDefinition};
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};

@@ -1,6 +1,6 @@
 //! Deposits that are told on relays: paid, and claimed by whoever has the wallet's key.
 
-use nutpurse::nostr::{Event, quote_event};
+use nutpurse::testing::nostr::{Event, quote_event};
 use serde_json::{Value, json};
 use testbed::{Lightning, MintOptions, Moment, Proxy, Relay, Rule, TestMint};
 

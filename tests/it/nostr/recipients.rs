@@ -1,7 +1,7 @@
 //! Whom a zap reaches, which of a recipient's words counts, and what of ours it tells.
 
-use nutpurse::nostr::{Draft, Identity};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Draft, Identity};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay, Terms, TestMint};
 

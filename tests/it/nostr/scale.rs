@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use bip39::Mnemonic;
-use nutpurse::model::secret::Secret;
-use nutpurse::nostr::Identity;
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::nostr::Identity;
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::{MintOptions, Relay, TestMint};
 

@@ -1,8 +1,8 @@
 //! What relays show that they should not, or not all of what they should; and what other programs
 //! of the same key write and delete.
 
-use nutpurse::nostr::{Identity, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Identity, token_event};
+use nutpurse::testing::wallet::clock;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;

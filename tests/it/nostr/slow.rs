@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use nutpurse::model::secret::Secret;
-use nutpurse::nostr::{Identity, nutzap, quote_event};
-use nutpurse::wallet::request::Sync;
-use nutpurse::wallet::{Caller, Deadline, clock};
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::nostr::{Identity, nutzap, quote_event};
+use nutpurse::testing::wallet::request::Sync;
+use nutpurse::testing::wallet::{Caller, Deadline, clock};
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 

@@ -120,9 +120,10 @@ async fn at_rest(agent: &Agent) {
         .collect();
     println!("something stays open: {:?}; {open:?}", holdings(agent).await);
     let home = agent.clone().close().await;
-    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
-        .await
-        .unwrap();
+    let store =
+        nutpurse::testing::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
+            .await
+            .unwrap();
     println!(
         "payments {:?}; operations {:?}",
         store.open_payments().await.unwrap(),
@@ -212,9 +213,10 @@ async fn dump(
     mint: &TestMint,
 ) {
     let home = agent.close().await;
-    let store = nutpurse::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
-        .await
-        .unwrap();
+    let store =
+        nutpurse::testing::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
+            .await
+            .unwrap();
     let coins = store.coins_in(None).await.unwrap();
     let live = store.live_token_events().await.unwrap();
     for coin in coins {
@@ -233,8 +235,10 @@ async fn dump(
             );
         }
     }
-    for (y, proof) in
-        store.foreign_coins(mint.url(), vec![nutpurse::store::ForeignState::Unspent]).await.unwrap()
+    for (y, proof) in store
+        .foreign_coins(mint.url(), vec![nutpurse::testing::store::ForeignState::Unspent])
+        .await
+        .unwrap()
     {
         if spent.contains(&y.to_string()) {
             let holders: Vec<_> = live

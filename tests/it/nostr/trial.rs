@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::ports::Http;
-use nutpurse::wallet::clock;
-use nutpurse::wallet::nostr::trial::try_relay;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::ports::Http;
+use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::nostr::trial::try_relay;
 use testbed::{Misrule, Relay};
 
 use crate::fence::{answer, policy_entries};

@@ -1,10 +1,10 @@
 //! Coins on relays, under our own key, that the mint never made: by a careless program, or by
 //! somebody who has the key.
 
-use nutpurse::model::secret::Secret;
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::{Ack, Event, Identity, Relays, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::{Ack, Event, Identity, Relays, token_event};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::Relay;
 

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cdk_common::nuts::Proof;
-use nutpurse::nostr::{Event, Identity};
-use nutpurse::store::Store;
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::{Event, Identity};
+use nutpurse::testing::store::Store;
+use nutpurse::testing::wallet::clock;
 use testbed::{Moment, Rule};
 
 use super::by_hand::{Press, put};

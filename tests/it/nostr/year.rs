@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use nutpurse::nostr::history_event::{self, Direction, Line};
-use nutpurse::nostr::{Event, deletion, token_event};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::history_event::{self, Direction, Line};
+use nutpurse::testing::nostr::{Event, deletion, token_event};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{MintOptions, Relay};
 

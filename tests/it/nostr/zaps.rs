@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use nutpurse::model::secret::Secret;
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::{Ack, Draft, Event, Identity, Relays};
-use nutpurse::wallet::clock;
+use nutpurse::testing::model::secret::Secret;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{
     Answer, InvoiceLie, Lightning, LnurlServer, Moment, Proxy, ReceiptLie, Relay, Rule, Terms,
@@ -153,7 +153,7 @@ async fn an_anonymous_zap_does_not_name_us_and_pay_signs_nothing() {
         .await;
     let asked = invoices(&people[0].server);
     let request: Value = serde_json::from_str(&asked[0].query["nostr"]).unwrap();
-    assert_ne!(json!(nutpurse::nostr::npub(request["pubkey"].as_str().unwrap())), me);
+    assert_ne!(json!(nutpurse::testing::nostr::npub(request["pubkey"].as_str().unwrap())), me);
     assert!(request["tags"].as_array().unwrap().iter().any(|tag| tag[0] == "anon"));
     assert!(!asked[1].query.contains_key("nostr"));
 }

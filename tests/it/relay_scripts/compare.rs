@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use nutpurse::nostr::Event;
-use nutpurse::nostr::relays::{Ack, Difference, End, NotCompared};
+use nutpurse::testing::nostr::Event;
+use nutpurse::testing::nostr::relays::{Ack, Difference, End, NotCompared};
 use serde_json::{Value, json};
 use testbed::Relay;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use nutpurse::nostr::Relays;
-use nutpurse::nostr::relays::{Ack, End, Heard};
-use nutpurse::wallet::clock;
+use nutpurse::testing::nostr::Relays;
+use nutpurse::testing::nostr::relays::{Ack, End, Heard};
+use nutpurse::testing::wallet::clock;
 use serde_json::json;
 use testbed::Relay;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use nutpurse::net::{NetworkSettings, Web};
-use nutpurse::nostr::relays::{Ack, End, Heard};
-use nutpurse::nostr::{Draft, Event, Identity, Relays};
-use nutpurse::wallet::clock;
+use nutpurse::testing::net::{NetworkSettings, Web};
+use nutpurse::testing::nostr::relays::{Ack, End, Heard};
+use nutpurse::testing::nostr::{Draft, Event, Identity, Relays};
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_async;

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use nutpurse::app::App;
-use nutpurse::config::Environment;
-use nutpurse::mcp::tools::{self, Silent, ToolFailure};
-use nutpurse::store::Halt;
-use nutpurse::wallet::{Caller, Error, Source, Wallet, clock};
+use nutpurse::testing::app::App;
+use nutpurse::testing::config::Environment;
+use nutpurse::testing::mcp::tools::{self, Silent, ToolFailure};
+use nutpurse::testing::store::Halt;
+use nutpurse::testing::wallet::{Caller, Error, Source, Wallet, clock};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -69,7 +69,7 @@ impl Agent {
         halt: Option<Halt>,
         nsec: Option<&str>,
     ) -> Self {
-        let nsec = nsec.map(nutpurse::model::secret::Secret::new);
+        let nsec = nsec.map(nutpurse::testing::model::secret::Secret::new);
         let environment = Environment { keyring_off: true, nsec, ..Environment::default() };
         let app = App::halting(environment, Some(home.path().to_path_buf()), clock, halt);
         Self { home, app, name: "tester".to_owned() }

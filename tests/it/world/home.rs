@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use nutpurse::config;
+use nutpurse::testing::config;
 use tempfile::TempDir;
 
 /// A home folder. Gone when dropped.

@@ -1,0 +1,367 @@
+//! The binary: reads the command line and does what it says.
+//!
+//! Without a command it is an MCP server on its standard streams, and nothing but JSON-RPC ever
+//! reaches its standard output. It is a shim then: the wallet is kept by one process for all
+//! ([`crate::keeper`]), or by this one with `--in-process`.
+
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::{App, OwnersDesk};
+use crate::cli::fence::Terminal;
+use crate::cli::owner::{Owner, OwnerCommand, OwnerError};
+use crate::cli::{
+    self, Command, FAILURE, Globals, Here, Invocation, OK, Streams, ToolCall, Tools, USAGE,
+};
+use crate::config::env::is_agent_name;
+use crate::config::{Environment, Home};
+use crate::keeper::Lock;
+use crate::wallet::{Caller, Source};
+use crate::{cores, logging, mcp};
+use tokio::runtime::{Builder, Runtime};
+
+/// How long what is under way on blocking threads may take at the end. All money is at rest by
+/// then.
+const LAST_READ: Duration = Duration::from_millis(200);
+
+/// Runs the program with this process's arguments, environment and standard streams. The exit code
+/// is 0, or what [`crate::cli`] says of the failure.
+pub fn run() -> ExitCode {
+    let code = started().unwrap_or_else(|error| {
+        complain(&error.to_string());
+        FAILURE
+    });
+    ExitCode::from(code)
+}
+
+fn started() -> io::Result<u8> {
+    let invocation = match cli::parse::<OwnerCommand>(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        Err(stop) => {
+            if stop.code == OK {
+                io::stdout().write_all(stop.text.as_bytes())?;
+            } else {
+                complain(stop.text.trim_end());
+            }
+            return Ok(stop.code);
+        }
+    };
+    cores::forbid();
+    mcp::panics::hide_payloads();
+    let caller = invocation.caller();
+    if !is_agent_name(&caller.agent) {
+        complain("the agent's name may have 1 to 64 letters, digits, _ and -");
+        return Ok(USAGE);
+    }
+    let Invocation { globals, command } = invocation;
+    let environment = Environment::read();
+    if !matches!(command, Command::Keep { .. }) {
+        logging::start(globals.log.as_deref());
+    }
+    match command {
+        Command::Serve if io::stdin().is_terminal() => {
+            io::stdout().write_all(cli::help::<OwnerCommand>().as_bytes())?;
+            Ok(OK)
+        }
+        Command::Serve if is_shared(&globals) => carry(globals, environment, caller),
+        Command::Serve => alone(globals, environment, |app| serve(app, caller)),
+        Command::Tool(call) if is_shared(&globals) => ask(globals, environment, caller, call),
+        Command::Tool(call) => {
+            let json = globals.json;
+            alone(globals, environment, |app| async move {
+                call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
+            })
+        }
+        Command::Keep { detached } => keep(&globals, environment, detached),
+        Command::Owner(command) => own(&command, globals, &environment, &runtime()?),
+    }
+}
+
+/// One process keeps the wallet for all, where there are sockets to reach it by.
+fn is_shared(globals: &Globals) -> bool {
+    cfg!(unix) && !globals.in_process
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// Runs something that reads standard input, which cannot be cancelled and which the client may
+/// never close.
+fn to_its_end<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_READ);
+    ended
+}
+
+/// Holds the wallet in this process.
+fn alone<F: Future<Output = io::Result<u8>>>(
+    globals: Globals,
+    environment: Environment,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> io::Result<u8> {
+    let lock = match Home::resolve(globals.home.as_deref(), &environment)
+        .ok()
+        .map(|home| Lock::take(&home))
+    {
+        Some(Ok(None)) => {
+            complain(
+                "another process holds this wallet; `nutpurse stop` ends the one that keeps it for all",
+            );
+            return Ok(FAILURE);
+        }
+        Some(Ok(lock)) => lock,
+        Some(Err(error)) if !error.is_of_the_folder() => {
+            complain(&error.to_string());
+            return Ok(FAILURE);
+        }
+        // A folder that cannot be used or written is told at the first call.
+        Some(Err(_)) | None => None,
+    };
+    let app = App::new(environment, globals.home);
+    let ended = to_its_end(runtime()?, async {
+        let ended = work(Arc::clone(&app)).await;
+        app.stop().await;
+        ended
+    });
+    drop(lock);
+    ended
+}
+
+async fn serve(app: Arc<App>, caller: Caller) -> io::Result<u8> {
+    let ended = tokio::select! {
+        ended = mcp::serve(app as Arc<dyn Source>, caller, tokio::io::stdin(), tokio::io::stdout()) => ended,
+        () = terminated() => Ok(()),
+    };
+    match ended {
+        Ok(()) => Ok(OK),
+        Err(error) => {
+            complain(&error.to_string());
+            Ok(FAILURE)
+        }
+    }
+}
+
+async fn call_tool(call: ToolCall, json: bool, tools: &dyn Tools) -> io::Result<u8> {
+    let (mut input, mut output, mut errors) = (io::stdin(), io::stdout(), io::stderr());
+    cli::run_tool(
+        call,
+        json,
+        tools,
+        Streams { input: &mut input, output: &mut output, errors: &mut errors },
+    )
+    .await
+}
+
+#[cfg(unix)]
+use shared::{ask, carry, keep};
+
+/// What there is only where processes can share a wallet.
+#[cfg(unix)]
+mod shared {
+    use crate::config::{Settings, env};
+    use crate::keeper::{self, Remote, Way};
+    use async_trait::async_trait;
+    use serde_json::{Map, Value};
+    use tokio::time::{MissedTickBehavior, interval};
+
+    use super::*;
+
+    /// How often a shim looks whether its parent is still there.
+    const LOOK: Duration = Duration::from_secs(1);
+
+    fn way(globals: Globals, environment: Environment, caller: Caller) -> Way {
+        Way {
+            given: globals.home,
+            environment,
+            passed_on: env::for_a_keeper(),
+            agent: caller.agent,
+        }
+    }
+
+    /// A shim between a client and the process that keeps the wallet.
+    pub(super) fn carry(
+        globals: Globals,
+        environment: Environment,
+        caller: Caller,
+    ) -> io::Result<u8> {
+        let parent = rustix::process::getppid();
+        let way = way(globals, environment, caller);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let carried = to_its_end(runtime, async {
+            let gone = async {
+                tokio::select! {
+                    () = terminated() => {}
+                    () = orphaned(parent) => {}
+                }
+            };
+            keeper::run(&way, tokio::io::stdin(), tokio::io::stdout(), gone).await
+        });
+        match carried {
+            // A client that no longer reads has gone, and that is no failure.
+            Ok(()) => Ok(OK),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(OK),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns when the process that started this one is gone: its pipes may be held open by
+    /// others.
+    async fn orphaned(parent: Option<rustix::process::Pid>) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while rustix::process::getppid() == parent {
+            look.tick().await;
+        }
+    }
+
+    struct There<'a>(Remote<'a>);
+
+    #[async_trait]
+    impl Tools for There<'_> {
+        async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
+            self.0.call(name, arguments).await
+        }
+    }
+
+    /// A tool, called by the process that keeps the wallet.
+    pub(super) fn ask(
+        globals: Globals,
+        environment: Environment,
+        caller: Caller,
+        call: ToolCall,
+    ) -> io::Result<u8> {
+        let json = globals.json;
+        let way = way(globals, environment, caller);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(call_tool(call, json, &There(Remote { way: &way })))
+    }
+
+    /// The process that keeps the wallet.
+    pub(super) fn keep(
+        globals: &Globals,
+        environment: Environment,
+        detached: bool,
+    ) -> io::Result<u8> {
+        let Ok(home) = Home::resolve(globals.home.as_deref(), &environment) else {
+            return Ok(FAILURE);
+        };
+        if !detached {
+            return keeper::detach(&home).map(|()| OK);
+        }
+        keeper::second();
+        let lock = match Lock::take_to_keep(&home) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(OK),
+            Err(_) => return Ok(FAILURE),
+        };
+        logging::start_in(&home.log(), globals.log.as_deref());
+        let idle =
+            Settings::peek(&home).map(|settings| settings.keeper).unwrap_or_default().idle_seconds;
+        let app = App::new(environment.clone(), Some(home.path().to_path_buf()));
+        let kept = to_its_end(runtime()?, async {
+            let source = Arc::clone(&app) as Arc<dyn Source>;
+            let kept = keeper::keep(
+                lock,
+                &home,
+                source,
+                &environment,
+                Duration::from_secs(idle),
+                terminated(),
+            )
+            .await;
+            app.stop().await;
+            kept
+        });
+        match kept {
+            Ok(lock) => {
+                drop(lock);
+                Ok(OK)
+            }
+            Err(error) => {
+                logging::failed(&error);
+                Ok(FAILURE)
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn carry(globals: Globals, environment: Environment, caller: Caller) -> io::Result<u8> {
+    alone(globals, environment, |app| serve(app, caller))
+}
+
+#[cfg(not(unix))]
+fn ask(
+    globals: Globals,
+    environment: Environment,
+    caller: Caller,
+    call: ToolCall,
+) -> io::Result<u8> {
+    let json = globals.json;
+    alone(globals, environment, |app| async move {
+        call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
+    })
+}
+
+#[cfg(not(unix))]
+fn keep(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
+    Ok(USAGE)
+}
+
+fn own(
+    command: &OwnerCommand,
+    globals: Globals,
+    environment: &Environment,
+    runtime: &Runtime,
+) -> io::Result<u8> {
+    let home = match Home::resolve(globals.home.as_deref(), environment) {
+        Ok(home) => home,
+        Err(error) => {
+            complain(&error.to_string());
+            return Ok(FAILURE);
+        }
+    };
+    let mut fence = Terminal::new(environment);
+    let desk = OwnersDesk::new(&home, environment, runtime.handle().clone());
+    let mut out = io::stdout();
+    let mut owner = Owner {
+        home: &home,
+        environment,
+        fence: &mut fence,
+        desk: &desk,
+        out: &mut out,
+        json: globals.json,
+    };
+    match owner.run(command) {
+        Ok(()) => Ok(OK),
+        Err(OwnerError::Io(error)) => Err(error),
+        Err(error) => {
+            complain(&error.to_string());
+            Ok(FAILURE)
+        }
+    }
+}
+
+/// Returns when the process is asked to end.
+async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _interrupted = tokio::signal::ctrl_c().await;
+}
+
+fn complain(text: &str) {
+    let _said = writeln!(io::stderr(), "{text}");
+}
