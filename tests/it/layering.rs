@@ -30,7 +30,7 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("program", &["app", "cli", "config", "keeper", "mcp", "wallet", "logging", "cores"]),
-    ("main", &[]),
+    ("main", &["run"]),
     ("logging", &[]),
     ("cores", &[]),
     ("lib", &[]),
