@@ -9,9 +9,9 @@ use nutpurse::testing::wallet::{Caller, Deadline, clock};
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 
-use super::KEY;
 use super::by_hand::{Press, agreed, me, put, token};
-use super::hostile::{listed_key, lock};
+use super::hostile::{incomes, listed_key, lock};
+use super::{KEY, sync};
 use crate::world::{Agent, Home, mint};
 
 /// What a sync says whose caller has waited for almost as long as a call may, while the mint
@@ -85,7 +85,11 @@ async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() 
     let of_a_nutzap = told(&agent, &proxy, "POST", "/v1/checkstate").await;
     assert!(of_a_nutzap.starts_with(&slow), "{of_a_nutzap}");
 
-    // Coins of another device, which the mint has called unspent.
+    // Coins of another device, which the mint has called unspent. They are claimed once in a while only, and first after a start.
+    while incomes(&agent).await.is_empty() {
+        sync(&agent).await;
+    }
+    let agent = Agent::two_minutes_later(agent.close().await);
     put(&relay, &[token(&me(), &proxy.url(), &press.bearer(2, 8).await, clock::now())]).await;
     let of_a_claim = told(&agent, &proxy, "POST", "/v1/swap").await;
     assert!(of_a_claim.starts_with(&slow), "{of_a_claim}");

@@ -316,10 +316,11 @@ async fn with_two_of_three_relays_down_nothing_is_deleted_anywhere() {
         "{told}"
     );
     assert!(relay_of(&told, 1).1 > 0 && relay_of(&told, 2).1 > 0, "{told}");
-    assert!(
-        of_kind(&relays[0], 5).is_empty(),
-        "a deletion went although too few have what replaces it"
-    );
+    // The deposit's own event may have been told, and deleted, before.
+    let of_coins = of_kind(&relays[0], 5)
+        .into_iter()
+        .filter(|event| event["tags"].to_string().contains("7375"));
+    assert_eq!(of_coins.count(), 0, "a deletion went although too few have what replaces it");
     new_device_sees_all(&mint, &[relays[0].url()]).await;
     relays[1].come_up().await.unwrap();
     relays[2].come_up().await.unwrap();
