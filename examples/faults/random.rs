@@ -198,5 +198,9 @@ async fn recover_until_killed(
     }
     scene.proxy.clear();
     holds(!gone || killed(), "it ended, and nobody had killed it")?;
+    // The kill may still be on its way. It must not reach the next run instead of this one.
+    while killed() && since.elapsed() < Duration::from_secs(20) && wallet.is_alive().await? {
+        sleep(Duration::from_millis(5)).await;
+    }
     Ok(killed())
 }
