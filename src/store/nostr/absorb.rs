@@ -139,10 +139,14 @@ fn absorb(
     for mint in &forked {
         absorbed.doubted = absorbed.doubted.saturating_add(doubt_all(tx, &mut doubt, mint)?);
     }
+    let mut table = tx.open_table(NOSTR_LEFT_OUT)?;
     for y in shown.into_iter().collect::<BTreeSet<Y>>() {
         let ours: Option<ProofInfo> =
             proofs.get(&y)?.map(|row| decode("proofs", row.value())).transpose()?;
         let is_shown = held(&holds, &live, &y)?;
+        if is_shown {
+            table.remove(&y)?;
+        }
         match (ours, foreigners.get(&y)?) {
             (Some(coin), _) if !is_shown && coin.state == State::Unspent => {
                 doubt.insert(&y, ())?;
@@ -152,6 +156,10 @@ fn absorb(
             (None, Some(coin)) if !is_shown && coin.is_free() => {
                 foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
             }
+            // Whoever replaced its event has only moved it: what it is in now came later.
+            (None, Some(coin)) if is_shown && coin.state == ForeignState::LeftOut => {
+                foreigners.put(&y, &Foreign { state: ForeignState::Doubtful, ..coin })?;
+            }
             (None, Some(coin)) if !coin.state.is_final() => {}
             // Spent, by our archive or by the mint's word: an event that still shows it is to be
             // replaced.
@@ -159,7 +167,6 @@ fn absorb(
             (None, _) => {}
         }
     }
-    let mut table = tx.open_table(NOSTR_LEFT_OUT)?;
     for (y, at) in &left_out {
         // One that is shown elsewhere was only moved.
         if !held(&holds, &live, y)? && foreigners.get(y)?.is_some_and(|coin| !coin.state.is_final())

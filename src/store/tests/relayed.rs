@@ -191,3 +191,29 @@ async fn of_the_queue_no_more_is_read_than_one_class() {
     }
     assert!(store.outbox().await.is_err());
 }
+
+#[tokio::test]
+async fn a_coin_that_was_only_moved_counts_again_once_the_event_that_holds_it_is_shown() {
+    let now = super::samples::clock();
+    let at = |mut seen: Seen| {
+        seen.event.created_at = now;
+        vec![seen]
+    };
+    let unspent = || Change::Foreign { ys: vec![POOL[0].y, POOL[1].y], to: ForeignState::Unspent };
+    // Before the mint was asked, and after it.
+    for asked_before in [false, true] {
+        let store = store().await;
+        store.absorb(at(seen(1, &[0, 1], &[])), vec![]).await.unwrap();
+        // Two events replace it, and a relay shows one of them later.
+        store.absorb(at(seen(2, &[0], &[1])), vec![]).await.unwrap();
+        if asked_before {
+            store.commit(vec![unspent()]).await.unwrap();
+            let held = &store.foreign_balances().await.unwrap()[0];
+            assert_eq!((held.unspent, held.left_out), (1, 2));
+        }
+        store.absorb(at(seen(3, &[1], &[])), vec![]).await.unwrap();
+        store.commit(vec![unspent()]).await.unwrap();
+        let held = &store.foreign_balances().await.unwrap()[0];
+        assert_eq!((held.unspent, held.left_out), (3, 0), "asked before: {asked_before}");
+    }
+}
