@@ -18,9 +18,11 @@ use crate::cli::{
 };
 use crate::config::env::is_agent_name;
 use crate::config::{Environment, Home};
+use crate::cores;
 use crate::keeper::Lock;
+use crate::logging;
+use crate::mcp;
 use crate::wallet::{Caller, Source};
-use crate::{cores, logging, mcp};
 use tokio::runtime::{Builder, Runtime};
 
 /// How long what is under way on blocking threads may take at the end. All money is at rest by
