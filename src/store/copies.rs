@@ -171,7 +171,7 @@ pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<GoodCopy>, 
 /// Checks one file as a copy.
 ///
 /// # Errors
-/// As [`super::Store::open`].
+/// As [`super::Store::open_known`].
 pub fn verify(path: &Path) -> Result<GoodCopy, StoreError> {
     super::open::check_file(path)?;
     let passed = trial::check_copy(path)?;

@@ -22,21 +22,13 @@ const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Store {
-    /// Opens the wallet file at `path`; makes it when there is none.
+    /// Opens the wallet file at `path`; makes it when there is none. Where the wallet's id and the
+    /// highest generation that was seen are known, another wallet's file is refused, and no copy is
+    /// made of it or of an older one.
     ///
     /// # Errors
     /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is
     /// empty, foreign or broken, [`StoreError::UnknownVersion`] when a newer program wrote it.
-    #[cfg(feature = "testing")]
-    pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
-        Self::open_known(path, clock, None).await
-    }
-
-    /// The same where the wallet's id and the highest generation that was seen are known: another
-    /// wallet's file is refused, and no copy is made of it or of an older one.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
     pub async fn open_known(
         path: PathBuf,
         clock: fn() -> u64,
@@ -51,11 +43,20 @@ impl Store {
         .await
     }
 
+    /// The same where nothing is known of the wallet, for tests.
+    ///
+    /// # Errors
+    /// As [`Store::open_known`].
+    #[cfg(feature = "testing")]
+    pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
+        Self::open_known(path, clock, None).await
+    }
+
     /// Makes the wallet file at `path`, which is not there, with `change` made to what the wallet
     /// is, and opens it.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Store::open_known`].
     pub async fn create(
         path: PathBuf,
         clock: fn() -> u64,
@@ -71,7 +72,7 @@ impl Store {
     /// Opens a wallet on any storage; makes it when the storage is empty.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Store::open_known`].
     #[cfg(feature = "testing")]
     pub async fn with_backend(
         backend: impl redb::StorageBackend,
