@@ -30,7 +30,7 @@ use tokio::runtime::{Builder, Runtime};
 const LAST_READ: Duration = Duration::from_millis(200);
 
 /// Runs the program with this process's arguments, environment and standard streams. The exit code
-/// is 0, or says which kind of failure it was (README).
+/// is 0, or that of the failure.
 pub fn run() -> ExitCode {
     let code = started().unwrap_or_else(|error| {
         complain(&error.to_string());
