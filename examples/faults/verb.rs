@@ -148,8 +148,8 @@ impl Act {
         }
     }
 
-    /// What it left behind, after the fault is lifted and the wallet restarted: done once, or not
-    /// at all and to be done again.
+    /// Checks what the call has left behind, after the fault is lifted and the wallet restarted: it
+    /// was done once, or it was not done and can be done again.
     pub(crate) async fn judge(&self, scene: &Scene, wallet: &Wallet) -> Outcome {
         match self.verb {
             Verb::Deposit => self.judge_deposit(wallet).await,

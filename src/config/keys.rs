@@ -173,9 +173,9 @@ impl Keys {
         self.nostr.as_ref()
     }
 
-    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: HMAC-SHA512
-    /// under the seed of device 0, of a fixed label, its first half. No other key tells anything
-    /// about it.
+    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: the first
+    /// half of the HMAC-SHA512 of a fixed label, with the seed of device 0 as its key. Nobody can
+    /// compute it from another key of the wallet.
     ///
     /// # Errors
     /// As [`Self::seed`].

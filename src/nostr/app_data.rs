@@ -1,5 +1,5 @@
-//! What a wallet keeps for itself beside NIP-60 (kind 30078, NIP-78), sealed: which devices it has,
-//! and its list of mints (NUT-27).
+//! What a wallet keeps encrypted on relays beside NIP-60, as app data (NIP-78, kind 30078): which
+//! devices it has, and its list of mints (NUT-27).
 //!
 //! The list of mints is written with a key of its own, so that it names nobody. Neither holds a
 //! coin or a key.

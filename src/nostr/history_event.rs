@@ -51,6 +51,21 @@ pub struct Line<'a> {
     pub payment_hash: Option<&'a str>,
 }
 
+impl Line<'_> {
+    /// A line that says no more than this, in sats.
+    pub fn sats(direction: Direction, amount: u64) -> Self {
+        Self {
+            direction,
+            amount,
+            unit: "sat",
+            created: &[],
+            destroyed: &[],
+            redeemed: None,
+            payment_hash: None,
+        }
+    }
+}
+
 /// What one line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {

@@ -123,8 +123,8 @@ impl Wallet {
                 melt.named_none = melt.named_none.saturating_add(1);
                 return Ok(self.store.commit(vec![journaled(&Operation::Melt(melt))?]).await?);
             }
-            // There is none. Were it signed after all, the mint would say so of the next request
-            // with these counters.
+            // The mint has signed no change. If it has, it refuses the next request that uses these
+            // counters, as signed before, and the wallet takes new ones.
             change => change.unwrap_or_default(),
         };
         *fee_sats = melt.fee_sats(coins::total_sats(&change));

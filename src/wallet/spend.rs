@@ -3,8 +3,8 @@
 //! ```text
 //!  known? -> deny? -> plan -> admit -> act -> record -> wake
 //! ```
-//! `known?` and `deny?` contact nobody. `admit` is one durable transaction in which the policy sees
-//! the ledger it is judged by. From there to `record` everything runs on a tracked task, whoever
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction: the policy decides there,
+//! from the ledger as that same transaction reads it. From there to `record` everything runs on a tracked task, whoever
 //! waits. Nothing else in this project makes value leave.
 
 use std::sync::atomic::{AtomicBool, Ordering};

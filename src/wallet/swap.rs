@@ -80,8 +80,8 @@ fn is_out_of_date(error: &MintError) -> bool {
     matches!(error.code(), Some(nut::KEYSET_INACTIVE | nut::UNBALANCED))
 }
 
-/// A swap that the mint refused: its row goes. Its counters are free again, unless the mint has
-/// signed for them before.
+/// The changes that end a swap which the mint refused: its row is removed, and its counters may be
+/// used again, unless the mint refused because it has signed for them before.
 pub(super) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
     let mut changes = vec![Change::EndOperation(swap.id)];
     if error.code() != Some(nut::OUTPUTS_SIGNED) {

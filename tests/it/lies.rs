@@ -60,6 +60,22 @@ impl Scene {
         told
     }
 
+    /// Locks a token to somebody while the swap stays unanswered and this lie is told of it. How many
+    /// lies were told before, and what the caller is answered.
+    async fn unanswered(&self, moment: Moment, lie: Lie, what: &str) -> (usize, Value) {
+        let rule = self.proxy.fail(Rule::new("POST", SWAP, moment));
+        let told = self.liar.told();
+        self.liar.tell(lie);
+        let asked = json!({"amount_sats": 37, "memo": what, "lock_to": SOMEBODY});
+        let made = self.agent.ok("send_token", asked).await;
+        assert_eq!(
+            (&made["state"], self.proxy.fired(rule)),
+            (&json!("pending"), 1),
+            "{what}: {made}"
+        );
+        (told, made)
+    }
+
     /// The lie ends; it must have been told.
     pub(crate) fn end(&self, told: usize, what: &str) {
         self.liar.stop();
@@ -211,11 +227,7 @@ async fn wrong_change_makes_no_coins_and_a_payment_stays_paid() {
         let paid = scene.agent.ok("pay", json!({"to": invoice})).await;
         assert_eq!(paid["state"], "settled", "{lie:?}: {paid}");
         let held = holdings(&scene.agent).await;
-        assert!(
-            held.spendable + held.pending
-                <= scene.mint.auditor().outstanding().unwrap() + held.pending,
-            "{lie:?}: {held:?}"
-        );
+        assert!(held.spendable <= scene.mint.auditor().outstanding().unwrap(), "{lie:?}: {held:?}");
         scene.end(told, &format!("{lie:?}"));
         scene = scene.later_and_right(&format!("{lie:?}")).await;
         assert_eq!(holdings(&scene.agent).await.pending, 0, "{lie:?}");
@@ -236,21 +248,9 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
         RestoreLie::Reordered,
     ];
     for lie in lies {
-        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
-        let told = scene.liar.told();
-        scene.liar.tell(Lie::Restored(lie));
-        let made = scene
-            .agent
-            .ok(
-                "send_token",
-                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
-            )
-            .await;
-        assert_eq!(
-            (&made["state"], scene.proxy.fired(rule)),
-            (&json!("pending"), 1),
-            "{lie:?}: {made}"
-        );
+        let what = format!("{lie:?}");
+        let (told, made) =
+            scene.unanswered(Moment::AfterMint, Lie::Restored(lie.clone()), &what).await;
         scene = scene.later().await;
         let shown = scene
             .agent
@@ -269,11 +269,8 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_answer_about_our_own_swap_loses_nothing() {
     let mut scene = Scene::new(500).await;
-    let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::AfterMint));
-    let told = scene.liar.told();
-    scene.liar.tell(Lie::Restored(RestoreLie::Empty));
-    let made = scene.agent.ok("send_token", json!({"amount_sats": 37, "lock_to": SOMEBODY})).await;
-    assert_eq!((&made["state"], scene.proxy.fired(rule)), (&json!("pending"), 1), "{made}");
+    let lie = Lie::Restored(RestoreLie::Empty);
+    let (told, made) = scene.unanswered(Moment::AfterMint, lie, "nothing was signed").await;
     scene = scene.later().await;
     scene
         .agent
@@ -306,21 +303,9 @@ async fn states_that_no_mint_can_give_decide_nothing() {
     let mut scene = Scene::new(2_000).await;
     let words = ["RESERVED", "PENDING_SPENT", "BORROWED"].map(CoinLie::All);
     for lie in words.into_iter().chain([CoinLie::Missing, CoinLie::Reordered, CoinLie::Others]) {
-        let rule = scene.proxy.fail(Rule::new("POST", SWAP, Moment::BeforeRequest));
-        let told = scene.liar.told();
-        scene.liar.tell(Lie::Coins(lie));
-        let made = scene
-            .agent
-            .ok(
-                "send_token",
-                json!({"amount_sats": 37, "memo": format!("{lie:?}"), "lock_to": SOMEBODY}),
-            )
-            .await;
-        assert_eq!(
-            (&made["state"], scene.proxy.fired(rule)),
-            (&json!("pending"), 1),
-            "{lie:?}: {made}"
-        );
+        let what = format!("{lie:?}");
+        let (told, made) =
+            scene.unanswered(Moment::BeforeRequest, Lie::Coins(lie.clone()), &what).await;
         scene = scene.later().await;
         let shown = scene
             .agent

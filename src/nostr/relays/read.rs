@@ -71,7 +71,7 @@ impl Relays {
             Some(filter) => self.pages(url, filter, wait, last, &mut gathered, &mut known).await,
             None => no_filter(),
         };
-        Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
+        gathered.listing(end)
     }
 
     /// Asks for what is new of all that one filter matches: as [`Relays::all`] does, but from a
@@ -94,12 +94,7 @@ impl Relays {
             match self.reconcile(url, filter, have, wait).await {
                 Ok(difference) => return self.new_ones(url, filter, known, difference, wait).await,
                 Err(NotCompared::Unreachable(reason)) => {
-                    return Listing {
-                        events: Vec::new(),
-                        ids: Vec::new(),
-                        skipped: 0,
-                        end: End::Unreachable(reason),
-                    };
+                    return Gathered::default().listing(End::Unreachable(reason));
                 }
                 Err(NotCompared::Unsupported(reason)) => {
                     tracing::debug!(
@@ -132,7 +127,7 @@ impl Relays {
             Some(filter) => self.named(url, &filter, theirs, wait, &mut gathered).await,
             None => no_filter(),
         };
-        Listing { events: gathered.events, ids: gathered.ids, skipped: gathered.skipped, end }
+        gathered.listing(end)
     }
 
     /// Asks for events by their ids. What the relay named and does not give is passed over, as what

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::event::Event;
 use super::frame::Hint;
 use super::line::{Broken, Line, begins, not_taken};
-use super::{End, Relays, asks_for};
+use super::{End, Listing, Relays, asks_for};
 use crate::model::text::clean;
 
 /// The most that is kept, and the most that is listened to, in bytes.
@@ -175,6 +175,11 @@ impl From<Broken> for Stop {
 }
 
 impl Gathered {
+    /// What was gathered, and how the reading ended.
+    pub(super) fn listing(self, end: End) -> Listing {
+        Listing { events: self.events, ids: self.ids, skipped: self.skipped, end }
+    }
+
     fn check(&self) -> Result<(), Stop> {
         if self.kept > MAX_KEPT || self.heard > MAX_HEARD {
             return Err(Stop::TooMuch("the relay sends more than is taken in"));

@@ -224,18 +224,6 @@ fn a_key_for_nutzaps_is_read_in_every_form_and_never_guessed() {
     assert!(nutzap_info::names_no_lock(&bare) && !nutzap_info::names_no_lock(&event));
 }
 
-fn line(direction: Direction, amount: u64) -> Line<'static> {
-    Line {
-        direction,
-        amount,
-        unit: "sat",
-        created: &[],
-        destroyed: &[],
-        redeemed: None,
-        payment_hash: None,
-    }
-}
-
 #[test]
 fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
     let me = identity(1);
@@ -249,7 +237,7 @@ fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
         payment_hash: Some(&hash),
         created: &created,
         destroyed: &destroyed,
-        ..line(Direction::Out, 21)
+        ..Line::sats(Direction::Out, 21)
     };
     let event = history_event::write(&me, &told, 1).unwrap();
     assert!(!event.json().contains(&hash));
@@ -260,9 +248,12 @@ fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
         (read.direction, read.amount, read.created, read.destroyed),
         (Direction::Out, 21, vec![id(1)], vec![id(2), id(3)])
     );
-    let event =
-        history_event::write(&me, &Line { redeemed: Some(&nutzap), ..line(Direction::In, 1) }, 1)
-            .unwrap();
+    let event = history_event::write(
+        &me,
+        &Line { redeemed: Some(&nutzap), ..Line::sats(Direction::In, 1) },
+        1,
+    )
+    .unwrap();
     assert_eq!(
         event.tags()[0],
         ["e".to_owned(), id(6), "wss://relay.example".into(), "redeemed".into()]

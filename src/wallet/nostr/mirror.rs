@@ -98,7 +98,8 @@ impl Wallet {
                     relay: row.relay.clone(),
                     sender: from.sender.clone(),
                 };
-                let line = Line { redeemed: Some(&of), ..line(Direction::In, *received_sats) };
+                let line =
+                    Line { redeemed: Some(&of), ..Line::sats(Direction::In, *received_sats) };
                 let event = history_event::write(identity, &line, at).map_err(unsigned)?;
                 // Its sender reads where it was published. A stranger's list of relays is not
                 // followed: it would have us contact anybody.
@@ -115,7 +116,7 @@ impl Wallet {
                 (&payment.state, &payment.payment_hash)
             {
                 let (at, cost) = ((self.clock)(), payment.amount_sats.saturating_add(*fee_sats));
-                let line = Line { payment_hash: Some(hash), ..line(Direction::Out, cost) };
+                let line = Line { payment_hash: Some(hash), ..Line::sats(Direction::Out, cost) };
                 let event = history_event::write(&nostr.identity, &line, at).map_err(unsigned)?;
                 round.outgoing.push(outgoing(&event, class::HISTORY, at));
                 let sum = left.entry(payment.mint.to_string()).or_default();
@@ -176,26 +177,13 @@ impl Wallet {
                 unit: &planned.unit,
                 created: &made,
                 destroyed: &replaced,
-                ..line(direction, amount)
+                ..Line::sats(direction, amount)
             };
             let event = history_event::write(&nostr.identity, &line, now).map_err(unsigned)?;
             round.outgoing.push(outgoing(&event, class::HISTORY, now));
         }
         round.gone.append(&mut replaced);
         Ok(())
-    }
-}
-
-/// A line of the history that says no more than this, in sats.
-fn line(direction: Direction, amount: u64) -> Line<'static> {
-    Line {
-        direction,
-        amount,
-        unit: "sat",
-        created: &[],
-        destroyed: &[],
-        redeemed: None,
-        payment_hash: None,
     }
 }
 

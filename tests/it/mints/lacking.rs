@@ -214,8 +214,8 @@ async fn a_mint_that_serves_neither_question_decides_nothing_by_it() {
     assert_eq!(shown["state"], "settled", "{shown}");
     changes.mark_unchanged();
     scene.conserved("asked at last").await;
-    // Whether NUT-09 was asked again depends on which request was answered first: the mint may have
-    // repeated its answer to the swap.
+    // The wallet sends the swap again and asks NUT-09. Where the swap is answered first, NUT-09 is
+    // not asked, and stays unknown.
     let lacks = listed(&scene.agent).await["lacks"].clone();
     assert!(lacks.is_null() || lacks == json!(["NUT-09"]), "{lacks}");
 }

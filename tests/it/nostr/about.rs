@@ -1,5 +1,5 @@
-//! What the wallet says of itself on relays: what it lists is what can be paid to it, and no more
-//! is said or asked than is needed. Its keys are in `keys`.
+//! What the wallet says of itself on relays. Its public list (kind 10019) names only what it can
+//! take in, and it publishes and asks for no more than it needs. Its keys are in `keys`.
 
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};

@@ -10,7 +10,9 @@ use cdk_common::nuts::{BlindedMessage, CurrencyUnit, Keys, KeysResponse, MintRes
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::net::{NetworkSettings, Web};
-use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
+use nutpurse::testing::nostr::{
+    Ack, Draft, Event, Identity, Relays, deletion, nutzap, token_event,
+};
 use nutpurse::testing::ports::{Http, HttpRequest, JSON, Method};
 use nutpurse::testing::store::Store;
 use nutpurse::testing::wallet::clock;
@@ -42,6 +44,12 @@ pub(super) async fn put(relay: &Relay, events: &[Event]) {
     for event in events {
         assert_eq!(relays.publish(relay.url(), event.json(), event.id(), WAIT).await, Ack::Stored);
     }
+}
+
+/// A nutzap of these coins to the devices' key, by whoever this is, now.
+pub(super) fn nutzap(who: &Identity, mint: &str, coins: &[Proof], comment: &str) -> Event {
+    let me = me().public_key();
+    nutzap::write(who, &me, mint, "sat", coins, comment, None, clock::now()).unwrap()
 }
 
 /// An event of any kind by this key, now.

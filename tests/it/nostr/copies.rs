@@ -2,11 +2,10 @@
 //! the sender is whom the coins name.
 
 use nutpurse::testing::nostr::{Identity, nutzap};
-use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Relay, Rule};
 
-use super::by_hand::{Press, agreed, me, put};
+use super::by_hand::{self, Press, agreed, put};
 use super::hostile::{incomes, listed_key, lock, scene};
 use super::{KEY, device, spendable, sync};
 use crate::world::{Agent, Home, fund, mint};
@@ -17,19 +16,7 @@ async fn a_part_of_a_nutzap_copied_by_a_stranger_costs_nothing() {
     let wanted = |amounts: &[u64]| {
         amounts.iter().map(|amount| (*amount, scene.good_lock())).collect::<Vec<_>>()
     };
-    let by = |who: &Identity, coins: &[_]| {
-        nutzap::write(
-            who,
-            &me().public_key(),
-            &scene.mint.url(),
-            "sat",
-            coins,
-            "mine",
-            None,
-            clock::now(),
-        )
-        .unwrap()
-    };
+    let by = |who: &Identity, coins: &[_]| by_hand::nutzap(who, &scene.mint.url(), coins, "mine");
     let mallory = Identity::random().unwrap();
     // Its largest coin is shown first by somebody else.
     let coins = scene.locked(&wanted(&[64, 8, 4, 1])).await;
@@ -63,17 +50,7 @@ async fn what_another_device_has_taken_of_a_nutzap_costs_none_of_its_other_coins
     let home = scene.receiver.close().await;
     // A stranger shows the largest coin again, and the other device is there first.
     let mallory = Identity::random().unwrap();
-    let copy = nutzap::write(
-        &mallory,
-        &me().public_key(),
-        &scene.mint.url(),
-        "sat",
-        &coins[..1],
-        "mine",
-        None,
-        clock::now(),
-    )
-    .unwrap();
+    let copy = by_hand::nutzap(&mallory, &scene.mint.url(), &coins[..1], "mine");
     put(&scene.relay, &[copy]).await;
     let other = device(&scene.mint, &[scene.relay.url()], KEY);
     sync(&other).await;
@@ -165,17 +142,7 @@ async fn a_nutzap_and_a_deposit_at_once_do_not_pass_the_owners_cap_together() {
     let coins = Press::of(&mint).coins(&[(32, lock()), (16, lock())]).await;
     let nutzap = |coin: usize| {
         let coins = &coins[coin..=coin];
-        nutzap::write(
-            &Identity::random().unwrap(),
-            &me().public_key(),
-            &proxy.url(),
-            "sat",
-            coins,
-            "hello",
-            None,
-            clock::now(),
-        )
-        .unwrap()
+        by_hand::nutzap(&Identity::random().unwrap(), &proxy.url(), coins, "hello")
     };
     // The nutzap is on its way in: 40 and 32 of 100.
     let held = proxy.fail(Rule::new("POST", "/v1/swap", Moment::HoldBefore));

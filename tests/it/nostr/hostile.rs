@@ -4,8 +4,7 @@
 use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::nostr::p2pk::NutzapKey;
-use nutpurse::testing::nostr::{Event, Identity, nutzap};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Event, Identity};
 use serde_json::{Value, json};
 use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};
 
@@ -70,17 +69,7 @@ impl Scene {
     }
 
     pub(super) fn nutzap(&self, proofs: &[Proof]) -> Event {
-        nutzap::write(
-            &self.stranger,
-            &me().public_key(),
-            &self.mint.url(),
-            "sat",
-            proofs,
-            "hello",
-            None,
-            clock::now(),
-        )
-        .unwrap()
+        by_hand::nutzap(&self.stranger, &self.mint.url(), proofs, "hello")
     }
 
     /// A nutzap with other tags beside its coins.
@@ -216,17 +205,9 @@ async fn a_coin_in_two_nutzaps_is_credited_once() {
     let scene = scene().await;
     let coins = scene.locked(&[(16, scene.good_lock()), (4, scene.good_lock())]).await;
     // The same coin, by two senders, and beside another that is good too.
-    let copy = nutzap::write(
-        &Identity::random().unwrap(),
-        &me().public_key(),
-        &scene.mint.url(),
-        "sat",
-        &coins[..1],
-        "mine",
-        None,
-        clock::now(),
-    );
-    put(&scene.relay, &[scene.nutzap(&coins[..1]), copy.unwrap()]).await;
+    let copy =
+        by_hand::nutzap(&Identity::random().unwrap(), &scene.mint.url(), &coins[..1], "mine");
+    put(&scene.relay, &[scene.nutzap(&coins[..1]), copy]).await;
     sync(&scene.receiver).await;
     assert_eq!((spendable(&scene.receiver).await, scene.incomes().await), (65, vec![(15, 1)]));
     let asked = scene.shows(&scene.nutzap(&coins)).await;
@@ -279,21 +260,7 @@ async fn a_nutzap_whose_coins_are_in_use_is_not_given_up() {
     let coins = Press::of(&mint).coins(&[(16, lock)]).await;
     let stranger = Identity::random().unwrap();
     liar.tell(Lie::Coins(CoinLie::All("PENDING")));
-    put(
-        &relay,
-        &[nutzap::write(
-            &stranger,
-            &me().public_key(),
-            &proxy.url(),
-            "sat",
-            &coins,
-            "hello",
-            None,
-            clock::now(),
-        )
-        .unwrap()],
-    )
-    .await;
+    put(&relay, &[by_hand::nutzap(&stranger, &proxy.url(), &coins, "hello")]).await;
     sync(&receiver).await;
     assert!(liar.told() > 0 && incomes(&receiver).await.is_empty());
     liar.stop();

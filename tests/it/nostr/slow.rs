@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use nutpurse::testing::model::secret::Secret;
-use nutpurse::testing::nostr::{Identity, nutzap, quote_event};
+use nutpurse::testing::nostr::{Identity, quote_event};
 use nutpurse::testing::wallet::request::Sync;
 use nutpurse::testing::wallet::{Caller, Deadline, clock};
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 
-use super::by_hand::{Press, agreed, me, put, token};
+use super::by_hand::{self, Press, agreed, me, put, token};
 use super::hostile::{incomes, listed_key, lock};
 use super::{KEY, sync};
 use crate::world::{Agent, Home, mint};
@@ -67,21 +67,7 @@ async fn a_sync_that_waits_for_a_mint_names_it_whatever_the_mint_is_asked_for() 
     let key = format!("02{}", listed_key(&relay));
     let coins = press.coins(&[(16, lock("P2PK", &key, &json!([])))]).await;
     let stranger = Identity::random().unwrap();
-    put(
-        &relay,
-        &[nutzap::write(
-            &stranger,
-            &me().public_key(),
-            &proxy.url(),
-            "sat",
-            &coins,
-            "hello",
-            None,
-            clock::now(),
-        )
-        .unwrap()],
-    )
-    .await;
+    put(&relay, &[by_hand::nutzap(&stranger, &proxy.url(), &coins, "hello")]).await;
     let of_a_nutzap = told(&agent, &proxy, "POST", "/v1/checkstate").await;
     assert!(of_a_nutzap.starts_with(&slow), "{of_a_nutzap}");
 

@@ -85,16 +85,7 @@ async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
         let token =
             token_event::write(&who, &mint.url(), "sat", &holds, &before, at(payment)).unwrap();
         let gone = deletion::write(&who, &before, at(payment)).unwrap();
-        let line = Line {
-            direction: Direction::Out,
-            amount: 1,
-            unit: "sat",
-            created: &[],
-            destroyed: &[],
-            redeemed: None,
-            payment_hash: None,
-        };
-        let line = history_event::write(&who, &line, at(payment)).unwrap();
+        let line = history_event::write(&who, &Line::sats(Direction::Out, 1), at(payment)).unwrap();
         before = vec![token.id().to_owned()];
         all.push(Traces { token, gone, line });
     }
