@@ -15,7 +15,7 @@ use super::super::error::Error;
 use super::super::rules::Setup;
 use super::super::view::{RelayStanding, RelaysReport};
 use super::findings::{Evidence, Shown};
-use super::gather::{Known, Quote, Read, read, read_ends};
+use super::gather::{Quote, Read, read, read_ends};
 use super::{Link, QUESTION, plain_url};
 use crate::mint::issue::IssueState;
 use crate::model::deposit::DepositState;
@@ -37,11 +37,7 @@ impl Wallet {
     pub async fn examine_relays(&self) -> Result<Option<RelaysReport>, Error> {
         let Some(link) = &self.nostr else { return Ok(None) };
         let setup = self.setup().await?;
-        let known = Known {
-            tokens: self.store.known_token_events().await?,
-            deletions: self.store.known_deletions().await?,
-            lines: self.store.known_lines(0).await?,
-        };
+        let known = self.known(0).await?;
         let read =
             join_all(link.parts.urls.iter().map(|url| read(link, plain_url(url), &known))).await;
         let about: Vec<Event> =

@@ -14,6 +14,7 @@ use super::super::Wallet;
 use super::super::error::Error;
 use super::super::rules::Setup;
 use super::findings::{Evidence, Shown, Token, Wallets};
+use super::pull::Known;
 use super::{Link, QUESTION, plain_url};
 use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
@@ -22,14 +23,7 @@ use crate::nostr::{
     End, Event, Listing, deletion, history_event, nutzap_info, quote_event, relay_list,
     token_event, wallet_event,
 };
-use crate::store::{ForeignState, Queued, Times};
-
-/// What need not be read again.
-pub(super) struct Known {
-    pub(super) tokens: Times,
-    pub(super) deletions: Times,
-    pub(super) lines: Times,
-}
+use crate::store::{ForeignState, Queued};
 
 /// What one relay gave.
 pub(super) struct Read {

@@ -69,12 +69,7 @@ impl Wallet {
     /// `storage_failed`. A relay that does not answer is no error.
     pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Error> {
         let lines_since = (self.clock)().saturating_sub(LINES_SECONDS);
-        let known = Known {
-            tokens: self.store.known_token_events().await?,
-            deletions: self.store.known_deletions().await?,
-            lines: self.store.known_lines(lines_since).await?,
-            lines_since,
-        };
+        let mut known = self.known(lines_since).await?;
         let shown =
             join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
         let mut pulled = Pulled { whole: true, ..Pulled::default() };
@@ -108,7 +103,9 @@ impl Wallet {
                 held.insert(one.url, one.tokens.ids.into_iter().collect());
             }
         }
-        let made_meanwhile = self.made_since(&known).await?;
+        let time = |event: &Event| (event.id().to_owned(), event.created_at());
+        known.tokens.extend(tokens.values().map(time));
+        known.deletions.extend(deletions.values().map(time));
         let identity = link.parts.identity.clone();
         let opened = tokio::task::spawn_blocking(move || {
             open_all(&identity, tokens.into_values(), deletions.into_values())
@@ -122,31 +119,30 @@ impl Wallet {
             (line.id().to_owned(), line.created_at(), hash)
         });
         self.store.learn_lines(told.collect()).await?;
-        pulled.dropped_sats =
-            self.make_good(link, &held, &deleted, &made_meanwhile, pulled.whole).await?;
+        pulled.dropped_sats = self.make_good(link, &held, &deleted, &known, pulled.whole).await?;
         let mut seen = link.seen();
         seen.whole = pulled.whole;
         seen.pulled = true;
         Ok(pulled)
     }
 
-    /// Token events and deletions that this wallet has made since a reading began: no relay can be
-    /// expected to have shown them.
-    async fn made_since(&self, known: &Known) -> Result<BTreeSet<String>, Error> {
-        let (tokens, deletions) =
-            (self.store.known_token_events().await?, self.store.known_deletions().await?);
-        let new = |now: Times, before: &Times| {
-            now.into_keys().filter(|id| !before.contains_key(id)).collect::<Vec<_>>()
-        };
-        Ok(new(tokens, &known.tokens).into_iter().chain(new(deletions, &known.deletions)).collect())
+    /// What the store knows of the wallet's events on relays. Of the history only lines of this time
+    /// or later, in Unix seconds.
+    pub(super) async fn known(&self, lines_since: u64) -> Result<Known, Error> {
+        Ok(Known {
+            tokens: self.store.known_token_events().await?,
+            deletions: self.store.known_deletions().await?,
+            lines: self.store.known_lines(lines_since).await?,
+            lines_since,
+        })
     }
 }
 
-/// What need not be read again.
-struct Known {
-    tokens: Times,
-    deletions: Times,
-    lines: Times,
+/// Events that need not be read again.
+pub(super) struct Known {
+    pub(super) tokens: Times,
+    pub(super) deletions: Times,
+    pub(super) lines: Times,
     lines_since: u64,
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Wallet;
 use super::super::error::Error;
 use super::mirror::{DELETED_AT_ONCE, class, deleted, outgoing, unsigned};
+use super::pull::Known;
 use super::verify::Verified;
 use super::{Link, plain_url};
 use crate::nostr::{deletion, token_event};
@@ -44,7 +45,8 @@ struct Forgetful {
 }
 
 impl Wallet {
-    /// Brings back what relays lack, but for what was `made_meanwhile`, while they were read.
+    /// Brings back what relays lack. `known` holds what was known before they were read, and what
+    /// they showed: what the wallet has made meanwhile, no relay can be expected to have shown.
     /// `whole`: every relay of the owner was read to its end. Returns the sats of coins that turned
     /// out to be spent.
     ///
@@ -55,16 +57,16 @@ impl Wallet {
         link: &Link,
         tokens: &Shown,
         deletions: &Shown,
-        made_meanwhile: &BTreeSet<String>,
+        known: &Known,
         whole: bool,
     ) -> Result<u64, Error> {
         let mut live = self.store.live_token_events().await?;
-        live.retain(|row| !made_meanwhile.contains(&row.id));
+        live.retain(|row| known.tokens.contains_key(&row.id));
         let lacks = |ids: &BTreeSet<String>| live.iter().any(|row| !ids.contains(&row.id));
         let lacking: BTreeSet<String> =
             tokens.iter().filter(|(_, ids)| lacks(ids)).map(|(url, _)| url.clone()).collect();
         let mut lost = self.lost_deletions(link, tokens, deletions, &lacking).await?;
-        lost.values_mut().for_each(|lacks| lacks.retain(|id| !made_meanwhile.contains(id)));
+        lost.values_mut().for_each(|lacks| lacks.retain(|id| known.deletions.contains_key(id)));
         self.forget_idle_refusals(&live, &lost, tokens).await?;
         let (doubted, dropped_sats) = if whole {
             self.doubt_vanished(link, &live, tokens).await?
