@@ -249,8 +249,7 @@ async fn signatures_given_again_count_only_when_they_are_all_of_ours() {
     ];
     for lie in lies {
         let what = format!("{lie:?}");
-        let (told, made) =
-            scene.unanswered(Moment::AfterMint, Lie::Restored(lie), &what).await;
+        let (told, made) = scene.unanswered(Moment::AfterMint, Lie::Restored(lie), &what).await;
         scene = scene.later().await;
         let shown = scene
             .agent
@@ -304,8 +303,7 @@ async fn states_that_no_mint_can_give_decide_nothing() {
     let words = ["RESERVED", "PENDING_SPENT", "BORROWED"].map(CoinLie::All);
     for lie in words.into_iter().chain([CoinLie::Missing, CoinLie::Reordered, CoinLie::Others]) {
         let what = format!("{lie:?}");
-        let (told, made) =
-            scene.unanswered(Moment::BeforeRequest, Lie::Coins(lie), &what).await;
+        let (told, made) = scene.unanswered(Moment::BeforeRequest, Lie::Coins(lie), &what).await;
         scene = scene.later().await;
         let shown = scene
             .agent
