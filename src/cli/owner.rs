@@ -9,6 +9,7 @@ mod backup;
 mod desk;
 mod doctor;
 mod init;
+mod limits;
 mod payments;
 mod relays;
 mod restore;
@@ -19,10 +20,10 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use super::fence::{Fence, FenceError};
-use crate::config::edit::{Edit, LimitsChange};
-use crate::config::settings::hundredths;
+use crate::config::edit::Edit;
 use crate::config::{Environment, Home, Settings, SettingsError};
 use crate::model::mint::{MintAddress, MoneyKind};
+use crate::policy::SomeLimits;
 
 pub use desk::{Desk, GivenKey};
 pub use payments::PaymentsCommand;
@@ -124,25 +125,7 @@ pub enum LimitsCommand {
     /// Show the limits
     Show,
     /// Change limits; raising one asks for a word
-    Set(LimitsArgs),
-}
-
-/// New limits. Those not named stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-#[group(required = true, multiple = true)]
-pub struct LimitsArgs {
-    /// Most sats in one payment
-    #[arg(long, value_name = "SATS")]
-    pub per_payment: Option<u64>,
-    /// Most sats in a rolling 24 hours, fees included, over all agents
-    #[arg(long, value_name = "SATS")]
-    pub per_day: Option<u64>,
-    /// Highest fees, in percent of the amount
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    pub max_fee_percent: Option<u32>,
-    /// Fees that are always accepted, in sats
-    #[arg(long, value_name = "SATS")]
-    pub max_fee_floor: Option<u64>,
+    Set(SomeLimits),
 }
 
 /// Why a command did nothing.
@@ -204,8 +187,8 @@ impl Owner<'_> {
                 self.apply(Edit::remove_mint(self.home, url)?)
             }
             OwnerCommand::Limits(LimitsCommand::Show) => self.show(text::limits),
-            OwnerCommand::Limits(LimitsCommand::Set(args)) => {
-                self.apply(Edit::limits(self.home, &args.change())?)
+            OwnerCommand::Limits(LimitsCommand::Set(change)) => {
+                self.apply(Edit::limits(self.home, change)?)
             }
             OwnerCommand::Pause => self.apply(Edit::paused(self.home, true)?),
             OwnerCommand::Resume => self.apply(Edit::paused(self.home, false)?),
@@ -283,22 +266,6 @@ impl Owner<'_> {
         }
         Ok(())
     }
-}
-
-impl LimitsArgs {
-    fn change(&self) -> LimitsChange {
-        LimitsChange {
-            per_payment_sats: self.per_payment,
-            per_day_sats: self.per_day,
-            max_fee_hundredths: self.max_fee_percent,
-            max_fee_floor_sats: self.max_fee_floor,
-        }
-    }
-}
-
-fn percent(typed: &str) -> Result<u32, String> {
-    let number = typed.trim_end_matches('%').parse().ok().and_then(hundredths);
-    number.ok_or_else(|| "a percentage from 0 to 100, with two decimals at most".to_owned())
 }
 
 #[cfg(test)]

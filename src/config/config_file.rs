@@ -7,10 +7,9 @@ use toml::Spanned;
 use url::Url;
 
 use super::env::is_agent_name;
-use super::parse::Source;
+use super::parse::{Source, TypedSats};
 use super::settings::SettingsError;
-use crate::model::money::MAX_SATS;
-use crate::policy::{AgentPolicy, Limits, OwnLimits, WHOLE_HUNDREDTHS};
+use crate::policy::{AgentPolicy, Limits};
 
 /// The settings that a new wallet begins with.
 pub(super) const DEFAULT_TEXT: &str = include_str!("default_config.toml");
@@ -83,7 +82,7 @@ pub(super) struct Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TypedConfig {
-    limits: TypedLimits,
+    limits: Limits,
     #[serde(default)]
     spending: TypedSpending,
     #[serde(default)]
@@ -93,16 +92,7 @@ struct TypedConfig {
     #[serde(default)]
     keeper: TypedKeeper,
     #[serde(default)]
-    agents: BTreeMap<Spanned<String>, TypedAgent>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TypedLimits {
-    per_payment_sats: Spanned<u64>,
-    per_day_sats: Spanned<u64>,
-    max_fee_percent: Spanned<f64>,
-    max_fee_floor_sats: Spanned<u64>,
+    agents: BTreeMap<Spanned<String>, AgentPolicy>,
 }
 
 #[derive(Deserialize, Default)]
@@ -123,7 +113,7 @@ struct TypedNetwork {
 struct TypedNostr {
     relays: Vec<Spanned<String>>,
     nutzaps: bool,
-    nutzap_min_sats: Option<Spanned<u64>>,
+    nutzap_min_sats: Option<TypedSats>,
     claim: Claim,
 }
 
@@ -139,55 +129,23 @@ struct TypedKeeper {
     idle_seconds: Option<Spanned<u64>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct TypedAgent {
-    tools: Option<BTreeSet<String>>,
-    per_payment_sats: Option<Spanned<u64>>,
-    per_day_sats: Option<Spanned<u64>>,
-    max_fee_percent: Option<Spanned<f64>>,
-    max_fee_floor_sats: Option<Spanned<u64>>,
-}
-
 /// The file's values.
 pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let typed: TypedConfig = source.typed()?;
-    let limits = Limits {
-        per_payment_sats: sats(source, &typed.limits.per_payment_sats)?,
-        per_day_sats: sats(source, &typed.limits.per_day_sats)?,
-        max_fee_hundredths: share(source, &typed.limits.max_fee_percent)?,
-        max_fee_floor_sats: sats(source, &typed.limits.max_fee_floor_sats)?,
-    };
     let mut agents = BTreeMap::new();
     for (name, agent) in typed.agents {
         if !is_agent_name(name.get_ref()) {
             return Err(source
                 .fault(Some(name.span()), "an agent's name is 1 to 64 letters, digits, _ and -"));
         }
-        let own = OwnLimits {
-            per_payment_sats: agent
-                .per_payment_sats
-                .map(|typed| sats(source, &typed))
-                .transpose()?,
-            per_day_sats: agent.per_day_sats.map(|typed| sats(source, &typed)).transpose()?,
-            max_fee_hundredths: agent
-                .max_fee_percent
-                .map(|typed| share(source, &typed))
-                .transpose()?,
-            max_fee_floor_sats: agent
-                .max_fee_floor_sats
-                .map(|typed| sats(source, &typed))
-                .transpose()?,
-        };
-        agents.insert(name.into_inner(), AgentPolicy { tools: agent.tools, limits: own });
+        agents.insert(name.into_inner(), agent);
     }
     let allow =
         typed.network.allow.iter().map(|text| origin(source, text)).collect::<Result<_, _>>()?;
     let proxy = typed.network.proxy.map(|text| proxy(source, &text)).transpose()?;
     let relays =
         typed.nostr.relays.iter().map(|text| relay(source, text)).collect::<Result<_, _>>()?;
-    let nutzap_min_sats =
-        typed.nostr.nutzap_min_sats.map_or(Ok(NUTZAP_MIN_SATS), |typed| sats(source, &typed))?;
+    let nutzap_min_sats = typed.nostr.nutzap_min_sats.map_or(NUTZAP_MIN_SATS, |typed| typed.0);
     let nostr =
         Nostr { relays, nutzaps: typed.nostr.nutzaps, nutzap_min_sats, claim: typed.nostr.claim };
     let keeper = match typed.keeper.idle_seconds {
@@ -198,37 +156,13 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
         None => Keeper::default(),
     };
     Ok(Config {
-        limits,
+        limits: typed.limits,
         paused: typed.spending.paused,
         agents,
         network: Network { allow, proxy },
         nostr,
         keeper,
     })
-}
-
-fn sats(source: Source<'_>, typed: &Spanned<u64>) -> Result<u64, SettingsError> {
-    if *typed.get_ref() <= MAX_SATS {
-        Ok(*typed.get_ref())
-    } else {
-        Err(source.fault(Some(typed.span()), "more sats than exist"))
-    }
-}
-
-fn share(source: Source<'_>, typed: &Spanned<f64>) -> Result<u32, SettingsError> {
-    hundredths(*typed.get_ref()).ok_or_else(|| {
-        source.fault(Some(typed.span()), "a percentage from 0 to 100, with two decimals at most")
-    })
-}
-
-/// A percentage in hundredths of a percent. `None` unless it is from 0 to 100 with two decimals at
-/// most.
-pub fn hundredths(percent: f64) -> Option<u32> {
-    let scaled = percent * 100.0;
-    let nearest = scaled.round();
-    let fits =
-        (0.0..=f64::from(WHOLE_HUNDREDTHS)).contains(&nearest) && (scaled - nearest).abs() < 1e-6;
-    fits.then_some(nearest as u32)
 }
 
 fn origin(source: Source<'_>, typed: &Spanned<String>) -> Result<String, SettingsError> {

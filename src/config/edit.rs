@@ -10,20 +10,7 @@ use super::files::{self, FileError};
 use super::home::Home;
 use super::settings::{CONFIG_FILE, MINTS_FILE, Settings, SettingsError, Texts, file_fault};
 use crate::model::mint::MintAddress;
-use crate::policy::Policy;
-
-/// New values for some of the limits; `None` leaves one as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimitsChange {
-    /// Sats.
-    pub per_payment_sats: Option<u64>,
-    /// Sats in a rolling day.
-    pub per_day_sats: Option<u64>,
-    /// Hundredths of a percent.
-    pub max_fee_hundredths: Option<u32>,
-    /// Sats.
-    pub max_fee_floor_sats: Option<u64>,
-}
+use crate::policy::{Measure, Policy, SomeLimits};
 
 /// A change of one file, ready to be made.
 #[derive(Debug)]
@@ -41,19 +28,17 @@ impl Edit {
     ///
     /// # Errors
     /// When the files cannot be used as they are, or would not be usable after the change.
-    pub fn limits(home: &Home, change: &LimitsChange) -> Result<Self, SettingsError> {
+    pub fn limits(home: &Home, change: &SomeLimits) -> Result<Self, SettingsError> {
         Self::prepare(home, CONFIG_FILE, |document| {
             let limits = section(document, "limits");
-            let mut put = |key: &str, new: Option<toml_edit::Value>| {
-                new.into_iter().for_each(|new| set(limits, key, new))
-            };
-            put("per_payment_sats", change.per_payment_sats.map(integer));
-            put("per_day_sats", change.per_day_sats.map(integer));
-            put(
-                "max_fee_percent",
-                change.max_fee_hundredths.map(|share| (f64::from(share) / 100.0).into()),
-            );
-            put("max_fee_floor_sats", change.max_fee_floor_sats.map(integer));
+            for (limit, new) in change.each() {
+                let Some(new) = new else { continue };
+                let typed = match limit.measure {
+                    Measure::Sats => integer(new),
+                    Measure::Percent => (new as f64 / 100.0).into(),
+                };
+                set(limits, limit.key, typed);
+            }
             Ok(())
         })
     }

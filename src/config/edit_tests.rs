@@ -21,10 +21,10 @@ fn limits_change_in_place_and_comments_stay() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let before = fs::read_to_string(home.config())?;
-    let change = LimitsChange {
+    let change = SomeLimits {
         per_day_sats: Some(9_000),
         max_fee_hundredths: Some(125),
-        ..LimitsChange::default()
+        ..SomeLimits::default()
     };
     let edit = Edit::limits(&home, &change)?;
     assert!(edit.loosens());
@@ -51,7 +51,7 @@ fn what_tightens_an_accepted_policy_is_accepted_and_the_earlier_one_no_more() ->
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let first = Settings::load(&home)?.policy;
-    Edit::limits(&home, &LimitsChange { per_day_sats: Some(9_000), ..LimitsChange::default() })?
+    Edit::limits(&home, &SomeLimits { per_day_sats: Some(9_000), ..SomeLimits::default() })?
         .commit(true)?;
     let loose = fs::read_to_string(home.config())?;
     let edit = Edit::paused(&home, true)?;
@@ -74,11 +74,11 @@ fn what_tightens_never_accepts_an_edit_by_hand() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let running = Settings::load(&home)?.policy;
-    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(900), ..LimitsChange::default() })?
+    Edit::limits(&home, &SomeLimits { per_payment_sats: Some(900), ..SomeLimits::default() })?
         .commit(true)?;
     let text = fs::read_to_string(home.config())?;
     files::replace(&home.config(), &text.replace("5_000", "1_000_000"))?;
-    Edit::limits(&home, &LimitsChange { per_payment_sats: Some(800), ..LimitsChange::default() })?
+    Edit::limits(&home, &SomeLimits { per_payment_sats: Some(800), ..SomeLimits::default() })?
         .commit(false)?;
     let settings = Settings::load(&home)?;
     assert_eq!((settings.policy.limits.per_day_sats, &settings.accepted), (1_000_000, &None));
@@ -151,7 +151,7 @@ fn nothing_is_written_over_what_somebody_else_wrote_meanwhile() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     let edit = Edit::paused(&home, true)?;
-    Edit::limits(&home, &LimitsChange { per_day_sats: Some(1), ..LimitsChange::default() })?
+    Edit::limits(&home, &SomeLimits { per_day_sats: Some(1), ..SomeLimits::default() })?
         .commit(false)?;
     assert!(edit.commit(true).is_err());
     let settings = Settings::load(&home)?;
@@ -168,11 +168,8 @@ fn a_change_that_would_break_the_file_is_refused() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
     assert!(
-        Edit::limits(
-            &home,
-            &LimitsChange { per_day_sats: Some(u64::MAX), ..LimitsChange::default() }
-        )
-        .is_err()
+        Edit::limits(&home, &SomeLimits { per_day_sats: Some(u64::MAX), ..SomeLimits::default() })
+            .is_err()
     );
     files::replace(&home.mints(), "mint = [{ url = \"https://a.example\" }]\n")?;
     assert!(Edit::trust_mint(&home, &"https://b.example".parse()?, true).is_err());

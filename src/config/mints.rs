@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::parse::Source;
+use super::parse::{Source, TypedSats};
 use super::settings::SettingsError;
 use crate::model::mint::{MintAddress, TrustedMint};
-use crate::model::money::MAX_SATS;
 
 /// What is kept at a real mint at most where its entry does not say, in sats.
 pub const DEFAULT_MAX_BALANCE_SATS: u64 = 50_000;
@@ -27,7 +26,7 @@ struct TypedMint {
     url: Spanned<String>,
     #[serde(default)]
     test: bool,
-    max_balance_sats: Option<Spanned<u64>>,
+    max_balance_sats: Option<TypedSats>,
 }
 
 /// The list in its written order, each mint once.
@@ -44,13 +43,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Vec<TrustedMint>, SettingsError
             return Err(source.fault(place, "this mint is listed twice"));
         }
         let default = (!typed.test).then_some(DEFAULT_MAX_BALANCE_SATS);
-        let max_balance_sats = match typed.max_balance_sats {
-            Some(sats) if *sats.get_ref() > MAX_SATS => {
-                return Err(source.fault(Some(sats.span()), "more sats than exist"));
-            }
-            Some(sats) => Some(sats.into_inner()),
-            None => default,
-        };
+        let max_balance_sats = typed.max_balance_sats.map(|typed| typed.0).or(default);
         mints.push(TrustedMint { address, test: typed.test, max_balance_sats });
     }
     Ok(mints)

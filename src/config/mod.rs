@@ -11,6 +11,7 @@ pub mod home;
 pub mod identity;
 mod keyring;
 pub mod keys;
+mod limits;
 mod mints;
 mod parse;
 pub mod settings;

@@ -1,12 +1,15 @@
-//! Text to what was typed, and a fault's place in it: file, line, key.
+//! Text to what was typed, its numbers checked, and a fault's place in it: file, line, key.
 //!
 //! Knows TOML; knows nothing of limits or mints.
 
 use std::ops::Range;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::settings::SettingsError;
+use crate::model::money::MAX_SATS;
+use crate::policy::WHOLE_HUNDREDTHS;
 
 /// One settings file as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +43,46 @@ impl Source<'_> {
         let line = before.map(|before| before.matches('\n').count() + 1);
         let key = line.and_then(|line| self.text.lines().nth(line - 1)).and_then(key_of);
         SettingsError { file: self.file.to_owned(), line, key, reason: reason.into() }
+    }
+}
+
+/// A typed number of sats, no more than exist.
+#[derive(Deserialize)]
+#[serde(try_from = "u64")]
+pub(super) struct TypedSats(pub(super) u64);
+
+impl TryFrom<u64> for TypedSats {
+    type Error = &'static str;
+
+    fn try_from(typed: u64) -> Result<Self, Self::Error> {
+        if typed <= MAX_SATS { Ok(Self(typed)) } else { Err("more sats than exist") }
+    }
+}
+
+/// A typed percentage, in hundredths of a percent.
+#[derive(Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct TypedPercent(pub(super) u64);
+
+impl TryFrom<f64> for TypedPercent {
+    type Error = &'static str;
+
+    fn try_from(typed: f64) -> Result<Self, Self::Error> {
+        hundredths(typed).map(Self)
+    }
+}
+
+/// A percentage in hundredths of a percent.
+///
+/// # Errors
+/// What a person is told of a number that is none.
+pub fn hundredths(percent: f64) -> Result<u64, &'static str> {
+    let scaled = percent * 100.0;
+    let nearest = scaled.round();
+    if (0.0..=WHOLE_HUNDREDTHS as f64).contains(&nearest) && (scaled - nearest).abs() < 1e-6 {
+        Ok(nearest as u64)
+    } else {
+        Err("a percentage from 0 to 100, with two decimals at most")
     }
 }
 

@@ -14,7 +14,8 @@ use super::mints;
 use super::parse::Source;
 use crate::policy::Policy;
 
-pub use super::config_file::{Claim, Keeper, Network, Nostr, hundredths};
+pub use super::config_file::{Claim, Keeper, Network, Nostr};
+pub use super::parse::hundredths;
 
 /// The name of the file of limits.
 pub const CONFIG_FILE: &str = "config.toml";

@@ -79,10 +79,9 @@ impl Policy {
     fn lines(&self) -> BTreeMap<String, String> {
         let mut lines = BTreeMap::new();
         let mut line = |name: String, value: String| drop(lines.insert(name, value));
-        line("limits.per_payment_sats".into(), self.limits.per_payment_sats.to_string());
-        line("limits.per_day_sats".into(), self.limits.per_day_sats.to_string());
-        line("limits.max_fee_percent".into(), percent(self.limits.max_fee_hundredths));
-        line("limits.max_fee_floor_sats".into(), self.limits.max_fee_floor_sats.to_string());
+        for (limit, value) in self.limits.each() {
+            line(format!("limits.{}", limit.key), limit.measure.text(value));
+        }
         line("spending.paused".into(), self.paused.to_string());
         for (name, agent) in normal(self.agents.clone()) {
             line(format!("agents.{name}"), agent.line());
@@ -104,17 +103,13 @@ impl AgentPolicy {
     }
 
     fn line(&self) -> String {
-        let own = &self.limits;
         let mut parts = Vec::new();
         parts.push(
             self.tools.as_ref().map_or("all tools".to_owned(), |tools| format!("tools {tools:?}")),
         );
-        parts.extend(own.per_payment_sats.map(|sats| format!("per_payment_sats {sats}")));
-        parts.extend(own.per_day_sats.map(|sats| format!("per_day_sats {sats}")));
-        parts.extend(
-            own.max_fee_hundredths.map(|share| format!("max_fee_percent {}", percent(share))),
-        );
-        parts.extend(own.max_fee_floor_sats.map(|sats| format!("max_fee_floor_sats {sats}")));
+        parts.extend(self.limits.each().into_iter().filter_map(|(limit, own)| {
+            Some(format!("{} {}", limit.key, limit.measure.text(own?)))
+        }));
         parts.join(", ")
     }
 }
@@ -168,11 +163,6 @@ fn mint_line(mint: &TrustedMint) -> String {
     let cap =
         mint.max_balance_sats.map_or("no cap".to_owned(), |sats| format!("at most {sats} sats"));
     format!("{kind}, {cap}")
-}
-
-/// Hundredths of a percent as a number of percent.
-fn percent(hundredths: u32) -> String {
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::{Limits, OwnLimits};
+use crate::policy::{Limits, SomeLimits};
 
 fn mint(url: &str, test: bool, max_balance_sats: Option<u64>) -> TrustedMint {
     let address = url.parse().unwrap();
@@ -13,7 +13,7 @@ fn policy() -> Policy {
         max_fee_hundredths: 200,
         max_fee_floor_sats: 5,
     };
-    let own = OwnLimits { per_day_sats: Some(100), ..OwnLimits::default() };
+    let own = SomeLimits { per_day_sats: Some(100), ..SomeLimits::default() };
     let bot = AgentPolicy { tools: Some(["pay".to_owned()].into()), limits: own };
     let mints =
         vec![mint("https://a.example", true, None), mint("https://b.example", false, Some(50))];
@@ -57,7 +57,7 @@ const EDITS: &[Edit] = &[
     ("no tools", |p| p.agents.values_mut().for_each(|a| a.tools = Some(BTreeSet::new())), false),
     (
         "agent's limit off",
-        |p| p.agents.values_mut().for_each(|a| a.limits = OwnLimits::default()),
+        |p| p.agents.values_mut().for_each(|a| a.limits = SomeLimits::default()),
         true,
     ),
     ("agent forgotten", |p| p.agents.clear(), true),

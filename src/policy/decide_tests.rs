@@ -6,7 +6,7 @@ use super::*;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Lookalike;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::policy::{AgentPolicy, Limits, OwnLimits};
+use crate::policy::{AgentPolicy, Limits, SomeLimits};
 
 const NOW: u64 = 1_000_000;
 
@@ -17,7 +17,7 @@ fn policy() -> Policy {
         max_fee_hundredths: 200,
         max_fee_floor_sats: 5,
     };
-    let own = OwnLimits { per_payment_sats: Some(10), ..OwnLimits::default() };
+    let own = SomeLimits { per_payment_sats: Some(10), ..SomeLimits::default() };
     let small = AgentPolicy { tools: Some(["get_balance".to_owned()].into()), limits: own };
     Policy {
         limits,
@@ -146,7 +146,7 @@ fn an_agents_own_day_counts_what_it_spent_itself_and_the_wallets_counts_all() {
         "a".to_owned(),
         AgentPolicy {
             tools: None,
-            limits: OwnLimits { per_day_sats: Some(150), ..OwnLimits::default() },
+            limits: SomeLimits { per_day_sats: Some(150), ..SomeLimits::default() },
         },
     );
     let others = spent(4_800);

@@ -1,21 +1,123 @@
 //! The numbers a person sets. 0 allows nothing, and no value means "unlimited".
+//!
+//! A limit is declared here alone: as a field of [`Limits`], as a row of [`LIMITS`] and as a line of
+//! [`Limits::try_zip`]. The settings, the commands and the text of a policy follow the table.
+
+use std::convert::Infallible;
 
 use crate::model::money::MAX_SATS;
 
 /// 100.00 percent, in hundredths of a percent.
-pub const WHOLE_HUNDREDTHS: u32 = 10_000;
+pub const WHOLE_HUNDREDTHS: u64 = 10_000;
 
-/// The wallet's limits, over all agents together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+/// One value for each limit. With numbers they are the wallet's limits, over all agents together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits<T = u64> {
     /// The most one payment may give its payee, in sats. Fees have their own ceiling.
-    pub per_payment_sats: u64,
+    pub per_payment_sats: T,
     /// The most that may leave in a rolling day, in sats, fees included.
-    pub per_day_sats: u64,
+    pub per_day_sats: T,
     /// The most a payment's fees may be, in hundredths of a percent of its amount.
-    pub max_fee_hundredths: u32,
+    pub max_fee_hundredths: T,
     /// What fees may be at any amount, in sats: the ceiling never falls below it.
-    pub max_fee_floor_sats: u64,
+    pub max_fee_floor_sats: T,
+}
+
+/// Some of the limits: those in which one agent may do less than the wallet, or those that a person
+/// sets anew. `None` leaves one as it is.
+pub type SomeLimits = Limits<Option<u64>>;
+
+/// How a person meets a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Its key in the settings and in the text of a policy.
+    pub key: &'static str,
+    /// Its option on the command line, without the dashes.
+    pub option: &'static str,
+    /// What the help of the command line says of it.
+    pub help: &'static str,
+    /// What its number counts.
+    pub measure: Measure,
+}
+
+/// What the number of a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Sats.
+    Sats,
+    /// Hundredths of a percent. A person reads and writes percent.
+    Percent,
+}
+
+/// The table of limits.
+pub const LIMITS: Limits<Limit> = Limits {
+    per_payment_sats: Limit {
+        key: "per_payment_sats",
+        option: "per-payment",
+        help: "Most sats in one payment",
+        measure: Measure::Sats,
+    },
+    per_day_sats: Limit {
+        key: "per_day_sats",
+        option: "per-day",
+        help: "Most sats in a rolling 24 hours, fees included, over all agents",
+        measure: Measure::Sats,
+    },
+    max_fee_hundredths: Limit {
+        key: "max_fee_percent",
+        option: "max-fee-percent",
+        help: "Highest fees, in percent of the amount",
+        measure: Measure::Percent,
+    },
+    max_fee_floor_sats: Limit {
+        key: "max_fee_floor_sats",
+        option: "max-fee-floor",
+        help: "Fees that are always accepted, in sats",
+        measure: Measure::Sats,
+    },
+};
+
+impl Measure {
+    /// A number of it, as a person reads it.
+    pub fn text(self, number: u64) -> String {
+        match self {
+            Self::Sats => number.to_string(),
+            Self::Percent => format!("{}.{:02}", number / 100, number % 100),
+        }
+    }
+}
+
+impl<T> Limits<T> {
+    /// Limit by limit, in the order of the fields, what `of` makes of the value here and the one in
+    /// `other`.
+    ///
+    /// # Errors
+    /// The first one of `of`.
+    pub fn try_zip<U, V, E>(
+        self,
+        other: Limits<U>,
+        mut of: impl FnMut(T, U) -> Result<V, E>,
+    ) -> Result<Limits<V>, E> {
+        Ok(Limits {
+            per_payment_sats: of(self.per_payment_sats, other.per_payment_sats)?,
+            per_day_sats: of(self.per_day_sats, other.per_day_sats)?,
+            max_fee_hundredths: of(self.max_fee_hundredths, other.max_fee_hundredths)?,
+            max_fee_floor_sats: of(self.max_fee_floor_sats, other.max_fee_floor_sats)?,
+        })
+    }
+
+    /// As [`Self::try_zip`], where nothing can fail.
+    pub fn zip<U, V>(self, other: Limits<U>, mut of: impl FnMut(T, U) -> V) -> Limits<V> {
+        let Ok(both) = self.try_zip(other, |one, other| Ok::<_, Infallible>(of(one, other)));
+        both
+    }
+
+    /// Each value with its row of the table, in the order of the fields.
+    pub fn each(self) -> Vec<(Limit, T)> {
+        let mut each = Vec::new();
+        LIMITS.zip(self, |limit, value| each.push((limit, value)));
+        each
+    }
 }
 
 impl Limits {
@@ -30,54 +132,22 @@ impl Limits {
     /// Per value the stricter of the two.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
-        Self {
-            per_payment_sats: self.per_payment_sats.min(other.per_payment_sats),
-            per_day_sats: self.per_day_sats.min(other.per_day_sats),
-            max_fee_hundredths: self.max_fee_hundredths.min(other.max_fee_hundredths),
-            max_fee_floor_sats: self.max_fee_floor_sats.min(other.max_fee_floor_sats),
-        }
+        self.zip(*other, u64::min)
     }
 
     /// These limits where an agent's own are stricter, the agent's. An agent's own value never
     /// raises the wallet's.
     #[must_use]
-    pub fn narrowed(&self, own: &OwnLimits) -> Self {
-        Self {
-            per_payment_sats: self.per_payment_sats.min(own.per_payment_sats.unwrap_or(u64::MAX)),
-            per_day_sats: self.per_day_sats.min(own.per_day_sats.unwrap_or(u64::MAX)),
-            max_fee_hundredths: self
-                .max_fee_hundredths
-                .min(own.max_fee_hundredths.unwrap_or(u32::MAX)),
-            max_fee_floor_sats: self
-                .max_fee_floor_sats
-                .min(own.max_fee_floor_sats.unwrap_or(u64::MAX)),
-        }
+    pub fn narrowed(&self, own: &SomeLimits) -> Self {
+        self.zip(*own, |wallet, own| own.map_or(wallet, |own| own.min(wallet)))
     }
 }
 
-/// What one agent may do less than the wallet. `None`: as the wallet. Units as in [`Limits`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OwnLimits {
-    /// Sats to a payee in one payment.
-    pub per_payment_sats: Option<u64>,
-    /// The most that this agent may spend in a rolling day, in sats, fees included.
-    pub per_day_sats: Option<u64>,
-    /// Hundredths of a percent.
-    pub max_fee_hundredths: Option<u32>,
-    /// Sats.
-    pub max_fee_floor_sats: Option<u64>,
-}
-
-impl OwnLimits {
+impl SomeLimits {
     /// Per value the stricter of the two; a value that one of them leaves open is the other's.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
-        Self {
-            per_payment_sats: least(self.per_payment_sats, other.per_payment_sats),
-            per_day_sats: least(self.per_day_sats, other.per_day_sats),
-            max_fee_hundredths: least(self.max_fee_hundredths, other.max_fee_hundredths),
-            max_fee_floor_sats: least(self.max_fee_floor_sats, other.max_fee_floor_sats),
-        }
+        self.zip(*other, least)
     }
 }
 
@@ -118,8 +188,11 @@ mod tests {
             max_fee_hundredths: 200,
             max_fee_floor_sats: 5,
         };
-        let own =
-            OwnLimits { per_payment_sats: Some(99), per_day_sats: Some(7), ..OwnLimits::default() };
+        let own = SomeLimits {
+            per_payment_sats: Some(99),
+            per_day_sats: Some(7),
+            ..SomeLimits::default()
+        };
         assert_eq!(wallet.narrowed(&own), Limits { per_day_sats: 7, ..wallet });
     }
 }

@@ -14,7 +14,7 @@ use crate::model::id::PaymentId;
 use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 
 pub use change::describe_lines;
-pub use limits::{Limits, OwnLimits, WHOLE_HUNDREDTHS};
+pub use limits::{LIMITS, Limit, Limits, Measure, SomeLimits, WHOLE_HUNDREDTHS};
 
 /// The name whose rules hold for every agent that has none of its own.
 pub const DEFAULT_AGENT: &str = "default";
@@ -38,7 +38,7 @@ pub struct AgentPolicy {
     /// The only tools it has. `None`: all.
     pub tools: Option<BTreeSet<String>>,
     /// Its own limits, which only narrow the wallet's.
-    pub limits: OwnLimits,
+    pub limits: SomeLimits,
 }
 
 /// One payment that somebody wants made. Amounts are sats.

@@ -153,7 +153,8 @@ fn the_readme_has_every_tool_and_the_limits_of_a_new_wallet() {
         assert!(readme.contains(&format!("| `{}` |", tool.name)), "{}", tool.name);
     }
     let config = text("src/config/default_config.toml");
-    for key in ["per_payment_sats", "per_day_sats", "max_fee_percent", "max_fee_floor_sats"] {
+    for (limit, _) in nutpurse::testing::policy::LIMITS.each() {
+        let key = limit.key;
         let line = config.lines().find(|line| line.starts_with(key)).unwrap();
         let value = line.split(['=', '#']).nth(1).unwrap().trim();
         assert!(readme.contains(&format!("| `{key}` | {value} |")), "{key} {value}");

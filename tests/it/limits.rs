@@ -1,7 +1,8 @@
 //! The owner's limits, judged by the mint's own list of what it paid.
 
 use futures::future::{join_all, select_all};
-use nutpurse::testing::config::edit::{Edit, LimitsChange};
+use nutpurse::testing::config::edit::Edit;
+use nutpurse::testing::policy::SomeLimits;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, MintOptions, TestMint};
 
@@ -147,7 +148,7 @@ async fn a_higher_limit_that_a_person_confirmed_holds_at_once() {
     let (lightning, mint) = mint().await;
     let agent = limited(&mint, 10, 1_000).await;
     agent.refused("pay", invoice(&lightning, 20), "over_payment_limit").await;
-    let change = LimitsChange { per_payment_sats: Some(20), ..LimitsChange::default() };
+    let change = SomeLimits { per_payment_sats: Some(20), ..SomeLimits::default() };
     Edit::limits(&agent.home().owned(), &change).unwrap().commit(true).unwrap();
     agent.ok("pay", invoice(&lightning, 20)).await;
     agent.refused("pay", invoice(&lightning, 21), "over_payment_limit").await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use nutpurse::testing::config::edit::{Edit, LimitsChange};
+use nutpurse::testing::config::edit::Edit;
+use nutpurse::testing::policy::SomeLimits;
 use nutpurse::testing::wallet::{Code, MoneyMoved};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Rule};
@@ -69,7 +70,7 @@ impl Scene {
             }
             Step::LowerLimit => {
                 let per_day_sats = Some(self.per_day / 2);
-                let change = LimitsChange { per_day_sats, ..LimitsChange::default() };
+                let change = SomeLimits { per_day_sats, ..SomeLimits::default() };
                 Edit::limits(&self.home.owned(), &change).unwrap().commit(false).unwrap();
             }
             Step::Rotate { mint, fee_ppk } => {
