@@ -160,7 +160,7 @@ async fn command(binary: &Path, home: &Path, verb: &str) -> Outcome<String> {
 }
 
 /// The process that keeps the wallet of a folder, as `doctor` names it.
-async fn keeper(binary: &Path, home: &Path) -> Outcome<u32> {
+async fn daemon(binary: &Path, home: &Path) -> Outcome<u32> {
     let said = command(binary, home, "doctor").await?;
     let process = said
         .lines()
@@ -322,14 +322,14 @@ async fn main() -> Outcome<()> {
     sheet.bounded("initialize, in one process, without network", ms(alone), ms(START_BOUND), "ms");
     let cold = lowest(async || start(&binary, Way::Shared, false).await).await?;
     sheet.bounded(
-        "initialize, through a shim that starts the keeper",
+        "initialize, through a shim that starts the daemon",
         ms(cold),
         ms(START_BOUND),
         "ms",
     );
     let warm = lowest(async || start(&binary, Way::Shared, true).await).await?;
     sheet.bounded(
-        "initialize, through a shim to a running keeper",
+        "initialize, through a shim to a running daemon",
         ms(warm),
         ms(START_BOUND),
         "ms",
@@ -351,12 +351,12 @@ async fn main() -> Outcome<()> {
     let few = lowest(async || balance(&mut session).await).await?;
     sheet.bounded("get_balance, through a shim", ms(few), ms(BALANCE_BOUND), "ms");
     payments(&mut session, &mint, &lightning).await?;
-    let keeper = memory_mib(keeper(&binary, home.path()).await?);
-    if let (Some(shim), Some(keeper)) = (session.memory_mib(), keeper) {
+    let daemon = memory_mib(daemon(&binary, home.path()).await?);
+    if let (Some(shim), Some(daemon)) = (session.memory_mib(), daemon) {
         sheet.bounded("resident memory of a shim", shim, SHIM_BOUND_MIB, "MiB");
         sheet.bounded(
-            "resident memory of the keeper after ten payments",
-            keeper,
+            "resident memory of the daemon after ten payments",
+            daemon,
             MEMORY_BOUND_MIB,
             "MiB",
         );

@@ -30,7 +30,7 @@ mod app;
 mod cli;
 mod config;
 mod cores;
-mod keeper;
+mod daemon;
 mod logging;
 mod mcp;
 mod mint;
@@ -54,5 +54,5 @@ pub mod testing {
     macro_rules! open {
         ($($part:ident),*) => { $(pub mod $part { pub use crate::$part::*; })* };
     }
-    open!(app, cli, config, keeper, mcp, mint, model, net, nostr, policy, ports, store, wallet);
+    open!(app, cli, config, daemon, mcp, mint, model, net, nostr, policy, ports, store, wallet);
 }

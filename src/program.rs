@@ -1,8 +1,8 @@
 //! The binary: reads the command line and does what it says.
 //!
 //! Without a command it is an MCP server on its standard streams, and nothing but JSON-RPC ever
-//! reaches its standard output. It is a shim then: the wallet is kept by one process for all
-//! ([`crate::keeper`]), or by this one with `--in-process`.
+//! reaches its standard output. It is a shim then: the wallet is served by one daemon for all
+//! ([`crate::daemon`]), or by this one with `--in-process`.
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ use crate::cli::{
 use crate::config::env::is_agent_name;
 use crate::config::{Environment, Home};
 use crate::cores;
-use crate::keeper::Lock;
+use crate::daemon::Lock;
 use crate::logging;
 use crate::mcp;
 use crate::wallet::{Caller, Source};
@@ -60,7 +60,7 @@ fn started() -> io::Result<u8> {
     }
     let Invocation { globals, command } = invocation;
     let environment = Environment::read();
-    if !matches!(command, Command::Keep { .. }) {
+    if !matches!(command, Command::Daemon { .. }) {
         logging::start(globals.log.as_deref());
     }
     match command {
@@ -68,16 +68,18 @@ fn started() -> io::Result<u8> {
             io::stdout().write_all(cli::help::<OwnerCommand>().as_bytes())?;
             Ok(OK)
         }
-        Command::Serve if is_shared(&globals) => carry(globals, environment, caller),
-        Command::Serve => alone(globals, environment, |app| serve(app, caller)),
-        Command::Tool(call) if is_shared(&globals) => ask(globals, environment, caller, call),
+        Command::Serve if is_shared(&globals) => run_shim(globals, environment, caller),
+        Command::Serve => in_process(globals, environment, |app| serve(app, caller)),
+        Command::Tool(call) if is_shared(&globals) => {
+            call_daemon(globals, environment, caller, call)
+        }
         Command::Tool(call) => {
             let json = globals.json;
-            alone(globals, environment, |app| async move {
+            in_process(globals, environment, |app| async move {
                 call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
             })
         }
-        Command::Keep { detached } => keep(&globals, environment, detached),
+        Command::Daemon { detached } => run_daemon(&globals, environment, detached),
         Command::Owner(command) => own(&command, globals, &environment, &runtime()?),
     }
 }
@@ -100,7 +102,7 @@ fn to_its_end<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
 }
 
 /// Holds the wallet in this process.
-fn alone<F: Future<Output = io::Result<u8>>>(
+fn in_process<F: Future<Output = io::Result<u8>>>(
     globals: Globals,
     environment: Environment,
     work: impl FnOnce(Arc<App>) -> F,
@@ -116,7 +118,7 @@ fn alone<F: Future<Output = io::Result<u8>>>(
             return Ok(FAILURE);
         }
         Some(Ok(lock)) => lock,
-        Some(Err(error)) if !error.is_of_the_folder() => {
+        Some(Err(error)) if !error.is_folder_fault() => {
             complain(&error.to_string());
             return Ok(FAILURE);
         }
@@ -159,13 +161,13 @@ async fn call_tool(call: ToolCall, json: bool, tools: &dyn Tools) -> io::Result<
 }
 
 #[cfg(unix)]
-use shared::{ask, carry, keep};
+use shared::{call_daemon, run_daemon, run_shim};
 
-/// What there is only where processes can share a wallet.
+/// The commands of systems on which processes can share a wallet.
 #[cfg(unix)]
 mod shared {
     use crate::config::{Settings, env};
-    use crate::keeper::{self, Remote, Way};
+    use crate::daemon::{self, Client, ConnectOptions};
     use async_trait::async_trait;
     use serde_json::{Map, Value};
     use tokio::time::{MissedTickBehavior, interval};
@@ -175,23 +177,23 @@ mod shared {
     /// How often a shim looks whether its parent is still there.
     const LOOK: Duration = Duration::from_secs(1);
 
-    fn way(globals: Globals, environment: Environment, caller: Caller) -> Way {
-        Way {
-            given: globals.home,
+    fn options(globals: Globals, environment: Environment, caller: Caller) -> ConnectOptions {
+        ConnectOptions {
+            home: globals.home,
             environment,
-            passed_on: env::for_a_keeper(),
+            daemon_environment: env::for_daemon(),
             agent: caller.agent,
         }
     }
 
-    /// A shim between a client and the process that keeps the wallet.
-    pub(super) fn carry(
+    /// Runs a shim between a client and the daemon.
+    pub(super) fn run_shim(
         globals: Globals,
         environment: Environment,
         caller: Caller,
     ) -> io::Result<u8> {
         let parent = rustix::process::getppid();
-        let way = way(globals, environment, caller);
+        let options = options(globals, environment, caller);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let carried = to_its_end(runtime, async {
             let gone = async {
@@ -200,7 +202,7 @@ mod shared {
                     () = orphaned(parent) => {}
                 }
             };
-            keeper::run(&way, tokio::io::stdin(), tokio::io::stdout(), gone).await
+            daemon::run_shim(&options, tokio::io::stdin(), tokio::io::stdout(), gone).await
         });
         match carried {
             // A client that no longer reads has gone, and that is no failure.
@@ -220,30 +222,30 @@ mod shared {
         }
     }
 
-    struct There<'a>(Remote<'a>);
+    struct ThroughDaemon<'a>(Client<'a>);
 
     #[async_trait]
-    impl Tools for There<'_> {
+    impl Tools for ThroughDaemon<'_> {
         async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
             self.0.call(name, arguments).await
         }
     }
 
-    /// A tool, called by the process that keeps the wallet.
-    pub(super) fn ask(
+    /// Calls a tool through the daemon.
+    pub(super) fn call_daemon(
         globals: Globals,
         environment: Environment,
         caller: Caller,
         call: ToolCall,
     ) -> io::Result<u8> {
         let json = globals.json;
-        let way = way(globals, environment, caller);
+        let options = options(globals, environment, caller);
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(call_tool(call, json, &There(Remote { way: &way })))
+        runtime.block_on(call_tool(call, json, &ThroughDaemon(Client { options: &options })))
     }
 
-    /// The process that keeps the wallet.
-    pub(super) fn keep(
+    /// Starts the daemon, or is the daemon once it is detached.
+    pub(super) fn run_daemon(
         globals: &Globals,
         environment: Environment,
         detached: bool,
@@ -252,21 +254,21 @@ mod shared {
             return Ok(FAILURE);
         };
         if !detached {
-            return keeper::detach(&home).map(|()| OK);
+            return daemon::detach(&home).map(|()| OK);
         }
-        keeper::second();
-        let lock = match Lock::take_to_keep(&home) {
+        daemon::set_umask();
+        let lock = match Lock::take_for_daemon(&home) {
             Ok(Some(lock)) => lock,
             Ok(None) => return Ok(OK),
             Err(_) => return Ok(FAILURE),
         };
         logging::start_in(&home.log(), globals.log.as_deref());
         let idle =
-            Settings::peek(&home).map(|settings| settings.keeper).unwrap_or_default().idle_seconds;
+            Settings::peek(&home).map(|settings| settings.daemon).unwrap_or_default().idle_seconds;
         let app = App::new(environment.clone(), Some(home.path().to_path_buf()));
-        let kept = to_its_end(runtime()?, async {
+        let served = to_its_end(runtime()?, async {
             let source = Arc::clone(&app) as Arc<dyn Source>;
-            let kept = keeper::keep(
+            let served = daemon::serve(
                 lock,
                 &home,
                 source,
@@ -276,9 +278,9 @@ mod shared {
             )
             .await;
             app.stop().await;
-            kept
+            served
         });
-        match kept {
+        match served {
             Ok(lock) => {
                 drop(lock);
                 Ok(OK)
@@ -292,25 +294,25 @@ mod shared {
 }
 
 #[cfg(not(unix))]
-fn carry(globals: Globals, environment: Environment, caller: Caller) -> io::Result<u8> {
-    alone(globals, environment, |app| serve(app, caller))
+fn run_shim(globals: Globals, environment: Environment, caller: Caller) -> io::Result<u8> {
+    in_process(globals, environment, |app| serve(app, caller))
 }
 
 #[cfg(not(unix))]
-fn ask(
+fn call_daemon(
     globals: Globals,
     environment: Environment,
     caller: Caller,
     call: ToolCall,
 ) -> io::Result<u8> {
     let json = globals.json;
-    alone(globals, environment, |app| async move {
+    in_process(globals, environment, |app| async move {
         call_tool(call, json, &Here { source: app.as_ref(), caller: &caller }).await
     })
 }
 
 #[cfg(not(unix))]
-fn keep(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
+fn run_daemon(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
     Ok(USAGE)
 }
 

@@ -8,7 +8,7 @@ use crate::home::WIDE;
 use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
-use crate::{Outcome, holds, keeper};
+use crate::{Outcome, daemon, holds};
 
 /// F-059: stopped like a laptop that sleeps, ten minutes by the wall clock, before and after the
 /// mint's answer to a melt.
@@ -45,7 +45,7 @@ pub(crate) async fn stopped(run: Run) -> Outcome<Proof> {
         }
     }
     scene.conserved().await?;
-    let shared = keeper::stopped(&run).await.map_err(|error| format!("shared: {error}"))?;
+    let shared = daemon::stopped(&run).await.map_err(|error| format!("shared: {error}"))?;
     holds(shared.fired > 0, "shared: the fault did not fire")?;
     Ok(Proof::of(fired + shared.fired).saying(shared.note))
 }
@@ -132,7 +132,7 @@ async fn stops_reading_once(run: &Run, is_shared: bool) -> Outcome<Proof> {
     // Whether the payment begins while nobody reads is the wallet's choice.
     let began = timeout(Duration::from_secs(5), scene.lightning.attempted(&hash)).await.is_ok();
     if is_shared {
-        // Others at the same keeper go on.
+        // Others at the same daemon go on.
         let other = wallet.another("other").await?;
         let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
         holds(

@@ -10,7 +10,7 @@ use crate::scene::Scene;
 use crate::table::Proof;
 use crate::trial::Run;
 use crate::verb::Verb;
-use crate::{Outcome, holds, keeper};
+use crate::{Outcome, daemon, holds};
 
 /// F-010.
 pub(crate) async fn restarts_without_a_mint(run: Run) -> Outcome<Proof> {
@@ -105,7 +105,7 @@ pub(crate) async fn ends_in_a_payment(run: Run) -> Outcome<Proof> {
         }
     }
     let shared =
-        keeper::ends_in_a_payment(&run).await.map_err(|error| format!("shared: {error}"))?;
+        daemon::ends_in_a_payment(&run).await.map_err(|error| format!("shared: {error}"))?;
     holds(shared.fired > 0, "shared: the fault did not fire")?;
     Ok(Proof::of(fired + shared.fired).saying(format!(
         "alone: at most {:.1} s; {}",

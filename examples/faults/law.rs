@@ -191,7 +191,7 @@ impl Scene {
     /// The same of one wallet, whether the law counts it or not.
     pub(crate) fn nothing_told_by(&self, wallet: &Wallet) -> Outcome {
         let proofs = self.proofs_seen();
-        let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.keeper_log();
+        let log = fs::read_to_string(wallet.log_path()).unwrap_or_default() + &wallet.daemon_log();
         holds(!log.contains("cashuA") && !log.contains("cashuB"), "a token stands in the log")?;
         for run in mnemonic_runs(
             &fs::read_to_string(wallet.home.path().join("keys.toml")).unwrap_or_default(),

@@ -83,24 +83,24 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     (
         "F-053",
         &[
-            "keeper/sharing.rs::ten_copies_at_once_all_serve_and_one_process_holds_the_store",
-            "keeper/sharing.rs::probes_notices_first_and_double_starts_work_and_end_well",
+            "daemon/sharing.rs::ten_copies_at_once_all_serve_and_one_process_holds_the_store",
+            "daemon/sharing.rs::probes_notices_first_and_double_starts_work_and_end_well",
         ],
     ),
     (
         "F-054",
         &[
-            "keeper/failover.rs::a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later",
-            "keeper/failover.rs::the_end_of_the_shim_that_started_the_keeper_is_noticed_by_nobody",
+            "daemon/failover.rs::a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later",
+            "daemon/failover.rs::the_end_of_the_shim_that_started_the_daemon_is_noticed_by_nobody",
         ],
     ),
     (
         "F-055",
         &[
-            "keeper/fences.rs::what_lies_in_the_sockets_place_is_left_alone_and_said",
-            "keeper/fences.rs::a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signalled",
-            "src/keeper/socket.rs::a_link_to_a_socket_is_no_socket",
-            "src/keeper/socket.rs::a_folder_may_have_a_long_path",
+            "daemon/access.rs::what_lies_in_the_sockets_place_is_left_alone_and_said",
+            "daemon/access.rs::a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signalled",
+            "src/daemon/socket.rs::a_link_to_a_socket_is_no_socket",
+            "src/daemon/socket.rs::a_folder_may_have_a_long_path",
         ],
     ),
     (

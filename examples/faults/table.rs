@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use crate::trial::Run;
 use crate::{
-    Outcome, address, crowd, death, input, keeper, later, liar, policy, relays, secrets, storage,
+    Outcome, address, crowd, daemon, death, input, later, liar, policy, relays, secrets, storage,
     transport,
 };
 
@@ -104,7 +104,7 @@ pub(crate) fn all() -> Vec<Row> {
         transport::ROWS,
         liar::ROWS,
         crowd::ROWS,
-        keeper::ROWS,
+        daemon::ROWS,
         storage::ROWS,
         policy::ROWS,
         input::ROWS,

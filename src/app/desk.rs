@@ -15,9 +15,9 @@ use super::open::{keys, open_store, wallet, web};
 use super::restore::restore;
 use crate::cli::owner::{Desk, GivenKey, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
+use crate::daemon::Lock;
 #[cfg(unix)]
-use crate::keeper;
-use crate::keeper::Lock;
+use crate::daemon::{self, ConnectOptions};
 use crate::mint::info::lacking;
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
@@ -79,16 +79,16 @@ impl<'a> OwnersDesk<'a> {
         done.map_err(|error| words(&error))
     }
 
-    /// The folder's lock; whoever keeps the wallet is asked to let it go.
+    /// Takes the folder's lock; a daemon that holds it is asked to finish.
     fn lock(&self) -> Result<Lock, Error> {
         #[cfg(unix)]
-        let taken = self.runtime.block_on(keeper::finish(&self.way()))?;
+        let taken = self.runtime.block_on(daemon::finish(&self.connect_options()))?;
         #[cfg(not(unix))]
         let taken = self.free_lock()?;
         taken.ok_or_else(|| Error::new(Code::WalletBusy, "Another process holds this wallet."))
     }
 
-    /// The folder's lock, if nobody has it.
+    /// Takes the folder's lock, if no process has it.
     fn free_lock(&self) -> Result<Option<Lock>, Error> {
         let unusable = |reason: String| {
             Error::new(Code::SettingsInvalid, "The wallet's folder cannot be locked.")
@@ -98,12 +98,11 @@ impl<'a> OwnersDesk<'a> {
     }
 
     #[cfg(unix)]
-    fn way(&self) -> keeper::Way {
-        let given = Some(self.home.path().to_path_buf());
-        keeper::Way {
-            given,
+    fn connect_options(&self) -> ConnectOptions {
+        ConnectOptions {
+            home: Some(self.home.path().to_path_buf()),
             environment: self.environment.clone(),
-            passed_on: Vec::new(),
+            daemon_environment: Vec::new(),
             agent: "cli".to_owned(),
         }
     }
@@ -268,9 +267,11 @@ impl Desk for OwnersDesk<'_> {
     }
 
     #[cfg(unix)]
-    fn keeper(&self) -> Result<Vec<String>, String> {
-        let Some(status) =
-            self.runtime.block_on(keeper::status(&self.way())).map_err(|error| error.message)?
+    fn daemon(&self) -> Result<Vec<String>, String> {
+        let Some(status) = self
+            .runtime
+            .block_on(daemon::status(&self.connect_options()))
+            .map_err(|error| error.message)?
         else {
             return Ok(Vec::new());
         };
@@ -301,7 +302,7 @@ impl Desk for OwnersDesk<'_> {
     }
 
     #[cfg(not(unix))]
-    fn keeper(&self) -> Result<Vec<String>, String> {
+    fn daemon(&self) -> Result<Vec<String>, String> {
         Ok(Vec::new())
     }
 
@@ -323,7 +324,7 @@ impl Desk for OwnersDesk<'_> {
         done.map_err(|error| words(&error))
     }
 
-    fn end_keeper(&self) -> Result<bool, String> {
+    fn stop_daemon(&self) -> Result<bool, String> {
         if !self.home.exists() || self.free_lock().map_err(|error| words(&error))?.is_some() {
             return Ok(false);
         }

@@ -29,11 +29,10 @@ const BARE: &[(&str, &str)] = &[
 /// standard input.
 pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
 
-/// The command by which a process that keeps the wallet is started, and the flag of the second of
-/// the two.
-const KEEP: &str = "keep";
+/// The hidden command that starts the daemon, and the flag of the process that becomes it.
+const DAEMON: &str = "daemon";
 const DETACHED: &str = "detached";
-/// The flag of those who share no process.
+/// The flag for a process that uses no daemon.
 const IN_PROCESS: &str = "in-process";
 
 /// The whole grammar; `O` is the enum of the owner's commands.
@@ -57,7 +56,7 @@ pub fn command<O: clap::Subcommand>() -> clap::Command {
             ))
             .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
     let base = base.subcommand(
-        clap::Command::new(KEEP)
+        clap::Command::new(DAEMON)
             .hide(true)
             .about("Keeps the wallet for everybody; started by the program itself")
             .arg(Arg::new(DETACHED).long(DETACHED).action(ArgAction::SetTrue)),
@@ -150,7 +149,7 @@ fn is_required(tool: &Tool, name: &str) -> bool {
 pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocation<O>, Stop> {
     let command = match matches.subcommand() {
         None => Command::Serve,
-        Some((KEEP, inner)) => Command::Keep { detached: inner.get_flag(DETACHED) },
+        Some((DAEMON, inner)) => Command::Daemon { detached: inner.get_flag(DETACHED) },
         Some((word, inner)) => match tools::find(&word.replace('-', "_")) {
             Some(tool) => {
                 Command::Tool(ToolCall { name: tool.name, arguments: arguments(tool, inner) })

@@ -60,9 +60,9 @@ pub struct ToolCall {
 pub enum Command<O> {
     /// No command: an MCP session on the standard streams, or the help text in a terminal.
     Serve,
-    /// Keeping the wallet for all other processes.
-    Keep {
-        /// It has left its starter's session already.
+    /// The daemon, which serves the wallet to all other processes.
+    Daemon {
+        /// It has left the session of its starter already.
         detached: bool,
     },
     /// A tool.

@@ -57,12 +57,12 @@ pub enum Claim {
 
 /// The process that keeps the wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keeper {
+pub struct Daemon {
     /// Seconds without a session, and with nothing open, after which it ends.
     pub idle_seconds: u64,
 }
 
-impl Default for Keeper {
+impl Default for Daemon {
     fn default() -> Self {
         Self { idle_seconds: 600 }
     }
@@ -71,7 +71,7 @@ impl Default for Keeper {
 /// The whole file, checked.
 #[derive(Debug)]
 pub(super) struct Config {
-    pub(super) keeper: Keeper,
+    pub(super) daemon: Daemon,
     pub(super) limits: Limits,
     pub(super) paused: bool,
     pub(super) agents: BTreeMap<String, AgentPolicy>,
@@ -90,7 +90,7 @@ struct TypedConfig {
     #[serde(default)]
     nostr: TypedNostr,
     #[serde(default)]
-    keeper: TypedKeeper,
+    daemon: TypedDaemon,
     #[serde(default)]
     agents: BTreeMap<Spanned<String>, AgentPolicy>,
 }
@@ -125,7 +125,7 @@ impl Default for TypedNostr {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-struct TypedKeeper {
+struct TypedDaemon {
     idle_seconds: Option<Spanned<u64>>,
 }
 
@@ -148,12 +148,12 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let nutzap_min_sats = typed.nostr.nutzap_min_sats.map_or(NUTZAP_MIN_SATS, |typed| typed.0);
     let nostr =
         Nostr { relays, nutzaps: typed.nostr.nutzaps, nutzap_min_sats, claim: typed.nostr.claim };
-    let keeper = match typed.keeper.idle_seconds {
+    let daemon = match typed.daemon.idle_seconds {
         Some(typed) if *typed.get_ref() > MAX_IDLE_SECONDS => {
             return Err(source.fault(Some(typed.span()), "longer than a month"));
         }
-        Some(typed) => Keeper { idle_seconds: typed.into_inner() },
-        None => Keeper::default(),
+        Some(typed) => Daemon { idle_seconds: typed.into_inner() },
+        None => Daemon::default(),
     };
     Ok(Config {
         limits: typed.limits,
@@ -161,7 +161,7 @@ pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
         agents,
         network: Network { allow, proxy },
         nostr,
-        keeper,
+        daemon,
     })
 }
 

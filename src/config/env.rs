@@ -68,7 +68,7 @@ impl Environment {
 /// What a process that keeps the wallet gets of its starter's environment: the user's folder and
 /// names, the language, and our own settings. Nothing that loads code, leads traffic elsewhere,
 /// chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
-pub fn for_a_keeper() -> Vec<(OsString, OsString)> {
+pub fn for_daemon() -> Vec<(OsString, OsString)> {
     const NAMES: [&str; 9] =
         ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
     let is_passed = |name: &str| NAMES.contains(&name) || name.starts_with("LC_");

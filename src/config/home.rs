@@ -104,24 +104,24 @@ impl Home {
         self.path.join("keys.toml")
     }
 
-    /// The lock: who has it may open the store.
+    /// The lock: its holder may open the store.
     pub fn lock(&self) -> PathBuf {
-        self.path.join("keeper.lock")
+        self.path.join("daemon.lock")
     }
 
-    /// The turn: who has it gets the lock next, before any keeper.
-    pub fn turn(&self) -> PathBuf {
-        self.path.join("keeper.turn")
+    /// The second lock: its holder gets the lock next, before any daemon.
+    pub fn next_lock(&self) -> PathBuf {
+        self.path.join("daemon.next")
     }
 
-    /// The socket of the process that keeps the wallet.
+    /// The socket of the daemon.
     pub fn socket(&self) -> PathBuf {
-        self.path.join("keeper.sock")
+        self.path.join("daemon.sock")
     }
 
-    /// What that process logs.
+    /// The log of the daemon.
     pub fn log(&self) -> PathBuf {
-        self.path.join("keeper.log")
+        self.path.join("daemon.log")
     }
 
     /// Which wallet lives here, and how new its store is.

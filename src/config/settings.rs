@@ -14,7 +14,7 @@ use super::mints;
 use super::parse::Source;
 use crate::policy::Policy;
 
-pub use super::config_file::{Claim, Keeper, Network, Nostr};
+pub use super::config_file::{Claim, Daemon, Network, Nostr};
 pub use super::parse::hundredths;
 
 /// The name of the file of limits.
@@ -60,7 +60,7 @@ pub struct Settings {
     /// Relays.
     pub nostr: Nostr,
     /// The process that keeps the wallet.
-    pub keeper: Keeper,
+    pub daemon: Daemon,
     /// The fingerprint of the policy that a person confirmed last. `None`: none was.
     pub accepted: Option<String>,
 }
@@ -142,7 +142,7 @@ impl Texts {
             policy,
             network: config.network,
             nostr: config.nostr,
-            keeper: config.keeper,
+            daemon: config.daemon,
             accepted: self.accepted.clone(),
         })
     }

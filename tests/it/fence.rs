@@ -45,7 +45,7 @@ pub(crate) fn command(home: &Home, line: &[&str]) -> Command {
 fn settings(home: &Home) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
     let is_of_a_process =
-        |name: &str| ["wallet.", "keeper."].iter().any(|start| name.starts_with(start));
+        |name: &str| ["wallet.", "daemon."].iter().any(|start| name.starts_with(start));
     let files = files.filter(|path| {
         !path.file_name().is_some_and(|name| is_of_a_process(&name.to_string_lossy()))
     });

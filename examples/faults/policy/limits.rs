@@ -58,7 +58,7 @@ pub(crate) async fn f108(run: Run) -> Outcome<usize> {
 pub(crate) async fn f109(run: Run) -> Outcome<usize> {
     let limits = Limits { per_payment: 500, per_day: 1_000 };
     let stage = Stage::with(&run, MintOptions::default(), 8_000, limits).await?;
-    let more = "[agents.default]\n[agents.small]\nper_day_sats = 150\n[keeper]\nidle_seconds = 3\n";
+    let more = "[agents.default]\n[agents.small]\nper_day_sats = 150\n[daemon]\nidle_seconds = 3\n";
     stage.wire.home.write_config(&[stage.url()], limits, more)?;
     stage.wire.share().await?;
     let mut sessions = Vec::new();

@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::stage::{SOMEBODY, Stage, must};
 use crate::trial::Run;
 use crate::wallet::Wallet;
-use crate::{Outcome, keeper};
+use crate::{Outcome, daemon};
 
 /// The keys of a wallet in every form in which they might be written.
 fn keys(wallet: &Wallet) -> Outcome<Vec<String>> {
@@ -259,7 +259,7 @@ pub(crate) async fn f129(run: Run) -> Outcome<usize> {
         read += 1;
     }
     stage.conserved().await?;
-    Ok(read + keeper::what_others_read(&run, keys).await?)
+    Ok(read + daemon::what_others_read(&run, keys).await?)
 }
 
 /// Everything that it writes is its owner's alone, and nothing lies about elsewhere.
@@ -300,7 +300,7 @@ pub(crate) async fn f130(run: Run) -> Outcome<usize> {
     let left = files(elsewhere.path())?;
     must!(left.is_empty(), "it wrote elsewhere: {left:?}");
     stage.conserved().await?;
-    Ok(seen + keeper::modes(&run).await?)
+    Ok(seen + daemon::modes(&run).await?)
 }
 
 fn mode(path: &Path) -> Outcome<u32> {

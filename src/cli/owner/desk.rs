@@ -88,7 +88,7 @@ pub trait Desk {
     ///
     /// # Errors
     /// When it does not answer.
-    fn keeper(&self) -> Result<Vec<String>, String>;
+    fn daemon(&self) -> Result<Vec<String>, String>;
 
     /// How the wallet stands on its relays; the process that keeps it is asked to finish first.
     /// `None`: it has no relays, or no keys yet.
@@ -101,7 +101,7 @@ pub trait Desk {
     ///
     /// # Errors
     /// When it does not end, or another process holds the wallet that cannot be asked.
-    fn end_keeper(&self) -> Result<bool, String>;
+    fn stop_daemon(&self) -> Result<bool, String>;
 
     /// Takes the doubt off a payment, so that one like it may be made.
     ///

@@ -11,7 +11,7 @@ use crate::wallet::view::RelaysReport;
 
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {
-        let said = match self.desk.end_keeper().map_err(OwnerError::Desk)? {
+        let said = match self.desk.stop_daemon().map_err(OwnerError::Desk)? {
             true => {
                 "The process that kept this wallet has ended. The next call of a client starts another."
             }
@@ -52,7 +52,7 @@ impl Owner<'_> {
             Ok(None) => "wallet:  there is none here yet".to_owned(),
             Err(error) => format!("wallet:  {error}"),
         });
-        match self.desk.keeper() {
+        match self.desk.daemon() {
             Ok(none) if none.is_empty() => lines
                 .push("process: none keeps this wallet now; the next client starts one".to_owned()),
             Ok(about) => lines.extend(about),

@@ -91,7 +91,7 @@ impl Desk for Book {
         Ok(vec![format!("{id}: 10 sats")])
     }
 
-    fn keeper(&self) -> Result<Vec<String>, String> {
+    fn daemon(&self) -> Result<Vec<String>, String> {
         Ok(vec!["process: 7".to_owned()])
     }
 
@@ -99,7 +99,7 @@ impl Desk for Book {
         Ok(None)
     }
 
-    fn end_keeper(&self) -> Result<bool, String> {
+    fn stop_daemon(&self) -> Result<bool, String> {
         Ok(true)
     }
 

@@ -1,7 +1,7 @@
-//! What a session reads and writes, between the socket and the MCP server.
+//! The streams of a session that can be drained, between the socket and the MCP server.
 //!
-//! Counts the lines that a session was given. Once it closes, no further line is begun: a line that
-//! was not read was not acted on, and its sender is told how far the reading went.
+//! The reader counts the lines that the session was given. Once it drains, it begins no further
+//! line: a line that was not read was not acted on, and the shim is told how many were read.
 
 use std::io;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The reading half.
-pub(super) struct Gate<R> {
+/// The reading half: after the line it has begun, it ends.
+pub(super) struct DrainingReader<R> {
     reader: BufReader<R>,
     closing: CancellationToken,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -21,20 +21,20 @@ pub(super) struct Gate<R> {
     lines: Arc<AtomicU64>,
 }
 
-impl<R: AsyncRead + Unpin> Gate<R> {
-    /// Cancelling `closing` closes it.
+impl<R: AsyncRead + Unpin> DrainingReader<R> {
+    /// Cancelling `closing` starts the drain.
     pub(super) fn new(reader: BufReader<R>, closing: CancellationToken) -> Self {
         let closed = Box::pin(closing.clone().cancelled_owned());
         Self { reader, closing, closed, at_line_start: true, lines: Arc::default() }
     }
 
-    /// How many lines were read.
+    /// The number of lines read so far.
     pub(super) fn lines(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lines)
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Gate<R> {
+impl<R: AsyncRead + Unpin> AsyncRead for DrainingReader<R> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -63,15 +63,15 @@ impl<R: AsyncRead + Unpin> AsyncRead for Gate<R> {
     }
 }
 
-/// The writing half. The session's end does not close it: one more line is to follow.
-pub(super) struct Shared<W>(Arc<Mutex<W>>);
+/// The writing half. The session's end does not close it: one more line follows.
+pub(super) struct SharedWriter<W>(Arc<Mutex<W>>);
 
-impl<W> Shared<W> {
+impl<W> SharedWriter<W> {
     pub(super) fn new(writer: W) -> Self {
         Self(Arc::new(Mutex::new(writer)))
     }
 
-    pub(super) fn another(&self) -> Self {
+    pub(super) fn share(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 
@@ -80,7 +80,7 @@ impl<W> Shared<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for Shared<W> {
+impl<W: AsyncWrite + Unpin> AsyncWrite for SharedWriter<W> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -105,30 +105,30 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_closed_gate_ends_the_line_it_has_begun_and_begins_no_other() -> io::Result<()> {
+    async fn a_draining_reader_ends_the_line_it_has_begun_and_begins_no_other() -> io::Result<()> {
         let (mut far, near) = tokio::io::duplex(64);
         let closing = CancellationToken::new();
-        let mut gate = Gate::new(BufReader::new(near), closing.clone());
-        let lines = gate.lines();
+        let mut reader = DrainingReader::new(BufReader::new(near), closing.clone());
+        let lines = reader.lines();
         far.write_all(b"one\ntwo\nthr").await?;
         let mut read = [0; 11];
-        gate.read_exact(&mut read).await?;
+        reader.read_exact(&mut read).await?;
         closing.cancel();
         far.write_all(b"ee\nfour\n").await?;
         let mut rest = String::new();
-        gate.read_to_string(&mut rest).await?;
+        reader.read_to_string(&mut rest).await?;
         assert_eq!((rest.as_str(), lines.load(Ordering::Relaxed)), ("ee\n", 3));
         Ok(())
     }
 
     #[tokio::test]
-    async fn a_gate_that_waits_hears_that_it_is_closed() -> io::Result<()> {
+    async fn a_reader_that_waits_ends_when_the_drain_starts() -> io::Result<()> {
         let (_far, near) = tokio::io::duplex(64);
         let closing = CancellationToken::new();
-        let mut gate = Gate::new(BufReader::new(near), closing.clone());
+        let mut reader = DrainingReader::new(BufReader::new(near), closing.clone());
         let mut nothing = String::new();
         let (read, ()) =
-            tokio::join!(gate.read_to_string(&mut nothing), async { closing.cancel() });
+            tokio::join!(reader.read_to_string(&mut nothing), async { closing.cancel() });
         assert_eq!(read?, 0);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 
-use super::{Shim, command, done, holders, home, keeper, stop, until};
+use super::{Shim, command, daemon, done, holders, home, stop, until};
 use crate::world::{Agent, Home, binary, conserved, mint};
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_persons_commands_go_through_the_same_process() {
     let home = home(&[(&mint.url(), true)], 600);
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(500).await;
-    let before = keeper(&home);
+    let before = daemon(&home);
     let shown: Value =
         serde_json::from_str(&done(&home, &["get-balance", "--json"]).unwrap()).unwrap();
     assert_eq!((&shown["spendable_sats"], &shown["agent"]), (&json!(500), &json!("cli")));
@@ -73,18 +73,18 @@ async fn a_persons_commands_go_through_the_same_process() {
             && doctor.contains("sessions: desktop"),
         "{doctor}"
     );
-    assert_eq!(keeper(&home), before);
-    // What needs the store for itself makes the keeper finish, and the session finds the next one.
+    assert_eq!(daemon(&home), before);
+    // What needs the store for itself makes the daemon finish, and the session finds the next one.
     done(&home, &["init"]).unwrap();
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], left);
     assert!(stop(&home).contains("has ended"));
     assert!(holders(&home).is_empty());
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], left);
-    assert_ne!(keeper(&home), before);
+    assert_ne!(daemon(&home), before);
 }
 
 #[tokio::test]
-async fn who_holds_the_wallet_alone_is_no_keeper_and_shims_say_so_until_it_is_gone() {
+async fn who_holds_the_wallet_alone_is_no_daemon_and_shims_say_so_until_it_is_gone() {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut alone = command(&home, "container");
@@ -145,7 +145,7 @@ async fn probes_notices_first_and_double_starts_work_and_end_well() {
 }
 
 #[tokio::test]
-async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
+async fn the_owner_sees_what_is_open_beside_a_running_daemon() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let home = home(&[(&proxy.url(), true)], 600);
@@ -167,7 +167,7 @@ async fn the_owner_sees_what_is_open_beside_a_running_keeper() {
     assert_eq!(shim.ended(json!({"payment_id": pending["payment_id"]})).await["state"], "settled");
     assert!(done(&home, &["payments", "open"]).unwrap().contains("(none)"));
 
-    // What a keeper knows of a mint that contradicts it is seen without asking anybody.
+    // What a daemon knows of a mint that contradicts it is seen without asking anybody.
     proxy.rewrite(|path, mut answer| {
         if path.starts_with("/v1/mint/quote/bolt11/") {
             (answer["state"], answer["amount_paid"], answer["amount_issued"]) =
@@ -198,12 +198,12 @@ async fn doctor_looks_at_the_relays_beside_a_client_that_goes_on() {
         &[(&mint.url(), true)],
         &[relay.url()],
         &[],
-        "[keeper]\nidle_seconds = 600",
+        "[daemon]\nidle_seconds = 600",
     );
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(100).await;
     assert_eq!(shim.ok("sync", json!({})).await["state"], "synced");
-    let before = keeper(&home);
+    let before = daemon(&home);
     let told = done(&home, &["doctor"]).unwrap();
     for words in [
         format!("process: {} keeps this wallet", before.as_raw_nonzero()),
@@ -212,7 +212,7 @@ async fn doctor_looks_at_the_relays_beside_a_client_that_goes_on() {
         assert!(told.contains(&words), "{words}: {told}");
     }
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 100);
-    assert_ne!(keeper(&home), before, "it finished, and the client found the next one");
+    assert_ne!(daemon(&home), before, "it finished, and the client found the next one");
     let local = done(&home, &["doctor", "--local"]).unwrap();
     assert!(!local.contains("on relays"), "{local}");
     stop(&home);

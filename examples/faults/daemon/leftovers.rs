@@ -1,4 +1,4 @@
-//! F-055: what an earlier keeper, another program or a person left where the lock and the socket
+//! F-055: what an earlier daemon, another program or a person left where the lock and the socket
 //! belong, and a long path.
 
 use std::fs;
@@ -20,7 +20,7 @@ const NOTICED: Duration = Duration::from_secs(15);
 
 pub(crate) async fn left_behind(run: Run) -> Outcome<Proof> {
     let mut tried = 0;
-    for kind in ["a keeper's", "another program's", "nobody's"] {
+    for kind in ["a daemon's", "another program's", "nobody's"] {
         stale(&run, kind).await.map_err(|error| format!("{kind} lock: {error}"))?;
         tried += 1;
     }
@@ -42,23 +42,23 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
     let process = sleeper.id().ok_or("no process")?;
     match kind {
         // Killed: its own socket and note stay.
-        "a keeper's" => {
-            let keeper = wallet.keeper()?;
+        "a daemon's" => {
+            let daemon = wallet.daemon()?;
             wallet.kill().await?;
-            super::signal(keeper, rustix::process::Signal::KILL)?;
-            until("the killed keeper is gone", NOTICED, || Ok(wallet.holders()?.is_empty()))
+            super::signal(daemon, rustix::process::Signal::KILL)?;
+            until("the killed daemon is gone", NOTICED, || Ok(wallet.holders()?.is_empty()))
                 .await?;
-            holds(wallet.home.path().join("keeper.sock").exists(), "it took its socket with it")?;
+            holds(wallet.home.path().join("daemon.sock").exists(), "it took its socket with it")?;
         }
         _ => {
             wallet.close().await?;
             wallet.stop().await?;
-            drop(UnixListener::bind(wallet.home.path().join("keeper.sock"))?);
+            drop(UnixListener::bind(wallet.home.path().join("daemon.sock"))?);
             let note = json!({"token": "old", "version": "0.0.1", "pid": process}).to_string();
             wallet
                 .home
-                .write("keeper.lock", if kind == "nobody's" { "\0\0 no note" } else { &note })?;
-            wallet.home.write("keeper.pid", &process.to_string())?;
+                .write("daemon.lock", if kind == "nobody's" { "\0\0 no note" } else { &note })?;
+            wallet.home.write("daemon.pid", &process.to_string())?;
         }
     }
     let paid = wallet.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
@@ -78,7 +78,7 @@ async fn stale(run: &Run, kind: &str) -> Outcome {
 async fn in_the_way(run: &Run, what: &str) -> Outcome {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(0).await?;
-    let socket = wallet.home.path().join("keeper.sock");
+    let socket = wallet.home.path().join("daemon.sock");
     let elsewhere = wallet.home.path().with_extension("elsewhere");
     let _listener = UnixListener::bind(&elsewhere)?;
     match what {
@@ -92,7 +92,7 @@ async fn in_the_way(run: &Run, what: &str) -> Outcome {
     let file =
         told.value.pointer("/details/file").and_then(|file| file.as_str()).unwrap_or_default();
     holds(
-        file.contains("keeper.sock") && file.contains("move it away"),
+        file.contains("daemon.sock") && file.contains("move it away"),
         format!("not said what to do: {}", told.value),
     )?;
     holds(wallet.holders()?.is_empty(), "somebody holds the store")?;
@@ -115,15 +115,15 @@ fn looks(path: &Path) -> Outcome<String> {
 async fn long_path(run: &Run) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared_below(&"deep/".repeat(40)).await?;
-    let length = wallet.home.path().join("keeper.sock").as_os_str().len();
+    let length = wallet.home.path().join("daemon.sock").as_os_str().len();
     holds(length > 108, format!("{length} bytes are not too many"))?;
     wallet.fund(100).await?;
     let other = wallet.another("other").await?;
     let paid = other.ok("pay", json!({"to": scene.invoice(10)?.0})).await?;
     holds(paid.text("state") == "settled", format!("not paid: {}", paid.value))?;
-    let keeper = wallet.keeper()?.as_raw_nonzero().get();
+    let daemon = wallet.daemon()?.as_raw_nonzero().get();
     holds(
-        keeper != other.process() && keeper != wallet.session().await?.process(),
+        daemon != other.process() && daemon != wallet.session().await?.process(),
         "a shim holds the store",
     )?;
     other.close().await?;

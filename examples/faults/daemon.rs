@@ -1,7 +1,7 @@
 //! Many processes on one wallet: copies started at once, the end of the process that keeps the
 //! wallet, who is let in, and what the rows of other groups ask of a shared wallet.
 //!
-//! What a client starts is a shim here, and the keeper is nobody's child: its disk is the true one,
+//! What a client starts is a shim here, and the daemon is nobody's child: its disk is the true one,
 //! and so is its clock. What waits for a minute to pass is judged afterwards, in one process, by
 //! [`Scene::lifted`].
 
@@ -46,7 +46,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new(
         "F-054",
         S1,
-        "the keeper killed with 5 busy sessions, and the shim that started it",
+        "the daemon killed with 5 busy sessions, and the shim that started it",
         Alone(|run| Box::pin(failover::killed(run))),
     ),
     Row::new(
@@ -69,10 +69,10 @@ pub(crate) const ROWS: &[Row] = &[
     ),
 ];
 
-/// How soon a client is told that its keeper is gone, and served by the next.
+/// How soon a client is told that its daemon is gone, and served by the next.
 const SOON: Duration = Duration::from_secs(5);
-/// Seconds without a session after which a keeper of a row ends.
-const IDLE: &str = "[keeper]\nidle_seconds = 3\n";
+/// Seconds without a session after which a daemon of a row ends.
+const IDLE: &str = "[daemon]\nidle_seconds = 3\n";
 
 impl Scene {
     /// A wallet that several processes share, with so many sats in it.
@@ -122,7 +122,7 @@ impl Wallet {
     }
 
     /// The one process that keeps it.
-    pub(crate) fn keeper(&self) -> Outcome<Pid> {
+    pub(crate) fn daemon(&self) -> Outcome<Pid> {
         match self.holders()?.as_slice() {
             [one] => Ok(*one),
             others => Err(format!("one process was to hold the store: {others:?}").into()),
@@ -136,7 +136,7 @@ impl Wallet {
             told.status.success(),
             format!("it is not stopped: {}", String::from_utf8_lossy(&told.stderr)),
         )?;
-        holds(!self.keeper_log().contains("panicked"), "a keeper panicked")?;
+        holds(!self.daemon_log().contains("panicked"), "a daemon panicked")?;
         holds(self.holders()?.is_empty(), "it was stopped, and holds the store")
     }
 
@@ -151,7 +151,7 @@ impl Wallet {
         command
     }
 
-    /// Leaves no keeper behind, also where a row has failed.
+    /// Leaves no daemon behind, also where a row has failed.
     pub(crate) fn leave(&self) {
         self.stopping().output().ok();
     }
@@ -166,10 +166,10 @@ impl Wallet {
         Ok(())
     }
 
-    /// What its keepers have logged.
-    pub(crate) fn keeper_log(&self) -> String {
+    /// What its daemons have logged.
+    pub(crate) fn daemon_log(&self) -> String {
         let logs =
-            ["keeper.log.2", "keeper.log.1", "keeper.log"].map(|name| self.home.path().join(name));
+            ["daemon.log.2", "daemon.log.1", "daemon.log"].map(|name| self.home.path().join(name));
         logs.iter().filter_map(|log| fs::read_to_string(log).ok()).collect()
     }
 
@@ -190,13 +190,13 @@ impl Wallet {
 
     /// A connection to its socket.
     pub(crate) async fn connect(&self) -> Outcome<UnixStream> {
-        Ok(UnixStream::connect(self.home.path().join("keeper.sock")).await?)
+        Ok(UnixStream::connect(self.home.path().join("daemon.sock")).await?)
     }
 
-    /// The token that its keeper's note holds.
+    /// The token that its daemon's note holds.
     pub(crate) fn token(&self) -> Outcome<String> {
         let note: Value =
-            serde_json::from_str(&fs::read_to_string(self.home.path().join("keeper.lock"))?)?;
+            serde_json::from_str(&fs::read_to_string(self.home.path().join("daemon.lock"))?)?;
         Ok(note.get("token").and_then(Value::as_str).ok_or("no token in the note")?.to_owned())
     }
 

@@ -26,8 +26,8 @@ pub(crate) async fn mixed(run: Run) -> Outcome<Proof> {
     let spoken = [
         ("an older shim", older_shim(&scene).await),
         ("a newer shim", newer_shim(&scene).await),
-        ("an older keeper", older_keeper(&scene).await),
-        ("a newer keeper", newer_keeper(&scene).await),
+        ("an older daemon", older_daemon(&scene).await),
+        ("a newer daemon", newer_daemon(&scene).await),
         ("other flags and agents", other_flags(&scene).await),
     ];
     let mut fired = 0;
@@ -49,7 +49,7 @@ fn hello(wallet: &Wallet, protocol: u32, version: &str, want: &str) -> Outcome<V
 /// as the agent that it names.
 async fn older_shim(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(100).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let told: Value =
         serde_json::from_str(&wallet.knock(&hello(&wallet, 0, "0.0.1", "session")?).await?)?;
     let is_explicit = told.get("refused") == Some(&json!("protocol"))
@@ -71,7 +71,7 @@ async fn older_shim(scene: &Scene) -> Outcome<usize> {
         balance.text("agent") == "by-hand" && balance.sats("spendable_sats") == 100,
         format!("answered {}", balance.value),
     )?;
-    holds(wallet.keeper()? == keeper, "it made way for an older program")?;
+    holds(wallet.daemon()? == daemon, "it made way for an older program")?;
     wallet.ok("get_balance", json!({})).await?;
     end(&wallet).await?;
     Ok(2)
@@ -89,11 +89,11 @@ async fn answer(stream: &mut BufReader<UnixStream>, id: u64) -> Outcome<Answer> 
     }
 }
 
-/// It asks the keeper to finish: what is under way is finished, and the sessions find the next
-/// keeper.
+/// It asks the daemon to finish: what is under way is finished, and the sessions find the next
+/// daemon.
 async fn newer_shim(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(500).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let session = wallet.session().await?;
     let mut calls = Vec::new();
     for _ in 0..10 {
@@ -114,12 +114,12 @@ async fn newer_shim(scene: &Scene) -> Outcome<usize> {
         )?;
         scene.agrees(&wallet.ended_by_hash(&hash).await?, &hash)?;
     }
-    until("the older keeper is gone", HANDED_OVER, || {
-        Ok(wallet.holders()?.first() != Some(&keeper))
+    until("the older daemon is gone", HANDED_OVER, || {
+        Ok(wallet.holders()?.first() != Some(&daemon))
     })
     .await?;
     wallet.ok("get_balance", json!({})).await?;
-    holds(wallet.keeper()? != keeper, "it did not make way")?;
+    holds(wallet.daemon()? != daemon, "it did not make way")?;
     end(&wallet).await?;
     Ok(1)
 }
@@ -135,11 +135,11 @@ impl ByHand {
     fn keep(wallet: &Wallet, welcome: Value) -> Outcome<Self> {
         wallet
             .home
-            .write("keeper.lock", &json!({"token": "by hand", "version": "by hand"}).to_string())?;
+            .write("daemon.lock", &json!({"token": "by hand", "version": "by hand"}).to_string())?;
         let lock =
-            File::options().read(true).write(true).open(wallet.home.path().join("keeper.lock"))?;
+            File::options().read(true).write(true).open(wallet.home.path().join("daemon.lock"))?;
         lock.try_lock()?;
-        let socket = wallet.home.path().join("keeper.sock");
+        let socket = wallet.home.path().join("daemon.sock");
         let (listener, heard) = (UnixListener::bind(&socket)?, Arc::new(Mutex::new(Vec::new())));
         let (mut keeping, hearing) = (JoinSet::new(), Arc::clone(&heard));
         keeping.spawn(async move {
@@ -170,8 +170,8 @@ impl ByHand {
     }
 }
 
-/// A shim of ours asks it to make way, and starts a keeper of its own.
-async fn older_keeper(scene: &Scene) -> Outcome<usize> {
+/// A shim of ours asks it to make way, and starts a daemon of its own.
+async fn older_daemon(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
     let by_hand = ByHand::keep(
         &wallet,
@@ -179,14 +179,14 @@ async fn older_keeper(scene: &Scene) -> Outcome<usize> {
     )?;
     wallet.fund(50).await?;
     holds(by_hand.heard() == ["session", "finish"], format!("it heard {:?}", by_hand.heard()))?;
-    wallet.keeper()?;
+    wallet.daemon()?;
     end(&wallet).await?;
     Ok(1)
 }
 
 /// It speaks what we do not: the client is told what to do, nothing is taken from it, and all is
 /// well once it is gone.
-async fn newer_keeper(scene: &Scene) -> Outcome<usize> {
+async fn newer_daemon(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(0).await?;
     let by_hand = ByHand::keep(
         &wallet,
@@ -213,7 +213,7 @@ async fn newer_keeper(scene: &Scene) -> Outcome<usize> {
 /// Each session is its own agent's; other settings are said in its log, and change nothing.
 async fn other_flags(scene: &Scene) -> Outcome<usize> {
     let wallet = scene.shared(300).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let mut sessions = Vec::new();
     for agent in ["one", "two", "one"] {
         let mut command = wallet.command(agent);
@@ -240,7 +240,7 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
             .contains("started with another NUTPURSE_KEYRING"),
         "other settings are not said",
     )?;
-    holds(wallet.keeper()? == keeper, "another keeper")?;
+    holds(wallet.daemon()? == daemon, "another daemon")?;
     for (_, session) in sessions {
         session.close().await?;
     }
@@ -248,7 +248,7 @@ async fn other_flags(scene: &Scene) -> Outcome<usize> {
     Ok(3)
 }
 
-/// Ends its session and its keeper.
+/// Ends its session and its daemon.
 async fn end(wallet: &Wallet) -> Outcome {
     wallet.close().await?;
     wallet.stop().await

@@ -1,9 +1,9 @@
 //! Many processes on one wallet: shims, the process that keeps it, and what becomes of money when
 //! either is gone.
 
+mod access;
 mod ending;
 mod failover;
-mod fences;
 mod sharing;
 
 use std::fs;
@@ -221,7 +221,7 @@ fn processes(home: &Home) -> Vec<(Pid, String)> {
 }
 
 /// The one process that keeps this wallet.
-fn keeper(home: &Home) -> Pid {
+fn daemon(home: &Home) -> Pid {
     let holders = holders(home);
     assert_eq!(holders.len(), 1, "one process holds the store: {holders:?}");
     holders[0]
@@ -240,14 +240,14 @@ async fn until(what: &str, patience: Duration, is_so: impl Fn() -> bool) {
     }
 }
 
-/// A folder whose keeper stays for so many seconds without a client.
+/// A folder whose daemon stays for so many seconds without a client.
 fn home(mints: &[(&str, bool)], idle: u64) -> Arc<Home> {
     let home = Home::at(mints);
-    home.write_config(mints, 100_000, 1_000_000, &format!("[keeper]\nidle_seconds = {idle}\n"));
+    home.write_config(mints, 100_000, 1_000_000, &format!("[daemon]\nidle_seconds = {idle}\n"));
     Arc::new(home)
 }
 
-/// Ends the keeper in order, so that the wallet can be opened in this process.
+/// Ends the daemon in order, so that the wallet can be opened in this process.
 fn stop(home: &Home) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nutpurse"));
     command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(home.path()).arg("stop");
@@ -256,7 +256,7 @@ fn stop(home: &Home) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A command of the shipped binary through the keeper; its output.
+/// A command of the shipped binary through the daemon; its output.
 fn done(home: &Home, line: &[&str]) -> Result<String, String> {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nutpurse"));
     command.env_clear().env("NUTPURSE_KEYRING", "off").arg("--home").arg(home.path()).args(line);

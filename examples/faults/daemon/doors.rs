@@ -28,7 +28,7 @@ const CONNECT: &str = "import socket, sys\ns = socket.socket(socket.AF_UNIX); s.
 pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
     let scene = Scene::set(&run).await?;
     let wallet = scene.shared(100).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let mut sent_away = 0;
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "send_token", "arguments": {"amount_sats": 50}}});
     let body = format!("{call}\n");
@@ -61,12 +61,12 @@ pub(crate) async fn strangers(run: Run) -> Outcome<Proof> {
         }
     }
     sent_away += silent(&wallet).await?;
-    holds(listeners(keeper.as_raw_nonzero().get())? == 0, "the keeper listens on a network")?;
+    holds(listeners(daemon.as_raw_nonzero().get())? == 0, "the daemon listens on a network")?;
     let is_root = metadata(wallet.home.path())?.uid() == 0;
     if is_root {
         sent_away += another_user(&wallet).await?;
     }
-    holds(wallet.keeper()? == keeper, "the keeper is another")?;
+    holds(wallet.daemon()? == daemon, "the daemon is another")?;
     holds(wallet.holds().await?.spendable == 100, "something was spent")?;
     scene.conserved().await?;
     Ok(Proof::of(sent_away).saying(if is_root {
@@ -126,7 +126,7 @@ async fn silent(wallet: &Wallet) -> Outcome<usize> {
 /// token.
 async fn another_user(wallet: &Wallet) -> Outcome<usize> {
     let (folder, socket) =
-        (wallet.home.path().to_path_buf(), wallet.home.path().join("keeper.sock"));
+        (wallet.home.path().to_path_buf(), wallet.home.path().join("daemon.sock"));
     let parent = folder.parent().ok_or("no parent")?.to_path_buf();
     let hello = json!({"protocol": 1, "version": "99.0.0", "token": wallet.token()?, "folder": wallet.folder()?, "settings": "",
         "agent": "tester", "want": "finish"})
@@ -159,6 +159,6 @@ async fn another_user(wallet: &Wallet) -> Outcome<usize> {
     }
     let is_no = ["b''", "ConnectionResetError", "BrokenPipe"].iter().any(|no| said.contains(no));
     holds(is_no, format!("another user was told {said}"))?;
-    holds(wallet.keeper_log().contains("another user"), "the keeper's log does not say it")?;
+    holds(wallet.daemon_log().contains("another user"), "the daemon's log does not say it")?;
     Ok(2)
 }

@@ -1,7 +1,7 @@
-//! What the two sides of the socket say first: one line of JSON each, then lines of the session.
+//! The handshake on the socket: one line of JSON from each side, then the lines of the session.
 //!
-//! `want: finish` and the fields it needs never change, so that any program can ask any older one
-//! to make way.
+//! `want: finish` and the fields it needs never change, so that any program can ask any older
+//! daemon to finish.
 
 use std::io;
 
@@ -10,36 +10,36 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::config::Home;
 
-/// The version of what is spoken on the socket.
+/// The version of the socket's protocol.
 pub(super) const PROTOCOL: u32 = 1;
 /// This program's version.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The longest first line.
 const LINE_MAX: u64 = 16 * 1024;
-/// How a line of the keeper's begins that is no line of the session: how many of the shim's lines
-/// it has read.
-pub(super) const READ: &str = "!read ";
+/// The prefix of the daemon's last line, which is no JSON-RPC: how many of the shim's lines it has
+/// read.
+pub(super) const LINES_READ: &str = "!read ";
 
-/// What is wanted of the keeper.
+/// What a process wants of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Want {
     /// An MCP session: every line after the welcome is the session's.
     Session,
-    /// That it finishes what is open, and ends.
+    /// The daemon finishes what is open, and ends.
     Finish,
-    /// What it is doing.
+    /// The daemon tells its status.
     Status,
 }
 
-/// Who comes, and what for.
+/// The first line of a process that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Hello {
     pub(super) protocol: u32,
     pub(super) version: String,
-    /// From the lock's note.
+    /// The token in the lock file.
     pub(super) token: String,
-    /// Which folder is meant.
+    /// The folder's device and inode.
     pub(super) folder: String,
     /// The settings that come from the environment, not from the folder.
     pub(super) settings: String,
@@ -48,28 +48,28 @@ pub(super) struct Hello {
     pub(super) want: Want,
 }
 
-/// Why the keeper does not want to.
+/// Why the daemon refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Refusal {
-    /// It speaks another version of this.
+    /// The daemon speaks another version of the protocol.
     Protocol,
-    /// The token is not the keeper's.
+    /// The token is not the daemon's.
     Token,
-    /// It keeps another folder.
+    /// The daemon serves another folder.
     Folder,
-    /// That is no agent's name.
+    /// The agent's name is not allowed.
     Agent,
-    /// It has as many sessions as it can.
+    /// The daemon has as many sessions as it can serve.
     Full,
-    /// It is about to end.
+    /// The daemon is about to end.
     Finishing,
-    /// Something newer than this program, which it cannot name.
+    /// A newer daemon gives a reason that this program does not know.
     #[serde(other)]
     Other,
 }
 
-/// The keeper's answer.
+/// The daemon's answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Welcome {
     pub(super) protocol: u32,
@@ -81,42 +81,43 @@ pub(super) struct Welcome {
     pub(super) status: Option<Status>,
 }
 
-/// What a keeper says of itself.
+/// The state of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its process, for people to look at.
+    /// The daemon's process id, for people to look at.
     pub pid: u32,
-    /// Its version.
+    /// The daemon's version.
     pub version: String,
-    /// Since when it keeps the wallet, in Unix seconds.
+    /// When the daemon began, in Unix seconds.
     pub since: u64,
-    /// Sessions it serves now, by agent.
+    /// The agent of each open session.
     pub agents: Vec<String>,
-    /// Something about money is under way or undecided.
+    /// Money is under way, or its outcome is undecided.
     pub has_open: bool,
-    /// Deposits that their mints call issued, and of which nothing is here.
+    /// The number of deposits that their mints call issued, and of which nothing is here.
     #[serde(default)]
     pub disputed: usize,
-    /// Seconds without a session after which it ends.
+    /// Seconds without a session after which the daemon ends.
     pub idle_seconds: u64,
 }
 
-/// Names a folder, however it is reached. Empty where it cannot be looked at.
-pub(super) fn folder(home: &Home) -> String {
+/// A folder's device and inode, the same by whatever path it is reached. Empty where it cannot be
+/// read.
+pub(super) fn folder_id(home: &Home) -> String {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(home.path())
         .map(|found| format!("{}:{}", found.dev(), found.ino()))
         .unwrap_or_default()
 }
 
-/// A line of the socket.
+/// Writes a message as one line of JSON.
 pub(super) fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(line)
 }
 
-/// The first line of the other side.
+/// Reads the other side's first line.
 pub(super) async fn read<T: for<'de> Deserialize<'de>>(
     reader: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<T> {
@@ -128,8 +129,8 @@ pub(super) async fn read<T: for<'de> Deserialize<'de>>(
     Ok(serde_json::from_slice(&line)?)
 }
 
-/// A version in numbers, to be compared. What cannot be read is the oldest.
-pub(super) fn newness(version: &str) -> Vec<u64> {
+/// A version as numbers that can be compared. A version that cannot be read is the oldest.
+pub(super) fn version_numbers(version: &str) -> Vec<u64> {
     let plain = version.split(['-', '+']).next().unwrap_or_default();
     plain.split('.').map_while(|part| part.parse().ok()).collect()
 }
@@ -141,9 +142,9 @@ mod tests {
     #[test]
     fn versions_are_compared_by_their_numbers() {
         assert!(
-            newness("0.10.0") > newness("0.9.9")
-                && newness("1.0.0-rc.1") == newness("1.0.0")
-                && newness("x") < newness("0.0.1")
+            version_numbers("0.10.0") > version_numbers("0.9.9")
+                && version_numbers("1.0.0-rc.1") == version_numbers("1.0.0")
+                && version_numbers("x") < version_numbers("0.0.1")
         );
     }
 

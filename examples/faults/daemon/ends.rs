@@ -1,4 +1,4 @@
-//! F-011 and F-059 on a shared wallet: the client's end is not the payment's, and a keeper that is
+//! F-011 and F-059 on a shared wallet: the client's end is not the payment's, and a daemon that is
 //! stopped holds nobody for ever.
 
 use rustix::process::Signal;
@@ -25,12 +25,12 @@ enum End {
     ClosedThenKilled,
 }
 
-/// F-011: the payment goes on in the keeper whatever becomes of the shim, and is settled without
+/// F-011: the payment goes on in the daemon whatever becomes of the shim, and is settled without
 /// another process.
 pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(2_000).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let (mut fired, mut longest, mut told_to_end) = (0, Duration::ZERO, Duration::ZERO);
     for end in [End::Closed, End::Terminated, End::Killed, End::ClosedThenKilled] {
         for moment in [Moment::HoldBefore, Moment::HoldAfter] {
@@ -91,7 +91,7 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
                 }
                 End::Killed | End::ClosedThenKilled => {}
             }
-            holds(wallet.keeper()? == keeper, "the keeper is another").map_err(what)?;
+            holds(wallet.daemon()? == daemon, "the daemon is another").map_err(what)?;
             scene.proxy.release(rule);
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
             holds(
@@ -110,13 +110,13 @@ pub(crate) async fn ends_in_a_payment(run: &Run) -> Outcome<Proof> {
         .saying(format!("shared: at most {longest:.1} s, after SIGTERM {told_to_end:.1} s")))
 }
 
-/// F-059: the keeper stopped, alone and with its shim, in a payment. A short run does not wait
+/// F-059: the daemon stopped, alone and with its shim, in a payment. A short run does not wait
 /// until a client is told that nobody answers.
 pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
     let scene = Scene::set(run).await?;
     let wallet = scene.shared(2_000).await?;
     let (session, other) = (wallet.session().await?, wallet.another("tester").await?);
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let (mut fired, mut told_after) = (0, Duration::ZERO);
     for moment in [Moment::HoldBefore, Moment::HoldAfter] {
         for both in [false, true] {
@@ -127,7 +127,7 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
                 .begin("tools/call", json!({"name": "pay", "arguments": {"to": invoice}}))
                 .await?;
             scene.proxy.reached(rule).await;
-            signal(keeper, Signal::STOP)?;
+            signal(daemon, Signal::STOP)?;
             if both {
                 session.signal(Signal::STOP)?;
             }
@@ -154,7 +154,7 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
             } else {
                 sleep(Duration::from_secs(run.pick(60, 3))).await;
             }
-            signal(keeper, Signal::CONT)?;
+            signal(daemon, Signal::CONT)?;
             session.signal(Signal::CONT)?;
             for answer in [payment, read].into_iter().flatten() {
                 let message = within(Duration::from_secs(50), "an answer after all", answer)
@@ -166,7 +166,7 @@ pub(crate) async fn stopped(run: &Run) -> Outcome<Proof> {
             let ended = wallet.ended_by_hash(&hash).await.map_err(what)?;
             holds(ended.text("state") == "settled", format!("{}", ended.value)).map_err(what)?;
             scene.agrees(&ended, &hash).map_err(what)?;
-            holds(wallet.keeper()? == keeper, "the keeper is another").map_err(what)?;
+            holds(wallet.daemon()? == daemon, "the daemon is another").map_err(what)?;
             fired += scene.proxy.fired(rule);
             scene.proxy.clear();
         }

@@ -13,14 +13,14 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use super::{Shim, holders, home, keeper, processes, stop, until};
+use super::{Shim, daemon, holders, home, processes, stop, until};
 use crate::world::{Agent, conserved, mint};
 
 /// Longer than a shim takes to see that its parent is gone.
 const NOTICED: Duration = Duration::from_secs(15);
 
 #[tokio::test]
-async fn of_clients_that_are_killed_nothing_is_left_but_the_keeper_and_of_that_nothing_once_it_is_idle()
+async fn of_clients_that_are_killed_nothing_is_left_but_the_daemon_and_of_that_nothing_once_it_is_idle()
  {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 2);
@@ -60,17 +60,17 @@ async fn of_clients_that_are_killed_nothing_is_left_but_the_keeper_and_of_that_n
     for (client, ..) in &mut clients {
         client.kill().await.unwrap();
     }
-    let keepers =
-        || processes(&home).iter().filter(|(_, line)| line.contains(" keep --detached")).count();
-    until("only the keeper is left", NOTICED, || processes(&home).len() == keepers()).await;
-    until("the keeper ends", NOTICED, || processes(&home).is_empty()).await;
+    let daemons =
+        || processes(&home).iter().filter(|(_, line)| line.contains(" daemon --detached")).count();
+    until("only the daemon is left", NOTICED, || processes(&home).len() == daemons()).await;
+    until("the daemon ends", NOTICED, || processes(&home).is_empty()).await;
     let left: Vec<_> =
         fs::read_dir(home.path()).unwrap().flatten().map(|file| file.file_name()).collect();
-    assert!(!left.contains(&"keeper.sock".into()), "{left:?}");
+    assert!(!left.contains(&"daemon.sock".into()), "{left:?}");
 }
 
 #[tokio::test]
-async fn a_keeper_stays_for_what_is_open() {
+async fn a_daemon_stays_for_what_is_open() {
     let (lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 1);
     let mut shim = Shim::start(&home, "desktop").await;
@@ -79,16 +79,16 @@ async fn a_keeper_stays_for_what_is_open() {
     lightning.set_behaviour_of(held.payment_hash(), Behaviour::Pending);
     shim.begin_call("pay", json!({"to": held.to_string()})).await;
     lightning.attempted(held.payment_hash()).await;
-    let before = keeper(&home);
+    let before = daemon(&home);
     assert_eq!(shim.hang_up().await, Some(0));
-    let log = || fs::read_to_string(home.path().join("keeper.log")).unwrap();
+    let log = || fs::read_to_string(home.path().join("daemon.log")).unwrap();
     until("it stays twice", Duration::from_secs(30), || {
         log().matches("stays: something is open").count() >= 2
     })
     .await;
-    assert_eq!(keeper(&home), before, "a payment is open");
+    assert_eq!(daemon(&home), before, "a payment is open");
     lightning.settle(held.payment_hash());
-    until("the payment is settled and the keeper gone", Duration::from_secs(60), || {
+    until("the payment is settled and the daemon gone", Duration::from_secs(60), || {
         holders(&home).is_empty()
     })
     .await;
@@ -100,7 +100,7 @@ async fn a_keeper_stays_for_what_is_open() {
 }
 
 #[tokio::test]
-async fn a_keeper_that_is_told_to_end_finishes_what_it_does() {
+async fn a_daemon_that_is_told_to_end_finishes_what_it_does() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let home = home(&[(&proxy.url(), true)], 600);
@@ -110,14 +110,14 @@ async fn a_keeper_that_is_told_to_end_finishes_what_it_does() {
     let invoice = lightning.payee("shop").invoice(10, "term").unwrap();
     let payment = shim.begin_call("pay", json!({"to": invoice.to_string()})).await;
     proxy.reached(rule).await;
-    let before = keeper(&home);
+    let before = daemon(&home);
     kill_process(before, Signal::TERM).unwrap();
     proxy.release(rule);
     let told = shim.told(payment).await;
     assert_eq!(told["state"], "settled", "its answer is still given: {told}");
     let ended = shim.ended(json!({"payment_hash": invoice.payment_hash().to_string()})).await;
     assert_eq!(ended["state"], "settled");
-    assert_ne!(keeper(&home), before);
+    assert_ne!(daemon(&home), before);
     stop(&home);
     let agent = Agent::reopen(home).await;
     conserved("told to end", &mint.auditor(), &[&agent]).await;
@@ -147,13 +147,13 @@ async fn a_shim_that_is_told_to_end_does_so_before_its_client_kills_it() {
 }
 
 #[tokio::test]
-async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
+async fn a_newer_program_makes_an_older_daemon_finish_and_no_call_is_lost() {
     let (lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(1_000).await;
-    let before = keeper(&home);
-    // Thirty payments are on their way, some of them unread, when the keeper is asked.
+    let before = daemon(&home);
+    // Thirty payments are on their way, some of them unread, when the daemon is asked.
     let mut calls = Vec::new();
     for number in 0..30 {
         let invoice = lightning.payee("shop").invoice(5, &format!("handover {number}")).unwrap();
@@ -163,11 +163,11 @@ async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
         ));
     }
     let note: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap())
+        serde_json::from_str(&fs::read_to_string(home.path().join("daemon.lock")).unwrap())
             .unwrap();
     let hello = json!({"protocol": 99, "version": "99.0.0", "token": note["token"], "folder": "", "settings": "", "agent": "x",
         "want": "finish"});
-    let mut newer = UnixStream::connect(home.path().join("keeper.sock")).await.unwrap();
+    let mut newer = UnixStream::connect(home.path().join("daemon.sock")).await.unwrap();
     newer.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
     let mut welcome = String::new();
     newer.read_to_string(&mut welcome).await.unwrap();
@@ -180,12 +180,12 @@ async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
             assert_eq!(told["state"], "settled", "{told}");
         }
     }
-    until("the older keeper is gone", Duration::from_secs(20), || {
+    until("the older daemon is gone", Duration::from_secs(20), || {
         holders(&home).first() != Some(&before)
     })
     .await;
     shim.ok("get_balance", json!({})).await;
-    assert_ne!(keeper(&home), before);
+    assert_ne!(daemon(&home), before);
     stop(&home);
     let agent = Agent::reopen(home).await;
     conserved("handed over", &mint.auditor(), &[&agent]).await;
@@ -196,7 +196,7 @@ async fn a_newer_program_makes_an_older_keeper_finish_and_no_call_is_lost() {
 }
 
 #[tokio::test]
-async fn a_keeper_whose_folder_is_gone_ends() {
+async fn a_daemon_whose_folder_is_gone_ends() {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut shim = Shim::start(&home, "desktop").await;

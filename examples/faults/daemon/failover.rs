@@ -32,7 +32,7 @@ const LATEST: u64 = 120_000;
 struct Waits {
     /// Until they were told that an outcome is unknown.
     told: Vec<Duration>,
-    /// Until the next keeper had answered them.
+    /// Until the next daemon had answered them.
     served: Vec<Duration>,
 }
 
@@ -82,7 +82,7 @@ fn ninety_nine(waits: &mut [Duration]) -> String {
     )
 }
 
-/// Five sessions pay, the first request to pay is with the mint, and the keeper is killed; with it
+/// Five sessions pay, the first request to pay is with the mint, and the daemon is killed; with it
 /// the shim that started it.
 async fn in_a_melt(
     scene: &Scene,
@@ -93,7 +93,7 @@ async fn in_a_melt(
 ) -> Outcome {
     wallet.share().await?;
     wallet.ok("get_balance", json!({})).await?;
-    let keeper = wallet.keeper()?;
+    let daemon = wallet.daemon()?;
     let sessions = sessions(wallet).await?;
     let rule = scene.proxy.fail(Rule::new("POST", "/v1/melt/bolt11", moment).every());
     let mut calls = Vec::new();
@@ -110,7 +110,7 @@ async fn in_a_melt(
     }
     scene.proxy.reached(rule).await;
     let since = Instant::now();
-    signal(keeper, Signal::KILL)?;
+    signal(daemon, Signal::KILL)?;
     if with_starter {
         wallet.kill().await?;
     }
@@ -123,7 +123,7 @@ async fn in_a_melt(
                 told.value.pointer("/details/payment_hash") == Some(&json!(hash)),
                 format!("told without its hash: {}", told.value),
             )?;
-            within(SOON, "the next keeper", session.ok("get_balance", json!({}))).await??;
+            within(SOON, "the next daemon", session.ok("get_balance", json!({}))).await??;
             Ok((told.took, since.elapsed()))
         },
     ));
@@ -132,7 +132,7 @@ async fn in_a_melt(
         holds(served <= SOON, format!("served after {served:?}"))?;
         waits.extend(told, served);
     }
-    holds(wallet.keeper()? != keeper, "the keeper is not killed")?;
+    holds(wallet.daemon()? != daemon, "the daemon is not killed")?;
     close(sessions).await?;
     scene.lifted().await?;
     for (_, hash) in calls {
@@ -165,7 +165,7 @@ async fn close(sessions: Vec<Session>) -> Outcome {
     Ok(())
 }
 
-/// The same sessions over ten keepers, each killed at a random moment in calls of all kinds; then
+/// The same sessions over ten daemons, each killed at a random moment in calls of all kinds; then
 /// all is judged.
 async fn at_random(
     scene: &Scene,
@@ -179,7 +179,7 @@ async fn at_random(
     let sessions = sessions(wallet).await?;
     let mut all = Vec::new();
     for kill in 0..BATCH {
-        // The last keeper may have gone unnoticed, and none been asked for yet.
+        // The last daemon may have gone unnoticed, and none been asked for yet.
         wallet.ok("get_balance", json!({})).await?;
         let mut acts = Vec::new();
         for _ in 0..SESSIONS {
@@ -200,11 +200,11 @@ async fn at_random(
                     .await?,
             );
         }
-        let keeper = wallet.keeper()?;
+        let daemon = wallet.daemon()?;
         let wait = Duration::from_micros(chance.random_range(0..LATEST));
         let killing = async {
             sleep(wait).await;
-            signal(keeper, Signal::KILL)?;
+            signal(daemon, Signal::KILL)?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Instant::now())
         };
         let (answers, killed) = tokio::join!(
@@ -232,7 +232,7 @@ async fn at_random(
     Ok(())
 }
 
-/// One call, and where its outcome was lost when that was said and when the next keeper had
+/// One call, and where its outcome was lost when that was said and when the next daemon had
 /// answered.
 async fn one_call(session: &Session, act: &Act) -> Outcome<Option<(Instant, Instant)>> {
     let told = session.told(act.tool, act.arguments.clone()).await?;

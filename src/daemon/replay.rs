@@ -1,31 +1,31 @@
-//! What a client and its keepers have agreed on, and a new keeper is told first: the handshake of
-//! the older era, and the resources that are watched.
+//! The requests that a new daemon is sent first, to restore the session: the handshake of the older
+//! protocol era, and the subscriptions to resources.
 //!
 //! Pure. Remembers no request that was not granted.
 
 use serde_json::{Value, json};
 
-use super::lost::Kind;
+use super::lost_reply::RequestKind;
 
-/// How the ids of our own requests to a new keeper begin. Their answers are nobody's.
+/// The prefix of the ids of our own requests. Their answers are not passed on to the client.
 const OURS: &str = "nutpurse/again/";
-/// Some clients begin a line so.
+/// Some clients begin a line with it.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// What was agreed.
+/// The requests that were granted in this session.
 #[derive(Debug, Default)]
-pub(super) struct Agreement {
+pub(super) struct Replay {
     /// The handshake of the older era, once it was answered.
     initialize: Option<Vec<u8>>,
     initialized: Option<Vec<u8>>,
-    /// Resources that are watched, by the requests for it.
-    watched: Vec<(String, Vec<u8>)>,
+    /// The subscriptions: a resource's address and the request.
+    subscriptions: Vec<(String, Vec<u8>)>,
 }
 
-impl Agreement {
-    /// A request was granted: some of them a new keeper must be told of.
-    pub(super) fn granted(&mut self, kind: &Kind, request: Vec<u8>) {
-        if *kind == Kind::Handshake {
+impl Replay {
+    /// Remembers a granted request if a new daemon must be sent it again.
+    pub(super) fn granted(&mut self, kind: &RequestKind, request: Vec<u8>) {
+        if *kind == RequestKind::Handshake {
             self.initialize = Some(request);
             return;
         }
@@ -34,30 +34,32 @@ impl Agreement {
             message.pointer("/params/uri").and_then(Value::as_str).unwrap_or_default().to_owned();
         match message.get("method").and_then(Value::as_str) {
             Some("resources/subscribe") => {
-                self.watched.retain(|(watched, _)| *watched != uri);
-                self.watched.push((uri, request));
+                self.subscriptions.retain(|(subscribed, _)| *subscribed != uri);
+                self.subscriptions.push((uri, request));
             }
-            Some("resources/unsubscribe") => self.watched.retain(|(watched, _)| *watched != uri),
+            Some("resources/unsubscribe") => {
+                self.subscriptions.retain(|(subscribed, _)| *subscribed != uri)
+            }
             _ => {}
         }
     }
 
-    /// The client has said that it goes on after the handshake.
+    /// Remembers the client's `notifications/initialized`.
     pub(super) fn initialized(&mut self, notice: &[u8]) {
         self.initialized = Some(notice.to_vec());
     }
 
-    /// A resource is watched.
-    pub(super) fn watches(&self) -> bool {
-        !self.watched.is_empty()
+    /// The client has subscribed to a resource.
+    pub(super) fn has_subscriptions(&self) -> bool {
+        !self.subscriptions.is_empty()
     }
 
-    /// What a new keeper is told first, under ids of our own.
+    /// The requests for a new daemon, under ids of our own.
     pub(super) fn lines(&self) -> Vec<Vec<u8>> {
         let mut lines: Vec<Vec<u8>> = Vec::new();
         lines.extend(self.initialize.as_ref().and_then(|line| renamed(line, 0)));
         lines.extend(self.initialized.clone().filter(|_| self.initialize.is_some()));
-        for (at, (_, line)) in self.watched.iter().enumerate() {
+        for (at, (_, line)) in self.subscriptions.iter().enumerate() {
             lines.extend(renamed(line, at.saturating_add(1)));
         }
         lines

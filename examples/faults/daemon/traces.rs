@@ -12,7 +12,7 @@ use crate::trial::Run;
 use crate::wallet::Wallet;
 use crate::{Outcome, holds};
 
-/// What a client's environment may hold, and a keeper must not.
+/// What a client's environment may hold, and a daemon must not.
 const CLIENTS: [(&str, &str); 9] = [
     ("NUTPURSE_NSEC", "canary-nsec"),
     ("NSEC", "canary-nsec"),
@@ -25,7 +25,7 @@ const CLIENTS: [(&str, &str); 9] = [
     ("NUTPURSE_HOMES", "canary"),
 ];
 
-/// F-129: the command lines and environments of shim and keeper; `secrets_of` gives a wallet's keys
+/// F-129: the command lines and environments of shim and daemon; `secrets_of` gives a wallet's keys
 /// in all their forms.
 pub(crate) async fn what_others_read(
     run: &Run,
@@ -43,9 +43,9 @@ pub(crate) async fn what_others_read(
     let token = session.ok("send_token", json!({"amount_sats": 32})).await?;
     let mut secrets = secrets_of(&wallet)?;
     secrets.push(token.text("token").to_owned());
-    let keeper = wallet.keeper()?.as_raw_nonzero().get();
+    let daemon = wallet.daemon()?.as_raw_nonzero().get();
     let mut read = 0;
-    for process in [session.process(), keeper] {
+    for process in [session.process(), daemon] {
         for name in ["cmdline", "environ", "comm", "status"] {
             let bytes = fs::read(format!("/proc/{process}/{name}"))?;
             let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
@@ -53,30 +53,30 @@ pub(crate) async fn what_others_read(
                 !secrets.iter().any(|secret| text.contains(secret)),
                 format!("{name} holds a secret"),
             )?;
-            let is_its_clients = process != keeper && name == "environ";
+            let is_its_clients = process != daemon && name == "environ";
             holds(
                 text.contains("canary") == is_its_clients,
-                format!("{name} of {process}, the keeper is {keeper}: {text}"),
+                format!("{name} of {process}, the daemon is {daemon}: {text}"),
             )?;
             read += usize::from(!bytes.is_empty());
         }
     }
     let environment =
-        String::from_utf8_lossy(&fs::read(format!("/proc/{keeper}/environ"))?).into_owned();
+        String::from_utf8_lossy(&fs::read(format!("/proc/{daemon}/environ"))?).into_owned();
     let preloaded = environment
         .split('\0')
         .find(|variable| variable.starts_with("LD_") || variable.starts_with("TESTBED_"));
-    holds(preloaded.is_none(), format!("the keeper got {preloaded:?}"))?;
+    holds(preloaded.is_none(), format!("the daemon got {preloaded:?}"))?;
     holds(
-        !wallet.keeper_log().contains("canary"),
-        "the keeper's log holds what its client's environment held",
+        !wallet.daemon_log().contains("canary"),
+        "the daemon's log holds what its client's environment held",
     )?;
     session.close().await?;
     scene.conserved().await?;
     Ok(read)
 }
 
-/// F-130: everything in the folder is its owner's alone; all that the keeper has open lies there;
+/// F-130: everything in the folder is its owner's alone; all that the daemon has open lies there;
 /// nothing is written elsewhere.
 pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
     let scene = Scene::set(run).await?;
@@ -116,30 +116,30 @@ pub(crate) async fn modes(run: &Run) -> Outcome<usize> {
         holds(mode(&path)? == wanted, format!("{}: {:o}", path.display(), mode(&path)?))?;
         seen.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
-    for name in ["keeper.lock", "keeper.log", "keeper.sock", "keys.toml", "wallet.redb"] {
+    for name in ["daemon.lock", "daemon.log", "daemon.sock", "keys.toml", "wallet.redb"] {
         holds(seen.iter().any(|seen| seen == name), format!("no {name} in {seen:?}"))?;
     }
-    let keeper = wallet.keeper()?.as_raw_nonzero().get();
+    let daemon = wallet.daemon()?.as_raw_nonzero().get();
     let mut open = 0;
-    for entry in fs::read_dir(format!("/proc/{keeper}/fd"))? {
+    for entry in fs::read_dir(format!("/proc/{daemon}/fd"))? {
         let Ok(file) = fs::read_link(entry?.path()) else { continue };
         let is_file = file.is_absolute() && !file.starts_with("/dev");
         holds(
             !is_file || file.starts_with(wallet.home.path()),
-            format!("the keeper has {} open", file.display()),
+            format!("the daemon has {} open", file.display()),
         )?;
         open += usize::from(is_file);
     }
     holds(
-        open > 0 && fs::read_link(format!("/proc/{keeper}/cwd"))? == Path::new("/"),
-        "the keeper stands in its client's folder",
+        open > 0 && fs::read_link(format!("/proc/{daemon}/cwd"))? == Path::new("/"),
+        "the daemon stands in its client's folder",
     )?;
     let left: Vec<_> =
         fs::read_dir(elsewhere.path())?.flatten().map(|entry| entry.file_name()).collect();
     holds(left.is_empty(), format!("written elsewhere: {left:?}"))?;
     session.close().await?;
     wallet.stop().await?;
-    holds(!wallet.home.path().join("keeper.sock").exists(), "it left its socket")?;
+    holds(!wallet.home.path().join("daemon.sock").exists(), "it left its socket")?;
     scene.conserved().await?;
     Ok(seen.len() + open)
 }

@@ -1,8 +1,8 @@
-//! The socket of a folder: where it lies, who may be at its other end.
+//! The socket of a folder: its path, and the check of the process at its other end.
 //!
-//! A path that is longer than the system takes is reached through the folder's own descriptor. What
-//! lies in its place and is no socket of ours is refused and left alone. Both sides look who the
-//! other is: only processes of the same user speak to each other.
+//! A path that is too long for the system is reached through the folder's own descriptor. Anything
+//! at that path that is no socket of ours is refused and left alone. Both sides check the other's
+//! user: only processes of the same user speak to each other.
 
 use std::fs;
 use std::io;
@@ -13,16 +13,16 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::config::Home;
 
-/// What every system takes as a socket's path, in bytes.
+/// The length of a socket's path that every system allows, in bytes.
 const PATH_MAX: usize = 100;
 
-/// Why there is no socket to speak through.
+/// Why the socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocketError {
-    /// Nobody listens.
+    /// No process listens.
     #[error("nobody listens")]
-    Nobody,
-    /// Something else lies where the socket belongs.
+    NotRunning,
+    /// The socket's path holds something else.
     #[error("this is not the wallet's socket, move it away: {}", .0.display())]
     Foreign(PathBuf),
     /// The path is too long for this system.
@@ -30,19 +30,19 @@ pub(super) enum SocketError {
     TooLong(PathBuf),
     /// Another user's process is at the other end.
     #[error("a process of another user is at the wallet's socket")]
-    Stranger,
-    /// The system says no.
+    OtherUser,
+    /// The system refuses.
     #[error("the wallet's socket cannot be used: {0}")]
     Io(#[from] io::Error),
 }
 
-/// A path to the socket that is short enough, good while this lives.
-struct Short {
+/// A path to the socket that is short enough; it is valid as long as this value lives.
+struct ShortPath {
     path: PathBuf,
     _folder: Option<fs::File>,
 }
 
-impl Short {
+impl ShortPath {
     fn of(home: &Home) -> Result<Self, SocketError> {
         let path = home.socket();
         if path.as_os_str().len() <= PATH_MAX {
@@ -61,24 +61,24 @@ impl Short {
     }
 }
 
-/// Whether a socket of ours lies there; what else lies there is an error.
-fn lies_there(home: &Home) -> Result<bool, SocketError> {
+/// Whether our socket is there. Anything else at its path is an error.
+fn is_there(home: &Home) -> Result<bool, SocketError> {
     match fs::symlink_metadata(home.socket()) {
-        Ok(found) if found.file_type().is_socket() && found.uid() == us() => Ok(true),
+        Ok(found) if found.file_type().is_socket() && found.uid() == our_uid() => Ok(true),
         Ok(_) => Err(SocketError::Foreign(home.socket())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-fn us() -> u32 {
+fn our_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Listens; takes away a socket that an earlier keeper left. Only for who holds the folder's lock.
+/// Listens; removes a socket that an earlier daemon left. Only for the holder of the folder's lock.
 pub(super) fn listen(home: &Home) -> Result<UnixListener, SocketError> {
-    let short = Short::of(home)?;
-    if lies_there(home)? {
+    let short = ShortPath::of(home)?;
+    if is_there(home)? {
         fs::remove_file(home.socket())?;
     }
     let listener = UnixListener::bind(&short.path)?;
@@ -86,26 +86,26 @@ pub(super) fn listen(home: &Home) -> Result<UnixListener, SocketError> {
     Ok(listener)
 }
 
-/// Takes the socket away. Only for who holds the folder's lock and listened here.
+/// Removes the socket. Only for the holder of the folder's lock that listened here.
 pub(super) fn remove(home: &Home) {
-    if matches!(lies_there(home), Ok(true)) {
+    if matches!(is_there(home), Ok(true)) {
         let _gone = fs::remove_file(home.socket());
     }
 }
 
-/// Which socket lies there, by device and number. `None`: none of ours.
-pub(super) fn place(home: &Home) -> Option<(u64, u64)> {
+/// The socket's device and inode. `None`: there is no socket.
+pub(super) fn file_id(home: &Home) -> Option<(u64, u64)> {
     let found =
         fs::symlink_metadata(home.socket()).ok().filter(|found| found.file_type().is_socket())?;
     Some((found.dev(), found.ino()))
 }
 
-/// Connects to the keeper.
+/// Connects to the daemon.
 pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
-    if !lies_there(home)? {
-        return Err(SocketError::Nobody);
+    if !is_there(home)? {
+        return Err(SocketError::NotRunning);
     }
-    let short = Short::of(home)?;
+    let short = ShortPath::of(home)?;
     let stream = match UnixStream::connect(&short.path).await {
         Ok(stream) => stream,
         Err(error)
@@ -114,16 +114,16 @@ pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
                 io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
             ) =>
         {
-            return Err(SocketError::Nobody);
+            return Err(SocketError::NotRunning);
         }
         Err(error) => return Err(error.into()),
     };
-    if is_ours(&stream) { Ok(stream) } else { Err(SocketError::Stranger) }
+    if is_same_user(&stream) { Ok(stream) } else { Err(SocketError::OtherUser) }
 }
 
-/// The process at the other end is this user's.
-pub(super) fn is_ours(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == us())
+/// The process at the other end belongs to this user.
+pub(super) fn is_same_user(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == our_uid())
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let home = home(folder.path())?;
         drop(listen(&home)?);
-        assert!(matches!(connect(&home).await, Err(SocketError::Nobody)), "stale");
+        assert!(matches!(connect(&home).await, Err(SocketError::NotRunning)), "stale");
         let listener = listen(&home)?;
         assert_eq!(fs::metadata(home.socket())?.permissions().mode() & 0o777, 0o600);
         assert!(connect(&home).await.is_ok());

@@ -1,4 +1,4 @@
-//! The keeper is gone in the middle: what clients are told, what they find, and what they are not
+//! The daemon is gone in the middle: what clients are told, what they find, and what they are not
 //! made to do.
 
 use std::time::Duration;
@@ -7,14 +7,14 @@ use serde_json::json;
 use testbed::{Moment, Proxy, Rule};
 use tokio::time::Instant;
 
-use super::{Shim, home, keeper, kill, stop};
+use super::{Shim, daemon, home, kill, stop};
 use crate::world::{Agent, conserved, mint};
 
-/// How soon a client is told once the keeper is gone.
+/// How soon a client is told once the daemon is gone.
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
+async fn a_killed_daemon_is_told_at_once_paid_at_most_once_and_known_later() {
     let (lightning, mint) = mint().await;
     let proxy = Proxy::start(&mint.url()).await.unwrap();
     let home = home(&[(&proxy.url(), true)], 600);
@@ -33,13 +33,13 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
             shims.push((shim, payment, hash));
         }
         proxy.reached(rule).await;
-        // What the keeper has not read is the next one's. Lines go in order: who is answered now
+        // What the daemon has not read is the next one's. Lines go in order: who is answered now
         // has been read.
         for (shim, ..) in &mut shims {
             shim.ok("get_balance", json!({})).await;
         }
         let since = Instant::now();
-        kill(keeper(&home));
+        kill(daemon(&home));
         for (shim, payment, hash) in &mut shims {
             let told = shim.told(*payment).await;
             assert_eq!(
@@ -94,30 +94,30 @@ async fn a_killed_keeper_is_told_at_once_paid_at_most_once_and_known_later() {
     }
     println!("{known} of {} payments had begun", asked.len());
     assert!(known > 0);
-    conserved("killed keepers", &mint.auditor(), &[&agent]).await;
+    conserved("killed daemons", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test]
-async fn the_end_of_the_shim_that_started_the_keeper_is_noticed_by_nobody() {
+async fn the_end_of_the_shim_that_started_the_daemon_is_noticed_by_nobody() {
     let (lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut starter = Shim::start(&home, "starter").await;
     starter.fund(500).await;
     let mut other = Shim::start(&home, "other").await;
-    let before = keeper(&home);
+    let before = daemon(&home);
     let parent =
         std::fs::read_to_string(format!("/proc/{}/stat", before.as_raw_nonzero())).unwrap();
     let parent = parent.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
     assert_ne!(
         parent,
         starter.pid().as_raw_nonzero().to_string(),
-        "the keeper is no child of its starter"
+        "the daemon is no child of its starter"
     );
     kill(starter.pid());
     starter.child.wait().await.unwrap();
     let invoice = lightning.payee("shop").invoice(10, "after").unwrap().to_string();
     assert_eq!(other.ok("pay", json!({"to": invoice})).await["state"], "settled");
-    assert_eq!(keeper(&home), before);
+    assert_eq!(daemon(&home), before);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
     let waiting = watcher
         .begin_call("get_deposit", json!({"deposit_id": deposit["deposit_id"], "wait_seconds": 20}))
         .await;
-    kill(keeper(&home));
+    kill(daemon(&home));
     let told = watcher.told(waiting).await;
     assert_eq!(told["state"], "received", "{told}");
     watcher.early.clear();
@@ -150,13 +150,13 @@ async fn what_changes_nothing_is_asked_again_and_what_was_watched_is_watched() {
 }
 
 #[tokio::test]
-async fn a_keeper_that_was_stopped_in_its_tracks_holds_nobody_for_ever_and_goes_on() {
+async fn a_daemon_that_was_stopped_in_its_tracks_holds_nobody_for_ever_and_goes_on() {
     use rustix::process::{Signal, kill_process};
     let (lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut shim = Shim::start(&home, "desktop").await;
     shim.fund(200).await;
-    let stopped = keeper(&home);
+    let stopped = daemon(&home);
     kill_process(stopped, Signal::STOP).unwrap();
     let invoice = lightning.payee("shop").invoice(10, "asleep").unwrap();
     let payment = shim.begin_call("pay", json!({"to": invoice.to_string()})).await;
@@ -171,5 +171,5 @@ async fn a_keeper_that_was_stopped_in_its_tracks_holds_nobody_for_ever_and_goes_
     kill_process(stopped, Signal::CONT).unwrap();
     let ended = shim.ended(json!({"payment_hash": invoice.payment_hash().to_string()})).await;
     assert_eq!(ended["state"], "settled");
-    assert_eq!(keeper(&home), stopped);
+    assert_eq!(daemon(&home), stopped);
 }

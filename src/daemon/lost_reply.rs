@@ -1,4 +1,4 @@
-//! What a client is told of a call whose answer will not come.
+//! The reply to a call whose own answer is lost.
 //!
 //! A call that could move money is never made again by us: its outcome is unknown until
 //! `get_payment` tells it.
@@ -9,39 +9,40 @@ use crate::mcp::tools::{self, Tool};
 use crate::model::payee::Payee;
 use crate::wallet::{Code, Error};
 
-/// Methods that change nothing; those that end with a slash, all that begin so.
+/// Methods that change nothing. A name that ends with a slash stands for all methods with that
+/// prefix.
 const READS: &[&str] =
     &["ping", "server/discover", "tools/list", "resources/", "prompts/", "completion/", "logging/"];
 
-/// What a request was for, as far as its loss is concerned.
+/// The kinds of requests that are answered differently when their answer is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     /// The first request of the older era.
     Handshake,
-    /// It changes nothing: it can be made again.
+    /// A request that changes nothing and can be made again.
     Read,
-    /// A tool that only reads.
+    /// A call of a tool that only reads.
     ReadTool,
-    /// It stays open until somebody ends it, and changes nothing.
+    /// A subscription: it stays open until it is ended, and changes nothing.
     Listen,
-    /// A tool that may move money or writes something down.
-    Writes(Box<Write>),
+    /// A call of a tool that may move money or write to the store.
+    Writes(Box<WriteCall>),
 }
 
-/// What names such a call afterwards.
+/// What such a call is looked up by afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Write {
-    /// Empty where this program does not know it.
+pub(super) struct WriteCall {
+    /// Empty for a tool that this program does not know.
     tool: &'static str,
-    /// The tool says itself that the same call again does nothing more.
+    /// The tool is declared idempotent: the same call again does nothing more.
     is_idempotent: bool,
     key: Option<String>,
     payment_hash: Option<String>,
 }
 
-impl Kind {
-    /// Of a request with this method and these parameters. What this program does not know may move
-    /// money: its keeper may be a newer one.
+impl RequestKind {
+    /// The kind of a request with this method and these parameters. A method or tool that this
+    /// program does not know may move money: the daemon may be a newer one.
     pub(super) fn of(method: &str, params: &Value) -> Self {
         match method {
             "initialize" => Self::Handshake,
@@ -49,7 +50,7 @@ impl Kind {
             "tools/call" => {
                 match params.get("name").and_then(Value::as_str).and_then(tools::find) {
                     Some(tool) if tool.hints.read_only => Self::ReadTool,
-                    tool => Self::Writes(Box::new(Write::of(tool, params.get("arguments")))),
+                    tool => Self::Writes(Box::new(WriteCall::of(tool, params.get("arguments")))),
                 }
             }
             _ if READS.iter().any(|known| {
@@ -63,7 +64,7 @@ impl Kind {
     }
 }
 
-impl Write {
+impl WriteCall {
     fn of(tool: Option<&'static Tool>, arguments: Option<&Value>) -> Self {
         let text = |name: &str| arguments.and_then(|given| given.get(name)).and_then(Value::as_str);
         let payment_hash =
@@ -81,7 +82,7 @@ impl Write {
         let by = match (&self.payment_hash, &self.key) {
             (Some(_), _) => "with the payment_hash in details",
             (None, Some(_)) => "with this idempotency_key",
-            (None, None) => return self.without_a_name().to_owned(),
+            (None, None) => return self.next_step_unnamed().to_owned(),
         };
         match self.tool {
             "deposit" => {
@@ -92,7 +93,7 @@ impl Write {
         }
     }
 
-    fn without_a_name(&self) -> &'static str {
+    fn next_step_unnamed(&self) -> &'static str {
         match self.tool {
             "deposit" => {
                 "Call get_deposit: it shows the newest deposit. Ask for a new one only if it is not there."
@@ -106,7 +107,7 @@ impl Write {
 }
 
 /// The answer to a call that was sent and whose answer is lost.
-pub(super) fn unknown(id: &Value, write: &Write, is_modern: bool) -> Vec<u8> {
+pub(super) fn unknown(id: &Value, write: &WriteCall, is_modern: bool) -> Vec<u8> {
     let error = Error::new(
         Code::OutcomeUnknown,
         "The call was sent, and the process that carried it out is gone; its answer is lost.",
@@ -119,10 +120,10 @@ pub(super) fn unknown(id: &Value, write: &Write, is_modern: bool) -> Vec<u8> {
     failed(id, &error, is_modern)
 }
 
-/// The answer to a request to which nobody answers in time.
-pub(super) fn unanswered(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
+/// The answer to a request that the daemon does not answer in time.
+pub(super) fn unanswered(id: &Value, kind: &RequestKind, is_modern: bool) -> Vec<u8> {
     match kind {
-        Kind::Writes(write) => {
+        RequestKind::Writes(write) => {
             let message = "The process that keeps this wallet does not answer; what became of the call is not known yet.";
             let error = Error::new(Code::OutcomeUnknown, message)
                 .keyed(write.key.as_deref())
@@ -133,17 +134,17 @@ pub(super) fn unanswered(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
             };
             failed(id, &error, is_modern)
         }
-        Kind::ReadTool => {
+        RequestKind::ReadTool => {
             failed(id, &busy("The process that keeps this wallet does not answer."), is_modern)
         }
-        Kind::Handshake | Kind::Read | Kind::Listen => {
+        RequestKind::Handshake | RequestKind::Read | RequestKind::Listen => {
             let error = json!({"code": -32603, "message": "The process that keeps this wallet does not answer."});
             line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
         }
     }
 }
 
-/// Somebody else has the wallet: this call was not made.
+/// The error for a call that was not made, since another process holds the wallet.
 pub(super) fn busy(message: &str) -> Error {
     Error::new(Code::WalletBusy, message).next(
         "This call was not made; make it again later, or tell the user that another copy of this wallet is running. Of an earlier call that was \
@@ -151,10 +152,10 @@ pub(super) fn busy(message: &str) -> Error {
     )
 }
 
-/// The answer to a request that was never sent, since no keeper could be had.
-pub(super) fn not_sent(id: &Value, kind: &Kind, is_modern: bool) -> Vec<u8> {
+/// The answer to a request that was never sent, since no daemon could be had.
+pub(super) fn not_sent(id: &Value, kind: &RequestKind, is_modern: bool) -> Vec<u8> {
     match kind {
-        Kind::Writes(_) => failed(
+        RequestKind::Writes(_) => failed(
             id,
             &busy("The process that keeps this wallet could not be had in time."),
             is_modern,
@@ -183,8 +184,8 @@ mod tests {
     use super::*;
 
     fn told(arguments: &Value, tool: &str) -> Value {
-        let Kind::Writes(write) =
-            Kind::of("tools/call", &json!({"name": tool, "arguments": arguments}))
+        let RequestKind::Writes(write) =
+            RequestKind::of("tools/call", &json!({"name": tool, "arguments": arguments}))
         else {
             return Value::Null;
         };
@@ -201,19 +202,19 @@ mod tests {
 
     #[test]
     fn only_what_changes_nothing_is_a_read() {
-        let call = |tool: &str| Kind::of("tools/call", &json!({"name": tool}));
+        let call = |tool: &str| RequestKind::of("tools/call", &json!({"name": tool}));
         for tool in tools::all() {
             assert_eq!(
-                matches!(call(tool.name), Kind::Writes(_)),
+                matches!(call(tool.name), RequestKind::Writes(_)),
                 !tool.hints.read_only,
                 "{}",
                 tool.name
             );
         }
-        // A newer keeper may know it.
+        // A newer daemon may know it.
         assert!(
-            matches!(call("no_such_tool"), Kind::Writes(_))
-                && matches!(Kind::of("tasks/run", &Value::Null), Kind::Writes(_))
+            matches!(call("no_such_tool"), RequestKind::Writes(_))
+                && matches!(RequestKind::of("tasks/run", &Value::Null), RequestKind::Writes(_))
         );
         for method in [
             "resources/read",
@@ -223,9 +224,9 @@ mod tests {
             "prompts/get",
             "logging/setLevel",
         ] {
-            assert_eq!(Kind::of(method, &Value::Null), Kind::Read, "{method}");
+            assert_eq!(RequestKind::of(method, &Value::Null), RequestKind::Read, "{method}");
         }
-        assert_eq!(Kind::of("subscriptions/listen", &Value::Null), Kind::Listen);
+        assert_eq!(RequestKind::of("subscriptions/listen", &Value::Null), RequestKind::Listen);
     }
 
     #[test]

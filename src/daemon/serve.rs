@@ -1,9 +1,8 @@
-//! The keeper: serves a session to whoever of its user comes, from one wallet, until nobody needs
-//! it.
+//! The daemon: serves sessions to processes of its user, from one wallet, until it is idle.
 //!
-//! Holds the folder's lock all its life. Listens on the folder's socket alone, never on a network.
-//! At its end it takes the socket away first, lets every session finish the calls that it has
-//! begun, and lets the lock go last.
+//! It holds the folder's lock as long as it lives. It listens on the folder's socket alone, never on
+//! a network. When it ends, it removes the socket first, lets every session finish the calls that it
+//! has begun, and releases the lock last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::elect::Way;
-use super::gate::{Gate, Shared};
-use super::hello::{self, Hello, PROTOCOL, READ, Refusal, Status, VERSION, Want, Welcome};
+use super::connect::ConnectOptions;
+use super::drain::{DrainingReader, SharedWriter};
+use super::handshake::{
+    self, Hello, LINES_READ, PROTOCOL, Refusal, Status, VERSION, Want, Welcome,
+};
 use super::lock::{Lock, Note};
 use super::socket::{self, SocketError};
 use crate::config::env::is_agent_name;
@@ -29,71 +30,71 @@ use crate::config::{Environment, Home};
 use crate::mcp;
 use crate::wallet::{Caller, Source, clock};
 
-/// How long a stranger may take to say who it is.
-const HELLO: Duration = Duration::from_secs(3);
+/// How long a process that connects may take for the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most sessions at a time.
-const SESSIONS: usize = 128;
-/// How often the folder is looked at: a keeper of a folder that is gone keeps nothing.
-const LOOK: Duration = Duration::from_secs(2);
+const MAX_SESSIONS: usize = 128;
+/// How often the daemon checks that its folder still exists.
+const FOLDER_CHECK: Duration = Duration::from_secs(2);
 /// How long sessions get for the calls that they have begun. The wallet gets its own time after
 /// that.
 const LAST_CALLS: Duration = Duration::from_secs(10);
-/// How long the first session is waited for, at the least: whoever started the keeper is on its
-/// way.
-const FIRST: Duration = Duration::from_secs(5);
-/// How long an idle keeper with something open waits before it looks again, at the most.
-const OPEN: Duration = Duration::from_secs(60);
+/// The least time that the daemon waits for its first session: the shim that started it is about to
+/// connect.
+const FIRST_SESSION: Duration = Duration::from_secs(5);
+/// The longest time before an idle daemon with something open checks again whether it can end.
+const OPEN_CHECK: Duration = Duration::from_secs(60);
 
-/// Why there is no keeper.
+/// Why the daemon cannot serve.
 #[derive(Debug, thiserror::Error)]
 #[error("the wallet's socket cannot be made: {0}")]
-pub struct KeepError(String);
+pub struct DaemonError(String);
 
-impl From<SocketError> for KeepError {
+impl From<SocketError> for DaemonError {
     fn from(error: SocketError) -> Self {
         Self(error.to_string())
     }
 }
 
-/// What all sessions share.
-struct Keeper {
+/// The state that all sessions share.
+struct Daemon {
     source: Arc<dyn Source>,
     folder: String,
     settings: String,
     token: String,
     since: u64,
     idle: Duration,
-    /// No new line is begun in any session.
+    /// Cancelled once no session may begin a new line.
     finishing: CancellationToken,
     agents: Mutex<BTreeMap<u64, String>>,
     sessions: watch::Sender<usize>,
 }
 
-/// Keeps the wallet behind `source`, until `told` returns, a program asks it to finish, the folder
-/// is gone, or nobody has come and nothing was open for as long as `idle`.
+/// Serves the wallet behind `source` until `shutdown` returns, a program asks the daemon to finish, the
+/// folder is gone, or no session and nothing else was open for as long as `idle`.
 ///
 /// # Errors
-/// [`KeepError`]: nobody was served.
+/// [`DaemonError`]: no session was served.
 ///
 /// # Cancel safety
-/// Dropping the future ends all sessions without their last answers; no payment is cut.
-pub async fn keep(
+/// Dropping the future ends all sessions without their last answers; no payment is interrupted.
+pub async fn serve(
     mut lock: Lock,
     home: &Home,
     source: Arc<dyn Source>,
     environment: &Environment,
     idle: Duration,
-    told: impl Future<Output = ()>,
-) -> Result<Lock, KeepError> {
+    shutdown: impl Future<Output = ()>,
+) -> Result<Lock, DaemonError> {
     let token = Uuid::new_v4().simple().to_string();
     let note = Note { token: token.clone(), version: VERSION.to_owned() };
-    lock.note(&note).map_err(|error| KeepError(error.to_string()))?;
+    lock.write_note(&note).map_err(|error| DaemonError(error.to_string()))?;
     let listener = socket::listen(home)?;
-    let place = socket::place(home);
-    let keeper = Arc::new(Keeper {
+    let socket_id = socket::file_id(home);
+    let daemon = Arc::new(Daemon {
         source,
-        folder: hello::folder(home),
-        settings: Way::settings(environment),
+        folder: handshake::folder_id(home),
+        settings: ConnectOptions::settings(environment),
         token,
         since: clock::now(),
         idle,
@@ -106,31 +107,31 @@ pub async fn keep(
     let accepting = async {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if socket::is_ours(&stream) => {
-                    drop(sessions.spawn(Arc::clone(&keeper).meet(stream)))
+                Ok((stream, _)) if socket::is_same_user(&stream) => {
+                    drop(sessions.spawn(Arc::clone(&daemon).accept(stream)))
                 }
                 Ok(_) => {
                     tracing::warn!("a process of another user came to the socket and was sent away")
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a session was not accepted");
-                    sleep(HELLO).await;
+                    sleep(HANDSHAKE_TIMEOUT).await;
                 }
             }
         }
     };
     tokio::select! {
         () = accepting => {}
-        () = told => tracing::info!("was told to end"),
-        () = keeper.finishing.cancelled() => tracing::info!("was asked to finish"),
-        () = keeper.nobody_needs_it() => tracing::info!("nobody needs it"),
-        () = gone(&lock, home, &place) => tracing::warn!("its folder or its socket is gone"),
+        () = shutdown => tracing::info!("was told to end"),
+        () = daemon.finishing.cancelled() => tracing::info!("was asked to finish"),
+        () = daemon.until_idle() => tracing::info!("nobody needs it"),
+        () = until_folder_gone(&lock, home, &socket_id) => tracing::warn!("its folder or its socket is gone"),
     }
-    if lock.is_in_place() && socket::place(home) == place {
+    if lock.is_in_place() && socket::file_id(home) == socket_id {
         socket::remove(home);
     }
     drop(listener);
-    keeper.finishing.cancel();
+    daemon.finishing.cancel();
     sessions.close();
     if timeout(LAST_CALLS, sessions.wait()).await.is_err() {
         tracing::warn!("a session's last answers are not read; it is left");
@@ -138,23 +139,23 @@ pub async fn keep(
     Ok(lock)
 }
 
-/// Returns when the lock's file or the socket is no longer where it was: nobody new can come then.
-async fn gone(lock: &Lock, home: &Home, place: &Option<(u64, u64)>) {
-    let mut look = interval(LOOK);
+/// Returns when the lock's file or the socket is no longer where it was: no process can connect then.
+async fn until_folder_gone(lock: &Lock, home: &Home, socket_id: &Option<(u64, u64)>) {
+    let mut look = interval(FOLDER_CHECK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        if !lock.is_in_place() || socket::place(home) != *place {
+        if !lock.is_in_place() || socket::file_id(home) != *socket_id {
             return;
         }
     }
 }
 
-impl Keeper {
+impl Daemon {
     /// Returns when there was no session for as long as `idle`, and nothing is open.
-    async fn nobody_needs_it(&self) {
+    async fn until_idle(&self) {
         let mut sessions = self.sessions.subscribe();
-        let mut patience = self.idle.max(FIRST);
+        let mut patience = self.idle.max(FIRST_SESSION);
         loop {
             if sessions.wait_for(|count| *count == 0).await.is_err() {
                 return;
@@ -166,18 +167,21 @@ impl Keeper {
                         return;
                     }
                     tracing::debug!("stays: something is open");
-                    patience = self.idle.min(OPEN);
+                    patience = self.idle.min(OPEN_CHECK);
                 }
             }
         }
     }
 
-    /// Somebody has come.
-    async fn meet(self: Arc<Self>, stream: UnixStream) {
+    /// Does the handshake with a process that has connected, and what it wants.
+    async fn accept(self: Arc<Self>, stream: UnixStream) {
         let (reader, mut writer) = stream.into_split();
         let mut reader = BufReader::new(reader);
-        let Ok(Ok(hello)) = timeout(HELLO, hello::read::<Hello>(&mut reader)).await else { return };
-        let refused = self.refuses(&hello);
+        let Ok(Ok(hello)) = timeout(HANDSHAKE_TIMEOUT, handshake::read::<Hello>(&mut reader)).await
+        else {
+            return;
+        };
+        let refused = self.refusal(&hello);
         let status = match hello.want {
             Want::Status if refused.is_none() => Some(self.status().await),
             _ => None,
@@ -189,25 +193,25 @@ impl Keeper {
             refused,
             status,
         };
-        let said = async { writer.write_all(&hello::line(&welcome)?).await };
-        if !matches!(timeout(HELLO, said).await, Ok(Ok(()))) || refused.is_some() {
+        let said = async { writer.write_all(&handshake::line(&welcome)?).await };
+        if !matches!(timeout(HANDSHAKE_TIMEOUT, said).await, Ok(Ok(()))) || refused.is_some() {
             return;
         }
         match hello.want {
-            Want::Session => self.serve(hello.agent, reader, writer).await,
+            Want::Session => self.serve_session(hello.agent, reader, writer).await,
             Want::Finish => self.finishing.cancel(),
             Want::Status => {}
         }
     }
 
-    fn refuses(&self, hello: &Hello) -> Option<Refusal> {
+    fn refusal(&self, hello: &Hello) -> Option<Refusal> {
         if hello.token != self.token {
             return Some(Refusal::Token);
         }
         if hello.want == Want::Finish {
             return None;
         }
-        let full = || self.agents().len() >= SESSIONS;
+        let full = || self.agents().len() >= MAX_SESSIONS;
         match () {
             () if hello.protocol != PROTOCOL => Some(Refusal::Protocol),
             () if hello.folder != self.folder => Some(Refusal::Folder),
@@ -237,52 +241,52 @@ impl Keeper {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One session, and how far it has read.
-    async fn serve(
+    /// Serves one session; tells at its end how many lines were read.
+    async fn serve_session(
         self: Arc<Self>,
         agent: String,
         reader: BufReader<OwnedReadHalf>,
         writer: OwnedWriteHalf,
     ) {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let _here = Here::new(&self, NUMBERS.fetch_add(1, Ordering::Relaxed), &agent);
-        let gate = Gate::new(reader, self.finishing.clone());
-        let lines = gate.lines();
-        let mut shared = Shared::new(writer);
+        let _entry = SessionEntry::new(&self, NUMBERS.fetch_add(1, Ordering::Relaxed), &agent);
+        let reader = DrainingReader::new(reader, self.finishing.clone());
+        let lines = reader.lines();
+        let mut shared = SharedWriter::new(writer);
         if let Err(error) =
-            mcp::serve(Arc::clone(&self.source), Caller { agent }, gate, shared.another()).await
+            mcp::serve(Arc::clone(&self.source), Caller { agent }, reader, shared.share()).await
         {
             tracing::info!(%error, "a session ended");
         }
-        let read = format!("{READ}{}\n", lines.load(Ordering::Relaxed));
+        let read = format!("{LINES_READ}{}\n", lines.load(Ordering::Relaxed));
         let last = async {
             shared.write_all(read.as_bytes()).await?;
             shared.flush().await
         };
-        let _gone_already = timeout(HELLO, last).await;
+        let _gone_already = timeout(HANDSHAKE_TIMEOUT, last).await;
     }
 }
 
-/// A session that counts while it lives.
-struct Here<'a> {
-    keeper: &'a Keeper,
+/// Counts a session while it lives.
+struct SessionEntry<'a> {
+    daemon: &'a Daemon,
     number: u64,
 }
 
-impl<'a> Here<'a> {
-    fn new(keeper: &'a Keeper, number: u64, agent: &str) -> Self {
-        let mut agents = keeper.agents();
+impl<'a> SessionEntry<'a> {
+    fn new(daemon: &'a Daemon, number: u64, agent: &str) -> Self {
+        let mut agents = daemon.agents();
         agents.insert(number, agent.to_owned());
-        keeper.sessions.send_replace(agents.len());
+        daemon.sessions.send_replace(agents.len());
         drop(agents);
-        Self { keeper, number }
+        Self { daemon, number }
     }
 }
 
-impl Drop for Here<'_> {
+impl Drop for SessionEntry<'_> {
     fn drop(&mut self) {
-        let mut agents = self.keeper.agents();
+        let mut agents = self.daemon.agents();
         agents.remove(&self.number);
-        self.keeper.sessions.send_replace(agents.len());
+        self.daemon.sessions.send_replace(agents.len());
     }
 }

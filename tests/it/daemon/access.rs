@@ -1,4 +1,4 @@
-//! Who is let in, what a keeper is given of its starter's world, and what a project's settings
+//! Who is let in, what a daemon is given of its starter's world, and what a project's settings
 //! beside a wallet can do to it.
 
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::{Shim, command, done, holders, home, keeper, stop};
+use super::{Shim, command, daemon, done, holders, home, stop};
 use crate::world::{Home, mint};
 
 fn mode(path: &Path) -> u32 {
@@ -32,13 +32,13 @@ async fn everything_in_the_folder_is_its_users_alone() {
         assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
         seen.push(file.file_name().into_string().unwrap());
     }
-    for name in ["keeper.lock", "keeper.log", "keeper.sock", "keys.toml", "wallet.redb"] {
+    for name in ["daemon.lock", "daemon.log", "daemon.sock", "keys.toml", "wallet.redb"] {
         assert!(seen.iter().any(|seen| seen == name), "{name} in {seen:?}");
     }
 }
 
 async fn answer(home: &Home, first: &[u8]) -> String {
-    let mut stream = UnixStream::connect(home.path().join("keeper.sock")).await.unwrap();
+    let mut stream = UnixStream::connect(home.path().join("daemon.sock")).await.unwrap();
     // It may be sent away before it has said all.
     stream.write_all(first).await.ok();
     let mut told = String::new();
@@ -58,7 +58,7 @@ async fn strangers_at_the_socket_are_sent_away() {
     let told = answer(&home, format!("{}\n", hello("guessed", "x")).as_bytes()).await;
     assert!(told.contains("\"refused\":\"token\""), "{told}");
     let note: Value =
-        serde_json::from_str(&fs::read_to_string(home.path().join("keeper.lock")).unwrap())
+        serde_json::from_str(&fs::read_to_string(home.path().join("daemon.lock")).unwrap())
             .unwrap();
     let token = note["token"].as_str().unwrap();
     let told = answer(&home, format!("{}\n", hello(token, "x")).as_bytes()).await;
@@ -78,10 +78,10 @@ async fn a_process_of_another_user_is_sent_away_even_where_the_files_would_let_i
     let home = home(&[(&mint.url(), true)], 600);
     let mut shim = Shim::start(&home, "desktop").await;
     shim.ok("get_balance", json!({})).await;
-    let socket = home.path().join("keeper.sock");
+    let socket = home.path().join("daemon.sock");
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
-    let token = fs::read_to_string(home.path().join("keeper.lock")).unwrap();
+    let token = fs::read_to_string(home.path().join("daemon.lock")).unwrap();
     let script = "import socket, sys\ns = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n\
                   s.sendall((sys.argv[2] + '\\n').encode()); print(repr(s.recv(1000)))";
     let hello = json!({"protocol": 1, "version": "9.9.9", "token": serde_json::from_str::<Value>(&token).unwrap()["token"], "folder": "",
@@ -101,12 +101,12 @@ async fn a_process_of_another_user_is_sent_away_even_where_the_files_would_let_i
         "{said}"
     );
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
-    let log = fs::read_to_string(home.path().join("keeper.log")).unwrap();
+    let log = fs::read_to_string(home.path().join("daemon.log")).unwrap();
     assert!(log.contains("another user"), "{log}");
 }
 
 #[tokio::test]
-async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
+async fn a_daemon_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let mut start = command(&home, "desktop");
@@ -126,7 +126,7 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
     shim.shake_hands().await;
     shim.ok("get_balance", json!({})).await;
     let about = |what: &str| {
-        let bytes = fs::read(format!("/proc/{}/{what}", keeper(&home).as_raw_nonzero())).unwrap();
+        let bytes = fs::read(format!("/proc/{}/{what}", daemon(&home).as_raw_nonzero())).unwrap();
         String::from_utf8_lossy(&bytes).replace('\0', "\n")
     };
     let (line, environment) = (about("cmdline"), about("environ"));
@@ -137,7 +137,7 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
         assert!(names.contains(&name), "{names:?}");
     }
     let group =
-        fs::read_to_string(format!("/proc/{}/stat", keeper(&home).as_raw_nonzero())).unwrap();
+        fs::read_to_string(format!("/proc/{}/stat", daemon(&home).as_raw_nonzero())).unwrap();
     let fields: Vec<_> = group.rsplit(") ").next().unwrap().split(' ').collect();
     let shim_group =
         fs::read_to_string(format!("/proc/{}/stat", shim.pid().as_raw_nonzero())).unwrap();
@@ -149,7 +149,7 @@ async fn a_keeper_gets_nothing_of_its_starters_environment_but_what_it_needs() {
 }
 
 #[tokio::test]
-async fn a_keeper_holds_nothing_open_that_its_starter_had_open() {
+async fn a_daemon_holds_nothing_open_that_its_starter_had_open() {
     let (_lightning, mint) = mint().await;
     let home = home(&[(&mint.url(), true)], 600);
     let held = home.path().with_extension("held");
@@ -172,7 +172,7 @@ async fn a_keeper_holds_nothing_open_that_its_starter_had_open() {
         open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == held)
     };
     assert!(has_it(shim.pid()), "the shell's file is open in what it started");
-    assert!(!has_it(keeper(&home)));
+    assert!(!has_it(daemon(&home)));
     fs::remove_file(held).unwrap();
 }
 
@@ -181,7 +181,7 @@ async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
     let (_lightning, mint) = mint().await;
     for what in ["file", "link", "folder"] {
         let home = home(&[(&mint.url(), true)], 600);
-        let socket = home.path().join("keeper.sock");
+        let socket = home.path().join("daemon.sock");
         match what {
             "file" => fs::write(&socket, "mine").unwrap(),
             "link" => std::os::unix::fs::symlink("/nowhere/elsewhere", &socket).unwrap(),
@@ -195,10 +195,10 @@ async fn what_lies_in_the_sockets_place_is_left_alone_and_said() {
         let told = shim.call("get_balance", json!({})).await;
         assert_eq!(told["error"], "settings_invalid", "{told}");
         assert!(
-            told["details"]["file"].as_str().is_some_and(|file| file.contains("keeper.sock")),
+            told["details"]["file"].as_str().is_some_and(|file| file.contains("daemon.sock")),
             "{told}"
         );
-        assert!(done(&home, &["get-balance"]).unwrap_err().contains("keeper.sock"));
+        assert!(done(&home, &["get-balance"]).unwrap_err().contains("daemon.sock"));
         assert!(fs::symlink_metadata(&socket).is_ok());
         assert!(holders(&home).is_empty());
         assert_eq!(shim.hang_up().await, Some(0));
@@ -211,11 +211,11 @@ async fn a_lock_file_that_names_somebody_else_means_nothing_and_nobody_is_signal
     let home = home(&[(&mint.url(), true)], 600);
     let mut sleeper = std::process::Command::new("sleep").arg("100").spawn().unwrap();
     fs::write(
-        home.path().join("keeper.lock"),
+        home.path().join("daemon.lock"),
         json!({"token": "old", "version": "0.0.1", "pid": sleeper.id()}).to_string(),
     )
     .unwrap();
-    drop(std::os::unix::net::UnixListener::bind(home.path().join("keeper.sock")).unwrap());
+    drop(std::os::unix::net::UnixListener::bind(home.path().join("daemon.sock")).unwrap());
     let mut shim = Shim::start(&home, "desktop").await;
     assert_eq!(shim.ok("get_balance", json!({})).await["spendable_sats"], 0);
     assert!(sleeper.try_wait().unwrap().is_none());

@@ -1,11 +1,11 @@
-//! Starting a keeper that outlives its starter.
+//! Starting a daemon that outlives its starter.
 //!
 //! ```text
-//!  shim --> `nutpurse keep` --> `nutpurse keep --detached`: the keeper, a child of nobody
+//!  shim --> `nutpurse daemon` --> `nutpurse daemon --detached`: the daemon, whose parent has ended
 //!              leaves the client's session, starts the second, ends
 //! ```
-//! A client that ends its server with all its children finds no keeper among them. The keeper gets
-//! no stream, no working folder, no open file and no variable of the client but those of the
+//! A client that ends its server with all its children does not end the daemon. The daemon gets no
+//! stream, no working folder, no open file and no variable of the client but those of the
 //! allow-list in `config::env`.
 
 use std::ffi::OsString;
@@ -18,12 +18,12 @@ use rustix::fs::Mode;
 
 use crate::config::Home;
 
-/// The command, not shown to people.
-const COMMAND: &str = "keep";
+/// The hidden command.
+const COMMAND: &str = "daemon";
 /// How long the first process may take; it only starts the second.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// This program, also where it was replaced by a newer one since it was started.
+/// The path of this program, or of the newer one that has replaced it since it was started.
 fn program() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     let text = path.to_string_lossy();
@@ -33,8 +33,8 @@ fn program() -> io::Result<PathBuf> {
     })
 }
 
-/// Starts a keeper for this folder; returns once it is on its own. Whether it becomes the keeper is
-/// for the lock to say.
+/// Starts a daemon for this folder; returns once it is detached. It ends at once where another
+/// process holds the lock.
 pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> io::Result<()> {
     let mut command = tokio::process::Command::new(program()?);
     command.arg("--home").arg(home.path()).arg(COMMAND).env_clear().current_dir("/");
@@ -47,12 +47,12 @@ pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> 
     }
 }
 
-/// What the first process does: leaves the client's session and its group, and starts the second.
+/// The work of the first process: leaves the client's session and its group, and starts the second.
 ///
 /// # Errors
 /// When the second cannot be started.
 pub fn detach(home: &Home) -> io::Result<()> {
-    let_go_of_open_files();
+    close_open_files();
     // Fails only for the leader of a group, as when a person types the command.
     let _already_leads = rustix::process::setsid();
     let mut command = std::process::Command::new(program()?);
@@ -61,10 +61,10 @@ pub fn detach(home: &Home) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// Closes what the client's own process happened to have open: somebody may wait for the end of
-/// that pipe, or for that lock. Best effort: only where the system lists what is open. Only before
-/// this process has opened anything itself.
-fn let_go_of_open_files() {
+/// Closes the files that were inherited from the client: another process may wait for the end of
+/// such a pipe, or for such a lock. Best effort: only where the system lists open files. Must run
+/// before this process opens any file itself.
+fn close_open_files() {
     let listed = ["/proc/self/fd", "/dev/fd"].iter().find_map(|list| std::fs::read_dir(list).ok());
     let open: Vec<i32> = listed
         .into_iter()
@@ -73,12 +73,12 @@ fn let_go_of_open_files() {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
     for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
-        // The list's own is closed already.
+        // The descriptor of the listing itself is closed already.
         let _closed = nix::unistd::close(descriptor);
     }
 }
 
-/// What the second does before anything else: nothing it makes is for others.
-pub fn second() {
+/// The second process's first step: no file that it makes can be read by other users.
+pub fn set_umask() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }

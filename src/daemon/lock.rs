@@ -1,9 +1,9 @@
-//! The lock of a folder: who has it may open the store.
+//! The lock of a folder: the process that holds it may open the store.
 //!
-//! The system's own lock on an open file. It ends with the process, however that ends; the file
-//! stays, and what it says is only for those who look for the keeper. A second such lock is the
-//! turn: whoever wants the wallet for itself takes it first, and no new keeper begins meanwhile,
-//! however many clients ask for one.
+//! It is the system's own lock on an open file. It ends with the process, however that ends; the
+//! file stays, and its text is only for processes that look for the daemon. A second lock,
+//! `daemon.next`, decides who gets the first one next: an owner's command that needs the wallet for
+//! itself takes it, and no new daemon begins meanwhile, however many clients ask for one.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -22,17 +22,17 @@ pub enum LockError {
     /// The folder cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// Something else lies where the lock belongs.
+    /// The lock's path holds something else.
     #[error("this is not the wallet's lock, move it away: {}", .0.display())]
     Foreign(PathBuf),
-    /// The system says no.
+    /// The system refuses the lock.
     #[error("the folder cannot be locked: {0}")]
     Io(#[from] io::Error),
 }
 
 impl LockError {
-    /// Nothing can be written in the folder, the wallet's file neither.
-    pub fn is_of_the_folder(&self) -> bool {
+    /// The folder cannot be written, and so neither can the wallet's file.
+    pub fn is_folder_fault(&self) -> bool {
         match self {
             Self::Home(_) => true,
             Self::Foreign(_) => false,
@@ -47,10 +47,10 @@ impl LockError {
     }
 }
 
-/// What the holder says of itself. Readable by its user alone.
+/// The text of the lock file. Only its user can read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Note {
-    /// Whoever knows it can read this user's files. New for each holder.
+    /// New for each holder. A process that knows it can read this user's files.
     pub(super) token: String,
     /// The holder's version.
     pub(super) version: String,
@@ -64,7 +64,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock; makes the folder and the file where they are missing. `None`: somebody else
+    /// Takes the lock; creates the folder and the file if they are missing. `None`: another process
     /// has it.
     ///
     /// # Errors
@@ -73,21 +73,21 @@ impl Lock {
         Self::at(home, home.lock())
     }
 
-    /// The same for a keeper, which gives way to whoever has the turn.
+    /// Takes the lock for a daemon. `None` also where another process is to get it next.
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub fn take_to_keep(home: &Home) -> Result<Option<Self>, LockError> {
-        let Some(_turn) = Self::turn(home)? else { return Ok(None) };
+    pub fn take_for_daemon(home: &Home) -> Result<Option<Self>, LockError> {
+        let Some(_next) = Self::take_next(home)? else { return Ok(None) };
         Self::take(home)
     }
 
-    /// Takes the turn. `None`: somebody else has it.
+    /// Takes the second lock, whose holder gets the lock next. `None`: another process has it.
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub(super) fn turn(home: &Home) -> Result<Option<Self>, LockError> {
-        Self::at(home, home.turn())
+    pub(super) fn take_next(home: &Home) -> Result<Option<Self>, LockError> {
+        Self::at(home, home.next_lock())
     }
 
     fn at(home: &Home, path: PathBuf) -> Result<Option<Self>, LockError> {
@@ -100,16 +100,15 @@ impl Lock {
         }
     }
 
-    /// Writes what others read who look for the holder.
-    pub(super) fn note(&mut self, note: &Note) -> io::Result<()> {
+    /// Writes the note that processes read to find the holder.
+    pub(super) fn write_note(&mut self, note: &Note) -> io::Result<()> {
         let text = serde_json::to_vec(note)?;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(&text)
     }
 
-    /// The file still lies where it was taken: nobody has moved the folder away or put another file
-    /// in its place.
+    /// The lock file is still in its place: the folder was not moved, nor the file replaced.
     pub fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {
@@ -127,7 +126,7 @@ impl Lock {
     }
 }
 
-/// What the present holder wrote, or the last one.
+/// The note of the present holder, or of the last one.
 pub(super) fn read_note(home: &Home) -> Option<Note> {
     let mut text = String::new();
     open_existing(&home.lock()).ok()?.take(NOTE_MAX).read_to_string(&mut text).ok()?;
@@ -137,23 +136,23 @@ pub(super) fn read_note(home: &Home) -> Option<Note> {
 fn open(path: &PathBuf) -> Result<File, LockError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = no_links(&mut options).open(path).map_err(|error| foreign(path, error))?;
+    let file = no_symlinks(&mut options).open(path).map_err(|error| foreign(path, error))?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(LockError::Foreign(path.clone())) }
 }
 
 fn open_existing(path: &PathBuf) -> io::Result<File> {
-    no_links(OpenOptions::new().read(true)).open(path)
+    no_symlinks(OpenOptions::new().read(true)).open(path)
 }
 
 #[cfg(unix)]
-fn no_links(options: &mut OpenOptions) -> &mut OpenOptions {
+fn no_symlinks(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
 }
 
 #[cfg(not(unix))]
-fn no_links(options: &mut OpenOptions) -> &mut OpenOptions {
+fn no_symlinks(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -188,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn no_keeper_begins_while_somebody_has_the_turn() -> Outcome {
+    fn no_daemon_begins_while_another_process_is_next() -> Outcome {
         let folder = tempfile::tempdir()?;
         let home = Home::resolve(Some(folder.path()), &Environment::default())?;
-        let turn = Lock::turn(&home)?.ok_or("not taken")?;
-        assert!(Lock::take_to_keep(&home)?.is_none() && Lock::take(&home)?.is_some());
-        drop(turn);
-        assert!(Lock::take_to_keep(&home)?.is_some());
+        let next = Lock::take_next(&home)?.ok_or("not taken")?;
+        assert!(Lock::take_for_daemon(&home)?.is_none() && Lock::take(&home)?.is_some());
+        drop(next);
+        assert!(Lock::take_for_daemon(&home)?.is_some());
         Ok(())
     }
 
