@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::{App, OwnersDesk};
-use crate::cli::fence::Terminal;
+use crate::app::{App, LocalBackend};
+use crate::cli::confirm::Terminal;
 use crate::cli::owner::{Owner, OwnerCommand, OwnerError};
 use crate::cli::{
     self, Command, FAILURE, Globals, Here, Invocation, OK, Streams, ToolCall, Tools, USAGE,
@@ -329,14 +329,14 @@ fn own(
             return Ok(FAILURE);
         }
     };
-    let mut fence = Terminal::new(environment);
-    let desk = OwnersDesk::new(&home, environment, runtime.handle().clone());
+    let mut confirmation = Terminal::new(environment);
+    let backend = LocalBackend::new(&home, environment, runtime.handle().clone());
     let mut out = io::stdout();
     let mut owner = Owner {
         home: &home,
         environment,
-        fence: &mut fence,
-        desk: &desk,
+        confirmation: &mut confirmation,
+        backend: &backend,
         out: &mut out,
         json: globals.json,
     };

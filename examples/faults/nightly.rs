@@ -277,7 +277,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
             "repeats.rs::a_caller_who_waits_is_answered_pending_in_time_and_then_stands_in_doubt",
             "repeats.rs::a_held_payment_is_not_paid_again_whatever_the_key",
             "repeats.rs::a_second_equal_token_is_made_only_on_purpose",
-            "fence.rs::only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw",
+            "confirm.rs::only_a_person_allows_a_payment_like_one_whose_outcome_nobody_saw",
         ],
     ),
     ("F-121", &["bad_tokens.rs::tokens_that_are_none_or_of_strangers_contact_nobody"]),

@@ -9,9 +9,9 @@
 //!                             +--(stop)--> closed
 //! ```
 
-mod desk;
 mod nostr;
 mod open;
+mod owner;
 mod restore;
 mod rules;
 
@@ -24,9 +24,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-pub use desk::OwnersDesk;
 #[cfg(feature = "testing")]
 pub use open::open_store;
+pub use owner::LocalBackend;
 
 use crate::config::{Environment, Home, Settings};
 #[cfg(feature = "failpoints")]

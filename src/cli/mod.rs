@@ -5,7 +5,7 @@
 //! any agent. Writes only to the streams it is given. No flag takes a secret.
 
 mod args;
-pub mod fence;
+pub mod confirm;
 pub mod owner;
 mod render;
 mod run;

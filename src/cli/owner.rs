@@ -1,12 +1,12 @@
-//! What the owner does by command: create the wallet, back it up, restore it, list mints, set
-//! limits, pause, excuse a repeat.
+//! The owner's commands: create the wallet, back it up, restore it, list mints, set limits, pause,
+//! excuse a repeat.
 //!
-//! What loosens passes the [`Fence`] first and tells the whole policy that will hold; what tightens
-//! asks nothing. Each change of policy becomes one entry of history. Writes to the writer it is
-//! given, never to standard output by itself.
+//! A command that loosens the policy shows the whole policy that will hold and needs a
+//! [`Confirmation`]; one that tightens it asks nothing. Each change of policy becomes one entry of
+//! history. Output goes to the given writer, never to standard output directly.
 
+mod backend;
 mod backup;
-mod desk;
 mod doctor;
 mod init;
 mod limits;
@@ -19,13 +19,13 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 
-use super::fence::{Fence, FenceError};
+use super::confirm::{ConfirmError, Confirmation};
 use crate::config::edit::Edit;
 use crate::config::{Environment, Home, Settings, SettingsError};
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::policy::SomeLimits;
 
-pub use desk::{Desk, GivenKey};
+pub use backend::{GivenKey, OwnerBackend};
 pub use payments::PaymentsCommand;
 pub use restore::{RestoreArgs, RestoreFrom, Summary};
 
@@ -134,12 +134,12 @@ pub enum OwnerError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// No person passed the fence.
+    /// No person has confirmed.
     #[error(transparent)]
-    Fence(#[from] FenceError),
-    /// The wallet behind the commands could not do its part.
+    Confirmation(#[from] ConfirmError),
+    /// The backend has failed.
     #[error("{0}")]
-    Desk(String),
+    Backend(String),
     /// The output failed.
     #[error("the output cannot be written")]
     Io(#[from] io::Error),
@@ -151,10 +151,10 @@ pub struct Owner<'a> {
     pub home: &'a Home,
     /// The environment.
     pub environment: &'a Environment,
-    /// Who asks the person.
-    pub fence: &'a mut dyn Fence,
-    /// The wallet behind.
-    pub desk: &'a dyn Desk,
+    /// How the person is asked.
+    pub confirmation: &'a mut dyn Confirmation,
+    /// The wallet behind the commands.
+    pub backend: &'a dyn OwnerBackend,
     /// Where to write.
     pub out: &'a mut dyn Write,
     /// Where a command has a result as JSON, write that.
@@ -208,7 +208,7 @@ impl Owner<'_> {
         let lacks = if edit.changes().is_empty() {
             Vec::new()
         } else {
-            text::lacks(self.desk.mint_lacks(url))
+            text::lacks(self.backend.mint_lacks(url))
         };
         self.apply_after(lacks, edit)
     }
@@ -229,10 +229,12 @@ impl Owner<'_> {
             if edit.old_policy().listed_money() == MoneyKind::Play
                 && edit.new_policy().listed_money() == MoneyKind::Real
             {
-                lines.extend(text::first_real_mint(&self.desk.keys().map_err(OwnerError::Desk)?));
+                lines.extend(text::first_real_mint(
+                    &self.backend.keys().map_err(OwnerError::Backend)?,
+                ));
             }
             lines.extend(text::loosening(&changes, edit.new_policy()));
-            self.fence.confirm(&lines)?;
+            self.confirmation.confirm(&lines)?;
         }
         self.catch_up()?;
         edit.commit(loosens)?;
@@ -242,7 +244,7 @@ impl Owner<'_> {
 
     /// No reason to keep a person from pausing: a history that cannot be written is told.
     fn catch_up(&mut self) -> Result<(), OwnerError> {
-        match self.desk.catch_up() {
+        match self.backend.catch_up() {
             Ok(()) => Ok(()),
             Err(reason) => {
                 self.print(&[format!("Earlier changes are not in the history: {reason}")])
@@ -252,7 +254,7 @@ impl Owner<'_> {
 
     /// The change has been made: a history that cannot be written is told, and is no failure of it.
     fn record(&mut self, text: &str, loosened: bool) -> Result<(), OwnerError> {
-        match self.desk.record(text, loosened) {
+        match self.backend.record(text, loosened) {
             Ok(()) => Ok(()),
             Err(reason) => {
                 self.print(&[format!("This was done, but is not in the history: {reason}")])

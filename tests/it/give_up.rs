@@ -307,7 +307,7 @@ async fn a_person_gives_up_by_command_and_an_agents_shell_does_not() {
     let home: Arc<Home> = scene.agent.close().await;
     let (same, line) = (Arc::clone(&home), id.clone());
     tokio::task::spawn_blocking(move || {
-        use crate::fence::{answer, command, policy_entries};
+        use crate::confirm::{answer, command, policy_entries};
         use crate::world::binary;
         let shown = binary::done(&same, &["payments", "open"]);
         assert!(

@@ -86,7 +86,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("env::var", &["config/env.rs"]),
     ("env::vars", &["config/env.rs"]),
     (".env(\"", &["cli/args.rs"]),
-    ("io::stdout()", &["program.rs", "cli/fence.rs"]),
+    ("io::stdout()", &["program.rs", "cli/confirm.rs"]),
     ("println!", &[]),
     ("print!(", &[]),
     ("dbg!(", &[]),

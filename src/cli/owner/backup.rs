@@ -8,15 +8,15 @@ impl Owner<'_> {
             "This shows the twelve words of this wallet. Who reads them can take its money: nobody and no program should watch.".to_owned(),
             "They are shown on this terminal alone. Write them on paper; do not photograph them or put them into a chat.".to_owned(),
         ];
-        self.fence.confirm(&ask)?;
-        let words = self.desk.words().map_err(OwnerError::Desk)?;
+        self.confirmation.confirm(&ask)?;
+        let words = self.backend.words().map_err(OwnerError::Backend)?;
         let mut lines = vec![String::new()];
         for (at, word) in words.reveal().split(' ').enumerate() {
             lines.push(format!("  {:>2}. {word}", at.saturating_add(1)));
         }
         lines.push(String::new());
-        self.fence.show(&lines)?;
-        self.desk.mark_backed_up().map_err(OwnerError::Desk)?;
+        self.confirmation.show(&lines)?;
+        self.backend.mark_backed_up().map_err(OwnerError::Backend)?;
         self.print(&[
             "The words bring back the coins that the mints still know. They do not bring back the history, the limits, or tokens that"
                 .to_owned(),

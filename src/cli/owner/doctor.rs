@@ -11,7 +11,7 @@ use crate::wallet::view::RelaysReport;
 
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {
-        let said = match self.desk.stop_daemon().map_err(OwnerError::Desk)? {
+        let said = match self.backend.stop_daemon().map_err(OwnerError::Backend)? {
             true => {
                 "The process that kept this wallet has ended. The next call of a client starts another."
             }
@@ -52,14 +52,14 @@ impl Owner<'_> {
             Ok(None) => "wallet:  there is none here yet".to_owned(),
             Err(error) => format!("wallet:  {error}"),
         });
-        match self.desk.daemon() {
+        match self.backend.daemon() {
             Ok(none) if none.is_empty() => lines
                 .push("process: none keeps this wallet now; the next client starts one".to_owned()),
             Ok(about) => lines.extend(about),
             Err(reason) => lines.push(format!("process: {reason}")),
         }
         lines.extend(self.nostr_keys());
-        let examined = if local { Ok(None) } else { self.desk.examine_relays() };
+        let examined = if local { Ok(None) } else { self.backend.examine_relays() };
         if self.json {
             let (report, not_examined) =
                 (examined.as_ref().ok().cloned().flatten(), examined.as_ref().err());

@@ -17,7 +17,7 @@ impl Owner<'_> {
     pub(super) fn init(&mut self, args: &InitArgs) -> Result<(), OwnerError> {
         let settings = Settings::load(self.home)?;
         let given = if args.nostr_key { Some(read_key()?) } else { None };
-        let place = self.desk.make_keys(given.as_ref()).map_err(OwnerError::Desk)?;
+        let place = self.backend.make_keys(given.as_ref()).map_err(OwnerError::Backend)?;
         let keys = match place {
             KeysPlace::Keyring => "this computer's keyring".to_owned(),
             KeysPlace::File => {

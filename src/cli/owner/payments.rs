@@ -36,7 +36,7 @@ impl Owner<'_> {
     pub(super) fn payments(&mut self, command: &PaymentsCommand) -> Result<(), OwnerError> {
         match command {
             PaymentsCommand::Open => {
-                let open = self.desk.open().map_err(OwnerError::Desk)?;
+                let open = self.backend.open().map_err(OwnerError::Backend)?;
                 Ok(render::result(&to_json(&open), self.out)?)
             }
             PaymentsCommand::AllowRepeat { id } => self.allow_repeat(id),
@@ -46,27 +46,27 @@ impl Owner<'_> {
     }
 
     fn allow_repeat(&mut self, id: &PaymentId) -> Result<(), OwnerError> {
-        let mut lines = self.desk.describe_payment(id).map_err(OwnerError::Desk)?;
+        let mut lines = self.backend.describe_payment(id).map_err(OwnerError::Backend)?;
         lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
-        self.fence.confirm(&lines)?;
+        self.confirmation.confirm(&lines)?;
         self.catch_up()?;
-        self.desk.allow_repeat(id).map_err(OwnerError::Desk)?;
+        self.backend.allow_repeat(id).map_err(OwnerError::Backend)?;
         self.print(&["One more payment like it is allowed.".to_owned()])?;
         self.record(&format!("repeat of {id} allowed"), true)
     }
 
     fn give_up(&mut self, id: &str) -> Result<(), OwnerError> {
-        let lines = self.desk.may_give_up(id).map_err(OwnerError::Desk)?;
-        self.fence.confirm(&lines)?;
+        let lines = self.backend.may_give_up(id).map_err(OwnerError::Backend)?;
+        self.confirmation.confirm(&lines)?;
         self.catch_up()?;
-        self.desk.give_up(id).map_err(OwnerError::Desk)?;
+        self.backend.give_up(id).map_err(OwnerError::Backend)?;
         self.print(&[format!("{id} is given up.")])?;
         self.record(&format!("{id} given up"), true)
     }
 
     fn revive(&mut self, id: &str) -> Result<(), OwnerError> {
         self.catch_up()?;
-        self.desk.take_up(id).map_err(OwnerError::Desk)?;
+        self.backend.take_up(id).map_err(OwnerError::Backend)?;
         self.print(&[format!(
             "{id} is open again: its mint is asked from the wallet's next start on."
         )])?;

@@ -29,7 +29,7 @@ impl Owner<'_> {
 
     /// Tries a relay and returns the findings as lines for a person.
     fn tried(&self, url: &str) -> Vec<String> {
-        let remarks = self.desk.try_relay(url);
+        let remarks = self.backend.try_relay(url);
         if remarks.is_empty() {
             return vec!["  It takes, shows and deletes what this wallet writes, and names no limit that touches it.".to_owned()];
         }
@@ -49,7 +49,7 @@ impl Owner<'_> {
             "It was tried now, with a key made for that:".to_owned(),
         ];
         lines.extend(self.tried(url));
-        self.fence.confirm(&lines)?;
+        self.confirmation.confirm(&lines)?;
         self.catch_up()?;
         edit.commit(false)?;
         self.print(&[format!("added: {url}"), NEXT_START.to_owned()])?;

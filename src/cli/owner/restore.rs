@@ -66,13 +66,13 @@ impl Owner<'_> {
         let words = if args.words { Some(read_words()?) } else { None };
         let from = RestoreFrom { copy: args.copy.clone(), words };
         let progress = Progress::start();
-        let summary = self.desk.restore(&from, &|step| progress.tell(&step));
+        let summary = self.backend.restore(&from, &|step| progress.tell(&step));
         progress.end();
-        let summary = summary.map_err(OwnerError::Desk)?;
+        let summary = summary.map_err(OwnerError::Backend)?;
         let silent = summary.restored.mints.iter().any(|mint| mint.error.is_some());
         self.print(&lines(&summary))?;
         if silent {
-            Err(OwnerError::Desk(
+            Err(OwnerError::Backend(
                 "not every mint could be asked: run `nutpurse restore` again later".to_owned(),
             ))
         } else {

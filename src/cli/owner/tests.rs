@@ -18,13 +18,13 @@ struct Person {
     shown: Vec<Vec<String>>,
 }
 
-impl Fence for Person {
-    fn confirm(&mut self, lines: &[String]) -> Result<(), FenceError> {
+impl Confirmation for Person {
+    fn confirm(&mut self, lines: &[String]) -> Result<(), ConfirmError> {
         self.shown.push(lines.to_vec());
-        if self.absent { Err(FenceError::Refused) } else { Ok(()) }
+        if self.absent { Err(ConfirmError::Refused) } else { Ok(()) }
     }
 
-    fn show(&mut self, lines: &[String]) -> Result<(), FenceError> {
+    fn show(&mut self, lines: &[String]) -> Result<(), ConfirmError> {
         self.shown.push(lines.to_vec());
         Ok(())
     }
@@ -38,7 +38,7 @@ struct Book {
     backed_up: RefCell<bool>,
 }
 
-impl Desk for Book {
+impl OwnerBackend for Book {
     fn catch_up(&self) -> Result<(), String> {
         Ok(())
     }
@@ -159,8 +159,8 @@ impl World {
         let mut owner = Owner {
             home: &self.home,
             environment: &environment,
-            fence: &mut self.person,
-            desk: &self.book,
+            confirmation: &mut self.person,
+            backend: &self.book,
             out: &mut out,
             json: false,
         };

@@ -8,7 +8,7 @@ use nutpurse::testing::wallet::clock;
 use nutpurse::testing::wallet::nostr::trial::try_relay;
 use testbed::{Misrule, Relay};
 
-use crate::fence::{answer, policy_entries};
+use crate::confirm::{answer, policy_entries};
 use crate::world::{Home, binary};
 
 type Rule = fn(&mut Misrule);

@@ -1,9 +1,8 @@
-//! The fence before what only a person may do: a terminal on both ends, what will change in plain
-//! words, and a word to type that differs each time.
+//! The confirmation before a command that only a person may run. It needs a terminal on both ends,
+//! shows in plain words what will change, and asks for a typed word that differs each time.
 //!
-//! There is no way around it by flag. It keeps out an agent that runs commands; a program with an
-//! unrestricted shell under the owner's own account can pretend to be a person, and no local
-//! program can prevent that.
+//! No flag skips it. It keeps out an agent that runs commands; a program with an unrestricted shell
+//! under the owner's own account can pretend to be a person, and no local program can prevent that.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read, Write};
@@ -15,7 +14,7 @@ use crate::config::Environment;
 /// The longest answer read, in bytes. More is not an answer.
 const MAX_ANSWER: usize = 64;
 
-/// Variables by which an agent's shell can be told. A star at the end stands for any rest.
+/// Variables that are set in an agent's shell. A star at the end stands for any rest.
 pub const AGENT_MARKERS: &[&str] = &[
     "AGENT",
     "AI_AGENT",
@@ -37,13 +36,13 @@ pub const AGENT_MARKERS: &[&str] = &[
     "REPLIT_AGENT",
 ];
 
-/// Names that the markers above would catch, but that people set for themselves in every shell.
+/// Names that match the markers above, but that people set for themselves in every shell.
 pub const NOT_MARKERS: &[&str] =
     &["AIDER_MODEL", "AIDER_DARK_MODE", "CODEX_HOME", "GOOSE_MODEL", "GOOSE_PROVIDER"];
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum FenceError {
+pub enum ConfirmError {
     /// Input or output is not a terminal.
     #[error(
         "only a person may do this, at a terminal: run it yourself in a terminal window, without a pipe"
@@ -62,48 +61,48 @@ pub enum FenceError {
     Io(#[from] io::Error),
 }
 
-/// Asks a person.
-pub trait Fence {
+/// Asks a person to confirm a change.
+pub trait Confirmation {
     /// Shows the lines and returns once a person has typed the word.
     ///
     /// # Errors
     /// When there is no person, or the answer is anything else.
-    fn confirm(&mut self, lines: &[String]) -> Result<(), FenceError>;
+    fn confirm(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 
-    /// Shows the lines at the terminal and nowhere else, after a [`Fence::confirm`].
+    /// Shows the lines at the terminal and nowhere else. Comes after a [`Confirmation::confirm`].
     ///
     /// # Errors
     /// When there is no terminal.
-    fn show(&mut self, lines: &[String]) -> Result<(), FenceError>;
+    fn show(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 }
 
-/// The fence at this process's terminal.
+/// Asks at this process's terminal.
 #[derive(Debug)]
 pub struct Terminal<'a> {
     environment: &'a Environment,
 }
 
 impl<'a> Terminal<'a> {
-    /// A fence that looks for an agent's marks in this environment.
+    /// Looks for an agent's markers in this environment.
     pub fn new(environment: &'a Environment) -> Self {
         Self { environment }
     }
 }
 
-impl Fence for Terminal<'_> {
-    fn confirm(&mut self, lines: &[String]) -> Result<(), FenceError> {
+impl Confirmation for Terminal<'_> {
+    fn confirm(&mut self, lines: &[String]) -> Result<(), ConfirmError> {
         if let Some(mark) = agent_mark(self.environment) {
-            return Err(FenceError::AgentShell(mark));
+            return Err(ConfirmError::AgentShell(mark));
         }
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            return Err(FenceError::NoTerminal);
+            return Err(ConfirmError::NoTerminal);
         }
-        let (input, output) = open().map_err(|_| FenceError::NoTerminal)?;
+        let (input, output) = open().map_err(|_| ConfirmError::NoTerminal)?;
         converse(input, output, lines, word())
     }
 
-    fn show(&mut self, lines: &[String]) -> Result<(), FenceError> {
-        let (_, mut output) = open().map_err(|_| FenceError::NoTerminal)?;
+    fn show(&mut self, lines: &[String]) -> Result<(), ConfirmError> {
+        let (_, mut output) = open().map_err(|_| ConfirmError::NoTerminal)?;
         for line in lines {
             writeln!(output, "{}", plain(line))?;
         }
@@ -134,7 +133,7 @@ fn converse(
     mut output: impl Write,
     lines: &[String],
     word: &str,
-) -> Result<(), FenceError> {
+) -> Result<(), ConfirmError> {
     for line in lines {
         writeln!(output, "{}", plain(line))?;
     }
@@ -146,7 +145,7 @@ fn converse(
     if answer(input)?.is_some_and(|answer| answer.trim().eq_ignore_ascii_case(word)) {
         Ok(())
     } else {
-        Err(FenceError::Refused)
+        Err(ConfirmError::Refused)
     }
 }
 
@@ -190,7 +189,7 @@ mod tests {
         let result = converse(typed, &mut shown, &["a \u{1b}[2Jb".to_owned()], "walnut");
         let shown = String::from_utf8_lossy(&shown).into_owned();
         assert!(shown.contains("a ?[2Jb\n") && shown.contains("walnut"), "{shown}");
-        assert!(matches!(result, Ok(()) | Err(FenceError::Refused)));
+        assert!(matches!(result, Ok(()) | Err(ConfirmError::Refused)));
         result.is_ok()
     }
 
@@ -244,7 +243,7 @@ mod tests {
             let environment = Environment::default();
             assert!(matches!(
                 Terminal::new(&environment).confirm(&[]),
-                Err(FenceError::NoTerminal)
+                Err(ConfirmError::NoTerminal)
             ));
         }
     }

@@ -1,8 +1,8 @@
 //! The wallet behind the owner's commands.
 //!
-//! A process that keeps it notices a change of the files by itself and writes the history; then
-//! this writes nothing. For what needs the store, that process is asked to finish first; its
-//! clients find the next one by themselves.
+//! A running daemon notices a change of the settings files and records it; then this writes
+//! nothing. For a command that needs the store, the daemon is asked to finish first; its clients
+//! find the next one by themselves.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::nostr::opened;
 use super::open::{keys, open_store, wallet, web};
 use super::restore::restore;
-use crate::cli::owner::{Desk, GivenKey, RestoreFrom, Summary};
+use crate::cli::owner::{GivenKey, OwnerBackend, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 use crate::daemon::Lock;
 #[cfg(unix)]
@@ -34,18 +34,18 @@ use crate::wallet::{Code, Error, Wallet, clock};
 
 const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
 
-/// How long a mint may take to say what it can do.
+/// How long a mint may take to give its info.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Serves the owner's commands. Its calls block: use it off the async threads.
+/// The wallet in a folder of this computer. Its calls block: use it off the async threads.
 #[derive(Debug)]
-pub struct OwnersDesk<'a> {
+pub struct LocalBackend<'a> {
     home: &'a Home,
     environment: &'a Environment,
     runtime: Handle,
 }
 
-impl<'a> OwnersDesk<'a> {
+impl<'a> LocalBackend<'a> {
     /// Opens nothing.
     pub fn new(home: &'a Home, environment: &'a Environment, runtime: Handle) -> Self {
         Self { home, environment, runtime }
@@ -173,7 +173,7 @@ fn words(error: &Error) -> String {
     }
 }
 
-impl Desk for OwnersDesk<'_> {
+impl OwnerBackend for LocalBackend<'_> {
     fn catch_up(&self) -> Result<(), String> {
         self.note(|known, written| {
             let known = known.filter(|known| *known != written)?;

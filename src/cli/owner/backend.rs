@@ -1,4 +1,4 @@
-//! The wallet behind the owner's commands, as they see it. No code: `app` implements it.
+//! The wallet as the owner's commands see it. No code: `app` implements it.
 
 use super::{RestoreFrom, Summary};
 use crate::model::id::PaymentId;
@@ -17,57 +17,54 @@ pub struct GivenKey {
     pub password: Option<Secret>,
 }
 
-/// What the commands need of the wallet behind them: history, keys, payments. Errors are words for
-/// the person.
-pub trait Desk {
-    /// Puts into history what was changed by hand since the last entry, so that the next entry
-    /// holds its own change alone.
+/// The owner's commands work on a wallet through this. Errors are texts for the person.
+pub trait OwnerBackend {
+    /// Records the changes that were made by hand since the last entry of history, so that the next
+    /// entry holds its own change alone.
     ///
     /// # Errors
     /// When it cannot be written.
     fn catch_up(&self) -> Result<(), String>;
 
-    /// Puts one change of policy into history.
+    /// Records one change of policy.
     ///
     /// # Errors
     /// When it cannot be written.
     fn record(&self, text: &str, loosened: bool) -> Result<(), String>;
 
-    /// Where the keys lie, and whether a person has said that they are backed up. `None`: there are
-    /// none yet.
+    /// Where the keys are stored, and whether a person has confirmed a backup. `None`: there are no
+    /// keys yet.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys(&self) -> Result<Option<(KeysPlace, bool)>, String>;
 
-    /// Finds the keys, or makes them where none were ever made; new ones take a Nostr key over.
+    /// Finds the keys, or makes them where none were ever made, with the given Nostr key.
     ///
     /// # Errors
-    /// When they cannot be had; when a Nostr key is given and there are keys.
+    /// When the keys cannot be read or made; when a Nostr key is given and there are keys.
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
-    /// The numbers of the NUTs that the wallet leans on and a mint says it has not. `None`: it did
-    /// not answer.
+    /// The numbers of the NUTs that the wallet needs and the mint does not support. `None`: the mint
+    /// did not answer.
     fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>>;
 
-    /// Tries a relay with a key that is thrown away: in a sentence each, what it will not do.
-    /// Empty: nothing was found.
+    /// Tries a relay with a throwaway key: one sentence for each thing that it does not do.
     fn try_relay(&self, url: &str) -> Vec<String>;
 
-    /// The words. Makes none.
+    /// The mnemonic. Makes none.
     ///
     /// # Errors
-    /// When they cannot be had.
+    /// When it cannot be read.
     fn words(&self) -> Result<Secret, String>;
 
-    /// Writes down that a person was shown the words.
+    /// Records that a person was shown the mnemonic.
     ///
     /// # Errors
     /// When it cannot be written.
     fn mark_backed_up(&self) -> Result<(), String>;
 
-    /// Brings the wallet back as far as it can be, and asks every listed mint what it has signed
-    /// for it.
+    /// Restores the wallet as far as possible, and asks every listed mint what it has signed for it.
     ///
     /// # Errors
     /// When nothing could be restored. What was found before a failure stays found.
@@ -80,54 +77,53 @@ pub trait Desk {
     /// The payment that a repeat would resemble, in a few lines for a person.
     ///
     /// # Errors
-    /// When there is none of this id.
+    /// When there is no payment of this id.
     fn describe_payment(&self, id: &PaymentId) -> Result<Vec<String>, String>;
 
-    /// What the process that keeps the wallet says of itself, in a few lines for a person. Empty:
-    /// there is none.
+    /// The daemon's status, in a few lines for a person. Empty: there is no daemon.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the daemon does not answer.
     fn daemon(&self) -> Result<Vec<String>, String>;
 
-    /// How the wallet stands on its relays; the process that keeps it is asked to finish first.
-    /// `None`: it has no relays, or no keys yet.
+    /// Compares the wallet with its relays; the daemon is asked to finish first. `None`: the wallet
+    /// has no relays, or no keys yet.
     ///
     /// # Errors
     /// When the wallet cannot be opened.
     fn examine_relays(&self) -> Result<Option<RelaysReport>, String>;
 
-    /// Asks that process to finish, and waits until it has ended. `false`: there was none.
+    /// Asks the daemon to finish, and waits until it has ended. `false`: there was no daemon.
     ///
     /// # Errors
-    /// When it does not end, or another process holds the wallet that cannot be asked.
+    /// When the daemon does not end, or another process that cannot be asked holds the wallet.
     fn stop_daemon(&self) -> Result<bool, String>;
 
-    /// Takes the doubt off a payment, so that one like it may be made.
+    /// Allows another payment like this one, whose caller may not know its outcome.
     ///
     /// # Errors
     /// When it cannot be written.
     fn allow_repeat(&self, id: &PaymentId) -> Result<(), String>;
 
-    /// What is open, and why.
+    /// Everything that is open, and why.
     ///
     /// # Errors
     /// When the wallet cannot be opened.
     fn open(&self) -> Result<OpenView, String>;
 
-    /// What a person is told before something is given up. Asks its mint.
+    /// The text to confirm before a payment or a received token is given up. Asks its mint.
     ///
     /// # Errors
     /// When it cannot be given up, or need not be.
     fn may_give_up(&self, id: &str) -> Result<Vec<String>, String>;
 
-    /// Gives it up.
+    /// Gives up a payment or a received token.
     ///
     /// # Errors
     /// When it was not open any more, or it cannot be written.
     fn give_up(&self, id: &str) -> Result<(), String>;
 
-    /// Takes up again what was given up.
+    /// Takes up again a payment or a received token that was given up.
     ///
     /// # Errors
     /// When it was not given up, or it cannot be written.
