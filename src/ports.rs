@@ -12,13 +12,13 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::model::mint::MintInfo;
 
-/// A connection that `net` has made: to a vetted address or through the owner's proxy, under TLS or
+/// A connection that `net` has made: to a checked address or through the owner's proxy, under TLS or
 /// not.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
-/// A websocket over a vetted connection.
+/// A websocket over a checked connection.
 pub type Socket = WebSocketStream<Box<dyn Connection>>;
 
 /// GET or POST; a mint needs no other.
@@ -89,7 +89,7 @@ pub enum HttpFailure {
     Lost(String),
 }
 
-/// The network, hardened: deadlines, capped bodies, vetted and pinned addresses, no redirects, our
+/// The network, hardened: deadlines, capped bodies, checked and pinned addresses, no redirects, our
 /// own rate limits. Implemented by `net`, used by `mint` for mints, by `nostr` for relays and by
 /// `wallet` for payees' servers.
 #[async_trait]

@@ -42,7 +42,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ),
     ("F-021", &[]),
     ("F-022", &[]),
-    ("F-024", &["src/net/tests/pace.rs::a_429_pauses_its_origin_alone"]),
+    ("F-024", &["src/net/tests/rate_limit.rs::a_429_pauses_its_origin_alone"]),
     ("F-026", &[]),
     ("F-027", &[]),
     ("F-028", &[]),
@@ -234,7 +234,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         "F-104",
         &[
             "lnurl.rs::what_is_denied_is_denied_before_anybody_is_asked",
-            "src/net/vet.rs::every_way_of_writing_a_near_address_is_refused",
+            "src/net/url_policy.rs::every_way_of_writing_a_near_address_is_refused",
             "src/net/tests.rs::a_private_address_hears_nothing",
         ],
     ),

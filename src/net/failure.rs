@@ -1,8 +1,8 @@
-//! Had the request left? The one question a failed exchange must answer.
+//! Whether a request that failed was sent.
 //!
-//! `NotSent` only where no connection was made; whatever happened after that is `Lost`, because the
-//! server may have read all of it. The words are ours alone: nothing of a server's, and nothing of
-//! the address.
+//! It is `NotSent` only where no connection was made. After that it is `Lost`, because the server
+//! may have read all of it. The texts are ours alone: they repeat nothing of a server and nothing of
+//! the URL.
 
 use std::error::Error;
 use std::io;
@@ -10,19 +10,19 @@ use std::io;
 use super::resolve::ResolveError;
 use crate::ports::{HttpFailure, UNRESOLVED};
 
-/// What a failed exchange means.
-pub(super) fn of_exchange(error: &reqwest::Error) -> HttpFailure {
+/// The failure of an exchange.
+pub(super) fn exchange_failure(error: &reqwest::Error) -> HttpFailure {
     if let Some(ResolveError::Private) = find::<ResolveError>(error) {
         HttpFailure::Refused("the name leads to a private address".to_owned())
     } else if error.is_connect() || error.is_builder() {
-        HttpFailure::NotSent(before(error).to_owned())
+        HttpFailure::NotSent(not_sent_reason(error).to_owned())
     } else {
-        HttpFailure::Lost(after(error).to_owned())
+        HttpFailure::Lost(lost_reason(error).to_owned())
     }
 }
 
 /// Why no connection was made.
-pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
+pub(super) fn not_sent_reason(error: &(dyn Error + 'static)) -> &'static str {
     if find::<ResolveError>(error).is_some() {
         return UNRESOLVED;
     }
@@ -40,7 +40,7 @@ pub(super) fn before(error: &(dyn Error + 'static)) -> &'static str {
 }
 
 /// Why there is no answer.
-fn after(error: &reqwest::Error) -> &'static str {
+fn lost_reason(error: &reqwest::Error) -> &'static str {
     if error.is_body() || error.is_decode() {
         "the answer broke off"
     } else {
@@ -65,7 +65,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// What an input-output error was made of; its own `source` skips that.
+/// The error within an I/O error, which its own `source` skips.
 fn within_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let within = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(within)

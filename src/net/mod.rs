@@ -1,24 +1,24 @@
-//! The only HTTP and websocket code of the product: one hardened way out.
+//! The only HTTP and websocket code of the product: one hardened client.
 //!
 //! Every exchange has a deadline and a cap, goes to an address that was checked, and is made once:
 //! no redirects, no repeats, no cookies, no credentials, no compression, nothing from the
-//! environment. Never decides what an answer means.
+//! environment. It never decides what an answer means.
 //!
 //! ```text
-//!  send --> vet (url, address) --> pace (our rate, their pause) --> web (one exchange) --> failure (had it left?)
+//!  send --> url_policy (URL, address) --> rate_limit (our rate, their pause) --> web (one exchange) --> failure (was it sent?)
 //! ```
 
 mod address;
 mod failure;
 mod origin;
-mod pace;
+mod rate_limit;
 mod resolve;
 mod settings;
-mod socket;
 #[cfg(test)]
 mod tests;
-mod vet;
+mod url_policy;
 mod web;
+mod websocket;
 
 pub use settings::NetworkSettings;
 pub use web::Web;

@@ -1,4 +1,4 @@
-//! Scheme, host and port: what an address is allowed, limited and paused by.
+//! Scheme, host and port of a URL, by which it is allowed, limited and paused.
 //!
 //! `ws` counts as `http` and `wss` as `https`: a mint's websocket lives at the mint's own port.
 

@@ -1,9 +1,10 @@
-//! Names to addresses, each of them checked, so that a connection is made to a checked address and
-//! to no other.
+//! Resolves names and checks each address, so that a connection is made to a checked address and to
+//! no other.
 //!
-//! What is connected to is what was looked at here: nobody asks a second time. Of a name with
-//! public and private addresses the public ones remain. What a proxy connects to is not looked at
-//! here: a name that leads to a private address as far as this machine knows is not given to it.
+//! The connection uses the addresses found here; the name is not resolved a second time. Of a name
+//! with public and private addresses the public ones remain. The addresses that a proxy connects to
+//! cannot be checked here: a name that this machine resolves to a private address is not given to
+//! the proxy.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,18 +17,18 @@ use tokio::time::{Instant, timeout};
 
 use super::address::is_public;
 
-/// Why a name led nowhere.
+/// Why a name cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResolveError {
-    /// It has addresses, none of them public.
+    /// The name has addresses, none of them public.
     #[error("the name leads to a private address")]
     Private,
-    /// Nobody knows it, or nobody answered.
+    /// The name is unknown, or the resolver did not answer.
     #[error("the name does not resolve")]
     Unknown(#[source] std::io::Error),
 }
 
-/// All addresses of `host`, with `port`. `private_too` for origins the owner listed.
+/// The public addresses of `host`, with `port`; with `private_too` all of them.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -39,22 +40,23 @@ pub(super) async fn resolve(
     if fit.is_empty() { Err(ResolveError::Private) } else { Ok(fit) }
 }
 
-/// How long a name is looked up here before the proxy is given it.
+/// How long a name may take to resolve here before the proxy gets it.
 const LOOKUP: Duration = Duration::from_secs(2);
 
-/// How long what was found of a name is remembered.
-const KEPT: Duration = Duration::from_secs(600);
+/// How long the result for a name is cached.
+const CACHE_TIME: Duration = Duration::from_secs(600);
 
-/// What this machine knows of the names that a proxy is to resolve.
+/// The names that this machine resolves to private addresses, so that no proxy gets them. A cache of
+/// results: true for a private name.
 #[derive(Debug, Default)]
-pub(super) struct Neighbours(Mutex<HashMap<String, (Instant, bool)>>);
+pub(super) struct PrivateNames(Mutex<HashMap<String, (Instant, bool)>>);
 
-impl Neighbours {
-    /// One of the name's addresses, as far as this machine knows them within 2 s, is private.
-    pub(super) async fn has(&self, name: &str) -> bool {
+impl PrivateNames {
+    /// One of the addresses that this machine finds within 2 s is private.
+    pub(super) async fn contains(&self, name: &str) -> bool {
         let now = Instant::now();
         if let Some((_, private)) =
-            self.known().get(name).filter(|(at, _)| now.duration_since(*at) < KEPT)
+            self.known().get(name).filter(|(at, _)| now.duration_since(*at) < CACHE_TIME)
         {
             return *private;
         }
@@ -63,7 +65,7 @@ impl Neighbours {
             found.is_ok_and(|mut addresses| addresses.any(|address| !is_public(address.ip())))
         });
         let mut known = self.known();
-        known.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
+        known.retain(|_, (at, _)| now.duration_since(*at) < CACHE_TIME);
         known.insert(name.to_owned(), (now, private));
         private
     }
@@ -73,14 +75,14 @@ impl Neighbours {
     }
 }
 
-/// The resolver of the client that may only go to public addresses, and to the owner's proxy.
+/// The resolver of the client that connects to public addresses and to the owner's proxy alone.
 #[derive(Debug)]
-pub(super) struct PublicOnly {
+pub(super) struct PublicResolver {
     /// The proxy's host, which may be private.
     pub(super) proxy_host: Option<String>,
 }
 
-impl Resolve for PublicOnly {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_ascii_lowercase();
         let private_too = self.proxy_host.as_ref() == Some(&host);
@@ -102,18 +104,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_a_neighbour_only_where_it_is_known_to_be_one() {
-        let neighbours = Neighbours::default();
+    async fn a_name_is_private_only_where_it_is_known_to_be() {
+        let private_names = PrivateNames::default();
         for (name, private) in
             [("localhost", true), ("not a name", false), ("127.0.0.1", true), ("1.1.1.1", false)]
         {
             assert_eq!(
-                (neighbours.has(name).await, neighbours.has(name).await),
+                (private_names.contains(name).await, private_names.contains(name).await),
                 (private, private),
                 "{name}"
             );
         }
-        assert_eq!(neighbours.known().len(), 4);
+        assert_eq!(private_names.known().len(), 4);
     }
 
     #[tokio::test]

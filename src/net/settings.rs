@@ -1,4 +1,4 @@
-//! What the owner may settle about the network: nothing that a tool could reach.
+//! The owner's settings for the network. No tool can change them.
 
 use std::fmt;
 

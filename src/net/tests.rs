@@ -1,7 +1,7 @@
 //! The whole way out, against tiny servers on loopback that answer with bytes written by hand.
 
-mod pace;
 mod proxy;
+mod rate_limit;
 mod websocket;
 
 use std::error::Error;
@@ -17,7 +17,7 @@ use url::Url;
 
 use super::origin::origin_of;
 use super::settings::BadSettings;
-use super::vet::Target;
+use super::url_policy::AllowedUrl;
 use super::*;
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method};
 
@@ -356,7 +356,7 @@ async fn a_name_that_leads_to_this_machine_hears_nothing() -> Tested {
     // As if a name nobody suspects resolved to 127.0.0.1 and ::1.
     let url = Url::parse(&origin.replace("http://127.0.0.1", "https://localhost"))?;
     let origin = origin_of(&url).ok_or("no origin")?;
-    let target = Target { url, origin, listed: false };
+    let target = AllowedUrl { url, origin, listed: false };
     let outcome = web(&[])?.exchange(&target, get("")).await;
     assert_eq!(
         outcome.err(),

@@ -1,8 +1,8 @@
 //! [`Web`]: one HTTP exchange, made once, over a connection to a checked address.
 //!
-//! Two clients: one for public addresses, whose resolver lets nothing else through, and one for
-//! origins the owner listed. Their connections are never mixed. Never follows, never repeats, never
-//! reads more than a cap.
+//! There are two clients: one for public addresses, whose resolver gives no others, and one for
+//! origins that the owner has listed. Their connections are never mixed. They never follow a
+//! redirect, never repeat a request, and never read more than a cap.
 
 use std::fmt;
 use std::sync::{Once, OnceLock};
@@ -16,31 +16,31 @@ use tracing::debug;
 use url::Host;
 
 use super::failure;
-use super::pace::{Pace, retry_after};
-use super::resolve::{Neighbours, PublicOnly};
+use super::rate_limit::{RateLimit, retry_after};
+use super::resolve::{PrivateNames, PublicResolver};
 use super::settings::{BadSettings, NetworkSettings};
-use super::vet::{MAX_URL, Purpose, Rules, Target};
-use super::{settings, socket};
+use super::url_policy::{AllowedUrl, MAX_URL, Protocol, UrlPolicy};
+use super::{settings, websocket};
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method, Socket};
 
 /// How long a connection may take to be made: name, TCP and TLS together.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 
-/// No deadline is longer.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest deadline.
+const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
 /// How long an idle connection is kept, and how many to one host.
 const IDLE: (Duration, usize) = (Duration::from_secs(30), 8);
 
-/// What we call ourselves.
+/// The `User-Agent` of every request.
 pub(super) const USER_AGENT: &str = concat!("nutpurse/", env!("CARGO_PKG_VERSION"));
 
-/// The network under the owner's rules. One per process: the rates hold per instance.
+/// The network under the owner's settings. One per process: the rate limits hold per instance.
 pub struct Web {
-    rules: Rules,
-    pace: Pace,
+    policy: UrlPolicy,
+    rate_limit: RateLimit,
     proxy: Option<Proxy>,
-    neighbours: Neighbours,
+    private_names: PrivateNames,
     public: OnceLock<Client>,
     listed: OnceLock<Client>,
 }
@@ -48,10 +48,10 @@ pub struct Web {
 impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The proxy's address may hold a password.
-        let Self { rules, pace, proxy, .. } = self;
+        let Self { policy, rate_limit, proxy, .. } = self;
         f.debug_struct("Web")
-            .field("rules", rules)
-            .field("pace", pace)
+            .field("policy", policy)
+            .field("rate_limit", rate_limit)
             .field("proxy", &proxy.is_some())
             .finish_non_exhaustive()
     }
@@ -64,16 +64,16 @@ impl Web {
     /// # Errors
     /// [`BadSettings`] names the setting that cannot be used.
     pub fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
-        let rules = Rules::new(settings)?;
+        let policy = UrlPolicy::new(settings)?;
         let proxy = match settings::proxy_of(settings)? {
             Some(url) => Some(Proxy::all(url).map_err(|_| BadSettings::Proxy)?),
             None => None,
         };
         Ok(Self {
-            rules,
-            pace: Pace::new(),
+            policy,
+            rate_limit: RateLimit::new(),
             proxy,
-            neighbours: Neighbours::default(),
+            private_names: PrivateNames::default(),
             public: OnceLock::new(),
             listed: OnceLock::new(),
         })
@@ -88,8 +88,8 @@ impl Web {
         let builder = if listed {
             builder
         } else {
-            let proxy_host = self.rules.proxy_host().map(str::to_owned);
-            builder.https_only(true).dns_resolver(PublicOnly { proxy_host })
+            let proxy_host = self.policy.proxy_host().map(str::to_owned);
+            builder.https_only(true).dns_resolver(PublicResolver { proxy_host })
         };
         match builder.build() {
             Ok(client) => Ok(cell.get_or_init(|| client).clone()),
@@ -99,33 +99,34 @@ impl Web {
         }
     }
 
-    /// The client that may go to a target that was vetted.
-    async fn client_for(&self, target: &Target) -> Result<Client, HttpFailure> {
+    /// The client for a URL that was allowed.
+    async fn client_for(&self, target: &AllowedUrl) -> Result<Client, HttpFailure> {
         if let Some(Host::Domain(name)) = target.url.host()
             && !target.listed
-            && self.rules.looks_up_for_proxy()
-            && self.neighbours.has(name).await
+            && self.policy.looks_up_for_proxy()
+            && self.private_names.contains(name).await
         {
             return Err(HttpFailure::Refused("the name leads to a private address".to_owned()));
         }
         self.client(target.listed)
     }
 
-    /// A websocket to a target that was vetted.
-    pub(super) async fn open(&self, target: &Target) -> Result<Socket, HttpFailure> {
-        socket::open(&self.client_for(target).await?, target).await.map_err(|failure| match failure
-        {
-            socket::Failure::TooMany { asked } => {
-                HttpFailure::TooMany { retry_after_seconds: self.pace.pause(&target.origin, asked) }
+    /// Opens a websocket to a URL that was allowed.
+    pub(super) async fn open(&self, target: &AllowedUrl) -> Result<Socket, HttpFailure> {
+        websocket::open(&self.client_for(target).await?, target).await.map_err(|failure| {
+            match failure {
+                websocket::OpenError::TooMany { asked } => HttpFailure::TooMany {
+                    retry_after_seconds: self.rate_limit.pause(&target.origin, asked),
+                },
+                websocket::OpenError::Other(failure) => failure,
             }
-            socket::Failure::Other(failure) => failure,
         })
     }
 
-    /// One exchange with a target that was vetted.
+    /// Makes one exchange with a URL that was allowed.
     pub(super) async fn exchange(
         &self,
-        target: &Target,
+        target: &AllowedUrl,
         request: HttpRequest,
     ) -> Result<HttpResponse, HttpFailure> {
         let client = self.client_for(target).await?;
@@ -141,7 +142,7 @@ impl Web {
             .header(ACCEPT, request.accept)
             .send()
             .await
-            .map_err(|error| failure::of_exchange(&error))?;
+            .map_err(|error| failure::exchange_failure(&error))?;
         let status = response.status();
         let retry_after_seconds = retry_after(response.headers());
         let location = response
@@ -152,7 +153,7 @@ impl Web {
         let out_of_service =
             status == StatusCode::SERVICE_UNAVAILABLE && retry_after_seconds.is_some();
         if status == StatusCode::TOO_MANY_REQUESTS || out_of_service {
-            self.pace.pause(&target.origin, retry_after_seconds);
+            self.rate_limit.pause(&target.origin, retry_after_seconds);
         }
         if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
             return too_long();
@@ -180,17 +181,17 @@ impl Web {
 
 #[async_trait]
 impl Http for Web {
-    /// One exchange, made once, within its deadline (an hour at most). A wait for our own rate
-    /// takes half of the deadline at most. Any status is an answer, a redirect too; a 429 is one as
-    /// well, and pauses its origin, as does a 503 that says for how long.
+    /// One exchange, made once, within its deadline (an hour at most). The wait for our own rate
+    /// limit takes half of the deadline at most. Any status is an answer, a redirect too; a 429 also
+    /// pauses its origin, as does a 503 with `Retry-After`.
     ///
     /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection:
-    /// shorter deadlines do not tell whether the request had left.
+    /// shorter deadlines do not tell whether the request was sent.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
-        let deadline = request.deadline.min(LONGEST);
+        let deadline = request.deadline.min(MAX_DEADLINE);
         let until = Instant::now() + deadline;
-        let target = self.rules.vet(&request.url, Purpose::Exchange)?;
-        self.pace.enter(&target.origin, deadline / 2).await?;
+        let target = self.policy.check(&request.url, Protocol::Http)?;
+        self.rate_limit.acquire(&target.origin, deadline / 2).await?;
         let outcome = match timeout_at(until, self.exchange(&target, request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpFailure::Lost("no answer in time".to_owned())),
@@ -201,15 +202,15 @@ impl Http for Web {
         outcome
     }
 
-    /// Opens a websocket, within 20 s once our own rate allows it.
+    /// Opens a websocket, within 20 s once our own rate limit allows it.
     async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure> {
-        let target = self.rules.vet(url, Purpose::Socket)?;
-        self.pace.enter(&target.origin, CONNECT).await?;
+        let target = self.policy.check(url, Protocol::Websocket)?;
+        self.rate_limit.acquire(&target.origin, CONNECT).await?;
         self.open(&target).await
     }
 }
 
-/// The cryptography of every TLS connection of this process, chosen once.
+/// Installs the cryptography for all TLS connections of this process, once.
 fn install_ring() {
     static RING: Once = Once::new();
     RING.call_once(|| {

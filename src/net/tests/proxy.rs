@@ -50,7 +50,7 @@ async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
     // As if a name nobody suspects resolved to 127.0.0.1 and ::1.
     let url = Url::parse("https://localhost:8443/")?;
-    let target = Target { origin: origin_of(&url).ok_or("no origin")?, url, listed: false };
+    let target = AllowedUrl { origin: origin_of(&url).ok_or("no origin")?, url, listed: false };
     for scheme in ["http", "socks5"] {
         let proxy = Some(proxy.replace("http", scheme));
         let web = Web::new(&NetworkSettings { allow: Vec::new(), proxy })?;

@@ -1,6 +1,6 @@
-//! A websocket (RFC 6455), opened by an HTTP request of [`super::Web`]'s own clients: the same
-//! vetted addresses, the same TLS, the same proxy. Messages are capped; whatever comes in it is a
-//! hint, never the truth. Never opens itself again.
+//! A websocket (RFC 6455), opened by an HTTP request of [`super::Web`]'s own clients, and so with
+//! the same checked addresses, TLS and proxy. Messages are capped, and are only hints. A closed
+//! websocket is not opened again.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::pace::retry_after;
-use super::vet::Target;
+use super::rate_limit::retry_after;
+use super::url_policy::AllowedUrl;
 use super::{failure, web};
 use crate::ports::{Connection, HttpFailure, MAX_BODY, Socket};
 
-/// How long the opening exchange may take, the connection included.
+/// How long the opening handshake may take, the connection included.
 const OPENING: Duration = web::CONNECT.saturating_mul(2);
 
-/// What may wait to be sent, in bytes: more than our longest message.
+/// The most bytes that wait to be sent: more than our longest message.
 const MAX_WAITING: usize = 1 << 20;
 
 /// Why there is no websocket.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// The server asks us to wait.
+pub(super) enum OpenError {
+    /// The server asks for a pause.
     TooMany {
         /// For how long, in seconds. `None` when it did not say.
         asked: Option<u64>,
@@ -39,17 +39,17 @@ pub(super) enum Failure {
 }
 
 /// Opens a websocket to `target` with a client that may go there, within 20 s.
-pub(super) async fn open(client: &Client, target: &Target) -> Result<Socket, Failure> {
+pub(super) async fn open(client: &Client, target: &AllowedUrl) -> Result<Socket, OpenError> {
     timeout(OPENING, exchange(client, target))
         .await
         .unwrap_or_else(|_| Err(lost("no answer in time")))
 }
 
-async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
+async fn exchange(client: &Client, target: &AllowedUrl) -> Result<Socket, OpenError> {
     let mut url = target.url.clone();
     let scheme = if url.scheme() == "ws" { "http" } else { "https" };
     url.set_scheme(scheme).map_err(|()| {
-        Failure::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned()))
+        OpenError::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned()))
     })?;
     let key = generate_key();
     let request = client
@@ -58,10 +58,12 @@ async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
         .header(UPGRADE, HeaderValue::from_static("websocket"))
         .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
         .header(SEC_WEBSOCKET_KEY, &key);
-    let answer =
-        request.send().await.map_err(|error| Failure::Other(failure::of_exchange(&error)))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| OpenError::Other(failure::exchange_failure(&error)))?;
     if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-        return Err(Failure::TooMany { asked: retry_after(answer.headers()) });
+        return Err(OpenError::TooMany { asked: retry_after(answer.headers()) });
     }
     let accepted = answer
         .headers()
@@ -75,12 +77,12 @@ async fn exchange(client: &Client, target: &Target) -> Result<Socket, Failure> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_BODY))
         .max_frame_size(Some(MAX_BODY))
-        // Each ping is answered: who pings without end and reads nothing would have us keep all
-        // those answers.
+        // Each ping is answered: a server that pings without end and reads nothing would make us
+        // keep all the answers.
         .max_write_buffer_size(MAX_WAITING);
     Ok(WebSocketStream::from_raw_socket(connection, Role::Client, Some(config)).await)
 }
 
-fn lost(why: &str) -> Failure {
-    Failure::Other(HttpFailure::Lost(why.to_owned()))
+fn lost(why: &str) -> OpenError {
+    OpenError::Other(HttpFailure::Lost(why.to_owned()))
 }

@@ -1,9 +1,7 @@
-//! May we go there at all? Judged from the address as it is written, before anything is looked up.
-//! Pure.
+//! The SSRF policy: checks a URL before any name in it is resolved. Pure.
 //!
-//! Names are judged again by what they resolve to (`resolve`); an address that is written as
-//! numbers only here, because nothing resolves it. The words of a refusal are ours alone and repeat
-//! nothing of the address.
+//! Names are checked again by what they resolve to (`resolve`); an IP address only here, since
+//! nothing resolves it. The text of a refusal is ours alone and repeats nothing of the URL.
 
 use std::collections::HashSet;
 
@@ -14,11 +12,11 @@ use super::origin::{Origin, origin_of};
 use super::settings::{BadSettings, NetworkSettings, proxy_of};
 use crate::ports::HttpFailure;
 
-/// The longest address we use, in bytes.
+/// The longest URL, in bytes.
 pub(super) const MAX_URL: usize = 8 * 1024;
 
-/// Domains that are never the public Internet's: of special use (RFC 6761, 6762, 8375, 9476),
-/// reserved for private use, or not to be given to anybody since private networks use them.
+/// Domains that are never on the public Internet: of special use (RFC 6761, 6762, 8375, 9476),
+/// reserved for private use, or never delegated since private networks use them.
 const SPECIAL: [&str; 14] = [
     "localhost",
     "local",
@@ -36,37 +34,37 @@ const SPECIAL: [&str; 14] = [
     "invalid",
 ];
 
-/// What an address is for.
+/// The protocol that a URL is used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// One HTTP exchange.
-    Exchange,
-    /// A websocket.
-    Socket,
+pub(super) enum Protocol {
+    /// `http` or `https`.
+    Http,
+    /// `ws` or `wss`.
+    Websocket,
 }
 
-/// Where we may go.
+/// A URL that may be requested.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    /// The whole address.
+pub(super) struct AllowedUrl {
+    /// The whole URL.
     pub(super) url: Url,
     /// Its scheme, host and port.
     pub(super) origin: Origin,
-    /// The owner listed this origin: plain text and private addresses are fine.
+    /// The owner has listed this origin: no TLS and a private address are allowed.
     pub(super) listed: bool,
 }
 
-/// The owner's rules.
+/// The policy under the owner's settings.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
+pub(super) struct UrlPolicy {
     allow: HashSet<Origin>,
     /// The proxy's host, in lower case, when there is a proxy.
     proxy_host: Option<String>,
-    /// The proxy is given names to resolve and nobody else is asked, as Tor is.
+    /// The proxy alone resolves names, as Tor does.
     proxy_resolves: bool,
 }
 
-impl Rules {
+impl UrlPolicy {
     /// Reads the owner's settings.
     pub(super) fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
         let listed = |text: &String| text.parse().map_err(|_| BadSettings::Allow(text.clone()));
@@ -80,7 +78,7 @@ impl Rules {
         })
     }
 
-    /// Names are looked up on this machine before the proxy is given them.
+    /// Names are resolved on this machine before the proxy gets them.
     pub(super) fn looks_up_for_proxy(&self) -> bool {
         self.proxy_host.is_some() && !self.proxy_resolves
     }
@@ -90,15 +88,18 @@ impl Rules {
         self.proxy_host.as_deref()
     }
 
-    /// Where `url` leads, if we may go there.
-    pub(super) fn vet(&self, url: &str, purpose: Purpose) -> Result<Target, HttpFailure> {
+    /// Checks a URL.
+    ///
+    /// # Errors
+    /// [`HttpFailure::Refused`] for a URL that may not be requested.
+    pub(super) fn check(&self, url: &str, protocol: Protocol) -> Result<AllowedUrl, HttpFailure> {
         if url.len() > MAX_URL {
             return refuse("it is too long");
         }
         let Ok(url) = Url::parse(url) else { return refuse("it is not a URL") };
-        let tls = match (purpose, url.scheme()) {
-            (Purpose::Exchange, "https") | (Purpose::Socket, "wss") => true,
-            (Purpose::Exchange, "http") | (Purpose::Socket, "ws") => false,
+        let tls = match (protocol, url.scheme()) {
+            (Protocol::Http, "https") | (Protocol::Websocket, "wss") => true,
+            (Protocol::Http, "http") | (Protocol::Websocket, "ws") => false,
             _ => return refuse("its scheme is not one we speak"),
         };
         if !url.username().is_empty() || url.password().is_some() {
@@ -106,7 +107,7 @@ impl Rules {
         }
         let Some(origin) = origin_of(&url) else { return refuse("it has no host") };
         if self.allow.contains(&origin) {
-            return Ok(Target { url, origin, listed: true });
+            return Ok(AllowedUrl { url, origin, listed: true });
         }
         if !tls {
             return refuse("without TLS, only addresses the owner listed are used");
@@ -115,15 +116,15 @@ impl Rules {
             return refuse("its port belongs to another service");
         }
         match url.host() {
-            Some(Host::Domain(name)) => self.vet_name(name)?,
+            Some(Host::Domain(name)) => self.check_name(name)?,
             Some(Host::Ipv4(address)) if is_public(address.into()) => {}
             Some(Host::Ipv6(address)) if is_public(address.into()) => {}
             _ => return refuse("it is private or of special use"),
         }
-        Ok(Target { url, origin, listed: false })
+        Ok(AllowedUrl { url, origin, listed: false })
     }
 
-    fn vet_name(&self, name: &str) -> Result<(), HttpFailure> {
+    fn check_name(&self, name: &str) -> Result<(), HttpFailure> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let within = |domain: &&str| {
             name.strip_suffix(*domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
@@ -149,14 +150,14 @@ fn refuse<T>(why: &str) -> Result<T, HttpFailure> {
 mod tests {
     use super::*;
 
-    fn rules(allow: &[&str], proxy: Option<&str>) -> Result<Rules, BadSettings> {
+    fn policy(allow: &[&str], proxy: Option<&str>) -> Result<UrlPolicy, BadSettings> {
         let allow = allow.iter().map(|text| (*text).to_owned()).collect();
-        Rules::new(&NetworkSettings { allow, proxy: proxy.map(str::to_owned) })
+        UrlPolicy::new(&NetworkSettings { allow, proxy: proxy.map(str::to_owned) })
     }
 
     #[test]
     fn every_way_of_writing_a_near_address_is_refused() -> Result<(), BadSettings> {
-        let rules = rules(&[], None)?;
+        let policy = policy(&[], None)?;
         let hosts = [
             "127.0.0.1",
             "127.1",
@@ -192,11 +193,14 @@ mod tests {
             "abc.onion",
         ];
         for host in hosts {
-            for (url, purpose) in [
-                (format!("https://{host}/v1"), Purpose::Exchange),
-                (format!("wss://{host}:8443/"), Purpose::Socket),
+            for (url, protocol) in [
+                (format!("https://{host}/v1"), Protocol::Http),
+                (format!("wss://{host}:8443/"), Protocol::Websocket),
             ] {
-                assert!(matches!(rules.vet(&url, purpose), Err(HttpFailure::Refused(_))), "{url}");
+                assert!(
+                    matches!(policy.check(&url, protocol), Err(HttpFailure::Refused(_))),
+                    "{url}"
+                );
             }
         }
         Ok(())
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_not_plainly_a_public_tls_address_is_refused() -> Result<(), BadSettings> {
-        let rules = rules(&[], None)?;
+        let policy = policy(&[], None)?;
         let urls = [
             "",
             "mint.example",
@@ -221,12 +225,12 @@ mod tests {
         ];
         for url in urls {
             assert!(
-                matches!(rules.vet(url, Purpose::Exchange), Err(HttpFailure::Refused(_))),
+                matches!(policy.check(url, Protocol::Http), Err(HttpFailure::Refused(_))),
                 "{url}"
             );
         }
         let long = format!("https://mint.example/{}", "a".repeat(MAX_URL));
-        assert!(rules.vet(&long, Purpose::Exchange).is_err());
+        assert!(policy.check(&long, Protocol::Http).is_err());
         for url in [
             "https://mint.example",
             "https://mint.example:443/a?b",
@@ -234,21 +238,21 @@ mod tests {
             "https://1.1.1.1",
             "https://[2606:4700::1]",
         ] {
-            assert!(rules.vet(url, Purpose::Exchange).is_ok_and(|target| !target.listed), "{url}");
+            assert!(policy.check(url, Protocol::Http).is_ok_and(|target| !target.listed), "{url}");
         }
         Ok(())
     }
 
     #[test]
     fn a_listed_origin_and_no_other_may_be_private() -> Result<(), BadSettings> {
-        let rules = rules(&["http://127.0.0.1:3338", "https://10.0.0.1:22"], None)?;
-        for (url, purpose) in [
-            ("http://127.0.0.1:3338/v1/info", Purpose::Exchange),
-            ("http://0x7f.1:3338/", Purpose::Exchange),
-            ("ws://127.0.0.1:3338/v1/ws", Purpose::Socket),
-            ("https://10.0.0.1:22/", Purpose::Exchange),
+        let policy = policy(&["http://127.0.0.1:3338", "https://10.0.0.1:22"], None)?;
+        for (url, protocol) in [
+            ("http://127.0.0.1:3338/v1/info", Protocol::Http),
+            ("http://0x7f.1:3338/", Protocol::Http),
+            ("ws://127.0.0.1:3338/v1/ws", Protocol::Websocket),
+            ("https://10.0.0.1:22/", Protocol::Http),
         ] {
-            assert!(rules.vet(url, purpose).is_ok_and(|target| target.listed), "{url}");
+            assert!(policy.check(url, protocol).is_ok_and(|target| target.listed), "{url}");
         }
         for url in [
             "http://127.0.0.1:3339/",
@@ -257,19 +261,19 @@ mod tests {
             "http://10.0.0.1:22/",
             "http://u@127.0.0.1:3338",
         ] {
-            assert!(rules.vet(url, Purpose::Exchange).is_err(), "{url}");
+            assert!(policy.check(url, Protocol::Http).is_err(), "{url}");
         }
         Ok(())
     }
 
     #[test]
     fn a_proxy_is_no_way_around_the_rules() -> Result<(), BadSettings> {
-        let rules = rules(&["http://abc.onion"], Some("socks5h://proxy.example:9050"))?;
-        assert!(rules.vet("http://abc.onion/", Purpose::Exchange).is_ok());
-        assert!(rules.vet("https://def.onion/", Purpose::Exchange).is_ok());
-        assert!(rules.vet("https://proxy.example/", Purpose::Exchange).is_err());
-        assert!(rules.vet("https://10.0.0.1/", Purpose::Exchange).is_err());
-        assert!(!rules.looks_up_for_proxy());
+        let policy = policy(&["http://abc.onion"], Some("socks5h://proxy.example:9050"))?;
+        assert!(policy.check("http://abc.onion/", Protocol::Http).is_ok());
+        assert!(policy.check("https://def.onion/", Protocol::Http).is_ok());
+        assert!(policy.check("https://proxy.example/", Protocol::Http).is_err());
+        assert!(policy.check("https://10.0.0.1/", Protocol::Http).is_err());
+        assert!(!policy.looks_up_for_proxy());
         Ok(())
     }
 
@@ -294,31 +298,31 @@ mod tests {
             "socks5h://127.0.0.1:9050",
         ];
         for proxy in schemes.map(Some).into_iter().chain([None]) {
-            let rules = rules(&["https://wiki.corp"], proxy)?;
+            let policy = policy(&["https://wiki.corp"], proxy)?;
             for name in names {
                 let listed = name == "wiki.corp";
-                let vetted = rules.vet(&format!("https://{name}/lnurl"), Purpose::Exchange);
-                assert_eq!(vetted.is_ok(), listed, "{name} by {proxy:?}");
+                let checked = policy.check(&format!("https://{name}/lnurl"), Protocol::Http);
+                assert_eq!(checked.is_ok(), listed, "{name} by {proxy:?}");
             }
             for literal in ["10.0.0.1", "[fd00::1]", "169.254.169.254", "0x7f.1"] {
                 assert!(
-                    rules.vet(&format!("https://{literal}/"), Purpose::Exchange).is_err(),
+                    policy.check(&format!("https://{literal}/"), Protocol::Http).is_err(),
                     "{literal} by {proxy:?}"
                 );
             }
             for name in ["mint.example", "home.example", "corp.example.com", "notlocal.example"] {
                 assert!(
-                    rules.vet(&format!("https://{name}/"), Purpose::Exchange).is_ok(),
+                    policy.check(&format!("https://{name}/"), Protocol::Http).is_ok(),
                     "{name} by {proxy:?}"
                 );
             }
             let is_tor = proxy.is_some_and(|proxy| proxy.starts_with("socks5h"));
             assert_eq!(
-                rules.vet("https://abc.onion/", Purpose::Exchange).is_ok(),
+                policy.check("https://abc.onion/", Protocol::Http).is_ok(),
                 is_tor,
                 "{proxy:?}"
             );
-            assert_eq!(rules.looks_up_for_proxy(), proxy.is_some() && !is_tor, "{proxy:?}");
+            assert_eq!(policy.looks_up_for_proxy(), proxy.is_some() && !is_tor, "{proxy:?}");
         }
         Ok(())
     }
@@ -326,11 +330,11 @@ mod tests {
     #[test]
     fn bad_settings_are_named() {
         assert_eq!(
-            rules(&["127.0.0.1:3338"], None).err(),
+            policy(&["127.0.0.1:3338"], None).err(),
             Some(BadSettings::Allow("127.0.0.1:3338".into()))
         );
         for proxy in ["", "127.0.0.1:9050", "ftp://127.0.0.1", "socks5h://"] {
-            assert_eq!(rules(&[], Some(proxy)).err(), Some(BadSettings::Proxy), "{proxy}");
+            assert_eq!(policy(&[], Some(proxy)).err(), Some(BadSettings::Proxy), "{proxy}");
         }
     }
 }

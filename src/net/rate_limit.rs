@@ -1,8 +1,7 @@
-//! How fast we may ask: our own rate for each origin, and the pauses that servers ask for.
+//! Our own rate limit for each origin, and the pauses that servers ask for.
 //!
-//! A burst of thirty payments of two requests each passes without waiting. Over our own rate a
-//! request waits a little rather than fail; during a pause nothing is sent at all. Reads no wall
-//! clock.
+//! A burst of thirty payments of two requests each passes without waiting. Over the limit a request
+//! waits a little rather than fail; during a pause nothing is sent at all. Reads no wall clock.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,36 +18,36 @@ use tokio::time::{Instant, sleep};
 use super::origin::Origin;
 use crate::ports::HttpFailure;
 
-/// Requests that may go at once to one origin after a rest.
+/// Requests that may go to one origin at once after a time without any.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
 /// Requests a second to one origin in the long run.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// The longest pause a server gets, in seconds.
+/// The longest pause that a server can ask for, in seconds.
 pub(super) const LONGEST_PAUSE: u64 = 3600;
 
-/// The pause after a 429 that names none, in seconds.
+/// The pause after a 429 without `Retry-After`, in seconds.
 const DEFAULT_PAUSE: u64 = 30;
 
-/// Origins remembered before old ones are forgotten.
+/// The number of origins that are remembered before idle ones are forgotten.
 const REMEMBERED: usize = 256;
 
-/// The rates and pauses of all origins.
-pub(super) struct Pace {
+/// The limits and pauses of all origins.
+pub(super) struct RateLimit {
     limiter: RateLimiter<Origin, HashMapStateStore<Origin>, MonotonicClock>,
     clock: MonotonicClock,
     paused: Mutex<HashMap<Origin, Instant>>,
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace").field("origins", &self.limiter.len()).finish_non_exhaustive()
+        f.debug_struct("RateLimit").field("origins", &self.limiter.len()).finish_non_exhaustive()
     }
 }
 
-impl Pace {
-    /// At our own rate.
+impl RateLimit {
+    /// With our own rate.
     pub(super) fn new() -> Self {
         Self::at(BURST, PER_SECOND)
     }
@@ -69,8 +68,8 @@ impl Pace {
     /// `patience`.
     ///
     /// # Cancel safety
-    /// Dropping it takes no place in the rate.
-    pub(super) async fn enter(
+    /// A dropped future does not count as a request.
+    pub(super) async fn acquire(
         &self,
         origin: &Origin,
         patience: Duration,
@@ -92,9 +91,8 @@ impl Pace {
         }
     }
 
-    /// Nothing goes to `origin` for so many seconds: between 1 and [`LONGEST_PAUSE`]; `None` means
-    /// 30.
-    /// A pause under way is never shortened. Answers with what was asked, in these bounds.
+    /// Sends nothing to `origin` for `seconds`, at least 1 and at most [`LONGEST_PAUSE`]; `None` means
+    /// 30. A pause under way is never shortened. Returns the seconds within these bounds.
     pub(super) fn pause(&self, origin: &Origin, seconds: Option<u64>) -> u64 {
         let seconds = seconds.unwrap_or(DEFAULT_PAUSE).clamp(1, LONGEST_PAUSE);
         let now = Instant::now();
@@ -154,40 +152,40 @@ mod tests {
 
     #[tokio::test]
     async fn thirty_payments_in_a_row_do_not_wait() -> Tested {
-        let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
+        let (rate_limit, origin) = (RateLimit::new(), "https://mint.example".parse()?);
         for _ in 0..60 {
-            assert_eq!(pace.enter(&origin, Duration::ZERO).await, Ok(()));
+            assert_eq!(rate_limit.acquire(&origin, Duration::ZERO).await, Ok(()));
         }
         Ok(())
     }
 
     #[tokio::test]
     async fn over_the_rate_a_request_waits_as_long_as_it_may() -> Tested {
-        let (pace, origin) = (
-            Pace::at(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(19)),
+        let (rate_limit, origin) = (
+            RateLimit::at(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(19)),
             "https://a.example".parse()?,
         );
-        assert_eq!(pace.enter(&origin, Duration::ZERO).await, Ok(()));
-        assert_eq!(waits(&pace.enter(&origin, Duration::ZERO).await), Some(1));
-        assert_eq!(pace.enter(&origin, Duration::from_secs(5)).await, Ok(()));
-        assert_eq!(pace.enter(&"https://b.example".parse()?, Duration::ZERO).await, Ok(()));
+        assert_eq!(rate_limit.acquire(&origin, Duration::ZERO).await, Ok(()));
+        assert_eq!(waits(&rate_limit.acquire(&origin, Duration::ZERO).await), Some(1));
+        assert_eq!(rate_limit.acquire(&origin, Duration::from_secs(5)).await, Ok(()));
+        assert_eq!(rate_limit.acquire(&"https://b.example".parse()?, Duration::ZERO).await, Ok(()));
         Ok(())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_kept_bounded_and_ends() -> Tested {
-        let (pace, origin) = (Pace::new(), "https://mint.example".parse()?);
+        let (rate_limit, origin) = (RateLimit::new(), "https://mint.example".parse()?);
         for (asked, kept) in
             [(None, 30), (Some(0), 30), (Some(40), 40), (Some(3601), 3600), (Some(u64::MAX), 3600)]
         {
-            pace.pause(&origin, asked);
-            assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(kept), "{asked:?}");
+            rate_limit.pause(&origin, asked);
+            assert_eq!(waits(&rate_limit.acquire(&origin, SHORT).await), Some(kept), "{asked:?}");
         }
-        assert_eq!(pace.enter(&"https://other.example".parse()?, SHORT).await, Ok(()));
+        assert_eq!(rate_limit.acquire(&"https://other.example".parse()?, SHORT).await, Ok(()));
         tokio::time::advance(Duration::from_secs(3599)).await;
-        assert_eq!(waits(&pace.enter(&origin, SHORT).await), Some(1));
+        assert_eq!(waits(&rate_limit.acquire(&origin, SHORT).await), Some(1));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(pace.enter(&origin, SHORT).await, Ok(()));
+        assert_eq!(rate_limit.acquire(&origin, SHORT).await, Ok(()));
         Ok(())
     }
 
