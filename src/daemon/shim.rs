@@ -16,7 +16,7 @@ use super::connect::{CONNECT_TIMEOUT, ConnectOptions, DaemonSession, connect};
 use super::handshake::LINES_READ;
 use super::inflight::InFlight;
 use super::unavailable;
-use crate::mcp::{self, LINE_MAX, Line, Lines};
+use crate::mcp::{self, Frame, FrameReader, MAX_FRAME};
 use crate::wallet::Error;
 
 /// The longest line of a daemon: a picture and a history fit many times.
@@ -34,7 +34,7 @@ type Connecting<'a> = Pin<Box<dyn Future<Output = Result<DaemonSession, Error>> 
 
 /// A connection to the daemon, or to the session of `unavailable`.
 struct Connection {
-    lines: Lines<Reader>,
+    frames: FrameReader<Reader>,
     to: Outbound,
     /// The number of our lines that the daemon has read, as it says when it ends.
     read: Option<u64>,
@@ -44,7 +44,7 @@ impl Connection {
     fn new(reader: Reader, writer: Writer) -> Self {
         let to =
             Outbound { writer: Some(writer), line: Vec::new(), written: 0, begun: 0, whole: 0 };
-        Self { lines: Lines::new(reader, ANSWER_MAX), to, read: None }
+        Self { frames: FrameReader::new(reader, ANSWER_MAX), to, read: None }
     }
 }
 
@@ -176,7 +176,7 @@ impl Shim<'_> {
         mut out: ClientOutput<W>,
         gone: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let mut client = Lines::new(input, LINE_MAX);
+        let mut client = FrameReader::new(input, MAX_FRAME);
         let mut ticks = interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(gone);
@@ -188,10 +188,10 @@ impl Shim<'_> {
                 return Ok(());
             }
             let may_read = self.can_read_client();
-            let (lines, to) = self
+            let (frames, to) = self
                 .connection
                 .as_mut()
-                .map(|connection| (&mut connection.lines, &mut connection.to))
+                .map(|connection| (&mut connection.frames, &mut connection.to))
                 .unzip();
             tokio::select! {
                 biased;
@@ -201,7 +201,7 @@ impl Shim<'_> {
                     self.close(CLIENT_GONE).await;
                 }
                 wrote = out.write(), if !out.is_empty() => wrote?,
-                line = next(lines), if out.bytes.is_empty() => out.bytes.extend(self.receive(line)),
+                line = next(frames), if out.bytes.is_empty() => out.bytes.extend(self.receive(line)),
                 wrote = write(to) => {
                     if wrote.is_err() && let Some(connection) = &mut self.connection {
                         // The daemon's last lines are still to be read.
@@ -210,12 +210,12 @@ impl Shim<'_> {
                 }
                 result = connected(&mut self.connecting) => self.connected(result),
                 line = client.next(), if may_read => match line {
-                    Ok(Line::Whole(line)) => {
+                    Ok(Frame::Complete(line)) => {
                         self.waiting = Some(line);
                         self.connect_if_needed();
                     }
-                    Ok(Line::TooLong(id)) => out.bytes.extend(mcp::too_long(id).unwrap_or_default()),
-                    Ok(Line::End) | Err(_) => self.close(LAST_ANSWERS).await,
+                    Ok(Frame::TooLong(id)) => out.bytes.extend(mcp::too_long(id).unwrap_or_default()),
+                    Ok(Frame::End) | Err(_) => self.close(LAST_ANSWERS).await,
                 },
                 _ = ticks.tick() => out.bytes.extend(self.requests.tick().concat()),
             }
@@ -262,9 +262,9 @@ impl Shim<'_> {
     }
 
     /// Takes a line from the daemon, or the end of the connection. Gives the bytes for the client.
-    fn receive(&mut self, line: std::io::Result<Line>) -> Vec<u8> {
+    fn receive(&mut self, line: std::io::Result<Frame>) -> Vec<u8> {
         match line {
-            Ok(Line::Whole(line)) => {
+            Ok(Frame::Complete(line)) => {
                 if let Some(read) = line.strip_prefix(LINES_READ.as_bytes()) {
                     let read =
                         std::str::from_utf8(read).ok().and_then(|read| read.trim().parse().ok());
@@ -276,11 +276,11 @@ impl Shim<'_> {
                 }
                 Vec::new()
             }
-            Ok(Line::TooLong(_)) => {
+            Ok(Frame::TooLong(_)) => {
                 tracing::error!("an answer was too long to pass on");
                 Vec::new()
             }
-            Ok(Line::End) | Err(_) => self.lost(),
+            Ok(Frame::End) | Err(_) => self.lost(),
         }
     }
 
@@ -358,9 +358,9 @@ async fn deadline(until: Option<Instant>) {
 }
 
 /// The next line from the daemon; waits for ever without a connection.
-async fn next(lines: Option<&mut Lines<Reader>>) -> std::io::Result<Line> {
-    match lines {
-        Some(lines) => lines.next().await,
+async fn next(frames: Option<&mut FrameReader<Reader>>) -> std::io::Result<Frame> {
+    match frames {
+        Some(frames) => frames.next().await,
         None => std::future::pending().await,
     }
 }

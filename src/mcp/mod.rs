@@ -8,7 +8,7 @@ pub mod docs;
 pub mod panics;
 mod server;
 pub mod tools;
-mod wire;
+mod transport;
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use rmcp::ServiceExt;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use wire::LINE_MAX;
-pub(crate) use wire::{Line, Lines, too_long};
+pub use transport::MAX_FRAME;
+pub(crate) use transport::{Frame, FrameReader, too_long};
 
 use crate::wallet::{Caller, Source};
 
-/// A session that ended otherwise than by its client's leaving. Says nothing of what was sent.
+/// Why a session failed. Says nothing of what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// No common version of the protocol.
@@ -58,7 +58,10 @@ where
 {
     let server = server::Server::new(source, caller);
     let updates = server.updates();
-    let outcome = match server.serve(wire::Wire::new(reader, writer, updates.input_ended())).await {
+    let outcome = match server
+        .serve(transport::LineTransport::new(reader, writer, updates.input_ended()))
+        .await
+    {
         Ok(session) => match session.waiting().await {
             Ok(QuitReason::JoinError(_)) | Err(_) => Err(SessionError::Broken),
             Ok(_) => Ok(()),

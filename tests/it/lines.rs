@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use nutpurse::testing::mcp::LINE_MAX;
+use nutpurse::testing::mcp::MAX_FRAME;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
@@ -132,7 +132,7 @@ async fn requests_of_another_shape_are_answered() -> Outcome {
 #[tokio::test]
 async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
     let mut raw = Raw::initialized(Arc::new(Busy)).await?;
-    let filler = "x".repeat(LINE_MAX);
+    let filler = "x".repeat(MAX_FRAME);
     for line in [
         format!(
             r#"{{"jsonrpc":"2.0","id":"big","method":"tools/call","params":{{"id":1,"a":"{filler}"}}}}"#
@@ -152,7 +152,7 @@ async fn a_line_over_the_cap_is_answered_and_skipped() -> Outcome {
         "what is no JSON has no id"
     );
     raw.is_alive().await?;
-    let room = LINE_MAX - 200;
+    let room = MAX_FRAME - 200;
     let fits = format!(
         r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"receive_token","arguments":{{"token":"{}"}}}}}}"#,
         "x".repeat(room)

@@ -1,27 +1,27 @@
-//! Finds the id of a request in a line that is not parsed: too long, too deep or broken. Reads byte
-//! by byte, keeps next to nothing.
+//! Finds the id of a request in a line that cannot be parsed: too long, too deep or broken. Reads
+//! byte by byte and keeps a few hundred bytes at most.
 
 use rmcp::model::RequestId;
 
 /// The most bytes kept of a name or an id.
-const KEEP: usize = 256;
+const MAX_TOKEN: usize = 256;
 
-/// Looks at a JSON object's own members, whatever lies deeper, wherever they stand in it.
+/// Scans the members of a JSON object, but not the objects within it.
 #[derive(Debug, Default)]
-pub(super) struct Peek {
+pub(super) struct IdScanner {
     depth: usize,
     in_text: bool,
     escaped: bool,
-    /// The member's value has begun: what comes is no name.
+    /// The value of the current member has begun.
     in_value: bool,
-    /// The name of the member at hand, then its value.
+    /// The name of the current member, then its value.
     token: Vec<u8>,
     name: Vec<u8>,
     id: Option<RequestId>,
     has_method: bool,
 }
 
-impl Peek {
+impl IdScanner {
     /// Takes the next bytes of the line.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.take(*byte));
@@ -76,7 +76,7 @@ impl Peek {
     }
 
     fn keep(&mut self, byte: u8) {
-        if self.depth == 1 && self.token.len() < KEEP {
+        if self.depth == 1 && self.token.len() < MAX_TOKEN {
             self.token.push(byte);
         }
     }
@@ -104,9 +104,9 @@ mod tests {
     use super::*;
 
     fn id(line: &str) -> Option<RequestId> {
-        let mut peek = Peek::default();
-        peek.feed(line.as_bytes());
-        peek.id()
+        let mut scanner = IdScanner::default();
+        scanner.feed(line.as_bytes());
+        scanner.id()
     }
 
     #[test]

@@ -1,32 +1,30 @@
-//! Lines of a bounded length. A longer one is skipped to its end with nothing kept of it but the id
-//! it names.
+//! Reads lines of a bounded length. A longer line is skipped to its end; only the id in it is kept.
 
 use rmcp::model::RequestId;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-use super::peek::Peek;
+use super::id_scanner::IdScanner;
 
-/// What was read.
-pub(crate) enum Line {
+/// One line of a session, which should hold one JSON-RPC message.
+pub(crate) enum Frame {
     /// A line without its end; never empty.
-    Whole(Vec<u8>),
-    /// A line that was too long and has passed by; the id of the request in it, where it could be
-    /// told.
+    Complete(Vec<u8>),
+    /// A line that was too long and was skipped; the id of the request in it, if one was found.
     TooLong(Option<RequestId>),
-    /// The stream has ended. A last line without its end is dropped: it may be torn.
+    /// The stream has ended. A last line without a line feed is dropped: it may be incomplete.
     End,
 }
 
-/// Reads lines.
-pub(crate) struct Lines<R> {
+/// Reads frames.
+pub(crate) struct FrameReader<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
     max: usize,
-    /// Looks for an id in a line that is being skipped.
-    skipping: Option<Peek>,
+    /// Finds the id in a line that is being skipped.
+    skipping: Option<IdScanner>,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(reader: R, max: usize) -> Self {
         Self {
             reader: BufReader::with_capacity(64 * 1024, reader),
@@ -36,41 +34,41 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// The next line.
+    /// The next frame.
     ///
     /// Cancel safe: the bytes of a line are kept across calls.
-    pub(crate) async fn next(&mut self) -> std::io::Result<Line> {
+    pub(crate) async fn next(&mut self) -> std::io::Result<Frame> {
         loop {
             let available = self.reader.fill_buf().await?;
             if available.is_empty() {
-                return Ok(Line::End);
+                return Ok(Frame::End);
             }
             let end = available.iter().position(|byte| *byte == b'\n');
             let part = end.and_then(|end| available.get(..end)).unwrap_or(available);
             let used = part.len() + usize::from(end.is_some());
             if self.skipping.is_none() && self.line.len().saturating_add(part.len()) > self.max {
-                let mut peek = Peek::default();
-                peek.feed(&self.line);
+                let mut scanner = IdScanner::default();
+                scanner.feed(&self.line);
                 self.line = Vec::new();
-                self.skipping = Some(peek);
+                self.skipping = Some(scanner);
             }
             match &mut self.skipping {
-                Some(peek) => peek.feed(part),
+                Some(scanner) => scanner.feed(part),
                 None => self.line.extend_from_slice(part),
             }
             self.reader.consume(used);
             if end.is_none() {
                 continue;
             }
-            if let Some(peek) = self.skipping.take() {
-                return Ok(Line::TooLong(peek.id()));
+            if let Some(scanner) = self.skipping.take() {
+                return Ok(Frame::TooLong(scanner.id()));
             }
             let mut line = std::mem::take(&mut self.line);
             if line.last() == Some(&b'\r') {
                 line.pop();
             }
             if !line.is_empty() {
-                return Ok(Line::Whole(line));
+                return Ok(Frame::Complete(line));
             }
         }
     }
@@ -81,13 +79,13 @@ mod tests {
     use super::*;
 
     async fn read(bytes: &[u8]) -> Vec<String> {
-        let mut lines = Lines::new(bytes, 16);
+        let mut lines = FrameReader::new(bytes, 16);
         let mut seen = Vec::new();
         while let Ok(line) = lines.next().await {
             match line {
-                Line::Whole(line) => seen.push(String::from_utf8_lossy(&line).into_owned()),
-                Line::TooLong(id) => seen.push(format!("too long {id:?}")),
-                Line::End => break,
+                Frame::Complete(line) => seen.push(String::from_utf8_lossy(&line).into_owned()),
+                Frame::TooLong(id) => seen.push(format!("too long {id:?}")),
+                Frame::End => break,
             }
         }
         seen

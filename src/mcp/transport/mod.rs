@@ -1,12 +1,12 @@
-//! The session's pipe: one JSON-RPC message a line, over any pair of halves.
+//! The transport of a session: one JSON-RPC message a line, over any pair of streams.
 //!
 //! Nothing a peer sends ends the session or makes it hang: lines that are too long, broken, too
-//! deep, batched or out of turn are answered or ignored. Never buffers more than [`LINE_MAX`];
-//! never writes anything but whole lines of JSON-RPC; never logs a line.
+//! deep, batched or out of turn are answered or ignored. It never buffers more than [`MAX_FRAME`],
+//! never writes anything but whole lines of JSON-RPC, and never logs a line.
 
-mod lines;
-mod outbox;
-mod peek;
+mod frame_reader;
+mod frame_writer;
+mod id_scanner;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,37 +19,37 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use lines::{Line, Lines};
-use outbox::Outbox;
-use peek::Peek;
+pub(crate) use frame_reader::{Frame, FrameReader};
+use frame_writer::FrameWriter;
+use id_scanner::IdScanner;
 
 /// The longest line that is read, in bytes: 4 MiB.
-pub const LINE_MAX: usize = 4 * 1024 * 1024;
+pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 
 /// How long the end of a session waits for a writer that is stuck.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// A session's transport over a reading and a writing half.
-pub(super) struct Wire<R, W> {
-    lines: Lines<R>,
-    out: Arc<Mutex<Outbox<W>>>,
-    /// An answer of the wire's own that is not queued yet.
+pub(super) struct LineTransport<R, W> {
+    frames: FrameReader<R>,
+    out: Arc<Mutex<FrameWriter<W>>>,
+    /// An answer of our own that is not queued yet.
     reply: Option<Vec<u8>>,
-    /// Something of the wire's own is queued and perhaps not flushed.
+    /// An answer of our own is queued and perhaps not flushed.
     unflushed: bool,
-    /// A request has come that begins a session; what needs no answer is dropped before, because
-    /// rmcp would end the session over it.
+    /// A request that begins a session has come. Messages that need no answer are dropped before,
+    /// because rmcp would end the session over them.
     begun: bool,
     /// Cancelled when the input ends.
     ended: CancellationToken,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
     /// `ended` is cancelled when the input ends, before the session knows.
     pub(super) fn new(reader: R, writer: W, ended: CancellationToken) -> Self {
         Self {
-            lines: Lines::new(reader, LINE_MAX),
-            out: Arc::new(Mutex::new(Outbox::new(writer))),
+            frames: FrameReader::new(reader, MAX_FRAME),
+            out: Arc::new(Mutex::new(FrameWriter::new(writer))),
             reply: None,
             unflushed: false,
             begun: false,
@@ -57,7 +57,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         }
     }
 
-    /// Sends the wire's own answer. Resumes where a cancelled call left off.
+    /// Sends our own answer. Resumes where a cancelled call left off.
     async fn send_reply(&mut self) -> std::io::Result<()> {
         if self.reply.is_none() && !self.unflushed {
             return Ok(());
@@ -75,10 +75,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     async fn next_message(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             self.send_reply().await.ok()?;
-            match self.lines.next().await.ok()? {
-                Line::End => return None,
-                Line::TooLong(id) => self.reply = too_long(id),
-                Line::Whole(line) => {
+            match self.frames.next().await.ok()? {
+                Frame::End => return None,
+                Frame::TooLong(id) => self.reply = too_long(id),
+                Frame::Complete(line) => {
                     if let Some(message) = self.read(&line) {
                         return Some(message);
                     }
@@ -121,8 +121,8 @@ fn begins(request: &ClientRequest) -> bool {
     }
 }
 
-/// The answer to a line that is no message. `None` where silence is right: text that is not even
-/// meant as JSON, and notifications.
+/// The answer to a line that is no message. `None` for text that is not even meant as JSON, and for
+/// notifications: they get no answer.
 fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
     let looks_like_json = line
         .iter()
@@ -131,10 +131,10 @@ fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
     if !looks_like_json {
         return None;
     }
-    let mut peek = Peek::default();
-    peek.feed(line);
-    let id = peek.id();
-    if id.is_none() && peek.has_method() {
+    let mut scanner = IdScanner::default();
+    scanner.feed(line);
+    let id = scanner.id();
+    if id.is_none() && scanner.has_method() {
         return None;
     }
     let error = if broken {
@@ -149,7 +149,7 @@ fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
 pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
     answer(
         id,
-        ErrorData::invalid_request(format!("The line is longer than {LINE_MAX} bytes."), None),
+        ErrorData::invalid_request(format!("The line is longer than {MAX_FRAME} bytes."), None),
     )
 }
 
@@ -166,7 +166,7 @@ fn encode(message: &TxJsonRpcMessage<RoleServer>) -> std::io::Result<Vec<u8>> {
     Ok(line)
 }
 
-impl<R, W> Transport<RoleServer> for Wire<R, W>
+impl<R, W> Transport<RoleServer> for LineTransport<R, W>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -198,7 +198,7 @@ where
         message
     }
 
-    /// Writes no more. A writer that is stuck because nobody reads is left alone.
+    /// Closes the writer. One that is stuck because the client does not read is left alone.
     async fn close(&mut self) -> std::io::Result<()> {
         let out = Arc::clone(&self.out);
         tokio::time::timeout(CLOSE, async move { out.lock().await.close().await })

@@ -1,18 +1,18 @@
-//! Lines on their way out. A writer that was cut off between two bytes is taken up by the next one,
-//! so that no line is ever torn.
+//! Writes lines. A write that was cancelled between two bytes is continued by the next one, so that
+//! no line is ever torn.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// Queued bytes and where they go.
-pub(super) struct Outbox<W> {
+/// Queued bytes and their writer.
+pub(super) struct FrameWriter<W> {
     writer: W,
     queued: Vec<u8>,
-    /// How much of `queued` has been written.
+    /// The number of bytes of `queued` that have been written.
     written: usize,
     closed: bool,
 }
 
-impl<W: AsyncWrite + Unpin> Outbox<W> {
+impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     pub(super) fn new(writer: W) -> Self {
         Self { writer, queued: Vec::new(), written: 0, closed: false }
     }
@@ -41,7 +41,7 @@ impl<W: AsyncWrite + Unpin> Outbox<W> {
         self.writer.flush().await
     }
 
-    /// Writes no more.
+    /// Closes the writer.
     pub(super) async fn close(&mut self) -> std::io::Result<()> {
         self.closed = true;
         self.writer.shutdown().await
