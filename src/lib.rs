@@ -29,7 +29,7 @@
 mod app;
 mod cli;
 mod config;
-mod cores;
+mod core_dumps;
 mod daemon;
 mod logging;
 mod mcp;

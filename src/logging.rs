@@ -1,8 +1,7 @@
-//! What is said on standard error, or in the log of the process that keeps a wallet: our own events
-//! only, never a library's.
+//! Logging to standard error, or to the daemon's log file: our own events only, never a library's.
 //!
-//! Libraries log whole requests and results, which are tokens and preimages; no filter of the
-//! environment turns them on.
+//! Libraries log whole requests and results, which are tokens and preimages; no setting turns them
+//! on.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -17,9 +16,9 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How long the log grows before another is begun, in bytes.
+/// The size at which the log is rotated, in bytes.
 const LOG_BYTES: usize = 1024 * 1024;
-/// How many earlier logs are kept.
+/// The number of earlier logs that are kept.
 const LOGS: usize = 2;
 
 /// Starts logging to standard error. `level` is `off`, `error`, `warn`, `info`, `debug` or `trace`;
@@ -59,7 +58,7 @@ fn ours(level: Option<&str>, usual: LevelFilter) -> Targets {
     Targets::new().with_target("nutpurse", level)
 }
 
-/// Says of the process itself that it could not do what it was started for.
+/// Logs why the process cannot do its work.
 pub fn failed(error: &dyn std::error::Error) {
     tracing::error!("{error}");
 }

@@ -18,44 +18,43 @@ use crate::cli::{
 };
 use crate::config::env::is_agent_name;
 use crate::config::{Environment, Home};
-use crate::cores;
+use crate::core_dumps;
 use crate::daemon::Lock;
 use crate::logging;
 use crate::mcp;
 use crate::wallet::{Caller, Source};
 use tokio::runtime::{Builder, Runtime};
 
-/// How long what is under way on blocking threads may take at the end. All money is at rest by
-/// then.
+/// How long work on blocking threads may take at the end. No money is under way by then.
 const LAST_READ: Duration = Duration::from_millis(200);
 
 /// Runs the program with this process's arguments, environment and standard streams. The exit code
 /// is 0, or that of the failure.
 pub fn run() -> ExitCode {
-    let code = started().unwrap_or_else(|error| {
-        complain(&error.to_string());
+    let code = run_command().unwrap_or_else(|error| {
+        print_error(&error.to_string());
         FAILURE
     });
     ExitCode::from(code)
 }
 
-fn started() -> io::Result<u8> {
+fn run_command() -> io::Result<u8> {
     let invocation = match cli::parse::<OwnerCommand>(std::env::args_os()) {
         Ok(invocation) => invocation,
         Err(stop) => {
             if stop.code == OK {
                 io::stdout().write_all(stop.text.as_bytes())?;
             } else {
-                complain(stop.text.trim_end());
+                print_error(stop.text.trim_end());
             }
             return Ok(stop.code);
         }
     };
-    cores::forbid();
+    core_dumps::disable();
     mcp::panics::hide_payloads();
     let caller = invocation.caller();
     if !is_agent_name(&caller.agent) {
-        complain("the agent's name may have 1 to 64 letters, digits, _ and -");
+        print_error("the agent's name may have 1 to 64 letters, digits, _ and -");
         return Ok(USAGE);
     }
     let Invocation { globals, command } = invocation;
@@ -80,11 +79,11 @@ fn started() -> io::Result<u8> {
             })
         }
         Command::Daemon { detached } => run_daemon(&globals, environment, detached),
-        Command::Owner(command) => own(&command, globals, &environment, &runtime()?),
+        Command::Owner(command) => run_owner_command(&command, globals, &environment, &runtime()?),
     }
 }
 
-/// One process keeps the wallet for all, where there are sockets to reach it by.
+/// The wallet is served by a daemon, on systems that have its sockets.
 fn is_shared(globals: &Globals) -> bool {
     cfg!(unix) && !globals.in_process
 }
@@ -93,15 +92,15 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-/// Runs something that reads standard input, which cannot be cancelled and which the client may
-/// never close.
-fn to_its_end<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+/// Runs `work`, then ends the runtime without waiting for a read of standard input, which cannot be
+/// cancelled and which the client may never close.
+fn run_and_shut_down<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_READ);
     ended
 }
 
-/// Holds the wallet in this process.
+/// Holds the wallet in this process, without a daemon.
 fn in_process<F: Future<Output = io::Result<u8>>>(
     globals: Globals,
     environment: Environment,
@@ -112,21 +111,21 @@ fn in_process<F: Future<Output = io::Result<u8>>>(
         .map(|home| Lock::take(&home))
     {
         Some(Ok(None)) => {
-            complain(
+            print_error(
                 "another process holds this wallet; `nutpurse stop` ends the one that keeps it for all",
             );
             return Ok(FAILURE);
         }
         Some(Ok(lock)) => lock,
         Some(Err(error)) if !error.is_folder_fault() => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             return Ok(FAILURE);
         }
-        // A folder that cannot be used or written is told at the first call.
+        // The first call reports a folder that cannot be used or written.
         Some(Err(_)) | None => None,
     };
     let app = App::new(environment, globals.home);
-    let ended = to_its_end(runtime()?, async {
+    let ended = run_and_shut_down(runtime()?, async {
         let ended = work(Arc::clone(&app)).await;
         app.stop().await;
         ended
@@ -143,7 +142,7 @@ async fn serve(app: Arc<App>, caller: Caller) -> io::Result<u8> {
     match ended {
         Ok(()) => Ok(OK),
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             Ok(FAILURE)
         }
     }
@@ -174,8 +173,8 @@ mod shared {
 
     use super::*;
 
-    /// How often a shim looks whether its parent is still there.
-    const LOOK: Duration = Duration::from_secs(1);
+    /// How often a shim checks that its parent is still running.
+    const PARENT_CHECK: Duration = Duration::from_secs(1);
 
     fn options(globals: Globals, environment: Environment, caller: Caller) -> ConnectOptions {
         ConnectOptions {
@@ -195,7 +194,7 @@ mod shared {
         let parent = rustix::process::getppid();
         let options = options(globals, environment, caller);
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let carried = to_its_end(runtime, async {
+        let ended = run_and_shut_down(runtime, async {
             let gone = async {
                 tokio::select! {
                     () = terminated() => {}
@@ -204,7 +203,7 @@ mod shared {
             };
             daemon::run_shim(&options, tokio::io::stdin(), tokio::io::stdout(), gone).await
         });
-        match carried {
+        match ended {
             // A client that no longer reads has gone, and that is no failure.
             Ok(()) => Ok(OK),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(OK),
@@ -215,7 +214,7 @@ mod shared {
     /// Returns when the process that started this one is gone: its pipes may be held open by
     /// others.
     async fn orphaned(parent: Option<rustix::process::Pid>) {
-        let mut look = interval(LOOK);
+        let mut look = interval(PARENT_CHECK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while rustix::process::getppid() == parent {
             look.tick().await;
@@ -266,7 +265,7 @@ mod shared {
         let idle =
             Settings::peek(&home).map(|settings| settings.daemon).unwrap_or_default().idle_seconds;
         let app = App::new(environment.clone(), Some(home.path().to_path_buf()));
-        let served = to_its_end(runtime()?, async {
+        let served = run_and_shut_down(runtime()?, async {
             let source = Arc::clone(&app) as Arc<dyn Source>;
             let served = daemon::serve(
                 lock,
@@ -316,7 +315,7 @@ fn run_daemon(_: &Globals, _: Environment, _: bool) -> io::Result<u8> {
     Ok(USAGE)
 }
 
-fn own(
+fn run_owner_command(
     command: &OwnerCommand,
     globals: Globals,
     environment: &Environment,
@@ -325,7 +324,7 @@ fn own(
     let home = match Home::resolve(globals.home.as_deref(), environment) {
         Ok(home) => home,
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             return Ok(FAILURE);
         }
     };
@@ -344,7 +343,7 @@ fn own(
         Ok(()) => Ok(OK),
         Err(OwnerError::Io(error)) => Err(error),
         Err(error) => {
-            complain(&error.to_string());
+            print_error(&error.to_string());
             Ok(FAILURE)
         }
     }
@@ -366,6 +365,6 @@ async fn terminated() {
     let _interrupted = tokio::signal::ctrl_c().await;
 }
 
-fn complain(text: &str) {
+fn print_error(text: &str) {
     let _said = writeln!(io::stderr(), "{text}");
 }

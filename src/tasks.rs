@@ -1,7 +1,7 @@
-//! The clock: runs the wallet's reconcilers, woken or by period. Schedules only.
+//! The background tasks: run the wallet's reconcilers when woken and periodically. Schedules only.
 //!
-//! An activation takes no input, is repeatable, and never runs twice at once; there is no retry
-//! inside one, the period is the retry.
+//! A run takes no input, is repeatable, and never overlaps with another of the same task. Nothing is
+//! retried inside a run; the next run is the retry.
 
 use std::time::Duration;
 
@@ -13,40 +13,39 @@ use crate::wallet::Wallet;
 use crate::wallet::nostr::News;
 use crate::wallet::restore::Which;
 
-/// How often keysets are asked for again, well before any cache of them would run out inside a
-/// payment.
-const REFRESH: Duration = Duration::from_secs(45 * 60);
-/// How often the owner's files are looked at when nobody asks.
-const LOOK: Duration = Duration::from_secs(2);
-/// How often mints that have to be asked before they are used are asked again.
-const ASK: Duration = Duration::from_secs(60);
-/// The shortest time between two rounds.
-const BREATH: Duration = Duration::from_millis(200);
+/// How often keysets are fetched: well before a cached one could expire in a payment.
+const KEYSET_REFRESH: Duration = Duration::from_secs(45 * 60);
+/// How often the owner's settings files are read.
+const POLICY_CHECK: Duration = Duration::from_secs(2);
+/// How often the mints that must be checked before they are used are asked again.
+const RECHECK: Duration = Duration::from_secs(60);
+/// The shortest time between two rounds of the settlement.
+const MIN_ROUND_GAP: Duration = Duration::from_millis(200);
 
-/// How long changes are gathered before relays are told.
-const GATHER: Duration = Duration::from_millis(200);
+/// How long changes are collected before they are published to the relays.
+const PUBLISH_DELAY: Duration = Duration::from_millis(200);
 
-/// How long relays hear nothing where nothing changes.
-const QUIET: Duration = Duration::from_secs(3600);
+/// How often the queue for the relays is processed where nothing changes.
+const PUBLISH_PERIOD: Duration = Duration::from_secs(3600);
 
-/// How long news is gathered before it is looked at.
-const MORE_NEWS: Duration = Duration::from_secs(1);
+/// How long news from relays is collected before a sync.
+const NEWS_DELAY: Duration = Duration::from_secs(1);
 
-/// The shortest time between two rounds that news has woken: anybody can make news.
-const NEWS_APART: Duration = Duration::from_secs(10);
+/// The shortest time between two syncs that news has woken: anybody can make news.
+const MIN_SYNC_GAP: Duration = Duration::from_secs(10);
 
-/// How often other devices' changes are looked for where nothing is heard.
-const SYNC: Duration = Duration::from_secs(300);
+/// How often the wallet syncs without news.
+const SYNC_PERIOD: Duration = Duration::from_secs(300);
 
-/// When the spent coins are looked through first, how long after one part of them the next is, and
-/// after the last the first.
-const FIRST_LOOK: Duration = Duration::from_secs(30);
-const NEXT_PART: Duration = Duration::from_secs(1);
-const NEXT_LOOK: Duration = Duration::from_secs(6 * 3600);
+/// The spent coins are shrunk in parts: when the first part is, how long after a part the next one
+/// is, and how long after the last part the first one is again.
+const SHRINK_START: Duration = Duration::from_secs(30);
+const SHRINK_NEXT_PART: Duration = Duration::from_secs(1);
+const SHRINK_PERIOD: Duration = Duration::from_secs(6 * 3600);
 
-/// How long a stop waits for a copy of the wallet's file that is being made. One that is not made
-/// is due again at the next start.
-const LAST_COPY: Duration = Duration::from_secs(5);
+/// How long a stop waits for an unfinished copy of the wallet's file. The copy is made at the next
+/// start otherwise.
+const COPY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running tasks.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts all of them.
+    /// Starts all tasks.
     pub fn start(wallet: &Wallet) -> Self {
         let tasks = Self { tracker: TaskTracker::new(), stop: CancellationToken::new() };
         tasks.run(settle(wallet.clone()));
@@ -69,7 +68,7 @@ impl Tasks {
             tokio::select! {
                 biased;
                 () = copied.copy_file() => {}
-                () = async { stop.cancelled().await; sleep(LAST_COPY).await } => {}
+                () = async { stop.cancelled().await; sleep(COPY_TIMEOUT).await } => {}
             }
         });
         if wallet.has_relays() {
@@ -81,7 +80,7 @@ impl Tasks {
         tasks
     }
 
-    /// Ends them and waits until they have ended.
+    /// Stops all tasks and waits until they have ended.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tracker.wait().await;
@@ -109,7 +108,7 @@ async fn settle(wallet: Wallet) {
             }
             None => return,
         };
-        sleep(BREATH).await;
+        sleep(MIN_ROUND_GAP).await;
         tokio::select! {
             () = wallet.settle_wanted() => {}
             () = sleep(next) => {}
@@ -117,14 +116,14 @@ async fn settle(wallet: Wallet) {
     }
 }
 
-/// Brings each change to the relays, a moment later: what changes together is told together.
+/// Publishes changes to the relays, a moment later, so that changes made together go together.
 async fn publish(wallet: Wallet) {
     let mut changes = wallet.changes();
     loop {
         changes.mark_unchanged();
         let round = wallet.clone();
         let next = match wallet.to_its_end(async move { round.publish().await }).await {
-            Some(Ok(next)) => next.unwrap_or(QUIET),
+            Some(Ok(next)) => next.unwrap_or(PUBLISH_PERIOD),
             Some(Err(error)) => {
                 tracing::error!(code = error.code.as_str(), "relays were not told of a change");
                 Duration::from_secs(10)
@@ -132,20 +131,20 @@ async fn publish(wallet: Wallet) {
             None => return,
         };
         tokio::select! {
-            _ = changes.changed() => sleep(GATHER).await,
+            _ = changes.changed() => sleep(PUBLISH_DELAY).await,
             () = sleep(next) => {}
         }
     }
 }
 
 async fn sync(wallet: Wallet) {
-    let mut period = interval(SYNC);
+    let mut period = interval(SYNC_PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut not_before = Instant::now();
     loop {
         let news = async {
             let news = wallet.news().await;
-            sleep(MORE_NEWS).await;
+            sleep(NEWS_DELAY).await;
             sleep_until(not_before).await;
             news
         };
@@ -166,7 +165,7 @@ async fn sync(wallet: Wallet) {
                 "relays and wallet were not brought together"
             );
         }
-        not_before = Instant::now() + NEWS_APART;
+        not_before = Instant::now() + MIN_SYNC_GAP;
     }
 }
 
@@ -175,7 +174,7 @@ async fn listen(wallet: Wallet) {
 }
 
 async fn refresh(wallet: Wallet) {
-    let mut period = interval(REFRESH);
+    let mut period = interval(KEYSET_REFRESH);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     period.tick().await;
     loop {
@@ -185,7 +184,7 @@ async fn refresh(wallet: Wallet) {
 }
 
 async fn follow_policy(wallet: Wallet) {
-    let mut period = interval(LOOK);
+    let mut period = interval(POLICY_CHECK);
     loop {
         period.tick().await;
         if let Err(error) = wallet.follow_policy().await {
@@ -199,7 +198,7 @@ async fn follow_policy(wallet: Wallet) {
 
 async fn shrink(wallet: Wallet) {
     let mut place = None;
-    sleep(FIRST_LOOK).await;
+    sleep(SHRINK_START).await;
     loop {
         if place.is_none()
             && let Err(error) = wallet.retire_deposits().await
@@ -212,12 +211,12 @@ async fn shrink(wallet: Wallet) {
                 tracing::error!(code = error.code.as_str(), "spent coins were not looked through")
             }
         }
-        sleep(if place.is_some() { NEXT_PART } else { NEXT_LOOK }).await;
+        sleep(if place.is_some() { SHRINK_NEXT_PART } else { SHRINK_PERIOD }).await;
     }
 }
 
 async fn recheck(wallet: Wallet) {
-    let mut period = interval(ASK);
+    let mut period = interval(RECHECK);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     period.tick().await;
     loop {

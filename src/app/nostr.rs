@@ -89,9 +89,9 @@ pub(super) fn nostr(
         nutzaps: settings.nostr.nutzaps,
         nutzap_min_sats: settings.nostr.nutzap_min_sats,
         claims: match settings.nostr.claim {
-            crate::config::Claim::Shortfall => Claims::OnShortfall,
-            crate::config::Claim::Sync => Claims::OnSync,
-            crate::config::Claim::AtOnce => Claims::AtOnce,
+            crate::config::AdoptWhen::Shortfall => Claims::OnShortfall,
+            crate::config::AdoptWhen::Sync => Claims::OnSync,
+            crate::config::AdoptWhen::AtOnce => Claims::AtOnce,
         },
         nutzap_key: keys.nutzap().map_err(no_keys)?,
     }))

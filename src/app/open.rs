@@ -147,7 +147,7 @@ pub(super) async fn keys(
     // A keyring or a file may hold the words of another wallet; coins made from those would be
     // lost, or somebody else's.
     if meta.keys_mark.as_ref().is_some_and(|known| *known != mark) {
-        return Err(no_keys(KeysError::Others(place)));
+        return Err(no_keys(KeysError::OtherWallet(place)));
     }
     if known.is_none() || meta.keys_mark.is_none() {
         let change = move |meta: &mut Meta| {
@@ -167,7 +167,7 @@ pub(super) fn no_keys(error: KeysError) -> Error {
         KeysError::Missing(_) => Error::new(Code::WalletDamaged, "The wallet's keys are missing; none were made anew.")
             .next("Stop spending and tell the user: the wallet's keys are missing and must be put back, or restored from their words.")
             .with("a_person_runs", RESTORE_WORDS),
-        KeysError::Others(place) => Error::new(Code::WalletDamaged, "The wallet's keys are those of another wallet; they are not used.")
+        KeysError::OtherWallet(place) => Error::new(Code::WalletDamaged, "The wallet's keys are those of another wallet; they are not used.")
             .next("Stop spending and tell the user: the wallet's keys are not its own and must be put back, or restored from their words.")
             .with("place", place.to_string()),
         _ => Error::new(Code::SettingsInvalid, "The wallet's keys cannot be read.").with("file", "keys.toml"),

@@ -259,7 +259,7 @@ fn keys(
         None => Keys::find(home, id, known, off),
     };
     found.map(|found| found.map(|(_, place)| place)).map_err(|error| match error {
-        crate::config::KeysError::NotWords | crate::config::KeysError::Others(_) => {
+        crate::config::KeysError::NotWords | crate::config::KeysError::OtherWallet(_) => {
             error.to_string()
         }
         error => told(&no_keys(error)),

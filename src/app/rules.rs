@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::settings::Stamp;
+use crate::config::settings::LastRead;
 use crate::config::{Home, Settings, SettingsError};
 use crate::policy::Policy;
 use crate::wallet::rules::Rules;
@@ -18,7 +18,7 @@ pub(crate) struct FileRules {
 
 #[derive(Debug)]
 struct State {
-    stamp: Stamp,
+    last_read: LastRead,
     in_force: Policy,
     /// The policy as the files last said it, for the history.
     written: Option<String>,
@@ -27,14 +27,15 @@ struct State {
 impl FileRules {
     /// What the files say now is in force, loosened or not: this is a start.
     pub(crate) fn start(home: Home) -> Result<(Arc<Self>, Settings), Error> {
-        let mut stamp = Stamp::default();
-        let read = Settings::load_if_changed(&home, &mut stamp).map_err(|error| invalid(&error))?;
+        let mut last_read = LastRead::default();
+        let read =
+            Settings::load_if_changed(&home, &mut last_read).map_err(|error| invalid(&error))?;
         let settings = match read {
             Some(settings) => settings,
             None => Settings::load(&home).map_err(|error| invalid(&error))?,
         };
         let written = Some(settings.policy.canonical());
-        let state = State { stamp, in_force: settings.policy.clone(), written };
+        let state = State { last_read, in_force: settings.policy.clone(), written };
         Ok((Arc::new(Self { home, state: Mutex::new(state) }), settings))
     }
 }
@@ -42,7 +43,7 @@ impl FileRules {
 impl Rules for FileRules {
     fn current(&self) -> Result<Policy, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = Settings::load_if_changed(&self.home, &mut state.stamp)
+        let newer = Settings::load_if_changed(&self.home, &mut state.last_read)
             .map_err(|error| invalid(&error))?;
         if let Some(settings) = newer {
             state.in_force =

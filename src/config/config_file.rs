@@ -36,7 +36,7 @@ pub struct Nostr {
     /// The least that a nutzap is worth to be taken in, in sats.
     pub nutzap_min_sats: u64,
     /// When coins that other devices of this wallet left on relays are made our own.
-    pub claim: Claim,
+    pub claim: AdoptWhen,
 }
 
 /// What a nutzap is worth at least, where the owner says nothing: people expect each to come in.
@@ -45,7 +45,7 @@ const NUTZAP_MIN_SATS: u64 = 1;
 /// When coins of other devices are swapped for our own. Each costs the mint's input fee.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Claim {
+pub enum AdoptWhen {
     /// When a payment needs them.
     #[default]
     Shortfall,
@@ -114,12 +114,17 @@ struct TypedNostr {
     relays: Vec<Spanned<String>>,
     nutzaps: bool,
     nutzap_min_sats: Option<TypedSats>,
-    claim: Claim,
+    claim: AdoptWhen,
 }
 
 impl Default for TypedNostr {
     fn default() -> Self {
-        Self { relays: Vec::new(), nutzaps: true, nutzap_min_sats: None, claim: Claim::default() }
+        Self {
+            relays: Vec::new(),
+            nutzaps: true,
+            nutzap_min_sats: None,
+            claim: AdoptWhen::default(),
+        }
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) trait Keyring {
 
 /// No keyring: never answers.
 #[derive(Debug)]
-pub(super) struct Off;
+pub(super) struct NoKeyring;
 
-impl Keyring for Off {
+impl Keyring for NoKeyring {
     fn get(&self, _name: &str) -> Result<Option<Secret>, NoAnswer> {
         Err(NoAnswer)
     }

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::files::{self, Access, FileError};
 use super::home::{Home, HomeError};
-use super::keyring::{Keyring, Off, Platform};
+use super::keyring::{Keyring, NoKeyring, Platform};
 use crate::model::keys::KeysPlace;
 use crate::model::secret::Secret;
 
@@ -66,7 +66,7 @@ pub enum KeysError {
     NotWords,
     /// This folder has keys already, and they are not the ones given.
     #[error("this folder has keys of another wallet ({0}); use an empty folder for these words")]
-    Others(KeysPlace),
+    OtherWallet(KeysPlace),
     /// The system has no randomness to give.
     #[error("the system gave no randomness")]
     Randomness,
@@ -129,7 +129,7 @@ impl Keys {
     /// take over beside it. The same words again change nothing.
     ///
     /// # Errors
-    /// [`KeysError::NotWords`]; [`KeysError::Others`] when the folder has other keys; when they
+    /// [`KeysError::NotWords`]; [`KeysError::OtherWallet`] when the folder has other keys; when they
     /// cannot be kept.
     pub fn keep(
         home: &Home,
@@ -180,7 +180,7 @@ impl Keys {
     /// # Errors
     /// As [`Self::seed`].
     pub fn nutzap(&self) -> Result<Secret, KeysError> {
-        let derived = Zeroizing::new(under(&self.seed(0)?, &[NUTZAP_LABEL]));
+        let derived = Zeroizing::new(hmac_sha512(&self.seed(0)?, &[NUTZAP_LABEL]));
         Ok(Secret::new(hex::encode(derived.get(..32).unwrap_or_default())))
     }
 
@@ -208,12 +208,12 @@ impl Keys {
         if device == 0 {
             return Ok(seed);
         }
-        Ok(Zeroizing::new(under(&seed, &[DEVICE_LABEL, &device.to_be_bytes()])))
+        Ok(Zeroizing::new(hmac_sha512(&seed, &[DEVICE_LABEL, &device.to_be_bytes()])))
     }
 }
 
-/// HMAC-SHA512 under a seed.
-fn under(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
+/// HMAC-SHA512 with a seed as its key.
+fn hmac_sha512(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
     // A key shorter than the hash's block is padded with zeros, by HMAC's own rule.
     let mut block = Zeroizing::new([0_u8; 128]);
     block.iter_mut().zip(seed.iter()).for_each(|(to, from)| *to = *from);
@@ -226,7 +226,7 @@ fn under(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
 
 /// The platform's, also where it is off for new keys but holds those that are known.
 fn keyring(known: Option<KeysPlace>, is_off: bool) -> &'static dyn Keyring {
-    if is_off && known != Some(KeysPlace::Keyring) { &Off } else { &Platform }
+    if is_off && known != Some(KeysPlace::Keyring) { &NoKeyring } else { &Platform }
 }
 
 impl fmt::Debug for Keys {
@@ -290,7 +290,7 @@ fn keep(
     let name = entry_name(home, wallet_id);
     match find(home, &name, known, keyring)? {
         Some((keys, place)) if keys.mnemonic == typed.mnemonic => Ok((keys, place)),
-        Some((_, place)) => Err(KeysError::Others(place)),
+        Some((_, place)) => Err(KeysError::OtherWallet(place)),
         None => put(home, &name, typed, (known != Some(KeysPlace::File)).then_some(keyring)),
     }
 }

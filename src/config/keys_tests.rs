@@ -131,7 +131,7 @@ fn words_that_a_person_types_are_kept_and_never_replace_others() -> Outcome {
             assert!(keys.mnemonic().reveal() == WORDS && kept == place);
         }
         assert!(
-            matches!(keep(&home, "w", Some(place), &others, &keyring, None), Err(KeysError::Others(there)) if there == place)
+            matches!(keep(&home, "w", Some(place), &others, &keyring, None), Err(KeysError::OtherWallet(there)) if there == place)
         );
         assert!(
             find(&home, &name, Some(place), &keyring)?
@@ -156,9 +156,12 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
     let home = home(&folder)?;
     let word = "abandon";
     files::create(&home.keys(), &format!("mnemonic = \"{WORDS}\"\n"))?;
-    let (keys, _) = load_or_create(&home, "w", Some(KeysPlace::File), &Off, None)?;
+    let (keys, _) = load_or_create(&home, "w", Some(KeysPlace::File), &NoKeyring, None)?;
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o640))?;
-    assert!(matches!(load_or_create(&home, "w", None, &Off, None), Err(KeysError::Damaged { .. })));
+    assert!(matches!(
+        load_or_create(&home, "w", None, &NoKeyring, None),
+        Err(KeysError::Damaged { .. })
+    ));
     fs::set_permissions(home.keys(), fs::Permissions::from_mode(0o600))?;
     let broken = [
         String::new(),
@@ -168,7 +171,7 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
     ];
     for text in broken {
         fs::write(home.keys(), &text)?;
-        let fault = load_or_create(&home, "w", None, &Off, None).err();
+        let fault = load_or_create(&home, "w", None, &NoKeyring, None).err();
         assert!(matches!(fault, Some(KeysError::Damaged { .. })), "{text}");
         let told = fault.map(|fault| format!("{fault} {fault:?}")).unwrap_or_default();
         assert!(!told.contains(word), "{told}");

@@ -20,4 +20,4 @@ pub use env::Environment;
 pub use home::{Home, HomeError};
 pub use identity::Identity;
 pub use keys::{Keys, KeysError};
-pub use settings::{Claim, Settings, SettingsError};
+pub use settings::{AdoptWhen, Settings, SettingsError};

@@ -14,7 +14,7 @@ use super::mints;
 use super::parse::Source;
 use crate::policy::Policy;
 
-pub use super::config_file::{Claim, Daemon, Network, Nostr};
+pub use super::config_file::{AdoptWhen, Daemon, Network, Nostr};
 pub use super::parse::hundredths;
 
 /// The name of the file of limits.
@@ -65,9 +65,9 @@ pub struct Settings {
     pub accepted: Option<String>,
 }
 
-/// The bytes that settings were last read from.
+/// The text of the settings files when they were last read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamp(Option<Texts>);
+pub struct LastRead(Option<Texts>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Texts {
@@ -86,18 +86,21 @@ impl Settings {
         Texts::read_or_create(home)?.parse()
     }
 
-    /// As [`Self::load`], and `None` while the bytes are those of `stamp`. Kind, owner and mode of
+    /// As [`Self::load`]; `None` while the files are the same as `last_read`. Kind, owner and mode of
     /// the files are checked each time; a fault is told each time.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn load_if_changed(home: &Home, stamp: &mut Stamp) -> Result<Option<Self>, SettingsError> {
+    pub fn load_if_changed(
+        home: &Home,
+        last_read: &mut LastRead,
+    ) -> Result<Option<Self>, SettingsError> {
         let texts = Texts::read_or_create(home)?;
-        if stamp.0.as_ref() == Some(&texts) {
+        if last_read.0.as_ref() == Some(&texts) {
             return Ok(None);
         }
         let settings = texts.parse()?;
-        stamp.0 = Some(texts);
+        last_read.0 = Some(texts);
         Ok(Some(settings))
     }
 

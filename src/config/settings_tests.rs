@@ -34,7 +34,12 @@ fn a_new_wallet_has_small_limits_and_play_money() -> Outcome {
     assert_eq!(settings.network, Network::default());
     assert_eq!(
         settings.nostr,
-        Nostr { relays: Vec::new(), nutzaps: true, nutzap_min_sats: 1, claim: Claim::Shortfall }
+        Nostr {
+            relays: Vec::new(),
+            nutzaps: true,
+            nutzap_min_sats: 1,
+            claim: AdoptWhen::Shortfall
+        }
     );
     assert_eq!(settings.policy.agent("anyone").tools, None);
     Ok(())
@@ -44,23 +49,24 @@ fn a_new_wallet_has_small_limits_and_play_money() -> Outcome {
 fn settings_are_read_again_only_when_their_bytes_differ() -> Outcome {
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
-    let mut stamp = Stamp::default();
-    assert!(Settings::load_if_changed(&home, &mut stamp)?.is_some());
-    assert!(Settings::load_if_changed(&home, &mut stamp)?.is_none());
+    let mut last_read = LastRead::default();
+    assert!(Settings::load_if_changed(&home, &mut last_read)?.is_some());
+    assert!(Settings::load_if_changed(&home, &mut last_read)?.is_none());
     files::replace(&home.config(), LIMITS)?;
     assert_eq!(
-        Settings::load_if_changed(&home, &mut stamp)?.map(|s| s.policy.limits.max_fee_hundredths),
+        Settings::load_if_changed(&home, &mut last_read)?
+            .map(|s| s.policy.limits.max_fee_hundredths),
         Some(50)
     );
     files::replace(&home.config(), "broken")?;
     assert!(
-        Settings::load_if_changed(&home, &mut stamp).is_err()
-            && Settings::load_if_changed(&home, &mut stamp).is_err()
+        Settings::load_if_changed(&home, &mut last_read).is_err()
+            && Settings::load_if_changed(&home, &mut last_read).is_err()
     );
     files::replace(&home.config(), LIMITS)?;
     files::replace(&home.file("accepted"), "abc\n")?;
     assert_eq!(
-        Settings::load_if_changed(&home, &mut stamp)?.and_then(|s| s.accepted).as_deref(),
+        Settings::load_if_changed(&home, &mut last_read)?.and_then(|s| s.accepted).as_deref(),
         Some("abc")
     );
     Ok(())
@@ -74,13 +80,13 @@ fn a_file_that_cannot_be_used_is_never_replaced_by_a_default() -> Outcome {
 
     let folder = tempfile::tempdir()?;
     let home = home(&folder)?;
-    let mut stamp = Stamp::default();
-    Settings::load_if_changed(&home, &mut stamp)?;
+    let mut last_read = LastRead::default();
+    Settings::load_if_changed(&home, &mut last_read)?;
     for path in [home.config(), home.mints()] {
         let good = fs::read(&path)?;
         for mode in [0o666, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
-            assert!(Settings::load_if_changed(&home, &mut stamp).is_err(), "{mode:o}");
+            assert!(Settings::load_if_changed(&home, &mut last_read).is_err(), "{mode:o}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         for bad in [&b"\xff"[..], b"[", b"extra = 1\n"] {
@@ -156,7 +162,7 @@ fn every_value_arrives() -> Outcome {
             relays: vec!["wss://r.example".into()],
             nutzaps: false,
             nutzap_min_sats: 21,
-            claim: Claim::Shortfall
+            claim: AdoptWhen::Shortfall
         }
     );
     assert_eq!(settings.policy.agent("bot").tools, Some(["get_balance".to_owned()].into()));

@@ -29,10 +29,10 @@ const PARTS: &[(&str, &[&str])] = &[
             "tasks", "mcp", "cli", "daemon", "logging",
         ],
     ),
-    ("program", &["app", "cli", "config", "daemon", "mcp", "wallet", "logging", "cores"]),
+    ("program", &["app", "cli", "config", "daemon", "mcp", "wallet", "logging", "core_dumps"]),
     ("main", &["run"]),
     ("logging", &[]),
-    ("cores", &[]),
+    ("core_dumps", &[]),
     ("lib", &[]),
 ];
 

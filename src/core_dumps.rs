@@ -1,11 +1,11 @@
-//! No core file: what a dead process leaves behind would hold its keys.
+//! Disables core dumps: a core file would hold the keys.
 //!
-//! Never ends the program: where the system refuses, it goes on as it is.
+//! Where the system refuses, the program goes on without.
 
-/// Forbids core files for this process, and on Linux its memory to other processes of the same
-/// user.
+/// Disables core files for this process, and on Linux access to its memory by other processes of the
+/// same user.
 #[cfg(unix)]
-pub fn forbid() {
+pub fn disable() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
@@ -19,6 +19,6 @@ pub fn forbid() {
     }
 }
 
-/// This system has neither.
+/// Does nothing on this system.
 #[cfg(not(unix))]
-pub fn forbid() {}
+pub fn disable() {}
