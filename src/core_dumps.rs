@@ -2,8 +2,8 @@
 //!
 //! Where the system refuses, the program goes on without.
 
-/// Disables core files for this process, and on Linux access to its memory by other processes of the
-/// same user.
+/// Disables core files for this process, and on Linux access to its memory by other processes of
+/// the same user.
 #[cfg(unix)]
 pub fn disable() {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -12,8 +12,8 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::model::mint::MintInfo;
 
-/// A connection that `net` has made: to a checked address or through the owner's proxy, under TLS or
-/// not.
+/// A connection that `net` has made: to a checked address or through the owner's proxy, under TLS
+/// or not.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}

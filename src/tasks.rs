@@ -1,7 +1,7 @@
 //! The background tasks: run the wallet's reconcilers when woken and periodically. Schedules only.
 //!
-//! A run takes no input, is repeatable, and never overlaps with another of the same task. Nothing is
-//! retried inside a run; the next run is the retry.
+//! A run takes no input, is repeatable, and never overlaps with another of the same task. Nothing
+//! is retried inside a run; the next run is the retry.
 
 use std::time::Duration;
 

@@ -129,8 +129,8 @@ impl Keys {
     /// take over beside it. The same words again change nothing.
     ///
     /// # Errors
-    /// [`KeysError::NotWords`]; [`KeysError::OtherWallet`] when the folder has other keys; when they
-    /// cannot be kept.
+    /// [`KeysError::NotWords`]; [`KeysError::OtherWallet`] when the folder has other keys; when
+    /// they cannot be kept.
     pub fn keep(
         home: &Home,
         wallet_id: &str,

@@ -86,8 +86,8 @@ impl Settings {
         Texts::read_or_create(home)?.parse()
     }
 
-    /// As [`Self::load`]; `None` while the files are the same as `last_read`. Kind, owner and mode of
-    /// the files are checked each time; a fault is told each time.
+    /// As [`Self::load`]; `None` while the files are the same as `last_read`. Kind, owner and mode
+    /// of the files are checked each time; a fault is told each time.
     ///
     /// # Errors
     /// As [`Self::load`].

@@ -138,8 +138,8 @@ impl InFlight {
         true
     }
 
-    /// The daemon is gone, having read at most this many lines. A request that it may have begun and
-    /// that could move money is answered; the others are for the next daemon.
+    /// The daemon is gone, having read at most this many lines. A request that it may have begun
+    /// and that could move money is answered; the others are for the next daemon.
     pub(super) fn daemon_gone(&mut self, read: u64) -> Failover {
         self.answered.clear();
         self.open.extend(self.ended.drain(..).map(|(open, ..)| open));

@@ -5,8 +5,8 @@
 //!  client --stdio--> shim ---+--- daemon.sock ---> daemon: a session each, one wallet, one set of tasks
 //!  nutpurse pay ... ---------+
 //! ```
-//! The process that holds the lock on `daemon.lock` is the daemon. The system releases the lock when
-//! that process ends. No process id decides anything, and nothing is ever signalled.
+//! The process that holds the lock on `daemon.lock` is the daemon. The system releases the lock
+//! when that process ends. No process id decides anything, and nothing is ever signalled.
 //!
 //! ```text
 //!  daemon:  (lock taken) --> serving --(idle, SIGTERM, asked to finish, its socket gone)--> finishing --> gone

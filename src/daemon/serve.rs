@@ -1,8 +1,8 @@
 //! The daemon: serves sessions to processes of its user, from one wallet, until it is idle.
 //!
-//! It holds the folder's lock as long as it lives. It listens on the folder's socket alone, never on
-//! a network. When it ends, it removes the socket first, lets every session finish the calls that it
-//! has begun, and releases the lock last.
+//! It holds the folder's lock as long as it lives. It listens on the folder's socket alone, never
+//! on a network. When it ends, it removes the socket first, lets every session finish the calls
+//! that it has begun, and releases the lock last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +70,8 @@ struct Daemon {
     sessions: watch::Sender<usize>,
 }
 
-/// Serves the wallet behind `source` until `shutdown` returns, a program asks the daemon to finish, the
-/// folder is gone, or no session and nothing else was open for as long as `idle`.
+/// Serves the wallet behind `source` until `shutdown` returns, a program asks the daemon to finish,
+/// the folder is gone, or no session and nothing else was open for as long as `idle`.
 ///
 /// # Errors
 /// [`DaemonError`]: no session was served.
@@ -139,7 +139,8 @@ pub async fn serve(
     Ok(lock)
 }
 
-/// Returns when the lock's file or the socket is no longer where it was: no process can connect then.
+/// Returns when the lock's file or the socket is no longer where it was: no process can connect
+/// then.
 async fn until_folder_gone(lock: &Lock, home: &Home, socket_id: &Option<(u64, u64)>) {
     let mut look = interval(FOLDER_CHECK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,9 +1,9 @@
 //! The shim: carries a client's lines to the daemon and the daemon's to the client.
 //!
 //! It reads lines only to know which requests are open, and changes none. It outlives daemons: when
-//! one is gone it finds or starts the next, restores the session, and sends the requests that change
-//! nothing again. A call that could move money is sent once; if its answer is lost, the client is
-//! told so, and what to ask. The shim ends with its client, however that ends.
+//! one is gone it finds or starts the next, restores the session, and sends the requests that
+//! change nothing again. A call that could move money is sent once; if its answer is lost, the
+//! client is told so, and what to ask. The shim ends with its client, however that ends.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A client's session while no daemon can be reached: it lists the tools and refuses every call with
-//! the reason.
+//! A client's session while no daemon can be reached: it lists the tools and refuses every call
+//! with the reason.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Whether a request that failed was sent.
 //!
 //! It is `NotSent` only where no connection was made. After that it is `Lost`, because the server
-//! may have read all of it. The texts are ours alone: they repeat nothing of a server and nothing of
-//! the URL.
+//! may have read all of it. The texts are ours alone: they repeat nothing of a server and nothing
+//! of the URL.
 
 use std::error::Error;
 use std::io;

@@ -91,8 +91,8 @@ impl RateLimit {
         }
     }
 
-    /// Sends nothing to `origin` for `seconds`, at least 1 and at most [`LONGEST_PAUSE`]; `None` means
-    /// 30. A pause under way is never shortened. Returns the seconds within these bounds.
+    /// Sends nothing to `origin` for `seconds`, at least 1 and at most [`LONGEST_PAUSE`]; `None`
+    /// means 30. A pause under way is never shortened. Returns the seconds within these bounds.
     pub(super) fn pause(&self, origin: &Origin, seconds: Option<u64>) -> u64 {
         let seconds = seconds.unwrap_or(DEFAULT_PAUSE).clamp(1, LONGEST_PAUSE);
         let now = Instant::now();

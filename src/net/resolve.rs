@@ -46,8 +46,8 @@ const LOOKUP: Duration = Duration::from_secs(2);
 /// How long the result for a name is cached.
 const CACHE_TIME: Duration = Duration::from_secs(600);
 
-/// The names that this machine resolves to private addresses, so that no proxy gets them. A cache of
-/// results: true for a private name.
+/// The names that this machine resolves to private addresses, so that no proxy gets them. A cache
+/// of results: true for a private name.
 #[derive(Debug, Default)]
 pub(super) struct PrivateNames(Mutex<HashMap<String, (Instant, bool)>>);
 

@@ -182,8 +182,8 @@ impl Web {
 #[async_trait]
 impl Http for Web {
     /// One exchange, made once, within its deadline (an hour at most). The wait for our own rate
-    /// limit takes half of the deadline at most. Any status is an answer, a redirect too; a 429 also
-    /// pauses its origin, as does a 503 with `Retry-After`.
+    /// limit takes half of the deadline at most. Any status is an answer, a redirect too; a 429
+    /// also pauses its origin, as does a 503 with `Retry-After`.
     ///
     /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection:
     /// shorter deadlines do not tell whether the request was sent.

@@ -45,8 +45,8 @@ pub trait OwnerBackend {
     /// When the keys cannot be read or made; when a Nostr key is given and there are keys.
     fn make_keys(&self, given: Option<&GivenKey>) -> Result<KeysPlace, String>;
 
-    /// The numbers of the NUTs that the wallet needs and the mint does not support. `None`: the mint
-    /// did not answer.
+    /// The numbers of the NUTs that the wallet needs and the mint does not support. `None`: the
+    /// mint did not answer.
     fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>>;
 
     /// Tries a relay with a throwaway key: one sentence for each thing that it does not do.
@@ -64,7 +64,8 @@ pub trait OwnerBackend {
     /// When it cannot be written.
     fn mark_backed_up(&self) -> Result<(), String>;
 
-    /// Restores the wallet as far as possible, and asks every listed mint what it has signed for it.
+    /// Restores the wallet as far as possible, and asks every listed mint what it has signed for
+    /// it.
     ///
     /// # Errors
     /// When nothing could be restored. What was found before a failure stays found.

@@ -1,7 +1,7 @@
 //! The library's transport: websockets of `ports::Http`, each behind its [`Gate`].
 //!
-//! The checked and pinned addresses, the cap of a message, the rate limit and the proxy are those of
-//! all other traffic. Never connects to a relay for which no gate stands ready.
+//! The checked and pinned addresses, the cap of a message, the rate limit and the proxy are those
+//! of all other traffic. Never connects to a relay for which no gate stands ready.
 
 use std::collections::HashMap;
 use std::fmt;
