@@ -21,7 +21,7 @@ use cdk_common::secret::Secret;
 use cdk_common::wallet::ProofInfo;
 use nutpurse::testing::model::id::PaymentId;
 use nutpurse::testing::model::money::Unit;
-use nutpurse::testing::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::testing::model::payment::{Melted, Payment, PaymentKind, PaymentState};
 use nutpurse::testing::ports::{Counters, MintRecords};
 use nutpurse::testing::store::{Change, Need, OperationRow, Store};
 use uuid::Uuid;
@@ -71,23 +71,23 @@ fn payment(quote: &str) -> Payment {
     Payment {
         id: PaymentId::random(),
         agent: "bench".to_owned(),
-        kind: PaymentKind::Payment,
+        kind: PaymentKind::Lightning(Melted {
+            payment_hash: quote.to_owned(),
+            quote_id: quote.to_owned(),
+            fetched: None,
+        }),
         key: None,
         request_digest: String::new(),
-        payment_hash: Some(quote.to_owned()),
         payee: "payee".to_owned(),
         shown_payee: None,
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
         money: nutpurse::testing::model::mint::MoneyKind::Play,
-        quote_id: Some(quote.to_owned()),
         amount_sats: 100,
         reserved_sats: 102,
         created_at: NOW,
         attempt: 1,
-        fetched: None,
-        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

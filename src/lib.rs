@@ -26,6 +26,7 @@
     allow(clippy::disallowed_methods, reason = "tests start tasks and read clocks as they need")
 )]
 
+mod api;
 mod app;
 mod cli;
 mod config;
@@ -54,5 +55,7 @@ pub mod testing {
     macro_rules! open {
         ($($part:ident),*) => { $(pub mod $part { pub use crate::$part::*; })* };
     }
-    open!(app, cli, config, daemon, mcp, mint, model, net, nostr, policy, ports, store, wallet);
+    open!(
+        api, app, cli, config, daemon, mcp, mint, model, net, nostr, policy, ports, store, wallet
+    );
 }

@@ -66,9 +66,6 @@ pub struct HttpResponse {
 /// The longest JSON answer we read, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// The words of [`HttpFailure::NotSent`] where a name leads nowhere.
-pub const UNRESOLVED: &str = "the name does not resolve";
-
 /// Why an exchange has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
@@ -81,6 +78,9 @@ pub enum HttpFailure {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
+    /// The name leads nowhere. Nothing was sent.
+    #[error("the name does not resolve")]
+    Unresolved,
     /// No connection was made. Nothing was sent.
     #[error("not sent: {0}")]
     NotSent(String),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::Source;
 use crate::app::{App, LocalBackend};
 use crate::cli::confirm::Terminal;
 use crate::cli::owner::{Owner, OwnerCommand, OwnerError};
@@ -22,7 +23,7 @@ use crate::core_dumps;
 use crate::daemon::Lock;
 use crate::logging;
 use crate::mcp;
-use crate::wallet::{Caller, Source};
+use crate::wallet::Caller;
 use tokio::runtime::{Builder, Runtime};
 
 /// How long work on blocking threads may take at the end. No money is under way by then.

@@ -103,7 +103,7 @@ async fn settle(wallet: Wallet) {
         let next = match wallet.to_its_end(async move { round.settle().await }).await {
             Some(Ok(next)) => next,
             Some(Err(error)) => {
-                tracing::error!(code = error.code.as_str(), "a round was not finished");
+                tracing::error!(%error, "a round was not finished");
                 Duration::from_secs(10)
             }
             None => return,
@@ -125,7 +125,7 @@ async fn publish(wallet: Wallet) {
         let next = match wallet.to_its_end(async move { round.publish().await }).await {
             Some(Ok(next)) => next.unwrap_or(PUBLISH_PERIOD),
             Some(Err(error)) => {
-                tracing::error!(code = error.code.as_str(), "relays were not told of a change");
+                tracing::error!(%error, "relays were not told of a change");
                 Duration::from_secs(10)
             }
             None => return,
@@ -161,7 +161,7 @@ async fn sync(wallet: Wallet) {
         });
         if let Some(Err(error)) = done.await {
             tracing::error!(
-                code = error.code.as_str(),
+                %error,
                 "relays and wallet were not brought together"
             );
         }
@@ -189,7 +189,7 @@ async fn follow_policy(wallet: Wallet) {
         period.tick().await;
         if let Err(error) = wallet.follow_policy().await {
             tracing::error!(
-                code = error.code.as_str(),
+                %error,
                 "a change of the rules is not in the history"
             );
         }
@@ -203,12 +203,12 @@ async fn shrink(wallet: Wallet) {
         if place.is_none()
             && let Err(error) = wallet.retire_deposits().await
         {
-            tracing::error!(code = error.code.as_str(), "old invoices were not looked through");
+            tracing::error!(%error, "old invoices were not looked through");
         }
         match wallet.shrink_spent(place).await {
             Ok(next) => place = next,
             Err(error) => {
-                tracing::error!(code = error.code.as_str(), "spent coins were not looked through")
+                tracing::error!(%error, "spent coins were not looked through")
             }
         }
         sleep(if place.is_some() { SHRINK_NEXT_PART } else { SHRINK_PERIOD }).await;
@@ -222,7 +222,7 @@ async fn recheck(wallet: Wallet) {
     loop {
         period.tick().await;
         if let Err(error) = wallet.recheck(Which::Unchecked, |_| ()).await {
-            tracing::error!(code = error.code.as_str(), "the mints were not asked what they hold");
+            tracing::error!(%error, "the mints were not asked what they hold");
         }
     }
 }

@@ -13,7 +13,7 @@ use cdk_common::wallet::ProofInfo;
 use nutpurse::testing::model::deposit::{Deposit, DepositState};
 use nutpurse::testing::model::id::{DepositId, PaymentId};
 use nutpurse::testing::model::mint::MoneyKind;
-use nutpurse::testing::model::payment::{Payment, PaymentKind, PaymentState};
+use nutpurse::testing::model::payment::{KindName, Melted, Payment, PaymentKind, PaymentState};
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::store::{Change, Store, TokenRow};
 use rand::Rng;
@@ -74,28 +74,32 @@ impl Press {
     }
 }
 
-fn payment(kind: PaymentKind, at: u64) -> Payment {
-    let of_invoice = kind == PaymentKind::Payment;
+fn payment(kind: KindName, at: u64) -> Payment {
+    let of_invoice = kind == KindName::Payment;
     Payment {
         id: PaymentId::random(),
         agent: "researcher".to_owned(),
-        kind,
+        kind: if of_invoice {
+            PaymentKind::Lightning(Melted {
+                payment_hash: hex(32),
+                quote_id: Uuid::new_v4().to_string(),
+                fetched: None,
+            })
+        } else {
+            PaymentKind::Token
+        },
         key: Some(Uuid::new_v4().to_string()),
         request_digest: hex(32),
-        payment_hash: of_invoice.then(|| hex(32)),
         payee: hex(33),
         shown_payee: None,
         note: Some("one page of a paid report".to_owned()),
         note_is_untrusted: true,
         mint: MINT.parse().unwrap(),
         money: MoneyKind::Play,
-        quote_id: of_invoice.then(|| Uuid::new_v4().to_string()),
         amount_sats: 100,
         reserved_sats: 102,
         created_at: at,
         attempt: 1,
-        fetched: None,
-        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Settled {
@@ -178,16 +182,16 @@ pub(super) async fn fill(path: &Path, payments: usize) {
                 at,
                 DepositState::Received { at, received_sats: 1_000 },
             )));
-            admit(&store, payment(PaymentKind::Payment, at), std::mem::take(&mut beside)).await;
+            admit(&store, payment(KindName::Payment, at), std::mem::take(&mut beside)).await;
         } else {
-            admit(&store, payment(PaymentKind::Payment, at), Vec::new()).await;
+            admit(&store, payment(KindName::Payment, at), Vec::new()).await;
         }
     }
     let week = |number: usize, of: usize| NOW - 7 * 86_400 + number as u64 * 7 * 86_400 / of as u64;
     let (tokens, invoices) = ((payments / 50).max(1), (payments / 10).max(1));
     for number in 0..tokens {
         let (one, coins) = (
-            payment(PaymentKind::TokenSent, week(number, tokens)),
+            payment(KindName::TokenSent, week(number, tokens)),
             press.coins(COINS, State::PendingSpent),
         );
         let ys = coins.iter().map(|coin| coin.y).collect();
@@ -211,5 +215,5 @@ pub(super) async fn fill(path: &Path, payments: usize) {
 
 /// One more payment.
 pub(super) async fn one_more(store: &Store) {
-    admit(store, payment(PaymentKind::Payment, NOW), Vec::new()).await;
+    admit(store, payment(KindName::Payment, NOW), Vec::new()).await;
 }

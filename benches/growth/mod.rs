@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::model::keys::KeysPlace;
 use nutpurse::testing::model::mint::TrustedMint;
 use nutpurse::testing::policy::{Limits, Policy};
 use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::request::{GetBalance, ListHistory};
-use nutpurse::testing::wallet::{Caller, Parts, Wallet};
+use nutpurse::testing::wallet::{Caller, HistoryQuery, Parts, Wallet};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableHandle};
 
 use fill::{MINT, clock};
@@ -62,7 +62,7 @@ async fn wallet(store: &Store) -> Wallet {
         http,
         rules,
         clock,
-        keys: "file",
+        keys: KeysPlace::File,
         nostr: None,
     };
     Wallet::new(parts).await.unwrap()
@@ -119,15 +119,15 @@ fn tables(path: &Path, payments: usize) {
 
 async fn verbs(store: &Store) {
     let (wallet, caller) = (wallet(store).await, Caller { agent: "bench".to_owned() });
-    let timed = async |name: &str, rounds: usize, request: &ListHistory| {
+    let timed = async |name: &str, rounds: usize, query: &HistoryQuery| {
         let mut times = Vec::new();
         let mut next = None;
         for _ in 0..rounds {
             let start = Instant::now();
-            let page = wallet.list_history(&caller, request.clone()).await.unwrap();
+            let page = wallet.list_history(&caller, query.clone()).await.unwrap();
             times.push(start.elapsed());
             assert!(page.totals.count > 0);
-            next = page.next_cursor;
+            next = page.next;
         }
         line(name, median(times));
         next
@@ -135,13 +135,21 @@ async fn verbs(store: &Store) {
     let mut times = Vec::new();
     for _ in 0..21 {
         let start = Instant::now();
-        wallet.get_balance(&caller, GetBalance {}).await.unwrap();
+        wallet.get_balance(&caller).await.unwrap();
         times.push(start.elapsed());
     }
     line("get_balance", median(times));
-    let cursor = timed("list_history, the first page", 5, &ListHistory::default()).await;
-    timed("list_history, the next page", 5, &ListHistory { cursor, ..ListHistory::default() })
-        .await;
+    let first = HistoryQuery {
+        since: None,
+        until: None,
+        kind: None,
+        direction: None,
+        grouping: None,
+        limit: 20,
+        cursor: None,
+    };
+    let cursor = timed("list_history, the first page", 5, &first).await;
+    timed("list_history, the next page", 5, &HistoryQuery { cursor, ..first }).await;
     // What is seen for the first time is due later: the rounds after it are idle.
     wallet.settle().await.unwrap();
     let mut times = Vec::new();

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use nutpurse::testing::mcp::tools::{self, Answer, Silent, ToolFailure};
+use nutpurse::testing::api::tools::{self, Answer, Silent, ToolFailure};
+use nutpurse::testing::api::{Code, Error, Source};
 use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
 use nutpurse::testing::model::mint::TrustedMint;
 use nutpurse::testing::policy::{Limits, Policy};
 use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::{Caller, Code, Error, Parts, Source, Wallet};
+use nutpurse::testing::wallet::{Caller, Parts, Wallet};
 use serde_json::{Map, Value};
 
 /// Where the wallet's mint is.
@@ -107,7 +108,7 @@ async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
         http: Arc::clone(http),
         rules: Arc::new(policy()),
         clock: now,
-        keys: "file",
+        keys: nutpurse::testing::model::keys::KeysPlace::File,
         nostr: None,
     };
     let wallet = Wallet::new(parts).await?;

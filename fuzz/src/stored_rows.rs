@@ -7,8 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cdk_common::nuts::State;
+use nutpurse::testing::api::Code;
 use nutpurse::testing::store::{HistoryQuery, Store, StoreError};
-use nutpurse::testing::wallet::Code;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use serde_json::json;
 

@@ -44,7 +44,7 @@ pub fn read_invoice_and_address(bytes: &[u8]) {
             );
         }
         Payee::Lnurl(text) => assert!(text.len() <= bytes.len() * 3),
-        other => assert!(!other.kind().is_empty()),
+        _ => {}
     }
 }
 

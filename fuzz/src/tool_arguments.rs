@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use nutpurse::testing::mcp::tools;
-use nutpurse::testing::wallet::Code;
+use nutpurse::testing::api::Code;
+use nutpurse::testing::api::tools;
 use serde_json::{Map, Value};
 
 use super::purse::{NoPurse, Nobody, Purse, call, run};

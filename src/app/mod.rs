@@ -28,12 +28,13 @@ use tokio_util::task::TaskTracker;
 pub use open::open_store;
 pub use owner::LocalBackend;
 
+use crate::api::{Code, Error, Source};
 use crate::config::{Environment, Home, Settings};
 #[cfg(feature = "failpoints")]
 use crate::store::Halt;
 use crate::tasks::Tasks;
 use crate::wallet::rules::Rules;
-use crate::wallet::{Caller, Code, Error, Source, Wallet, clock};
+use crate::wallet::{Caller, Wallet, clock};
 use rules::FileRules;
 
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is

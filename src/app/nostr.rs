@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::open::no_keys;
+use crate::api::{Code, Error};
 use crate::cli::owner::GivenKey;
 use crate::config::{Environment, Keys, Settings};
 use crate::model::secret::Secret;
 use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
 use crate::wallet::nostr::{Claims, Nostr};
-use crate::wallet::{Code, Error};
 
 /// The Nostr key in the environment, as it is kept: for new keys only.
 ///

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::nostr::{nostr, taken_over};
 use super::rules::{FileRules, invalid};
+use crate::api::error::damaged;
+use crate::api::{Code, Error};
 use crate::config::keys::{Keys, KeysError};
 use crate::config::{Environment, Home, Identity, Settings, SettingsError};
 use crate::mint::{Mints, Parts as MintParts, Seed, Seeds};
@@ -12,8 +14,7 @@ use crate::model::keys::KeysPlace;
 use crate::net::{NetworkSettings, Web};
 use crate::ports::Http;
 use crate::store::{Meta, Store, StoreError, copies};
-use crate::wallet::error::damaged;
-use crate::wallet::{Code, Error, Parts, Wallet, clock};
+use crate::wallet::{Parts, Wallet, clock};
 
 /// The command that brings keys back.
 const RESTORE_WORDS: &str = "nutpurse restore --words";
@@ -50,10 +51,6 @@ pub(super) async fn wallet(
             .of(meta.device)
             .ok_or_else(|| Error::new(Code::Internal, "The seed could not be made."))?,
         seeds,
-    };
-    let place = match place {
-        KeysPlace::Keyring => "keyring",
-        KeysPlace::File => "file",
     };
     let (mints, rules_too) = (Mints::new(parts), Arc::clone(&rules) as Arc<_>);
     let parts = Parts {
@@ -180,11 +177,11 @@ pub(super) fn web(settings: &Settings) -> Result<Web, Error> {
         proxy: settings.network.proxy.clone(),
     };
     Web::new(&network).map_err(|_| {
-        invalid(&SettingsError {
+        Error::from(invalid(&SettingsError {
             file: "config.toml".to_owned(),
             line: None,
             key: Some("network".to_owned()),
             reason: "cannot be used".to_owned(),
-        })
+        }))
     })
 }

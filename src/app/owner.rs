@@ -13,6 +13,9 @@ use tokio::runtime::Handle;
 use super::nostr::opened;
 use super::open::{keys, open_store, wallet, web};
 use super::restore::restore;
+use crate::api::view::{OpenView, RelaysReport, may_give_up};
+use crate::api::words as wire;
+use crate::api::{Code, Error, relay_trial};
 use crate::cli::owner::{GivenKey, OwnerBackend, RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 use crate::daemon::Lock;
@@ -21,16 +24,15 @@ use crate::daemon::{self, ConnectOptions};
 use crate::mint::info::lacking;
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
-use crate::model::ledger::state_word;
 use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
 use crate::policy::describe_lines;
 use crate::ports::Http;
 use crate::store::{Change, PolicyChange, Store};
+use crate::wallet::failure::Failure;
 use crate::wallet::nostr::trial::try_relay;
 use crate::wallet::restore::Step;
-use crate::wallet::view::{OpenView, RelaysReport};
-use crate::wallet::{Code, Error, Wallet, clock};
+use crate::wallet::{Wallet, clock};
 
 const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
 
@@ -62,7 +64,7 @@ impl<'a> LocalBackend<'a> {
     /// run.
     fn with_wallet<T>(
         &self,
-        work: impl AsyncFnOnce(&Wallet) -> Result<T, Error>,
+        work: impl AsyncFnOnce(&Wallet) -> Result<T, Failure>,
     ) -> Result<T, String> {
         if !self.home.exists() {
             return Err(NO_WALLET.to_owned());
@@ -73,7 +75,7 @@ impl<'a> LocalBackend<'a> {
             wallet.recover().await?;
             let done = work(&wallet).await;
             wallet.shut().await;
-            done
+            Ok::<_, Error>(done?)
         });
         drop(lock);
         done.map_err(|error| words(&error))
@@ -230,7 +232,10 @@ impl OwnerBackend for LocalBackend<'_> {
             .map_err(|error| error.to_string())
             .and_then(|it| Ok(Arc::new(web(&it).map_err(|e| words(&e))?) as _));
         match http {
-            Ok(http) => self.runtime.block_on(try_relay(&http, url, clock::now)),
+            Ok(http) => {
+                let remarks = self.runtime.block_on(try_relay(&http, url, clock::now));
+                remarks.iter().map(relay_trial::sentence).collect()
+            }
             Err(reason) => vec![format!("It was not tried: {reason}.")],
         }
     }
@@ -318,10 +323,10 @@ impl OwnerBackend for LocalBackend<'_> {
             let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
             let report = wallet.examine_relays().await;
             wallet.shut().await;
-            report
+            Ok::<_, Error>(report?)
         });
         drop(lock);
-        done.map_err(|error| words(&error))
+        done.map(|report| report.map(Into::into)).map_err(|error| words(&error))
     }
 
     fn stop_daemon(&self) -> Result<bool, String> {
@@ -335,8 +340,9 @@ impl OwnerBackend for LocalBackend<'_> {
         let store = self.store().map_err(|error| words(&error))?;
         let found = self.runtime.block_on(store.payment(id)).map_err(|error| error.to_string())?;
         let payment = found.ok_or_else(|| "no payment has this id".to_owned())?;
+        let state = wire::entry_state((&payment.state).into());
         Ok(vec![
-            format!("payment {id}: {} sats, {}", payment.amount_sats, state_word(&payment.state)),
+            format!("payment {id}: {} sats, {state}", payment.amount_sats),
             format!(
                 "made {} by {}",
                 clock::rfc3339(payment.created_at).unwrap_or_default(),
@@ -356,11 +362,12 @@ impl OwnerBackend for LocalBackend<'_> {
     }
 
     fn open(&self) -> Result<OpenView, String> {
-        self.with_wallet(async |wallet| wallet.list_open().await)
+        self.with_wallet(async |wallet| wallet.list_open().await).map(OpenView::from)
     }
 
     fn may_give_up(&self, id: &str) -> Result<Vec<String>, String> {
-        self.with_wallet(async |wallet| wallet.may_give_up(id).await)
+        let record = self.with_wallet(async |wallet| wallet.may_give_up(id).await)?;
+        Ok(may_give_up(&record))
     }
 
     fn give_up(&self, id: &str) -> Result<(), String> {

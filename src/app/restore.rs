@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 
 use super::nostr::taken_over;
 use super::open::{identity, no_keys, store_at, wallet, write_identity};
+use crate::api::{Code, Error};
 use crate::cli::owner::{RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::DAY_SECONDS;
 use crate::store::copies::{self, GoodCopy};
 use crate::store::{Meta, Store, StoreError};
+use crate::wallet::clock;
 use crate::wallet::restore::{Restored, Step, Which};
-use crate::wallet::{Code, Error, clock};
 
 /// What a person is told when nothing was restored.
 type Refusal = String;
@@ -47,13 +48,15 @@ pub(super) async fn restore(
     let known = known(home, &mut done)?;
     prepare(home, environment, from, known, &mut done).await?;
     let (wallet, _, store) =
-        wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
-    let restored = wallet.recheck(Which::All, step).await.map_err(|error| told(&error))?;
+        wallet(environment, home, clock::now).await.map_err(|failure| told(&failure.into()))?;
+    let restored =
+        wallet.recheck(Which::All, step).await.map_err(|failure| told(&failure.into()))?;
     if let Err(error) = wallet.look_at_relays().await {
-        tracing::warn!(code = error.code.as_str(), "the relays were not read");
+        tracing::warn!(%error, "the relays were not read");
     }
-    let (named, mints_elsewhere) = wallet.named_on_relays().await.map_err(|error| told(&error))?;
-    let shared_sats = wallet.shared_sats().await.map_err(|error| told(&error))?;
+    let (named, mints_elsewhere) =
+        wallet.named_on_relays().await.map_err(|failure| told(&failure.into()))?;
+    let shared_sats = wallet.shared_sats().await.map_err(|failure| told(&failure.into()))?;
     let mut meta = store.meta().await.map_err(of_store)?;
     if meta.device_open {
         let free = free_device(&restored, &named);
@@ -64,7 +67,7 @@ pub(super) async fn restore(
             })
             .await
             .map_err(of_store)?;
-        write_identity(home, &meta).map_err(|error| told(&error))?;
+        write_identity(home, &meta).map_err(|failure| told(&failure.into()))?;
     }
     store.barrier().await.map_err(of_store)?;
     let balances = store.balances().await.map_err(of_store)?;
@@ -124,7 +127,8 @@ async fn prepare(
         if let (Err(_) | Ok(None), Some(_)) = (&had, &from.words) {
             keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
             done.push("the keys are in their place again".to_owned());
-            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
+            let store =
+                store_at(home, clock::now).await.map_err(|failure| told(&failure.into()))?;
             return store.distrust().await.map_err(of_store);
         }
         had?.ok_or("the wallet's keys are missing: run `nutpurse restore --words`")?;
@@ -158,7 +162,8 @@ async fn prepare(
             done.push(format!("put back: {}", copy.path.display()));
             // A folder that has forgotten how new its store was cannot tell that this is an older
             // one.
-            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
+            let store =
+                store_at(home, clock::now).await.map_err(|failure| told(&failure.into()))?;
             if !store
                 .meta()
                 .await
@@ -253,7 +258,7 @@ fn keys(
     let off = environment.keyring_off;
     let found = match words {
         Some(words) => {
-            let nostr = taken_over(environment).map_err(|error| told(&error))?;
+            let nostr = taken_over(environment).map_err(|failure| told(&failure.into()))?;
             Keys::keep(home, id, known, words, off, nostr.as_ref()).map(Some)
         }
         None => Keys::find(home, id, known, off),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::settings::LastRead;
 use crate::config::{Home, Settings, SettingsError};
 use crate::policy::Policy;
+use crate::wallet::failure::{Cause, Failure, SettingsProblem};
 use crate::wallet::rules::Rules;
-use crate::wallet::{Code, Error};
 
 /// The rules in force, over the files of one home.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct State {
 
 impl FileRules {
     /// What the files say now is in force, loosened or not: this is a start.
-    pub(crate) fn start(home: Home) -> Result<(Arc<Self>, Settings), Error> {
+    pub(crate) fn start(home: Home) -> Result<(Arc<Self>, Settings), Failure> {
         let mut last_read = LastRead::default();
         let read =
             Settings::load_if_changed(&home, &mut last_read).map_err(|error| invalid(&error))?;
@@ -41,7 +41,7 @@ impl FileRules {
 }
 
 impl Rules for FileRules {
-    fn current(&self) -> Result<Policy, Error> {
+    fn current(&self) -> Result<Policy, Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let newer = Settings::load_if_changed(&self.home, &mut state.last_read)
             .map_err(|error| invalid(&error))?;
@@ -60,18 +60,7 @@ impl Rules for FileRules {
 }
 
 /// Settings that cannot be used, as a failure.
-pub(super) fn invalid(error: &SettingsError) -> Error {
-    let failure = Error::new(
-        Code::SettingsInvalid,
-        "A settings file cannot be used; spending is off until it is mended.",
-    );
-    let failure = failure.with("file", error.file.as_str());
-    let failure = match error.line {
-        Some(line) => failure.with("line", line),
-        None => failure,
-    };
-    match &error.key {
-        Some(key) => failure.with("key", crate::model::text::clean(key)),
-        None => failure,
-    }
+pub(super) fn invalid(error: &SettingsError) -> Failure {
+    let (file, line, key) = (error.file.clone(), error.line, error.key.clone());
+    Cause::Settings(SettingsProblem { file, line, key }).into()
 }

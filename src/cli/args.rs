@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::{Map, Value, json};
 
 use super::{Command, Globals, Invocation, Stop, ToolCall, USAGE};
-use crate::mcp::tools::{self, Tool};
+use crate::api::tools::{self, Tool};
 
 /// Parameters that may also be given without their flag: the one thing a command is about.
 const BARE: &[(&str, &str)] = &[

@@ -126,7 +126,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wallet::{Code, Error, Source, Wallet};
+    use crate::api::{Code, Error, Source};
+    use crate::wallet::Wallet;
 
     #[derive(Debug, clap::Subcommand)]
     enum OwnerCommand {
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn every_parameter_of_every_tool_can_be_given() {
         let grammar = command::<OwnerCommand>();
-        for one in crate::mcp::tools::all() {
+        for one in crate::api::tools::all() {
             let name = one.name.replace('_', "-");
             let found = grammar.find_subcommand(&name);
             let parameters = one

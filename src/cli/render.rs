@@ -160,7 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wallet::{Code, Error};
+    use crate::api::{Code, Error};
 
     fn shown(value: &Value) -> String {
         let mut out = Vec::new();

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::{FAILURE, OK, ToolCall, USAGE, args, render};
-use crate::mcp::tools::{self, Silent, ToolFailure};
-use crate::wallet::{Caller, Code, Error, Source};
+use crate::api::tools::{self, Silent, ToolFailure};
+use crate::api::{Code, Error, Source};
+use crate::wallet::Caller;
 
 /// The most bytes read from the standard input.
 const INPUT_MAX: u64 = 1_000_000;

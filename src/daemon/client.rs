@@ -12,7 +12,7 @@ use super::connect::{
 use super::handshake::{self, LINES_READ, Status, Want};
 use super::lock::Lock;
 use super::lost_reply::{self, RequestKind, busy};
-use crate::wallet::{Code, Error};
+use crate::api::{Code, Error};
 
 /// No call takes longer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(48);

@@ -12,8 +12,8 @@ use super::handshake::{self, Hello, PROTOCOL, Refusal, VERSION, Want, Welcome, v
 use super::lost_reply::busy;
 use super::socket::{self, SocketError};
 use super::{launch, lock, lock::Lock};
+use crate::api::{Code, Error};
 use crate::config::{Environment, Home};
-use crate::wallet::{Code, Error};
 
 /// How long a daemon may take to answer the handshake.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);

@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use crate::mcp::tools::{self, Tool};
+use crate::api::tools::{self, Tool};
+use crate::api::{Code, Error};
 use crate::model::payee::Payee;
-use crate::wallet::{Code, Error};
 
 /// Methods that change nothing. A name that ends with a slash stands for all methods with that
 /// prefix.

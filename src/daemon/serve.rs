@@ -25,10 +25,11 @@ use super::handshake::{
 };
 use super::lock::{Lock, Note};
 use super::socket::{self, SocketError};
+use crate::api::Source;
 use crate::config::env::is_agent_name;
 use crate::config::{Environment, Home};
 use crate::mcp;
-use crate::wallet::{Caller, Source, clock};
+use crate::wallet::{Caller, clock};
 
 /// How long a process that connects may take for the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);

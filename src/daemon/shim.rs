@@ -16,8 +16,8 @@ use super::connect::{CONNECT_TIMEOUT, ConnectOptions, DaemonSession, connect};
 use super::handshake::LINES_READ;
 use super::inflight::InFlight;
 use super::unavailable;
+use crate::api::Error;
 use crate::mcp::{self, Frame, FrameReader, MAX_FRAME};
-use crate::wallet::Error;
 
 /// The longest line of a daemon: a picture and a history fit many times.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;

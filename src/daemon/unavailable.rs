@@ -9,9 +9,10 @@ use tokio::io::DuplexStream;
 use tokio::task::JoinSet;
 
 use super::connect::ConnectOptions;
+use crate::api::{Error, Source};
 use crate::config::Settings;
 use crate::mcp;
-use crate::wallet::{Caller, Error, Source, Wallet};
+use crate::wallet::{Caller, Wallet};
 
 /// The size of the pipe to the session, in bytes.
 const PIPE: usize = 64 * 1024;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::tools::{self, Tool};
-use crate::wallet::{Code, MoneyMoved, Retry};
+use crate::api::tools::{self, Tool};
+use crate::api::{Code, MoneyMoved, Retry};
 
 /// The whole page.
 pub fn render() -> String {

@@ -7,7 +7,6 @@
 pub mod docs;
 pub mod panics;
 mod server;
-pub mod tools;
 mod transport;
 
 use std::sync::Arc;
@@ -19,7 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use transport::MAX_FRAME;
 pub(crate) use transport::{Frame, FrameReader, too_long};
 
-use crate::wallet::{Caller, Source};
+use crate::api::Source;
+use crate::wallet::Caller;
 
 /// Why a session failed. Says nothing of what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -196,6 +196,7 @@ impl From<HttpFailure> for MintError {
         match failure {
             HttpFailure::Refused(why) => Self::AddressRefused(why),
             HttpFailure::TooMany { retry_after_seconds } => Self::TooMany { retry_after_seconds },
+            HttpFailure::Unresolved => Self::NotSent(failure.to_string()),
             HttpFailure::NotSent(why) => Self::NotSent(why),
             HttpFailure::Lost(why) => Self::Lost(why),
         }

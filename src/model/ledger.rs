@@ -1,7 +1,7 @@
 //! What the limits are judged by: a fold over payments, never a counter kept beside them.
 
 use super::id::PaymentId;
-use super::payment::PaymentState;
+use super::line::EntryState;
 
 /// A rolling day, in seconds.
 pub const DAY_SECONDS: u64 = 86_400;
@@ -56,8 +56,8 @@ pub fn leaves(at: u64, seen_ahead: Option<u64>, now: u64) -> u64 {
 pub struct Lookalike {
     /// Its name.
     pub id: PaymentId,
-    /// Its state, in the words of the tools.
-    pub state: &'static str,
+    /// How it stands.
+    pub state: EntryState,
     /// Seconds since its money left or was held back.
     pub age_seconds: u64,
     /// Its caller may not know what became of it: only a person may excuse a repeat.
@@ -141,18 +141,6 @@ impl Day {
             }
         }
         None
-    }
-}
-
-/// A payment's state in the words of the tools.
-pub fn state_word(state: &PaymentState) -> &'static str {
-    match state {
-        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
-            "pending"
-        }
-        PaymentState::Settled { .. } => "settled",
-        PaymentState::Failed { .. } => "failed",
-        PaymentState::Returned { .. } => "returned",
     }
 }
 

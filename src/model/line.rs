@@ -1,22 +1,117 @@
 //! What the history says of a record in numbers: one line, or two of a token that came back. Every
 //! sum of the history is a sum of lines.
 
+use serde::{Deserialize, Serialize};
+
 use super::deposit::{Deposit, DepositState};
-use super::ledger::state_word;
-use super::payment::{Payment, PaymentState};
+use super::payment::{KindName, Payment, PaymentState};
 use super::receive::{Receive, ReceiveState};
+
+/// Which way money went. Its serde names are in the keys of the store's sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+    /// Neither.
+    None,
+}
+
+/// What kind of thing a line is about. Its serde names are in the keys of the store's sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Money came in over Lightning.
+    Deposit,
+    /// A Lightning invoice was paid.
+    Payment,
+    /// A token was handed out.
+    TokenSent,
+    /// A token was taken in.
+    TokenReceived,
+    /// A token of ours was taken back.
+    TokenReclaimed,
+    /// A person or an event on Nostr was zapped.
+    Zap,
+    /// Somebody's nutzap came in.
+    NutzapReceived,
+    /// The owner changed a rule.
+    Policy,
+}
+
+/// How a line's record stands, as its caller is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// Its outcome is not known yet.
+    Pending,
+    /// A payment was paid, a token was made, or a change was made.
+    Settled,
+    /// Nothing moved.
+    Failed,
+    /// A token of ours was taken back.
+    Returned,
+    /// The money has come in.
+    Received,
+    /// A deposit waits for its payer.
+    Unpaid,
+    /// A deposit is paid and not yet claimed.
+    Paid,
+    /// Nobody paid a deposit in time.
+    Expired,
+}
+
+impl From<KindName> for EntryKind {
+    fn from(kind: KindName) -> Self {
+        match kind {
+            KindName::Payment => Self::Payment,
+            KindName::TokenSent => Self::TokenSent,
+            KindName::Zap => Self::Zap,
+        }
+    }
+}
+
+impl From<&Receive> for EntryKind {
+    fn from(receive: &Receive) -> Self {
+        if receive.nutzap.is_some() { Self::NutzapReceived } else { Self::TokenReceived }
+    }
+}
+
+impl From<&PaymentState> for EntryState {
+    fn from(state: &PaymentState) -> Self {
+        match state {
+            PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+                Self::Pending
+            }
+            PaymentState::Settled { .. } => Self::Settled,
+            PaymentState::Failed { .. } => Self::Failed,
+            PaymentState::Returned { .. } => Self::Returned,
+        }
+    }
+}
+
+impl From<&ReceiveState> for EntryState {
+    fn from(state: &ReceiveState) -> Self {
+        match state {
+            ReceiveState::Open | ReceiveState::GivenUp { .. } => Self::Pending,
+            ReceiveState::Received { .. } => Self::Received,
+            ReceiveState::Refused { .. } => Self::Failed,
+        }
+    }
+}
 
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// When it happened, in Unix seconds.
     pub at: u64,
-    /// in, out or none.
-    pub direction: &'static str,
+    /// Which way the money went.
+    pub direction: Direction,
     /// What kind of thing.
-    pub kind: &'static str,
-    /// As the verb that made it says.
-    pub state: &'static str,
+    pub kind: EntryKind,
+    /// How it stands.
+    pub state: EntryState,
     /// Sats.
     pub amount_sats: u64,
     /// Sats.
@@ -63,9 +158,10 @@ impl Sums {
 impl Line {
     /// What it adds. What failed or is not yet ours counts, and adds nothing.
     pub fn sums(&self) -> Sums {
-        let only_counts = matches!(self.state, "failed" | "unpaid" | "expired" | "paid")
-            || (self.direction == "in" && self.state == "pending");
-        let of = |direction: &str| {
+        use EntryState::{Expired, Failed, Paid, Pending, Unpaid};
+        let only_counts = matches!(self.state, Failed | Unpaid | Expired | Paid)
+            || (self.direction == Direction::In && self.state == Pending);
+        let of = |direction: Direction| {
             if self.direction == direction && !only_counts {
                 u128::from(self.amount_sats)
             } else {
@@ -73,17 +169,16 @@ impl Line {
             }
         };
         let fee_sats = if only_counts { 0 } else { u128::from(self.fee_sats) };
-        Sums { in_sats: of("in"), out_sats: of("out"), fee_sats, count: 1 }
+        Sums { in_sats: of(Direction::In), out_sats: of(Direction::Out), fee_sats, count: 1 }
     }
 
     /// A payment; before it its return, where it came back.
     pub fn of_payment(payment: &Payment) -> Vec<Self> {
-        let state = state_word(&payment.state);
         let out = Self {
             at: payment.created_at,
-            direction: "out",
-            kind: payment.kind.word(),
-            state,
+            direction: Direction::Out,
+            kind: payment.kind.name().into(),
+            state: (&payment.state).into(),
             amount_sats: payment.amount_sats,
             fee_sats: match &payment.state {
                 PaymentState::Reserved
@@ -98,13 +193,12 @@ impl Line {
         };
         match payment.state {
             PaymentState::Returned { at, reclaimed_sats, .. } => {
-                let kind = "token_reclaimed";
                 vec![
                     Self {
                         at,
-                        direction: "in",
-                        kind,
-                        state: "returned",
+                        direction: Direction::In,
+                        kind: EntryKind::TokenReclaimed,
+                        state: EntryState::Returned,
                         amount_sats: reclaimed_sats,
                         fee_sats: 0,
                     },
@@ -118,15 +212,15 @@ impl Line {
     /// A deposit.
     pub fn of_deposit(deposit: &Deposit) -> Self {
         let (state, amount_sats) = match deposit.state {
-            DepositState::Unpaid => ("unpaid", deposit.amount_sats),
-            DepositState::Paid => ("paid", deposit.amount_sats),
-            DepositState::Received { received_sats, .. } => ("received", received_sats),
-            DepositState::Expired => ("expired", deposit.amount_sats),
+            DepositState::Unpaid => (EntryState::Unpaid, deposit.amount_sats),
+            DepositState::Paid => (EntryState::Paid, deposit.amount_sats),
+            DepositState::Received { received_sats, .. } => (EntryState::Received, received_sats),
+            DepositState::Expired => (EntryState::Expired, deposit.amount_sats),
         };
         Self {
             at: deposit.created_at,
-            direction: "in",
-            kind: "deposit",
+            direction: Direction::In,
+            kind: EntryKind::Deposit,
             state,
             amount_sats,
             fee_sats: 0,
@@ -135,26 +229,27 @@ impl Line {
 
     /// A token, or a nutzap, that came in.
     pub fn of_receive(receive: &Receive) -> Self {
-        let (state, amount_sats, fee_sats) = match receive.state {
-            ReceiveState::Open | ReceiveState::GivenUp { .. } => {
-                ("pending", receive.amount_sats, 0)
-            }
-            ReceiveState::Received { received_sats, fee_sats, .. } => {
-                ("received", received_sats, fee_sats)
-            }
-            ReceiveState::Refused { .. } => ("failed", receive.amount_sats, 0),
+        let (amount_sats, fee_sats) = match receive.state {
+            ReceiveState::Received { received_sats, fee_sats, .. } => (received_sats, fee_sats),
+            _ => (receive.amount_sats, 0),
         };
-        let kind = if receive.nutzap.is_some() { "nutzap_received" } else { "token_received" };
-        Self { at: receive.created_at, direction: "in", kind, state, amount_sats, fee_sats }
+        Self {
+            at: receive.created_at,
+            direction: Direction::In,
+            kind: receive.into(),
+            state: (&receive.state).into(),
+            amount_sats,
+            fee_sats,
+        }
     }
 
     /// A change of the limits.
     pub fn of_policy(at: u64) -> Self {
         Self {
             at,
-            direction: "none",
-            kind: "policy",
-            state: "settled",
+            direction: Direction::None,
+            kind: EntryKind::Policy,
+            state: EntryState::Settled,
             amount_sats: 0,
             fee_sats: 0,
         }

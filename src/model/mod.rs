@@ -1,6 +1,7 @@
 //! What things are. Pure: no async, no input or output, and `now` is an argument.
 
 pub mod deposit;
+pub mod destination;
 pub mod id;
 pub mod invoice;
 pub mod keys;

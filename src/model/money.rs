@@ -8,6 +8,22 @@ use serde::{Deserialize, Serialize};
 /// The most sats one amount may name: all the bitcoin there will ever be.
 pub const MAX_SATS: u64 = 2_100_000_000_000_000;
 
+/// A whole number of sats that an amount may name: at least 1, at most [`MAX_SATS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sats(u64);
+
+impl Sats {
+    /// `None`: the number is 0 or above [`MAX_SATS`].
+    pub fn new(sats: u64) -> Option<Self> {
+        (1..=MAX_SATS).contains(&sats).then_some(Self(sats))
+    }
+
+    /// The number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// A currency unit in the words of NUT-01: `sat`, `usd`, ... Lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

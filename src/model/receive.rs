@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::ReceiveId;
 use super::mint::{MintAddress, MoneyKind};
-use super::payment::Failure;
+use super::payment::StoredFailure;
 
 /// Where a received token stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub enum ReceiveState {
         /// Unix seconds.
         at: u64,
         /// Why.
-        failure: Failure,
+        failure: StoredFailure,
     },
 }
 

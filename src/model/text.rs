@@ -7,7 +7,7 @@ mod secrets;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-pub use secrets::refuse_secrets;
+pub use secrets::{SecretKind, refuse_secrets};
 
 /// The longest a stranger's words may be, in characters.
 pub const MAX_UNTRUSTED: usize = 200;

@@ -8,26 +8,26 @@ use std::error::Error;
 use std::io;
 
 use super::resolve::ResolveError;
-use crate::ports::{HttpFailure, UNRESOLVED};
+use crate::ports::HttpFailure;
 
 /// The failure of an exchange.
 pub(super) fn exchange_failure(error: &reqwest::Error) -> HttpFailure {
     if let Some(ResolveError::Private) = find::<ResolveError>(error) {
         HttpFailure::Refused("the name leads to a private address".to_owned())
     } else if error.is_connect() || error.is_builder() {
-        HttpFailure::NotSent(not_sent_reason(error).to_owned())
+        connect_failure(error)
     } else {
         HttpFailure::Lost(lost_reason(error).to_owned())
     }
 }
 
 /// Why no connection was made.
-pub(super) fn not_sent_reason(error: &(dyn Error + 'static)) -> &'static str {
+pub(super) fn connect_failure(error: &(dyn Error + 'static)) -> HttpFailure {
     if find::<ResolveError>(error).is_some() {
-        return UNRESOLVED;
+        return HttpFailure::Unresolved;
     }
     let kind = find::<io::Error>(error).map(io::Error::kind);
-    match (find::<rustls::Error>(error), kind) {
+    let why = match (find::<rustls::Error>(error), kind) {
         (Some(rustls::Error::InvalidCertificate(_)), _) => "its TLS certificate is not valid",
         (Some(_), _) => "TLS failed",
         (None, Some(io::ErrorKind::ConnectionRefused)) => "the connection was refused",
@@ -36,7 +36,8 @@ pub(super) fn not_sent_reason(error: &(dyn Error + 'static)) -> &'static str {
         }
         _ if timed_out(error) => "no connection in time",
         _ => "no connection could be made",
-    }
+    };
+    HttpFailure::NotSent(why.to_owned())
 }
 
 /// Why there is no answer.

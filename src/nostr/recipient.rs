@@ -52,6 +52,20 @@ pub enum Recipient {
     },
 }
 
+impl std::fmt::Display for Recipient {
+    /// What tells one from another: the key, the id, the coordinate or the address, without hints.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person { pubkey, .. } => f.write_str(pubkey),
+            Self::Event { id, .. } => f.write_str(id),
+            Self::Replaceable { kind, pubkey, identifier, .. } => {
+                write!(f, "{kind}:{pubkey}:{identifier}")
+            }
+            Self::Name { name, host } => write!(f, "{name}@{host}"),
+        }
+    }
+}
+
 /// Why a text names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARecipient {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Lookalike;
+use crate::model::line::EntryState;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::policy::{AgentPolicy, Limits, SomeLimits};
 
@@ -188,6 +189,7 @@ fn an_agents_own_day_counts_what_it_spent_itself_and_the_wallets_counts_all() {
 
 #[test]
 fn a_repeat_must_be_meant() {
+    use EntryState::{Failed, Pending, Returned, Settled};
     let (old, new) = (PaymentId::random(), PaymentId::random());
     let row = |id: &PaymentId, state, age_seconds, caller_in_doubt| Lookalike {
         id: id.clone(),
@@ -197,25 +199,25 @@ fn a_repeat_must_be_meant() {
     };
     let token = Ask { invoice: false, ..ask(10, 0) };
     let table = [
-        (vec![row(&new, "settled", 600, false)], token, "duplicate"),
-        (vec![row(&new, "pending", 0, false)], token, "duplicate"),
-        (vec![row(&new, "settled", 601, false)], token, "ok"),
-        (vec![row(&new, "failed", 1, false)], token, "ok"),
-        (vec![row(&new, "returned", 1, true)], token, "ok"),
-        (vec![row(&new, "settled", 1, false)], Ask { repeat_of: Some(&new), ..token }, "ok"),
+        (vec![row(&new, Settled, 600, false)], token, "duplicate"),
+        (vec![row(&new, Pending, 0, false)], token, "duplicate"),
+        (vec![row(&new, Settled, 601, false)], token, "ok"),
+        (vec![row(&new, Failed, 1, false)], token, "ok"),
+        (vec![row(&new, Returned, 1, true)], token, "ok"),
+        (vec![row(&new, Settled, 1, false)], Ask { repeat_of: Some(&new), ..token }, "ok"),
         (
-            vec![row(&new, "settled", 1, false), row(&old, "settled", 9, false)],
+            vec![row(&new, Settled, 1, false), row(&old, Settled, 9, false)],
             Ask { repeat_of: Some(&old), ..token },
             "duplicate",
         ),
-        (vec![row(&new, "settled", 1, false)], ask(10, 0), "ok"),
-        (vec![row(&new, "pending", 90_000, true)], ask(10, 0), "duplicate"),
+        (vec![row(&new, Settled, 1, false)], ask(10, 0), "ok"),
+        (vec![row(&new, Pending, 90_000, true)], ask(10, 0), "duplicate"),
         (
-            vec![row(&new, "settled", 90_000, true)],
+            vec![row(&new, Settled, 90_000, true)],
             Ask { repeat_of: Some(&new), ..token },
             "duplicate",
         ),
-        (vec![row(&new, "failed", 1, true)], ask(10, 0), "ok"),
+        (vec![row(&new, Failed, 1, true)], ask(10, 0), "ok"),
     ];
     for (at, (lookalikes, ask, expected)) in table.into_iter().enumerate() {
         let ledger = Ledger { lookalikes, ..Ledger::default() };
@@ -231,23 +233,19 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
     Payment {
         id: PaymentId::random(),
         agent: "a".into(),
-        kind: PaymentKind::Payment,
+        kind: PaymentKind::Token,
         key: None,
         request_digest: String::new(),
-        payment_hash: None,
         payee: String::new(),
         shown_payee: None,
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
         money: crate::model::mint::MoneyKind::Play,
-        quote_id: None,
         amount_sats,
         reserved_sats,
         created_at: NOW,
         attempt: 1,
-        fetched: None,
-        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,

@@ -4,6 +4,7 @@
 //! equal payment whose caller may not know its outcome, which only a person may excuse.
 
 use crate::model::ledger::{Ledger, Lookalike, REPEAT_SECONDS};
+use crate::model::line::EntryState;
 
 use super::{Ask, Denial};
 
@@ -28,7 +29,7 @@ pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
 /// Its money left or may be leaving; of one that failed or came back, an equal payment repeats
 /// nothing.
 fn money_left(one: &Lookalike) -> bool {
-    matches!(one.state, "pending" | "settled" | "partial")
+    matches!(one.state, EntryState::Pending | EntryState::Settled)
 }
 
 fn denial(one: &Lookalike, person_only: bool) -> Denial {

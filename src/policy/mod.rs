@@ -11,6 +11,7 @@ mod limits;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::id::PaymentId;
+use crate::model::line::EntryState;
 use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 
 pub use change::describe_lines;
@@ -96,8 +97,8 @@ pub enum Denial {
     PossibleDuplicate {
         /// The earlier payment.
         id: PaymentId,
-        /// Its state, in the words of the tools.
-        state: &'static str,
+        /// How it stands.
+        state: EntryState,
         /// Seconds since it was admitted.
         age_seconds: u64,
         /// What the earlier payment's caller knows of it is in doubt: only a person may excuse the

@@ -1,5 +1,6 @@
 //! Why the store could not do it. Never carries a secret, a token or a preimage.
 
+use crate::model::payment::PaymentState;
 use crate::ports::StoreFailure;
 
 /// What the store's own calls fail with.
@@ -50,9 +51,9 @@ pub enum StoreError {
     /// A payment was written that the door never admitted, or a decided one was opened again.
     #[error("a payment cannot go from {from} to {to}")]
     Transition {
-        /// What it was.
+        /// What it was, in words.
         from: &'static str,
-        /// What it was to be.
+        /// What it was to be, in words.
         to: &'static str,
     },
     /// The journal has no such row.
@@ -109,6 +110,18 @@ impl From<redb::Error> for StoreError {
             redb::Error::Io(error) => Self::Io(error),
             other => Self::Redb(Box::new(other)),
         }
+    }
+}
+
+/// A payment's state in the words of [`StoreError::Transition`].
+pub(super) fn word(state: &PaymentState) -> &'static str {
+    match state {
+        PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {
+            "pending"
+        }
+        PaymentState::Settled { .. } => "settled",
+        PaymentState::Failed { .. } => "failed",
+        PaymentState::Returned { .. } => "returned",
     }
 }
 

@@ -8,10 +8,9 @@ use redb::{Durability, WriteTransaction};
 use uuid::Uuid;
 
 use super::commit::apply_all;
-use super::error::StoreError;
+use super::error::{self, StoreError};
 use super::tables::{GIVEN_UP, JOURNAL};
 use super::{Change, Store, Verdict, archive, payments, receives};
-use crate::model::ledger::state_word;
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 
@@ -71,7 +70,7 @@ impl Store {
                 OpenRecord::Payment(payment) => {
                     let before =
                         payments::get(tx, payment.id.as_str())?.map(|payment| payment.state);
-                    let word = before.as_ref().map_or("nothing", state_word);
+                    let word = before.as_ref().map_or("nothing", error::word);
                     refuse_unless(
                         matches!(before, Some(PaymentState::GivenUp { .. })),
                         word,

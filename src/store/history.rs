@@ -4,9 +4,11 @@
 //! Never has rows of its own but those of policy changes, and never a secret. A record is found by
 //! its place in the index, which never changes, whatever becomes of the record.
 
+use std::fmt;
 use std::ops::Range;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -15,7 +17,7 @@ use super::tables::{HISTORY, HISTORY_SUMS, POLICY_CHANGES, Reads};
 use super::{deposits, payments, receives, record};
 use crate::model::deposit::Deposit;
 use crate::model::ledger::DAY_SECONDS;
-use crate::model::line::{Line, Sums};
+use crate::model::line::{Direction, EntryKind, Line, Sums};
 use crate::model::mint::MoneyKind;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
@@ -81,9 +83,9 @@ pub struct Tally {
     /// The kind of money. `None`: it is about no money.
     pub money: Option<MoneyKind>,
     /// The kind of the lines.
-    pub kind: String,
-    /// in, out or none.
-    pub direction: String,
+    pub kind: EntryKind,
+    /// Which way their money went.
+    pub direction: Direction,
     /// The mint; empty where there is none.
     pub mint: String,
 }
@@ -97,8 +99,9 @@ enum Kind {
     Policy = 3,
 }
 
-/// The key of a sum.
+/// The key of a sum: the kind and the direction are words in it.
 type SumKey<'a> = (u64, u64, u8, &'a str, &'a str, &'a str);
+type SumRow = (u128, u128, u128, u64);
 
 /// What the history is told of a record.
 pub(super) struct Told<'a> {
@@ -159,19 +162,16 @@ impl<'a> Told<'a> {
     }
 
     /// What it adds to which sums.
-    fn adds(&self) -> Vec<(SumKey<'a>, Sums)> {
-        let money = self.money.map_or(2, |money| u8::from(money == MoneyKind::Real));
-        let key = |line: &Line| {
-            (
-                self.at / DAY_SECONDS,
-                line.at / DAY_SECONDS,
-                money,
-                line.kind,
-                line.direction,
-                self.mint,
-            )
+    fn adds(&self) -> Vec<(Tally, Sums)> {
+        let tally = |line: &Line| Tally {
+            day: self.at / DAY_SECONDS,
+            shown_day: line.at / DAY_SECONDS,
+            money: self.money,
+            kind: line.kind,
+            direction: line.direction,
+            mint: self.mint.to_owned(),
         };
-        self.lines.iter().map(|line| (key(line), line.sums())).collect()
+        self.lines.iter().map(|line| (tally(line), line.sums())).collect()
     }
 }
 
@@ -211,44 +211,63 @@ pub(super) fn tell(
         return Ok(());
     }
     let mut table = tx.open_table(HISTORY_SUMS)?;
-    for (key, less) in less {
-        let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
-        let sums = sums.without(less).ok_or(StoreError::Range)?;
-        if sums.count == 0 {
-            drop(table.remove(key)?)
-        } else {
-            drop(table.insert(key, written(sums))?)
-        }
+    for (tally, less) in less {
+        change(&mut table, &tally, |sums| sums.without(less))?;
     }
-    for (key, more) in more {
-        let sums = table.get(key)?.map(|sums| read_sums(sums.value())).unwrap_or_default();
-        table.insert(key, written(sums.and(more)))?;
+    for (tally, more) in more {
+        change(&mut table, &tally, |sums| Some(sums.and(more)))?;
     }
     Ok(())
 }
 
-fn written(sums: Sums) -> (u128, u128, u128, u64) {
-    (sums.in_sats, sums.out_sats, sums.fee_sats, sums.count)
+/// Changes one sum. A sum of no lines has no row.
+fn change(
+    table: &mut Table<'_, SumKey<'static>, SumRow>,
+    tally: &Tally,
+    to: impl FnOnce(Sums) -> Option<Sums>,
+) -> Result<(), StoreError> {
+    let Tally { day, shown_day, money, kind, direction, mint } = tally;
+    let money = money.map_or(2, |money| u8::from(money == MoneyKind::Real));
+    let (kind, direction) = (Word(kind).to_string(), Word(direction).to_string());
+    let key = (*day, *shown_day, money, kind.as_str(), direction.as_str(), mint.as_str());
+    let sums = table.get(key)?.map(|row| read_sums(row.value())).unwrap_or_default();
+    let Sums { in_sats, out_sats, fee_sats, count } = to(sums).ok_or(StoreError::Range)?;
+    if count == 0 {
+        table.remove(key)?;
+    } else {
+        table.insert(key, (in_sats, out_sats, fee_sats, count))?;
+    }
+    Ok(())
 }
 
-fn read_sums((in_sats, out_sats, fee_sats, count): (u128, u128, u128, u64)) -> Sums {
+fn read_sums((in_sats, out_sats, fee_sats, count): SumRow) -> Sums {
     Sums { in_sats, out_sats, fee_sats, count }
 }
 
-fn tally((day, shown_day, money, kind, direction, mint): SumKey<'_>) -> Tally {
+fn read_tally(
+    (day, shown_day, money, kind, direction, mint): SumKey<'_>,
+) -> Result<Tally, StoreError> {
     let money = match money {
         0 => Some(MoneyKind::Play),
         1 => Some(MoneyKind::Real),
         _ => None,
     };
-    Tally {
-        day,
-        shown_day,
-        money,
-        kind: kind.to_owned(),
-        direction: direction.to_owned(),
-        mint: mint.to_owned(),
+    let (kind, direction) = (read_word(kind)?, read_word(direction)?);
+    Ok(Tally { day, shown_day, money, kind, direction, mint: mint.to_owned() })
+}
+
+/// The word for a kind or a direction in the key of a sum: its serde name.
+pub(super) struct Word<T>(pub(super) T);
+
+impl<T: Serialize> fmt::Display for Word<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.serialize(f)
     }
+}
+
+pub(super) fn read_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, StoreError> {
+    T::deserialize(StrDeserializer::<Error>::new(word))
+        .map_err(|error| StoreError::undecodable("history_sums", error))
 }
 
 pub(super) fn put_policy(tx: &WriteTransaction, change: &PolicyChange) -> Result<(), StoreError> {
@@ -326,7 +345,7 @@ impl Store {
             if first < last {
                 for entry in table.range(low..high)? {
                     let (key, sums) = entry?;
-                    found.push((tally(key.value()), read_sums(sums.value())));
+                    found.push((read_tally(key.value())?, read_sums(sums.value())));
                 }
             }
             for part in edges(
@@ -338,9 +357,7 @@ impl Store {
                 for entry in tx.table(HISTORY)?.range((part.start, "")..(part.end, ""))? {
                     let (key, kind) = entry?;
                     let row = row(tx, key.value().1, kind.value())?;
-                    found.extend(
-                        row.told().adds().into_iter().map(|(key, sums)| (tally(key), sums)),
-                    );
+                    found.extend(row.told().adds());
                 }
             }
             Ok(found)

@@ -16,14 +16,12 @@ use super::meta::{self, KEY, Meta};
 use super::tables::{Left, META, OUTFLOWS, Reads};
 use super::{payments, record};
 use crate::model::id::PaymentId;
-use crate::model::ledger::{
-    Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves, state_word,
-};
+use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves};
 use crate::model::mint::MoneyKind;
-use crate::model::payment::{Payment, PaymentKind};
+use crate::model::payment::{KindName, Payment};
 
 /// The payment at hand: its kind, payee and amount.
-pub(super) type Probe = (PaymentKind, String, u64);
+pub(super) type Probe = (KindName, String, u64);
 
 /// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in
 /// which the limit is used up.
@@ -121,7 +119,8 @@ fn see(
 }
 
 fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
-    let same = payment.kind == *kind && payment.payee == *payee && payment.amount_sats == *amount;
+    let same =
+        payment.kind.name() == *kind && payment.payee == *payee && payment.amount_sats == *amount;
     let window = if payment.caller_in_doubt { DAY_SECONDS } else { REPEAT_SECONDS };
     same && (payment.is_open()
         || payment.outflow().is_some_and(|(at, _)| at.saturating_add(window) > now))
@@ -130,7 +129,7 @@ fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
 fn lookalike(payment: &Payment, now: u64) -> Lookalike {
     Lookalike {
         id: payment.id.clone(),
-        state: state_word(&payment.state),
+        state: (&payment.state).into(),
         age_seconds: now.saturating_sub(payment.left_at()),
         caller_in_doubt: payment.caller_in_doubt,
     }

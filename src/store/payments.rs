@@ -7,12 +7,12 @@
 use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::commit::apply_all;
-use super::error::StoreError;
+use super::error::{self, StoreError};
 use super::history::{self, Told};
 use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENTS, PAYMENTS_OPEN, Reads};
 use super::{Change, Store, Verdict, ledger, record};
 use crate::model::id::PaymentId;
-use crate::model::ledger::{Ledger, state_word};
+use crate::model::ledger::Ledger;
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentState};
 
@@ -82,8 +82,8 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
             )?;
         }
     }
-    if let Some(hash) = &payment.payment_hash {
-        tx.open_table(PAYMENT_BY_HASH)?.insert(hash.as_str(), id)?;
+    if let Some(hash) = payment.payment_hash() {
+        tx.open_table(PAYMENT_BY_HASH)?.insert(hash, id)?;
     }
     // The keys of earlier attempts stay: whoever repeats one is told of this payment.
     if let Some(key) = &payment.key {
@@ -110,11 +110,11 @@ fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
 
 /// Writes a payment that the door admitted.
 pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
-    let to = state_word(&payment.state);
+    let to = error::word(&payment.state);
     let before =
         get(tx, payment.id.as_str())?.ok_or(StoreError::Transition { from: "nothing", to })?;
     if !may_become(&before.state, &payment.state) {
-        return Err(StoreError::Transition { from: state_word(&before.state), to });
+        return Err(StoreError::Transition { from: error::word(&before.state), to });
     }
     put(tx, payment)
 }
@@ -124,8 +124,8 @@ pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), Sto
 fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError> {
     let mut found: Vec<Payment> = Vec::new();
     found.extend(get(tx, payment.id.as_str())?);
-    if let Some(hash) = &payment.payment_hash {
-        found.extend(through(tx, PAYMENT_BY_HASH, hash.as_str())?);
+    if let Some(hash) = payment.payment_hash() {
+        found.extend(through(tx, PAYMENT_BY_HASH, hash)?);
     }
     if let Some(key) = &payment.key {
         found.extend(through(tx, PAYMENT_BY_KEY, (payment.agent.as_str(), key.as_str()))?);
@@ -161,7 +161,7 @@ impl Store {
                 payment.attempt = known.attempt.saturating_add(1);
                 payment.created_at = known.created_at;
             }
-            let probe = (payment.kind, payment.payee.clone(), payment.amount_sats);
+            let probe = (payment.kind.name(), payment.payee.clone(), payment.amount_sats);
             let (ledger, _) = ledger::fold(tx, &payment.agent, Some(&probe), now)?;
             if let Err(denial) = decide(&ledger) {
                 return Ok(Verdict::Leave(Admission::Denied(denial)));
@@ -188,7 +188,7 @@ impl Store {
     /// As [`Store::payment`].
     pub async fn payment_by_hash(&self, hash: &str) -> Result<Option<Payment>, StoreError> {
         let hash = hash.to_owned();
-        self.read(move |tx| through(tx, PAYMENT_BY_HASH, hash.as_str())).await
+        self.read(move |tx| through(tx, PAYMENT_BY_HASH, &hash)).await
     }
 
     /// The payment an agent asked for under a key.

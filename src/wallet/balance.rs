@@ -2,101 +2,137 @@
 
 use std::collections::BTreeMap;
 
-use super::clock::rfc3339;
-use super::error::Error;
-use super::request::{Caller, GetBalance};
+use super::balances::{is_at, left_out_at, shared_at};
+use super::failure::Failure;
 use super::rules::Setup;
-use super::view::{Balance, LimitsView, MintBalance, SetAside};
-use super::{Wallet, coins};
+use super::sync::NostrStanding;
+use super::{Caller, Wallet, coins};
+use crate::model::keys::KeysPlace;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::text;
+use crate::policy::Limits;
 use crate::store::{Balance as Held, ForeignBalance, ForeignState};
+
+/// What the wallet holds, and what may be spent. Amounts are sats, times are Unix seconds.
+#[derive(Clone, Debug)]
+pub struct Holdings {
+    /// The kind of money.
+    pub money: MoneyKind,
+    /// By mint, in the owner's order.
+    pub mints: Vec<AtMint>,
+    /// The largest payment that would be admitted now.
+    pub max_payment_sats: u64,
+    /// Tokens handed out and not claimed.
+    pub unclaimed_sats: u64,
+    /// Paid to us and not yet claimed by us.
+    pub incoming_sats: u64,
+    /// Coins that another program of this wallet has perhaps handed out; part of nothing else here.
+    pub left_out_sats: u64,
+    /// Coins that are kept and never counted.
+    pub set_aside: Vec<SetAside>,
+    /// The limits of the agent that asks.
+    pub limits: Limits,
+    /// Spent and held back in the last 24 h.
+    pub spent_24h_sats: u64,
+    /// Left of the day's limit.
+    pub left_24h_sats: u64,
+    /// All spending is stopped.
+    pub paused: bool,
+    /// The wallet on relays. `None`: Nostr is off.
+    pub nostr: Option<NostrStanding>,
+    /// Where the keys lie.
+    pub keys: KeysPlace,
+    /// When the owner last changed a rule. `None`: never.
+    pub policy_changed_at: Option<u64>,
+}
+
+/// Coins at one mint, in sats.
+#[derive(Clone, Debug)]
+pub struct AtMint {
+    /// The mint.
+    pub mint: MintAddress,
+    /// What it calls itself, cleaned.
+    pub untrusted_name: Option<String>,
+    /// Can be spent now.
+    pub spendable_sats: u64,
+    /// Held by undecided payments.
+    pub pending_sats: u64,
+}
+
+/// Coins that are kept and never counted or spent: play money of a real wallet, other units, mints
+/// no longer listed.
+#[derive(Clone, Debug)]
+pub struct SetAside {
+    /// The mint.
+    pub mint: String,
+    /// The unit.
+    pub unit: String,
+    /// How many.
+    pub amount: u64,
+}
 
 impl Wallet {
     /// What the wallet holds and what may be spent.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Settings`](super::failure::Cause::Settings), and those of the store.
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn get_balance(
-        &self,
-        caller: &Caller,
-        _request: GetBalance,
-    ) -> Result<Balance, Error> {
+    pub async fn get_balance(&self, caller: &Caller) -> Result<Holdings, Failure> {
         let setup = self.setup().await?;
         let now = (self.clock)();
         let ledger = self.store.ledger(&caller.agent, None, now).await?;
         let held = self.store.balances().await?;
         let foreign = self.store.foreign_balances().await?;
         let meta = self.store.meta().await?;
-        let (mut mints, mut pending, mut unclaimed) = (Vec::new(), 0u64, 0u64);
+        let limits = setup.policy.limits_for(&caller.agent);
+        let (mut mints, mut unclaimed_sats, mut max_payment_sats) = (Vec::new(), 0_u64, 0);
         for mint in setup.mints() {
             let here = held.iter().find(|one| is_at(one, &mint.address));
             let (shared, claiming) = shared_at(&foreign, &mint.address);
-            let held_here = here.map_or(0, |one| one.pending).saturating_add(claiming);
-            pending = pending.saturating_add(held_here);
-            unclaimed = unclaimed.saturating_add(here.map_or(0, |one| one.pending_spent));
-            mints.push(MintBalance {
-                mint: mint.address.to_string(),
+            unclaimed_sats = unclaimed_sats.saturating_add(here.map_or(0, |one| one.pending_spent));
+            mints.push(AtMint {
+                mint: mint.address.clone(),
                 untrusted_name: self.name_of(&mint.address).await,
                 spendable_sats: here.map_or(0, |one| one.unspent).saturating_add(shared),
-                pending_sats: held_here,
+                pending_sats: here.map_or(0, |one| one.pending).saturating_add(claiming),
             });
-        }
-        let limits = setup.policy.limits_for(&caller.agent);
-        let mut max_payment_sats = 0;
-        for mint in setup.mints() {
             let (most, fee) = self.most_at(&mint.address, limits.max_fee_floor_sats).await?;
-            max_payment_sats = max_payment_sats.max(setup.policy.largest_payment(
-                &caller.agent,
-                &ledger,
-                most,
-                fee,
-            ));
+            let largest = setup.policy.largest_payment(&caller.agent, &ledger, most, fee);
+            max_payment_sats = max_payment_sats.max(largest);
         }
-        let left_out = setup
-            .mints()
-            .map(|mint| left_out_at(&foreign, &mint.address))
-            .fold(0, u64::saturating_add);
-        let spendable_sats =
-            mints.iter().map(|mint| mint.spendable_sats).fold(0, u64::saturating_add);
-        Ok(Balance {
-            money: setup.money.into(),
-            spendable_sats,
-            max_payment_sats,
-            pending_sats: pending,
-            unclaimed_sats: unclaimed,
-            incoming_sats: self.incoming(&setup).await?,
-            perhaps_handed_out_sats: Some(left_out).filter(|sats| *sats > 0),
+        let left_out = setup.mints().map(|mint| left_out_at(&foreign, &mint.address));
+        let used = ledger.all.used_sats();
+        // A window that counts as full is shown as full.
+        let spent_24h_sats =
+            if ledger.full_until.is_some() { used.max(limits.per_day_sats) } else { used };
+        Ok(Holdings {
+            money: setup.money,
             mints,
+            max_payment_sats,
+            unclaimed_sats,
+            incoming_sats: self.incoming(&setup).await?,
+            left_out_sats: left_out.fold(0, u64::saturating_add),
             set_aside: set_aside(&setup, held, &foreign),
-            limits: LimitsView {
-                per_payment_sats: limits.per_payment_sats,
-                per_day_sats: limits.per_day_sats,
-                approval_above_sats: None,
-                // A window that counts as full is shown as full.
-                spent_24h_sats: if ledger.full_until.is_some() {
-                    ledger.all.used_sats().max(limits.per_day_sats)
-                } else {
-                    ledger.all.used_sats()
-                },
-                left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
-                scope: "this_wallet_on_this_device",
-            },
-            nostr: self.nostr_view().await?,
-            keys: Some(self.keys),
-            policy_changed_at: meta.policy_changed_at.and_then(rfc3339),
-            agent: caller.agent.clone(),
-            warning: warning(&setup),
+            limits,
+            spent_24h_sats,
+            left_24h_sats: setup.policy.left_today(&caller.agent, &ledger),
+            paused: setup.policy.paused,
+            nostr: self.nostr_standing().await?,
+            keys: self.keys,
+            policy_changed_at: meta.policy_changed_at,
         })
     }
 
     /// The most sats that one payment from this mint can take, amount and fee reserve together, and
     /// the highest input fee that such a payment can cost. Coins of other devices count as they
     /// will be after we have claimed them.
-    async fn most_at(&self, address: &MintAddress, fee_at_most: u64) -> Result<(u64, u64), Error> {
+    async fn most_at(
+        &self,
+        address: &MintAddress,
+        fee_at_most: u64,
+    ) -> Result<(u64, u64), Failure> {
         let mint = self.mints.even_unchecked(address)?;
         let fees = mint.known_fees_ppk().await?;
         // What a coin that is made anew costs at the most.
@@ -127,57 +163,8 @@ impl Wallet {
         Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
     }
 
-    /// Sats that can be spent at the wallet's mints, without those that another program has perhaps
-    /// handed out.
-    pub(super) async fn spendable(&self, setup: &Setup) -> Result<u64, Error> {
-        let held = self.store.balances().await?;
-        let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
-        let foreign = self.store.foreign_balances().await?;
-        let shared = setup.mints().map(|mint| shared_at(&foreign, &mint.address).0);
-        Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
-    }
-
-    /// Sats that can be spent at one mint, without those that another program has perhaps handed
-    /// out.
-    pub(super) async fn spendable_at(&self, mint: &MintAddress) -> Result<u64, Error> {
-        let (held, foreign) = (self.store.balances().await?, self.store.foreign_balances().await?);
-        let shared = shared_at(&foreign, mint).0;
-        Ok(held
-            .iter()
-            .find(|one| is_at(one, mint))
-            .map_or(0, |one| one.unspent)
-            .saturating_add(shared))
-    }
-
-    /// Sats at these mints that another program has perhaps handed out: spent when nothing else is
-    /// left, and counted nowhere.
-    pub(super) async fn left_out(
-        &self,
-        mints: impl Iterator<Item = &MintAddress>,
-    ) -> Result<u64, Error> {
-        let foreign = self.store.foreign_balances().await?;
-        Ok(mints.map(|mint| left_out_at(&foreign, mint)).fold(0, u64::saturating_add))
-    }
-
-    /// Sats of our own at one mint that can be spent as they are.
-    pub(super) async fn unspent_at(&self, mint: &MintAddress) -> Result<u64, Error> {
-        let held = self.store.balances().await?;
-        Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent))
-    }
-
-    /// Sats at one mint that can be spent or are held by open payments.
-    pub(super) async fn held_at(&self, mint: &MintAddress) -> Result<u64, Error> {
-        let held = self.store.balances().await?;
-        let (shared, claiming) = shared_at(&self.store.foreign_balances().await?, mint);
-        let ours = held
-            .iter()
-            .find(|one| is_at(one, mint))
-            .map_or(0, |one| one.unspent.saturating_add(one.pending));
-        Ok(ours.saturating_add(shared).saturating_add(claiming))
-    }
-
     /// Paid to us and not yet claimed by us, in sats.
-    async fn incoming(&self, setup: &Setup) -> Result<u64, Error> {
+    async fn incoming(&self, setup: &Setup) -> Result<u64, Failure> {
         let paid = self.store.incoming().await?;
         let ours =
             paid.iter().filter(|(at, _)| setup.mints().any(|mint| mint.address.as_str() == at));
@@ -189,24 +176,6 @@ impl Wallet {
         let about = self.mints.even_unchecked(mint).ok()?.about().await.ok()??;
         about.name.as_deref().map(text::clean).filter(|name| !name.is_empty())
     }
-}
-
-fn is_at(held: &Held, mint: &MintAddress) -> bool {
-    held.unit == "sat" && held.mint == mint.as_str()
-}
-
-/// Coins of other devices at a mint, in sats: those that can be claimed, and those being claimed.
-fn shared_at(foreign: &[ForeignBalance], mint: &MintAddress) -> (u64, u64) {
-    let here = foreign.iter().find(|one| one.unit == "sat" && one.mint == mint.as_str());
-    here.map_or((0, 0), |one| (one.unspent, one.claiming))
-}
-
-fn left_out_at(foreign: &[ForeignBalance], mint: &MintAddress) -> u64 {
-    foreign
-        .iter()
-        .filter(|one| one.unit == "sat" && one.mint == mint.as_str())
-        .map(|one| one.left_out)
-        .fold(0, u64::saturating_add)
 }
 
 /// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as
@@ -235,15 +204,4 @@ fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[ForeignBalance]) -> Vec<
         *sum = sum.saturating_add(amount);
     }
     aside.into_iter().map(|((mint, unit), amount)| SetAside { mint, unit, amount }).collect()
-}
-
-fn warning(setup: &Setup) -> Option<String> {
-    if setup.policy.paused {
-        return Some("The owner has paused all spending.".to_owned());
-    }
-    if setup.mints().next().is_none() {
-        return Some("No usable mint is listed.".to_owned());
-    }
-    (setup.money == MoneyKind::Play)
-        .then(|| "Play money: worth nothing. Do not take it for payment.".to_owned())
 }

@@ -4,9 +4,8 @@
 //! Never begins before the mint has called the quote unpaid, and a minute has passed since the
 //! request of which nobody has the answer.
 
-use super::bury::KEPT_SECONDS;
-use super::code::Code;
-use super::error::Error;
+use super::dispute::KEPT_SECONDS;
+use super::failure::{Cause, Failure};
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::error::MintError;
@@ -27,7 +26,7 @@ impl Wallet {
         payment: Payment,
         mint: &Mint,
         melt: Melt,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let (PaymentState::Sent { since, .. }, now) = (&payment.state, (self.clock)()) else {
             return Ok(());
         };
@@ -76,7 +75,7 @@ impl Wallet {
         payment: Payment,
         swap: &Swap,
         outcome: SwapOutcome,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
                 let mut beside = coins::swapped(swap, keep)?;
@@ -91,11 +90,7 @@ impl Wallet {
                     tracing::warn!(payment = %payment.id, "its mint called it paid, and has given its coins back");
                     return Ok(self.store.commit(beside).await?);
                 }
-                let error = Error::new(
-                    Code::RouteNotFound,
-                    "The payment did not go through; its coins came back.",
-                );
-                self.record_failure(payment, error, beside).await;
+                self.record_failure(payment, Cause::CameBack.into(), beside).await;
                 Ok(())
             }
             SwapOutcome::Refused(error) => {

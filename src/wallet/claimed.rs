@@ -2,37 +2,21 @@
 //!
 //! A mint's word is asked for twice before a token's text goes.
 
-use super::error::Error;
+use super::failure::Failure;
+use super::turn::CLAIMED_TWICE_SECONDS;
 use super::{Wallet, coins};
 use crate::mint::Mint;
 use crate::mint::swap::Purpose;
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::payment::{Payment, PaymentState};
 use crate::store::{Change, TokenRow};
 
-/// How long after a token was first called claimed its mint is asked once more, in seconds.
-pub(super) const CLAIMED_TWICE_SECONDS: u64 = 60;
-
 impl Wallet {
-    /// A token of ours that is being taken back: nobody knows yet whether it is still good.
-    pub(super) async fn is_being_reclaimed(&self, payment: &Payment) -> Result<bool, Error> {
-        if payment.kind != PaymentKind::TokenSent
-            || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })
-        {
-            return Ok(false);
-        }
-        Ok(self
-            .journaled_swaps()
-            .await?
-            .iter()
-            .any(|swap| swap.purpose == Purpose::Reclaim(payment.id.clone())))
-    }
-
     /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
     pub(super) async fn check_claimed(
         &self,
         payment: Payment,
         row: TokenRow,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         let mint = self.mints.at(&payment.mint)?;
         if mint.all_spent(row.ys.clone()).await? {
             self.end_claimed(&mint, payment, row.ys).await
@@ -48,7 +32,7 @@ impl Wallet {
         &self,
         mint: &Mint,
         payments: Vec<String>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let mut tokens =
             self.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
         let now = (self.clock)();
@@ -78,7 +62,7 @@ impl Wallet {
         mint: &Mint,
         payment: Payment,
         ys: coins::Ys,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         let _turn = mint.turn().await;
         if self.store.token(&payment.id).await?.is_none() {
             return Ok(self.store.payment(&payment.id).await?.unwrap_or(payment));
@@ -99,7 +83,7 @@ impl Wallet {
         row: TokenRow,
         is_spent: bool,
         is_unspent: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         if is_spent {
             return Ok(self.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
         }
@@ -113,5 +97,23 @@ impl Wallet {
             self.changed();
         }
         Ok(())
+    }
+    /// Somebody has claimed a token of ours: its coins, by Y, are spent.
+    pub(super) async fn record_claimed(
+        &self,
+        mut payment: Payment,
+        ys: coins::Ys,
+        mut beside: Vec<Change>,
+    ) -> Result<Payment, Failure> {
+        let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
+        payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
+        if let Some(row) = self.store.token(&payment.id).await? {
+            let row = TokenRow { claimed_at: Some((self.clock)()), ..row };
+            beside.push(Change::Token { payment: payment.id.clone(), row });
+        }
+        beside.extend([coins::spent(ys), Change::Payment(payment.clone())]);
+        self.store.commit(beside).await?;
+        self.changed();
+        Ok(payment)
     }
 }

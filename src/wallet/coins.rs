@@ -6,7 +6,7 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 use uuid::Uuid;
 
-use super::error::Error;
+use super::failure::Failure;
 use crate::mint::swap::Swap;
 use crate::store::{Change, UNCHECKED};
 
@@ -91,7 +91,7 @@ pub(super) fn spent(ys: Vec<PublicKey>) -> Change {
 }
 
 /// A swap that came through: new coins in, inputs spent, its row gone.
-pub(super) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Error> {
+pub(super) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Failure> {
     Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndOperation(swap.id)])
 }
 

@@ -6,21 +6,31 @@
 
 use tokio::time::{Duration, sleep};
 
-use super::Wallet;
-use super::clock::rfc3339;
-use super::code::Code;
-use super::error::Error;
-use super::known::digest;
-use super::pay::outgoing;
-use super::receive::over_cap;
-use super::request::{Caller, Deposit as DepositRequest, GetDeposit};
+use super::balances::over_cap;
+use super::digest::digest;
+use super::failure::{Cause, Failure, Late, Missing, WrongQuote};
+use super::outgoing_text::outgoing;
 use super::rules::first_mint;
-use super::view::DepositView;
+use super::{Caller, Wallet};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::DepositId;
 use crate::model::invoice::{Invoice, Network};
-use crate::model::mint::{MoneyKind, TrustedMint};
+use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
+use crate::model::money::Sats;
 use crate::store::Capped;
+
+/// An invoice that fills the wallet, as it is asked for.
+#[derive(Clone, Debug)]
+pub struct DepositIntent {
+    /// How much.
+    pub amount: Sats,
+    /// The mint that shall hold it. `None`: the first usable one.
+    pub mint: Option<MintAddress>,
+    /// Words for the payer.
+    pub description: Option<String>,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+}
 
 /// How often a waiting caller makes us ask the mint.
 const POLL: Duration = Duration::from_secs(1);
@@ -33,63 +43,55 @@ impl Wallet {
     /// waits.
     ///
     /// # Errors
-    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `over_balance_limit`,
-    /// `amount_out_of_range`, `key_conflict`, `mint_unreachable`, `mint_refused`: nothing moved.
+    /// [`Cause::Text`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::OverCap`],
+    /// [`Cause::Conflict`], [`Cause::Mint`], [`Cause::Quote`], [`Cause::Late`]: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: at worst an invoice nobody pays.
     pub async fn deposit(
         &self,
         caller: &Caller,
-        request: DepositRequest,
-    ) -> Result<DepositView, Error> {
+        intent: DepositIntent,
+    ) -> Result<Deposit, Failure> {
         let until = self.deadline();
-        let late = || {
-            Error::new(
-                Code::MintUnreachable,
-                "The mint did not answer in time; there is no invoice yet.",
-            )
-        };
+        let late = || Failure::new(Cause::Late(Late::Invoice));
         let setup = self.setup().await?;
-        outgoing("description", request.description.as_deref())?;
+        outgoing("description", intent.description.as_deref())?;
         let digest = digest(&[
             "deposit",
-            &request.amount_sats.to_string(),
-            request.mint.as_deref().unwrap_or(""),
-            request.description.as_deref().unwrap_or(""),
+            &intent.amount.get().to_string(),
+            intent.mint.as_ref().map_or("", MintAddress::as_str),
+            intent.description.as_deref().unwrap_or(""),
         ]);
-        let one_of_a_key = match request.idempotency_key.as_deref() {
+        let one_of_a_key = match intent.key.as_deref() {
             Some(key) => {
-                let pass =
-                    until.wait(self.gates.pass(&super::known::digest(&[&caller.agent, key]))).await;
-                Some(pass.ok_or_else(|| late().keyed(Some(key)))?)
+                let pass = until
+                    .wait(self.gates.pass(&super::digest::digest(&[&caller.agent, key])))
+                    .await;
+                Some(pass.ok_or_else(late)?)
             }
             None => None,
         };
-        if let Some(key) = request.idempotency_key.as_deref()
+        if let Some(key) = intent.key.as_deref()
             && let Some(earlier) = self.store.deposit_by_key(&caller.agent, key).await?
         {
             if earlier.request_digest != digest {
-                return Err(Error::new(
-                    Code::KeyConflict,
-                    "This idempotency key was used for another request.",
-                )
-                .keyed(Some(key)));
+                return Err(Cause::Conflict.into());
             }
-            return Ok(show(&earlier));
+            return Ok(earlier);
         }
-        let listed = match request.mint.as_deref() {
-            Some(text) => setup.named(text)?.clone(),
+        let listed = match &intent.mint {
+            Some(address) => setup.usable(address)?.clone(),
             None => first_mint(&setup)?.clone(),
         };
-        self.check_cap(&listed.address, listed.max_balance_sats, request.amount_sats).await?;
+        self.check_cap(&listed.address, listed.max_balance_sats, intent.amount.get()).await?;
         let wallet = self.clone();
         let agent = caller.agent.clone();
         // The next call with this key waits until it is known whether there is an invoice, also
         // when this one's caller has left.
         let open = async move {
             let _until_then = one_of_a_key;
-            wallet.open_deposit(agent, listed, request, digest).await
+            wallet.open_deposit(agent, listed, intent, digest).await
         };
         let done = self.run_to_end(until.left(), open).await;
         let deposit = done.unwrap_or_else(|| Err(late()))?;
@@ -97,43 +99,34 @@ impl Wallet {
         self.wake();
         // The publishing task tells relays of the quote.
         self.changed();
-        Ok(show(&deposit))
+        Ok(deposit)
     }
 
     async fn open_deposit(
         &self,
         agent: String,
         listed: TrustedMint,
-        request: DepositRequest,
+        intent: DepositIntent,
         request_digest: String,
-    ) -> Result<Deposit, Error> {
+    ) -> Result<Deposit, Failure> {
         let mint = self.mints.at(&listed.address)?;
-        let quote = mint.quote_deposit(request.amount_sats, request.description.clone()).await?;
+        let amount_sats = intent.amount.get();
+        let quote = mint.quote_deposit(amount_sats, intent.description.clone()).await?;
         let invoice = Invoice::parse(&quote.bolt11);
-        let Some(invoice) =
-            invoice.ok().filter(|invoice| invoice.amount_sats() == Some(request.amount_sats))
-        else {
-            return Err(Error::new(
-                Code::MintRefused,
-                "The mint's invoice is not for the amount asked for; it was thrown away.",
-            ));
-        };
+        let invoice = invoice
+            .ok()
+            .filter(|invoice| invoice.amount_sats() == Some(amount_sats))
+            .ok_or(Cause::Quote(WrongQuote::InvoiceAmount))?;
         if invoice.is_expired((self.clock)()) {
-            return Err(Error::new(
-                Code::MintRefused,
-                "The mint's invoice has run out already; it was thrown away.",
-            ));
+            return Err(Cause::Quote(WrongQuote::InvoiceExpired).into());
         }
         if !listed.test && invoice.network != Network::Bitcoin {
-            return Err(Error::new(
-                Code::MintRefused,
-                "The mint's invoice is of a test network; it was thrown away.",
-            ));
+            return Err(Cause::Quote(WrongQuote::InvoiceNetwork).into());
         }
         let deposit = Deposit {
             id: DepositId::random(),
             agent,
-            key: request.idempotency_key,
+            key: intent.key,
             request_digest,
             mint: listed.address,
             money: if listed.test { MoneyKind::Play } else { MoneyKind::Real },
@@ -142,8 +135,8 @@ impl Wallet {
             quote_key: None,
             // As it was read: whatever the mint wrote around it is gone.
             bolt11: invoice.text.clone(),
-            amount_sats: request.amount_sats,
-            description: request.description,
+            amount_sats,
+            description: intent.description,
             created_at: (self.clock)(),
             expires_at: if quote.expires_at > 0 { quote.expires_at } else { invoice.expires_at },
             dispute: None,
@@ -156,22 +149,24 @@ impl Wallet {
         }
     }
 
-    /// What became of a deposit; with `wait_seconds`, once it is received or the time is up.
+    /// What became of a deposit, once it is received or `wait` is over. `None` asks for the newest
+    /// deposit of the agent.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`.
+    /// [`Cause::NotFound`].
     ///
     /// # Cancel safety
     /// Safe to drop.
     pub async fn get_deposit(
         &self,
         caller: &Caller,
-        request: GetDeposit,
-    ) -> Result<DepositView, Error> {
+        id: Option<&DepositId>,
+        wait: Duration,
+    ) -> Result<Deposit, Failure> {
         let call = self.deadline();
-        let until = call.within(Duration::from_secs(request.wait_seconds.unwrap_or(0)));
+        let until = call.within(wait);
         self.setup().await?;
-        let mut deposit = self.own_deposit(caller, request.deposit_id.as_deref()).await?;
+        let mut deposit = self.own_deposit(caller, id).await?;
         let mut changes = self.notices.subscribe();
         let mut first = true;
         while deposit.is_open() && (first || !until.is_past()) {
@@ -189,29 +184,21 @@ impl Wallet {
             let _hurried = until.within(POLL).wait(changes.changed()).await;
             deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
         }
-        Ok(show(&deposit))
+        Ok(deposit)
     }
 
-    async fn own_deposit(&self, caller: &Caller, id: Option<&str>) -> Result<Deposit, Error> {
-        let none = || Error::new(Code::NotFound, "No deposit of this agent has that id.");
-        let Some(text) = id else {
-            return self
-                .store
-                .newest_deposit(&caller.agent)
-                .await?
-                .ok_or_else(|| Error::new(Code::NotFound, "There is no deposit yet."));
+    async fn own_deposit(
+        &self,
+        caller: &Caller,
+        id: Option<&DepositId>,
+    ) -> Result<Deposit, Failure> {
+        let (found, missing) = match id {
+            Some(id) => (self.store.deposit(id).await?, Missing::Deposit),
+            None => (self.store.newest_deposit(&caller.agent).await?, Missing::AnyDeposit),
         };
-        if text.starts_with("pay_") || text.starts_with("rcv_") {
-            return Err(none().next("That is a payment: call get_payment with it."));
-        }
-        let id = text
-            .parse::<DepositId>()
-            .map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))?;
-        self.store
-            .deposit(&id)
-            .await?
+        found
             .filter(|deposit| deposit.agent == caller.agent)
-            .ok_or_else(none)
+            .ok_or_else(|| Cause::NotFound(missing).into())
     }
 
     /// Listens for the mint's notice until the invoice has run out; a notice makes us ask.
@@ -222,64 +209,17 @@ impl Wallet {
             let listen = async {
                 let mint = wallet.mints.at(&deposit.mint)?;
                 if !mint.about().await?.is_some_and(|info| info.notifies) {
-                    return Ok::<(), Error>(());
+                    return Ok::<(), Failure>(());
                 }
                 mint.deposit_hint(&deposit.quote_id).await?;
                 wallet.advance(deposit).await?;
                 Ok(())
             };
             tokio::select! {
-                heard = listen => if let Err(error) = heard { tracing::debug!(code = error.code.as_str(), "no notice of a deposit") },
+                heard = listen => if let Err(error) = heard { tracing::debug!(%error, "no notice of a deposit") },
                 () = closing.cancelled() => {}
                 () = sleep(Duration::from_secs(left)) => {}
             }
         });
-    }
-}
-
-fn show(deposit: &Deposit) -> DepositView {
-    let (state, next_step) = match deposit.state {
-        _ if deposit.disputed().is_some() => (
-            "paid",
-            Some(
-                "The mint says that it has issued these coins, and none of them is here. Tell the owner of this wallet: only whoever runs the \
-                 mint can say where they went. The mint is asked again once a day.",
-            ),
-        ),
-        DepositState::Unpaid => (
-            "unpaid",
-            Some(
-                "Give bolt11 to whoever pays. Then call get_deposit with this deposit_id and wait_seconds 45; it is claimed by itself.",
-            ),
-        ),
-        DepositState::Paid => {
-            ("paid", Some("Paid; it is being claimed. Call get_deposit again in a moment."))
-        }
-        DepositState::Received { received_sats: 0, .. } => (
-            "received",
-            Some(
-                "Another device of this wallet has claimed it. Call sync: then it counts as spendable here as well.",
-            ),
-        ),
-        DepositState::Received { .. } => ("received", None),
-        DepositState::Expired => ("expired", Some("Nobody paid in time. Make a new deposit.")),
-    };
-    let of_use = state == "unpaid";
-    let received_sats = match deposit.state {
-        DepositState::Received { received_sats, .. } => Some(received_sats),
-        _ => None,
-    };
-    DepositView {
-        deposit_id: deposit.id.to_string(),
-        state,
-        money: deposit.money.into(),
-        bolt11: of_use.then(|| deposit.bolt11.clone()),
-        lightning_uri: of_use.then(|| format!("lightning:{}", deposit.bolt11)),
-        amount_sats: deposit.amount_sats,
-        received_sats,
-        mint: deposit.mint.to_string(),
-        expires_at: if deposit.expires_at > 0 { rfc3339(deposit.expires_at) } else { None },
-        qr_text: None,
-        next_step: next_step.map(str::to_owned),
     }
 }

@@ -1,97 +1,105 @@
 //! What a payment would cost, and whether it would be admitted. Moves nothing.
 
-use super::Wallet;
-use super::clock::rfc3339;
 use super::deadline::Deadline;
-use super::error::Error;
-use super::lnurl::takes;
+use super::failure::{Cause, Failure, Late};
+use super::inputs::funds;
+use super::lnurl::{check, takes};
 use super::offer::Offer;
-use super::pay::silent;
-use super::payable::{Payable, amount_missing, amount_sats, check};
-use super::request::{Caller, Estimate};
+use super::pay::invoice_amount_sats;
 use super::rules::Setup;
-use super::view::EstimateView;
+use super::{Caller, Wallet};
+use crate::model::destination::Destination;
 use crate::model::invoice::Invoice;
 use crate::model::lnurl::Target;
-use crate::model::payee::Payee;
-use crate::model::payment::PaymentKind;
+use crate::model::mint::{MintAddress, MoneyKind};
+use crate::model::money::Sats;
+use crate::model::payment::KindName;
 use crate::model::text;
 use crate::policy::Ask;
 
+/// What a payment would cost. `None`: it is not known. Amounts are sats, times are Unix seconds.
+#[derive(Debug)]
+pub struct Estimated {
+    /// The kind of money.
+    pub money: MoneyKind,
+    /// What the payee would get.
+    pub amount_sats: Option<u64>,
+    /// The least that the payee's server takes.
+    pub min_sats: Option<u64>,
+    /// The most that it takes.
+    pub max_sats: Option<u64>,
+    /// The most that the fees could be.
+    pub max_fee_sats: Option<u64>,
+    /// The mint that would pay.
+    pub mint: Option<MintAddress>,
+    /// The payee's key or address, as it calls itself, cleaned.
+    pub untrusted_payee: Option<String>,
+    /// The invoice's payment hash, lower-case hex.
+    pub payment_hash: Option<String>,
+    /// When the invoice runs out.
+    pub expires_at: Option<u64>,
+    /// The invoice has run out.
+    pub expired: Option<bool>,
+    /// The invoice's description, or what the payee's server says of itself, cleaned.
+    pub untrusted_description: Option<String>,
+    /// Why it would be refused. `None`: it would be admitted.
+    pub refusal: Option<Failure>,
+}
+
 impl Wallet {
+    /// The kind of money that the wallet holds.
+    ///
+    /// # Errors
+    /// [`Cause::Settings`], and those of the store.
+    pub async fn money(&self) -> Result<MoneyKind, Failure> {
+        Ok(self.setup().await?.money)
+    }
+
     /// Asks a mint for its fee where it can; else the ceiling is ours. Of an address its server is
     /// asked what it takes, and for no invoice.
     ///
     /// # Errors
-    /// `invalid_input` when `to` is nothing that is known; `settings_invalid`, `storage_failed`.
-    /// What `pay` would refuse is not an error here but `code`.
+    /// [`Cause::Settings`], and those of the store. What `pay` would refuse is no error here but
+    /// [`Estimated::refusal`].
     ///
     /// # Cancel safety
     /// Safe to drop.
     pub async fn estimate(
         &self,
         caller: &Caller,
-        request: Estimate,
-    ) -> Result<EstimateView, Error> {
-        let until = self.deadline();
+        destination: &Destination,
+        amount: Option<Sats>,
+        mint: Option<&MintAddress>,
+    ) -> Result<Estimated, Failure> {
+        let until: Deadline = self.deadline();
         let setup = self.setup().await?;
-        let payee = Payee::recognise(&request.to);
-        if matches!(payee, Payee::Unknown | Payee::BrokenBolt11(_)) {
-            Payable::read(&request.to)?;
-        }
-        let mut view = EstimateView {
-            kind: payee.kind(),
-            money: setup.money.into(),
-            amount_sats: request.amount_sats,
+        let mut estimated = Estimated {
+            money: setup.money,
+            amount_sats: amount.map(Sats::get),
             min_sats: None,
             max_sats: None,
             max_fee_sats: None,
-            max_total_sats: None,
             mint: None,
             untrusted_payee: None,
             payment_hash: None,
             expires_at: None,
             expired: None,
             untrusted_description: None,
-            verdict: "denied",
-            code: None,
+            refusal: None,
         };
-        match Payable::read(&request.to) {
-            Ok(payable) => {
-                self.estimate_payable(&setup, caller, &payable, &request, &mut view, until).await
-            }
-            Err(refusal) => view.code = Some(refusal.code.as_str()),
-        }
-        Ok(view)
-    }
-
-    async fn estimate_payable(
-        &self,
-        setup: &Setup,
-        caller: &Caller,
-        payable: &Payable,
-        request: &Estimate,
-        view: &mut EstimateView,
-        until: Deadline,
-    ) {
-        let now = (self.clock)();
         let judge = async {
-            match payable {
-                Payable::Invoice(invoice) => {
-                    show(invoice, view, now);
-                    self.judge_invoice(setup, caller, invoice, request, view, now).await
+            match destination {
+                Destination::Invoice(invoice) => {
+                    self.judge_invoice(&setup, caller, invoice, amount, mint, &mut estimated).await
                 }
-                Payable::Address { target, .. } => {
-                    self.judge_address(setup, caller, target, request, view, now).await
+                Destination::Address { target, .. } => {
+                    self.judge_address(&setup, caller, target, amount, mint, &mut estimated).await
                 }
             }
         };
-        match until.wait(judge).await.unwrap_or_else(|| Err(silent())) {
-            Ok(()) => view.verdict = "allowed",
-            Err(refusal) => view.code = Some(refusal.code.as_str()),
-        }
-        view.max_total_sats =
-            view.amount_sats.zip(view.max_fee_sats).map(|(amount, fee)| amount.saturating_add(fee));
+        let judged = until.wait(judge).await;
+        estimated.refusal = judged.unwrap_or_else(|| Err(Cause::Late(Late::Mint).into())).err();
+        Ok(estimated)
     }
 
     /// Denied is denied without asking the payee's server; what only a quote would tell is taken to
@@ -101,25 +109,27 @@ impl Wallet {
         setup: &Setup,
         caller: &Caller,
         target: &Target,
-        request: &Estimate,
-        view: &mut EstimateView,
-        now: u64,
-    ) -> Result<(), Error> {
-        if let Some(amount) = request.amount_sats {
-            view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
-            let probe = Some((PaymentKind::Payment, target.url.to_string(), amount));
+        amount: Option<Sats>,
+        mint: Option<&MintAddress>,
+        estimated: &mut Estimated,
+    ) -> Result<(), Failure> {
+        if let Some(amount) = amount.map(Sats::get) {
+            let now = (self.clock)();
+            estimated.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
+            let probe = Some((KindName::Payment, target.url.to_string(), amount));
             let ledger = self.store.ledger(&caller.agent, probe, now).await?;
             setup.policy.precheck(&ask(caller, amount, false), &ledger, now)?;
-            let candidates = self.candidates(setup, amount, request.mint.as_deref()).await?;
-            view.mint = candidates.first().map(|mint| mint.address().to_string());
+            let candidates = self.candidates(setup, amount, mint).await?;
+            estimated.mint = candidates.first().map(|mint| mint.address().clone());
         }
         let asked = self.resolve_lnurl(target).await?;
-        (view.min_sats, view.max_sats) = (Some(asked.min_sats()), Some(asked.max_sats()));
-        view.untrusted_payee =
+        (estimated.min_sats, estimated.max_sats) = (Some(asked.min_sats()), Some(asked.max_sats()));
+        estimated.untrusted_payee =
             Some(text::clean(asked.identifier.as_deref().unwrap_or(target.url.as_str())));
-        view.untrusted_description =
+        estimated.untrusted_description =
             Some(text::clean(&asked.description)).filter(|words| !words.is_empty());
-        takes(&asked, request.amount_sats.ok_or_else(amount_missing)?).map(drop)
+        let amount = amount.ok_or(Cause::AmountMissing { invoice: false })?;
+        takes(&asked, amount.get()).map(drop)
     }
 
     async fn judge_invoice(
@@ -127,39 +137,38 @@ impl Wallet {
         setup: &Setup,
         caller: &Caller,
         invoice: &Invoice,
-        request: &Estimate,
-        view: &mut EstimateView,
-        now: u64,
-    ) -> Result<(), Error> {
-        let amount = amount_sats(invoice, request.amount_sats)?;
-        view.amount_sats = Some(amount);
-        view.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
+        amount: Option<Sats>,
+        mint: Option<&MintAddress>,
+        estimated: &mut Estimated,
+    ) -> Result<(), Failure> {
+        let now = (self.clock)();
+        read_invoice(invoice, estimated, now);
+        let amount = invoice_amount_sats(invoice, amount)?;
+        estimated.amount_sats = Some(amount);
+        estimated.max_fee_sats = Some(setup.policy.max_fee_sats(amount));
         check(setup, invoice, now)?;
-        let probe = Some((PaymentKind::Payment, invoice.payee.clone(), amount));
+        let probe = Some((KindName::Payment, invoice.payee.clone(), amount));
         let ledger = self.store.ledger(&caller.agent, probe, now).await?;
         let mut ask = ask(caller, amount, true);
         setup.policy.precheck(&ask, &ledger, now)?;
         let Offer { mint, quote, coins } =
-            self.cheapest(setup, invoice, amount, request.mint.as_deref(), &caller.agent).await?;
-        view.mint = Some(mint.address().to_string());
-        let (held, left_out) = (
-            self.spendable_at(mint.address()).await?,
-            self.left_out([mint.address()].into_iter()).await?,
-        );
+            self.cheapest(setup, invoice, amount, mint, &caller.agent).await?;
+        let mint = mint.address();
+        estimated.mint = Some(mint.clone());
+        let held = self.spendable_at(mint).await?;
+        let left_out = self.left_out([mint].into_iter()).await?;
         ask.input_fee_sats = coins.as_ref().map_or(0, |coins| coins.fee);
         ask.fee_ceiling_sats = quote.fee_reserve_sats.saturating_add(ask.input_fee_sats);
-        view.max_fee_sats = Some(ask.fee_ceiling_sats);
+        estimated.max_fee_sats = Some(ask.fee_ceiling_sats);
         setup.policy.decide(&ask, &ledger, now)?;
         let need = quote.amount_sats.saturating_add(quote.fee_reserve_sats);
         match coins {
             Some(_) => Ok(()),
             // Of another device's coins the payment would make its own first.
-            None if held.saturating_add(left_out)
-                > need.max(self.unspent_at(mint.address()).await?) =>
-            {
+            None if held.saturating_add(left_out) > need.max(self.unspent_at(mint).await?) => {
                 Ok(())
             }
-            None => Err(super::inputs::insufficient(need, held, left_out)),
+            None => Err(funds(need, held, left_out)),
         }
     }
 }
@@ -177,11 +186,11 @@ fn ask(caller: &Caller, amount_sats: u64, invoice: bool) -> Ask<'_> {
 }
 
 /// What an invoice says of itself.
-fn show(invoice: &Invoice, view: &mut EstimateView, now: u64) {
-    view.payment_hash = Some(invoice.payment_hash.clone());
-    view.untrusted_payee = Some(invoice.payee.clone());
-    view.untrusted_description =
+fn read_invoice(invoice: &Invoice, estimated: &mut Estimated, now: u64) {
+    estimated.payment_hash = Some(invoice.payment_hash.clone());
+    estimated.untrusted_payee = Some(invoice.payee.clone());
+    estimated.untrusted_description =
         invoice.description.as_deref().map(text::clean).filter(|words| !words.is_empty());
-    view.expires_at = rfc3339(invoice.expires_at);
-    view.expired = Some(invoice.is_expired(now));
+    estimated.expires_at = Some(invoice.expires_at);
+    estimated.expired = Some(invoice.is_expired(now));
 }

@@ -4,10 +4,9 @@
 //! Nothing leaves the wallet by it but the mint's fee for the coins, which counts among the
 //! payment's.
 
-use super::code::Code;
-use super::error::Error;
-use super::inputs::{Inputs, need_of};
-use super::spend::{Act, Order};
+use super::draft::{Execution, Planned};
+use super::failure::{Cause, Failure};
+use super::inputs::Inputs;
 use super::{Wallet, coins, swap};
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
@@ -19,24 +18,24 @@ impl Wallet {
     /// them that are. The caller holds the turn.
     pub(super) async fn make_exact(
         &self,
-        order: &Order,
+        planned: &Planned,
         inputs: Inputs,
         turn: &Turn,
-    ) -> Result<Inputs, Error> {
-        let (need, mint) = (need_of(order), &order.mint);
-        if !matches!(order.act, Act::Melt(_))
+    ) -> Result<Inputs, Failure> {
+        let (need, mint) = (planned.need_sats(), &planned.mint);
+        if !matches!(planned.execution, Execution::Melt(_))
             || is_exact(&inputs.coins, need)
             || mint.gives_change().await?
         {
             return Ok(inputs);
         }
         let Some((give_sats, from)) =
-            self.split_from(mint, need, self.fee_at_most(order).await?).await?
+            self.split_from(mint, need, self.fee_at_most(planned).await?).await?
         else {
-            return Err(self.too_little(order).await);
+            return Err(self.too_little(planned).await);
         };
         // What would be refused afterwards is refused before anything is swapped for it.
-        self.would_admit(order, from.fee.saturating_add(give_sats.saturating_sub(need))).await?;
+        self.would_admit(planned, from.fee.saturating_add(give_sats.saturating_sub(need))).await?;
         let want = Want { purpose: Purpose::Split, give_sats, lock_to: None, memo: None };
         let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
         let (swap, outcome) =
@@ -59,7 +58,7 @@ impl Wallet {
         mint: &Mint,
         need_sats: u64,
         fee_at_most: u64,
-    ) -> Result<Option<(u64, Chosen)>, Error> {
+    ) -> Result<Option<(u64, Chosen)>, Failure> {
         let give_sats = mint.exactly(need_sats).await?;
         let need = Need::Spend { amount: give_sats, fee_at_most };
         let from =
@@ -74,7 +73,7 @@ impl Wallet {
         mint: &Mint,
         need_sats: u64,
         fee_at_most: u64,
-    ) -> Result<Option<Chosen>, Error> {
+    ) -> Result<Option<Chosen>, Failure> {
         let need = Need::Spend { amount: need_sats, fee_at_most };
         let coins =
             self.store.choose(mint.address(), &Unit::sat(), need, mint.fees_ppk().await?).await?;
@@ -98,7 +97,7 @@ impl Wallet {
         mint: &Mint,
         swap: &Swap,
         outcome: SwapOutcome,
-    ) -> Result<Vec<coins::Coin>, Error> {
+    ) -> Result<Vec<coins::Coin>, Failure> {
         let (changes, ended) = match outcome {
             SwapOutcome::Done { give, keep } => {
                 let give: Vec<coins::Coin> = give.into_iter().map(coins::freed).collect();
@@ -110,20 +109,15 @@ impl Wallet {
                 let (free, spent) = coins::by_word(&held, &mint.states(coins::ys(&held)).await?);
                 if free.len().saturating_add(spent.len()) < held.len() {
                     // In use elsewhere, and perhaps given back: a later round asks again.
-                    return Err(undecided());
+                    return Err(Cause::SwapUndecided.into());
                 }
-                let error = Error::new(
-                    Code::MintRefused,
-                    "The mint says that these coins were spent elsewhere; nothing was paid.",
-                )
-                .next("Call sync, then make the same call again.");
                 let mut changes = vec![coins::free(free), coins::spent(spent)];
                 changes.extend(self.bury(swap)?);
-                (changes, Err(error))
+                (changes, Err(Cause::SpentElsewhere { token: false }.into()))
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
-                return Err(undecided());
+                return Err(Cause::SwapUndecided.into());
             }
         };
         self.store.commit(changes).await?;
@@ -132,7 +126,7 @@ impl Wallet {
     }
 
     /// Ends such a swap of which nobody waits for the outcome any more.
-    pub(super) async fn settle_split(&self, seen: &Swap) -> Result<(), Error> {
+    pub(super) async fn settle_split(&self, seen: &Swap) -> Result<(), Failure> {
         let mint = self.mints.at(&seen.mint)?;
         let turn = mint.turn().await;
         let Some(swap) = self.as_journaled(seen).await? else { return Ok(()) };
@@ -147,11 +141,4 @@ impl Wallet {
 fn is_exact(coins: &Chosen, need_sats: u64) -> bool {
     coins::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee)
         <= coins.fee
-}
-
-fn undecided() -> Error {
-    Error::new(
-        Code::MintUnreachable,
-        "The mint did not answer; nothing was paid. Coins that were to be changed are held until it does.",
-    )
 }

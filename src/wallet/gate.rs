@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::known::digest;
+use super::digest::digest;
 
 /// Held from the look at the journal until the payment is admitted.
 pub(super) type Pass = OwnedMutexGuard<()>;

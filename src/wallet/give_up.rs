@@ -5,11 +5,9 @@
 //! ends what is open by itself.
 
 use super::Wallet;
-use super::bury::KEPT_SECONDS;
-use super::clock::rfc3339;
-use super::code::Code;
 use super::coins::Ys;
-use super::error::Error;
+use super::dispute::KEPT_SECONDS;
+use super::failure::{Cause, Failure, GiveUpRefusal, Missing};
 use crate::mint::Mint;
 use crate::mint::error::MintError;
 use crate::mint::melt::MeltWord;
@@ -30,51 +28,54 @@ pub(super) enum Answer {
     NotDone,
 }
 
+/// Something that its owner may give up. Times are Unix seconds.
+#[derive(Clone, Debug)]
+pub enum MayGiveUp {
+    /// A payment.
+    Payment {
+        /// The payment.
+        payment: Payment,
+        /// Since when it is open.
+        since: u64,
+        /// Its mint answers, and none of its answers has ended it for a week.
+        mint_answers: bool,
+    },
+    /// A received token.
+    Receive {
+        /// The token.
+        receive: Receive,
+        /// Since when it is open.
+        since: u64,
+        /// As above.
+        mint_answers: bool,
+    },
+}
+
 impl Wallet {
-    /// What a person is told before a payment or a received token is given up. Asks its mint once.
+    /// What a person has to know before a payment or a received token is given up. Asks its mint
+    /// once.
     ///
     /// # Errors
-    /// `not_found`; `invalid_input`: it is not open, or its mint answers, and so it ends by itself;
-    /// `too_many_requests`: its mint could not be asked now. Nothing was changed.
+    /// [`Cause::NotFound`]; [`Cause::GiveUp`]: it is not open, or its mint answers, and so it ends
+    /// by itself; [`Cause::Mint`]: its mint could not be asked now. Nothing was changed.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
-    pub async fn may_give_up(&self, id: &str) -> Result<Vec<String>, Error> {
+    pub async fn may_give_up(&self, id: &str) -> Result<MayGiveUp, Failure> {
         let (record, operations) = self.open_record(id).await?;
         let (mint, since) = (mint_of(&record), since(&record));
-        let heard = match ask(&*self.mints.even_unchecked(&mint)?, &operations).await {
-            Ok(Answer::NotDone) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => {
-                "Its mint answers, and for more than a week none of its answers has ended it."
-            }
-            Ok(_) => {
-                return Err(Error::invalid(
-                    "id",
-                    "Its mint answers, so the wallet ends it by itself: it asks within seconds of its next start, and then at least every \
-                     ten minutes. Nothing was given up.",
-                ));
-            }
+        let mint_answers = match ask(&*self.mints.even_unchecked(&mint)?, &operations).await {
+            Ok(Answer::NotDone) if since.saturating_add(KEPT_SECONDS) < (self.clock)() => true,
+            Ok(_) => return Err(Cause::GiveUp(GiveUpRefusal::MintAnswers).into()),
             Err(
                 error @ (MintError::TooMany { .. } | MintError::Busy { .. } | MintError::Store(_)),
             ) => return Err(error.into()),
-            Err(_) => "Its mint was asked now, and gave no answer that could end it.",
+            Err(_) => false,
         };
-        let since = rfc3339(since).unwrap_or_default();
-        let mut lines = match &record {
-            OpenRecord::Payment(payment) => vec![
-                format!("{id}: {} sats, with fees at most {}, at {mint}, open since {since}", payment.amount_sats, payment.reserved_sats),
-                "It is not known whether it was paid. Giving it up does not tell, and its coins leave the balance.".to_owned(),
-                format!("For the limit of a day its {} sats count as spent at that time.", payment.reserved_sats),
-                "Its agent is told that it stays unknown. A payment like it may be made again, and may pay the same thing twice."
-                    .to_owned(),
-            ],
-            OpenRecord::Receive(receive) => vec![
-                format!("{id}: a token of {} sats that came from {mint}, open since {since}", receive.amount_sats),
-                "It is not known whether its coins became ours. Giving it up does not tell.".to_owned(),
-            ],
-        };
-        lines.insert(1, heard.to_owned());
-        lines.push(format!("Nothing is deleted: should the mint come back, `nutpurse payments revive {id}` has it asked again."));
-        Ok(lines)
+        Ok(match record {
+            OpenRecord::Payment(payment) => MayGiveUp::Payment { payment, since, mint_answers },
+            OpenRecord::Receive(receive) => MayGiveUp::Receive { receive, since, mint_answers },
+        })
     }
 
     /// Gives a payment or a received token up: its mint is asked about it no more, and it stays
@@ -82,11 +83,11 @@ impl Wallet {
     /// to the archive.
     ///
     /// # Errors
-    /// `not_found`, `invalid_input`, `storage_failed`, `wallet_damaged`: nothing was changed.
+    /// [`Cause::NotFound`], [`Cause::GiveUp`]: nothing was changed.
     ///
     /// # Cancel safety
     /// Safe to drop: it is done or not.
-    pub async fn give_up(&self, id: &str) -> Result<(), Error> {
+    pub async fn give_up(&self, id: &str) -> Result<(), Failure> {
         let (record, _) = self.open_record(id).await?;
         let turn = self.mints.even_unchecked(&mint_of(&record))?.turn().await;
         let (record, operations) = self.open_record(id).await?;
@@ -117,7 +118,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: it is done or not.
-    pub async fn take_up(&self, id: &str) -> Result<(), Error> {
+    pub async fn take_up(&self, id: &str) -> Result<(), Failure> {
         let record = match self.by_id(id).await? {
             OpenRecord::Payment(payment)
                 if matches!(payment.state, PaymentState::GivenUp { .. }) =>
@@ -130,7 +131,7 @@ impl Wallet {
             {
                 OpenRecord::Receive(Receive { state: ReceiveState::Open, ..receive })
             }
-            _ => return Err(Error::invalid("id", "It was not given up.")),
+            _ => return Err(Cause::GiveUp(GiveUpRefusal::NotGivenUp).into()),
         };
         let mut operations = Vec::new();
         for operation in
@@ -144,7 +145,7 @@ impl Wallet {
         Ok(())
     }
 
-    async fn by_id(&self, id: &str) -> Result<OpenRecord, Error> {
+    async fn by_id(&self, id: &str) -> Result<OpenRecord, Failure> {
         let payment = match id.parse::<PaymentId>() {
             Ok(id) => self.store.payment(&id).await?.map(OpenRecord::Payment),
             Err(_) => None,
@@ -154,20 +155,20 @@ impl Wallet {
             Err(_) => None,
         };
         payment.or(receive).ok_or_else(|| match id.parse::<DepositId>() {
-            Ok(_) => Error::invalid("id", "A deposit holds nothing back, and is never given up. A disputed one is asked about once a day."),
-            Err(_) => Error::new(Code::NotFound, "No payment and no received token has this id."),
+            Ok(_) => Cause::GiveUp(GiveUpRefusal::Deposit).into(),
+            Err(_) => Cause::NotFound(Missing::Record).into(),
         })
     }
 
     /// What is open under this id, and its operations.
-    async fn open_record(&self, id: &str) -> Result<(OpenRecord, Vec<Operation>), Error> {
+    async fn open_record(&self, id: &str) -> Result<(OpenRecord, Vec<Operation>), Failure> {
         let record = self.by_id(id).await?;
         let is_open = match &record {
             OpenRecord::Payment(payment) => payment.is_open(),
             OpenRecord::Receive(receive) => receive.state == ReceiveState::Open,
         };
         if !is_open {
-            return Err(Error::invalid("id", "It is not open: there is nothing to give up."));
+            return Err(Cause::GiveUp(GiveUpRefusal::NotOpen).into());
         }
         let mut operations = self.operations().await?;
         operations.retain(|operation| operation.subject() == Some(id));
@@ -175,7 +176,7 @@ impl Wallet {
         if operations.is_empty()
             || id.parse().is_ok_and(|id: PaymentId| self.live().contains_key(&id))
         {
-            return Err(Error::invalid("id", "It is being carried out at this moment."));
+            return Err(Cause::GiveUp(GiveUpRefusal::InHand).into());
         }
         Ok((record, operations))
     }
@@ -200,7 +201,7 @@ pub(super) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<Answer,
 
 /// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they
 /// are swapped away from it.
-fn held(operation: &Operation) -> Result<Ys, Error> {
+fn held(operation: &Operation) -> Result<Ys, Failure> {
     let holds = match operation {
         Operation::Melt(_) => true,
         Operation::Swap(swap) => matches!(swap.purpose, Purpose::Send(_)),

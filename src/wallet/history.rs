@@ -1,144 +1,218 @@
-//! What happened: entries, sums, CSV. Never holds a token, a preimage or a whole invoice.
+//! What happened: entries and sums. Never holds a token, a preimage or a whole invoice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Wallet;
-use super::clock::rfc3339;
-use super::csv::write_csv;
-use super::error::Error;
-use super::period;
-use super::request::{Caller, Direction, EntryKind, Format, ListHistory, SummaryBy};
+use super::failure::Failure;
 use super::rules::Setup;
-use super::view::{Entry, Group, HistoryView, Totals};
+use super::{Caller, Wallet};
 use crate::model::deposit::Deposit;
 use crate::model::ledger::DAY_SECONDS;
-use crate::model::line::{Line, Sums};
+use crate::model::line::{Direction, EntryKind, Line, Sums};
+use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::receive::Receive;
 use crate::model::text;
-use crate::store::{Cursor, HistoryQuery, HistoryRow, Tally};
+pub use crate::store::Cursor;
+use crate::store::{HistoryQuery as StoreQuery, HistoryRow, Tally};
 
-const DEFAULT_LIMIT: u64 = 20;
 /// How many records one look at the store reads.
 const PAGE: usize = 500;
 /// The longest a change of the rules is shown, in characters: many mints may change at once.
 const MAX_POLICY: usize = 2_000;
-/// The most entries of one CSV.
-const MAX_CSV: usize = 10_000;
+
+/// What is asked for. Times are Unix seconds.
+#[derive(Clone, Debug)]
+pub struct HistoryQuery {
+    /// From when. `None`: from the beginning.
+    pub since: Option<u64>,
+    /// Until before when. `None`: until now.
+    pub until: Option<u64>,
+    /// Only this kind.
+    pub kind: Option<EntryKind>,
+    /// Only this direction.
+    pub direction: Option<Direction>,
+    /// Sums by this, instead of entries.
+    pub grouping: Option<Grouping>,
+    /// At most so many entries; those of one record stay together.
+    pub limit: usize,
+    /// The page after this one.
+    pub cursor: Option<Cursor>,
+}
+
+/// What sums are kept apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// UTC day.
+    Day,
+    /// Kind of entry.
+    Kind,
+    /// Mint.
+    Mint,
+    /// Payee.
+    Payee,
+    /// Agent.
+    Agent,
+}
+
+/// What a sum is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// A UTC day, counted from 1970.
+    Day(u64),
+    /// A kind of entry.
+    Kind(EntryKind),
+    /// A mint, a payee or an agent. `None`: an entry has none.
+    Named(Option<String>),
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The kind of money.
+    pub money: MoneyKind,
+    /// Newest first. Empty where sums were asked for.
+    pub entries: Vec<Entry>,
+    /// The sums that were asked for. `None`: entries were.
+    pub groups: Option<BTreeMap<Group, Sums>>,
+    /// Over everything asked for, not only this page.
+    pub totals: Sums,
+    /// Where the next page begins. `None`: this is the last.
+    pub next: Option<Cursor>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its numbers, time and kind.
+    pub line: Line,
+    /// Its payment_id, deposit_id or receive_id, or the time of a policy change.
+    pub id: String,
+    /// The mint.
+    pub mint: Option<MintAddress>,
+    /// The payee as the caller gave it.
+    pub payee: Option<String>,
+    /// The payee as it calls itself.
+    pub untrusted_payee: Option<String>,
+    /// A nutzap's coins name its sender themselves.
+    pub sender_proven: Option<bool>,
+    /// Words, cleaned.
+    pub note: Option<Note>,
+    /// What the mint said when it failed, cleaned.
+    pub untrusted_reason: Option<String>,
+    /// The payment it belongs to.
+    pub payment_id: Option<String>,
+    /// Somebody has claimed the token.
+    pub claimed: Option<bool>,
+    /// The agent that caused it. `None`: the owner did.
+    pub agent: Option<String>,
+}
+
+/// Words of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Our own.
+    Own(String),
+    /// A stranger's.
+    Untrusted(String),
+}
 
 impl Wallet {
-    /// Lists or sums what happened, newest first. Totals are over everything asked for, not only
-    /// this page.
+    /// Lists or sums what happened, newest first.
     ///
     /// # Errors
-    /// `invalid_input`, `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Settings`](super::failure::Cause::Settings), and those of the store.
     ///
     /// # Cancel safety
     /// Safe to drop.
     pub async fn list_history(
         &self,
         _caller: &Caller,
-        request: ListHistory,
-    ) -> Result<HistoryView, Error> {
+        query: HistoryQuery,
+    ) -> Result<History, Failure> {
         let setup = self.setup().await?;
-        let now = (self.clock)();
-        let since =
-            request.since.as_deref().map(|text| period::since(text, now)).transpose()?.flatten();
-        let until = request.until.as_deref().map(period::until).transpose()?.flatten();
-        let cursor = request.cursor.as_deref().map(read_cursor).transpose()?;
-        let csv = request.format == Some(Format::Csv);
-        let limit = if csv {
-            MAX_CSV
-        } else {
-            usize::try_from(request.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX)
-        };
-        let by = request.summary_by.filter(|by| *by != SummaryBy::None);
         let (mut totals, mut groups, mut days) =
-            (Sums::default(), BTreeMap::<String, Sums>::new(), BTreeSet::new());
-        for (tally, sums) in self.store.history_sums(since, until).await? {
+            (Sums::default(), BTreeMap::<Group, Sums>::new(), BTreeSet::new());
+        for (tally, sums) in self.store.history_sums(query.since, query.until).await? {
             if tally.money.is_some_and(|money| money != setup.money)
-                || !wanted(&tally.kind, &tally.direction, &request)
+                || !query.wants(tally.kind, tally.direction)
             {
                 continue;
             }
             totals = totals.and(sums);
-            if let Some(key) = by.and_then(|by| key_of_tally(&tally, by)) {
-                add(&mut groups, key, sums);
+            if let Some(group) = query.grouping.and_then(|by| group_of_tally(&tally, by)) {
+                add(&mut groups, group, sums);
             }
             days.insert(tally.day);
         }
-        let span = Span { since: since.unwrap_or(0), until: until.unwrap_or(u64::MAX), days };
         let (mut entries, mut next, mut last) = (Vec::new(), None, None);
-        match by {
+        match query.grouping {
             None => {
-                let page = PAGE.min(limit.saturating_add(1));
-                let show = |place: Cursor, found: Vec<(Line, Entry)>| {
+                let limit = query.limit;
+                let show = |place: Cursor, found: Vec<Entry>| {
                     // A record's entries are on one page.
                     if !entries.is_empty() && entries.len().saturating_add(found.len()) > limit {
-                        next = last.as_ref().map(write_cursor);
+                        next.clone_from(&last);
                         return false;
                     }
-                    entries.extend(found.into_iter().map(|(_, entry)| entry));
+                    entries.extend(found);
                     last = Some(place);
                     true
                 };
-                self.each_record(&setup, &request, &span, cursor, page, show).await?;
+                let page = PAGE.min(limit.saturating_add(1));
+                self.each_record(&setup, &query, &days, page, show).await?;
             }
-            Some(by @ (SummaryBy::Payee | SummaryBy::Agent)) => {
-                let group = |_, found: Vec<(Line, Entry)>| {
-                    found.into_iter().for_each(|(line, entry)| {
-                        add(&mut groups, key_of_entry(&entry, by), line.sums())
-                    });
+            Some(by @ (Grouping::Payee | Grouping::Agent)) => {
+                let group = |_, found: Vec<Entry>| {
+                    for entry in found {
+                        let sums = entry.line.sums();
+                        add(&mut groups, group_of_entry(entry, by), sums);
+                    }
                     true
                 };
-                self.each_record(&setup, &request, &span, None, PAGE, group).await?;
+                let all = HistoryQuery { cursor: None, ..query.clone() };
+                self.each_record(&setup, &all, &days, PAGE, group).await?;
             }
-            Some(_) => {}
+            Some(Grouping::Day | Grouping::Kind | Grouping::Mint) => {}
         }
-        let groups: Option<Vec<Group>> = by.map(|_| groups.into_iter().map(to_group).collect());
-        let csv = if csv { Some(write_csv(groups.as_deref(), &entries)?) } else { None };
-        let (show_entries, next) =
-            if by.is_some() || csv.is_some() { (None, None) } else { (Some(entries), next) };
-        Ok(HistoryView {
-            money: setup.money.into(),
-            entries: show_entries,
-            groups: groups.filter(|_| csv.is_none()),
-            csv,
-            totals: to_totals(totals),
-            next_cursor: next,
+        Ok(History {
+            money: setup.money,
+            entries,
+            groups: query.grouping.map(|_| groups),
+            totals,
+            next,
         })
     }
 
-    /// Shows the entries that are asked for, record by record, newest first, from after `cursor`
-    /// on, until `show` says that it is enough.
+    /// Shows the entries that are asked for, record by record, newest first, from after the
+    /// query's cursor on, until `show` says that it is enough. `days` are those on which there is
+    /// something.
     async fn each_record(
         &self,
         setup: &Setup,
-        request: &ListHistory,
-        span: &Span,
-        cursor: Option<Cursor>,
+        query: &HistoryQuery,
+        days: &BTreeSet<u64>,
         page: usize,
-        mut show: impl FnMut(Cursor, Vec<(Line, Entry)>) -> bool,
-    ) -> Result<(), Error> {
-        let newest = cursor.as_ref().map_or(u64::MAX, |cursor| cursor.at / DAY_SECONDS);
-        let mut before = cursor;
-        for day in span.days.range(..=newest).rev() {
+        mut show: impl FnMut(Cursor, Vec<Entry>) -> bool,
+    ) -> Result<(), Failure> {
+        let newest = query.cursor.as_ref().map_or(u64::MAX, |cursor| cursor.at / DAY_SECONDS);
+        let mut before = query.cursor.clone();
+        for day in days.range(..=newest).rev() {
             let begin = day.saturating_mul(DAY_SECONDS);
-            let (since, until) =
-                (span.since.max(begin), span.until.min(begin.saturating_add(DAY_SECONDS)));
+            let since = query.since.unwrap_or(0).max(begin);
+            let until = query.until.unwrap_or(u64::MAX).min(begin.saturating_add(DAY_SECONDS));
             loop {
-                let query = HistoryQuery {
+                let look = StoreQuery {
                     since: Some(since),
                     until: Some(until),
                     limit: page,
                     before: before.clone(),
                 };
-                let rows = self.store.history(query).await?;
+                let rows = self.store.history(look).await?;
                 let is_last = rows.len() < page;
                 for (place, row) in rows {
                     before = Some(place.clone());
                     let mut found = entries_of(&row);
-                    found.retain(|(_, entry)| wanted(entry.kind, entry.direction, request));
+                    found.retain(|entry| query.wants(entry.line.kind, entry.line.direction));
                     let is_ours = row.money().is_none_or(|money| money == setup.money);
                     if is_ours && !found.is_empty() && !show(place, found) {
                         return Ok(());
@@ -153,191 +227,115 @@ impl Wallet {
     }
 }
 
-/// What is asked for: from when, until when, and the days on which there is something.
-struct Span {
-    since: u64,
-    until: u64,
-    days: BTreeSet<u64>,
-}
-
-fn add(groups: &mut BTreeMap<String, Sums>, key: String, sums: Sums) {
-    let group = groups.entry(key).or_default();
-    *group = group.and(sums);
-}
-
-fn sats(sum: u128) -> u64 {
-    u64::try_from(sum).unwrap_or(u64::MAX)
-}
-
-fn to_totals(sums: Sums) -> Totals {
-    Totals {
-        in_sats: sats(sums.in_sats),
-        out_sats: sats(sums.out_sats),
-        fee_sats: sats(sums.fee_sats),
-        count: sums.count,
+impl HistoryQuery {
+    fn wants(&self, kind: EntryKind, direction: Direction) -> bool {
+        self.kind.is_none_or(|wanted| kind == wanted)
+            && self.direction.is_none_or(|wanted| direction == wanted)
     }
 }
 
-fn to_group((key, sums): (String, Sums)) -> Group {
-    Group {
-        key,
-        in_sats: sats(sums.in_sats),
-        out_sats: sats(sums.out_sats),
-        fee_sats: sats(sums.fee_sats),
-        count: sums.count,
-    }
-}
-
-fn wanted(kind: &str, direction: &str, request: &ListHistory) -> bool {
-    request.kind.is_none_or(|wanted| kind == kind_word(wanted))
-        && request.direction.is_none_or(|wanted| direction == direction_word(wanted))
-}
-
-fn kind_word(kind: EntryKind) -> &'static str {
-    match kind {
-        EntryKind::Deposit => "deposit",
-        EntryKind::Payment => "payment",
-        EntryKind::TokenSent => "token_sent",
-        EntryKind::TokenReceived => "token_received",
-        EntryKind::TokenReclaimed => "token_reclaimed",
-        EntryKind::Zap => "zap",
-        EntryKind::NutzapReceived => "nutzap_received",
-        EntryKind::Policy => "policy",
-    }
-}
-
-fn direction_word(direction: Direction) -> &'static str {
-    match direction {
-        Direction::In => "in",
-        Direction::Out => "out",
-        Direction::None => "none",
-    }
+fn add(groups: &mut BTreeMap<Group, Sums>, group: Group, sums: Sums) {
+    let sum = groups.entry(group).or_default();
+    *sum = sum.and(sums);
 }
 
 /// The group of a sum. `None`: its lines are of several, or of none that sums know.
-fn key_of_tally(tally: &Tally, by: SummaryBy) -> Option<String> {
-    let or_none = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+fn group_of_tally(tally: &Tally, by: Grouping) -> Option<Group> {
     match by {
-        SummaryBy::Day => Some(or_none(
-            rfc3339(tally.shown_day.saturating_mul(DAY_SECONDS))
-                .unwrap_or_default()
-                .get(..10)
-                .unwrap_or_default(),
-        )),
-        SummaryBy::Kind => Some(tally.kind.clone()),
-        SummaryBy::Mint => Some(or_none(&tally.mint)),
-        SummaryBy::Payee | SummaryBy::Agent | SummaryBy::None => None,
+        Grouping::Day => Some(Group::Day(tally.shown_day)),
+        Grouping::Kind => Some(Group::Kind(tally.kind)),
+        Grouping::Mint => {
+            Some(Group::Named(Some(tally.mint.clone()).filter(|mint| !mint.is_empty())))
+        }
+        Grouping::Payee | Grouping::Agent => None,
     }
 }
 
-fn key_of_entry(entry: &Entry, by: SummaryBy) -> String {
-    let payee = || entry.payee.as_ref().or(entry.untrusted_payee.as_ref());
-    if by == SummaryBy::Agent {
-        entry.agent.clone()
-    } else {
-        payee().map_or_else(|| "-".to_owned(), Clone::clone)
-    }
+fn group_of_entry(entry: Entry, by: Grouping) -> Group {
+    let payee = entry.payee.or(entry.untrusted_payee);
+    Group::Named(if by == Grouping::Agent { entry.agent } else { payee })
 }
 
 /// The entries of a record, as its lines.
-fn entries_of(row: &HistoryRow) -> Vec<(Line, Entry)> {
-    let write = |line: Line| {
-        let entry = match row {
-            HistoryRow::Payment(payment) => of_payment(payment, &line),
-            HistoryRow::Deposit(deposit) => of_deposit(deposit, &line),
-            HistoryRow::Receive(receive) => of_receive(receive, &line),
-            HistoryRow::Policy { id, change } => {
-                let note = Some(text::clean_to(&change.text, MAX_POLICY));
-                Entry { note, ..blank(id.clone(), &line, "-".to_owned()) }
-            }
-        };
-        (line, entry)
+fn entries_of(row: &HistoryRow) -> Vec<Entry> {
+    let write = |line: Line| match row {
+        HistoryRow::Payment(payment) => of_payment(payment, line),
+        HistoryRow::Deposit(deposit) => of_deposit(deposit, line),
+        HistoryRow::Receive(receive) => of_receive(receive, line),
+        HistoryRow::Policy { id, change } => {
+            let note = Some(Note::Own(text::clean_to(&change.text, MAX_POLICY)));
+            Entry { note, ..blank(id.clone(), line, None) }
+        }
     };
     row.lines().into_iter().map(write).collect()
 }
 
-fn of_payment(payment: &Payment, line: &Line) -> Entry {
+fn of_payment(payment: &Payment, line: Line) -> Entry {
     let id = payment.id.to_string();
-    let mut entry = blank(id.clone(), line, payment.agent.clone());
-    (entry.mint, entry.payment_id) = (Some(payment.mint.to_string()), Some(id));
-    if line.direction == "in" {
+    let mut entry = blank(id.clone(), line, Some(&payment.agent));
+    (entry.mint, entry.payment_id) = (Some(payment.mint.clone()), Some(id));
+    if line.direction == Direction::In {
         return entry;
     }
     entry.payee.clone_from(&payment.shown_payee);
-    if payment.kind == PaymentKind::Payment && payment.shown_payee.is_none() {
+    if matches!(payment.kind, PaymentKind::Lightning(_)) && payment.shown_payee.is_none() {
         entry.untrusted_payee = Some(payment.payee.clone());
     }
-    if payment.note_is_untrusted {
-        entry.untrusted_note = payment.note.as_deref().map(text::clean);
-    } else {
-        entry.note = payment.note.as_deref().map(own_words);
-    }
+    entry.note = payment.note.as_deref().map(|note| {
+        if payment.note_is_untrusted {
+            Note::Untrusted(text::clean(note))
+        } else {
+            Note::Own(own_words(note))
+        }
+    });
     match &payment.state {
         PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {}
         PaymentState::Settled { claimed, .. } => {
             entry.claimed = payment.is_of_coins().then_some(*claimed)
         }
         PaymentState::Failed { failure, .. } => {
-            entry.untrusted_note =
-                failure.untrusted_reason.as_deref().map(text::clean).or(entry.untrusted_note);
+            let reason = failure.untrusted_reason.as_deref();
+            entry.untrusted_reason = reason.map(text::clean);
         }
         PaymentState::Returned { .. } => entry.claimed = Some(false),
     }
     entry
 }
 
-fn of_deposit(deposit: &Deposit, line: &Line) -> Entry {
-    let mut entry = blank(deposit.id.to_string(), line, deposit.agent.clone());
-    entry.mint = Some(deposit.mint.to_string());
-    entry.note = deposit.description.as_deref().map(own_words);
+fn of_deposit(deposit: &Deposit, line: Line) -> Entry {
+    let mut entry = blank(deposit.id.to_string(), line, Some(&deposit.agent));
+    entry.mint = Some(deposit.mint.clone());
+    entry.note = deposit.description.as_deref().map(|words| Note::Own(own_words(words)));
     entry
 }
 
-fn of_receive(receive: &Receive, line: &Line) -> Entry {
-    let mut entry = blank(receive.id.to_string(), line, receive.agent.clone());
+fn of_receive(receive: &Receive, line: Line) -> Entry {
+    let mut entry = blank(receive.id.to_string(), line, Some(&receive.agent));
     entry.untrusted_payee =
         receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
     entry.sender_proven = receive.nutzap.as_ref().map(|from| from.sender_proven);
-    entry.mint = Some(receive.mint.to_string());
-    entry.untrusted_note.clone_from(&receive.untrusted_memo);
+    entry.mint = Some(receive.mint.clone());
+    entry.note = receive.untrusted_memo.clone().map(Note::Untrusted);
     entry
 }
 
-fn blank(id: String, line: &Line, agent: String) -> Entry {
+fn blank(id: String, line: Line, agent: Option<&str>) -> Entry {
     Entry {
+        line,
         id,
-        time: rfc3339(line.at).unwrap_or_default(),
-        direction: line.direction,
-        kind: line.kind,
-        state: line.state,
-        amount_sats: line.amount_sats,
-        fee_sats: line.fee_sats,
         mint: None,
         payee: None,
         untrusted_payee: None,
         sender_proven: None,
         note: None,
-        untrusted_note: None,
+        untrusted_reason: None,
         payment_id: None,
         claimed: None,
-        agent,
+        agent: agent.map(str::to_owned),
     }
 }
 
 /// What an agent wrote, which may have been told what to write.
 fn own_words(words: &str) -> String {
     text::clean_to(words, text::MAX_OUTGOING)
-}
-
-fn write_cursor(place: &Cursor) -> String {
-    format!("{}.{}", place.at, place.id)
-}
-
-fn read_cursor(text: &str) -> Result<Cursor, Error> {
-    let invalid = || Error::invalid("cursor", "cursor is not a next_cursor of list_history.");
-    let (at, id) = text.split_once('.').ok_or_else(invalid)?;
-    if id.is_empty() || id.len() > 64 {
-        return Err(invalid());
-    }
-    Ok(Cursor { at: at.parse().map_err(|_| invalid())?, id: id.to_owned() })
 }

@@ -7,10 +7,10 @@
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::Wallet;
-use super::code::Code;
-use super::error::Error;
+use super::draft::{Execution, Planned};
+use super::failure::{Cause, Failure, Late};
+use super::in_flight::{Awaits, Gone};
 use super::rules::Setup;
-use super::spend::{Act, Awaits, Gone, Order};
 use crate::mint::{MeltPlace, Turn};
 use crate::model::money::Unit;
 use crate::store::{Chosen, Need};
@@ -21,9 +21,6 @@ const LONGEST: Duration = Duration::from_secs(40);
 /// What is claimed of other devices' coins beyond what is missing, in sats: fees of the coins that
 /// are made.
 const CLAIMED_BEYOND: u64 = 8;
-
-/// When to come back if all places for melts are taken.
-const PAUSE_SECONDS: u64 = 30;
 
 /// Coins to spend.
 #[derive(Debug)]
@@ -40,56 +37,56 @@ pub(super) struct Inputs {
 impl Wallet {
     /// Waits for a place among the melts under way at the mint, before the turn: Lightning holds up
     /// no other money. `None` for what is no melt.
-    pub(super) async fn take_place(&self, order: &Order) -> Result<Option<MeltPlace>, Error> {
-        if !matches!(order.act, Act::Melt(_)) {
+    pub(super) async fn take_place(&self, planned: &Planned) -> Result<Option<MeltPlace>, Failure> {
+        if !matches!(planned.execution, Execution::Melt(_)) {
             return Ok(None);
         }
-        let place = timeout_at(Instant::now() + LONGEST, order.mint.melt_place()).await;
-        Ok(Some(place.map_err(|_| no_place())??))
+        let place = timeout_at(Instant::now() + LONGEST, planned.mint.melt_place()).await;
+        Ok(Some(place.map_err(|_| Cause::Late(Late::Place))??))
     }
 
     /// Takes the turn and chooses. Nothing is reserved yet: the caller reserves before it gives the
     /// turn back.
     pub(super) async fn take_inputs(
         &self,
-        order: &Order,
+        planned: &Planned,
         gone: &Gone,
-    ) -> Result<(Turn, Inputs), Error> {
+    ) -> Result<(Turn, Inputs), Failure> {
         let until = Instant::now() + LONGEST;
         let mut changes = self.notices.subscribe();
         loop {
             changes.mark_unchanged();
             gone.awaits(Awaits::Mint);
-            let turn = order.mint.turn().await;
-            let chosen = match self.choose(order).await? {
+            let turn = planned.mint.turn().await;
+            let chosen = match self.choose(planned).await? {
                 Some(inputs) => Some(inputs),
                 // Another device's coins: our own first, then these, made ours.
-                None if self.claim_for(order, &turn).await? => self.choose(order).await?,
+                None if self.claim_for(planned, &turn).await? => self.choose(planned).await?,
                 None => None,
             };
             if let Some(inputs) = chosen {
-                let inputs = self.make_exact(order, inputs, &turn).await?;
+                let inputs = self.make_exact(planned, inputs, &turn).await?;
                 return Ok((turn, inputs));
             }
             drop(turn);
-            if gone.is_gone() || !self.others_hold_coins(order) {
-                return Err(self.too_little(order).await);
+            if gone.is_gone() || !self.others_hold_coins(planned) {
+                return Err(self.too_little(planned).await);
             }
             gone.awaits(Awaits::Coins);
             if timeout_at(until, changes.changed()).await.is_err() {
-                return Err(self.too_little(order).await);
+                return Err(self.too_little(planned).await);
             }
         }
     }
 
-    async fn choose(&self, order: &Order) -> Result<Option<Inputs>, Error> {
-        let fees = order.mint.fees_ppk().await?;
-        let mint = order.mint.address();
-        let amount = order.payment.amount_sats;
+    async fn choose(&self, planned: &Planned) -> Result<Option<Inputs>, Failure> {
+        let fees = planned.mint.fees_ppk().await?;
+        let mint = planned.mint.address();
+        let amount = planned.draft.amount_sats;
         // Coins that relays show are never handed out as they are: another device of this wallet
         // would take them back.
         let relayed = self.store.mirror_begun().await?;
-        if let Act::Token { lock_to: None, .. } = order.act
+        if let Execution::Token { lock_to: None, .. } = planned.execution
             && !relayed
         {
             let exact =
@@ -98,54 +95,47 @@ impl Wallet {
                 return Ok(Some(Inputs { coins, fee_sats: 0, exact: true, prepared_sats: 0 }));
             }
         }
-        let need =
-            Need::Spend { amount: need_of(order), fee_at_most: self.fee_at_most(order).await? };
+        let need = Need::Spend {
+            amount: planned.need_sats(),
+            fee_at_most: self.fee_at_most(planned).await?,
+        };
         let coins = self.store.choose(mint, &Unit::sat(), need, fees).await?;
         Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false, prepared_sats: 0 }))
     }
 
-    /// The most that the order's inputs should cost, in sats.
-    pub(super) async fn fee_at_most(&self, order: &Order) -> Result<u64, Error> {
-        let reserve = match &order.act {
-            Act::Melt(quote) => quote.fee_reserve_sats,
-            Act::Token { .. } => 0,
-        };
-        let accepted = order.max_fee_sats.map_or(u64::MAX, |most| most.saturating_sub(reserve));
-        Ok(tolerated_sats(&self.setup().await?, &order.payment.agent).min(accepted))
+    /// The most that the planned's inputs should cost, in sats.
+    pub(super) async fn fee_at_most(&self, planned: &Planned) -> Result<u64, Failure> {
+        let reserve = planned.fee_reserve_sats();
+        let accepted = planned.max_fee_sats.map_or(u64::MAX, |most| most.saturating_sub(reserve));
+        Ok(tolerated_sats(&self.setup().await?, &planned.draft.agent).min(accepted))
     }
 
-    /// Claims what this order lacks of coins that other devices left on relays. Whether anything
+    /// Claims what this planned lacks of coins that other devices left on relays. Whether anything
     /// was claimed.
-    async fn claim_for(&self, order: &Order, turn: &Turn) -> Result<bool, Error> {
+    async fn claim_for(&self, planned: &Planned, turn: &Turn) -> Result<bool, Failure> {
         if self.nostr.is_none() {
             return Ok(false);
         }
-        let mint = order.mint.address();
+        let mint = planned.mint.address();
         let own = self.unspent_at(mint).await?;
         // Beyond what is missing: the fees of the claim and of the coins it makes.
-        let lacking = need_of(order).saturating_sub(own).saturating_add(CLAIMED_BEYOND);
-        self.claim(&order.mint, lacking, turn).await
+        let lacking = planned.need_sats().saturating_sub(own).saturating_add(CLAIMED_BEYOND);
+        self.claim(&planned.mint, lacking, turn).await
     }
 
     /// Another operation of this process at the same mint may give coins back.
-    fn others_hold_coins(&self, order: &Order) -> bool {
-        self.live().keys().any(|id| *id != order.payment.id)
+    fn others_hold_coins(&self, planned: &Planned) -> bool {
+        self.live().keys().any(|id| *id != planned.draft.id)
     }
 
-    pub(super) async fn too_little(&self, order: &Order) -> Error {
-        let mint = order.mint.address();
+    pub(super) async fn too_little(&self, planned: &Planned) -> Failure {
+        let mint = planned.mint.address();
         let (held, left_out) = (
             self.spendable_at(mint).await.unwrap_or(0),
             self.left_out([mint].into_iter()).await.unwrap_or(0),
         );
-        insufficient(need_of(order), held, left_out).with("mint", mint.as_str())
+        funds(planned.need_sats(), held, left_out).at(mint)
     }
-}
-
-/// All places for melts that are leaving stayed taken.
-pub(super) fn no_place() -> Error {
-    Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.")
-        .after(Some(PAUSE_SECONDS))
 }
 
 /// What the owner's ceiling tolerates of inputs' fees beside the reserve for the route, in sats.
@@ -153,33 +143,7 @@ pub(super) fn tolerated_sats(setup: &Setup, agent: &str) -> u64 {
     setup.policy.limits_for(agent).max_fee_floor_sats
 }
 
-/// What the coins have to be worth beside their own fees, in sats.
-pub(super) fn need_of(order: &Order) -> u64 {
-    match &order.act {
-        Act::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
-        Act::Token { .. } => order.payment.amount_sats,
-    }
-}
-
-/// How much is missing, and what does not count because another program has perhaps handed it out.
-pub(super) fn insufficient(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
-    let missing = need_sats.saturating_sub(held_sats).max(1);
-    let mut message = format!(
-        "{need_sats} sats and the mint's input fee are needed; {held_sats} sats can be spent there."
-    );
-    if left_out_sats > 0 {
-        message += &format!(
-            " {left_out_sats} sats more were perhaps handed out as a token by another program of this wallet: they count again when a week \
-             has passed and the mint still calls them unspent."
-        );
-    }
-    let error = Error::new(Code::InsufficientFunds, message);
-    let error = if left_out_sats > 0 {
-        error.with("perhaps_handed_out_sats", left_out_sats)
-    } else {
-        error
-    };
-    error.with("missing_sats", missing).with("spendable_sats", held_sats).next(format!(
-        "Make a deposit of at least {missing} sats and a little for fees, then call again."
-    ))
+/// Too little is held.
+pub(super) fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Failure {
+    Cause::Funds { need_sats, held_sats, left_out_sats }.into()
 }

@@ -3,7 +3,7 @@
 //! One call at a time for a deposit. A mint that says it has issued coins that are not here is
 //! believed in nothing: the deposit is disputed and stays open.
 
-use super::error::Error;
+use super::failure::Failure;
 use super::journal::journaled;
 use super::nostr::Elsewhere;
 use super::restore::Which;
@@ -18,7 +18,7 @@ use crate::store::Change;
 impl Wallet {
     /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that
     /// is received.
-    pub(super) async fn advance(&self, deposit: Deposit) -> Result<Deposit, Error> {
+    pub(super) async fn advance(&self, deposit: Deposit) -> Result<Deposit, Failure> {
         let mint = self.mints.at(&deposit.mint)?;
         let _one_at_a_time = self.gates.pass(deposit.id.as_str()).await;
         let mut deposit = self.store.deposit(&deposit.id).await?.unwrap_or(deposit);
@@ -66,7 +66,11 @@ impl Wallet {
     /// The mint says that it has made a deposit's coins, and none of them is here. All that it has
     /// signed for us is looked through once: what is found so is the deposit's. Where that is not
     /// enough the deposit is disputed. The caller does not hold the turn.
-    async fn dispute(&self, mut deposit: Deposit, issue: Option<Issue>) -> Result<Deposit, Error> {
+    async fn dispute(
+        &self,
+        mut deposit: Deposit,
+        issue: Option<Issue>,
+    ) -> Result<Deposit, Failure> {
         let now = (self.clock)();
         match self.claimed_by_another(&deposit).await? {
             Elsewhere::No => {}
@@ -110,7 +114,7 @@ impl Wallet {
         Ok(deposit)
     }
 
-    async fn journal_issue(&self, issue: &Issue, mut beside: Vec<Change>) -> Result<(), Error> {
+    async fn journal_issue(&self, issue: &Issue, mut beside: Vec<Change>) -> Result<(), Failure> {
         beside.extend([
             Change::UseCounters(issue.counters()),
             journaled(&Operation::Issue(issue.clone()))?,
@@ -126,7 +130,7 @@ impl Wallet {
         issue: Issue,
         outcome: IssueOutcome,
         turn: &Turn,
-    ) -> Result<Deposit, Error> {
+    ) -> Result<Deposit, Failure> {
         let (outcome, issue) = match outcome {
             // New outputs in the same row, and again: none of the old ones was signed for this
             // quote.
@@ -165,7 +169,7 @@ impl Wallet {
                     ended.push(Change::FreeCounters(issue.counters()));
                 }
                 self.store.commit(ended).await?;
-                Err(Error::from(error))
+                Err(Failure::from(error))
             }
             // The next question begins without the turn, and looks for them.
             IssueOutcome::Disputed | IssueOutcome::OutputsUsed => Ok(deposit),
@@ -176,7 +180,7 @@ impl Wallet {
         }
     }
 
-    async fn put(&self, mut deposit: Deposit, state: DepositState) -> Result<Deposit, Error> {
+    async fn put(&self, mut deposit: Deposit, state: DepositState) -> Result<Deposit, Failure> {
         if deposit.state != state {
             deposit.state = state;
             self.store.commit(vec![Change::Deposit(deposit.clone())]).await?;

@@ -3,12 +3,8 @@
 //! A request is the same when its digest is; the same key with another digest is a conflict.
 //! Contacts nobody.
 
-use sha2::{Digest, Sha256};
-
-use super::Wallet;
-use super::code::Code;
-use super::error::Error;
-use super::request::Caller;
+use super::failure::{Cause, Failure};
+use super::{Caller, Wallet};
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentState};
 
@@ -32,16 +28,6 @@ impl From<Payment> for Known {
     }
 }
 
-/// The digest of a request, by which a repeat of a key is told from another request under it.
-pub(super) fn digest(parts: &[&str]) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hex::encode(hasher.finalize())
-}
-
 impl Wallet {
     /// The recorded payment of this key, if it is open or done; the id to use again,
     /// if it failed for good.
@@ -50,7 +36,7 @@ impl Wallet {
         caller: &Caller,
         key: Option<&str>,
         digest: &str,
-    ) -> Result<Known, Error> {
+    ) -> Result<Known, Failure> {
         let Some(key) = key else { return Ok(Known::New) };
         let by_id = match key.parse::<PaymentId>() {
             Ok(id) => {
@@ -63,12 +49,9 @@ impl Wallet {
             None => self.store.payment_by_key(&caller.agent, key).await?,
         };
         match found {
-            Some(payment) if payment.request_digest != digest => Err(Error::new(
-                Code::KeyConflict,
-                "This idempotency key was used for another request.",
-            )
-            .of(&payment.id)
-            .keyed(Some(key))),
+            Some(payment) if payment.request_digest != digest => {
+                Err(Failure::new(Cause::Conflict).of(&payment.id))
+            }
             Some(payment) => Ok(Known::from(payment)),
             None => Ok(Known::New),
         }

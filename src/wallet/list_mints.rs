@@ -3,42 +3,73 @@
 use futures::future::join_all;
 use tokio::time::{Duration, timeout};
 
-use super::Wallet;
-use super::error::Error;
-use super::request::{Caller, ListMints};
+use super::failure::Failure;
 use super::rules::Setup;
-use super::view::{MintView, MintsView, Range};
+use super::{Caller, Wallet};
 use crate::mint::error::MintError;
-use crate::model::mint::{MethodInfo, TrustedMint};
+use crate::model::mint::{MethodInfo, MintAddress, MoneyKind, TrustedMint};
 
 /// How long a mint may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A listed mint, and how it stands.
+#[derive(Clone, Debug)]
+pub struct MintStanding {
+    /// Its address.
+    pub mint: MintAddress,
+    /// What it calls itself, cleaned.
+    pub untrusted_name: Option<String>,
+    /// Its coins are play money.
+    pub test: bool,
+    /// The wallet uses it.
+    pub usable: bool,
+    /// It answered just now. `None`: not known.
+    pub reachable: Option<bool>,
+    /// Can be spent now, in sats.
+    pub spendable_sats: u64,
+    /// Coins there that another program of this wallet has perhaps handed out, in sats.
+    pub left_out_sats: u64,
+    /// The owner's cap, in sats.
+    pub max_balance_sats: Option<u64>,
+    /// Its fee in thousandths of a sat per coin spent.
+    pub fee_ppk: Option<u64>,
+    /// It calls another public key its own than when it was first used.
+    pub identity_changed: bool,
+    /// How many people that the owner follows on Nostr recommend it. `None`: it is not known.
+    pub recommended_by: Option<u64>,
+    /// What it takes in. `None`: it does not say.
+    pub deposit: Option<MethodInfo>,
+    /// What it pays out. `None`: it does not say.
+    pub pay: Option<MethodInfo>,
+    /// The NUTs that the wallet leans on and it does not have.
+    pub lacks: Vec<u8>,
+}
 
 impl Wallet {
     /// Every listed mint. Asks those that were used before whether they answer; contacts no other.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`.
+    /// [`Cause::Settings`](super::failure::Cause::Settings), and those of the store.
     ///
     /// # Cancel safety
     /// Safe to drop.
     pub async fn list_mints(
         &self,
         _caller: &Caller,
-        _request: ListMints,
-    ) -> Result<MintsView, Error> {
+    ) -> Result<(MoneyKind, Vec<MintStanding>), Failure> {
         let setup = self.setup().await?;
-        let views =
-            join_all(setup.policy.mints.iter().map(|mint| self.view_mint(&setup, mint))).await;
-        Ok(MintsView {
-            money: setup.money.into(),
-            mints: views.into_iter().collect::<Result<_, _>>()?,
-        })
+        let listed = setup.policy.mints.iter().map(|mint| self.standing_of(&setup, mint));
+        let mints = join_all(listed).await.into_iter().collect::<Result<_, _>>()?;
+        Ok((setup.money, mints))
     }
 
-    async fn view_mint(&self, setup: &Setup, listed: &TrustedMint) -> Result<MintView, Error> {
-        let mint = self.mints.even_unchecked(&listed.address)?;
-        let usable = setup.mint(&listed.address).is_some();
+    async fn standing_of(
+        &self,
+        setup: &Setup,
+        listed: &TrustedMint,
+    ) -> Result<MintStanding, Failure> {
+        let (mint, address) = (self.mints.even_unchecked(&listed.address)?, &listed.address);
+        let usable = setup.mint(address).is_some();
         let mut about = mint.about().await?;
         let mut reachable = None;
         if about.is_some() && usable {
@@ -50,29 +81,21 @@ impl Wallet {
             };
             about = mint.about().await?;
         }
-        let range =
-            |method: MethodInfo| Range { min_sats: method.min_sats, max_sats: method.max_sats };
-        Ok(MintView {
-            mint: listed.address.to_string(),
-            untrusted_name: self.name_of(&listed.address).await,
+        Ok(MintStanding {
+            mint: address.clone(),
+            untrusted_name: self.name_of(address).await,
             test: listed.test,
             usable,
             reachable,
-            spendable_sats: if usable { self.spendable_at(&listed.address).await? } else { 0 },
-            perhaps_handed_out_sats: Some(self.left_out([&listed.address].into_iter()).await?)
-                .filter(|sats| usable && *sats > 0),
+            spendable_sats: if usable { self.spendable_at(address).await? } else { 0 },
+            left_out_sats: if usable { self.left_out([address].into_iter()).await? } else { 0 },
             max_balance_sats: listed.max_balance_sats,
             fee_ppk: mint.fee_ppk().await,
-            identity_changed: self
-                .store
-                .mint_identity_changed(listed.address.as_str())
-                .await?
-                .then_some(true),
-            recommended_by: self.recommended_by(&listed.address).await?,
-            deposit: about.as_ref().and_then(|about| about.deposit).map(range),
-            pay: about.as_ref().and_then(|about| about.pay).map(range),
-            amountless: about.as_ref().and_then(|about| about.pay).and_then(|pay| pay.amountless),
-            lacks: mint.lacks().await?.into_iter().map(|nut| format!("NUT-{nut:02}")).collect(),
+            identity_changed: self.store.mint_identity_changed(address.as_str()).await?,
+            recommended_by: self.recommended_by(address).await?,
+            deposit: about.as_ref().and_then(|about| about.deposit),
+            pay: about.as_ref().and_then(|about| about.pay),
+            lacks: mint.lacks().await?,
         })
     }
 }

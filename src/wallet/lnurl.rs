@@ -9,15 +9,14 @@ use std::time::Duration;
 use url::Url;
 
 use super::Wallet;
-use super::code::Code;
-use super::error::Error;
-use super::payable::check;
+use super::failure::{Cause, Failure, PayeeError};
 use super::rules::Setup;
 use crate::model::id::PaymentId;
-use crate::model::invoice::Invoice;
-use crate::model::lnurl::{AnswerError, Misfit, PayRequest, Target, ZapNote, read_invoice, reason};
+use crate::model::invoice::{Invoice, Network};
+use crate::model::lnurl::{PayRequest, Target, ZapNote, read_invoice, reason};
+use crate::model::mint::MoneyKind;
 use crate::model::payment::{Fetched, Payment, PaymentState};
-use crate::ports::{HttpFailure, HttpRequest, JSON, Method, UNRESOLVED};
+use crate::ports::{HttpRequest, JSON, Method};
 
 /// How long one exchange with a payee's server may take.
 const EXCHANGE: Duration = Duration::from_secs(10);
@@ -59,9 +58,9 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub(super) async fn resolve_lnurl(&self, target: &Target) -> Result<PayRequest, Error> {
+    pub(super) async fn resolve_lnurl(&self, target: &Target) -> Result<PayRequest, Failure> {
         let body = self.ask_server(&target.url).await?;
-        PayRequest::read(target.clone(), &body).map_err(refusal)
+        Ok(PayRequest::read(target.clone(), &body).map_err(PayeeError::Answer)?)
     }
 
     /// Asks for an invoice, and checks it: exact amount, network, time left, and that no payment of
@@ -81,26 +80,20 @@ impl Wallet {
         setup: &Setup,
         request: &PayRequest,
         wanted: Wanted<'_>,
-    ) -> Result<FetchedInvoice, Error> {
+    ) -> Result<FetchedInvoice, Failure> {
         let amount_msat = takes(request, wanted.amount_sats)?;
         let comment = wanted.comment.filter(|words| wanted.zap.is_none() && !words.is_empty());
         let sent = comment.filter(|words| request.takes_comment(words));
         let body = self.ask_server(&request.ask(amount_msat, sent, wanted.zap)).await?;
-        let invoice = read_invoice(&body).map_err(refusal)?;
+        let invoice = read_invoice(&body).map_err(PayeeError::Answer)?;
         let now = (self.clock)();
         check(setup, &invoice, now)?;
         PayRequest::fits(&invoice, amount_msat, now)
-            .map_err(|misfit| unfit(misfit, wanted.amount_sats))?;
+            .map_err(|misfit| PayeeError::Misfit { misfit, asked_sats: wanted.amount_sats })?;
         if let Some(seen) = self.store.payment_by_hash(&invoice.payment_hash).await?
             && !is_same_again(&seen, wanted.again)
         {
-            let again = Error::new(
-                Code::RecipientRefuses,
-                "The payee's server gave an invoice that it had given before; it was not paid again.",
-            );
-            return Err(again
-                .of(&seen.id)
-                .next("Look at the earlier payment with get_payment, and tell the user."));
+            return Err(Failure::new(PayeeError::InvoiceAgain).of(&seen.id));
         }
         let fetched = Fetched {
             comment_sent: comment.map(|_| sent.is_some()),
@@ -109,7 +102,7 @@ impl Wallet {
         Ok(FetchedInvoice { invoice, fetched })
     }
 
-    async fn ask_server(&self, url: &Url) -> Result<Vec<u8>, Error> {
+    async fn ask_server(&self, url: &Url) -> Result<Vec<u8>, Failure> {
         let request = HttpRequest {
             method: Method::Get,
             url: url.to_string(),
@@ -117,128 +110,41 @@ impl Wallet {
             accept: JSON,
             deadline: EXCHANGE,
         };
-        let answer = self.http.send(request).await.map_err(|failure| unheard(&failure))?;
-        let says_no = |code, message: &str| {
-            let error = Error::new(code, message).with("status", answer.status);
-            error.with_untrusted("reason", &reason(&answer.body).unwrap_or_default())
-        };
+        let answer = self.http.send(request).await.map_err(PayeeError::Http)?;
         match answer.status {
-            200..=299 if answer.body.len() > MAX_ANSWER => Err(Error::new(
-                Code::RecipientRefuses,
-                "The payee's server answers with more than an answer can be; it was not read.",
-            )),
+            200..=299 if answer.body.len() > MAX_ANSWER => Err(PayeeError::TooLong.into()),
             200..=299 => Ok(answer.body),
-            300..=399 => Err(says_no(
-                Code::RecipientRefuses,
-                "The payee's server sends us to another place, which is not followed.",
-            )),
-            404 | 410 => {
-                Err(says_no(Code::RecipientUnknown, "The payee's server does not know this payee."))
+            status => {
+                let pause = || answer.retry_after_seconds.unwrap_or(PAUSE_SECONDS);
+                Err(PayeeError::Status {
+                    status,
+                    reason: reason(&answer.body),
+                    retry_after_seconds: (status == 429).then(pause),
+                }
+                .into())
             }
-            429 => {
-                let pause = answer.retry_after_seconds.unwrap_or(PAUSE_SECONDS);
-                Err(says_no(Code::TooManyRequests, "The payee's server has had too many requests.")
-                    .after(Some(pause)))
-            }
-            400..=499 => Err(says_no(Code::RecipientRefuses, "The payee's server refuses.")),
-            _ => Err(says_no(
-                Code::ServerUnreachable,
-                "The payee's server is out of order; nothing was paid.",
-            )),
         }
     }
 }
 
+/// What stands against paying an invoice, whoever pays.
+pub(super) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Failure> {
+    if setup.money == MoneyKind::Real && invoice.network != Network::Bitcoin {
+        return Err(Cause::WrongNetwork.into());
+    }
+    if invoice.is_expired(now) { Err(Cause::InvoiceExpired.into()) } else { Ok(()) }
+}
+
 /// The server takes this amount: what it is to be asked for, in thousandths of a sat.
-pub(super) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Error> {
+pub(super) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failure> {
     if let Some(amount_msat) = request.asks_msat(amount_sats) {
         return Ok(amount_msat);
     }
-    let (min, max) = (request.min_sats(), request.max_sats());
-    let refusal = Error::new(
-        Code::AmountOutOfRange,
-        format!("The payee takes {min} to {max} sats at a time, not {amount_sats}."),
-    );
-    Err(refusal.with("min_sats", min).with("max_sats", max))
+    let (min_sats, max_sats) = (request.min_sats(), request.max_sats());
+    Err(PayeeError::OutOfRange { min_sats, max_sats, asked_sats: amount_sats }.into())
 }
 
 /// Only a payment that failed for good, and that is being tried again, may meet its own invoice.
 fn is_same_again(seen: &Payment, again: Option<&PaymentId>) -> bool {
     again == Some(&seen.id) && matches!(seen.state, PaymentState::Failed { .. })
-}
-
-fn unheard(failure: &HttpFailure) -> Error {
-    match failure {
-        HttpFailure::Refused(why) => Error::new(
-            Code::AddressRefused,
-            "The payee's server has an address that is not allowed; it was not contacted.",
-        )
-        .with("reason", why.as_str()),
-        HttpFailure::TooMany { retry_after_seconds } => {
-            Error::new(Code::TooManyRequests, "The payee's server is being asked too often.")
-                .after(Some(*retry_after_seconds))
-        }
-        HttpFailure::NotSent(why) if why == UNRESOLVED => Error::new(
-            Code::RecipientUnknown,
-            "The payee's server was not found: its name does not resolve, or this machine is offline.",
-        ),
-        HttpFailure::NotSent(why) | HttpFailure::Lost(why) => Error::new(
-            Code::ServerUnreachable,
-            "The payee's server does not answer; nothing was paid.",
-        )
-        .with("reason", why.as_str()),
-    }
-}
-
-fn refusal(why: AnswerError) -> Error {
-    let refuses = |message: &str| Error::new(Code::RecipientRefuses, message);
-    match why {
-        AnswerError::Says(words) => {
-            refuses("The payee's server says no.").with_untrusted("reason", &words)
-        }
-        AnswerError::Other(kind) => {
-            Error::new(Code::PayeeUnsupported, "That LNURL is for something else than paying.")
-                .with("kind", kind.unwrap_or("lnurl"))
-                .next("Tell the user that this LNURL is not for paying.")
-        }
-        AnswerError::WantsPayer => {
-            refuses("The payee's server wants to know who pays; this wallet does not tell.")
-        }
-        AnswerError::Identifier(other) => {
-            refuses("The payee's server answers for another address than the one given.")
-                .with_untrusted("address", &other)
-                .next("Tell the user the other address in details; pay it only if they say so.")
-        }
-        AnswerError::Elsewhere(host) => refuses(
-            "The payee's server sends us to another server for the invoice, which was not asked.",
-        )
-        .with_untrusted("host", &host)
-        .next(
-            "Ask the payee for the address that they have at that other server, or for an invoice.",
-        ),
-        AnswerError::Unreadable(what) => {
-            refuses("The payee's server does not answer as one that takes Lightning payments does.")
-                .with("unreadable", what)
-        }
-    }
-}
-
-fn unfit(misfit: Misfit, amount_sats: u64) -> Error {
-    match misfit {
-        Misfit::Amount(other) => {
-            let error = Error::new(
-                Code::RecipientRefuses,
-                "The payee's server gave an invoice for another amount; it was not paid.",
-            );
-            let error = error.with("asked_msat", amount_sats.saturating_mul(1000));
-            let error =
-                if let Some(msat) = other { error.with("invoice_msat", msat) } else { error };
-            error.next("Tell the user that the payee's server asks for another amount than it was told; do not pay it in another way.")
-        }
-        Misfit::Expired => Error::new(
-            Code::InvoiceExpired,
-            "The payee's server gave an invoice that has run out, or nearly so.",
-        )
-        .next("Make the same call again; if it stays so, tell the user."),
-    }
 }

@@ -2,19 +2,28 @@
 
 use tokio::time::{Duration, sleep};
 
-use super::Wallet;
-use super::code::Code;
 use super::deadline::Deadline;
-use super::error::Error;
+use super::failure::{Cause, Failure, Late, Missing};
 use super::gate::Name;
-use super::pay::still_planned;
-use super::request::{Caller, GetPayment};
+use super::record::{Outcome, ReceiveRecord, Replay, SharedZap};
 use super::rules::Setup;
-use super::show::{self, Replay};
-use super::view::PaymentView;
+use super::{Caller, Wallet};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::payment::{Payment, PaymentState};
-use crate::model::receive::Receive;
+use crate::model::receive::ReceiveState;
+
+/// The name under which something is looked up.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// A payment, or a shared zap.
+    Id(PaymentId),
+    /// A received token.
+    Received(ReceiveId),
+    /// A payment by its invoice's payment hash, in lower-case hex.
+    Hash(String),
+    /// A payment, or a shared zap, by its idempotency key.
+    Key(String),
+}
 
 const TOKEN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -24,55 +33,43 @@ const PLANNED_PATIENCE: Duration = Duration::from_secs(5);
 const PLANNED_LOOK: Duration = Duration::from_millis(100);
 
 impl Wallet {
-    /// Looks a payment up by exactly one of its names; with `wait_seconds`, once it is final or the
-    /// time is up. One that a call is planning right now is waited for 5 s at least.
+    /// Looks a payment or a received token up, once it is final or `wait` is over. One that a call
+    /// is planning right now is waited for 5 s at least.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`; `mint_unreachable`: a call still plans it, and nothing was
-    /// sent.
+    /// [`Cause::NotFound`]; [`Late::Planned`]: a call still plans it, and nothing was sent.
     ///
     /// # Cancel safety
     /// Safe to drop.
     pub async fn get_payment(
         &self,
         caller: &Caller,
-        request: GetPayment,
-    ) -> Result<PaymentView, Error> {
+        lookup: &Lookup,
+        wait: Duration,
+    ) -> Result<Outcome, Failure> {
         let call = self.deadline();
-        let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
         let (until, patience) = (call.within(wait), call.within(wait.max(PLANNED_PATIENCE)));
         let setup = self.setup().await?;
-        let given = [&request.payment_id, &request.payment_hash, &request.idempotency_key];
-        if given.iter().filter(|one| one.is_some()).count() != 1 {
-            return Err(Error::invalid(
-                "payment_id",
-                "Give exactly one of payment_id, payment_hash and idempotency_key.",
-            ));
-        }
-        if let Some(text) =
-            request.payment_id.as_deref().filter(|text| text.starts_with(ReceiveId::PREFIX))
-        {
-            return self.get_receive(caller, text, until).await;
+        if let Lookup::Received(id) = lookup {
+            return self.get_receive(caller, id, until).await;
         }
         let mut payment = loop {
             // Before the journal is looked at: what is admitted between the two is found there.
-            let planned = self.is_planned(caller, &request);
-            match self.find(caller, &request).await {
-                Err(error) if error.code == Code::NotFound => {
-                    // A zap that was shared among several has a name of its own.
-                    if let Some(shown) = self.find_group(&setup, caller, &request).await? {
-                        return Ok(shown);
-                    }
-                    if !planned {
-                        return Err(error);
-                    }
-                    if patience.is_past() {
-                        return Err(still_planned(request.idempotency_key.as_deref()));
-                    }
-                    sleep(PLANNED_LOOK).await;
-                }
-                found => break found?,
+            let planned = self.is_planned(caller, lookup);
+            if let Some(found) = self.find(caller, lookup).await? {
+                break found;
             }
+            // A zap that was shared among several has a name of its own.
+            if let Some(shared) = self.find_group(&setup, caller, lookup).await? {
+                return Ok(Outcome::Shared(shared));
+            }
+            if !planned {
+                return Err(Cause::NotFound(missing(lookup)).into());
+            }
+            if patience.is_past() {
+                return Err(Cause::Late(Late::Planned).into());
+            }
+            sleep(PLANNED_LOOK).await;
         };
         let mut changes = self.notices.subscribe();
         loop {
@@ -85,65 +82,47 @@ impl Wallet {
             self.hurry(payment.id.as_str());
             let _news = until.within(Duration::from_secs(2)).wait(changes.changed()).await;
         }
-        self.show_payment(&setup, caller, payment, Replay::Asked).await
+        Ok(self.describe(&setup, caller, payment, Replay::Asked).await?.into())
     }
 
     /// A call is planning the payment that is asked for.
-    fn is_planned(&self, caller: &Caller, request: &GetPayment) -> bool {
-        let hash = request.payment_hash.as_deref().map(read_hash);
-        let names =
-            [hash.as_deref().map(Name::Hash), request.idempotency_key.as_deref().map(Name::Key)];
-        names.into_iter().flatten().any(|name| self.gates.is_announced(&caller.agent, name))
+    fn is_planned(&self, caller: &Caller, lookup: &Lookup) -> bool {
+        let name = match lookup {
+            Lookup::Hash(hash) => Name::Hash(hash),
+            Lookup::Key(key) => Name::Key(key),
+            Lookup::Id(_) | Lookup::Received(_) => return false,
+        };
+        self.gates.is_announced(&caller.agent, name)
     }
 
     async fn find_group(
         &self,
         setup: &Setup,
         caller: &Caller,
-        request: &GetPayment,
-    ) -> Result<Option<PaymentView>, Error> {
-        let named = request.payment_id.as_deref().and_then(|text| text.parse::<PaymentId>().ok());
-        match named.or_else(|| {
-            request.idempotency_key.as_deref().map(|key| super::zap::group(caller, Some(key)))
-        }) {
-            Some(group) => self.shown_group(setup, caller, &group).await,
-            None => Ok(None),
+        lookup: &Lookup,
+    ) -> Result<Option<SharedZap>, Failure> {
+        match lookup {
+            Lookup::Id(group) => self.shared_zap(setup, caller, group).await,
+            Lookup::Key(key) => {
+                self.shared_zap(setup, caller, &super::zap::group(caller, Some(key))).await
+            }
+            Lookup::Hash(_) | Lookup::Received(_) => Ok(None),
         }
     }
 
-    async fn find(&self, caller: &Caller, request: &GetPayment) -> Result<Payment, Error> {
-        if let Some(text) = request.payment_id.as_deref() {
-            return self.own_payment(caller, text).await;
-        }
-        let found = match (&request.payment_hash, &request.idempotency_key) {
-            (Some(hash), _) => self.store.payment_by_hash(&read_hash(hash)).await?,
-            (_, Some(key)) => self.store.payment_by_key(&caller.agent, key).await?,
-            _ => None,
+    async fn find(&self, caller: &Caller, lookup: &Lookup) -> Result<Option<Payment>, Failure> {
+        let found = match lookup {
+            Lookup::Id(id) => self.store.payment(id).await?,
+            Lookup::Hash(hash) => self.store.payment_by_hash(hash).await?,
+            Lookup::Key(key) => self.store.payment_by_key(&caller.agent, key).await?,
+            Lookup::Received(_) => None,
         };
-        found
-            .filter(|payment| payment.agent == caller.agent)
-            .ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that name."))
-    }
-
-    /// The agent's own payment of this id.
-    pub(super) async fn own_payment(&self, caller: &Caller, text: &str) -> Result<Payment, Error> {
-        let none = || Error::new(Code::NotFound, "No payment of this agent has that id.");
-        if text.starts_with("dep_") {
-            return Err(none().next("That is a deposit: call get_deposit with it."));
-        }
-        let id = text
-            .parse::<PaymentId>()
-            .map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a payment."))?;
-        self.store
-            .payment(&id)
-            .await?
-            .filter(|payment| payment.agent == caller.agent)
-            .ok_or_else(none)
+        Ok(found.filter(|payment| payment.agent == caller.agent))
     }
 
     /// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has
     /// claimed it.
-    async fn look_again(&self, payment: Payment, call: Deadline) -> Result<Payment, Error> {
+    async fn look_again(&self, payment: Payment, call: Deadline) -> Result<Payment, Failure> {
         let payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
         if matches!(payment.state, PaymentState::Settled { claimed: false, .. })
             && let Some(row) = self.store.token(&payment.id).await?
@@ -162,29 +141,29 @@ impl Wallet {
     async fn get_receive(
         &self,
         caller: &Caller,
-        text: &str,
+        id: &ReceiveId,
         until: Deadline,
-    ) -> Result<PaymentView, Error> {
-        let id = text.parse::<ReceiveId>().map_err(|_| {
-            Error::invalid("payment_id", "payment_id is not the id of a received token.")
-        })?;
+    ) -> Result<Outcome, Failure> {
         loop {
-            let found: Option<Receive> =
-                self.store.receive(&id).await?.filter(|receive| receive.agent == caller.agent);
-            let found = found.ok_or_else(|| {
-                Error::new(Code::NotFound, "No received token of this agent has that id.")
-            })?;
-            let mut view = show::receive(found, false);
-            view.replayed = None;
-            if view.is_final || until.is_past() {
-                return Ok(view);
+            let found = self.store.receive(id).await?;
+            let receive = found
+                .filter(|receive| receive.agent == caller.agent)
+                .ok_or(Cause::NotFound(Missing::Receive))?;
+            let is_open =
+                matches!(receive.state, ReceiveState::Open | ReceiveState::GivenUp { .. });
+            if !is_open || until.is_past() {
+                return Ok(ReceiveRecord { receive, replay: Replay::Asked }.into());
             }
-            self.hurry(text);
+            self.hurry(id.as_str());
             sleep(until.within(Duration::from_secs(1)).left()).await;
         }
     }
 }
 
-fn read_hash(text: &str) -> String {
-    text.trim().to_lowercase()
+fn missing(lookup: &Lookup) -> Missing {
+    match lookup {
+        Lookup::Id(_) => Missing::Payment,
+        Lookup::Received(_) => Missing::Receive,
+        Lookup::Hash(_) | Lookup::Key(_) => Missing::PaymentName,
+    }
 }

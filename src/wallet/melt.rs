@@ -1,7 +1,7 @@
 //! A payment by a melt, from the mint's word to its end: paid with the change in, paid with the
 //! change awaited, or failed (NUT-05, NUT-08).
 
-use super::error::Error;
+use super::failure::Failure;
 use super::journal::journaled;
 use super::{Wallet, coins};
 use crate::mint::Mint;
@@ -9,6 +9,7 @@ use crate::mint::error::{MintError, nut};
 use crate::mint::melt::{Melt, MeltOutcome, MeltWord};
 use crate::mint::operation::Operation;
 use crate::model::payment::{Payment, PaymentState};
+use crate::model::secret::Secret;
 use crate::store::Change;
 
 /// How often a mint that must give change may name none before that is believed.
@@ -16,12 +17,12 @@ const NAMED_NONE_OFTEN: u32 = 20;
 
 impl Wallet {
     /// Step 5 for a melt: the coins go, and what the mint says decides.
-    pub(super) async fn act_melt(
+    pub(super) async fn melt(
         &self,
         payment: Payment,
         mint: &Mint,
         melt: Melt,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         match mint.post_melt(&melt).await {
             MeltOutcome::Paid { change, preimage } => {
                 self.end_paid(payment, melt, change, preimage).await
@@ -41,10 +42,10 @@ impl Wallet {
                 } else if !elsewhere {
                     beside.push(Change::FreeCounters(melt.counters()));
                 }
-                let failed = self.record_failure(payment, Error::from(error), beside).await;
+                let failed = self.record_failure(payment, error.into(), beside).await;
                 if elsewhere && let Err(error) = self.drop_spent(mint, ys).await {
                     tracing::debug!(
-                        code = error.code.as_str(),
+                        %error,
                         "the mint was not asked which coins another device spent"
                     );
                 }
@@ -65,7 +66,7 @@ impl Wallet {
         melt: Melt,
         change: Option<Vec<coins::Coin>>,
         preimage: Option<String>,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         let mut beside = vec![coins::spent(melt.input_ys()?)];
         let fee_sats = match change {
             Some(change) => {
@@ -78,12 +79,12 @@ impl Wallet {
                 payment.reserved_sats.saturating_sub(payment.amount_sats)
             }
         };
-        let state = self.settled(&payment, fee_sats, preimage);
+        let state = settled(&payment, (self.clock)(), fee_sats, preimage);
         self.record(payment, state, beside).await
     }
 
     /// A melt that this process does not carry: asks the mint's own word.
-    pub(super) async fn settle_melt(&self, payment: Payment, melt: Melt) -> Result<(), Error> {
+    pub(super) async fn settle_melt(&self, payment: Payment, melt: Melt) -> Result<(), Failure> {
         if self.live().contains_key(&payment.id) || !self.is_journaled(melt.id).await? {
             return Ok(());
         }
@@ -116,7 +117,7 @@ impl Wallet {
         mut payment: Payment,
         mint: &Mint,
         mut melt: Melt,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let PaymentState::Settled { fee_sats, .. } = &mut payment.state else { return Ok(()) };
         let change = match mint.ask_change(&melt).await? {
             None if melt.must_have_change() && melt.named_none < NAMED_NONE_OFTEN => {
@@ -133,6 +134,13 @@ impl Wallet {
         self.changed();
         Ok(())
     }
+}
+
+/// Paid, at `at` in Unix seconds. A preimage is kept only if it hashes to the payment hash.
+fn settled(payment: &Payment, at: u64, fee_sats: u64, preimage: Option<String>) -> PaymentState {
+    let hash = payment.payment_hash().unwrap_or_default();
+    let preimage = preimage.filter(|text| super::preimage::opens(text, hash)).map(Secret::new);
+    PaymentState::Settled { at, fee_sats, preimage, claimed: false }
 }
 
 /// A melt whose change is in. The counters of the blank outputs that were not needed are free

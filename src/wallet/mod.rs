@@ -4,26 +4,29 @@
 //! is comes from the owner's rules, which are read again before every admission.
 
 mod balance;
-mod bury;
+mod balances;
 mod cancel;
 mod claimed;
 pub mod clock;
-pub mod code;
 mod coins;
-mod csv;
 mod deadline;
-mod denied;
 mod deposit;
 mod detach;
-pub mod error;
+mod digest;
+mod dispute;
+mod disputed_swaps;
+mod draft;
 mod estimate;
 mod exact;
+pub mod failure;
 mod gate;
 mod give_up;
 mod history;
+mod in_flight;
 mod inputs;
 mod issue;
 mod journal;
+mod judge;
 mod known;
 mod list_mints;
 mod lnurl;
@@ -31,59 +34,78 @@ mod lookup;
 mod melt;
 pub mod nostr;
 mod offer;
+mod outgoing_text;
 mod owner;
 mod pay;
-mod payable;
-mod period;
 mod preimage;
 mod receive;
 mod reclaim;
+pub mod record;
 mod recover;
-pub mod request;
 pub mod restore;
 mod rounds;
 pub mod rules;
 mod send;
 mod settle;
-mod show;
 mod spend;
+mod state;
 mod swap;
 mod sync;
+mod take_in;
+mod token;
 mod turn;
 mod undecided;
 pub mod upkeep;
-pub mod view;
 mod zap;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::nostr::{InTheWay, Sight};
 use self::nostr::{Link, Nostr};
-pub use code::Code;
+pub use balance::Holdings;
 pub use deadline::Deadline;
-pub use error::Error;
-#[cfg(feature = "testing")]
-pub use error::{MoneyMoved, Retry};
+pub use deposit::DepositIntent;
+pub use estimate::Estimated;
+pub use failure::Failure;
 use gate::Gates;
-pub use request::Caller;
+pub use give_up::MayGiveUp;
+pub use history::{Cursor, Entry, Group, Grouping, History, HistoryQuery, Note};
+use in_flight::Gone;
+pub use list_mints::MintStanding;
+pub use lookup::Lookup;
+pub use pay::PaymentIntent;
+pub use receive::{IncomingToken, TokenError};
 use rounds::Rounds;
 use rules::Rules;
-use spend::Gone;
+pub use send::{LockKey, TokenIntent};
+pub use sync::{NostrStanding, RelayStatus, SyncReport, SyncState, Trouble};
+pub use undecided::{Undecided, Why};
+pub use zap::{Via, ZapIntent};
 
 use crate::mint::Mints;
 use crate::model::id::PaymentId;
+use crate::model::keys::KeysPlace;
 use crate::ports::Http;
 #[cfg(feature = "failpoints")]
 use crate::store::Halt;
 use crate::store::Store;
+
+pub use crate::nostr::recipient::{NotARecipient, Recipient, parse as read_recipient};
+
+/// Which agent asks. A label from the client's configuration, never a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The agent's name.
+    pub agent: String,
+}
 
 /// What a wallet is made of.
 #[derive(Debug)]
@@ -98,8 +120,8 @@ pub struct Parts {
     pub rules: Arc<dyn Rules>,
     /// Unix seconds now.
     pub clock: fn() -> u64,
-    /// Where the keys lie, in the words of `get_balance`.
-    pub keys: &'static str,
+    /// Where the keys lie.
+    pub keys: KeysPlace,
     /// Relays and the Nostr key. `None`: Nostr is off.
     pub nostr: Option<Nostr>,
 }
@@ -120,7 +142,7 @@ pub struct Inner {
     http: Arc<dyn Http>,
     rules: Arc<dyn Rules>,
     clock: fn() -> u64,
-    keys: &'static str,
+    keys: KeysPlace,
     nostr: Option<Link>,
     /// The wallet has been real: the store's latch, at hand.
     real: AtomicBool,
@@ -156,42 +178,12 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// Opens the wallet at its first use, so that a session can list its tools with no home, no network
-/// and no settings.
-#[async_trait]
-pub trait Source: Send + Sync + fmt::Debug {
-    /// The open wallet; opens it the first time.
-    ///
-    /// # Errors
-    /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`:
-    /// nothing moved.
-    async fn wallet(&self) -> Result<Wallet, Error>;
-
-    /// Something about money is under way or undecided, or an invoice of ours may still be paid.
-    /// Opens no wallet.
-    async fn has_open(&self) -> bool {
-        false
-    }
-
-    /// The number of deposits whose mint says that it has issued their coins, though none of them
-    /// is here; 0 while no wallet is open. Opens none.
-    async fn disputed(&self) -> usize {
-        0
-    }
-
-    /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be
-    /// read, which stop every call by themselves. Opens no wallet, creates nothing.
-    fn tools_of(&self, _caller: &Caller) -> Option<BTreeSet<String>> {
-        None
-    }
-}
-
 impl Wallet {
     /// Puts the wallet together. Contacts nobody; call [`Wallet::recover`] before anything else.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
-    pub async fn new(parts: Parts) -> Result<Self, Error> {
+    /// [`failure::Cause::Store`].
+    pub async fn new(parts: Parts) -> Result<Self, Failure> {
         let meta = parts.store.meta().await?;
         parts.mints.only(meta.checked);
         let inner = Inner {
@@ -219,6 +211,11 @@ impl Wallet {
     /// Changes each time something happens to money: a counter, for whoever wants to look again.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.notices.subscribe()
+    }
+
+    /// Unix seconds now, by the wallet's clock.
+    pub fn now(&self) -> u64 {
+        (self.clock)()
     }
 
     /// Returns when somebody wants [`Wallet::settle`] to look again.

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::Wallet;
-use super::code::Code;
-use super::denied::amountless;
-use super::error::Error;
-use super::inputs::{insufficient, tolerated_sats};
+use super::failure::{Cause, Failure, WrongQuote};
+use super::inputs::{funds, tolerated_sats};
 use super::rules::Setup;
 use crate::mint::Mint;
-use crate::mint::error::MintError;
+use crate::mint::error::{MintError, nut};
 use crate::mint::melt::MeltQuote;
 use crate::model::invoice::Invoice;
+use crate::model::mint::MintAddress;
 use crate::store::Chosen;
 
 /// What a mint asks for paying an invoice.
@@ -49,9 +48,9 @@ impl Wallet {
         setup: &Setup,
         invoice: &Invoice,
         amount_sats: u64,
-        named: Option<&str>,
+        named: Option<&MintAddress>,
         agent: &str,
-    ) -> Result<Offer, Error> {
+    ) -> Result<Offer, Failure> {
         let mut candidates = self.candidates(setup, amount_sats, named).await?;
         let amount_msat = if invoice.amount_msat.is_none() {
             Some(amount_sats.saturating_mul(1000))
@@ -65,7 +64,7 @@ impl Wallet {
             let quote = mint.quote_melt(&invoice.text, amount_msat).await;
             (mint, quote)
         });
-        let (mut offers, mut worst): (Vec<Offer>, Option<Error>) = (Vec::new(), None);
+        let (mut offers, mut worst): (Vec<Offer>, Option<Failure>) = (Vec::new(), None);
         for (mint, quote) in join_all(asked).await {
             let refusal = match quote {
                 Ok(quote) if is_for(&quote, invoice, amount_sats) => {
@@ -74,25 +73,19 @@ impl Wallet {
                             offers.push(offer);
                             continue;
                         }
-                        Err(error) => error.with("mint", mint.address().as_str()),
+                        Err(error) => error.at(mint.address()),
                     }
                 }
-                Ok(_) => Error::new(
-                    Code::MintRefused,
-                    "The mint's quote is not for this invoice's amount.",
-                ),
-                Err(error) if amount_msat.is_some() => {
-                    of_amountless(error).with("mint", mint.address().as_str())
-                }
-                Err(error) => Error::from(error).with("mint", mint.address().as_str()),
+                Ok(_) => Cause::Quote(WrongQuote::MeltAmount).into(),
+                Err(error) if amount_msat.is_some() => of_amountless(error).at(mint.address()),
+                Err(error) => Failure::from(error).at(mint.address()),
             };
             // That a mint takes no such invoices is said only where no other mint might.
-            if worst.is_none() || refusal.code != Code::PayeeUnsupported {
+            if worst.is_none() || !takes_no_amountless(&refusal) {
                 worst = Some(refusal);
             }
         }
-        let none =
-            || worst.unwrap_or_else(|| Error::new(Code::NoMint, "No listed mint can pay this."));
+        let none = || worst.unwrap_or_else(|| Cause::NoMintPays.into());
         offers.into_iter().min_by_key(Offer::rank).ok_or_else(none)
     }
 
@@ -101,7 +94,7 @@ impl Wallet {
         mint: Arc<Mint>,
         quote: MeltQuote,
         fee_at_most: u64,
-    ) -> Result<Offer, Error> {
+    ) -> Result<Offer, Failure> {
         let coins = self
             .coins_for_melt(
                 &mint,
@@ -118,14 +111,14 @@ impl Wallet {
         &self,
         setup: &Setup,
         amount_sats: u64,
-        named: Option<&str>,
-    ) -> Result<Vec<Arc<Mint>>, Error> {
+        named: Option<&MintAddress>,
+    ) -> Result<Vec<Arc<Mint>>, Failure> {
         let listed: Vec<_> = match named {
-            Some(text) => vec![setup.named(text)?.clone()],
+            Some(address) => vec![setup.usable(address)?.clone()],
             None => setup.mints().cloned().collect(),
         };
         if listed.is_empty() {
-            return Err(Error::new(Code::NoMint, "No usable mint is listed."));
+            return Err(Cause::NoMint.into());
         }
         let (mut candidates, mut most) = (Vec::new(), 0);
         for mint in &listed {
@@ -136,7 +129,7 @@ impl Wallet {
             }
         }
         if candidates.is_empty() {
-            return Err(insufficient(
+            return Err(funds(
                 amount_sats,
                 most,
                 self.left_out(listed.iter().map(|mint| &mint.address)).await?,
@@ -147,7 +140,7 @@ impl Wallet {
 }
 
 /// Without those that say of themselves that they pay no invoice without an amount.
-async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Error> {
+async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Failure> {
     let mut able = Vec::new();
     for mint in mints {
         if mint.about().await?.and_then(|about| about.pay).and_then(|pay| pay.amountless)
@@ -156,18 +149,23 @@ async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Erro
             able.push(mint);
         }
     }
-    if able.is_empty() { Err(amountless("")) } else { Ok(able) }
+    if able.is_empty() { Err(Cause::Amountless(String::new()).into()) } else { Ok(able) }
 }
 
 /// A mint's answer to the question what an invoice without an amount would cost: a refusal that
 /// gives no reason of the list means that.
-fn of_amountless(error: MintError) -> Error {
+fn of_amountless(error: MintError) -> Failure {
     match error {
         MintError::Unexplained { status: 400 | 422, reason } => {
-            amountless(reason.as_deref().unwrap_or(""))
+            Cause::Amountless(reason.unwrap_or_default()).into()
         }
         error => error.into(),
     }
+}
+
+/// The mint pays no invoice without an amount.
+fn takes_no_amountless(failure: &Failure) -> bool {
+    matches!(failure.cause, Cause::Amountless(_)) || failure.nut_code() == Some(nut::AMOUNTLESS)
 }
 
 /// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.

@@ -1,7 +1,7 @@
 //! What the owner did to the rules, for the history.
 
 use super::Wallet;
-use super::error::Error;
+use super::failure::Failure;
 use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange};
 
@@ -11,7 +11,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
-    pub async fn follow_policy(&self) -> Result<(), Error> {
+    pub async fn follow_policy(&self) -> Result<(), Failure> {
         let Some(written) = self.rules.take_written() else { return Ok(()) };
         let before = self.store.meta().await?.policy_fingerprint;
         if before.as_ref() == Some(&written) {

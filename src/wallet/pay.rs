@@ -4,26 +4,46 @@
 //! An address is asked for its invoice only after everything that needs no answer was judged; the
 //! invoice then goes the same way.
 
-use super::Wallet;
-use super::code::Code;
 use super::deadline::Deadline;
-use super::error::Error;
+use super::digest::digest;
+use super::draft::{Draft, Execution, Planned};
+use super::failure::{Cause, Failure, Late};
 use super::gate::Name;
-use super::known::{Known, digest};
-use super::lnurl::{FetchedInvoice, Wanted};
+use super::known::Known;
+use super::lnurl::{FetchedInvoice, Wanted, check};
 use super::offer::Offer;
-use super::payable::{Payable, check};
-use super::request::{Caller, Pay};
+use super::outgoing_text::outgoing;
+use super::record::{PaymentRecord, Replay};
 use super::rules::{Setup, first_mint};
-use super::show::Replay;
-use super::spend::{Act, Order};
-use super::view::PaymentView;
-use crate::mint::error::nut;
+use super::{Caller, Wallet};
+use crate::mint::error::{MintError, nut};
+use crate::model::destination::Destination;
 use crate::model::id::PaymentId;
 use crate::model::invoice::Invoice;
 use crate::model::lnurl::{PayRequest, Target};
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::mint::MintAddress;
+use crate::model::money::Sats;
+use crate::model::payment::{KindName, Melted, PaymentKind};
 use crate::model::text;
+
+/// What is to be paid.
+#[derive(Clone, Debug)]
+pub struct PaymentIntent {
+    /// To whom.
+    pub destination: Destination,
+    /// How much. `None`: the invoice says it.
+    pub amount: Option<Sats>,
+    /// From where. `None`: the cheapest mint that can.
+    pub mint: Option<MintAddress>,
+    /// The most that all fees together may be, in sats; the owner's ceiling holds as well.
+    pub max_fee_sats: Option<u64>,
+    /// A note for the history, which an address that takes comments gets as well.
+    pub comment: Option<String>,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+    /// The payment that is repeated on purpose.
+    pub repeat_of: Option<PaymentId>,
+}
 
 /// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
 const ONCE_MORE: usize = 2;
@@ -42,28 +62,28 @@ impl Wallet {
     /// undecided then is answered `pending`.
     ///
     /// # Errors
-    /// `invalid_input`, `payee_unsupported`, `invoice_expired`, `wrong_network`, `amount_missing`,
-    /// `amount_mismatch`, `amount_out_of_range`, `recipient_unknown`, `recipient_refuses`,
-    /// `server_unreachable`, `address_refused`, `mint_not_trusted`, `no_mint`,
-    /// `insufficient_funds`, `fee_too_high`, `over_payment_limit`, `over_budget`,
-    /// `spending_paused`, `possible_duplicate`, `key_conflict`, `text_refused`, `mint_unreachable`,
-    /// `mint_refused`, `route_not_found`, `too_many_requests`: nothing moved. `storage_failed`:
-    /// unknown.
+    /// Nothing moved: what is asked for cannot be paid ([`Cause::AmountMissing`] to
+    /// [`Cause::PaidElsewhere`], [`Cause::Payee`], [`Cause::Text`]), the owner does not allow it
+    /// ([`Cause::Denied`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::Settings`]), too
+    /// little is held ([`Cause::Funds`]), the key was used ([`Cause::Conflict`]), no mint does it
+    /// ([`Cause::Mint`], [`Cause::Late`]). [`Cause::Store`]: unknown.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
-    pub async fn pay(&self, caller: &Caller, request: Pay) -> Result<PaymentView, Error> {
+    pub async fn pay(
+        &self,
+        caller: &Caller,
+        intent: PaymentIntent,
+    ) -> Result<PaymentRecord, Failure> {
         let (until, mut kept) = (self.deadline(), None);
-        let payable = Payable::read(&request.to)?;
-        let hash = payable.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
-        let _announced = self
-            .gates
-            .announce(&caller.agent, &[hash, request.idempotency_key.as_deref().map(Name::Key)]);
-        let mut outcome = self.pay_once(caller, &request, &payable, until, &mut kept).await;
+        let hash = intent.destination.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
+        let _announced =
+            self.gates.announce(&caller.agent, &[hash, intent.key.as_deref().map(Name::Key)]);
+        let mut outcome = self.pay_once(caller, &intent, until, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
-                Err(error) if keyset_was_gone(&error) || spent_elsewhere(&error) => {
-                    outcome = self.pay_once(caller, &request, &payable, until, &mut kept).await;
+                Err(failure) if is_gone_by_now(&failure) => {
+                    outcome = self.pay_once(caller, &intent, until, &mut kept).await;
                 }
                 ended => return ended,
             }
@@ -74,19 +94,17 @@ impl Wallet {
     async fn pay_once(
         &self,
         caller: &Caller,
-        request: &Pay,
-        payable: &Payable,
+        intent: &PaymentIntent,
         until: Deadline,
         kept: &mut Option<Kept>,
-    ) -> Result<PaymentView, Error> {
-        let setup = self.setup().await?;
-        let amount = payable.amount_sats(request.amount_sats)?;
-        let digest = digest(&["pay", payable.name(), &amount.to_string()]);
-        let hash = payable.invoice().map(|invoice| invoice.payment_hash.clone());
-        let key = request.idempotency_key.as_deref();
+    ) -> Result<PaymentRecord, Failure> {
+        let (setup, destination) = (self.setup().await?, &intent.destination);
+        let amount = amount_sats(destination, intent.amount)?;
+        let digest = digest(&["pay", destination.name(), &amount.to_string()]);
+        let hash = destination.invoice().map(|invoice| invoice.payment_hash.clone());
         let gate = hash.as_ref().unwrap_or(&digest);
-        let pass = until.wait(self.gates.pass(gate)).await.ok_or_else(|| still_planned(key))?;
-        let mut known = self.known_by_key(caller, key, &digest).await?;
+        let pass = until.wait(self.gates.pass(gate)).await.ok_or(Cause::Late(Late::Planned))?;
+        let mut known = self.known_by_key(caller, intent.key.as_deref(), &digest).await?;
         let same = match (&hash, &*kept) {
             (Some(hash), _) => self.store.payment_by_hash(hash).await?,
             (None, Some(kept)) => self.store.payment(&kept.id).await?,
@@ -95,104 +113,89 @@ impl Wallet {
         if let Some(payment) = same {
             known = Known::from(payment);
         }
-        let earlier = match known {
-            Known::Recorded(payment) => {
-                return self.show_payment(&setup, caller, *payment, Replay::Yes).await;
-            }
-            Known::Again(payment) => Some(payment),
-            Known::New => None,
-        };
-        if let Some(invoice) = payable.invoice() {
-            check(&setup, invoice, (self.clock)())?;
+        if let Known::Recorded(payment) = known {
+            return self.describe(&setup, caller, *payment, Replay::Yes).await;
+        }
+        let now = (self.clock)();
+        if let Some(invoice) = destination.invoice() {
+            check(&setup, invoice, now)?;
         }
         if let Some(hash) = hash.as_deref().filter(|_| self.nostr.is_some())
             && self.store.paid_elsewhere(hash).await?
         {
-            return Err(paid_elsewhere().keyed(key));
+            return Err(Cause::PaidElsewhere.into());
         }
-        outgoing("comment", request.comment.as_deref())?;
-        let repeat_of = read_repeat(request.repeat_of.as_deref())?;
-        let payment = Payment {
-            id: match (&earlier, &*kept) {
-                (Some(payment), _) => payment.id.clone(),
+        outgoing("comment", intent.comment.as_deref())?;
+        match &intent.mint {
+            Some(mint) => setup.usable(mint)?,
+            None => first_mint(&setup)?,
+        };
+        let draft =
+            Draft::new(&setup, &caller.agent, KindName::Payment, amount, known.earlier(), now);
+        let draft = Draft {
+            id: match (known.earlier(), &*kept) {
                 // The same call again: its first try may not have come as far as a record.
                 (None, Some(kept)) => kept.id.clone(),
-                (None, None) => PaymentId::random(),
+                _ => draft.id,
             },
-            agent: caller.agent.clone(),
-            kind: PaymentKind::Payment,
-            key: request.idempotency_key.clone(),
+            key: intent.key.clone(),
             request_digest: digest,
-            payment_hash: hash,
-            payee: payable.payee().to_owned(),
-            shown_payee: payable.shown(),
+            payee: destination.payee().to_owned(),
+            shown_payee: destination.shown(),
             note: note(
-                request,
-                payable.invoice().and_then(|invoice| invoice.description.as_deref()),
+                intent,
+                destination.invoice().and_then(|invoice| invoice.description.as_deref()),
             ),
-            note_is_untrusted: request.comment.is_none(),
-            mint: match request.mint.as_deref() {
-                Some(text) => setup.named(text)?.address.clone(),
-                None => first_mint(&setup)?.address.clone(),
-            },
-            money: setup.money,
-            quote_id: None,
-            amount_sats: amount,
-            reserved_sats: amount,
-            created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
-            attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
-            fetched: None,
-            zap: None,
-            repeat_of,
-            caller_in_doubt: false,
-            state: PaymentState::Reserved,
+            note_is_untrusted: intent.comment.is_none(),
+            repeat_of: intent.repeat_of.clone(),
+            ..draft
         };
-        self.deny(&setup, &payment).await?;
-        let planned = until.wait(self.plan(&setup, payment, payable, request, kept)).await;
-        let mut order =
-            planned.unwrap_or_else(|| Err(silent())).map_err(|error| error.keyed(key))?;
-        order.pass = Some(pass);
-        let planned = order.payment.id.clone();
-        let payment = self.spend(order, until).await?;
-        let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
-        self.show_payment(&setup, caller, payment, replay).await
+        self.deny(&setup, &draft).await?;
+        let planned = until.wait(self.plan(&setup, draft, intent, kept)).await;
+        let mut planned = planned.unwrap_or_else(|| Err(Cause::Late(Late::Mint).into()))?;
+        planned.pass = Some(pass);
+        let id = planned.draft.id.clone();
+        let payment = self.spend(planned, until).await?;
+        let replay = if payment.id == id { Replay::No } else { Replay::Yes };
+        self.describe(&setup, caller, payment, replay).await
     }
 
     /// Step 3: what it would cost at each mint that could, and the cheapest of them.
     async fn plan(
         &self,
         setup: &Setup,
-        mut payment: Payment,
-        payable: &Payable,
-        request: &Pay,
+        mut draft: Draft,
+        intent: &PaymentIntent,
         kept: &mut Option<Kept>,
-    ) -> Result<Order, Error> {
-        let invoice: &Invoice = match payable {
-            Payable::Invoice(invoice) => invoice,
-            Payable::Address { target, .. } => {
+    ) -> Result<Planned, Failure> {
+        let (invoice, fetched): (&Invoice, _) = match &intent.destination {
+            Destination::Invoice(invoice) => (invoice, None),
+            Destination::Address { target, .. } => {
                 let fresh = match kept.take() {
                     Some(kept) => kept,
-                    None => self.ask_for_invoice(setup, &payment, target, request).await?,
+                    None => self.ask_for_invoice(setup, &draft, target, intent).await?,
                 };
                 let Kept { invoice: FetchedInvoice { invoice, fetched }, words, .. } =
                     kept.insert(fresh);
-                payment.payment_hash = Some(invoice.payment_hash.clone());
-                payment.fetched = Some(*fetched);
-                payment.note = note(request, invoice.description.as_deref().or(Some(words)));
-                invoice
+                draft.note = note(intent, invoice.description.as_deref().or(Some(words)));
+                (invoice, Some(*fetched))
             }
         };
-        let named = request.mint.as_deref();
+        let named = intent.mint.as_ref();
         let Offer { mint, quote, .. } =
-            self.cheapest(setup, invoice, payment.amount_sats, named, &payment.agent).await?;
-        payment.amount_sats = quote.amount_sats.max(1);
-        payment.mint = mint.address().clone();
-        payment.quote_id = Some(quote.id.clone());
-        Ok(Order {
-            payment,
+            self.cheapest(setup, invoice, draft.amount_sats, named, &draft.agent).await?;
+        draft.amount_sats = quote.amount_sats.max(1);
+        let kind = PaymentKind::Lightning(Melted {
+            payment_hash: invoice.payment_hash.clone(),
+            quote_id: quote.id.clone(),
+            fetched,
+        });
+        Ok(Planned {
+            draft,
+            kind,
             mint,
-            act: Act::Melt(quote),
-            max_fee_sats: request.max_fee_sats,
+            execution: Execution::Melt(quote),
+            max_fee_sats: intent.max_fee_sats,
             pass: None,
         })
     }
@@ -201,100 +204,58 @@ impl Wallet {
     async fn ask_for_invoice(
         &self,
         setup: &Setup,
-        payment: &Payment,
+        draft: &Draft,
         target: &Target,
-        request: &Pay,
-    ) -> Result<Kept, Error> {
-        let amount_sats = payment.amount_sats;
-        self.candidates(setup, amount_sats, request.mint.as_deref()).await?;
+        intent: &PaymentIntent,
+    ) -> Result<Kept, Failure> {
+        let amount_sats = draft.amount_sats;
+        self.candidates(setup, amount_sats, intent.mint.as_ref()).await?;
         let asked: PayRequest = self.resolve_lnurl(target).await?;
         let wanted = Wanted {
             amount_sats,
-            comment: request.comment.as_deref(),
+            comment: intent.comment.as_deref(),
             zap: None,
-            again: Some(&payment.id),
+            again: Some(&draft.id),
         };
         let invoice = self.fetch_invoice(setup, &asked, wanted).await?;
-        Ok(Kept { id: payment.id.clone(), invoice, words: asked.description })
-    }
-
-    /// Paid. A preimage is kept only if it hashes to the payment hash.
-    pub(super) fn settled(
-        &self,
-        payment: &Payment,
-        fee_sats: u64,
-        preimage: Option<String>,
-    ) -> PaymentState {
-        let hash = payment.payment_hash.as_deref().unwrap_or_default();
-        let preimage = preimage
-            .filter(|text| super::preimage::opens(text, hash))
-            .map(crate::model::secret::Secret::new);
-        PaymentState::Settled { at: (self.clock)(), fee_sats, preimage, claimed: false }
+        Ok(Kept { id: draft.id.clone(), invoice, words: asked.description })
     }
 }
 
-/// The mint refused because the keyset we asked change in has gone out of use; its keysets are
-/// known anew by now.
-fn keyset_was_gone(error: &Error) -> bool {
-    error.details.get("nut_code").and_then(serde_json::Value::as_u64)
-        == Some(u64::from(nut::KEYSET_INACTIVE))
+/// Why it was not paid is gone by now: the keyset that we asked change in went out of use, and the
+/// mint's keysets are known anew; or another device had the coins, and they are known to be spent.
+fn is_gone_by_now(failure: &Failure) -> bool {
+    matches!(
+        failure.cause,
+        Cause::Mint(
+            MintError::SpentElsewhere | MintError::Refused { code: nut::KEYSET_INACTIVE, .. }
+        )
+    )
 }
 
-/// Best effort: only what relays have shown by now is known.
-fn paid_elsewhere() -> Error {
-    Error::new(Code::PossibleDuplicate, "Another device of this wallet has paid this invoice, as its history on the relays says.")
-        .next("Do not pay it again. Tell the user; if the payee says that it is unpaid, ask for a new invoice.")
+/// What the payee gets, in whole sats; a part of a sat is rounded up.
+fn amount_sats(destination: &Destination, given: Option<Sats>) -> Result<u64, Failure> {
+    let amount = match destination {
+        Destination::Invoice(invoice) => return invoice_amount_sats(invoice, given),
+        Destination::Address { .. } => given.ok_or(Cause::AmountMissing { invoice: false })?,
+    };
+    Ok(amount.get())
 }
 
-/// Another device had the coins; they are known to be spent by now.
-fn spent_elsewhere(error: &Error) -> bool {
-    error.details.get("nut_code").and_then(serde_json::Value::as_u64)
-        == Some(u64::from(nut::TOKEN_SPENT))
-}
-
-/// A mint that does not answer a question that moves nothing.
-pub(super) fn silent() -> Error {
-    Error::new(Code::MintUnreachable, "The mint did not answer in time; nothing was paid.")
-}
-
-/// Another call plans this very payment, and its mint is slow.
-pub(super) fn still_planned(key: Option<&str>) -> Error {
-    let error = Error::new(
-        Code::MintUnreachable,
-        "Another call for this payment still waits for its answers; nothing was sent by this one.",
-    );
-    error
-        .next("Look the payment up with get_payment or list_history before calling again.")
-        .keyed(key)
-}
-
-/// Refuses our own words out when they are too long or hold a secret.
-pub(super) fn outgoing(field: &str, words: Option<&str>) -> Result<(), Error> {
-    let Some(words) = words else { return Ok(()) };
-    if text::outgoing_too_long(words) {
-        let refusal = Error::new(
-            Code::TextRefused,
-            format!("{field} is longer than {} characters.", text::MAX_OUTGOING),
-        );
-        return Err(refusal.with("field", field));
-    }
-    match text::refuse_secrets(words) {
-        Some(what) => {
-            Err(Error::new(Code::TextRefused, format!("{field} holds {what}."))
-                .with("field", field))
+/// What an invoice's payee gets, in whole sats.
+pub(super) fn invoice_amount_sats(invoice: &Invoice, given: Option<Sats>) -> Result<u64, Failure> {
+    match (invoice.amount_sats(), given.map(Sats::get)) {
+        (Some(named), Some(given)) if named != given => {
+            Err(Cause::AmountMismatch { invoice_sats: named, asked_sats: given }.into())
         }
-        None => Ok(()),
+        (Some(named), _) => Ok(named),
+        (None, Some(given)) => Ok(given),
+        (None, None) => Err(Cause::AmountMissing { invoice: true }.into()),
     }
-}
-
-/// The payment that is knowingly repeated.
-pub(super) fn read_repeat(text: Option<&str>) -> Result<Option<PaymentId>, Error> {
-    let read = text.map(str::parse).transpose();
-    read.map_err(|_| Error::invalid("repeat_of", "repeat_of is not a payment_id."))
 }
 
 /// The caller's own comment, else what the payee says that it is for.
-fn note(request: &Pay, description: Option<&str>) -> Option<String> {
-    let words = request.comment.as_deref().or(description)?;
+fn note(intent: &PaymentIntent, description: Option<&str>) -> Option<String> {
+    let words = intent.comment.as_deref().or(description)?;
     Some(text::clean_to(words, text::MAX_OUTGOING)).filter(|words| !words.is_empty())
 }

@@ -1,13 +1,11 @@
 //! Taking a token of ours back, by swapping its coins away from whoever has it.
 
-use super::code::Code;
-use super::error::Error;
-use super::request::{Caller, ReclaimToken};
-use super::show::Replay;
-use super::view::PaymentView;
-use super::{Wallet, coins};
+use super::failure::{Cause, Failure, Missing, TokenRefusal};
+use super::record::{PaymentRecord, Replay};
+use super::{Caller, Wallet, coins};
 use crate::mint::swap::{Purpose, Swap, SwapOutcome, Want};
 use crate::mint::{Mint, Turn};
+use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::store::{Change, TokenRow};
 
@@ -16,34 +14,27 @@ impl Wallet {
     /// claimed is answered `settled`, `claimed`.
     ///
     /// # Errors
-    /// `invalid_input`, `not_found`, `token_locked`, `mint_unreachable`, `mint_refused`,
-    /// `amount_out_of_range`: nothing moved.
+    /// [`Cause::NotFound`], [`Cause::Token`], [`Cause::Mint`], [`Cause::FeeEatsToken`]: nothing
+    /// moved.
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
     pub async fn reclaim_token(
         &self,
         caller: &Caller,
-        request: ReclaimToken,
-    ) -> Result<PaymentView, Error> {
+        id: &PaymentId,
+    ) -> Result<PaymentRecord, Failure> {
         let until = self.deadline();
         let setup = self.setup().await?;
-        let payment = self.own_payment(caller, &request.payment_id).await?;
-        if payment.kind != PaymentKind::TokenSent {
-            return Err(Error::new(
-                Code::NotFound,
-                "That payment is not a token; a paid invoice cannot be taken back.",
-            ));
+        let payment = self.own_payment(caller, id).await?;
+        if !matches!(payment.kind, PaymentKind::Token) {
+            return Err(Cause::NotFound(Missing::Token).into());
         }
         let Some(row) = self.store.token(&payment.id).await? else {
-            return self.show_payment(&setup, caller, payment, Replay::Yes).await;
+            return self.describe(&setup, caller, payment, Replay::Yes).await;
         };
         if row.locked {
-            return Err(Error::new(
-                Code::TokenLocked,
-                "The token is locked to its receiver's key and cannot be taken back.",
-            )
-            .next("Ask the receiver; only they can claim it."));
+            return Err(Cause::Token(TokenRefusal::LockedByUs).into());
         }
         let (wallet, pending) = (self.clone(), payment.clone());
         let done = self
@@ -53,10 +44,10 @@ impl Wallet {
             Some(outcome) => outcome?,
             None => self.store.payment(&pending.id).await?.unwrap_or(pending),
         };
-        self.show_payment(&setup, caller, payment, Replay::No).await
+        self.describe(&setup, caller, payment, Replay::No).await
     }
 
-    async fn take_back(&self, payment: Payment, row: TokenRow) -> Result<Payment, Error> {
+    async fn take_back(&self, payment: Payment, row: TokenRow) -> Result<Payment, Failure> {
         let mint = self.mints.at(&payment.mint)?;
         let turn = mint.turn().await;
         if self.store.token(&payment.id).await?.is_none() {
@@ -72,10 +63,7 @@ impl Wallet {
         let all = self.store.coins(row.ys.clone()).await?;
         let fee = mint.input_fee(&coins::proofs(all.clone())).await?;
         if fee >= coins::total_sats(&all) {
-            return Err(Error::new(
-                Code::AmountOutOfRange,
-                "The mint's fee is as much as the token is worth.",
-            ));
+            return Err(Cause::FeeEatsToken.into());
         }
         let want = Want { purpose, give_sats: 0, lock_to: None, memo: None };
         let (swap, outcome) =
@@ -91,7 +79,7 @@ impl Wallet {
         swap: &Swap,
         outcome: SwapOutcome,
         _turn: &Turn,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         match outcome {
             SwapOutcome::Done { keep, .. } => {
                 let made = match &payment.state {
@@ -107,7 +95,7 @@ impl Wallet {
             }
             SwapOutcome::Refused(error) => {
                 self.store.commit(super::swap::refused(swap, &error)).await?;
-                Err(Error::from(error).of(&payment.id))
+                Err(Failure::from(error).of(&payment.id))
             }
             SwapOutcome::SpentElsewhere if mint.unspent_of(swap).await.unwrap_or(0) == 0 => {
                 self.record_claimed(payment, swap.input_ys()?, self.bury(swap)?.into()).await
@@ -119,35 +107,12 @@ impl Wallet {
                         Change::FreeCounters(swap.counters()),
                     ])
                     .await?;
-                Err(Error::new(
-                    Code::TokenSpent,
-                    "Part of the token was claimed; the rest stays with whoever has it.",
-                )
-                .of(&payment.id))
+                Err(Failure::new(Cause::Token(TokenRefusal::PartlyClaimed)).of(&payment.id))
             }
             SwapOutcome::Unknown(_) => {
                 self.wake();
                 Ok(payment)
             }
         }
-    }
-
-    /// Somebody has claimed a token of ours: its coins, by Y, are spent.
-    pub(super) async fn record_claimed(
-        &self,
-        mut payment: Payment,
-        ys: coins::Ys,
-        mut beside: Vec<Change>,
-    ) -> Result<Payment, Error> {
-        let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
-        payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
-        if let Some(row) = self.store.token(&payment.id).await? {
-            let row = TokenRow { claimed_at: Some((self.clock)()), ..row };
-            beside.push(Change::Token { payment: payment.id.clone(), row });
-        }
-        beside.extend([coins::spent(ys), Change::Payment(payment.clone())]);
-        self.store.commit(beside).await?;
-        self.changed();
-        Ok(payment)
     }
 }

@@ -4,8 +4,7 @@
 //! Contacts no mint. May itself be killed anywhere.
 
 use super::Wallet;
-use super::code::Code;
-use super::error::Error;
+use super::failure::{Cause, Failure};
 use crate::mint::swap::Purpose;
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -16,7 +15,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
-    pub async fn recover(&self) -> Result<(), Error> {
+    pub async fn recover(&self) -> Result<(), Failure> {
         for payment in self.store.open_payments().await? {
             self.orphan(payment).await?;
         }
@@ -28,29 +27,25 @@ impl Wallet {
 
     /// A payment that was open when the process ended: its caller is gone; if nothing can have
     /// left, it failed.
-    async fn orphan(&self, mut payment: Payment) -> Result<(), Error> {
+    async fn orphan(&self, mut payment: Payment) -> Result<(), Failure> {
         payment.caller_in_doubt = true;
         let swaps = self.journaled_swaps().await?;
         let made = swaps.iter().any(|swap| swap.purpose == Purpose::Send(payment.id.clone()));
         if payment.state == PaymentState::Reserved && !made {
-            let error =
-                Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.");
-            self.record_failure(payment, error, Vec::new()).await;
+            let unsent = Cause::NeverSent { receive: false };
+            self.record_failure(payment, unsent.into(), Vec::new()).await;
             return Ok(());
         }
         Ok(self.store.commit(vec![Change::Payment(payment)]).await?)
     }
 
     /// Tokens whose swap was never journaled: nothing was taken.
-    async fn refuse_unbegun(&self) -> Result<(), Error> {
+    async fn refuse_unbegun(&self) -> Result<(), Failure> {
         let swaps = self.journaled_swaps().await?;
         for receive in self.store.open_receives().await? {
             if !swaps.iter().any(|swap| swap.purpose == Purpose::Receive(receive.id.clone())) {
-                let error = Error::new(
-                    Code::MintUnreachable,
-                    "The wallet stopped before the token was taken in.",
-                );
-                let _told = self.refuse(receive, Vec::new(), error).await;
+                let unsent = Cause::NeverSent { receive: true };
+                let _told = self.refuse(receive, Vec::new(), unsent.into()).await;
             }
         }
         Ok(())

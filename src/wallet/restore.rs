@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Wallet;
 use super::coins;
 pub use super::coins::Found;
-use super::error::Error;
+use super::failure::{Cause, Failure};
 use crate::mint::Mint;
 use crate::mint::restore::{BATCH, GAP, Searched};
 use crate::model::mint::MintAddress;
@@ -53,18 +53,18 @@ pub struct Step<'a> {
 }
 
 /// One mint, asked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Asked {
     /// The mint.
     pub mint: MintAddress,
     /// What it has signed for us.
     pub found: Found,
     /// Why it could not be asked to the end: it is asked again later.
-    pub error: Option<Error>,
+    pub error: Option<Failure>,
 }
 
 /// What came of it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Restored {
     /// The mints.
     pub mints: Vec<Asked>,
@@ -91,7 +91,7 @@ impl Wallet {
             .await;
         match asked {
             Some(Err(error)) => tracing::error!(
-                code = error.code.as_str(),
+                %error,
                 "the mints were not asked what they hold"
             ),
             None => tracing::warn!("the mints are still being asked what they hold"),
@@ -111,7 +111,7 @@ impl Wallet {
         &self,
         which: Which,
         told: impl Fn(Step<'_>) + Send + Sync,
-    ) -> Result<Restored, Error> {
+    ) -> Result<Restored, Failure> {
         let _one_at_a_time = self.rechecking.lock().await;
         let meta = self.store.meta().await?;
         let mut restored =
@@ -135,7 +135,7 @@ impl Wallet {
                     Ok(true) => searches.push(self.begin_search(address).await?),
                     Ok(false) => {}
                     Err(error) => tracing::debug!(
-                        code = error.code.as_str(),
+                        %error,
                         "held coins were not asked about"
                     ),
                 }
@@ -183,11 +183,11 @@ impl Wallet {
         Ok(restored)
     }
 
-    async fn begin_search(&self, address: MintAddress) -> Result<Search, Error> {
+    async fn begin_search(&self, address: MintAddress) -> Result<Search, Failure> {
         let mint = self.mints.even_unchecked(&address)?;
         let (keysets, error) = match mint.keysets_to_search().await {
             Ok(keysets) => (keysets, None),
-            Err(error) => (Vec::new(), Some(Error::from(error))),
+            Err(error) => (Vec::new(), Some(Failure::from(error))),
         };
         Ok(Search { mint, keysets, asked: Asked { mint: address, found: Found::default(), error } })
     }
@@ -198,12 +198,9 @@ impl Wallet {
         search: &mut Search,
         device: u32,
         told: &(impl Fn(Step<'_>) + Send + Sync),
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let Search { mint, keysets, asked } = search;
-        let seed = self
-            .mints
-            .seed(device)
-            .ok_or_else(|| Error::new(super::Code::Internal, "A seed could not be made."))?;
+        let seed = self.mints.seed(device).ok_or(Cause::Internal("no seed could be made"))?;
         let turn = mint.turn().await;
         let unfinished = self.store.has_unfinished().await?;
         let meta = self.store.meta().await?;
@@ -275,7 +272,7 @@ impl Wallet {
     }
 
     /// The mint has told all: the coins held until then are asked about, and it may be used.
-    async fn end_search(&self, mint: &Mint, found: &mut Found) -> Result<(), Error> {
+    async fn end_search(&self, mint: &Mint, found: &mut Found) -> Result<(), Failure> {
         self.ask_held(mint, found).await?;
         let name = mint.address().to_string();
         if !self.store.meta().await?.is_unchecked(&name) {
@@ -291,7 +288,7 @@ impl Wallet {
 
     /// Asks about coins that are held until their mint has been asked. Whether some of them are
     /// spent.
-    async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<bool, Error> {
+    async fn ask_held(&self, mint: &Mint, found: &mut Found) -> Result<bool, Failure> {
         let turn = mint.turn().await;
         let held = self.store.unchecked(mint.address().to_string()).await?;
         let mut spent = false;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
+use super::Wallet;
 use super::turn::{FIRST_STEP, FIRST_TOKEN_STEP, Turn, Urgency, most_urgent};
 use crate::mint::info::STATES_AT_ONCE;
 use crate::model::id::DepositId;
@@ -246,6 +247,14 @@ impl Rounds {
         let operations = self.operations.values().map(|turn| (&turn.mint, turn.when));
         let deposits = self.deposits.values().map(|turn| (&turn.mint, turn.when));
         operations.chain(deposits).chain(self.tokens.values().map(|turn| (&turn.mint, turn.when)))
+    }
+}
+
+impl Wallet {
+    /// Somebody waits for it.
+    pub(super) fn hurry(&self, id: &str) {
+        self.rounds().hurry(id);
+        self.wake();
     }
 }
 

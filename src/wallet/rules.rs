@@ -5,8 +5,7 @@ use std::fmt::Debug;
 use std::sync::atomic::Ordering;
 
 use super::Wallet;
-use super::code::Code;
-use super::error::Error;
+use super::failure::{Cause, Failure};
 use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 use crate::policy::Policy;
 
@@ -16,8 +15,8 @@ pub trait Rules: Send + Sync + Debug {
     /// network.
     ///
     /// # Errors
-    /// [`Code::SettingsInvalid`].
-    fn current(&self) -> Result<Policy, Error>;
+    /// [`Cause::Settings`].
+    fn current(&self) -> Result<Policy, Failure>;
 
     /// The policy as the owner wrote it, in its canonical text: once at start, and once after each
     /// change.
@@ -26,7 +25,7 @@ pub trait Rules: Send + Sync + Debug {
 
 /// A policy that never changes: for benches and tests.
 impl Rules for Policy {
-    fn current(&self) -> Result<Policy, Error> {
+    fn current(&self) -> Result<Policy, Failure> {
         Ok(self.clone())
     }
 
@@ -55,28 +54,19 @@ impl Setup {
     }
 
     /// The usable mint that a caller named.
-    pub(super) fn named(&self, text: &str) -> Result<&TrustedMint, Error> {
-        let address: MintAddress = text
-            .parse()
-            .map_err(|_| Error::invalid("mint", "mint is not the address of a mint."))?;
-        self.mint(&address).ok_or_else(|| not_trusted(&address))
+    pub(super) fn usable(&self, address: &MintAddress) -> Result<&TrustedMint, Failure> {
+        self.mint(address).ok_or_else(|| Failure::new(Cause::NotTrusted).at(address))
     }
 }
 
 /// The mint to use where the caller named none.
-pub(super) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Error> {
-    setup.mints().next().ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
-}
-
-/// A mint that the owner has not listed, or that is set aside.
-pub(super) fn not_trusted(address: &MintAddress) -> Error {
-    Error::new(Code::MintNotTrusted, "That mint is not one this wallet uses.")
-        .with_untrusted("mint", address.as_str())
+pub(super) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Failure> {
+    setup.mints().next().ok_or_else(|| Cause::NoMint.into())
 }
 
 impl Wallet {
     /// The rules now. The first real mint makes the wallet real, for ever.
-    pub(super) async fn setup(&self) -> Result<Setup, Error> {
+    pub(super) async fn setup(&self) -> Result<Setup, Failure> {
         let policy = self.rules.current()?;
         if policy.listed_money() == MoneyKind::Real && !self.real.load(Ordering::Acquire) {
             self.store.set_meta(|meta| meta.real = true).await?;

@@ -1,114 +1,142 @@
 //! Handing out a token (NUT-00), locked or not (NUT-11).
 
-use super::bury::KEPT_SECONDS;
-use super::code::Code;
-use super::error::Error;
+use super::digest::digest;
+use super::draft::{Draft, Execution, Planned};
+use super::failure::{Cause, Failure};
 use super::gate::Name;
-use super::inputs::{Inputs, insufficient};
-use super::known::{Known, digest};
-use super::pay::{outgoing, read_repeat};
-use super::request::{Caller, SendToken};
+use super::inputs::funds;
+use super::known::Known;
+use super::outgoing_text::outgoing;
+use super::record::{PaymentRecord, Replay};
 use super::rules::Setup;
-use super::show::Replay;
-use super::spend::{Act, Order};
-use super::view::PaymentView;
-use super::{Wallet, coins};
-use crate::mint::swap::{Lock, Purpose, Swap, SwapOutcome, Want};
-use crate::mint::{Mint, Turn, token};
+use super::{Caller, Wallet};
+use crate::mint::swap::Lock;
+use crate::mint::token;
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
-use crate::store::{Change, TokenRow};
+use crate::model::money::Sats;
+use crate::model::payment::{KindName, PaymentKind};
+
+/// A token that is to be made.
+#[derive(Clone, Debug)]
+pub struct TokenIntent {
+    /// What it shall be worth.
+    pub amount: Sats,
+    /// Whose money it shall be. `None`: the mint that holds most.
+    pub mint: Option<MintAddress>,
+    /// Words inside it for its receiver.
+    pub memo: Option<String>,
+    /// The key that it is locked to. `None`: it is for whoever holds it.
+    pub lock_to: Option<LockKey>,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+    /// The payment that is repeated on purpose.
+    pub repeat_of: Option<PaymentId>,
+}
+
+/// A public key that coins can be locked to (NUT-11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockKey {
+    /// As the caller gave it.
+    given: String,
+    /// Compressed, hex.
+    hex: String,
+}
+
+/// The text is neither a public key of 66 hex characters nor an npub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("neither a public key nor an npub")]
+pub struct NotALockKey;
+
+impl std::str::FromStr for LockKey {
+    type Err = NotALockKey;
+
+    fn from_str(text: &str) -> Result<Self, NotALockKey> {
+        if text.len() > 200 {
+            return Err(NotALockKey);
+        }
+        let hex = match bech32::decode(text.trim()) {
+            Ok((hrp, data)) if hrp.as_str() == "npub" && data.len() == 32 => hex::encode(data),
+            Ok(_) => return Err(NotALockKey),
+            Err(_) => text.to_owned(),
+        };
+        let hex = token::read_lock(&hex).map_err(|_| NotALockKey)?;
+        Ok(Self { given: text.to_owned(), hex })
+    }
+}
 
 impl Wallet {
-    /// Makes a token of `amount_sats`. Value leaves when somebody claims it; until then
-    /// `reclaim_token` takes it back, unless it is locked.
+    /// Makes a token. Value leaves when somebody claims it; until then `reclaim_token` takes it
+    /// back, unless it is locked.
     ///
     /// # Errors
-    /// `invalid_input`, `text_refused`, `mint_not_trusted`, `no_mint`, `insufficient_funds`,
-    /// `over_payment_limit`, `over_budget`, `fee_too_high`, `spending_paused`,
-    /// `possible_duplicate`, `key_conflict`, `mint_unreachable`, `mint_refused`: nothing moved.
+    /// As [`Wallet::pay`], but for what concerns invoices: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: the token is made, and `get_payment` has it.
     pub async fn send_token(
         &self,
         caller: &Caller,
-        request: SendToken,
-    ) -> Result<PaymentView, Error> {
+        intent: TokenIntent,
+    ) -> Result<PaymentRecord, Failure> {
         let until = self.deadline();
-        let _announced = self
-            .gates
-            .announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
+        let _announced =
+            self.gates.announce(&caller.agent, &[intent.key.as_deref().map(Name::Key)]);
         let setup = self.setup().await?;
-        let lock_to = request.lock_to.as_deref().map(read_lock).transpose()?;
-        let mint = self.mint_to_send_from(&setup, &request).await?;
-        let payee = payee(&mint, request.memo.as_deref(), lock_to.as_deref());
+        let (amount, mint) = (intent.amount.get(), self.mint_to_send_from(&setup, &intent).await?);
+        let (memo, lock) = (intent.memo.as_deref().unwrap_or(""), intent.lock_to.as_ref());
+        let given = lock.map_or("", |key| key.given.as_str());
         let digest = digest(&[
             "send_token",
-            &request.amount_sats.to_string(),
-            request.mint.as_deref().unwrap_or(""),
-            &payee_words(&request),
+            &amount.to_string(),
+            intent.mint.as_ref().map_or("", MintAddress::as_str),
+            &digest(&[memo, given]),
         ]);
-        let key = request.idempotency_key.as_deref();
-        let earlier = match self.known_by_key(caller, key, &digest).await? {
-            Known::Recorded(payment) => {
-                return self.show_payment(&setup, caller, *payment, Replay::Yes).await;
-            }
-            Known::Again(payment) => Some(payment),
-            Known::New => None,
-        };
-        outgoing("memo", request.memo.as_deref())?;
-        let payment = Payment {
-            id: earlier.as_ref().map_or_else(PaymentId::random, |payment| payment.id.clone()),
-            agent: caller.agent.clone(),
-            kind: PaymentKind::TokenSent,
-            key: request.idempotency_key.clone(),
-            request_digest: digest,
-            payment_hash: None,
-            payee,
-            shown_payee: request.lock_to.clone(),
-            note: request.memo.clone(),
-            note_is_untrusted: false,
-            mint: mint.clone(),
-            money: setup.money,
-            quote_id: None,
-            amount_sats: request.amount_sats,
-            reserved_sats: request.amount_sats,
-            created_at: earlier.as_ref().map_or((self.clock)(), |payment| payment.created_at),
-            attempt: earlier.as_ref().map_or(1, |payment| payment.attempt.saturating_add(1)),
-            fetched: None,
-            zap: None,
-            repeat_of: read_repeat(request.repeat_of.as_deref())?,
-            caller_in_doubt: false,
-            state: PaymentState::Reserved,
-        };
-        self.deny(&setup, &payment).await.map_err(|error| error.keyed(key))?;
-        let held = self.held_at(&mint).await?;
-        if held < request.amount_sats {
-            let left_out = self.left_out([&mint].into_iter()).await?;
-            return Err(insufficient(request.amount_sats, held, left_out)
-                .with("mint", mint.as_str())
-                .keyed(key));
+        let known = self.known_by_key(caller, intent.key.as_deref(), &digest).await?;
+        if let Known::Recorded(payment) = known {
+            return self.describe(&setup, caller, *payment, Replay::Yes).await;
         }
-        let lock_to = lock_to.map(|key| Lock { key, tags: Vec::new() });
-        let act = Act::Token { lock_to, memo: request.memo.clone() };
-        let order =
-            Order { payment, mint: self.mints.at(&mint)?, act, max_fee_sats: None, pass: None };
-        let planned = order.payment.id.clone();
-        let payment = self.spend(order, until).await?;
-        let replay = if payment.id == planned { Replay::No } else { Replay::Yes };
-        self.show_payment(&setup, caller, payment, replay).await
+        outgoing("memo", intent.memo.as_deref())?;
+        let now = (self.clock)();
+        let draft = Draft {
+            key: intent.key,
+            request_digest: digest,
+            // What makes two tokens equal, apart from the amount.
+            payee: self::digest(&[mint.as_str(), memo, lock.map_or("", |key| key.hex.as_str())]),
+            shown_payee: lock.map(|key| key.given.clone()),
+            note: intent.memo.clone(),
+            repeat_of: intent.repeat_of,
+            ..Draft::new(&setup, &caller.agent, KindName::TokenSent, amount, known.earlier(), now)
+        };
+        self.deny(&setup, &draft).await?;
+        let held = self.held_at(&mint).await?;
+        if held < amount {
+            let left_out = self.left_out([&mint].into_iter()).await?;
+            return Err(funds(amount, held, left_out).at(&mint));
+        }
+        let lock_to = intent.lock_to.map(|key| Lock { key: key.hex, tags: Vec::new() });
+        let planned = Planned {
+            draft,
+            kind: PaymentKind::Token,
+            mint: self.mints.at(&mint)?,
+            execution: Execution::Token { lock_to, memo: intent.memo },
+            max_fee_sats: None,
+            pass: None,
+        };
+        let id = planned.draft.id.clone();
+        let payment = self.spend(planned, until).await?;
+        let replay = if payment.id == id { Replay::No } else { Replay::Yes };
+        self.describe(&setup, caller, payment, replay).await
     }
 
     /// The named mint, else the one that holds most.
     async fn mint_to_send_from(
         &self,
         setup: &Setup,
-        request: &SendToken,
-    ) -> Result<MintAddress, Error> {
-        if let Some(text) = request.mint.as_deref() {
-            return Ok(setup.named(text)?.address.clone());
+        intent: &TokenIntent,
+    ) -> Result<MintAddress, Failure> {
+        if let Some(mint) = &intent.mint {
+            return Ok(setup.usable(mint)?.address.clone());
         }
         let mut best: Option<(u64, MintAddress)> = None;
         for mint in setup.mints() {
@@ -117,155 +145,6 @@ impl Wallet {
                 best = Some((held, mint.address.clone()));
             }
         }
-        best.map(|(_, mint)| mint)
-            .ok_or_else(|| Error::new(Code::NoMint, "No usable mint is listed."))
+        best.map(|(_, mint)| mint).ok_or_else(|| Cause::NoMint.into())
     }
-
-    /// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled
-    /// engine.
-    pub(super) async fn act_token(
-        &self,
-        payment: Payment,
-        mint: &Mint,
-        lock_to: Option<Lock>,
-        memo: Option<String>,
-        inputs: Inputs,
-        turn: Turn,
-    ) -> Result<Payment, Error> {
-        if inputs.exact {
-            let row = TokenRow {
-                token: mint.write_token(&inputs.coins.proofs, memo),
-                ys: coins::ys(&inputs.coins.proofs),
-                locked: false,
-                claimed_at: None,
-            };
-            let out = coins::hand_out(&row.ys);
-            let beside = vec![out, Change::Token { payment: payment.id.clone(), row }];
-            let state = PaymentState::Settled {
-                at: (self.clock)(),
-                fee_sats: 0,
-                preimage: None,
-                claimed: false,
-            };
-            return self.record(payment, state, beside).await;
-        }
-        let want = Want {
-            purpose: Purpose::Send(payment.id.clone()),
-            give_sats: payment.amount_sats,
-            lock_to,
-            memo,
-        };
-        let reserve = |swap: &Swap| Ok(vec![coins::reserve(swap.input_ys()?, swap.id)]);
-        let swapped =
-            self.swap(mint, coins::proofs(inputs.coins.proofs), want, reserve, &turn).await;
-        // What ends it may ask the mint about other coins, and needs the turn.
-        drop(turn);
-        match swapped {
-            Ok((swap, outcome)) => self.end_send(payment, mint, &swap, outcome).await,
-            Err(error) => Err(self.record_failure(payment, error, Vec::new()).await),
-        }
-    }
-
-    /// What a token's swap came to.
-    pub(super) async fn end_send(
-        &self,
-        mut payment: Payment,
-        mint: &Mint,
-        swap: &Swap,
-        outcome: SwapOutcome,
-    ) -> Result<Payment, Error> {
-        match outcome {
-            SwapOutcome::Done { give, keep } => {
-                let token = mint.write_token(&give, swap.memo.clone());
-                let row = TokenRow {
-                    token,
-                    ys: coins::ys(&give),
-                    locked: coins::locked(&give),
-                    claimed_at: None,
-                };
-                let event = self.nutzap_event(&mut payment, &coins::proofs(give.clone()))?;
-                let mut beside = coins::swapped(swap, [give, keep].concat())?;
-                beside.extend(event);
-                beside.push(Change::Token { payment: payment.id.clone(), row });
-                let state = PaymentState::Settled {
-                    at: (self.clock)(),
-                    fee_sats: swap.fee_sats(),
-                    preimage: None,
-                    claimed: false,
-                };
-                self.record(payment, state, beside).await
-            }
-            SwapOutcome::Refused(error) => {
-                let beside = super::swap::unswapped(swap, &error)?;
-                Err(self.record_failure(payment, Error::from(error), beside).await)
-            }
-            // Where relays show our coins, another device taking some is nothing unusual.
-            SwapOutcome::SpentElsewhere
-                if self.nostr.is_some()
-                    || payment.created_at.saturating_add(patience(swap)) < (self.clock)() =>
-            {
-                let held = self.store.coins(swap.input_ys()?).await?;
-                let states = mint.states(coins::ys(&held)).await?;
-                let (free, spent) = coins::by_word(&held, &states);
-                if free.len().saturating_add(spent.len()) < held.len() {
-                    // In use elsewhere, and perhaps given back: a later round asks again.
-                    let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
-                    return self.record(payment, state, Vec::new()).await;
-                }
-                let mut beside = vec![coins::free(free), coins::spent(spent)];
-                beside.extend(self.bury(swap)?);
-                let error = Error::new(
-                    Code::MintRefused,
-                    "The mint says that these coins were spent elsewhere; the token was not made.",
-                )
-                .next("Call sync, then make the same call again.");
-                let error = self.record_failure(payment, error, beside).await;
-                if let Err(error) = self.doubt_the_rest(mint.address()).await {
-                    tracing::debug!(
-                        code = error.code.as_str(),
-                        "the mint was not asked which coins another device spent"
-                    );
-                }
-                Err(error)
-            }
-            SwapOutcome::Unknown(_) | SwapOutcome::SpentElsewhere => {
-                let state = PaymentState::Sent { since: (self.clock)(), acknowledged: false };
-                self.record(payment, state, Vec::new()).await
-            }
-        }
-    }
-}
-
-/// How long a mint that says of our own coins that they are spent, and that it signed nothing for
-/// them, must keep saying so before the token counts as not made, in seconds. Locked coins could
-/// not be found again by a restore.
-fn patience(swap: &Swap) -> u64 {
-    if swap.gives_locked() { KEPT_SECONDS } else { 600 }
-}
-
-fn read_lock(text: &str) -> Result<String, Error> {
-    let invalid = || {
-        Error::invalid(
-            "lock_to",
-            "lock_to is neither a public key of 66 hex characters nor an npub.",
-        )
-    };
-    if text.len() > 200 {
-        return Err(invalid());
-    }
-    let hex = match bech32::decode(text.trim()) {
-        Ok((hrp, data)) if hrp.as_str() == "npub" && data.len() == 32 => hex::encode(data),
-        Ok(_) => return Err(invalid()),
-        Err(_) => text.to_owned(),
-    };
-    token::read_lock(&hex).map_err(|_| invalid())
-}
-
-/// What makes two tokens equal, apart from the amount.
-fn payee(mint: &MintAddress, memo: Option<&str>, lock_to: Option<&str>) -> String {
-    digest(&[mint.as_str(), memo.unwrap_or(""), lock_to.unwrap_or("")])
-}
-
-fn payee_words(request: &SendToken) -> String {
-    digest(&[request.memo.as_deref().unwrap_or(""), request.lock_to.as_deref().unwrap_or("")])
 }

@@ -11,7 +11,7 @@ use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
 use super::Wallet;
-use super::error::Error;
+use super::failure::Failure;
 use super::rounds::{OpenOperation, Pick};
 use super::turn::{FIRST_STEP, LONGEST_STEP, Urgency};
 use crate::mint::Mint;
@@ -35,7 +35,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: what was begun goes on.
-    pub async fn settle(&self) -> Result<Duration, Error> {
+    pub async fn settle(&self) -> Result<Duration, Failure> {
         self.look_up_open().await?;
         let mut rounds = self.rounds();
         for mint in rounds.begin() {
@@ -59,7 +59,7 @@ impl Wallet {
 
     /// Brings the rounds in line with the store. Costs the journal's rows; the rest only when
     /// something was committed since.
-    async fn look_up_open(&self) -> Result<(), Error> {
+    async fn look_up_open(&self) -> Result<(), Failure> {
         // Of two looks at once the earlier one could be written last: what has ended since would
         // count as open, what has begun would be missed.
         let _one_at_a_time = self.looking_up.lock().await;
@@ -128,7 +128,7 @@ impl Wallet {
                 Pick::Tokens(payments) => self.check_tokens(&mint, payments).await,
             };
             if let Err(error) = outcome {
-                tracing::debug!(code = error.code.as_str(), "left for the next round");
+                tracing::debug!(%error, "left for the next round");
             }
             if mint.unanswered() != unanswered {
                 return self.rounds().falls_silent(&address);
@@ -140,13 +140,7 @@ impl Wallet {
         }
     }
 
-    /// Somebody waits for it.
-    pub(super) fn hurry(&self, id: &str) {
-        self.rounds().hurry(id);
-        self.wake();
-    }
-
-    async fn settle_operation(&self, id: Uuid) -> Result<(), Error> {
+    async fn settle_operation(&self, id: Uuid) -> Result<(), Failure> {
         match self.operation(id).await? {
             Some(Operation::Swap(swap)) => self.settle_swap(swap).await,
             Some(Operation::Melt(melt)) => match self.store.payment(&melt.payment).await? {
@@ -157,7 +151,7 @@ impl Wallet {
         }
     }
 
-    async fn settle_deposit(&self, id: &str) -> Result<(), Error> {
+    async fn settle_deposit(&self, id: &str) -> Result<(), Failure> {
         let found = match id.parse::<DepositId>() {
             Ok(id) => self.store.deposit(&id).await?,
             Err(_) => None,
@@ -174,7 +168,7 @@ impl Wallet {
     }
 
     /// A swap of which nobody waits for the outcome any more.
-    async fn settle_swap(&self, swap: Swap) -> Result<(), Error> {
+    async fn settle_swap(&self, swap: Swap) -> Result<(), Failure> {
         match swap.purpose.clone() {
             Purpose::Send(id) => {
                 let Some(payment) = self.store.payment(&id).await? else { return Ok(()) };
@@ -220,7 +214,7 @@ impl Wallet {
     }
 
     /// Resumes a swap unless somebody has ended it meanwhile.
-    async fn resume(&self, seen: &Swap) -> Result<Option<(Arc<Mint>, Swap, SwapOutcome)>, Error> {
+    async fn resume(&self, seen: &Swap) -> Result<Option<(Arc<Mint>, Swap, SwapOutcome)>, Failure> {
         let mint = self.mints.at(&seen.mint)?;
         let turn = mint.turn().await;
         let Some(swap) = self.as_journaled(seen).await? else { return Ok(None) };

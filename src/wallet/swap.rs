@@ -1,7 +1,7 @@
 //! One swap, whole: planned, journaled, made, and made once more where the mint's keyset or its fee
 //! has changed.
 
-use super::error::Error;
+use super::failure::Failure;
 use super::journal::journaled;
 use super::restore::Which;
 use super::{Wallet, coins};
@@ -19,9 +19,9 @@ impl Wallet {
         mint: &Mint,
         inputs: Coins,
         want: Want,
-        beside: impl Fn(&Swap) -> Result<Vec<Change>, Error>,
+        beside: impl Fn(&Swap) -> Result<Vec<Change>, Failure>,
         turn: &Turn,
-    ) -> Result<(Swap, SwapOutcome), Error> {
+    ) -> Result<(Swap, SwapOutcome), Failure> {
         let mut swap = mint.plan_swap(inputs.clone(), want.clone(), turn).await?;
         self.journal(&swap, beside(&swap)?).await?;
         let mut outcome = mint.post_swap(&swap, turn).await;
@@ -59,14 +59,14 @@ impl Wallet {
         self.running.spawn(async move {
             if let Err(error) = wallet.recheck(Which::All, |_| ()).await {
                 tracing::warn!(
-                    code = error.code.as_str(),
+                    %error,
                     "the mints were not asked which counters are used"
                 );
             }
         });
     }
 
-    async fn journal(&self, swap: &Swap, mut beside: Vec<Change>) -> Result<(), Error> {
+    async fn journal(&self, swap: &Swap, mut beside: Vec<Change>) -> Result<(), Failure> {
         beside.extend([
             Change::UseCounters(swap.counters()),
             journaled(&Operation::Swap(swap.clone()))?,
@@ -91,7 +91,7 @@ pub(super) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
 }
 
 /// The same, and its inputs, if they were ours, are free again.
-pub(super) fn unswapped(swap: &Swap, error: &MintError) -> Result<Vec<Change>, Error> {
+pub(super) fn unswapped(swap: &Swap, error: &MintError) -> Result<Vec<Change>, Failure> {
     let mut changes = vec![coins::unreserve(swap.input_ys()?)];
     changes.extend(refused(swap, error));
     Ok(changes)

@@ -3,11 +3,82 @@
 //!
 //! Moves no value; `pulled_sats` are this wallet's own, found again.
 
-use super::Wallet;
-use super::error::Error;
-use super::nostr::{Claims, Link, Sight, plain_url};
-use super::request::{Caller, Sync};
-use super::view::{NostrView, RelayView, SyncView};
+use super::failure::Failure;
+use super::nostr::{Claims, InTheWay, Link, Sight, plain_url};
+use super::{Caller, Wallet};
+use crate::model::mint::{MintAddress, MoneyKind};
+
+/// How the wallet on relays stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncState {
+    /// Every relay was read to its end, and has all.
+    Synced,
+    /// Something is not read, or not there yet.
+    Partial,
+    /// No relay answers.
+    Offline,
+    /// Our own wallet event is not written: what was read of it may lack keys.
+    ReadOnly,
+    /// Nostr is off.
+    Off,
+}
+
+/// How relays and wallet came together.
+#[derive(Clone, Debug)]
+pub struct SyncReport {
+    /// How it stands.
+    pub state: SyncState,
+    /// The kind of money.
+    pub money: MoneyKind,
+    /// By relay of the owner.
+    pub relays: Vec<RelayStatus>,
+    /// Found on relays, put there by other devices of this wallet, in sats.
+    pub pulled_sats: u64,
+    /// Spent by other devices of this wallet, in sats.
+    pub dropped_sats: u64,
+    /// The sync goes on: the mint that it waits for, if it is a mint.
+    pub goes_on: Option<Option<MintAddress>>,
+    /// What the owner can do about what is in the way.
+    pub in_the_way: Option<InTheWay>,
+}
+
+/// How a relay stands.
+#[derive(Clone, Debug)]
+pub struct RelayStatus {
+    /// The relay.
+    pub url: String,
+    /// How it was seen last. `None`: it was not read yet.
+    pub sight: Option<Sight>,
+    /// Events that it has not got.
+    pub unpublished: u64,
+    /// What its owner should know of it.
+    pub trouble: Option<Trouble>,
+}
+
+/// What is wrong with a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It refuses events for good.
+    Refuses {
+        /// How many.
+        events: u64,
+        /// Its own words, which may be empty.
+        untrusted_reason: String,
+    },
+    /// It forgets deletions.
+    ForgetsDeletions,
+}
+
+/// The wallet on relays, in short.
+#[derive(Clone, Debug)]
+pub struct NostrStanding {
+    /// The wallet's public key.
+    pub npub: String,
+    /// How it stands.
+    pub state: SyncState,
+    /// Events that not enough relays have yet.
+    pub unpublished: u64,
+}
 
 impl Wallet {
     /// Publishes, reads every relay, asks the mints about what is in doubt, and publishes what
@@ -19,10 +90,8 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
-    pub async fn sync(&self, _caller: &Caller, _request: Sync) -> Result<SyncView, Error> {
-        if self.nostr.is_none() {
-            return self.sync_view(0, 0).await;
-        }
+    pub async fn sync(&self, _caller: &Caller) -> Result<SyncReport, Failure> {
+        let Some(link) = &self.nostr else { return self.sync_report(0, 0).await };
         let wallet = self.clone();
         match self
             .run_to_end(self.deadline().left(), async move { wallet.sync_once(true).await })
@@ -30,26 +99,19 @@ impl Wallet {
         {
             Some(done) => done,
             None => {
-                let mut view = self.sync_view(0, 0).await?;
-                if view.state == "synced" {
-                    view.state = "partial";
+                let mut report = self.sync_report(0, 0).await?;
+                if report.state == SyncState::Synced {
+                    report.state = SyncState::Partial;
                 }
-                let asking =
-                    self.nostr.as_ref().and_then(|link| link.seen().asking.first().cloned());
-                let slow = asking.map_or("The relays are slow".to_owned(), |mint| {
-                    format!("The mint {mint} is slow to answer")
-                });
-                view.next_step = Some(format!(
-                    "{slow}; it goes on. Call sync again in a minute to see how it ended."
-                ));
-                Ok(view)
+                report.goes_on = Some(link.seen().asking.first().cloned());
+                Ok(report)
             }
         }
     }
 
     /// `asked`: by somebody, not by the clock or by a relay.
-    async fn sync_once(&self, asked: bool) -> Result<SyncView, Error> {
-        let Some(link) = &self.nostr else { return self.sync_view(0, 0).await };
+    async fn sync_once(&self, asked: bool) -> Result<SyncReport, Failure> {
+        let Some(link) = &self.nostr else { return self.sync_report(0, 0).await };
         let _one_at_a_time = link.syncing().await;
         // What is said of the wallet replaces what a relay holds: it goes only to relays that have
         // been read since.
@@ -76,7 +138,7 @@ impl Wallet {
         self.tell_quotes(link).await?;
         self.flush(true).await?;
         self.changed();
-        self.sync_view(
+        self.sync_report(
             verified.pulled_sats,
             verified.dropped_sats.saturating_add(pulled.dropped_sats),
         )
@@ -88,7 +150,7 @@ impl Wallet {
     ///
     /// # Errors
     /// As [`Wallet::sync`].
-    pub async fn look_at_relays(&self) -> Result<(), Error> {
+    pub async fn look_at_relays(&self) -> Result<(), Failure> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.syncing().await;
         self.store.begin_mirror().await?;
@@ -101,7 +163,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub async fn shared_sats(&self) -> Result<u64, Error> {
+    pub async fn shared_sats(&self) -> Result<u64, Failure> {
         let (setup, mut sum) = (self.setup().await?, 0_u64);
         for mint in setup.mints() {
             let (all, own) =
@@ -115,7 +177,7 @@ impl Wallet {
     ///
     /// # Errors
     /// As [`Wallet::sync`].
-    pub async fn sync_quietly(&self) -> Result<(), Error> {
+    pub async fn sync_quietly(&self) -> Result<(), Failure> {
         if self.nostr.is_some() { self.sync_once(false).await.map(drop) } else { Ok(()) }
     }
 
@@ -123,7 +185,7 @@ impl Wallet {
     ///
     /// # Errors
     /// As [`Wallet::sync`].
-    pub async fn take_nutzaps(&self) -> Result<(), Error> {
+    pub async fn take_nutzaps(&self) -> Result<(), Failure> {
         let Some(link) = self.nostr.as_ref().filter(|link| link.parts.nutzaps) else {
             return Ok(());
         };
@@ -139,7 +201,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub async fn publish(&self) -> Result<Option<std::time::Duration>, Error> {
+    pub async fn publish(&self) -> Result<Option<std::time::Duration>, Failure> {
         let Some(link) = &self.nostr else { return Ok(None) };
         self.store.begin_mirror().await?;
         self.mirror().await?;
@@ -152,79 +214,64 @@ impl Wallet {
         self.nostr.is_some()
     }
 
-    async fn sync_view(&self, pulled_sats: u64, dropped_sats: u64) -> Result<SyncView, Error> {
-        let money = self.setup().await?.money.into();
-        let Some(link) = &self.nostr else {
-            return Ok(SyncView {
-                state: "off",
-                money,
-                relays: Vec::new(),
-                pulled_sats,
-                dropped_sats,
-                next_step: None,
-            });
+    async fn sync_report(
+        &self,
+        pulled_sats: u64,
+        dropped_sats: u64,
+    ) -> Result<SyncReport, Failure> {
+        let mut report = SyncReport {
+            state: SyncState::Off,
+            money: self.setup().await?.money,
+            relays: Vec::new(),
+            pulled_sats,
+            dropped_sats,
+            goes_on: None,
+            in_the_way: None,
         };
-        let mut relays = Vec::new();
+        let Some(link) = &self.nostr else { return Ok(report) };
         for url in link.parts.urls.iter().map(|url| plain_url(url)) {
             let sight = link.seen().relays.get(&url).copied();
             let unpublished = self.unpublished_at(link, &url).await?;
-            let (note, untrusted_reason) = self.trouble_with(&url).await?;
-            relays.push(RelayView {
-                url,
-                state: sight.map_or("unknown", Sight::word),
-                unpublished,
-                note,
-                untrusted_reason,
-            });
+            let trouble = self.trouble_with(&url).await?;
+            report.relays.push(RelayStatus { url, sight, unpublished, trouble });
         }
-        let next_step = link.seen().next_step();
-        Ok(SyncView {
-            state: self.nostr_state(link).await?,
-            money,
-            relays,
-            pulled_sats,
-            dropped_sats,
-            next_step,
-        })
+        report.in_the_way = link.seen().in_the_way();
+        report.state = self.nostr_state(link).await?;
+        Ok(report)
     }
 
-    /// What the owner should know of a relay, and the relay's own words to it.
-    async fn trouble_with(&self, url: &str) -> Result<(Option<String>, Option<String>), Error> {
-        if let Some((events, reason)) = self.refused_by(url).await? {
-            let note = format!(
-                "It refuses {events} of this wallet's events for good; other relays have them."
-            );
-            return Ok((Some(note), Some(reason).filter(|reason| !reason.is_empty())));
+    /// What the owner should know of a relay.
+    async fn trouble_with(&self, url: &str) -> Result<Option<Trouble>, Failure> {
+        if let Some((events, untrusted_reason)) = self.refused_by(url).await? {
+            return Ok(Some(Trouble::Refuses { events, untrusted_reason }));
         }
-        let forgets = self.forgets_deletions(url).await?;
-        let note = "It forgets deletions: old events of this wallet stay visible there, and cost other devices a question to the mint.";
-        Ok((forgets.then(|| note.to_owned()), None))
+        Ok(self.forgets_deletions(url).await?.then_some(Trouble::ForgetsDeletions))
     }
 
-    /// How the wallet on relays stands: synced, partial, offline, `read_only`.
-    async fn nostr_state(&self, link: &Link) -> Result<&'static str, Error> {
+    /// How the wallet on relays stands.
+    async fn nostr_state(&self, link: &Link) -> Result<SyncState, Failure> {
         let unpublished = self.unpublished().await?;
         let seen = link.seen().clone();
         let away =
             !seen.relays.is_empty() && seen.relays.values().all(|sight| *sight == Sight::Away);
         Ok(if away {
-            "offline"
+            SyncState::Offline
         } else if seen.read_only {
-            "read_only"
+            SyncState::ReadOnly
         } else if seen.whole
             && unpublished == 0
             && seen.relays.values().all(|sight| *sight == Sight::Whole)
         {
-            "synced"
+            SyncState::Synced
         } else {
-            "partial"
+            SyncState::Partial
         })
     }
 
-    /// For `get_balance`. `None`: Nostr is off.
-    pub(super) async fn nostr_view(&self) -> Result<Option<NostrView>, Error> {
+    /// The wallet on relays, in short. `None`: Nostr is off.
+    pub(super) async fn nostr_standing(&self) -> Result<Option<NostrStanding>, Failure> {
         let Some(link) = &self.nostr else { return Ok(None) };
-        Ok(Some(NostrView {
+        Ok(Some(NostrStanding {
             npub: link.npub(),
             state: self.nostr_state(link).await?,
             unpublished: self.unpublished().await?,

@@ -6,11 +6,13 @@ use std::collections::HashMap;
 
 use tokio::time::{Duration, Instant};
 
-use super::claimed::CLAIMED_TWICE_SECONDS;
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::mint::MintAddress;
 use crate::model::payment::Payment;
 use crate::store::TokenRow;
+
+/// How long after a token was first called claimed its mint is asked once more, in seconds.
+pub(super) const CLAIMED_TWICE_SECONDS: u64 = 60;
 
 pub(super) const FIRST_STEP: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_STEP: Duration = Duration::from_secs(600);

@@ -9,15 +9,13 @@ use futures::future::join_all;
 use tokio::time::{Duration, timeout};
 
 use super::Wallet;
-use super::bury::KEPT_SECONDS;
-use super::clock::rfc3339;
-use super::error::Error;
+use super::dispute::KEPT_SECONDS;
+use super::failure::Failure;
 use super::give_up::ask;
-use super::view::{OpenEntry, OpenView};
 use crate::mint::error::MintError;
 use crate::mint::operation::Operation;
 use crate::mint::swap::{Purpose, Swap};
-use crate::model::line::Line;
+use crate::model::line::{EntryKind, Line};
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::Receive;
@@ -33,7 +31,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn list_open(&self) -> Result<OpenView, Error> {
+    pub async fn list_open(&self) -> Result<Vec<Undecided>, Failure> {
         let (operations, given_up) = (self.operations().await?, self.operations_given_up().await?);
         let (payments, receives) =
             (self.store.open_payments().await?, self.store.open_receives().await?);
@@ -70,22 +68,20 @@ impl Wallet {
         }
         for deposit in self.store.open_deposits().await? {
             if let Some(dispute) = deposit.disputed() {
-                let (id, mint) = (deposit.id.to_string(), deposit.mint.to_string());
-                entries.push(entry(
-                    id,
-                    "deposit",
-                    deposit.amount_sats,
-                    mint,
-                    dispute.since,
-                    Why::Disputed,
-                ));
+                entries.push(Undecided {
+                    id: deposit.id.to_string(),
+                    kind: EntryKind::Deposit,
+                    amount_sats: deposit.amount_sats,
+                    reserved_sats: None,
+                    mint: deposit.mint,
+                    since: dispute.since,
+                    why: Why::Disputed,
+                });
             }
         }
         for (payment, token) in self.store.unfinished(|_| true).await?.new_tokens {
             let delivered_to = self.delivered(&payment).await?;
-            if token.claimed_at.is_none()
-                && delivered_to.is_some_and(|to| to.given_up == Some(true))
-            {
+            if token.claimed_at.is_none() && delivered_to.is_some_and(|to| to.is_given_up) {
                 entries.push(of_payment(&payment, Why::ReachedNobody));
             }
         }
@@ -103,7 +99,7 @@ impl Wallet {
                 entries.push(of_receive(&receive, Why::GivenUp));
             }
         }
-        Ok(OpenView { open: entries })
+        Ok(entries)
     }
 
     /// The number of deposits whose mint says that it has issued their coins, though none of them
@@ -111,7 +107,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`, `wallet_damaged`.
-    pub async fn disputed(&self) -> Result<usize, Error> {
+    pub async fn disputed(&self) -> Result<usize, Failure> {
         Ok(self
             .store
             .open_deposits()
@@ -142,71 +138,70 @@ impl Wallet {
     }
 }
 
-/// Why something is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    PayeeHolds,
-    MintSilent,
-    Unknown,
-    UnknownForAWeek,
-    SpentElsewhere,
-    Disputed,
-    ReachedNobody,
-    GivenUp,
+/// Something whose outcome is not known.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// Its payment_id, receive_id or deposit_id.
+    pub id: String,
+    /// What kind of thing it is.
+    pub kind: EntryKind,
+    /// How much.
+    pub amount_sats: u64,
+    /// What is held back from the limits. `None`: nothing is.
+    pub reserved_sats: Option<u64>,
+    /// Its mint.
+    pub mint: MintAddress,
+    /// Since when, in Unix seconds.
+    pub since: u64,
+    /// Why it is open.
+    pub why: Why,
 }
 
-impl Why {
-    /// In words, and what can be done about `id`.
-    fn told(self, id: &str) -> (&'static str, String) {
-        match self {
-            Self::PayeeHolds => ("the payee holds it", "wait: it ends by itself".to_owned()),
-            Self::MintSilent => ("its mint is silent", format!("wait, or if the mint is gone for good: nutpurse payments give-up {id}")),
-            Self::Unknown => ("the outcome is unknown", "wait: its mint answers, and is asked again".to_owned()),
-            Self::UnknownForAWeek => ("for a week no answer of its mint has ended it", format!("wait, or: nutpurse payments give-up {id}")),
-            Self::SpentElsewhere => ("its coins were spent elsewhere", "wait: it ends within a week".to_owned()),
-            Self::Disputed => ("its mint says that it has issued the coins, and none is here", "ask whoever runs the mint".to_owned()),
-            Self::ReachedNobody => (
-                "none of the recipient's relays took it within a month, and it is not sent any more",
-                "its coins are the recipient's alone and do not come back: have its agent give them the token that get_payment shows"
-                    .to_owned(),
-            ),
-            Self::GivenUp => ("you have given it up", format!("if the mint has come back: nutpurse payments revive {id}")),
-        }
-    }
+/// Why something is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The mint has acknowledged it, and the payee has not let go.
+    PayeeHolds,
+    /// Its mint does not answer.
+    MintSilent,
+    /// It is not known what became of it.
+    Unknown,
+    /// The same, for a week.
+    UnknownForAWeek,
+    /// Its coins were spent elsewhere.
+    SpentElsewhere,
+    /// Its mint contradicts us.
+    Disputed,
+    /// A nutzap that none of the recipient's relays took.
+    ReachedNobody,
+    /// The owner has given it up.
+    GivenUp,
 }
 
 fn is_buried(operation: &Operation) -> bool {
     matches!(operation, Operation::Swap(Swap { purpose: Purpose::Buried { .. }, .. }))
 }
 
-fn of_payment(payment: &Payment, why: Why) -> OpenEntry {
-    let (id, mint) = (payment.id.to_string(), payment.mint.to_string());
-    let entry = entry(id, payment.kind.word(), payment.amount_sats, mint, payment.left_at(), why);
-    OpenEntry { reserved_sats: Some(payment.reserved_sats).filter(|_| payment.is_open()), ..entry }
-}
-
-fn of_receive(receive: &Receive, why: Why) -> OpenEntry {
-    let (id, mint) = (receive.id.to_string(), receive.mint.to_string());
-    entry(id, Line::of_receive(receive).kind, receive.amount_sats, mint, receive.created_at, why)
-}
-
-fn entry(
-    id: String,
-    kind: &'static str,
-    amount_sats: u64,
-    mint: String,
-    since: u64,
-    why: Why,
-) -> OpenEntry {
-    let (why, what_to_do) = why.told(&id);
-    OpenEntry {
-        id,
-        kind,
-        amount_sats,
-        reserved_sats: None,
-        mint,
-        since: rfc3339(since).unwrap_or_default(),
+fn of_payment(payment: &Payment, why: Why) -> Undecided {
+    Undecided {
+        id: payment.id.to_string(),
+        kind: payment.kind.name().into(),
+        amount_sats: payment.amount_sats,
+        reserved_sats: Some(payment.reserved_sats).filter(|_| payment.is_open()),
+        mint: payment.mint.clone(),
+        since: payment.left_at(),
         why,
-        what_to_do,
+    }
+}
+
+fn of_receive(receive: &Receive, why: Why) -> Undecided {
+    Undecided {
+        id: receive.id.to_string(),
+        kind: Line::of_receive(receive).kind,
+        amount_sats: receive.amount_sats,
+        reserved_sats: None,
+        mint: receive.mint.clone(),
+        since: receive.created_at,
+        why,
     }
 }

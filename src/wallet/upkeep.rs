@@ -2,7 +2,7 @@
 //! shrink, and the copy that was due is made. Contacts no mint.
 
 use super::Wallet;
-use super::error::Error;
+use super::failure::Failure;
 
 /// How long a spent coin is kept whole, in seconds: 90 days.
 const KEPT_WHOLE_SECONDS: u64 = 90 * 86_400;
@@ -21,7 +21,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn retire_deposits(&self) -> Result<(), Error> {
+    pub async fn retire_deposits(&self) -> Result<(), Failure> {
         Ok(self.store.retire_deposits((self.clock)()).await?)
     }
 
@@ -35,7 +35,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Error> {
+    pub async fn shrink_spent(&self, place: Option<Place>) -> Result<Option<Place>, Failure> {
         let mut keep = self.store.token_ys().await?;
         for operation in
             self.operations().await?.into_iter().chain(self.operations_given_up().await?)

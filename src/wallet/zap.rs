@@ -19,30 +19,64 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Wallet;
-use super::code::Code;
 use super::deadline::Deadline;
-use super::error::Error;
+use super::digest::digest;
+use super::draft::{Draft, Planned};
+use super::failure::{Cause, Failure, Late, ZapRefusal};
 use super::gate::Name;
-use super::known::{Known, digest};
+use super::known::Known;
 use super::nostr::Link;
 use super::nostr::find::Person;
-use super::pay::{outgoing, read_repeat, silent};
-use super::request::{Caller, Via, Zap};
+use super::outgoing_text::outgoing;
+use super::record::{Outcome, Replay};
 use super::rules::{Setup, first_mint};
-use super::show::Replay;
-use super::spend::Order;
-use super::view::PaymentView;
+use super::{Caller, Wallet};
 use crate::model::id::PaymentId;
-use crate::model::payment::{Payment, PaymentKind, PaymentState, Rail, Receipt, ZapOf};
-use crate::nostr::Identity;
+use crate::model::money::Sats;
+use crate::model::payment::{self as model, KindName, Payment, PaymentState, Rail, ZappedEvent};
+use crate::nostr::recipient::Recipient;
 use crate::nostr::zap::Zapped;
 use crate::store::Change;
 use whom::{Whom, zapped};
 
+pub(super) use share::group;
+
+/// How a zap shall go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Whichever suits the recipient.
+    Auto,
+    /// An invoice (NIP-57).
+    Lightning,
+    /// Locked coins (NIP-61).
+    Nutzap,
+}
+
+/// A zap that is to be made.
+#[derive(Clone, Debug)]
+pub struct ZapIntent {
+    /// A person, a name, or an event.
+    pub to: Recipient,
+    /// For the recipient, or in all for an event that shares its zaps.
+    pub amount: Sats,
+    /// The event, where `to` is its author.
+    pub event: Option<Recipient>,
+    /// Public words.
+    pub comment: Option<String>,
+    /// How it shall go.
+    pub via: Via,
+    /// Not signed with the wallet's Nostr key.
+    pub anonymous: bool,
+    /// The most that all fees of one part together may be, in sats.
+    pub max_fee_sats: Option<u64>,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+    /// The payment that is repeated on purpose.
+    pub repeat_of: Option<PaymentId>,
+}
+
 /// How much sooner a part that waits for coins gives up than the call it belongs to.
 const EARLIER: Duration = Duration::from_millis(500);
-pub(super) use share::{describe, group};
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -66,31 +100,49 @@ struct Leg {
     key: Option<String>,
 }
 
+impl Leg {
+    /// What it is as a zap, on this rail; its relays are not known yet.
+    fn zap(&self, intent: &ZapIntent, rail: Rail) -> model::Zap {
+        let event = self.event.clone().map(|event| ZappedEvent {
+            id: event.event_id,
+            relay: event.relay,
+            kind: event.kind,
+            coordinate: event.coordinate,
+        });
+        model::Zap {
+            recipient: self.whom.pubkey().map(str::to_owned),
+            event,
+            comment: intent.comment.clone().unwrap_or_default(),
+            anonymous: intent.anonymous,
+            relays: Vec::new(),
+            rail,
+        }
+    }
+}
+
 impl Wallet {
     /// Zaps a person or an event. At most 45 s in all; what is undecided then is answered
     /// `pending`.
     ///
     /// # Errors
-    /// `nostr_off`, `invalid_input`, `text_refused`, `recipient_unknown`, `recipient_refuses`,
-    /// `payee_unsupported`, `server_unreachable`, `address_refused`, and those of `pay`: nothing
-    /// moved.
+    /// [`Cause::Zap`], [`Cause::NameServer`], [`Cause::RelaysSilent`], [`Cause::Nutzap`], and those
+    /// of [`Wallet::pay`]: nothing moved.
     ///
     /// # Cancel safety
     /// Safe to drop: the payment goes on to its end.
-    pub async fn zap(&self, caller: &Caller, request: Zap) -> Result<PaymentView, Error> {
+    pub async fn zap(&self, caller: &Caller, intent: ZapIntent) -> Result<Outcome, Failure> {
         if self.nostr.is_none() {
-            return Err(Error::new(Code::NostrOff, "Zaps need Nostr, and no relays are set."));
+            return Err(Cause::Zap(ZapRefusal::NostrOff).into());
         }
-        outgoing("comment", request.comment.as_deref())?;
-        let _announced = self
-            .gates
-            .announce(&caller.agent, &[request.idempotency_key.as_deref().map(Name::Key)]);
-        let group = group(caller, request.idempotency_key.as_deref());
+        outgoing("comment", intent.comment.as_deref())?;
+        let key = intent.key.as_deref();
+        let _announced = self.gates.announce(&caller.agent, &[key.map(Name::Key)]);
+        let group = group(caller, key);
         let call =
             Call { until: self.deadline(), group, id: PaymentId::random(), left: Arc::default() };
         let (tell, told) = oneshot::channel();
         let (wallet, of, this) = (self.clone(), caller.clone(), call.clone());
-        let asked = request.clone();
+        let asked = intent.clone();
         self.running.spawn(async move {
             let done = wallet.zap_to_its_end(&of, &asked, &this).await;
             if tell.send(done).is_err() {
@@ -106,17 +158,16 @@ impl Wallet {
         self.store.barrier().await?;
         let setup = self.setup().await?;
         if let Some(payment) = self.store.payment(&call.id).await? {
-            return self.show_payment(&setup, caller, payment, Replay::No).await;
+            return Ok(self.describe(&setup, caller, payment, Replay::No).await?.into());
         }
         // One that failed before goes on under its first id.
-        if let Known::Recorded(payment) = self
-            .known_by_key(caller, request.idempotency_key.as_deref(), &self.zap_digest(&request))
-            .await?
+        if let Known::Recorded(payment) =
+            self.known_by_key(caller, key, &zap_digest(&intent)).await?
         {
-            return self.show_payment(&setup, caller, *payment, Replay::No).await;
+            return Ok(self.describe(&setup, caller, *payment, Replay::No).await?.into());
         }
-        let shown = self.shown_group(&setup, caller, &call.group).await?;
-        shown.ok_or_else(|| silent().keyed(request.idempotency_key.as_deref()))
+        let shared = self.shared_zap(&setup, caller, &call.group).await?;
+        shared.map(Outcome::Shared).ok_or_else(|| Cause::Late(Late::Mint).into())
     }
 
     /// What a call has begun, its caller may not know of.
@@ -138,74 +189,47 @@ impl Wallet {
     async fn zap_to_its_end(
         &self,
         caller: &Caller,
-        request: &Zap,
+        intent: &ZapIntent,
         call: &Call,
-    ) -> Result<PaymentView, Error> {
-        let Some(link) = &self.nostr else {
-            return Err(Error::new(Code::NostrOff, "Zaps need Nostr."));
-        };
+    ) -> Result<Outcome, Failure> {
+        let link = self.nostr.as_ref().ok_or(Cause::Zap(ZapRefusal::NostrOff))?;
         let setup = self.setup().await?;
-        let words = self.zap_digest(request);
-        let key = request.idempotency_key.as_deref();
-        if let Some(shown) = self.known_zap(&setup, caller, key, &words).await? {
-            return Ok(shown);
+        let digest = zap_digest(intent);
+        if let Some(known) = self.known_zap(&setup, caller, intent.key.as_deref(), &digest).await? {
+            return Ok(known);
         }
-        let found = call.until.wait(self.whom(link, request)).await;
-        let (whom, event) = match found.unwrap_or_else(|| Err(silent())) {
+        let found = call.until.wait(self.whom(link, intent)).await;
+        let (whom, event) = match found.unwrap_or_else(|| Err(Cause::Late(Late::Mint).into())) {
             Ok(found) => found,
             // Parts may have been paid by an earlier call: that is what there is to tell.
-            Err(error) => {
-                return self
-                    .shown_group(&setup, caller, &call.group)
-                    .await?
-                    .ok_or_else(|| error.keyed(key));
+            Err(failure) => {
+                let shared = self.shared_zap(&setup, caller, &call.group).await?;
+                return shared.map(Outcome::Shared).ok_or(failure);
             }
         };
         let shares = match &event {
-            Some(event) => share::of(event, request.amount_sats)?,
+            Some(event) => share::of(event, intent.amount.get())?,
             None => Vec::new(),
         };
         let zapped = event.as_ref().map(|event| zapped(event, &whom));
         let id = zapped.as_ref().map(|event| &event.event_id);
         let legs = self.legs(caller, &call.group).await?;
-        if legs
-            .iter()
-            .any(|leg| shares.is_empty() || leg.zap.as_ref().and_then(|of| of.event.as_ref()) != id)
-        {
-            return Err(Error::new(
-                Code::KeyConflict,
-                "The event was changed since the first call with this key; nothing was sent by this one.",
-            )
-            .next("Look at the first call with get_payment; zap the new version under a new key only if the user wants that.")
-            .keyed(key));
+        let is_of = |leg: &Payment| {
+            leg.zap().and_then(|zap| zap.event.as_ref()).map(|event| &event.id) == id
+        };
+        if legs.iter().any(|leg| shares.is_empty() || !is_of(leg)) {
+            return Err(Cause::Zap(ZapRefusal::EventChanged).into());
         }
         if shares.is_empty() {
-            let leg = Leg {
-                whom,
-                sats: request.amount_sats,
-                event: zapped,
-                key: request.idempotency_key.clone(),
-            };
-            let payment = self.zap_leg(link, &setup, caller, request, &words, leg, call).await?;
+            let leg =
+                Leg { whom, sats: intent.amount.get(), event: zapped, key: intent.key.clone() };
+            let payment = self.zap_leg(link, &setup, caller, intent, &digest, leg, call).await?;
             let payment = self.await_receipt(link, payment, call.until).await?;
-            return self.show_payment(&setup, caller, payment, Replay::No).await;
+            return Ok(self.describe(&setup, caller, payment, Replay::No).await?.into());
         }
-        self.zap_shares(link, &setup, caller, request, &words, shares, zapped, call).await
-    }
-
-    fn zap_digest(&self, request: &Zap) -> String {
-        let via = request.via.unwrap_or(Via::Auto);
-        let (event, comment) =
-            (request.event.as_deref().unwrap_or(""), request.comment.as_deref().unwrap_or(""));
-        let anonymous = request.anonymous.unwrap_or(false);
-        digest(&[
-            "zap",
-            request.to.trim(),
-            &request.amount_sats.to_string(),
-            event,
-            comment,
-            &format!("{via:?} {anonymous}"),
-        ])
+        let shared =
+            self.zap_shares(link, &setup, caller, intent, &digest, shares, zapped, call).await?;
+        Ok(Outcome::Shared(shared))
     }
 
     /// Pays one leg: steps 1 to 7 of the one door, on the rail that is decided here.
@@ -215,105 +239,68 @@ impl Wallet {
         link: &Link,
         setup: &Setup,
         caller: &Caller,
-        request: &Zap,
-        words: &str,
+        intent: &ZapIntent,
+        digest: &str,
         leg: Leg,
         call: &Call,
-    ) -> Result<Payment, Error> {
-        let key = leg.key.as_deref();
-        let gate = format!("{words} {}", leg.whom.name());
-        let _one_planner =
-            call.until.wait(self.gates.pass(&gate)).await.ok_or_else(|| silent().keyed(key))?;
-        let earlier = match self.known_by_key(caller, key, words).await? {
-            Known::Recorded(payment) => return Ok(*payment),
-            Known::Again(payment) => Some(payment),
-            Known::New => None,
-        };
-        let mut payment =
-            self.zap_payment(setup, caller, request, words, &leg, earlier.as_deref())?;
+    ) -> Result<Payment, Failure> {
+        let late = || Failure::new(Cause::Late(Late::Mint));
+        let gate = format!("{digest} {}", leg.whom.name());
+        let _one_planner = call.until.wait(self.gates.pass(&gate)).await.ok_or_else(late)?;
+        let known = self.known_by_key(caller, leg.key.as_deref(), digest).await?;
+        if let Known::Recorded(payment) = known {
+            return Ok(*payment);
+        }
+        let mut draft = self.draft_zap(setup, caller, intent, digest, &leg, known.earlier())?;
         let shared = leg
             .key
             .as_deref()
             .is_some_and(|key| key.starts_with(call.group.as_str()) && key.contains('.'));
-        if earlier.is_none() && !shared {
-            payment.id = call.id.clone();
+        if known.earlier().is_none() && !shared {
+            draft.id = call.id.clone();
         }
-        self.deny(setup, &payment).await.map_err(|error| error.keyed(key))?;
+        self.deny(setup, &draft).await?;
         let planned = async {
             let person = match leg.whom.pubkey() {
                 Some(pubkey) => {
-                    self.person(link, pubkey, leg.whom.hints(), request.via != Some(Via::Lightning))
-                        .await?
+                    let is_locked_to = intent.via != Via::Lightning;
+                    self.person(link, pubkey, leg.whom.hints(), is_locked_to).await?
                 }
                 None => Person::default(),
             };
-            self.plan_zap(link, setup, request, payment, &leg, person).await
+            self.plan_zap(link, setup, intent, draft, &leg, person).await
         };
-        let order = call
-            .until
-            .wait(planned)
-            .await
-            .unwrap_or_else(|| Err(silent()))
-            .map_err(|error| error.keyed(key))?;
+        let planned = call.until.wait(planned).await.unwrap_or_else(|| Err(late()))?;
         // It gives up before the caller does: what the caller then finds recorded is all there will
         // be.
         let until = call.until.sooner(EARLIER);
         if call.left.load(Ordering::Acquire) || until.is_past() {
-            return Err(silent().keyed(key));
+            return Err(late());
         }
-        let payment = self.spend(order, until).await?;
+        let payment = self.spend(planned, until).await?;
         self.after_zap(payment).await
     }
 
-    fn zap_payment(
+    fn draft_zap(
         &self,
         setup: &Setup,
         caller: &Caller,
-        request: &Zap,
-        words: &str,
+        intent: &ZapIntent,
+        request_digest: &str,
         leg: &Leg,
         earlier: Option<&Payment>,
-    ) -> Result<Payment, Error> {
-        let event = leg.event.as_ref();
-        let name = leg.whom.name();
-        Ok(Payment {
-            id: earlier.map_or_else(PaymentId::random, |payment| payment.id.clone()),
-            agent: caller.agent.clone(),
-            kind: PaymentKind::Zap,
+    ) -> Result<Draft, Failure> {
+        first_mint(setup)?;
+        let event = leg.event.as_ref().map_or("", |event| event.event_id.as_str());
+        let (agent, now) = (&caller.agent, (self.clock)());
+        Ok(Draft {
             key: leg.key.clone(),
-            request_digest: words.to_owned(),
-            payment_hash: None,
-            payee: digest(&["zap", &name, event.map_or("", |event| &event.event_id)]),
+            request_digest: request_digest.to_owned(),
+            payee: digest(&["zap", &leg.whom.name(), event]),
             shown_payee: Some(leg.whom.shown()),
-            note: request.comment.clone(),
-            note_is_untrusted: false,
-            mint: first_mint(setup)?.address.clone(),
-            money: setup.money,
-            quote_id: None,
-            amount_sats: leg.sats,
-            reserved_sats: leg.sats,
-            created_at: earlier.map_or((self.clock)(), |payment| payment.created_at),
-            attempt: earlier.map_or(1, |payment| payment.attempt.saturating_add(1)),
-            fetched: None,
-            zap: Some(Box::new(ZapOf {
-                recipient: leg.whom.pubkey().map(str::to_owned),
-                event: event.map(|event| event.event_id.clone()),
-                zapped: event
-                    .map(|event| (event.relay.clone(), event.kind, event.coordinate.clone())),
-                rail: Rail::Lightning,
-                comment: request.comment.clone().unwrap_or_default(),
-                anonymous: request.anonymous.unwrap_or(false),
-                relays: Vec::new(),
-                mint_as_listed: None,
-                request: None,
-                receipt_key: None,
-                receipt: Receipt::None,
-                nutzap: None,
-                signer: None,
-            })),
-            repeat_of: read_repeat(request.repeat_of.as_deref())?,
-            caller_in_doubt: false,
-            state: PaymentState::Reserved,
+            note: intent.comment.clone(),
+            repeat_of: intent.repeat_of.clone(),
+            ..Draft::new(setup, agent, KindName::Zap, leg.sats, earlier, now)
         })
     }
 
@@ -322,27 +309,30 @@ impl Wallet {
         &self,
         link: &Link,
         setup: &Setup,
-        request: &Zap,
-        payment: Payment,
+        intent: &ZapIntent,
+        draft: Draft,
         leg: &Leg,
         person: Person,
-    ) -> Result<Order, Error> {
-        let via = request.via.unwrap_or(Via::Auto);
-        if via != Via::Lightning {
-            match self.plan_locked(setup, request, &payment, &person).await {
-                Ok(order) => return Ok(order),
-                Err(error) if via == Via::Nutzap => return Err(error),
+    ) -> Result<Planned, Failure> {
+        if intent.via != Via::Lightning {
+            match self.plan_nutzap(link, setup, intent, draft.clone(), leg, &person).await {
+                Ok(planned) => return Ok(planned),
+                Err(failure) if intent.via == Via::Nutzap => return Err(failure),
                 Err(_) => {}
             }
         }
-        self.plan_lightning(link, setup, request, payment, leg, &person).await
+        self.plan_lightning(link, setup, intent, draft, leg, &person).await
     }
+}
 
-    /// The key that signs: the wallet's, or one that nobody knows.
-    fn signer(&self, link: &Link, anonymous: bool) -> Result<Identity, Error> {
-        if !anonymous {
-            return Ok(link.parts.identity.clone());
-        }
-        Identity::random().map_err(|_| Error::new(Code::Internal, "The system gave no randomness."))
-    }
+fn zap_digest(intent: &ZapIntent) -> String {
+    let event = intent.event.as_ref().map(ToString::to_string).unwrap_or_default();
+    digest(&[
+        "zap",
+        &intent.to.to_string(),
+        &intent.amount.get().to_string(),
+        &event,
+        intent.comment.as_deref().unwrap_or(""),
+        &format!("{:?} {}", intent.via, intent.anonymous),
+    ])
 }

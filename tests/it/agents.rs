@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use nutpurse::testing::api::Source;
 use nutpurse::testing::app::App;
 use nutpurse::testing::config::Environment;
-use nutpurse::testing::wallet::Source;
 use serde_json::{Value, json};
 
 use crate::pipe::{Outcome, Raw};

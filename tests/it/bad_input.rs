@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use nutpurse::testing::wallet::Code;
+use nutpurse::testing::api::Code;
 use serde_json::{Value, json};
 use testbed::{Currency, InvoiceSpec};
 
@@ -122,7 +122,7 @@ async fn parameters_that_cannot_be_read_are_refused_by_every_tool() {
     let (_lightning, mint) = mint().await;
     let agent = funded(&mint, 500).await;
     let huge = "x".repeat(MEBIBYTE);
-    for tool in nutpurse::testing::mcp::tools::all() {
+    for tool in nutpurse::testing::api::tools::all() {
         is_refused(&agent, tool.name, json!({"no_such_parameter": 1}), &["invalid_input"]).await;
         is_refused(&agent, tool.name, json!({huge.clone(): huge}), &["invalid_input"]).await;
         for name in tool.input_schema.get("properties").and_then(Value::as_object).unwrap().keys() {

@@ -5,17 +5,21 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::model::destination::Destination;
+use nutpurse::testing::model::keys::KeysPlace;
 use nutpurse::testing::model::mint::TrustedMint;
+use nutpurse::testing::model::money::Sats;
+use nutpurse::testing::model::payment::PaymentState;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::policy::{Limits, Policy};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::request::{Deposit, GetDeposit, Pay};
-use nutpurse::testing::wallet::{Caller, Parts, Wallet, clock};
+use nutpurse::testing::wallet::{Caller, DepositIntent, Parts, PaymentIntent, Wallet, clock};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::TestMint;
 
 use crate::world::{funded, mint, routes};
@@ -143,15 +147,11 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
         http,
         rules,
         clock: clock::now,
-        keys: "file",
+        keys: KeysPlace::File,
         nostr: None,
     })
     .await
     .unwrap()
-}
-
-fn request<R: serde::de::DeserializeOwned>(value: Value) -> R {
-    serde_json::from_value(value).unwrap()
 }
 
 #[tokio::test]
@@ -162,17 +162,29 @@ async fn a_warm_payment_asks_the_disk_for_little() {
     let store = Store::with_backend(disk, clock::now).await.unwrap();
     let wallet = wallet(&mint, store.clone()).await;
     let caller = Caller { agent: "counter".to_owned() };
-    wallet.deposit(&caller, request::<Deposit>(json!({"amount_sats": 1_000}))).await.unwrap();
-    let got = wallet
-        .get_deposit(&caller, request::<GetDeposit>(json!({"wait_seconds": 30})))
-        .await
-        .unwrap();
-    assert_eq!(got.state, "received");
+    let deposit = DepositIntent {
+        amount: Sats::new(1_000).unwrap(),
+        mint: None,
+        description: None,
+        key: None,
+    };
+    wallet.deposit(&caller, deposit).await.unwrap();
+    let got = wallet.get_deposit(&caller, None, Duration::from_secs(30)).await.unwrap();
+    assert!(!got.is_open(), "{got:?}");
     let shop = lightning.payee("shop");
     for (turn, words) in ["cold", "warm", "warmer"].into_iter().enumerate() {
         let (commits, before) = (store.durable_commits(), syncs.load(Ordering::Relaxed));
-        let pay = request::<Pay>(json!({"to": shop.invoice(5, words).unwrap().to_string()}));
-        assert_eq!(wallet.pay(&caller, pay).await.unwrap().state, "settled");
+        let pay = PaymentIntent {
+            destination: Destination::read(&shop.invoice(5, words).unwrap().to_string()).unwrap(),
+            amount: None,
+            mint: None,
+            max_fee_sats: None,
+            comment: None,
+            key: None,
+            repeat_of: None,
+        };
+        let paid = wallet.pay(&caller, pay).await.unwrap().payment;
+        assert!(matches!(paid.state, PaymentState::Settled { .. }), "{paid:?}");
         let (commits, syncs) =
             (store.durable_commits() - commits, syncs.load(Ordering::Relaxed) - before);
         println!("a {words} payment: {commits} durable commits, {syncs} syncs");

@@ -1,5 +1,6 @@
 //! A mint that says it has issued a deposit's coins, where the wallet has no signature for them.
 
+use nutpurse::testing::api::view::OpenView;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     assert_eq!(holdings(&agent).await.incoming, 0);
 
     let wallet = agent.wallet().await;
-    let open = wallet.list_open().await.unwrap().open;
+    let open = OpenView::from(wallet.list_open().await.unwrap()).open;
     assert_eq!(
         (open.len(), open[0].id.as_str(), open[0].amount_sats),
         (1, id.as_str().unwrap(), 200)
@@ -84,10 +85,7 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
         (&json!("received"), 200),
         "{shown}"
     );
-    assert_eq!(
-        (wallet.disputed().await.unwrap(), wallet.list_open().await.unwrap().open.len()),
-        (0, 0)
-    );
+    assert_eq!((wallet.disputed().await.unwrap(), wallet.list_open().await.unwrap().len()), (0, 0));
     conserved("no dispute any more", &mint.auditor(), &[&agent]).await;
     assert_eq!(
         proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count(),

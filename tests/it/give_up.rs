@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use nutpurse::testing::api::Error;
+use nutpurse::testing::api::view::{OpenView, may_give_up};
 use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, Moment, Proxy, Rule, TestMint};
@@ -73,7 +75,7 @@ impl Scene {
     async fn give_up(&self, id: &Value) {
         let wallet = self.agent.wallet().await;
         let id = id.as_str().unwrap();
-        let told = wallet.may_give_up(id).await.unwrap().join("\n");
+        let told = may_give_up(&wallet.may_give_up(id).await.unwrap()).join("\n");
         assert!(
             told.contains("gave no answer") && told.contains(&format!("payments revive {id}")),
             "{told}"
@@ -83,7 +85,7 @@ impl Scene {
 
     /// What the owner is shown: why, of each.
     async fn open(&self) -> Vec<(String, &'static str)> {
-        let open = self.agent.wallet().await.list_open().await.unwrap().open;
+        let open = OpenView::from(self.agent.wallet().await.list_open().await.unwrap()).open;
         open.into_iter().map(|entry| (entry.id, entry.why)).collect()
     }
 }
@@ -172,7 +174,7 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
             melts.iter().filter(|melt| melt.state == "PAID").count(),
             usize::from(state == "settled")
         );
-        let told = wallet.take_up(&name).await.unwrap_err();
+        let told = Error::from(wallet.take_up(&name).await.unwrap_err());
         assert!(told.message.contains("not given up"), "{told}");
     }
 }
@@ -213,7 +215,7 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
         != "payee_holds"
     {}
     assert_eq!(scene.open().await, [(id.to_owned(), "the payee holds it")]);
-    let refused = wallet.may_give_up(id).await.unwrap_err();
+    let refused = Error::from(wallet.may_give_up(id).await.unwrap_err());
     assert!(
         refused.message.contains("Its mint answers") && refused.message.contains("next start"),
         "{refused}"
@@ -227,8 +229,12 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
         ("x", "not_found"),
         ("dep_aaaaaaaaaaaaaaaaaaaa", "invalid_input"),
     ] {
-        assert_eq!(wallet.may_give_up(id).await.unwrap_err().code.as_str(), code, "{id}");
-        assert_eq!(wallet.give_up(id).await.unwrap_err().code.as_str(), code, "{id}");
+        assert_eq!(
+            Error::from(wallet.may_give_up(id).await.unwrap_err()).code.as_str(),
+            code,
+            "{id}"
+        );
+        assert_eq!(Error::from(wallet.give_up(id).await.unwrap_err()).code.as_str(), code, "{id}");
     }
 }
 
@@ -242,11 +248,11 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
     let scene = scene.later(|| clock::now() + 120).await;
     let wallet = scene.agent.wallet().await;
     scene.proxy.reached(no_swaps).await;
-    let refused = wallet.may_give_up(id.as_str().unwrap()).await.unwrap_err();
+    let refused = Error::from(wallet.may_give_up(id.as_str().unwrap()).await.unwrap_err());
     assert!(refused.message.contains("Its mint answers"), "{refused}");
     let scene = scene.later(|| clock::now() + 8 * 86_400).await;
     let wallet = scene.agent.wallet().await;
-    let told = wallet.may_give_up(id.as_str().unwrap()).await.unwrap().join("\n");
+    let told = may_give_up(&wallet.may_give_up(id.as_str().unwrap()).await.unwrap()).join("\n");
     assert!(told.contains("for more than a week"), "{told}");
     assert_eq!(
         scene.open().await,

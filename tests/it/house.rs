@@ -149,7 +149,7 @@ fn every_test_that_stands_for_a_fault_by_day_is_there() {
 #[test]
 fn the_readme_has_every_tool_and_the_limits_of_a_new_wallet() {
     let readme = text("README.md");
-    for tool in nutpurse::testing::mcp::tools::all() {
+    for tool in nutpurse::testing::api::tools::all() {
         assert!(readme.contains(&format!("| `{}` |", tool.name)), "{}", tool.name);
     }
     let config = text("src/config/default_config.toml");

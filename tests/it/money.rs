@@ -257,7 +257,7 @@ async fn every_answer_with_an_amount_says_what_money_it_is() {
             ("sync", agent.ok("sync", json!({})).await),
         ];
         // All but zap, which needs somebody to zap and answers as pay does.
-        assert_eq!(answers.len() + 1, nutpurse::testing::mcp::tools::all().len());
+        assert_eq!(answers.len() + 1, nutpurse::testing::api::tools::all().len());
         for (tool, answer) in answers {
             assert_eq!(answer["money"], money, "{tool}: {answer}");
         }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use nutpurse::testing::api::Source;
 use nutpurse::testing::mcp::{self, SessionError};
-use nutpurse::testing::wallet::{self, Caller, Source, Wallet};
+use nutpurse::testing::wallet::{Caller, Wallet};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
@@ -109,7 +110,7 @@ impl Gate {
 
 #[async_trait]
 impl Source for Gate {
-    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
+    async fn wallet(&self) -> Result<Wallet, nutpurse::testing::api::Error> {
         let passed = self.open.acquire().await;
         self.opened.add_permits(1);
         drop(passed);

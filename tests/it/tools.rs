@@ -3,8 +3,9 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use nutpurse::testing::mcp::tools::{self, Silent, ToolFailure};
-use nutpurse::testing::wallet::{self, Caller, Code, Source, Wallet};
+use nutpurse::testing::api::tools::{self, Silent, ToolFailure};
+use nutpurse::testing::api::{Code, Source};
+use nutpurse::testing::wallet::{Caller, Wallet};
 use serde_json::{Map, Value, json};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -15,8 +16,11 @@ pub(crate) struct Busy;
 
 #[async_trait]
 impl Source for Busy {
-    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
-        Err(wallet::Error::new(Code::WalletBusy, "Another process holds this wallet."))
+    async fn wallet(&self) -> Result<Wallet, nutpurse::testing::api::Error> {
+        Err(nutpurse::testing::api::Error::new(
+            Code::WalletBusy,
+            "Another process holds this wallet.",
+        ))
     }
 }
 
@@ -27,7 +31,7 @@ pub(crate) struct Panics;
 #[async_trait]
 impl Source for Panics {
     #[expect(clippy::panic, reason = "what the guard is for")]
-    async fn wallet(&self) -> Result<Wallet, wallet::Error> {
+    async fn wallet(&self) -> Result<Wallet, nutpurse::testing::api::Error> {
         panic!("cashuBsecret")
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nutpurse::testing::mcp::tools;
-use nutpurse::testing::wallet::MoneyMoved;
+use nutpurse::testing::api::MoneyMoved;
+use nutpurse::testing::api::tools;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Rule};
 use tokio::net::TcpListener;

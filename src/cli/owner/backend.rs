@@ -1,12 +1,12 @@
 //! The wallet as the owner's commands see it. No code: `app` implements it.
 
 use super::{RestoreFrom, Summary};
+use crate::api::view::{OpenView, RelaysReport};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
 use crate::wallet::restore::Step;
-use crate::wallet::view::{OpenView, RelaysReport};
 
 /// A Nostr key as a person gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]

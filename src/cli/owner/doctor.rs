@@ -4,10 +4,10 @@
 use serde_json::json;
 
 use super::{Owner, OwnerError, text};
+use crate::api::view::RelaysReport;
 use crate::config::{Identity, Settings};
 use crate::model::keys::KeysPlace;
 use crate::model::text::clean;
-use crate::wallet::view::RelaysReport;
 
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {

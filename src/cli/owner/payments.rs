@@ -5,9 +5,9 @@
 use clap::Subcommand;
 
 use super::{Owner, OwnerError};
+use crate::api::view::to_json;
 use crate::cli::render;
 use crate::model::id::PaymentId;
-use crate::wallet::view::to_json;
 
 /// Commands about payments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]

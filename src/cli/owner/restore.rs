@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::{Owner, OwnerError};
+use crate::api::Error;
 use crate::model::secret::Secret;
 use crate::model::text::clean;
 use crate::wallet::clock;
@@ -43,7 +44,7 @@ pub struct RestoreFrom {
 }
 
 /// What a restore came to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Summary {
     /// What was done with the files, for a person.
     pub done: Vec<String>,
@@ -70,7 +71,7 @@ impl Owner<'_> {
         progress.end();
         let summary = summary.map_err(OwnerError::Backend)?;
         let silent = summary.restored.mints.iter().any(|mint| mint.error.is_some());
-        self.print(&lines(&summary))?;
+        self.print(&lines(summary))?;
         if silent {
             Err(OwnerError::Backend(
                 "not every mint could be asked: run `nutpurse restore` again later".to_owned(),
@@ -94,21 +95,22 @@ fn read_words() -> Result<Secret, OwnerError> {
     Ok(Secret::new(text.trim()))
 }
 
-fn lines(summary: &Summary) -> Vec<String> {
-    let mut lines = summary.done.clone();
+fn lines(summary: Summary) -> Vec<String> {
+    let mut lines = summary.done;
     let (mut restored, mut pending, mut spent) = (0_u64, 0_u64, 0_u64);
-    for mint in &summary.restored.mints {
+    for mint in summary.restored.mints {
         let found = &mint.found;
         restored = restored.saturating_add(found.restored_sats);
         pending = pending.saturating_add(found.pending_sats);
         spent = spent.saturating_add(found.spent_sats);
-        lines.push(match &mint.error {
+        lines.push(match mint.error {
             None => format!(
                 "{}: asked; {} coins known, {} sats of them unspent",
                 mint.mint, found.coins, found.unspent_sats
             ),
-            Some(error) => {
-                format!("{}: NOT asked to the end ({})", mint.mint, clean(&error.message))
+            Some(failure) => {
+                let message = Error::from(failure).message;
+                format!("{}: NOT asked to the end ({})", mint.mint, clean(&message))
             }
         });
     }
@@ -118,9 +120,9 @@ fn lines(summary: &Summary) -> Vec<String> {
         lines.push(format!("on relays, by other devices: {} sats", summary.shared_sats));
     }
     lines.push(format!("device: {}", summary.device));
-    for mint in &summary.mints_elsewhere {
+    for mint in summary.mints_elsewhere {
         lines
-            .push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(mint)));
+            .push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(&mint)));
     }
     if let Some(until) = summary.window_full_until {
         let until = clock::rfc3339(until).unwrap_or_default();

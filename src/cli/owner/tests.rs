@@ -4,11 +4,11 @@ use std::fs;
 use clap::Parser;
 
 use super::*;
+use crate::api::view::{OpenView, RelaysReport};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::secret::Secret;
 use crate::wallet::restore::Step;
-use crate::wallet::view::{OpenView, RelaysReport};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

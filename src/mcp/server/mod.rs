@@ -26,8 +26,9 @@ use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Map, Value};
 
-use super::tools::{self, Answer, Tool, ToolFailure};
-use crate::wallet::{Caller, Code, Error, Source};
+use crate::api::tools::{self, Answer, Tool, ToolFailure};
+use crate::api::{Code, Error, Source};
+use crate::wallet::Caller;
 use updates::Updates;
 
 /// What every agent is told at the start. Clients cut it at 2 KB.

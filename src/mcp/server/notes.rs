@@ -5,7 +5,7 @@ use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
 
-use crate::mcp::tools::{Progress, Silent};
+use crate::api::tools::{Progress, Silent};
 
 struct Notes {
     peer: Peer<RoleServer>,

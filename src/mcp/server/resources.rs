@@ -7,9 +7,9 @@ use rmcp::model::{
 use serde_json::{Map, Value, json};
 
 use super::error_json;
-use crate::mcp::tools::{Answer, ToolFailure};
+use crate::api::Code;
+use crate::api::tools::{Answer, ToolFailure};
 use crate::model::id::{DepositId, PaymentId};
-use crate::wallet::Code;
 
 const JSON: &str = "application/json";
 const BALANCE: &str = "wallet://balance";

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::resources;
-use crate::mcp::tools::ToolFailure;
-use crate::wallet::Source;
+use crate::api::Source;
+use crate::api::tools::ToolFailure;
 
 /// The most resources one session may watch.
 const WATCHED_MAX: usize = 100;

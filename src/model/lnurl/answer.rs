@@ -49,15 +49,26 @@ pub struct ZapNote {
     pub lnurl: String,
 }
 
+/// What an LNURL may be for besides being paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherTag {
+    /// Taking money from the server (LUD-03).
+    Withdraw,
+    /// Opening a channel (LUD-02).
+    Channel,
+    /// Signing in (LUD-04).
+    Login,
+}
+
 /// Why an answer is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// It says no, and why.
     #[error("the server says no")]
     Says(String),
-    /// It is not about being paid. The word of a tag we know, else nothing.
+    /// It is not about being paid; what it is about, if its tag is known.
     #[error("the server offers something else than being paid")]
-    Other(Option<&'static str>),
+    Other(Option<OtherTag>),
     /// It wants to know who pays (LUD-18).
     #[error("the server wants to know who pays")]
     WantsPayer,
@@ -92,9 +103,9 @@ impl PayRequest {
         let answer = object(body)?;
         match answer.get("tag").and_then(Value::as_str) {
             Some("payRequest") => {}
-            Some("withdrawRequest") => return Err(AnswerError::Other(Some("lnurl_withdraw"))),
-            Some("channelRequest") => return Err(AnswerError::Other(Some("lnurl_channel"))),
-            Some("login") => return Err(AnswerError::Other(Some("lnurl_login"))),
+            Some("withdrawRequest") => return Err(AnswerError::Other(Some(OtherTag::Withdraw))),
+            Some("channelRequest") => return Err(AnswerError::Other(Some(OtherTag::Channel))),
+            Some("login") => return Err(AnswerError::Other(Some(OtherTag::Login))),
             Some(_) => return Err(AnswerError::Other(None)),
             None => return Err(AnswerError::Unreadable("tag")),
         }

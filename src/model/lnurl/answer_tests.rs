@@ -153,7 +153,7 @@ fn what_must_be_there_and_is_not_right_is_refused() {
 fn each_refusal_has_its_own_name() {
     assert_eq!(
         read(&with("tag", json!("withdrawRequest"))),
-        Err(AnswerError::Other(Some("lnurl_withdraw")))
+        Err(AnswerError::Other(Some(OtherTag::Withdraw)))
     );
     assert_eq!(read(&with("tag", json!("zq"))), Err(AnswerError::Other(None)));
     assert_eq!(

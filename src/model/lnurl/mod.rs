@@ -14,7 +14,7 @@ use url::{Host, Url};
 use super::invoice::without_prefix;
 use super::payee::Payee;
 
-pub use answer::{AnswerError, Misfit, PayRequest, ZapNote, read_invoice, reason};
+pub use answer::{AnswerError, Misfit, OtherTag, PayRequest, ZapNote, read_invoice, reason};
 
 /// The longest LNURL, written in bech32 or plainly, in bytes.
 pub const MAX_LNURL: usize = 2_000;

@@ -49,10 +49,22 @@ const CREDENTIALS: [(&str, usize); 26] = [
     ("eyJhbGciOi", 20),
 ];
 
-/// What secret an outgoing text holds, in words for the caller: a Cashu token, a secret key, a
-/// mnemonic or a credential. `None` when none was found. Time grows with the length of `text`
-/// alone.
-pub fn refuse_secrets(text: &str) -> Option<&'static str> {
+/// What kind of secret a text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretKind {
+    /// A Cashu token.
+    Token,
+    /// A secret key of Nostr or of Bitcoin.
+    Key,
+    /// The words of a mnemonic.
+    Mnemonic,
+    /// A password, or a key of some service.
+    Credential,
+}
+
+/// What kind of secret an outgoing text holds. `None` when none was found. Time grows with the
+/// length of `text` alone.
+pub fn refuse_secrets(text: &str) -> Option<SecretKind> {
     let seen: String = text
         .chars()
         .filter(|letter| is_space(*letter) || !is_hidden(*letter))
@@ -61,13 +73,13 @@ pub fn refuse_secrets(text: &str) -> Option<&'static str> {
     let joined: String = seen.chars().filter(|letter| !is_space(*letter)).collect();
     let letters: String = joined.chars().filter(char::is_ascii_alphanumeric).collect();
     if holds_token(&seen, &joined) || holds_hidden_bytes(text) {
-        Some("a Cashu token")
+        Some(SecretKind::Token)
     } else if holds_key(&letters) {
-        Some("a secret key")
+        Some(SecretKind::Key)
     } else if holds_mnemonic(&seen) {
-        Some("a mnemonic")
+        Some(SecretKind::Mnemonic)
     } else if holds_credential(&seen) || holds_hex(&joined) {
-        Some("a credential")
+        Some(SecretKind::Credential)
     } else {
         None
     }
@@ -225,27 +237,27 @@ mod tests {
     fn secrets_are_found() {
         let hex = "67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa";
         let found = [
-            (TOKEN_A, "a Cashu token"),
-            (TOKEN_B, "a Cashu token"),
-            ("cashuCabcdefghijklmnopqrstuvwxyz0123", "a Cashu token"),
-            (NSEC, "a secret key"),
+            (TOKEN_A, SecretKind::Token),
+            (TOKEN_B, SecretKind::Token),
+            ("cashuCabcdefghijklmnopqrstuvwxyz0123", SecretKind::Token),
+            (NSEC, SecretKind::Key),
             (
                 "ncryptsec1qgg9947rlpvqu76pj5ecreduf9jxhselq2nae2kghhvd5g7dgjtcxfqtd67p9m0w57lspw8gsq6yphnm8623nsl8xn9j4jdzz84zm",
-                "a secret key",
+                SecretKind::Key,
             ),
-            (WORDS, "a mnemonic"),
+            (WORDS, SecretKind::Mnemonic),
             (
                 "1. legal 2. WINNER, thank|year/wave-sausage\nworth useful legal winner thank yellow",
-                "a mnemonic",
+                SecretKind::Mnemonic,
             ),
-            (hex, "a credential"),
-            ("key: sk-proj-abcdefghij0123456789", "a credential"),
-            ("(ghp_abcdefghijklmnopqrst012345)", "a credential"),
-            ("xoxb-1234567890-abcdefghijk", "a credential"),
-            ("AKIAIOSFODNN7EXAMPLE", "a credential"),
-            ("Authorization: bearer abcdef0123456789abcdef", "a credential"),
-            ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQ", "a credential"),
-            ("nostr+walletconnect://b889?relay=wss://r&secret=71a8", "a credential"),
+            (hex, SecretKind::Credential),
+            ("key: sk-proj-abcdefghij0123456789", SecretKind::Credential),
+            ("(ghp_abcdefghijklmnopqrst012345)", SecretKind::Credential),
+            ("xoxb-1234567890-abcdefghijk", SecretKind::Credential),
+            ("AKIAIOSFODNN7EXAMPLE", SecretKind::Credential),
+            ("Authorization: bearer abcdef0123456789abcdef", SecretKind::Credential),
+            ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQ", SecretKind::Credential),
+            ("nostr+walletconnect://b889?relay=wss://r&secret=71a8", SecretKind::Credential),
         ];
         for (text, what) in found {
             assert_eq!(refuse_secrets(text), Some(what), "{text}");
@@ -256,9 +268,11 @@ mod tests {
     #[test]
     fn tricks_do_not_help() {
         for between in [" ", "\n", "\u{200B}", "\u{2060}", "\u{E0041}", "\r\n  "] {
-            for (text, what) in
-                [(TOKEN_A, "a Cashu token"), (TOKEN_B, "a Cashu token"), (NSEC, "a secret key")]
-            {
+            for (text, what) in [
+                (TOKEN_A, SecretKind::Token),
+                (TOKEN_B, SecretKind::Token),
+                (NSEC, SecretKind::Key),
+            ] {
                 assert_eq!(
                     refuse_secrets(&apart(text, 7, between)),
                     Some(what),
@@ -266,17 +280,17 @@ mod tests {
                 );
             }
         }
-        assert_eq!(refuse_secrets(&NSEC.to_uppercase()), Some("a secret key"));
-        assert_eq!(refuse_secrets(&apart(NSEC, 4, "-")), Some("a secret key"));
-        assert_eq!(refuse_secrets(&apart(WORDS, 3, "\u{200D}")), Some("a mnemonic"));
+        assert_eq!(refuse_secrets(&NSEC.to_uppercase()), Some(SecretKind::Key));
+        assert_eq!(refuse_secrets(&apart(NSEC, 4, "-")), Some(SecretKind::Key));
+        assert_eq!(refuse_secrets(&apart(WORDS, 3, "\u{200D}")), Some(SecretKind::Mnemonic));
         let wide: String =
             NSEC.chars().filter_map(|letter| char::from_u32(u32::from(letter) + 0xFEE0)).collect();
-        assert_eq!(refuse_secrets(&wide), Some("a secret key"));
+        assert_eq!(refuse_secrets(&wide), Some(SecretKind::Key));
         let hidden: String = TOKEN_B
             .bytes()
             .filter_map(|byte| char::from_u32(0xE0100 + u32::from(byte) - 16))
             .collect();
-        assert_eq!(refuse_secrets(&format!("🥜{hidden}")), Some("a Cashu token"));
+        assert_eq!(refuse_secrets(&format!("🥜{hidden}")), Some(SecretKind::Token));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use cdk_common::nuts::State;
 use super::super::{Admission, Change, OperationRow, Store, StoreError};
 use super::samples::{NOW, clock, coins, counters, keyset, operation, payment, store, take};
 use crate::model::ledger::{DAY_SECONDS, Ledger, REPEAT_SECONDS};
-use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
+use crate::model::payment::{FailureReason, KindName, Payment, PaymentState, StoredFailure};
 
 async fn admit(store: &Store, payment: Payment) -> Admission<()> {
     store.admit(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap()
@@ -19,7 +19,7 @@ async fn decide(store: &Store, payment: &Payment, state: PaymentState) {
 fn failed() -> PaymentState {
     PaymentState::Failed {
         at: NOW,
-        failure: Failure { code: "no_route".to_owned(), untrusted_reason: None },
+        failure: StoredFailure { reason: FailureReason::RouteNotFound, untrusted_reason: None },
     }
 }
 
@@ -205,7 +205,7 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     let open = Payment { amount_sats: 11, ..payment(11, None, None, None) };
     admit(&store, open).await;
     let ledger = store
-        .ledger("agent", Some((PaymentKind::Payment, "payee".to_owned(), 10)), NOW)
+        .ledger("agent", Some((KindName::Payment, "payee".to_owned(), 10)), NOW)
         .await
         .unwrap();
     assert_eq!((ledger.all.spent_sats, ledger.all.reserved_sats), (33, 13));
@@ -217,7 +217,7 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
         "newest first; the one in doubt for a day, the rest for ten minutes"
     );
     let other = store
-        .ledger("agent", Some((PaymentKind::TokenSent, "payee".to_owned(), 10)), NOW)
+        .ledger("agent", Some((KindName::TokenSent, "payee".to_owned(), 10)), NOW)
         .await
         .unwrap();
     assert!(other.lookalikes.is_empty());
@@ -256,11 +256,7 @@ async fn what_was_paid_by_a_clock_a_year_ahead_counts_for_a_day_and_never_again(
     decide(&store, &one, claimed).await;
     assert_eq!(used(&store, NOW + DAY_SECONDS + 2).await, 0);
     let alike = store
-        .ledger(
-            "agent",
-            Some((PaymentKind::Payment, "payee".to_owned(), 10)),
-            NOW + DAY_SECONDS + 2,
-        )
+        .ledger("agent", Some((KindName::Payment, "payee".to_owned(), 10)), NOW + DAY_SECONDS + 2)
         .await
         .unwrap();
     assert!(alike.lookalikes.is_empty(), "nor does it stand in the way of its like");

@@ -19,7 +19,7 @@ use super::super::{Change, OperationRow, Store, StoreError};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::{DepositId, PaymentId, ReceiveId};
 use crate::model::mint::MoneyKind;
-use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::payment::{Melted, Payment, PaymentKind, PaymentState, Rail, Zap};
 use crate::model::receive::{Receive, ReceiveState};
 use crate::ports::Counters;
 
@@ -88,30 +88,47 @@ pub(super) fn payment(
     key: Option<&str>,
     quote: Option<&str>,
 ) -> Payment {
+    let id = PaymentId::random();
     Payment {
-        id: PaymentId::random(),
+        kind: PaymentKind::Lightning(Melted {
+            payment_hash: hash.map_or_else(|| id.to_string(), str::to_owned),
+            quote_id: quote.unwrap_or("quote").to_owned(),
+            fetched: None,
+        }),
+        id,
         agent: "tester".to_owned(),
-        kind: PaymentKind::Payment,
         key: key.map(str::to_owned),
         request_digest: "digest".to_owned(),
-        payment_hash: hash.map(str::to_owned),
         payee: "payee".to_owned(),
         shown_payee: None,
         note: None,
         note_is_untrusted: false,
         mint: "https://mint.example".parse().unwrap(),
         money: MoneyKind::Play,
-        quote_id: quote.map(str::to_owned),
         amount_sats: amount,
         reserved_sats: amount + 2,
         created_at: NOW,
         attempt: 1,
-        fetched: None,
-        zap: None,
         repeat_of: None,
         caller_in_doubt: false,
         state: PaymentState::Reserved,
     }
+}
+
+/// A nutzap to nobody in particular.
+pub(super) fn zap() -> PaymentKind {
+    PaymentKind::Zap(Box::new(Zap {
+        recipient: None,
+        event: None,
+        comment: String::new(),
+        anonymous: false,
+        relays: Vec::new(),
+        rail: Rail::Nutzap {
+            mint_as_listed: "https://mint.example".to_owned(),
+            event: None,
+            signer: None,
+        },
+    }))
 }
 
 /// An invoice that never runs out.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::super::history::{Word, read_word};
 use super::super::{Change, HistoryQuery, PolicyChange, Store, deposits};
-use super::samples::{NOW, deposit, payment, receive, store};
+use super::samples::{NOW, deposit, payment, receive, store, zap};
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::line::Sums;
-use crate::model::payment::{Failure, Payment, PaymentKind, PaymentState};
+use crate::model::line::{Direction, EntryKind, Sums};
+use crate::model::payment::{FailureReason, Payment, PaymentKind, PaymentState, StoredFailure};
 use crate::model::receive::{Receive, ReceiveState};
 
 const DAY: u64 = 86_400;
@@ -22,7 +23,7 @@ fn day(random: &mut StdRng) -> u64 {
 /// The same record in any state that it may come to.
 async fn next(random: &mut StdRng, payment: &Payment) -> Payment {
     let at = day(random);
-    let failure = Failure { code: "route_not_found".to_owned(), untrusted_reason: None };
+    let failure = StoredFailure { reason: FailureReason::RouteNotFound, untrusted_reason: None };
     let state = match (&payment.state, random.random_range(0..3)) {
         (PaymentState::Reserved, 0) => PaymentState::Sent { since: at, acknowledged: true },
         (PaymentState::Reserved | PaymentState::Sent { .. }, 1) => {
@@ -47,14 +48,16 @@ async fn step(
     let (at, mint) = (day(random), MINTS[random.random_range(0..2)].parse().unwrap());
     match random.random_range(0..8) {
         0 => {
-            let kind = [PaymentKind::Payment, PaymentKind::TokenSent, PaymentKind::Zap]
-                [random.random_range(0..3)];
-            let one = Payment {
-                kind,
+            let mut one = Payment {
                 mint,
                 created_at: at,
                 ..payment(random.random_range(1..500), None, None, None)
             };
+            match random.random_range(0..3) {
+                0 => {}
+                1 => one.kind = PaymentKind::Token,
+                _ => one.kind = zap(),
+            }
             store.admit::<()>(one.clone(), at, Vec::new(), |_| Ok(())).await.unwrap();
             all.0.push(one);
         }
@@ -111,6 +114,26 @@ async fn step(
     }
 }
 
+#[test]
+fn kinds_and_directions_have_these_words_in_the_file() {
+    for (kind, word) in [
+        (EntryKind::Deposit, "deposit"),
+        (EntryKind::Payment, "payment"),
+        (EntryKind::TokenSent, "token_sent"),
+        (EntryKind::TokenReceived, "token_received"),
+        (EntryKind::TokenReclaimed, "token_reclaimed"),
+        (EntryKind::Zap, "zap"),
+        (EntryKind::NutzapReceived, "nutzap_received"),
+        (EntryKind::Policy, "policy"),
+    ] {
+        assert_eq!((Word(kind).to_string(), read_word(word).unwrap()), (word.to_owned(), kind));
+    }
+    for (way, word) in [(Direction::In, "in"), (Direction::Out, "out"), (Direction::None, "none")] {
+        assert_eq!((Word(way).to_string(), read_word(word).unwrap()), (word.to_owned(), way));
+    }
+    assert!(read_word::<Direction>("sideways").is_err());
+}
+
 type Key = (u64, u64, bool, String, String, String);
 
 /// The sums, and the same by reading every row.
@@ -121,8 +144,8 @@ async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMa
             tally.day,
             tally.shown_day,
             tally.money.is_some(),
-            tally.kind,
-            tally.direction,
+            format!("{:?}", tally.kind),
+            format!("{:?}", tally.direction),
             tally.mint,
         );
         let sum = sums[0].entry(key).or_default();
@@ -137,7 +160,7 @@ async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMa
             super::super::HistoryRow::Policy { .. } => String::new(),
         };
         for line in row.lines() {
-            let (kind, direction) = (line.kind.to_owned(), line.direction.to_owned());
+            let (kind, direction) = (format!("{:?}", line.kind), format!("{:?}", line.direction));
             let sum = sums[1]
                 .entry((
                     place.at / DAY,

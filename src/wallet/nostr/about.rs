@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::elsewhere::elsewhere;
-use super::{Link, next_step};
+use super::{InTheWay, Link};
 use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
 use crate::nostr::p2pk::NutzapKey;
@@ -175,7 +175,7 @@ impl About {
 
 impl Wallet {
     /// What is known of the wallet on relays.
-    pub(in super::super) async fn about(&self) -> Result<About, Error> {
+    pub(in super::super) async fn about(&self) -> Result<About, Failure> {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
@@ -185,23 +185,22 @@ impl Wallet {
         &self,
         link: &Link,
         events: &[Event],
-    ) -> Result<BTreeSet<String>, Error> {
+    ) -> Result<BTreeSet<String>, Failure> {
         let mut about = self.about().await?;
         let unreadable = about.learn(link, events);
         self.store.set_nostr_state(ROW, about).await?;
         Ok(unreadable)
     }
 
-    /// What the owner can do about what stands in the way of the wallet's word there, by what
-    /// relays show now. Writes nothing.
+    /// What stands in the way of the wallet's word there, by what relays show now. Writes nothing.
     pub(super) async fn in_the_way(
         &self,
         link: &Link,
         events: &[Event],
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<InTheWay>, Failure> {
         let mut about = self.about().await?;
         about.learn(link, events);
         about.turned_off |= !link.parts.nutzaps;
-        Ok(next_step(&about.elsewhere(link, events).await, about.is_off()))
+        Ok(InTheWay::of(about.elsewhere(link, events).await, about.is_off()))
     }
 }

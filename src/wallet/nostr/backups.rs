@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::mirror::{class, outgoing, unsigned};
 use super::{Link, QUESTION, plain_url};
 use crate::model::mint::{MintAddress, MoneyKind};
@@ -39,7 +39,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(in super::super) async fn backups(&self) -> Result<Backups, Error> {
+    pub(in super::super) async fn backups(&self) -> Result<Backups, Failure> {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
@@ -48,7 +48,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`.
-    pub async fn named_on_relays(&self) -> Result<(BTreeSet<u32>, Vec<String>), Error> {
+    pub async fn named_on_relays(&self) -> Result<(BTreeSet<u32>, Vec<String>), Failure> {
         let (backups, setup) = (self.backups().await?, self.setup().await?);
         let listed =
             |mint: &String| setup.policy.mints.iter().any(|one| one.address.as_str() == mint);
@@ -62,7 +62,7 @@ impl Wallet {
         link: &Link,
         events: &[Event],
         whole: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let (setup, meta, now) = (self.setup().await?, self.store.meta().await?, (self.clock)());
         let identity = &link.parts.identity;
         let before = self.backups().await?;
@@ -109,7 +109,7 @@ impl Wallet {
         listed: BTreeSet<String>,
         known: &mut BTreeSet<String>,
         writes: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let (identity, strangers) = (&link.parts.mints_identity, &link.parts.strangers);
         let filter = json!({"kinds": [app_data::KIND], "authors": [identity.public_key()], "#d": [app_data::MINTS]});
         let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use cdk_common::nuts::{Proof, PublicKey, State};
 use cdk_common::wallet::ProofInfo;
 
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::super::{Wallet, coins, swap};
 use super::Link;
 use super::verify::Verified;
@@ -54,7 +54,7 @@ impl Wallet {
         mint: &Mint,
         need_sats: u64,
         turn: &Turn,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let (mut claimed, mut any) = (0_u64, false);
         let mut losses = 0;
         // Parts of what the mint would not take as a whole.
@@ -104,7 +104,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
-    pub(in super::super) async fn claim_all(&self, link: &Link) -> Result<(), Error> {
+    pub(in super::super) async fn claim_all(&self, link: &Link) -> Result<(), Failure> {
         let now = (self.clock)();
         let lately =
             link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
@@ -118,7 +118,7 @@ impl Wallet {
             let turn = mint.turn().await;
             if let Err(error) = self.claim(&mint, u64::MAX, &turn).await {
                 tracing::debug!(
-                    code = error.code.as_str(),
+                    %error,
                     "coins of other devices were not claimed"
                 );
             }
@@ -133,7 +133,7 @@ impl Wallet {
         &self,
         mint: &Mint,
         need: u64,
-    ) -> Result<Option<Vec<(PublicKey, Proof)>>, Error> {
+    ) -> Result<Option<Vec<(PublicKey, Proof)>>, Failure> {
         let address = mint.address();
         let mut free =
             self.store.foreign_coins(address.to_string(), vec![ForeignState::Unspent]).await?;
@@ -190,7 +190,7 @@ impl Wallet {
         mint: &Mint,
         some: Vec<(PublicKey, Proof)>,
         turn: &Turn,
-    ) -> Result<Claimed, Error> {
+    ) -> Result<Claimed, Failure> {
         let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
         let ceiling = self.setup().await?.policy.max_fee_sats(coins::sum_sats(&proofs));
         if mint.input_fee(&proofs).await? > ceiling {
@@ -211,9 +211,7 @@ impl Wallet {
             }
             Err(error) => {
                 // Not worth its fee: never tried again by itself.
-                if error.details.get("nut_code").and_then(serde_json::Value::as_u64)
-                    == Some(u64::from(nut::UNBALANCED))
-                {
+                if error.nut_code() == Some(nut::UNBALANCED) {
                     self.store
                         .commit(vec![Change::Foreign { ys, to: ForeignState::Refused }])
                         .await?;
@@ -230,7 +228,7 @@ impl Wallet {
         mint: &Mint,
         swap: &Swap,
         outcome: SwapOutcome,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let ys = swap.input_ys()?;
         let refused = matches!(outcome, SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere);
         let changes = match outcome {
@@ -277,7 +275,7 @@ impl Wallet {
     }
 
     /// Coins that the mint did not give us: what it says of them now.
-    async fn ask_again(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Error> {
+    async fn ask_again(&self, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Failure> {
         let states = mint.states(ys.clone()).await?;
         let said = |word: State| {
             ys.iter()
@@ -303,7 +301,7 @@ impl Wallet {
         mint: &Mint,
         quote_id: &str,
         held: &[ProofInfo],
-    ) -> Result<Vec<PublicKey>, Error> {
+    ) -> Result<Vec<PublicKey>, Failure> {
         let states = match mint.states(coins::ys(held)).await {
             // A mint without NUT-07 says nothing of them.
             Err(error) if error.is_not_served() => return Ok(Vec::new()),
@@ -325,7 +323,7 @@ impl Wallet {
         &self,
         mint: &Mint,
         ys: Vec<PublicKey>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let turn = mint.turn().await;
         let held = self.store.coins(ys).await?;
         let states = mint.states(coins::ys(&held)).await?;
@@ -340,7 +338,7 @@ impl Wallet {
 
     /// Where another device took some coins it may have taken more: the mint is asked about all
     /// that we hold there.
-    pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Error> {
+    pub(in super::super) async fn doubt_the_rest(&self, mint: &MintAddress) -> Result<(), Failure> {
         if self.nostr.is_some() {
             self.store.doubt_all(mint.to_string()).await?;
             self.verify_at(mint, &mut Verified::default()).await?;
@@ -350,7 +348,7 @@ impl Wallet {
 }
 
 /// Something is left of them after the mint's fee.
-async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Error> {
+async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Failure> {
     let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
     Ok(coins::sum_sats(&proofs) > mint.input_fee(&proofs).await?)
 }

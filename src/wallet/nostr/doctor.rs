@@ -11,19 +11,77 @@ use tokio::time::timeout;
 
 use super::super::Wallet;
 use super::super::coins::sum_sats;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::super::rules::Setup;
-use super::super::view::{RelayStanding, RelaysReport};
-use super::findings::{Evidence, Shown};
+use super::findings::{Evidence, Finding, Shown};
 use super::gather::{Quote, Read, read, read_ends};
-use super::{Link, QUESTION, plain_url};
+use super::{InTheWay, Link, QUESTION, plain_url};
 use crate::mint::issue::IssueState;
 use crate::model::deposit::DepositState;
-use crate::model::mint::MintAddress;
+use crate::model::mint::{MintAddress, MoneyKind};
 use crate::nostr::Event;
 
 /// Quotes of one mint that are asked about.
 const QUOTES: usize = 50;
+
+/// The wallet on relays, as it was found. Holds no key, no coin and no name of a quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelaysReport {
+    /// The wallet's public key.
+    pub npub: String,
+    /// The kind of money.
+    pub money: MoneyKind,
+    /// The owner's relays.
+    pub relays: Vec<RelayStanding>,
+    /// Coins that live events on the relays hold, each once, in sats.
+    pub on_relays_sats: u64,
+    /// Of these, what the mints call unspent.
+    pub checked_sats: u64,
+    /// Of these, what no mint was asked about: it does not answer, or is not listed.
+    pub unchecked_sats: u64,
+    /// What the wallet itself counts as spendable.
+    pub here_sats: u64,
+    /// What is wrong. Empty: nothing was found.
+    pub findings: Vec<Finding>,
+    /// What keeps the wallet from saying there what it is and takes.
+    pub in_the_way: Option<InTheWay>,
+}
+
+/// How one relay stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayStanding {
+    /// The relay.
+    pub url: String,
+    /// How it was found.
+    pub state: RelayState,
+    /// Live events of coins that it shows.
+    pub events: usize,
+    /// Live events that it lacks.
+    pub lacks: usize,
+    /// Events that it shows although they are deleted.
+    pub undeleted: usize,
+    /// Events that it will not take.
+    pub refused: usize,
+    /// Events that wait to be sent to it.
+    pub unpublished: u64,
+}
+
+/// How a relay was found. The texts are its own words, or ours for what went wrong on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayState {
+    /// It holds all, and shows nothing that is deleted.
+    Synced,
+    /// It lacks events.
+    Behind,
+    /// It shows what is deleted.
+    ForgetsDeletions,
+    /// It will not take some events.
+    Refuses(String),
+    /// It was not read to its end.
+    Partial(String),
+    /// It could not be reached.
+    Unreachable(String),
+}
 
 impl Wallet {
     /// How the wallet stands on its relays, and what is wrong there. `None`: there are no relays.
@@ -34,7 +92,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
-    pub async fn examine_relays(&self) -> Result<Option<RelaysReport>, Error> {
+    pub async fn examine_relays(&self) -> Result<Option<RelaysReport>, Failure> {
         let Some(link) = &self.nostr else { return Ok(None) };
         let setup = self.setup().await?;
         let known = self.known(0).await?;
@@ -75,14 +133,14 @@ impl Wallet {
         };
         Ok(Some(RelaysReport {
             npub: link.npub(),
-            money: setup.money.into(),
+            money: setup.money,
             relays,
             on_relays_sats: sum(&|_| true),
             checked_sats: sum(&|word| word == Some(&State::Unspent)),
             unchecked_sats: sum(&|word| word.is_none()),
             here_sats: self.spendable(&setup).await?,
             findings: evidence.findings(),
-            next_step: self.in_the_way(link, &about).await?,
+            in_the_way: self.in_the_way(link, &about).await?,
         }))
     }
 
@@ -119,7 +177,7 @@ impl Wallet {
         &self,
         setup: &Setup,
         quotes: Vec<Quote>,
-    ) -> Result<Vec<(Option<String>, Option<u64>)>, Error> {
+    ) -> Result<Vec<(Option<String>, Option<u64>)>, Failure> {
         let own = self.store.open_deposits().await?;
         let known: BTreeSet<&str> = own.iter().map(|deposit| deposit.quote_id.as_str()).collect();
         let others = quotes.iter().filter(|quote| !known.contains(quote.id.reveal()));
@@ -153,17 +211,15 @@ impl Wallet {
         shown: &Shown,
         evidence: &Evidence,
         refused: BTreeMap<&String, &String>,
-    ) -> Result<RelayStanding, Error> {
+    ) -> Result<RelayStanding, Failure> {
         let (lacks, undeleted) = (evidence.lacking(shown).len(), evidence.undeleted(shown).len());
-        let (state, reason) = match read.reason() {
-            Err(reason) => ("unreachable", Some(reason)),
-            Ok(Some(reason)) => ("partial", Some(reason)),
-            Ok(None) if !refused.is_empty() => {
-                ("refuses", refused.values().next().map(|reason| reason.as_str()))
-            }
-            Ok(None) if lacks > 0 => ("behind", None),
-            Ok(None) if undeleted > 0 => ("forgets_deletions", None),
-            Ok(None) => ("synced", None),
+        let state = match (read.reason(), refused.values().next()) {
+            (Err(reason), _) => RelayState::Unreachable(reason.to_owned()),
+            (Ok(Some(reason)), _) => RelayState::Partial(reason.to_owned()),
+            (Ok(None), Some(reason)) => RelayState::Refuses((*reason).clone()),
+            (Ok(None), None) if lacks > 0 => RelayState::Behind,
+            (Ok(None), None) if undeleted > 0 => RelayState::ForgetsDeletions,
+            (Ok(None), None) => RelayState::Synced,
         };
         Ok(RelayStanding {
             url: shown.url.clone(),
@@ -173,7 +229,6 @@ impl Wallet {
             undeleted,
             refused: refused.len(),
             unpublished: self.unpublished_at(link, &shown.url).await?,
-            untrusted_reason: reason.map(str::to_owned),
         })
     }
 }

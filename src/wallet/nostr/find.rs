@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::super::Wallet;
-use super::super::code::Code;
-use super::super::error::Error;
+use super::super::failure::{Cause, Failure, NameServerError};
 use super::{Link, plain_url};
 use crate::nostr::nutzap_info::{self, NutzapInfo};
 use crate::nostr::profile::{self, Profile};
@@ -56,7 +55,7 @@ impl Wallet {
         pubkey: &str,
         hints: &[String],
         is_locked_to: bool,
-    ) -> Result<Person, Error> {
+    ) -> Result<Person, Failure> {
         let filter = json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
         let mut urls = near(link, hints);
         let mut pages = pages(link, &filter, &urls).await;
@@ -107,7 +106,7 @@ impl Wallet {
         filter: &Value,
         hints: &[String],
         fits: impl Fn(&Event) -> bool,
-    ) -> Result<Option<Event>, Error> {
+    ) -> Result<Option<Event>, Failure> {
         let found = read(&pages(link, filter, &near(link, hints)).await)?;
         Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
     }
@@ -121,7 +120,7 @@ impl Wallet {
         &self,
         name: &str,
         host: &str,
-    ) -> Result<Option<(String, Vec<String>)>, Error> {
+    ) -> Result<Option<(String, Vec<String>)>, Failure> {
         let host_only = host.split(':').next().unwrap_or(host);
         let near = host_only == "localhost" || host_only.parse::<std::net::IpAddr>().is_ok();
         let scheme = if near { "http" } else { "https" };
@@ -139,26 +138,15 @@ impl Wallet {
         {
             Ok(answer) => answer,
             Err(HttpFailure::Refused(_)) => {
-                return Err(Error::new(
-                    Code::AddressRefused,
-                    "The name's server has an address that is not allowed; it was not contacted.",
-                ));
+                return Err(Cause::NameServer(NameServerError::Refused).into());
             }
-            Err(_) => {
-                return Err(Error::new(
-                    Code::ServerUnreachable,
-                    "The name's server does not answer; nothing was paid.",
-                ));
-            }
+            Err(_) => return Err(Cause::NameServer(NameServerError::Silent).into()),
         };
         if matches!(answer.status, 404 | 410) {
             return Ok(None);
         }
         if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
-            return Err(Error::new(
-                Code::ServerUnreachable,
-                "The name's server is out of order; nothing was paid.",
-            ));
+            return Err(Cause::NameServer(NameServerError::OutOfOrder).into());
         }
         let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(None) };
         let key = told
@@ -187,12 +175,9 @@ async fn pages(link: &Link, filter: &Value, urls: &[String]) -> Vec<Page> {
     join_all(urls.iter().map(|url| link.parts.strangers.page(url, filter, LOOKUP))).await
 }
 
-fn read(pages: &[Page]) -> Result<Vec<Event>, Error> {
+fn read(pages: &[Page]) -> Result<Vec<Event>, Failure> {
     if pages.iter().all(|page| page.events.is_empty() && !matches!(page.end, End::Whole)) {
-        return Err(Error::new(
-            Code::RelayUnreachable,
-            "No relay could be read; nothing was paid.",
-        ));
+        return Err(Cause::RelaysSilent.into());
     }
     Ok(pages.iter().flat_map(|page| page.events.iter().cloned()).collect())
 }

@@ -10,10 +10,53 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk_common::nuts::{Proof, PublicKey, State};
 
 use super::super::coins::sum_sats;
-use super::super::view::Finding;
 
 /// Ids of events that a finding names.
 const NAMED: usize = 5;
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindingKind {
+    /// A relay does not show live events of coins that another does.
+    Partition,
+    /// The coins of live events are spent.
+    Ghost,
+    /// No live event holds coins that are unspent.
+    Orphaned,
+    /// A live event replaces events that were never seen here.
+    BrokenChain,
+    /// Wallet events have other keys than the newest one.
+    ForkedWallet,
+    /// A relay shows events that are deleted elsewhere.
+    Undeleted,
+    /// No relay shows lines of the history any more.
+    HistoryGap,
+    /// Deposits are paid, and nobody has claimed their coins.
+    UnclaimedQuote,
+    /// Events of the wallet's key cannot be read as a whole.
+    Malformed,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// The relay where it is. `None`: it is of no single one.
+    pub relay: Option<String>,
+    /// How many events, coins or lines.
+    pub count: usize,
+    /// What they are worth, where that is known.
+    pub sats: Option<u64>,
+    /// Ids of the events that it is about, the first of them.
+    pub events: Vec<String>,
+}
+
+impl Finding {
+    fn at(self, relay: &Shown) -> Self {
+        Self { relay: Some(relay.url.clone()), ..self }
+    }
+}
 
 /// A token event (kind 7375) that could be read.
 #[derive(Debug)]
@@ -135,57 +178,33 @@ impl Evidence {
         let mut found = Vec::new();
         for relay in &self.relays {
             found.extend(
-                finding(
-                    "partition",
-                    self.lacking(relay),
-                    "live events of coins that this relay does not show, and another does",
-                    "`nutpurse sync` brings them there",
-                )
-                .map(|one| Finding { relay: Some(relay.url.clone()), ..one }),
+                finding(FindingKind::Partition, self.lacking(relay)).map(|one| one.at(relay)),
             );
         }
         found.extend(self.ghosts());
         found.extend(self.orphans());
-        found.extend(self.broken_chain());
-        found.extend(self.fork());
+        found.extend(finding(FindingKind::BrokenChain, self.missing()));
+        found.extend(finding(FindingKind::ForkedWallet, self.forks()));
         for relay in &self.relays {
             found.extend(
-                finding(
-                    "deletion not propagated",
-                    self.undeleted(relay),
-                    "events that this relay shows, and that are deleted elsewhere: other programs may count their coins",
-                    "`nutpurse sync` sends it the deletion again; where it stays so, the relay keeps no deletions: use another",
-                )
-                .map(|one| Finding { relay: Some(relay.url.clone()), ..one }),
+                finding(FindingKind::Undeleted, self.undeleted(relay)).map(|one| one.at(relay)),
             );
         }
-        found.extend(finding(
-            "gap in history",
-            self.lost_lines.clone(),
-            "lines that this wallet wrote or read when coins came or went, and that no relay shows any more",
-            "no coin depends on them, and this wallet's own history is whole (`nutpurse list-history`); other programs show less of the past",
-        ));
+        found.extend(finding(FindingKind::HistoryGap, self.lost_lines.clone()));
         if !self.quotes.is_empty() {
             let sats =
                 self.quotes.iter().filter_map(|(_, sats)| *sats).fold(0, u64::saturating_add);
             let events: Vec<String> =
                 self.quotes.iter().filter_map(|(event, _)| event.clone()).take(NAMED).collect();
             found.push(Finding {
-                finding: "quote in limbo",
+                kind: FindingKind::UnclaimedQuote,
                 relay: None,
                 count: self.quotes.len(),
                 sats: (sats > 0).then_some(sats),
-                what: "deposits that are paid at their mint, and whose coins nobody has claimed",
-                mend: "the wallet claims its own once it runs (`nutpurse sync`); of another program's, open that program",
                 events,
             });
         }
-        found.extend(finding(
-            "malformed event",
-            self.malformed.iter().cloned().collect(),
-            "events of the wallet's key that cannot be opened or read as a whole; they are left as they are",
-            "open the wallet with the program that wrote them; what they hold counts nowhere here",
-        ));
+        found.extend(finding(FindingKind::Malformed, self.malformed.clone()));
         found
     }
 
@@ -200,13 +219,8 @@ impl Evidence {
         let ghosts: Vec<_> = ghosts.filter(|(_, token)| token.coins.keys().all(spent)).collect();
         let coins: BTreeMap<&PublicKey, &Proof> =
             ghosts.iter().flat_map(|(_, token)| &token.coins).collect();
-        finding(
-            "ghost token",
-            ghosts.iter().map(|(id, _)| (*id).clone()).collect(),
-            "live events of coins that their mint calls spent: other programs may count them",
-            "`nutpurse sync` asks the mint and deletes them",
-        )
-        .map(|one| Finding { sats: Some(sum_sats(coins.into_values())), ..one })
+        finding(FindingKind::Ghost, ghosts.iter().map(|(id, _)| (*id).clone()))
+            .map(|one| Finding { sats: Some(sum_sats(coins.into_values())), ..one })
     }
 
     /// Unspent coins that no live event holds.
@@ -220,12 +234,10 @@ impl Evidence {
         });
         let orphans: Vec<&Proof> = orphans.map(|(_, proof)| proof).collect();
         (self.whole() && !orphans.is_empty()).then(|| Finding {
-            finding: "orphaned proofs",
+            kind: FindingKind::Orphaned,
             relay: None,
             count: orphans.len(),
             sats: Some(sum_sats(orphans)),
-            what: "coins that their mint calls unspent, and that no live event on any relay holds: other devices do not see them",
-            mend: "`nutpurse sync` puts them into an event",
             events: Vec::new(),
         })
     }
@@ -251,49 +263,18 @@ impl Evidence {
         named.filter(|id| self.whole() && !self.ends_unread && !known(id)).cloned().collect()
     }
 
-    fn broken_chain(&self) -> Option<Finding> {
-        finding(
-            "broken chain of del",
-            self.missing().into_iter().collect(),
-            "events that a live one says it replaces, and that were never seen here: what they held beyond it is not known",
-            "run `sync` on the device or program that wrote them; `nutpurse restore` finds coins made from this wallet's words",
-        )
-    }
-
-    /// Wallet events whose keys differ.
-    fn fork(&self) -> Option<Finding> {
-        let newest = self.wallets.iter().max_by_key(|one| (one.at, std::cmp::Reverse(&one.id)))?;
-        let others: BTreeSet<String> = self
-            .wallets
-            .iter()
-            .filter(|one| one.keys != newest.keys)
-            .map(|one| one.id.clone())
-            .collect();
-        finding(
-            "forked wallet event",
-            others.into_iter().collect(),
-            "wallet events (kind 17375) with other keys than the newest one has: a program that reads one of them cannot open every nutzap",
-            "`nutpurse sync` writes one with every key",
-        )
+    /// Wallet events whose keys are not those of the newest.
+    fn forks(&self) -> BTreeSet<String> {
+        let newest = self.wallets.iter().max_by_key(|one| (one.at, std::cmp::Reverse(&one.id)));
+        let others = self.wallets.iter().filter(|one| newest.is_some_and(|it| it.keys != one.keys));
+        others.map(|one| one.id.clone()).collect()
     }
 }
 
 /// A finding about these events. `None`: there are none.
-fn finding(
-    name: &'static str,
-    events: Vec<String>,
-    what: &'static str,
-    mend: &'static str,
-) -> Option<Finding> {
-    let (count, mut events) = (events.len(), events);
+fn finding(kind: FindingKind, events: impl IntoIterator<Item = String>) -> Option<Finding> {
+    let mut events: Vec<String> = events.into_iter().collect();
+    let count = events.len();
     events.truncate(NAMED);
-    (count > 0).then_some(Finding {
-        finding: name,
-        relay: None,
-        count,
-        sats: None,
-        what,
-        mend,
-        events,
-    })
+    (count > 0).then_some(Finding { kind, relay: None, count, sats: None, events })
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::mirror::class;
 use super::{Link, MOST_RELAYS, QUESTION, plain_url};
 use crate::model::text;
@@ -100,7 +100,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: what a relay has taken and we have not written down is sent to it once more.
-    pub(in super::super) async fn flush(&self, now: bool) -> Result<Option<Duration>, Error> {
+    pub(in super::super) async fn flush(&self, now: bool) -> Result<Option<Duration>, Failure> {
         let Some(link) = &self.nostr else { return Ok(None) };
         let _one_at_a_time = link.flushing.lock().await;
         let mut queue = self.store.outbox().await?;
@@ -132,7 +132,7 @@ impl Wallet {
         link: &Link,
         queue: &mut Vec<Queued>,
         force: bool,
-    ) -> Result<Pass, Error> {
+    ) -> Result<Pass, Failure> {
         let clock = (self.clock)();
         let waits = Waits::of(link, queue);
         let mut due: BTreeMap<(u8, u64), bool> = BTreeMap::new();
@@ -232,7 +232,7 @@ impl Wallet {
     }
 
     /// Brings one nutzap to its relays at once, ahead of all others, and writes down who has it.
-    pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Error> {
+    pub(in super::super) async fn publish_one(&self, id: &str) -> Result<(), Failure> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.flushing.lock().await;
         let Some(mut one) =

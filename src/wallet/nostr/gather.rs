@@ -11,7 +11,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::super::rules::Setup;
 use super::findings::{Evidence, Shown, Token, Wallets};
 use super::pull::Known;
@@ -70,7 +70,7 @@ impl Wallet {
         read: &[Read],
         queue: &[Queued],
         known: Known,
-    ) -> Result<(Evidence, Vec<Quote>), Error> {
+    ) -> Result<(Evidence, Vec<Quote>), Failure> {
         let mut evidence =
             Evidence { seen: known.tokens.into_keys().collect(), ..Evidence::default() };
         let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::<&String>::new());

@@ -4,7 +4,7 @@
 //! nothing.
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::Link;
 use super::mirror::{class, outgoing, row, unsigned};
 use crate::nostr::{Event, token_event};
@@ -18,7 +18,7 @@ impl Wallet {
         link: &Link,
         large: &Outgoing,
         queue: &mut [Queued],
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Failure> {
         let (identity, now) = (&link.parts.identity, (self.clock)());
         let Ok(event) = Event::read(&large.json) else { return Ok(false) };
         let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };

@@ -6,7 +6,7 @@
 use cdk_common::secret::Secret as CoinSecret;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::Link;
 use super::about::About;
 use crate::mint::Coins;
@@ -68,7 +68,7 @@ impl LockKeys {
 
 impl Wallet {
     /// All keys of ours that open locked coins.
-    pub(in super::super) async fn lock_keys(&self) -> Result<LockKeys, Error> {
+    pub(in super::super) async fn lock_keys(&self) -> Result<LockKeys, Failure> {
         match &self.nostr {
             Some(link) => Ok(LockKeys::of(link, &self.about().await?)),
             None => Ok(LockKeys::default()),

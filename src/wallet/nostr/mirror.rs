@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use cdk_common::nuts::PublicKey;
 
 use super::super::Wallet;
-use super::super::code::Code;
-use super::super::error::Error;
+use super::super::failure::{Cause, Failure};
 use super::plan::{Plan, PlannedMint, PlannedToken, plan};
 use super::{Link, Nostr};
 use crate::model::payment::{Payment, PaymentState};
@@ -44,7 +43,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: what is not committed is planned again.
-    pub(in super::super) async fn mirror(&self) -> Result<(), Error> {
+    pub(in super::super) async fn mirror(&self) -> Result<(), Failure> {
         let Some(link) = &self.nostr else { return Ok(()) };
         let _one_at_a_time = link.mirroring.lock().await;
         loop {
@@ -66,7 +65,7 @@ impl Wallet {
     }
 
     /// Nutzaps that were taken in and of which relays have not been told, with what came of each.
-    async fn redeemed(&self) -> Result<Vec<(NutzapRow, Receive)>, Error> {
+    async fn redeemed(&self) -> Result<Vec<(NutzapRow, Receive)>, Failure> {
         let mut found = Vec::new();
         for row in self.store.nutzaps_to_tell().await? {
             if let NutzapState::Taken(id) = &row.state
@@ -84,7 +83,7 @@ impl Wallet {
         plan: Plan,
         told: Vec<(NutzapRow, Receive)>,
         paid: Vec<Payment>,
-    ) -> Result<Mirrored, Error> {
+    ) -> Result<Mirrored, Failure> {
         let mut round = Mirrored { done: plan.done, ..Mirrored::default() };
         let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
         round.nutzaps.at = (self.clock)();
@@ -113,7 +112,7 @@ impl Wallet {
         let mut left: BTreeMap<String, u64> = BTreeMap::new();
         for payment in paid {
             if let (PaymentState::Settled { fee_sats, .. }, Some(hash)) =
-                (&payment.state, &payment.payment_hash)
+                (&payment.state, payment.payment_hash())
             {
                 let (at, cost) = ((self.clock)(), payment.amount_sats.saturating_add(*fee_sats));
                 let line = Line { payment_hash: Some(hash), ..Line::sats(Direction::Out, cost) };
@@ -144,7 +143,7 @@ impl Wallet {
         nostr: &Nostr,
         planned: PlannedMint,
         round: &mut Mirrored,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let now = (self.clock)();
         let (mut made, mut replaced) = (Vec::new(), planned.stale);
         for token in planned.tokens {
@@ -213,9 +212,9 @@ pub(super) fn row(event: &Event, mint: String, unit: String, ys: Vec<PublicKey>)
     }
 }
 
-pub(super) fn unsigned(error: impl std::fmt::Display) -> Error {
+pub(super) fn unsigned(error: impl std::fmt::Display) -> Failure {
     tracing::error!(%error, "an event could not be made");
-    Error::new(Code::Internal, "An event for the relays could not be made.")
+    Cause::Internal("an event for the relays could not be made").into()
 }
 
 impl Link {

@@ -25,6 +25,7 @@ mod listen;
 mod locks;
 pub(super) mod mirror;
 mod nutzaps;
+pub(super) mod outgoing_nutzap;
 mod plan;
 mod prune;
 mod pull;
@@ -37,6 +38,8 @@ pub mod trial;
 mod unpublished;
 mod verify;
 
+pub use doctor::{RelayStanding, RelayState, RelaysReport};
+pub use findings::{Finding, FindingKind};
 pub use listen::News;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,28 +145,29 @@ pub(super) struct Sightings {
 }
 
 impl Sightings {
-    /// What the owner can do about it, in words.
-    pub(super) fn next_step(&self) -> Option<String> {
-        next_step(&self.elsewhere, self.nutzaps_off)
+    /// What keeps the wallet from saying on relays what it is and takes.
+    pub(super) fn in_the_way(&self) -> Option<InTheWay> {
+        InTheWay::of(self.elsewhere.clone(), self.nutzaps_off)
     }
 }
 
-/// What the owner can do about relays that may hold this key's wallet, and about nutzaps that
-/// another program has turned off.
-fn next_step(elsewhere: &[String], nutzaps_off: bool) -> Option<String> {
-    let urls =
-        elsewhere.iter().map(|url| crate::model::text::clean(url)).collect::<Vec<_>>().join(", ");
-    if !urls.is_empty() {
-        return Some(format!(
-            "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
-             before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
-        ));
+/// What keeps the wallet from saying on relays what it is and takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InTheWay {
+    /// These relays may hold this key's wallet, and are not the owner's; not cleaned, never empty.
+    Elsewhere(Vec<String>),
+    /// Another program has emptied this key's list of where it takes nutzaps.
+    NutzapsOff,
+}
+
+impl InTheWay {
+    fn of(elsewhere: Vec<String>, nutzaps_off: bool) -> Option<Self> {
+        if elsewhere.is_empty() {
+            nutzaps_off.then_some(Self::NutzapsOff)
+        } else {
+            Some(Self::Elsewhere(elsewhere))
+        }
     }
-    nutzaps_off.then(|| {
-        "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
-         nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
-            .to_owned()
-    })
 }
 
 /// How many events are on their way.
@@ -179,7 +183,7 @@ struct Counts {
 
 /// How a relay stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub enum Sight {
     /// Read to its end, and it holds what it should.
     Whole,
     /// Read in part.
@@ -188,17 +192,6 @@ pub(super) enum Sight {
     Away,
     /// It lacks events that it should hold; they are brought to it again.
     Behind,
-}
-
-impl Sight {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Whole => "synced",
-            Self::Cut => "partial",
-            Self::Away => "unreachable",
-            Self::Behind => "behind",
-        }
-    }
 }
 
 /// A mint is asked.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::Wallet;
 use super::super::coins::sum_sats;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::about::About;
 use super::locks::LockKeys;
 use super::{Link, MOST_RELAYS, QUESTION, plain_url};
@@ -96,7 +96,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: each is recorded before its mint is asked to swap its coins.
-    pub(in super::super) async fn collect_nutzaps(&self, link: &Link) -> Result<(), Error> {
+    pub(in super::super) async fn collect_nutzaps(&self, link: &Link) -> Result<(), Failure> {
         let about = self.about().await?;
         let keys = LockKeys::of(link, &about);
         let beyond = self.read_nutzaps(link, &about, &keys).await?;
@@ -110,7 +110,7 @@ impl Wallet {
         link: &Link,
         about: &About,
         keys: &LockKeys,
-    ) -> Result<Vec<NutzapRow>, Error> {
+    ) -> Result<Vec<NutzapRow>, Failure> {
         let (now, me) = ((self.clock)(), link.parts.identity.public_key());
         let listed = about.nutzap_mints();
         if listed.is_empty() {
@@ -182,7 +182,7 @@ impl Wallet {
         keys: &LockKeys,
         event: &Event,
         url: &str,
-    ) -> Result<Looked, Error> {
+    ) -> Result<Looked, Failure> {
         // Thousands of them must not hold up whoever pays.
         tokio::task::yield_now().await;
         let now = (self.clock)();

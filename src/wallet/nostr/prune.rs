@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::mirror::class;
 use crate::nostr::Event;
 use crate::store::{Published, Queued};
@@ -18,7 +18,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`.
-    pub(super) async fn prune(&self, queue: &mut Vec<Queued>) -> Result<(), Error> {
+    pub(super) async fn prune(&self, queue: &mut Vec<Queued>) -> Result<(), Failure> {
         let mut done: BTreeSet<(u8, u64)> = superseded(queue).into_iter().collect();
         let (mut changed, mut needless) = (BTreeSet::new(), BTreeSet::new());
         let unheard = queue

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::mirror::{self, unsigned};
 use super::resend::Shown;
 use super::{Link, QUESTION, Sight, plain_url};
@@ -67,7 +67,7 @@ impl Wallet {
     ///
     /// # Errors
     /// `storage_failed`. A relay that does not answer is no error.
-    pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Error> {
+    pub(in super::super) async fn pull(&self, link: &Link) -> Result<Pulled, Failure> {
         let lines_since = (self.clock)().saturating_sub(LINES_SECONDS);
         let mut known = self.known(lines_since).await?;
         let shown =
@@ -128,7 +128,7 @@ impl Wallet {
 
     /// What the store knows of the wallet's events on relays. Of the history only lines of this time
     /// or later, in Unix seconds.
-    pub(super) async fn known(&self, lines_since: u64) -> Result<Known, Error> {
+    pub(super) async fn known(&self, lines_since: u64) -> Result<Known, Failure> {
         Ok(Known {
             tokens: self.store.known_token_events().await?,
             deletions: self.store.known_deletions().await?,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::Wallet;
-use super::super::error::Error;
-use super::super::known::digest;
+use super::super::digest::digest;
+use super::super::failure::Failure;
 use super::mirror::{DELETED_AT_ONCE, class, outgoing, unsigned};
 use super::redeemed::AGENT;
 use super::{Link, QUESTION, plain_url};
@@ -61,7 +61,7 @@ pub(in super::super) enum Elsewhere {
 }
 
 impl Wallet {
-    async fn quotes(&self) -> Result<Quotes, Error> {
+    async fn quotes(&self) -> Result<Quotes, Failure> {
         Ok(self.store.nostr_state(ROW).await?.unwrap_or_default())
     }
 
@@ -72,7 +72,7 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: at worst one is told twice, and relays forget it when its time is over.
-    pub(in super::super) async fn tell_quotes(&self, link: &Link) -> Result<(), Error> {
+    pub(in super::super) async fn tell_quotes(&self, link: &Link) -> Result<(), Failure> {
         let _one_at_a_time = link.mirroring.lock().await;
         let before = self.quotes().await?;
         let (mut row, open) = (before.clone(), self.store.open_deposits().await?);
@@ -136,7 +136,7 @@ impl Wallet {
         &self,
         link: &Link,
         events: &[Event],
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let shown: BTreeMap<&str, &Event> = events
             .iter()
             .filter(|event| event.kind() == quote_event::KIND)
@@ -173,7 +173,7 @@ impl Wallet {
                 }
                 Err(error) => {
                     tracing::debug!(
-                        code = error.code.as_str(),
+                        %error,
                         "a deposit of another device waits for its mint"
                     );
                     silent.insert(mint.address);
@@ -188,7 +188,11 @@ impl Wallet {
         if row == before { Ok(()) } else { Ok(self.store.set_nostr_state(ROW, row).await?) }
     }
 
-    async fn claim_quote(&self, listed: &TrustedMint, quote: &QuoteEvent) -> Result<Quote, Error> {
+    async fn claim_quote(
+        &self,
+        listed: &TrustedMint,
+        quote: &QuoteEvent,
+    ) -> Result<Quote, Failure> {
         let (address, id) = (&listed.address, quote.quote_id.reveal());
         // A quote becomes one deposit only, whichever device asked the mint for it.
         if self
@@ -239,7 +243,7 @@ impl Wallet {
         // What does not come of it now comes of it later, as of any deposit.
         if let Err(error) = self.advance(deposit).await {
             tracing::debug!(
-                code = error.code.as_str(),
+                %error,
                 "a deposit of another device is claimed later"
             );
         }
@@ -255,7 +259,7 @@ impl Wallet {
     pub(in super::super) async fn claimed_by_another(
         &self,
         deposit: &Deposit,
-    ) -> Result<Elsewhere, Error> {
+    ) -> Result<Elsewhere, Failure> {
         let Some(link) = &self.nostr else { return Ok(Elsewhere::No) };
         let Some(event) = self.quotes().await?.told.remove(deposit.id.as_str()) else {
             return Ok(Elsewhere::No);

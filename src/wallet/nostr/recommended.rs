@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::{Link, plain_url};
 use crate::model::mint::MintAddress;
 use crate::nostr::{End, Event, mint_review, npub};
@@ -41,7 +41,7 @@ impl Wallet {
     pub(in super::super) async fn recommended_by(
         &self,
         mint: &MintAddress,
-    ) -> Result<Option<u64>, Error> {
+    ) -> Result<Option<u64>, Failure> {
         if self.nostr.is_none() {
             return Ok(None);
         }
@@ -50,7 +50,7 @@ impl Wallet {
     }
 
     /// Asks again, if the last time is long ago.
-    pub(in super::super) async fn ask_recommended(&self, link: &Link) -> Result<(), Error> {
+    pub(in super::super) async fn ask_recommended(&self, link: &Link) -> Result<(), Failure> {
         let (row, now) =
             (self.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (self.clock)());
         if now < row.at.saturating_add(PERIOD_SECONDS) {

@@ -10,9 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk_common::nuts::{Proof, PublicKey, State};
 
 use super::super::Wallet;
-use super::super::code::Code;
 use super::super::coins::sum_sats;
-use super::super::error::Error;
+use super::super::failure::{Cause, Failure};
 use super::super::rules::Setup;
 use super::Link;
 use super::locks::LockKeys;
@@ -22,7 +21,7 @@ use crate::mint::swap::{Purpose, SwapOutcome, Want};
 use crate::mint::unlock::{Asking, Made};
 use crate::model::mint::MintAddress;
 use crate::nostr::nutzap::BadNutzap;
-use crate::store::{Change, NutzapRow, NutzapState, Nutzaps, Times};
+use crate::store::{Change, NutzapRow, NutzapState, Nutzaps, StoreError, Times};
 
 /// The most coins of one swap. Each has a signature beside it.
 const MOST_COINS: usize = 300;
@@ -50,7 +49,7 @@ impl Wallet {
         link: &Link,
         keys: &LockKeys,
         beyond: Vec<NutzapRow>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let (now, setup) = ((self.clock)(), self.setup().await?);
         let mut ended = Nutzaps { at: now, ..Nutzaps::default() };
         let mut by_mint: BTreeMap<MintAddress, Vec<NutzapRow>> = BTreeMap::new();
@@ -78,7 +77,7 @@ impl Wallet {
         let rounds = by_mint.into_iter().map(|(mint, rows)| async move {
             let _asking = link.asking(&mint);
             if let Err(error) = this.redeem_at(setup, keys, &mint, rows).await {
-                tracing::debug!(code = error.code.as_str(), "nutzaps wait for their mint");
+                tracing::debug!(%error, "nutzaps wait for their mint");
             }
         });
         futures::future::join_all(rounds).await;
@@ -92,7 +91,7 @@ impl Wallet {
         keys: &LockKeys,
         address: &MintAddress,
         mut rows: Vec<NutzapRow>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let mint = self.mints.at(address)?;
         self.leave_what_is_ours(&mut rows).await?;
         self.leave_what_is_made_up(&mint, &mut rows).await?;
@@ -148,7 +147,7 @@ impl Wallet {
     }
 
     /// Coins that came in before, by this event or by another.
-    async fn leave_what_is_ours(&self, rows: &mut Vec<NutzapRow>) -> Result<(), Error> {
+    async fn leave_what_is_ours(&self, rows: &mut Vec<NutzapRow>) -> Result<(), Failure> {
         let came = self.store.came_by_nutzap(ys(&all_coins(rows))?).await?;
         self.keep_coins(rows, |proof| proof.y().is_ok_and(|y| !came.contains(&y))).await
     }
@@ -159,7 +158,7 @@ impl Wallet {
         &self,
         mint: &Mint,
         rows: &mut Vec<NutzapRow>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -180,7 +179,7 @@ impl Wallet {
         cap: Option<u64>,
         address: &MintAddress,
         rows: &mut Vec<NutzapRow>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let Some(cap) = cap else { return Ok(()) };
         let mut held = self.held_at(address).await?;
         rows.retain(|row| {
@@ -198,7 +197,7 @@ impl Wallet {
         &self,
         mint: &Mint,
         mut rows: Vec<NutzapRow>,
-    ) -> Result<Vec<NutzapRow>, Error> {
+    ) -> Result<Vec<NutzapRow>, Failure> {
         let coins = ys(&all_coins(&rows))?;
         let asked: Vec<PublicKey> =
             coins.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
@@ -215,7 +214,7 @@ impl Wallet {
         &self,
         rows: &mut Vec<NutzapRow>,
         mut keep: impl FnMut(&Proof) -> bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         rows.iter_mut().for_each(|row| row.proofs.retain(&mut keep));
         let done: Times = rows
             .iter()
@@ -244,7 +243,7 @@ impl Wallet {
         keys: &LockKeys,
         mut rows: Vec<NutzapRow>,
         cap: Option<u64>,
-    ) -> Result<Ended, Error> {
+    ) -> Result<Ended, Failure> {
         let more = sum_sats(rows.iter().flat_map(|row| &row.proofs));
         let within = cap.map(|cap| Change::Within { mint: mint.address().clone(), more, cap });
         rows.iter_mut().for_each(|row| row.state = NutzapState::Swapping);
@@ -256,7 +255,9 @@ impl Wallet {
         let turn = mint.turn().await;
         let beside = || within.iter().cloned().chain([taken.clone()]).collect();
         let (swap, outcome) = match self.swap(mint, coins, want, |_| Ok(beside()), &turn).await {
-            Err(error) if error.code == Code::OverBalanceLimit => return Ok(Ended::NotNow),
+            Err(Failure { cause: Cause::Store(StoreError::OverCap), .. }) => {
+                return Ok(Ended::NotNow);
+            }
             swapped => swapped?,
         };
         let ended = match &outcome {
@@ -309,11 +310,9 @@ fn all_coins(rows: &[NutzapRow]) -> Vec<Proof> {
     rows.iter().flat_map(|row| row.proofs.iter().cloned()).collect()
 }
 
-fn ys(coins: &[Proof]) -> Result<Vec<PublicKey>, Error> {
+fn ys(coins: &[Proof]) -> Result<Vec<PublicKey>, Failure> {
     coins
         .iter()
-        .map(|coin| {
-            coin.y().map_err(|_| super::super::error::damaged("a coin of a nutzap has no Y"))
-        })
+        .map(|coin| coin.y().map_err(|_| Cause::Damaged("a coin of a nutzap has no Y").into()))
         .collect()
 }

@@ -4,7 +4,7 @@
 
 use super::super::Wallet;
 use super::super::coins::sum_sats;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::super::swap;
 use crate::mint::error::MintError;
 use crate::mint::swap::{Purpose, Swap, SwapOutcome};
@@ -28,7 +28,7 @@ impl Wallet {
         &self,
         swap: &Swap,
         outcome: SwapOutcome,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let Purpose::Nutzaps(ids) = &swap.purpose else { return Ok(()) };
         let now = (self.clock)();
         let mut rows = Vec::new();
@@ -77,7 +77,11 @@ impl Wallet {
     }
 
     /// What came in, nutzap by nutzap. The fee is shared by the number of coins.
-    async fn receives(&self, rows: &mut [NutzapRow], fee_sats: u64) -> Result<Vec<Receive>, Error> {
+    async fn receives(
+        &self,
+        rows: &mut [NutzapRow],
+        fee_sats: u64,
+    ) -> Result<Vec<Receive>, Failure> {
         let (now, money) = ((self.clock)(), self.setup().await?.money);
         let all =
             rows.iter().map(|row| row.proofs.len() as u64).fold(0, u64::saturating_add).max(1);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::mirror::{DELETED_AT_ONCE, class, deleted, outgoing, unsigned};
 use super::pull::Known;
 use super::verify::Verified;
@@ -59,7 +59,7 @@ impl Wallet {
         deletions: &Shown,
         known: &Known,
         whole: bool,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64, Failure> {
         let mut live = self.store.live_token_events().await?;
         live.retain(|row| known.tokens.contains_key(&row.id));
         let lacks = |ids: &BTreeSet<String>| live.iter().any(|row| !ids.contains(&row.id));
@@ -92,7 +92,7 @@ impl Wallet {
         link: &Link,
         events: Vec<Outgoing>,
         shown: &Shown,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let lacking = events.into_iter().map(|mut event| {
             let lacking: BTreeSet<String> = shown
                 .iter()
@@ -110,7 +110,7 @@ impl Wallet {
         &self,
         link: &Link,
         events: Vec<(Outgoing, BTreeSet<String>)>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         if events.is_empty() {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl Wallet {
         tokens: &Shown,
         deletions: &Shown,
         lacking: &BTreeSet<String>,
-    ) -> Result<Shown, Error> {
+    ) -> Result<Shown, Failure> {
         let shown: BTreeSet<String> = tokens.values().flatten().cloned().collect();
         let mut gone = self.store.gone_among(shown).await?;
         let now = (self.clock)();
@@ -209,7 +209,7 @@ impl Wallet {
     }
 
     /// Lost deletions go to the relay that has lost them, unless it keeps none.
-    async fn delete_again(&self, link: &Link, lost: Shown) -> Result<(), Error> {
+    async fn delete_again(&self, link: &Link, lost: Shown) -> Result<(), Failure> {
         let now = (self.clock)();
         let before: BTreeMap<String, Forgetful> =
             self.store.nostr_state(ROW).await?.unwrap_or_default();
@@ -260,7 +260,7 @@ impl Wallet {
     }
 
     /// The relay keeps no deletions: it was given some again and again.
-    pub(in super::super) async fn forgets_deletions(&self, url: &str) -> Result<bool, Error> {
+    pub(in super::super) async fn forgets_deletions(&self, url: &str) -> Result<bool, Failure> {
         let row: BTreeMap<String, Forgetful> =
             self.store.nostr_state(ROW).await?.unwrap_or_default();
         Ok(row.get(url).is_some_and(|relay| relay.tries >= TRIES))
@@ -270,7 +270,7 @@ impl Wallet {
     pub(in super::super) async fn refused_by(
         &self,
         url: &str,
-    ) -> Result<Option<(u64, String)>, Error> {
+    ) -> Result<Option<(u64, String)>, Failure> {
         let refusals: Vec<Refusal> =
             self.store.refusals().await?.into_iter().filter(|no| no.relay == url).collect();
         Ok(refusals.first().map(|no| (refusals.len() as u64, no.reason.clone())))
@@ -282,7 +282,7 @@ impl Wallet {
         live: &[TokenEventRow],
         lost: &Shown,
         read: &Shown,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let mut idle = self.store.refusals().await?;
         if idle.is_empty() {
             return Ok(());
@@ -307,7 +307,7 @@ impl Wallet {
         link: &Link,
         live: &[TokenEventRow],
         shown: &Shown,
-    ) -> Result<(BTreeSet<String>, u64), Error> {
+    ) -> Result<(BTreeSet<String>, u64), Failure> {
         let mut vanished: BTreeMap<&String, &str> = BTreeMap::new();
         for row in live
             .iter()
@@ -338,7 +338,7 @@ impl Wallet {
             let _asking = link.asking(&mint.address);
             if let Err(error) = self.verify_at(&mint.address, &mut said).await {
                 tracing::debug!(
-                    code = error.code.as_str(),
+                    %error,
                     "a mint was not asked about coins that relays have lost"
                 );
             }

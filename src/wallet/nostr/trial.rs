@@ -17,25 +17,131 @@ use crate::ports::{Http, HttpRequest, Method};
 
 /// How long each step may take.
 const STEP: Duration = Duration::from_secs(8);
-/// How long the largest message of this wallet is, in bytes, and the content of its event, in
-/// letters: a full event of coins.
-const MESSAGE: u64 = 23 * 1024;
+/// How long the largest message of this wallet is, in bytes: a full event of coins.
+pub const MESSAGE: u64 = 23 * 1024;
+/// How long the content of its event is, in letters.
 const CONTENT: u64 = 22_000;
 /// What an event of a single coin needs, in bytes.
 const SMALLEST: u64 = 1_200;
 /// The most tags of an event of this wallet: a deletion of many.
-const TAGS: u64 = 101;
+pub const TAGS: u64 = 101;
 /// One subscription to read, one to listen.
 const SUBSCRIPTIONS: u64 = 2;
 /// Who keeps coins at least so long, in seconds, is brought what is missing in time.
 const YEAR: u64 = 365 * 86_400;
 
-/// Tries a relay; says in a sentence each what it will not do, the worst first. Empty: nothing was
-/// found. `clock` gives Unix seconds.
+/// What a relay will not do, or what is not known of it. The texts are the relay's own words, or
+/// ours for what went wrong on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It was not tried: no key could be made for the trial.
+    NoKey,
+    /// It was not tried: no event could be made for the trial.
+    NoEvent,
+    /// It could not be reached.
+    Unreachable(String),
+    /// It refuses an event of coins.
+    RefusesCoins(String),
+    /// It does not answer to an event of coins.
+    SilentToCoins(String),
+    /// It says that it has taken an event, and does not show it.
+    ShowsNothing,
+    /// It does not answer to a question.
+    SilentToQuestion(String),
+    /// It shows what was deleted.
+    ShowsDeleted,
+    /// It does not show a deletion that it has taken.
+    ShowsNoDeletion,
+    /// It refuses deletions.
+    RefusesDeletions(String),
+    /// It does not answer to a deletion.
+    SilentToDeletion(String),
+    /// It asks who we are (NIP-42).
+    AsksWho,
+    /// It says nothing of itself (NIP-11).
+    SaysNothing,
+    /// It wants to be paid first.
+    WantsPay,
+    /// Not everybody may write.
+    RestrictsWrites,
+    /// It wants a proof of work of so many bits.
+    WantsWork {
+        /// How many.
+        bits: u64,
+    },
+    /// It takes messages of so many bytes at most: not even one coin fits.
+    FitsNoCoin {
+        /// How many.
+        bytes: u64,
+    },
+    /// It takes messages of so many bytes at most, fewer than [`MESSAGE`].
+    ShortMessages {
+        /// How many.
+        bytes: u64,
+    },
+    /// It takes events of so many tags at most, fewer than [`TAGS`].
+    FewTags {
+        /// How many.
+        tags: u64,
+    },
+    /// A connection may have so many subscriptions at a time, fewer than this wallet needs.
+    FewSubscriptions {
+        /// How many.
+        most: u64,
+    },
+    /// It takes no event that is older.
+    NothingOld {
+        /// The age.
+        seconds: u64,
+    },
+    /// It does not keep such events.
+    KeepsNone(Events),
+    /// It keeps such events so long only.
+    KeepsFor {
+        /// Which.
+        events: Events,
+        /// How long.
+        seconds: u64,
+    },
+    /// It keeps so many such events at most.
+    KeepsFew {
+        /// Which.
+        events: Events,
+        /// How many.
+        most: u64,
+    },
+    /// It does not speak NIP-77.
+    ReadByPages,
+}
+
+/// Events that a relay must keep for this wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// Coins.
+    Coins,
+    /// Deletions.
+    Deletions,
+    /// Where nutzaps are taken.
+    NutzapInfo,
+}
+
+impl Events {
+    /// Their kind.
+    pub fn kind(self) -> u16 {
+        match self {
+            Self::Coins => token_event::KIND,
+            Self::Deletions => deletion::KIND,
+            Self::NutzapInfo => nutzap_info::KIND,
+        }
+    }
+}
+
+/// Tries a relay, and returns what it will not do, the worst first. Empty: nothing was found.
+/// `clock` gives Unix seconds.
 ///
 /// # Cancel safety
 /// Safe to drop: an event of a key that nobody has may stay there.
-pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Vec<String> {
+pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Vec<Remark> {
     let (tried, info) = tokio::join!(round_trip(http, url, clock), ask(http, url));
     let mut remarks = match tried {
         Ok(remarks) => remarks,
@@ -43,21 +149,15 @@ pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> V
     };
     match info {
         Some(info) => {
-            let asks = ASKS_WHO.to_owned();
-            if info.auth_required && !remarks.contains(&asks) {
-                remarks.push(asks);
+            if info.auth_required && !remarks.contains(&Remark::AsksWho) {
+                remarks.push(Remark::AsksWho);
             }
             remarks.extend(limits(&info));
         }
-        None => remarks.push(
-            "It says nothing of itself (NIP-11): its limits show only when they are met."
-                .to_owned(),
-        ),
+        None => remarks.push(Remark::SaysNothing),
     }
     remarks
 }
-
-const ASKS_WHO: &str = "It asks who you are (AUTH, NIP-42): it is told the wallet's public key before it takes or gives anything, and may turn it away.";
 
 /// What the relay says of itself. `None`: nothing that can be read.
 async fn ask(http: &Arc<dyn Http>, url: &str) -> Option<RelayInfo> {
@@ -125,10 +225,9 @@ async fn round_trip(
     http: &Arc<dyn Http>,
     url: &str,
     clock: fn() -> u64,
-) -> Result<Vec<String>, String> {
-    let failed = |_| "It was not tried: no event could be made for it.".to_owned();
-    let key = Identity::random()
-        .map_err(|_| "It was not tried: no key could be made for it.".to_owned())?;
+) -> Result<Vec<Remark>, Remark> {
+    let failed = |_| Remark::NoEvent;
+    let key = Identity::random().map_err(|_| Remark::NoKey)?;
     let event = token_event::write(&key, "https://mint.example", "sat", &[], &[], clock())
         .map_err(failed)?;
     let gone = deletion::write(&key, &[event.id().to_owned()], clock().saturating_add(1))
@@ -142,64 +241,53 @@ async fn round_trip(
 
     let first = round.nameless.page(url, &mine, STEP).await;
     if let End::Unreachable(reason) = first.end {
-        return Err(format!("It could not be reached: {reason}."));
+        return Err(Remark::Unreachable(reason));
     }
     match round.put(&event).await {
         Ack::Stored => {}
-        Ack::Refused { reason, .. } => {
-            return Err(format!("It refuses what this wallet writes: {reason}."));
-        }
-        Ack::NoAnswer(reason) => {
-            return Err(format!("It does not answer to what is written to it: {reason}."));
-        }
+        Ack::Refused { reason, .. } => return Err(Remark::RefusesCoins(reason)),
+        Ack::NoAnswer(reason) => return Err(Remark::SilentToCoins(reason)),
     }
     let mut remarks = Vec::new();
     let page = round.page(&mine, 1).await;
     let shown = page.events.iter().any(|one| one.id() == event.id());
     match page.end {
         _ if shown => {}
-        End::Whole => {
-            remarks.push("It says that it has taken an event, and does not show it: coins that it alone holds are lost with it.".to_owned())
+        End::Whole => remarks.push(Remark::ShowsNothing),
+        End::Cut(reason) | End::Unreachable(reason) => {
+            remarks.push(Remark::SilentToQuestion(reason));
         }
-        End::Cut(reason) | End::Unreachable(reason) => remarks.push(format!("It does not answer to a question: {reason}.")),
     }
     match round.put(&gone).await {
         Ack::Stored if shown => {
             if round.page(&mine, 0).await.events.iter().any(|one| one.id() == event.id()) {
-                remarks.push("It still shows what was deleted: other programs may count coins there that are spent.".to_owned());
+                remarks.push(Remark::ShowsDeleted);
             }
             if !round.page(&deletions, 1).await.events.iter().any(|one| one.id() == gone.id()) {
-                remarks.push("It keeps no deletions (kind 5): other devices may take for coins there what is spent.".to_owned());
+                remarks.push(Remark::ShowsNoDeletion);
             }
         }
         Ack::Stored => {}
-        Ack::Refused { reason, .. } => {
-            remarks.push(format!("It refuses deletions ({reason}): what is spent stays there, and other programs may count it."));
-        }
-        Ack::NoAnswer(reason) => {
-            remarks.push(format!("It does not answer to a deletion: {reason}."))
-        }
+        Ack::Refused { reason, .. } => remarks.push(Remark::RefusesDeletions(reason)),
+        Ack::NoAnswer(reason) => remarks.push(Remark::SilentToDeletion(reason)),
     }
     if round.asks_who {
-        remarks.push(ASKS_WHO.to_owned());
+        remarks.push(Remark::AsksWho);
     }
     Ok(remarks)
 }
 
 /// What its own words mean for this wallet.
-fn limits(info: &RelayInfo) -> Vec<String> {
+fn limits(info: &RelayInfo) -> Vec<Remark> {
     let mut remarks = Vec::new();
     if info.payment_required {
-        remarks.push("It wants to be paid before it keeps anything (NIP-11), and this wallet pays no relay by itself.".to_owned());
+        remarks.push(Remark::WantsPay);
     }
     if info.restricted_writes && !info.payment_required {
-        remarks.push("It lets only some people write (NIP-11): the wallet's key may have to be let in first.".to_owned());
+        remarks.push(Remark::RestrictsWrites);
     }
     if info.proof_of_work > 0 {
-        remarks.push(format!(
-            "It wants a proof of work of {} bits, which this wallet does not make.",
-            info.proof_of_work
-        ));
+        remarks.push(Remark::WantsWork { bits: info.proof_of_work });
     }
     let bytes = info
         .max_message
@@ -208,55 +296,33 @@ fn limits(info: &RelayInfo) -> Vec<String> {
         .min()
         .unwrap_or(u64::MAX);
     if bytes < SMALLEST {
-        remarks.push(format!("It takes messages of {bytes} bytes at most: not even one coin fits, so it holds nothing of this wallet."));
+        remarks.push(Remark::FitsNoCoin { bytes });
     } else if bytes < MESSAGE {
-        remarks.push(format!("It takes messages of {bytes} bytes at most; this wallet writes up to {MESSAGE}, and smaller ones for it."));
+        remarks.push(Remark::ShortMessages { bytes });
     }
-    if let Some(most) = info.max_tags.filter(|most| *most < TAGS) {
-        remarks
-            .push(format!("It takes events of {most} tags at most: a deletion of many events, which has up to {TAGS}, is refused there."));
+    if let Some(tags) = info.max_tags.filter(|most| *most < TAGS) {
+        remarks.push(Remark::FewTags { tags });
     }
     if let Some(most) = info.max_subscriptions.filter(|most| *most < SUBSCRIPTIONS) {
-        remarks.push(format!("It lets a connection ask {most} question at a time: reading it and listening to it disturb each other."));
+        remarks.push(Remark::FewSubscriptions { most });
     }
-    if let Some(most) = info.max_age.filter(|most| *most < YEAR) {
-        remarks.push(format!("It takes no event older than {}: what it loses later than that is not brought back to it.", span(most)));
+    if let Some(seconds) = info.max_age.filter(|most| *most < YEAR) {
+        remarks.push(Remark::NothingOld { seconds });
     }
-    for (kind, what) in [
-        (token_event::KIND, "coins"),
-        (deletion::KIND, "deletions"),
-        (nutzap_info::KIND, "where nutzaps are taken"),
-    ] {
-        match info.keeps(kind) {
-            Kept { seconds: Some(0), .. } => {
-                remarks.push(format!("It keeps no events of kind {kind} ({what})."))
+    for events in [Events::Coins, Events::Deletions, Events::NutzapInfo] {
+        match info.keeps(events.kind()) {
+            Kept { seconds: Some(0), .. } => remarks.push(Remark::KeepsNone(events)),
+            Kept { seconds: Some(seconds), .. } if seconds < YEAR => {
+                remarks.push(Remark::KeepsFor { events, seconds });
             }
-            Kept { seconds: Some(most), .. } if most < YEAR => {
-                remarks.push(format!(
-                    "It keeps events of kind {kind} ({what}) for {} only.",
-                    span(most)
-                ));
-            }
-            Kept { count: Some(most), .. } => {
-                remarks.push(format!("It keeps {most} events of kind {kind} ({what}) at most."))
-            }
+            Kept { count: Some(most), .. } => remarks.push(Remark::KeepsFew { events, most }),
             Kept { .. } => {}
         }
     }
     if !info.nips.contains(&77) {
-        remarks.push(
-            "It does not speak NIP-77: a wallet with a long past is read there page by page."
-                .to_owned(),
-        );
+        remarks.push(Remark::ReadByPages);
     }
     remarks
-}
-
-/// So many seconds in the largest whole unit.
-fn span(seconds: u64) -> String {
-    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds")];
-    let unit = units.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "seconds"));
-    format!("{} {}", seconds / unit.0, unit.1)
 }
 
 #[cfg(test)]
@@ -275,43 +341,32 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_said_in_words() {
-        assert_eq!(
-            [span(90), span(7_200), span(864_000), span(5)],
-            ["1 minutes", "2 hours", "10 days", "5 seconds"]
-        );
-    }
-
-    #[test]
     fn what_a_relay_says_is_told_where_it_touches_this_wallet_alone() {
         let read = |text: &str| limits(&relay_info::read(text.as_bytes()).unwrap());
         let generous = r#"{"supported_nips": [77], "limitation": {"max_message_length": 65536, "max_content_length": 65000,
             "max_subscriptions": 20, "max_event_tags": 2000, "created_at_lower_limit": 94608000},
             "retention": [{"kinds": [[20000, 29999]], "time": 0}]}"#;
-        assert_eq!(read(generous), Vec::<String>::new());
-        assert_eq!(read("{}").len(), 1, "NIP-77 alone");
+        assert_eq!(read(generous), []);
+        assert_eq!(read("{}"), [Remark::ReadByPages]);
         let mean = r#"{"limitation": {"payment_required": true, "min_pow_difficulty": 20, "max_message_length": 4096, "max_event_tags": 50,
             "max_subscriptions": 1, "created_at_lower_limit": 86400},
             "retention": [{"kinds": [5], "time": 0}, {"kinds": [[7000, 8000]], "time": 172800}, {"count": 10}]}"#;
-        let said = read(mean).join("\n");
-        for words in [
-            "paid",
-            "20 bits",
-            "4096 bytes at most",
-            "50 tags",
-            "1 question",
-            "older than 1 days",
-            "no events of kind 5",
-            "kind 7375 (coins) for 2 days",
-            "10 events of kind 10019",
-            "NIP-77",
-        ] {
-            assert!(said.contains(words), "{words}: {said}");
-        }
-        assert!(
-            read(r#"{"limitation": {"max_message_length": 700}}"#)
-                .join(" ")
-                .contains("not even one coin")
+        assert_eq!(
+            read(mean),
+            [
+                Remark::WantsPay,
+                Remark::WantsWork { bits: 20 },
+                Remark::ShortMessages { bytes: 4096 },
+                Remark::FewTags { tags: 50 },
+                Remark::FewSubscriptions { most: 1 },
+                Remark::NothingOld { seconds: 86_400 },
+                Remark::KeepsFor { events: Events::Coins, seconds: 172_800 },
+                Remark::KeepsNone(Events::Deletions),
+                Remark::KeepsFew { events: Events::NutzapInfo, most: 10 },
+                Remark::ReadByPages,
+            ]
         );
+        let tiny = read(r#"{"limitation": {"max_message_length": 700}}"#);
+        assert_eq!(tiny, [Remark::FitsNoCoin { bytes: 700 }, Remark::ReadByPages]);
     }
 }

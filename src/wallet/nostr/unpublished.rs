@@ -4,14 +4,14 @@
 //! queue.
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use super::flush::{is_published, targets};
 use super::{Counts, Link, plain_url};
 use crate::store::Queued;
 
 impl Wallet {
     /// Events that are not on enough relays. Reads no row of the queue.
-    pub(in super::super) async fn unpublished(&self) -> Result<u64, Error> {
+    pub(in super::super) async fn unpublished(&self) -> Result<u64, Failure> {
         let Some(link) = &self.nostr else { return Ok(0) };
         let (counted, new) = self.counted(link).await?;
         Ok(counted
@@ -26,7 +26,7 @@ impl Wallet {
         &self,
         link: &Link,
         url: &str,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64, Failure> {
         let (counted, new) = self.counted(link).await?;
         let refused =
             self.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
@@ -35,7 +35,7 @@ impl Wallet {
     }
 
     /// What the last round counted, and how many events have come since, which no relay has.
-    async fn counted(&self, link: &Link) -> Result<(Counts, u64), Error> {
+    async fn counted(&self, link: &Link) -> Result<(Counts, u64), Failure> {
         let counted = link.seen().queue.clone();
         let new = self.store.queued().await?.saturating_sub(counted.all);
         Ok((counted, new))

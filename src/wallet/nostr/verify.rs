@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk_common::nuts::{PublicKey, State};
 
 use super::super::Wallet;
-use super::super::error::Error;
+use super::super::failure::Failure;
 use crate::model::mint::MintAddress;
 use crate::store::{Change, ForeignState};
 
@@ -36,14 +36,14 @@ impl Wallet {
     ///
     /// # Cancel safety
     /// Safe to drop: each mint's word is one commit.
-    pub(in super::super) async fn verify(&self) -> Result<Verified, Error> {
+    pub(in super::super) async fn verify(&self) -> Result<Verified, Failure> {
         let mut verified = Verified::default();
         for mint in self.setup().await?.mints() {
             let _asking = self.nostr.as_ref().map(|link| link.asking(&mint.address));
             match self.verify_at(&mint.address, &mut verified).await {
                 Ok(()) => {}
                 Err(error) => tracing::debug!(
-                    code = error.code.as_str(),
+                    %error,
                     "a mint was not asked about coins on relays"
                 ),
             }
@@ -53,7 +53,7 @@ impl Wallet {
 
     /// What a mint has called unspent was asked about long ago, or never: then it is asked about
     /// again, once a day. The first time is a day after the mint was first seen here.
-    async fn is_long_ago(&self, mint: &str) -> Result<bool, Error> {
+    async fn is_long_ago(&self, mint: &str) -> Result<bool, Failure> {
         let mut row: BTreeMap<String, u64> = self.store.nostr_state(ROW).await?.unwrap_or_default();
         let now = (self.clock)();
         let before = row.get(mint).copied();
@@ -70,7 +70,7 @@ impl Wallet {
         &self,
         address: &MintAddress,
         verified: &mut Verified,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let name = address.to_string();
         // What is locked is nothing to us, until a key of ours opens it.
         let locked = self.store.foreign_coins(name.clone(), vec![ForeignState::Locked]).await?;

@@ -9,21 +9,22 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use super::super::Wallet;
-use super::super::code::Code;
 use super::super::deadline::Deadline;
-use super::super::error::Error;
+use super::super::draft::{Draft, Execution, Planned};
+use super::super::failure::{Cause, Failure, ZapRefusal};
 use super::super::lnurl::{FetchedInvoice, Wanted};
 use super::super::nostr::find::Person;
+use super::super::nostr::outgoing_nutzap::signer;
 use super::super::nostr::{Link, plain_url};
 use super::super::offer::Offer;
-use super::super::request::Zap;
 use super::super::rules::Setup;
-use super::super::spend::{Act, Order};
-use super::Leg;
 use super::whom::Whom;
+use super::{Leg, ZapIntent};
 use crate::model::lnurl::{PayRequest, Target, ZapNote};
 use crate::model::payee::Payee;
-use crate::model::payment::{Payment, PaymentState, Rail, Receipt};
+use crate::model::payment::{
+    Melted, Payment, PaymentKind, PaymentState, Rail, Receipt, Zap, ZapRequest,
+};
 use crate::nostr::relay_list::usable;
 use crate::nostr::zap::{self, ReceiptWant, check_receipt};
 use crate::store::Change;
@@ -35,84 +36,99 @@ const LOOK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(
 /// Relays that a receipt is asked to appear on.
 const RECEIPT_RELAYS: usize = 4;
 
+/// A signed request, and where its receipt shall appear.
+struct Asked {
+    note: ZapNote,
+    receipt_key: String,
+    relays: Vec<String>,
+}
+
 impl Wallet {
     pub(super) async fn plan_lightning(
         &self,
         link: &Link,
         setup: &Setup,
-        request: &Zap,
-        mut payment: Payment,
+        intent: &ZapIntent,
+        draft: Draft,
         leg: &Leg,
         person: &Person,
-    ) -> Result<Order, Error> {
+    ) -> Result<Planned, Failure> {
         let target = target(leg, person)?;
         self.candidates(setup, leg.sats, None).await?;
-        let asked = self.resolve_lnurl(&target).await?;
-        let note = self.zap_note(link, request, &mut payment, leg, person, &asked)?;
-        let comment = request.comment.as_deref();
-        let wanted =
-            Wanted { amount_sats: leg.sats, comment, zap: note.as_ref(), again: Some(&payment.id) };
-        let FetchedInvoice { invoice, fetched } = self.fetch_invoice(setup, &asked, wanted).await?;
-        payment.payment_hash = Some(invoice.payment_hash.clone());
-        payment.fetched = Some(fetched);
+        let server = self.resolve_lnurl(&target).await?;
+        let asked = self.zap_request(link, intent, leg, person, &server)?;
+        let wanted = Wanted {
+            amount_sats: leg.sats,
+            comment: intent.comment.as_deref(),
+            zap: asked.as_ref().map(|asked| &asked.note),
+            again: Some(&draft.id),
+        };
+        let FetchedInvoice { invoice, fetched } =
+            self.fetch_invoice(setup, &server, wanted).await?;
         let Offer { mint, quote, .. } =
-            self.cheapest(setup, &invoice, leg.sats, None, &payment.agent).await?;
-        payment.mint = mint.address().clone();
-        payment.quote_id = Some(quote.id.clone());
-        Ok(Order {
-            payment,
+            self.cheapest(setup, &invoice, leg.sats, None, &draft.agent).await?;
+        let receipt = if asked.is_some() { Receipt::Waiting } else { Receipt::None };
+        let (relays, request) = asked
+            .map(|asked| {
+                let Asked { note, receipt_key, relays } = asked;
+                (relays, ZapRequest { json: note.json, receipt_key })
+            })
+            .unzip();
+        let melted = Melted {
+            payment_hash: invoice.payment_hash.clone(),
+            quote_id: quote.id.clone(),
+            fetched: Some(fetched),
+        };
+        let kind = PaymentKind::Zap(Box::new(Zap {
+            relays: relays.unwrap_or_default(),
+            ..leg.zap(intent, Rail::Lightning { melted, request, receipt })
+        }));
+        Ok(Planned {
+            draft,
+            kind,
             mint,
-            act: Act::Melt(quote),
-            max_fee_sats: request.max_fee_sats,
+            execution: Execution::Melt(quote),
+            max_fee_sats: intent.max_fee_sats,
             pass: None,
         })
     }
 
     /// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain
     /// payment.
-    fn zap_note(
+    fn zap_request(
         &self,
         link: &Link,
-        request: &Zap,
-        payment: &mut Payment,
+        intent: &ZapIntent,
         leg: &Leg,
         person: &Person,
-        asked: &PayRequest,
-    ) -> Result<Option<ZapNote>, Error> {
-        let Some(of) = payment.zap.as_mut() else { return Ok(None) };
-        of.rail = Rail::Lightning;
-        let (Some(pubkey), Some(server_key), Some(lnurl)) =
-            (leg.whom.pubkey(), &asked.nostr_key, asked.target.lnurl())
+        server: &PayRequest,
+    ) -> Result<Option<Asked>, Failure> {
+        let (Some(pubkey), Some(receipt_key), Some(lnurl)) =
+            (leg.whom.pubkey(), &server.nostr_key, server.target.lnurl())
         else {
             return Ok(None);
         };
-        let anonymous = request.anonymous.unwrap_or(false);
-        let relays = if anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
+        let relays =
+            if intent.anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
         if relays.is_empty() {
             // A request must name relays for the receipt (NIP-57). The recipient has none, and ours
             // would tell who pays.
             return Ok(None);
         }
-        let identity = self.signer(link, anonymous)?;
-        let (msat, comment) =
-            (leg.sats.saturating_mul(1000), request.comment.as_deref().unwrap_or(""));
         let signed = zap::request(
-            &identity,
+            &signer(link, intent.anonymous)?,
             &relays,
-            msat,
+            leg.sats.saturating_mul(1000),
             &lnurl,
             pubkey,
             leg.event.as_ref(),
-            comment,
-            anonymous,
+            intent.comment.as_deref().unwrap_or(""),
+            intent.anonymous,
             (self.clock)(),
         );
-        let signed = signed
-            .map_err(|_| Error::new(Code::Internal, "The zap's request could not be made."))?;
-        (of.relays, of.request, of.receipt_key) =
-            (relays, Some(signed.json().to_owned()), Some(server_key.clone()));
-        of.receipt = Receipt::Waiting;
-        Ok(Some(ZapNote { json: signed.json().to_owned(), lnurl }))
+        let signed = signed.map_err(|_| Cause::Internal("a zap request could not be signed"))?;
+        let note = ZapNote { json: signed.json().to_owned(), lnurl };
+        Ok(Some(Asked { note, receipt_key: receipt_key.clone(), relays }))
     }
 
     /// Waits for the receipt of a zap that is paid, and writes down what came of it.
@@ -121,8 +137,8 @@ impl Wallet {
         link: &Link,
         payment: Payment,
         until: Deadline,
-    ) -> Result<Payment, Error> {
-        let waits = payment.zap.as_ref().is_some_and(|of| of.receipt == Receipt::Waiting);
+    ) -> Result<Payment, Failure> {
+        let waits = payment.zap().is_some_and(|zap| zap.receipt() == Receipt::Waiting);
         if !waits || !matches!(payment.state, PaymentState::Settled { .. }) {
             return Ok(payment);
         }
@@ -141,7 +157,7 @@ impl Wallet {
     /// One look on the relays where it shall appear.
     pub(super) async fn look_for_receipt(&self, link: &Link, payment: &Payment) -> Receipt {
         let Some(want) = want(payment) else { return Receipt::None };
-        let relays = payment.zap.as_ref().map(|of| of.relays.clone()).unwrap_or_default();
+        let relays = payment.zap().map(|zap| zap.relays.clone()).unwrap_or_default();
         let filter = json!({"kinds": [zap::RECEIPT], "#p": [want.recipient], "since": payment.created_at.saturating_sub(600)});
         let pages =
             join_all(relays.iter().map(|url| link.parts.strangers.page(url, &filter, LOOK.1)))
@@ -165,12 +181,12 @@ impl Wallet {
         &self,
         payment: Payment,
         seen: Receipt,
-    ) -> Result<Payment, Error> {
+    ) -> Result<Payment, Failure> {
         let mut payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
-        if let Some(of) = payment.zap.as_mut()
-            && of.receipt != seen
+        if let Some(Zap { rail: Rail::Lightning { receipt, .. }, .. }) = payment.zap_mut()
+            && *receipt != seen
         {
-            of.receipt = seen;
+            *receipt = seen;
             self.store.commit(vec![Change::Payment(payment.clone())]).await?;
         }
         Ok(payment)
@@ -218,21 +234,21 @@ fn names(event: &crate::nostr::Event, want: &ReceiptWant) -> bool {
 }
 
 fn want(payment: &Payment) -> Option<ReceiptWant> {
-    let of = payment.zap.as_ref()?;
-    let request_json = of.request.clone()?;
-    let request = crate::nostr::Event::read(&request_json).ok()?;
+    let zap = payment.zap()?;
+    let Rail::Lightning { melted, request: Some(sent), .. } = &zap.rail else { return None };
+    let request = crate::nostr::Event::read(&sent.json).ok()?;
     Some(ReceiptWant {
         request_id: request.id().to_owned(),
-        request_json,
-        bolt11_payment_hash: payment.payment_hash.clone()?,
+        request_json: sent.json.clone(),
+        bolt11_payment_hash: melted.payment_hash.clone(),
         msat: payment.amount_sats.saturating_mul(1000),
-        nostr_pubkey: of.receipt_key.clone()?,
-        recipient: of.recipient.clone()?,
+        nostr_pubkey: sent.receipt_key.clone(),
+        recipient: zap.recipient.clone()?,
     })
 }
 
 /// The server that takes Lightning for the recipient.
-fn target(leg: &Leg, person: &Person) -> Result<Target, Error> {
+fn target(leg: &Leg, person: &Person) -> Result<Target, Failure> {
     let said = match &leg.whom {
         Whom::Address { address } => Some(address.clone()),
         Whom::Key { .. } | Whom::Named { .. } => person
@@ -244,10 +260,7 @@ fn target(leg: &Leg, person: &Person) -> Result<Target, Error> {
         Whom::Named { address, .. } => Some(address.clone()),
         _ => None,
     };
-    let unknown = || {
-        Error::new(Code::RecipientUnknown, "The recipient has published no Lightning address and takes no nutzap from a mint we use.")
-            .next("Ask the user for another way to pay this person, such as a Lightning address or an invoice.")
-    };
+    let unknown = || Failure::new(Cause::Zap(ZapRefusal::NoWay));
     let text = said.or(named).ok_or_else(unknown)?;
     match Target::of(&Payee::recognise(&text)) {
         Some(Ok(target)) => Ok(target),

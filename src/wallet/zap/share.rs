@@ -1,29 +1,24 @@
 //! Zaps that an event shares among several (NIP-57, zap tags): one payment each, under keys by
 //! which a repeat knows them.
 
-use super::super::Wallet;
-use super::super::code::Code;
-use super::super::error::{Error, MoneyMoved};
-use super::super::known::{Known, digest};
+use super::super::digest::digest;
+use super::super::failure::{Cause, Failure, Moved, ZapRefusal};
+use super::super::known::Known;
 use super::super::nostr::Link;
-use super::super::request::{Caller, Zap};
+use super::super::record::{Outcome, Replay, Share, SharedZap, shown_key};
 use super::super::rules::Setup;
-use super::super::show::Replay;
-use super::super::view::{DeliveredView, LegView, PaymentView};
-use super::whom::{Whom, shown_key};
-use super::{Call, Leg};
+use super::super::{Caller, Wallet};
+use super::whom::Whom;
+use super::{Call, Leg, ZapIntent};
 use crate::model::id::PaymentId;
-use crate::model::payment::{Payment, PaymentState, Receipt};
+use crate::model::payment::Payment;
 use crate::nostr::zap::Zapped;
 use crate::nostr::{Event, splits};
 
 /// Who shares the zaps of an event, and how much each gets. Empty: only its author.
-pub(super) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Error> {
+pub(super) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> {
     let legs = splits::legs(event, sats);
-    let legs = legs.map_err(|_| {
-        Error::new(Code::PayeeUnsupported, "The event shares its zaps among too many.")
-            .with("kind", "splits")
-    })?;
+    let legs = legs.map_err(|_| Cause::Zap(ZapRefusal::TooManyShares))?;
     Ok(legs
         .into_iter()
         .map(|leg| {
@@ -49,7 +44,7 @@ fn leg_key(group: &PaymentId, whom: &Whom) -> String {
 
 /// The shared zap that a leg belongs to.
 fn group_of(leg: &Payment) -> Option<PaymentId> {
-    leg.zap.as_ref()?;
+    leg.zap()?;
     leg.key.as_deref()?.split_once('.')?.0.parse().ok()
 }
 
@@ -60,34 +55,30 @@ impl Wallet {
         setup: &Setup,
         caller: &Caller,
         key: Option<&str>,
-        words: &str,
-    ) -> Result<Option<PaymentView>, Error> {
+        digest: &str,
+    ) -> Result<Option<Outcome>, Failure> {
         if key.is_none() {
             return Ok(None);
         }
         let mut of_leg = None;
-        match self.known_by_key(caller, key, words).await? {
+        match self.known_by_key(caller, key, digest).await? {
             Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => {
                 of_leg = group_of(&payment)
             }
             Known::Recorded(payment) => {
-                return self.show_payment(setup, caller, *payment, Replay::Yes).await.map(Some);
+                let record = self.describe(setup, caller, *payment, Replay::Yes).await?;
+                return Ok(Some(record.into()));
             }
             Known::Again(_) | Known::New => {}
         }
         if let Some(group) = of_leg {
             // Only one part of it is named: what is asked for is the whole.
-            return self.shown_group(setup, caller, &group).await;
+            return Ok(self.shared_zap(setup, caller, &group).await?.map(Outcome::Shared));
         }
         let group = group(caller, key);
         let legs = self.legs(caller, &group).await?;
-        let other = legs.iter().any(|leg| leg.request_digest != words);
-        if other {
-            return Err(Error::new(
-                Code::KeyConflict,
-                "This idempotency key was used for another request.",
-            )
-            .keyed(key));
+        if legs.iter().any(|leg| leg.request_digest != digest) {
+            return Err(Cause::Conflict.into());
         }
         Ok(None)
     }
@@ -97,7 +88,7 @@ impl Wallet {
         &self,
         caller: &Caller,
         group: &PaymentId,
-    ) -> Result<Vec<Payment>, Error> {
+    ) -> Result<Vec<Payment>, Failure> {
         let mut legs = self
             .store
             .payments_by_prefix(&caller.agent, &format!("{group}."), splits::MAX_SHARES)
@@ -113,16 +104,14 @@ impl Wallet {
         link: &Link,
         setup: &Setup,
         caller: &Caller,
-        request: &Zap,
-        words: &str,
+        intent: &ZapIntent,
+        digest: &str,
         shares: Vec<(Whom, u64)>,
         event: Option<Zapped>,
         call: &Call,
-    ) -> Result<PaymentView, Error> {
-        let key = request.idempotency_key.as_deref();
+    ) -> Result<SharedZap, Failure> {
         let group = call.group.clone();
-        let recorded = self.legs(caller, &group).await?;
-        if recorded.is_empty() {
+        if self.legs(caller, &group).await?.is_empty() {
             // The owner's limit for one payment holds for all parts together.
             let total = shares.iter().map(|(_, sats)| *sats).fold(0, u64::saturating_add);
             let whole = Leg {
@@ -131,10 +120,10 @@ impl Wallet {
                 event: event.clone(),
                 key: None,
             };
-            let probe = self.zap_payment(setup, caller, request, words, &whole, None)?;
-            self.deny(setup, &probe).await.map_err(|error| error.keyed(key))?;
+            let draft = self.draft_zap(setup, caller, intent, digest, &whole, None)?;
+            self.deny(setup, &draft).await?;
         }
-        let mut outcomes: Vec<(Whom, u64, Result<Payment, Error>)> = Vec::new();
+        let mut outcomes: Vec<(Whom, u64, Result<Payment, Failure>)> = Vec::new();
         for (whom, sats) in shares {
             let leg = Leg {
                 key: Some(leg_key(&group, &whom)),
@@ -143,16 +132,16 @@ impl Wallet {
                 event: event.clone(),
             };
             let outcome =
-                Box::pin(self.zap_leg(link, setup, caller, request, words, leg, call)).await;
+                Box::pin(self.zap_leg(link, setup, caller, intent, digest, leg, call)).await;
             outcomes.push((whom, sats, outcome));
         }
         if outcomes.iter().all(|(.., outcome)| outcome.is_err()) {
             // The gravest is told.
             let unsure = outcomes.iter().position(|(.., outcome)| {
-                outcome.as_ref().is_err_and(|error| error.money_moved != MoneyMoved::No)
+                outcome.as_ref().is_err_and(|failure| failure.moved != Moved::No)
             });
-            if let (.., Err(error)) = outcomes.swap_remove(unsure.unwrap_or(0)) {
-                return Err(error.keyed(key));
+            if let (.., Err(failure)) = outcomes.swap_remove(unsure.unwrap_or(0)) {
+                return Err(failure);
             }
         }
         for (.., outcome) in &mut outcomes {
@@ -160,121 +149,42 @@ impl Wallet {
                 *payment = self.await_receipt(link, payment.clone(), call.until).await?;
             }
         }
-        self.show_group(setup, caller, &group, outcomes).await
+        self.describe_shares(setup, caller, group, outcomes).await
     }
 
-    /// A shared zap as an answer.
-    async fn show_group(
+    async fn describe_shares(
         &self,
         setup: &Setup,
         caller: &Caller,
-        group: &PaymentId,
-        outcomes: Vec<(Whom, u64, Result<Payment, Error>)>,
-    ) -> Result<PaymentView, Error> {
-        let mut legs = Vec::new();
-        let mut first: Option<PaymentView> = None;
+        id: PaymentId,
+        outcomes: Vec<(Whom, u64, Result<Payment, Failure>)>,
+    ) -> Result<SharedZap, Failure> {
+        let mut shares = Vec::new();
         for (whom, sats, outcome) in outcomes {
-            let to_npub = whom.pubkey().map(shown_key);
-            match outcome {
-                Ok(payment) => {
-                    let view = self.show_payment(setup, caller, payment, Replay::Asked).await?;
-                    legs.push(LegView {
-                        to_npub,
-                        via: view.via,
-                        state: view.state,
-                        amount_sats: view.amount_sats,
-                        fee_sats: view.fee_sats,
-                        payment_id: view.payment_id.clone(),
-                        error: view.error.clone(),
-                    });
-                    first = first.or(Some(view));
-                }
-                Err(error) => legs.push(LegView {
-                    to_npub,
-                    via: None,
-                    state: "failed",
-                    amount_sats: sats,
-                    fee_sats: 0,
-                    payment_id: error.payment_id.as_ref().map(ToString::to_string),
-                    error: Some(error.code.as_str().to_owned()),
-                }),
-            }
+            let outcome = match outcome {
+                Ok(payment) => Ok(self.describe(setup, caller, payment, Replay::Asked).await?),
+                Err(failure) => Err(failure),
+            };
+            shares.push(Share { to_npub: whom.pubkey().map(shown_key), sats, outcome });
         }
-        let mut view = first
-            .ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that id."))?;
-        let any = |state: &str| legs.iter().any(|leg| leg.state == state);
-        let sum = |of: fn(&LegView) -> u64| {
-            legs.iter().filter(|leg| leg.state != "failed").map(of).fold(0, u64::saturating_add)
-        };
-        view.state = match (any("pending"), any("failed")) {
-            (true, _) => "pending",
-            (false, true) => "partial",
-            (false, false) => "settled",
-        };
-        view.is_final = view.state == "settled";
-        view.payment_id = Some(group.to_string());
-        (view.amount_sats, view.fee_sats) = (sum(|leg| leg.amount_sats), sum(|leg| leg.fee_sats));
-        view.total_sats = view.amount_sats.saturating_add(view.fee_sats);
-        (view.to_npub, view.payment_hash, view.preimage, view.proof, view.delivered_to) =
-            (None, None, None, None, None);
-        if view.state == "partial" {
-            view.next_step = Some(format!(
-                "Some parts failed and nothing of them moved. Make the same call with idempotency_key {group} to try only those again."
-            ));
-        }
-        view.legs = legs;
-        Ok(view)
+        Ok(SharedZap { id, shares })
     }
 
-    /// A shared zap that was made before, by its name.
-    pub(in super::super) async fn shown_group(
+    /// A shared zap that was made before, by its name. `None`: nothing of it is recorded.
+    pub(in super::super) async fn shared_zap(
         &self,
         setup: &Setup,
         caller: &Caller,
         group: &PaymentId,
-    ) -> Result<Option<PaymentView>, Error> {
+    ) -> Result<Option<SharedZap>, Failure> {
         let legs = self.legs(caller, group).await?;
         if legs.is_empty() {
             return Ok(None);
         }
         let outcomes = legs.into_iter().map(|leg| {
-            let pubkey = leg.zap.as_ref().and_then(|of| of.recipient.clone()).unwrap_or_default();
+            let pubkey = leg.zap().and_then(|zap| zap.recipient.clone()).unwrap_or_default();
             (Whom::Key { pubkey, hints: Vec::new() }, leg.amount_sats, Ok(leg))
         });
-        self.show_group(setup, caller, group, outcomes.collect()).await.map(Some)
-    }
-}
-
-/// What is told of a zap beside the payment.
-pub(in super::super) fn describe(
-    view: &mut PaymentView,
-    payment: &Payment,
-    delivered_to: Option<DeliveredView>,
-) {
-    let Some(of) = &payment.zap else { return };
-    view.via = Some(of.rail.word());
-    view.to_npub = of.recipient.as_deref().map(shown_key);
-    view.event_id.clone_from(&of.event);
-    view.receipt = Some(of.receipt.word());
-    let settled = matches!(payment.state, PaymentState::Settled { .. });
-    let nowhere = settled
-        && view.claimed != Some(true)
-        && delivered_to.as_ref().is_some_and(|delivered| delivered.relays == 0);
-    let given_up = delivered_to.as_ref().is_some_and(|delivered| delivered.given_up == Some(true));
-    view.delivered_to = delivered_to.filter(|_| settled);
-    if nowhere && given_up {
-        view.next_step = Some(
-            "None of the recipient's relays took the nutzap within a month, and it is not sent any more. Its coins are locked to the \
-             recipient and do not come back: give them the token, which only they can use. Do not zap again."
-                .to_owned(),
-        );
-    } else if nowhere {
-        view.next_step = Some(
-            "None of the recipient's relays has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.".to_owned(),
-        );
-    } else if settled && matches!(of.receipt, Receipt::Timeout | Receipt::Invalid) {
-        view.next_step = Some(
-            "It is paid; only the public receipt is missing or wrong. Do not zap again.".to_owned(),
-        );
+        self.describe_shares(setup, caller, group.clone(), outcomes.collect()).await.map(Some)
     }
 }

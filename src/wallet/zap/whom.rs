@@ -3,13 +3,13 @@
 //! A key that names nobody here is taken as it is. Decides nothing about money.
 
 use super::super::Wallet;
-use super::super::code::Code;
-use super::super::error::Error;
+use super::super::failure::{Cause, Failure, ZapRefusal};
 use super::super::nostr::Link;
-use super::super::request::Zap;
-use crate::nostr::recipient::{NotARecipient, Recipient, parse};
+use super::super::record::shown_key;
+use super::ZapIntent;
+use crate::nostr::Event;
+use crate::nostr::recipient::Recipient;
 use crate::nostr::zap::Zapped;
-use crate::nostr::{Event, npub};
 
 /// Who is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +58,9 @@ impl Wallet {
     pub(super) async fn whom(
         &self,
         link: &Link,
-        request: &Zap,
-    ) -> Result<(Whom, Option<Event>), Error> {
-        let to = read_recipient("to", &request.to)?;
-        let named =
-            request.event.as_deref().map(|text| read_recipient("event", text)).transpose()?;
-        match (to, named) {
+        intent: &ZapIntent,
+    ) -> Result<(Whom, Option<Event>), Failure> {
+        match (intent.to.clone(), intent.event.clone()) {
             (Recipient::Person { pubkey, relays }, None) => {
                 Ok((Whom::Key { pubkey, hints: relays }, None))
             }
@@ -77,7 +74,7 @@ impl Wallet {
                 }
             }
             (Recipient::Event { .. } | Recipient::Replaceable { .. }, Some(_)) => {
-                Err(Error::invalid("event", "to is an event already; leave event out."))
+                Err(Cause::Zap(ZapRefusal::TwoEvents).into())
             }
             (event, None) => {
                 let found = self.find_event(link, &event).await?;
@@ -93,25 +90,21 @@ impl Wallet {
                             Whom::Named { address: format!("{name}@{host}"), pubkey, hints }
                         }
                         None => {
-                            return Err(Error::new(
-                                Code::RecipientUnknown,
-                                "That name's server does not know the name.",
-                            ));
+                            return Err(Cause::Zap(ZapRefusal::NameUnknown).into());
                         }
                     },
-                    _ => return Err(Error::invalid("to", "to is not a person.")),
+                    _ => return Err(Cause::Zap(ZapRefusal::NotAPerson).into()),
                 };
                 if whom.pubkey() != Some(found.author()) {
-                    return Err(Error::invalid("event", "event was not written by to."));
+                    return Err(Cause::Zap(ZapRefusal::NotItsAuthor).into());
                 }
                 Ok((whom, Some(found)))
             }
         }
     }
 
-    async fn find_event(&self, link: &Link, named: &Recipient) -> Result<Event, Error> {
-        let unknown =
-            || Error::new(Code::RecipientUnknown, "No relay that was asked has that event.");
+    async fn find_event(&self, link: &Link, named: &Recipient) -> Result<Event, Failure> {
+        let unknown = || Failure::new(Cause::Zap(ZapRefusal::EventUnknown));
         let hints = hints_of(named);
         match named {
             Recipient::Event { id, .. } => {
@@ -130,21 +123,9 @@ impl Wallet {
                 };
                 self.event(link, &filter, &hints, fits).await?.ok_or_else(unknown)
             }
-            _ => Err(Error::invalid("event", "event is not a note, nevent or naddr.")),
+            _ => Err(Cause::Zap(ZapRefusal::NotAnEvent).into()),
         }
     }
-}
-
-fn read_recipient(field: &str, text: &str) -> Result<Recipient, Error> {
-    parse(text).map_err(|why| match why {
-        NotARecipient::SecretKey => Error::new(Code::TextRefused, format!("{field} holds a secret key; it was not used."))
-            .with("field", field)
-            .next("Tell the user that a secret key was given where a public one belongs; it should be replaced."),
-        NotARecipient::Damaged => Error::invalid(field, format!("{field} is a Nostr name that is damaged.")),
-        NotARecipient::Unknown => {
-            Error::invalid(field, format!("{field} is no npub, nprofile, hex key, name@host, note, nevent or naddr."))
-        }
-    })
 }
 
 fn hints_of(named: &Recipient) -> Vec<String> {
@@ -166,9 +147,4 @@ pub(super) fn zapped(event: &Event, whom: &Whom) -> Zapped {
         kind: Some(event.kind()),
         coordinate: replaceable.then(|| format!("{}:{}:{name}", event.kind(), event.author())),
     }
-}
-
-/// A key as people write it.
-pub(super) fn shown_key(hex: &str) -> String {
-    npub(hex).unwrap_or_else(|| hex.to_owned())
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use nutpurse::testing::api::{Code, MoneyMoved};
 use nutpurse::testing::config::edit::Edit;
-use nutpurse::testing::wallet::{Code, MoneyMoved};
 use serde_json::{Value, json};
 
 use super::scene::Scene;

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nutpurse::testing::wallet::{Code, clock};
+use nutpurse::testing::api::Code;
+use nutpurse::testing::wallet::clock;
 use serde_json::Value;
 use testbed::{Bolt11Invoice, Lightning, MintOptions, Payee, Proxy, TestMint};
 use tokio::task::JoinHandle;

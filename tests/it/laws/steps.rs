@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use nutpurse::testing::api::{Code, MoneyMoved};
 use nutpurse::testing::config::edit::Edit;
 use nutpurse::testing::policy::SomeLimits;
-use nutpurse::testing::wallet::{Code, MoneyMoved};
 use serde_json::{Value, json};
 use testbed::{Behaviour, Rule};
 

@@ -309,7 +309,7 @@ async fn at_a_mint_without_change_a_refused_and_a_lost_payment_lose_nothing() {
             (Err(error), SWAP) => {
                 assert_eq!(
                     (error.code.as_str(), error.money_moved),
-                    ("mint_unreachable", nutpurse::testing::wallet::MoneyMoved::No)
+                    ("mint_unreachable", nutpurse::testing::api::MoneyMoved::No)
                 )
             }
             (Ok(told), MELT) => assert_eq!(told["state"], "pending", "{told}"),

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use nutpurse::testing::wallet::{Retry, clock};
+use nutpurse::testing::api::Retry;
+use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
 use testbed::{Detour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 

@@ -1,5 +1,6 @@
 //! Whom a zap reaches, which of a recipient's words counts, and what of ours it tells.
 
+use nutpurse::testing::api::view::OpenView;
 use nutpurse::testing::nostr::{Draft, Identity};
 use nutpurse::testing::wallet::clock;
 use serde_json::{Value, json};
@@ -110,7 +111,8 @@ async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and
     scene.theirs.go_down().await.unwrap();
     let zapped = scene.agent.ok("zap", scene.zap(21)).await;
     let payment = json!({"payment_id": zapped["payment_id"]});
-    let open = async |agent: &Agent| agent.wallet().await.list_open().await.unwrap().open;
+    let open =
+        async |agent: &Agent| OpenView::from(agent.wallet().await.list_open().await.unwrap()).open;
     // It is sent again and again, for as long as a month.
     let agent = Agent::at(scene.agent.close().await, || clock::now() + 29 * DAY);
     let told = sync(&agent).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use nutpurse::testing::api::view::SyncView;
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::{Identity, quote_event};
-use nutpurse::testing::wallet::request::Sync;
 use nutpurse::testing::wallet::{Caller, Deadline, clock};
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
@@ -25,16 +25,14 @@ async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String 
     let hung = proxy.fail(Rule::new(method, path, Moment::Hang).every());
     let wallet = agent.wallet().await.until(soon);
     let sync =
-        tokio::spawn(
-            async move { wallet.sync(&Caller { agent: "tester".to_owned() }, Sync {}).await },
-        );
+        tokio::spawn(async move { wallet.sync(&Caller { agent: "tester".to_owned() }).await });
     proxy.reached(hung).await;
     tokio::time::pause();
     let told = sync.await.unwrap().unwrap();
     tokio::time::resume();
     proxy.clear();
     proxy.cut();
-    told.next_step.unwrap_or_default()
+    SyncView::from(told).next_step.unwrap_or_default()
 }
 
 #[tokio::test]

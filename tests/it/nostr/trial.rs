@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nutpurse::testing::api::relay_trial::sentence;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::ports::Http;
 use nutpurse::testing::wallet::clock;
@@ -19,6 +20,7 @@ async fn tried(relay: &Relay) -> Vec<String> {
     let allow = vec![relay.url().replace("ws://", "http://")];
     let web: Arc<dyn Http> = Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap());
     let remarks = try_relay(&web, relay.url(), clock::now).await;
+    let remarks: Vec<String> = remarks.iter().map(sentence).collect();
     println!("{remarks:?}");
     remarks
 }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use nutpurse::testing::api::tools::{self, Silent, ToolFailure};
+use nutpurse::testing::api::{Error, Source};
 use nutpurse::testing::app::App;
 use nutpurse::testing::config::Environment;
-use nutpurse::testing::mcp::tools::{self, Silent, ToolFailure};
 use nutpurse::testing::store::Halt;
-use nutpurse::testing::wallet::{Caller, Error, Source, Wallet, clock};
+use nutpurse::testing::wallet::{Caller, Wallet, clock};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::Wallet;
-use super::super::super::error::Error;
+use super::super::super::failure::Failure;
 use super::super::super::rules::Setup;
 use super::super::mirror::{class, outgoing, unsigned};
 use super::super::pull::Pulled;
@@ -29,7 +29,7 @@ impl Wallet {
         &self,
         link: &Link,
         pulled: &Pulled,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let (setup, events, whole) = (self.setup().await?, &pulled.about, pulled.whole);
         let mut about = self.about().await?;
         let newest =
@@ -84,7 +84,7 @@ impl Wallet {
         link: &Link,
         setup: &Setup,
         about: &mut About,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Failure> {
         let now = (self.clock)();
         let mints =
             joined(&about.mints, setup.mints().map(|mint| mint.address.to_string()), plain_mint);
@@ -124,7 +124,12 @@ impl Wallet {
         Ok(())
     }
 
-    async fn write_info(&self, link: &Link, setup: &Setup, about: &mut About) -> Result<(), Error> {
+    async fn write_info(
+        &self,
+        link: &Link,
+        setup: &Setup,
+        about: &mut About,
+    ) -> Result<(), Failure> {
         let keys = about.keys();
         let Some(current) = keys.first() else { return Ok(()) };
         let ours =

@@ -1,0 +1,41 @@
+//! `get_payment`: what became of a payment, a token handed out, or a received token.
+
+use std::time::Duration;
+
+use super::{Answer, Hints, Tool, schema};
+use crate::api::read;
+use crate::api::request::GetPayment;
+use crate::api::view::{OutcomeView, PaymentView, ReceiveView, TokenView, ZapView};
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "get_payment",
+        title: "Look up a payment",
+        description: "Look up one payment, token handed out, or token received: state, cost, proof, and whether that is final. Free, moves \
+              nothing; may ask the mint. Give exactly one of payment_id, payment_hash, idempotency_key. Call it after every timeout, \
+              pending or outcome_unknown before paying anything for the same purpose. For incoming invoices use get_deposit instead, \
+              for several entries list_history.",
+        hints: Hints::READS_OUTSIDE,
+        input_schema: schema::input::<GetPayment>(),
+        output_schema: schema::either(&[
+            schema::output::<PaymentView>(),
+            schema::output::<TokenView>(),
+            schema::output::<ZapView>(),
+            schema::output::<ReceiveView>(),
+        ]),
+        aliases: &[],
+        run: |mut job| {
+            Box::pin(async move {
+                let request = job.read::<GetPayment>()?;
+                let lookup = read::lookup(
+                    request.payment_id.as_deref(),
+                    request.payment_hash.as_deref(),
+                    request.idempotency_key.as_deref(),
+                )?;
+                let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
+                let outcome = job.wallet().await?.get_payment(job.caller, &lookup, wait).await?;
+                Ok(Answer::of(&OutcomeView::new(outcome)?))
+            })
+        },
+    }
+}

@@ -1,0 +1,39 @@
+//! `pay`: a Lightning invoice or address paid.
+
+use super::{Answer, Hints, Tool, schema};
+use crate::api::read;
+use crate::api::request::Pay;
+use crate::api::view::{OutcomeView, PaymentView};
+use crate::wallet::PaymentIntent;
+
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "pay",
+        title: "Pay over Lightning",
+        description: "Pay a Lightning invoice, address or LNURL from this wallet. Spends the amount plus a fee, within the owner's limits; cannot \
+              be undone. To hand over cash as text use send_token; for the price alone estimate. After a timeout, pending or \
+              outcome_unknown call get_payment, or repeat the call with the same idempotency_key: no invoice and no key is paid twice. \
+              Pay nothing else for the same purpose until the first is final.",
+        hints: Hints::SPENDS,
+        input_schema: schema::input::<Pay>(),
+        output_schema: schema::output::<PaymentView>(),
+        aliases: &[("bolt11", "to")],
+        run: |mut job| {
+            Box::pin(async move {
+                let request = job.read::<Pay>()?;
+                let wallet = job.wallet().await?;
+                let intent = PaymentIntent {
+                    destination: read::destination(&request.to)?,
+                    amount: read::some_sats("amount_sats", request.amount_sats)?,
+                    mint: read::mint(request.mint.as_deref())?,
+                    max_fee_sats: request.max_fee_sats,
+                    comment: request.comment,
+                    key: request.idempotency_key,
+                    repeat_of: read::repeat_of(request.repeat_of.as_deref())?,
+                };
+                let record = wallet.pay(job.caller, intent).await?;
+                Ok(Answer::of(&OutcomeView::from(record)))
+            })
+        },
+    }
+}
