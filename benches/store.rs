@@ -89,7 +89,7 @@ fn payment(quote: &str) -> Payment {
         created_at: NOW,
         attempt: 1,
         repeat_of: None,
-        caller_in_doubt: false,
+        outcome_undelivered: false,
         state: PaymentState::Reserved,
     }
 }
@@ -112,7 +112,7 @@ async fn timed<F: Future<Output = ()>>(rounds: usize, mut once: impl FnMut() -> 
 async fn inputs(store: &Store, amount: u64) -> Vec<ProofInfo> {
     let fees = HashMap::from([(keyset(), 100)]);
     store
-        .choose(
+        .select_inputs(
             &"https://mint.example".parse().unwrap(),
             &Unit::sat(),
             Need::Spend { amount, fee_at_most: u64::MAX },

@@ -257,7 +257,7 @@ async fn payments(
 async fn fill(home: &Path, count: usize) -> Outcome<()> {
     let home = Home::resolve(Some(home), &Environment::default())?;
     let store = open_store(&home).await?;
-    let known = store.coins_in(Some(vec![State::Unspent])).await?;
+    let known = store.proofs_in(Some(vec![State::Unspent])).await?;
     let like = known.first().ok_or("no proof to copy")?;
     let copies = (0..count).map(|_| {
         let mut proof = like.proof.clone();

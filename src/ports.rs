@@ -74,7 +74,7 @@ pub enum HttpFailure {
     Refused(String),
     /// Our own rate limit, or the server's, says wait. Nothing was sent.
     #[error("too many requests; try again in {retry_after_seconds} s")]
-    TooMany {
+    RateLimited {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
@@ -151,7 +151,7 @@ pub trait MintRecords: Send + Sync + Debug {
     async fn put_keys(&self, keyset: KeySet) -> Result<(), StoreFailure>;
 
     /// So many counters of this device that no output uses: those that were given back first. Takes
-    /// none of them: whoever holds the turn at the mint does, together with the row of the
+    /// none of them: whoever holds the lock of the mint does, together with the row of the
     /// operation.
     async fn free_counters(&self, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreFailure>;
 

@@ -9,9 +9,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::wallet::News;
 use crate::wallet::Wallet;
-use crate::wallet::nostr::News;
-use crate::wallet::restore::Which;
+use crate::wallet::engine::recheck::Which;
 
 /// How often keysets are fetched: well before a cached one could expire in a payment.
 const KEYSET_REFRESH: Duration = Duration::from_secs(45 * 60);
@@ -67,11 +67,11 @@ impl Tasks {
         tasks.tracker.spawn(async move {
             tokio::select! {
                 biased;
-                () = copied.copy_file() => {}
+                () = copied.recovery().copy_file() => {}
                 () = async { stop.cancelled().await; sleep(COPY_TIMEOUT).await } => {}
             }
         });
-        if wallet.has_relays() {
+        if wallet.relays().has_relays() {
             tasks.run(publish(wallet.clone()));
             tasks.run(sync(wallet.clone()));
             tasks.run(listen(wallet.clone()));
@@ -100,7 +100,7 @@ impl Tasks {
 async fn settle(wallet: Wallet) {
     loop {
         let round = wallet.clone();
-        let next = match wallet.to_its_end(async move { round.settle().await }).await {
+        let next = match wallet.to_its_end(async move { round.recovery().settle().await }).await {
             Some(Ok(next)) => next,
             Some(Err(error)) => {
                 tracing::error!(%error, "a round was not finished");
@@ -122,7 +122,7 @@ async fn publish(wallet: Wallet) {
     loop {
         changes.mark_unchanged();
         let round = wallet.clone();
-        let next = match wallet.to_its_end(async move { round.publish().await }).await {
+        let next = match wallet.to_its_end(async move { round.relays().publish().await }).await {
             Some(Ok(next)) => next.unwrap_or(PUBLISH_PERIOD),
             Some(Err(error)) => {
                 tracing::error!(%error, "relays were not told of a change");
@@ -143,7 +143,7 @@ async fn sync(wallet: Wallet) {
     let mut not_before = Instant::now();
     loop {
         let news = async {
-            let news = wallet.news().await;
+            let news = wallet.relays().news().await;
             sleep(NEWS_DELAY).await;
             sleep_until(not_before).await;
             news
@@ -155,8 +155,8 @@ async fn sync(wallet: Wallet) {
         let round = wallet.clone();
         let done = wallet.to_its_end(async move {
             match news {
-                News::Coins => round.sync_quietly().await,
-                News::Nutzaps => round.take_nutzaps().await,
+                News::Coins => round.relays().sync_quietly().await,
+                News::Nutzaps => round.relays().take_nutzaps().await,
             }
         });
         if let Some(Err(error)) = done.await {
@@ -170,7 +170,7 @@ async fn sync(wallet: Wallet) {
 }
 
 async fn listen(wallet: Wallet) {
-    wallet.listen().await;
+    wallet.relays().listen().await;
 }
 
 async fn refresh(wallet: Wallet) {
@@ -187,7 +187,7 @@ async fn follow_policy(wallet: Wallet) {
     let mut period = interval(POLICY_CHECK);
     loop {
         period.tick().await;
-        if let Err(error) = wallet.follow_policy().await {
+        if let Err(error) = wallet.recovery().follow_policy().await {
             tracing::error!(
                 %error,
                 "a change of the rules is not in the history"
@@ -201,11 +201,11 @@ async fn shrink(wallet: Wallet) {
     sleep(SHRINK_START).await;
     loop {
         if place.is_none()
-            && let Err(error) = wallet.retire_deposits().await
+            && let Err(error) = wallet.recovery().retire_deposits().await
         {
             tracing::error!(%error, "old invoices were not looked through");
         }
-        match wallet.shrink_spent(place).await {
+        match wallet.recovery().shrink_spent(place).await {
             Ok(next) => place = next,
             Err(error) => {
                 tracing::error!(%error, "spent coins were not looked through")
@@ -221,7 +221,7 @@ async fn recheck(wallet: Wallet) {
     period.tick().await;
     loop {
         period.tick().await;
-        if let Err(error) = wallet.recheck(Which::Unchecked, |_| ()).await {
+        if let Err(error) = wallet.recovery().recheck(Which::Unchecked, |_| ()).await {
             tracing::error!(%error, "the mints were not asked what they hold");
         }
     }

@@ -101,7 +101,7 @@ fn payment(kind: KindName, at: u64) -> Payment {
         created_at: at,
         attempt: 1,
         repeat_of: None,
-        caller_in_doubt: false,
+        outcome_undelivered: false,
         state: PaymentState::Settled {
             at,
             fee_sats: 1,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::mint::{MintContext, Mints, Seed, Seeds};
 use nutpurse::testing::model::keys::KeysPlace;
 use nutpurse::testing::model::mint::TrustedMint;
 use nutpurse::testing::policy::{Limits, Policy};
@@ -50,7 +50,7 @@ async fn wallet(store: &Store) -> Wallet {
         Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![mint] });
     let http: Arc<dyn Http> = Arc::new(Nobody);
     let (records, seed) = (store.records(0), Seed::new([7; 64]));
-    let parts = MintParts {
+    let parts = MintContext {
         http: Arc::clone(&http),
         records,
         seed,
@@ -124,7 +124,7 @@ async fn verbs(store: &Store) {
         let mut next = None;
         for _ in 0..rounds {
             let start = Instant::now();
-            let page = wallet.list_history(&caller, query.clone()).await.unwrap();
+            let page = wallet.account().history(&caller, query.clone()).await.unwrap();
             times.push(start.elapsed());
             assert!(page.totals.count > 0);
             next = page.next;
@@ -135,7 +135,7 @@ async fn verbs(store: &Store) {
     let mut times = Vec::new();
     for _ in 0..21 {
         let start = Instant::now();
-        wallet.get_balance(&caller).await.unwrap();
+        wallet.account().balance(&caller).await.unwrap();
         times.push(start.elapsed());
     }
     line("get_balance", median(times));
@@ -151,16 +151,16 @@ async fn verbs(store: &Store) {
     let cursor = timed("list_history, the first page", 5, &first).await;
     timed("list_history, the next page", 5, &HistoryQuery { cursor, ..first }).await;
     // What is seen for the first time is due later: the rounds after it are idle.
-    wallet.settle().await.unwrap();
+    wallet.recovery().settle().await.unwrap();
     let mut times = Vec::new();
     for _ in 0..5 {
         let start = Instant::now();
-        wallet.settle().await.unwrap();
+        wallet.recovery().settle().await.unwrap();
         times.push(start.elapsed());
     }
     line("settle, nothing is due", median(times));
     let start = Instant::now();
-    wallet.recover().await.unwrap();
+    wallet.recovery().finish_startup().await.unwrap();
     line("recover", start.elapsed());
     wallet.close(Duration::from_secs(5)).await;
 }

@@ -98,7 +98,7 @@ async fn step(purse: &mut Purse, mint: &Spoiled, ids: &mut Ids) {
         }
         10 => {
             pass(60 + sats);
-            let _next = purse.wallet().settle().await.unwrap();
+            let _next = purse.wallet().recovery().settle().await.unwrap();
             return;
         }
         _ => purse.call("list_mints", json!({})).await,
@@ -116,9 +116,9 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     for _ in 0..6 {
         pass(700);
         tokio::time::advance(std::time::Duration::from_secs(1_300)).await;
-        let _next = purse.wallet().settle().await.unwrap();
+        let _next = purse.wallet().recovery().settle().await.unwrap();
     }
-    let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
+    let coins = purse.store.proofs_in(Some(vec![State::Unspent])).await.unwrap();
     let lied = mint.state().lied;
     for coin in &coins {
         assert!(
@@ -133,7 +133,7 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     // What settles goes on beside us: the two are read until nothing has come between them.
     let (mut held, mut shown) = (0, 1);
     for _ in 0..1_000 {
-        let coins = purse.store.coins_in(Some(vec![State::Unspent])).await.unwrap();
+        let coins = purse.store.proofs_in(Some(vec![State::Unspent])).await.unwrap();
         held = coins.iter().map(|coin| coin.proof.amount.to_u64()).sum::<u64>();
         shown =
             purse.call("get_balance", json!({})).await.unwrap()["spendable_sats"].as_u64().unwrap();

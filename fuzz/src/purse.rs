@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use nutpurse::testing::api::tools::{self, Answer, Silent, ToolFailure};
 use nutpurse::testing::api::{Code, Error, Source};
-use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::mint::{MintContext, Mints, Seed, Seeds};
 use nutpurse::testing::model::mint::TrustedMint;
 use nutpurse::testing::policy::{Limits, Policy};
 use nutpurse::testing::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
@@ -96,7 +96,7 @@ impl Purse {
 }
 
 async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
-    let parts = MintParts {
+    let parts = MintContext {
         http: Arc::clone(http),
         records: store.records(0),
         seed: Seed::new([7; 64]),
@@ -112,7 +112,7 @@ async fn open(store: &Store, http: &Arc<dyn Http>) -> Result<Wallet, Error> {
         nostr: None,
     };
     let wallet = Wallet::new(parts).await?;
-    wallet.recover().await?;
+    wallet.recovery().finish_startup().await?;
     Ok(wallet)
 }
 

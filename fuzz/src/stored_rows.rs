@@ -177,7 +177,7 @@ async fn read_all(store: &Store) -> Result<(), StoreError> {
     for keyset in keysets.unwrap_or_default() {
         let _keys = (records.keys(&keyset.id).await, records.free_counters(&keyset.id, 2).await);
     }
-    let _coins = (store.coins_in(None).await, store.coins_in(Some(vec![State::Spent])).await);
+    let _coins = (store.proofs_in(None).await, store.proofs_in(Some(vec![State::Spent])).await);
     let _sums = json!({"open": open?.len(), "deposits": deposits?.len(), "receives": receives?.len(), "operations": operations?.len()});
     tokens?;
     balances?;

@@ -2,7 +2,7 @@
 
 use nutpurse::testing::mint::token;
 use nutpurse::testing::model::invoice::Invoice;
-use nutpurse::testing::model::lnurl::{PayRequest, Target, read_invoice, reason};
+use nutpurse::testing::model::lnurl::{LnurlEndpoint, PayRequest, read_invoice, reason};
 use nutpurse::testing::model::money::MAX_SATS;
 use nutpurse::testing::model::payee::Payee;
 
@@ -57,7 +57,8 @@ pub fn read_payee_answers(bytes: &[u8]) {
     if let Ok(invoice) = read_invoice(body) {
         assert!(reason(body).is_none() && invoice.payment_hash.len() == 64);
     }
-    let Some(Ok(target)) = Target::of(&Payee::recognise(&String::from_utf8_lossy(to))) else {
+    let Some(Ok(target)) = LnurlEndpoint::of(&Payee::recognise(&String::from_utf8_lossy(to)))
+    else {
         return;
     };
     assert!(

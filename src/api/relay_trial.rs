@@ -1,6 +1,6 @@
 //! What the trial of a relay found, in a sentence each, for a person.
 
-use crate::wallet::nostr::trial::{Events, MESSAGE, Remark, TAGS};
+use crate::wallet::doctor::trial::{Events, MESSAGE, Remark, TAGS};
 
 /// What a relay will not do, and what follows from it.
 pub fn sentence(remark: &Remark) -> String {

@@ -1,8 +1,8 @@
 //! The words of the wire for what is typed inside: kinds, states, directions and the like. They are
 //! written here and nowhere else, and nothing is decided from them.
 
+use crate::model::history_line::{Direction, EntryKind, EntryState};
 use crate::model::keys::KeysPlace;
-use crate::model::line::{Direction, EntryKind, EntryState};
 use crate::model::lnurl::OtherTag;
 use crate::model::payee::Payee;
 use crate::model::payment::{Rail, Receipt};

@@ -31,10 +31,10 @@ pub use owner::LocalBackend;
 use crate::api::{Code, Error, Source};
 use crate::config::{Environment, Home, Settings};
 #[cfg(feature = "failpoints")]
-use crate::store::Halt;
+use crate::store::Failpoint;
 use crate::tasks::Tasks;
-use crate::wallet::rules::Rules;
-use crate::wallet::{Caller, Wallet, clock};
+use crate::wallet::core::active_policy::Rules;
+use crate::wallet::{Caller, Wallet, core::clock};
 use rules::FileRules;
 
 /// How long a stop waits for what is under way. What is not done then stays recorded as open and is
@@ -67,7 +67,7 @@ struct Place {
     home: Option<PathBuf>,
     clock: fn() -> u64,
     #[cfg(feature = "failpoints")]
-    halt: Option<Halt>,
+    failpoint: Option<Failpoint>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,19 +94,19 @@ impl App {
             home,
             clock,
             #[cfg(feature = "failpoints")]
-            halt: None,
+            failpoint: None,
         })
     }
 
     /// The same with a plan to stand still, for tests of crashes.
     #[cfg(feature = "failpoints")]
-    pub fn halting(
+    pub fn with_failpoint(
         environment: Environment,
         home: Option<PathBuf>,
         clock: fn() -> u64,
-        halt: Option<Halt>,
+        failpoint: Option<Failpoint>,
     ) -> Arc<Self> {
-        Self::at(Place { environment, home, clock, halt })
+        Self::at(Place { environment, home, clock, failpoint })
     }
 
     fn at(place: Place) -> Arc<Self> {
@@ -125,7 +125,7 @@ impl App {
         if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
             // What relays have not heard stays queued; this is only sooner than the next start.
-            let _told = tokio::time::timeout(LAST_NEWS, opened.wallet.publish()).await;
+            let _told = tokio::time::timeout(LAST_NEWS, opened.wallet.relays().publish()).await;
             opened.wallet.close(LAST_CALLS).await;
             opened.wallet.shut().await;
         }
@@ -152,11 +152,11 @@ async fn open(opened: &StdMutex<Option<Opened>>, place: Place) -> Result<Wallet,
     let (wallet, rules) =
         open::open(&place.environment, place.home.as_deref(), place.clock).await?;
     #[cfg(feature = "failpoints")]
-    if let Some(halt) = place.halt {
-        wallet.follow_halt(halt);
+    if let Some(failpoint) = place.failpoint {
+        wallet.set_failpoint(failpoint);
     }
-    wallet.recover().await?;
-    wallet.follow_policy().await?;
+    wallet.recovery().finish_startup().await?;
+    wallet.recovery().follow_policy().await?;
     let tasks = Arc::new(Tasks::start(&wallet));
     *opened.lock().unwrap_or_else(PoisonError::into_inner) =
         Some(Opened { wallet: wallet.clone(), tasks, rules });
@@ -190,14 +190,14 @@ impl Source for App {
 
     async fn has_open(&self) -> bool {
         match self.opened() {
-            Some(opened) => opened.wallet.has_open().await,
+            Some(opened) => opened.wallet.recovery().has_open().await,
             None => false,
         }
     }
 
     async fn disputed(&self) -> usize {
         match self.opened() {
-            Some(opened) => opened.wallet.disputed().await.unwrap_or(0),
+            Some(opened) => opened.wallet.recovery().disputed().await.unwrap_or(0),
             None => 0,
         }
     }

@@ -10,7 +10,7 @@ use crate::config::{Environment, Keys, Settings};
 use crate::model::secret::Secret;
 use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
-use crate::wallet::nostr::{Claims, Nostr};
+use crate::wallet::core::relays::{Claims, Nostr};
 
 /// The Nostr key in the environment, as it is kept: for new keys only.
 ///
@@ -82,7 +82,7 @@ pub(super) fn nostr(
         relays: Arc::new(
             Relays::new(Arc::clone(http), Some(identity.clone()), clock).of_owner(&urls),
         ),
-        strangers: Arc::new(Relays::new(Arc::clone(http), None, clock)),
+        anonymous_relays: Arc::new(Relays::new(Arc::clone(http), None, clock)),
         mints_identity,
         identity,
         urls,

@@ -9,12 +9,12 @@ use crate::api::error::damaged;
 use crate::api::{Code, Error};
 use crate::config::keys::{Keys, KeysError};
 use crate::config::{Environment, Home, Identity, Settings, SettingsError};
-use crate::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use crate::mint::{MintContext, Mints, Seed, Seeds};
 use crate::model::keys::KeysPlace;
 use crate::net::{NetworkSettings, Web};
 use crate::ports::Http;
 use crate::store::{Meta, Store, StoreError, copies};
-use crate::wallet::{Parts, Wallet, clock};
+use crate::wallet::{Parts, Wallet, core::clock};
 
 /// The command that brings keys back.
 const RESTORE_WORDS: &str = "nutpurse restore --words";
@@ -27,7 +27,7 @@ pub(super) async fn open(
 ) -> Result<(Wallet, Arc<FileRules>), Error> {
     let home = resolve(environment, home)?;
     let (wallet, rules, _) = wallet(environment, &home, clock).await?;
-    wallet.begin_recheck().await;
+    wallet.recovery().begin_recheck().await;
     Ok((wallet, rules))
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn wallet(
     let web: Arc<dyn Http> = Arc::new(web(&settings)?);
     let nostr = nostr(&settings, environment, &keys, &web, clock)?;
     let seeds = Seeds::new(move |device| keys.seed(device).ok().map(|seed| Seed::new(*seed)));
-    let parts = MintParts {
+    let parts = MintContext {
         http: Arc::clone(&web) as Arc<_>,
         records: store.records(meta.device),
         seed: seeds
@@ -96,7 +96,7 @@ pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, E
         }
         Err(error) => return Err(Error::from(error)),
     };
-    let opened = store.enter(known.map(|known| known.generation)).await?;
+    let opened = store.begin_session(known.map(|known| known.generation)).await?;
     if opened.rolled_back {
         tracing::warn!(
             "the wallet's file is older than it was: its coins are held until their mints have been asked"

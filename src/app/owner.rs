@@ -21,7 +21,7 @@ use crate::config::{Environment, Home, Identity, Keys, Settings};
 use crate::daemon::Lock;
 #[cfg(unix)]
 use crate::daemon::{self, ConnectOptions};
-use crate::mint::info::lacking;
+use crate::mint::info::missing_nuts;
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::mint::MintAddress;
@@ -29,10 +29,10 @@ use crate::model::secret::Secret;
 use crate::policy::describe_lines;
 use crate::ports::Http;
 use crate::store::{Change, PolicyChange, Store};
-use crate::wallet::failure::Failure;
-use crate::wallet::nostr::trial::try_relay;
-use crate::wallet::restore::Step;
-use crate::wallet::{Wallet, clock};
+use crate::wallet::core::failure::Failure;
+use crate::wallet::doctor::trial::try_relay;
+use crate::wallet::engine::recheck::Step;
+use crate::wallet::{Wallet, core::clock};
 
 const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
 
@@ -72,7 +72,7 @@ impl<'a> LocalBackend<'a> {
         let lock = self.lock().map_err(|error| words(&error))?;
         let done = self.runtime.block_on(async {
             let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
-            wallet.recover().await?;
+            wallet.recovery().finish_startup().await?;
             let done = work(&wallet).await;
             wallet.shut().await;
             Ok::<_, Error>(done?)
@@ -223,7 +223,7 @@ impl OwnerBackend for LocalBackend<'_> {
     fn mint_lacks(&self, mint: &MintAddress) -> Option<Vec<u8>> {
         let settings = Settings::load(self.home).ok()?;
         let http: Arc<dyn Http> = Arc::new(web(&settings).ok()?);
-        let asked = async { tokio::time::timeout(PATIENCE, lacking(&http, mint)).await };
+        let asked = async { tokio::time::timeout(PATIENCE, missing_nuts(&http, mint)).await };
         self.runtime.block_on(asked).ok()?.ok()
     }
 
@@ -321,7 +321,7 @@ impl OwnerBackend for LocalBackend<'_> {
         let done = self.runtime.block_on(async {
             // What a crash cut short is left as it is: nothing is recovered here.
             let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
-            let report = wallet.examine_relays().await;
+            let report = wallet.relays().examine().await;
             wallet.shut().await;
             Ok::<_, Error>(report?)
         });
@@ -356,25 +356,25 @@ impl OwnerBackend for LocalBackend<'_> {
         self.runtime.block_on(async {
             let found = store.payment(id).await.map_err(|error| error.to_string())?;
             let mut payment = found.ok_or_else(|| "no payment has this id".to_owned())?;
-            payment.caller_in_doubt = false;
+            payment.outcome_undelivered = false;
             store.commit(vec![Change::Payment(payment)]).await.map_err(|error| error.to_string())
         })
     }
 
     fn open(&self) -> Result<OpenView, String> {
-        self.with_wallet(async |wallet| wallet.list_open().await).map(OpenView::from)
+        self.with_wallet(async |wallet| wallet.recovery().undecided().await).map(OpenView::from)
     }
 
     fn may_give_up(&self, id: &str) -> Result<Vec<String>, String> {
-        let record = self.with_wallet(async |wallet| wallet.may_give_up(id).await)?;
+        let record = self.with_wallet(async |wallet| wallet.recovery().may_give_up(id).await)?;
         Ok(may_give_up(&record))
     }
 
     fn give_up(&self, id: &str) -> Result<(), String> {
-        self.with_wallet(async |wallet| wallet.give_up(id).await)
+        self.with_wallet(async |wallet| wallet.recovery().give_up(id).await)
     }
 
     fn take_up(&self, id: &str) -> Result<(), String> {
-        self.with_wallet(async |wallet| wallet.take_up(id).await)
+        self.with_wallet(async |wallet| wallet.recovery().take_up(id).await)
     }
 }

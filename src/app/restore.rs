@@ -13,10 +13,10 @@ use crate::cli::owner::{RestoreFrom, Summary};
 use crate::config::{Environment, Home, Identity, Keys, Settings};
 use crate::model::keys::KeysPlace;
 use crate::model::ledger::DAY_SECONDS;
-use crate::store::copies::{self, GoodCopy};
+use crate::store::copies::{self, VerifiedCopy};
 use crate::store::{Meta, Store, StoreError};
-use crate::wallet::clock;
-use crate::wallet::restore::{Restored, Step, Which};
+use crate::wallet::core::clock;
+use crate::wallet::engine::recheck::{Restored, Step, Which};
 
 /// What a person is told when nothing was restored.
 type Refusal = String;
@@ -48,15 +48,19 @@ pub(super) async fn restore(
     let known = known(home, &mut done)?;
     prepare(home, environment, from, known, &mut done).await?;
     let (wallet, _, store) =
-        wallet(environment, home, clock::now).await.map_err(|failure| told(&failure.into()))?;
-    let restored =
-        wallet.recheck(Which::All, step).await.map_err(|failure| told(&failure.into()))?;
-    if let Err(error) = wallet.look_at_relays().await {
+        wallet(environment, home, clock::now).await.map_err(|error| told(&error))?;
+    let restored = wallet
+        .recovery()
+        .recheck(Which::All, step)
+        .await
+        .map_err(|failure| told(&failure.into()))?;
+    if let Err(error) = wallet.relays().look_at_relays().await {
         tracing::warn!(%error, "the relays were not read");
     }
     let (named, mints_elsewhere) =
-        wallet.named_on_relays().await.map_err(|failure| told(&failure.into()))?;
-    let shared_sats = wallet.shared_sats().await.map_err(|failure| told(&failure.into()))?;
+        wallet.relays().named_on_relays().await.map_err(|failure| told(&failure.into()))?;
+    let shared_sats =
+        wallet.relays().shared_sats().await.map_err(|failure| told(&failure.into()))?;
     let mut meta = store.meta().await.map_err(of_store)?;
     if meta.device_open {
         let free = free_device(&restored, &named);
@@ -67,7 +71,7 @@ pub(super) async fn restore(
             })
             .await
             .map_err(of_store)?;
-        write_identity(home, &meta).map_err(|failure| told(&failure.into()))?;
+        write_identity(home, &meta).map_err(|error| told(&error))?;
     }
     store.barrier().await.map_err(of_store)?;
     let balances = store.balances().await.map_err(of_store)?;
@@ -127,9 +131,8 @@ async fn prepare(
         if let (Err(_) | Ok(None), Some(_)) = (&had, &from.words) {
             keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
             done.push("the keys are in their place again".to_owned());
-            let store =
-                store_at(home, clock::now).await.map_err(|failure| told(&failure.into()))?;
-            return store.distrust().await.map_err(of_store);
+            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
+            return store.mark_stale().await.map_err(of_store);
         }
         had?.ok_or("the wallet's keys are missing: run `nutpurse restore --words`")?;
         keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
@@ -162,8 +165,7 @@ async fn prepare(
             done.push(format!("put back: {}", copy.path.display()));
             // A folder that has forgotten how new its store was cannot tell that this is an older
             // one.
-            let store =
-                store_at(home, clock::now).await.map_err(|failure| told(&failure.into()))?;
+            let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
             if !store
                 .meta()
                 .await
@@ -171,7 +173,7 @@ async fn prepare(
                 .checked
                 .is_some_and(|checked| checked.is_empty())
             {
-                store.distrust().await.map_err(of_store)?;
+                store.mark_stale().await.map_err(of_store)?;
             }
             store.set_meta(move |meta| meta.keys = Some(place)).await.map_err(of_store)?;
         }
@@ -232,7 +234,7 @@ fn choose(
     home: &Home,
     from: &RestoreFrom,
     known: Option<&Identity>,
-) -> Result<Option<GoodCopy>, Refusal> {
+) -> Result<Option<VerifiedCopy>, Refusal> {
     let Some(path) = &from.copy else {
         return copies::newest(&home.store(), known.map(|known| known.wallet_id.as_str()))
             .map_err(of_store);
@@ -258,7 +260,7 @@ fn keys(
     let off = environment.keyring_off;
     let found = match words {
         Some(words) => {
-            let nostr = taken_over(environment).map_err(|failure| told(&failure.into()))?;
+            let nostr = taken_over(environment).map_err(|error| told(&error))?;
             Keys::keep(home, id, known, words, off, nostr.as_ref()).map(Some)
         }
         None => Keys::find(home, id, known, off),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::config::settings::LastRead;
 use crate::config::{Home, Settings, SettingsError};
 use crate::policy::Policy;
-use crate::wallet::failure::{Cause, Failure, SettingsProblem};
-use crate::wallet::rules::Rules;
+use crate::wallet::core::active_policy::Rules;
+use crate::wallet::core::failure::{Cause, Failure, SettingsProblem};
 
 /// The rules in force, over the files of one home.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ use crate::api::Source;
 use crate::config::env::is_agent_name;
 use crate::config::{Environment, Home};
 use crate::mcp;
-use crate::wallet::{Caller, clock};
+use crate::wallet::{Caller, core::clock};
 
 /// How long a process that connects may take for the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,8 +1,8 @@
 //! One mint over HTTP: questions and the requests that move money, each an exchange of our own
 //! network port.
 //!
-//! It never repeats a request. It checks what can be checked of an answer (`read`, `vet`) before it
-//! returns it.
+//! It never repeats a request. It checks what can be checked of an answer (`read`, `validate`)
+//! before it returns it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,12 +19,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::classify::classify;
 use super::error::MintError;
-use super::heard::Heard;
 use super::info::STATES_AT_ONCE;
-use super::read::{self, MeltQuote, MintQuote};
-use super::verdict::judge;
-use super::vet;
+use super::read::{self, MeltQuoteResponse, MintQuoteResponse};
+use super::unanswered::CountingHttp;
+use super::validate;
 use crate::model::mint::MintInfo;
 use crate::ports::{Http, HttpRequest, JSON, Method, MintRecords};
 
@@ -38,9 +38,9 @@ const MELT_EXCHANGE: Duration = Duration::from_secs(600);
 /// One mint over HTTP.
 pub(super) struct Client {
     url: MintUrl,
-    pub(super) http: Arc<Heard>,
+    pub(super) http: Arc<CountingHttp>,
     pub(super) records: Arc<dyn MintRecords>,
-    /// What its answers have shown of a NUT: that it is served, or that it is not.
+    /// The NUTs that its responses have shown to be served, or not to be.
     shown: Mutex<BTreeMap<u8, bool>>,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(super) fn new(url: MintUrl, http: Arc<dyn Http>, records: Arc<dyn MintRecords>) -> Self {
-        Self { url, http: Arc::new(Heard::new(http)), records, shown: Mutex::default() }
+        Self { url, http: Arc::new(CountingHttp::new(http)), records, shown: Mutex::default() }
     }
 
     pub(super) fn url(&self) -> &MintUrl {
@@ -70,14 +70,14 @@ impl Client {
         request: &MintRequest<String>,
     ) -> Result<MintResponse, MintError> {
         let told: MintResponse = self.post("v1/mint/bolt11", request, EXCHANGE).await?;
-        vet::signatures(&request.outputs, &told.signatures, self.proves().await?)?;
+        validate::signatures(&request.outputs, &told.signatures, self.proves().await?)?;
         Ok(told)
     }
 
     /// Swaps (NUT-03). The caller has journaled it durably.
     pub(super) async fn swap(&self, request: &SwapRequest) -> Result<SwapResponse, MintError> {
         let told: SwapResponse = self.post("v1/swap", request, EXCHANGE).await?;
-        vet::signatures(request.outputs(), &told.signatures, self.proves().await?)?;
+        validate::signatures(request.outputs(), &told.signatures, self.proves().await?)?;
         Ok(told)
     }
 
@@ -87,7 +87,7 @@ impl Client {
         &self,
         request: MeltRequest<String>,
         waits: bool,
-    ) -> Result<MeltQuote, MintError> {
+    ) -> Result<MeltQuoteResponse, MintError> {
         read::melt_quote(
             &self.post("v1/melt/bolt11", &request.prefer_async(!waits), MELT_EXCHANGE).await?,
         )
@@ -100,7 +100,7 @@ impl Client {
     ) -> Result<RestoreResponse, MintError> {
         let told: RestoreResponse =
             self.served(9, self.post("v1/restore", request, EXCHANGE).await)?;
-        vet::restored(request, &told, self.proves().await?)?;
+        validate::restored(request, &told, self.proves().await?)?;
         Ok(told)
     }
 
@@ -113,11 +113,11 @@ impl Client {
     pub(super) async fn quote_mint(
         &self,
         request: &MintQuoteBolt11Request,
-    ) -> Result<MintQuote, MintError> {
+    ) -> Result<MintQuoteResponse, MintError> {
         read::mint_quote(&self.post("v1/mint/quote/bolt11", request, EXCHANGE).await?)
     }
 
-    pub(super) async fn mint_quote(&self, id: &str) -> Result<MintQuote, MintError> {
+    pub(super) async fn mint_quote(&self, id: &str) -> Result<MintQuoteResponse, MintError> {
         let quote = read::mint_quote(&self.get(&format!("v1/mint/quote/bolt11/{id}")).await?)?;
         if quote.id == id {
             Ok(quote)
@@ -130,11 +130,11 @@ impl Client {
     pub(super) async fn quote_melt(
         &self,
         request: &MeltQuoteBolt11Request,
-    ) -> Result<MeltQuote, MintError> {
+    ) -> Result<MeltQuoteResponse, MintError> {
         read::melt_quote(&self.post("v1/melt/quote/bolt11", request, EXCHANGE).await?)
     }
 
-    pub(super) async fn melt_quote(&self, id: &str) -> Result<MeltQuote, MintError> {
+    pub(super) async fn melt_quote(&self, id: &str) -> Result<MeltQuoteResponse, MintError> {
         let quote = read::melt_quote(&self.get(&format!("v1/melt/quote/bolt11/{id}")).await?)?;
         if quote.id == id {
             Ok(quote)
@@ -150,7 +150,7 @@ impl Client {
             let asked = CheckStateRequest { ys: some.to_vec() };
             let told: CheckStateResponse =
                 self.served(7, self.post("v1/checkstate", &asked, EXCHANGE).await)?;
-            vet::states(&asked, &told)?;
+            validate::states(&asked, &told)?;
             states.extend(told.states.into_iter().map(|one| one.state));
         }
         Ok(states)
@@ -163,7 +163,7 @@ impl Client {
     /// The keysets as the mint lists them now, vetted and remembered (NUT-02).
     pub(super) async fn keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let (name, listed) = (self.name(), read::keysets(&self.get("v1/keysets").await?)?);
-        vet::keysets(
+        validate::keysets(
             &listed,
             &self.records.keysets(&name).await?,
             &self.records.keysets_elsewhere(&name).await?,
@@ -240,7 +240,7 @@ async fn exchange<R: DeserializeOwned>(
     deadline: Duration,
 ) -> Result<R, MintError> {
     let url = url.join(path).map_err(|error| MintError::NotSent(error.to_string()))?;
-    judge(
+    classify(
         http.send(HttpRequest { method, url: url.to_string(), body, accept: JSON, deadline }).await,
     )
 }

@@ -1,5 +1,5 @@
-//! What can go wrong at a mint, told apart by the one thing that matters: had the request left, and
-//! was the answer a definite no?
+//! Why a request to a mint failed: whether it had left, and whether the answer is a definite
+//! refusal.
 
 use crate::ports::{HttpFailure, StoreFailure};
 
@@ -15,7 +15,7 @@ pub enum MintError {
     Unchecked,
     /// Nothing was sent: our own limiter says wait.
     #[error("too many requests")]
-    TooMany {
+    RateLimited {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
@@ -69,7 +69,7 @@ pub enum MintError {
     },
     /// Sent, and answered with a redirect, which is never followed: decides nothing by itself.
     #[error("the mint's address sends elsewhere (status {status})")]
-    Moved {
+    Redirected {
         /// The HTTP status, 300 to 399.
         status: u16,
         /// Where to, not cleaned. `None`: it does not say.
@@ -132,7 +132,7 @@ impl MintError {
 
     /// A definite no because of one of the coins: it is none of this mint's, or its lock was not
     /// opened.
-    pub fn is_of_a_coin(&self) -> bool {
+    pub fn is_about_a_proof(&self) -> bool {
         matches!(self, Self::Refused { code: nut::TOKEN_NOT_VERIFIED | nut::NOT_OPENED, .. })
     }
 
@@ -141,7 +141,7 @@ impl MintError {
         match self {
             Self::NotSent(_)
             | Self::Unchecked
-            | Self::TooMany { .. }
+            | Self::RateLimited { .. }
             | Self::AddressRefused(_)
             | Self::Refused { .. }
             | Self::SpentElsewhere => true,
@@ -149,7 +149,7 @@ impl MintError {
             | Self::UnderWay { .. }
             | Self::Unexplained { .. }
             | Self::Failed { .. }
-            | Self::Moved { .. }
+            | Self::Redirected { .. }
             | Self::Lost(_)
             | Self::Unreadable(_)
             | Self::Wrong(_)
@@ -171,12 +171,12 @@ impl MintError {
             Self::Refused { .. }
             | Self::UnderWay { .. }
             | Self::Unexplained { .. }
-            | Self::Moved { .. }
+            | Self::Redirected { .. }
             | Self::Unreadable(_)
             | Self::Wrong(_) => true,
             Self::NotSent(_)
             | Self::Unchecked
-            | Self::TooMany { .. }
+            | Self::RateLimited { .. }
             | Self::AddressRefused(_)
             | Self::SpentElsewhere
             | Self::Lost(_)
@@ -195,7 +195,9 @@ impl From<HttpFailure> for MintError {
     fn from(failure: HttpFailure) -> Self {
         match failure {
             HttpFailure::Refused(why) => Self::AddressRefused(why),
-            HttpFailure::TooMany { retry_after_seconds } => Self::TooMany { retry_after_seconds },
+            HttpFailure::RateLimited { retry_after_seconds } => {
+                Self::RateLimited { retry_after_seconds }
+            }
             HttpFailure::Unresolved => Self::NotSent(failure.to_string()),
             HttpFailure::NotSent(why) => Self::NotSent(why),
             HttpFailure::Lost(why) => Self::Lost(why),

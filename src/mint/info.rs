@@ -18,18 +18,21 @@ pub const STATES_AT_ONCE: usize = 100;
 
 /// What the wallet leans on and can do without: states of coins, change of payments, signatures
 /// given again.
-const WANTED: [u8; 3] = [7, 8, 9];
+const USED_NUTS: [u8; 3] = [7, 8, 9];
 
 /// The NUTs that the wallet leans on and a mint lacks, as it says itself when it is asked now, and
 /// by nothing else: for a mint that is not used yet. One request.
 ///
 /// # Errors
 /// As the mint says.
-pub async fn lacking(http: &Arc<dyn Http>, address: &MintAddress) -> Result<Vec<u8>, MintError> {
+pub async fn missing_nuts(
+    http: &Arc<dyn Http>,
+    address: &MintAddress,
+) -> Result<Vec<u8>, MintError> {
     let url = MintUrl::from_str(address.as_str())
         .map_err(|error| MintError::AddressRefused(error.to_string()))?;
     let info = ask_info(&**http, &url).await?;
-    Ok(WANTED.into_iter().filter(|nut| !info.nuts.contains(nut)).collect())
+    Ok(USED_NUTS.into_iter().filter(|nut| !info.nuts.contains(nut)).collect())
 }
 
 impl Mint {
@@ -37,7 +40,7 @@ impl Mint {
     ///
     /// # Errors
     /// [`MintError::Store`].
-    pub async fn about(&self) -> Result<Option<MintInfo>, MintError> {
+    pub async fn info(&self) -> Result<Option<MintInfo>, MintError> {
         Ok(self.client.records.info(&self.client.name()).await?)
     }
 
@@ -46,10 +49,10 @@ impl Mint {
     ///
     /// # Errors
     /// [`MintError::Store`].
-    pub async fn lacks(&self) -> Result<Vec<u8>, MintError> {
-        let about = self.about().await?;
-        let said = |nut: &u8| about.as_ref().is_none_or(|info| info.nuts.contains(nut));
-        Ok(WANTED
+    pub async fn missing_nuts(&self) -> Result<Vec<u8>, MintError> {
+        let info = self.info().await?;
+        let said = |nut: &u8| info.as_ref().is_none_or(|info| info.nuts.contains(nut));
+        Ok(USED_NUTS
             .into_iter()
             .filter(|nut| !self.client.has_shown(*nut).unwrap_or_else(|| said(nut)))
             .collect())
@@ -61,12 +64,12 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn keeps_locks(&self) -> Result<bool, MintError> {
-        if self.about().await?.is_none() {
-            self.refresh_about().await?;
+    pub async fn supports_nutzaps(&self) -> Result<bool, MintError> {
+        if self.info().await?.is_none() {
+            self.refresh_info().await?;
         }
         Ok(self
-            .about()
+            .info()
             .await?
             .is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
     }
@@ -76,7 +79,7 @@ impl Mint {
     /// # Errors
     /// [`MintError::Store`].
     pub async fn gives_change(&self) -> Result<bool, MintError> {
-        Ok(!self.lacks().await?.contains(&8))
+        Ok(!self.missing_nuts().await?.contains(&8))
     }
 
     /// Asks the mint about itself and its keysets. For the background.
@@ -84,17 +87,17 @@ impl Mint {
     /// # Errors
     /// As the mint says.
     pub async fn refresh(&self) -> Result<(), MintError> {
-        if let Err(error) = self.refresh_about().await {
+        if let Err(error) = self.refresh_info().await {
             tracing::debug!(%error, "a mint did not say what it is");
         }
-        self.learn_keysets().await
+        self.refresh_keysets().await
     }
 
     /// Asks the mint about itself alone. One request.
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn refresh_about(&self) -> Result<(), MintError> {
+    pub async fn refresh_info(&self) -> Result<(), MintError> {
         let info = self.client.info().await?;
         Ok(self.client.records.put_info(&self.client.name(), info).await?)
     }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::error::{MintError, nut};
 use super::outputs::{Outputs, wrong};
 use super::read::needed;
-use super::{Mint, Turn};
+use super::{Mint, MintGuard};
 use crate::model::deposit::Deposit;
 use crate::model::id::DepositId;
 use crate::model::mint::MintAddress;
@@ -43,7 +43,7 @@ pub struct IssueQuote {
     pub lock: u32,
 }
 
-/// Where an invoice of ours stands, by the mint's word.
+/// The state of a mint quote, as the mint says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueState {
     /// Not paid.
@@ -118,9 +118,10 @@ impl Mint {
         description: Option<String>,
     ) -> Result<IssueQuote, MintError> {
         self.keyset_infos().await?;
-        let takes_words = self.about().await?.is_none_or(|about| {
-            about.deposit.is_some_and(|method| method.description == Some(true))
-        });
+        let takes_words = self
+            .info()
+            .await?
+            .is_none_or(|info| info.deposit.is_some_and(|method| method.description == Some(true)));
         let lock = self.client.records.next_quote_key().await?;
         let pubkey = derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.public_key();
         let request = MintQuoteBolt11Request {
@@ -146,7 +147,8 @@ impl Mint {
         Ok(self.deposit_quote(quote_id).await?.0)
     }
 
-    /// The same, with the invoice; empty where the mint does not say. One request.
+    /// The state of a deposit's quote with its invoice, which is empty where the mint leaves it
+    /// out. One request.
     ///
     /// # Errors
     /// As the mint says.
@@ -171,7 +173,7 @@ impl Mint {
     }
 
     /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has.
-    /// The caller holds the turn, and journals the plan before [`Mint::post_issue`].
+    /// The caller holds the mint's lock, and journals the plan before [`Mint::post_issue`].
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
@@ -194,12 +196,16 @@ impl Mint {
         })
     }
 
-    /// The same claim with new outputs, in its place in the journal: none of its outputs was
+    /// Plans an issue again with new outputs, in its place in the journal: none of its outputs was
     /// signed, or all were for something else.
     ///
     /// # Errors
     /// As [`Mint::plan_issue`].
-    pub async fn replan_issue(&self, issue: &Issue, _turn: &Turn) -> Result<Issue, MintError> {
+    pub async fn replan_issue(
+        &self,
+        issue: &Issue,
+        _guard: &MintGuard,
+    ) -> Result<Issue, MintError> {
         let keyset = self.active_keyset().await?;
         Ok(Issue { outputs: self.own_outputs(&keyset, 0, issue.sats()).await?, ..issue.clone() })
     }
@@ -209,9 +215,9 @@ impl Mint {
     /// # Cancel safety
     /// Not cancel safe in effect: a dropped future leaves the claim to [`Mint::resume_issue`].
     /// Nothing is lost.
-    pub async fn post_issue(&self, issue: &Issue, _turn: &Turn) -> IssueOutcome {
+    pub async fn post_issue(&self, issue: &Issue, _guard: &MintGuard) -> IssueOutcome {
         match self.request_issue(issue).await {
-            Ok(coins) => IssueOutcome::Done(coins),
+            Ok(proofs) => IssueOutcome::Done(proofs),
             // Nothing has left: no question is needed.
             Err(error) if error.is_definite() && error.code().is_none() => {
                 IssueOutcome::Refused(error)
@@ -219,14 +225,14 @@ impl Mint {
             // Another home of the same words used these counters, unless they were used by this
             // very claim.
             Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => {
-                match self.look_for_issue(issue).await {
-                    Looked::Nothing(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
+                match self.lookup_issue(issue).await {
+                    IssueLookup::Unsigned(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
                     looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
                 }
             }
             // A refusal counts once the mint has signed nothing and does not call the quote issued.
-            Err(error) => match self.look_for_issue(issue).await {
-                Looked::Nothing(MintQuoteState::Paid | MintQuoteState::Unpaid)
+            Err(error) => match self.lookup_issue(issue).await {
+                IssueLookup::Unsigned(MintQuoteState::Paid | MintQuoteState::Unpaid)
                     if error.is_definite() =>
                 {
                     IssueOutcome::Refused(error)
@@ -238,26 +244,28 @@ impl Mint {
 
     /// Ends a claim whose outcome is not known: by the signatures that the mint has, else by the
     /// same request again.
-    pub async fn resume_issue(&self, issue: &Issue, turn: &Turn) -> IssueOutcome {
-        match self.look_for_issue(issue).await {
-            Looked::Nothing(MintQuoteState::Paid) => match self.post_issue(issue, turn).await {
-                // Only the repeat was turned away; the request before it may still arrive.
-                IssueOutcome::Refused(error) if error.code().is_none() => {
-                    IssueOutcome::Unknown(error)
+    pub async fn resume_issue(&self, issue: &Issue, guard: &MintGuard) -> IssueOutcome {
+        match self.lookup_issue(issue).await {
+            IssueLookup::Unsigned(MintQuoteState::Paid) => {
+                match self.post_issue(issue, guard).await {
+                    // Only the repeat was turned away; the request before it may still arrive.
+                    IssueOutcome::Refused(error) if error.code().is_none() => {
+                        IssueOutcome::Unknown(error)
+                    }
+                    outcome => outcome,
                 }
-                outcome => outcome,
-            },
+            }
             // A quote that was paid never becomes unpaid: a lagging copy of the mint has answered.
-            Looked::Nothing(MintQuoteState::Unpaid) => {
+            IssueLookup::Unsigned(MintQuoteState::Unpaid) => {
                 IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned()))
             }
             // Issued, and the mint gives no signature again: the same request may bring them
             // (NUT-19).
-            Looked::Failed(error) if error.is_not_served() => self
+            IssueLookup::Failed(error) if error.is_not_served() => self
                 .request_issue(issue)
                 .await
                 .map_or(IssueOutcome::Unknown(error), IssueOutcome::Done),
-            Looked::Failed(error) => IssueOutcome::Unknown(error),
+            IssueLookup::Failed(error) => IssueOutcome::Unknown(error),
             looked => looked.outcome().unwrap_or(IssueOutcome::Disputed),
         }
     }
@@ -308,10 +316,10 @@ impl Mint {
 
     /// Asks for the outputs first: signatures that come between the two questions show in the
     /// quote.
-    async fn look_for_issue(&self, issue: &Issue) -> Looked {
+    async fn lookup_issue(&self, issue: &Issue) -> IssueLookup {
         let unanswered = self.unanswered();
         let signed = match self.signed(&issue.outputs).await {
-            Err(silent) if self.unanswered() != unanswered => return Looked::Failed(silent),
+            Err(silent) if self.unanswered() != unanswered => return IssueLookup::Failed(silent),
             signed => signed,
         };
         let state = self
@@ -329,25 +337,25 @@ impl Mint {
             (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => {
                 (None, MintQuoteState::Paid)
             }
-            (Err(error), _) | (_, Err(error)) => return Looked::Failed(error),
+            (Err(error), _) | (_, Err(error)) => return IssueLookup::Failed(error),
         };
         match (signed, state) {
             (Some(signed), MintQuoteState::Issued) => {
                 match self.unblind(&issue.outputs, signed, issue.id).await {
-                    Ok(coins) => Looked::Ours(coins),
-                    Err(error) => Looked::Failed(error),
+                    Ok(proofs) => IssueLookup::Ours(proofs),
+                    Err(error) => IssueLookup::Failed(error),
                 }
             }
-            (Some(_), _) => Looked::Used,
+            (Some(_), _) => IssueLookup::SignedForOther,
             (None, MintQuoteState::Issued) => match self.signed(&issue.outputs).await {
-                Ok(None) => Looked::Nothing(MintQuoteState::Issued),
+                Ok(None) => IssueLookup::Unsigned(MintQuoteState::Issued),
                 Ok(Some(signed)) => match self.unblind(&issue.outputs, signed, issue.id).await {
-                    Ok(coins) => Looked::Ours(coins),
-                    Err(error) => Looked::Failed(error),
+                    Ok(proofs) => IssueLookup::Ours(proofs),
+                    Err(error) => IssueLookup::Failed(error),
                 },
-                Err(error) => Looked::Failed(error),
+                Err(error) => IssueLookup::Failed(error),
             },
-            (None, state) => Looked::Nothing(state),
+            (None, state) => IssueLookup::Unsigned(state),
         }
     }
 }
@@ -360,26 +368,26 @@ fn sign(request: &mut MintRequest<String>, key: &SecretKey) {
     request.signature = Some(SECP256K1.sign_schnorr_no_aux_rand(&message, &pair).to_string());
 }
 
-/// What the mint says of a claim's outputs and quote.
-enum Looked {
+/// What the mint knows of an issue's outputs and quote.
+enum IssueLookup {
     /// It has signed them for this quote.
     Ours(Vec<ProofInfo>),
     /// It has signed them for something else.
-    Used,
+    SignedForOther,
     /// It has signed none; and the quote.
-    Nothing(MintQuoteState),
+    Unsigned(MintQuoteState),
     /// It could not be asked.
     Failed(MintError),
 }
 
-impl Looked {
+impl IssueLookup {
     /// What this decides by itself.
     fn outcome(self) -> Option<IssueOutcome> {
         match self {
-            Self::Ours(coins) => Some(IssueOutcome::Done(coins)),
-            Self::Used => Some(IssueOutcome::OutputsUsed),
-            Self::Nothing(MintQuoteState::Issued) => Some(IssueOutcome::Disputed),
-            Self::Nothing(_) | Self::Failed(_) => None,
+            Self::Ours(proofs) => Some(IssueOutcome::Done(proofs)),
+            Self::SignedForOther => Some(IssueOutcome::OutputsUsed),
+            Self::Unsigned(MintQuoteState::Issued) => Some(IssueOutcome::Disputed),
+            Self::Unsigned(_) | Self::Failed(_) => None,
         }
     }
 }

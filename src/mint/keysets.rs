@@ -10,8 +10,8 @@ use cdk::nuts::{CurrencyUnit, Id, KeySet, KeySetInfo, Keys};
 use tokio::sync::Mutex;
 
 use super::Mint;
+use super::denominations::{amount_with_fee, fee_and_amounts};
 use super::error::MintError;
-use super::split::{exactly, fee_and_amounts};
 
 /// What this process knows of a mint's keysets.
 #[derive(Debug, Default)]
@@ -46,11 +46,11 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn learn_keysets(&self) -> Result<(), MintError> {
-        self.listed_now().await.map(drop)
+    pub async fn refresh_keysets(&self) -> Result<(), MintError> {
+        self.fetch_keysets().await.map(drop)
     }
 
-    pub(super) async fn listed_now(&self) -> Result<Vec<KeySetInfo>, MintError> {
+    pub(super) async fn fetch_keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let listed = self.client.keysets().await?;
         *self.keysets.listed.lock().await = None;
         self.keysets.keys.lock().await.clear();
@@ -67,7 +67,7 @@ impl Mint {
         if known.is_empty() {
             // What the mint says of itself tells whether it proves its signatures; without it the
             // wallet goes on.
-            if let Err(error) = self.refresh_about().await {
+            if let Err(error) = self.refresh_info().await {
                 tracing::debug!(%error, "a mint did not say what it is");
             }
             known = self.client.keysets().await?;
@@ -85,7 +85,7 @@ impl Mint {
     pub(super) async fn active_keyset(&self) -> Result<Arc<KeySet>, MintError> {
         let mut known = self.keyset_infos().await?;
         if cheapest_active(&known).is_none() {
-            known = self.listed_now().await?;
+            known = self.fetch_keysets().await?;
         }
         let active = cheapest_active(&known)
             .ok_or_else(|| MintError::Wrong("the mint has no active keyset in sats".to_owned()))?;
@@ -97,8 +97,8 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says; [`MintError::Refused`] where the fee is out of all proportion.
-    pub async fn exactly(&self, sats: u64) -> Result<u64, MintError> {
-        exactly(sats, &fee_and_amounts(&*self.active_keyset().await?))
+    pub async fn amount_with_fee(&self, sats: u64) -> Result<u64, MintError> {
+        amount_with_fee(sats, &fee_and_amounts(&*self.active_keyset().await?))
     }
 
     /// What a coin of each known keyset costs to spend, in thousandths of a sat. No request.
@@ -149,7 +149,7 @@ impl Mint {
         let info = match self.keyset_infos().await?.into_iter().find(|keyset| keyset.id == id) {
             Some(info) => info,
             None => {
-                let listed = self.listed_now().await?;
+                let listed = self.fetch_keysets().await?;
                 listed
                     .into_iter()
                     .find(|keyset| keyset.id == id)

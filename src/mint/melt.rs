@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::error::{MintError, nut};
 use super::outputs::{Outputs, wrong};
 use super::read::needed;
-use super::{Mint, Turn, vet};
+use super::{Mint, MintGuard, validate};
 use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
 use crate::ports::Counters;
@@ -132,9 +132,9 @@ pub enum MeltOutcome {
     },
 }
 
-/// The mint's own word on a melt.
+/// The state of a melt quote, as the mint says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MeltWord {
+pub enum MeltState {
     /// Paid.
     Paid,
     /// Under way.
@@ -168,7 +168,7 @@ impl Mint {
     }
 
     /// Plans a melt of `inputs`, which cover amount, fee reserve and input fees. The caller holds
-    /// the turn, and journals the plan before [`Mint::post_melt`].
+    /// the mint's lock, and journals the plan before [`Mint::post_melt`].
     ///
     /// # Errors
     /// As the mint says, where its keysets are not known yet.
@@ -177,7 +177,7 @@ impl Mint {
         payment: PaymentId,
         quote: &MeltQuote,
         inputs: Vec<ProofInfo>,
-        _turn: &Turn,
+        _guard: &MintGuard,
     ) -> Result<Melt, MintError> {
         let inputs: Proofs = inputs.into_iter().map(|input| input.proof).collect();
         let keyset = self.active_keyset().await?;
@@ -198,7 +198,7 @@ impl Mint {
         Ok(melt)
     }
 
-    /// Pays. The caller has journaled the melt, and holds a [`MeltPlace`](super::MeltPlace) until
+    /// Pays. The caller has journaled the melt, and holds a [`MeltPermit`](super::MeltPermit) until
     /// the request has left.
     ///
     /// # Cancel safety
@@ -211,8 +211,8 @@ impl Mint {
             melt.inputs.clone(),
             (!blank.is_empty()).then_some(blank),
         );
-        let place = self.open_melts.try_acquire().ok();
-        match self.client.melt(request, place.is_some()).await {
+        let permit = self.open_melts.try_acquire().ok();
+        match self.client.melt(request, permit.is_some()).await {
             Ok(quote) if quote.id != melt.quote_id => MeltOutcome::Unknown { acknowledged: false },
             Ok(quote) if quote.state == MeltQuoteState::Paid => {
                 let change = self
@@ -239,13 +239,16 @@ impl Mint {
         }
     }
 
-    /// The mint's own word on a quote, and the preimage as it gives it. One request.
+    /// The state of a quote as the mint says it, and the preimage it gives, unchecked. One request.
     ///
     /// # Errors
     /// As the mint says.
-    pub async fn melt_word(&self, quote_id: &str) -> Result<(MeltWord, Option<String>), MintError> {
+    pub async fn melt_state(
+        &self,
+        quote_id: &str,
+    ) -> Result<(MeltState, Option<String>), MintError> {
         let quote = self.client.melt_quote(quote_id).await?;
-        Ok((word(quote.state), quote.preimage))
+        Ok((state_of(quote.state), quote.preimage))
     }
 
     /// The change of a melt that the mint has called paid, from its quote or from what it has
@@ -253,7 +256,7 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says: it could not be asked, which says nothing about the change.
-    pub async fn ask_change(&self, melt: &Melt) -> Result<Option<Vec<ProofInfo>>, MintError> {
+    pub async fn fetch_change(&self, melt: &Melt) -> Result<Option<Vec<ProofInfo>>, MintError> {
         let unanswered = self.unanswered();
         let quote = self.client.melt_quote(&melt.quote_id).await;
         if let Err(silent) = &quote
@@ -296,7 +299,7 @@ impl Mint {
         if told.is_empty() {
             return Ok(None);
         }
-        vet::change(&melt.outputs.blinded(), &told, self.client.proves().await?)?;
+        validate::change(&melt.outputs.blinded(), &told, self.client.proves().await?)?;
         self.client.show(8, true);
         self.unblind(&melt.outputs, melt.outputs.signed_first(told), melt.id).await.map(Some)
     }
@@ -323,10 +326,10 @@ impl Mint {
     }
 }
 
-fn word(state: MeltQuoteState) -> MeltWord {
+fn state_of(state: MeltQuoteState) -> MeltState {
     match state {
-        MeltQuoteState::Paid => MeltWord::Paid,
-        MeltQuoteState::Pending | MeltQuoteState::Unknown => MeltWord::Pending,
-        MeltQuoteState::Unpaid | MeltQuoteState::Failed => MeltWord::Unpaid,
+        MeltQuoteState::Paid => MeltState::Paid,
+        MeltQuoteState::Pending | MeltQuoteState::Unknown => MeltState::Pending,
+        MeltQuoteState::Unpaid | MeltQuoteState::Failed => MeltState::Unpaid,
     }
 }

@@ -5,10 +5,11 @@
 //! proofs of signatures. All requests go over our own port. Never decides to spend, and never
 //! writes a coin or an operation to the store: what to record, and when, is the wallet's affair.
 
+mod classify;
 mod client;
+mod denominations;
+pub mod dleq;
 pub mod error;
-mod heard;
-mod hint;
 pub mod info;
 pub mod issue;
 mod keysets;
@@ -18,12 +19,11 @@ mod outputs;
 mod read;
 pub mod restore;
 mod resume;
-mod split;
+mod subscription;
 pub mod swap;
 pub mod token;
-pub mod unlock;
-mod verdict;
-mod vet;
+mod unanswered;
+mod validate;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -41,11 +41,11 @@ use keysets::Keysets;
 use crate::model::mint::MintAddress;
 use crate::ports::{Http, MintRecords};
 
-/// The right to use a mint's counters and to choose among its coins. Dropping it gives it back.
-pub type Turn = OwnedMutexGuard<()>;
+/// Guard of a mint's lock: its holder alone uses the mint's counters and selects its proofs.
+pub type MintGuard = OwnedMutexGuard<()>;
 
-/// Coins as a mint takes them.
-pub type Coins = cdk::nuts::Proofs;
+/// Proofs as a mint takes them.
+pub use cdk::nuts::Proofs;
 
 /// Melts whose requests may be leaving for one mint at once.
 const MELTS_AT_ONCE: usize = 8;
@@ -97,9 +97,9 @@ impl fmt::Debug for Seeds {
     }
 }
 
-/// What every mint needs.
+/// What all mints share.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct MintContext {
     /// The network.
     pub http: Arc<dyn Http>,
     /// What the store remembers of mints.
@@ -113,16 +113,16 @@ pub struct Parts {
 /// All mints, made at their first use.
 #[derive(Debug)]
 pub struct Mints {
-    parts: Parts,
+    context: MintContext,
     open: StdMutex<HashMap<MintAddress, Arc<Mint>>>,
-    /// `Some`: only these may be used (see [`Mints::only`]).
+    /// `Some`: only these may be used (see [`Mints::allow_only`]).
     checked: StdMutex<Option<BTreeSet<String>>>,
 }
 
 impl Mints {
     /// No mint is contacted.
-    pub fn new(parts: Parts) -> Self {
-        Self { parts, open: StdMutex::new(HashMap::new()), checked: StdMutex::new(None) }
+    pub fn new(context: MintContext) -> Self {
+        Self { context, open: StdMutex::new(HashMap::new()), checked: StdMutex::new(None) }
     }
 
     /// The mint at an address. No request.
@@ -138,7 +138,7 @@ impl Mints {
 
     /// The mints that have been asked what they hold for an older file; all others may not be used.
     /// `None`: all may be used.
-    pub fn only(&self, checked: Option<BTreeSet<String>>) {
+    pub fn allow_only(&self, checked: Option<BTreeSet<String>>) {
         *self.checked() = checked;
     }
 
@@ -148,7 +148,7 @@ impl Mints {
 
     /// The seed of a device. `None`: it cannot be derived.
     pub fn seed(&self, device: u32) -> Option<Seed> {
-        self.parts.seeds.of(device)
+        self.context.seeds.of(device)
     }
 
     /// The mint at an address, for asking what it holds and for showing it: nothing that uses
@@ -161,7 +161,7 @@ impl Mints {
         if let Some(mint) = open.get(address) {
             return Ok(Arc::clone(mint));
         }
-        let mint = Arc::new(Mint::new(address.clone(), &self.parts)?);
+        let mint = Arc::new(Mint::new(address.clone(), &self.context)?);
         open.insert(address.clone(), Arc::clone(&mint));
         Ok(mint)
     }
@@ -174,9 +174,9 @@ impl Mints {
     }
 }
 
-/// A place among the melts that are leaving for one mint, until it is dropped.
+/// A permit to send a melt request to one mint, until it is dropped.
 #[derive(Debug)]
-pub struct MeltPlace(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+pub struct MeltPermit(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
 
 /// One mint, sats.
 pub struct Mint {
@@ -184,8 +184,8 @@ pub struct Mint {
     client: Client,
     keysets: Keysets,
     seed: Seed,
-    turn: Arc<Mutex<()>>,
-    melts: Arc<Semaphore>,
+    lock: Arc<Mutex<()>>,
+    leaving_melts: Arc<Semaphore>,
     open_melts: Arc<Semaphore>,
 }
 
@@ -196,16 +196,16 @@ impl fmt::Debug for Mint {
 }
 
 impl Mint {
-    fn new(address: MintAddress, parts: &Parts) -> Result<Self, MintError> {
+    fn new(address: MintAddress, context: &MintContext) -> Result<Self, MintError> {
         let url = MintUrl::from_str(address.as_str())
             .map_err(|error| MintError::AddressRefused(error.to_string()))?;
         Ok(Self {
             address,
-            client: Client::new(url, Arc::clone(&parts.http), Arc::clone(&parts.records)),
+            client: Client::new(url, Arc::clone(&context.http), Arc::clone(&context.records)),
             keysets: Keysets::default(),
-            seed: parts.seed.clone(),
-            turn: Arc::new(Mutex::new(())),
-            melts: Arc::new(Semaphore::new(MELTS_AT_ONCE)),
+            seed: context.seed.clone(),
+            lock: Arc::new(Mutex::new(())),
+            leaving_melts: Arc::new(Semaphore::new(MELTS_AT_ONCE)),
             open_melts: Arc::new(Semaphore::new(MELTS_OPEN)),
         })
     }
@@ -215,20 +215,20 @@ impl Mint {
         &self.address
     }
 
-    /// Waits for one of the few places for melts that are leaving. To be taken before the turn.
+    /// Waits for a permit to send a melt request. It is taken before the mint's lock.
     ///
     /// # Errors
     /// [`MintError::NotSent`] when the wallet is closing.
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn melt_place(&self) -> Result<MeltPlace, MintError> {
-        let place = Arc::clone(&self.melts).acquire_owned().await;
-        place.map(MeltPlace).map_err(|_| MintError::NotSent("the wallet is closing".to_owned()))
+    pub async fn melt_permit(&self) -> Result<MeltPermit, MintError> {
+        let permit = Arc::clone(&self.leaving_melts).acquire_owned().await;
+        permit.map(MeltPermit).map_err(|_| MintError::NotSent("the wallet is closing".to_owned()))
     }
 
-    /// Waits for the right to use its counters and choose among its coins.
-    pub async fn turn(&self) -> Turn {
-        Arc::clone(&self.turn).lock_owned().await
+    /// Waits for the mint's lock.
+    pub async fn lock(&self) -> MintGuard {
+        Arc::clone(&self.lock).lock_owned().await
     }
 }

@@ -20,9 +20,9 @@ use cdk_common::wallet::ProofInfo;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::denominations::{fee_and_amounts, split_amount, spread};
 use super::error::MintError;
-use super::split::{amounts_of, fee_and_amounts, spread};
-use super::swap::Lock;
+use super::swap::P2pkLock;
 use super::{Mint, Seed};
 use crate::ports::Counters;
 
@@ -72,8 +72,8 @@ impl Outputs {
     }
 
     /// The counters of the outputs that none of these coins was made of.
-    pub(super) fn counters_without(&self, coins: &[ProofInfo]) -> Counters {
-        let used = |output: &&Output| !coins.iter().any(|coin| coin.proof.secret == output.secret);
+    pub(super) fn counters_without(&self, proofs: &[ProofInfo]) -> Counters {
+        let used = |output: &&Output| !proofs.iter().any(|info| info.proof.secret == output.secret);
         self.counters_of(self.list.iter().filter(used))
     }
 
@@ -122,8 +122,8 @@ impl Mint {
     ) -> Result<Outputs, MintError> {
         let amounts = fee_and_amounts(keyset);
         let mut wanted: Vec<(u64, bool)> =
-            amounts_of(give_sats, &amounts)?.into_iter().map(|amount| (amount, true)).collect();
-        wanted.extend(amounts_of(keep_sats, &amounts)?.into_iter().map(|amount| (amount, false)));
+            split_amount(give_sats, &amounts)?.into_iter().map(|amount| (amount, true)).collect();
+        wanted.extend(split_amount(keep_sats, &amounts)?.into_iter().map(|amount| (amount, false)));
         wanted.sort_by_key(|(amount, _)| *amount);
         self.seeded(keyset.id, &wanted).await
     }
@@ -150,13 +150,13 @@ impl Mint {
         &self,
         keyset: &KeySet,
         give_sats: u64,
-        lock: &Lock,
+        lock: &P2pkLock,
         keep_sats: u64,
     ) -> Result<Outputs, MintError> {
         let key = PublicKey::from_hex(&lock.key).map_err(wrong)?.to_hex();
         let tags = Some(&lock.tags).filter(|tags| !tags.is_empty());
         let mut outputs = self.own_outputs(keyset, 0, keep_sats).await?;
-        for amount in amounts_of(give_sats, &fee_and_amounts(keyset))? {
+        for amount in split_amount(give_sats, &fee_and_amounts(keyset))? {
             let locked = Locked::new(Kind::P2PK, SecretData::new(key.clone(), tags.cloned()));
             let secret: Secret = locked.try_into().map_err(wrong)?;
             let (blinded, r) = blind_message(secret.as_bytes(), None).map_err(wrong)?;
@@ -199,7 +199,7 @@ impl Mint {
         operation: Uuid,
     ) -> Result<Vec<ProofInfo>, MintError> {
         let keyset: Arc<KeySet> = self.keyset(outputs.keyset).await?;
-        let mut coins = Vec::with_capacity(signed.len());
+        let mut proofs = Vec::with_capacity(signed.len());
         for (output, signature) in signed {
             let fits = output.amount == 0 || signature.amount.to_u64() == output.amount;
             if !fits || signature.keyset_id != outputs.keyset {
@@ -221,7 +221,7 @@ impl Mint {
                 let state = if output.give { State::PendingSpent } else { State::Unspent };
                 let user = output.give.then_some(operation);
                 let url = self.client.url().clone();
-                let coin = ProofInfo::new_with_operations(
+                let info = ProofInfo::new_with_operations(
                     proof,
                     url,
                     state,
@@ -230,10 +230,10 @@ impl Mint {
                     Some(operation),
                 )
                 .map_err(wrong)?;
-                coins.push(output.index.into_iter().fold(coin, ProofInfo::with_derivation_index));
+                proofs.push(output.index.into_iter().fold(info, ProofInfo::with_derivation_index));
             }
         }
-        Ok(coins)
+        Ok(proofs)
     }
 
     /// What the mint has signed of these outputs (NUT-09). `None`: nothing. Of outputs with an

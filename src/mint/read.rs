@@ -19,7 +19,7 @@ const MAX_NAME: usize = 200;
 
 /// A quote of an invoice of ours (NUT-04, NUT-23).
 #[derive(Clone, Debug)]
-pub(super) struct MintQuote {
+pub(super) struct MintQuoteResponse {
     pub(super) id: String,
     pub(super) bolt11: Option<String>,
     /// `None`: it is not said, or by a word that is none.
@@ -30,7 +30,7 @@ pub(super) struct MintQuote {
 
 /// A quote of a payment, or the answer to its request (NUT-05, NUT-23).
 #[derive(Clone, Debug)]
-pub(super) struct MeltQuote {
+pub(super) struct MeltQuoteResponse {
     pub(super) id: String,
     pub(super) amount_sats: Option<u64>,
     pub(super) fee_reserve_sats: Option<u64>,
@@ -41,8 +41,8 @@ pub(super) struct MeltQuote {
     pub(super) change: Option<Vec<BlindSignature>>,
 }
 
-pub(super) fn mint_quote(told: &Value) -> Result<MintQuote, MintError> {
-    Ok(MintQuote {
+pub(super) fn mint_quote(told: &Value) -> Result<MintQuoteResponse, MintError> {
+    Ok(MintQuoteResponse {
         id: needed(text(told, "quote"), "quote")?.to_owned(),
         bolt11: text(told, "request").map(str::to_owned),
         state: mint_state(told),
@@ -66,14 +66,14 @@ fn mint_state(told: &Value) -> Option<MintQuoteState> {
     }
 }
 
-pub(super) fn melt_quote(told: &Value) -> Result<MeltQuote, MintError> {
+pub(super) fn melt_quote(told: &Value) -> Result<MeltQuoteResponse, MintError> {
     let state = match (text(told, "state"), flag(told, "paid")) {
         (Some(word), _) => MeltQuoteState::from_str(word).unwrap_or(MeltQuoteState::Unknown),
         (None, Some(true)) => MeltQuoteState::Paid,
         (None, Some(false)) => MeltQuoteState::Unpaid,
         (None, None) => MeltQuoteState::Unknown,
     };
-    Ok(MeltQuote {
+    Ok(MeltQuoteResponse {
         id: needed(text(told, "quote"), "quote")?.to_owned(),
         amount_sats: number(told, "amount"),
         fee_reserve_sats: number(told, "fee_reserve"),

@@ -24,9 +24,9 @@ pub const GAP: u32 = 300;
 
 /// Coins found by one request.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct RestoreBatch {
     /// The coins, as if they were unspent: their states are to be asked for (NUT-07).
-    pub coins: Vec<ProofInfo>,
+    pub proofs: Vec<ProofInfo>,
     /// One above the highest counter that the mint has signed for. `None`: it has signed for none
     /// of them.
     pub next: Option<u32>,
@@ -34,9 +34,9 @@ pub struct Batch {
 
 /// A keyset to look through.
 #[derive(Clone, Debug)]
-pub struct Searched(Arc<KeySet>);
+pub struct RestoreKeyset(Arc<KeySet>);
 
-impl Searched {
+impl RestoreKeyset {
     /// Its id.
     pub fn id(&self) -> Id {
         self.0.id
@@ -48,12 +48,15 @@ impl Mint {
     ///
     /// # Errors
     /// As the mint says; what is remembered of an earlier time is not enough.
-    pub async fn keysets_to_search(&self) -> Result<Vec<Searched>, MintError> {
+    pub async fn restore_keysets(&self) -> Result<Vec<RestoreKeyset>, MintError> {
         let mut found = Vec::new();
-        for listed in
-            self.listed_now().await?.into_iter().filter(|listed| listed.unit == CurrencyUnit::Sat)
+        for listed in self
+            .fetch_keysets()
+            .await?
+            .into_iter()
+            .filter(|listed| listed.unit == CurrencyUnit::Sat)
         {
-            found.push(Searched(self.keyset(listed.id).await?));
+            found.push(RestoreKeyset(self.keyset(listed.id).await?));
         }
         Ok(found)
     }
@@ -69,9 +72,9 @@ impl Mint {
     pub async fn restore_batch(
         &self,
         seed: &Seed,
-        keyset: &Searched,
+        keyset: &RestoreKeyset,
         from: u32,
-    ) -> Result<Batch, MintError> {
+    ) -> Result<RestoreBatch, MintError> {
         let KeySet { id, keys, .. } = &*keyset.0;
         let asked =
             PreMintSecrets::restore_batch(*id, seed.bytes(), from, from.saturating_add(BATCH))
@@ -98,17 +101,17 @@ impl Mint {
         let (rs, secrets) =
             matched.iter().map(|(output, _)| (output.r.clone(), output.secret.clone())).unzip();
         let signatures = matched.iter().map(|(_, signature)| signature.clone()).collect();
-        let proofs = construct_proofs(signatures, rs, secrets, keys).map_err(wrong)?;
-        let mut coins = Vec::with_capacity(proofs.len());
-        for (proof, (output, _)) in proofs.into_iter().zip(&matched) {
+        let unblinded = construct_proofs(signatures, rs, secrets, keys).map_err(wrong)?;
+        let mut proofs = Vec::with_capacity(unblinded.len());
+        for (proof, (output, _)) in unblinded.into_iter().zip(&matched) {
             let info =
                 ProofInfo::new(proof, self.client.url().clone(), State::Unspent, CurrencyUnit::Sat)
                     .map_err(wrong)?;
-            coins.push(
+            proofs.push(
                 output.derivation_index.into_iter().fold(info, ProofInfo::with_derivation_index),
             );
         }
-        Ok(Batch { coins, next })
+        Ok(RestoreBatch { proofs, next })
     }
 }
 

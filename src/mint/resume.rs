@@ -9,10 +9,10 @@ use cdk::nuts::State;
 
 use super::error::{MintError, nut};
 use super::swap::{Swap, SwapOutcome};
-use super::{Mint, Turn};
+use super::{Mint, MintGuard};
 
 impl Mint {
-    /// A no counts once the mint calls every input unspent.
+    /// A refusal counts once the mint calls every input unspent.
     pub(super) async fn refused(&self, swap: &Swap, error: MintError) -> SwapOutcome {
         match self.states_of(swap).await {
             Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
@@ -35,7 +35,7 @@ impl Mint {
 
     /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the
     /// same request again.
-    pub async fn resume_swap(&self, swap: &Swap, turn: &Turn) -> SwapOutcome {
+    pub async fn resume_swap(&self, swap: &Swap, guard: &MintGuard) -> SwapOutcome {
         let unanswered = self.unanswered();
         let restored = match self.restored(swap).await {
             Err(silent) if self.unanswered() != unanswered => return SwapOutcome::Unknown(silent),
@@ -48,13 +48,13 @@ impl Mint {
             (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
             (Err(error), Ok(false)) if error.is_not_served() => (None, false),
             (Err(error), Ok(true)) if error.is_not_served() => {
-                return self.repeat_swap(swap, None, turn).await;
+                return self.repeat_swap(swap, None, guard).await;
             }
             (Err(one), Err(other)) if one.is_not_served() && other.is_not_served() => {
-                return self.repeat_swap(swap, None, turn).await;
+                return self.repeat_swap(swap, None, guard).await;
             }
             (Ok(restored), Err(error)) if error.is_not_served() => {
-                return self.repeat_swap(swap, Some(restored), turn).await;
+                return self.repeat_swap(swap, Some(restored), guard).await;
             }
             (Err(error), _) | (_, Err(error)) => return SwapOutcome::Unknown(error),
         };
@@ -70,7 +70,7 @@ impl Mint {
                 code: nut::OUTPUTS_SIGNED,
                 reason: "the outputs were signed before".to_owned(),
             }),
-            (None, false) => match self.post_swap(swap, turn).await {
+            (None, false) => match self.post_swap(swap, guard).await {
                 // Only the repeat was turned away; the request before it may still arrive, and then
                 // its signatures are asked for.
                 SwapOutcome::Refused(error) if error.code().is_none() => {
@@ -93,9 +93,9 @@ impl Mint {
         &self,
         swap: &Swap,
         restored: Option<Option<SwapOutcome>>,
-        turn: &Turn,
+        guard: &MintGuard,
     ) -> SwapOutcome {
-        match (self.post_swap(swap, turn).await, restored) {
+        match (self.post_swap(swap, guard).await, restored) {
             (
                 SwapOutcome::Unknown(MintError::UnderWay { code: nut::TOKEN_SPENT }),
                 Some(Some(done)),
@@ -126,10 +126,10 @@ impl Mint {
         Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
     }
 
-    /// Looks for a buried swap's coins, without making a request for any. `Done` when the mint has
+    /// Asks what became of a disputed swap, without making it again. `Done` when the mint has
     /// signed after all; `Refused` when it says that the inputs are unspent after all; else
     /// `SpentElsewhere`.
-    pub async fn look_for_swap(&self, swap: &Swap) -> SwapOutcome {
+    pub async fn lookup_swap(&self, swap: &Swap) -> SwapOutcome {
         match self.restored(swap).await {
             Ok(Some(done)) => return done,
             Ok(None) => {}

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::error::{MintError, nut};
 use super::outputs::{Outputs, Signed};
-use super::{Mint, Turn};
+use super::{Mint, MintGuard};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
 use crate::ports::Counters;
@@ -26,7 +26,7 @@ use crate::ports::Counters;
 /// What a swap is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Purpose {
+pub enum SwapPurpose {
     /// Makes a token.
     Send(PaymentId),
     /// Takes a token in.
@@ -36,29 +36,31 @@ pub enum Purpose {
     /// Takes the coins of a dead melt away from it.
     Cancel(PaymentId),
     /// Makes another device's coins our own.
-    Claim,
+    #[serde(rename = "claim")]
+    Adopt,
     /// Takes nutzaps in: the ids of their events.
     Nutzaps(Vec<String>),
     /// Makes coins of exactly what a melt needs, at a mint that gives no change.
     Split,
     /// The mint said that it cannot have been made: asked about for some time, should the mint have
     /// been wrong.
-    Buried {
+    #[serde(rename = "buried")]
+    Disputed {
         /// What it was for.
-        of: Box<Purpose>,
+        of: Box<SwapPurpose>,
         /// Since when, in Unix seconds.
         since: u64,
     },
 }
 
-impl Purpose {
+impl SwapPurpose {
     /// The id of the payment or received token that it is for.
     pub fn subject(&self) -> Option<&str> {
         match self {
             Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => Some(id.as_str()),
             Self::Receive(id) => Some(id.as_str()),
-            Self::Claim | Self::Nutzaps(_) | Self::Split => None,
-            Self::Buried { of, .. } => of.subject(),
+            Self::Adopt | Self::Nutzaps(_) | Self::Split => None,
+            Self::Disputed { of, .. } => of.subject(),
         }
     }
 }
@@ -69,10 +71,10 @@ pub struct Swap {
     /// Its name; also the operation that holds the inputs.
     pub id: Uuid,
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: SwapPurpose,
     /// The mint.
     pub mint: MintAddress,
-    /// Words inside the token it makes.
+    /// The memo of the token that it makes.
     pub memo: Option<String>,
     pub(super) inputs: Proofs,
     pub(super) outputs: Outputs,
@@ -89,23 +91,23 @@ impl std::fmt::Debug for Swap {
 
 /// A lock that coins get (NUT-11).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lock {
+pub struct P2pkLock {
     /// The key that opens it, compressed, hex.
     pub key: String,
     /// What it says beside that, for whoever reads it.
     pub tags: Vec<Vec<String>>,
 }
 
-/// What to make.
+/// What a swap is to make.
 #[derive(Clone, Debug)]
-pub struct Want {
+pub struct SwapSpec {
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: SwapPurpose,
     /// Sats to hand out; 0 when everything is kept.
     pub give_sats: u64,
     /// The lock of the given coins. `None`: not locked.
-    pub lock_to: Option<Lock>,
-    /// Words inside the token.
+    pub lock_to: Option<P2pkLock>,
+    /// The memo of the token.
     pub memo: Option<String>,
 }
 
@@ -128,20 +130,19 @@ pub enum SwapOutcome {
 }
 
 impl Swap {
-    /// The same inputs planned anew, under the name of the swap whose place this takes: the earlier
-    /// one was refused.
+    /// Takes the id of an earlier swap of these inputs, which was refused.
     #[must_use]
     pub fn instead_of(mut self, earlier: &Self) -> Self {
         self.id = earlier.id;
         self
     }
 
-    /// The same under another purpose, in its place in the journal.
+    /// This swap as a disputed one, in its place in the journal.
     #[must_use]
-    pub fn buried(&self, since: u64) -> Self {
-        let mut buried = self.clone();
-        buried.purpose = Purpose::Buried { of: Box::new(self.purpose.clone()), since };
-        buried
+    pub fn disputed(&self, since: u64) -> Self {
+        let mut disputed = self.clone();
+        disputed.purpose = SwapPurpose::Disputed { of: Box::new(self.purpose.clone()), since };
+        disputed
     }
 
     /// The inputs, by Y.
@@ -184,8 +185,8 @@ impl Mint {
         Ok(ppk.div_ceil(1000))
     }
 
-    /// Plans a swap of `inputs`. The caller holds the turn, and journals the plan with its counters
-    /// before [`Mint::post_swap`].
+    /// Plans a swap of `inputs`. The caller holds the mint's lock, and journals the plan with its
+    /// counters before [`Mint::post_swap`].
     ///
     /// # Errors
     /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not
@@ -193,29 +194,29 @@ impl Mint {
     pub async fn plan_swap(
         &self,
         inputs: Vec<Proof>,
-        want: Want,
-        _turn: &Turn,
+        spec: SwapSpec,
+        _guard: &MintGuard,
     ) -> Result<Swap, MintError> {
         let total: u64 =
             inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         let fee = self.input_fee(&inputs).await?;
-        let keep = total.checked_sub(fee).and_then(|left| left.checked_sub(want.give_sats));
-        let Some(keep_sats) = keep.filter(|keep| keep.saturating_add(want.give_sats) > 0) else {
+        let keep = total.checked_sub(fee).and_then(|left| left.checked_sub(spec.give_sats));
+        let Some(keep_sats) = keep.filter(|keep| keep.saturating_add(spec.give_sats) > 0) else {
             return Err(MintError::Refused {
                 code: nut::UNBALANCED,
                 reason: "inputs do not cover amount and fee".to_owned(),
             });
         };
         let keyset = self.active_keyset().await?;
-        let outputs = match &want.lock_to {
-            Some(lock) => self.locked_outputs(&keyset, want.give_sats, lock, keep_sats).await?,
-            None => self.own_outputs(&keyset, want.give_sats, keep_sats).await?,
+        let outputs = match &spec.lock_to {
+            Some(lock) => self.locked_outputs(&keyset, spec.give_sats, lock, keep_sats).await?,
+            None => self.own_outputs(&keyset, spec.give_sats, keep_sats).await?,
         };
         Ok(Swap {
             id: Uuid::new_v4(),
-            purpose: want.purpose,
+            purpose: spec.purpose,
             mint: self.address.clone(),
-            memo: want.memo,
+            memo: spec.memo,
             inputs,
             outputs,
         })
@@ -226,7 +227,7 @@ impl Mint {
     /// # Cancel safety
     /// Not cancel safe in effect: a dropped future leaves the swap to `resume_swap`. Nothing is
     /// lost.
-    pub async fn post_swap(&self, swap: &Swap, _turn: &Turn) -> SwapOutcome {
+    pub async fn post_swap(&self, swap: &Swap, _guard: &MintGuard) -> SwapOutcome {
         let request = SwapRequest::new(swap.inputs.clone(), swap.outputs.blinded());
         let told = match self.client.swap(&request).await {
             Ok(answer) => match swap.outputs.signed_in_order(answer.signatures) {
@@ -250,10 +251,10 @@ impl Mint {
         signed: Signed<'_>,
     ) -> Result<SwapOutcome, MintError> {
         let gives: Vec<bool> = signed.iter().map(|(output, _)| output.give).collect();
-        let coins = self.unblind(&swap.outputs, signed, swap.id).await?;
+        let proofs = self.unblind(&swap.outputs, signed, swap.id).await?;
         let (mut give, mut keep) = (Vec::new(), Vec::new());
-        for (coin, is_given) in coins.into_iter().zip(gives) {
-            if is_given { give.push(coin) } else { keep.push(coin) }
+        for (proof, is_given) in proofs.into_iter().zip(gives) {
+            if is_given { give.push(proof) } else { keep.push(proof) }
         }
         Ok(SwapOutcome::Done { give, keep })
     }

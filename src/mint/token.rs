@@ -4,9 +4,9 @@
 
 use cdk::mint_url::MintUrl;
 use cdk::nuts::nut10::Secret as Nut10Secret;
-use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proofs, PublicKey, Token};
+use cdk::nuts::{CurrencyUnit, KeySetInfo, Kind, Proof, Proofs, PublicKey, SecretKey, Token};
 use cdk_common::bitcoin::hashes::{Hash, sha256};
-use cdk_common::secret::Secret as CoinSecret;
+use cdk_common::secret::Secret as ProofSecret;
 use cdk_common::wallet::ProofInfo;
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -100,20 +100,20 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
 
 impl Incoming {
     /// The secrets of those coins in the token that are locked (NUT-10).
-    pub fn locks(&self) -> Vec<CoinSecret> {
+    pub fn locks(&self) -> Vec<ProofSecret> {
         self.token.token_secrets().into_iter().filter(|secret| is_locked(secret)).cloned().collect()
     }
 }
 
 /// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be
 /// spent.
-pub fn is_locked(secret: &CoinSecret) -> bool {
+pub fn is_locked(secret: &ProofSecret) -> bool {
     Nut10Secret::try_from(secret.clone())
         .is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
 }
 
 /// Names a set of coins: SHA-256 over their sorted secrets, hex.
-pub fn digest_of(secrets: &[&CoinSecret]) -> String {
+pub fn digest_of(secrets: &[&ProofSecret]) -> String {
     let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     let mut all = Vec::new();
     for text in &texts {
@@ -133,7 +133,14 @@ pub fn read_lock(text: &str) -> Result<String, TokenError> {
     PublicKey::from_hex(&text).map(|key| key.to_hex()).map_err(|_| TokenError::Unreadable)
 }
 
-/// What opens a lock is of no use on coins that have none, and may be of any size.
+/// Signs for a proof that is locked to this key (NUT-11), 64 letters of hex, in place of its
+/// witness. `false`: the key is none.
+pub fn sign_p2pk(proof: &mut Proof, key: &Secret) -> bool {
+    proof.witness = None;
+    SecretKey::from_str(key.reveal()).is_ok_and(|key| proof.sign_p2pk(key).is_ok())
+}
+
+/// Drops the witnesses: a proof without a lock needs none, and one may be of any size.
 fn without_witness(mut proofs: Proofs) -> Proofs {
     proofs.iter_mut().for_each(|proof| proof.witness = None);
     proofs
@@ -150,7 +157,7 @@ impl Mint {
         if let Ok(proofs) = read(&self.keysets_in_sats().await?) {
             return Ok(proofs);
         }
-        self.learn_keysets().await?;
+        self.refresh_keysets().await?;
         read(&self.keysets_in_sats().await?)
             .map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }

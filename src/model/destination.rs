@@ -3,7 +3,7 @@
 //! Asks nobody.
 
 use super::invoice::{Invoice, InvoiceError};
-use super::lnurl::{Target, TargetError};
+use super::lnurl::{LnurlEndpoint, LnurlError};
 use super::payee::Payee;
 use super::text;
 
@@ -15,7 +15,7 @@ pub enum Destination {
     /// A Lightning address or an LNURL: its server makes the invoice.
     Address {
         /// Where the server is.
-        target: Box<Target>,
+        target: Box<LnurlEndpoint>,
         /// As the caller gave it, short enough to be shown.
         shown: String,
     },
@@ -61,13 +61,13 @@ impl Destination {
     /// # Errors
     /// [`NotPayable`].
     pub fn of(payee: Payee, to: &str) -> Result<Self, NotPayable> {
-        match Target::of(&payee) {
+        match LnurlEndpoint::of(&payee) {
             Some(Ok(target)) => {
                 let shown = target.address.clone().unwrap_or_else(|| text::clean(to));
                 return Ok(Self::Address { target: Box::new(target), shown });
             }
-            Some(Err(TargetError::Login)) => return Err(NotPayable::Login),
-            Some(Err(TargetError::Unreadable)) => return Err(NotPayable::BrokenLnurl),
+            Some(Err(LnurlError::Login)) => return Err(NotPayable::Login),
+            Some(Err(LnurlError::Unreadable)) => return Err(NotPayable::BrokenLnurl),
             None => {}
         }
         match payee {

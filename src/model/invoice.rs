@@ -28,7 +28,7 @@ pub enum InvoiceError {
 
 /// The chain an invoice is paid on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Network {
+pub enum BitcoinNetwork {
     /// Bitcoin itself: `lnbc`.
     Bitcoin,
     /// A test network, by what follows `ln`: `tb`, `bcrt`, `tbs`, `sb`.
@@ -49,7 +49,7 @@ pub struct Invoice {
     /// The payee's node key. Lower-case hex.
     pub payee: String,
     /// The chain.
-    pub network: Network,
+    pub network: BitcoinNetwork,
     /// What the payee wrote. A stranger's raw words: clean before showing.
     pub description: Option<String>,
     /// SHA-256 of a description that lies elsewhere. Lower-case hex.
@@ -120,13 +120,13 @@ fn in_range(amount_msat: Option<u64>) -> Result<Option<u64>, InvoiceError> {
     }
 }
 
-fn network(currency: &Currency) -> Network {
+fn network(currency: &Currency) -> BitcoinNetwork {
     match currency {
-        Currency::Bitcoin => Network::Bitcoin,
-        Currency::BitcoinTestnet => Network::Other("tb".to_owned()),
-        Currency::Regtest => Network::Other("bcrt".to_owned()),
-        Currency::Simnet => Network::Other("sb".to_owned()),
-        Currency::Signet => Network::Other("tbs".to_owned()),
+        Currency::Bitcoin => BitcoinNetwork::Bitcoin,
+        Currency::BitcoinTestnet => BitcoinNetwork::Other("tb".to_owned()),
+        Currency::Regtest => BitcoinNetwork::Other("bcrt".to_owned()),
+        Currency::Simnet => BitcoinNetwork::Other("sb".to_owned()),
+        Currency::Signet => BitcoinNetwork::Other("tbs".to_owned()),
     }
 }
 
@@ -156,7 +156,10 @@ pub(super) mod tests {
             coffee.payee,
             "03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad"
         );
-        assert_eq!((coffee.expires_at, coffee.network), (1_496_314_658 + 60, Network::Bitcoin));
+        assert_eq!(
+            (coffee.expires_at, coffee.network),
+            (1_496_314_658 + 60, BitcoinNetwork::Bitcoin)
+        );
         assert_eq!(coffee.description.as_deref(), Some("1 cup coffee"));
         assert_eq!(coffee.description_hash, None);
         Ok(())
@@ -167,7 +170,7 @@ pub(super) mod tests {
         let donation = Invoice::parse(DONATION)?;
         assert_eq!((donation.amount_sats(), donation.expires_at), (None, 1_496_314_658 + 3600));
         let test = Invoice::parse(TESTNET)?;
-        assert_eq!((test.network, test.description), (Network::Other("tb".into()), None));
+        assert_eq!((test.network, test.description), (BitcoinNetwork::Other("tb".into()), None));
         assert_eq!(
             test.description_hash.as_deref(),
             Some("3925b6f67e2c340036ed12093dd44e0368df1b6ea26c53dbe4811f58fd5db8c1")

@@ -1,7 +1,7 @@
 //! What the limits are judged by: a fold over payments, never a counter kept beside them.
 
+use super::history_line::EntryState;
 use super::id::PaymentId;
-use super::line::EntryState;
 
 /// A rolling day, in seconds.
 pub const DAY_SECONDS: u64 = 86_400;
@@ -61,7 +61,7 @@ pub struct Lookalike {
     /// Seconds since its money left or was held back.
     pub age_seconds: u64,
     /// Its caller may not know what became of it: only a person may excuse a repeat.
-    pub caller_in_doubt: bool,
+    pub outcome_undelivered: bool,
 }
 
 /// What has left and what may be leaving over the rolling day that ends now. Sats.

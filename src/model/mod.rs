@@ -2,11 +2,11 @@
 
 pub mod deposit;
 pub mod destination;
+pub mod history_line;
 pub mod id;
 pub mod invoice;
 pub mod keys;
 pub mod ledger;
-pub mod line;
 pub mod lnurl;
 pub mod mint;
 pub mod money;

@@ -64,8 +64,8 @@ impl RateLimit {
     /// Returns when one more request may go to `origin`, after `patience` at the latest.
     ///
     /// # Errors
-    /// [`HttpFailure::TooMany`] while the origin is paused, or where the wait would be longer than
-    /// `patience`.
+    /// [`HttpFailure::RateLimited`] while the origin is paused, or where the wait would be longer
+    /// than `patience`.
     ///
     /// # Cancel safety
     /// A dropped future does not count as a request.
@@ -113,7 +113,7 @@ impl RateLimit {
 
 fn too_many<T>(left: Duration) -> Result<T, HttpFailure> {
     let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-    Err(HttpFailure::TooMany { retry_after_seconds: whole.max(1) })
+    Err(HttpFailure::RateLimited { retry_after_seconds: whole.max(1) })
 }
 
 /// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from
@@ -145,7 +145,7 @@ mod tests {
 
     fn waits(result: &Result<(), HttpFailure>) -> Option<u64> {
         match result {
-            Err(HttpFailure::TooMany { retry_after_seconds }) => Some(*retry_after_seconds),
+            Err(HttpFailure::RateLimited { retry_after_seconds }) => Some(*retry_after_seconds),
             _ => None,
         }
     }

@@ -115,7 +115,7 @@ impl Web {
     pub(super) async fn open(&self, target: &AllowedUrl) -> Result<Socket, HttpFailure> {
         websocket::open(&self.client_for(target).await?, target).await.map_err(|failure| {
             match failure {
-                websocket::OpenError::TooMany { asked } => HttpFailure::TooMany {
+                websocket::OpenError::TooMany { asked } => HttpFailure::RateLimited {
                     retry_after_seconds: self.rate_limit.pause(&target.origin, asked),
                 },
                 websocket::OpenError::Other(failure) => failure,

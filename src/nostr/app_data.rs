@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::codec::tag;
 use super::event::Event;
-use super::identity::{BadKey, Draft, Identity};
-use super::parts::tag;
+use super::identity::{BadKey, Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable, open_own};
 use crate::model::secret::Secret;
 
@@ -64,8 +64,13 @@ fn write(
     created_at: u64,
 ) -> Result<Event, Unwritable> {
     let plain = Zeroizing::new(serde_json::to_string(content).map_err(|_| Unwritable)?);
-    let content = identity.seal(&plain)?;
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags: vec![tag(&["d", name])], content })?)
+    let content = identity.encrypt(&plain)?;
+    Ok(identity.sign(UnsignedEvent {
+        kind: KIND,
+        created_at,
+        tags: vec![tag(&["d", name])],
+        content,
+    })?)
 }
 
 fn open(identity: &Identity, event: &Event, name: &str) -> Result<Zeroizing<String>, Unreadable> {
@@ -161,7 +166,7 @@ mod tests {
         assert_eq!(read_mints(&identity, &event)?, mints);
         assert!(!event.json().contains("mint.example"));
         assert_eq!(read_devices(&identity, &event), Err(Unreadable::Kind));
-        assert_eq!(read_mints(&Identity::random()?, &event), Err(Unreadable::Foreign));
+        assert_eq!(read_mints(&Identity::random()?, &event), Err(Unreadable::NotOurs));
         Ok(())
     }
 }

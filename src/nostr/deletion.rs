@@ -4,9 +4,9 @@
 //! of anything.
 
 use super::Unwritable;
+use super::codec::{is_hex_64, tag};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{is_hex_64, tag};
+use super::identity::{Identity, UnsignedEvent};
 
 /// The kind of it.
 pub const KIND: u16 = 5;
@@ -31,7 +31,7 @@ pub fn write_of(
 ) -> Result<Event, Unwritable> {
     let mut tags: Vec<Vec<String>> = ids.iter().map(|id| tag(&["e", id])).collect();
     tags.push(tag(&["k", &kind.to_string()]));
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
+    Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
 /// The ids that a request of our own names; none for anybody else's.

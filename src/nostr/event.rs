@@ -12,7 +12,7 @@ use nostr::{Keys, SECP256K1};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::parts::is_hex_64;
+use super::codec::is_hex_64;
 
 /// The longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 512 * 1024;

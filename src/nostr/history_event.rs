@@ -1,11 +1,11 @@
-//! A line of history (NIP-60, kind 7376).
+//! A history event (NIP-60, kind 7376).
 //!
 //! What came or went is sealed to ourselves, and so is whom we paid; in clear stands only which
 //! nutzap was redeemed, for its sender to see. Never counted as money.
 
+use super::codec::{is_hex_64, lists, tag};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{is_hex_64, lists, tag};
+use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
 /// The kind of it.
@@ -13,7 +13,7 @@ pub const KIND: u16 = 7376;
 
 /// Which way money went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum HistoryDirection {
     /// To us.
     In,
     /// From us.
@@ -31,11 +31,11 @@ pub struct Redeemed {
     pub sender: String,
 }
 
-/// A line to write.
+/// A history event to write.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub struct NewHistoryEvent<'a> {
     /// Which way.
-    pub direction: Direction,
+    pub direction: HistoryDirection,
     /// How much.
     pub amount: u64,
     /// In which unit.
@@ -51,9 +51,9 @@ pub struct Line<'a> {
     pub payment_hash: Option<&'a str>,
 }
 
-impl Line<'_> {
-    /// A line that says no more than this, in sats.
-    pub fn sats(direction: Direction, amount: u64) -> Self {
+impl NewHistoryEvent<'_> {
+    /// A history event of an amount in sats, and of nothing else.
+    pub fn sats(direction: HistoryDirection, amount: u64) -> Self {
         Self {
             direction,
             amount,
@@ -66,11 +66,11 @@ impl Line<'_> {
     }
 }
 
-/// What one line says.
+/// A history event that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
     /// Which way.
-    pub direction: Direction,
+    pub direction: HistoryDirection,
     /// How much.
     pub amount: u64,
     /// In which unit; `sat` where none was written.
@@ -85,12 +85,16 @@ pub struct HistoryEvent {
     pub payment_hash: Option<String>,
 }
 
-/// Writes a line.
+/// Writes a history event.
 ///
 /// # Errors
 /// When it is too long to be sealed.
-pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Event, Unwritable> {
-    let way = if line.direction == Direction::In { "in" } else { "out" };
+pub fn write(
+    identity: &Identity,
+    line: &NewHistoryEvent<'_>,
+    created_at: u64,
+) -> Result<Event, Unwritable> {
+    let way = if line.direction == HistoryDirection::In { "in" } else { "out" };
     let mut sealed = vec![
         tag(&["direction", way]),
         tag(&["amount", &line.amount.to_string()]),
@@ -105,12 +109,12 @@ pub fn write(identity: &Identity, line: &Line<'_>, created_at: u64) -> Result<Ev
         tags.push(tag(&["p", &nutzap.sender]));
     }
     let plain = serde_json::to_string(&sealed).map_err(|_| Unwritable)?;
-    let content = identity.seal(&plain)?;
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content })?)
+    let content = identity.encrypt(&plain)?;
+    Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content })?)
 }
 
-/// Reads a line of our own, in the form of any wallet we know: every part may stand sealed or in
-/// clear.
+/// Reads a history event of our own, as any wallet we know writes it: each part may be encrypted or
+/// in clear.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -125,8 +129,8 @@ pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadab
             .get(1)
     };
     let direction = match value("direction").map(String::as_str) {
-        Some("in") => Direction::In,
-        Some("out") => Direction::Out,
+        Some("in") => HistoryDirection::In,
+        Some("out") => HistoryDirection::Out,
         _ => return Err(Unreadable::Form),
     };
     let amount = value("amount").and_then(|amount| amount.parse().ok()).ok_or(Unreadable::Form)?;

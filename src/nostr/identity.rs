@@ -1,4 +1,4 @@
-//! A Nostr key pair: where it comes from, what it signs, what it seals to itself.
+//! A Nostr key pair: where it comes from, what it signs, what it encrypts to itself (NIP-44).
 //!
 //! Never prints itself, and keeps no key anywhere.
 
@@ -43,12 +43,12 @@ pub enum BadKey {
     Random,
     /// Too long to be sealed, or empty.
     #[error("the text cannot be sealed")]
-    Seal,
+    Encrypt,
 }
 
-/// What is to be signed.
+/// An event to sign.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Draft {
+pub struct UnsignedEvent {
     /// Its kind.
     pub kind: u16,
     /// When it was made, in Unix seconds.
@@ -59,7 +59,7 @@ pub struct Draft {
     pub content: String,
 }
 
-impl fmt::Debug for Draft {
+impl fmt::Debug for UnsignedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Draft({})", self.kind)
     }
@@ -163,21 +163,21 @@ impl Identity {
     ///
     /// # Errors
     /// [`BadEvent::TooLarge`].
-    pub fn sign(&self, draft: Draft) -> Result<Event, BadEvent> {
+    pub fn sign(&self, draft: UnsignedEvent) -> Result<Event, BadEvent> {
         Event::sign(&self.keys, draft.kind, draft.created_at, draft.tags, draft.content)
     }
 
     /// Encrypts a text so that only this key opens it (NIP-44).
     ///
     /// # Errors
-    /// [`BadKey::Seal`] when it is empty or longer than 65,408 bytes.
-    pub fn seal(&self, text: &str) -> Result<String, BadKey> {
+    /// [`BadKey::Encrypt`] when it is empty or longer than 65,408 bytes.
+    pub fn encrypt(&self, text: &str) -> Result<String, BadKey> {
         nip44::encrypt(self.keys.secret_key(), &self.me(), text, nip44::Version::V2)
-            .map_err(|_| BadKey::Seal)
+            .map_err(|_| BadKey::Encrypt)
     }
 
-    /// Opens what this key sealed. `None` for anything else.
-    pub fn open(&self, text: &str) -> Option<Zeroizing<String>> {
+    /// Decrypts what this key has encrypted to itself. `None` for anything else.
+    pub fn decrypt(&self, text: &str) -> Option<Zeroizing<String>> {
         nip44::decrypt(self.keys.secret_key(), &self.me(), text).ok().map(Zeroizing::new)
     }
 

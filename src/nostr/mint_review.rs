@@ -4,8 +4,8 @@
 //! word counts.
 
 use super::Unreadable;
+use super::codec::is_hex_64;
 use super::event::Event;
-use super::parts::is_hex_64;
 
 /// The kind of a recommendation.
 pub const REVIEW: u16 = 38_000;

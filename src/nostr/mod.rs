@@ -11,6 +11,7 @@
 //! ```
 
 pub mod app_data;
+mod codec;
 pub mod deletion;
 pub mod event;
 pub mod history_event;
@@ -18,8 +19,7 @@ pub mod identity;
 pub mod mint_review;
 pub mod nutzap;
 pub mod nutzap_info;
-pub mod p2pk;
-mod parts;
+pub mod nutzap_key;
 pub mod profile;
 pub mod quote_event;
 pub mod recipient;
@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 
 pub use event::{BadEvent, Event};
 #[cfg(feature = "testing")]
-pub use identity::Draft;
+pub use identity::UnsignedEvent;
 pub use identity::{BadKey, Identity, npub};
 pub use relays::{Ack, End, Listing, Page, Relays};
 
@@ -49,10 +49,10 @@ pub enum Unreadable {
     Kind,
     /// Somebody else wrote it.
     #[error("somebody else wrote the event")]
-    Foreign,
+    NotOurs,
     /// Our key does not open it.
     #[error("our key does not open the event")]
-    Sealed,
+    Undecryptable,
     /// Its content has no form we know.
     #[error("the event's content has no form we know")]
     Form,
@@ -89,7 +89,7 @@ fn open_own(
         return Err(Unreadable::Kind);
     }
     if event.author() != identity.public_key() {
-        return Err(Unreadable::Foreign);
+        return Err(Unreadable::NotOurs);
     }
-    identity.open(event.content()).ok_or(Unreadable::Sealed)
+    identity.decrypt(event.content()).ok_or(Unreadable::Undecryptable)
 }

@@ -6,21 +6,21 @@
 use std::fmt;
 
 use cdk_common::nuts::Proof;
-use cdk_common::secret::Secret as CoinSecret;
+use cdk_common::secret::Secret as ProofSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Unwritable;
+use super::codec::{ProofOut, is_hex_64, proof, tag, x_only};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{ProofOut, is_hex_64, proof, tag, x_only};
-use super::zap::Zapped;
+use super::identity::{Identity, UnsignedEvent};
+use super::zap::ZapTarget;
 
 /// The kind of it.
 pub const KIND: u16 = 9321;
 
 /// The most coins of one nutzap.
-pub const MAX_COINS: usize = 100;
+pub const MAX_PROOFS: usize = 100;
 
 /// Why an event is no nutzap for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +34,9 @@ pub enum BadNutzap {
     /// It names no mint, or several; or several units.
     #[error("the nutzap does not say of which mint and unit it is")]
     Mint,
-    /// No coin that can be read, or more than [`MAX_COINS`].
+    /// No coin that can be read, or more than [`MAX_PROOFS`].
     #[error("the nutzap has no coins, or too many")]
-    Coins,
+    Proofs,
     /// A coin is not locked, or not by NUT-11.
     #[error("a coin is not locked to a key")]
     NotLocked,
@@ -94,12 +94,12 @@ pub fn write(
     unit: &str,
     proofs: &[Proof],
     comment: &str,
-    zapped: Option<&Zapped>,
+    zapped: Option<&ZapTarget>,
     created_at: u64,
 ) -> Result<Event, Unwritable> {
     if x_only(recipient).as_deref() != Some(recipient)
         || proofs.is_empty()
-        || proofs.len() > MAX_COINS
+        || proofs.len() > MAX_PROOFS
     {
         return Err(Unwritable);
     }
@@ -111,8 +111,13 @@ pub fn write(
         ]));
     }
     tags.extend([tag(&["unit", unit]), tag(&["u", mint]), tag(&["p", recipient])]);
-    tags.extend(zapped.map(Zapped::tags).unwrap_or_default());
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: comment.to_owned() })?)
+    tags.extend(zapped.map(ZapTarget::tags).unwrap_or_default());
+    Ok(identity.sign(UnsignedEvent {
+        kind: KIND,
+        created_at,
+        tags,
+        content: comment.to_owned(),
+    })?)
 }
 
 /// Reads a nutzap for `me`, 64 letters of lower-case hex.
@@ -133,18 +138,18 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
         only(event, "unit").ok_or(BadNutzap::Mint)?
     };
     let written: Vec<&str> = event.tag_values("proof").collect();
-    if written.len() > MAX_COINS {
-        return Err(BadNutzap::Coins);
+    if written.len() > MAX_PROOFS {
+        return Err(BadNutzap::Proofs);
     }
     let mut proofs: Vec<Proof> = Vec::new();
-    for proof in written.into_iter().filter_map(coin) {
+    for proof in written.into_iter().filter_map(read_proof) {
         // One coin named twice is one coin.
         if proofs.iter().all(|known| known.secret != proof.secret) {
             proofs.push(proof);
         }
     }
     if proofs.is_empty() {
-        return Err(BadNutzap::Coins);
+        return Err(BadNutzap::Proofs);
     }
     Ok(Nutzap {
         id: event.id().to_owned(),
@@ -166,7 +171,7 @@ fn only<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
 }
 
 /// A coin as it was written. A DLEQ without its blinding factor proves nothing, and is as none.
-fn coin(text: &str) -> Option<Proof> {
+fn read_proof(text: &str) -> Option<Proof> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     if value.pointer("/dleq/r").is_none_or(Value::is_null) {
         value.as_object_mut()?.remove("dleq");
@@ -196,9 +201,9 @@ struct WrittenData {
     tags: Option<Vec<Vec<String>>>,
 }
 
-/// A lock that opens for a key of ours.
+/// The key of ours that opens a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opens {
+pub struct UnlockingKey {
     /// The place of the key among those that were given.
     pub key: usize,
     /// Whom the lock names as its sender (`P`), 64 letters of hex. `None`: nobody, or several.
@@ -211,7 +216,11 @@ pub struct Opens {
 ///
 /// # Errors
 /// [`BadNutzap`]: anybody else may spend it as well, or we cannot.
-pub fn locked_to(secret: &CoinSecret, keys: &[String], now: u64) -> Result<Opens, BadNutzap> {
+pub fn locked_to(
+    secret: &ProofSecret,
+    keys: &[String],
+    now: u64,
+) -> Result<UnlockingKey, BadNutzap> {
     let Written(kind, lock) =
         serde_json::from_slice(secret.as_bytes()).map_err(|_| BadNutzap::NotLocked)?;
     if kind != "P2PK" {
@@ -247,5 +256,5 @@ pub fn locked_to(secret: &CoinSecret, keys: &[String], now: u64) -> Result<Opens
         }
     }
     let key = keys.iter().position(|key| key == x).ok_or(BadNutzap::OtherKey)?;
-    Ok(Opens { key, sender: sender.filter(|_| senders == 1) })
+    Ok(UnlockingKey { key, sender: sender.filter(|_| senders == 1) })
 }

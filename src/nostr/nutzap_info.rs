@@ -4,9 +4,9 @@
 //! A missing key stays missing: the author's identity key is no stand-in. Says nothing about
 //! whether a relay may be used.
 
+use super::codec::{tag, x_only};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{tag, x_only};
+use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
 /// The kind of it; relays keep the newest.
@@ -43,12 +43,12 @@ pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<
     if let Some(pubkey) = &info.pubkey {
         tags.push(tag(&["pubkey", &format!("02{}", x_only(pubkey).ok_or(Unwritable)?)]));
     }
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content: String::new() })?)
+    Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
 /// The key of a list stands there without its first byte: whoever locks to it as it stands makes
 /// coins that nobody can open.
-pub fn names_no_lock(event: &Event) -> bool {
+pub fn has_x_only_key(event: &Event) -> bool {
     event.tag_values("pubkey").any(|key| key.len() == 64)
 }
 

@@ -1,6 +1,6 @@
-//! What somebody says of themselves (kind 0): a name, and where they are paid over Lightning.
+//! A profile (NIP-01, kind 0): a name, and where its owner is paid over Lightning.
 //!
-//! Every word is a stranger's: clean before showing, and check before using.
+//! All of it is a stranger's text: clean it before showing, and check it before using.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub struct Profile {
     pub nip05: Option<String>,
 }
 
-/// Reads anybody's.
+/// Reads anybody's profile.
 ///
 /// # Errors
 /// [`Unreadable`].

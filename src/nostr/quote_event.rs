@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::codec::tag;
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::tag;
+use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 use crate::model::secret::Secret;
 
@@ -37,7 +37,7 @@ pub struct QuoteEvent {
 }
 
 #[derive(Deserialize)]
-struct In {
+struct QuoteJson {
     #[serde(rename = "quoteId", alias = "quote_id", alias = "quote")]
     quote_id: String,
     #[serde(default)]
@@ -67,9 +67,9 @@ pub fn write(
             .to_string(),
         None => quote_id.reveal().to_owned(),
     };
-    let content = identity.seal(&Zeroizing::new(plain))?;
+    let content = identity.encrypt(&Zeroizing::new(plain))?;
     let tags = vec![tag(&["expiration", &expires_at.to_string()]), tag(&["mint", mint])];
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags, content })?)
+    Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content })?)
 }
 
 /// Reads a quote of our own: the id alone with the mint in clear, or JSON in either spelling.
@@ -82,7 +82,7 @@ pub fn read(identity: &Identity, event: &Event) -> Result<QuoteEvent, Unreadable
         serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?
     } else {
         let bare = serde_json::from_str(&plain).unwrap_or_else(|_| plain.trim().to_owned());
-        In { quote_id: bare, mint: None, amount: None, unit: None, p2pk_priv: None }
+        QuoteJson { quote_id: bare, mint: None, amount: None, unit: None, p2pk_priv: None }
     };
     if inside.quote_id.is_empty() || inside.quote_id.len() > MAX_ID {
         return Err(Unreadable::Form);

@@ -6,7 +6,7 @@
 use nostr::nips::nip19::{FromBech32, Nip19};
 use url::Url;
 
-use super::parts::x_only;
+use super::codec::x_only;
 use super::relay_list::usable;
 
 /// The longest text that is looked at, in bytes.

@@ -42,12 +42,12 @@ pub struct RelayInfo {
 struct Retention {
     /// First and last of each stretch of kinds. Empty: all that no other rule names.
     kinds: Vec<(u64, u64)>,
-    kept: Kept,
+    kept: RetentionLimit,
 }
 
 /// How long a relay keeps events of a kind. With neither field the relay says nothing of an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetentionLimit {
     /// At most so long, in seconds; 0: not at all.
     pub seconds: Option<u64>,
     /// At most so many of one author, or in all: relays differ.
@@ -94,13 +94,13 @@ fn retention(rule: &Value) -> Retention {
         .filter_map(stretch)
         .collect();
     let number = |name: &str| rule.get(name).and_then(Value::as_u64);
-    Retention { kinds, kept: Kept { seconds: number("time"), count: number("count") } }
+    Retention { kinds, kept: RetentionLimit { seconds: number("time"), count: number("count") } }
 }
 
 impl RelayInfo {
     /// How long it keeps events of a kind: by the first rule that names the kind, else by the one
     /// for all others.
-    pub fn keeps(&self, kind: u16) -> Kept {
+    pub fn retention_of(&self, kind: u16) -> RetentionLimit {
         let kind = u64::from(kind);
         let names = |rule: &&Retention| {
             rule.kinds.iter().any(|(first, last)| (*first..=*last).contains(&kind))
@@ -138,10 +138,10 @@ mod tests {
             (Some(16_384), None, Some(1), 20)
         );
         assert_eq!(info.max_age, Some(3_600));
-        assert_eq!(info.keeps(5), Kept { seconds: Some(3_600), count: None });
-        assert_eq!(info.keeps(7375), Kept::default());
-        assert_eq!(info.keeps(10_019), Kept { seconds: Some(60), count: Some(9) });
-        assert_eq!(read(b"{}").map(|info| info.keeps(5)), Some(Kept::default()));
+        assert_eq!(info.retention_of(5), RetentionLimit { seconds: Some(3_600), count: None });
+        assert_eq!(info.retention_of(7375), RetentionLimit::default());
+        assert_eq!(info.retention_of(10_019), RetentionLimit { seconds: Some(60), count: Some(9) });
+        assert_eq!(read(b"{}").map(|info| info.retention_of(5)), Some(RetentionLimit::default()));
         for other in [&b""[..], b"[]", b"<html>", b"\xff"] {
             assert_eq!(read(other), None);
         }

@@ -25,7 +25,7 @@ pub struct RelayList {
     pub write: Vec<String>,
 }
 
-/// Reads anybody's.
+/// Reads anybody's relay list.
 ///
 /// # Errors
 /// [`Unreadable::Kind`].

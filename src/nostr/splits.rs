@@ -2,8 +2,8 @@
 //!
 //! Whole sats only, to the last one; never decides whether to pay.
 
+use super::codec::x_only;
 use super::event::Event;
-use super::parts::x_only;
 use super::relay_list;
 
 /// The most shares of one event.
@@ -15,9 +15,9 @@ const ONE: u128 = 1_000_000;
 /// The largest weight that is read.
 const MAX_WEIGHT: u128 = 1_000_000_000;
 
-/// One person's part.
+/// One recipient's share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leg {
+pub struct ZapSplit {
     /// Whose, 64 letters of lower-case hex.
     pub pubkey: String,
     /// Where their profile is found.
@@ -42,7 +42,7 @@ struct Share {
 ///
 /// # Errors
 /// [`TooManyShares`].
-pub fn legs(event: &Event, sats: u64) -> Result<Vec<Leg>, TooManyShares> {
+pub fn legs(event: &Event, sats: u64) -> Result<Vec<ZapSplit>, TooManyShares> {
     let shares: Vec<Share> = event.tags_named("zap").filter_map(share).collect();
     if shares.len() > MAX_SHARES {
         return Err(TooManyShares);
@@ -68,12 +68,12 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<Leg>, TooManyShares> {
             *whole += 1;
         }
     }
-    let mut legs: Vec<Leg> = Vec::new();
+    let mut legs: Vec<ZapSplit> = Vec::new();
     for (share, (whole, _)) in shares.into_iter().zip(parts) {
         let sats = u64::try_from(whole).unwrap_or(0);
         match legs.iter_mut().find(|leg| leg.pubkey == share.pubkey) {
             Some(leg) => leg.sats = leg.sats.saturating_add(sats),
-            None => legs.push(Leg { pubkey: share.pubkey, relay: share.relay, sats }),
+            None => legs.push(ZapSplit { pubkey: share.pubkey, relay: share.relay, sats }),
         }
     }
     legs.retain(|leg| leg.sats > 0);
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::model::secret::Secret;
-    use crate::nostr::identity::{Draft, Identity};
+    use crate::nostr::identity::{Identity, UnsignedEvent};
 
     fn person(byte: u8) -> Identity {
         Identity::from_nsec(&Secret::new(format!("{byte:02x}").repeat(32))).unwrap()
@@ -126,7 +126,7 @@ mod tests {
         };
         let tags = people.iter().zip(weights).map(tag).collect();
         let event = person(99)
-            .sign(Draft { kind: 1, created_at: 1, tags, content: String::new() })
+            .sign(UnsignedEvent { kind: 1, created_at: 1, tags, content: String::new() })
             .unwrap();
         let legs = legs(&event, sats).unwrap();
         legs.into_iter()
@@ -158,11 +158,13 @@ mod tests {
     fn somebody_named_twice_is_paid_once_and_a_crowd_is_refused() {
         let key = person(1).public_key();
         let sign = |tags| {
-            person(9).sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }).unwrap()
+            person(9)
+                .sign(UnsignedEvent { kind: 1, created_at: 1, tags, content: String::new() })
+                .unwrap()
         };
         let line = vec!["zap".to_owned(), key.clone()];
         let twice = legs(&sign(vec![line.clone(), line.clone()]), 7).unwrap();
-        assert_eq!(twice, [Leg { pubkey: key, relay: None, sats: 7 }]);
+        assert_eq!(twice, [ZapSplit { pubkey: key, relay: None, sats: 7 }]);
         assert_eq!(legs(&sign(vec![line; MAX_SHARES + 1]), 7), Err(TooManyShares));
     }
 

@@ -9,9 +9,9 @@ use cdk_common::nuts::Proof;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::codec::{MAX_PROOFS, ProofOut, is_hex_64, proof};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{MAX_PROOFS, ProofOut, is_hex_64, proof};
+use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
 /// The kind of it.
@@ -48,7 +48,7 @@ impl fmt::Debug for TokenEvent {
 }
 
 #[derive(Serialize)]
-struct Out<'a> {
+struct TokenJsonOut<'a> {
     mint: &'a str,
     unit: &'a str,
     proofs: Vec<ProofOut<'a>>,
@@ -56,7 +56,7 @@ struct Out<'a> {
 }
 
 #[derive(Deserialize)]
-struct In {
+struct TokenJson {
     #[serde(default)]
     mint: Option<String>,
     #[serde(default)]
@@ -72,7 +72,7 @@ fn plain(
     proofs: &[Proof],
     del: &[String],
 ) -> Option<zeroize::Zeroizing<String>> {
-    let out = Out { mint, unit, proofs: proofs.iter().map(ProofOut::from).collect(), del };
+    let out = TokenJsonOut { mint, unit, proofs: proofs.iter().map(ProofOut::from).collect(), del };
     serde_json::to_string(&out).ok().map(zeroize::Zeroizing::new)
 }
 
@@ -95,8 +95,8 @@ pub fn write(
     created_at: u64,
 ) -> Result<Event, Unwritable> {
     let plain = plain(mint, unit, proofs, del).ok_or(Unwritable)?;
-    let content = identity.seal(&plain)?;
-    Ok(identity.sign(Draft { kind: KIND, created_at, tags: Vec::new(), content })?)
+    let content = identity.encrypt(&plain)?;
+    Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags: Vec::new(), content })?)
 }
 
 /// Reads coins of our own, in the form of any wallet we know. Coins that cannot be read are
@@ -106,7 +106,7 @@ pub fn write(
 /// [`Unreadable`]: then nothing is known of what it holds.
 pub fn read(identity: &Identity, event: &Event) -> Result<TokenEvent, Unreadable> {
     let plain = super::open_own(identity, event, KIND)?;
-    let inside: In = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
+    let inside: TokenJson = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;
     let mint = inside
         .mint
         .or_else(|| event.tag_values("mint").next().map(str::to_owned))

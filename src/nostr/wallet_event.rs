@@ -6,9 +6,9 @@
 
 use std::fmt;
 
+use super::codec::{lists, tag};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{lists, tag};
+use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 use crate::model::secret::Secret;
 
@@ -79,8 +79,8 @@ fn write_as(
     tags.extend(wallet.others.iter().cloned());
     tags.extend(again);
     let plain = zeroize::Zeroizing::new(serde_json::to_string(&tags).map_err(|_| Unwritable)?);
-    let content = identity.seal(&plain)?;
-    Ok(identity.sign(Draft { kind, created_at, tags: Vec::new(), content })?)
+    let content = identity.encrypt(&plain)?;
+    Ok(identity.sign(UnsignedEvent { kind, created_at, tags: Vec::new(), content })?)
 }
 
 /// Reads a wallet of our own, or its copy. What is said twice is taken once; some wallets write

@@ -6,9 +6,9 @@
 use sha2::{Digest, Sha256};
 
 use super::Unwritable;
+use super::codec::{tag, x_only};
 use super::event::Event;
-use super::identity::{Draft, Identity};
-use super::parts::{tag, x_only};
+use super::identity::{Identity, UnsignedEvent};
 use crate::model::invoice::Invoice;
 
 /// The kind of a request; never published.
@@ -22,7 +22,7 @@ const CLOCK_SKEW: u64 = 600;
 
 /// What is zapped, when it is not just a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zapped {
+pub struct ZapTarget {
     /// The event's id.
     pub event_id: String,
     /// Where it can be found.
@@ -33,7 +33,7 @@ pub struct Zapped {
     pub coordinate: Option<String>,
 }
 
-impl Zapped {
+impl ZapTarget {
     /// As zaps and nutzaps name it.
     pub(super) fn tags(&self) -> Vec<Vec<String>> {
         let mut event = tag(&["e", &self.event_id]);
@@ -59,7 +59,7 @@ pub fn request(
     msat: u64,
     lnurl: &str,
     recipient: &str,
-    event: Option<&Zapped>,
+    event: Option<&ZapTarget>,
     comment: &str,
     anonymous: bool,
     created_at: u64,
@@ -75,16 +75,21 @@ pub fn request(
         tag(&["lnurl", lnurl]),
         tag(&["p", recipient]),
     ];
-    tags.extend(event.map(Zapped::tags).unwrap_or_default());
+    tags.extend(event.map(ZapTarget::tags).unwrap_or_default());
     if anonymous {
         tags.push(tag(&["anon", ""]));
     }
-    Ok(identity.sign(Draft { kind: REQUEST, created_at, tags, content: comment.to_owned() })?)
+    Ok(identity.sign(UnsignedEvent {
+        kind: REQUEST,
+        created_at,
+        tags,
+        content: comment.to_owned(),
+    })?)
 }
 
 /// The receipt that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiptWant {
+pub struct ExpectedReceipt {
     /// The request, as it was sent.
     pub request_json: String,
     /// Its id.
@@ -126,7 +131,7 @@ pub enum BadReceipt {
 ///
 /// # Errors
 /// [`BadReceipt`].
-pub fn check_receipt(receipt: &Event, want: &ReceiptWant) -> Result<(), BadReceipt> {
+pub fn check_receipt(receipt: &Event, want: &ExpectedReceipt) -> Result<(), BadReceipt> {
     if receipt.kind() != RECEIPT {
         return Err(BadReceipt::Other);
     }

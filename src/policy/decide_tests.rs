@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::history_line::EntryState;
 use crate::model::id::PaymentId;
 use crate::model::ledger::Lookalike;
-use crate::model::line::EntryState;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::policy::{AgentPolicy, Limits, SomeLimits};
 
@@ -191,11 +191,11 @@ fn an_agents_own_day_counts_what_it_spent_itself_and_the_wallets_counts_all() {
 fn a_repeat_must_be_meant() {
     use EntryState::{Failed, Pending, Returned, Settled};
     let (old, new) = (PaymentId::random(), PaymentId::random());
-    let row = |id: &PaymentId, state, age_seconds, caller_in_doubt| Lookalike {
+    let row = |id: &PaymentId, state, age_seconds, outcome_undelivered| Lookalike {
         id: id.clone(),
         state,
         age_seconds,
-        caller_in_doubt,
+        outcome_undelivered,
     };
     let token = Ask { invoice: false, ..ask(10, 0) };
     let table = [
@@ -247,7 +247,7 @@ fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {
         created_at: NOW,
         attempt: 1,
         repeat_of: None,
-        caller_in_doubt: false,
+        outcome_undelivered: false,
         state: PaymentState::Reserved,
     }
 }

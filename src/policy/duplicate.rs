@@ -3,15 +3,15 @@
 //! Two rules: an equal payment within ten minutes, which the caller may excuse by naming it; and an
 //! equal payment whose caller may not know its outcome, which only a person may excuse.
 
+use crate::model::history_line::EntryState;
 use crate::model::ledger::{Ledger, Lookalike, REPEAT_SECONDS};
-use crate::model::line::EntryState;
 
 use super::{Ask, Denial};
 
 /// # Errors
 /// [`Denial::PossibleDuplicate`], naming the newest payment that stands in the way.
 pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
-    let in_doubt = ledger.lookalikes.iter().find(|one| one.caller_in_doubt && money_left(one));
+    let in_doubt = ledger.lookalikes.iter().find(|one| one.outcome_undelivered && money_left(one));
     if let Some(one) = in_doubt {
         return Err(denial(one, true));
     }

@@ -10,8 +10,8 @@ mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::history_line::EntryState;
 use crate::model::id::PaymentId;
-use crate::model::line::EntryState;
 use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 
 pub use change::describe_lines;

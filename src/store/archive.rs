@@ -18,12 +18,12 @@ use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::proofs::{Kept, Purse};
-use super::record::{decode, encode};
-use super::tables::{ARCHIVE, Reads, Whole, Y};
-use super::{Store, Verdict};
+use super::proofs::{ProofTables, StoredProof};
+use super::row::{decode, encode};
+use super::tables::{ARCHIVE, ArchivedProof, Reads, Y};
+use super::{Store, TxDecision};
 
-type Archive<'t> = Table<'t, &'static Y, (u64, Option<Whole>)>;
+type Archive<'t> = Table<'t, &'static Y, (u64, Option<ArchivedProof>)>;
 
 /// The secret of an ordinary proof (NUT-13, or random): 32 bytes in hex.
 fn raw_secret(secret: &Secret) -> Option<Vec<u8>> {
@@ -58,7 +58,7 @@ pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Resul
     };
     let (keyset, amount, signature) =
         (proof.keyset_id.to_bytes(), proof.amount.to_u64(), proof.c.to_bytes());
-    let whole = (
+    let archived = (
         mint.as_str(),
         unit.as_str(),
         keyset.as_slice(),
@@ -67,13 +67,13 @@ pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Resul
         signature.as_slice(),
         [].as_slice(),
     );
-    archive.insert(&y, (now, Some(whole)))?;
+    archive.insert(&y, (now, Some(archived)))?;
     Ok(())
 }
 
 /// What a spent proof was, while that is kept.
-pub(super) fn whole(
-    archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>,
+pub(super) fn archived(
+    archive: &impl ReadableTable<&'static Y, (u64, Option<ArchivedProof>)>,
     y: &Y,
 ) -> Result<Option<ProofInfo>, StoreError> {
     let Some(row) = archive.get(y)? else { return Ok(None) };
@@ -133,12 +133,12 @@ pub(super) fn revive(
     to: State,
     operation: Option<Uuid>,
 ) -> Result<(), StoreError> {
-    let mut purse = Purse::open(tx, now)?;
+    let mut tables = ProofTables::open(tx, now)?;
     for y in ys.iter().map(PublicKey::to_bytes) {
-        let before = purse.find(&y)?.ok_or(StoreError::ProofNotFound)?;
-        if matches!(before, Kept::Spent) {
-            let info = purse.whole(&y)?.ok_or(StoreError::SpentIsFinal)?;
-            purse.put(
+        let before = tables.find(&y)?.ok_or(StoreError::ProofNotFound)?;
+        if matches!(before, StoredProof::Spent) {
+            let info = tables.whole(&y)?.ok_or(StoreError::SpentIsFinal)?;
+            tables.put(
                 Some(&before),
                 ProofInfo { state: to, used_by_operation: operation, ..info },
             )?;
@@ -154,16 +154,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
-    pub async fn revive(&self, coins: Vec<ProofInfo>) -> Result<usize, StoreError> {
+    pub async fn revive(&self, proofs: Vec<ProofInfo>) -> Result<usize, StoreError> {
         let now = self.now();
         self.write_durable(move |tx| {
-            let (mut purse, mut revived) = (Purse::open(tx, now)?, 0_usize);
-            for coin in coins {
-                let before = purse.find(&coin.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
-                if matches!(before, Kept::Spent) {
-                    purse.put(
+            let (mut tables, mut revived) = (ProofTables::open(tx, now)?, 0_usize);
+            for proof in proofs {
+                let before = tables.find(&proof.y.to_bytes())?.ok_or(StoreError::ProofNotFound)?;
+                if matches!(before, StoredProof::Spent) {
+                    tables.put(
                         Some(&before),
-                        ProofInfo { state: State::Unspent, used_by_operation: None, ..coin },
+                        ProofInfo { state: State::Unspent, used_by_operation: None, ..proof },
                     )?;
                     revived = revived.saturating_add(1);
                 }
@@ -201,7 +201,7 @@ impl Store {
                     archive.insert(y, (at, None))?;
                 }
             }
-            Ok(Verdict::Keep(()))
+            Ok(TxDecision::Commit(()))
         })
         .await?;
         Ok(next)
@@ -221,8 +221,8 @@ fn due(
     let (mut due, mut last, mut seen) = (Vec::new(), None, 0_usize);
     for entry in archive.range::<&Y>((start, Bound::Unbounded))?.take(rows) {
         let (y, row) = entry?;
-        let (at, whole) = row.value();
-        if at < before && whole.is_some() {
+        let (at, archived) = row.value();
+        if at < before && archived.is_some() {
             due.push(*y.value());
         }
         (last, seen) = (Some(*y.value()), seen.saturating_add(1));

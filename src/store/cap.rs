@@ -5,10 +5,10 @@ use cdk_common::nuts::State;
 use redb::{Durability, ReadableTable};
 
 use super::error::StoreError;
-use super::nostr::coming_by_nutzap;
-use super::proofs::code;
+use super::nostr::incoming_nutzap_sats;
+use super::proofs::state_code;
 use super::tables::{RECEIVES_OPEN, Reads, SUMS};
-use super::{Store, Verdict, deposits, receives};
+use super::{Store, TxDecision, deposits, receives};
 use crate::model::deposit::Deposit;
 use crate::model::mint::MintAddress;
 use crate::model::receive::Receive;
@@ -39,10 +39,10 @@ impl Store {
     ) -> Result<Capped, StoreError> {
         self.transact(Durability::Immediate, move |tx, _| {
             if let Some(held) = over(tx, &deposit.mint, None, deposit.amount_sats, cap, now)? {
-                return Ok(Verdict::Leave(Capped::Over(held)));
+                return Ok(TxDecision::Abort(Capped::Over(held)));
             }
             deposits::put(tx, &deposit, now)?;
-            Ok(Verdict::Keep(Capped::Written))
+            Ok(TxDecision::Commit(Capped::Written))
         })
         .await
     }
@@ -61,10 +61,10 @@ impl Store {
             if let Some(held) =
                 over(tx, &receive.mint, Some(receive.id.as_str()), receive.amount_sats, cap, now)?
             {
-                return Ok(Verdict::Leave(Capped::Over(held)));
+                return Ok(TxDecision::Abort(Capped::Over(held)));
             }
             receives::put(tx, &receive)?;
-            Ok(Verdict::Keep(Capped::Written))
+            Ok(TxDecision::Commit(Capped::Written))
         })
         .await
     }
@@ -98,7 +98,8 @@ fn over(
     let mut held = 0_u64;
     let sums = tx.table(SUMS)?;
     for state in [State::Unspent, State::Reserved, State::Pending] {
-        let sum = sums.get((mint.as_str(), "sat", code(state)))?.map_or(0, |sum| sum.value().0);
+        let sum =
+            sums.get((mint.as_str(), "sat", state_code(state)))?.map_or(0, |sum| sum.value().0);
         held = held.saturating_add(u64::try_from(sum).unwrap_or(u64::MAX));
     }
     let payable = now.saturating_add(1).saturating_sub(GRACE_SECONDS);
@@ -110,6 +111,6 @@ fn over(
             held = held.saturating_add(receive.amount_sats);
         }
     }
-    held = held.saturating_add(coming_by_nutzap(tx, mint)?);
+    held = held.saturating_add(incoming_nutzap_sats(tx, mint)?);
     Ok((held.saturating_add(more) > cap).then_some(held))
 }

@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::error::StoreError;
 use super::history::{self, PolicyChange};
-use super::moves::LetGo;
 use super::nostr::{
-    ForeignState, Nutzaps, Outgoing, push_outgoing, put_nutzaps, set_foreign, tell,
+    NutzapChanges, OutboxEvent, RemoteProofState, announce, push_outgoing, put_nutzaps, set_remote,
 };
-use super::tables::{GIVEN_UP, JOURNAL, Operation, Reads};
+use super::proof_state::ReleasedHolds;
+use super::tables::{GIVEN_UP, JOURNAL, OperationId, Reads};
 use super::tokens::TokenRow;
 use super::{
-    Inner, Store, Verdict, archive, cap, counters, deposits, moves, payments, receives, tokens,
+    Inner, Store, TxDecision, archive, cap, counters, deposits, payments, proof_state, receives,
+    tokens,
 };
 use crate::model::deposit::Deposit;
 use crate::model::id::PaymentId;
@@ -99,19 +100,19 @@ pub enum Change {
     FreeCounters(Counters),
     /// What is known of other devices' coins. Spent ones change no more, and coins that are not
     /// others' are passed over.
-    Foreign {
+    RemoteProofs {
         /// Which.
         ys: Vec<PublicKey>,
         /// What is known of them now.
-        to: ForeignState,
+        to: RemoteProofState,
     },
     /// An event to publish.
-    Publish(Box<Outgoing>),
+    Publish(Box<OutboxEvent>),
     /// Nutzaps that came in.
-    Nutzaps(Nutzaps),
+    Nutzaps(NutzapChanges),
     /// So many sats are about to come in at a mint. If they would pass the owner's cap there, the
     /// whole commit is refused with [`StoreError::OverCap`].
-    Within {
+    CheckCap {
         /// The mint.
         mint: MintAddress,
         /// Sats that come in.
@@ -120,13 +121,13 @@ pub enum Change {
         cap: u64,
     },
     /// A payment is settled: relays are to hear of it.
-    Tell(PaymentId),
+    Announce(PaymentId),
 }
 
 fn apply(
     tx: &WriteTransaction,
     inner: &Inner,
-    let_go: &mut LetGo,
+    released: &mut ReleasedHolds,
     change: Change,
 ) -> Result<(), StoreError> {
     match change {
@@ -134,9 +135,9 @@ fn apply(
         Change::Deposit(deposit) => deposits::put(tx, &deposit, (inner.clock)()),
         Change::Receive(receive) => receives::put(tx, &receive),
         Change::Policy(change) => history::put_policy(tx, &change),
-        Change::Proofs { add } => moves::add(tx, inner, add),
+        Change::Proofs { add } => proof_state::add(tx, inner, add),
         Change::ProofState { ys, expect, to, operation } => {
-            moves::change(tx, inner, let_go, &ys, expect.as_deref(), to, operation)
+            proof_state::change(tx, inner, released, &ys, expect.as_deref(), to, operation)
         }
         Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to, None),
         Change::Token { payment, row } => tokens::put(tx, &payment, &row),
@@ -152,11 +153,11 @@ fn apply(
         }
         Change::UseCounters(these) => counters::take(tx, &these),
         Change::FreeCounters(these) => counters::give_back(tx, &these),
-        Change::Foreign { ys, to } => set_foreign(tx, &ys, to, (inner.clock)()),
+        Change::RemoteProofs { ys, to } => set_remote(tx, &ys, to, (inner.clock)()),
         Change::Publish(event) => push_outgoing(tx, &event),
         Change::Nutzaps(nutzaps) => put_nutzaps(tx, &nutzaps),
-        Change::Within { mint, more, cap } => cap::check(tx, &mint, more, cap, (inner.clock)()),
-        Change::Tell(id) => tell(tx, &id),
+        Change::CheckCap { mint, more, cap } => cap::check(tx, &mint, more, cap, (inner.clock)()),
+        Change::Announce(id) => announce(tx, &id),
     }
 }
 
@@ -166,15 +167,15 @@ pub(super) fn apply_all(
     inner: &Inner,
     changes: Vec<Change>,
 ) -> Result<(), StoreError> {
-    let mut let_go = LetGo::default();
+    let mut released = ReleasedHolds::default();
     for change in changes {
-        apply(tx, inner, &mut let_go, change)?;
+        apply(tx, inner, &mut released, change)?;
     }
-    let_go.check(tx)
+    released.check(tx)
 }
 
 fn all(
-    rows: &impl ReadableTable<&'static Operation, (bool, &'static [u8])>,
+    rows: &impl ReadableTable<&'static OperationId, (bool, &'static [u8])>,
 ) -> Result<Vec<OperationRow>, StoreError> {
     let mut found = Vec::new();
     for entry in rows.iter()? {
@@ -193,7 +194,7 @@ impl Store {
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             apply_all(tx, inner, changes)?;
-            Ok(Verdict::Keep(()))
+            Ok(TxDecision::Commit(()))
         })
         .await
     }

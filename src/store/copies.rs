@@ -1,10 +1,10 @@
 //! The last three verified copies of the file, `wallet.redb.copy-1` (the newest) to `-3`, and
 //! putting one back.
 //!
-//! What is copied is the wallet as it was when it was opened, after its file had passed its trial;
-//! made in the background, row by row, from a transaction that sees nothing later. A copy takes its
-//! name only after it was synced and has passed a trial of its own; names change by rename alone.
-//! Never deletes a file: a damaged wallet is renamed, and only by a restore.
+//! What is copied is the wallet as it was when it was opened, after its file was verified; made in
+//! the background, row by row, from a transaction that sees nothing later. A copy takes its name
+//! only after it was synced and verified itself; names change by rename alone. Never deletes a
+//! file: a damaged wallet is renamed, and only by a restore.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -18,11 +18,11 @@ use super::error::StoreError;
 use super::meta::{self, Meta};
 use super::open::{self, sync_folder};
 use super::tables::{self, META};
-use super::trial::{self, Passed};
-use super::{Store, record};
+use super::verify_file::{self, FileSummary};
+use super::{Store, row};
 
 /// How many copies are kept.
-const KEPT: u32 = 3;
+const COPIES: u32 = 3;
 /// The shortest time between two copies, in seconds.
 const APART_SECONDS: u64 = 3_600;
 
@@ -42,11 +42,11 @@ fn draft(path: &Path) -> PathBuf {
 }
 
 /// A copy that is to be made: the wallet as it was when it was opened.
-pub(super) struct Due {
+pub(super) struct DueCopy {
     path: PathBuf,
     tx: ReadTransaction,
     at: u64,
-    passed: Passed,
+    summary: FileSummary,
 }
 
 /// A copy, if it is time for one: there is none, or an hour has passed since the last and the money
@@ -54,39 +54,39 @@ pub(super) struct Due {
 pub(super) fn due(
     path: &Path,
     db: &Database,
-    passed: Passed,
+    summary: FileSummary,
     at: u64,
-) -> Result<Option<Due>, StoreError> {
-    if passed.mark.is_none() {
+) -> Result<Option<DueCopy>, StoreError> {
+    if summary.content_hash.is_none() {
         return Ok(None);
     }
-    let last = trial::peek(&place(path, 1)).ok().and_then(|meta| meta.copied);
-    let waits = last.is_some_and(|(when, mark)| {
-        passed.mark.as_ref() == Some(&mark)
+    let last = verify_file::read_meta(&place(path, 1)).ok().and_then(|meta| meta.copied);
+    let waits = last.is_some_and(|(when, content_hash)| {
+        summary.content_hash.as_ref() == Some(&content_hash)
             || (when <= at && at.saturating_sub(when) < APART_SECONDS)
     });
     if waits {
         return Ok(None);
     }
-    Ok(Some(Due { path: path.to_path_buf(), tx: db.begin_read()?, at, passed }))
+    Ok(Some(DueCopy { path: path.to_path_buf(), tx: db.begin_read()?, at, summary }))
 }
 
-impl Due {
+impl DueCopy {
     /// Makes the copy, as long as `goes_on` says so.
     fn make(self, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
-        let Self { path, tx: from, at, passed } = self;
+        let Self { path, tx: from, at, summary } = self;
         let draft = draft(&path);
         let db = open::builder().create_file(new(&draft)?)?;
         let mut tx = db.begin_write()?;
         tx.set_two_phase_commit(true);
         tables::copy_all(&from, &tx, goes_on)?;
         drop(from);
-        let copied = passed.mark.clone().map(|mark| (at, mark));
-        record::put(&tx, META, meta::KEY, &Meta { copied, ..passed.meta })?;
+        let copied = summary.content_hash.clone().map(|content_hash| (at, content_hash));
+        row::put(&tx, META, meta::KEY, &Meta { copied, ..summary.meta })?;
         tx.commit()?;
         drop(db);
         File::open(&draft)?.sync_all()?;
-        if trial::check_copy(&draft)?.mark != passed.mark {
+        if verify_file::check_copy(&draft)?.content_hash != summary.content_hash {
             return Err(StoreError::Damaged(
                 "the copy does not hold what it is a copy of".to_owned(),
             ));
@@ -134,7 +134,7 @@ fn write(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Gives the draft the first copy's name; the others move up, the oldest of three is replaced.
 fn keep_draft(path: &Path) -> Result<(), StoreError> {
     // Where a crash left a gap, only the copies below it move.
-    let free = (1..=KEPT).find(|number| !place(path, *number).exists()).unwrap_or(KEPT);
+    let free = (1..=COPIES).find(|number| !place(path, *number).exists()).unwrap_or(COPIES);
     for number in (1..free).rev() {
         fs::rename(place(path, number), place(path, number.saturating_add(1)))?;
     }
@@ -144,21 +144,21 @@ fn keep_draft(path: &Path) -> Result<(), StoreError> {
 
 /// A copy that can be put back.
 #[derive(Clone, Debug)]
-pub struct GoodCopy {
+pub struct VerifiedCopy {
     /// Where it is.
     pub path: PathBuf,
     /// What the wallet was when it was made.
     pub meta: Meta,
 }
 
-/// The newest copy of the wallet file at `path` that passes its trial, of this wallet where
+/// The newest copy of the wallet file at `path` that passes verification, of this wallet where
 /// `wallet_id` is given.
 ///
 /// # Errors
 /// When none can be read for another reason than damage.
-pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<GoodCopy>, StoreError> {
-    let mut best: Option<GoodCopy> = None;
-    for at in (1..=KEPT).map(|number| place(path, number)).filter(|at| at.exists()) {
+pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<VerifiedCopy>, StoreError> {
+    let mut best: Option<VerifiedCopy> = None;
+    for at in (1..=COPIES).map(|number| place(path, number)).filter(|at| at.exists()) {
         let Ok(copy) = verify(&at) else { continue };
         let ours = wallet_id.is_none_or(|id| id == copy.meta.wallet_id);
         if ours && best.as_ref().is_none_or(|best| copy.meta.generation > best.meta.generation) {
@@ -172,15 +172,15 @@ pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<GoodCopy>, 
 ///
 /// # Errors
 /// As [`super::Store::open_known`].
-pub fn verify(path: &Path) -> Result<GoodCopy, StoreError> {
+pub fn verify(path: &Path) -> Result<VerifiedCopy, StoreError> {
     super::open::check_file(path)?;
-    let passed = trial::check_copy(path)?;
-    Ok(GoodCopy { path: path.to_path_buf(), meta: passed.meta })
+    let summary = verify_file::check_copy(path)?;
+    Ok(VerifiedCopy { path: path.to_path_buf(), meta: summary.meta })
 }
 
 /// At least one copy of the file at `path` is there, good or not.
 pub fn any(path: &Path) -> bool {
-    (1..=KEPT).any(|number| place(path, number).exists())
+    (1..=COPIES).any(|number| place(path, number).exists())
 }
 
 /// Takes a damaged file out of the way: renames it to `<name>.damaged-<now>`. Returns its new
@@ -207,10 +207,10 @@ pub fn set_aside(path: &Path, now: u64) -> Result<Option<PathBuf>, StoreError> {
 ///
 /// # Errors
 /// When the file is there, or cannot be written; the place is empty or holds the whole copy.
-pub fn put_back(copy: &GoodCopy, path: &Path) -> Result<(), StoreError> {
+pub fn put_back(copy: &VerifiedCopy, path: &Path) -> Result<(), StoreError> {
     let new = beside(path, ".put-back");
     write(&copy.path, &new)?;
-    trial::check_copy(&new)?;
+    verify_file::check_copy(&new)?;
     if path.try_exists()? {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
     }

@@ -8,7 +8,7 @@ use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::error::StoreError;
 use super::tables::{COUNTERS_BACK, DERIVATION_COUNTERS, KEYSET_COUNTERS, Reads};
-use super::{Store, Verdict};
+use super::{Store, TxDecision};
 use crate::ports::Counters;
 
 /// So many counters that nobody uses, those given back first. Takes none.
@@ -113,13 +113,13 @@ impl Store {
             let before = counters.get((device, id.as_slice()))?.map_or(0, |value| value.value());
             if before >= at_least {
                 return Ok(if below.is_empty() {
-                    Verdict::Leave(before)
+                    TxDecision::Abort(before)
                 } else {
-                    Verdict::Keep(before)
+                    TxDecision::Commit(before)
                 });
             }
             counters.insert((device, id.as_slice()), at_least)?;
-            Ok(Verdict::Keep(at_least))
+            Ok(TxDecision::Commit(at_least))
         })
         .await
     }

@@ -9,15 +9,15 @@ use redb::{Durability, ReadableTable, WriteTransaction};
 
 use super::commit::apply_all;
 use super::error::StoreError;
-use super::history::{self, Told};
+use super::history::{self, HistoryEntry};
 use super::meta::{self, KEY};
 use super::tables::{DEPOSIT_BY_KEY, DEPOSITS, DEPOSITS_OF_AGENT, DEPOSITS_OPEN, META, Reads};
-use super::{Change, Store, Verdict, record};
+use super::{Change, Store, TxDecision, row};
 use crate::model::deposit::{Deposit, DepositState, LATE_SECONDS};
 use crate::model::id::DepositId;
 
 pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Deposit>, StoreError> {
-    record::get(tx, DEPOSITS, id)
+    row::get(tx, DEPOSITS, id)
 }
 
 fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, StoreError> {
@@ -34,7 +34,7 @@ fn until(deposit: &Deposit) -> u64 {
 
 /// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind
 /// every one of them.
-fn reach(mint: &str, low: u64, high: u64) -> RangeInclusive<(&str, u64, &'static str)> {
+fn key_range(mint: &str, low: u64, high: u64) -> RangeInclusive<(&str, u64, &'static str)> {
     (mint, low, "")..=(mint, high, "~")
 }
 
@@ -61,8 +61,12 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OF_AGENT)?
             .insert((deposit.agent.as_str(), deposit.created_at, id), ())?;
     }
-    history::tell(tx, before.as_ref().map(Told::of_deposit).as_ref(), &Told::of_deposit(deposit))?;
-    record::put_packed(tx, DEPOSITS, id, deposit)
+    history::update(
+        tx,
+        before.as_ref().map(HistoryEntry::of_deposit).as_ref(),
+        &HistoryEntry::of_deposit(deposit),
+    )?;
+    row::put_packed(tx, DEPOSITS, id, deposit)
 }
 
 /// Every mint with an open deposit.
@@ -86,7 +90,7 @@ fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
 /// not ours yet.
 pub(super) fn promised(tx: &impl Reads, mint: &str, from: u64) -> Result<u64, StoreError> {
     let mut sum = 0_u64;
-    for entry in tx.table(DEPOSITS_OPEN)?.range(reach(mint, from, u64::MAX))? {
+    for entry in tx.table(DEPOSITS_OPEN)?.range(key_range(mint, from, u64::MAX))? {
         sum = sum.saturating_add(entry?.1.value().1);
     }
     Ok(sum)
@@ -153,12 +157,12 @@ impl Store {
         self.transact(Durability::Immediate, move |tx, inner| {
             let mut meta = meta::get(tx)?;
             if !meta.take_found(deposit.mint.as_str(), deposit.created_at, deposit.amount_sats) {
-                return Ok(Verdict::Leave(false));
+                return Ok(TxDecision::Abort(false));
             }
-            record::put(tx, META, KEY, &meta)?;
+            row::put(tx, META, KEY, &meta)?;
             beside.push(Change::Deposit(deposit));
             apply_all(tx, inner, beside)?;
-            Ok(Verdict::Keep(true))
+            Ok(TxDecision::Commit(true))
         })
         .await
     }
@@ -189,14 +193,14 @@ impl Store {
             let mut retired = 0_u64;
             for mint in mints(tx)? {
                 let mut index = tx.open_table(DEPOSITS_OPEN)?;
-                for entry in
-                    index.extract_from_if(reach(&mint, 0, over.saturating_sub(1)), |_, _| true)?
+                for entry in index
+                    .extract_from_if(key_range(&mint, 0, over.saturating_sub(1)), |_, _| true)?
                 {
                     entry?;
                     retired = retired.saturating_add(1);
                 }
             }
-            Ok(if retired > 0 { Verdict::Keep(()) } else { Verdict::Leave(()) })
+            Ok(if retired > 0 { TxDecision::Commit(()) } else { TxDecision::Abort(()) })
         })
         .await
     }
@@ -211,7 +215,7 @@ impl Store {
             let mut found = Vec::new();
             for mint in mints(tx)? {
                 let mut sum = 0_u64;
-                for entry in index.range(reach(&mint, u64::MAX, u64::MAX))? {
+                for entry in index.range(key_range(&mint, u64::MAX, u64::MAX))? {
                     let (is_paid, sats) = entry?.1.value();
                     sum = sum.saturating_add(if is_paid { sats } else { 0 });
                 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::commit::apply_all;
 use super::error::{self, StoreError};
 use super::tables::{GIVEN_UP, JOURNAL};
-use super::{Change, Store, Verdict, archive, payments, receives};
+use super::{Change, Store, TxDecision, archive, payments, receives};
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 
@@ -34,7 +34,7 @@ impl Store {
         &self,
         what: OpenRecord,
         operations: Vec<Uuid>,
-        coins: Vec<PublicKey>,
+        ys: Vec<PublicKey>,
     ) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             let what = match what {
@@ -47,10 +47,9 @@ impl Store {
                 }
             };
             rest(tx, &operations)?;
-            let away =
-                Change::ProofState { ys: coins, expect: None, to: State::Spent, operation: None };
+            let away = Change::ProofState { ys, expect: None, to: State::Spent, operation: None };
             apply_all(tx, inner, vec![away, what])?;
-            Ok(Verdict::Keep(()))
+            Ok(TxDecision::Commit(()))
         })
         .await
     }
@@ -89,13 +88,13 @@ impl Store {
                     receives::put(tx, &receive)?;
                 }
             }
-            for (operation, coins) in operations {
+            for (operation, ys) in operations {
                 if let Some(row) = tx.open_table(GIVEN_UP)?.remove(operation.as_bytes())? {
                     tx.open_table(JOURNAL)?.insert(operation.as_bytes(), row.value())?;
                 }
-                archive::revive(tx, (inner.clock)(), &coins, State::Reserved, Some(operation))?;
+                archive::revive(tx, (inner.clock)(), &ys, State::Reserved, Some(operation))?;
             }
-            Ok(Verdict::Keep(()))
+            Ok(TxDecision::Commit(()))
         })
         .await
     }

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::error::StoreError;
 use super::tables::{HISTORY, HISTORY_SUMS, POLICY_CHANGES, Reads};
-use super::{deposits, payments, receives, record};
+use super::{deposits, payments, receives, row};
 use crate::model::deposit::Deposit;
+use crate::model::history_line::{Direction, EntryKind, HistoryLine, HistorySums};
 use crate::model::ledger::DAY_SECONDS;
-use crate::model::line::{Direction, EntryKind, Line, Sums};
 use crate::model::mint::MoneyKind;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
@@ -67,7 +67,7 @@ pub struct HistoryQuery {
     pub since: Option<u64>,
     /// Older than this, in Unix seconds.
     pub until: Option<u64>,
-    /// At most so many.
+    /// The most rows to return.
     pub limit: usize,
     /// Only what comes after this place.
     pub before: Option<Cursor>,
@@ -92,7 +92,7 @@ pub struct Tally {
 
 /// What kind of record an entry points to. The numbers are part of the file format.
 #[derive(Clone, Copy)]
-enum Kind {
+enum RecordKind {
     Payment = 0,
     Deposit = 1,
     Receive = 2,
@@ -103,26 +103,26 @@ enum Kind {
 type SumKey<'a> = (u64, u64, u8, &'a str, &'a str, &'a str);
 type SumRow = (u128, u128, u128, u64);
 
-/// What the history is told of a record.
-pub(super) struct Told<'a> {
+/// A record as the history has it.
+pub(super) struct HistoryEntry<'a> {
     at: u64,
     id: &'a str,
-    kind: Kind,
+    kind: RecordKind,
     money: Option<MoneyKind>,
     mint: &'a str,
-    lines: Vec<Line>,
+    lines: Vec<HistoryLine>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> HistoryEntry<'a> {
     pub(super) fn of_payment(payment: &'a Payment) -> Self {
         let (at, id, mint) = (payment.created_at, payment.id.as_str(), payment.mint.as_str());
         Self {
             at,
             id,
-            kind: Kind::Payment,
+            kind: RecordKind::Payment,
             money: Some(payment.money),
             mint,
-            lines: Line::of_payment(payment),
+            lines: HistoryLine::of_payment(payment),
         }
     }
 
@@ -131,10 +131,10 @@ impl<'a> Told<'a> {
         Self {
             at,
             id,
-            kind: Kind::Deposit,
+            kind: RecordKind::Deposit,
             money: Some(deposit.money),
             mint,
-            lines: vec![Line::of_deposit(deposit)],
+            lines: vec![HistoryLine::of_deposit(deposit)],
         }
     }
 
@@ -143,10 +143,10 @@ impl<'a> Told<'a> {
         Self {
             at,
             id,
-            kind: Kind::Receive,
+            kind: RecordKind::Receive,
             money: Some(receive.money),
             mint,
-            lines: vec![Line::of_receive(receive)],
+            lines: vec![HistoryLine::of_receive(receive)],
         }
     }
 
@@ -154,16 +154,16 @@ impl<'a> Told<'a> {
         Self {
             at: change.at,
             id,
-            kind: Kind::Policy,
+            kind: RecordKind::Policy,
             money: None,
             mint: "",
-            lines: vec![Line::of_policy(change.at)],
+            lines: vec![HistoryLine::of_policy(change.at)],
         }
     }
 
     /// What it adds to which sums.
-    fn adds(&self) -> Vec<(Tally, Sums)> {
-        let tally = |line: &Line| Tally {
+    fn adds(&self) -> Vec<(Tally, HistorySums)> {
+        let tally = |line: &HistoryLine| Tally {
             day: self.at / DAY_SECONDS,
             shown_day: line.at / DAY_SECONDS,
             money: self.money,
@@ -176,37 +176,36 @@ impl<'a> Told<'a> {
 }
 
 impl HistoryRow {
-    fn told(&self) -> Told<'_> {
+    fn entry(&self) -> HistoryEntry<'_> {
         match self {
-            Self::Payment(payment) => Told::of_payment(payment),
-            Self::Deposit(deposit) => Told::of_deposit(deposit),
-            Self::Receive(receive) => Told::of_receive(receive),
-            Self::Policy { id, change } => Told::of_policy(id, change),
+            Self::Payment(payment) => HistoryEntry::of_payment(payment),
+            Self::Deposit(deposit) => HistoryEntry::of_deposit(deposit),
+            Self::Receive(receive) => HistoryEntry::of_receive(receive),
+            Self::Policy { id, change } => HistoryEntry::of_policy(id, change),
         }
     }
 
     /// What it says in numbers.
-    pub fn lines(&self) -> Vec<Line> {
-        self.told().lines
+    pub fn lines(&self) -> Vec<HistoryLine> {
+        self.entry().lines
     }
 
     /// The kind of money it is about, if any.
     pub fn money(&self) -> Option<MoneyKind> {
-        self.told().money
+        self.entry().money
     }
 }
 
-/// Enters a record as it is now, in place of what it was before; its place is that of the first
-/// time.
-pub(super) fn tell(
+/// Updates the index and the sums for a record that has changed. A record never changes its place.
+pub(super) fn update(
     tx: &WriteTransaction,
-    before: Option<&Told<'_>>,
-    after: &Told<'_>,
+    before: Option<&HistoryEntry<'_>>,
+    after: &HistoryEntry<'_>,
 ) -> Result<(), StoreError> {
     if before.is_none() {
         tx.open_table(HISTORY)?.insert((after.at, after.id), after.kind as u8)?;
     }
-    let (less, more) = (before.map(Told::adds).unwrap_or_default(), after.adds());
+    let (less, more) = (before.map(HistoryEntry::adds).unwrap_or_default(), after.adds());
     if less == more {
         return Ok(());
     }
@@ -224,14 +223,14 @@ pub(super) fn tell(
 fn change(
     table: &mut Table<'_, SumKey<'static>, SumRow>,
     tally: &Tally,
-    to: impl FnOnce(Sums) -> Option<Sums>,
+    to: impl FnOnce(HistorySums) -> Option<HistorySums>,
 ) -> Result<(), StoreError> {
     let Tally { day, shown_day, money, kind, direction, mint } = tally;
     let money = money.map_or(2, |money| u8::from(money == MoneyKind::Real));
     let (kind, direction) = (Word(kind).to_string(), Word(direction).to_string());
     let key = (*day, *shown_day, money, kind.as_str(), direction.as_str(), mint.as_str());
     let sums = table.get(key)?.map(|row| read_sums(row.value())).unwrap_or_default();
-    let Sums { in_sats, out_sats, fee_sats, count } = to(sums).ok_or(StoreError::Range)?;
+    let HistorySums { in_sats, out_sats, fee_sats, count } = to(sums).ok_or(StoreError::Range)?;
     if count == 0 {
         table.remove(key)?;
     } else {
@@ -240,8 +239,8 @@ fn change(
     Ok(())
 }
 
-fn read_sums((in_sats, out_sats, fee_sats, count): SumRow) -> Sums {
-    Sums { in_sats, out_sats, fee_sats, count }
+fn read_sums((in_sats, out_sats, fee_sats, count): SumRow) -> HistorySums {
+    HistorySums { in_sats, out_sats, fee_sats, count }
 }
 
 fn read_tally(
@@ -272,8 +271,8 @@ pub(super) fn read_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, Stor
 
 pub(super) fn put_policy(tx: &WriteTransaction, change: &PolicyChange) -> Result<(), StoreError> {
     let id = format!("chg_{}", uuid::Uuid::new_v4().simple());
-    tell(tx, None, &Told::of_policy(&id, change))?;
-    record::put(tx, POLICY_CHANGES, id.as_str(), change)
+    update(tx, None, &HistoryEntry::of_policy(&id, change))?;
+    row::put(tx, POLICY_CHANGES, id.as_str(), change)
 }
 
 fn row(tx: &impl Reads, id: &str, kind: u8) -> Result<HistoryRow, StoreError> {
@@ -281,7 +280,7 @@ fn row(tx: &impl Reads, id: &str, kind: u8) -> Result<HistoryRow, StoreError> {
         0 => payments::get(tx, id)?.map(HistoryRow::Payment),
         1 => deposits::get(tx, id)?.map(HistoryRow::Deposit),
         2 => receives::get(tx, id)?.map(HistoryRow::Receive),
-        3 => record::get(tx, POLICY_CHANGES, id)?
+        3 => row::get(tx, POLICY_CHANGES, id)?
             .map(|change| HistoryRow::Policy { id: id.to_owned(), change }),
         version => return Err(StoreError::UnknownVersion { table: "history".to_owned(), version }),
     };
@@ -331,7 +330,7 @@ impl Store {
         &self,
         since: Option<u64>,
         until: Option<u64>,
-    ) -> Result<Vec<(Tally, Sums)>, StoreError> {
+    ) -> Result<Vec<(Tally, HistorySums)>, StoreError> {
         let (start, end) = (since.unwrap_or(0), until.unwrap_or(u64::MAX));
         let (first, last) =
             (start.div_ceil(DAY_SECONDS), until.map_or(u64::MAX, |until| until / DAY_SECONDS));
@@ -357,7 +356,7 @@ impl Store {
                 for entry in tx.table(HISTORY)?.range((part.start, "")..(part.end, ""))? {
                     let (key, kind) = entry?;
                     let row = row(tx, key.value().1, kind.value())?;
-                    found.extend(row.told().adds());
+                    found.extend(row.entry().adds());
                 }
             }
             Ok(found)

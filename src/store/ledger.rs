@@ -13,8 +13,8 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use super::Store;
 use super::error::StoreError;
 use super::meta::{self, KEY, Meta};
-use super::tables::{Left, META, OUTFLOWS, Reads};
-use super::{payments, record};
+use super::tables::{META, OUTFLOWS, Outflow, Reads};
+use super::{payments, row};
 use crate::model::id::PaymentId;
 use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS, leaves};
 use crate::model::mint::MoneyKind;
@@ -25,7 +25,7 @@ pub(super) type Probe = (KindName, String, u64);
 
 /// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in
 /// which the limit is used up.
-type News = Vec<(Option<(u64, String)>, Ahead)>;
+type ClockNotes = Vec<(Option<(u64, String)>, Ahead)>;
 
 /// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
 pub(super) fn fold(
@@ -33,8 +33,8 @@ pub(super) fn fold(
     agent: &str,
     probe: Option<&Probe>,
     now: u64,
-) -> Result<(Ledger, News), StoreError> {
-    let (mut ledger, mut news) = (Ledger::default(), News::new());
+) -> Result<(Ledger, ClockNotes), StoreError> {
+    let (mut ledger, mut news) = (Ledger::default(), ClockNotes::new());
     let meta = meta::get(tx)?;
     let real = meta.real;
     if let Some((at, seen_ahead)) = window(&meta) {
@@ -83,7 +83,7 @@ fn window(meta: &Meta) -> Option<(u64, Option<u64>)> {
 }
 
 /// Writes down which times lie ahead of the clock, since when, and which do no more.
-fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
+fn note(tx: &WriteTransaction, news: ClockNotes) -> Result<(), StoreError> {
     let mut outflows = tx.open_table(OUTFLOWS)?;
     for (of, word) in news {
         match (of, word) {
@@ -95,7 +95,7 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
                 meta.window_seen_ahead =
                     if let Ahead::Since(when) = word { Some(when) } else { None };
                 meta.window_full_until = meta.window_full_until.filter(|_| word != Ahead::ForADay);
-                record::put(tx, META, KEY, &meta)?;
+                row::put(tx, META, KEY, &meta)?;
             }
         }
     }
@@ -104,7 +104,7 @@ fn note(tx: &WriteTransaction, news: News) -> Result<(), StoreError> {
 
 /// Writes down when the time of an outflow was first seen to lie ahead of the clock.
 fn see(
-    outflows: &mut Table<'_, (u64, &'static str), Left>,
+    outflows: &mut Table<'_, (u64, &'static str), Outflow>,
     key: (u64, &str),
     seen_ahead: Option<u64>,
 ) -> Result<(), StoreError> {
@@ -121,7 +121,7 @@ fn see(
 fn repeats((kind, payee, amount): &Probe, payment: &Payment, now: u64) -> bool {
     let same =
         payment.kind.name() == *kind && payment.payee == *payee && payment.amount_sats == *amount;
-    let window = if payment.caller_in_doubt { DAY_SECONDS } else { REPEAT_SECONDS };
+    let window = if payment.outcome_undelivered { DAY_SECONDS } else { REPEAT_SECONDS };
     same && (payment.is_open()
         || payment.outflow().is_some_and(|(at, _)| at.saturating_add(window) > now))
 }
@@ -131,7 +131,7 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
         id: payment.id.clone(),
         state: (&payment.state).into(),
         age_seconds: now.saturating_sub(payment.left_at()),
-        caller_in_doubt: payment.caller_in_doubt,
+        outcome_undelivered: payment.outcome_undelivered,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::StoreError;
-use super::record;
+use super::row;
 use super::tables::{META, Reads};
 use crate::model::keys::KeysPlace;
 
@@ -27,7 +27,7 @@ fn first() -> u32 {
 /// Coins that a mint had signed for us and that the file did not know: they may be those of a
 /// deposit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Finding {
+pub(super) struct FoundProofs {
     /// The mint's address.
     pub(super) mint: String,
     /// When they were found, in Unix seconds.
@@ -81,7 +81,7 @@ pub struct Meta {
     pub backed_up: bool,
     /// What was found at mints, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) found: Vec<Finding>,
+    pub(super) found: Vec<FoundProofs>,
     /// In a copy: when it was made, in Unix seconds, and the mark of what it holds.
     #[serde(default)]
     pub(super) copied: Option<(u64, String)>,
@@ -96,7 +96,7 @@ impl Meta {
     /// Remembers that coins were found which the file did not know.
     pub fn remember_found(&mut self, mint: String, at: u64, sats: u64) {
         if sats > 0 {
-            self.found.push(Finding { mint, at, sats });
+            self.found.push(FoundProofs { mint, at, sats });
             self.found.drain(..self.found.len().saturating_sub(FINDINGS));
         }
     }
@@ -139,12 +139,12 @@ pub(super) fn create(
         copied: None,
     };
     change(&mut meta);
-    record::put(tx, META, KEY, &meta)
+    row::put(tx, META, KEY, &meta)
 }
 
 /// The row; without it the file is not ours.
 pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
-    let meta: Meta = record::get(tx, META, KEY)?
+    let meta: Meta = row::get(tx, META, KEY)?
         .ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
     match meta.format {
         FORMAT => Ok(meta),
@@ -181,7 +181,7 @@ impl Store {
             after.real |= before.real;
             after.wallet_id = before.wallet_id;
             after.generation = after.generation.max(before.generation);
-            record::put(tx, META, KEY, &after)?;
+            row::put(tx, META, KEY, &after)?;
             Ok(after)
         })
         .await

@@ -7,12 +7,12 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
-use super::record;
+use super::row;
 use super::tables::{KEYS, KEYSETS, MINT_IDENTITIES, MINT_KEYSETS, MINTS, Reads};
 use crate::model::mint::MintInfo;
 
 pub(super) fn info(tx: &impl Reads, mint: &str) -> Result<Option<MintInfo>, StoreError> {
-    record::get(tx, MINTS, mint)
+    row::get(tx, MINTS, mint)
 }
 
 /// Remembers what a mint says of itself, and the first public key that it ever called its own.
@@ -27,7 +27,7 @@ pub(super) fn put_info(
             identities.insert(mint, &key)?;
         }
     }
-    record::put(tx, MINTS, mint, info)
+    row::put(tx, MINTS, mint, info)
 }
 
 /// The mint calls another public key its own than the first time (NUT-06).
@@ -71,7 +71,7 @@ fn keyset_ids(tx: &impl Reads, mint: &str) -> Result<Vec<Vec<u8>>, StoreError> {
 pub(super) fn keysets(tx: &impl Reads, mint: &str) -> Result<Vec<KeySetInfo>, StoreError> {
     let mut found = Vec::new();
     for id in keyset_ids(tx, mint)? {
-        found.extend(record::get(tx, KEYSETS, id.as_slice())?);
+        found.extend(row::get(tx, KEYSETS, id.as_slice())?);
     }
     Ok(found)
 }
@@ -103,7 +103,7 @@ pub(super) fn put_keysets(
         .into_iter()
         .filter(|known| known.active && listed.iter().all(|one| one.id != known.id))
     {
-        record::put(
+        row::put(
             tx,
             KEYSETS,
             known.id.to_bytes().as_slice(),
@@ -112,24 +112,24 @@ pub(super) fn put_keysets(
     }
     for new in listed {
         let id = new.id.to_bytes();
-        let row = match record::get::<_, KeySetInfo>(tx, KEYSETS, id.as_slice())? {
+        let row = match row::get::<_, KeySetInfo>(tx, KEYSETS, id.as_slice())? {
             Some(known) => {
                 KeySetInfo { active: new.active, input_fee_ppk: new.input_fee_ppk, ..known }
             }
             None => new,
         };
-        record::put(tx, KEYSETS, id.as_slice(), &row)?;
+        row::put(tx, KEYSETS, id.as_slice(), &row)?;
         tx.open_table(MINT_KEYSETS)?.insert((mint, id.as_slice()), ())?;
     }
     Ok(())
 }
 
 pub(super) fn keys(tx: &impl Reads, id: &Id) -> Result<Option<Keys>, StoreError> {
-    record::get(tx, KEYS, id.to_bytes().as_slice())
+    row::get(tx, KEYS, id.to_bytes().as_slice())
 }
 
 /// Adds the keys of a keyset whose id they must hash to. An id stands for its keys.
 pub(super) fn put_keys(tx: &WriteTransaction, keyset: &KeySet) -> Result<(), StoreError> {
     keyset.verify_id().map_err(|error| StoreError::undecodable("keys", error))?;
-    record::put(tx, KEYS, keyset.id.to_bytes().as_slice(), &keyset.keys)
+    row::put(tx, KEYS, keyset.id.to_bytes().as_slice(), &keyset.keys)
 }

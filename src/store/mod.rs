@@ -17,60 +17,61 @@ use redb::{Database, Durability, ReadTransaction, ReadableDatabase, WriteTransac
 
 mod archive;
 mod cap;
-mod choose;
+mod coin_selection;
 mod commit;
+mod commit_slot;
 pub mod copies;
 mod counters;
 mod deposits;
 mod error;
-mod given_up;
 #[cfg(feature = "failpoints")]
-mod halt;
+mod failpoint;
+mod given_up;
 mod history;
 mod ledger;
-mod lower;
 mod meta;
+mod mint_records;
 mod mints;
-mod moves;
 mod nostr;
 mod open;
 mod pack;
 mod payments;
+mod proof_state;
 mod proofs;
 mod receives;
-mod record;
-mod records;
-mod selection;
+mod row;
+mod select_inputs;
+mod stale_file;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod trial;
-mod unchecked;
 mod unfinished;
+mod verify_file;
 
 pub use cap::Capped;
-pub use choose::Need;
+pub use coin_selection::Need;
 pub use commit::{Change, OperationRow};
 pub use error::StoreError;
+#[cfg(feature = "failpoints")]
+pub use failpoint::Failpoint;
+#[cfg(feature = "failpoints")]
+use failpoint::Hit;
 pub use given_up::OpenRecord;
-#[cfg(feature = "failpoints")]
-pub use halt::Halt;
-#[cfg(feature = "failpoints")]
-use halt::Last;
 pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
-    Absorbed, Deletion, ForeignBalance, ForeignState, MirrorView, Mirrored, NutzapRow, NutzapState,
-    Nutzaps, Outgoing, Published, Queued, Refusal, Seen, Times, TokenEventRow,
+    Deletion, EventTimes, Merged, MirrorRound, MirrorView, NutzapChanges, NutzapRow, NutzapState,
+    OutboxEvent, PublishRound, QueuedEvent, RelayRefusal, RemoteBalance, RemoteProofState,
+    SeenTokenEvent, TokenEventRow,
 };
 #[cfg(feature = "testing")]
-pub use nostr::{Foreign, HeldCoin};
+pub use nostr::{HeldProof, RemoteProof};
 pub use payments::Admission;
 pub use proofs::Balance;
-pub use selection::Chosen;
+pub use select_inputs::Selection;
+pub use stale_file::STALE_HOLD;
 pub use tokens::TokenRow;
-pub use unchecked::UNCHECKED;
 pub use unfinished::Unfinished;
 
 /// The open wallet file. A clone is the same file.
@@ -82,9 +83,9 @@ pub struct Store {
 struct Inner {
     /// `None` once it is shut.
     db: Mutex<Option<Arc<Database>>>,
-    letting_go: tokio::sync::Mutex<()>,
+    closing: tokio::sync::Mutex<()>,
     /// Taken when it is made.
-    due_copy: Mutex<Option<copies::Due>>,
+    due_copy: Mutex<Option<copies::DueCopy>>,
     clock: fn() -> u64,
     /// Commits so far, of both kinds; taken under the writer's lock.
     written: AtomicU64,
@@ -96,22 +97,22 @@ struct Inner {
     /// The file failed or is damaged: nothing more is written through this handle.
     failed: AtomicBool,
     #[cfg(feature = "failpoints")]
-    halt: OnceLock<Halt>,
+    failpoint: OnceLock<Failpoint>,
 }
 
 /// What a transaction comes to.
-enum Verdict<T> {
+enum TxDecision<T> {
     /// Commit it.
-    Keep(T),
+    Commit(T),
     /// Leave the file as it was.
-    Leave(T),
+    Abort(T),
 }
 
 impl Store {
-    fn new(db: Database, clock: fn() -> u64, due_copy: Option<copies::Due>) -> Self {
+    fn new(db: Database, clock: fn() -> u64, due_copy: Option<copies::DueCopy>) -> Self {
         let inner = Inner {
             db: Mutex::new(Some(Arc::new(db))),
-            letting_go: tokio::sync::Mutex::new(()),
+            closing: tokio::sync::Mutex::new(()),
             due_copy: Mutex::new(due_copy),
             clock,
             written: AtomicU64::new(0),
@@ -120,7 +121,7 @@ impl Store {
             visible: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             #[cfg(feature = "failpoints")]
-            halt: OnceLock::new(),
+            failpoint: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -131,7 +132,7 @@ impl Store {
     /// When the file cannot be written or synced: what was written before may be lost in a power
     /// cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
-        self.off(|inner| {
+        self.run_blocking(|inner| {
             let db = inner.db()?;
             let tx = db.begin_write()?;
             if inner.safe.load(Ordering::Acquire) == inner.written.load(Ordering::Acquire) {
@@ -156,8 +157,8 @@ impl Store {
 
     /// Lets the file go, once what is being done in it is done; every later call fails with
     /// [`StoreError::Stopping`].
-    pub async fn shut(&self) {
-        let _whoever_comes_second_waits = self.inner.letting_go.lock().await;
+    pub async fn close(&self) {
+        let _whoever_comes_second_waits = self.inner.closing.lock().await;
         let _sees_the_file_too =
             self.inner.due_copy.lock().unwrap_or_else(PoisonError::into_inner).take();
         let db = self.inner.db.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -173,7 +174,7 @@ impl Store {
 
     /// The one place where redb work leaves the async threads. Runs to its end even when the caller
     /// is gone.
-    async fn off<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -189,9 +190,9 @@ impl Store {
             self.inner.failed.store(true, Ordering::Release);
         }
         #[cfg(feature = "failpoints")]
-        if let Some(halt) = self.inner.halt.get().filter(|halt| halt.is_due()) {
-            self.shut().await;
-            halt.stand_still().await;
+        if let Some(failpoint) = self.inner.failpoint.get().filter(|failpoint| failpoint.is_hit()) {
+            self.close().await;
+            failpoint.hang().await;
         }
         done
     }
@@ -200,20 +201,22 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.off(|inner| work(&inner.db()?.begin_read()?)).await
+        self.run_blocking(|inner| work(&inner.db()?.begin_read()?)).await
     }
 
     async fn transact<T: Send + 'static>(
         &self,
         durability: Durability,
-        work: impl FnOnce(&WriteTransaction, &Inner) -> Result<Verdict<T>, StoreError> + Send + 'static,
+        work: impl FnOnce(&WriteTransaction, &Inner) -> Result<TxDecision<T>, StoreError>
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
-        self.off(move |inner| {
+        self.run_blocking(move |inner| {
             let db = inner.db()?;
             let tx = db.begin_write()?;
             match work(&tx, inner)? {
-                Verdict::Leave(value) => Ok(value),
-                Verdict::Keep(value) => inner.commit(tx, durability).map(|()| value),
+                TxDecision::Abort(value) => Ok(value),
+                TxDecision::Commit(value) => inner.commit(tx, durability).map(|()| value),
             }
         })
         .await
@@ -224,7 +227,7 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.transact(Durability::None, |tx, _| work(tx).map(Verdict::Keep)).await
+        self.transact(Durability::None, |tx, _| work(tx).map(TxDecision::Commit)).await
     }
 
     /// As one durable two-phase commit.
@@ -232,14 +235,14 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.transact(Durability::Immediate, |tx, _| work(tx).map(Verdict::Keep)).await
+        self.transact(Durability::Immediate, |tx, _| work(tx).map(TxDecision::Commit)).await
     }
 }
 
 impl Inner {
     fn db(&self) -> Result<Arc<Database>, StoreError> {
         #[cfg(feature = "failpoints")]
-        if self.halt.get().is_some_and(Halt::is_due) {
+        if self.failpoint.get().is_some_and(Failpoint::is_hit) {
             return Err(StoreError::Stopping);
         }
         let db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,8 +251,8 @@ impl Inner {
 
     fn commit(&self, mut tx: WriteTransaction, durability: Durability) -> Result<(), StoreError> {
         #[cfg(feature = "failpoints")]
-        let durability = match self.halt.get().map(Halt::count) {
-            Some(Last::Durable) => Durability::Immediate,
+        let durability = match self.failpoint.get().map(Failpoint::count) {
+            Some(Hit::Durable) => Durability::Immediate,
             _ => durability,
         };
         let durable = matches!(durability, Durability::Immediate);

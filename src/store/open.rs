@@ -14,7 +14,7 @@ use redb::{Builder, Database, Durability, ReadableDatabase, TableHandle};
 use super::Store;
 use super::error::StoreError;
 use super::meta::Meta;
-use super::{copies, meta, tables, trial};
+use super::{copies, meta, tables, verify_file};
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -43,7 +43,7 @@ impl Store {
         .await
     }
 
-    /// The same where nothing is known of the wallet, for tests.
+    /// Opens a file of which nothing is known, for tests.
     ///
     /// # Errors
     /// As [`Store::open_known`].
@@ -93,21 +93,21 @@ impl Store {
     }
 }
 
-/// Tries the file and goes on with it. A copy that is due is left to [`Store::make_due_copy`].
+/// Verifies the file and opens it. A copy that is due is left to [`Store::make_due_copy`].
 fn open_checked(
     path: &Path,
     clock: fn() -> u64,
     known: Option<(String, u64)>,
 ) -> Result<Store, StoreError> {
     owner_only(&check_file(path)?)?;
-    let tried = trial::open(path)?;
-    let passed = tried.passed.clone();
-    if known.as_ref().is_some_and(|(id, _)| *id != passed.meta.wallet_id) {
+    let verified = verify_file::open(path)?;
+    let summary = verified.summary.clone();
+    if known.as_ref().is_some_and(|(id, _)| *id != summary.meta.wallet_id) {
         return Err(StoreError::Damaged("it is of another wallet than the folder".to_owned()));
     }
-    let db = guarded(|| tried.into_use())?;
-    let is_newest = known.is_none_or(|(_, seen)| seen <= passed.meta.generation);
-    let due = if is_newest { copies::due(path, &db, passed, clock())? } else { None };
+    let db = guarded(|| verified.into_database())?;
+    let is_newest = known.is_none_or(|(_, seen)| seen <= summary.meta.generation);
+    let due = if is_newest { copies::due(path, &db, summary, clock())? } else { None };
     Ok(Store::new(db, clock, due))
 }
 

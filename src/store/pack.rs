@@ -5,9 +5,9 @@
 
 use cdk_common::util::hex;
 
-/// This byte begins a word: the next byte is the word's number in [`WORDS`]. JSON text never
-/// contains the byte.
-const WORD: u8 = 1;
+/// This byte begins an entry: the next byte is the entry's number in [`DICTIONARY`]. JSON text
+/// never contains the byte.
+const ENTRY: u8 = 1;
 /// This byte begins a run of bytes that were hex: the next byte counts them. JSON text never
 /// contains the byte.
 const HEX: u8 = 2;
@@ -15,11 +15,11 @@ const HEX: u8 = 2;
 const SHORTEST: usize = 16;
 const LONGEST: usize = 510;
 
-/// Every word begins with one of these, so that the packer looks for words nowhere else.
+/// Every entry begins with one of these, so that the packer looks nowhere else.
 const BEGINNINGS: [u8; 2] = [b'{', b','];
-/// The position of a word is part of the file format: a word may be added at the end, and none may
-/// move or change.
-const WORDS: &[&str] = &[
+/// The position of an entry is part of the file format: entries may be added at the end, and none
+/// may move or change.
+const DICTIONARY: &[&str] = &[
     r#"{"id":"pay_"#,
     r#"{"id":"dep_"#,
     r#"{"id":"rcv_"#,
@@ -83,11 +83,11 @@ const WORDS: &[&str] = &[
     r#","untrusted_memo":null,"created_at":"#,
 ];
 
-/// The longest word that `rest` begins with: its number and its length.
-fn word(rest: &[u8]) -> Option<(u8, usize)> {
+/// The longest entry that `rest` begins with: its number and its length.
+fn entry(rest: &[u8]) -> Option<(u8, usize)> {
     rest.first().filter(|first| BEGINNINGS.contains(first))?;
-    let here = (0_u8..).zip(WORDS).filter(|(_, word)| rest.starts_with(word.as_bytes()));
-    here.map(|(number, word)| (number, word.len())).max_by_key(|(_, length)| *length)
+    let here = (0_u8..).zip(DICTIONARY).filter(|(_, entry)| rest.starts_with(entry.as_bytes()));
+    here.map(|(number, entry)| (number, entry.len())).max_by_key(|(_, length)| *length)
 }
 
 /// The bytes of the run of hex that `rest` begins with, if the run is long enough.
@@ -107,8 +107,8 @@ pub(super) fn pack(json: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(json.len());
     let mut rest = json;
     while let Some(first) = rest.first() {
-        let length = if let Some((number, length)) = word(rest) {
-            packed.extend([WORD, number]);
+        let length = if let Some((number, length)) = entry(rest) {
+            packed.extend([ENTRY, number]);
             length
         } else if let Some(bytes) = raw(rest) {
             packed.extend([HEX, u8::try_from(bytes.len()).unwrap_or(u8::MAX)]);
@@ -129,14 +129,14 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let mut rest = packed;
     while let Some((first, after)) = rest.split_first() {
         rest = after;
-        if !matches!(*first, WORD | HEX) {
+        if !matches!(*first, ENTRY | HEX) {
             json.push(*first);
             continue;
         }
         let (number, after) = rest.split_first()?;
         rest = after;
-        if *first == WORD {
-            json.extend(WORDS.get(usize::from(*number))?.as_bytes());
+        if *first == ENTRY {
+            json.extend(DICTIONARY.get(usize::from(*number))?.as_bytes());
         } else {
             let (bytes, after) = rest.split_at_checked(usize::from(*number))?;
             json.extend(hex::encode(bytes).as_bytes());
@@ -159,20 +159,21 @@ mod tests {
             format!(r#"{{"payment_hash":"{hash}","note":"\u0001\u0002{}0"}}"#, hash.to_uppercase()),
             format!(r#"{{"odd":"{}","amount_sats":{}}}"#, "a".repeat(17), u64::MAX),
             "Grüße, \u{1F600}".to_owned(),
-            WORDS.concat(),
+            DICTIONARY.concat(),
         ];
         for text in texts {
             assert_eq!(unpack(&pack(text.as_bytes())).as_deref(), Some(text.as_bytes()), "{text}");
         }
         assert!(pack(hash.as_bytes()).len() < hash.len() / 2 + 10);
         assert!(
-            WORDS.iter().all(|word| BEGINNINGS.contains(&word.as_bytes()[0])) && WORDS.len() <= 256
+            DICTIONARY.iter().all(|entry| BEGINNINGS.contains(&entry.as_bytes()[0]))
+                && DICTIONARY.len() <= 256
         );
     }
 
     #[test]
     fn what_is_cut_is_no_row() {
-        for cut in [&[WORD][..], &[WORD, 255], &[HEX], &[HEX, 2, 7]] {
+        for cut in [&[ENTRY][..], &[ENTRY, 255], &[HEX], &[HEX, 2, 7]] {
             assert_eq!(unpack(cut), None);
         }
     }

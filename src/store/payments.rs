@@ -8,9 +8,9 @@ use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::commit::apply_all;
 use super::error::{self, StoreError};
-use super::history::{self, Told};
+use super::history::{self, HistoryEntry};
 use super::tables::{OUTFLOWS, PAYMENT_BY_HASH, PAYMENT_BY_KEY, PAYMENTS, PAYMENTS_OPEN, Reads};
-use super::{Change, Store, Verdict, ledger, record};
+use super::{Change, Store, TxDecision, ledger, row};
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
 use crate::model::mint::MoneyKind;
@@ -29,7 +29,7 @@ pub enum Admission<D> {
 }
 
 pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Payment>, StoreError> {
-    record::get(tx, PAYMENTS, id)
+    row::get(tx, PAYMENTS, id)
 }
 
 /// The payment an index points to; an index without its row is an error.
@@ -89,8 +89,12 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     if let Some(key) = &payment.key {
         tx.open_table(PAYMENT_BY_KEY)?.insert((payment.agent.as_str(), key.as_str()), id)?;
     }
-    history::tell(tx, before.as_ref().map(Told::of_payment).as_ref(), &Told::of_payment(payment))?;
-    record::put_packed(tx, PAYMENTS, id, payment)
+    history::update(
+        tx,
+        before.as_ref().map(HistoryEntry::of_payment).as_ref(),
+        &HistoryEntry::of_payment(payment),
+    )?;
+    row::put_packed(tx, PAYMENTS, id, payment)
 }
 
 /// What a payment may become. A decided payment never becomes open, and a decision is not taken
@@ -156,7 +160,7 @@ impl Store {
                 let again =
                     matches!(known.state, PaymentState::Failed { .. }) && known.id == payment.id;
                 if !again {
-                    return Ok(Verdict::Leave(Admission::Known(known)));
+                    return Ok(TxDecision::Abort(Admission::Known(known)));
                 }
                 payment.attempt = known.attempt.saturating_add(1);
                 payment.created_at = known.created_at;
@@ -164,11 +168,11 @@ impl Store {
             let probe = (payment.kind.name(), payment.payee.clone(), payment.amount_sats);
             let (ledger, _) = ledger::fold(tx, &payment.agent, Some(&probe), now)?;
             if let Err(denial) = decide(&ledger) {
-                return Ok(Verdict::Leave(Admission::Denied(denial)));
+                return Ok(TxDecision::Abort(Admission::Denied(denial)));
             }
             put(tx, &payment)?;
             apply_all(tx, inner, beside)?;
-            Ok(Verdict::Keep(Admission::Admitted(payment)))
+            Ok(TxDecision::Commit(Admission::Admitted(payment)))
         })
         .await
     }

@@ -1,5 +1,5 @@
-//! Proofs, their shelf and their sums: one place where a proof is written, so that row, range, sum
-//! and index never part.
+//! Proofs with their indexes and sums. They are written in one place, so that row, index and sum
+//! always agree.
 //!
 //! Spent proofs are in the archive alone: no range, sum or index has them. Never scans all proofs,
 //! and never lets a Spent proof become anything else (see `archive`).
@@ -13,19 +13,20 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use uuid::Uuid;
 
 use super::Store;
-use super::archive::{self, whole};
+use super::archive::{self, archived};
 use super::error::StoreError;
-use super::nostr::Echo;
-use super::record::{decode, encode};
+use super::nostr::ChangeMarks;
+use super::row::{decode, encode};
 use super::tables::{
-    ARCHIVE, Label, OPERATIONS, Operation, PROOFS, Place, Reads, SHELF, SUMS, Whole, Y,
+    ARCHIVE, ArchivedProof, ByAmountKey, ByAmountValue, OPERATIONS, OperationId, PROOFS,
+    PROOFS_BY_AMOUNT, Reads, SUMS, Y,
 };
 
 /// The states of a proof that is not in the archive.
 const LIVE: [State; 4] = [State::Unspent, State::Reserved, State::Pending, State::PendingSpent];
 
 /// A state as it stands in keys. Part of the file format.
-pub(super) fn code(state: State) -> u8 {
+pub(super) fn state_code(state: State) -> u8 {
     match state {
         State::Unspent => 0,
         State::Reserved => 1,
@@ -35,26 +36,27 @@ pub(super) fn code(state: State) -> u8 {
     }
 }
 
-/// Keys of the shelf of one (mint, unit, state), from amount `low` to amount `high`.
-pub(super) fn reach<'k>(
+/// Keys of the proofs by amount of one (mint, unit, state), from amount `low` to amount `high`.
+pub(super) fn key_range<'k>(
     mint: &'k str,
     unit: &'k str,
     state: State,
     low: u64,
     high: u64,
 ) -> RangeInclusive<(&'k str, &'k str, u8, u64, &'static Y)> {
-    (mint, unit, code(state), low, &[0; 33])..=(mint, unit, code(state), high, &[0xFF; 33])
+    (mint, unit, state_code(state), low, &[0; 33])
+        ..=(mint, unit, state_code(state), high, &[0xFF; 33])
 }
 
 /// A proof as it is stored.
-pub(super) enum Kept {
+pub(super) enum StoredProof {
     /// Not spent.
     Live(Box<ProofInfo>),
     /// In the archive.
     Spent,
 }
 
-impl Kept {
+impl StoredProof {
     fn state(&self) -> State {
         match self {
             Self::Live(info) => info.state,
@@ -65,57 +67,61 @@ impl Kept {
 
 fn find(
     live: &impl ReadableTable<&'static Y, &'static [u8]>,
-    archive: &impl ReadableTable<&'static Y, (u64, Option<Whole>)>,
+    archive: &impl ReadableTable<&'static Y, (u64, Option<ArchivedProof>)>,
     y: &Y,
-) -> Result<Option<Kept>, StoreError> {
+) -> Result<Option<StoredProof>, StoreError> {
     if let Some(row) = live.get(y)? {
-        return Ok(Some(Kept::Live(Box::new(decode("proofs", row.value())?))));
+        return Ok(Some(StoredProof::Live(Box::new(decode("proofs", row.value())?))));
     }
-    Ok(archive.get(y)?.map(|_| Kept::Spent))
+    Ok(archive.get(y)?.map(|_| StoredProof::Spent))
 }
 
 /// The five tables of proofs, open for writing, and what a write means for relays.
-pub(super) struct Purse<'t> {
+pub(super) struct ProofTables<'t> {
     live: Table<'t, &'static Y, &'static [u8]>,
-    archive: Table<'t, &'static Y, (u64, Option<Whole>)>,
-    shelf: Table<'t, Place, Label>,
+    archive: Table<'t, &'static Y, (u64, Option<ArchivedProof>)>,
+    by_amount: Table<'t, ByAmountKey, ByAmountValue>,
     sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
-    operations: Table<'t, (&'static Operation, &'static Y), ()>,
-    echo: Echo<'t>,
+    operations: Table<'t, (&'static OperationId, &'static Y), ()>,
+    marks: ChangeMarks<'t>,
     now: u64,
 }
 
-impl<'t> Purse<'t> {
+impl<'t> ProofTables<'t> {
     pub(super) fn open(tx: &'t WriteTransaction, now: u64) -> Result<Self, StoreError> {
         Ok(Self {
             live: tx.open_table(PROOFS)?,
             archive: tx.open_table(ARCHIVE)?,
-            shelf: tx.open_table(SHELF)?,
+            by_amount: tx.open_table(PROOFS_BY_AMOUNT)?,
             sums: tx.open_table(SUMS)?,
             operations: tx.open_table(OPERATIONS)?,
-            echo: Echo::open(tx)?,
+            marks: ChangeMarks::open(tx)?,
             now,
         })
     }
 
-    pub(super) fn find(&self, y: &Y) -> Result<Option<Kept>, StoreError> {
+    pub(super) fn find(&self, y: &Y) -> Result<Option<StoredProof>, StoreError> {
         find(&self.live, &self.archive, y)
     }
 
-    /// Puts `info` where its state belongs, in place of `before`. `before` is what [`Purse::find`]
-    /// said in this transaction.
-    pub(super) fn put(&mut self, before: Option<&Kept>, info: ProofInfo) -> Result<(), StoreError> {
+    /// Puts `info` where its state belongs, in place of `before`. `before` is what
+    /// [`ProofTables::find`] said in this transaction.
+    pub(super) fn put(
+        &mut self,
+        before: Option<&StoredProof>,
+        info: ProofInfo,
+    ) -> Result<(), StoreError> {
         let y = info.y.to_bytes();
-        self.echo.changed(&y)?;
+        self.marks.changed(&y)?;
         match before {
-            None => self.echo.owned(&y)?,
-            Some(Kept::Live(before)) => {
-                self.take_off(before, &y)?;
+            None => self.marks.owned(&y)?,
+            Some(StoredProof::Live(before)) => {
+                self.unindex(before, &y)?;
                 if info.state == State::Spent {
                     self.live.remove(&y)?;
                 }
             }
-            Some(Kept::Spent) => drop(self.archive.remove(&y)?),
+            Some(StoredProof::Spent) => drop(self.archive.remove(&y)?),
         }
         if info.state == State::Spent {
             return archive::put(&mut self.archive, self.now, info);
@@ -123,8 +129,9 @@ impl<'t> Purse<'t> {
         self.count(&info, true)?;
         let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
         let keyset = info.proof.keyset_id.to_bytes();
-        let key = (mint.as_str(), unit.as_str(), code(info.state), info.proof.amount.to_u64(), &y);
-        self.shelf.insert(key, (keyset.as_slice(), info.spending_condition.is_some()))?;
+        let key =
+            (mint.as_str(), unit.as_str(), state_code(info.state), info.proof.amount.to_u64(), &y);
+        self.by_amount.insert(key, (keyset.as_slice(), info.spending_condition.is_some()))?;
         if let Some(operation) = info.used_by_operation {
             self.operations.insert((operation.as_bytes(), &y), ())?;
         }
@@ -134,16 +141,16 @@ impl<'t> Purse<'t> {
 
     /// What a spent proof was, while that is kept.
     pub(super) fn whole(&self, y: &Y) -> Result<Option<ProofInfo>, StoreError> {
-        whole(&self.archive, y)
+        archived(&self.archive, y)
     }
 
-    fn take_off(&mut self, info: &ProofInfo, y: &Y) -> Result<(), StoreError> {
+    fn unindex(&mut self, info: &ProofInfo, y: &Y) -> Result<(), StoreError> {
         self.count(info, false)?;
         let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
-        self.shelf.remove((
+        self.by_amount.remove((
             mint.as_str(),
             unit.as_str(),
-            code(info.state),
+            state_code(info.state),
             info.proof.amount.to_u64(),
             y,
         ))?;
@@ -155,7 +162,7 @@ impl<'t> Purse<'t> {
 
     fn count(&mut self, info: &ProofInfo, comes: bool) -> Result<(), StoreError> {
         let (mint, unit) = (info.mint_url.to_string(), info.unit.to_string());
-        let key = (mint.as_str(), unit.as_str(), code(info.state));
+        let key = (mint.as_str(), unit.as_str(), state_code(info.state));
         let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
         let amount = u128::from(info.proof.amount.to_u64());
         let after = if comes {
@@ -172,7 +179,7 @@ impl<'t> Purse<'t> {
 }
 
 fn ys_of(
-    operations: &impl ReadableTable<(&'static Operation, &'static Y), ()>,
+    operations: &impl ReadableTable<(&'static OperationId, &'static Y), ()>,
     operation: Uuid,
 ) -> Result<Vec<Y>, StoreError> {
     let name = operation.as_bytes();
@@ -196,8 +203,8 @@ pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreEr
     let mut found = Vec::with_capacity(ys.len());
     for y in ys {
         match find(&live, &archive, y)? {
-            Some(Kept::Live(info)) => found.push(*info),
-            Some(Kept::Spent) => found.extend(whole(&archive, y)?),
+            Some(StoredProof::Live(info)) => found.push(*info),
+            Some(StoredProof::Spent) => found.extend(archived(&archive, y)?),
             None => {}
         }
     }
@@ -212,7 +219,7 @@ pub(super) struct Filter {
 impl Filter {
     fn takes(&self, state: u8) -> bool {
         let states = self.states.as_deref().unwrap_or(&LIVE);
-        states.iter().any(|one| code(*one) == state)
+        states.iter().any(|one| state_code(*one) == state)
     }
 
     /// The (mint, unit, state, sum) that match and are not empty.
@@ -231,12 +238,12 @@ impl Filter {
 
 /// The proofs that match, read range by range.
 pub(super) fn list(tx: &impl Reads, filter: &Filter) -> Result<Vec<ProofInfo>, StoreError> {
-    let shelf = tx.table(SHELF)?;
-    let mut ys = if filter.takes(code(State::Spent)) { archive::ys(tx)? } else { Vec::new() };
+    let by_amount = tx.table(PROOFS_BY_AMOUNT)?;
+    let mut ys = if filter.takes(state_code(State::Spent)) { archive::ys(tx)? } else { Vec::new() };
     for (mint, unit, state, _) in filter.places(tx)? {
         let low = (mint.as_str(), unit.as_str(), state, 0, &[0; 33]);
         let high = (mint.as_str(), unit.as_str(), state, u64::MAX, &[0xFF; 33]);
-        for entry in shelf.range(low..=high)? {
+        for entry in by_amount.range(low..=high)? {
             ys.push(*entry?.0.value().4);
         }
     }
@@ -264,7 +271,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn coins(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, StoreError> {
+    pub async fn proofs(&self, ys: Vec<PublicKey>) -> Result<Vec<ProofInfo>, StoreError> {
         let ys: Vec<Y> = ys.iter().map(PublicKey::to_bytes).collect();
         self.read(move |tx| by_ys(tx, &ys)).await
     }
@@ -278,7 +285,9 @@ impl Store {
             let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
             let mut found = Vec::with_capacity(ys.len());
             for y in ys {
-                found.extend(find(&live, &archive, &y.to_bytes())?.map(|kept| (y, kept.state())));
+                found.extend(
+                    find(&live, &archive, &y.to_bytes())?.map(|stored| (y, stored.state())),
+                );
             }
             Ok(found)
         })
@@ -290,7 +299,10 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn coins_in(&self, states: Option<Vec<State>>) -> Result<Vec<ProofInfo>, StoreError> {
+    pub async fn proofs_in(
+        &self,
+        states: Option<Vec<State>>,
+    ) -> Result<Vec<ProofInfo>, StoreError> {
         self.read(move |tx| list(tx, &Filter { states })).await
     }
 

@@ -6,14 +6,14 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::Store;
 use super::error::StoreError;
-use super::history::{self, Told};
-use super::record;
+use super::history::{self, HistoryEntry};
+use super::row;
 use super::tables::{RECEIVE_BY_DIGEST, RECEIVES, RECEIVES_OPEN, Reads};
 use crate::model::id::ReceiveId;
 use crate::model::receive::{Receive, ReceiveState};
 
 pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Receive>, StoreError> {
-    record::get(tx, RECEIVES, id)
+    row::get(tx, RECEIVES, id)
 }
 
 fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Receive>, StoreError> {
@@ -29,12 +29,12 @@ pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreE
     } else {
         tx.open_table(RECEIVES_OPEN)?.remove(id)?;
     }
-    history::tell(
+    history::update(
         tx,
-        get(tx, id)?.as_ref().map(Told::of_receive).as_ref(),
-        &Told::of_receive(receive),
+        get(tx, id)?.as_ref().map(HistoryEntry::of_receive).as_ref(),
+        &HistoryEntry::of_receive(receive),
     )?;
-    record::put_packed(tx, RECEIVES, id, receive)
+    row::put_packed(tx, RECEIVES, id, receive)
 }
 
 impl Store {

@@ -1,4 +1,4 @@
-//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`record`, `pack`); a
+//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`row`, `pack`); a
 //! Y is 33 bytes, an operation 16.
 //!
 //! A table whose type changes makes a new version of the file ([`meta`](super::meta)); a file of an
@@ -13,19 +13,19 @@ use super::error::StoreError;
 /// A proof's public name: `hash_to_curve(secret)`, compressed.
 pub(super) type Y = [u8; 33];
 /// An operation at a mint.
-pub(super) type Operation = [u8; 16];
+pub(super) type OperationId = [u8; 16];
 
-/// The key of the shelf: (mint, unit, state, amount, Y).
-pub(super) type Place = (&'static str, &'static str, u8, u64, &'static Y);
-/// The value on the shelf: (keyset id, has spending conditions).
-pub(super) type Label = (&'static [u8], bool);
+/// Key of the proofs by amount: (mint, unit, state, amount, Y).
+pub(super) type ByAmountKey = (&'static str, &'static str, u8, u64, &'static Y);
+/// Value of the proofs by amount: (keyset id, has spending conditions).
+pub(super) type ByAmountValue = (&'static [u8], bool);
 /// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one
 /// that is not ordinary).
-pub(super) type Whole =
+pub(super) type ArchivedProof =
     (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
-/// What left, by its time: (when its time was first seen to lie ahead of the clock, sats with fees,
-/// sats without, of play money, agent).
-pub(super) type Left = (Option<u64>, u64, u64, bool, &'static str);
+/// An outflow, by its time: (when its time was first seen to lie ahead of the clock, sats with
+/// fees, sats without, of play money, agent).
+pub(super) type Outflow = (Option<u64>, u64, u64, bool, &'static str);
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $text:literal;)*) => {
@@ -75,15 +75,15 @@ tables! {
     /// <Y, row of a proof that is not spent>
     PROOFS: &'static Y => &'static [u8] = "proofs";
     /// <Y of a spent proof, (when it came here, what it was: for 90 days)>
-    ARCHIVE: &'static Y => (u64, Option<Whole>) = "archive";
+    ARCHIVE: &'static Y => (u64, Option<ArchivedProof>) = "archive";
     /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is
     /// not spent
-    SHELF: Place => Label = "shelf";
+    PROOFS_BY_AMOUNT: ByAmountKey => ByAmountValue = "shelf";
     /// <(mint, unit, state), (sum of amounts, count)> of proofs that are not spent; no row when
     /// there is none
     SUMS: (&'static str, &'static str, u8) => (u128, u64) = "sums";
     /// <(operation that uses it, Y), ()> of a proof that is not spent
-    OPERATIONS: (&'static Operation, &'static Y) => () = "operations";
+    OPERATIONS: (&'static OperationId, &'static Y) => () = "operations";
 
     /// <mint, row of its info>
     MINTS: &'static str => &'static [u8] = "mints";
@@ -110,7 +110,7 @@ tables! {
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
     /// <(time it counts from, payment id), what left>, once value has left
-    OUTFLOWS: (u64, &'static str) => Left = "outflows";
+    OUTFLOWS: (u64, &'static str) => Outflow = "outflows";
     /// <payment id, row of the token it handed out>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
     /// <SHA-256 of a token's text, payment id>, as long as its row
@@ -134,10 +134,10 @@ tables! {
     RECEIVES_OPEN: &'static str => () = "receives_open";
 
     /// <operation, (it holds its inputs, bytes of the engine's)>, until the operation is decided
-    JOURNAL: &'static Operation => (bool, &'static [u8]) = "journal";
+    JOURNAL: &'static OperationId => (bool, &'static [u8]) = "journal";
     /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what
     /// it is for
-    GIVEN_UP: &'static Operation => (bool, &'static [u8]) = "given_up";
+    GIVEN_UP: &'static OperationId => (bool, &'static [u8]) = "given_up";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
@@ -151,7 +151,7 @@ tables! {
     /// <Y, how often it was marked>: coins of which relays must hear
     NOSTR_DIRTY: &'static Y => u64 = "nostr_dirty";
     /// <Y, ()>: unspent coins of ours whose event was deleted by another device
-    NOSTR_DOUBT: &'static Y => () = "nostr_doubt";
+    NOSTR_UNVERIFIED: &'static Y => () = "nostr_doubt";
     /// <event id, row of a token event>
     NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
     /// <event id, ()>, while it is not deleted
@@ -175,14 +175,14 @@ tables! {
     /// them
     NOSTR_LEFT_OUT: &'static Y => u64 = "nostr_left_out";
     /// <Y, row of another device's coin>
-    FOREIGN: &'static Y => &'static [u8] = "foreign";
+    REMOTE_PROOFS: &'static Y => &'static [u8] = "foreign";
     /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is
     /// none
-    FOREIGN_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
+    REMOTE_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
     /// <payment id, ()>: settled, and relays have not been told
-    NOSTR_TELL: &'static str => () = "nostr_tell";
+    NOSTR_TO_ANNOUNCE: &'static str => () = "nostr_tell";
     /// <event id, its time in Unix seconds>: lines of the history that were read or written
-    NOSTR_LINES: &'static str => u64 = "nostr_lines";
+    SEEN_HISTORY: &'static str => u64 = "nostr_lines";
     /// <payment hash, ()>: invoices that some device of this wallet has paid, as relays show
     NOSTR_PAID: &'static str => () = "nostr_paid";
     /// <event id, row of a nutzap that came in>, until it is done with
@@ -192,7 +192,7 @@ tables! {
     /// <event id, (when it was done with, its own time), in Unix seconds>, for 60 days
     NUTZAPS_DONE: &'static [u8; 32] => (u64, u64) = "nutzaps_done";
     /// <Y, ()>: coins of others that came in by nutzap
-    NUTZAP_COINS: &'static Y => () = "nutzap_coins";
+    NUTZAP_PROOFS: &'static Y => () = "nutzap_coins";
 }
 
 /// A transaction that tables can be read in: both kinds.

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Store;
 use super::error::StoreError;
 use super::tables::{Reads, TOKEN_BY_DIGEST, TOKENS};
-use super::{payments, record};
+use super::{payments, row};
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 use crate::model::secret::Secret;
@@ -38,7 +38,7 @@ fn digest(text: &str) -> [u8; 32] {
 
 /// Reads a row of the table.
 pub(super) fn read(row: &[u8]) -> Result<TokenRow, StoreError> {
-    record::decode("tokens", row)
+    row::decode("tokens", row)
 }
 
 /// Writes a token's row and brings its index in line with it. A token never changes its text.
@@ -48,15 +48,15 @@ pub(super) fn put(
     row: &TokenRow,
 ) -> Result<(), StoreError> {
     tx.open_table(TOKEN_BY_DIGEST)?.insert(&digest(row.token.reveal()), payment.as_str())?;
-    record::put(tx, TOKENS, payment.as_str(), row)
+    row::put(tx, TOKENS, payment.as_str(), row)
 }
 
 /// Takes a token's row away, and with it the only copy of its text.
 pub(super) fn forget(tx: &WriteTransaction, payment: &PaymentId) -> Result<(), StoreError> {
-    if let Some(row) = record::get::<_, TokenRow>(tx, TOKENS, payment.as_str())? {
+    if let Some(row) = row::get::<_, TokenRow>(tx, TOKENS, payment.as_str())? {
         tx.open_table(TOKEN_BY_DIGEST)?.remove(&digest(row.token.reveal()))?;
     }
-    record::remove(tx, TOKENS, payment.as_str())
+    row::remove(tx, TOKENS, payment.as_str())
 }
 
 impl Store {
@@ -67,7 +67,7 @@ impl Store {
     pub async fn token(&self, id: &PaymentId) -> Result<Option<TokenRow>, StoreError> {
         let id = id.clone();
         self.read(move |tx| {
-            let row: Option<TokenRow> = record::get(tx, TOKENS, id.as_str())?;
+            let row: Option<TokenRow> = row::get(tx, TOKENS, id.as_str())?;
             Ok(row.filter(|row| row.claimed_at.is_none()))
         })
         .await
@@ -84,7 +84,7 @@ impl Store {
             else {
                 return Ok(None);
             };
-            let row: TokenRow = record::get(tx, TOKENS, id.as_str())?
+            let row: TokenRow = row::get(tx, TOKENS, id.as_str())?
                 .ok_or(StoreError::Missing("token of an index"))?;
             let payment =
                 payments::get(tx, &id)?.ok_or(StoreError::Missing("payment of a token"))?;
@@ -116,7 +116,7 @@ impl Store {
         self.read(move |tx| {
             let mut found = Vec::new();
             for id in of {
-                if let Some(row) = record::get(tx, TOKENS, id.as_str())? {
+                if let Some(row) = row::get(tx, TOKENS, id.as_str())? {
                     found.push((
                         payments::get(tx, id.as_str())?
                             .ok_or(StoreError::Missing("payment of a token"))?,

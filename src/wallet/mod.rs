@@ -1,232 +1,102 @@
-//! The verbs. One file each; the only place where effects are ordered.
+//! The engine: typed in, typed out, and the only place where effects are ordered. [`Wallet`] hands
+//! out handles; each folder holds one kind of verb or what verbs share.
 //!
-//! Value leaves through [`spend`](self) alone. What to trust, how much may leave and what the money
+//! Value leaves through [`door`] alone. What to trust, how much may leave and what the money
 //! is comes from the owner's rules, which are read again before every admission.
 
-mod balance;
-mod balances;
-mod cancel;
-mod claimed;
-pub mod clock;
-mod coins;
-mod deadline;
+mod account;
+pub mod core;
 mod deposit;
-mod detach;
-mod digest;
-mod dispute;
-mod disputed_swaps;
-mod draft;
-mod estimate;
-mod exact;
-pub mod failure;
-mod gate;
-mod give_up;
-mod history;
-mod in_flight;
-mod inputs;
-mod issue;
-mod journal;
-mod judge;
-mod known;
-mod list_mints;
-mod lnurl;
-mod lookup;
-mod melt;
-pub mod nostr;
-mod offer;
-mod outgoing_text;
-mod owner;
-mod pay;
-mod preimage;
-mod receive;
-mod reclaim;
-pub mod record;
-mod recover;
-pub mod restore;
-mod rounds;
-pub mod rules;
-mod send;
-mod settle;
-mod spend;
-mod state;
-mod swap;
+pub mod doctor;
+pub mod door;
+pub mod engine;
+mod execution;
+mod nutzaps;
+mod outbox;
+mod payment;
+mod people;
+mod proofs;
+pub mod recovery;
 mod sync;
-mod take_in;
 mod token;
-mod turn;
-mod undecided;
-pub mod upkeep;
+mod wallet_event;
 mod zap;
 
-use std::collections::HashMap;
-use std::fmt;
-use std::ops::Deref;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-pub use self::nostr::{InTheWay, Sight};
-use self::nostr::{Link, Nostr};
-pub use balance::Holdings;
-pub use deadline::Deadline;
-pub use deposit::DepositIntent;
-pub use estimate::Estimated;
-pub use failure::Failure;
-use gate::Gates;
-pub use give_up::MayGiveUp;
-pub use history::{Cursor, Entry, Group, Grouping, History, HistoryQuery, Note};
-use in_flight::Gone;
-pub use list_mints::MintStanding;
-pub use lookup::Lookup;
-pub use pay::PaymentIntent;
-pub use receive::{IncomingToken, TokenError};
-use rounds::Rounds;
-use rules::Rules;
-pub use send::{LockKey, TokenIntent};
-pub use sync::{NostrStanding, RelayStatus, SyncReport, SyncState, Trouble};
-pub use undecided::{Undecided, Why};
+use crate::wallet::account::Account;
+pub use crate::wallet::account::balance::Holdings;
+pub use crate::wallet::account::history::{
+    Cursor, Entry, Group, Grouping, History, HistoryQuery, Note,
+};
+pub use crate::wallet::account::lookup::Lookup;
+pub use crate::wallet::account::mints::MintStanding;
+pub use crate::wallet::account::sync::{
+    NostrStanding, RelayStatus, SyncReport, SyncState, Trouble,
+};
+pub use crate::wallet::core::Caller;
+use crate::wallet::core::Core;
+pub use crate::wallet::core::Parts;
+pub use crate::wallet::core::deadline::Deadline;
+pub use crate::wallet::core::failure::Failure;
+pub use crate::wallet::core::relays::{InTheWay, Sight};
+use crate::wallet::deposit::Deposits;
+pub use crate::wallet::deposit::open::DepositIntent;
+pub use crate::wallet::nutzaps::outgoing::Delivered;
+use crate::wallet::payment::Payments;
+pub use crate::wallet::payment::estimate::Estimated;
+pub use crate::wallet::payment::pay::PaymentIntent;
+use crate::wallet::recovery::Recovery;
+pub use crate::wallet::recovery::give_up::MayGiveUp;
+pub use crate::wallet::recovery::undecided::{Undecided, Why};
+use crate::wallet::sync::OwnRelays;
+pub use crate::wallet::sync::listen::News;
+use crate::wallet::token::Tokens;
+pub use crate::wallet::token::receive::{IncomingToken, TokenError};
+pub use crate::wallet::token::send::{LockKey, TokenIntent};
+use crate::wallet::zap::Zaps;
 pub use zap::{Via, ZapIntent};
 
-use crate::mint::Mints;
-use crate::model::id::PaymentId;
-use crate::model::keys::KeysPlace;
-use crate::ports::Http;
 #[cfg(feature = "failpoints")]
-use crate::store::Halt;
-use crate::store::Store;
+use crate::store::Failpoint;
 
 pub use crate::nostr::recipient::{NotARecipient, Recipient, parse as read_recipient};
 
-/// Which agent asks. A label from the client's configuration, never a parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The agent's name.
-    pub agent: String,
-}
-
-/// What a wallet is made of.
-#[derive(Debug)]
-pub struct Parts {
-    /// The store.
-    pub store: Store,
-    /// The mints.
-    pub mints: Mints,
-    /// The way to payees' servers.
-    pub http: Arc<dyn Http>,
-    /// The owner's rules.
-    pub rules: Arc<dyn Rules>,
-    /// Unix seconds now.
-    pub clock: fn() -> u64,
-    /// Where the keys lie.
-    pub keys: KeysPlace,
-    /// Relays and the Nostr key. `None`: Nostr is off.
-    pub nostr: Option<Nostr>,
-}
-
-/// The wallet. A clone is the same wallet.
-#[derive(Clone)]
+/// The wallet. A clone is the same wallet. What it can do is reached through its handles.
+#[derive(Clone, Debug)]
 pub struct Wallet {
-    inner: Arc<Inner>,
-    /// Until when the caller of this handle waits. `None`: as long as any call, from its own
-    /// beginning.
-    deadline: Option<Deadline>,
-}
-
-/// What all clones share.
-pub struct Inner {
-    store: Store,
-    mints: Mints,
-    http: Arc<dyn Http>,
-    rules: Arc<dyn Rules>,
-    clock: fn() -> u64,
-    keys: KeysPlace,
-    nostr: Option<Link>,
-    /// The wallet has been real: the store's latch, at hand.
-    real: AtomicBool,
-    running: TaskTracker,
-    closing: CancellationToken,
-    /// Payments that this process carries, and whether their callers have gone.
-    live: Mutex<HashMap<PaymentId, Gone>>,
-    gates: Gates,
-    rounds: Mutex<Rounds>,
-    rechecking: tokio::sync::Mutex<()>,
-    looking_up: tokio::sync::Mutex<()>,
-    notices: watch::Sender<u64>,
-    settle_wake: Notify,
-}
-
-impl Deref for Wallet {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.inner
-    }
-}
-
-impl fmt::Debug for Wallet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wallet")
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Inner")
-    }
+    core: Core,
 }
 
 impl Wallet {
-    /// Puts the wallet together. Contacts nobody; call [`Wallet::recover`] before anything else.
+    /// Puts the wallet together. Contacts nobody; call `Recovery::finish_startup` before anything
+    /// else.
     ///
     /// # Errors
-    /// [`failure::Cause::Store`].
+    /// [`Cause::Store`](core::failure::Cause::Store).
     pub async fn new(parts: Parts) -> Result<Self, Failure> {
-        let meta = parts.store.meta().await?;
-        parts.mints.only(meta.checked);
-        let inner = Inner {
-            store: parts.store,
-            mints: parts.mints,
-            http: parts.http,
-            rules: parts.rules,
-            clock: parts.clock,
-            keys: parts.keys,
-            nostr: parts.nostr.map(Link::new),
-            real: AtomicBool::new(meta.real),
-            running: TaskTracker::new(),
-            closing: CancellationToken::new(),
-            live: Mutex::new(HashMap::new()),
-            gates: Gates::default(),
-            rounds: Mutex::new(Rounds::default()),
-            rechecking: tokio::sync::Mutex::new(()),
-            looking_up: tokio::sync::Mutex::new(()),
-            notices: watch::Sender::new(0),
-            settle_wake: Notify::new(),
-        };
-        Ok(Self { inner: Arc::new(inner), deadline: None })
+        Ok(Self { core: Core::new(parts).await? })
     }
 
     /// Changes each time something happens to money: a counter, for whoever wants to look again.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.notices.subscribe()
+        self.core.notices.subscribe()
     }
 
     /// Unix seconds now, by the wallet's clock.
     pub fn now(&self) -> u64 {
-        (self.clock)()
+        (self.core.clock)()
     }
 
-    /// Returns when somebody wants [`Wallet::settle`] to look again.
+    /// Returns when somebody wants `Recovery::settle` to look again.
     pub async fn settle_wanted(&self) {
-        self.settle_wake.notified().await;
+        self.core.settle_wake.notified().await;
     }
 
     /// Asks the mints in use for their keysets again. For the background, well before any payment
     /// would need it.
     pub async fn refresh_mints(&self) {
-        for mint in self.mints.in_use() {
+        for mint in self.core.mints.in_use() {
             if let Err(error) = mint.refresh().await {
                 tracing::debug!(%error, "a mint's keysets were not refreshed");
             }
@@ -236,45 +106,83 @@ impl Wallet {
     /// Ends what waits and lets what runs come to its end, at most `patience`. Open payments stay
     /// recorded as open.
     pub async fn close(&self, patience: std::time::Duration) {
-        self.closing.cancel();
-        self.running.close();
-        let _all_ended = tokio::time::timeout(patience, self.running.wait()).await;
-        if let Some(link) = &self.nostr {
-            tokio::join!(link.parts.relays.close(), link.parts.strangers.close());
+        self.core.closing.cancel();
+        self.core.running.close();
+        let _all_ended = tokio::time::timeout(patience, self.core.running.wait()).await;
+        if let Some(link) = &self.core.nostr {
+            tokio::join!(link.parts.relays.close(), link.parts.anonymous_relays.close());
         }
     }
 
     /// The wallet's file failed: this wallet can do nothing more, and another over the same file
     /// can.
     pub fn has_failed(&self) -> bool {
-        self.store.has_failed()
+        self.core.store.has_failed()
     }
 
     /// Follows a plan to stand still, for tests of crashes.
     #[cfg(feature = "failpoints")]
-    pub fn follow_halt(&self, halt: Halt) {
-        self.store.follow(halt);
+    pub fn set_failpoint(&self, failpoint: Failpoint) {
+        self.core.store.set_failpoint(failpoint);
     }
 
     /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet
     /// over this file asks the mints.
     pub async fn shut(&self) {
-        self.store.shut().await;
+        self.core.store.close().await;
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Runs `work` on a tracked task and waits for its end. `None`: it panicked.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the work goes on.
+    pub async fn to_its_end<T, F>(&self, work: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.core.to_its_end(work).await
     }
 
-    fn rounds(&self) -> MutexGuard<'_, Rounds> {
-        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same wallet for one call, whose caller waits until then.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self { core: self.core.until(deadline) }
     }
 
-    fn wake(&self) {
-        self.settle_wake.notify_one();
+    /// Paying an invoice or an address, and what became of a payment.
+    pub fn payments(&self) -> Payments<'_> {
+        Payments(&self.core)
     }
 
-    fn changed(&self) {
-        self.notices.send_modify(|count| *count = count.wrapping_add(1));
+    /// Money handed over as a token: made, taken in, taken back.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens(&self.core)
+    }
+
+    /// Money that comes in over Lightning.
+    pub fn deposits(&self) -> Deposits<'_> {
+        Deposits(&self.core)
+    }
+
+    /// Money for a person or an event on Nostr.
+    pub fn zaps(&self) -> Zaps<'_> {
+        Zaps(&self.core)
+    }
+
+    /// What the wallet holds, where, and what has happened.
+    pub fn account(&self) -> Account<'_> {
+        Account(&self.core)
+    }
+
+    /// This wallet on the owner's relays.
+    pub fn relays(&self) -> OwnRelays<'_> {
+        OwnRelays(&self.core)
+    }
+
+    /// What was cut short, is undecided, or was lost with a device, and the upkeep of the wallet's
+    /// file.
+    pub fn recovery(&self) -> Recovery<'_> {
+        Recovery(&self.core)
     }
 }

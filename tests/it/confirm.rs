@@ -257,7 +257,7 @@ async fn a_change_beside_a_running_wallet_is_one_entry_too() {
     }
     assert_eq!(entries(&agent).await.len(), 1);
     let agent = Agent::reopen(agent.close().await).await;
-    agent.wallet().await.follow_policy().await.unwrap();
+    agent.wallet().await.recovery().follow_policy().await.unwrap();
     assert_eq!(entries(&agent).await.len(), 1, "told once, not again at the next start");
 }
 

@@ -93,7 +93,7 @@ impl Worn {
     async fn quiet(&self) {
         let wallet = self.agent.wallet().await;
         let mut changes = wallet.changes();
-        while wallet.has_open().await {
+        while wallet.recovery().has_open().await {
             tokio::time::timeout(Duration::from_secs(60), changes.changed())
                 .await
                 .unwrap()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nutpurse::testing::mint::{Mints, Parts as MintParts, Seed, Seeds};
+use nutpurse::testing::mint::{MintContext, Mints, Seed, Seeds};
 use nutpurse::testing::model::destination::Destination;
 use nutpurse::testing::model::keys::KeysPlace;
 use nutpurse::testing::model::mint::TrustedMint;
@@ -16,7 +16,7 @@ use nutpurse::testing::model::payment::PaymentState;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::policy::{Limits, Policy};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::{Caller, DepositIntent, Parts, PaymentIntent, Wallet, clock};
+use nutpurse::testing::wallet::{Caller, DepositIntent, Parts, PaymentIntent, Wallet, core::clock};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use serde_json::json;
@@ -135,7 +135,7 @@ async fn wallet(mint: &TestMint, store: Store) -> Wallet {
         Arc::new(Policy { limits, paused: false, agents: Default::default(), mints: vec![listed] });
     let allow = [mint.url().parse().unwrap()].into_iter().collect();
     let http = Arc::new(Web::new(&NetworkSettings { allow, proxy: None }).unwrap());
-    let parts = MintParts {
+    let parts = MintContext {
         http: Arc::clone(&http) as Arc<_>,
         records: store.records(0),
         seed: Seed::new([7; 64]),
@@ -168,8 +168,8 @@ async fn a_warm_payment_asks_the_disk_for_little() {
         description: None,
         key: None,
     };
-    wallet.deposit(&caller, deposit).await.unwrap();
-    let got = wallet.get_deposit(&caller, None, Duration::from_secs(30)).await.unwrap();
+    wallet.deposits().open(&caller, deposit).await.unwrap();
+    let got = wallet.deposits().get(&caller, None, Duration::from_secs(30)).await.unwrap();
     assert!(!got.is_open(), "{got:?}");
     let shop = lightning.payee("shop");
     for (turn, words) in ["cold", "warm", "warmer"].into_iter().enumerate() {
@@ -183,7 +183,7 @@ async fn a_warm_payment_asks_the_disk_for_little() {
             key: None,
             repeat_of: None,
         };
-        let paid = wallet.pay(&caller, pay).await.unwrap().payment;
+        let paid = wallet.payments().pay(&caller, pay).await.unwrap().payment;
         assert!(matches!(paid.state, PaymentState::Settled { .. }), "{paid:?}");
         let (commits, syncs) =
             (store.durable_commits() - commits, syncs.load(Ordering::Relaxed) - before);

@@ -44,20 +44,20 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     assert_eq!(holdings(&agent).await.incoming, 0);
 
     let wallet = agent.wallet().await;
-    let open = OpenView::from(wallet.list_open().await.unwrap()).open;
+    let open = OpenView::from(wallet.recovery().undecided().await.unwrap()).open;
     assert_eq!(
         (open.len(), open[0].id.as_str(), open[0].amount_sats),
         (1, id.as_str().unwrap(), 200)
     );
     assert!(
-        open[0].why.contains("issued") && wallet.disputed().await.unwrap() == 1,
+        open[0].why.contains("issued") && wallet.recovery().disputed().await.unwrap() == 1,
         "{:?}",
         open[0]
     );
-    assert!(!wallet.has_open().await, "it keeps no process");
+    assert!(!wallet.recovery().has_open().await, "it keeps no process");
     let before = asked(&proxy);
     for _ in 0..3 {
-        wallet.settle().await.unwrap();
+        wallet.recovery().settle().await.unwrap();
     }
     assert_eq!(asked(&proxy), before);
 
@@ -69,11 +69,11 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
     let wallet = agent.wallet().await;
     let mut changes = wallet.changes();
     proxy.reached(question).await;
-    while wallet.has_open().await {
+    while wallet.recovery().has_open().await {
         changes.changed().await.unwrap();
     }
-    wallet.settle().await.unwrap();
-    assert_eq!((asked(&proxy), wallet.disputed().await.unwrap()), (before + 1, 1));
+    wallet.recovery().settle().await.unwrap();
+    assert_eq!((asked(&proxy), wallet.recovery().disputed().await.unwrap()), (before + 1, 1));
     let restored = proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count();
 
     // The mint is right again: what is paid comes in, for whoever asks.
@@ -85,7 +85,13 @@ async fn coins_that_a_mint_calls_issued_and_did_not_sign_are_disputed_and_asked_
         (&json!("received"), 200),
         "{shown}"
     );
-    assert_eq!((wallet.disputed().await.unwrap(), wallet.list_open().await.unwrap().len()), (0, 0));
+    assert_eq!(
+        (
+            wallet.recovery().disputed().await.unwrap(),
+            wallet.recovery().undecided().await.unwrap().len()
+        ),
+        (0, 0)
+    );
     conserved("no dispute any more", &mint.auditor(), &[&agent]).await;
     assert_eq!(
         proxy.exchanges().iter().filter(|one| one.path == "/v1/restore").count(),
@@ -122,7 +128,7 @@ async fn coins_that_a_claim_made_and_lost_sight_of_are_found_and_are_the_deposit
         "{shown}"
     );
     assert_eq!(conserved("found", &mint.auditor(), &[&agent]).await.spendable, 150);
-    assert_eq!(agent.wallet().await.disputed().await.unwrap(), 0);
+    assert_eq!(agent.wallet().await.recovery().disputed().await.unwrap(), 0);
     let claims = proxy.exchanges().iter().filter(|one| one.path == "/v1/mint/bolt11").count();
     assert_eq!(claims, 2, "the claim, and the one with new outputs that the mint refused");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Behaviour, InvoiceSpec, LnurlServer, Moment, Proxy, Rule, Terms};
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ async fn invoices_with_parts_of_a_sat_are_paid_and_rounded() {
         assert!((1..=msat.div_ceil(1_000)).contains(&sats(&paid, "amount_sats")), "{msat}: {paid}");
     }
     let mut changes = agent.wallet().await.changes();
-    while agent.wallet().await.has_open().await {
+    while agent.wallet().await.recovery().has_open().await {
         tokio::time::timeout(Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
     }
     conserved("parts of a sat", &mint.auditor(), &[&agent]).await;

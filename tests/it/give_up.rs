@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nutpurse::testing::api::Error;
 use nutpurse::testing::api::view::{OpenView, may_give_up};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Behaviour, Lightning, Moment, Proxy, Rule, TestMint};
 
@@ -75,17 +75,18 @@ impl Scene {
     async fn give_up(&self, id: &Value) {
         let wallet = self.agent.wallet().await;
         let id = id.as_str().unwrap();
-        let told = may_give_up(&wallet.may_give_up(id).await.unwrap()).join("\n");
+        let told = may_give_up(&wallet.recovery().may_give_up(id).await.unwrap()).join("\n");
         assert!(
             told.contains("gave no answer") && told.contains(&format!("payments revive {id}")),
             "{told}"
         );
-        wallet.give_up(id).await.unwrap();
+        wallet.recovery().give_up(id).await.unwrap();
     }
 
     /// What the owner is shown: why, of each.
     async fn open(&self) -> Vec<(String, &'static str)> {
-        let open = OpenView::from(self.agent.wallet().await.list_open().await.unwrap()).open;
+        let open =
+            OpenView::from(self.agent.wallet().await.recovery().undecided().await.unwrap()).open;
         open.into_iter().map(|entry| (entry.id, entry.why)).collect()
     }
 }
@@ -127,8 +128,11 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         let scene = scene.later(a_day_later).await;
         assert_eq!(scene.left().await, DAY_SATS);
         let asked = scene.proxy.exchanges().len();
-        scene.agent.wallet().await.settle().await.unwrap();
-        assert!(!scene.agent.wallet().await.has_open().await, "nothing keeps the process");
+        scene.agent.wallet().await.recovery().settle().await.unwrap();
+        assert!(
+            !scene.agent.wallet().await.recovery().has_open().await,
+            "nothing keeps the process"
+        );
         let shown =
             scene.agent.ok("get_payment", json!({"payment_id": id, "wait_seconds": 1})).await;
         assert_eq!(
@@ -151,14 +155,18 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         // payment's.
         scene.proxy.clear();
         let wallet = scene.agent.wallet().await;
-        wallet.recheck(nutpurse::testing::wallet::restore::Which::All, |_| ()).await.unwrap();
+        wallet
+            .recovery()
+            .recheck(nutpurse::testing::wallet::engine::recheck::Which::All, |_| ())
+            .await
+            .unwrap();
         assert_eq!(holdings(&scene.agent).await.spendable, held.spendable);
-        wallet.take_up(&name).await.unwrap();
+        wallet.recovery().take_up(&name).await.unwrap();
         let ended = scene.agent.ended(&id).await;
         assert_eq!(ended["state"], state, "{ended}");
         assert!(scene.open().await.is_empty());
         let mut changes = wallet.changes();
-        while wallet.has_open().await {
+        while wallet.recovery().has_open().await {
             tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed())
                 .await
                 .unwrap()
@@ -174,7 +182,7 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
             melts.iter().filter(|melt| melt.state == "PAID").count(),
             usize::from(state == "settled")
         );
-        let told = Error::from(wallet.take_up(&name).await.unwrap_err());
+        let told = Error::from(wallet.recovery().take_up(&name).await.unwrap_err());
         assert!(told.message.contains("not given up"), "{told}");
     }
 }
@@ -187,7 +195,7 @@ async fn what_was_given_up_is_taken_up_after_a_restart_and_stays_given_up_over_o
     let home = scene.agent.close().await;
     let agent = Agent::reopen(home).await;
     assert_eq!(holdings(&agent).await.pending, 0);
-    agent.wallet().await.take_up(id.as_str().unwrap()).await.unwrap();
+    agent.wallet().await.recovery().take_up(id.as_str().unwrap()).await.unwrap();
     assert!(holdings(&agent).await.pending > 0);
     scene.proxy.clear();
     let agent = Agent::two_minutes_later(agent.close().await);
@@ -215,7 +223,7 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
         != "payee_holds"
     {}
     assert_eq!(scene.open().await, [(id.to_owned(), "the payee holds it")]);
-    let refused = Error::from(wallet.may_give_up(id).await.unwrap_err());
+    let refused = Error::from(wallet.recovery().may_give_up(id).await.unwrap_err());
     assert!(
         refused.message.contains("Its mint answers") && refused.message.contains("next start"),
         "{refused}"
@@ -230,11 +238,15 @@ async fn a_payment_whose_mint_answers_is_not_given_up() {
         ("dep_aaaaaaaaaaaaaaaaaaaa", "invalid_input"),
     ] {
         assert_eq!(
-            Error::from(wallet.may_give_up(id).await.unwrap_err()).code.as_str(),
+            Error::from(wallet.recovery().may_give_up(id).await.unwrap_err()).code.as_str(),
             code,
             "{id}"
         );
-        assert_eq!(Error::from(wallet.give_up(id).await.unwrap_err()).code.as_str(), code, "{id}");
+        assert_eq!(
+            Error::from(wallet.recovery().give_up(id).await.unwrap_err()).code.as_str(),
+            code,
+            "{id}"
+        );
     }
 }
 
@@ -248,20 +260,22 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
     let scene = scene.later(|| clock::now() + 120).await;
     let wallet = scene.agent.wallet().await;
     scene.proxy.reached(no_swaps).await;
-    let refused = Error::from(wallet.may_give_up(id.as_str().unwrap()).await.unwrap_err());
+    let refused =
+        Error::from(wallet.recovery().may_give_up(id.as_str().unwrap()).await.unwrap_err());
     assert!(refused.message.contains("Its mint answers"), "{refused}");
     let scene = scene.later(|| clock::now() + 8 * 86_400).await;
     let wallet = scene.agent.wallet().await;
-    let told = may_give_up(&wallet.may_give_up(id.as_str().unwrap()).await.unwrap()).join("\n");
+    let told =
+        may_give_up(&wallet.recovery().may_give_up(id.as_str().unwrap()).await.unwrap()).join("\n");
     assert!(told.contains("for more than a week"), "{told}");
     assert_eq!(
         scene.open().await,
         [(id.as_str().unwrap().to_owned(), "for a week no answer of its mint has ended it")]
     );
-    wallet.give_up(id.as_str().unwrap()).await.unwrap();
+    wallet.recovery().give_up(id.as_str().unwrap()).await.unwrap();
     assert_eq!((holdings(&scene.agent).await.pending, scene.left().await), (0, DAY_SATS));
     scene.proxy.clear();
-    wallet.take_up(id.as_str().unwrap()).await.unwrap();
+    wallet.recovery().take_up(id.as_str().unwrap()).await.unwrap();
     assert_eq!(scene.agent.ended(&id).await["state"], "failed");
     conserved("a swap that was given up", &scene.mint.auditor(), &[&scene.agent]).await;
 }
@@ -290,7 +304,7 @@ async fn tokens_on_their_way_out_and_in_are_given_up_and_taken_up_too() {
     scene.give_up(&sent).await;
     scene.give_up(&taken).await;
     assert_eq!(holdings(&scene.agent).await.pending, 0);
-    assert!(!scene.agent.wallet().await.has_open().await);
+    assert!(!scene.agent.wallet().await.recovery().has_open().await);
     let shown = scene.agent.ok("receive_token", json!({"token": gift["token"]})).await;
     assert_eq!((&shown["state"], &shown["receive_id"]), (&json!("pending"), &taken), "{shown}");
     assert!(shown["next_step"].as_str().unwrap().contains("given it up"), "{shown}");
@@ -298,7 +312,7 @@ async fn tokens_on_their_way_out_and_in_are_given_up_and_taken_up_too() {
     scene.proxy.clear();
     let wallet = scene.agent.wallet().await;
     for id in [&sent, &taken] {
-        wallet.take_up(id.as_str().unwrap()).await.unwrap();
+        wallet.recovery().take_up(id.as_str().unwrap()).await.unwrap();
     }
     assert_eq!(scene.agent.ended(&sent).await["state"], "settled");
     assert_eq!(scene.agent.ended(&taken).await["state"], "received");

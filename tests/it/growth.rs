@@ -1,7 +1,7 @@
 //! What a wallet keeps when it has been used for long, and what it still finds.
 
 use nutpurse::testing::app::open_store;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::MintOptions;
 
@@ -19,7 +19,7 @@ async fn an_invoice_that_ran_out_a_week_ago_comes_in_when_somebody_asks_for_it()
     let home = agent.close().await;
     let store = open_store(&home.owned()).await.unwrap();
     assert!(store.open_deposits().await.unwrap().is_empty(), "nothing asks about it by itself");
-    store.shut().await;
+    store.close().await;
 
     lightning.pay(&deposit["bolt11"].as_str().unwrap().parse().unwrap()).unwrap();
     let agent = Agent::at(home, || clock::now() + 9 * 86_400);

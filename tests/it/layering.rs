@@ -18,33 +18,62 @@ const PARTS: &[(&str, &[&str])] = &[
     ("nostr", &["model", "ports"]),
     ("store", &["model", "ports"]),
     ("wallet", &["model", "ports", "policy", "mint", "nostr", "store"]),
+    ("api", &["wallet", "model"]),
     ("tasks", &["wallet"]),
-    ("mcp", &["wallet", "model"]),
-    ("cli", &["mcp", "wallet", "config", "policy", "model"]),
-    ("daemon", &["mcp", "wallet", "config", "model"]),
+    ("mcp", &["api", "wallet", "model"]),
+    ("cli", &["api", "wallet", "config", "policy", "model"]),
+    ("daemon", &["mcp", "api", "wallet", "config", "model"]),
     (
         "app",
         &[
-            "model", "ports", "policy", "config", "net", "mint", "nostr", "store", "wallet",
+            "model", "ports", "policy", "config", "net", "mint", "nostr", "store", "wallet", "api",
             "tasks", "mcp", "cli", "daemon", "logging",
         ],
     ),
-    ("program", &["app", "cli", "config", "daemon", "mcp", "wallet", "logging", "core_dumps"]),
+    (
+        "program",
+        &["api", "app", "cli", "config", "daemon", "mcp", "wallet", "logging", "core_dumps"],
+    ),
     ("main", &["run"]),
     ("logging", &[]),
     ("core_dumps", &[]),
     ("lib", &[]),
 ];
 
+/// The folders of `src/wallet`, top to bottom: each may use those below it. Outside of its own folder
+/// a file names another by its whole path, so that every arrow is a `use` line.
+const WALLET: &[&str] = &[
+    "recovery",
+    "account",
+    "zap",
+    "token",
+    "deposit",
+    "payment",
+    "doctor",
+    // The one door, and what it carries out.
+    "door",
+    "execution",
+    // Relays.
+    "sync",
+    "nutzaps",
+    "outbox",
+    "wallet_event",
+    "people",
+    // Mints.
+    "engine",
+    "proofs",
+    "core",
+];
+
 /// Crates that stay where they are: (crate, the files that may name it, by the beginning of their
 /// path).
 const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["net/"]),
-    ("tokio_tungstenite", &["net/", "ports.rs", "mint/hint.rs", "nostr/relays/"]),
+    ("tokio_tungstenite", &["net/", "ports.rs", "mint/subscription.rs", "nostr/relays/"]),
     ("governor", &["net/"]),
     ("rustls", &["net/"]),
     ("cdk", &["mint/"]),
-    ("cdk_common", &["mint/", "nostr/", "ports.rs", "store/", "wallet/coins.rs", "wallet/nostr/"]),
+    ("cdk_common", &["mint/", "nostr/", "ports.rs", "store/", "wallet/"]),
     ("nostr", &["nostr/"]),
     ("nostr_sdk", &["nostr/relays/"]),
     ("nostr_relay_pool", &["nostr/relays/"]),
@@ -82,7 +111,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Names that tell of something only one file may do.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("SystemTime", &["wallet/clock.rs"]),
+    ("SystemTime", &["wallet/core/clock.rs"]),
     ("env::var", &["config/env.rs"]),
     ("env::vars", &["config/env.rs"]),
     (".env(\"", &["cli/args.rs"]),
@@ -120,7 +149,7 @@ fn sources(under: &Path) -> Vec<PathBuf> {
 }
 
 /// The file's path below `src`, and its code: no comments, no unit tests.
-fn shipped() -> Vec<(String, String)> {
+pub(crate) fn shipped() -> Vec<(String, String)> {
     let src = root().join("src");
     let mut files = Vec::new();
     for path in sources(&src) {
@@ -140,7 +169,7 @@ fn shipped() -> Vec<(String, String)> {
     files
 }
 
-fn part(file: &str) -> &str {
+pub(crate) fn part(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or_default()
 }
 
@@ -170,6 +199,36 @@ fn arrows_point_down_only() {
         assert!(
             !code.contains("crate::{") && !code.contains("super::super::super::super"),
             "{file}: name each part by itself"
+        );
+    }
+}
+
+#[test]
+fn inside_the_wallet_arrows_point_down_only() {
+    let place = |folder: &str| WALLET.iter().position(|one| *one == folder);
+    let mut seen = BTreeSet::new();
+    for (file, code) in shipped() {
+        let Some(rest) = file.strip_prefix("wallet/") else { continue };
+        // The root hands out handles, and may name every folder.
+        let Some((folder, _)) = rest.split_once('/') else { continue };
+        let here = place(folder).unwrap_or_else(|| panic!("{file} is in no folder of the list"));
+        seen.insert(here);
+        for used in after(&code, "crate::wallet::").into_iter().filter(|used| *used != folder) {
+            let there = place(used).unwrap_or_else(|| panic!("{file} uses wallet::{used}"));
+            assert!(here < there, "{file} uses {used}, which stands above {folder}");
+        }
+        let inner = code.replace("in super", "").replace("pub(super)", "");
+        assert!(!inner.contains("super::super"), "{file}: name what is outside by its whole path");
+    }
+    assert_eq!(seen.len(), WALLET.len(), "every folder of the list has files");
+}
+
+#[test]
+fn only_the_wallet_has_methods_of_the_wallet() {
+    for (file, code) in shipped().iter().filter(|(file, _)| file.starts_with("wallet/")) {
+        assert!(
+            !code.contains("impl Wallet {") || file == "wallet/mod.rs",
+            "{file} adds to the one object"
         );
     }
 }

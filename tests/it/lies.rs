@@ -1,7 +1,7 @@
 //! A mint that lies: nothing is shown spendable that the mint refuses, and nothing is lost once the
 //! lie stops.
 
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{
     CoinLie, Liar, Lie, Lightning, MintOptions, Moment, Proxy, RestoreLie, Rule, SignatureLie,
@@ -286,7 +286,7 @@ async fn a_token_said_to_be_claimed_is_not_forgotten() {
     let told = scene.liar.told();
     scene.liar.tell(Lie::Coins(CoinLie::All("SPENT")));
     scene = scene.later().await;
-    scene.agent.wallet().await.settle().await.unwrap();
+    scene.agent.wallet().await.recovery().settle().await.unwrap();
     scene
         .agent
         .ok("get_payment", json!({"payment_id": made["payment_id"], "wait_seconds": 1}))

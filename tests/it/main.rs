@@ -56,6 +56,7 @@ mod rotated;
 mod rounds;
 mod secrets;
 mod session;
+mod silence;
 mod strangers;
 mod tools;
 mod waits;

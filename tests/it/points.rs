@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use nutpurse::testing::store::Halt;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::store::Failpoint;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, TestMint};
 
@@ -117,13 +117,13 @@ impl Scene {
 
     /// Calls the verb and stands still after the `point`-th commit.
     async fn cut(&self, home: &Arc<Home>, call: &Call, point: u64, durable: bool) -> End {
-        let halt = Halt::default();
-        let agent = Agent::halting(Arc::clone(home), clock::now, &halt);
+        let failpoint = Failpoint::default();
+        let agent = Agent::with_failpoint(Arc::clone(home), clock::now, &failpoint);
         agent.ok("get_balance", json!({})).await;
-        halt.after(point, durable);
+        failpoint.after(point, durable);
         tokio::select! {
             biased;
-            () = halt.reached() => End::StoodStill,
+            () = failpoint.reached() => End::StoodStill,
             () = self.call(&agent, call) => {
                 agent.close().await;
                 End::Done
@@ -133,12 +133,12 @@ impl Scene {
 
     /// Recovers, and stands still after the `point`-th commit of that.
     async fn cut_recovery(&self, home: &Arc<Home>, point: u64, durable: bool) -> End {
-        let halt = Halt::default();
-        halt.after(point, durable);
-        let agent = Agent::halting(Arc::clone(home), || clock::now() + 120, &halt);
+        let failpoint = Failpoint::default();
+        failpoint.after(point, durable);
+        let agent = Agent::with_failpoint(Arc::clone(home), || clock::now() + 120, &failpoint);
         tokio::select! {
             biased;
-            () = halt.reached() => End::StoodStill,
+            () = failpoint.reached() => End::StoodStill,
             () = self.quiet(&agent) => {
                 agent.close().await;
                 End::Done

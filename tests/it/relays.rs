@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nutpurse::testing::net::{NetworkSettings, Web};
-use nutpurse::testing::nostr::relays::{Ack, End, Heard};
-use nutpurse::testing::nostr::{Draft, Event, Identity, Relays};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::relays::{Ack, End, ListenerEvent};
+use nutpurse::testing::nostr::{Event, Identity, Relays, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::{Flood, Relay, Veil};
 
@@ -25,7 +25,7 @@ async fn world(identity: Option<&Identity>) -> (Relay, Relays) {
 }
 
 fn event(me: &Identity, kind: u16, created_at: u64, content: &str) -> Event {
-    me.sign(Draft { kind, created_at, tags: vec![], content: content.to_owned() }).unwrap()
+    me.sign(UnsignedEvent { kind, created_at, tags: vec![], content: content.to_owned() }).unwrap()
 }
 
 async fn put(relays: &Relays, relay: &Relay, event: &Event) -> Ack {
@@ -180,7 +180,7 @@ async fn only_an_identity_is_told_and_only_when_the_relay_insists() {
     assert_eq!(relay.named(), [me.public_key()], "once for the connection");
     let (listening, mut heard) = relays.listen(relay.url().to_owned(), json!({"kinds": [9321]}));
     let listening = tokio::spawn(listening);
-    assert!(matches!(heard.recv().await, Some(Heard::Connected)));
+    assert!(matches!(heard.recv().await, Some(ListenerEvent::Connected)));
     drop(heard);
     listening.await.unwrap();
     relay.rule(|rule| rule.never_satisfied = true);
@@ -286,20 +286,20 @@ async fn a_listener_hears_of_every_gap() {
     let (listening, mut heard) = relays
         .listen(relay.url().to_owned(), json!({"kinds": [9321], "authors": [me.public_key()]}));
     let task = tokio::spawn(listening);
-    assert!(matches!(heard.recv().await, Some(Heard::Connected)));
+    assert!(matches!(heard.recv().await, Some(ListenerEvent::Connected)));
     let first = event(&me, 9321, 1_000, "one");
     put(&relays, &relay, &event(&me, 1, 1_000, "not asked for")).await;
     put(&relays, &relay, &first).await;
-    assert!(matches!(heard.recv().await, Some(Heard::Event(event)) if event == first));
+    assert!(matches!(heard.recv().await, Some(ListenerEvent::Event(event)) if event == first));
     relay.go_down().await.unwrap();
     relay.come_up().await.unwrap();
     assert!(
-        matches!(heard.recv().await, Some(Heard::Connected)),
+        matches!(heard.recv().await, Some(ListenerEvent::Connected)),
         "what was heard before is not said again"
     );
     let second = event(&me, 9321, 1_001, "two");
     put(&relays, &relay, &second).await;
-    assert!(matches!(heard.recv().await, Some(Heard::Event(event)) if event == second));
+    assert!(matches!(heard.recv().await, Some(ListenerEvent::Event(event)) if event == second));
     drop(heard);
     tokio::time::timeout(WAIT, task).await.unwrap().unwrap();
 }
@@ -312,8 +312,9 @@ async fn the_bench_loses_and_revives_as_it_is_told() {
     put(&relays, &relay, &token).await;
     let tags =
         vec![vec!["e".to_owned(), token.id().to_owned()], vec!["k".to_owned(), "7375".to_owned()]];
-    let deletion =
-        me.sign(Draft { kind: 5, created_at: 1_001, tags, content: String::new() }).unwrap();
+    let deletion = me
+        .sign(UnsignedEvent { kind: 5, created_at: 1_001, tags, content: String::new() })
+        .unwrap();
     assert_eq!(put(&relays, &relay, &deletion).await, Ack::Stored);
     let filter = json!({"kinds": [7375]});
     assert!(relays.page(relay.url(), &filter, WAIT).await.events.is_empty());

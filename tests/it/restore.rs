@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use nutpurse::testing::store::{Store, StoreError};
-use nutpurse::testing::wallet::restore::Which;
+use nutpurse::testing::wallet::engine::recheck::Which;
 use serde_json::json;
 use testbed::{Moment, Proxy, Rule, TestMint};
 
@@ -290,7 +290,7 @@ async fn looking_through_a_mint_revives_no_coin_that_a_payment_spends_meanwhile(
     let states = proxy.fail(Rule::new("POST", "/v1/checkstate", Moment::HoldAfter));
     let wallet = agent.wallet().await;
     let looking = tokio::spawn(async move {
-        wallet.recheck(Which::All, |_| ()).await.map(|restored| restored.mints)
+        wallet.recovery().recheck(Which::All, |_| ()).await.map(|restored| restored.mints)
     });
     proxy.reached(states).await;
     proxy.release(melt);
@@ -303,7 +303,7 @@ async fn looking_through_a_mint_revives_no_coin_that_a_payment_spends_meanwhile(
     );
     let wallet = agent.wallet().await;
     let mut changes = wallet.changes();
-    while wallet.has_open().await {
+    while wallet.recovery().has_open().await {
         tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed())
             .await
             .unwrap()

@@ -58,10 +58,10 @@ async fn a_token_whose_keyset_goes_out_of_use_with_no_other_in_use_leaves_nothin
     assert_eq!(refused.details.get("nut_code"), Some(&json!(12_002)), "{refused:?}");
     let held = holdings(&agent).await;
     assert_eq!((held.spendable, held.pending), (1_000, 0), "the coins are free");
-    assert!(!agent.wallet().await.has_open().await, "nothing is under way");
+    assert!(!agent.wallet().await.recovery().has_open().await, "nothing is under way");
     // Nothing is left in the journal that would ask the mint again.
     let agent = Agent::two_minutes_later(agent.close().await);
-    agent.wallet().await.settle().await.unwrap();
+    agent.wallet().await.recovery().settle().await.unwrap();
     assert_eq!(asked(&proxy, "POST", "/v1/swap"), 1);
 
     proxy.stop_rewriting();

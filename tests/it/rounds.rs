@@ -136,7 +136,7 @@ fn token(mint: &str, number: usize) -> (Payment, Change) {
         created_at: 1,
         attempt: 1,
         repeat_of: None,
-        caller_in_doubt: false,
+        outcome_undelivered: false,
         state: PaymentState::Settled { at: 1, fee_sats: 0, preimage: None, claimed: true },
     };
     let ys = vec![SecretKey::generate().public_key()];
@@ -170,7 +170,7 @@ async fn a_payment_that_is_paid_is_settled_in_the_midst_of_many_tokens_which_tak
         tokens.push(change);
     }
     store.commit(tokens).await.unwrap();
-    store.shut().await;
+    store.close().await;
     drop(store);
 
     proxy.rewrite(|path, mut answer| {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::net::{NetworkSettings, Web};
-use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays, deletion, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{
+    Ack, Event, Identity, Relays, UnsignedEvent, deletion, token_event,
+};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay, Terms};
 use tokio::time::{Instant, sleep};
@@ -223,7 +225,7 @@ impl Person {
     /// What they say of themselves: this server takes their sats.
     pub(crate) fn profile(&self, server: &LnurlServer, created_at: u64) -> Outcome<Event> {
         let content = json!({"name": "somebody", "lud16": server.address("somebody")}).to_string();
-        Ok(self.identity.sign(Draft { kind: 0, created_at, tags: Vec::new(), content })?)
+        Ok(self.identity.sign(UnsignedEvent { kind: 0, created_at, tags: Vec::new(), content })?)
     }
 }
 

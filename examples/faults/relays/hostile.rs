@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cdk_common::nuts::{KeySetInfo, Proof, Token};
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::testing::nostr::{Draft, Event, Identity, nutzap, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Event, Identity, UnsignedEvent, nutzap, token_event};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, THEM, at};
@@ -249,8 +249,8 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
     plain.push(of(&mint, nothing(), json!(ids)));
     let (owed, mut posted) = (ground.scene.owed()?, 0);
     for plain in &plain {
-        let content = ground.us.seal(plain)?;
-        let event = ground.us.sign(Draft {
+        let content = ground.us.encrypt(plain)?;
+        let event = ground.us.sign(UnsignedEvent {
             kind: token_event::KIND,
             created_at: clock::now(),
             tags: Vec::new(),
@@ -260,7 +260,7 @@ pub(crate) async fn plaintexts(run: Run) -> Outcome<Fired> {
         posted += 1;
     }
     for content in ["", "no seal", &"A".repeat(70_000)] {
-        let event = ground.us.sign(Draft {
+        let event = ground.us.sign(UnsignedEvent {
             kind: token_event::KIND,
             created_at: clock::now(),
             tags: Vec::new(),
@@ -331,7 +331,7 @@ pub(crate) async fn nutzaps(run: Run) -> Outcome<Fired> {
         tags.push(vec!["unit".to_owned(), unit.to_owned()]);
         tags.push(vec!["u".to_owned(), mint.to_owned()]);
         tags.extend(to.iter().map(|to| vec!["p".to_owned(), (*to).to_owned()]));
-        Ok(stranger.sign(Draft {
+        Ok(stranger.sign(UnsignedEvent {
             kind: nutzap::KIND,
             created_at: clock::now(),
             tags,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nutpurse::testing::nostr::{Identity, nutzap};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Around, Behaviour, LnurlServer, Moment, ReceiptLie, Rule, Terms};
 

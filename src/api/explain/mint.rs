@@ -2,7 +2,7 @@
 
 use crate::api::code::Code;
 use crate::api::error::{Error, Retry};
-use crate::wallet::failure::{MintError, WrongQuote, nut};
+use crate::wallet::core::failure::{MintError, WrongQuote, nut};
 
 pub(super) fn explain(error: MintError) -> Error {
     match error {
@@ -15,7 +15,7 @@ pub(super) fn explain(error: MintError) -> Error {
             "The wallet's file is an older copy: this mint is used once it has said what it holds for it.",
         )
         .next("Make the same call again in a minute; if it stays so, tell the user that the mint does not answer."),
-        MintError::TooMany { retry_after_seconds } | MintError::Busy { status: 429, retry_after_seconds } => {
+        MintError::RateLimited { retry_after_seconds } | MintError::Busy { status: 429, retry_after_seconds } => {
             let message =
                 format!("Nothing is asked of this mint for {retry_after_seconds} s: too many requests, or it has asked to wait.");
             Error::new(Code::TooManyRequests, message).after(Some(retry_after_seconds))
@@ -48,7 +48,7 @@ pub(super) fn explain(error: MintError) -> Error {
             format!("The mint's server failed (status {status}); nothing was paid."),
         )
         .with_untrusted("reason", reason.as_deref().unwrap_or("")),
-        MintError::Moved { location, .. } => moved(location.as_deref().unwrap_or("")),
+        MintError::Redirected { location, .. } => moved(location.as_deref().unwrap_or("")),
         MintError::Unexplained { status, reason } => Error::new(
             Code::MintRefused,
             format!("The mint refused without a reason that is known (status {status}); nothing moved."),

@@ -10,10 +10,10 @@ mod zap;
 use super::code::Code;
 use super::error::{Error, MoneyMoved, damaged};
 use super::words;
-use crate::model::line::EntryState;
+use crate::model::history_line::EntryState;
 use crate::model::payment::{FailureReason, StoredFailure};
 use crate::model::text;
-use crate::wallet::failure::{
+use crate::wallet::core::failure::{
     Cause, Denial, Failure, GiveUpRefusal, Late, Missing, Moved, SettingsProblem, StoreError,
     TokenRefusal,
 };

@@ -4,7 +4,7 @@ use crate::api::code::Code;
 use crate::api::error::Error;
 use crate::api::words;
 use crate::model::lnurl::{AnswerError, Misfit};
-use crate::wallet::failure::{HttpFailure, NameServerError, PayeeError};
+use crate::wallet::core::failure::{HttpFailure, NameServerError, PayeeError};
 
 pub(super) fn explain(error: PayeeError) -> Error {
     match error {
@@ -60,7 +60,7 @@ fn no_exchange(failure: &HttpFailure) -> Error {
             "The payee's server has an address that is not allowed; it was not contacted.",
         )
         .with("reason", why.as_str()),
-        HttpFailure::TooMany { retry_after_seconds } => {
+        HttpFailure::RateLimited { retry_after_seconds } => {
             Error::new(Code::TooManyRequests, "The payee's server is being asked too often.")
                 .after(Some(*retry_after_seconds))
         }

@@ -2,7 +2,7 @@
 
 use crate::api::code::Code;
 use crate::api::error::Error;
-use crate::wallet::failure::{NutzapRefusal, ZapRefusal};
+use crate::wallet::core::failure::{NutzapRefusal, ZapRefusal};
 
 /// What to do when there is to be no nutzap.
 const ELSE: &str = "Call zap again with via auto or lightning.";

@@ -29,7 +29,7 @@ pub(super) fn tool() -> Tool {
                     description: request.description,
                     key: request.idempotency_key,
                 };
-                let deposit = wallet.deposit(job.caller, intent).await?;
+                let deposit = wallet.deposits().open(job.caller, intent).await?;
                 let mut view = DepositView::from(&deposit);
                 let drawn = view.bolt11.as_deref().filter(|_| wanted).and_then(qr::invoice);
                 let (text, png) = drawn.map(|drawn| (drawn.text, drawn.png)).unzip();

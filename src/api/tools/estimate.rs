@@ -34,6 +34,7 @@ pub(super) fn tool() -> Tool {
                 let view = match destination {
                     Ok(destination) => {
                         let estimated = wallet
+                            .payments()
                             .estimate(job.caller, &destination, amount, mint.as_ref())
                             .await?;
                         EstimateView::new(&payee, estimated)
@@ -42,7 +43,7 @@ pub(super) fn tool() -> Tool {
                         let code = read::not_payable(why).code;
                         EstimateView::refused(
                             &payee,
-                            wallet.money().await?,
+                            wallet.account().money().await?,
                             request.amount_sats,
                             code,
                         )

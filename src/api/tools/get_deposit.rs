@@ -23,7 +23,7 @@ pub(super) fn tool() -> Tool {
                 let wallet = job.wallet().await?;
                 let id = request.deposit_id.as_deref().map(read::deposit_id).transpose()?;
                 let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
-                let deposit = wallet.get_deposit(job.caller, id.as_ref(), wait).await?;
+                let deposit = wallet.deposits().get(job.caller, id.as_ref(), wait).await?;
                 Ok(Answer::of(&DepositView::from(&deposit)))
             })
         },

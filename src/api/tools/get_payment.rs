@@ -33,7 +33,7 @@ pub(super) fn tool() -> Tool {
                     request.idempotency_key.as_deref(),
                 )?;
                 let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
-                let outcome = job.wallet().await?.get_payment(job.caller, &lookup, wait).await?;
+                let outcome = job.wallet().await?.payments().get(job.caller, &lookup, wait).await?;
                 Ok(Answer::of(&OutcomeView::new(outcome)?))
             })
         },

@@ -4,7 +4,7 @@ use super::{Answer, Hints, Tool, schema};
 use crate::api::request::{Direction, EntryKind, Format, ListHistory, SummaryBy};
 use crate::api::view::HistoryView;
 use crate::api::{period, read};
-use crate::model::line;
+use crate::model::history_line;
 use crate::wallet::{Grouping, HistoryQuery};
 
 const DEFAULT_LIMIT: u64 = 20;
@@ -38,7 +38,7 @@ pub(super) fn tool() -> Tool {
                     limit: if as_csv { MAX_CSV } else { limit.unwrap_or(usize::MAX) },
                     cursor: request.cursor.as_deref().map(read::cursor).transpose()?,
                 };
-                let history = wallet.list_history(job.caller, query).await?;
+                let history = wallet.account().history(job.caller, query).await?;
                 Ok(Answer::of(&HistoryView::new(history, as_csv)?))
             })
         },
@@ -56,7 +56,7 @@ fn grouping(by: SummaryBy) -> Option<Grouping> {
     }
 }
 
-impl From<EntryKind> for line::EntryKind {
+impl From<EntryKind> for history_line::EntryKind {
     fn from(kind: EntryKind) -> Self {
         match kind {
             EntryKind::Deposit => Self::Deposit,
@@ -71,7 +71,7 @@ impl From<EntryKind> for line::EntryKind {
     }
 }
 
-impl From<Direction> for line::Direction {
+impl From<Direction> for history_line::Direction {
     fn from(direction: Direction) -> Self {
         match direction {
             Direction::In => Self::In,

@@ -31,7 +31,7 @@ pub(super) fn tool() -> Tool {
                     key: request.idempotency_key,
                     repeat_of: read::repeat_of(request.repeat_of.as_deref())?,
                 };
-                let record = wallet.pay(job.caller, intent).await?;
+                let record = wallet.payments().pay(job.caller, intent).await?;
                 Ok(Answer::of(&OutcomeView::from(record)))
             })
         },

@@ -25,7 +25,7 @@ pub(super) fn tool() -> Tool {
                 let request = job.read::<ReceiveToken>()?;
                 let wallet = job.wallet().await?;
                 let token = read::token(&request.token)?;
-                let outcome = wallet.receive_token(job.caller, token).await?;
+                let outcome = wallet.tokens().receive(job.caller, token).await?;
                 Ok(Answer::of(&OutcomeView::new(outcome)?))
             })
         },

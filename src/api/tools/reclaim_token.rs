@@ -21,7 +21,7 @@ pub(super) fn tool() -> Tool {
                 let request = job.read::<ReclaimToken>()?;
                 let wallet = job.wallet().await?;
                 let id = read::payment_id(&request.payment_id)?;
-                let record = wallet.reclaim_token(job.caller, &id).await?;
+                let record = wallet.tokens().reclaim(job.caller, &id).await?;
                 Ok(Answer::of(&OutcomeView::from(record)))
             })
         },

@@ -31,7 +31,7 @@ pub(super) fn tool() -> Tool {
                     key: request.idempotency_key,
                     repeat_of: read::repeat_of(request.repeat_of.as_deref())?,
                 };
-                let record = wallet.send_token(job.caller, intent).await?;
+                let record = wallet.tokens().send(job.caller, intent).await?;
                 let mut view = OutcomeView::from(record);
                 let mut png = None;
                 if let OutcomeView::Token(view) = &mut view {

@@ -19,7 +19,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 job.read::<Sync>()?;
-                let report = job.wallet().await?.sync(job.caller).await?;
+                let report = job.wallet().await?.relays().sync(job.caller).await?;
                 Ok(Answer::of(&SyncView::from(report)))
             })
         },

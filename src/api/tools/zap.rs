@@ -34,7 +34,7 @@ pub(super) fn tool() -> Tool {
                     key: request.idempotency_key,
                     repeat_of: read::repeat_of(request.repeat_of.as_deref())?,
                 };
-                let outcome = wallet.zap(job.caller, intent).await?;
+                let outcome = wallet.zaps().send(job.caller, intent).await?;
                 Ok(Answer::of(&OutcomeView::new(outcome)?))
             })
         },

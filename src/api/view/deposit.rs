@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{MoneyWord, rfc3339};
 use crate::api::words;
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::line::EntryState;
+use crate::model::history_line::EntryState;
 
 view!(
     /// A deposit.

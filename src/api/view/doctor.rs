@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::MoneyWord;
 use super::relays::in_the_way;
-use crate::wallet::nostr;
-use crate::wallet::nostr::{FindingKind, RelayState};
+use crate::wallet::doctor;
+use crate::wallet::doctor::{FindingKind, RelayState};
 
 /// The wallet on relays, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,8 +78,8 @@ pub struct Finding {
     pub events: Vec<String>,
 }
 
-impl From<nostr::RelaysReport> for RelaysReport {
-    fn from(report: nostr::RelaysReport) -> Self {
+impl From<doctor::RelaysReport> for RelaysReport {
+    fn from(report: doctor::RelaysReport) -> Self {
         Self {
             npub: report.npub,
             money: report.money.into(),
@@ -94,8 +94,8 @@ impl From<nostr::RelaysReport> for RelaysReport {
     }
 }
 
-impl From<nostr::RelayStanding> for RelayStanding {
-    fn from(relay: nostr::RelayStanding) -> Self {
+impl From<doctor::RelayStanding> for RelayStanding {
+    fn from(relay: doctor::RelayStanding) -> Self {
         let (state, untrusted_reason) = match relay.state {
             RelayState::Synced => ("synced", None),
             RelayState::Behind => ("behind", None),
@@ -117,8 +117,8 @@ impl From<nostr::RelayStanding> for RelayStanding {
     }
 }
 
-impl From<nostr::Finding> for Finding {
-    fn from(found: nostr::Finding) -> Self {
+impl From<doctor::Finding> for Finding {
+    fn from(found: doctor::Finding) -> Self {
         let (finding, what, mend) = words(found.kind);
         Self {
             finding,

@@ -7,8 +7,8 @@ use super::{MoneyWord, rfc3339};
 use crate::api::csv::write_csv;
 use crate::api::error::Error;
 use crate::api::{read, words};
+use crate::model::history_line::HistorySums;
 use crate::model::ledger::DAY_SECONDS;
-use crate::model::line::Sums;
 use crate::wallet::{self, History, Note};
 
 view!(
@@ -171,7 +171,7 @@ fn sats(sum: u128) -> u64 {
     u64::try_from(sum).unwrap_or(u64::MAX)
 }
 
-fn to_totals(sums: Sums) -> Totals {
+fn to_totals(sums: HistorySums) -> Totals {
     Totals {
         in_sats: sats(sums.in_sats),
         out_sats: sats(sums.out_sats),
@@ -180,7 +180,7 @@ fn to_totals(sums: Sums) -> Totals {
     }
 }
 
-fn to_group((of, sums): (wallet::Group, Sums)) -> Group {
+fn to_group((of, sums): (wallet::Group, HistorySums)) -> Group {
     let key = match of {
         wallet::Group::Day(day) => rfc3339(day.saturating_mul(DAY_SECONDS))
             .and_then(|time| time.get(..10).map(str::to_owned)),

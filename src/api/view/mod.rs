@@ -42,6 +42,7 @@ mod estimate;
 mod history;
 mod mints;
 mod open;
+mod outcome;
 mod payment;
 mod relays;
 
@@ -56,7 +57,7 @@ pub use payment::{OutcomeView, PaymentView, ReceiveView, TokenView, ZapView};
 pub use relays::{NostrView, SyncView};
 
 /// RFC 3339 in UTC. `None` when the time is out of the calendar.
-pub use crate::wallet::clock::rfc3339;
+pub use crate::wallet::core::clock::rfc3339;
 
 /// A view as JSON, for every edge alike.
 pub fn to_json(view: &impl Serialize) -> Value {

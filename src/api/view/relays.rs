@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::MoneyWord;
 use crate::api::words;
 use crate::model::text::clean;
-use crate::wallet::record::Delivered;
+use crate::wallet::Delivered;
 use crate::wallet::{InTheWay, NostrStanding, RelayStatus, SyncReport, Trouble};
 
 view!(

@@ -6,7 +6,7 @@ use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
-use crate::wallet::restore::Step;
+use crate::wallet::engine::recheck::Step;
 
 /// A Nostr key as a person gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]

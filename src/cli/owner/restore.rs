@@ -15,8 +15,8 @@ use super::{Owner, OwnerError};
 use crate::api::Error;
 use crate::model::secret::Secret;
 use crate::model::text::clean;
-use crate::wallet::clock;
-use crate::wallet::restore::{Restored, Step};
+use crate::wallet::core::clock;
+use crate::wallet::engine::recheck::{Restored, Step};
 
 /// The longest line of words read, in bytes.
 const WORDS_MAX: u64 = 1_024;

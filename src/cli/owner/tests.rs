@@ -8,7 +8,7 @@ use crate::api::view::{OpenView, RelaysReport};
 use crate::model::id::PaymentId;
 use crate::model::keys::KeysPlace;
 use crate::model::secret::Secret;
-use crate::wallet::restore::Step;
+use crate::wallet::engine::recheck::Step;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::super::invoice::Invoice;
-use super::{Target, callback, web};
+use super::{LnurlEndpoint, callback, web};
 
 /// The longest text about the payee that is read, in bytes.
 const MAX_METADATA: usize = 64 * 1024;
@@ -20,7 +20,7 @@ const LEAST_LEFT: u64 = 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayRequest {
     /// Who was asked.
-    pub target: Target,
+    pub target: LnurlEndpoint,
     /// Where invoices are.
     pub callback: Url,
     /// The least it takes.
@@ -99,7 +99,7 @@ impl PayRequest {
     ///
     /// # Errors
     /// [`AnswerError`].
-    pub fn read(target: Target, body: &[u8]) -> Result<Self, AnswerError> {
+    pub fn read(target: LnurlEndpoint, body: &[u8]) -> Result<Self, AnswerError> {
         let answer = object(body)?;
         match answer.get("tag").and_then(Value::as_str) {
             Some("payRequest") => {}

@@ -7,8 +7,8 @@ use super::*;
 
 const KEY: &str = "9630F464CCA6A5147AA8A35F0BCDD3CE485324E732FD39E09233B1D848238F31";
 
-fn target(text: &str) -> Target {
-    Target::of(&Payee::recognise(text))
+fn target(text: &str) -> LnurlEndpoint {
+    LnurlEndpoint::of(&Payee::recognise(text))
         .and_then(Result::ok)
         .unwrap_or_else(|| panic!("{text} leads nowhere"))
 }

@@ -32,7 +32,7 @@ impl Checksum for Lnurl {
 
 /// Where a payee's server is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct LnurlEndpoint {
     /// The whole address of its first answer. One payee has one, however it was written.
     pub url: Url,
     /// `name@host` in lower case. `None` for an LNURL.
@@ -41,7 +41,7 @@ pub struct Target {
 
 /// Why a text leads to no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
+pub enum LnurlError {
     /// Its checksum is wrong, or what it holds is no web address that we would ask.
     #[error("not an LNURL that can be read")]
     Unreadable,
@@ -50,7 +50,7 @@ pub enum TargetError {
     Login,
 }
 
-impl Target {
+impl LnurlEndpoint {
     /// Where the server of a Lightning address or an LNURL is asked. `None` for every other payee.
     ///
     /// A name at a bare number, at `localhost` or at an onion service has no certificate anybody
@@ -58,8 +58,8 @@ impl Target {
     /// network's question.
     ///
     /// # Errors
-    /// [`TargetError`].
-    pub fn of(payee: &Payee) -> Option<Result<Self, TargetError>> {
+    /// [`LnurlError`].
+    pub fn of(payee: &Payee) -> Option<Result<Self, LnurlError>> {
         match payee {
             Payee::LightningAddress(address) => Some(at_address(address)),
             Payee::Lnurl(text) => Some(at_lnurl(text)),
@@ -80,13 +80,13 @@ pub fn encode(url: &str) -> Option<String> {
     bech32::encode_lower::<Lnurl>(hrp, url.as_bytes()).ok()
 }
 
-fn at_address(address: &str) -> Result<Target, TargetError> {
-    let (name, place) = address.split_once('@').ok_or(TargetError::Unreadable)?;
+fn at_address(address: &str) -> Result<LnurlEndpoint, LnurlError> {
+    let (name, place) = address.split_once('@').ok_or(LnurlError::Unreadable)?;
     let url = of_host(&format!("{place}/.well-known/lnurlp/{name}"))?;
-    Ok(Target { url, address: Some(address.to_owned()) })
+    Ok(LnurlEndpoint { url, address: Some(address.to_owned()) })
 }
 
-fn at_lnurl(text: &str) -> Result<Target, TargetError> {
+fn at_lnurl(text: &str) -> Result<LnurlEndpoint, LnurlError> {
     let mut bare = text;
     for scheme in ["lnurlp:", "lnurl:"] {
         bare = without_prefix(bare, scheme);
@@ -102,22 +102,22 @@ fn at_lnurl(text: &str) -> Result<Target, TargetError> {
         of_host(bare)?
     };
     if url.query_pairs().any(|(key, value)| key == "tag" && value == "login") {
-        return Err(TargetError::Login);
+        return Err(LnurlError::Login);
     }
-    Ok(Target { url, address: None })
+    Ok(LnurlEndpoint { url, address: None })
 }
 
-fn decode(text: &str) -> Result<String, TargetError> {
+fn decode(text: &str) -> Result<String, LnurlError> {
     let read = bech32::primitives::decode::CheckedHrpstring::new::<Lnurl>(text)
-        .map_err(|_| TargetError::Unreadable)?;
+        .map_err(|_| LnurlError::Unreadable)?;
     if !read.hrp().as_str().eq_ignore_ascii_case("lnurl") {
-        return Err(TargetError::Unreadable);
+        return Err(LnurlError::Unreadable);
     }
-    String::from_utf8(read.byte_iter().collect()).map_err(|_| TargetError::Unreadable)
+    String::from_utf8(read.byte_iter().collect()).map_err(|_| LnurlError::Unreadable)
 }
 
 /// A place that is written without its scheme.
-fn of_host(rest: &str) -> Result<Url, TargetError> {
+fn of_host(rest: &str) -> Result<Url, LnurlError> {
     let url = web(&format!("https://{rest}"))?;
     if is_without_certificate(&url) { web(&format!("http://{rest}")) } else { Ok(url) }
 }
@@ -133,18 +133,18 @@ fn is_without_certificate(url: &Url) -> bool {
 }
 
 /// A web address without anything in it that two readers could read differently.
-fn web(text: &str) -> Result<Url, TargetError> {
+fn web(text: &str) -> Result<Url, LnurlError> {
     let is_odd = |letter: char| letter == '\\' || letter.is_whitespace() || letter.is_control();
     if text.len() > MAX_LNURL || text.contains(is_odd) {
-        return Err(TargetError::Unreadable);
+        return Err(LnurlError::Unreadable);
     }
-    let url = Url::parse(text).map_err(|_| TargetError::Unreadable)?;
+    let url = Url::parse(text).map_err(|_| LnurlError::Unreadable)?;
     let is_plain = url.username().is_empty()
         && url.password().is_none()
         && url.fragment().is_none()
         && url.has_host();
     let is_web = matches!(url.scheme(), "http" | "https");
-    if is_plain && is_web { Ok(url) } else { Err(TargetError::Unreadable) }
+    if is_plain && is_web { Ok(url) } else { Err(LnurlError::Unreadable) }
 }
 
 #[cfg(test)]
@@ -159,8 +159,8 @@ mod tests {
         "https://service.com/api?q=3fc3645b439ce8e7f2553a69e5267081d96dcd340693afabe04be7b0ccd178df",
     );
 
-    fn place(text: &str) -> Option<Result<String, TargetError>> {
-        Some(Target::of(&Payee::recognise(text))?.map(|target| target.url.to_string()))
+    fn place(text: &str) -> Option<Result<String, LnurlError>> {
+        Some(LnurlEndpoint::of(&Payee::recognise(text))?.map(|target| target.url.to_string()))
     }
 
     #[test]
@@ -218,14 +218,11 @@ mod tests {
         ];
         for text in texts {
             let found = place(&text);
-            assert!(
-                matches!(found, None | Some(Err(TargetError::Unreadable))),
-                "{text}: {found:?}"
-            );
+            assert!(matches!(found, None | Some(Err(LnurlError::Unreadable))), "{text}: {found:?}");
         }
         assert_eq!(
             place(&of("https://example.com/?tag=login&k1=00")),
-            Some(Err(TargetError::Login))
+            Some(Err(LnurlError::Login))
         );
     }
 

@@ -239,8 +239,8 @@ pub enum PaymentState {
     },
 }
 
-/// One payment, as the journal keeps it. Amounts are sats, times are Unix seconds. Only the one door
-/// makes one.
+/// One payment, as the journal keeps it. Amounts are sats, times are Unix seconds. Only the one
+/// door makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "row::Row", into = "row::Row")]
 pub struct Payment {
@@ -280,7 +280,7 @@ pub struct Payment {
     /// The payment this one knowingly repeats.
     pub repeat_of: Option<PaymentId>,
     /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.
-    pub caller_in_doubt: bool,
+    pub outcome_undelivered: bool,
     /// Where it stands.
     pub state: PaymentState,
 }
@@ -311,7 +311,7 @@ impl Payment {
     }
 
     /// Coins leave locked to somebody else, as a token or a nutzap, not over Lightning.
-    pub fn is_of_coins(&self) -> bool {
+    pub fn is_ecash(&self) -> bool {
         self.melted().is_none()
     }
 

@@ -105,7 +105,7 @@ impl From<Payment> for Row {
             fetched,
             zap,
             repeat_of: payment.repeat_of,
-            caller_in_doubt: payment.caller_in_doubt,
+            caller_in_doubt: payment.outcome_undelivered,
             state: payment.state,
         }
     }
@@ -205,7 +205,7 @@ impl TryFrom<Row> for Payment {
             created_at: row.created_at,
             attempt: row.attempt,
             repeat_of: row.repeat_of,
-            caller_in_doubt: row.caller_in_doubt,
+            outcome_undelivered: row.caller_in_doubt,
             state: row.state,
         })
     }

@@ -13,7 +13,7 @@ async fn a_503_pauses_its_origin_only_where_it_says_for_how_long() -> Tested {
     assert_eq!(web.send(post(&origin, LONG)).await?.retry_after_seconds, Some(40));
     let paused = web.send(post(&origin, LONG)).await;
     assert!(
-        matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 30..=40 })),
+        matches!(paused, Err(HttpFailure::RateLimited { retry_after_seconds: 30..=40 })),
         "{paused:?}"
     );
     assert_eq!(seen.requests().await.len(), 1);
@@ -34,11 +34,11 @@ async fn a_429_pauses_its_origin_alone() -> Tested {
     assert_eq!((answer.status, answer.retry_after_seconds), (429, Some(3600)));
     let paused = web.send(post(&origin, LONG)).await;
     assert!(
-        matches!(paused, Err(HttpFailure::TooMany { retry_after_seconds: 3590..=3600 })),
+        matches!(paused, Err(HttpFailure::RateLimited { retry_after_seconds: 3590..=3600 })),
         "{paused:?}"
     );
     let socket = web.websocket(&origin.replace("http", "ws")).await;
-    assert!(matches!(socket, Err(HttpFailure::TooMany { .. })));
+    assert!(matches!(socket, Err(HttpFailure::RateLimited { .. })));
     assert_eq!(seen.requests().await.len(), 1);
     assert_eq!(web.send(post(&other, LONG)).await?.status, 200);
     Ok(())

@@ -41,8 +41,8 @@ async fn a_websocket_that_cannot_be_opened_says_why() -> Tested {
     let open = async |origin: &str| web.websocket(&origin.replace("http", "ws")).await.err();
     assert!(matches!(open(&plain).await, Some(HttpFailure::Lost(_))));
     assert_eq!(open(&gone).await, Some(HttpFailure::NotSent("the connection was refused".into())));
-    assert_eq!(open(&busy).await, Some(HttpFailure::TooMany { retry_after_seconds: 30 }));
-    assert!(matches!(open(&busy).await, Some(HttpFailure::TooMany { .. })));
+    assert_eq!(open(&busy).await, Some(HttpFailure::RateLimited { retry_after_seconds: 30 }));
+    assert!(matches!(open(&busy).await, Some(HttpFailure::RateLimited { .. })));
     assert_eq!(seen.connections(), 1);
     Ok(())
 }

@@ -22,9 +22,9 @@ pub(super) enum Frame<'a> {
     Closed { subscription: String, reason: String },
     /// An event was taken or refused.
     Ok { id: String, stored: bool, reason: String },
-    /// The relay asks who we are.
+    /// The relay asks for authentication (NIP-42).
     Auth { challenge: String },
-    /// Words for people.
+    /// A message for people.
     Notice { words: String },
     /// A step of a comparison (NIP-77), or that there is none.
     Negentropy { step: bool },
@@ -42,13 +42,13 @@ pub(super) enum Hint {
 }
 
 /// The first four members of an array, as they were written.
-struct Parts<'a>(Vec<&'a RawValue>);
+struct ArrayMembers<'a>(Vec<&'a RawValue>);
 
-impl<'de> Deserialize<'de> for Parts<'de> {
+impl<'de> Deserialize<'de> for ArrayMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Array;
         impl<'de> Visitor<'de> for Array {
-            type Value = Parts<'de>;
+            type Value = ArrayMembers<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array")
             }
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Parts<'de> {
                     parts.push(part);
                 }
                 while members.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Parts(parts))
+                Ok(ArrayMembers(parts))
             }
         }
         from.deserialize_seq(Array)
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Parts<'de> {
 impl<'a> Frame<'a> {
     /// Reads any text; what is no message of a relay is [`Frame::Other`].
     pub(super) fn read(text: &'a str) -> Self {
-        let Ok(Parts(parts)) = serde_json::from_str(text) else { return Self::Other };
+        let Ok(ArrayMembers(parts)) = serde_json::from_str(text) else { return Self::Other };
         Self::of(&parts).unwrap_or(Self::Other)
     }
 

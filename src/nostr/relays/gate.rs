@@ -1,5 +1,4 @@
-//! What stands between a websocket and the library: the library reads what passes here, and nothing
-//! else.
+//! Filters what the library reads from a websocket.
 //!
 //! The library drops what it cannot read without telling, checks events that nobody asked for, and
 //! keeps all of it in memory for whoever is slow. So what was not asked for ends here, what it
@@ -38,13 +37,13 @@ pub(super) struct Flood;
 pub(super) struct Gate {
     /// A listener's: it stays open for long.
     pub(super) listening: bool,
-    state: Mutex<State>,
+    state: Mutex<GateState>,
     /// The library has ended a comparison.
     pub(super) compared: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct GateState {
     /// The subscription whose events are awaited; empty when there is none.
     subscription: String,
     /// The id of the event whose answer is awaited; empty when none is.
@@ -85,17 +84,17 @@ impl Gate {
         Self { listening, ..Self::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what was noted, since a new connection begins.
-    pub(super) fn opens(&self) {
-        *self.state() = State::default();
+    pub(super) fn reset(&self) {
+        *self.state() = GateState::default();
     }
 
     /// Events for this subscription pass from now on, and for no other.
-    pub(super) fn asks(&self, subscription: &str) {
+    pub(super) fn expect_events(&self, subscription: &str) {
         let mut state = self.state();
         (state.subscription, state.events, state.hint, state.heard) =
             (subscription.to_owned(), 0, None, 0);
@@ -103,12 +102,12 @@ impl Gate {
     }
 
     /// An answer to this event passes.
-    pub(super) fn puts(&self, id: &str) {
+    pub(super) fn expect_ok(&self, id: &str) {
         id.clone_into(&mut self.state().event);
     }
 
     /// Steps of a comparison pass.
-    pub(super) fn compares(&self) {
+    pub(super) fn expect_comparison(&self) {
         let mut state = self.state();
         (state.compares, state.stepped) = (true, false);
     }
@@ -124,7 +123,7 @@ impl Gate {
     }
 
     /// From now on nothing is awaited, and nothing passes.
-    pub(super) fn rests(&self) {
+    pub(super) fn expect_nothing(&self) {
         let mut state = self.state();
         state.subscription.clear();
         state.event.clear();
@@ -139,12 +138,12 @@ impl Gate {
     }
 
     /// How many bytes came since the subscription was asked for.
-    pub(super) fn heard(&self) -> usize {
+    pub(super) fn bytes_received(&self) -> usize {
         self.state().heard
     }
 
     /// Why the connection ended, and whether a message of ours was too large.
-    pub(super) fn end(&self) -> (String, bool) {
+    pub(super) fn end_reason(&self) -> (String, bool) {
         self.state()
             .end
             .clone()
@@ -156,7 +155,7 @@ impl Gate {
         self.state().useless()
     }
 
-    /// What the library is to hear of this message.
+    /// The message as the library is to see it. `None`: it is not to see it.
     pub(super) fn admit(&self, message: &Message) -> Result<Option<async_wsocket::Message>, Flood> {
         let mut state = self.state();
         let passed = match message {
@@ -183,8 +182,8 @@ impl Gate {
         Ok(passed)
     }
 
-    /// Looks at what the library says.
-    pub(super) fn leaves(&self, message: &async_wsocket::Message) {
+    /// Observes what the library sends.
+    pub(super) fn observe_outgoing(&self, message: &async_wsocket::Message) {
         let Some(text) = message.as_text() else { return };
         if text.starts_with(r#"["NEG-CLOSE""#) {
             self.compared.notify_one();
@@ -194,7 +193,7 @@ impl Gate {
     }
 
     /// The socket failed.
-    pub(super) fn fails(&self, error: &SocketError) {
+    pub(super) fn set_failure(&self, error: &SocketError) {
         let why = match error {
             SocketError::ConnectionClosed | SocketError::AlreadyClosed => return,
             SocketError::Capacity(_) => "the relay sent more than is read at once",
@@ -204,7 +203,7 @@ impl Gate {
     }
 }
 
-impl State {
+impl GateState {
     fn useless(&mut self) -> Result<(), Flood> {
         self.count(0)?;
         self.useless = self.useless.saturating_add(1);

@@ -1,9 +1,9 @@
-//! Listening to a relay until nobody listens to us.
+//! Subscribes to one relay until the receiver is dropped.
 //!
 //! The library opens the connection again when it ends, after pauses that grow, and asks now and
 //! then whether the relay is there. What came while it was down is not heard: each
-//! [`Heard::Connected`] tells the listener to ask for it. The caller runs the future; dropped, it
-//! is over.
+//! [`ListenerEvent::Connected`] tells the listener to ask for it. The caller runs the future;
+//! dropped, it is over.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use tokio_util::task::TaskTracker;
 
 use super::super::event::Event;
 use super::super::identity::Identity;
-use super::line::{Broken, Pool, Said, begins};
-use super::{Heard, Relays, asks_for, filter_of};
+use super::connection::{ConnectionEvent, ExchangeError, Pool, begins};
+use super::{ListenerEvent, Relays, asks_for, filter_of};
 use crate::ports::Http;
 
-/// Events that wait for the listener; then the relay's wait, and what is too much is missed.
+/// How many events wait for the receiver; beyond that the connection waits, and may lag.
 const WAITING: usize = 64;
 
-/// How long saying who we are may take.
-const NAMING: Duration = Duration::from_secs(20);
+/// How long authentication may take.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The pause after a relay that does not want us to listen.
+/// The pause after a relay has refused a subscription.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Ids that are remembered, so that a new connection does not say again what the old one said.
@@ -37,7 +37,7 @@ const REMEMBERED: usize = 4_096;
 /// How long a relay has to send what it stored, before it is taken to be listening.
 const STORED: Duration = Duration::from_secs(10);
 
-/// A deadline that no connection lives to see.
+/// A deadline that is never reached.
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Relays {
@@ -47,11 +47,11 @@ impl Relays {
         &self,
         url: String,
         filter: Value,
-    ) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<Heard>) {
+    ) -> (impl Future<Output = ()> + Send + use<>, mpsc::Receiver<ListenerEvent>) {
         let (say, hear) = mpsc::channel(WAITING);
         let (http, identity, open) = (self.http.clone(), self.identity.clone(), self.open.clone());
         let listener =
-            Listener { http, open, identity, now: self.now, url, say, seen: Seen::default() };
+            Listener { http, open, identity, now: self.now, url, say, seen: SeenIds::default() };
         (listener.run(filter_of(&filter)), hear)
     }
 }
@@ -62,18 +62,18 @@ struct Listener {
     identity: Option<Identity>,
     now: fn() -> u64,
     url: String,
-    say: mpsc::Sender<Heard>,
-    seen: Seen,
+    say: mpsc::Sender<ListenerEvent>,
+    seen: SeenIds,
 }
 
 /// The ids that were heard last.
 #[derive(Default)]
-struct Seen {
+struct SeenIds {
     ids: HashSet<String>,
     order: VecDeque<String>,
 }
 
-impl Seen {
+impl SeenIds {
     /// `false` when it was heard before.
     fn insert(&mut self, id: &str) -> bool {
         if !self.ids.insert(id.to_owned()) {
@@ -102,34 +102,41 @@ impl Listener {
         let Some(filter) = filter else { return };
         // A pool of its own: its connections are not those that take turns.
         let pool = Pool::new(self.http.clone(), self.open.clone());
-        while let Err(broken) = self.listen(&pool, &filter).await {
-            tracing::debug!(relay = %self.url, %broken, "a relay does not let us listen");
+        while let Err(error) = self.listen(&pool, &filter).await {
+            tracing::debug!(relay = %self.url, %error, "a relay does not let us listen");
             let jitter = rand::rng().random_range(0.5..1.0);
             sleep(PAUSE.mul_f64(jitter)).await;
         }
     }
 
     /// Listens until the relay does not want it any more. `Ok` when nobody listens to us any more.
-    async fn listen(&mut self, pool: &Pool, filter: &Filter) -> Result<(), Broken> {
-        let mut line = pool.line(&self.url, true).await?;
-        line.relay.connect();
-        let (mut subscription, mut named) = (None, false);
+    async fn listen(&mut self, pool: &Pool, filter: &Filter) -> Result<(), ExchangeError> {
+        let mut connection = pool.connection(&self.url, true).await?;
+        connection.relay.connect();
+        let (mut subscription, mut authenticated) = (None, false);
         // Until when the relay has to send what it stored.
         let mut stored_by = None;
         loop {
-            let say = match line.next(stored_by.unwrap_or_else(|| Instant::now() + A_DAY)).await {
-                None => stored_by.take().map(|_| Heard::Connected),
-                Some(Said::Lost) => {
+            let say = match connection
+                .next(stored_by.unwrap_or_else(|| Instant::now() + A_DAY))
+                .await
+            {
+                None => stored_by.take().map(|_| ListenerEvent::Connected),
+                Some(ConnectionEvent::Lost) => {
                     (subscription, stored_by) = (None, None);
                     None
                 }
-                Some(Said::Missed) if line.relay.status() != RelayStatus::Connected => None,
-                Some(Said::Connected | Said::Missed) => {
-                    subscription = Some(line.request(filter)?);
-                    (stored_by, named) = (Some(Instant::now() + STORED), false);
+                Some(ConnectionEvent::Lagged)
+                    if connection.relay.status() != RelayStatus::Connected =>
+                {
                     None
                 }
-                Some(Said::Message(message)) => match *message {
+                Some(ConnectionEvent::Connected | ConnectionEvent::Lagged) => {
+                    subscription = Some(connection.request(filter)?);
+                    (stored_by, authenticated) = (Some(Instant::now() + STORED), false);
+                    None
+                }
+                Some(ConnectionEvent::Message(message)) => match *message {
                     RelayMessage::Event { subscription_id, event }
                         if Some(&*subscription_id) == subscription.as_ref() =>
                     {
@@ -137,29 +144,34 @@ impl Listener {
                             Event::read(&event.as_json()).ok().filter(|_| asks_for(filter, &event));
                         let fresh = checked.filter(|event| self.seen.insert(event.id()));
                         if fresh.is_none() {
-                            line.gate.useless().map_err(|flood| Broken::Lost {
+                            connection.gate.useless().map_err(|flood| ExchangeError::Lost {
                                 reason: flood.to_string(),
                                 too_large: false,
                             })?;
                         }
-                        fresh.map(Heard::Event)
+                        fresh.map(ListenerEvent::Event)
                     }
                     RelayMessage::EndOfStoredEvents(of) if Some(&*of) == subscription.as_ref() => {
-                        stored_by.take().map(|_| Heard::Connected)
+                        stored_by.take().map(|_| ListenerEvent::Connected)
                     }
                     RelayMessage::Closed { subscription_id, message }
                         if Some(&*subscription_id) == subscription.as_ref() =>
                     {
-                        if named || !begins(&message, "auth-required") {
-                            return Err(Broken::Lost {
+                        if authenticated || !begins(&message, "auth-required") {
+                            return Err(ExchangeError::Lost {
                                 reason: "the relay ended the subscription".to_owned(),
                                 too_large: false,
                             });
                         }
-                        named = true;
-                        line.answer(self.identity.as_ref(), (self.now)(), Instant::now() + NAMING)
+                        authenticated = true;
+                        connection
+                            .authenticate(
+                                self.identity.as_ref(),
+                                (self.now)(),
+                                Instant::now() + AUTH_TIMEOUT,
+                            )
                             .await?;
-                        subscription = Some(line.request(filter)?);
+                        subscription = Some(connection.request(filter)?);
                         None
                     }
                     _ => None,

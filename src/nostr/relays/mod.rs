@@ -14,12 +14,12 @@
 //! goes over it. Listening has its own.
 //!
 //! ```text
-//!  read, publish, reconcile, listen  <->  line (the library's Relay)  <->  gate (what may pass)  <->  transport (ports::Http)
+//!  read, publish, reconcile, listen  <->  connection (the library's Relay)  <->  gate (what may pass)  <->  transport (ports::Http)
 //! ```
 
+mod connection;
 mod frame;
 mod gate;
-mod line;
 mod listen;
 mod publish;
 mod read;
@@ -36,18 +36,18 @@ use nostr_sdk::filter::MatchEventOptions;
 use nostr_sdk::{Filter, RelayStatus, Url};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use self::line::{Broken, Line, Pool};
+use self::connection::{ExchangeError, Pool, RelayConnection};
 pub use self::reconcile::{Difference, NotCompared};
 use super::event::Event;
 use super::identity::Identity;
 use crate::ports::Http;
 
 /// How long a connection is kept without being used.
-const KEPT: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long closing waits for the last connection to be gone.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -110,7 +110,7 @@ pub enum Ack {
 
 /// What a listener hears.
 #[derive(Clone, Debug)]
-pub enum Heard {
+pub enum ListenerEvent {
     /// The relay listens for us, from the beginning or again: what came in between is not heard,
     /// and must be asked for.
     Connected,
@@ -122,13 +122,13 @@ pub enum Heard {
 pub struct Relays {
     http: Arc<dyn Http>,
     identity: Option<Identity>,
-    /// The owner's own.
+    /// The owner's own relays.
     own: HashSet<String>,
     now: fn() -> u64,
     pool: Pool,
     /// Counts the connections that are open, those of listeners too.
     open: TaskTracker,
-    lines: Mutex<HashMap<String, Arc<Turn<Kept>>>>,
+    connections: Mutex<HashMap<String, Arc<AsyncMutex<IdleConnection>>>>,
     /// Relays that have shown that they do not compare.
     not_comparing: Mutex<HashSet<String>>,
 }
@@ -143,20 +143,21 @@ impl fmt::Debug for Relays {
 
 /// The connection that is kept, if any.
 #[derive(Default)]
-struct Kept(Option<Line>);
+struct IdleConnection(Option<RelayConnection>);
 
-type Held = OwnedMutexGuard<Kept>;
+type IdleGuard = OwnedMutexGuard<IdleConnection>;
 
-impl Kept {
-    fn keep(&mut self, mut line: Line) {
-        line.gate.rests();
-        line.used = Instant::now();
-        self.0 = Some(line);
+impl IdleConnection {
+    fn keep(&mut self, mut connection: RelayConnection) {
+        connection.gate.expect_nothing();
+        connection.last_used = Instant::now();
+        self.0 = Some(connection);
     }
 
     fn is_fresh(&self) -> bool {
-        self.0.as_ref().is_some_and(|line| {
-            line.used.elapsed() < KEPT && line.relay.status() == RelayStatus::Connected
+        self.0.as_ref().is_some_and(|connection| {
+            connection.last_used.elapsed() < IDLE_TIMEOUT
+                && connection.relay.status() == RelayStatus::Connected
         })
     }
 }
@@ -174,20 +175,20 @@ impl Relays {
             now,
             pool,
             open,
-            lines: Mutex::default(),
+            connections: Mutex::default(),
             not_comparing: Mutex::default(),
         }
     }
 
-    /// These are the owner's own: where they ask who reads there they are told, though they insist
-    /// on nothing.
+    /// Marks the owner's own relays: we authenticate to them as soon as they ask, even where they
+    /// do not insist.
     #[must_use]
     pub fn of_owner(self, urls: &[String]) -> Self {
         Self { own: urls.iter().map(|url| plain(url)).collect(), ..self }
     }
 
-    /// Who is named to a relay that has asked and insists on nothing.
-    fn tells_at_once(&self, url: &str) -> Option<&Identity> {
+    /// The identity for a relay that has asked for authentication and does not insist.
+    fn auth_on_request(&self, url: &str) -> Option<&Identity> {
         self.identity.as_ref().filter(|_| self.own.contains(&plain(url)))
     }
 
@@ -195,40 +196,40 @@ impl Relays {
     /// listeners included: their futures must have been dropped before. Nothing can be asked any
     /// more. Dropping [`Relays`] closes them as well, and waits for nothing.
     pub async fn close(&self) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.pool.close().await;
         self.open.close();
         let _ = timeout(CLOSING, self.open.wait()).await;
     }
 
-    /// The turn at this relay. Connections that nobody used for a while are closed on the way.
-    async fn turn(&self, url: &str, deadline: Instant) -> Result<Held, Broken> {
+    /// The lock of this relay. Connections that nobody used for a while are closed on the way.
+    async fn lock(&self, url: &str, deadline: Instant) -> Result<IdleGuard, ExchangeError> {
         let url = plain(url);
-        let turn = {
-            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = {
+            let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
             // One that is in use, or waited for, is held by somebody else as well.
-            lines.retain(|_, turn| match turn.try_lock() {
-                Ok(kept) => Arc::strong_count(turn) > 1 || kept.is_fresh(),
+            connections.retain(|_, slot| match slot.try_lock() {
+                Ok(kept) => Arc::strong_count(slot) > 1 || kept.is_fresh(),
                 Err(_) => true,
             });
-            lines.entry(url).or_default().clone()
+            connections.entry(url).or_default().clone()
         };
-        timeout_at(deadline, turn.lock_owned()).await.map_err(|_| Broken::Late)
+        timeout_at(deadline, slot.lock_owned()).await.map_err(|_| ExchangeError::Timeout)
     }
 
     /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead
     /// without our knowing.
-    async fn line(
+    async fn connection(
         &self,
-        held: &mut Held,
+        held: &mut IdleGuard,
         url: &str,
         deadline: Instant,
-    ) -> Result<(Line, bool), Broken> {
+    ) -> Result<(RelayConnection, bool), ExchangeError> {
         let fresh = held.is_fresh();
         match held.0.take().filter(|_| fresh) {
-            Some(mut line) => {
-                line.spoke = false;
-                Ok((line, true))
+            Some(mut connection) => {
+                connection.has_received = false;
+                Ok((connection, true))
             }
             None => Ok((self.pool.open(url, deadline).await?, false)),
         }

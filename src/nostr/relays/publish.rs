@@ -9,7 +9,7 @@ use std::time::Duration;
 use nostr_sdk::{Event, JsonUtil, RelayMessage};
 use tokio::time::Instant;
 
-use super::line::{Broken, Line, begins};
+use super::connection::{ExchangeError, RelayConnection, begins};
 use super::{Ack, Relays};
 use crate::model::text::clean;
 
@@ -27,7 +27,7 @@ const TOO_LARGE: [&str; 9] = [
 ];
 
 impl Relays {
-    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the turn at the relay
+    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the lock of the relay
     /// included.
     ///
     /// # Cancel safety
@@ -44,42 +44,49 @@ impl Relays {
                 };
             }
         };
-        let mut held = match self.turn(url, deadline).await {
+        let mut held = match self.lock(url, deadline).await {
             Ok(held) => held,
-            Err(broken) => return Ack::NoAnswer(broken.to_string()),
+            Err(error) => return Ack::NoAnswer(error.to_string()),
         };
         loop {
-            let (mut line, kept) = match self.line(&mut held, url, deadline).await {
-                Ok(line) => line,
-                Err(broken) => return Ack::NoAnswer(broken.to_string()),
+            let (mut connection, kept) = match self.connection(&mut held, url, deadline).await {
+                Ok(connection) => connection,
+                Err(error) => return Ack::NoAnswer(error.to_string()),
             };
-            match self.put(&mut line, &event, deadline).await {
+            match self.put(&mut connection, &event, deadline).await {
                 Ok(ack) => {
-                    held.keep(line);
+                    held.keep(connection);
                     return ack;
                 }
-                Err(Broken::Lost { .. }) if kept && !line.spoke => {}
-                Err(Broken::Lost { reason, too_large: true }) => {
+                Err(ExchangeError::Lost { .. }) if kept && !connection.has_received => {}
+                Err(ExchangeError::Lost { reason, too_large: true }) => {
                     return Ack::Refused { reason, lasting: true, too_large: true };
                 }
-                Err(Broken::Unnamed { reason, lasting }) => {
+                Err(ExchangeError::AuthRequired { reason, lasting }) => {
                     return Ack::Refused { reason, lasting, too_large: false };
                 }
-                Err(broken) => return Ack::NoAnswer(broken.to_string()),
+                Err(error) => return Ack::NoAnswer(error.to_string()),
             }
         }
     }
 
-    async fn put(&self, line: &mut Line, event: &Event, deadline: Instant) -> Result<Ack, Broken> {
-        let mut named = false;
-        line.put(event)?;
+    async fn put(
+        &self,
+        connection: &mut RelayConnection,
+        event: &Event,
+        deadline: Instant,
+    ) -> Result<Ack, ExchangeError> {
+        let mut authenticated = false;
+        connection.put(event)?;
         loop {
-            match line.hear(deadline).await? {
+            match connection.next_message(deadline).await? {
                 RelayMessage::Ok { event_id, status, message } if event_id == event.id => {
-                    if !status && begins(&message, "auth-required") && !named {
-                        named = true;
-                        line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
-                        line.put(event)?;
+                    if !status && begins(&message, "auth-required") && !authenticated {
+                        authenticated = true;
+                        connection
+                            .authenticate(self.identity.as_ref(), (self.now)(), deadline)
+                            .await?;
+                        connection.put(event)?;
                         continue;
                     }
                     return Ok(if status { Ack::Stored } else { refused(&message) });

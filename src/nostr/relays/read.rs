@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::frame::Hint;
-use super::request::{Gathered, Known, Shown};
+use super::request::{Gathered, IsKnown, PageSummary};
 use super::{Difference, End, Listing, NotCompared, Page, Relays, filter_of};
 
 /// How many events a page asks for.
@@ -30,7 +30,7 @@ const PATIENCE: u32 = 30;
 
 impl Relays {
     /// Asks for what one filter matches, until the relay says that this is all. Waits so long at
-    /// most, the turn at the relay included.
+    /// most, the lock of the relay included.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -42,7 +42,9 @@ impl Relays {
                 .one(url, &filter, Instant::now() + wait, &mut gathered, &mut |_| false)
                 .await
             {
-                Ok(Shown { hint: Some(Hint::More), .. }) if filter.limit.is_none() => has_more(),
+                Ok(PageSummary { hint: Some(Hint::More), .. }) if filter.limit.is_none() => {
+                    has_more()
+                }
                 Ok(_) => End::Whole,
                 Err(end) => end,
             },
@@ -169,7 +171,7 @@ impl Relays {
         wait: Duration,
         last: Instant,
         gathered: &mut Gathered,
-        known: Known<'_>,
+        known: IsKnown<'_>,
     ) -> End {
         let mut until = asked.until.map(|until| until.as_secs());
         // The largest page so far, and the largest that proved to be cut short because an older

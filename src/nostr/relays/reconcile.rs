@@ -12,7 +12,7 @@ use nostr_sdk::{EventId, Filter, RelayMessage, SyncOptions, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::line::{Broken, Line, begins};
+use super::connection::{ExchangeError, RelayConnection, begins};
 use super::{Relays, filter_of};
 use crate::model::text::clean;
 
@@ -42,20 +42,20 @@ pub enum NotCompared {
 }
 
 /// Why a comparison has no result.
-enum Stop {
-    Broken(Broken),
+enum CompareStop {
+    Failed(ExchangeError),
     Unsupported(String),
 }
 
-impl From<Broken> for Stop {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<ExchangeError> for CompareStop {
+    fn from(error: ExchangeError) -> Self {
+        Self::Failed(error)
     }
 }
 
 impl Relays {
     /// Compares the events that a filter matches: `have` are the ids of ours that it matches, each
-    /// with its `created_at`; what is no id is passed over. Waits so long at most, the turn at the
+    /// with its `created_at`; what is no id is passed over. Waits so long at most, the lock of the
     /// relay included, and 5 s at most for a relay that does not know how to compare.
     ///
     /// # Errors
@@ -71,86 +71,92 @@ impl Relays {
         wait: Duration,
     ) -> Result<Difference, NotCompared> {
         let deadline = Instant::now() + wait;
-        let unreachable = |broken: Broken| NotCompared::Unreachable(broken.to_string());
+        let unreachable = |error: ExchangeError| NotCompared::Unreachable(error.to_string());
         let filter = filter_of(filter)
             .ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
         let have: Vec<_> = have
             .into_iter()
             .filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at))))
             .collect();
-        let mut held = self.turn(url, deadline).await.map_err(unreachable)?;
+        let mut held = self.lock(url, deadline).await.map_err(unreachable)?;
         loop {
-            let (mut line, kept) =
-                self.line(&mut held, url, deadline).await.map_err(unreachable)?;
-            match self.compare(&mut line, &filter, &have, deadline).await {
+            let (mut connection, kept) =
+                self.connection(&mut held, url, deadline).await.map_err(unreachable)?;
+            match self.compare(&mut connection, &filter, &have, deadline).await {
                 Ok(difference) => {
-                    held.keep(line);
+                    held.keep(connection);
                     return Ok(difference);
                 }
-                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
-                Err(Stop::Broken(broken)) if line.gate.has_stepped() => {
-                    return Err(NotCompared::Cut(broken.to_string()));
+                Err(CompareStop::Failed(ExchangeError::Lost { .. }))
+                    if kept && !connection.has_received => {}
+                Err(CompareStop::Failed(error)) if connection.gate.has_stepped() => {
+                    return Err(NotCompared::Cut(error.to_string()));
                 }
-                Err(Stop::Broken(broken)) => {
-                    return Err(NotCompared::Unsupported(broken.to_string()));
+                Err(CompareStop::Failed(error)) => {
+                    return Err(NotCompared::Unsupported(error.to_string()));
                 }
-                Err(Stop::Unsupported(reason)) => return Err(NotCompared::Unsupported(reason)),
+                Err(CompareStop::Unsupported(reason)) => {
+                    return Err(NotCompared::Unsupported(reason));
+                }
             }
         }
     }
 
     async fn compare(
         &self,
-        line: &mut Line,
+        connection: &mut RelayConnection,
         filter: &Filter,
         have: &[(EventId, Timestamp)],
         deadline: Instant,
-    ) -> Result<Difference, Stop> {
-        let mut named = false;
+    ) -> Result<Difference, CompareStop> {
+        let mut authenticated = false;
         loop {
-            line.gate.compares();
+            connection.gate.expect_comparison();
             let left = deadline.saturating_duration_since(Instant::now());
             let options = SyncOptions::new().initial_timeout(left.min(FIRST)).dry_run();
-            let relay = line.relay.clone();
+            let relay = connection.relay.clone();
             let refused = tokio::select! {
                 biased;
                 done = timeout_at(deadline, relay.sync_with_items(filter.clone(), have.to_vec(), &options)) => match done {
                     Ok(Ok(found)) => {
-                        timeout_at(deadline, line.gate.compared.notified()).await.map_err(|_| Broken::Late)?;
+                        timeout_at(deadline, connection.gate.compared.notified()).await.map_err(|_| ExchangeError::Timeout)?;
                         let hex = |ids: std::collections::HashSet<EventId>| ids.into_iter().map(|id| id.to_hex()).collect();
                         return Ok(Difference { theirs: hex(found.remote), ours: hex(found.local) });
                     }
                     Ok(Err(Error::RelayMessage(words))) => words,
-                    Ok(Err(Error::Timeout)) | Err(_) => return Err(Broken::Late.into()),
+                    Ok(Err(Error::Timeout)) | Err(_) => return Err(ExchangeError::Timeout.into()),
                     // It says why in a message that was heard here.
-                    Ok(Err(Error::NotConnected)) => refusal(line, deadline).await?,
-                    Ok(Err(error)) => return Err(Stop::Unsupported(clean(&error.to_string()))),
+                    Ok(Err(Error::NotConnected)) => refusal(connection, deadline).await?,
+                    Ok(Err(error)) => return Err(CompareStop::Unsupported(clean(&error.to_string()))),
                 },
-                refused = refusal(line, deadline) => refused?,
+                refused = refusal(connection, deadline) => refused?,
             };
-            if named || !begins(&refused, "auth-required") {
-                return Err(Stop::Unsupported(format!(
+            if authenticated || !begins(&refused, "auth-required") {
+                return Err(CompareStop::Unsupported(format!(
                     "the relay does not compare: {}",
                     clean(&refused)
                 )));
             }
-            named = true;
-            line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
+            authenticated = true;
+            connection.authenticate(self.identity.as_ref(), (self.now)(), deadline).await?;
         }
     }
 }
 
 /// Returns with the words of a relay that says no before it has begun, in whichever way it says so.
 /// The end of an earlier request may still come.
-async fn refusal(line: &mut Line, deadline: Instant) -> Result<String, Broken> {
+async fn refusal(
+    connection: &mut RelayConnection,
+    deadline: Instant,
+) -> Result<String, ExchangeError> {
     loop {
-        match line.hear(deadline).await? {
-            RelayMessage::Notice(words) if !line.gate.has_stepped() => {
+        match connection.next_message(deadline).await? {
+            RelayMessage::Notice(words) if !connection.gate.has_stepped() => {
                 return Ok(words.into_owned());
             }
             RelayMessage::Closed { subscription_id, message }
-                if line.gate.is_comparison(subscription_id.as_str())
-                    && !line.gate.has_stepped() =>
+                if connection.gate.is_comparison(subscription_id.as_str())
+                    && !connection.gate.has_stepped() =>
             {
                 return Ok(message.into_owned());
             }

@@ -9,8 +9,8 @@ use nostr_sdk::{Event as Shared, Filter, JsonUtil, RelayMessage};
 use tokio::time::Instant;
 
 use super::super::event::Event;
+use super::connection::{ExchangeError, RelayConnection, auth_rejected, begins};
 use super::frame::Hint;
-use super::line::{Broken, Line, begins, not_taken};
 use super::{End, Listing, Relays, asks_for};
 use crate::model::text::clean;
 
@@ -37,7 +37,7 @@ pub(super) struct Gathered {
 
 /// What one page showed.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct PageSummary {
     /// How many different events, known ones included.
     pub(super) count: usize,
     /// How many of them no earlier page had shown.
@@ -50,7 +50,7 @@ pub(super) struct Shown {
     pub(super) hint: Option<Hint>,
 }
 
-pub(super) type Known<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
+pub(super) type IsKnown<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
 
 impl Relays {
     /// One request over the kept connection, or over a new one when that is dead.
@@ -60,47 +60,46 @@ impl Relays {
         filter: &Filter,
         deadline: Instant,
         gathered: &mut Gathered,
-        known: Known<'_>,
-    ) -> Result<Shown, End> {
-        let mut held = self
-            .turn(url, deadline)
-            .await
-            .map_err(|broken| End::Unreachable(broken.to_string()))?;
+        known: IsKnown<'_>,
+    ) -> Result<PageSummary, End> {
+        let mut held =
+            self.lock(url, deadline).await.map_err(|error| End::Unreachable(error.to_string()))?;
         loop {
-            let (mut line, kept) = self
-                .line(&mut held, url, deadline)
+            let (mut connection, kept) = self
+                .connection(&mut held, url, deadline)
                 .await
-                .map_err(|broken| End::Unreachable(broken.to_string()))?;
-            match self.ask(&mut line, filter, deadline, gathered, known).await {
+                .map_err(|error| End::Unreachable(error.to_string()))?;
+            match self.ask(&mut connection, filter, deadline, gathered, known).await {
                 Ok(shown) => {
-                    held.keep(line);
+                    held.keep(connection);
                     return Ok(shown);
                 }
-                Err(Stop::Broken(Broken::Lost { .. })) if kept && !line.spoke => {}
-                Err(Stop::Broken(broken)) => return Err(End::Cut(broken.to_string())),
-                Err(Stop::Closed(reason)) => {
-                    held.keep(line);
+                Err(RequestStop::Failed(ExchangeError::Lost { .. }))
+                    if kept && !connection.has_received => {}
+                Err(RequestStop::Failed(error)) => return Err(End::Cut(error.to_string())),
+                Err(RequestStop::Closed(reason)) => {
+                    held.keep(connection);
                     return Err(End::Cut(reason));
                 }
-                Err(Stop::TooMuch(reason)) => return Err(End::Cut(reason.to_owned())),
+                Err(RequestStop::TooMuch(reason)) => return Err(End::Cut(reason.to_owned())),
             }
         }
     }
 
     async fn ask(
         &self,
-        line: &mut Line,
+        connection: &mut RelayConnection,
         filter: &Filter,
         deadline: Instant,
         gathered: &mut Gathered,
-        known: Known<'_>,
-    ) -> Result<Shown, Stop> {
-        let mut named = false;
-        let mut subscription = line.request(filter)?;
-        let mut shown = Shown::default();
+        known: IsKnown<'_>,
+    ) -> Result<PageSummary, RequestStop> {
+        let mut authenticated = false;
+        let mut subscription = connection.request(filter)?;
+        let mut shown = PageSummary::default();
         let (mut here, mut taken) = (HashSet::new(), 0_usize);
         loop {
-            match line.hear(deadline).await? {
+            match connection.next_message(deadline).await? {
                 RelayMessage::Event { subscription_id, event }
                     if *subscription_id == subscription =>
                 {
@@ -111,17 +110,18 @@ impl Relays {
                 RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
                     // It may show less to whom it does not know, and insist on nothing: it is told,
                     // and asked again.
-                    if !named
-                        && let Some(identity) = self.tells_at_once(&line.url)
-                        && let Some(challenge) = line.asked()
+                    if !authenticated
+                        && let Some(identity) = self.auth_on_request(&connection.url)
+                        && let Some(challenge) = connection.take_challenge()
                     {
-                        (named, taken) = (true, 0);
-                        gathered.heard = gathered.heard.saturating_add(line.gate.heard());
-                        line.tell(identity, challenge, (self.now)())?;
-                        subscription = line.request(filter)?;
+                        (authenticated, taken) = (true, 0);
+                        gathered.heard =
+                            gathered.heard.saturating_add(connection.gate.bytes_received());
+                        connection.send_auth(identity, challenge, (self.now)())?;
+                        subscription = connection.request(filter)?;
                         continue;
                     }
-                    let noted = line.gate.noted();
+                    let noted = connection.gate.noted();
                     for event in
                         noted.aside.iter().filter_map(|event| Shared::from_json(event).ok())
                     {
@@ -129,30 +129,31 @@ impl Relays {
                             gathered.take(&event, filter, &mut shown, &mut here, known),
                         );
                     }
-                    gathered.heard = gathered.heard.saturating_add(line.gate.heard());
+                    gathered.heard =
+                        gathered.heard.saturating_add(connection.gate.bytes_received());
                     gathered.skipped =
                         gathered.skipped.saturating_add(noted.events.saturating_sub(taken));
                     shown.hint = noted.hint;
-                    line.close(subscription);
+                    connection.close(subscription);
                     gathered.check()?;
                     return Ok(shown);
                 }
                 RelayMessage::Closed { subscription_id, message }
                     if *subscription_id == subscription =>
                 {
-                    if named || !begins(&message, "auth-required") {
-                        return Err(Stop::Closed(format!(
+                    if authenticated || !begins(&message, "auth-required") {
+                        return Err(RequestStop::Closed(format!(
                             "the relay ended the request: {}",
                             clean(&message)
                         )));
                     }
-                    named = true;
-                    line.answer(self.identity.as_ref(), (self.now)(), deadline).await?;
-                    subscription = line.request(filter)?;
+                    authenticated = true;
+                    connection.authenticate(self.identity.as_ref(), (self.now)(), deadline).await?;
+                    subscription = connection.request(filter)?;
                 }
                 // Nothing else is under way that a relay says no to.
-                RelayMessage::Ok { status: false, message, .. } if named => {
-                    return Err(not_taken(&message).into());
+                RelayMessage::Ok { status: false, message, .. } if authenticated => {
+                    return Err(auth_rejected(&message).into());
                 }
                 _ => {}
             }
@@ -162,15 +163,15 @@ impl Relays {
 }
 
 /// Why a request brought less than all.
-enum Stop {
-    Broken(Broken),
+enum RequestStop {
+    Failed(ExchangeError),
     Closed(String),
     TooMuch(&'static str),
 }
 
-impl From<Broken> for Stop {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<ExchangeError> for RequestStop {
+    fn from(error: ExchangeError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -180,12 +181,12 @@ impl Gathered {
         Listing { events: self.events, ids: self.ids, skipped: self.skipped, end }
     }
 
-    fn check(&self) -> Result<(), Stop> {
+    fn check(&self) -> Result<(), RequestStop> {
         if self.kept > MAX_KEPT || self.heard > MAX_HEARD {
-            return Err(Stop::TooMuch("the relay sends more than is taken in"));
+            return Err(RequestStop::TooMuch("the relay sends more than is taken in"));
         }
         if self.skipped > MAX_SKIPPED {
-            return Err(Stop::TooMuch("the relay sends too much that nobody asked for"));
+            return Err(RequestStop::TooMuch("the relay sends too much that nobody asked for"));
         }
         Ok(())
     }
@@ -196,9 +197,9 @@ impl Gathered {
         &mut self,
         sent: &Shared,
         filter: &Filter,
-        shown: &mut Shown,
+        shown: &mut PageSummary,
         here: &mut HashSet<String>,
-        known: Known<'_>,
+        known: IsKnown<'_>,
     ) -> usize {
         let (id, created_at) = (sent.id.to_hex(), sent.created_at.as_secs());
         let is_new = !self.seen.contains(&id);

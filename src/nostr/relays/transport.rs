@@ -78,16 +78,16 @@ impl WebSocketTransport for Transport {
             };
             let (written, gate) = self.announced(url).ok_or_else(nobody)?;
             let socket = self.http.websocket(&written).await.map_err(TransportError::backend)?;
-            gate.opens();
+            gate.reset();
             let (sink, stream) = socket.split();
-            let sink = Outgoing { sink, gate: Arc::clone(&gate), _open: self.open.token() };
+            let sink = GatedSink { sink, gate: Arc::clone(&gate), _open: self.open.token() };
             let stream = stream.filter_map(move |message| {
                 ready(match message {
                     Ok(message) => {
                         gate.admit(&message).map_err(TransportError::backend).transpose()
                     }
                     Err(error) => {
-                        gate.fails(&error);
+                        gate.set_failure(&error);
                         Some(Err(TransportError::backend(error)))
                     }
                 })
@@ -99,13 +99,13 @@ impl WebSocketTransport for Transport {
 
 /// The way out. A type of its own: the library polls a sink on after it has failed, which
 /// `sink_map_err` answers with a panic.
-struct Outgoing {
+struct GatedSink {
     sink: SplitSink<Socket, Message>,
     gate: Arc<Gate>,
     _open: TaskTrackerToken,
 }
 
-impl Sink<async_wsocket::Message> for Outgoing {
+impl Sink<async_wsocket::Message> for GatedSink {
     type Error = TransportError;
 
     fn poll_ready(
@@ -119,7 +119,7 @@ impl Sink<async_wsocket::Message> for Outgoing {
         mut self: Pin<&mut Self>,
         message: async_wsocket::Message,
     ) -> Result<(), TransportError> {
-        self.gate.leaves(&message);
+        self.gate.observe_outgoing(&message);
         self.sink.start_send_unpin(message.into()).map_err(TransportError::backend)
     }
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::super::history_event::Direction;
+use super::super::history_event::HistoryDirection;
 use super::super::{
     Event, Identity, deletion, history_event, nutzap_info, token_event, wallet_event,
 };
@@ -86,7 +86,7 @@ fn every_event_of_another_wallet_is_read() {
                 let line = history_event::read(&me, event).unwrap();
                 assert_eq!(
                     (line.direction, line.amount, line.unit.as_str()),
-                    (Direction::In, 15, "sat")
+                    (HistoryDirection::In, 15, "sat")
                 );
                 assert_eq!((line.created, line.destroyed), (named(plain, "e"), vec![]));
             }
@@ -113,7 +113,7 @@ fn coins_are_read_one_by_one_and_the_key_is_the_one_that_is_published() {
     assert_eq!((token.proofs.len(), readable, token.unreadable_proofs), (3, 11, 1));
     let wallet = cases.iter().find(|case| case.event.kind() == 17375).unwrap();
     let privkeys = wallet_event::read(&me, &wallet.event).unwrap().privkeys;
-    let key = super::super::p2pk::NutzapKey::from_secret(&privkeys[0]).unwrap();
+    let key = super::super::nutzap_key::NutzapKey::from_secret(&privkeys[0]).unwrap();
     let info = cases.iter().find(|case| case.event.kind() == 10019).unwrap();
     assert_eq!(nutzap_info::read(&info.event).unwrap().pubkey.as_deref(), Some(key.public_x()));
 }

@@ -1,10 +1,10 @@
 //! What we write is what we read, and every dialect of it that is known.
 
-use super::super::history_event::{Direction, Line, Redeemed};
+use super::super::history_event::{HistoryDirection, NewHistoryEvent, Redeemed};
 use super::super::nutzap_info::NutzapInfo;
 use super::super::wallet_event::WalletEvent;
 use super::super::{
-    Draft, Event, Identity, Unreadable, deletion, history_event, nutzap_info, quote_event,
+    Event, Identity, Unreadable, UnsignedEvent, deletion, history_event, nutzap_info, quote_event,
     token_event, wallet_event,
 };
 use super::{identity, proof};
@@ -19,7 +19,8 @@ fn id(byte: u8) -> String {
 /// An event of this kind whose content is `plain`, sealed.
 fn sealed(me: &Identity, kind: u16, tags: &[&[&str]], plain: &str) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-    me.sign(Draft { kind, created_at: 1, tags, content: me.seal(plain).unwrap() }).unwrap()
+    me.sign(UnsignedEvent { kind, created_at: 1, tags, content: me.encrypt(plain).unwrap() })
+        .unwrap()
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn an_event_is_signed_read_and_the_same() {
         vec!["x".to_owned(), String::new(), "\n\u{8}\u{1}\u{2028}é\"\\".to_owned()],
     ];
     let event = me
-        .sign(Draft {
+        .sign(UnsignedEvent {
             kind: 1,
             created_at: 7,
             tags: tags.clone(),
@@ -55,7 +56,7 @@ fn coins_are_written_with_what_every_wallet_reads_first() {
     coin.dleq =
         serde_json::from_value(serde_json::json!({"e": id(1), "s": id(2), "r": id(3)})).unwrap();
     let event = token_event::write(&me, MINT, "sat", &[coin.clone()], &[], 9).unwrap();
-    let plain = me.open(event.content()).unwrap();
+    let plain = me.decrypt(event.content()).unwrap();
     let begin = format!(
         r#"{{"mint":"{MINT}","unit":"sat","proofs":[{{"id":"009a1f293253e41e","amount":4,"secret":"a secret","C":"02"#
     );
@@ -123,17 +124,17 @@ fn coins_that_cannot_be_read_are_unknown() {
         assert_eq!(token_event::read(&me, &sealed(&me, 7375, &[], plain)), Err(why), "{plain}");
     }
     let event = token_event::write(&me, MINT, "sat", &[], &[], 1).unwrap();
-    assert_eq!(token_event::read(&identity(2), &event), Err(Unreadable::Foreign));
+    assert_eq!(token_event::read(&identity(2), &event), Err(Unreadable::NotOurs));
     assert_eq!(token_event::read(&me, &sealed(&me, 7376, &[], "{}")), Err(Unreadable::Kind));
     let clear = me
-        .sign(Draft {
+        .sign(UnsignedEvent {
             kind: 7375,
             created_at: 1,
             tags: vec![],
             content: r#"{"mint":"m","proofs":[]}"#.into(),
         })
         .unwrap();
-    assert_eq!(token_event::read(&me, &clear), Err(Unreadable::Sealed));
+    assert_eq!(token_event::read(&me, &clear), Err(Unreadable::Undecryptable));
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn a_deletion_counts_only_when_it_is_ours() {
     );
     assert_eq!(deletion::read(&me, &event), [id(1), id(2)]);
     assert!(deletion::read(&identity(2), &event).is_empty());
-    let odd = me.sign(Draft {
+    let odd = me.sign(UnsignedEvent {
         kind: 5,
         created_at: 1,
         tags: vec![vec!["e".into(), "x".into()], vec!["e".into()]],
@@ -173,14 +174,14 @@ fn a_wallet_keeps_every_key_and_what_it_does_not_know() {
         wallet_event::write_backup(&me, &wallet, 1).unwrap(),
     ] {
         assert_eq!(wallet_event::read(&me, &event), Ok(wallet.clone()));
-        let plain = me.open(event.content()).unwrap();
+        let plain = me.decrypt(event.content()).unwrap();
         let lists: Vec<Vec<String>> = serde_json::from_str(&plain).unwrap();
         assert_eq!((&lists[0], lists.last()), (&vec!["privkey".to_owned(), id(3)], lists.first()));
         assert!(event.tags().is_empty() && !format!("{wallet:?}").contains(&id(3)));
     }
     let one = WalletEvent { privkeys: vec![Secret::new(id(3))], ..WalletEvent::default() };
     let event = wallet_event::write(&me, &one, 1).unwrap();
-    assert_eq!(*me.open(event.content()).unwrap(), format!(r#"[["privkey","{}"]]"#, id(3)));
+    assert_eq!(*me.decrypt(event.content()).unwrap(), format!(r#"[["privkey","{}"]]"#, id(3)));
     let public = sealed(
         &me,
         17375,
@@ -221,7 +222,7 @@ fn a_key_for_nutzaps_is_read_in_every_form_and_never_guessed() {
     assert_eq!(nutzap_info::read(&event), Ok(ours));
     assert_eq!(event.tag_values("pubkey").collect::<Vec<_>>(), [format!("02{x}")]);
     let bare = sealed(&me, 10019, &[&["pubkey", &x]], "x");
-    assert!(nutzap_info::names_no_lock(&bare) && !nutzap_info::names_no_lock(&event));
+    assert!(nutzap_info::has_x_only_key(&bare) && !nutzap_info::has_x_only_key(&event));
 }
 
 #[test]
@@ -233,11 +234,11 @@ fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
         sender: identity(2).public_key(),
     };
     let (hash, created, destroyed) = (id(9), [id(1)], [id(2), id(3)]);
-    let told = Line {
+    let told = NewHistoryEvent {
         payment_hash: Some(&hash),
         created: &created,
         destroyed: &destroyed,
-        ..Line::sats(Direction::Out, 21)
+        ..NewHistoryEvent::sats(HistoryDirection::Out, 21)
     };
     let event = history_event::write(&me, &told, 1).unwrap();
     assert!(!event.json().contains(&hash));
@@ -246,11 +247,14 @@ fn a_line_of_history_hides_all_but_the_redeemed_nutzap() {
     assert_eq!(read.payment_hash, Some(hash));
     assert_eq!(
         (read.direction, read.amount, read.created, read.destroyed),
-        (Direction::Out, 21, vec![id(1)], vec![id(2), id(3)])
+        (HistoryDirection::Out, 21, vec![id(1)], vec![id(2), id(3)])
     );
     let event = history_event::write(
         &me,
-        &Line { redeemed: Some(&nutzap), ..Line::sats(Direction::In, 1) },
+        &NewHistoryEvent {
+            redeemed: Some(&nutzap),
+            ..NewHistoryEvent::sats(HistoryDirection::In, 1)
+        },
         1,
     )
     .unwrap();
@@ -287,7 +291,7 @@ fn a_quote_is_read_in_three_dialects_and_written_with_its_key() {
         quote_event::write(&me, &Secret::new("q-1"), Some(&Secret::new("k-1")), MINT, 99, 1)
             .unwrap();
     assert_eq!(event.tags(), [["expiration", "99"], ["mint", MINT]]);
-    assert_eq!(*me.open(event.content()).unwrap(), r#"{"p2pk_priv":"k-1","quote_id":"q-1"}"#);
+    assert_eq!(*me.decrypt(event.content()).unwrap(), r#"{"p2pk_priv":"k-1","quote_id":"q-1"}"#);
     let read = quote_event::read(&me, &event).unwrap();
     assert_eq!(
         (read.quote_id.reveal(), read.mint.as_deref(), read.expires_at),
@@ -295,7 +299,7 @@ fn a_quote_is_read_in_three_dialects_and_written_with_its_key() {
     );
     assert_eq!(read.key.as_ref().map(Secret::reveal), Some("k-1"));
     let bare = quote_event::write(&me, &Secret::new("q-1"), None, MINT, 99, 1).unwrap();
-    assert_eq!(*me.open(bare.content()).unwrap(), "q-1");
+    assert_eq!(*me.decrypt(bare.content()).unwrap(), "q-1");
     for plain in [
         "q-2",
         r#""q-2""#,

@@ -3,7 +3,7 @@
 use nostr::nips::nip44;
 use nostr::{PublicKey, SecretKey};
 
-use super::super::p2pk::NutzapKey;
+use super::super::nutzap_key::NutzapKey;
 use super::super::{BadKey, Identity};
 use super::identity;
 use crate::model::secret::Secret;
@@ -89,15 +89,17 @@ fn sealing_is_nip_44() {
 #[test]
 fn only_the_key_that_sealed_opens() {
     let me = identity(1);
-    let sealed = me.seal("a coin").unwrap();
-    assert_eq!(me.open(&sealed).as_deref().map(String::as_str), Some("a coin"));
-    assert!(identity(2).open(&sealed).is_none());
+    let sealed = me.encrypt("a coin").unwrap();
+    assert_eq!(me.decrypt(&sealed).as_deref().map(String::as_str), Some("a coin"));
+    assert!(identity(2).decrypt(&sealed).is_none());
     let mut changed = sealed.clone();
     let end = changed.len() - 8;
     changed.replace_range(end..end + 1, if sealed.as_bytes()[end] == b'A' { "B" } else { "A" });
-    assert!(me.open(&changed).is_none() && me.open("").is_none() && me.open("#").is_none());
-    assert_eq!(me.seal("").err(), Some(BadKey::Seal));
-    assert_eq!(me.seal(&"x".repeat(70_000)).err(), Some(BadKey::Seal));
+    assert!(
+        me.decrypt(&changed).is_none() && me.decrypt("").is_none() && me.decrypt("#").is_none()
+    );
+    assert_eq!(me.encrypt("").err(), Some(BadKey::Encrypt));
+    assert_eq!(me.encrypt(&"x".repeat(70_000)).err(), Some(BadKey::Encrypt));
 }
 
 #[test]

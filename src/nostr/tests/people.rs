@@ -5,12 +5,14 @@ use nostr::nips::nip19::{Nip19Coordinate, Nip19Event, Nip19Profile, ToBech32};
 use nostr::{EventId, Kind, PublicKey, RelayUrl};
 
 use super::super::recipient::{NotARecipient, Recipient, parse};
-use super::super::{Draft, Event, Unreadable, mint_review, profile, relay_list};
+use super::super::{Event, Unreadable, UnsignedEvent, mint_review, profile, relay_list};
 use super::identity;
 
 fn event(kind: u16, tags: &[&[&str]], content: &str) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-    identity(1).sign(Draft { kind, created_at: 1, tags, content: content.to_owned() }).unwrap()
+    identity(1)
+        .sign(UnsignedEvent { kind, created_at: 1, tags, content: content.to_owned() })
+        .unwrap()
 }
 
 #[test]

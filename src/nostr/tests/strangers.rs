@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::super::{
-    BadEvent, Draft, Event, Identity, Unreadable, deletion, history_event, mint_review, nutzap,
-    nutzap_info, profile, quote_event, recipient, relay_list, splits, token_event, wallet_event,
-    zap,
+    BadEvent, Event, Identity, Unreadable, UnsignedEvent, deletion, history_event, mint_review,
+    nutzap, nutzap_info, profile, quote_event, recipient, relay_list, splits, token_event,
+    wallet_event, zap,
 };
 use super::{identity, proof};
 
@@ -20,8 +20,9 @@ fn forged(event: &Event, field: &str, value: serde_json::Value) -> String {
 fn a_forged_event_is_none() {
     let me = identity(1);
     let event = token_event::write(&me, "https://mint.example", "sat", &[], &[], 5).unwrap();
-    let other =
-        me.sign(Draft { kind: 7375, created_at: 6, tags: vec![], content: "x".into() }).unwrap();
+    let other = me
+        .sign(UnsignedEvent { kind: 7375, created_at: 6, tags: vec![], content: "x".into() })
+        .unwrap();
     let sig = serde_json::from_str::<serde_json::Value>(other.json()).unwrap()["sig"].clone();
     assert_eq!(Event::read(&forged(&event, "sig", sig)), Err(BadEvent::Signature));
     assert_eq!(Event::read(&forged(&event, "sig", "".into())), Err(BadEvent::Signature));
@@ -45,21 +46,30 @@ fn an_event_of_another_author_is_not_opened_even_when_its_content_is_ours() {
     let (me, stranger) = (identity(1), identity(2));
     let ours = token_event::write(&me, "https://mint.example", "sat", &[], &[], 5).unwrap();
     let copy = stranger
-        .sign(Draft { kind: 7375, created_at: 9, tags: vec![], content: ours.content().to_owned() })
+        .sign(UnsignedEvent {
+            kind: 7375,
+            created_at: 9,
+            tags: vec![],
+            content: ours.content().to_owned(),
+        })
         .unwrap();
-    assert_eq!(token_event::read(&me, &copy), Err(Unreadable::Foreign));
+    assert_eq!(token_event::read(&me, &copy), Err(Unreadable::NotOurs));
 }
 
 #[test]
 fn an_event_that_is_too_large_is_not_looked_at() {
     let me = identity(1);
-    let big =
-        me.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: "x".repeat(512 * 1024) });
+    let big = me.sign(UnsignedEvent {
+        kind: 1,
+        created_at: 1,
+        tags: vec![],
+        content: "x".repeat(512 * 1024),
+    });
     assert_eq!(big, Err(BadEvent::TooLarge));
     assert_eq!(Event::read(&" ".repeat(512 * 1024 + 1)), Err(BadEvent::TooLarge));
     let tags = vec![vec![]; 8_001];
     assert_eq!(
-        me.sign(Draft { kind: 1, created_at: 1, tags, content: String::new() }),
+        me.sign(UnsignedEvent { kind: 1, created_at: 1, tags, content: String::new() }),
         Err(BadEvent::TooLarge)
     );
 }
@@ -78,7 +88,7 @@ fn read_as_everything(me: &Identity, event: &Event) {
     let _ = relay_list::read(event);
     let _ = splits::legs(event, 1_000);
     let _ = mint_review::read_review(event);
-    let want = zap::ReceiptWant {
+    let want = zap::ExpectedReceipt {
         request_json: event.json().to_owned(),
         request_id: event.id().to_owned(),
         bolt11_payment_hash: String::new(),
@@ -140,8 +150,8 @@ proptest! {
         sealed in any::<bool>(),
     ) {
         let me = identity(1);
-        let content = if sealed { me.seal(&content).unwrap_or_default() } else { content };
-        let event = me.sign(Draft { kind, created_at: 1, tags, content }).unwrap();
+        let content = if sealed { me.encrypt(&content).unwrap_or_default() } else { content };
+        let event = me.sign(UnsignedEvent { kind, created_at: 1, tags, content }).unwrap();
         let again = Event::read(event.json());
         prop_assert_eq!(again.as_ref(), Ok(&event));
         read_as_everything(&me, &event);
@@ -164,7 +174,7 @@ proptest! {
 
     #[test]
     fn a_changed_byte_is_noticed(at in 0_usize..600, byte in 0x20_u8..0x7f) {
-        let event = identity(1).sign(Draft { kind: 1, created_at: 1, tags: vec![vec!["t".into(), "x".into()]], content: "hello".into() }).unwrap();
+        let event = identity(1).sign(UnsignedEvent { kind: 1, created_at: 1, tags: vec![vec!["t".into(), "x".into()]], content: "hello".into() }).unwrap();
         let mut bytes = event.json().as_bytes().to_vec();
         let at = at % bytes.len();
         bytes[at] = byte;

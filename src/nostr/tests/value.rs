@@ -4,9 +4,9 @@ use cdk_common::nuts::Proof;
 use serde_json::json;
 
 use super::super::nutzap::{self, BadNutzap, locked_to};
-use super::super::p2pk::NutzapKey;
-use super::super::zap::{self, BadReceipt, ReceiptWant, Zapped};
-use super::super::{Draft, Event};
+use super::super::nutzap_key::NutzapKey;
+use super::super::zap::{self, BadReceipt, ExpectedReceipt, ZapTarget};
+use super::super::{Event, UnsignedEvent};
 use super::{identity, proof};
 
 const MINT: &str = "https://mint.example/";
@@ -19,8 +19,8 @@ const PREIMAGE: &str = "5d006d2cf1e73c7148e7519a4c68adc81642ce0e25a432b2434c99f9
 const PAYEE: &str = "32e1827635450ebb3c5a7d12c1f8e7b2b514439ac10a67eef3d9fd9c5c68e245";
 const ZAPPED: &str = "3624762a1274dd9636e0c552b53086d70bc88c165bc4dc0f9e836a1eaf86c3b8";
 
-fn want() -> ReceiptWant {
-    ReceiptWant {
+fn want() -> ExpectedReceipt {
+    ExpectedReceipt {
         request_json: REQUEST.into(),
         request_id: "d9cc14d50fcb8c27539aacf776882942c1a11ea4472f8cdec1dea82fab66279d".into(),
         bolt11_payment_hash: "96c772a829fb7c780410f1d85cf12a89e8b3c78c0bac5fb47f62758bf961ec30"
@@ -44,7 +44,9 @@ fn tags() -> Vec<Vec<String>> {
 }
 
 fn receipt(tags: Vec<Vec<String>>, created_at: u64) -> Event {
-    identity(7).sign(Draft { kind: 9735, created_at, tags, content: String::new() }).unwrap()
+    identity(7)
+        .sign(UnsignedEvent { kind: 9735, created_at, tags, content: String::new() })
+        .unwrap()
 }
 
 #[test]
@@ -88,18 +90,18 @@ fn a_receipt_that_is_wrong_in_anything_is_refused() {
         (Ok(()), Err(BadReceipt::Other))
     );
     let other =
-        |want: ReceiptWant| zap::check_receipt(&receipt(base.clone(), 1_674_164_545), &want);
+        |want: ExpectedReceipt| zap::check_receipt(&receipt(base.clone(), 1_674_164_545), &want);
     assert_eq!(
-        other(ReceiptWant { nostr_pubkey: PAYEE.into(), ..want.clone() }),
+        other(ExpectedReceipt { nostr_pubkey: PAYEE.into(), ..want.clone() }),
         Err(BadReceipt::Author)
     );
-    assert_eq!(other(ReceiptWant { msat: 999_999, ..want.clone() }), Err(BadReceipt::Invoice));
+    assert_eq!(other(ExpectedReceipt { msat: 999_999, ..want.clone() }), Err(BadReceipt::Invoice));
     assert_eq!(
-        other(ReceiptWant { bolt11_payment_hash: ZAPPED.into(), ..want.clone() }),
+        other(ExpectedReceipt { bolt11_payment_hash: ZAPPED.into(), ..want.clone() }),
         Err(BadReceipt::Invoice)
     );
     assert_eq!(
-        other(ReceiptWant { request_id: ZAPPED.into(), ..want.clone() }),
+        other(ExpectedReceipt { request_id: ZAPPED.into(), ..want.clone() }),
         Err(BadReceipt::Request)
     );
 }
@@ -107,7 +109,7 @@ fn a_receipt_that_is_wrong_in_anything_is_refused() {
 #[test]
 fn a_request_says_what_the_server_must_know() {
     let me = identity(1);
-    let zapped = Zapped {
+    let zapped = ZapTarget {
         event_id: ZAPPED.into(),
         relay: Some("wss://r.example".into()),
         kind: Some(1),
@@ -215,7 +217,7 @@ fn a_nutzap_is_written_and_read() {
         json!({"e": "01".repeat(32), "s": "02".repeat(32), "r": "03".repeat(32)}),
     )
     .unwrap();
-    let zapped = Zapped { event_id: ZAPPED.into(), relay: None, kind: None, coordinate: None };
+    let zapped = ZapTarget { event_id: ZAPPED.into(), relay: None, kind: None, coordinate: None };
     let event = nutzap::write(&from, &me, MINT, "sat", &[coin.clone()], "thanks", Some(&zapped), 9)
         .unwrap();
     let read = nutzap::read(&Event::read(event.json()).unwrap(), &me).unwrap();
@@ -243,7 +245,9 @@ fn a_nutzap_that_is_not_plainly_for_us_is_refused() {
         let lines = base.iter().filter(|tag| tag[0] != without).chain(extra);
         let tags = lines.map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
         nutzap::read(
-            &from.sign(Draft { kind: 9321, created_at: 1, tags, content: String::new() }).unwrap(),
+            &from
+                .sign(UnsignedEvent { kind: 9321, created_at: 1, tags, content: String::new() })
+                .unwrap(),
             &me,
         )
     };
@@ -256,9 +260,10 @@ fn a_nutzap_that_is_not_plainly_for_us_is_refused() {
     assert_eq!(read(&[], "u"), Err(BadNutzap::Mint));
     assert_eq!(read(&[&["u", "https://other.example"]], ""), Err(BadNutzap::Mint));
     assert_eq!(read(&[&["unit", "sat"], &["unit", "usd"]], ""), Err(BadNutzap::Mint));
-    assert_eq!(read(&[], "proof"), Err(BadNutzap::Coins));
-    assert_eq!(read(&[["proof", coin.as_str()].as_slice(); 100], ""), Err(BadNutzap::Coins));
-    let other =
-        from.sign(Draft { kind: 1, created_at: 1, tags: vec![], content: String::new() }).unwrap();
+    assert_eq!(read(&[], "proof"), Err(BadNutzap::Proofs));
+    assert_eq!(read(&[["proof", coin.as_str()].as_slice(); 100], ""), Err(BadNutzap::Proofs));
+    let other = from
+        .sign(UnsignedEvent { kind: 1, created_at: 1, tags: vec![], content: String::new() })
+        .unwrap();
     assert_eq!(nutzap::read(&other, &me), Err(BadNutzap::Kind));
 }

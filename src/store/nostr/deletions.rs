@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Store;
 use super::super::error::StoreError;
-use super::super::record::{self, decode};
+use super::super::row::{self, decode};
 use super::super::tables::{NOSTR_DELETIONS, NOSTR_GONE, Reads};
-use super::{Times, times};
+use super::{EventTimes, times};
 
 /// A deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ struct Row {
 /// Writes a deletion's row; writing it again changes nothing.
 pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), StoreError> {
     let row = Row { at: deletion.at, ids: deletion.ids.clone() };
-    record::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
+    row::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
 }
 
 /// Notes that an event is gone, and the id of its deletion where one is known. The first id that
 /// was noted stays.
-pub(super) fn bury(
+pub(super) fn add_tombstone(
     tombs: &mut Table<'_, &'static str, &'static str>,
     id: &str,
     by: &str,
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read; so do all lookups.
-    pub async fn known_deletions(&self) -> Result<Times, StoreError> {
+    pub async fn known_deletions(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
             at: u64,
@@ -108,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn learn_deletions(&self, deletions: Vec<Deletion>) -> Result<(), StoreError> {
+    pub async fn add_deletions(&self, deletions: Vec<Deletion>) -> Result<(), StoreError> {
         if deletions.is_empty() {
             return Ok(());
         }

@@ -10,17 +10,17 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 use redb::{ReadableTable, WriteTransaction};
 
 use super::super::error::StoreError;
-use super::super::record::{decode, encode};
+use super::super::row::{decode, encode};
 use super::super::tables::{
-    NOSTR_DIRTY, NOSTR_DOUBT, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LINES, NOSTR_LIVE,
-    NOSTR_TELL, Reads, Y,
+    NOSTR_DIRTY, NOSTR_EVENTS, NOSTR_GONE, NOSTR_HOLDS, NOSTR_LIVE, NOSTR_TO_ANNOUNCE,
+    NOSTR_UNVERIFIED, Reads, SEEN_HISTORY, Y,
 };
 use super::super::{Store, proofs};
 use super::TokenEventRow;
 use super::deletions::{self, Deletion};
-use super::foreign::{self, ForeignState};
-use super::nutzaps::{self, Nutzaps};
-use super::outbox::{self, Outgoing};
+use super::nutzaps::{self, NutzapChanges};
+use super::outbox::{self, OutboxEvent};
+use super::remote_proofs::{self, RemoteProofState};
 use crate::model::id::PaymentId;
 
 /// The kind of a line of the history (NIP-60).
@@ -28,7 +28,7 @@ const HISTORY_KIND: u16 = 7376;
 
 /// A coin, as far as relays are concerned.
 #[derive(Clone, PartialEq, Eq)]
-pub struct HeldCoin {
+pub struct HeldProof {
     /// Its mint.
     pub mint: String,
     /// Its unit.
@@ -44,9 +44,9 @@ pub struct HeldCoin {
     pub ours: bool,
 }
 
-impl std::fmt::Debug for HeldCoin {
+impl std::fmt::Debug for HeldProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeldCoin")
+        f.debug_struct("HeldProof")
             .field("wanted", &self.wanted)
             .field("ours", &self.ours)
             .finish_non_exhaustive()
@@ -60,7 +60,7 @@ pub struct MirrorView {
     pub dirty: Vec<(PublicKey, u64)>,
     /// Coins by Y: the changed ones and all others of the events below. One that was never known is
     /// not here.
-    pub coins: BTreeMap<PublicKey, HeldCoin>,
+    pub proofs: BTreeMap<PublicKey, HeldProof>,
     /// Live events that hold a changed coin.
     pub events: Vec<TokenEventRow>,
     /// Coins that a live event beyond these holds.
@@ -69,7 +69,7 @@ pub struct MirrorView {
 
 /// What a round came to.
 #[derive(Clone, Debug, Default)]
-pub struct Mirrored {
+pub struct MirrorRound {
     /// Marks that are dealt with.
     pub done: Vec<(PublicKey, u64)>,
     /// New token events.
@@ -79,11 +79,11 @@ pub struct Mirrored {
     /// What deletes them.
     pub deletions: Vec<Deletion>,
     /// To be published.
-    pub outgoing: Vec<Outgoing>,
+    pub outgoing: Vec<OutboxEvent>,
     /// Nutzaps that `outgoing` tells of: done with.
-    pub nutzaps: Nutzaps,
+    pub nutzaps: NutzapChanges,
     /// Payments that `outgoing` tells of.
-    pub told: Vec<PaymentId>,
+    pub announced: Vec<PaymentId>,
 }
 
 fn key(y: &Y) -> Result<PublicKey, StoreError> {
@@ -91,7 +91,7 @@ fn key(y: &Y) -> Result<PublicKey, StoreError> {
 }
 
 fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
-    let (doubt, live) = (tx.table(NOSTR_DOUBT)?, tx.table(NOSTR_LIVE)?);
+    let (unverified, live) = (tx.table(NOSTR_UNVERIFIED)?, tx.table(NOSTR_LIVE)?);
     let (holds, events) = (tx.table(NOSTR_HOLDS)?, tx.table(NOSTR_EVENTS)?);
     let mut view = MirrorView::default();
     let mut ids = BTreeSet::new();
@@ -109,10 +109,10 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
     for entry in tx.table(NOSTR_DIRTY)?.iter()? {
         let (y, mark) = entry?;
         let y = *y.value();
-        // A coin in doubt is told after its mint was asked; one that is spent or held meanwhile is
-        // in doubt no more.
-        let in_doubt = doubt.get(&y)?.is_some();
-        if in_doubt
+        // An unverified proof is published after its mint was asked; one that is spent or held
+        // meanwhile is not unverified any more.
+        let is_unverified = unverified.get(&y)?.is_some();
+        if is_unverified
             && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent)
         {
             continue;
@@ -133,7 +133,7 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
     }
     for y in touched {
         let coin = match proofs::by_ys(tx, &[y])?.pop() {
-            Some(coin) => Some(HeldCoin {
+            Some(coin) => Some(HeldProof {
                 mint: coin.mint_url.to_string(),
                 unit: coin.unit.to_string(),
                 amount: coin.proof.amount.to_u64(),
@@ -142,9 +142,9 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
                 proof: Some(coin.proof),
                 ours: true,
             }),
-            None => foreign::get(tx, &y)?.map(|coin| HeldCoin {
+            None => remote_proofs::get(tx, &y)?.map(|coin| HeldProof {
                 wanted: coin.proof.is_some(),
-                ours: coin.state == ForeignState::Claimed,
+                ours: coin.state == RemoteProofState::Adopted,
                 mint: coin.mint,
                 unit: coin.unit,
                 amount: coin.amount,
@@ -156,13 +156,13 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
             view.elsewhere.insert(y_key);
         }
         if let Some(coin) = coin {
-            view.coins.insert(y_key, coin);
+            view.proofs.insert(y_key, coin);
         }
     }
     Ok(view)
 }
 
-fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
+fn commit(tx: &WriteTransaction, round: &MirrorRound) -> Result<(), StoreError> {
     let mut dirty = tx.open_table(NOSTR_DIRTY)?;
     for (y, mark) in &round.done {
         let y = y.to_bytes();
@@ -184,16 +184,16 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
     for deletion in &round.deletions {
         deletions::put(tx, deletion)?;
         for id in &deletion.ids {
-            deletions::bury(&mut tombs, id, &deletion.id)?;
+            deletions::add_tombstone(&mut tombs, id, &deletion.id)?;
         }
     }
     for id in &round.gone {
-        deletions::bury(&mut tombs, id, "")?;
+        deletions::add_tombstone(&mut tombs, id, "")?;
         live.remove(id.as_str())?;
         let row: Option<TokenEventRow> =
             events.get(id.as_str())?.map(|row| decode("nostr_events", row.value())).transpose()?;
         if let Some(mut row) = row {
-            row.bury(&mut holds)?;
+            row.clear_deleted(&mut holds)?;
             events.insert(id.as_str(), encode(&row)?.as_slice())?;
         }
     }
@@ -201,12 +201,13 @@ fn commit(tx: &WriteTransaction, round: &Mirrored) -> Result<(), StoreError> {
         outbox::push(tx, outgoing)?;
     }
     nutzaps::put(tx, &round.nutzaps)?;
-    let (mut tell, mut lines) = (tx.open_table(NOSTR_TELL)?, tx.open_table(NOSTR_LINES)?);
-    for id in &round.told {
-        tell.remove(id.as_str())?;
+    let (mut to_announce, mut history) =
+        (tx.open_table(NOSTR_TO_ANNOUNCE)?, tx.open_table(SEEN_HISTORY)?);
+    for id in &round.announced {
+        to_announce.remove(id.as_str())?;
     }
-    for line in round.outgoing.iter().filter(|event| event.kind == HISTORY_KIND) {
-        lines.insert(line.id.as_str(), line.made_at)?;
+    for event in round.outgoing.iter().filter(|event| event.kind == HISTORY_KIND) {
+        history.insert(event.id.as_str(), event.made_at)?;
     }
     Ok(())
 }
@@ -224,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; the round is as if it had not been then.
-    pub async fn mirrored(&self, round: Mirrored) -> Result<(), StoreError> {
+    pub async fn mirrored(&self, round: MirrorRound) -> Result<(), StoreError> {
         self.write_durable(move |tx| commit(tx, &round)).await
     }
 

@@ -6,17 +6,17 @@
 //!
 //! ```text
 //!  a coin changes --> dirty --(mirror round)--> new token event, queued --> live --(replaced, deleted)--> gone
-//!  a coin on relays that is not ours --> Doubtful --(NUT-07)--> Unspent --(claimed by a swap)--> Claiming --> Spent
+//!  a coin on relays that is not ours --> Unverified --(NUT-07)--> Unspent --(adopted by a swap)--> Adopting --> Adopted
 //!                                             ^---- its event is gone ----+
 //! ```
 
-mod absorb;
 mod deletions;
-mod foreign;
-mod lines;
+mod merge;
 mod mirror;
 mod nutzaps;
 mod outbox;
+mod remote_proofs;
+mod seen_history;
 mod state;
 
 use std::collections::BTreeMap;
@@ -25,25 +25,25 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use absorb::{Absorbed, Seen};
 pub use deletions::Deletion;
+pub use merge::{Merged, SeenTokenEvent};
 #[cfg(feature = "testing")]
-pub use foreign::Foreign;
-use foreign::Foreigners;
-pub(super) use foreign::set as set_foreign;
-pub use foreign::{ForeignBalance, ForeignState};
-pub(super) use lines::tell;
-#[cfg(feature = "testing")]
-pub use mirror::HeldCoin;
-pub use mirror::{MirrorView, Mirrored};
-pub use nutzaps::{NutzapRow, NutzapState, Nutzaps};
-pub(super) use nutzaps::{coming as coming_by_nutzap, put as put_nutzaps};
+pub use mirror::HeldProof;
+pub use mirror::{MirrorRound, MirrorView};
+pub use nutzaps::{NutzapChanges, NutzapRow, NutzapState};
+pub(super) use nutzaps::{coming as incoming_nutzap_sats, put as put_nutzaps};
 pub(super) use outbox::push as push_outgoing;
-pub use outbox::{Outgoing, Published, Queued, Refusal};
+pub use outbox::{OutboxEvent, PublishRound, QueuedEvent, RelayRefusal};
+#[cfg(feature = "testing")]
+pub use remote_proofs::RemoteProof;
+use remote_proofs::RemoteProofTables;
+pub(super) use remote_proofs::set as set_remote;
+pub use remote_proofs::{RemoteBalance, RemoteProofState};
+pub(super) use seen_history::announce;
 pub(super) use state::begun;
 
 use super::error::StoreError;
-use super::record::decode;
+use super::row::decode;
 use super::tables::{NOSTR_DIRTY, Y};
 
 /// A token event (kind 7375) of this wallet, by whichever device.
@@ -68,7 +68,7 @@ pub struct TokenEventRow {
 
 impl TokenEventRow {
     /// It is gone: only its name is kept, so that it is not taken in again.
-    fn bury(
+    fn clear_deleted(
         &mut self,
         holds: &mut Table<'_, (&'static Y, &'static str), ()>,
     ) -> Result<(), StoreError> {
@@ -89,17 +89,17 @@ impl std::fmt::Debug for TokenEventRow {
     }
 }
 
-/// What a write to a proof means for relays: written in the same transaction as the proof.
-pub(super) struct Echo<'t> {
+/// Marks a changed proof for relays, in the transaction that writes the proof.
+pub(super) struct ChangeMarks<'t> {
     /// `None`: Nostr was never on.
     dirty: Option<Table<'t, &'static Y, u64>>,
-    foreigners: Foreigners<'t>,
+    remote: RemoteProofTables<'t>,
 }
 
-impl<'t> Echo<'t> {
+impl<'t> ChangeMarks<'t> {
     pub(super) fn open(tx: &'t WriteTransaction) -> Result<Self, StoreError> {
         let dirty = if begun(tx)? { Some(tx.open_table(NOSTR_DIRTY)?) } else { None };
-        Ok(Self { dirty, foreigners: Foreigners::open(tx)? })
+        Ok(Self { dirty, remote: RemoteProofTables::open(tx)? })
     }
 
     /// A coin of ours has changed.
@@ -112,21 +112,20 @@ impl<'t> Echo<'t> {
 
     /// A coin has become ours: it is no other device's any more.
     pub(super) fn owned(&mut self, y: &Y) -> Result<(), StoreError> {
-        self.foreigners.remove(y)
+        self.remote.remove(y)
     }
 }
 
-/// The ids that a table has rows of.
 /// Events by their ids, each with the time that the event says, in Unix seconds.
-pub type Times = BTreeMap<String, u64>;
+pub type EventTimes = BTreeMap<String, u64>;
 
 /// The ids and times of rows of a table, which name the time so.
 fn times<T: DeserializeOwned>(
     name: &str,
     table: &impl ReadableTable<&'static str, &'static [u8]>,
     at: impl Fn(T) -> u64,
-) -> Result<Times, StoreError> {
-    let mut times = Times::new();
+) -> Result<EventTimes, StoreError> {
+    let mut times = EventTimes::new();
     for entry in table.iter()? {
         let (id, row) = entry?;
         times.insert(id.value().to_owned(), at(decode(name, row.value())?));

@@ -11,9 +11,9 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
-use super::super::tables::{NUTZAP_COINS, NUTZAPS, NUTZAPS_DONE, NUTZAPS_OPEN, Reads};
-use super::super::{Store, record};
-use super::{Times, times};
+use super::super::tables::{NUTZAP_PROOFS, NUTZAPS, NUTZAPS_DONE, NUTZAPS_OPEN, Reads};
+use super::super::{Store, row};
+use super::{EventTimes, times};
 use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 
@@ -71,21 +71,21 @@ impl std::fmt::Debug for NutzapRow {
 
 /// Changes of nutzaps that are committed together.
 #[derive(Clone, Debug, Default)]
-pub struct Nutzaps {
+pub struct NutzapChanges {
     /// When this happens, in Unix seconds.
     pub at: u64,
     /// Rows that are new or changed.
     pub rows: Vec<NutzapRow>,
     /// Nutzaps that are refused for good, or that relays have been told of: their rows go.
-    pub done: Times,
+    pub done: EventTimes,
     /// Ys of coins that came in.
-    pub coins: Vec<PublicKey>,
+    pub received: Vec<PublicKey>,
 }
 
-impl Nutzaps {
+impl NutzapChanges {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.done.is_empty() && self.coins.is_empty()
+        self.rows.is_empty() && self.done.is_empty() && self.received.is_empty()
     }
 }
 
@@ -97,7 +97,10 @@ fn name(id: &str) -> Result<[u8; 32], StoreError> {
     Ok(name)
 }
 
-pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<(), StoreError> {
+pub(in crate::store) fn put(
+    tx: &WriteTransaction,
+    nutzaps: &NutzapChanges,
+) -> Result<(), StoreError> {
     let mut open = tx.open_table(NUTZAPS_OPEN)?;
     for row in &nutzaps.rows {
         if row.state != NutzapState::Waiting {
@@ -105,7 +108,7 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
         } else {
             open.remove(row.id.as_str())?;
         }
-        record::put_packed(tx, NUTZAPS, row.id.as_str(), row)?;
+        row::put_packed(tx, NUTZAPS, row.id.as_str(), row)?;
     }
     let (mut rows, mut done) = (tx.open_table(NUTZAPS)?, tx.open_table(NUTZAPS_DONE)?);
     for (id, created_at) in &nutzaps.done {
@@ -113,8 +116,8 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
         open.remove(id.as_str())?;
         done.insert(&name(id)?, (nutzaps.at, *created_at))?;
     }
-    let mut coins = tx.open_table(NUTZAP_COINS)?;
-    for y in &nutzaps.coins {
+    let mut coins = tx.open_table(NUTZAP_PROOFS)?;
+    for y in &nutzaps.received {
         coins.insert(&y.to_bytes(), ())?;
     }
     Ok(())
@@ -124,7 +127,7 @@ pub(in crate::store) fn put(tx: &WriteTransaction, nutzaps: &Nutzaps) -> Result<
 pub(in crate::store) fn coming(tx: &impl Reads, mint: &MintAddress) -> Result<u64, StoreError> {
     let mut sats = 0_u64;
     for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
-        let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?
+        let row = row::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?
             .ok_or(StoreError::Missing("nutzap of an index"))?;
         let coins =
             row.proofs.iter().filter(|_| row.mint == *mint).map(|proof| proof.amount.to_u64());
@@ -140,7 +143,7 @@ impl Store {
     /// When the file cannot be read; so do all lookups.
     pub async fn nutzap(&self, id: &str) -> Result<Option<NutzapRow>, StoreError> {
         let id = id.to_owned();
-        self.read(move |tx| record::get(tx, NUTZAPS, id.as_str())).await
+        self.read(move |tx| row::get(tx, NUTZAPS, id.as_str())).await
     }
 
     /// This nutzap was seen, and need not be looked at.
@@ -160,7 +163,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::nutzap`].
-    pub async fn known_nutzaps(&self) -> Result<Times, StoreError> {
+    pub async fn known_nutzaps(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
             created_at: u64,
@@ -197,7 +200,7 @@ impl Store {
                 .collect::<Result<Vec<String>, StoreError>>()?;
             let mut found = Vec::new();
             for id in ids {
-                found.extend(record::get::<_, NutzapRow>(tx, NUTZAPS, id.as_str())?);
+                found.extend(row::get::<_, NutzapRow>(tx, NUTZAPS, id.as_str())?);
             }
             Ok(found)
         })
@@ -208,11 +211,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::nutzap`].
-    pub async fn nutzaps_to_tell(&self) -> Result<Vec<NutzapRow>, StoreError> {
+    pub async fn nutzaps_to_announce(&self) -> Result<Vec<NutzapRow>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
-                let row = record::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?;
+                let row = row::get::<_, NutzapRow>(tx, NUTZAPS, entry?.0.value())?;
                 found.extend(row.filter(|row| matches!(row.state, NutzapState::Taken(_))));
             }
             Ok(found)
@@ -224,12 +227,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::nutzap`].
-    pub async fn came_by_nutzap(
+    pub async fn received_by_nutzap(
         &self,
         ys: Vec<PublicKey>,
     ) -> Result<BTreeSet<PublicKey>, StoreError> {
         self.read(move |tx| {
-            let coins = tx.table(NUTZAP_COINS)?;
+            let coins = tx.table(NUTZAP_PROOFS)?;
             let mut came = BTreeSet::new();
             for y in ys {
                 if coins.get(&y.to_bytes())?.is_some() {

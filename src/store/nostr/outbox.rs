@@ -12,13 +12,13 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::StoreError;
-use super::super::record::{decode, encode};
+use super::super::row::{decode, encode};
 use super::super::tables::{NOSTR_DELIVERED, NOSTR_MISSED, NOSTR_OUTBOX, NOSTR_REFUSED, Reads};
-use super::super::{Store, record};
+use super::super::{Store, row};
 
 /// An event to be published.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
+pub struct OutboxEvent {
     /// Its id, hex.
     pub id: String,
     /// Its kind.
@@ -46,16 +46,16 @@ pub struct Outgoing {
     pub made_at: u64,
 }
 
-impl std::fmt::Debug for Outgoing {
+impl std::fmt::Debug for OutboxEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outgoing")
+        f.debug_struct("OutboxEvent")
             .field("id", &self.id)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
     }
 }
 
-impl Outgoing {
+impl OutboxEvent {
     /// A signed event that nobody has yet.
     pub fn new(id: &str, kind: u16, json: &str, class: u8, now: u64) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Outgoing {
     }
 }
 
-impl Outgoing {
+impl OutboxEvent {
     /// How many of the recipient's relays have it.
     pub fn delivered(&self) -> u64 {
         self.beside.iter().filter(|url| self.acked.contains(*url)).count() as u64
@@ -84,16 +84,16 @@ impl Outgoing {
 
 /// An event in the queue, under its place.
 #[derive(Clone, Debug)]
-pub struct Queued {
+pub struct QueuedEvent {
     /// Its place: class, then the order in which it came.
     pub place: (u8, u64),
     /// The event.
-    pub event: Outgoing,
+    pub event: OutboxEvent,
 }
 
 /// A relay's lasting no to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RelayRefusal {
     /// The event's id.
     pub id: String,
     /// The relay.
@@ -106,15 +106,15 @@ pub struct Refusal {
 
 /// What a round of publishing came to.
 #[derive(Clone, Debug, Default)]
-pub struct Published {
+pub struct PublishRound {
     /// Rows with their new state.
-    pub changed: Vec<Queued>,
+    pub changed: Vec<QueuedEvent>,
     /// Places whose event is done with.
     pub done: Vec<(u8, u64)>,
     /// Nutzaps, with how many of the recipient's relays have them.
     pub delivered: Vec<(String, u64)>,
     /// What relays will not take of events that are done with.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RelayRefusal>,
     /// What relays have taken: events, each with the relay. One that takes what it refused before
     /// may take the rest as well.
     pub stored: Vec<(String, String)>,
@@ -123,7 +123,7 @@ pub struct Published {
 }
 
 /// Puts an event at the end of its class.
-pub(in crate::store) fn push(tx: &WriteTransaction, event: &Outgoing) -> Result<(), StoreError> {
+pub(in crate::store) fn push(tx: &WriteTransaction, event: &OutboxEvent) -> Result<(), StoreError> {
     let mut table = tx.open_table(NOSTR_OUTBOX)?;
     let class = event.class;
     let last = table
@@ -135,20 +135,23 @@ pub(in crate::store) fn push(tx: &WriteTransaction, event: &Outgoing) -> Result<
     Ok(())
 }
 
-fn rows(tx: &impl Reads, classes: RangeInclusive<u8>) -> Result<Vec<Queued>, StoreError> {
+fn rows(tx: &impl Reads, classes: RangeInclusive<u8>) -> Result<Vec<QueuedEvent>, StoreError> {
     let mut found = Vec::new();
     for entry in
         tx.table(NOSTR_OUTBOX)?.range((*classes.start(), 0)..=(*classes.end(), u64::MAX))?
     {
         let (place, row) = entry?;
-        found.push(Queued { place: place.value(), event: decode("nostr_outbox", row.value())? });
+        found.push(QueuedEvent {
+            place: place.value(),
+            event: decode("nostr_outbox", row.value())?,
+        });
     }
     Ok(found)
 }
 
-fn commit(tx: &WriteTransaction, round: &Published) -> Result<(), StoreError> {
+fn commit(tx: &WriteTransaction, round: &PublishRound) -> Result<(), StoreError> {
     for row in &round.changed {
-        record::put(tx, NOSTR_OUTBOX, row.place, &row.event)?;
+        row::put(tx, NOSTR_OUTBOX, row.place, &row.event)?;
     }
     let (mut queue, mut missed) = (tx.open_table(NOSTR_OUTBOX)?, tx.open_table(NOSTR_MISSED)?);
     for place in &round.done {
@@ -181,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read; so do all lookups.
-    pub async fn outbox(&self) -> Result<Vec<Queued>, StoreError> {
+    pub async fn outbox(&self) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(|tx| rows(tx, 0..=u8::MAX)).await
     }
 
@@ -189,7 +192,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::outbox`].
-    pub async fn queued_in(&self, class: u8) -> Result<Vec<Queued>, StoreError> {
+    pub async fn queued_in(&self, class: u8) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(move |tx| rows(tx, class..=class)).await
     }
 
@@ -254,13 +257,13 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::outbox`].
-    pub async fn refusals(&self) -> Result<Vec<Refusal>, StoreError> {
+    pub async fn refusals(&self) -> Result<Vec<RelayRefusal>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
             for entry in tx.table(NOSTR_REFUSED)?.iter()? {
                 let (key, no) = entry?;
                 let ((id, relay), (class, reason)) = (key.value(), no.value());
-                found.push(Refusal {
+                found.push(RelayRefusal {
                     id: id.to_owned(),
                     relay: relay.to_owned(),
                     class,
@@ -276,7 +279,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn forget_refusals(&self, these: Vec<Refusal>) -> Result<(), StoreError> {
+    pub async fn forget_refusals(&self, these: Vec<RelayRefusal>) -> Result<(), StoreError> {
         if these.is_empty() {
             return Ok(());
         }
@@ -294,7 +297,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn queue(&self, event: Outgoing) -> Result<(), StoreError> {
+    pub async fn queue(&self, event: OutboxEvent) -> Result<(), StoreError> {
         self.write_durable(move |tx| push(tx, &event)).await
     }
 
@@ -302,7 +305,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; none is queued then.
-    pub async fn queue_all(&self, events: Vec<Outgoing>) -> Result<(), StoreError> {
+    pub async fn queue_all(&self, events: Vec<OutboxEvent>) -> Result<(), StoreError> {
         self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
     }
 
@@ -311,7 +314,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn published(&self, round: Published) -> Result<(), StoreError> {
+    pub async fn published(&self, round: PublishRound) -> Result<(), StoreError> {
         if round.changed.is_empty() && round.done.is_empty() {
             return Ok(());
         }

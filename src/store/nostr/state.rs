@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::error::StoreError;
 use super::super::tables::{NOSTR_DIRTY, NOSTR_STATE, PROOFS, Reads};
-use super::super::{Store, record};
+use super::super::{Store, row};
 
 /// Set once Nostr has been on: from then on every change of a coin is marked.
 const BEGUN: &str = "begun";
@@ -19,7 +19,7 @@ fn begin(tx: &WriteTransaction) -> Result<(), StoreError> {
     if begun(tx)? {
         return Ok(());
     }
-    record::put(tx, NOSTR_STATE, BEGUN, &true)?;
+    row::put(tx, NOSTR_STATE, BEGUN, &true)?;
     let mut dirty = tx.open_table(NOSTR_DIRTY)?;
     for entry in tx.open_table(PROOFS)?.iter()? {
         dirty.insert(entry?.0.value(), 1)?;
@@ -53,7 +53,7 @@ impl Store {
         &self,
         name: &'static str,
     ) -> Result<Option<T>, StoreError> {
-        self.read(move |tx| record::get(tx, NOSTR_STATE, name)).await
+        self.read(move |tx| row::get(tx, NOSTR_STATE, name)).await
     }
 
     /// Writes a named row, durably.
@@ -65,6 +65,6 @@ impl Store {
         name: &'static str,
         value: T,
     ) -> Result<(), StoreError> {
-        self.write_durable(move |tx| record::put(tx, NOSTR_STATE, name, &value)).await
+        self.write_durable(move |tx| row::put(tx, NOSTR_STATE, name, &value)).await
     }
 }

@@ -78,14 +78,14 @@ async fn a_spent_coin_is_whole_for_a_while_then_a_name_and_spent_for_ever() {
         info
     };
     let whole: Vec<_> = infos.iter().map(spent).collect();
-    assert_eq!(store.coins(ys(&infos)).await.unwrap(), whole, "all that a mint needs is kept");
+    assert_eq!(store.proofs(ys(&infos)).await.unwrap(), whole, "all that a mint needs is kept");
 
     shrink(&store, NOW, &[]).await;
-    assert_eq!(store.coins(ys(&infos)).await.unwrap(), whole, "it has come here just now");
+    assert_eq!(store.proofs(ys(&infos)).await.unwrap(), whole, "it has come here just now");
     let (gone, kept) = infos.split_at(4);
     shrink(&store, NOW + 1, kept).await;
     assert_eq!(
-        store.coins(ys(&infos)).await.unwrap(),
+        store.proofs(ys(&infos)).await.unwrap(),
         whole[4..],
         "but for those that may be needed"
     );
@@ -123,7 +123,7 @@ async fn a_spent_coin_is_whole_for_a_while_then_a_name_and_spent_for_ever() {
         4,
         "what a mint has signed anew is taken as it is"
     );
-    let back = store.coins(ys(&infos)).await.unwrap();
+    let back = store.proofs(ys(&infos)).await.unwrap();
     assert_eq!(ys(&back), ys(&infos));
     assert!(back.iter().all(|info| info.state == State::Unspent));
     assert_eq!(store.balances().await.unwrap()[0].unspent, 59);

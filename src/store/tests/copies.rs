@@ -40,7 +40,7 @@ async fn open(path: &Path, known: Option<(String, u64)>) -> Store {
 /// Opens the wallet, puts one more coin in, and closes it. The opening is one generation.
 async fn use_once(path: &Path) {
     let store = open(path, None).await;
-    store.enter(None).await.unwrap();
+    store.begin_session(None).await.unwrap();
     store.commit(vec![Change::Proofs { add: coins(&[1]) }]).await.unwrap();
 }
 
@@ -207,7 +207,7 @@ async fn an_opening_waits_for_no_copy_and_the_copy_is_of_the_wallet_as_it_was_op
     use_once(&path).await;
     let store = Store::open(path.clone(), clock).await.unwrap();
     assert_eq!(copies(&path), named(&[]), "the copy is due, and the wallet is open without it");
-    store.enter(None).await.unwrap();
+    store.begin_session(None).await.unwrap();
     store.commit(vec![Change::Proofs { add: coins(&[64]) }]).await.unwrap();
     store.make_due_copy().await.unwrap();
     assert_eq!(copies(&path), named(&[("copy-1", 1)]), "nothing that was written since is in it");
@@ -229,7 +229,7 @@ async fn a_copy_that_is_not_made_before_the_end_is_due_at_the_next_opening() {
     let (_folder, path) = place();
     use_once(&path).await;
     let store = Store::open(path.clone(), clock).await.unwrap();
-    store.shut().await;
+    store.close().await;
     store.make_due_copy().await.unwrap();
     assert_eq!(copies(&path), named(&[]));
     drop(store);

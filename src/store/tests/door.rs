@@ -195,7 +195,7 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     {
         let one = Payment {
             created_at: NOW - age,
-            caller_in_doubt: doubt,
+            outcome_undelivered: doubt,
             ..payment(10, None, None, None)
         };
         admit(&store, one.clone()).await;

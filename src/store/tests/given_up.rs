@@ -58,7 +58,7 @@ async fn what_is_given_up_leaves_journal_limits_and_balance_and_comes_back_as_it
         (vec![row.clone()], vec![sent.clone()])
     );
     assert!(store.operations_given_up().await.unwrap().is_empty());
-    let held = store.coins(ys(&infos[..1])).await.unwrap().remove(0);
+    let held = store.proofs(ys(&infos[..1])).await.unwrap().remove(0);
     assert_eq!((held.state, held.used_by_operation), (State::Reserved, Some(row.id)));
     assert_eq!(
         store.ledger("tester", None, NOW + DAY_SECONDS).await.unwrap().all.reserved_sats,

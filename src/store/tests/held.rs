@@ -151,7 +151,7 @@ async fn an_operation_moves_and_spends_its_own_coins_and_spent_they_stay() {
         store.commit(vec![take(&infos, Uuid::new_v4())]).await,
         Err(StoreError::ProofNotUnspent)
     ));
-    assert!(store.coins(ys(&infos)).await.unwrap().iter().all(|info| info.state == State::Spent));
+    assert!(store.proofs(ys(&infos)).await.unwrap().iter().all(|info| info.state == State::Spent));
     assert_eq!((sums(&store).await, store.operation(row.id).await.unwrap()), ((0, 0), Some(row)));
     audit(&store).await;
 }
@@ -174,8 +174,8 @@ async fn a_file_that_is_older_than_it_was_holds_what_is_free_and_leaves_the_rest
 {
     let ((store, _row, infos), unheld) = (holding().await, coins(&[8]));
     store.commit(vec![Change::Proofs { add: unheld.clone() }]).await.unwrap();
-    store.distrust().await.unwrap();
-    let asked = store.unchecked(mint().to_string()).await.unwrap();
+    store.mark_stale().await.unwrap();
+    let asked = store.stale_proofs(mint().to_string()).await.unwrap();
     assert_eq!((ys(&asked), sums(&store).await), (ys(&unheld), (0, 14)));
     is_refused(&store, vec![free(&infos)]).await;
     store.commit(vec![free(&unheld)]).await.unwrap();

@@ -63,7 +63,7 @@ async fn coins_that_are_revived_come_back_in_the_state_asked_for_and_others_stay
     let balance = store.balances().await.unwrap().remove(0);
     assert_eq!((balance.unspent, balance.pending, balance.pending_spent), (6, 0, 8));
     assert!(
-        store.coins(ys(&infos)).await.unwrap().iter().all(|info| info.used_by_operation.is_none())
+        store.proofs(ys(&infos)).await.unwrap().iter().all(|info| info.used_by_operation.is_none())
     );
     let refused = store
         .commit(vec![revive(&infos, State::Unspent), revive(&coins(&[1]), State::Unspent)])
@@ -118,7 +118,12 @@ async fn inputs_come_from_the_shelf_without_locked_or_unpriced_ones() {
     let fees = HashMap::from([(keyset(), 100)]);
     let (mint, unit) = ("https://mint.example".parse().unwrap(), Unit::sat());
     let chosen = store
-        .choose(&mint, &unit, Need::Spend { amount: 11, fee_at_most: u64::MAX }, fees.clone())
+        .select_inputs(
+            &mint,
+            &unit,
+            Need::Spend { amount: 11, fee_at_most: u64::MAX },
+            fees.clone(),
+        )
         .await
         .unwrap()
         .unwrap();
@@ -126,32 +131,45 @@ async fn inputs_come_from_the_shelf_without_locked_or_unpriced_ones() {
         (chosen.fee, chosen.proofs.iter().map(|one| one.proof.amount.to_u64()).sum::<u64>()),
         (1, 12)
     );
-    let chosen =
-        store.choose(&mint, &unit, Need::Exact { amount: 7 }, fees.clone()).await.unwrap().unwrap();
+    let chosen = store
+        .select_inputs(&mint, &unit, Need::Exact { amount: 7 }, fees.clone())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(chosen.proofs.len(), 3);
     assert!(
         store
-            .choose(&mint, &unit, Need::Exact { amount: 24 }, fees.clone())
+            .select_inputs(&mint, &unit, Need::Exact { amount: 24 }, fees.clone())
             .await
             .unwrap()
             .is_none()
     );
     let chosen = store
-        .choose(&mint, &unit, Need::Spend { amount: 24, fee_at_most: u64::MAX }, fees.clone())
+        .select_inputs(
+            &mint,
+            &unit,
+            Need::Spend { amount: 24, fee_at_most: u64::MAX },
+            fees.clone(),
+        )
         .await
         .unwrap()
         .unwrap();
     assert_eq!(ys(&chosen.proofs), vec![infos[0].y]);
     assert!(
         store
-            .choose(&mint, &unit, Need::Spend { amount: 80, fee_at_most: u64::MAX }, fees)
+            .select_inputs(&mint, &unit, Need::Spend { amount: 80, fee_at_most: u64::MAX }, fees)
             .await
             .unwrap()
             .is_none()
     );
     assert!(
         store
-            .choose(&mint, &unit, Need::Spend { amount: 1, fee_at_most: u64::MAX }, HashMap::new())
+            .select_inputs(
+                &mint,
+                &unit,
+                Need::Spend { amount: 1, fee_at_most: u64::MAX },
+                HashMap::new()
+            )
             .await
             .unwrap()
             .is_none()

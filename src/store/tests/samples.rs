@@ -12,9 +12,9 @@ use redb::ReadableTable;
 use redb::backends::InMemoryBackend;
 use uuid::Uuid;
 
-use super::super::proofs::code;
-use super::super::record::decode;
-use super::super::tables::{ARCHIVE, OPERATIONS, PROOFS, Reads, SHELF, SUMS};
+use super::super::proofs::state_code;
+use super::super::row::decode;
+use super::super::tables::{ARCHIVE, OPERATIONS, PROOFS, PROOFS_BY_AMOUNT, Reads, SUMS};
 use super::super::{Change, OperationRow, Store, StoreError};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::id::{DepositId, PaymentId, ReceiveId};
@@ -110,7 +110,7 @@ pub(super) fn payment(
         created_at: NOW,
         attempt: 1,
         repeat_of: None,
-        caller_in_doubt: false,
+        outcome_undelivered: false,
         state: PaymentState::Reserved,
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn agree(tx: &impl Reads) -> Result<(), StoreError> {
     let mut operations = BTreeSet::new();
     for info in &infos {
         let (mint, unit, state) =
-            (info.mint_url.to_string(), info.unit.to_string(), code(info.state));
+            (info.mint_url.to_string(), info.unit.to_string(), state_code(info.state));
         let sum = sums.entry((mint.clone(), unit.clone(), state)).or_default();
         *sum = (sum.0 + u128::from(info.proof.amount.to_u64()), sum.1 + 1);
         assert!(
@@ -205,7 +205,7 @@ pub(super) fn agree(tx: &impl Reads) -> Result<(), StoreError> {
     }
     assert_eq!(kept, sums, "running sums");
     let mut kept = BTreeSet::new();
-    for entry in tx.table(SHELF)?.iter()? {
+    for entry in tx.table(PROOFS_BY_AMOUNT)?.iter()? {
         let key = entry?.0;
         let (mint, unit, state, amount, y) = key.value();
         kept.insert((mint.to_owned(), unit.to_owned(), state, amount, *y));

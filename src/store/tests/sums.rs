@@ -98,13 +98,19 @@ fn changes(call: Call) -> Vec<Change> {
 }
 
 async fn spent(store: &Store) -> BTreeSet<PublicKey> {
-    store.coins_in(Some(vec![State::Spent])).await.unwrap().into_iter().map(|info| info.y).collect()
+    store
+        .proofs_in(Some(vec![State::Spent]))
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|info| info.y)
+        .collect()
 }
 
 /// The coins that an operation has, and which.
 async fn held(store: &Store) -> BTreeMap<PublicKey, Uuid> {
     let states = vec![State::Reserved, State::Pending, State::PendingSpent];
-    let coins = store.coins_in(Some(states)).await.unwrap();
+    let coins = store.proofs_in(Some(states)).await.unwrap();
     coins.into_iter().filter_map(|info| Some((info.y, info.used_by_operation?))).collect()
 }
 
@@ -124,7 +130,7 @@ async fn play(store: Store, calls: Vec<Call>) {
             );
         }
         audit(&store).await;
-        let live = store.coins_in(None).await.unwrap();
+        let live = store.proofs_in(None).await.unwrap();
         let sum: u64 = live.iter().map(|info| info.proof.amount.to_u64()).sum();
         let balances = store.balances().await.unwrap();
         assert_eq!(

@@ -9,7 +9,7 @@ use super::super::history::{Word, read_word};
 use super::super::{Change, HistoryQuery, PolicyChange, Store, deposits};
 use super::samples::{NOW, deposit, payment, receive, store, zap};
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::line::{Direction, EntryKind, Sums};
+use crate::model::history_line::{Direction, EntryKind, HistorySums};
 use crate::model::payment::{FailureReason, Payment, PaymentKind, PaymentState, StoredFailure};
 use crate::model::receive::{Receive, ReceiveState};
 
@@ -137,8 +137,12 @@ fn kinds_and_directions_have_these_words_in_the_file() {
 type Key = (u64, u64, bool, String, String, String);
 
 /// The sums, and the same by reading every row.
-async fn both(store: &Store, since: Option<u64>, until: Option<u64>) -> [BTreeMap<Key, Sums>; 2] {
-    let mut sums: [BTreeMap<Key, Sums>; 2] = Default::default();
+async fn both(
+    store: &Store,
+    since: Option<u64>,
+    until: Option<u64>,
+) -> [BTreeMap<Key, HistorySums>; 2] {
+    let mut sums: [BTreeMap<Key, HistorySums>; 2] = Default::default();
     for (tally, more) in store.history_sums(since, until).await.unwrap() {
         let key = (
             tally.day,

@@ -8,26 +8,26 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 
-use super::super::Wallet;
-use super::super::deadline::Deadline;
-use super::super::draft::{Draft, Execution, Planned};
-use super::super::failure::{Cause, Failure, ZapRefusal};
-use super::super::lnurl::{FetchedInvoice, Wanted};
-use super::super::nostr::find::Person;
-use super::super::nostr::outgoing_nutzap::signer;
-use super::super::nostr::{Link, plain_url};
-use super::super::offer::Offer;
-use super::super::rules::Setup;
-use super::whom::Whom;
-use super::{Leg, ZapIntent};
-use crate::model::lnurl::{PayRequest, Target, ZapNote};
+use crate::model::lnurl::{LnurlEndpoint, PayRequest, ZapNote};
 use crate::model::payee::Payee;
 use crate::model::payment::{
     Melted, Payment, PaymentKind, PaymentState, Rail, Receipt, Zap, ZapRequest,
 };
 use crate::nostr::relay_list::usable;
-use crate::nostr::zap::{self, ReceiptWant, check_receipt};
+use crate::nostr::zap::{self, ExpectedReceipt, check_receipt};
 use crate::store::Change;
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::deadline::Deadline;
+use crate::wallet::core::failure::{Cause, Failure, ZapRefusal};
+use crate::wallet::core::relays::{Link, plain_url};
+use crate::wallet::execution::planned::{Draft, Execution, Planned};
+use crate::wallet::nutzaps::outgoing::signer;
+use crate::wallet::payment::lnurl::{FetchedInvoice, Wanted, fetch_invoice, resolve_lnurl};
+use crate::wallet::payment::offer::{Offer, candidates, cheapest};
+use crate::wallet::people::find::Person;
+use crate::wallet::zap::recipient::Whom;
+use crate::wallet::zap::{Leg, ZapIntent};
 
 /// How long a receipt is waited for.
 const RECEIPT: Duration = Duration::from_secs(30);
@@ -43,154 +43,145 @@ struct Asked {
     relays: Vec<String>,
 }
 
-impl Wallet {
-    pub(super) async fn plan_lightning(
-        &self,
-        link: &Link,
-        setup: &Setup,
-        intent: &ZapIntent,
-        draft: Draft,
-        leg: &Leg,
-        person: &Person,
-    ) -> Result<Planned, Failure> {
-        let target = target(leg, person)?;
-        self.candidates(setup, leg.sats, None).await?;
-        let server = self.resolve_lnurl(&target).await?;
-        let asked = self.zap_request(link, intent, leg, person, &server)?;
-        let wanted = Wanted {
-            amount_sats: leg.sats,
-            comment: intent.comment.as_deref(),
-            zap: asked.as_ref().map(|asked| &asked.note),
-            again: Some(&draft.id),
-        };
-        let FetchedInvoice { invoice, fetched } =
-            self.fetch_invoice(setup, &server, wanted).await?;
-        let Offer { mint, quote, .. } =
-            self.cheapest(setup, &invoice, leg.sats, None, &draft.agent).await?;
-        let receipt = if asked.is_some() { Receipt::Waiting } else { Receipt::None };
-        let (relays, request) = asked
-            .map(|asked| {
-                let Asked { note, receipt_key, relays } = asked;
-                (relays, ZapRequest { json: note.json, receipt_key })
-            })
-            .unzip();
-        let melted = Melted {
-            payment_hash: invoice.payment_hash.clone(),
-            quote_id: quote.id.clone(),
-            fetched: Some(fetched),
-        };
-        let kind = PaymentKind::Zap(Box::new(Zap {
-            relays: relays.unwrap_or_default(),
-            ..leg.zap(intent, Rail::Lightning { melted, request, receipt })
-        }));
-        Ok(Planned {
-            draft,
-            kind,
-            mint,
-            execution: Execution::Melt(quote),
-            max_fee_sats: intent.max_fee_sats,
-            pass: None,
+pub(super) async fn plan_lightning(
+    core: &Core,
+    link: &Link,
+    setup: &Setup,
+    intent: &ZapIntent,
+    draft: Draft,
+    leg: &Leg,
+    person: &Person,
+) -> Result<Planned, Failure> {
+    let target = target(leg, person)?;
+    candidates(core, setup, leg.sats, None).await?;
+    let server = resolve_lnurl(core, &target).await?;
+    let asked = zap_request(core, link, intent, leg, person, &server)?;
+    let wanted = Wanted {
+        amount_sats: leg.sats,
+        comment: intent.comment.as_deref(),
+        zap: asked.as_ref().map(|asked| &asked.note),
+        again: Some(&draft.id),
+    };
+    let FetchedInvoice { invoice, fetched } = fetch_invoice(core, setup, &server, wanted).await?;
+    let Offer { mint, quote, .. } =
+        cheapest(core, setup, &invoice, leg.sats, None, &draft.agent).await?;
+    let receipt = if asked.is_some() { Receipt::Waiting } else { Receipt::None };
+    let (relays, request) = asked
+        .map(|asked| {
+            let Asked { note, receipt_key, relays } = asked;
+            (relays, ZapRequest { json: note.json, receipt_key })
         })
-    }
+        .unzip();
+    let melted = Melted {
+        payment_hash: invoice.payment_hash.clone(),
+        quote_id: quote.id.clone(),
+        fetched: Some(fetched),
+    };
+    let kind = PaymentKind::Zap(Box::new(Zap {
+        relays: relays.unwrap_or_default(),
+        ..leg.zap(intent, Rail::Lightning { melted, request, receipt })
+    }));
+    Ok(Planned {
+        draft,
+        kind,
+        mint,
+        execution: Execution::Melt(quote),
+        max_fee_sats: intent.max_fee_sats,
+        pass: None,
+    })
+}
 
-    /// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain
-    /// payment.
-    fn zap_request(
-        &self,
-        link: &Link,
-        intent: &ZapIntent,
-        leg: &Leg,
-        person: &Person,
-        server: &PayRequest,
-    ) -> Result<Option<Asked>, Failure> {
-        let (Some(pubkey), Some(receipt_key), Some(lnurl)) =
-            (leg.whom.pubkey(), &server.nostr_key, server.target.lnurl())
-        else {
-            return Ok(None);
-        };
-        let relays =
-            if intent.anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
-        if relays.is_empty() {
-            // A request must name relays for the receipt (NIP-57). The recipient has none, and ours
-            // would tell who pays.
-            return Ok(None);
-        }
-        let signed = zap::request(
-            &signer(link, intent.anonymous)?,
-            &relays,
-            leg.sats.saturating_mul(1000),
-            &lnurl,
-            pubkey,
-            leg.event.as_ref(),
-            intent.comment.as_deref().unwrap_or(""),
-            intent.anonymous,
-            (self.clock)(),
-        );
-        let signed = signed.map_err(|_| Cause::Internal("a zap request could not be signed"))?;
-        let note = ZapNote { json: signed.json().to_owned(), lnurl };
-        Ok(Some(Asked { note, receipt_key: receipt_key.clone(), relays }))
+/// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain
+/// payment.
+fn zap_request(
+    core: &Core,
+    link: &Link,
+    intent: &ZapIntent,
+    leg: &Leg,
+    person: &Person,
+    server: &PayRequest,
+) -> Result<Option<Asked>, Failure> {
+    let (Some(pubkey), Some(receipt_key), Some(lnurl)) =
+        (leg.whom.pubkey(), &server.nostr_key, server.target.lnurl())
+    else {
+        return Ok(None);
+    };
+    let relays =
+        if intent.anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
+    if relays.is_empty() {
+        // A request must name relays for the receipt (NIP-57). The recipient has none, and ours
+        // would tell who pays.
+        return Ok(None);
     }
+    let signed = zap::request(
+        &signer(link, intent.anonymous)?,
+        &relays,
+        leg.sats.saturating_mul(1000),
+        &lnurl,
+        pubkey,
+        leg.event.as_ref(),
+        intent.comment.as_deref().unwrap_or(""),
+        intent.anonymous,
+        (core.clock)(),
+    );
+    let signed = signed.map_err(|_| Cause::Internal("a zap request could not be signed"))?;
+    let note = ZapNote { json: signed.json().to_owned(), lnurl };
+    Ok(Some(Asked { note, receipt_key: receipt_key.clone(), relays }))
+}
 
-    /// Waits for the receipt of a zap that is paid, and writes down what came of it.
-    pub(super) async fn await_receipt(
-        &self,
-        link: &Link,
-        payment: Payment,
-        until: Deadline,
-    ) -> Result<Payment, Failure> {
-        let waits = payment.zap().is_some_and(|zap| zap.receipt() == Receipt::Waiting);
-        if !waits || !matches!(payment.state, PaymentState::Settled { .. }) {
-            return Ok(payment);
-        }
-        let until = until.sooner(LOOK.1).within(RECEIPT);
-        let mut seen = Receipt::Timeout;
-        while !until.is_past() {
-            seen = self.look_for_receipt(link, &payment).await;
-            if seen == Receipt::Found {
-                break;
-            }
-            sleep(LOOK.0.min(until.left())).await;
-        }
-        self.note_receipt(payment, seen).await
+/// Waits for the receipt of a zap that is paid, and writes down what came of it.
+pub(super) async fn await_receipt(
+    core: &Core,
+    link: &Link,
+    payment: Payment,
+    until: Deadline,
+) -> Result<Payment, Failure> {
+    let waits = payment.zap().is_some_and(|zap| zap.receipt() == Receipt::Waiting);
+    if !waits || !matches!(payment.state, PaymentState::Settled { .. }) {
+        return Ok(payment);
     }
+    let until = until.sooner(LOOK.1).within(RECEIPT);
+    let mut seen = Receipt::Timeout;
+    while !until.is_past() {
+        seen = look_for_receipt(link, &payment).await;
+        if seen == Receipt::Found {
+            break;
+        }
+        sleep(LOOK.0.min(until.left())).await;
+    }
+    note_receipt(core, payment, seen).await
+}
 
-    /// One look on the relays where it shall appear.
-    pub(super) async fn look_for_receipt(&self, link: &Link, payment: &Payment) -> Receipt {
-        let Some(want) = want(payment) else { return Receipt::None };
-        let relays = payment.zap().map(|zap| zap.relays.clone()).unwrap_or_default();
-        let filter = json!({"kinds": [zap::RECEIPT], "#p": [want.recipient], "since": payment.created_at.saturating_sub(600)});
-        let pages =
-            join_all(relays.iter().map(|url| link.parts.strangers.page(url, &filter, LOOK.1)))
-                .await;
-        let mut seen = Receipt::Timeout;
-        for event in pages.into_iter().flat_map(|page| page.events) {
-            match check_receipt(&event, &want) {
-                Ok(()) => return Receipt::Found,
-                // Somebody else's zap is no false one.
-                Err(zap::BadReceipt::Request | zap::BadReceipt::Other) => {}
-                Err(_) if event.content().is_empty() && names(&event, &want) => {
-                    seen = Receipt::Invalid
-                }
-                Err(_) => {}
-            }
+/// One look on the relays where it shall appear.
+async fn look_for_receipt(link: &Link, payment: &Payment) -> Receipt {
+    let Some(want) = want(payment) else { return Receipt::None };
+    let relays = payment.zap().map(|zap| zap.relays.clone()).unwrap_or_default();
+    let filter = json!({"kinds": [zap::RECEIPT], "#p": [want.recipient], "since": payment.created_at.saturating_sub(600)});
+    let pages =
+        join_all(relays.iter().map(|url| link.parts.anonymous_relays.page(url, &filter, LOOK.1)))
+            .await;
+    let mut seen = Receipt::Timeout;
+    for event in pages.into_iter().flat_map(|page| page.events) {
+        match check_receipt(&event, &want) {
+            Ok(()) => return Receipt::Found,
+            // Somebody else's zap is no false one.
+            Err(zap::BadReceipt::Request | zap::BadReceipt::Other) => {}
+            Err(_) if event.content().is_empty() && names(&event, &want) => seen = Receipt::Invalid,
+            Err(_) => {}
         }
-        seen
     }
+    seen
+}
 
-    pub(super) async fn note_receipt(
-        &self,
-        payment: Payment,
-        seen: Receipt,
-    ) -> Result<Payment, Failure> {
-        let mut payment = self.store.payment(&payment.id).await?.unwrap_or(payment);
-        if let Some(Zap { rail: Rail::Lightning { receipt, .. }, .. }) = payment.zap_mut()
-            && *receipt != seen
-        {
-            *receipt = seen;
-            self.store.commit(vec![Change::Payment(payment.clone())]).await?;
-        }
-        Ok(payment)
+async fn note_receipt(core: &Core, payment: Payment, seen: Receipt) -> Result<Payment, Failure> {
+    let mut payment = core.store.payment(&payment.id).await?.unwrap_or(payment);
+    if let Some(Zap { rail: Rail::Lightning { receipt, .. }, .. }) = payment.zap_mut()
+        && *receipt != seen
+    {
+        *receipt = seen;
+        core.store.commit(vec![Change::Payment(payment.clone())]).await?;
     }
+    Ok(payment)
 }
 
 /// The recipient's relays, as far as any are known: everybody reads them in the receipt, so an
@@ -229,15 +220,15 @@ fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
 }
 
 /// A receipt that holds our request, and is wrong.
-fn names(event: &crate::nostr::Event, want: &ReceiptWant) -> bool {
+fn names(event: &crate::nostr::Event, want: &ExpectedReceipt) -> bool {
     event.tag_values("description").any(|told| told == want.request_json)
 }
 
-fn want(payment: &Payment) -> Option<ReceiptWant> {
+fn want(payment: &Payment) -> Option<ExpectedReceipt> {
     let zap = payment.zap()?;
     let Rail::Lightning { melted, request: Some(sent), .. } = &zap.rail else { return None };
     let request = crate::nostr::Event::read(&sent.json).ok()?;
-    Some(ReceiptWant {
+    Some(ExpectedReceipt {
         request_id: request.id().to_owned(),
         request_json: sent.json.clone(),
         bolt11_payment_hash: melted.payment_hash.clone(),
@@ -248,7 +239,7 @@ fn want(payment: &Payment) -> Option<ReceiptWant> {
 }
 
 /// The server that takes Lightning for the recipient.
-fn target(leg: &Leg, person: &Person) -> Result<Target, Failure> {
+fn target(leg: &Leg, person: &Person) -> Result<LnurlEndpoint, Failure> {
     let said = match &leg.whom {
         Whom::Address { address } => Some(address.clone()),
         Whom::Key { .. } | Whom::Named { .. } => person
@@ -262,7 +253,7 @@ fn target(leg: &Leg, person: &Person) -> Result<Target, Failure> {
     };
     let unknown = || Failure::new(Cause::Zap(ZapRefusal::NoWay));
     let text = said.or(named).ok_or_else(unknown)?;
-    match Target::of(&Payee::recognise(&text)) {
+    match LnurlEndpoint::of(&Payee::recognise(&text)) {
         Some(Ok(target)) => Ok(target),
         _ => Err(unknown()),
     }

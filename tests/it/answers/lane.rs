@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::join_all;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Moment, Nutshell, Proxy, Rule, TestMint};
 use tokio::sync::OnceCell;
@@ -256,7 +256,7 @@ impl Scene<'_> {
         let wallet = self.agent.wallet().await;
         let mut changes = wallet.changes();
         let end = tokio::time::Instant::now() + LONGEST;
-        while wallet.has_open().await {
+        while wallet.recovery().has_open().await {
             // Not all that ends is told as a change of money, so the wallet is asked again after a
             // second, as its process does.
             let _told = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;

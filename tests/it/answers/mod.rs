@@ -13,7 +13,7 @@ mod words;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Rule};
 
@@ -145,7 +145,7 @@ async fn a_payment_that_arrives_after_its_answer_said_no_is_never_made_twice() {
         }
         // 20 s later the mint has been asked, and the request arrives.
         let scene = scene.by(|| clock::now() + 20).await;
-        scene.agent.wallet().await.settle().await.unwrap();
+        scene.agent.wallet().await.recovery().settle().await.unwrap();
         let arrived = lane.proxy.deliver().await.unwrap();
         assert_eq!(arrived.first().map(|(status, _)| *status), Some(200), "{what}: {arrived:?}");
         let ended = scene.agent.ended(&told["payment_id"]).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nutpurse::testing::api::Code;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::Value;
 use testbed::{Bolt11Invoice, Lightning, MintOptions, Payee, Proxy, TestMint};
 use tokio::task::JoinHandle;

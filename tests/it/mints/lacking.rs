@@ -84,7 +84,7 @@ impl Scene {
         let wallet = self.agent.wallet().await;
         let mut changes = wallet.changes();
         let end = tokio::time::Instant::now() + LONGEST;
-        while wallet.has_open().await {
+        while wallet.recovery().has_open().await {
             let left = tokio::time::timeout_at(end, changes.changed()).await;
             left.unwrap_or_else(|_| panic!("{what}: something stays open")).unwrap();
         }
@@ -340,7 +340,7 @@ async fn a_mint_that_gives_change_although_it_does_not_say_so_is_found_out() {
             .await;
         assert_eq!(told["state"], "settled", "{told}");
         let mut changes = agent.wallet().await.changes();
-        while agent.wallet().await.has_open().await {
+        while agent.wallet().await.recovery().has_open().await {
             tokio::time::timeout(LONGEST, changes.changed()).await.unwrap().unwrap();
         }
         swaps.push(proxy.exchanges().iter().filter(|one| one.path == SWAP).count() - before);

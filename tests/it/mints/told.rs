@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nutpurse::testing::api::Retry;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Detour, Lightning, MintOptions, Moment, Proxy, Rule, TestMint};
 

@@ -3,8 +3,8 @@
 
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::testing::nostr::{Draft, Event, Identity};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Event, Identity, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint, Veil};
 
@@ -38,7 +38,7 @@ pub(super) fn listed(relay: &Relay, name: &str) -> Vec<String> {
 /// A public list of the devices' key, as another program would write it, so many seconds from now.
 pub(super) fn list(tags: &[[&str; 2]], later: u64) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-    me().sign(Draft {
+    me().sign(UnsignedEvent {
         kind: 10_019,
         created_at: clock::now() + later,
         tags,

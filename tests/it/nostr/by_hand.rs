@@ -11,11 +11,11 @@ use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::nostr::{
-    Ack, Draft, Event, Identity, Relays, deletion, nutzap, token_event,
+    Ack, Event, Identity, Relays, UnsignedEvent, deletion, nutzap, token_event,
 };
 use nutpurse::testing::ports::{Http, HttpRequest, JSON, Method};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Relay, TestMint};
 
@@ -55,7 +55,8 @@ pub(super) fn nutzap(who: &Identity, mint: &str, coins: &[Proof], comment: &str)
 /// An event of any kind by this key, now.
 pub(super) fn event(who: &Identity, kind: u16, tags: &[&[&str]], content: &str) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
-    who.sign(Draft { kind, created_at: clock::now(), tags, content: content.to_owned() }).unwrap()
+    who.sign(UnsignedEvent { kind, created_at: clock::now(), tags, content: content.to_owned() })
+        .unwrap()
 }
 
 /// A mint that is asked without a wallet.

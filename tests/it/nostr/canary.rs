@@ -72,7 +72,7 @@ impl Canaries {
             Mnemonic::parse_normalized(&words).unwrap().to_seed_normalized("").get(..32).unwrap(),
         );
         let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
-        for coin in store.coins_in(None).await.unwrap() {
+        for coin in store.proofs_in(None).await.unwrap() {
             self.coin(&coin.proof.secret.to_string(), &coin.proof.c.to_hex());
             self.hex(&coin.y.to_hex());
         }
@@ -225,7 +225,7 @@ async fn relays_are_told_nothing_in_clear_over_a_wallets_whole_life() {
         let open = kind == 5 || kind == 10_019;
         let of_another_key = event["tags"][0][1] == "mint-list";
         assert!(
-            if open { sealed.is_empty() } else { of_another_key || me().open(sealed).is_some() },
+            if open { sealed.is_empty() } else { of_another_key || me().decrypt(sealed).is_some() },
             "{text}"
         );
     }

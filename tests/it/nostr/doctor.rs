@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::testing::nostr::{Draft, Identity};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Identity, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Lightning, Relay, TestMint};
 
@@ -226,7 +226,7 @@ async fn what_keeps_the_wallet_from_being_written_is_said_with_what_to_do() {
     );
     let scene = scene.mended().await;
     assert_eq!(scene.told().await.get("next_step"), None);
-    let off = Draft {
+    let off = UnsignedEvent {
         kind: 10_019,
         created_at: clock::now() + 5,
         tags: Vec::new(),

@@ -3,9 +3,9 @@
 
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::Identity;
-use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::nutzap_key::NutzapKey;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::Relay;
 

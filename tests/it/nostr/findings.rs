@@ -4,7 +4,7 @@ use cdk_common::nuts::{CurrencyUnit, Token};
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::testing::nostr::{Event, Identity, deletion, quote_event, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::{MintOptions, Relay};
 
@@ -161,7 +161,7 @@ async fn a_quote_that_is_paid_and_not_claimed_is_in_limbo() {
 #[tokio::test]
 async fn an_event_of_our_key_that_nobody_can_read_is_malformed() {
     let scene = scene(1).await;
-    let (sealed, odd) = ("not sealed".to_owned(), me().seal("{\"mint\": 5}").unwrap());
+    let (sealed, odd) = ("not sealed".to_owned(), me().encrypt("{\"mint\": 5}").unwrap());
     put(scene.relay(), &[event(&me(), 7375, &[], &sealed), event(&me(), 7374, &[], &odd)]).await;
     assert_eq!(scene.found("malformed event").await["count"], 2);
     let again = Agent::reopen(scene.home.clone()).await;

@@ -6,7 +6,7 @@ use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
 use nutpurse::testing::nostr::{Event, Identity, nutzap};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 

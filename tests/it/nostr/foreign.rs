@@ -2,7 +2,7 @@
 //! before they count, and those that were perhaps handed out are the last to be claimed.
 
 use nutpurse::testing::nostr::token_event;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::TestMint;
 

@@ -3,7 +3,7 @@
 
 use cdk_common::nuts::Proof;
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::nutzap_key::NutzapKey;
 use nutpurse::testing::nostr::{Event, Identity};
 use serde_json::{Value, json};
 use testbed::{CoinLie, Liar, Lie, Proxy, Relay, TestMint};

@@ -1,10 +1,10 @@
 //! The keys in wallet events (kind 17375): none is lost, whatever other programs write and
 //! whichever relay is away.
 
-use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::nutzap_key::NutzapKey;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::testing::nostr::{Event, Identity};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{Moment, Proxy, Relay, Rule};
 

@@ -3,10 +3,10 @@
 
 use cdk_common::nuts::{CurrencyUnit, Proof, Token};
 use cdk_common::secret::Secret as CoinSecret;
-use nutpurse::testing::nostr::p2pk::NutzapKey;
+use nutpurse::testing::nostr::nutzap_key::NutzapKey;
 use nutpurse::testing::nostr::wallet_event::{self, WalletEvent};
 use nutpurse::testing::nostr::{Event, Identity};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 
 use super::by_hand::{me, put, token};

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use nutpurse::testing::nostr::{Draft, deletion};
+use nutpurse::testing::nostr::{UnsignedEvent, deletion};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use redb::{Database, TableDefinition};
 use serde_json::{Value, json};
 use testbed::{Lightning, Payee, Relay, TestMint};
@@ -65,7 +65,7 @@ fn offered(relay: &Relay, kind: u64) -> usize {
 async fn waiting(home: &Home) -> Vec<u16> {
     let store = Store::open(home.path().join("wallet.redb"), || 1_800_000_000).await.unwrap();
     let kinds = store.outbox().await.unwrap().into_iter().map(|one| one.event.kind).collect();
-    store.shut().await;
+    store.close().await;
     kinds
 }
 
@@ -253,7 +253,9 @@ async fn a_relay_that_another_program_adds_to_the_list_is_listened_to() {
     let created_at = info["created_at"].as_u64().unwrap() + 1;
     put(
         &ours,
-        &[me().sign(Draft { kind: 10_019, created_at, tags, content: String::new() }).unwrap()],
+        &[me()
+            .sign(UnsignedEvent { kind: 10_019, created_at, tags, content: String::new() })
+            .unwrap()],
     )
     .await;
     sync(&agent).await;

@@ -1,8 +1,8 @@
 //! Whom a zap reaches, which of a recipient's words counts, and what of ours it tells.
 
 use nutpurse::testing::api::view::OpenView;
-use nutpurse::testing::nostr::{Draft, Identity};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Identity, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{LnurlServer, Relay, Terms, TestMint};
 
@@ -45,7 +45,12 @@ impl Scene {
             tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
         let event = self
             .them
-            .sign(Draft { kind, created_at: clock::now() - ago, tags, content: content.to_owned() })
+            .sign(UnsignedEvent {
+                kind,
+                created_at: clock::now() - ago,
+                tags,
+                content: content.to_owned(),
+            })
             .unwrap();
         put(relay, &[event]).await;
     }
@@ -111,8 +116,9 @@ async fn a_nutzap_that_none_of_their_relays_takes_within_a_month_is_given_up_and
     scene.theirs.go_down().await.unwrap();
     let zapped = scene.agent.ok("zap", scene.zap(21)).await;
     let payment = json!({"payment_id": zapped["payment_id"]});
-    let open =
-        async |agent: &Agent| OpenView::from(agent.wallet().await.list_open().await.unwrap()).open;
+    let open = async |agent: &Agent| {
+        OpenView::from(agent.wallet().await.recovery().undecided().await.unwrap()).open
+    };
     // It is sent again and again, for as long as a month.
     let agent = Agent::at(scene.agent.close().await, || clock::now() + 29 * DAY);
     let told = sync(&agent).await;
@@ -252,7 +258,12 @@ async fn people_who_are_followed_recommend_a_mint_and_a_reading_that_fails_takes
     let mut follows = vec![vec!["p".to_owned(), "somebody".to_owned()]];
     follows.extend(std::iter::repeat_n(vec!["p".to_owned(), friend.public_key()], 4_100));
     let list = me()
-        .sign(Draft { kind: 3, created_at: clock::now(), tags: follows, content: String::new() })
+        .sign(UnsignedEvent {
+            kind: 3,
+            created_at: clock::now(),
+            tags: follows,
+            content: String::new(),
+        })
         .unwrap();
     let (key, mint) = ("02".to_owned() + &friend.public_key(), scene.mint.url());
     let review = event(

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bip39::Mnemonic;
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::Identity;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::{MintOptions, Relay, TestMint};
 

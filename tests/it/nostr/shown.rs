@@ -2,7 +2,7 @@
 //! of the same key write and delete.
 
 use nutpurse::testing::nostr::{Identity, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -95,7 +95,7 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
     // order to delete what is ours.
     let mut forged: Value =
         serde_json::from_str(token(&me(), &url, &coins, clock::now()).json()).unwrap();
-    forged["content"] = json!(me().seal("{}").unwrap());
+    forged["content"] = json!(me().encrypt("{}").unwrap());
     let mut claimed: Value = serde_json::from_str(theirs.json()).unwrap();
     claimed["pubkey"] = json!(me().public_key());
     let held = live(&scene.relay);
@@ -111,8 +111,8 @@ async fn what_is_forged_foreign_or_sealed_to_others_counts_for_nothing_and_is_le
     });
     // And of our own: what no key opens, what is no token, what is of a mint that nobody has
     // listed.
-    let sealed = by_hand::event(&me(), 7375, &[], &stranger.seal("{}").unwrap());
-    let odd = by_hand::event(&me(), 7375, &[], &me().seal("[\"no token\"]").unwrap());
+    let sealed = by_hand::event(&me(), 7375, &[], &stranger.encrypt("{}").unwrap());
+    let odd = by_hand::event(&me(), 7375, &[], &me().encrypt("[\"no token\"]").unwrap());
     let elsewhere = token(&me(), "https://mint.example", &coins, clock::now());
     put(&scene.relay, &[sealed.clone(), odd.clone(), elsewhere.clone()]).await;
     for _ in 0..2 {
@@ -177,7 +177,7 @@ async fn the_events_of_another_program_are_counted_once_whatever_the_form_of_the
                 &me(),
                 token_event::KIND,
                 &[],
-                &me().seal(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap(),
+                &me().encrypt(&json!({"mint": form, "proofs": proofs}).to_string()).unwrap(),
             )
         })
         .collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nutpurse::testing::api::view::SyncView;
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::nostr::{Identity, quote_event};
-use nutpurse::testing::wallet::{Caller, Deadline, clock};
+use nutpurse::testing::wallet::{Caller, Deadline, core::clock};
 use serde_json::json;
 use testbed::{Moment, Proxy, Relay, Rule};
 
@@ -25,7 +25,9 @@ async fn told(agent: &Agent, proxy: &Proxy, method: &str, path: &str) -> String 
     let hung = proxy.fail(Rule::new(method, path, Moment::Hang).every());
     let wallet = agent.wallet().await.until(soon);
     let sync =
-        tokio::spawn(async move { wallet.sync(&Caller { agent: "tester".to_owned() }).await });
+        tokio::spawn(
+            async move { wallet.relays().sync(&Caller { agent: "tester".to_owned() }).await },
+        );
     proxy.reached(hung).await;
     tokio::time::pause();
     let told = sync.await.unwrap().unwrap();

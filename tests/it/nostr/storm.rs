@@ -129,7 +129,7 @@ async fn at_rest(agent: &Agent) {
         store.open_payments().await.unwrap(),
         store.operations().await.unwrap()
     );
-    for coin in store.coins_in(None).await.unwrap() {
+    for coin in store.proofs_in(None).await.unwrap() {
         println!("{} {:?} used by {:?}", coin.proof.amount, coin.state, coin.used_by_operation);
     }
     panic!("something stays open");
@@ -217,7 +217,7 @@ async fn dump(
         nutpurse::testing::store::Store::open(home.path().join("wallet.redb"), || 1_800_000_000)
             .await
             .unwrap();
-    let coins = store.coins_in(None).await.unwrap();
+    let coins = store.proofs_in(None).await.unwrap();
     let live = store.live_token_events().await.unwrap();
     for coin in coins {
         let y = coin.y.to_string();
@@ -236,7 +236,7 @@ async fn dump(
         }
     }
     for (y, proof) in store
-        .foreign_coins(mint.url(), vec![nutpurse::testing::store::ForeignState::Unspent])
+        .remote_proofs(mint.url(), vec![nutpurse::testing::store::RemoteProofState::Unspent])
         .await
         .unwrap()
     {
@@ -255,7 +255,7 @@ async fn dump(
     }
     println!(
         "{name}: doubted {:?}; live {:?}",
-        store.doubted(mint.url()).await.unwrap().len(),
+        store.unverified_proofs(mint.url()).await.unwrap().len(),
         live.iter().map(|event| &event.id[..8]).collect::<Vec<_>>()
     );
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use nutpurse::testing::api::relay_trial::sentence;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::ports::Http;
-use nutpurse::testing::wallet::clock;
-use nutpurse::testing::wallet::nostr::trial::try_relay;
+use nutpurse::testing::wallet::core::clock;
+use nutpurse::testing::wallet::doctor::trial::try_relay;
 use testbed::{Misrule, Relay};
 
 use crate::confirm::{answer, policy_entries};

@@ -4,7 +4,7 @@
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::net::{NetworkSettings, Web};
 use nutpurse::testing::nostr::{Ack, Event, Identity, Relays, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::Relay;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cdk_common::nuts::Proof;
 use nutpurse::testing::nostr::{Event, Identity};
 use nutpurse::testing::store::Store;
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use testbed::{Moment, Rule};
 
 use super::by_hand::{Press, put};

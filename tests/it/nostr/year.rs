@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use nutpurse::testing::nostr::history_event::{self, Direction, Line};
+use nutpurse::testing::nostr::history_event::{self, HistoryDirection, NewHistoryEvent};
 use nutpurse::testing::nostr::{Event, deletion, token_event};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{MintOptions, Relay};
 
@@ -31,7 +31,7 @@ async fn synced(what: &str, agent: &Agent, relays: &[&Relay]) -> Value {
         let before: Vec<_> = relays.iter().map(|relay| (relay.frames(), relay.bytes())).collect();
         let begun = Instant::now();
         // No caller: it may take as long as it takes.
-        agent.wallet().await.sync_quietly().await.unwrap();
+        agent.wallet().await.relays().sync_quietly().await.unwrap();
         let took = begun.elapsed();
         for (relay, (frames, (heard, said))) in relays.iter().zip(before) {
             let (frames, bytes) = (relay.frames() - frames, relay.bytes());
@@ -85,7 +85,12 @@ async fn a_year_of_payments_is_read_and_nothing_waits_for_ever() {
         let token =
             token_event::write(&who, &mint.url(), "sat", &holds, &before, at(payment)).unwrap();
         let gone = deletion::write(&who, &before, at(payment)).unwrap();
-        let line = history_event::write(&who, &Line::sats(Direction::Out, 1), at(payment)).unwrap();
+        let line = history_event::write(
+            &who,
+            &NewHistoryEvent::sats(HistoryDirection::Out, 1),
+            at(payment),
+        )
+        .unwrap();
         before = vec![token.id().to_owned()];
         all.push(Traces { token, gone, line });
     }

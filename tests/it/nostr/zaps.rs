@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use nutpurse::testing::model::secret::Secret;
 use nutpurse::testing::net::{NetworkSettings, Web};
-use nutpurse::testing::nostr::{Ack, Draft, Event, Identity, Relays};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::{Ack, Event, Identity, Relays, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use testbed::{
     Answer, InvoiceLie, Lightning, LnurlServer, Moment, Proxy, ReceiptLie, Relay, Rule, Terms,
@@ -89,8 +89,9 @@ impl Scene {
             None,
             clock::now,
         );
-        let event =
-            who.sign(Draft { kind, created_at, tags, content: content.to_owned() }).unwrap();
+        let event = who
+            .sign(UnsignedEvent { kind, created_at, tags, content: content.to_owned() })
+            .unwrap();
         assert_eq!(
             relays
                 .publish(self.relay.url(), event.json(), event.id(), Duration::from_secs(5))

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nutpurse::testing::nostr::Relays;
-use nutpurse::testing::nostr::relays::{Ack, End, Heard};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::relays::{Ack, End, ListenerEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::json;
 use testbed::Relay;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -90,7 +90,7 @@ async fn no_task_of_the_library_outlives_its_relays() {
         let (listening, mut heard) =
             relays.listen(relay.url().to_owned(), json!({"kinds": [9321]}));
         let listening = tokio::spawn(listening);
-        assert!(matches!(heard.recv().await, Some(Heard::Connected)));
+        assert!(matches!(heard.recv().await, Some(ListenerEvent::Connected)));
         assert_eq!(relays.page(relay.url(), &json!({"kinds": [1]}), WAIT).await.end, End::Whole);
         assert!(
             Handle::current().metrics().num_alive_tasks() > before + 1,

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use nutpurse::testing::net::{NetworkSettings, Web};
-use nutpurse::testing::nostr::relays::{Ack, End, Heard};
-use nutpurse::testing::nostr::{Draft, Event, Identity, Relays};
-use nutpurse::testing::wallet::clock;
+use nutpurse::testing::nostr::relays::{Ack, End, ListenerEvent};
+use nutpurse::testing::nostr::{Event, Identity, Relays, UnsignedEvent};
+use nutpurse::testing::wallet::core::clock;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_tungstenite::accept_async;
@@ -104,7 +104,7 @@ fn me() -> Identity {
 }
 
 fn event(me: &Identity, created_at: u64, tags: Vec<Vec<String>>, content: &str) -> Event {
-    me.sign(Draft { kind: 7375, created_at, tags, content: content.to_owned() }).unwrap()
+    me.sign(UnsignedEvent { kind: 7375, created_at, tags, content: content.to_owned() }).unwrap()
 }
 
 fn shows(of: &Value, event: &Event) -> Do {
@@ -174,7 +174,7 @@ async fn a_relay_that_asks_who_we_are_before_it_needs_to_is_not_told() {
     );
     let (listening, mut heard) = relays.listen(relay.url.clone(), json!({"kinds": [7375]}));
     let listening = tokio::spawn(listening);
-    while !matches!(heard.recv().await, Some(Heard::Connected)) {}
+    while !matches!(heard.recv().await, Some(ListenerEvent::Connected)) {}
     drop(heard);
     listening.await.unwrap();
     assert_eq!((relay.count("AUTH"), relay.count("REQ")), (0, 2));

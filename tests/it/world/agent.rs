@@ -7,8 +7,8 @@ use nutpurse::testing::api::tools::{self, Silent, ToolFailure};
 use nutpurse::testing::api::{Error, Source};
 use nutpurse::testing::app::App;
 use nutpurse::testing::config::Environment;
-use nutpurse::testing::store::Halt;
-use nutpurse::testing::wallet::{Caller, Wallet, clock};
+use nutpurse::testing::store::Failpoint;
+use nutpurse::testing::wallet::{Caller, Wallet, core::clock};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -51,8 +51,12 @@ impl Agent {
     }
 
     /// The same under a plan to stand still.
-    pub(crate) fn halting(home: Arc<Home>, clock: fn() -> u64, halt: &Halt) -> Self {
-        Self::with(home, clock, Some(halt.clone()))
+    pub(crate) fn with_failpoint(
+        home: Arc<Home>,
+        clock: fn() -> u64,
+        failpoint: &Failpoint,
+    ) -> Self {
+        Self::with(home, clock, Some(failpoint.clone()))
     }
 
     /// Opens the wallet of a home with a Nostr key in the environment.
@@ -60,19 +64,20 @@ impl Agent {
         Self::in_environment(Arc::new(home), clock::now, None, Some(nsec))
     }
 
-    fn with(home: Arc<Home>, clock: fn() -> u64, halt: Option<Halt>) -> Self {
-        Self::in_environment(home, clock, halt, None)
+    fn with(home: Arc<Home>, clock: fn() -> u64, failpoint: Option<Failpoint>) -> Self {
+        Self::in_environment(home, clock, failpoint, None)
     }
 
     fn in_environment(
         home: Arc<Home>,
         clock: fn() -> u64,
-        halt: Option<Halt>,
+        failpoint: Option<Failpoint>,
         nsec: Option<&str>,
     ) -> Self {
         let nsec = nsec.map(nutpurse::testing::model::secret::Secret::new);
         let environment = Environment { keyring_off: true, nsec, ..Environment::default() };
-        let app = App::halting(environment, Some(home.path().to_path_buf()), clock, halt);
+        let app =
+            App::with_failpoint(environment, Some(home.path().to_path_buf()), clock, failpoint);
         Self { home, app, name: "tester".to_owned() }
     }
 

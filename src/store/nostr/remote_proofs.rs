@@ -1,0 +1,281 @@
+//! Proofs that another device of this wallet, or another program with its key, put on relays. They
+//! are ours once a swap has adopted them.
+//!
+//! A proof in our own tables is never here. Sums are kept, so that a balance needs no scan.
+
+use std::collections::BTreeMap;
+
+use cdk_common::nuts::{Proof, PublicKey};
+use redb::{ReadableTable, Table, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::super::Store;
+use super::super::error::StoreError;
+use super::super::row::{self, decode, encode};
+use super::super::tables::{
+    NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, REMOTE_PROOFS, REMOTE_SUMS, Reads, Y,
+};
+
+/// So long a coin that another device has left out is taken for one that it has handed out, unless
+/// its mint says spent. In seconds.
+const LEFT_OUT_SECONDS: u64 = 7 * 86_400;
+
+/// What is known of a remote proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemoteProofState {
+    /// Its mint has not been asked, or not since its event was deleted.
+    #[serde(rename = "doubtful")]
+    Unverified,
+    /// The mint says unspent.
+    Unspent,
+    /// The mint says it is in use.
+    Pending,
+    /// A swap of ours is taking it.
+    #[serde(rename = "claiming")]
+    Adopting,
+    /// The mint says spent. Final.
+    Spent,
+    /// A swap of ours has taken it. Final.
+    #[serde(rename = "claimed")]
+    Adopted,
+    /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried
+    /// again.
+    Refused,
+    /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never
+    /// counted, never adopted.
+    Locked,
+    /// The mint says unspent, and another device has, not long ago, put another event in the place
+    /// of the one that held it, without this coin: perhaps it has handed it out as it is.
+    LeftOut,
+}
+
+impl RemoteProofState {
+    fn code(self) -> u8 {
+        match self {
+            Self::Unverified => 0,
+            Self::Unspent => 1,
+            Self::Pending => 2,
+            Self::Adopting => 3,
+            Self::Spent => 4,
+            Self::Adopted => 5,
+            Self::Refused => 6,
+            Self::Locked => 7,
+            Self::LeftOut => 8,
+        }
+    }
+
+    /// Nothing changes it any more.
+    pub(super) fn is_final(self) -> bool {
+        matches!(self, Self::Spent | Self::Adopted)
+    }
+}
+
+/// A remote proof.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteProof {
+    /// Its mint.
+    pub mint: String,
+    /// Its unit.
+    pub unit: String,
+    /// Its amount.
+    pub amount: u64,
+    /// The coin. `None` once it is spent.
+    pub proof: Option<Proof>,
+    /// What is known of it.
+    pub state: RemoteProofState,
+}
+
+impl std::fmt::Debug for RemoteProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteProof").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl RemoteProof {
+    /// Its mint has not called it spent, and nobody of ours is at it.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.state, RemoteProofState::Unspent | RemoteProofState::Pending)
+    }
+}
+
+/// The sums of remote proofs at one mint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteBalance {
+    /// The mint.
+    pub mint: String,
+    /// The unit.
+    pub unit: String,
+    /// The mint says unspent.
+    pub unspent: u64,
+    /// Not known, or in use.
+    pub unverified: u64,
+    /// Being adopted by a swap of ours.
+    pub adopting: u64,
+    /// The mint says unspent, and another device has perhaps handed them out.
+    pub left_out: u64,
+}
+
+/// The two tables, open for writing.
+pub(super) struct RemoteProofTables<'t> {
+    rows: Table<'t, &'static Y, &'static [u8]>,
+    sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
+}
+
+impl<'t> RemoteProofTables<'t> {
+    pub(super) fn open(tx: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self { rows: tx.open_table(REMOTE_PROOFS)?, sums: tx.open_table(REMOTE_SUMS)? })
+    }
+
+    pub(super) fn get(&self, y: &Y) -> Result<Option<RemoteProof>, StoreError> {
+        self.rows.get(y)?.map(|row| decode("foreign", row.value())).transpose()
+    }
+
+    pub(super) fn put(&mut self, y: &Y, coin: &RemoteProof) -> Result<(), StoreError> {
+        self.remove(y)?;
+        self.count(coin, true)?;
+        self.rows.insert(y, encode(coin)?.as_slice())?;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, y: &Y) -> Result<(), StoreError> {
+        if let Some(before) = self.get(y)? {
+            self.count(&before, false)?;
+            self.rows.remove(y)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, coin: &RemoteProof, comes: bool) -> Result<(), StoreError> {
+        if coin.proof.is_none() {
+            return Ok(());
+        }
+        let key = (coin.mint.as_str(), coin.unit.as_str(), coin.state.code());
+        let (sum, number) = self.sums.get(key)?.map_or((0, 0), |sum| sum.value());
+        let amount = u128::from(coin.amount);
+        let after = if comes {
+            sum.checked_add(amount).zip(number.checked_add(1))
+        } else {
+            sum.checked_sub(amount).zip(number.checked_sub(1))
+        };
+        match after.ok_or(StoreError::Range)? {
+            (_, 0) => drop(self.sums.remove(key)?),
+            after => drop(self.sums.insert(key, after)?),
+        }
+        Ok(())
+    }
+}
+
+/// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is
+/// marked for relays, and so is one that is unspent and in no live event: whoever deleted that has
+/// lost what should hold it, and only what is shown can be taken back.
+pub(in crate::store) fn set(
+    tx: &WriteTransaction,
+    ys: &[PublicKey],
+    to: RemoteProofState,
+    now: u64,
+) -> Result<(), StoreError> {
+    let mut remote = RemoteProofTables::open(tx)?;
+    let mut dirty = tx.open_table(super::NOSTR_DIRTY)?;
+    let left_out = tx.open_table(NOSTR_LEFT_OUT)?;
+    let (holds, live) = (tx.open_table(NOSTR_HOLDS)?, tx.open_table(NOSTR_LIVE)?);
+    for y in ys {
+        let y = y.to_bytes();
+        let Some(mut coin) = remote.get(&y)? else { continue };
+        let lately = left_out
+            .get(&y)?
+            .is_some_and(|at| now < at.value().min(now).saturating_add(LEFT_OUT_SECONDS));
+        let to =
+            if to == RemoteProofState::Unspent && lately { RemoteProofState::LeftOut } else { to };
+        if coin.state.is_final() || coin.state == to {
+            continue;
+        }
+        coin.state = to;
+        if to.is_final() {
+            remote.remove(&y)?;
+            coin.proof = None;
+            super::mark(&mut dirty, &y)?;
+        } else if to == RemoteProofState::Unspent && !super::merge::held(&holds, &live, &y)? {
+            super::mark(&mut dirty, &y)?;
+        }
+        remote.put(&y, &coin)?;
+    }
+    Ok(())
+}
+
+/// One coin.
+pub(super) fn get(tx: &impl Reads, y: &Y) -> Result<Option<RemoteProof>, StoreError> {
+    row::get(tx, REMOTE_PROOFS, y)
+}
+
+impl Store {
+    /// What others' coins are worth, by mint and unit.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn remote_balances(&self) -> Result<Vec<RemoteBalance>, StoreError> {
+        self.read(|tx| {
+            let mut balances: BTreeMap<(String, String), RemoteBalance> = BTreeMap::new();
+            for entry in tx.table(REMOTE_SUMS)?.iter()? {
+                let (key, sum) = entry?;
+                let (mint, unit, state) = key.value();
+                // Others may write what they like: too much is no reason to show nothing.
+                let sum = u64::try_from(sum.value().0).unwrap_or(u64::MAX);
+                let none = RemoteBalance {
+                    mint: mint.to_owned(),
+                    unit: unit.to_owned(),
+                    unspent: 0,
+                    unverified: 0,
+                    adopting: 0,
+                    left_out: 0,
+                };
+                let balance = balances.entry((mint.to_owned(), unit.to_owned())).or_insert(none);
+                let place = match state {
+                    1 => &mut balance.unspent,
+                    3 => &mut balance.adopting,
+                    8 => &mut balance.left_out,
+                    _ => &mut balance.unverified,
+                };
+                *place = place.saturating_add(sum);
+            }
+            Ok(balances.into_values().collect())
+        })
+        .await
+    }
+
+    /// Others' coins at one mint, in sats, in any of these states, with their Ys.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn remote_proofs(
+        &self,
+        mint: String,
+        states: Vec<RemoteProofState>,
+    ) -> Result<Vec<(PublicKey, Proof)>, StoreError> {
+        self.read(move |tx| {
+            let sums = tx.table(REMOTE_SUMS)?;
+            let mut found = Vec::new();
+            let mut any = false;
+            for state in &states {
+                any |= sums.get((mint.as_str(), "sat", state.code()))?.is_some();
+            }
+            if !any {
+                // The usual case; the rows of all that was ever spent are many.
+                return Ok(found);
+            }
+            for entry in tx.table(REMOTE_PROOFS)?.iter()? {
+                let (y, row) = entry?;
+                let coin: RemoteProof = decode("foreign", row.value())?;
+                if let Some(proof) = coin.proof.filter(|_| {
+                    coin.mint == mint && coin.unit == "sat" && states.contains(&coin.state)
+                }) {
+                    let y = PublicKey::from_slice(y.value())
+                        .map_err(|error| StoreError::Damaged(error.to_string()))?;
+                    found.push((y, proof));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+}

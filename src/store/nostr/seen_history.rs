@@ -1,0 +1,87 @@
+//! History events on relays (NIP-60, kind 7376), by which devices of this wallet learn which
+//! invoices are paid. Best effort: an event that no relay has shown is not known.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::super::error::StoreError;
+use super::super::tables::{NOSTR_PAID, NOSTR_TO_ANNOUNCE, Reads, SEEN_HISTORY};
+use super::super::{Store, payments};
+use super::EventTimes;
+use crate::model::id::PaymentId;
+use crate::model::payment::Payment;
+
+/// Relays are to hear of this payment, if Nostr was ever on.
+pub(in crate::store) fn announce(tx: &WriteTransaction, id: &PaymentId) -> Result<(), StoreError> {
+    if super::begun(tx)? {
+        tx.open_table(NOSTR_TO_ANNOUNCE)?.insert(id.as_str(), ())?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Settled payments of which relays have not been told.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn payments_to_announce(&self) -> Result<Vec<Payment>, StoreError> {
+        self.read(|tx| {
+            let mut found = Vec::new();
+            for entry in tx.table(NOSTR_TO_ANNOUNCE)?.iter()? {
+                found.extend(payments::get(tx, entry?.0.value())?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// History events that were read or written, of this time or later, in Unix seconds.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn known_history_events(&self, since: u64) -> Result<EventTimes, StoreError> {
+        self.read(move |tx| {
+            let lines = tx.table(SEEN_HISTORY)?;
+            let all = lines
+                .iter()?
+                .map(|entry| entry.map(|(id, at)| (id.value().to_owned(), at.value())));
+            Ok(all
+                .filter(|one| one.as_ref().map_or(true, |(_, at)| *at >= since))
+                .collect::<Result<EventTimes, _>>()?)
+        })
+        .await
+    }
+
+    /// Takes history events in: their ids and times, and the payment hash where there is one. In
+    /// order, not durable: what is lost is read again.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn add_history_events(
+        &self,
+        lines: Vec<(String, u64, Option<String>)>,
+    ) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            let (mut known, mut paid) = (tx.open_table(SEEN_HISTORY)?, tx.open_table(NOSTR_PAID)?);
+            for (id, at, hash) in lines {
+                known.insert(id.as_str(), at)?;
+                if let Some(hash) = hash {
+                    paid.insert(hash.as_str(), ())?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Another device has told that it paid the invoice of this hash.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn paid_elsewhere(&self, hash: &str) -> Result<bool, StoreError> {
+        let hash = hash.to_owned();
+        self.read(move |tx| Ok(tx.table(NOSTR_PAID)?.get(hash.as_str())?.is_some())).await
+    }
+}

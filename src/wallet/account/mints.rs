@@ -1,0 +1,104 @@
+//! The mints: what they are, what they take, whether they answer.
+
+use futures::future::join_all;
+use tokio::time::{Duration, timeout};
+
+use crate::mint::error::MintError;
+use crate::model::mint::{MethodInfo, MintAddress, MoneyKind, TrustedMint};
+use crate::wallet::account::Account;
+use crate::wallet::account::balance::name_of;
+use crate::wallet::core::Caller;
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::people::recommended::recommended_by;
+use crate::wallet::proofs::balances::{left_out, spendable_at};
+
+/// How long a mint may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A listed mint, and how it stands.
+#[derive(Clone, Debug)]
+pub struct MintStanding {
+    /// Its address.
+    pub mint: MintAddress,
+    /// What it calls itself, cleaned.
+    pub untrusted_name: Option<String>,
+    /// Its coins are play money.
+    pub test: bool,
+    /// The wallet uses it.
+    pub usable: bool,
+    /// It answered just now. `None`: not known.
+    pub reachable: Option<bool>,
+    /// Can be spent now, in sats.
+    pub spendable_sats: u64,
+    /// Coins there that another program of this wallet has perhaps handed out, in sats.
+    pub left_out_sats: u64,
+    /// The owner's cap, in sats.
+    pub max_balance_sats: Option<u64>,
+    /// Its fee in thousandths of a sat per coin spent.
+    pub fee_ppk: Option<u64>,
+    /// It calls another public key its own than when it was first used.
+    pub identity_changed: bool,
+    /// How many people that the owner follows on Nostr recommend it. `None`: it is not known.
+    pub recommended_by: Option<u64>,
+    /// What it takes in. `None`: it does not say.
+    pub deposit: Option<MethodInfo>,
+    /// What it pays out. `None`: it does not say.
+    pub pay: Option<MethodInfo>,
+    /// The NUTs that the wallet leans on and it does not have.
+    pub lacks: Vec<u8>,
+}
+
+impl Account<'_> {
+    /// Every listed mint. Asks those that were used before whether they answer; contacts no other.
+    ///
+    /// # Errors
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn mints(self, _caller: &Caller) -> Result<(MoneyKind, Vec<MintStanding>), Failure> {
+        let core = self.0;
+        let setup = core.setup().await?;
+        let listed = setup.policy.mints.iter().map(|mint| standing_of(core, &setup, mint));
+        let mints = join_all(listed).await.into_iter().collect::<Result<_, _>>()?;
+        Ok((setup.money, mints))
+    }
+}
+
+async fn standing_of(
+    core: &Core,
+    setup: &Setup,
+    listed: &TrustedMint,
+) -> Result<MintStanding, Failure> {
+    let (mint, address) = (core.mints.even_unchecked(&listed.address)?, &listed.address);
+    let usable = setup.mint(address).is_some();
+    let mut about = mint.info().await?;
+    let mut reachable = None;
+    if about.is_some() && usable {
+        reachable = match timeout(PATIENCE, mint.refresh_info()).await {
+            // Our own limit: nothing was asked.
+            Ok(Err(MintError::RateLimited { .. })) => None,
+            Ok(answer) => Some(answer.map_or_else(|error| error.was_answered(), |()| true)),
+            Err(_) => Some(false),
+        };
+        about = mint.info().await?;
+    }
+    Ok(MintStanding {
+        mint: address.clone(),
+        untrusted_name: name_of(core, address).await,
+        test: listed.test,
+        usable,
+        reachable,
+        spendable_sats: if usable { spendable_at(core, address).await? } else { 0 },
+        left_out_sats: if usable { left_out(core, [address].into_iter()).await? } else { 0 },
+        max_balance_sats: listed.max_balance_sats,
+        fee_ppk: mint.fee_ppk().await,
+        identity_changed: core.store.mint_identity_changed(address.as_str()).await?,
+        recommended_by: recommended_by(core, address).await?,
+        deposit: about.as_ref().and_then(|about| about.deposit),
+        pay: about.as_ref().and_then(|about| about.pay),
+        lacks: mint.missing_nuts().await?,
+    })
+}

@@ -1,0 +1,192 @@
+//! What every verb works on: the store, the mints, the owner's rules, and what all of it shares
+//! while the wallet is open.
+
+pub mod active_policy;
+pub mod clock;
+pub(super) mod deadline;
+pub(super) mod digest;
+pub(super) mod due;
+pub mod failure;
+pub(super) mod in_flight;
+pub(super) mod lock;
+pub(super) mod outgoing_text;
+pub(super) mod record_state;
+pub mod refusals;
+pub mod relays;
+pub(super) mod run_to_end;
+pub(super) mod schedule;
+
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::mint::Mints;
+use crate::model::id::PaymentId;
+use crate::model::keys::KeysPlace;
+use crate::model::mint::MoneyKind;
+use crate::ports::Http;
+use crate::store::Store;
+use crate::wallet::core::active_policy::{Rules, Setup};
+use crate::wallet::core::deadline::Deadline;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::in_flight::Gone;
+use crate::wallet::core::lock::Gates;
+use crate::wallet::core::relays::{Link, Nostr};
+use crate::wallet::core::schedule::Rounds;
+
+/// Which agent asks. A label from the client's configuration, never a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The agent's name.
+    pub agent: String,
+}
+
+/// What a wallet is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The mints.
+    pub mints: Mints,
+    /// The way to payees' servers.
+    pub http: Arc<dyn Http>,
+    /// The owner's rules.
+    pub rules: Arc<dyn Rules>,
+    /// Unix seconds now.
+    pub clock: fn() -> u64,
+    /// Where the keys lie.
+    pub keys: KeysPlace,
+    /// Relays and the Nostr key. `None`: Nostr is off.
+    pub nostr: Option<Nostr>,
+}
+
+/// What every verb works on: the store, the mints, the rules. A clone is the same core.
+#[derive(Clone)]
+pub(super) struct Core {
+    inner: Arc<Inner>,
+    /// Until when the caller of this handle waits. `None`: as long as any call, from its own
+    /// beginning.
+    deadline: Option<Deadline>,
+}
+
+/// What all clones share.
+pub(super) struct Inner {
+    pub(super) store: Store,
+    pub(super) mints: Mints,
+    pub(super) http: Arc<dyn Http>,
+    pub(super) rules: Arc<dyn Rules>,
+    pub(super) clock: fn() -> u64,
+    pub(super) keys: KeysPlace,
+    pub(super) nostr: Option<Link>,
+    /// The wallet has been real: the store's latch, at hand.
+    pub(super) real: AtomicBool,
+    pub(super) running: TaskTracker,
+    pub(super) closing: CancellationToken,
+    /// Payments that this process carries, and whether their callers have gone.
+    pub(super) live: Mutex<HashMap<PaymentId, Gone>>,
+    pub(super) gates: Gates,
+    pub(super) rounds: Mutex<Rounds>,
+    pub(super) rechecking: tokio::sync::Mutex<()>,
+    pub(super) looking_up: tokio::sync::Mutex<()>,
+    pub(super) notices: watch::Sender<u64>,
+    pub(super) settle_wake: Notify,
+}
+
+impl Core {
+    /// Puts the wallet together. Contacts nobody; call `Recovery::finish_startup` before anything
+    /// else.
+    pub(super) async fn new(parts: Parts) -> Result<Self, Failure> {
+        let meta = parts.store.meta().await?;
+        parts.mints.allow_only(meta.checked);
+        let inner = Inner {
+            store: parts.store,
+            mints: parts.mints,
+            http: parts.http,
+            rules: parts.rules,
+            clock: parts.clock,
+            keys: parts.keys,
+            nostr: parts.nostr.map(Link::new),
+            real: AtomicBool::new(meta.real),
+            running: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            live: Mutex::new(HashMap::new()),
+            gates: Gates::default(),
+            rounds: Mutex::new(Rounds::default()),
+            rechecking: tokio::sync::Mutex::new(()),
+            looking_up: tokio::sync::Mutex::new(()),
+            notices: watch::Sender::new(0),
+            settle_wake: Notify::new(),
+        };
+        Ok(Self { inner: Arc::new(inner), deadline: None })
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, HashMap<PaymentId, Gone>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) {
+        self.settle_wake.notify_one();
+    }
+
+    pub(super) fn changed(&self) {
+        self.notices.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The rules now. The first real mint makes the wallet real, for ever.
+    pub(super) async fn setup(&self) -> Result<Setup, Failure> {
+        let policy = self.rules.current()?;
+        if policy.listed_money() == MoneyKind::Real && !self.real.load(Ordering::Acquire) {
+            self.store.set_meta(|meta| meta.real = true).await?;
+            self.real.store(true, Ordering::Release);
+        }
+        let real = self.real.load(Ordering::Acquire);
+        Ok(Setup { policy, money: if real { MoneyKind::Real } else { MoneyKind::Play } })
+    }
+
+    /// Somebody waits for it.
+    pub(in crate::wallet) fn hurry(&self, id: &str) {
+        self.rounds().hurry(id);
+        self.wake();
+    }
+
+    /// The same wallet for one call, whose caller waits until then.
+    #[must_use]
+    pub(super) fn until(&self, deadline: Deadline) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// Until when the caller waits. A verb asks once, first of all, and hands it down.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.unwrap_or_else(Deadline::of_a_call)
+    }
+}
+
+impl Deref for Core {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inner")
+    }
+}

@@ -1,0 +1,14 @@
+//! Our own words to strangers: never too long, never a secret.
+
+use crate::model::text;
+use crate::wallet::core::failure::{Cause, Failure};
+
+/// Refuses our own words out when they are too long or hold a secret.
+pub(in crate::wallet) fn outgoing(field: &'static str, words: Option<&str>) -> Result<(), Failure> {
+    let Some(words) = words else { return Ok(()) };
+    let holds = text::refuse_secrets(words);
+    if text::outgoing_too_long(words) {
+        return Err(Cause::Text { field, holds: None }.into());
+    }
+    if holds.is_some() { Err(Cause::Text { field, holds }.into()) } else { Ok(()) }
+}

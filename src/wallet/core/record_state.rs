@@ -1,0 +1,51 @@
+//! Writing a payment's new state down, durably, with whatever belongs to it.
+
+use crate::model::payment::{Payment, PaymentState};
+use crate::store::Change;
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::in_flight::Gone;
+
+/// Step 6: a payment's new state, durably, with whatever has to be written beside it.
+pub(in crate::wallet) async fn record(
+    core: &Core,
+    mut payment: Payment,
+    state: PaymentState,
+    mut beside: Vec<Change>,
+) -> Result<Payment, Failure> {
+    let gone = core.live().get(&payment.id).is_none_or(Gone::is_gone);
+    payment.outcome_undelivered = match &state {
+        PaymentState::Failed { .. } | PaymentState::Returned { .. } => false,
+        PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => true,
+        PaymentState::Reserved | PaymentState::Settled { .. } => {
+            payment.outcome_undelivered || gone
+        }
+    };
+    payment.state = state;
+    if core.nostr.is_some()
+        && payment.melted().is_some()
+        && matches!(payment.state, PaymentState::Settled { .. })
+    {
+        beside.push(Change::Announce(payment.id.clone()));
+    }
+    beside.push(Change::Payment(payment.clone()));
+    core.store.commit(beside).await?;
+    core.changed();
+    Ok(payment)
+}
+
+/// Step 6 for a definite no: nothing moved, and the same call may be made again. Answers the
+/// failure with the payment's name.
+pub(in crate::wallet) async fn record_failure(
+    core: &Core,
+    payment: Payment,
+    failure: Failure,
+    beside: Vec<Change>,
+) -> Failure {
+    let id = payment.id.clone();
+    let state = PaymentState::Failed { at: (core.clock)(), failure: failure.to_store() };
+    match record(core, payment, state, beside).await {
+        Ok(_) => failure.of(&id),
+        Err(storage) => storage.of(&id),
+    }
+}

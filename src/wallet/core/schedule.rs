@@ -1,0 +1,398 @@
+//! What is open at each mint, and when it is asked about next: often at first, then less and less,
+//! the most urgent first. Schedules only.
+//!
+//! It is kept in memory and brought in line with the store; a wallet that is opened anew begins
+//! anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tokio::time::{Duration, Instant};
+use uuid::Uuid;
+
+use crate::mint::info::STATES_AT_ONCE;
+use crate::model::id::DepositId;
+use crate::model::mint::MintAddress;
+use crate::store::Unfinished;
+use crate::wallet::core::due::{FIRST_STEP, FIRST_TOKEN_STEP, Turn, Urgency, most_urgent};
+
+/// The longest a mint that does not answer is left alone.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// What is asked about next at a mint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::wallet) enum Pick {
+    /// An operation of the journal.
+    Operation(Uuid),
+    /// A deposit, by its id.
+    Deposit(String),
+    /// Tokens by the ids of their payments: as many as one question takes.
+    Tokens(Vec<String>),
+}
+
+/// An operation that is open.
+#[derive(Debug)]
+pub(in crate::wallet) struct OpenOperation {
+    /// The name under which a waiting call looks for it.
+    pub(in crate::wallet) name: String,
+    pub(in crate::wallet) id: Uuid,
+    pub(in crate::wallet) mint: MintAddress,
+    pub(in crate::wallet) urgency: Urgency,
+    /// How soon it is asked about first.
+    pub(in crate::wallet) first: Duration,
+}
+
+/// The turns of what is open, the mints that are being asked, and those that do not answer.
+#[derive(Debug, Default)]
+pub(in crate::wallet) struct Rounds {
+    operations: HashMap<String, Turn<Uuid>>,
+    /// With the time when their invoices expire, in Unix seconds.
+    deposits: HashMap<String, Turn<u64>>,
+    /// With the number of their coins.
+    tokens: HashMap<String, Turn<usize>>,
+    /// Names that a call waits for and that are not among the operations yet.
+    hurried: HashSet<String>,
+    /// The mints that are being asked now. `true`: the last question there was about an unpaid
+    /// deposit, so that it is the tokens' turn.
+    asked: BTreeMap<MintAddress, bool>,
+    /// The mints that did not answer: when each is asked again, and how long it is left alone this
+    /// time.
+    silent: HashMap<MintAddress, (Instant, Duration)>,
+    /// The commits of the store up to which deposits and tokens are known.
+    commits: Option<u64>,
+}
+
+impl Rounds {
+    /// Something was committed since deposits and tokens were looked up.
+    pub(in crate::wallet) fn is_behind(&self, commits: u64) -> bool {
+        self.commits != Some(commits)
+    }
+
+    /// Neither a deposit nor a token of this id is known.
+    pub(in crate::wallet) fn is_new(&self, id: &str) -> bool {
+        !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
+    }
+
+    /// Brings deposits and tokens in line with what the store had after so many commits. `now` is
+    /// in Unix seconds.
+    pub(in crate::wallet) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
+        let (deposits, tokens): (HashSet<_>, HashSet<_>) =
+            (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
+        self.deposits.retain(|id, _| deposits.contains(id));
+        self.tokens.retain(|id, _| tokens.contains(id));
+        for deposit in open.new_deposits {
+            let id = deposit.id.to_string();
+            self.deposits.entry(id).or_insert(Turn::of_deposit(deposit));
+        }
+        for (payment, row) in open.new_tokens {
+            let id = payment.id.to_string();
+            self.tokens.entry(id).or_insert(Turn::of_token(payment, &row, now));
+        }
+        self.commits = Some(commits);
+    }
+
+    /// Brings operations in line with the journal. `claims` are the deposits that are being
+    /// claimed.
+    pub(in crate::wallet) fn know_operations(
+        &mut self,
+        open: Vec<OpenOperation>,
+        claims: &[DepositId],
+    ) {
+        let names: HashSet<&str> = open.iter().map(|one| one.name.as_str()).collect();
+        self.operations.retain(|name, _| names.contains(name.as_str()));
+        for OpenOperation { name, id, mint, urgency, first } in open {
+            let hurried = self.hurried.remove(&name);
+            let turn =
+                self.operations.entry(name).or_insert_with(|| Turn::new(mint, first, urgency, id));
+            (turn.of, turn.urgency) = (id, urgency);
+            if hurried {
+                turn.hurry();
+            }
+        }
+        self.hurried.clear();
+        for deposit in claims {
+            self.is_paid(deposit);
+        }
+    }
+
+    /// A deposit is paid, and to be claimed.
+    pub(in crate::wallet) fn is_paid(&mut self, deposit: &DepositId) {
+        if let Some(turn) =
+            self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed)
+        {
+            turn.urgency = Urgency::Claim;
+        }
+    }
+
+    /// A deposit is disputed, or is no more.
+    pub(in crate::wallet) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
+        if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
+            turn.urgency = if it_is { Urgency::Disputed } else { Urgency::Rest };
+        }
+    }
+
+    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap
+    /// that its mint said cannot have been made is not under way, though its mint is asked again:
+    /// else whoever sends us a spent token would keep this process running for a week.
+    pub(in crate::wallet) fn has_open(&self, now: u64) -> bool {
+        let is_open = |turn: &Turn<u64>| {
+            turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now
+        };
+        self.operations.values().any(|turn| turn.urgency < Urgency::Rest)
+            || self.deposits.values().any(is_open)
+    }
+
+    /// It is due at once, and often from now on; its mint is asked even if it did not answer
+    /// before.
+    pub(in crate::wallet) fn hurry(&mut self, name: &str) {
+        match self.operations.get_mut(name) {
+            Some(turn) => {
+                turn.hurry();
+                self.silent.remove(&turn.mint);
+            }
+            None => drop(self.hurried.insert(name.to_owned())),
+        }
+    }
+
+    /// The mints to ask now. They count as being asked from here on.
+    pub(in crate::wallet) fn begin(&mut self) -> BTreeSet<MintAddress> {
+        let now = Instant::now();
+        let free = |mint: &MintAddress| {
+            !self.asked.contains_key(mint)
+                && self.silent.get(mint).is_none_or(|(until, _)| *until <= now)
+        };
+        let due: BTreeSet<_> = self
+            .turns()
+            .filter(|(mint, when)| *when <= now && free(mint))
+            .map(|(mint, _)| mint.clone())
+            .collect();
+        self.asked.extend(due.iter().map(|mint| (mint.clone(), false)));
+        due
+    }
+
+    /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens
+    /// take turns. `None`: nothing is due there.
+    pub(in crate::wallet) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
+        let now = Instant::now();
+        let (operation, deposit) =
+            (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
+        let token = most_urgent(&self.tokens, mint, now);
+        let last_was_deposit = self.asked.get_mut(mint)?;
+        let deposit = deposit.filter(|((urgency, _), _)| {
+            *urgency < Urgency::Rest || token.is_none() || !*last_was_deposit
+        });
+        let token = token.filter(|_| deposit.is_none() || *last_was_deposit);
+        let first =
+            [&operation, &deposit, &token].into_iter().flatten().map(|(place, _)| *place).min()?;
+        if let Some(turn) = operation
+            .filter(|(place, _)| *place == first)
+            .and_then(|(_, name)| self.operations.get_mut(&name))
+        {
+            turn.take(now, FIRST_STEP);
+            return Some(Pick::Operation(turn.of));
+        }
+        if let Some((_, id)) = deposit.filter(|(place, _)| *place == first) {
+            *last_was_deposit = true;
+            self.deposits.get_mut(&id)?.take(now, FIRST_STEP);
+            return Some(Pick::Deposit(id));
+        }
+        *last_was_deposit = false;
+        Some(Pick::Tokens(self.take_tokens(mint, now)))
+    }
+
+    /// Tokens for one question, the earliest first, with those that have waited for half of their
+    /// time.
+    fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
+        let soon = self
+            .tokens
+            .iter_mut()
+            .filter(|(_, turn)| turn.mint == *mint && turn.when <= now + turn.step / 2);
+        let mut soon: Vec<_> = soon.collect();
+        soon.sort_by_key(|(_, turn)| turn.when);
+        let (mut taken, mut coins) = (Vec::new(), 0_usize);
+        for (id, turn) in soon {
+            coins = coins.saturating_add(turn.of);
+            if coins > STATES_AT_ONCE && !taken.is_empty() {
+                break;
+            }
+            turn.take(now, FIRST_TOKEN_STEP);
+            taken.push(id.clone());
+        }
+        taken
+    }
+
+    /// How long until something is due. What is due at a mint that is being asked is left out: it
+    /// comes when that mint has answered.
+    pub(in crate::wallet) fn next(&self) -> Option<Duration> {
+        let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
+        let when = turns
+            .map(|(mint, when)| self.silent.get(mint).map_or(when, |(until, _)| when.max(*until)));
+        Some(when.min()?.saturating_duration_since(Instant::now()))
+    }
+
+    /// A mint did not answer: what is due there waits, longer each time.
+    pub(in crate::wallet) fn falls_silent(&mut self, mint: &MintAddress) {
+        let before = self.silent.get(mint).map(|(_, step)| step.mul_f64(1.5));
+        let step = before.unwrap_or(FIRST_STEP).min(LONGEST_SILENCE);
+        self.silent.insert(mint.clone(), (Instant::now() + step, step));
+    }
+
+    /// A mint has answered.
+    pub(in crate::wallet) fn answers(&mut self, mint: &MintAddress) {
+        self.silent.remove(mint);
+    }
+
+    /// A mint is not being asked any more.
+    pub(in crate::wallet) fn end(&mut self, mint: &MintAddress) {
+        self.asked.remove(mint);
+    }
+
+    fn turns(&self) -> impl Iterator<Item = (&MintAddress, Instant)> {
+        let operations = self.operations.values().map(|turn| (&turn.mint, turn.when));
+        let deposits = self.deposits.values().map(|turn| (&turn.mint, turn.when));
+        operations.chain(deposits).chain(self.tokens.values().map(|turn| (&turn.mint, turn.when)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mint() -> MintAddress {
+        "https://mint.example".parse().unwrap()
+    }
+
+    fn operation(urgency: Urgency, name: &str) -> OpenOperation {
+        OpenOperation {
+            name: name.to_owned(),
+            id: Uuid::new_v4(),
+            mint: mint(),
+            urgency,
+            first: FIRST_STEP,
+        }
+    }
+
+    fn with_tokens(count: usize, coins: usize) -> Rounds {
+        let mut rounds = Rounds::default();
+        for number in 0..count {
+            rounds.tokens.insert(
+                format!("pay_{number}"),
+                Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, coins),
+            );
+        }
+        rounds
+    }
+
+    fn tokens(pick: Option<Pick>) -> usize {
+        match pick {
+            Some(Pick::Tokens(tokens)) => tokens.len(),
+            other => panic!("{other:?} instead of tokens"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_payment_that_is_hurried_comes_before_the_tokens_that_are_left() {
+        let mut rounds = with_tokens(250, 1);
+        rounds.know_operations(
+            vec![operation(Urgency::Swap, "swap"), operation(Urgency::Payment, "pay")],
+            &[],
+        );
+        let (swap, pay) = (rounds.operations["swap"].of, rounds.operations["pay"].of);
+        assert!(rounds.begin().is_empty(), "nothing is due yet");
+        tokio::time::advance(FIRST_STEP).await;
+        assert_eq!(
+            (rounds.begin().len(), rounds.begin().len()),
+            (1, 0),
+            "one mint, and not twice at once"
+        );
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(swap)));
+        assert_eq!(rounds.pick(&mint()), None, "tokens are asked about later");
+        rounds.end(&mint());
+
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        assert_eq!(rounds.begin().len(), 1);
+        assert_eq!(
+            (rounds.pick(&mint()), rounds.pick(&mint())),
+            (Some(Pick::Operation(pay)), Some(Pick::Operation(swap)))
+        );
+        assert_eq!(tokens(rounds.pick(&mint())), 100);
+        rounds.hurry("pay");
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Operation(pay)));
+        assert_eq!((tokens(rounds.pick(&mint())), tokens(rounds.pick(&mint()))), (100, 50));
+        assert_eq!(rounds.pick(&mint()), None);
+        rounds.end(&mint());
+        assert_eq!(rounds.next(), Some(FIRST_STEP.mul_f64(1.5)), "the payment is the next");
+    }
+
+    #[test]
+    fn a_swap_that_cannot_have_been_made_keeps_no_process_running() {
+        let mut rounds = Rounds::default();
+        rounds.know_operations(vec![operation(Urgency::Rest, "buried")], &[]);
+        assert!(!rounds.has_open(0));
+        rounds.know_operations(
+            vec![operation(Urgency::Rest, "buried"), operation(Urgency::Swap, "swap")],
+            &[],
+        );
+        assert!(rounds.has_open(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_takes_whole_tokens_and_at_least_one() {
+        let mut rounds = with_tokens(5, 40);
+        rounds
+            .tokens
+            .insert("large".to_owned(), Turn::new(mint(), Duration::ZERO, Urgency::Rest, 300));
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        rounds.begin();
+        let taken: Vec<_> =
+            std::iter::from_fn(|| rounds.pick(&mint())).map(|pick| tokens(Some(pick))).collect();
+        assert_eq!(taken, [1, 2, 2, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mint_that_does_not_answer_is_left_alone_longer_each_time_until_somebody_waits() {
+        let mut rounds = Rounds::default();
+        rounds.know_operations(
+            (0..50).map(|number| operation(Urgency::Payment, &format!("pay_{number}"))).collect(),
+            &[],
+        );
+        tokio::time::advance(FIRST_STEP).await;
+        let mut left_alone = Vec::new();
+        for _ in 0..12 {
+            assert_eq!(rounds.begin().len(), 1);
+            assert!(rounds.pick(&mint()).is_some());
+            rounds.falls_silent(&mint());
+            rounds.end(&mint());
+            let next = rounds.next().unwrap();
+            assert!(rounds.begin().is_empty(), "the rest is due, and waits");
+            tokio::time::advance(next).await;
+            left_alone.push(next.as_secs());
+        }
+        assert_eq!(left_alone, [2, 3, 4, 6, 10, 15, 22, 34, 51, 60, 60, 60]);
+        rounds.falls_silent(&mint());
+        assert!(rounds.begin().is_empty());
+        rounds.hurry("pay_7");
+        assert_eq!(rounds.begin().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_invoices_than_can_be_asked_about_and_tokens_take_turns_and_a_paid_one_comes_first()
+     {
+        let (mut rounds, paid) = (with_tokens(150, 1), DepositId::random());
+        rounds
+            .deposits
+            .insert(paid.to_string(), Turn::new(mint(), FIRST_TOKEN_STEP, Urgency::Rest, 7));
+        for id in (0..1_000).map(|number| format!("dep_{number}")) {
+            rounds.deposits.insert(id, Turn::new(mint(), FIRST_STEP, Urgency::Rest, 7));
+        }
+        tokio::time::advance(FIRST_TOKEN_STEP).await;
+        rounds.begin();
+        let is_deposit = |pick: Option<Pick>| matches!(pick, Some(Pick::Deposit(_)));
+        let picks: Vec<bool> = (0..5).map(|_| is_deposit(rounds.pick(&mint()))).collect();
+        assert_eq!(picks, [true, false, true, false, true]);
+        assert!(rounds.has_open(6) && !rounds.has_open(7), "until the invoices expire");
+        rounds.is_paid(&paid);
+        assert_eq!(rounds.pick(&mint()), Some(Pick::Deposit(paid.to_string())));
+        assert!(rounds.has_open(7), "one is paid");
+    }
+}

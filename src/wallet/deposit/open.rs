@@ -1,0 +1,224 @@
+//! Filling the wallet over Lightning (NUT-04): an invoice of a mint, polled until it is paid,
+//! claimed in the background (`issue`).
+//!
+//! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still
+//! claimed.
+
+use crate::model::deposit::{Deposit, DepositState};
+use crate::model::id::DepositId;
+use crate::model::invoice::{BitcoinNetwork, Invoice};
+use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
+use crate::model::money::Sats;
+use crate::store::Capped;
+use crate::wallet::core::Caller;
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::first_mint;
+use crate::wallet::core::digest::{self, digest};
+use crate::wallet::core::failure::{Cause, Failure, Late, Missing, WrongQuote};
+use crate::wallet::core::outgoing_text::outgoing;
+use crate::wallet::deposit::Deposits;
+use crate::wallet::deposit::issue::advance;
+use crate::wallet::proofs::balances::{check_cap, over_cap};
+use tokio::time::{Duration, sleep};
+
+/// An invoice that fills the wallet, as it is asked for.
+#[derive(Clone, Debug)]
+pub struct DepositIntent {
+    /// How much.
+    pub amount: Sats,
+    /// The mint that shall hold it. `None`: the first usable one.
+    pub mint: Option<MintAddress>,
+    /// Words for the payer.
+    pub description: Option<String>,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+}
+
+/// How often a waiting caller makes us ask the mint.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long the first look takes at most, also for a caller that does not wait.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
+impl Deposits<'_> {
+    /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever
+    /// waits.
+    ///
+    /// # Errors
+    /// [`Cause::Text`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::OverCap`],
+    /// [`Cause::Conflict`], [`Cause::Mint`], [`Cause::Quote`], [`Cause::Late`]: nothing moved.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: at worst an invoice nobody pays.
+    pub async fn open(self, caller: &Caller, intent: DepositIntent) -> Result<Deposit, Failure> {
+        let core = self.0;
+        let until = core.deadline();
+        let late = || Failure::new(Cause::Late(Late::Invoice));
+        let setup = core.setup().await?;
+        outgoing("description", intent.description.as_deref())?;
+        let digest = digest(&[
+            "deposit",
+            &intent.amount.get().to_string(),
+            intent.mint.as_ref().map_or("", MintAddress::as_str),
+            intent.description.as_deref().unwrap_or(""),
+        ]);
+        let one_of_a_key = match intent.key.as_deref() {
+            Some(key) => {
+                let pass =
+                    until.wait(core.gates.pass(&digest::digest(&[&caller.agent, key]))).await;
+                Some(pass.ok_or_else(late)?)
+            }
+            None => None,
+        };
+        if let Some(key) = intent.key.as_deref()
+            && let Some(earlier) = core.store.deposit_by_key(&caller.agent, key).await?
+        {
+            if earlier.request_digest != digest {
+                return Err(Cause::Conflict.into());
+            }
+            return Ok(earlier);
+        }
+        let listed = match &intent.mint {
+            Some(address) => setup.usable(address)?.clone(),
+            None => first_mint(&setup)?.clone(),
+        };
+        check_cap(core, &listed.address, listed.max_balance_sats, intent.amount.get()).await?;
+        let owned = core.clone();
+        let agent = caller.agent.clone();
+        // The next call with this key waits until it is known whether there is an invoice, also
+        // when this one's caller has left.
+        let open = async move {
+            let _until_then = one_of_a_key;
+            open_deposit(&owned, agent, listed, intent, digest).await
+        };
+        let done = core.run_to_end(until.left(), open).await;
+        let deposit = done.unwrap_or_else(|| Err(late()))?;
+        watch(core, deposit.clone());
+        core.wake();
+        // The publishing task tells relays of the quote.
+        core.changed();
+        Ok(deposit)
+    }
+
+    /// What became of a deposit, once it is received or `wait` is over. `None` asks for the newest
+    /// deposit of the agent.
+    ///
+    /// # Errors
+    /// [`Cause::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn get(
+        self,
+        caller: &Caller,
+        id: Option<&DepositId>,
+        wait: Duration,
+    ) -> Result<Deposit, Failure> {
+        let core = self.0;
+        let call = core.deadline();
+        let until = call.within(wait);
+        core.setup().await?;
+        let mut deposit = own_deposit(core, caller, id).await?;
+        let mut changes = core.notices.subscribe();
+        let mut first = true;
+        while deposit.is_open() && (first || !until.is_past()) {
+            // The first look is for whoever does not wait at all.
+            let patience = if first { call.within(FIRST_LOOK) } else { until };
+            let (owned, this) = (core.clone(), deposit.clone());
+            core.run_to_end(patience.left(), async move { advance(&owned, this).await }).await;
+            first = false;
+            deposit = core.store.deposit(&deposit.id).await?.unwrap_or(deposit);
+            // Of a disputed one the mint has just said the same again.
+            if !deposit.is_open() || deposit.rests((core.clock)()) || until.is_past() {
+                break;
+            }
+            changes.mark_unchanged();
+            let _hurried = until.within(POLL).wait(changes.changed()).await;
+            deposit = core.store.deposit(&deposit.id).await?.unwrap_or(deposit);
+        }
+        Ok(deposit)
+    }
+}
+
+async fn open_deposit(
+    core: &Core,
+    agent: String,
+    listed: TrustedMint,
+    intent: DepositIntent,
+    request_digest: String,
+) -> Result<Deposit, Failure> {
+    let mint = core.mints.at(&listed.address)?;
+    let amount_sats = intent.amount.get();
+    let quote = mint.quote_deposit(amount_sats, intent.description.clone()).await?;
+    let invoice = Invoice::parse(&quote.bolt11);
+    let invoice = invoice
+        .ok()
+        .filter(|invoice| invoice.amount_sats() == Some(amount_sats))
+        .ok_or(Cause::Quote(WrongQuote::InvoiceAmount))?;
+    if invoice.is_expired((core.clock)()) {
+        return Err(Cause::Quote(WrongQuote::InvoiceExpired).into());
+    }
+    if !listed.test && invoice.network != BitcoinNetwork::Bitcoin {
+        return Err(Cause::Quote(WrongQuote::InvoiceNetwork).into());
+    }
+    let deposit = Deposit {
+        id: DepositId::random(),
+        agent,
+        key: intent.key,
+        request_digest,
+        mint: listed.address,
+        money: if listed.test { MoneyKind::Play } else { MoneyKind::Real },
+        quote_id: quote.id,
+        lock: Some(quote.lock),
+        quote_key: None,
+        // As it was read: whatever the mint wrote around it is gone.
+        bolt11: invoice.text.clone(),
+        amount_sats,
+        description: intent.description,
+        created_at: (core.clock)(),
+        expires_at: if quote.expires_at > 0 { quote.expires_at } else { invoice.expires_at },
+        dispute: None,
+        state: DepositState::Unpaid,
+    };
+    let (cap, asked) = (listed.max_balance_sats, deposit.amount_sats);
+    match core.store.open_deposit(deposit.clone(), cap, (core.clock)()).await? {
+        Capped::Written => Ok(deposit),
+        Capped::Over(held) => Err(over_cap(cap.unwrap_or(0), held, asked)),
+    }
+}
+
+async fn own_deposit(
+    core: &Core,
+    caller: &Caller,
+    id: Option<&DepositId>,
+) -> Result<Deposit, Failure> {
+    let (found, missing) = match id {
+        Some(id) => (core.store.deposit(id).await?, Missing::Deposit),
+        None => (core.store.newest_deposit(&caller.agent).await?, Missing::AnyDeposit),
+    };
+    found
+        .filter(|deposit| deposit.agent == caller.agent)
+        .ok_or_else(|| Cause::NotFound(missing).into())
+}
+
+/// Listens for the mint's notice until the invoice has run out; a notice makes us ask.
+fn watch(core: &Core, deposit: Deposit) {
+    let (owned, closing) = (core.clone(), core.closing.clone());
+    let left = deposit.expires_at.saturating_sub((core.clock)()).clamp(60, 3_600);
+    core.running.spawn(async move {
+        let listen = async {
+            let mint = owned.mints.at(&deposit.mint)?;
+            if !mint.info().await?.is_some_and(|info| info.notifies) {
+                return Ok::<(), Failure>(());
+            }
+            mint.wait_for_quote_update(&deposit.quote_id).await?;
+            advance(&owned, deposit).await?;
+            Ok(())
+        };
+        tokio::select! {
+            heard = listen => if let Err(error) = heard { tracing::debug!(%error, "no notice of a deposit") },
+            () = closing.cancelled() => {}
+            () = sleep(Duration::from_secs(left)) => {}
+        }
+    });
+}

@@ -1,0 +1,242 @@
+//! What `doctor` judges by: the wallet's events as the relays show them, opened, beside what the
+//! store knows of them.
+//!
+//! Only reads. Keys stay in here. What the store knows of an event is not read again, so that a
+//! long past fits into one reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk_common::nuts::State;
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::model::mint::MintAddress;
+use crate::model::secret::Secret;
+use crate::nostr::nutzap_key::NutzapKey;
+use crate::nostr::{
+    End, Event, Listing, deletion, history_event, nutzap_info, quote_event, relay_list,
+    token_event, wallet_event,
+};
+use crate::store::{QueuedEvent, RemoteProofState};
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::{Link, QUESTION, plain_url};
+use crate::wallet::doctor::findings::{Evidence, Shown, Token, Wallets};
+use crate::wallet::sync::pull::Known;
+
+/// What one relay gave.
+pub(in crate::wallet) struct Read {
+    url: String,
+    pub(in crate::wallet) about: Listing,
+    tokens: Listing,
+    deletions: Listing,
+    lines: Listing,
+}
+
+impl Read {
+    /// Why it was not read to its end. `Err`: it could not be reached.
+    pub(in crate::wallet) fn reason(&self) -> Result<Option<&str>, &str> {
+        let ends = [&self.about.end, &self.tokens.end, &self.deletions.end, &self.lines.end];
+        if let Some(End::Unreachable(reason)) =
+            ends.iter().find(|end| matches!(end, End::Unreachable(_)))
+        {
+            return if ends.iter().all(|end| matches!(end, End::Unreachable(_))) {
+                Err(reason)
+            } else {
+                Ok(Some(reason))
+            };
+        }
+        Ok(ends
+            .iter()
+            .find_map(|end| if let End::Cut(reason) = end { Some(reason.as_str()) } else { None }))
+    }
+}
+
+/// A quote that an event names.
+pub(in crate::wallet) struct Quote {
+    pub(in crate::wallet) event: String,
+    pub(in crate::wallet) mint: MintAddress,
+    pub(in crate::wallet) id: Secret,
+    pub(in crate::wallet) sats: Option<u64>,
+}
+
+/// What the relays gave, opened, beside what the store knows of it.
+pub(super) async fn gather(
+    core: &Core,
+    link: &Link,
+    setup: &Setup,
+    read: &[Read],
+    queue: &[QueuedEvent],
+    known: Known,
+) -> Result<(Evidence, Vec<Quote>), Failure> {
+    let mut evidence = Evidence { seen: known.tokens.into_keys().collect(), ..Evidence::default() };
+    let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::<&String>::new());
+    let deletions: BTreeSet<&String> = read.iter().flat_map(|one| &one.deletions.ids).collect();
+    let deletions = core.store.deletions(deletions.into_iter().cloned().collect()).await?;
+    let names: BTreeMap<&String, &Vec<String>> =
+        deletions.iter().map(|known| (&known.id, &known.ids)).collect();
+    for one in read {
+        let new = one
+            .deletions
+            .events
+            .iter()
+            .flat_map(|event| deletion::read(&link.parts.identity, event));
+        let before =
+            one.deletions.ids.iter().filter_map(|id| names.get(id)).flat_map(|ids| (*ids).clone());
+        let (tokens, deleted) =
+            (one.tokens.ids.iter().cloned().collect(), new.chain(before).collect());
+        evidence.relays.push(Shown {
+            url: one.url.clone(),
+            whole: one.reason() == Ok(None),
+            tokens,
+            deleted,
+        });
+        lines.extend(&one.lines.ids);
+        for event in one.about.events.iter().chain(&one.tokens.events).chain(&one.lines.events) {
+            take(link, event, &mut evidence, &mut quotes);
+        }
+    }
+    for row in core.store.live_token_events().await? {
+        if evidence.relays.iter().any(|relay| relay.tokens.contains(&row.id))
+            && let Ok(event) = Event::read(&row.json)
+        {
+            take(link, &event, &mut evidence, &mut quotes);
+        }
+    }
+    let shown: BTreeSet<String> =
+        evidence.relays.iter().flat_map(|relay| relay.tokens.iter().cloned()).collect();
+    evidence.deleted = core.store.gone_among(shown).await?.into_keys().collect();
+    let deleted: Vec<String> =
+        evidence.relays.iter().flat_map(|relay| relay.deleted.iter().cloned()).collect();
+    evidence.deleted.extend(deleted);
+    if evidence.relays.iter().all(|relay| relay.whole) {
+        lines.extend(queue.iter().map(|one| &one.event.id));
+        evidence.lost_lines = known.lines.into_keys().filter(|id| !lines.contains(id)).collect();
+    }
+    for mint in setup.mints() {
+        let others = vec![
+            RemoteProofState::Unverified,
+            RemoteProofState::Unspent,
+            RemoteProofState::Pending,
+        ];
+        evidence.held.extend(core.store.remote_proofs(mint.address.to_string(), others).await?);
+    }
+    for coin in core.store.proofs_in(Some(vec![State::Unspent])).await? {
+        if setup.mints().any(|mint| mint.address.as_str() == coin.mint_url.to_string()) {
+            evidence.held.insert(coin.y, coin.proof);
+        }
+    }
+    Ok((evidence, quotes.into_values().collect()))
+}
+
+/// Reads the lines that this wallet has read before as well: one of them may say what ended a token
+/// event that nobody has seen here.
+pub(in crate::wallet) async fn read_ends(link: &Link, evidence: &mut Evidence) {
+    let (relays, identity) = (&link.parts.relays, &link.parts.identity);
+    let filter = json!({"kinds": [history_event::KIND], "authors": [identity.public_key()]});
+    let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
+    for listing in
+        join_all(urls.iter().map(|url| relays.all(url, &filter, |_| false, QUESTION))).await
+    {
+        evidence.ends_unread |= listing.end != End::Whole;
+        evidence.ended.extend(
+            listing
+                .events
+                .iter()
+                .filter_map(|event| history_event::read(identity, event).ok())
+                .flat_map(|line| line.destroyed),
+        );
+    }
+}
+
+/// Reads the wallet's events at one relay.
+pub(in crate::wallet) async fn read(link: &Link, url: String, known: &Known) -> Read {
+    let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
+    // First, because a relay that has asked who reads there is told after the first reading, and
+    // named for those that follow.
+    let about = [
+        wallet_event::KIND,
+        wallet_event::BACKUP,
+        nutzap_info::KIND,
+        relay_list::KIND,
+        quote_event::KIND,
+    ];
+    let about =
+        relays.all(&url, &json!({"kinds": about, "authors": [me]}), |_| false, QUESTION).await;
+    let tokens = relays
+        .read_new(
+            &url,
+            &json!({"kinds": [token_event::KIND], "authors": [me]}),
+            &known.tokens,
+            QUESTION,
+        )
+        .await;
+    let deletions = json!({"kinds": [deletion::KIND], "authors": [me], "#k": ["7375"]});
+    let deletions = relays.read_new(&url, &deletions, &known.deletions, QUESTION).await;
+    let lines = relays
+        .read_new(
+            &url,
+            &json!({"kinds": [history_event::KIND], "authors": [me]}),
+            &known.lines,
+            QUESTION,
+        )
+        .await;
+    Read { url, about, tokens, deletions, lines }
+}
+
+/// Opens one event, and puts what it says where it belongs.
+fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeMap<String, Quote>) {
+    let (identity, id) = (&link.parts.identity, event.id().to_owned());
+    let read = match event.kind() {
+        token_event::KIND => token_event::read(identity, event).map(|token| {
+            if token.unreadable_proofs > 0 {
+                evidence.malformed.insert(id.clone());
+            }
+            let mint = token
+                .mint
+                .parse::<MintAddress>()
+                .map_or_else(|_| token.mint.clone(), |mint| mint.to_string());
+            let coins = token
+                .proofs
+                .into_iter()
+                .filter_map(|proof| Some((proof.y().ok()?, proof)))
+                .collect();
+            evidence
+                .tokens
+                .insert(id.clone(), Token { mint, unit: token.unit, coins, del: token.del });
+        }),
+        history_event::KIND => {
+            history_event::read(identity, event).map(|line| evidence.ended.extend(line.destroyed))
+        }
+        quote_event::KIND => quote_event::read(identity, event).map(|quote| {
+            let sats =
+                quote.amount.filter(|_| quote.unit.as_deref().is_none_or(|unit| unit == "sat"));
+            if let Some(mint) = quote.mint.and_then(|mint| mint.parse().ok()) {
+                quotes.insert(
+                    id.clone(),
+                    Quote { event: id.clone(), mint, id: quote.quote_id, sats },
+                );
+            }
+        }),
+        // Public, and not of the wallet itself.
+        nutzap_info::KIND | relay_list::KIND => return,
+        _ => wallet_event::read(identity, event).map(|wallet| {
+            let keys = wallet
+                .privkeys
+                .iter()
+                .filter_map(|key| NutzapKey::from_secret(key).ok())
+                .map(|key| key.public_x().to_owned());
+            if event.kind() == wallet_event::KIND {
+                evidence.wallets.push(Wallets {
+                    at: event.created_at(),
+                    id: id.clone(),
+                    keys: keys.collect(),
+                });
+            }
+        }),
+    };
+    if read.is_err() {
+        evidence.malformed.insert(id);
+    }
+}

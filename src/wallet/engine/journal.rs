@@ -1,0 +1,109 @@
+//! What is under way at the mints, as the journal keeps it.
+
+use uuid::Uuid;
+
+use crate::mint::issue::Issue;
+use crate::mint::melt::Melt;
+use crate::mint::operation::Operation;
+use crate::mint::swap::{Swap, SwapPurpose};
+use crate::model::id::{DepositId, PaymentId};
+use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::store::{Change, OperationRow};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+
+/// Every operation that is not decided, but for those that were given up.
+pub(in crate::wallet) async fn operations(core: &Core) -> Result<Vec<Operation>, Failure> {
+    read(&core.store.operations().await?)
+}
+
+/// The operations of what the owner has given up.
+pub(in crate::wallet) async fn operations_given_up(core: &Core) -> Result<Vec<Operation>, Failure> {
+    read(&core.store.operations_given_up().await?)
+}
+
+/// An operation, unless it is decided.
+pub(in crate::wallet) async fn operation(
+    core: &Core,
+    id: Uuid,
+) -> Result<Option<Operation>, Failure> {
+    let Some(row) = core.store.operation(id).await? else { return Ok(None) };
+    Ok(Some(Operation::from_row(&row.body)?))
+}
+
+/// Every swap that is not decided.
+pub(in crate::wallet) async fn journaled_swaps(core: &Core) -> Result<Vec<Swap>, Failure> {
+    let swap = |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
+    Ok(operations(core).await?.into_iter().filter_map(swap).collect())
+}
+
+/// The claim of a deposit that is not decided.
+pub(in crate::wallet) async fn issue_of(
+    core: &Core,
+    deposit: &DepositId,
+) -> Result<Option<Issue>, Failure> {
+    let issue =
+        |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
+    Ok(operations(core)
+        .await?
+        .into_iter()
+        .filter_map(issue)
+        .find(|issue| issue.deposit == *deposit))
+}
+
+/// The melt of a payment that is not decided, or whose change is not in.
+pub(in crate::wallet) async fn melt_of(
+    core: &Core,
+    payment: &PaymentId,
+) -> Result<Option<Melt>, Failure> {
+    let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
+    Ok(operations(core).await?.into_iter().filter_map(melt).find(|melt| melt.payment == *payment))
+}
+
+/// A swap as it stands in the journal now: it may have been ended, or planned anew, since it
+/// was seen. To be asked with the turn.
+pub(in crate::wallet) async fn as_journaled(
+    core: &Core,
+    seen: &Swap,
+) -> Result<Option<Swap>, Failure> {
+    match operation(core, seen.id).await? {
+        Some(Operation::Swap(swap)) if swap.purpose == seen.purpose => Ok(Some(swap)),
+        _ => Ok(None),
+    }
+}
+
+/// Nobody has ended this operation meanwhile.
+pub(in crate::wallet) async fn is_journaled(core: &Core, id: Uuid) -> Result<bool, Failure> {
+    Ok(core.store.operation(id).await?.is_some())
+}
+
+/// A token of ours that is being taken back: nobody knows yet whether it is still good.
+pub(in crate::wallet) async fn is_being_reclaimed(
+    core: &Core,
+    payment: &Payment,
+) -> Result<bool, Failure> {
+    if !matches!(payment.kind, PaymentKind::Token)
+        || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })
+    {
+        return Ok(false);
+    }
+    Ok(journaled_swaps(core)
+        .await?
+        .iter()
+        .any(|swap| swap.purpose == SwapPurpose::Reclaim(payment.id.clone())))
+}
+
+fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Failure> {
+    Ok(rows.iter().map(|row| Operation::from_row(&row.body)).collect::<Result<_, _>>()?)
+}
+
+/// Writes an operation down, new or changed.
+pub(in crate::wallet) fn journaled(operation: &Operation) -> Result<Change, Failure> {
+    let is_buried =
+        matches!(operation, Operation::Swap(Swap { purpose: SwapPurpose::Disputed { .. }, .. }));
+    Ok(Change::Operation(OperationRow {
+        id: operation.id(),
+        holds: !is_buried,
+        body: operation.to_row()?,
+    }))
+}

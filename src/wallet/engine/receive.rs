@@ -1,0 +1,93 @@
+//! Coins of others, swapped for ours under a receive's name, and what that came to.
+
+use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
+use crate::mint::{Mint, MintGuard, Proofs};
+use crate::model::receive::{Receive, ReceiveState};
+use crate::store::{Change, RemoteProofState};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::{Cause, Failure, TokenRefusal};
+use crate::wallet::engine::dispute::bury;
+use crate::wallet::engine::swap;
+use crate::wallet::proofs::changes;
+
+/// Swaps received coins for ours, under the receive's name.
+pub(in crate::wallet) async fn swap_coins_in(
+    core: &Core,
+    receive: &Receive,
+    proofs: Proofs,
+    mint: &Mint,
+    guard: &MintGuard,
+) -> Result<(Swap, SwapOutcome), Failure> {
+    if mint.input_fee(&proofs).await? >= receive.amount_sats {
+        return Err(Cause::FeeEatsToken.into());
+    }
+    let want = SwapSpec {
+        purpose: SwapPurpose::Receive(receive.id.clone()),
+        give_sats: 0,
+        lock_to: None,
+        memo: None,
+    };
+    swap::swap(core, mint, proofs, want, |_| Ok(Vec::new()), guard).await
+}
+
+/// What a received token's swap came to.
+pub(in crate::wallet) async fn end_receive(
+    core: &Core,
+    mut receive: Receive,
+    mint: &Mint,
+    swap: &Swap,
+    outcome: SwapOutcome,
+    _guard: &MintGuard,
+) -> Result<Receive, Failure> {
+    let now = (core.clock)();
+    match outcome {
+        SwapOutcome::Done { keep, .. } => {
+            receive.state = ReceiveState::Received {
+                at: now,
+                received_sats: changes::total_sats(&keep),
+                fee_sats: swap.fee_sats(),
+            };
+            // The token may have been of coins that another device of ours left on relays.
+            let others = Change::RemoteProofs { ys: swap.input_ys()?, to: RemoteProofState::Spent };
+            let changes = vec![
+                Change::Proofs { add: keep },
+                others,
+                Change::EndOperation(swap.id),
+                Change::Receive(receive.clone()),
+            ];
+            core.store.commit(changes).await?;
+            core.changed();
+            core.wake();
+            Ok(receive)
+        }
+        SwapOutcome::Refused(error) => {
+            refuse(core, receive, swap::refused(swap, &error), error.into()).await
+        }
+        SwapOutcome::SpentElsewhere => {
+            let left = left_of(mint, swap).await;
+            let spent = Cause::Token(TokenRefusal::Spent(left));
+            refuse(core, receive, bury(core, swap)?.into(), spent.into()).await
+        }
+        SwapOutcome::Unknown(_) => {
+            core.wake();
+            Ok(receive)
+        }
+    }
+}
+
+/// Nothing was taken; the token is as it was.
+pub(in crate::wallet) async fn refuse(
+    core: &Core,
+    mut receive: Receive,
+    mut beside: Vec<Change>,
+    failure: Failure,
+) -> Result<Receive, Failure> {
+    receive.state = ReceiveState::Refused { at: (core.clock)(), failure: failure.to_store() };
+    beside.push(Change::Receive(receive));
+    core.store.commit(beside).await?;
+    Err(failure)
+}
+
+async fn left_of(mint: &Mint, swap: &Swap) -> u64 {
+    mint.unspent_of(swap).await.unwrap_or(0)
+}

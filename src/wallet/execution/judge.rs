@@ -1,0 +1,90 @@
+//! Asks the owner's policy about a payment, by the ledger as it is or as a transaction reads it.
+//!
+//! Holds nothing back: only the one door does.
+
+use crate::model::id::PaymentId;
+use crate::model::ledger::Ledger;
+use crate::policy::{Ask, Denial, Policy};
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::failure::{Cause, Failure};
+use crate::wallet::core::in_flight::Gone;
+use crate::wallet::execution::planned::{Draft, Planned};
+
+/// Step 2, deny? What no quote can save.
+pub(in crate::wallet) async fn deny(
+    core: &Core,
+    setup: &Setup,
+    draft: &Draft,
+) -> Result<(), Failure> {
+    let now = (core.clock)();
+    let ledger = ledger_for(core, draft, now).await?;
+    setup
+        .policy
+        .precheck(&ask(draft, 0, 0, None), &ledger, now)
+        .map_err(|denial| denied(denial, &setup.policy, &draft.agent, &ledger))
+}
+
+/// The ledger as this draft is judged by it.
+async fn ledger_for(core: &Core, draft: &Draft, now: u64) -> Result<Ledger, Failure> {
+    let mut ledger = core.store.ledger(&draft.agent, Some(draft.probe()), now).await?;
+    doubt_lookalikes(core, &mut ledger, &draft.id);
+    Ok(ledger)
+}
+
+/// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted
+/// now with inputs that cost so much.
+pub(super) async fn would_admit(
+    core: &Core,
+    planned: &Planned,
+    input_fee_sats: u64,
+) -> Result<(), Failure> {
+    let (setup, now) = (core.setup().await?, (core.clock)());
+    let ledger = ledger_for(core, &planned.draft, now).await?;
+    let fees = planned
+        .need_sats()
+        .saturating_add(input_fee_sats)
+        .saturating_sub(planned.draft.amount_sats);
+    let ask = ask(&planned.draft, fees, input_fee_sats, planned.max_fee_sats);
+    let decided = setup.policy.decide(&ask, &ledger, now);
+    decided.map_err(|denial| denied(denial, &setup.policy, &planned.draft.agent, &ledger))
+}
+
+/// A payment whose caller has gone while it was under way is in doubt before that is written
+/// down.
+pub(in crate::wallet) fn doubt_lookalikes(core: &Core, ledger: &mut Ledger, this: &PaymentId) {
+    let live = core.live();
+    ledger.lookalikes.retain(|one| one.id != *this);
+    for one in &mut ledger.lookalikes {
+        one.outcome_undelivered |= live.get(&one.id).is_some_and(Gone::is_gone);
+    }
+}
+
+pub(in crate::wallet) fn ask(
+    draft: &Draft,
+    fee_ceiling_sats: u64,
+    input_fee_sats: u64,
+    caller_max_fee_sats: Option<u64>,
+) -> Ask<'_> {
+    Ask {
+        agent: &draft.agent,
+        amount_sats: draft.amount_sats,
+        fee_ceiling_sats,
+        input_fee_sats,
+        caller_max_fee_sats,
+        repeat_of: draft.repeat_of.as_ref(),
+        invoice: draft.is_of_invoice(),
+    }
+}
+
+/// A denial, and what is left of the day where a limit was in the way.
+pub(in crate::wallet) fn denied(
+    denial: Denial,
+    policy: &Policy,
+    agent: &str,
+    ledger: &Ledger,
+) -> Failure {
+    let of_a_limit = matches!(denial, Denial::OverPaymentLimit { .. } | Denial::FeeTooHigh { .. });
+    let left_sats = of_a_limit.then(|| policy.left_today(agent, ledger));
+    Cause::Denied { denial, left_sats }.into()
+}

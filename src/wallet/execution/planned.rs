@@ -1,0 +1,139 @@
+//! A payment before there is one: drafted from what was asked, then planned at a mint.
+//!
+//! ```text
+//!  Draft --(mint, price, execution)--> Planned --(the one door)--> Payment
+//! ```
+//! Nothing of a draft or a plan is held back or written down: only the door makes a `Payment`.
+
+use std::sync::Arc;
+
+use crate::mint::Mint;
+use crate::mint::melt::MeltQuote;
+use crate::mint::swap::P2pkLock;
+use crate::model::id::PaymentId;
+use crate::model::mint::MoneyKind;
+use crate::model::payment::{KindName, Payment, PaymentKind, PaymentState};
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::lock::Pass;
+
+/// What is asked for. Amounts are sats, times are Unix seconds; members as in [`Payment`].
+#[derive(Clone, Debug)]
+pub(in crate::wallet) struct Draft {
+    pub(in crate::wallet) id: PaymentId,
+    pub(in crate::wallet) agent: String,
+    pub(in crate::wallet) kind: KindName,
+    pub(in crate::wallet) key: Option<String>,
+    pub(in crate::wallet) request_digest: String,
+    pub(in crate::wallet) payee: String,
+    pub(in crate::wallet) shown_payee: Option<String>,
+    pub(in crate::wallet) note: Option<String>,
+    pub(in crate::wallet) note_is_untrusted: bool,
+    pub(in crate::wallet) money: MoneyKind,
+    pub(in crate::wallet) amount_sats: u64,
+    pub(in crate::wallet) created_at: u64,
+    pub(in crate::wallet) attempt: u32,
+    pub(in crate::wallet) repeat_of: Option<PaymentId>,
+}
+
+/// How the value leaves.
+#[derive(Clone, Debug)]
+pub(in crate::wallet) enum Execution {
+    /// A melt of this quote.
+    Melt(MeltQuote),
+    /// A token; its lock and the words inside.
+    Token { lock_to: Option<P2pkLock>, memo: Option<String> },
+}
+
+/// A draft with its mint, its price and the way it is carried out.
+#[derive(Debug)]
+pub(in crate::wallet) struct Planned {
+    pub(in crate::wallet) draft: Draft,
+    pub(in crate::wallet) kind: PaymentKind,
+    pub(in crate::wallet) mint: Arc<Mint>,
+    pub(in crate::wallet) execution: Execution,
+    pub(in crate::wallet) max_fee_sats: Option<u64>,
+    /// Held until the payment is admitted.
+    pub(in crate::wallet) pass: Option<Pass>,
+}
+
+impl Draft {
+    /// A new payment, or the next attempt of one that failed.
+    pub(in crate::wallet) fn new(
+        setup: &Setup,
+        agent: &str,
+        kind: KindName,
+        amount_sats: u64,
+        earlier: Option<&Payment>,
+        now: u64,
+    ) -> Self {
+        Self {
+            id: earlier.map_or_else(PaymentId::random, |payment| payment.id.clone()),
+            agent: agent.to_owned(),
+            kind,
+            key: None,
+            request_digest: String::new(),
+            payee: String::new(),
+            shown_payee: None,
+            note: None,
+            note_is_untrusted: false,
+            money: setup.money,
+            amount_sats,
+            created_at: earlier.map_or(now, |payment| payment.created_at),
+            attempt: earlier.map_or(1, |payment| payment.attempt.saturating_add(1)),
+            repeat_of: None,
+        }
+    }
+
+    /// An invoice was given to us: the payee named this one payment itself.
+    pub(in crate::wallet) fn is_of_invoice(&self) -> bool {
+        self.kind == KindName::Payment && self.shown_payee.is_none()
+    }
+
+    /// What looks like it, as the ledger is asked.
+    pub(in crate::wallet) fn probe(&self) -> (KindName, String, u64) {
+        (self.kind, self.payee.clone(), self.amount_sats)
+    }
+}
+
+impl Planned {
+    /// What the coins have to be worth beside their own fees, in sats.
+    pub(in crate::wallet) fn need_sats(&self) -> u64 {
+        match &self.execution {
+            Execution::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
+            Execution::Token { .. } => self.draft.amount_sats,
+        }
+    }
+
+    /// The mint's reserve for the route, in sats.
+    pub(in crate::wallet) fn fee_reserve_sats(&self) -> u64 {
+        match &self.execution {
+            Execution::Melt(quote) => quote.fee_reserve_sats,
+            Execution::Token { .. } => 0,
+        }
+    }
+
+    /// The payment that this becomes once `reserved_sats` are held back for it.
+    pub(in crate::wallet) fn to_payment(&self, reserved_sats: u64, state: PaymentState) -> Payment {
+        let draft = self.draft.clone();
+        Payment {
+            id: draft.id,
+            agent: draft.agent,
+            kind: self.kind.clone(),
+            key: draft.key,
+            request_digest: draft.request_digest,
+            payee: draft.payee,
+            shown_payee: draft.shown_payee,
+            note: draft.note,
+            note_is_untrusted: draft.note_is_untrusted,
+            mint: self.mint.address().clone(),
+            money: draft.money,
+            amount_sats: draft.amount_sats,
+            reserved_sats,
+            created_at: draft.created_at,
+            attempt: draft.attempt,
+            repeat_of: draft.repeat_of,
+            outcome_undelivered: false,
+            state,
+        }
+    }
+}

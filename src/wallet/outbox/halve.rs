@@ -1,0 +1,62 @@
+//! A token event that is too large for a relay is made into two.
+//!
+//! Both hold together what the large one held, and what waited for that waits for both. Publishes
+//! nothing.
+
+use crate::nostr::{Event, token_event};
+use crate::store::{MirrorRound, OutboxEvent, PublishRound, QueuedEvent};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::Link;
+use crate::wallet::outbox::queue::{class, outgoing, row, unsigned};
+
+/// Makes two events of one that is too large; what waited for it waits for both. `false`: it
+/// cannot be made smaller.
+pub(super) async fn halve(
+    core: &Core,
+    link: &Link,
+    large: &OutboxEvent,
+    queue: &mut [QueuedEvent],
+) -> Result<bool, Failure> {
+    let (identity, now) = (&link.parts.identity, (core.clock)());
+    let Ok(event) = Event::read(&large.json) else { return Ok(false) };
+    let Ok(token) = token_event::read(identity, &event) else { return Ok(false) };
+    if token.proofs.len() < 2 {
+        return Ok(false);
+    }
+    let (first, second) = token.proofs.split_at(token.proofs.len() / 2);
+    let mut round = MirrorRound { gone: vec![large.id.clone()], ..MirrorRound::default() };
+    // Some relay may have taken the large one.
+    let mut del = token.del.clone();
+    del.push(large.id.clone());
+    for (proofs, del) in [(first, &[][..]), (second, del.as_slice())] {
+        let at = now.max(event.created_at());
+        let half = token_event::write(identity, &token.mint, &token.unit, proofs, del, at)
+            .map_err(unsigned)?;
+        let ys =
+            proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
+        let mut going = outgoing(&half, class::TOKEN, now);
+        if !del.is_empty() {
+            // As the whole one waited, and for its other half.
+            going.after = round
+                .new
+                .iter()
+                .map(|first| first.id.clone())
+                .chain(large.after.iter().cloned())
+                .collect();
+        }
+        round.outgoing.push(going);
+        round.new.push(row(&half, token.mint.clone(), token.unit.clone(), ys));
+    }
+    let halves: Vec<String> = round.new.iter().map(|row| row.id.clone()).collect();
+    let mut waits = Vec::new();
+    for one in queue.iter_mut().filter(|one| one.event.after.contains(&large.id)) {
+        one.event.after.retain(|id| *id != large.id);
+        one.event.after.extend(halves.iter().cloned());
+        waits.push(one.clone());
+    }
+    // In this order: a deletion that waited for halves that are not queued would go at once.
+    core.store.mirrored(round).await?;
+    core.store.published(PublishRound { changed: waits, ..PublishRound::default() }).await?;
+    Ok(true)
+}

@@ -1,0 +1,350 @@
+//! One round of publishing: what is in the queue goes to the relays that do not have it yet.
+//!
+//! Counts each relay's own word; `duplicate` is a yes. A deletion goes to a relay only once that
+//! relay, and enough others, have what it waits for, so that coins are never on fewer relays than
+//! before. An event that is too large for a relay is made into two. The queue is read once a round,
+//! and an event leaves it once enough relays have it: what another one lacks then is seen when that
+//! one is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::model::text;
+use crate::nostr::{Ack, token_event};
+use crate::store::{OutboxEvent, PublishRound, QueuedEvent, RelayRefusal};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::{Link, MOST_RELAYS, QUESTION, plain_url};
+use crate::wallet::outbox::halve::halve;
+use crate::wallet::outbox::prune::prune;
+use crate::wallet::outbox::queue::class;
+
+/// How long one relay may take where somebody waits for it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// The first wait after a round in which a relay did not take an event, and the longest, in
+/// seconds.
+const WAITS: (u64, u64) = (5, 600);
+/// Passes in which what waits for others may follow at once: an event may have to be halved some
+/// times first.
+const PASSES: usize = 12;
+/// After this, what enough relays have of what the wallet says of itself, what too few have of its
+/// history, and a nutzap that no relay of its recipient's has taken is given up, in seconds.
+const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
+/// So long a nutzap that the recipient can see is brought to the rest of their relays, in seconds.
+const SPREAD_SECONDS: u64 = 86_400;
+
+/// What one relay said to some events.
+struct Said {
+    url: String,
+    acks: Vec<((u8, u64), Ack)>,
+}
+
+/// What came of a pass.
+#[derive(Default)]
+struct Pass {
+    /// Something went through that others may wait for.
+    went: bool,
+    /// Events were made anew, which are not in hand yet.
+    halved: bool,
+}
+
+/// What others wait for: whether enough relays have it, and which have it.
+struct Awaited {
+    published: bool,
+    acked: BTreeSet<String>,
+}
+
+/// What is waited for in this queue.
+struct Waits(BTreeMap<String, Awaited>);
+
+impl Waits {
+    fn of(link: &Link, queue: &[QueuedEvent]) -> Self {
+        let named: BTreeSet<&String> = queue.iter().flat_map(|one| &one.event.after).collect();
+        let awaited = queue.iter().map(|one| &one.event).filter(|event| named.contains(&event.id));
+        Self(
+            awaited
+                .map(|event| {
+                    (
+                        event.id.clone(),
+                        Awaited {
+                            published: is_published(link, event),
+                            acked: event.acked.clone(),
+                        },
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    /// Too few relays have what this one waits for.
+    fn holds(&self, event: &OutboxEvent) -> bool {
+        event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.published)
+    }
+
+    /// This relay has not.
+    fn holds_at(&self, event: &OutboxEvent, url: &str) -> bool {
+        event
+            .after
+            .iter()
+            .filter_map(|id| self.0.get(id))
+            .any(|awaited| !awaited.acked.contains(url))
+    }
+}
+
+/// Publishes what is due; with `now`, all of it. Returns when to come again, and nothing when
+/// the queue is empty.
+///
+/// # Errors
+/// `storage_failed`.
+///
+/// # Cancel safety
+/// Safe to drop: what a relay has taken and we have not written down is sent to it once more.
+pub(in crate::wallet) async fn flush(core: &Core, now: bool) -> Result<Option<Duration>, Failure> {
+    let Some(link) = &core.nostr else { return Ok(None) };
+    let _one_at_a_time = link.flushing.lock().await;
+    let mut queue = core.store.outbox().await?;
+    prune(core, &mut queue).await?;
+    let mut force = now;
+    for _ in 0..PASSES {
+        let pass = flush_once(core, link, &mut queue, force).await?;
+        if pass.halved {
+            queue = core.store.outbox().await?;
+        }
+        if !pass.went {
+            break;
+        }
+        // What waited for the pass before has had its turn; what failed in it waits.
+        force = false;
+    }
+    link.count(&queue);
+    let (clock, waits) = ((core.clock)(), Waits::of(link, &queue));
+    // What waits for another event comes when that one has gone through.
+    let free = queue.iter().filter(|one| !waits.holds(&one.event));
+    let next = free.map(|one| one.event.next_at.saturating_sub(clock)).min();
+    Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
+}
+
+/// One pass over the queue in hand, which is afterwards as it is in the store but for what was
+/// halved.
+async fn flush_once(
+    core: &Core,
+    link: &Link,
+    queue: &mut Vec<QueuedEvent>,
+    force: bool,
+) -> Result<Pass, Failure> {
+    let clock = (core.clock)();
+    let waits = Waits::of(link, queue);
+    let mut due: BTreeMap<(u8, u64), bool> = BTreeMap::new();
+    let mut by_relay: BTreeMap<String, Vec<&QueuedEvent>> = BTreeMap::new();
+    for one in
+        queue.iter().filter(|one| (force || one.event.next_at <= clock) && !waits.holds(&one.event))
+    {
+        let published = is_published(link, &one.event);
+        due.insert(one.place, published);
+        // A relay's no is for good, but not where too few have it: coins, or somebody's zap,
+        // may hang on it.
+        let again = force && !published;
+        for url in targets(link, &one.event) {
+            // What is said of the wallet replaces what a relay holds: it must have been read,
+            // or keys could be lost there.
+            let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
+            let answered =
+                one.event.acked.contains(&url) || (!again && one.event.refused.contains_key(&url));
+            if !unread && !answered && !waits.holds_at(&one.event, &url) {
+                by_relay.entry(url).or_default().push(one);
+            }
+        }
+    }
+    let said = join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
+    let (mut round, mut pass, mut too_large) =
+        (PublishRound::default(), Pass::default(), Vec::new());
+    let at: BTreeMap<(u8, u64), usize> =
+        queue.iter().enumerate().map(|(index, one)| (one.place, index)).collect();
+    for Said { url, acks } in said {
+        for (place, ack) in acks {
+            let Some(event) =
+                at.get(&place).and_then(|index| queue.get_mut(*index)).map(|one| &mut one.event)
+            else {
+                continue;
+            };
+            match ack {
+                Ack::Stored => {
+                    event.refused.remove(&url);
+                    event.acked.insert(url.clone());
+                    round.stored.push((event.id.clone(), url.clone()));
+                }
+                // Where enough others have it whole, it stays whole.
+                Ack::Refused { too_large: true, .. }
+                    if event.kind == token_event::KIND && !is_published(link, event) =>
+                {
+                    too_large.push(place);
+                }
+                Ack::Refused { reason, lasting: true, .. } => {
+                    drop(event.refused.insert(url.clone(), text::clean(&reason)))
+                }
+                Ack::Refused { reason, .. } => tracing::debug!(
+                    reason = text::clean(&reason),
+                    "a relay refused an event for now"
+                ),
+                Ack::NoAnswer(reason) => {
+                    tracing::debug!(reason = text::clean(&reason), "a relay did not answer")
+                }
+            }
+        }
+    }
+    for place in too_large {
+        let Some(large) =
+            at.get(&place).and_then(|index| queue.get(*index)).map(|one| one.event.clone())
+        else {
+            continue;
+        };
+        if !round.done.contains(&place)
+            && !is_published(link, &large)
+            && halve(core, link, &large, queue).await?
+        {
+            round.done.push(place);
+            pass.halved = true;
+        }
+    }
+    queue.retain(|one| !round.done.contains(&one.place));
+    pass.went = pass.halved;
+    for one in queue.iter_mut() {
+        let Some(before) = due.get(&one.place) else { continue };
+        pass.went |= !before && is_published(link, &one.event);
+        let event = &mut one.event;
+        event.tries = event.tries.saturating_add(1);
+        let wait = WAITS.0.checked_shl(event.tries.min(16)).unwrap_or(WAITS.1).min(WAITS.1);
+        event.next_at = clock.saturating_add(wait);
+        if event.class == class::ZAP {
+            round.delivered.push((event.id.clone(), event.delivered()));
+        }
+    }
+    leave(link, queue, clock, &mut round);
+    round.changed = queue.iter().filter(|one| due.contains_key(&one.place)).cloned().collect();
+    core.store.published(round).await?;
+    Ok(pass)
+}
+
+/// Brings one nutzap to its relays at once, ahead of all others, and writes down who has it.
+pub(in crate::wallet) async fn publish_one(core: &Core, id: &str) -> Result<(), Failure> {
+    let Some(link) = &core.nostr else { return Ok(()) };
+    let _one_at_a_time = link.flushing.lock().await;
+    let Some(mut one) =
+        core.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id)
+    else {
+        return Ok(());
+    };
+    let asked = &one;
+    let said = join_all(targets(link, &one.event).into_iter().map(|url| async move {
+        tokio::time::timeout(AT_ONCE, tell(link, url, vec![asked])).await.ok()
+    }))
+    .await;
+    for Said { url, acks } in said.into_iter().flatten() {
+        if acks.iter().any(|(_, ack)| matches!(ack, Ack::Stored)) {
+            one.event.acked.insert(url);
+        }
+    }
+    let delivered = vec![(one.event.id.clone(), one.event.delivered())];
+    Ok(core
+        .store
+        .published(PublishRound { changed: vec![one], delivered, ..PublishRound::default() })
+        .await?)
+}
+
+/// Takes out of the queue what is done with, and notes who did not get it. What others wait for
+/// stays until they have gone.
+fn leave(link: &Link, queue: &mut Vec<QueuedEvent>, clock: u64, round: &mut PublishRound) {
+    let waits = Waits::of(link, queue);
+    loop {
+        let named: BTreeSet<String> =
+            queue.iter().flat_map(|one| one.event.after.iter().cloned()).collect();
+        let (gone, rest): (Vec<QueuedEvent>, Vec<QueuedEvent>) =
+            std::mem::take(queue).into_iter().partition(|one| {
+                !named.contains(&one.event.id) && is_done(link, &waits, &one.event, clock)
+            });
+        *queue = rest;
+        if gone.is_empty() {
+            return;
+        }
+        for QueuedEvent { place, event } in gone {
+            round.done.push(place);
+            if !matches!(event.class, class::TOKEN | class::DELETION | class::ABOUT) {
+                continue;
+            }
+            let lacks =
+                |url: &String| !event.acked.contains(url) && !event.refused.contains_key(url);
+            round.missed.extend(link.parts.urls.iter().map(|url| plain_url(url)).filter(lacks));
+            let no = |(relay, reason)| RelayRefusal {
+                id: event.id.clone(),
+                relay,
+                class: event.class,
+                reason,
+            };
+            round.refused.extend(event.refused.clone().into_iter().map(no));
+        }
+    }
+}
+
+/// Nothing more is to be done for it from here.
+fn is_done(link: &Link, waits: &Waits, event: &OutboxEvent, clock: u64) -> bool {
+    let published = is_published(link, event);
+    let older_than = |seconds: u64| event.made_at.saturating_add(seconds) < clock;
+    let answered = |url: &String| {
+        event.acked.contains(url)
+            || event.refused.contains_key(url)
+            || (!waits.holds(event) && waits.holds_at(event, url))
+    };
+    let all = || targets(link, event).iter().all(answered);
+    event.tries > 0
+        && match event.class {
+            class::ZAP if published => all() || older_than(SPREAD_SECONDS),
+            // It is no sign of theirs while nobody answers.
+            class::ZAP => older_than(GIVEN_UP_SECONDS) && link.is_online(),
+            class::TOKEN => published,
+            // Reading the relays shows who lacks it.
+            class::DELETION => published || all(),
+            class::ABOUT => published && (all() || older_than(GIVEN_UP_SECONDS)),
+            _ => published || all() || older_than(GIVEN_UP_SECONDS),
+        }
+}
+
+/// Brings some events to one relay, one after the other. One that does not answer is left alone for
+/// this round.
+async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> Said {
+    let mut acks = Vec::new();
+    for one in events {
+        // What we have signed names us: a relay that insists is told who we are, whoever's it is.
+        // What is anonymous goes another way.
+        let relays =
+            if one.event.anonymous { &link.parts.anonymous_relays } else { &link.parts.relays };
+        let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
+        let away = matches!(ack, Ack::NoAnswer(_));
+        acks.push((one.place, ack));
+        if away {
+            break;
+        }
+    }
+    Said { url, acks }
+}
+
+/// Where an event goes: the recipient's relays, if it has one, and the owner's.
+pub(in crate::wallet) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for url in event.beside.iter().chain(&link.parts.urls).map(|url| plain_url(url)) {
+        if !urls.contains(&url) && urls.len() < MOST_RELAYS {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// Enough relays have it: of the owner's own, or for a nutzap one of the recipient's.
+pub(in crate::wallet) fn is_published(link: &Link, event: &OutboxEvent) -> bool {
+    if event.class == class::ZAP {
+        return event.delivered() > 0;
+    }
+    let own = link.parts.urls.iter().filter(|url| event.acked.contains(&plain_url(url))).count();
+    own >= link.quorum()
+}

@@ -1,0 +1,178 @@
+//! Finding people and events on relays, without a name: who somebody is, where they take zaps, what
+//! an event says.
+//!
+//! Asks the owner's relays and the few that the text at hand names. Everything found was signed by
+//! the one it is about; nothing of it is believed for more than that.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::nostr::nutzap_info::{self, NutzapInfo};
+use crate::nostr::profile::{self, Profile};
+use crate::nostr::relay_list::{self, RelayList, usable};
+use crate::nostr::{End, Event, Page, npub};
+use crate::ports::{HttpFailure, HttpRequest, JSON, Method};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::{Cause, Failure, NameServerError};
+use crate::wallet::core::relays::{Link, plain_url};
+
+/// How long a lookup may take.
+const LOOKUP: Duration = Duration::from_secs(5);
+/// Relays of others that one lookup asks, at most.
+const MOST_HINTS: usize = 4;
+/// The longest answer of a name server that is read, in bytes.
+const MAX_NAMES: usize = 256 * 1024;
+
+/// Somebody, as far as they have said.
+#[derive(Clone, Debug, Default)]
+pub(in crate::wallet) struct Person {
+    /// Their key, hex.
+    pub(in crate::wallet) pubkey: String,
+    /// What they say of themselves.
+    pub(in crate::wallet) profile: Option<Profile>,
+    /// Where they take nutzaps.
+    pub(in crate::wallet) nutzaps: Option<NutzapInfo>,
+    /// Where they read.
+    pub(in crate::wallet) reads: Vec<String>,
+    /// Where they write.
+    pub(in crate::wallet) writes: Vec<String>,
+    /// They say where they write, and none of those relays answered: what is known of them may be
+    /// old.
+    pub(in crate::wallet) silent: bool,
+}
+
+/// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing
+/// takes back: then the relays that they write to are always asked, since any other may keep
+/// what they said long ago.
+///
+/// # Errors
+/// `relay_unreachable` when no relay could be read: what they say is not known then.
+pub(in crate::wallet) async fn person(
+    link: &Link,
+    pubkey: &str,
+    hints: &[String],
+    is_locked_to: bool,
+) -> Result<Person, Failure> {
+    let filter =
+        json!({"kinds": [profile::KIND, nutzap_info::KIND, relay_list::KIND], "authors": [pubkey]});
+    let mut urls = near(link, hints);
+    let mut pages = pages(link, &filter, &urls).await;
+    let mut found = read(&pages)?;
+    let list_of = |found: &[Event]| {
+        newest(found, pubkey, relay_list::KIND).and_then(|event| relay_list::read(&event).ok())
+    };
+    let info_of = |found: &[Event]| {
+        newest(found, pubkey, nutzap_info::KIND).and_then(|event| nutzap_info::read(&event).ok())
+    };
+    let complete = [profile::KIND, nutzap_info::KIND]
+        .iter()
+        .all(|kind| newest(&found, pubkey, *kind).is_some());
+    let said = list_of(&found).unwrap_or_default().write;
+    let mut more = if is_locked_to || !complete { said.clone() } else { Vec::new() };
+    if !is_locked_to {
+        more.truncate(MOST_HINTS);
+    } else if let Some(info) = info_of(&found) {
+        more.extend(usable(&info.relays));
+    }
+    more.retain(|url| !urls.contains(url));
+    pages.extend(self::pages(link, &filter, &more).await);
+    urls.extend(more);
+    found = pages.iter().flat_map(|page| page.events.iter().cloned()).collect();
+    let answers = |url: &String| {
+        urls.iter().zip(&pages).any(|(one, page)| one == url && matches!(page.end, End::Whole))
+    };
+    let RelayList { read: reads, write: writes } = list_of(&found).unwrap_or_default();
+    Ok(Person {
+        pubkey: pubkey.to_owned(),
+        profile: newest(&found, pubkey, profile::KIND).and_then(|event| profile::read(&event).ok()),
+        nutzaps: info_of(&found),
+        reads,
+        writes,
+        silent: is_locked_to && !said.is_empty() && !said.iter().any(answers),
+    })
+}
+
+/// The event that a filter describes; of several the newest.
+///
+/// # Errors
+/// `relay_unreachable` when no relay could be read.
+pub(in crate::wallet) async fn event(
+    link: &Link,
+    filter: &Value,
+    hints: &[String],
+    fits: impl Fn(&Event) -> bool,
+) -> Result<Option<Event>, Failure> {
+    let found = read(&pages(link, filter, &near(link, hints)).await)?;
+    Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
+}
+
+/// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does
+/// not know the name.
+///
+/// # Errors
+/// `address_refused`, `server_unreachable`: nothing moved.
+pub(in crate::wallet) async fn named_key(
+    core: &Core,
+    name: &str,
+    host: &str,
+) -> Result<Option<(String, Vec<String>)>, Failure> {
+    let host_only = host.split(':').next().unwrap_or(host);
+    let near = host_only == "localhost" || host_only.parse::<std::net::IpAddr>().is_ok();
+    let scheme = if near { "http" } else { "https" };
+    let url = format!("{scheme}://{host}/.well-known/nostr.json?name={name}");
+    let answer = match core
+        .http
+        .send(HttpRequest { method: Method::Get, url, body: None, accept: JSON, deadline: LOOKUP })
+        .await
+    {
+        Ok(answer) => answer,
+        Err(HttpFailure::Refused(_)) => {
+            return Err(Cause::NameServer(NameServerError::Refused).into());
+        }
+        Err(_) => return Err(Cause::NameServer(NameServerError::Silent).into()),
+    };
+    if matches!(answer.status, 404 | 410) {
+        return Ok(None);
+    }
+    if !(200..300).contains(&answer.status) || answer.body.len() > MAX_NAMES {
+        return Err(Cause::NameServer(NameServerError::OutOfOrder).into());
+    }
+    let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(None) };
+    let key = told
+        .get("names")
+        .and_then(|names| names.get(name))
+        .and_then(Value::as_str)
+        .map(str::to_ascii_lowercase);
+    let Some(key) = key.filter(|key| npub(key).is_some()) else { return Ok(None) };
+    let relays = told.get("relays").and_then(|relays| relays.get(&key)).and_then(Value::as_array);
+    let relays =
+        relays.map(|relays| usable(relays.iter().filter_map(Value::as_str))).unwrap_or_default();
+    Ok(Some((key, relays)))
+}
+
+/// The owner's relays, and the few that the text at hand names.
+fn near(link: &Link, hints: &[String]) -> Vec<String> {
+    let mut urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
+    urls.extend(usable(hints).into_iter().take(MOST_HINTS));
+    urls
+}
+
+async fn pages(link: &Link, filter: &Value, urls: &[String]) -> Vec<Page> {
+    join_all(urls.iter().map(|url| link.parts.anonymous_relays.page(url, filter, LOOKUP))).await
+}
+
+fn read(pages: &[Page]) -> Result<Vec<Event>, Failure> {
+    if pages.iter().all(|page| page.events.is_empty() && !matches!(page.end, End::Whole)) {
+        return Err(Cause::RelaysSilent.into());
+    }
+    Ok(pages.iter().flat_map(|page| page.events.iter().cloned()).collect())
+}
+
+/// The newest of a kind by this author; of equal times the lower id, as relays keep it.
+fn newest(events: &[Event], author: &str, kind: u16) -> Option<Event> {
+    let theirs = events.iter().filter(|event| event.author() == author && event.kind() == kind);
+    theirs
+        .max_by_key(|event| (event.created_at(), std::cmp::Reverse(event.id().to_owned())))
+        .cloned()
+}

@@ -1,0 +1,132 @@
+//! Asks about swaps that their mint said cannot have been made. A swap of which a counter is in use
+//! again is given up: what its mint shows then is of the other operation.
+//!
+//! Never makes a request that could spend anything.
+
+use crate::mint::operation::Operation;
+use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose};
+use crate::model::payment::PaymentState;
+use crate::model::receive::ReceiveState;
+use crate::store::Change;
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::engine::dispute::KEPT_SECONDS;
+use crate::wallet::engine::journal::{as_journaled, operations};
+use crate::wallet::execution::cancel::end_cancel;
+use crate::wallet::proofs::changes;
+
+/// Another operation has made, or is making, coins with a counter of this swap.
+async fn is_used_again(core: &Core, swap: &Swap) -> Result<bool, Failure> {
+    let ys = Operation::Swap(swap.clone()).output_ys()?;
+    for other in operations(core).await?.iter().filter(|other| other.id() != swap.id) {
+        if other.output_ys()?.iter().any(|y| ys.contains(y)) {
+            return Ok(true);
+        }
+    }
+    Ok(!core.store.proofs(ys).await?.is_empty())
+}
+
+/// Asks about a buried swap; `of` is what it was for.
+pub(super) async fn look_for(
+    core: &Core,
+    seen: Swap,
+    of: SwapPurpose,
+    since: u64,
+) -> Result<(), Failure> {
+    let mint = core.mints.at(&seen.mint)?;
+    let guard = mint.lock().await;
+    let Some(mut swap) = as_journaled(core, &seen).await? else { return Ok(()) };
+    if is_used_again(core, &swap).await? {
+        return end_buried(core, vec![Change::EndOperation(swap.id)]).await;
+    }
+    let outcome = mint.lookup_swap(&swap).await;
+    swap.purpose = of;
+    match outcome {
+        SwapOutcome::Done { give, keep } => {
+            tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
+            core.store.commit(vec![Change::UseCounters(swap.counters())]).await?;
+            drop(guard);
+            unbury(core, &swap, SwapOutcome::Done { give, keep }).await
+        }
+        SwapOutcome::Refused(_)
+            if matches!(swap.purpose, SwapPurpose::Send(_) | SwapPurpose::Split) =>
+        {
+            tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
+            end_buried(core, vec![changes::revive(swap.input_ys()?), Change::EndOperation(swap.id)])
+                .await
+        }
+        SwapOutcome::Refused(_) if matches!(swap.purpose, SwapPurpose::Cancel(_)) => {
+            end_buried(core, vec![Change::EndOperation(swap.id)]).await
+        }
+        SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_)
+            if since.saturating_add(KEPT_SECONDS) < (core.clock)() =>
+        {
+            tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
+            end_buried(core, vec![Change::EndOperation(swap.id)]).await
+        }
+        SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
+    }
+}
+
+/// What it was for ends as it would have, where that can still be.
+async fn unbury(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Failure> {
+    let SwapOutcome::Done { give, keep } = outcome else { return Ok(()) };
+    let (now, fee_sats, sats) = ((core.clock)(), swap.fee_sats(), changes::total_sats(&keep));
+    match &swap.purpose {
+        SwapPurpose::Cancel(id) => {
+            if let Some(payment) =
+                core.store.payment(id).await?.filter(crate::model::payment::Payment::is_open)
+            {
+                return end_cancel(core, payment, swap, SwapOutcome::Done { give, keep }).await;
+            }
+        }
+        SwapPurpose::Receive(id) => {
+            if let Some(mut receive) = core.store.receive(id).await? {
+                receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
+                return end_buried(
+                    core,
+                    vec![
+                        changes::made_after_all(give, keep),
+                        Change::EndOperation(swap.id),
+                        Change::Receive(receive),
+                    ],
+                )
+                .await;
+            }
+        }
+        SwapPurpose::Reclaim(id) => {
+            if let Some(mut payment) = core.store.payment(id).await? {
+                let made = if let PaymentState::Settled { fee_sats, .. } = payment.state {
+                    fee_sats
+                } else {
+                    0
+                };
+                payment.state = PaymentState::Returned {
+                    at: now,
+                    reclaimed_sats: sats,
+                    fee_sats: made.saturating_add(fee_sats),
+                };
+                let forget = Change::ForgetToken(payment.id.clone());
+                let changes = vec![
+                    changes::made_after_all(give, keep),
+                    Change::EndOperation(swap.id),
+                    forget,
+                    Change::Payment(payment),
+                ];
+                return end_buried(core, changes).await;
+            }
+        }
+        SwapPurpose::Send(_)
+        | SwapPurpose::Adopt
+        | SwapPurpose::Nutzaps(_)
+        | SwapPurpose::Split
+        | SwapPurpose::Disputed { .. } => {}
+    }
+    end_buried(core, vec![changes::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
+}
+
+async fn end_buried(core: &Core, changes: Vec<Change>) -> Result<(), Failure> {
+    core.store.commit(changes).await?;
+    core.changed();
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! The owner's way out of what can never end: a payment, or a received token, whose mint is gone
+//! for good. It is given up, and can be taken up again.
+//!
+//! Never decides what became of it, deletes nothing, and is reached by no tool. A mint that answers
+//! ends what is open by itself.
+
+use crate::mint::Mint;
+use crate::mint::error::MintError;
+use crate::mint::melt::MeltState;
+use crate::mint::operation::Operation;
+use crate::mint::swap::{SwapOutcome, SwapPurpose};
+use crate::model::id::{DepositId, PaymentId, ReceiveId};
+use crate::model::mint::MintAddress;
+use crate::model::payment::{Payment, PaymentState};
+use crate::model::receive::{Receive, ReceiveState};
+use crate::store::OpenRecord;
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::{Cause, Failure, GiveUpRefusal, Missing};
+use crate::wallet::engine::dispute::KEPT_SECONDS;
+use crate::wallet::engine::journal::{operations, operations_given_up};
+use crate::wallet::proofs::changes::Ys;
+use crate::wallet::recovery::Recovery;
+
+/// What a mint's answer means for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::wallet) enum Answer {
+    /// It is done, or the mint carries it.
+    UnderWay,
+    /// It is not done.
+    NotDone,
+}
+
+/// Something that its owner may give up. Times are Unix seconds.
+#[derive(Clone, Debug)]
+pub enum MayGiveUp {
+    /// A payment.
+    Payment {
+        /// The payment.
+        payment: Payment,
+        /// Since when it is open.
+        since: u64,
+        /// Its mint answers, and none of its answers has ended it for a week.
+        mint_answers: bool,
+    },
+    /// A received token.
+    Receive {
+        /// The token.
+        receive: Receive,
+        /// Since when it is open.
+        since: u64,
+        /// As above.
+        mint_answers: bool,
+    },
+}
+
+impl Recovery<'_> {
+    /// What a person has to know before a payment or a received token is given up. Asks its mint
+    /// once.
+    ///
+    /// # Errors
+    /// [`Cause::NotFound`]; [`Cause::GiveUp`]: it is not open, or its mint answers, and so it ends
+    /// by itself; [`Cause::Mint`]: its mint could not be asked now. Nothing was changed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it only asks.
+    pub async fn may_give_up(self, id: &str) -> Result<MayGiveUp, Failure> {
+        let core = self.0;
+        let (record, operations) = open_record(core, id).await?;
+        let (mint, since) = (mint_of(&record), since(&record));
+        let mint_answers = match ask(&*core.mints.even_unchecked(&mint)?, &operations).await {
+            Ok(Answer::NotDone) if since.saturating_add(KEPT_SECONDS) < (core.clock)() => true,
+            Ok(_) => return Err(Cause::GiveUp(GiveUpRefusal::MintAnswers).into()),
+            Err(
+                error @ (MintError::RateLimited { .. }
+                | MintError::Busy { .. }
+                | MintError::Store(_)),
+            ) => return Err(error.into()),
+            Err(_) => false,
+        };
+        Ok(match record {
+            OpenRecord::Payment(payment) => MayGiveUp::Payment { payment, since, mint_answers },
+            OpenRecord::Receive(receive) => MayGiveUp::Receive { receive, since, mint_answers },
+        })
+    }
+
+    /// Gives a payment or a received token up: its mint is asked about it no more, and it stays
+    /// unknown. What it held of the day's limit counts as spent when its request left; its coins go
+    /// to the archive.
+    ///
+    /// # Errors
+    /// [`Cause::NotFound`], [`Cause::GiveUp`]: nothing was changed.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it is done or not.
+    pub async fn give_up(self, id: &str) -> Result<(), Failure> {
+        let core = self.0;
+        let (record, _) = open_record(core, id).await?;
+        let guard = core.mints.even_unchecked(&mint_of(&record))?.lock().await;
+        let (record, operations) = open_record(core, id).await?;
+        let (at, since) = ((core.clock)(), since(&record));
+        let record = match record {
+            OpenRecord::Payment(payment) => OpenRecord::Payment(Payment {
+                state: PaymentState::GivenUp { at, since },
+                ..payment
+            }),
+            OpenRecord::Receive(receive) => {
+                OpenRecord::Receive(Receive { state: ReceiveState::GivenUp { at }, ..receive })
+            }
+        };
+        let mut coins = Ys::new();
+        for operation in &operations {
+            coins.extend(held(operation)?);
+        }
+        core.store.give_up(record, operations.iter().map(Operation::id).collect(), coins).await?;
+        drop(guard);
+        core.changed();
+        Ok(())
+    }
+
+    /// Takes up again what was given up: it is open, and its mint is asked.
+    ///
+    /// # Errors
+    /// As [`Recovery::give_up`].
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it is done or not.
+    pub async fn take_up(self, id: &str) -> Result<(), Failure> {
+        let core = self.0;
+        let record = match by_id(core, id).await? {
+            OpenRecord::Payment(payment)
+                if matches!(payment.state, PaymentState::GivenUp { .. }) =>
+            {
+                let state = PaymentState::Sent { since: payment.left_at(), acknowledged: false };
+                OpenRecord::Payment(Payment { state, ..payment })
+            }
+            OpenRecord::Receive(receive)
+                if matches!(receive.state, ReceiveState::GivenUp { .. }) =>
+            {
+                OpenRecord::Receive(Receive { state: ReceiveState::Open, ..receive })
+            }
+            _ => return Err(Cause::GiveUp(GiveUpRefusal::NotGivenUp).into()),
+        };
+        let mut operations = Vec::new();
+        for operation in
+            operations_given_up(core).await?.iter().filter(|one| one.subject() == Some(id))
+        {
+            operations.push((operation.id(), held(operation)?));
+        }
+        core.store.take_up(record, operations).await?;
+        core.changed();
+        core.hurry(id);
+        Ok(())
+    }
+}
+
+async fn by_id(core: &Core, id: &str) -> Result<OpenRecord, Failure> {
+    let payment = match id.parse::<PaymentId>() {
+        Ok(id) => core.store.payment(&id).await?.map(OpenRecord::Payment),
+        Err(_) => None,
+    };
+    let receive = match id.parse::<ReceiveId>() {
+        Ok(id) => core.store.receive(&id).await?.map(OpenRecord::Receive),
+        Err(_) => None,
+    };
+    payment.or(receive).ok_or_else(|| match id.parse::<DepositId>() {
+        Ok(_) => Cause::GiveUp(GiveUpRefusal::Deposit).into(),
+        Err(_) => Cause::NotFound(Missing::Record).into(),
+    })
+}
+
+/// What is open under this id, and its operations.
+async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation>), Failure> {
+    let record = by_id(core, id).await?;
+    let is_open = match &record {
+        OpenRecord::Payment(payment) => payment.is_open(),
+        OpenRecord::Receive(receive) => receive.state == ReceiveState::Open,
+    };
+    if !is_open {
+        return Err(Cause::GiveUp(GiveUpRefusal::NotOpen).into());
+    }
+    let mut operations = operations(core).await?;
+    operations.retain(|operation| operation.subject() == Some(id));
+    // Without an operation nothing has left, and the next start ends it.
+    if operations.is_empty() || id.parse().is_ok_and(|id: PaymentId| core.live().contains_key(&id))
+    {
+        return Err(Cause::GiveUp(GiveUpRefusal::InHand).into());
+    }
+    Ok((record, operations))
+}
+
+/// Asks a mint once about what is open under one id, and makes no request that could move anything.
+pub(in crate::wallet) async fn ask(
+    mint: &Mint,
+    operations: &[Operation],
+) -> Result<Answer, MintError> {
+    // While a melt's coins are swapped away from it, the melt's own quote says whether it is paid.
+    match operations.iter().find(|one| matches!(one, Operation::Melt(_))).or(operations.first()) {
+        Some(Operation::Melt(melt)) => match mint.melt_state(&melt.quote_id).await? {
+            (MeltState::Paid | MeltState::Pending, _) => Ok(Answer::UnderWay),
+            (MeltState::Unpaid, _) => Ok(Answer::NotDone),
+        },
+        Some(Operation::Swap(swap)) => match mint.lookup_swap(swap).await {
+            SwapOutcome::Done { .. } => Ok(Answer::UnderWay),
+            SwapOutcome::Unknown(error) => Err(error),
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(Answer::NotDone),
+        },
+        Some(Operation::Issue(_)) | None => Ok(Answer::NotDone),
+    }
+}
+
+/// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they
+/// are swapped away from it.
+fn held(operation: &Operation) -> Result<Ys, Failure> {
+    let holds = match operation {
+        Operation::Melt(_) => true,
+        Operation::Swap(swap) => matches!(swap.purpose, SwapPurpose::Send(_)),
+        Operation::Issue(_) => false,
+    };
+    Ok(if holds { operation.input_ys()? } else { Ys::new() })
+}
+
+fn since(record: &OpenRecord) -> u64 {
+    match record {
+        OpenRecord::Payment(payment) => payment.left_at(),
+        OpenRecord::Receive(receive) => receive.created_at,
+    }
+}
+
+fn mint_of(record: &OpenRecord) -> MintAddress {
+    match record {
+        OpenRecord::Payment(payment) => payment.mint.clone(),
+        OpenRecord::Receive(receive) => receive.mint.clone(),
+    }
+}

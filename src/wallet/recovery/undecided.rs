@@ -1,0 +1,212 @@
+//! What is open, for the owner: payments, received tokens, disputed deposits and nutzaps that
+//! reached nobody, why each is open, and what can be done.
+//!
+//! Moves nothing. Asks each mint at most once, so that one that is silent is told as silent.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use tokio::time::{Duration, timeout};
+
+use crate::mint::error::MintError;
+use crate::mint::operation::Operation;
+use crate::mint::swap::{Swap, SwapPurpose};
+use crate::model::history_line::{EntryKind, HistoryLine};
+use crate::model::mint::MintAddress;
+use crate::model::payment::{Payment, PaymentState};
+use crate::model::receive::Receive;
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::engine::dispute::KEPT_SECONDS;
+use crate::wallet::engine::journal::{operations, operations_given_up};
+use crate::wallet::nutzaps::outgoing::delivered;
+use crate::wallet::recovery::Recovery;
+use crate::wallet::recovery::give_up::ask;
+
+/// How long a mint gets to answer before it is told as silent.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Recovery<'_> {
+    /// Everything that is open, and what was given up.
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn undecided(self) -> Result<Vec<Undecided>, Failure> {
+        let core = self.0;
+        let (operations, given_up) = (operations(core).await?, operations_given_up(core).await?);
+        let (payments, receives) =
+            (core.store.open_payments().await?, core.store.open_receives().await?);
+        let mut asked: BTreeMap<MintAddress, Vec<Operation>> = BTreeMap::new();
+        let open = payments
+            .iter()
+            .map(|one| (&one.mint, one.id.as_str()))
+            .chain(receives.iter().map(|one| (&one.mint, one.id.as_str())));
+        for (mint, id) in open {
+            asked.entry(mint.clone()).or_insert_with(|| {
+                operations.iter().filter(|one| one.subject() == Some(id)).cloned().collect()
+            });
+        }
+        let silent = silent(core, asked).await;
+        let mut entries = Vec::new();
+        for payment in payments {
+            let elsewhere = operations
+                .iter()
+                .any(|one| is_buried(one) && one.subject() == Some(payment.id.as_str()));
+            let why = match payment.state {
+                _ if elsewhere => Why::SpentElsewhere,
+                _ if silent.contains(&payment.mint) => Why::MintSilent,
+                PaymentState::Sent { acknowledged: true, .. } => Why::PayeeHolds,
+                _ => unknown_since(core, payment.left_at()),
+            };
+            entries.push(of_payment(&payment, why));
+        }
+        for receive in receives {
+            let is_silent = silent.contains(&receive.mint);
+            entries.push(of_receive(
+                &receive,
+                if is_silent { Why::MintSilent } else { unknown_since(core, receive.created_at) },
+            ));
+        }
+        for deposit in core.store.open_deposits().await? {
+            if let Some(dispute) = deposit.disputed() {
+                entries.push(Undecided {
+                    id: deposit.id.to_string(),
+                    kind: EntryKind::Deposit,
+                    amount_sats: deposit.amount_sats,
+                    reserved_sats: None,
+                    mint: deposit.mint,
+                    since: dispute.since,
+                    why: Why::Disputed,
+                });
+            }
+        }
+        for (payment, token) in core.store.unfinished(|_| true).await?.new_tokens {
+            let delivered_to = delivered(core, &payment).await?;
+            if token.claimed_at.is_none() && delivered_to.is_some_and(|to| to.is_given_up) {
+                entries.push(of_payment(&payment, Why::ReachedNobody));
+            }
+        }
+        let mut ids: Vec<&str> = given_up.iter().filter_map(Operation::subject).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            if let Ok(id) = id.parse()
+                && let Some(payment) = core.store.payment(&id).await?
+            {
+                entries.push(of_payment(&payment, Why::GivenUp));
+            } else if let Ok(id) = id.parse()
+                && let Some(receive) = core.store.receive(&id).await?
+            {
+                entries.push(of_receive(&receive, Why::GivenUp));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The number of deposits whose mint says that it has issued their coins, though none of them
+    /// is here.
+    ///
+    /// # Errors
+    /// `storage_failed`, `wallet_damaged`.
+    pub async fn disputed(self) -> Result<usize, Failure> {
+        let core = self.0;
+        Ok(core
+            .store
+            .open_deposits()
+            .await?
+            .iter()
+            .filter(|deposit| deposit.disputed().is_some())
+            .count())
+    }
+}
+
+fn unknown_since(core: &Core, since: u64) -> Why {
+    if since.saturating_add(KEPT_SECONDS) < (core.clock)() {
+        Why::UnknownForAWeek
+    } else {
+        Why::Unknown
+    }
+}
+
+/// The mints that do not answer about what is open there.
+async fn silent(core: &Core, asked: BTreeMap<MintAddress, Vec<Operation>>) -> Vec<MintAddress> {
+    let questions = asked.into_iter().map(async |(address, operations)| {
+        let Ok(mint) = core.mints.even_unchecked(&address) else { return Some(address) };
+        match timeout(PATIENCE, ask(&mint, &operations)).await {
+            Ok(Ok(_) | Err(MintError::RateLimited { .. } | MintError::Busy { .. })) => None,
+            Ok(Err(_)) | Err(_) => Some(address),
+        }
+    });
+    join_all(questions).await.into_iter().flatten().collect()
+}
+
+/// Something whose outcome is not known.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// Its payment_id, receive_id or deposit_id.
+    pub id: String,
+    /// What kind of thing it is.
+    pub kind: EntryKind,
+    /// How much.
+    pub amount_sats: u64,
+    /// What is held back from the limits. `None`: nothing is.
+    pub reserved_sats: Option<u64>,
+    /// Its mint.
+    pub mint: MintAddress,
+    /// Since when, in Unix seconds.
+    pub since: u64,
+    /// Why it is open.
+    pub why: Why,
+}
+
+/// Why something is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The mint has acknowledged it, and the payee has not let go.
+    PayeeHolds,
+    /// Its mint does not answer.
+    MintSilent,
+    /// It is not known what became of it.
+    Unknown,
+    /// The same, for a week.
+    UnknownForAWeek,
+    /// Its coins were spent elsewhere.
+    SpentElsewhere,
+    /// Its mint contradicts us.
+    Disputed,
+    /// A nutzap that none of the recipient's relays took.
+    ReachedNobody,
+    /// The owner has given it up.
+    GivenUp,
+}
+
+fn is_buried(operation: &Operation) -> bool {
+    matches!(operation, Operation::Swap(Swap { purpose: SwapPurpose::Disputed { .. }, .. }))
+}
+
+fn of_payment(payment: &Payment, why: Why) -> Undecided {
+    Undecided {
+        id: payment.id.to_string(),
+        kind: payment.kind.name().into(),
+        amount_sats: payment.amount_sats,
+        reserved_sats: Some(payment.reserved_sats).filter(|_| payment.is_open()),
+        mint: payment.mint.clone(),
+        since: payment.left_at(),
+        why,
+    }
+}
+
+fn of_receive(receive: &Receive, why: Why) -> Undecided {
+    Undecided {
+        id: receive.id.to_string(),
+        kind: HistoryLine::of_receive(receive).kind,
+        amount_sats: receive.amount_sats,
+        reserved_sats: None,
+        mint: receive.mint.clone(),
+        since: receive.created_at,
+        why,
+    }
+}

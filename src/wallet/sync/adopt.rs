@@ -1,0 +1,351 @@
+//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps
+//! everything (NUT-03).
+//!
+//! Until then two devices could spend the same coin, and only one would. Whoever loses that race
+//! loses nothing: the mint says so, and the coins are asked about anew.
+
+use std::collections::HashMap;
+
+use cdk_common::nuts::{Proof, PublicKey, State};
+use cdk_common::wallet::ProofInfo;
+
+use crate::mint::error::nut;
+use crate::mint::melt::MeltState;
+use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
+use crate::mint::{Mint, MintGuard};
+use crate::model::mint::MintAddress;
+use crate::store::{Change, RemoteProofState};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::Link;
+use crate::wallet::engine::swap;
+use crate::wallet::proofs::changes;
+use crate::wallet::sync::verify::{Verified, verify_at};
+use crate::wallet::wallet_event::lock_keys::lock_keys;
+
+/// The most coins one claim takes: what a mint takes as inputs of one swap.
+const MOST_COINS: usize = 500;
+/// How often another device may be faster before a claim gives up.
+const MOST_LOSSES: u32 = 3;
+
+/// How soon all is claimed again after the last time, in seconds: two devices that claim at each
+/// sync would pass coins to and fro.
+const CLAIMED_AGAIN_SECONDS: u64 = 600;
+
+/// What came of one claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claimed {
+    /// The coins are ours.
+    Ours,
+    /// It brought nothing: another device was faster, or the mint will never take them.
+    Lost,
+    /// The mint says that one of them is none of its coins, or does not open.
+    OneIsBad,
+}
+
+/// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether
+/// anything was claimed. The caller holds the mint's lock.
+///
+/// # Errors
+/// As the mint says; `storage_failed`. What was claimed stays claimed.
+///
+/// # Cancel safety
+/// Not cancel safe in effect: a dropped claim is ended by the reconciler. Nothing is lost.
+pub(in crate::wallet) async fn claim(
+    core: &Core,
+    mint: &Mint,
+    need_sats: u64,
+    guard: &MintGuard,
+) -> Result<bool, Failure> {
+    let (mut claimed, mut any) = (0_u64, false);
+    let mut losses = 0;
+    // Parts of what the mint would not take as a whole.
+    let mut parts: Vec<Vec<(PublicKey, Proof)>> = Vec::new();
+    while claimed < need_sats && losses < MOST_LOSSES {
+        let part = parts.pop();
+        let is_part = part.is_some();
+        let some = match part {
+            Some(part) => part,
+            None => match next_coins(core, mint, need_sats.saturating_sub(claimed)).await? {
+                Some(some) => some,
+                None => break,
+            },
+        };
+        let sats = changes::sum_sats(some.iter().map(|(_, proof)| proof));
+        match claim_some(core, mint, some.clone(), guard).await? {
+            Claimed::Ours => {
+                any = true;
+                // Each part costs a fee of its own.
+                let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
+                claimed =
+                    claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
+            }
+            // The bad coin itself, and one that is not worth its fee alone, say nothing of the
+            // other parts.
+            Claimed::Lost if is_part => {}
+            Claimed::Lost => losses = u32::saturating_add(losses, 1),
+            // One bad coin spoils a swap, not its siblings.
+            Claimed::OneIsBad => {
+                let (left, right) = some.split_at(some.len() / 2);
+                parts.extend(
+                    [left, right].into_iter().filter(|half| !half.is_empty()).map(<[_]>::to_vec),
+                );
+            }
+        }
+    }
+    if any {
+        core.changed();
+    }
+    Ok(any)
+}
+
+/// Claims all that can be claimed, at every listed mint.
+///
+/// # Errors
+/// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
+pub(in crate::wallet) async fn claim_all(core: &Core, link: &Link) -> Result<(), Failure> {
+    let now = (core.clock)();
+    let lately =
+        link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
+    if lately {
+        return Ok(());
+    }
+    link.seen().claimed_at = Some(now);
+    for mint in core.setup().await?.mints() {
+        let Ok(mint) = core.mints.at(&mint.address) else { continue };
+        let _asking = link.asking(mint.address());
+        let guard = mint.lock().await;
+        if let Err(error) = claim(core, &mint, u64::MAX, &guard).await {
+            tracing::debug!(
+                %error,
+                "coins of other devices were not claimed"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The coins to claim next: those of the smallest event that is enough, else of the largest
+/// ones together: a mint's fee is for all coins of one swap, rounded up once. What is not worth
+/// its fee is claimed with all the rest, or stays where it is.
+async fn next_coins(
+    core: &Core,
+    mint: &Mint,
+    need: u64,
+) -> Result<Option<Vec<(PublicKey, Proof)>>, Failure> {
+    let address = mint.address();
+    let mut free =
+        core.store.remote_proofs(address.to_string(), vec![RemoteProofState::Unspent]).await?;
+    if free.is_empty() {
+        // What another program has perhaps handed out is the last.
+        free =
+            core.store.remote_proofs(address.to_string(), vec![RemoteProofState::LeftOut]).await?;
+    }
+    if free.is_empty() {
+        return Ok(None);
+    }
+    let by_y: HashMap<PublicKey, &Proof> = free.iter().map(|(y, proof)| (*y, proof)).collect();
+    let mut events: Vec<(u64, Vec<(PublicKey, &Proof)>)> = Vec::new();
+    for event in core
+        .store
+        .live_token_events()
+        .await?
+        .into_iter()
+        .filter(|event| event.mint == address.as_str())
+    {
+        let here = event.ys.iter().filter_map(|y| by_y.get(y).map(|proof| (*y, *proof)));
+        let here: Vec<_> = here.take(MOST_COINS).collect();
+        if !here.is_empty() {
+            events.push((changes::sum_sats(here.iter().map(|(_, proof)| *proof)), here));
+        }
+    }
+    events.sort_by_key(|(sats, _)| *sats);
+    let enough = events.iter().position(|(sats, _)| *sats >= need);
+    let order: Vec<_> = match enough.and_then(|place| events.get(place)) {
+        Some(one) => vec![one],
+        None => events.iter().rev().collect(),
+    };
+    let mut chosen: HashMap<PublicKey, &Proof> = HashMap::new();
+    for (_, here) in order {
+        if chosen.len().saturating_add(here.len()) > MOST_COINS
+            || changes::sum_sats(chosen.values().copied()) >= need
+        {
+            break;
+        }
+        chosen.extend(here.iter().copied());
+    }
+    let chosen: Vec<_> = chosen.into_iter().map(|(y, proof)| (y, proof.clone())).collect();
+    if is_worth_its_fee(mint, &chosen).await? {
+        return Ok(Some(chosen));
+    }
+    // Coins whose event is gone, and that the mint calls unspent, are among these.
+    let all: Vec<_> = free.into_iter().take(MOST_COINS).collect();
+    Ok(if is_worth_its_fee(mint, &all).await? { Some(all) } else { None })
+}
+
+/// One claim.
+async fn claim_some(
+    core: &Core,
+    mint: &Mint,
+    some: Vec<(PublicKey, Proof)>,
+    guard: &MintGuard,
+) -> Result<Claimed, Failure> {
+    let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
+    let ceiling = core.setup().await?.policy.max_fee_sats(changes::sum_sats(&proofs));
+    if mint.input_fee(&proofs).await? > ceiling {
+        tracing::debug!("a claim would cost more than the owner allows");
+        return Ok(Claimed::Lost);
+    }
+    let want = SwapSpec { purpose: SwapPurpose::Adopt, give_sats: 0, lock_to: None, memo: None };
+    let taken = Change::RemoteProofs { ys: ys.clone(), to: RemoteProofState::Adopting };
+    let proofs = lock_keys(core).await?.sign(proofs);
+    match swap::swap(core, mint, proofs, want, |_| Ok(vec![taken.clone()]), guard).await {
+        Ok((swap, outcome)) => {
+            let bad = matches!(&outcome, SwapOutcome::Refused(error) if error.is_about_a_proof());
+            match end_claim(core, mint, &swap, outcome).await? {
+                true => Ok(Claimed::Ours),
+                false if bad && ys.len() > 1 => Ok(Claimed::OneIsBad),
+                false => Ok(Claimed::Lost),
+            }
+        }
+        Err(error) => {
+            // Not worth its fee: never tried again by itself.
+            if error.nut_code() == Some(nut::UNBALANCED) {
+                core.store
+                    .commit(vec![Change::RemoteProofs { ys, to: RemoteProofState::Refused }])
+                    .await?;
+                return Ok(Claimed::Lost);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What a claim came to. `false`: it brought nothing.
+pub(in crate::wallet) async fn end_claim(
+    core: &Core,
+    mint: &Mint,
+    swap: &Swap,
+    outcome: SwapOutcome,
+) -> Result<bool, Failure> {
+    let ys = swap.input_ys()?;
+    let refused = matches!(outcome, SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere);
+    let changes = match outcome {
+        SwapOutcome::Done { keep, .. } => {
+            vec![
+                Change::Proofs { add: keep },
+                Change::RemoteProofs { ys, to: RemoteProofState::Adopted },
+                Change::EndOperation(swap.id),
+            ]
+        }
+        SwapOutcome::Refused(error) if error.is_about_a_proof() => {
+            // Of several, some may be good.
+            let to =
+                if ys.len() == 1 { RemoteProofState::Refused } else { RemoteProofState::Unspent };
+            let mut changes = swap::refused(swap, &error);
+            changes.push(Change::RemoteProofs { ys, to });
+            core.store.commit(changes).await?;
+            core.changed();
+            return Ok(false);
+        }
+        SwapOutcome::Refused(error) => {
+            let mut changes = swap::refused(swap, &error);
+            changes.push(Change::RemoteProofs { ys, to: RemoteProofState::Unverified });
+            changes
+        }
+        SwapOutcome::SpentElsewhere => {
+            let free = Change::FreeCounters(swap.counters());
+            vec![
+                Change::RemoteProofs { ys, to: RemoteProofState::Unverified },
+                Change::EndOperation(swap.id),
+                free,
+            ]
+        }
+        SwapOutcome::Unknown(_) => {
+            core.wake();
+            return Ok(false);
+        }
+    };
+    core.store.commit(changes).await?;
+    core.changed();
+    if refused {
+        ask_again(core, mint, swap.input_ys()?).await?;
+    }
+    Ok(!refused)
+}
+
+/// Coins that the mint did not give us: what it says of them now.
+async fn ask_again(core: &Core, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Failure> {
+    let states = mint.states(ys.clone()).await?;
+    let said = |word: State| {
+        ys.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(y, _)| *y).collect()
+    };
+    let (unspent, spent): (Vec<PublicKey>, Vec<PublicKey>) =
+        (said(State::Unspent), said(State::Spent));
+    let unspent = Change::RemoteProofs { ys: unspent, to: RemoteProofState::Unspent };
+    Ok(core
+        .store
+        .commit(vec![unspent, Change::RemoteProofs { ys: spent, to: RemoteProofState::Spent }])
+        .await?)
+}
+
+/// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them,
+/// and the melt cannot be made any more. None while one is in use, or when the quote, asked
+/// after the coins, is anything but unpaid: then the melt itself may have spent them.
+pub(in crate::wallet) async fn spent_by_another(
+    mint: &Mint,
+    quote_id: &str,
+    held: &[ProofInfo],
+) -> Result<Vec<PublicKey>, Failure> {
+    let states = match mint.states(changes::ys(held)).await {
+        // A mint without NUT-07 says nothing of them.
+        Err(error) if error.is_not_served() => return Ok(Vec::new()),
+        states => states?,
+    };
+    let (_, spent) = changes::by_word(held, &states);
+    if spent.is_empty()
+        || states.iter().any(|state| !matches!(state, State::Spent | State::Unspent))
+    {
+        return Ok(Vec::new());
+    }
+    let (word, preimage) = mint.melt_state(quote_id).await?;
+    Ok(if word == MeltState::Unpaid && preimage.is_none() { spent } else { Vec::new() })
+}
+
+/// Coins that an operation of ours found spent by another device: they are spent, and what the
+/// mint still takes is free.
+pub(in crate::wallet) async fn drop_spent(
+    core: &Core,
+    mint: &Mint,
+    ys: Vec<PublicKey>,
+) -> Result<(), Failure> {
+    let guard = mint.lock().await;
+    let held = core.store.proofs(ys).await?;
+    let states = mint.states(changes::ys(&held)).await?;
+    let (_, spent) = changes::by_word(&held, &states);
+    if !spent.is_empty() {
+        core.store.commit(vec![changes::spent(spent)]).await?;
+    }
+    drop(guard);
+    core.changed();
+    doubt_the_rest(core, mint.address()).await
+}
+
+/// Where another device took some coins it may have taken more: the mint is asked about all
+/// that we hold there.
+pub(in crate::wallet) async fn doubt_the_rest(
+    core: &Core,
+    mint: &MintAddress,
+) -> Result<(), Failure> {
+    if core.nostr.is_some() {
+        core.store.mark_all_unverified(mint.to_string()).await?;
+        verify_at(core, mint, &mut Verified::default()).await?;
+    }
+    Ok(())
+}
+
+/// Something is left of them after the mint's fee.
+async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Failure> {
+    let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
+    Ok(changes::sum_sats(&proofs) > mint.input_fee(&proofs).await?)
+}

@@ -1,0 +1,159 @@
+//! What the wallet keeps on relays for a new beginning: which devices it has, and its list of mints
+//! (NUT-27).
+//!
+//! Both only grow by what was read. Neither makes a mint trusted, and neither is written before the
+//! relays were read to their end. The list of mints has a key of its own that names nobody: it goes
+//! over connections without our name alone, and through no queue.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::model::mint::{MintAddress, MoneyKind};
+use crate::nostr::app_data::{self, Devices};
+use crate::nostr::{Ack, End, Event, Identity};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::{Link, QUESTION, plain_url};
+use crate::wallet::outbox::queue::{class, outgoing, unsigned};
+use crate::wallet::sync::OwnRelays;
+
+/// The name of the row.
+const ROW: &str = "backups";
+
+/// What relays keep of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::wallet) struct Backups {
+    /// Every device that was ever named there.
+    pub(in crate::wallet) devices: BTreeSet<u32>,
+    devices_at: u64,
+    /// Mints that one of them ever listed as test mints.
+    pub(in crate::wallet) test_mints: BTreeSet<String>,
+    /// Every mint that was ever named there.
+    pub(in crate::wallet) mints: BTreeSet<String>,
+}
+
+impl OwnRelays<'_> {
+    /// Devices of this wallet that relays name, and mints that they name and the owner does not
+    /// list.
+    ///
+    /// # Errors
+    /// `settings_invalid`, `storage_failed`.
+    pub async fn named_on_relays(self) -> Result<(BTreeSet<u32>, Vec<String>), Failure> {
+        let core = self.0;
+        let (backups, setup) = (backups(core).await?, core.setup().await?);
+        let listed =
+            |mint: &String| setup.policy.mints.iter().any(|one| one.address.as_str() == mint);
+        Ok((backups.devices, backups.mints.into_iter().filter(|mint| !listed(mint)).collect()))
+    }
+}
+
+/// What relays keep for a new beginning, as far as it was read.
+///
+/// # Errors
+/// `storage_failed`.
+pub(super) async fn backups(core: &Core) -> Result<Backups, Failure> {
+    Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
+}
+
+/// Takes in what relays keep, and adds what is missing there; nothing is added before they were
+/// read to their end (`whole`).
+pub(in crate::wallet) async fn keep_backups(
+    core: &Core,
+    link: &Link,
+    events: &[Event],
+    whole: bool,
+) -> Result<(), Failure> {
+    let (setup, meta, now) = (core.setup().await?, core.store.meta().await?, (core.clock)());
+    let identity = &link.parts.identity;
+    let before = backups(core).await?;
+    let mut after = before.clone();
+    for event in events.iter().filter(|event| event.kind() == app_data::KIND) {
+        if let Ok(told) = app_data::read_devices(identity, event) {
+            after.devices.extend(told.devices);
+            after.test_mints.extend(told.test_mints);
+            after.devices_at = after.devices_at.max(event.created_at());
+        }
+    }
+    let writes = (whole || before.devices_at > 0) && !meta.device_open;
+    let listed: BTreeSet<String> = setup.mints().map(|mint| mint.address.to_string()).collect();
+    if writes {
+        let test_mints =
+            if setup.money == MoneyKind::Play { listed.clone() } else { BTreeSet::new() };
+        if after.devices.insert(meta.device) || !test_mints.is_subset(&after.test_mints) {
+            after.test_mints.extend(test_mints);
+            after.devices_at = now.max(after.devices_at.saturating_add(1));
+            let told =
+                Devices { devices: after.devices.clone(), test_mints: after.test_mints.clone() };
+            let event =
+                app_data::write_devices(identity, &told, after.devices_at).map_err(unsigned)?;
+            core.store.queue(outgoing(&event, class::ABOUT, now)).await?;
+        }
+    }
+    if !link.seen().mints_kept || !listed.is_subset(&after.mints) {
+        let kept = keep_mints(core, link, listed, &mut after.mints, writes).await?;
+        link.seen().mints_kept = kept;
+    }
+    if after != before {
+        core.store.set_nostr_state(ROW, after).await?;
+    }
+    Ok(())
+}
+
+/// Reads the list of mints at every relay, without a name, and brings it to each that was read
+/// to its end and lacks something of it. Whether all of them have it.
+async fn keep_mints(
+    core: &Core,
+    link: &Link,
+    listed: BTreeSet<String>,
+    known: &mut BTreeSet<String>,
+    writes: bool,
+) -> Result<bool, Failure> {
+    let (identity, anonymous_relays) = (&link.parts.mints_identity, &link.parts.anonymous_relays);
+    let filter = json!({"kinds": [app_data::KIND], "authors": [identity.public_key()], "#d": [app_data::MINTS]});
+    let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
+    let shown =
+        join_all(urls.iter().map(|url| anonymous_relays.all(url, &filter, |_| false, QUESTION)))
+            .await;
+    let newest = |events: &[Event]| events.iter().max_by_key(|event| event.created_at()).cloned();
+    let all: Vec<Event> = shown.iter().flat_map(|one| one.events.iter().cloned()).collect();
+    for event in &all {
+        known.extend(named(identity, event));
+    }
+    if !writes {
+        return Ok(false);
+    }
+    known.extend(listed);
+    let event = match newest(&all) {
+        Some(event) if named(identity, &event) == *known => event,
+        before => {
+            let mints: Vec<String> = known.iter().cloned().collect();
+            let at =
+                before.map_or(0, |event| event.created_at().saturating_add(1)).max((core.clock)());
+            app_data::write_mints(identity, &mints, at).map_err(unsigned)?
+        }
+    };
+    let told = join_all(urls.iter().zip(&shown).map(|(url, one)| async {
+        if one.end != End::Whole {
+            return false;
+        }
+        let has_it = newest(&one.events).is_some_and(|newest| newest.id() == event.id());
+        has_it
+            || anonymous_relays.publish(url, event.json(), event.id(), QUESTION).await
+                == Ack::Stored
+    }))
+    .await;
+    Ok(told.into_iter().all(|told| told))
+}
+
+/// The mints that a list names, as they are compared.
+fn named(identity: &Identity, event: &Event) -> BTreeSet<String> {
+    let mints = app_data::read_mints(identity, event).unwrap_or_default();
+    mints
+        .into_iter()
+        .filter_map(|mint| mint.parse::<MintAddress>().ok())
+        .map(|mint| mint.to_string())
+        .collect()
+}

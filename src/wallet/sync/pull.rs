@@ -1,0 +1,215 @@
+//! Reads every relay to its end, and takes in what this wallet's devices have written there.
+//!
+//! Silence of a relay means nothing, and a deletion makes a coin doubtful at most. An event that
+//! cannot be read is left where it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::model::mint::MintAddress;
+use crate::nostr::{End, Event, Identity, Listing, app_data, deletion, history_event, token_event};
+use crate::store::{Deletion, EventTimes, Merged, SeenTokenEvent, TokenEventRow};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::core::relays::{Link, QUESTION, Sight, plain_url};
+use crate::wallet::outbox::queue::{self, unsigned};
+use crate::wallet::sync::send_again::{Shown, make_good};
+use crate::wallet::wallet_event::known::learn_about;
+
+/// How far back the history of other devices is read, in seconds: an older invoice has run out.
+const LINES_SECONDS: u64 = 14 * 86_400;
+
+/// What a pull brought.
+#[derive(Clone, Debug, Default)]
+pub(in crate::wallet) struct Pulled {
+    /// Every relay of the owner was read to its end.
+    pub(in crate::wallet) whole: bool,
+    /// Relays that answered at all.
+    pub(in crate::wallet) reached: usize,
+    /// What was new.
+    pub(in crate::wallet) absorbed: Merged,
+    /// Sats of coins that no relay shows any more, and that turned out to be spent.
+    pub(in crate::wallet) dropped_sats: u64,
+    /// What the wallet says of itself there: kinds 17375, 375, 10019, 10002, 7374, 30078.
+    pub(in crate::wallet) about: Vec<Event>,
+    /// Ids of wallets of ours among them that cannot be read.
+    pub(in crate::wallet) unreadable: BTreeSet<String>,
+    /// By relay that was read to its end: the ids of what it shows of that.
+    pub(in crate::wallet) about_at: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What one relay showed.
+struct Looked {
+    url: String,
+    tokens: Listing,
+    deletions: Listing,
+    about: Listing,
+    data: Listing,
+    lines: Listing,
+}
+
+impl Looked {
+    fn sight(&self) -> Sight {
+        let ends = [&self.tokens.end, &self.deletions.end, &self.about.end, &self.data.end];
+        if ends.iter().all(|end| matches!(end, End::Whole)) {
+            Sight::Whole
+        } else if ends.iter().all(|end| matches!(end, End::Unreachable(_))) {
+            Sight::Away
+        } else {
+            Sight::Cut
+        }
+    }
+}
+
+/// Reads all relays and takes in what they show.
+///
+/// # Errors
+/// `storage_failed`. A relay that does not answer is no error.
+pub(in crate::wallet) async fn pull(core: &Core, link: &Link) -> Result<Pulled, Failure> {
+    let lines_since = (core.clock)().saturating_sub(LINES_SECONDS);
+    let mut known = known(core, lines_since).await?;
+    let shown =
+        join_all(link.parts.urls.iter().map(|url| look(link, plain_url(url), &known))).await;
+    let mut pulled = Pulled { whole: true, ..Pulled::default() };
+    let (mut tokens, mut deletions) =
+        (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
+    let (mut held, mut deleted) = (Shown::new(), Shown::new());
+    let mut lines = Vec::new();
+    pulled.about.extend(
+        shown.iter().flat_map(|one| one.about.events.iter().chain(&one.data.events).cloned()),
+    );
+    pulled.unreadable = learn_about(core, link, &pulled.about).await?;
+    for one in shown {
+        let sight = one.sight();
+        pulled.whole &= sight == Sight::Whole;
+        pulled.reached = pulled.reached.saturating_add(usize::from(sight != Sight::Away));
+        link.seen().relays.insert(one.url.clone(), sight);
+        tokens.extend(one.tokens.events.into_iter().map(|event| (event.id().to_owned(), event)));
+        deletions
+            .extend(one.deletions.events.into_iter().map(|event| (event.id().to_owned(), event)));
+        lines.extend(one.lines.events);
+        if matches!(one.about.end, End::Whole)
+            && !one.about.ids.iter().any(|id| pulled.unreadable.contains(id))
+        {
+            link.seen().about_read.insert(one.url.clone());
+        }
+        if sight == Sight::Whole {
+            pulled.about_at.insert(one.url.clone(), one.about.ids.into_iter().collect());
+            deleted.insert(one.url.clone(), one.deletions.ids.into_iter().collect());
+            held.insert(one.url, one.tokens.ids.into_iter().collect());
+        }
+    }
+    let time = |event: &Event| (event.id().to_owned(), event.created_at());
+    known.tokens.extend(tokens.values().map(time));
+    known.deletions.extend(deletions.values().map(time));
+    let identity = link.parts.identity.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        open_all(&identity, tokens.into_values(), deletions.into_values())
+    });
+    let (seen, gone) = opened.await.map_err(unsigned)?;
+    pulled.absorbed = core.store.merge_events(seen, gone).await?;
+    let told = lines.iter().map(|line| {
+        let hash =
+            history_event::read(&link.parts.identity, line).ok().and_then(|line| line.payment_hash);
+        (line.id().to_owned(), line.created_at(), hash)
+    });
+    core.store.add_history_events(told.collect()).await?;
+    pulled.dropped_sats = make_good(core, link, &held, &deleted, &known, pulled.whole).await?;
+    let mut seen = link.seen();
+    seen.whole = pulled.whole;
+    seen.pulled = true;
+    Ok(pulled)
+}
+
+/// What the store knows of the wallet's events on relays. Of the history only lines of this time
+/// or later, in Unix seconds.
+pub(in crate::wallet) async fn known(core: &Core, lines_since: u64) -> Result<Known, Failure> {
+    Ok(Known {
+        tokens: core.store.known_token_events().await?,
+        deletions: core.store.known_deletions().await?,
+        lines: core.store.known_history_events(lines_since).await?,
+        lines_since,
+    })
+}
+
+/// Events that need not be read again.
+pub(in crate::wallet) struct Known {
+    pub(in crate::wallet) tokens: EventTimes,
+    pub(in crate::wallet) deletions: EventTimes,
+    pub(in crate::wallet) lines: EventTimes,
+    lines_since: u64,
+}
+
+async fn look(link: &Link, url: String, known: &Known) -> Looked {
+    let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
+    // First, because a relay that has asked who reads there is told after the first reading, and
+    // named for those that follow.
+    let about = relays
+        .all(
+            &url,
+            &json!({"kinds": [17375, 375, 10019, 10002, 7374], "authors": [me]}),
+            |_| false,
+            QUESTION,
+        )
+        .await;
+    let tokens = relays
+        .read_new(&url, &json!({"kinds": [7375], "authors": [me]}), &known.tokens, QUESTION)
+        .await;
+    let deletions = relays
+        .read_new(
+            &url,
+            &json!({"kinds": [5], "authors": [me], "#k": ["7375"]}),
+            &known.deletions,
+            QUESTION,
+        )
+        .await;
+    // Of the key's app data only what is ours; and never the list of mints, which is kept without
+    // our name.
+    let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
+    let data = relays.all(&url, &data, |_| false, QUESTION).await;
+    let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
+    let lines = relays.read_new(&url, &filter, &known.lines, QUESTION).await;
+    Looked { url, tokens, deletions, about, data, lines }
+}
+
+/// Opens what can be opened. What cannot is neither counted nor deleted.
+fn open_all(
+    identity: &Identity,
+    tokens: impl Iterator<Item = Event>,
+    deletions: impl Iterator<Item = Event>,
+) -> (Vec<SeenTokenEvent>, Vec<Deletion>) {
+    let gone =
+        deletions.map(|event| queue::deleted(&event, &deletion::read(identity, &event))).collect();
+    let mut seen = Vec::new();
+    for event in tokens {
+        let Ok(token) = token_event::read(identity, &event) else {
+            tracing::debug!("a token event could not be read; it is left as it is");
+            continue;
+        };
+        let mint = token
+            .mint
+            .parse::<MintAddress>()
+            .map_or_else(|_| token.mint.clone(), |mint| mint.to_string());
+        let (mut ys, mut proofs) = (Vec::new(), Vec::new());
+        for proof in token.proofs {
+            if let Ok(y) = proof.y() {
+                ys.push(y);
+                proofs.push(proof);
+            }
+        }
+        let (id, json) = (event.id().to_owned(), event.json().to_owned());
+        let row = TokenEventRow {
+            id,
+            mint,
+            unit: token.unit,
+            created_at: event.created_at(),
+            ys,
+            partial: token.unreadable_proofs > 0,
+            json,
+        };
+        seen.push(SeenTokenEvent { event: row, proofs, del: token.del });
+    }
+    (seen, gone)
+}

@@ -1,0 +1,163 @@
+//! Asks mints about coins that relays leave in doubt (NUT-07): those of other devices, and ours
+//! whose event another device has deleted.
+//!
+//! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as
+//! it is.
+
+use crate::model::mint::MintAddress;
+use crate::store::{Change, RemoteProofState};
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::proofs::changes;
+use crate::wallet::wallet_event::lock_keys::lock_keys;
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk_common::nuts::{PublicKey, State};
+
+/// How often other devices' coins that a mint has called unspent are asked about, in seconds: a
+/// device that spends them may say so to no relay that we read.
+const ASKED_AGAIN_SECONDS: u64 = 86_400;
+/// The name of the row: by mint, when that was last done, in Unix seconds.
+const ROW: &str = "asked_again";
+
+/// What the mints said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::wallet) struct Verified {
+    /// Sats of other devices' coins that can be spent, and could not before.
+    pub(in crate::wallet) pulled_sats: u64,
+    /// Sats that turned out to be spent.
+    pub(in crate::wallet) dropped_sats: u64,
+}
+
+/// Asks every listed mint about what is in doubt there.
+///
+/// # Errors
+/// `settings_invalid`, `storage_failed`.
+///
+/// # Cancel safety
+/// Safe to drop: each mint's word is one commit.
+pub(in crate::wallet) async fn verify(core: &Core) -> Result<Verified, Failure> {
+    let mut verified = Verified::default();
+    for mint in core.setup().await?.mints() {
+        let _asking = core.nostr.as_ref().map(|link| link.asking(&mint.address));
+        match verify_at(core, &mint.address, &mut verified).await {
+            Ok(()) => {}
+            Err(error) => tracing::debug!(
+                %error,
+                "a mint was not asked about coins on relays"
+            ),
+        }
+    }
+    Ok(verified)
+}
+
+/// What a mint has called unspent was asked about long ago, or never: then it is asked about
+/// again, once a day. The first time is a day after the mint was first seen here.
+async fn is_long_ago(core: &Core, mint: &str) -> Result<bool, Failure> {
+    let mut row: BTreeMap<String, u64> = core.store.nostr_state(ROW).await?.unwrap_or_default();
+    let now = (core.clock)();
+    let before = row.get(mint).copied();
+    if before.is_some_and(|at| now < at.saturating_add(ASKED_AGAIN_SECONDS)) {
+        return Ok(false);
+    }
+    row.insert(mint.to_owned(), now);
+    core.store.set_nostr_state(ROW, row).await?;
+    Ok(before.is_some())
+}
+
+/// Asks one mint.
+pub(in crate::wallet) async fn verify_at(
+    core: &Core,
+    address: &MintAddress,
+    verified: &mut Verified,
+) -> Result<(), Failure> {
+    let name = address.to_string();
+    // What is locked is nothing to us, until a key of ours opens it.
+    let locked = core.store.remote_proofs(name.clone(), vec![RemoteProofState::Locked]).await?;
+    if !locked.is_empty() {
+        let keys = lock_keys(core).await?;
+        let ys = locked
+            .into_iter()
+            .filter(|(_, proof)| keys.open_all(std::slice::from_ref(&proof.secret)))
+            .map(|(y, _)| y)
+            .collect();
+        core.store
+            .commit(vec![Change::RemoteProofs { ys, to: RemoteProofState::Unverified }])
+            .await?;
+    }
+    let mut doubtful = vec![RemoteProofState::Unverified, RemoteProofState::Pending];
+    let mut known = BTreeSet::new();
+    if is_long_ago(core, &name).await? {
+        known.extend(
+            core.store
+                .remote_proofs(
+                    name.clone(),
+                    vec![RemoteProofState::Unspent, RemoteProofState::LeftOut],
+                )
+                .await?
+                .into_iter()
+                .map(|(y, _)| y),
+        );
+        doubtful.extend([RemoteProofState::Unspent, RemoteProofState::LeftOut]);
+    }
+    let asked = core.store.remote_proofs(name.clone(), doubtful).await?;
+    let nothing = asked.is_empty() && core.store.unverified_proofs(name.clone()).await?.is_empty();
+    if nothing {
+        return Ok(());
+    }
+    let mint = core.mints.at(address)?;
+    // A mint calls any coin unspent that it does not know: what it cannot have made is not
+    // asked about, and stays in doubt.
+    let made =
+        mint.may_be_genuine(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
+    let asked: Vec<_> =
+        asked.into_iter().zip(made).filter(|(_, made)| *made).map(|(coin, _)| coin).collect();
+    let states = mint.states(asked.iter().map(|(y, _)| *y).collect()).await?;
+    let said = |word: State| {
+        asked.iter().zip(&states).filter(move |(_, state)| **state == word).map(|(coin, _)| coin)
+    };
+    let sum = |word: State| {
+        said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add)
+    };
+    let ys = |word: State| said(word).map(|(y, _)| *y).collect::<Vec<PublicKey>>();
+    // What could be spent before is no news.
+    let news = said(State::Unspent)
+        .filter(|(y, _)| !known.contains(y))
+        .map(|(_, proof)| proof.amount.to_u64());
+    verified.pulled_sats = verified.pulled_sats.saturating_add(news.fold(0, u64::saturating_add));
+    verified.dropped_sats = verified.dropped_sats.saturating_add(sum(State::Spent));
+    core.store
+        .commit(vec![
+            Change::RemoteProofs { ys: ys(State::Unspent), to: RemoteProofState::Unspent },
+            Change::RemoteProofs { ys: ys(State::Pending), to: RemoteProofState::Pending },
+            Change::RemoteProofs { ys: ys(State::Spent), to: RemoteProofState::Spent },
+        ])
+        .await?;
+    // With the mint's lock nobody chooses among our coins, so that what is free now is free when
+    // its state changes.
+    let guard = mint.lock().await;
+    let doubted = core.store.unverified_proofs(name).await?;
+    let states = mint.states(doubted.iter().map(|coin| coin.y).collect()).await?;
+    let (mut spent, mut asked) = (Vec::new(), Vec::new());
+    for (coin, state) in doubted.iter().zip(&states) {
+        match state {
+            State::Spent => {
+                verified.dropped_sats =
+                    verified.dropped_sats.saturating_add(coin.proof.amount.to_u64());
+                spent.push(coin.y);
+                asked.push(coin.y);
+            }
+            State::Unspent => asked.push(coin.y),
+            _ => {}
+        }
+    }
+    if !spent.is_empty() {
+        core.store.commit(vec![changes::spent(spent)]).await?;
+    }
+    if !asked.is_empty() {
+        core.store.mark_verified(asked).await?;
+    }
+    drop(guard);
+    core.changed();
+    Ok(())
+}

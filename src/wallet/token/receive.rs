@@ -1,0 +1,148 @@
+//! Taking a token in (NUT-03): its coins are swapped for ours at its own mint, if that is one we
+//! use.
+//!
+//! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a
+//! stranger's mint contacts nobody.
+
+use crate::mint::swap::{Swap, SwapOutcome};
+pub use crate::mint::token::TokenError;
+use crate::mint::token::{self, Incoming};
+use crate::mint::{Mint, MintGuard};
+use crate::model::id::ReceiveId;
+use crate::model::money::Unit;
+use crate::model::receive::{Receive, ReceiveState};
+use crate::model::secret::Secret;
+use crate::model::text;
+use crate::store::Capped;
+use crate::wallet::core::Caller;
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::failure::{Cause, Failure, TokenRefusal};
+use crate::wallet::door::record::{Outcome, ReceiveRecord, Replay};
+use crate::wallet::engine::receive::{end_receive, refuse, swap_coins_in};
+use crate::wallet::proofs::balances::{check_cap, over_cap};
+use crate::wallet::token::Tokens;
+use crate::wallet::token::reclaim::reclaim_token;
+use crate::wallet::wallet_event::lock_keys::lock_keys;
+
+/// A token that was brought to us.
+#[derive(Clone, Debug)]
+pub struct IncomingToken {
+    text: Secret,
+    read: Incoming,
+}
+
+impl IncomingToken {
+    /// Reads a token. Contacts nobody, whatever mint it names.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn read(text: &str) -> Result<Self, TokenError> {
+        Ok(Self { read: token::read(text)?, text: Secret::new(text.trim().to_owned()) })
+    }
+}
+
+impl Tokens<'_> {
+    /// Takes a token in. The same token again answers what became of it.
+    ///
+    /// # Errors
+    /// [`Cause::Token`], [`Cause::NotTrusted`], [`Cause::OverCap`], [`Cause::Mint`],
+    /// [`Cause::FeeEatsToken`]: nothing was taken, the token is as it was.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: the token is taken in, and history has it.
+    pub async fn receive(self, caller: &Caller, token: IncomingToken) -> Result<Outcome, Failure> {
+        let core = self.0;
+        let until = core.deadline();
+        let setup = core.setup().await?;
+        let IncomingToken { text: token, read: incoming } = token;
+        let earlier = core.store.receive_by_digest(&incoming.digest).await?;
+        if let Some(receive) = earlier
+            .as_ref()
+            .filter(|receive| !matches!(receive.state, ReceiveState::Refused { .. }))
+        {
+            return Ok(ReceiveRecord { receive: receive.clone(), replay: Replay::Yes }.into());
+        }
+        // Made by ourselves, and claimed by nobody.
+        if let Some(payment) = core.store.payment_of_token(token.reveal()).await? {
+            return Ok(reclaim_token(core, caller, &payment).await?.into());
+        }
+        admit_token(core, &setup, &incoming).await?;
+        let receive = Receive {
+            id: earlier.as_ref().map_or_else(ReceiveId::random, |receive| receive.id.clone()),
+            agent: caller.agent.clone(),
+            token_digest: incoming.digest.clone(),
+            mint: incoming.mint.clone(),
+            money: setup.money,
+            amount_sats: incoming.amount,
+            untrusted_memo: incoming
+                .memo
+                .as_deref()
+                .map(text::clean)
+                .filter(|memo| !memo.is_empty()),
+            nutzap: None,
+            // The history knows it by the time it was first tried.
+            created_at: earlier.as_ref().map_or((core.clock)(), |receive| receive.created_at),
+            state: ReceiveState::Open,
+        };
+        let (owned, pending) = (core.clone(), receive.clone());
+        let done = core
+            .run_to_end(until.left(), async move { take_in(&owned, receive, incoming).await })
+            .await;
+        let receive = match done {
+            Some(outcome) => outcome?,
+            // Another call with the same token may be the one that takes it in.
+            None => core.store.receive_by_digest(&pending.token_digest).await?.unwrap_or(pending),
+        };
+        Ok(ReceiveRecord { receive, replay: Replay::No }.into())
+    }
+}
+
+/// What stands against a token, before anybody is contacted.
+async fn admit_token(core: &Core, setup: &Setup, incoming: &Incoming) -> Result<(), Failure> {
+    let mint = setup.usable(&incoming.mint)?;
+    if incoming.unit != Unit::sat() {
+        let unit = incoming.unit.as_str().to_owned();
+        return Err(Cause::Token(TokenRefusal::Unit(unit)).into());
+    }
+    let locks = incoming.locks();
+    if !locks.is_empty() && !lock_keys(core).await?.open_all(&locks) {
+        return Err(Cause::Token(TokenRefusal::Locked).into());
+    }
+    check_cap(core, &incoming.mint, mint.max_balance_sats, incoming.amount).await
+}
+
+/// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the
+/// second finds what the first did.
+async fn take_in(core: &Core, receive: Receive, incoming: Incoming) -> Result<Receive, Failure> {
+    let _one_at_a_time = core.gates.pass(&receive.token_digest).await;
+    if let Some(earlier) = core.store.receive_by_digest(&receive.token_digest).await?
+        && !matches!(earlier.state, ReceiveState::Refused { .. })
+    {
+        return Ok(earlier);
+    }
+    let mint = core.mints.at(&receive.mint)?;
+    let cap = core.setup().await?.mint(&receive.mint).and_then(|mint| mint.max_balance_sats);
+    if let Capped::Over(held) =
+        core.store.open_receive(receive.clone(), cap, (core.clock)()).await?
+    {
+        return Err(over_cap(cap.unwrap_or(0), held, receive.amount_sats));
+    }
+    let guard = mint.lock().await;
+    match swap_in(core, &receive, &incoming, &mint, &guard).await {
+        Ok((swap, outcome)) => end_receive(core, receive, &mint, &swap, outcome, &guard).await,
+        Err(error) => refuse(core, receive, Vec::new(), error).await,
+    }
+}
+
+async fn swap_in(
+    core: &Core,
+    receive: &Receive,
+    incoming: &Incoming,
+    mint: &Mint,
+    guard: &MintGuard,
+) -> Result<(Swap, SwapOutcome), Failure> {
+    let proofs = mint.token_proofs(incoming).await?;
+    let proofs = lock_keys(core).await?.sign(proofs);
+    swap_coins_in(core, receive, proofs, mint, guard).await
+}

@@ -1,0 +1,118 @@
+//! Tokens of ours in the hands of others: whether somebody has claimed them (NUT-07).
+//!
+//! A mint's word is asked for twice before a token's text goes.
+
+use crate::mint::Mint;
+use crate::mint::swap::SwapPurpose;
+use crate::model::payment::{Payment, PaymentState};
+use crate::store::{Change, TokenRow};
+use crate::wallet::core::Core;
+use crate::wallet::core::due::CLAIMED_TWICE_SECONDS;
+use crate::wallet::core::failure::Failure;
+use crate::wallet::engine::journal::journaled_swaps;
+use crate::wallet::proofs::changes;
+
+/// Asks the mint whether somebody has claimed a token of ours, and writes it down.
+pub(in crate::wallet) async fn check_claimed(
+    core: &Core,
+    payment: Payment,
+    row: TokenRow,
+) -> Result<Payment, Failure> {
+    let mint = core.mints.at(&payment.mint)?;
+    if mint.all_spent(row.ys.clone()).await? {
+        end_claimed(core, &mint, payment, row.ys).await
+    } else {
+        Ok(payment)
+    }
+}
+
+/// Asks a mint about many of our tokens in one question, and writes down which were claimed.
+/// `payments` are the ids of the tokens' payments. A token's text is forgotten only when the
+/// mint calls the token claimed for the second time.
+pub(in crate::wallet) async fn check_tokens(
+    core: &Core,
+    mint: &Mint,
+    payments: Vec<String>,
+) -> Result<(), Failure> {
+    let mut tokens =
+        core.store.tokens(payments.iter().filter_map(|id| id.parse().ok()).collect()).await?;
+    let now = (core.clock)();
+    tokens.retain(|(_, row)| {
+        row.claimed_at.is_none_or(|at| at.saturating_add(CLAIMED_TWICE_SECONDS) <= now)
+    });
+    let states = mint.states(tokens.iter().flat_map(|(_, row)| row.ys.clone()).collect()).await?;
+    let (mut states, mut ended) = (states.into_iter(), Ok(()));
+    for (payment, row) in tokens {
+        let its: Vec<_> = states.by_ref().take(row.ys.len()).collect();
+        let (is_spent, is_unspent) = (changes::all(&its, true), changes::all(&its, false));
+        let one = match row.claimed_at {
+            Some(_) => end_claimed_twice(core, payment, row, is_spent, is_unspent).await,
+            None if is_spent => end_claimed(core, mint, payment, row.ys).await.map(drop),
+            None => Ok(()),
+        };
+        // What is wrong with one token is not the others' affair.
+        ended = ended.and(one);
+    }
+    ended
+}
+
+/// The mint says that a token of ours is claimed.
+async fn end_claimed(
+    core: &Core,
+    mint: &Mint,
+    payment: Payment,
+    ys: changes::Ys,
+) -> Result<Payment, Failure> {
+    let _guard = mint.lock().await;
+    if core.store.token(&payment.id).await?.is_none() {
+        return Ok(core.store.payment(&payment.id).await?.unwrap_or(payment));
+    }
+    let reclaiming = journaled_swaps(core)
+        .await?
+        .iter()
+        .any(|swap| swap.purpose == SwapPurpose::Reclaim(payment.id.clone()));
+    if reclaiming { Ok(payment) } else { record_claimed(core, payment, ys, Vec::new()).await }
+}
+
+/// The mint was asked once more about a token that it has called claimed. A mint that was wrong
+/// gives it back.
+async fn end_claimed_twice(
+    core: &Core,
+    mut payment: Payment,
+    row: TokenRow,
+    is_spent: bool,
+    is_unspent: bool,
+) -> Result<(), Failure> {
+    if is_spent {
+        return Ok(core.store.commit(vec![Change::ForgetToken(payment.id)]).await?);
+    }
+    let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(()) };
+    if is_unspent {
+        tracing::warn!(payment = %payment.id, "its mint called a token claimed, and calls it unclaimed now");
+        payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: false };
+        let (back, id) = (changes::unclaim(row.ys.clone()), payment.id.clone());
+        let row = Change::Token { payment: id, row: TokenRow { claimed_at: None, ..row } };
+        core.store.commit(vec![back, row, Change::Payment(payment)]).await?;
+        core.changed();
+    }
+    Ok(())
+}
+
+/// Somebody has claimed a token of ours: its coins, by Y, are spent.
+pub(super) async fn record_claimed(
+    core: &Core,
+    mut payment: Payment,
+    ys: changes::Ys,
+    mut beside: Vec<Change>,
+) -> Result<Payment, Failure> {
+    let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(payment) };
+    payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: true };
+    if let Some(row) = core.store.token(&payment.id).await? {
+        let row = TokenRow { claimed_at: Some((core.clock)()), ..row };
+        beside.push(Change::Token { payment: payment.id.clone(), row });
+    }
+    beside.extend([changes::spent(ys), Change::Payment(payment.clone())]);
+    core.store.commit(beside).await?;
+    core.changed();
+    Ok(payment)
+}

@@ -1,0 +1,147 @@
+//! Whom a zap means, and the event that is zapped: read from the call, found by name, or on relays.
+//!
+//! A key that names nobody here is taken as it is. Decides nothing about money.
+
+use crate::nostr::Event;
+use crate::nostr::recipient::Recipient;
+use crate::nostr::zap::ZapTarget;
+use crate::wallet::core::Core;
+use crate::wallet::core::failure::{Cause, Failure, ZapRefusal};
+use crate::wallet::core::relays::Link;
+use crate::wallet::door::record::shown_key;
+use crate::wallet::people::find::{self, named_key};
+use crate::wallet::zap::ZapIntent;
+
+/// Who is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::wallet) enum Whom {
+    /// Whoever holds this key.
+    Key { pubkey: String, hints: Vec<String> },
+    /// The same, found by a name.
+    Named { address: String, pubkey: String, hints: Vec<String> },
+    /// A Lightning address that is no Nostr name.
+    Address { address: String },
+}
+
+impl Whom {
+    pub(in crate::wallet) fn pubkey(&self) -> Option<&str> {
+        match self {
+            Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => Some(pubkey),
+            Self::Address { .. } => None,
+        }
+    }
+
+    pub(in crate::wallet) fn hints(&self) -> &[String] {
+        match self {
+            Self::Key { hints, .. } | Self::Named { hints, .. } => hints,
+            Self::Address { .. } => &[],
+        }
+    }
+
+    /// What tells one payee from another.
+    pub(in crate::wallet) fn name(&self) -> String {
+        match self {
+            Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => pubkey.clone(),
+            Self::Address { address } => address.clone(),
+        }
+    }
+
+    pub(in crate::wallet) fn shown(&self) -> String {
+        match self {
+            Self::Key { pubkey, .. } => shown_key(pubkey),
+            Self::Named { address, .. } | Self::Address { address } => address.clone(),
+        }
+    }
+}
+
+/// Whom the call means, and the event that is zapped.
+pub(super) async fn whom(
+    core: &Core,
+    link: &Link,
+    intent: &ZapIntent,
+) -> Result<(Whom, Option<Event>), Failure> {
+    match (intent.to.clone(), intent.event.clone()) {
+        (Recipient::Person { pubkey, relays }, None) => {
+            Ok((Whom::Key { pubkey, hints: relays }, None))
+        }
+        (Recipient::Name { name, host }, None) => {
+            let address = format!("{name}@{host}");
+            match named_key(core, &name, &host).await {
+                Ok(Some((pubkey, hints))) => Ok((Whom::Named { address, pubkey, hints }, None)),
+                // A Lightning address that is no Nostr name.
+                Ok(None) => Ok((Whom::Address { address }, None)),
+                Err(error) => Err(error),
+            }
+        }
+        (Recipient::Event { .. } | Recipient::Replaceable { .. }, Some(_)) => {
+            Err(Cause::Zap(ZapRefusal::TwoEvents).into())
+        }
+        (event, None) => {
+            let found = find_event(link, &event).await?;
+            let hints = hints_of(&event);
+            Ok((Whom::Key { pubkey: found.author().to_owned(), hints }, Some(found)))
+        }
+        (person, Some(event)) => {
+            let found = find_event(link, &event).await?;
+            let whom = match person {
+                Recipient::Person { pubkey, relays } => Whom::Key { pubkey, hints: relays },
+                Recipient::Name { name, host } => match named_key(core, &name, &host).await? {
+                    Some((pubkey, hints)) => {
+                        Whom::Named { address: format!("{name}@{host}"), pubkey, hints }
+                    }
+                    None => {
+                        return Err(Cause::Zap(ZapRefusal::NameUnknown).into());
+                    }
+                },
+                _ => return Err(Cause::Zap(ZapRefusal::NotAPerson).into()),
+            };
+            if whom.pubkey() != Some(found.author()) {
+                return Err(Cause::Zap(ZapRefusal::NotItsAuthor).into());
+            }
+            Ok((whom, Some(found)))
+        }
+    }
+}
+
+async fn find_event(link: &Link, named: &Recipient) -> Result<Event, Failure> {
+    let unknown = || Failure::new(Cause::Zap(ZapRefusal::EventUnknown));
+    let hints = hints_of(named);
+    match named {
+        Recipient::Event { id, .. } => {
+            let filter = serde_json::json!({"ids": [id]});
+            find::event(link, &filter, &hints, |event| event.id() == id).await?.ok_or_else(unknown)
+        }
+        Recipient::Replaceable { kind, pubkey, identifier, .. } => {
+            let filter =
+                serde_json::json!({"kinds": [kind], "authors": [pubkey], "#d": [identifier]});
+            let fits = |event: &Event| {
+                event.kind() == *kind
+                    && event.author() == pubkey
+                    && event.tag_values("d").next().unwrap_or("") == identifier
+            };
+            find::event(link, &filter, &hints, fits).await?.ok_or_else(unknown)
+        }
+        _ => Err(Cause::Zap(ZapRefusal::NotAnEvent).into()),
+    }
+}
+
+fn hints_of(named: &Recipient) -> Vec<String> {
+    match named {
+        Recipient::Person { relays, .. }
+        | Recipient::Event { relays, .. }
+        | Recipient::Replaceable { relays, .. } => relays.clone(),
+        Recipient::Name { .. } => Vec::new(),
+    }
+}
+
+/// What the zap says of its event.
+pub(in crate::wallet) fn zapped(event: &Event, whom: &Whom) -> ZapTarget {
+    let replaceable = (30_000..40_000).contains(&event.kind());
+    let name = event.tag_values("d").next().unwrap_or("");
+    ZapTarget {
+        event_id: event.id().to_owned(),
+        relay: whom.hints().first().cloned(),
+        kind: Some(event.kind()),
+        coordinate: replaceable.then(|| format!("{}:{}:{name}", event.kind(), event.author())),
+    }
+}

@@ -1,0 +1,190 @@
+//! Zaps that an event shares among several (NIP-57, zap tags): one payment each, under keys by
+//! which a repeat knows them.
+
+use crate::model::id::PaymentId;
+use crate::model::payment::Payment;
+use crate::nostr::zap::ZapTarget;
+use crate::nostr::{Event, splits};
+use crate::wallet::core::Caller;
+use crate::wallet::core::Core;
+use crate::wallet::core::active_policy::Setup;
+use crate::wallet::core::digest::digest;
+use crate::wallet::core::failure::{Cause, Failure, Moved, ZapRefusal};
+use crate::wallet::core::relays::Link;
+use crate::wallet::door::known::{Known, known_by_key};
+use crate::wallet::door::record::{Outcome, Replay, Share, SharedZap, describe, shown_key};
+use crate::wallet::execution::judge::deny;
+use crate::wallet::zap::lightning::await_receipt;
+use crate::wallet::zap::recipient::Whom;
+use crate::wallet::zap::{Call, Leg, ZapIntent, draft_zap, zap_leg};
+
+/// Who shares the zaps of an event, and how much each gets. Empty: only its author.
+pub(in crate::wallet) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> {
+    let legs = splits::legs(event, sats);
+    let legs = legs.map_err(|_| Cause::Zap(ZapRefusal::TooManyShares))?;
+    Ok(legs
+        .into_iter()
+        .map(|leg| {
+            (Whom::Key { pubkey: leg.pubkey, hints: leg.relay.into_iter().collect() }, leg.sats)
+        })
+        .collect())
+}
+
+/// The name of a shared zap: of its key, so that a repeat finds it.
+pub(in crate::wallet) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
+    match key {
+        Some(key) => key
+            .parse()
+            .unwrap_or_else(|_| PaymentId::derived(&digest(&["zap", &caller.agent, key]))),
+        None => PaymentId::random(),
+    }
+}
+
+/// A leg is known by whom it pays, not by its place: a later version of the event may name others.
+fn leg_key(group: &PaymentId, whom: &Whom) -> String {
+    format!("{group}.{}", whom.name())
+}
+
+/// The shared zap that a leg belongs to.
+fn group_of(leg: &Payment) -> Option<PaymentId> {
+    leg.zap()?;
+    leg.key.as_deref()?.split_once('.')?.0.parse().ok()
+}
+
+/// Step 1: what is recorded under this key, if nothing of it is to be tried again.
+pub(super) async fn known_zap(
+    core: &Core,
+    setup: &Setup,
+    caller: &Caller,
+    key: Option<&str>,
+    digest: &str,
+) -> Result<Option<Outcome>, Failure> {
+    if key.is_none() {
+        return Ok(None);
+    }
+    let mut of_leg = None;
+    match known_by_key(core, caller, key, digest).await? {
+        Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => {
+            of_leg = group_of(&payment)
+        }
+        Known::Recorded(payment) => {
+            let record = describe(core, setup, caller, *payment, Replay::Yes).await?;
+            return Ok(Some(record.into()));
+        }
+        Known::Again(_) | Known::New => {}
+    }
+    if let Some(group) = of_leg {
+        // Only one part of it is named: what is asked for is the whole.
+        return Ok(shared_zap(core, setup, caller, &group).await?.map(Outcome::Shared));
+    }
+    let group = group(caller, key);
+    let legs = legs(core, caller, &group).await?;
+    if legs.iter().any(|leg| leg.request_digest != digest) {
+        return Err(Cause::Conflict.into());
+    }
+    Ok(None)
+}
+
+/// The recorded legs of a shared zap, in their order.
+pub(super) async fn legs(
+    core: &Core,
+    caller: &Caller,
+    group: &PaymentId,
+) -> Result<Vec<Payment>, Failure> {
+    let mut legs = core
+        .store
+        .payments_by_prefix(&caller.agent, &format!("{group}."), splits::MAX_SHARES)
+        .await?;
+    legs.sort_by_key(|leg| leg.created_at);
+    Ok(legs)
+}
+
+/// Pays each leg, one after the other. A leg that is settled or under way is not touched.
+#[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
+pub(super) async fn zap_shares(
+    core: &Core,
+    link: &Link,
+    setup: &Setup,
+    caller: &Caller,
+    intent: &ZapIntent,
+    digest: &str,
+    shares: Vec<(Whom, u64)>,
+    event: Option<ZapTarget>,
+    call: &Call,
+) -> Result<SharedZap, Failure> {
+    let group = call.group.clone();
+    if legs(core, caller, &group).await?.is_empty() {
+        // The owner's limit for one payment holds for all parts together.
+        let total = shares.iter().map(|(_, sats)| *sats).fold(0, u64::saturating_add);
+        let whole = Leg {
+            whom: Whom::Address { address: group.to_string() },
+            sats: total,
+            event: event.clone(),
+            key: None,
+        };
+        let draft = draft_zap(core, setup, caller, intent, digest, &whole, None)?;
+        deny(core, setup, &draft).await?;
+    }
+    let mut outcomes: Vec<(Whom, u64, Result<Payment, Failure>)> = Vec::new();
+    for (whom, sats) in shares {
+        let leg = Leg {
+            key: Some(leg_key(&group, &whom)),
+            whom: whom.clone(),
+            sats,
+            event: event.clone(),
+        };
+        let outcome = Box::pin(zap_leg(core, link, setup, caller, intent, digest, leg, call)).await;
+        outcomes.push((whom, sats, outcome));
+    }
+    if outcomes.iter().all(|(.., outcome)| outcome.is_err()) {
+        // The gravest is told.
+        let unsure = outcomes.iter().position(|(.., outcome)| {
+            outcome.as_ref().is_err_and(|failure| failure.moved != Moved::No)
+        });
+        if let (.., Err(failure)) = outcomes.swap_remove(unsure.unwrap_or(0)) {
+            return Err(failure);
+        }
+    }
+    for (.., outcome) in &mut outcomes {
+        if let Ok(payment) = outcome {
+            *payment = await_receipt(core, link, payment.clone(), call.until).await?;
+        }
+    }
+    describe_shares(core, setup, caller, group, outcomes).await
+}
+
+async fn describe_shares(
+    core: &Core,
+    setup: &Setup,
+    caller: &Caller,
+    id: PaymentId,
+    outcomes: Vec<(Whom, u64, Result<Payment, Failure>)>,
+) -> Result<SharedZap, Failure> {
+    let mut shares = Vec::new();
+    for (whom, sats, outcome) in outcomes {
+        let outcome = match outcome {
+            Ok(payment) => Ok(describe(core, setup, caller, payment, Replay::Asked).await?),
+            Err(failure) => Err(failure),
+        };
+        shares.push(Share { to_npub: whom.pubkey().map(shown_key), sats, outcome });
+    }
+    Ok(SharedZap { id, shares })
+}
+
+/// A shared zap that was made before, by its name. `None`: nothing of it is recorded.
+pub(in crate::wallet) async fn shared_zap(
+    core: &Core,
+    setup: &Setup,
+    caller: &Caller,
+    group: &PaymentId,
+) -> Result<Option<SharedZap>, Failure> {
+    let legs = legs(core, caller, group).await?;
+    if legs.is_empty() {
+        return Ok(None);
+    }
+    let outcomes = legs.into_iter().map(|leg| {
+        let pubkey = leg.zap().and_then(|zap| zap.recipient.clone()).unwrap_or_default();
+        (Whom::Key { pubkey, hints: Vec::new() }, leg.amount_sats, Ok(leg))
+    });
+    describe_shares(core, setup, caller, group.clone(), outcomes.collect()).await.map(Some)
+}
