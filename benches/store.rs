@@ -22,6 +22,7 @@ use cdk_common::wallet::ProofInfo;
 use nutpurse::testing::model::id::PaymentId;
 use nutpurse::testing::model::money::Unit;
 use nutpurse::testing::model::payment::{Melted, Payment, PaymentKind, PaymentState};
+use nutpurse::testing::model::subject::Subject;
 use nutpurse::testing::ports::{Counters, MintRecords};
 use nutpurse::testing::store::{Change, Need, OperationRow, Store};
 use uuid::Uuid;
@@ -130,7 +131,12 @@ fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
 
 /// An operation under way, with a body as long as that of a melt.
 fn operation() -> OperationRow {
-    OperationRow { id: Uuid::new_v4(), holds: true, body: vec![7; 4_096] }
+    OperationRow {
+        id: Uuid::new_v4(),
+        holds: true,
+        body: vec![7; 4_096],
+        subject: Some(Subject::Payment(PaymentId::random())),
+    }
 }
 
 /// The operation's row, and unspent coins for it.

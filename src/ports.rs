@@ -2,6 +2,7 @@
 //! `wallet` use, `app` wires.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -105,10 +106,25 @@ pub trait Http: Send + Sync + Debug {
     async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure>;
 }
 
-/// The store could not do it.
-#[derive(Debug, thiserror::Error)]
+/// The store could not do it, and why. Two of them are equal if they say the same.
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the store failed: {0}")]
-pub struct StoreFailure(pub String);
+pub struct StoreFailure(#[source] Arc<dyn std::error::Error + Send + Sync>);
+
+impl StoreFailure {
+    /// A failure with its source.
+    pub fn new(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(source))
+    }
+}
+
+impl PartialEq for StoreFailure {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for StoreFailure {}
 
 /// Counters (NUT-13) of one device in one keyset: one for each output that is derived from the
 /// seed.

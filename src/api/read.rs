@@ -109,25 +109,44 @@ pub(super) fn deposit_id(text: &str) -> Result<DepositId, Error> {
     text.parse().map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))
 }
 
-/// The name under which a payment or a received token is looked up: exactly one.
-pub(super) fn lookup(
-    payment_id: Option<&str>,
-    payment_hash: Option<&str>,
-    key: Option<&str>,
-) -> Result<Lookup, Error> {
+/// The one of several parameters that is given.
+pub(super) enum OneName<'a> {
+    /// The id of a payment or a received token.
+    Id(&'a str),
+    /// A payment hash.
+    Hash(&'a str),
+    /// An idempotency key.
+    Key(&'a str),
+}
+
+/// Exactly one of the names by which a payment is looked up.
+pub(super) fn one_name<'a>(
+    payment_id: Option<&'a str>,
+    payment_hash: Option<&'a str>,
+    key: Option<&'a str>,
+) -> Result<OneName<'a>, Error> {
     match (payment_id, payment_hash, key) {
-        (Some(text), None, None) if text.starts_with(ReceiveId::PREFIX) => {
-            text.parse().map(Lookup::Received).map_err(|_| {
-                Error::invalid("payment_id", "payment_id is not the id of a received token.")
-            })
-        }
-        (Some(text), None, None) => self::payment_id(text).map(Lookup::Id),
-        (None, Some(hash), None) => Ok(Lookup::Hash(hash.trim().to_lowercase())),
-        (None, None, Some(key)) => Ok(Lookup::Key(key.to_owned())),
+        (Some(id), None, None) => Ok(OneName::Id(id)),
+        (None, Some(hash), None) => Ok(OneName::Hash(hash)),
+        (None, None, Some(key)) => Ok(OneName::Key(key)),
         _ => Err(Error::invalid(
             "payment_id",
             "Give exactly one of payment_id, payment_hash, idempotency_key.",
         )),
+    }
+}
+
+/// The name under which a payment or a received token is looked up.
+pub(super) fn lookup(name: &OneName<'_>) -> Result<Lookup, Error> {
+    match name {
+        OneName::Id(text) if text.starts_with(ReceiveId::PREFIX) => {
+            text.parse().map(Lookup::Received).map_err(|_| {
+                Error::invalid("payment_id", "payment_id is not the id of a received token.")
+            })
+        }
+        OneName::Id(text) => payment_id(text).map(Lookup::Id),
+        OneName::Hash(hash) => Ok(Lookup::Hash(hash.trim().to_lowercase())),
+        OneName::Key(key) => Ok(Lookup::Key((*key).to_owned())),
     }
 }
 

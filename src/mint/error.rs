@@ -85,8 +85,8 @@ pub enum MintError {
     #[error("the mint's answer cannot be right: {0}")]
     Wrong(String),
     /// Our own store failed.
-    #[error("the store failed: {0}")]
-    Store(String),
+    #[error(transparent)]
+    Store(StoreFailure),
 }
 
 /// NUT error codes that decide what we do.
@@ -187,7 +187,7 @@ impl MintError {
 
 impl From<StoreFailure> for MintError {
     fn from(failure: StoreFailure) -> Self {
-        Self::Store(failure.to_string())
+        Self::Store(failure)
     }
 }
 

@@ -15,6 +15,8 @@ use super::error::MintError;
 use super::issue::Issue;
 use super::melt::Melt;
 use super::swap::Swap;
+use crate::model::subject::Subject;
+use crate::ports::StoreFailure;
 
 /// An operation under way. Holds secrets: it is written to the store and nowhere else.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,7 +45,7 @@ impl Operation {
     /// # Errors
     /// [`MintError::Store`].
     pub fn to_row(&self) -> Result<Vec<u8>, MintError> {
-        serde_json::to_vec(self).map_err(|error| MintError::Store(error.to_string()))
+        serde_json::to_vec(self).map_err(|error| StoreFailure::new(error).into())
     }
 
     /// From the journal.
@@ -51,16 +53,15 @@ impl Operation {
     /// # Errors
     /// [`MintError::Store`].
     pub fn from_row(row: &[u8]) -> Result<Self, MintError> {
-        serde_json::from_slice(row).map_err(|error| MintError::Store(error.to_string()))
+        serde_json::from_slice(row).map_err(|error| StoreFailure::new(error).into())
     }
 
-    /// What it is for: the id of a payment, a received token or a deposit. `None`: of nothing that
-    /// has an id.
-    pub fn subject(&self) -> Option<&str> {
+    /// The record that it is for. `None`: it is for none.
+    pub fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Issue(issue) => Some(issue.deposit.as_str()),
+            Self::Issue(issue) => Some(Subject::Deposit(issue.deposit.clone())),
             Self::Swap(swap) => swap.purpose.subject(),
-            Self::Melt(melt) => Some(melt.payment.as_str()),
+            Self::Melt(melt) => Some(Subject::Payment(melt.payment.clone())),
         }
     }
 

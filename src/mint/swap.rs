@@ -21,6 +21,7 @@ use super::outputs::{Outputs, Signed};
 use super::{Mint, MintGuard};
 use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
+use crate::model::subject::Subject;
 use crate::ports::Counters;
 
 /// What a swap is for.
@@ -54,11 +55,13 @@ pub enum SwapPurpose {
 }
 
 impl SwapPurpose {
-    /// The id of the payment or received token that it is for.
-    pub fn subject(&self) -> Option<&str> {
+    /// The payment or received token that it is for. `None`: it is for neither.
+    pub fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => Some(id.as_str()),
-            Self::Receive(id) => Some(id.as_str()),
+            Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => {
+                Some(Subject::Payment(id.clone()))
+            }
+            Self::Receive(id) => Some(Subject::Receive(id.clone())),
             Self::Adopt | Self::Nutzaps(_) | Self::Split => None,
             Self::Disputed { of, .. } => of.subject(),
         }

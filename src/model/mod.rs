@@ -14,4 +14,5 @@ pub mod payee;
 pub mod payment;
 pub mod receive;
 pub mod secret;
+pub mod subject;
 pub mod text;

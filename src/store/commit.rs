@@ -4,7 +4,7 @@
 
 use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
-use redb::{Durability, ReadableTable, WriteTransaction};
+use redb::{Durability, WriteTransaction};
 use uuid::Uuid;
 
 use super::error::StoreError;
@@ -12,8 +12,8 @@ use super::history::{self, PolicyChange};
 use super::nostr::{
     NutzapChanges, OutboxEvent, RemoteProofState, announce, push_outgoing, put_nutzaps, set_remote,
 };
+use super::operations::{self, OperationRow};
 use super::proof_state::ReleasedHolds;
-use super::tables::{GIVEN_UP, JOURNAL, OperationId, Reads};
 use super::tokens::TokenRow;
 use super::{
     Inner, Store, TxDecision, archive, cap, counters, deposits, payments, proof_state, receives,
@@ -25,24 +25,6 @@ use crate::model::mint::MintAddress;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 use crate::ports::Counters;
-
-/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding
-/// factors.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OperationRow {
-    /// Its name, and the operation its inputs are held by.
-    pub id: Uuid,
-    /// While this row is there, nothing else can have the coins that it holds.
-    pub holds: bool,
-    /// Bytes of the engine's.
-    pub body: Vec<u8>,
-}
-
-impl std::fmt::Debug for OperationRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OperationRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
 
 /// One change of the store.
 #[derive(Clone, Debug)]
@@ -142,15 +124,8 @@ fn apply(
         Change::Revive { ys, to } => archive::revive(tx, (inner.clock)(), &ys, to, None),
         Change::Token { payment, row } => tokens::put(tx, &payment, &row),
         Change::ForgetToken(payment) => tokens::forget(tx, &payment),
-        Change::Operation(row) => {
-            tx.open_table(JOURNAL)?.insert(row.id.as_bytes(), (row.holds, row.body.as_slice()))?;
-            Ok(())
-        }
-        Change::EndOperation(id) => {
-            tx.open_table(JOURNAL)?.remove(id.as_bytes())?;
-            tx.open_table(GIVEN_UP)?.remove(id.as_bytes())?;
-            Ok(())
-        }
+        Change::Operation(row) => operations::put(tx, &row),
+        Change::EndOperation(id) => operations::end(tx, id),
         Change::UseCounters(these) => counters::take(tx, &these),
         Change::FreeCounters(these) => counters::give_back(tx, &these),
         Change::RemoteProofs { ys, to } => set_remote(tx, &ys, to, (inner.clock)()),
@@ -174,18 +149,6 @@ pub(super) fn apply_all(
     released.check(tx)
 }
 
-fn all(
-    rows: &impl ReadableTable<&'static OperationId, (bool, &'static [u8])>,
-) -> Result<Vec<OperationRow>, StoreError> {
-    let mut found = Vec::new();
-    for entry in rows.iter()? {
-        let (id, row) = entry?;
-        let (holds, body) = row.value();
-        found.push(OperationRow { id: Uuid::from_bytes(*id.value()), holds, body: body.to_vec() });
-    }
-    Ok(found)
-}
-
 impl Store {
     /// Makes the changes, in their order, as one durable two-phase commit.
     ///
@@ -197,38 +160,5 @@ impl Store {
             Ok(TxDecision::Commit(()))
         })
         .await
-    }
-
-    /// The row of an operation, if it is not decided.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn operation(&self, id: Uuid) -> Result<Option<OperationRow>, StoreError> {
-        self.read(move |tx| {
-            let journal = tx.table(JOURNAL)?;
-            let row = journal.get(id.as_bytes())?;
-            Ok(row.map(|row| OperationRow {
-                id,
-                holds: row.value().0,
-                body: row.value().1.to_vec(),
-            }))
-        })
-        .await
-    }
-
-    /// Every operation that is not decided, but for those that were given up.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn operations(&self) -> Result<Vec<OperationRow>, StoreError> {
-        self.read(|tx| all(&tx.table(JOURNAL)?)).await
-    }
-
-    /// The operations of what the owner has given up.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn operations_given_up(&self) -> Result<Vec<OperationRow>, StoreError> {
-        self.read(|tx| all(&tx.table(GIVEN_UP)?)).await
     }
 }

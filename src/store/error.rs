@@ -147,6 +147,6 @@ from_redb!(
 
 impl From<StoreError> for StoreFailure {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        Self::new(error)
     }
 }

@@ -34,6 +34,7 @@ mod mint_records;
 mod mints;
 mod nostr;
 mod open;
+mod operations;
 mod pack;
 mod payments;
 mod proof_state;
@@ -51,7 +52,7 @@ mod verify_file;
 
 pub use cap::Capped;
 pub use coin_selection::Need;
-pub use commit::{Change, OperationRow};
+pub use commit::Change;
 pub use error::StoreError;
 #[cfg(feature = "failpoints")]
 pub use failpoint::Failpoint;
@@ -67,6 +68,7 @@ pub use nostr::{
 };
 #[cfg(feature = "testing")]
 pub use nostr::{HeldProof, RemoteProof};
+pub use operations::OperationRow;
 pub use payments::Admission;
 pub use proofs::Balance;
 pub use select_inputs::Selection;

@@ -138,6 +138,11 @@ tables! {
     /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what
     /// it is for
     GIVEN_UP: &'static OperationId => (bool, &'static [u8]) = "given_up";
+    /// <operation, id of the payment, received token or deposit that it is for>, while it is in the
+    /// journal or given up
+    OPERATION_SUBJECTS: &'static OperationId => &'static str = "operation_subjects";
+    /// <(id of the payment, received token or deposit, operation), ()>, for the same time
+    OPERATIONS_BY_SUBJECT: (&'static str, &'static OperationId) => () = "operations_by_subject";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>

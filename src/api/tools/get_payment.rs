@@ -27,13 +27,15 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 let request = job.read::<GetPayment>()?;
-                let lookup = read::lookup(
+                let name = read::one_name(
                     request.payment_id.as_deref(),
                     request.payment_hash.as_deref(),
                     request.idempotency_key.as_deref(),
                 )?;
+                let wallet = job.wallet().await?;
+                let lookup = read::lookup(&name)?;
                 let wait = Duration::from_secs(request.wait_seconds.unwrap_or(0));
-                let outcome = job.wallet().await?.payments().get(job.caller, &lookup, wait).await?;
+                let outcome = wallet.payments().get(job.caller, &lookup, wait).await?;
                 Ok(Answer::of(&OutcomeView::new(outcome)?))
             })
         },

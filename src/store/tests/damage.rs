@@ -74,8 +74,12 @@ async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
             ])
             .await
             .unwrap();
-        let row =
-            OperationRow { id: operation, holds: true, body: random.random::<[u8; 32]>().to_vec() };
+        let row = OperationRow {
+            id: operation,
+            holds: true,
+            body: random.random::<[u8; 32]>().to_vec(),
+            subject: None,
+        };
         let (used, free) =
             (Change::UseCounters(counters(&[0, 1, 2])), Change::FreeCounters(counters(&[1])));
         store.commit(vec![Change::Operation(row), used, free]).await.unwrap();

@@ -12,11 +12,12 @@ use super::samples::{
     NOW, audit, coins, deposit, keyset, operation, payment, receive, store, take, ys,
 };
 use crate::model::deposit::{Deposit, DepositState};
-use crate::model::id::PaymentId;
+use crate::model::id::{PaymentId, ReceiveId};
 use crate::model::money::Unit;
 use crate::model::payment::Payment;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::model::secret::Secret;
+use crate::model::subject::Subject;
 
 #[tokio::test]
 async fn one_refused_change_refuses_the_whole_commit() {
@@ -104,6 +105,28 @@ async fn an_operation_is_in_the_journal_until_it_is_decided() {
         .unwrap();
     assert!(store.operations().await.unwrap().is_empty() && !store.has_unfinished().await.unwrap());
     assert!(!format!("{again:?}").contains("secrets"));
+}
+
+#[tokio::test]
+async fn operations_are_found_by_the_record_that_they_are_for() {
+    let store = store().await;
+    let subject = Subject::Payment(PaymentId::random());
+    let other = Subject::Receive(ReceiveId::random());
+    let one = OperationRow { subject: Some(subject.clone()), ..operation(true) };
+    let two = OperationRow { subject: Some(subject.clone()), ..operation(false) };
+    let of_none = operation(true);
+    let rows = [&one, &two, &of_none].map(|row| Change::Operation(row.clone()));
+    store.commit(rows.into()).await.unwrap();
+    let mut found = store.operations_of(&subject).await.unwrap();
+    found.sort_by_key(|row| row.id != one.id);
+    assert_eq!(found, vec![one.clone(), two.clone()]);
+    assert!(store.operations_of(&other).await.unwrap().is_empty());
+    assert_eq!(store.operations().await.unwrap().len(), 3);
+    store.commit(vec![Change::EndOperation(one.id)]).await.unwrap();
+    assert_eq!(store.operations_of(&subject).await.unwrap(), vec![two.clone()]);
+    assert!(store.given_up_of(&subject).await.unwrap().is_empty());
+    store.commit(vec![Change::EndOperation(two.id)]).await.unwrap();
+    assert!(store.operations_of(&subject).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ pub(super) fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
 
 /// An operation under way. The body is the engine's: here it says nothing.
 pub(super) fn operation(holds: bool) -> OperationRow {
-    OperationRow { id: Uuid::new_v4(), holds, body: b"secrets".to_vec() }
+    OperationRow { id: Uuid::new_v4(), holds, body: b"secrets".to_vec(), subject: None }
 }
 
 /// Takes unspent coins for an operation.

@@ -63,7 +63,7 @@ fn ys(places: &[usize]) -> Vec<PublicKey> {
 }
 
 fn write(by: u8, holds: bool) -> Change {
-    Change::Operation(OperationRow { id: operation(by), holds, body: vec![by] })
+    Change::Operation(OperationRow { id: operation(by), holds, body: vec![by], subject: None })
 }
 
 fn set(places: &[usize], expect: Option<Vec<State>>, to: State, by: Option<u8>) -> Change {

@@ -8,6 +8,7 @@ use crate::mint::operation::Operation;
 use crate::mint::swap::{Swap, SwapPurpose};
 use crate::model::id::{DepositId, PaymentId};
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
+use crate::model::subject::Subject;
 use crate::store::{Change, OperationRow};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
@@ -31,24 +32,41 @@ pub(in crate::wallet) async fn operation(
     Ok(Some(Operation::from_row(&row.body)?))
 }
 
-/// Every swap that is not decided.
-pub(in crate::wallet) async fn journaled_swaps(core: &Core) -> Result<Vec<Swap>, Failure> {
-    let swap = |operation| if let Operation::Swap(swap) = operation { Some(swap) } else { None };
-    Ok(operations(core).await?.into_iter().filter_map(swap).collect())
+/// The operations for one record that are not decided.
+pub(in crate::wallet) async fn operations_of(
+    core: &Core,
+    subject: &Subject,
+) -> Result<Vec<Operation>, Failure> {
+    read(&core.store.operations_of(subject).await?)
 }
 
-/// The claim of a deposit that is not decided.
+/// The operations for one record that the owner has given up.
+pub(in crate::wallet) async fn given_up_of(
+    core: &Core,
+    subject: &Subject,
+) -> Result<Vec<Operation>, Failure> {
+    read(&core.store.given_up_of(subject).await?)
+}
+
+/// The swap for this purpose that is not decided. `None` as well where the purpose is no record's.
+pub(in crate::wallet) async fn swap_for(
+    core: &Core,
+    purpose: &SwapPurpose,
+) -> Result<Option<Swap>, Failure> {
+    let Some(subject) = purpose.subject() else { return Ok(None) };
+    let mut swaps = operations_of(core, &subject).await?.into_iter().filter_map(to_swap);
+    Ok(swaps.find(|swap| swap.purpose == *purpose))
+}
+
+/// The operation that makes the coins of a deposit, until it is decided.
 pub(in crate::wallet) async fn issue_of(
     core: &Core,
     deposit: &DepositId,
 ) -> Result<Option<Issue>, Failure> {
     let issue =
         |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
-    Ok(operations(core)
-        .await?
-        .into_iter()
-        .filter_map(issue)
-        .find(|issue| issue.deposit == *deposit))
+    let operations = operations_of(core, &Subject::Deposit(deposit.clone())).await?;
+    Ok(operations.into_iter().find_map(issue))
 }
 
 /// The melt of a payment that is not decided, or whose change is not in.
@@ -57,7 +75,13 @@ pub(in crate::wallet) async fn melt_of(
     payment: &PaymentId,
 ) -> Result<Option<Melt>, Failure> {
     let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
-    Ok(operations(core).await?.into_iter().filter_map(melt).find(|melt| melt.payment == *payment))
+    let operations = operations_of(core, &Subject::Payment(payment.clone())).await?;
+    Ok(operations.into_iter().find_map(melt))
+}
+
+/// The swap that an operation is. `None`: it is none.
+pub(in crate::wallet) fn to_swap(operation: Operation) -> Option<Swap> {
+    if let Operation::Swap(swap) = operation { Some(swap) } else { None }
 }
 
 /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it
@@ -87,10 +111,19 @@ pub(in crate::wallet) async fn is_being_reclaimed(
     {
         return Ok(false);
     }
-    Ok(journaled_swaps(core)
-        .await?
-        .iter()
-        .any(|swap| swap.purpose == SwapPurpose::Reclaim(payment.id.clone())))
+    Ok(swap_for(core, &SwapPurpose::Reclaim(payment.id.clone())).await?.is_some())
+}
+
+/// Journals the operations anew that were written before the journal knew what each is for.
+pub(in crate::wallet) async fn index_operations(core: &Core) -> Result<(), Failure> {
+    let mut anew = Vec::new();
+    for row in core.store.operations().await? {
+        let operation = Operation::from_row(&row.body)?;
+        if row.subject != operation.subject() {
+            anew.push(journaled(&operation)?);
+        }
+    }
+    if anew.is_empty() { Ok(()) } else { Ok(core.store.commit(anew).await?) }
 }
 
 fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Failure> {
@@ -105,5 +138,6 @@ pub(in crate::wallet) fn journaled(operation: &Operation) -> Result<Change, Fail
         id: operation.id(),
         holds: !is_buried,
         body: operation.to_row()?,
+        subject: operation.subject(),
     }))
 }

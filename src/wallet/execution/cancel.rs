@@ -9,12 +9,13 @@ use crate::mint::error::MintError;
 use crate::mint::melt::Melt;
 use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
 use crate::model::payment::{Payment, PaymentState};
+use crate::model::subject::Subject;
 use crate::store::Change;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::record_state::record_failure;
 use crate::wallet::engine::dispute::{KEPT_SECONDS, bury};
-use crate::wallet::engine::journal::{is_journaled, journaled_swaps, melt_of};
+use crate::wallet::engine::journal::{is_journaled, melt_of, operations_of, to_swap};
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
 use crate::wallet::sync::adopt::{doubt_the_rest, spent_by_another};
@@ -44,7 +45,9 @@ pub(super) async fn cancel_melt(
         SwapPurpose::Disputed { of, .. } => **of == purpose,
         other => *other == purpose,
     };
-    let swaps = journaled_swaps(core).await?;
+    let of = Subject::Payment(payment.id.clone());
+    let swaps: Vec<Swap> =
+        operations_of(core, &of).await?.into_iter().filter_map(to_swap).collect();
     if !is_journaled(core, melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
         return Ok(());
     }

@@ -13,11 +13,12 @@ use crate::model::id::{DepositId, PaymentId, ReceiveId};
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
+use crate::model::subject::Subject;
 use crate::store::OpenRecord;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure, GiveUpRefusal, Missing};
 use crate::wallet::engine::dispute::KEPT_SECONDS;
-use crate::wallet::engine::journal::{operations, operations_given_up};
+use crate::wallet::engine::journal::{given_up_of, operations_of};
 use crate::wallet::proofs::changes::Ys;
 use crate::wallet::recovery::Recovery;
 
@@ -141,10 +142,8 @@ impl Recovery<'_> {
             _ => return Err(Cause::GiveUp(GiveUpRefusal::NotGivenUp).into()),
         };
         let mut operations = Vec::new();
-        for operation in
-            operations_given_up(core).await?.iter().filter(|one| one.subject() == Some(id))
-        {
-            operations.push((operation.id(), held(operation)?));
+        for operation in given_up_of(core, &subject(&record)).await? {
+            operations.push((operation.id(), held(&operation)?));
         }
         core.store.take_up(record, operations).await?;
         core.changed();
@@ -178,8 +177,7 @@ async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation
     if !is_open {
         return Err(Cause::GiveUp(GiveUpRefusal::NotOpen).into());
     }
-    let mut operations = operations(core).await?;
-    operations.retain(|operation| operation.subject() == Some(id));
+    let operations = operations_of(core, &subject(&record)).await?;
     // Without an operation nothing has left, and the next start ends it.
     if operations.is_empty() || id.parse().is_ok_and(|id: PaymentId| core.live().contains_key(&id))
     {
@@ -217,6 +215,13 @@ fn held(operation: &Operation) -> Result<Ys, Failure> {
         Operation::Issue(_) => false,
     };
     Ok(if holds { operation.input_ys()? } else { Ys::new() })
+}
+
+fn subject(record: &OpenRecord) -> Subject {
+    match record {
+        OpenRecord::Payment(payment) => Subject::Payment(payment.id.clone()),
+        OpenRecord::Receive(receive) => Subject::Receive(receive.id.clone()),
+    }
 }
 
 fn since(record: &OpenRecord) -> u64 {

@@ -11,7 +11,7 @@ use crate::store::Change;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::record_state::record_failure;
-use crate::wallet::engine::journal::journaled_swaps;
+use crate::wallet::engine::journal::{index_operations, swap_for};
 use crate::wallet::engine::receive::refuse;
 use crate::wallet::engine::recheck::{Restored, Step, Which, recheck};
 use crate::wallet::recovery::Recovery;
@@ -60,6 +60,7 @@ impl Recovery<'_> {
     /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
     pub async fn finish_startup(self) -> Result<(), Failure> {
         let core = self.0;
+        index_operations(core).await?;
         for payment in core.store.open_payments().await? {
             orphan(core, payment).await?;
         }
@@ -74,9 +75,8 @@ impl Recovery<'_> {
 /// left, it failed.
 async fn orphan(core: &Core, mut payment: Payment) -> Result<(), Failure> {
     payment.outcome_undelivered = true;
-    let swaps = journaled_swaps(core).await?;
-    let made = swaps.iter().any(|swap| swap.purpose == SwapPurpose::Send(payment.id.clone()));
-    if payment.state == PaymentState::Reserved && !made {
+    let made = swap_for(core, &SwapPurpose::Send(payment.id.clone())).await?;
+    if payment.state == PaymentState::Reserved && made.is_none() {
         let unsent = Cause::NeverSent { receive: false };
         record_failure(core, payment, unsent.into(), Vec::new()).await;
         return Ok(());
@@ -86,9 +86,9 @@ async fn orphan(core: &Core, mut payment: Payment) -> Result<(), Failure> {
 
 /// Tokens whose swap was never journaled: nothing was taken.
 async fn refuse_unbegun(core: &Core) -> Result<(), Failure> {
-    let swaps = journaled_swaps(core).await?;
     for receive in core.store.open_receives().await? {
-        if !swaps.iter().any(|swap| swap.purpose == SwapPurpose::Receive(receive.id.clone())) {
+        let purpose = SwapPurpose::Receive(receive.id.clone());
+        if swap_for(core, &purpose).await?.is_none() {
             let unsent = Cause::NeverSent { receive: true };
             let _told = refuse(core, receive, Vec::new(), unsent.into()).await;
         }

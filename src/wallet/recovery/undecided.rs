@@ -15,6 +15,7 @@ use crate::model::history_line::{EntryKind, HistoryLine};
 use crate::model::mint::MintAddress;
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::Receive;
+use crate::model::subject::Subject;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::engine::dispute::KEPT_SECONDS;
@@ -42,19 +43,21 @@ impl Recovery<'_> {
         let mut asked: BTreeMap<MintAddress, Vec<Operation>> = BTreeMap::new();
         let open = payments
             .iter()
-            .map(|one| (&one.mint, one.id.as_str()))
-            .chain(receives.iter().map(|one| (&one.mint, one.id.as_str())));
-        for (mint, id) in open {
+            .map(|one| (&one.mint, Subject::Payment(one.id.clone())))
+            .chain(receives.iter().map(|one| (&one.mint, Subject::Receive(one.id.clone()))));
+        for (mint, subject) in open {
+            let subject = Some(subject);
             asked.entry(mint.clone()).or_insert_with(|| {
-                operations.iter().filter(|one| one.subject() == Some(id)).cloned().collect()
+                operations.iter().filter(|one| one.subject() == subject).cloned().collect()
             });
         }
         let silent = silent(core, asked).await;
         let mut entries = Vec::new();
         for payment in payments {
+            let subject = Subject::Payment(payment.id.clone());
             let elsewhere = operations
                 .iter()
-                .any(|one| is_buried(one) && one.subject() == Some(payment.id.as_str()));
+                .any(|one| is_buried(one) && one.subject().as_ref() == Some(&subject));
             let why = match payment.state {
                 _ if elsewhere => Why::SpentElsewhere,
                 _ if silent.contains(&payment.mint) => Why::MintSilent,
@@ -89,18 +92,18 @@ impl Recovery<'_> {
                 entries.push(of_payment(&payment, Why::ReachedNobody));
             }
         }
-        let mut ids: Vec<&str> = given_up.iter().filter_map(Operation::subject).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        for id in ids {
-            if let Ok(id) = id.parse()
-                && let Some(payment) = core.store.payment(&id).await?
-            {
-                entries.push(of_payment(&payment, Why::GivenUp));
-            } else if let Ok(id) = id.parse()
-                && let Some(receive) = core.store.receive(&id).await?
-            {
-                entries.push(of_receive(&receive, Why::GivenUp));
+        let mut subjects: Vec<Subject> = given_up.iter().filter_map(Operation::subject).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        for subject in subjects {
+            match subject {
+                Subject::Payment(id) => entries.extend(
+                    core.store.payment(&id).await?.map(|one| of_payment(&one, Why::GivenUp)),
+                ),
+                Subject::Receive(id) => entries.extend(
+                    core.store.receive(&id).await?.map(|one| of_receive(&one, Why::GivenUp)),
+                ),
+                Subject::Deposit(_) => {}
             }
         }
         Ok(entries)

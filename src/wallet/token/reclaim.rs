@@ -11,7 +11,7 @@ use crate::wallet::core::failure::{Cause, Failure, Missing, TokenRefusal};
 use crate::wallet::core::record_state::record;
 use crate::wallet::door::record::{PaymentRecord, Replay, describe, own_payment};
 use crate::wallet::engine::dispute::bury;
-use crate::wallet::engine::journal::journaled_swaps;
+use crate::wallet::engine::journal::swap_for;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
 use crate::wallet::token::Tokens;
@@ -67,8 +67,7 @@ async fn take_back(core: &Core, payment: Payment, row: TokenRow) -> Result<Payme
         return Ok(core.store.payment(&payment.id).await?.unwrap_or(payment));
     }
     let purpose = SwapPurpose::Reclaim(payment.id.clone());
-    let under_way = journaled_swaps(core).await?.into_iter().find(|swap| swap.purpose == purpose);
-    if let Some(swap) = under_way {
+    if let Some(swap) = swap_for(core, &purpose).await? {
         let outcome = mint.resume_swap(&swap, &guard).await;
         return end_reclaim(core, payment, &mint, &swap, outcome, &guard).await;
     }

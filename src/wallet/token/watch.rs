@@ -9,7 +9,7 @@ use crate::store::{Change, TokenRow};
 use crate::wallet::core::Core;
 use crate::wallet::core::due::CLAIMED_TWICE_SECONDS;
 use crate::wallet::core::failure::Failure;
-use crate::wallet::engine::journal::journaled_swaps;
+use crate::wallet::engine::journal::swap_for;
 use crate::wallet::proofs::changes;
 
 /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
@@ -67,11 +67,12 @@ async fn end_claimed(
     if core.store.token(&payment.id).await?.is_none() {
         return Ok(core.store.payment(&payment.id).await?.unwrap_or(payment));
     }
-    let reclaiming = journaled_swaps(core)
-        .await?
-        .iter()
-        .any(|swap| swap.purpose == SwapPurpose::Reclaim(payment.id.clone()));
-    if reclaiming { Ok(payment) } else { record_claimed(core, payment, ys, Vec::new()).await }
+    let reclaiming = swap_for(core, &SwapPurpose::Reclaim(payment.id.clone())).await?;
+    if reclaiming.is_some() {
+        Ok(payment)
+    } else {
+        record_claimed(core, payment, ys, Vec::new()).await
+    }
 }
 
 /// The mint was asked once more about a token that it has called claimed. A mint that was wrong

@@ -1,0 +1,142 @@
+//! The journal of operations at mints: one row each until it is decided, found by its id or by the
+//! record that it is for. What a row says is the engine's.
+
+use redb::{ReadableTable, WriteTransaction};
+use uuid::Uuid;
+
+use super::Store;
+use super::error::StoreError;
+use super::tables::{
+    GIVEN_UP, JOURNAL, OPERATION_SUBJECTS, OPERATIONS_BY_SUBJECT, OperationId, Reads,
+};
+use crate::model::subject::Subject;
+
+/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding
+/// factors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperationRow {
+    /// Its name, and the operation its inputs are held by.
+    pub id: Uuid,
+    /// While this row is there, nothing else can have the coins that it holds.
+    pub holds: bool,
+    /// Bytes of the engine's.
+    pub body: Vec<u8>,
+    /// The record that it is for. `None`: it is for none.
+    pub subject: Option<Subject>,
+}
+
+impl std::fmt::Debug for OperationRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OperationRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Writes an operation, new or changed.
+pub(super) fn put(tx: &WriteTransaction, row: &OperationRow) -> Result<(), StoreError> {
+    let id = row.id.as_bytes();
+    tx.open_table(JOURNAL)?.insert(id, (row.holds, row.body.as_slice()))?;
+    if let Some(subject) = &row.subject {
+        tx.open_table(OPERATION_SUBJECTS)?.insert(id, subject.as_str())?;
+        tx.open_table(OPERATIONS_BY_SUBJECT)?.insert((subject.as_str(), id), ())?;
+    }
+    Ok(())
+}
+
+/// Removes an operation that is decided.
+pub(super) fn end(tx: &WriteTransaction, id: Uuid) -> Result<(), StoreError> {
+    let id = id.as_bytes();
+    tx.open_table(JOURNAL)?.remove(id)?;
+    tx.open_table(GIVEN_UP)?.remove(id)?;
+    if let Some(subject) = tx.open_table(OPERATION_SUBJECTS)?.remove(id)? {
+        tx.open_table(OPERATIONS_BY_SUBJECT)?.remove((subject.value(), id))?;
+    }
+    Ok(())
+}
+
+type Rows = (bool, &'static [u8]);
+
+fn all(
+    rows: &impl ReadableTable<&'static OperationId, Rows>,
+    subjects: &impl ReadableTable<&'static OperationId, &'static str>,
+) -> Result<Vec<OperationRow>, StoreError> {
+    let mut found = Vec::new();
+    for entry in rows.iter()? {
+        let (id, row) = entry?;
+        found.push(read(*id.value(), row.value(), subjects)?);
+    }
+    Ok(found)
+}
+
+fn of(
+    tx: &impl Reads,
+    rows: &impl ReadableTable<&'static OperationId, Rows>,
+    subject: &str,
+) -> Result<Vec<OperationRow>, StoreError> {
+    let (index, subjects) = (tx.table(OPERATIONS_BY_SUBJECT)?, tx.table(OPERATION_SUBJECTS)?);
+    let mut found = Vec::new();
+    for entry in index.range((subject, &[0; 16])..=(subject, &[u8::MAX; 16]))? {
+        let id = *entry?.0.value().1;
+        if let Some(row) = rows.get(&id)? {
+            found.push(read(id, row.value(), &subjects)?);
+        }
+    }
+    Ok(found)
+}
+
+fn read(
+    id: OperationId,
+    (holds, body): (bool, &[u8]),
+    subjects: &impl ReadableTable<&'static OperationId, &'static str>,
+) -> Result<OperationRow, StoreError> {
+    let subject = subjects.get(&id)?.and_then(|subject| Subject::read(subject.value()));
+    Ok(OperationRow { id: Uuid::from_bytes(id), holds, body: body.to_vec(), subject })
+}
+
+impl Store {
+    /// The row of an operation, if it is not decided.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operation(&self, id: Uuid) -> Result<Option<OperationRow>, StoreError> {
+        self.read(move |tx| {
+            let (journal, subjects) = (tx.table(JOURNAL)?, tx.table(OPERATION_SUBJECTS)?);
+            let row = journal.get(id.as_bytes())?;
+            row.map(|row| read(id.into_bytes(), row.value(), &subjects)).transpose()
+        })
+        .await
+    }
+
+    /// Every operation that is not decided, but for those that were given up.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operations(&self) -> Result<Vec<OperationRow>, StoreError> {
+        self.read(|tx| all(&tx.table(JOURNAL)?, &tx.table(OPERATION_SUBJECTS)?)).await
+    }
+
+    /// The same, of those that are for one record alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operations_of(&self, subject: &Subject) -> Result<Vec<OperationRow>, StoreError> {
+        let subject = subject.as_str().to_owned();
+        self.read(move |tx| of(tx, &tx.table(JOURNAL)?, &subject)).await
+    }
+
+    /// The operations of what the owner has given up.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn operations_given_up(&self) -> Result<Vec<OperationRow>, StoreError> {
+        self.read(|tx| all(&tx.table(GIVEN_UP)?, &tx.table(OPERATION_SUBJECTS)?)).await
+    }
+
+    /// The same, of those that are for one record alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn given_up_of(&self, subject: &Subject) -> Result<Vec<OperationRow>, StoreError> {
+        let subject = subject.as_str().to_owned();
+        self.read(move |tx| of(tx, &tx.table(GIVEN_UP)?, &subject)).await
+    }
+}
