@@ -6,9 +6,11 @@
 //!         +-----------+-----+------+---------+
 //!    an agent ->     mcp          cli       tasks  <- the clock
 //!                (rmcp)  parse, render      |  schedule only
-//!         +-----------+-----+------+--------+
-//!                           v
-//!                        wallet               one verb per file; the only place effects are ordered
+//!         +-----------+-----+------+        |
+//!                           v               |
+//!                          api              |  tools, answers, every code and every sentence
+//!                           v               v
+//!                        wallet  <----------+  typed in, typed out; effects are ordered here alone
 //!         +--------+--------+---+----+--------+--------+
 //!         v        v        v        v        v        v
 //!       mint     nostr     net     store    policy   config

@@ -124,7 +124,7 @@ async fn verbs(store: &Store) {
         let mut next = None;
         for _ in 0..rounds {
             let start = Instant::now();
-            let page = wallet.account().history(&caller, query.clone()).await.unwrap();
+            let page = wallet.reports().history(&caller, query.clone()).await.unwrap();
             times.push(start.elapsed());
             assert!(page.totals.count > 0);
             next = page.next;
@@ -135,7 +135,7 @@ async fn verbs(store: &Store) {
     let mut times = Vec::new();
     for _ in 0..21 {
         let start = Instant::now();
-        wallet.account().balance(&caller).await.unwrap();
+        wallet.reports().balance(&caller).await.unwrap();
         times.push(start.elapsed());
     }
     line("get_balance", median(times));

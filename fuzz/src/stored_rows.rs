@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cdk_common::nuts::State;
 use nutpurse::testing::api::Code;
-use nutpurse::testing::store::{HistoryQuery, Store, StoreError};
+use nutpurse::testing::store::{HistoryFilter, Store, StoreError};
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use serde_json::json;
 
@@ -165,7 +165,7 @@ fn is_damage(code: Code) -> bool {
 
 async fn read_all(store: &Store) -> Result<(), StoreError> {
     store.meta().await?;
-    let history = store.history(HistoryQuery { limit: 50, ..HistoryQuery::default() }).await;
+    let history = store.history(HistoryFilter { limit: 50, ..HistoryFilter::default() }).await;
     let (open, deposits, receives) =
         (store.open_payments().await, store.open_deposits().await, store.open_receives().await);
     let (operations, tokens, balances) =

@@ -130,6 +130,11 @@ impl Error {
         self
     }
 
+    /// Our own words on why, where `details` has some: for a person.
+    pub fn reason(&self) -> Option<&str> {
+        self.details.get("reason").and_then(Value::as_str)
+    }
+
     /// Says when the same request can succeed.
     #[must_use]
     pub fn after(mut self, seconds: Option<u64>) -> Self {

@@ -1,4 +1,4 @@
-//! Nostr, put together: the key, the relays, and when other devices' coins are claimed. Contacts
+//! Nostr, put together: the key, the relays, and when other devices' coins are adopted. Contacts
 //! nobody.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::config::{Environment, Keys, Settings};
 use crate::model::secret::Secret;
 use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
-use crate::wallet::core::relays::{Claims, Nostr};
+use crate::wallet::core::relays::{AdoptPolicy, NostrParts};
 
 /// The Nostr key in the environment, as it is kept: for new keys only.
 ///
@@ -56,7 +56,7 @@ pub(super) fn nostr(
     keys: &Keys,
     http: &Arc<dyn Http>,
     clock: fn() -> u64,
-) -> Result<Option<Nostr>, Error> {
+) -> Result<Option<NostrParts>, Error> {
     if settings.nostr.relays.is_empty() {
         return Ok(None);
     }
@@ -78,7 +78,7 @@ pub(super) fn nostr(
     let seed = keys.seed(0).map_err(no_keys)?;
     let mints_identity = app_data::mints_identity(&seed)
         .map_err(|_| Error::new(Code::Internal, "A Nostr key could not be made."))?;
-    Ok(Some(Nostr {
+    Ok(Some(NostrParts {
         relays: Arc::new(
             Relays::new(Arc::clone(http), Some(identity.clone()), clock).of_owner(&urls),
         ),
@@ -88,10 +88,10 @@ pub(super) fn nostr(
         urls,
         nutzaps: settings.nostr.nutzaps,
         nutzap_min_sats: settings.nostr.nutzap_min_sats,
-        claims: match settings.nostr.claim {
-            crate::config::AdoptWhen::Shortfall => Claims::OnShortfall,
-            crate::config::AdoptWhen::Sync => Claims::OnSync,
-            crate::config::AdoptWhen::AtOnce => Claims::AtOnce,
+        adopt_when: match settings.nostr.claim {
+            crate::config::AdoptWhen::Shortfall => AdoptPolicy::OnShortfall,
+            crate::config::AdoptWhen::Sync => AdoptPolicy::OnSync,
+            crate::config::AdoptWhen::AtOnce => AdoptPolicy::AtOnce,
         },
         nutzap_key: keys.nutzap().map_err(no_keys)?,
     }))

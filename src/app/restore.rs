@@ -22,7 +22,7 @@ use crate::wallet::engine::recheck::{Restored, Step, Which};
 type Refusal = String;
 
 fn told(error: &Error) -> Refusal {
-    match (error.code, error.details.get("reason").and_then(|reason| reason.as_str())) {
+    match (error.code, error.reason()) {
         (Code::WalletBusy, _) => {
             "another process holds this wallet; close the app that runs it, then do this again"
                 .to_owned()

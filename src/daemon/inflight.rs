@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::lost_reply::{self, RequestKind};
-use super::replay::{Replay, is_ours, read};
+use super::replay::{SessionReplay, is_ours, read};
 
 /// The member of `_meta` in which a request of the newer protocol era carries its version.
 const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
@@ -49,7 +49,7 @@ pub(super) struct InFlight {
     answered: Vec<Value>,
     /// Requests that we have answered before they were sent.
     given_up: Vec<Vec<u8>>,
-    replay: Replay,
+    replay: SessionReplay,
 }
 
 /// What the shim sends once a daemon is gone.
@@ -63,7 +63,7 @@ pub(super) struct Failover {
 
 /// The members of a daemon's line that matter here.
 #[derive(Deserialize)]
-struct Incoming {
+struct ReplyLine {
     id: Option<Value>,
     method: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
@@ -115,7 +115,7 @@ impl InFlight {
 
     /// Records a line of the daemon's. `false`: it is not for the client.
     pub(super) fn received(&mut self, line: &[u8]) -> bool {
-        let Ok(received) = serde_json::from_slice::<Incoming>(line) else { return false };
+        let Ok(received) = serde_json::from_slice::<ReplyLine>(line) else { return false };
         let (Some(id), None) = (received.id, received.method) else { return true };
         if is_ours(&id) {
             return false;

@@ -49,7 +49,7 @@ impl LockError {
 
 /// The text of the lock file. Only its user can read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Note {
+pub(super) struct LockText {
     /// New for each holder. A process that knows it can read this user's files.
     pub(super) token: String,
     /// The holder's version.
@@ -101,7 +101,7 @@ impl Lock {
     }
 
     /// Writes the note that processes read to find the holder.
-    pub(super) fn write_note(&mut self, note: &Note) -> io::Result<()> {
+    pub(super) fn write_note(&mut self, note: &LockText) -> io::Result<()> {
         let text = serde_json::to_vec(note)?;
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -127,7 +127,7 @@ impl Lock {
 }
 
 /// The note of the present holder, or of the last one.
-pub(super) fn read_note(home: &Home) -> Option<Note> {
+pub(super) fn read_note(home: &Home) -> Option<LockText> {
     let mut text = String::new();
     open_existing(&home.lock()).ok()?.take(NOTE_MAX).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

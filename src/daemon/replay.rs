@@ -14,7 +14,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The requests that were granted in this session.
 #[derive(Debug, Default)]
-pub(super) struct Replay {
+pub(super) struct SessionReplay {
     /// The handshake of the older era, once it was answered.
     initialize: Option<Vec<u8>>,
     initialized: Option<Vec<u8>>,
@@ -22,7 +22,7 @@ pub(super) struct Replay {
     subscriptions: Vec<(String, Vec<u8>)>,
 }
 
-impl Replay {
+impl SessionReplay {
     /// Remembers a granted request if a new daemon must be sent it again.
     pub(super) fn granted(&mut self, kind: &RequestKind, request: Vec<u8>) {
         if *kind == RequestKind::Handshake {

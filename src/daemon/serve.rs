@@ -23,7 +23,7 @@ use super::drain::{DrainingReader, SharedWriter};
 use super::handshake::{
     self, Hello, LINES_READ, PROTOCOL, Refusal, Status, VERSION, Want, Welcome,
 };
-use super::lock::{Lock, Note};
+use super::lock::{Lock, LockText};
 use super::socket::{self, SocketError};
 use crate::api::Source;
 use crate::config::env::is_agent_name;
@@ -88,7 +88,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Lock, DaemonError> {
     let token = Uuid::new_v4().simple().to_string();
-    let note = Note { token: token.clone(), version: VERSION.to_owned() };
+    let note = LockText { token: token.clone(), version: VERSION.to_owned() };
     lock.write_note(&note).map_err(|error| DaemonError(error.to_string()))?;
     let listener = socket::listen(home)?;
     let socket_id = socket::file_id(home);

@@ -33,14 +33,14 @@ type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<DaemonSession, Error>> + Send + 'a>>;
 
 /// A connection to the daemon, or to the session of `unavailable`.
-struct Connection {
+struct SessionConnection {
     frames: FrameReader<Reader>,
     to: Outbound,
     /// The number of our lines that the daemon has read, as it says when it ends.
     read: Option<u64>,
 }
 
-impl Connection {
+impl SessionConnection {
     fn new(reader: Reader, writer: Writer) -> Self {
         let to =
             Outbound { writer: Some(writer), line: Vec::new(), written: 0, begun: 0, whole: 0 };
@@ -157,7 +157,7 @@ impl<W: AsyncWrite + Unpin> ClientOutput<W> {
 struct Shim<'a> {
     options: &'a ConnectOptions,
     requests: InFlight,
-    connection: Option<Connection>,
+    connection: Option<SessionConnection>,
     /// The attempt to connect, while there is no daemon.
     connecting: Option<Connecting<'a>>,
     /// The lines for a new daemon, before any other line of the client; in reverse order.
@@ -326,8 +326,10 @@ impl Shim<'_> {
                     self.resend(failover.resend);
                 }
                 self.unavailable.abort_all();
-                self.connection =
-                    Some(Connection::new(Box::new(session.reader), Box::new(session.writer)));
+                self.connection = Some(SessionConnection::new(
+                    Box::new(session.reader),
+                    Box::new(session.writer),
+                ));
             }
             Err(why) => {
                 if self.connection.is_none() {
@@ -337,7 +339,8 @@ impl Shim<'_> {
                         self.options,
                         &mut self.unavailable,
                     ));
-                    self.connection = Some(Connection::new(Box::new(reader), Box::new(writer)));
+                    self.connection =
+                        Some(SessionConnection::new(Box::new(reader), Box::new(writer)));
                 }
                 let options = self.options;
                 self.connecting = Some(Box::pin(async move {

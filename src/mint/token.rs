@@ -49,7 +49,7 @@ pub enum TokenError {
 
 /// A token as read, before its mint is asked anything.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct ParsedToken {
     /// The mint it names.
     pub mint: MintAddress,
     /// Its unit.
@@ -67,7 +67,7 @@ pub struct Incoming {
 ///
 /// # Errors
 /// [`TokenError`]; nothing was contacted.
-pub fn read(text: &str) -> Result<Incoming, TokenError> {
+pub fn read(text: &str) -> Result<ParsedToken, TokenError> {
     let text = text.trim();
     let text = text.strip_prefix("cashu:").unwrap_or(text);
     if text.len() > MAX_TOKEN_BYTES {
@@ -95,10 +95,10 @@ pub fn read(text: &str) -> Result<Incoming, TokenError> {
     }
     let unit = Unit::new(&token.unit().unwrap_or(CurrencyUnit::Sat).to_string());
     let memo = token.memo().clone();
-    Ok(Incoming { mint, unit, amount, memo, digest, token })
+    Ok(ParsedToken { mint, unit, amount, memo, digest, token })
 }
 
-impl Incoming {
+impl ParsedToken {
     /// The secrets of those coins in the token that are locked (NUT-10).
     pub fn locks(&self) -> Vec<ProofSecret> {
         self.token.token_secrets().into_iter().filter(|secret| is_locked(secret)).cloned().collect()
@@ -152,7 +152,7 @@ impl Mint {
     /// # Errors
     /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this
     /// mint.
-    pub async fn token_proofs(&self, incoming: &Incoming) -> Result<Proofs, MintError> {
+    pub async fn token_proofs(&self, incoming: &ParsedToken) -> Result<Proofs, MintError> {
         let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
         if let Ok(proofs) = read(&self.keysets_in_sats().await?) {
             return Ok(proofs);

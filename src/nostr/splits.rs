@@ -31,7 +31,7 @@ pub struct ZapSplit {
 #[error("the event shares its zaps among more than {MAX_SHARES}")]
 pub struct TooManyShares;
 
-struct Share {
+struct SplitShare {
     pubkey: String,
     relay: Option<String>,
     weight: Option<u128>,
@@ -43,12 +43,12 @@ struct Share {
 /// # Errors
 /// [`TooManyShares`].
 pub fn legs(event: &Event, sats: u64) -> Result<Vec<ZapSplit>, TooManyShares> {
-    let shares: Vec<Share> = event.tags_named("zap").filter_map(share).collect();
+    let shares: Vec<SplitShare> = event.tags_named("zap").filter_map(share).collect();
     if shares.len() > MAX_SHARES {
         return Err(TooManyShares);
     }
     let unweighted = shares.iter().all(|share| share.weight.is_none());
-    let weight = |share: &Share| if unweighted { ONE } else { share.weight.unwrap_or(0) };
+    let weight = |share: &SplitShare| if unweighted { ONE } else { share.weight.unwrap_or(0) };
     // 50 shares of at most 10^15 steps: no sum and no product with 64 bits leaves 128.
     let total: u128 = shares.iter().map(weight).sum();
     if total == 0 {
@@ -82,10 +82,10 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<ZapSplit>, TooManyShares> {
 
 /// A `zap` tag that names a key. One that names a Lightning address instead is of an older form and
 /// left out.
-fn share(tag: &[String]) -> Option<Share> {
+fn share(tag: &[String]) -> Option<SplitShare> {
     let pubkey = x_only(tag.get(1)?).filter(|_| tag.get(1).is_some_and(|key| key.len() == 64))?;
     let relay = tag.get(2).and_then(|relay| relay_list::address(relay));
-    Some(Share {
+    Some(SplitShare {
         pubkey,
         relay,
         weight: tag.get(3).filter(|text| !text.is_empty()).map(|text| weight(text).unwrap_or(0)),

@@ -16,12 +16,12 @@ pub struct Failpoint(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    schedule: Mutex<Schedule>,
+    schedule: Mutex<HaltPlan>,
     reached: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
-struct Schedule {
+struct HaltPlan {
     /// Commits so far.
     seen: u64,
     last: Option<(u64, bool)>,
@@ -61,7 +61,7 @@ impl Failpoint {
         let _sender_lives_as_long = reached.wait_for(|reached| *reached).await;
     }
 
-    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+    fn schedule(&self) -> MutexGuard<'_, HaltPlan> {
         self.0.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -62,7 +62,7 @@ pub struct Cursor {
 
 /// What to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HistoryQuery {
+pub struct HistoryFilter {
     /// Not older than this, in Unix seconds.
     pub since: Option<u64>,
     /// Older than this, in Unix seconds.
@@ -294,7 +294,7 @@ impl Store {
     /// When the file cannot be read.
     pub async fn history(
         &self,
-        query: HistoryQuery,
+        query: HistoryFilter,
     ) -> Result<Vec<(Cursor, HistoryRow)>, StoreError> {
         self.read(move |tx| {
             let mut end = (query.until.unwrap_or(u64::MAX), "");

@@ -59,11 +59,11 @@ pub use failpoint::Failpoint;
 #[cfg(feature = "failpoints")]
 use failpoint::Hit;
 pub use given_up::OpenRecord;
-pub use history::{Cursor, HistoryQuery, HistoryRow, PolicyChange, Tally};
+pub use history::{Cursor, HistoryFilter, HistoryRow, PolicyChange, Tally};
 pub use meta::Meta;
 pub use nostr::{
-    Deletion, EventTimes, Merged, MirrorRound, MirrorView, NutzapChanges, NutzapRow, NutzapState,
-    OutboxEvent, PublishRound, QueuedEvent, RelayRefusal, RemoteBalance, RemoteProofState,
+    Deletion, EventTimes, Merged, NutzapChanges, NutzapRow, NutzapState, OutboxEvent, OutboxView,
+    PublishRound, QueueRound, QueuedEvent, RelayRefusal, RemoteBalance, RemoteProofState,
     SeenTokenEvent, TokenEventRow,
 };
 #[cfg(feature = "testing")]

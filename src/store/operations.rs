@@ -53,10 +53,10 @@ pub(super) fn end(tx: &WriteTransaction, id: Uuid) -> Result<(), StoreError> {
     Ok(())
 }
 
-type Rows = (bool, &'static [u8]);
+type RowKey = (bool, &'static [u8]);
 
 fn all(
-    rows: &impl ReadableTable<&'static OperationId, Rows>,
+    rows: &impl ReadableTable<&'static OperationId, RowKey>,
     subjects: &impl ReadableTable<&'static OperationId, &'static str>,
 ) -> Result<Vec<OperationRow>, StoreError> {
     let mut found = Vec::new();
@@ -69,7 +69,7 @@ fn all(
 
 fn of(
     tx: &impl Reads,
-    rows: &impl ReadableTable<&'static OperationId, Rows>,
+    rows: &impl ReadableTable<&'static OperationId, RowKey>,
     subject: &str,
 ) -> Result<Vec<OperationRow>, StoreError> {
     let (index, subjects) = (tx.table(OPERATIONS_BY_SUBJECT)?, tx.table(OPERATION_SUBJECTS)?);

@@ -4,7 +4,6 @@
 //! Value leaves through [`door`] alone. What to trust, how much may leave and what the money
 //! is comes from the owner's rules, which are read again before every admission.
 
-mod account;
 pub mod core;
 mod deposit;
 pub mod doctor;
@@ -17,6 +16,7 @@ mod payment;
 mod people;
 mod proofs;
 pub mod recovery;
+mod reports;
 mod sync;
 mod token;
 mod wallet_event;
@@ -24,16 +24,6 @@ mod zap;
 
 use tokio::sync::watch;
 
-use crate::wallet::account::Account;
-pub use crate::wallet::account::balance::Holdings;
-pub use crate::wallet::account::history::{
-    Cursor, Entry, Group, Grouping, History, HistoryQuery, Note,
-};
-pub use crate::wallet::account::lookup::Lookup;
-pub use crate::wallet::account::mints::MintStanding;
-pub use crate::wallet::account::sync::{
-    NostrStanding, RelayStatus, SyncReport, SyncState, Trouble,
-};
 pub use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 pub use crate::wallet::core::Parts;
@@ -49,6 +39,16 @@ pub use crate::wallet::payment::pay::PaymentIntent;
 use crate::wallet::recovery::Recovery;
 pub use crate::wallet::recovery::give_up::MayGiveUp;
 pub use crate::wallet::recovery::undecided::{Undecided, Why};
+use crate::wallet::reports::Reports;
+pub use crate::wallet::reports::balance::Holdings;
+pub use crate::wallet::reports::history::{
+    Cursor, Entry, Group, Grouping, History, HistoryNote, HistoryQuery,
+};
+pub use crate::wallet::reports::lookup::Lookup;
+pub use crate::wallet::reports::mints::MintStanding;
+pub use crate::wallet::reports::sync::{
+    NostrStanding, RelayStatus, SyncReport, SyncState, Trouble,
+};
 use crate::wallet::sync::OwnRelays;
 pub use crate::wallet::sync::listen::News;
 use crate::wallet::token::Tokens;
@@ -171,8 +171,8 @@ impl Wallet {
     }
 
     /// What the wallet holds, where, and what has happened.
-    pub fn account(&self) -> Account<'_> {
-        Account(&self.core)
+    pub fn reports(&self) -> Reports<'_> {
+        Reports(&self.core)
     }
 
     /// This wallet on the owner's relays.

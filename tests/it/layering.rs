@@ -44,7 +44,7 @@ const PARTS: &[(&str, &[&str])] = &[
 /// a file names another by its whole path, so that every arrow is a `use` line.
 const WALLET: &[&str] = &[
     "recovery",
-    "account",
+    "reports",
     "zap",
     "token",
     "deposit",
@@ -91,6 +91,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "tokio",
         &[
             "ports.rs",
+            "api/tools/",
             "app/",
             "program.rs",
             "mcp/",

@@ -5,6 +5,8 @@
 
 mod mint;
 mod payee;
+#[cfg(test)]
+mod tests;
 mod zap;
 
 use super::code::Code;
@@ -14,8 +16,8 @@ use crate::model::history_line::EntryState;
 use crate::model::payment::{FailureReason, StoredFailure};
 use crate::model::text;
 use crate::wallet::core::failure::{
-    Cause, Denial, Failure, GiveUpRefusal, Late, Missing, Moved, SettingsProblem, StoreError,
-    TokenRefusal,
+    Cause, Denial, Failure, GiveUpRefusal, Late, Missing, Mistake, Moved, SettingsProblem,
+    StoreError, TokenRefusal,
 };
 
 /// When to come back if all places for melts are taken, in seconds.
@@ -51,7 +53,7 @@ pub(super) fn code(failure: Failure) -> Code {
 pub(super) fn stored_code(reason: FailureReason) -> Code {
     match reason {
         FailureReason::RouteNotFound => Code::RouteNotFound,
-        FailureReason::MintRefused => Code::MintRefused,
+        FailureReason::MintRefused | FailureReason::Unknown => Code::MintRefused,
         FailureReason::MintUnreachable => Code::MintUnreachable,
         FailureReason::AmountOutOfRange => Code::AmountOutOfRange,
         FailureReason::PayeeUnsupported => Code::PayeeUnsupported,
@@ -161,10 +163,7 @@ fn explain(cause: Cause, at: Option<&str>) -> Error {
         Cause::NotFound(missing) => not_found(missing),
         Cause::GiveUp(refusal) => Error::invalid("id", give_up(refusal)),
         Cause::Failed(failure) => failed(&failure),
-        Cause::Internal(what) => {
-            tracing::error!(what, "a mistake of ours");
-            Error::new(Code::Internal, "The wallet made a mistake; nothing more was done.")
-        }
+        Cause::Internal(mistake) => Error::new(Code::Internal, internal(mistake)),
     };
     match at {
         Some(mint) => error.with("mint", mint),
@@ -235,7 +234,6 @@ fn stored(error: &StoreError) -> Error {
             Error::new(Code::OverBalanceLimit, "The owner's cap at this mint would be passed.")
         }
         error => {
-            tracing::error!(%error, "the store failed");
             if error.is_damage() {
                 damaged(&error.to_string())
             } else {
@@ -345,6 +343,15 @@ fn not_found(missing: Missing) -> Error {
         Missing::Record => "No payment and no received token has this id.",
     };
     Error::new(Code::NotFound, message)
+}
+
+fn internal(mistake: Mistake) -> &'static str {
+    match mistake {
+        Mistake::NoSeed => "A seed could not be made.",
+        Mistake::NoRandomness => "The system gave no randomness.",
+        Mistake::ZapRequest => "The zap's request could not be made.",
+        Mistake::RelayEvent => "An event for the relays could not be made.",
+    }
 }
 
 fn give_up(refusal: GiveUpRefusal) -> &'static str {

@@ -30,20 +30,21 @@ pub(super) fn tool() -> Tool {
                     other => other,
                 };
                 let amount = read::some_sats("amount_sats", request.amount_sats)?;
-                let mint = read::mint(request.mint.as_deref())?;
+                let mint = read::mint(request.mint.as_deref());
                 let view = match destination {
                     Ok(destination) => {
-                        let estimated = wallet
-                            .payments()
-                            .estimate(job.caller, &destination, amount, mint.as_ref())
-                            .await?;
-                        EstimateView::new(&payee, estimated)
+                        let named = mint.as_ref().ok().and_then(Option::as_ref);
+                        let payments = wallet.payments();
+                        let estimated =
+                            payments.estimate(job.caller, &destination, amount, named).await?;
+                        // What pay would refuse is no error here.
+                        EstimateView::new(&payee, estimated, mint.err().map(|error| error.code))
                     }
                     Err(why) => {
                         let code = read::not_payable(why).code;
                         EstimateView::refused(
                             &payee,
-                            wallet.account().money().await?,
+                            wallet.reports().money().await?,
                             request.amount_sats,
                             code,
                         )

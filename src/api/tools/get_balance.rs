@@ -18,7 +18,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 job.read::<GetBalance>()?;
-                let holdings = job.wallet().await?.account().balance(job.caller).await?;
+                let holdings = job.wallet().await?.reports().balance(job.caller).await?;
                 Ok(Answer::of(&Balance::new(holdings, job.caller)))
             })
         },

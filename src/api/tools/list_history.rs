@@ -38,7 +38,7 @@ pub(super) fn tool() -> Tool {
                     limit: if as_csv { MAX_CSV } else { limit.unwrap_or(usize::MAX) },
                     cursor: request.cursor.as_deref().map(read::cursor).transpose()?,
                 };
-                let history = wallet.account().history(job.caller, query).await?;
+                let history = wallet.reports().history(job.caller, query).await?;
                 Ok(Answer::of(&HistoryView::new(history, as_csv)?))
             })
         },

@@ -19,7 +19,7 @@ pub(super) fn tool() -> Tool {
         run: |mut job| {
             Box::pin(async move {
                 job.read::<ListMints>()?;
-                let (money, mints) = job.wallet().await?.account().mints(job.caller).await?;
+                let (money, mints) = job.wallet().await?.reports().mints(job.caller).await?;
                 Ok(Answer::of(&MintsView::new(money, mints)))
             })
         },

@@ -109,7 +109,10 @@ impl Job<'_> {
                 .next(AGAIN)
         };
         let opened = self.deadline.wait(self.source.wallet()).await.ok_or_else(opening)?;
-        Ok(opened?.until(self.deadline))
+        let wallet = opened?.until(self.deadline);
+        // Settings that cannot be used are said before anything else.
+        wallet.reports().money().await?;
+        Ok(wallet)
     }
 }
 

@@ -60,9 +60,10 @@ view!(
 );
 
 impl EstimateView {
-    /// What was found out about paying `payee`.
-    pub fn new(payee: &Payee, estimated: Estimated) -> Self {
-        let code = estimated.refusal.map(explain::code);
+    /// What was found out about paying `payee`. `unread` is the code of a parameter that could not
+    /// be read, told where nothing else stands in the way.
+    pub fn new(payee: &Payee, estimated: Estimated, unread: Option<Code>) -> Self {
+        let code = estimated.refusal.map(explain::code).or(unread);
         let fee = estimated.max_fee_sats;
         Self {
             kind: words::payee(payee),

@@ -9,7 +9,7 @@ use crate::api::error::Error;
 use crate::api::{read, words};
 use crate::model::history_line::HistorySums;
 use crate::model::ledger::DAY_SECONDS;
-use crate::wallet::{self, History, Note};
+use crate::wallet::{self, History, HistoryNote};
 
 view!(
     /// One thing that happened.
@@ -139,8 +139,8 @@ impl HistoryView {
 impl From<wallet::Entry> for Entry {
     fn from(entry: wallet::Entry) -> Self {
         let (note, untrusted_note) = match entry.note {
-            Some(Note::Own(words)) => (Some(words), None),
-            Some(Note::Untrusted(words)) => (None, Some(words)),
+            Some(HistoryNote::Own(words)) => (Some(words), None),
+            Some(HistoryNote::Untrusted(words)) => (None, Some(words)),
             None => (None, None),
         };
         Self {

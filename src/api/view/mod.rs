@@ -1,4 +1,5 @@
-//! The answers of the tools, one type per kind of answer, made of the wallet's records. Absent means empty or zero.
+//! The answers of the tools, one type per kind of answer, made of the wallet's records. Absent
+//! means empty or zero.
 //!
 //! Every string that an outsider chose is in a field named `untrusted_*`, cleaned.
 

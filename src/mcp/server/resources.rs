@@ -18,7 +18,7 @@ const PAYMENTS: &str = "wallet://payments/";
 const DEPOSITS: &str = "wallet://deposits/";
 
 /// The tool that says what a resource says.
-pub(super) struct Read {
+pub(super) struct ResourceCall {
     pub(super) tool: &'static str,
     pub(super) arguments: Map<String, Value>,
 }
@@ -50,14 +50,14 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 }
 
 /// The call that reads this address. `None`: there is no such resource.
-pub(super) fn read_as_call(uri: &str) -> Option<Read> {
-    let one = |tool, name: &str, id: &str| Read {
+pub(super) fn read_as_call(uri: &str) -> Option<ResourceCall> {
+    let one = |tool, name: &str, id: &str| ResourceCall {
         tool,
         arguments: Map::from_iter([(name.to_owned(), json!(id))]),
     };
     match uri {
-        BALANCE => Some(Read { tool: "get_balance", arguments: Map::new() }),
-        HISTORY => Some(Read { tool: "list_history", arguments: Map::new() }),
+        BALANCE => Some(ResourceCall { tool: "get_balance", arguments: Map::new() }),
+        HISTORY => Some(ResourceCall { tool: "list_history", arguments: Map::new() }),
         _ => {
             if let Some(id) = uri.strip_prefix(PAYMENTS) {
                 return id

@@ -64,9 +64,11 @@ pub enum FailureReason {
     WalletDamaged,
     /// The wallet was being stopped.
     OutcomeUnknown,
-    /// A mistake of ours, or a reason that this program does not know.
-    #[serde(other)]
+    /// A mistake of ours.
     Internal,
+    /// A reason that this program does not know: a newer one wrote it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A failure as it is kept with a payment or a received token.

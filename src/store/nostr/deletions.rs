@@ -24,14 +24,14 @@ pub struct Deletion {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct DeletionRow {
     at: u64,
     ids: Vec<String>,
 }
 
 /// Writes a deletion's row; writing it again changes nothing.
 pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), StoreError> {
-    let row = Row { at: deletion.at, ids: deletion.ids.clone() };
+    let row = DeletionRow { at: deletion.at, ids: deletion.ids.clone() };
     row::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
 }
 
@@ -94,7 +94,7 @@ impl Store {
             let mut found = Vec::new();
             for id in ids {
                 if let Some(row) = table.get(id.as_str())? {
-                    let Row { at, ids } = decode("nostr_deletions", row.value())?;
+                    let DeletionRow { at, ids } = decode("nostr_deletions", row.value())?;
                     found.push(Deletion { id, at, ids });
                 }
             }

@@ -12,9 +12,9 @@
 
 mod deletions;
 mod merge;
-mod mirror;
 mod nutzaps;
 mod outbox;
+mod relay_view;
 mod remote_proofs;
 mod seen_history;
 mod state;
@@ -27,13 +27,13 @@ use serde::{Deserialize, Serialize};
 
 pub use deletions::Deletion;
 pub use merge::{Merged, SeenTokenEvent};
-#[cfg(feature = "testing")]
-pub use mirror::HeldProof;
-pub use mirror::{MirrorRound, MirrorView};
 pub use nutzaps::{NutzapChanges, NutzapRow, NutzapState};
 pub(super) use nutzaps::{coming as incoming_nutzap_sats, put as put_nutzaps};
 pub(super) use outbox::push as push_outgoing;
 pub use outbox::{OutboxEvent, PublishRound, QueuedEvent, RelayRefusal};
+#[cfg(feature = "testing")]
+pub use relay_view::HeldProof;
+pub use relay_view::{OutboxView, QueueRound};
 #[cfg(feature = "testing")]
 pub use remote_proofs::RemoteProof;
 use remote_proofs::RemoteProofTables;

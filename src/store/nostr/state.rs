@@ -33,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn begin_mirror(&self) -> Result<(), StoreError> {
+    pub async fn begin_outbox(&self) -> Result<(), StoreError> {
         if self.read(begun).await? { Ok(()) } else { self.write_durable(begin).await }
     }
 
@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn mirror_begun(&self) -> Result<bool, StoreError> {
+    pub async fn outbox_begun(&self) -> Result<bool, StoreError> {
         self.read(begun).await
     }
 

@@ -7,7 +7,7 @@ use cdk_common::nuts::State;
 use cdk_common::wallet::ProofInfo;
 use uuid::Uuid;
 
-use super::super::{Change, HistoryQuery, Need, OperationRow, PolicyChange, StoreError, TokenRow};
+use super::super::{Change, HistoryFilter, Need, OperationRow, PolicyChange, StoreError, TokenRow};
 use super::samples::{
     NOW, audit, coins, deposit, keyset, operation, payment, receive, store, take, ys,
 };
@@ -267,7 +267,7 @@ async fn history_is_newest_first_in_pages() {
     let mut before = None;
     loop {
         let page = store
-            .history(HistoryQuery { limit: 3, before, ..HistoryQuery::default() })
+            .history(HistoryFilter { limit: 3, before, ..HistoryFilter::default() })
             .await
             .unwrap();
         let Some((last, _)) = page.last() else { break };
@@ -276,7 +276,7 @@ async fn history_is_newest_first_in_pages() {
     }
     assert_eq!(seen, vec![30, 25, 20, 10]);
     let middle =
-        HistoryQuery { limit: 9, since: Some(20), until: Some(30), ..HistoryQuery::default() };
+        HistoryFilter { limit: 9, since: Some(20), until: Some(30), ..HistoryFilter::default() };
     assert_eq!(store.history(middle).await.unwrap().len(), 2);
 }
 

@@ -9,7 +9,7 @@ use cdk_common::wallet::ProofInfo;
 use proptest::prelude::*;
 
 use super::super::nostr::{
-    Deletion, MirrorRound, OutboxEvent, RemoteProofState, SeenTokenEvent, TokenEventRow,
+    Deletion, OutboxEvent, QueueRound, RemoteProofState, SeenTokenEvent, TokenEventRow,
 };
 use super::super::tables::NOSTR_OUTBOX;
 use super::super::{Change, Store};
@@ -104,7 +104,7 @@ proptest! {
 #[tokio::test]
 async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
     let store = store().await;
-    store.begin_mirror().await.unwrap();
+    store.begin_outbox().await.unwrap();
     store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
     store.merge_events(vec![seen(1, &[0, 1], &[])], Vec::new()).await.unwrap();
     store
@@ -120,29 +120,29 @@ async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
         (0, Some(&RemoteProofState::Unverified))
     );
     // A coin of ours in doubt is not told to relays before its mint has been asked.
-    assert!(store.mirror_view(10).await.unwrap().dirty.is_empty());
+    assert!(store.outbox_view(10).await.unwrap().dirty.is_empty());
     store.mark_verified(vec![POOL[0].y]).await.unwrap();
-    assert_eq!(store.mirror_view(10).await.unwrap().dirty.len(), 1);
+    assert_eq!(store.outbox_view(10).await.unwrap().dirty.len(), 1);
 }
 
 #[tokio::test]
 async fn a_change_between_a_rounds_plan_and_its_end_is_not_forgotten() {
     let store = store().await;
-    store.begin_mirror().await.unwrap();
+    store.begin_outbox().await.unwrap();
     store.commit(vec![Change::Proofs { add: vec![POOL[0].clone()] }]).await.unwrap();
-    let view = store.mirror_view(10).await.unwrap();
+    let view = store.outbox_view(10).await.unwrap();
     let spent =
         Change::ProofState { ys: vec![POOL[0].y], expect: None, to: State::Spent, operation: None };
     store.commit(vec![spent]).await.unwrap();
     let outgoing = vec![OutboxEvent::new(&id(2), 7375, "{}", 1, 1)];
-    let round = MirrorRound {
+    let round = QueueRound {
         done: view.dirty,
         new: vec![seen(2, &[0], &[]).event],
         outgoing,
-        ..MirrorRound::default()
+        ..QueueRound::default()
     };
     store.mirrored(round).await.unwrap();
-    let view = store.mirror_view(10).await.unwrap();
+    let view = store.outbox_view(10).await.unwrap();
     assert_eq!(
         (view.dirty.len(), view.events.len()),
         (1, 1),

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::super::history::{Word, read_word};
-use super::super::{Change, HistoryQuery, PolicyChange, Store, deposits};
+use super::super::{Change, HistoryFilter, PolicyChange, Store, deposits};
 use super::samples::{NOW, deposit, payment, receive, store, zap};
 use crate::model::deposit::{Deposit, DepositState};
 use crate::model::history_line::{Direction, EntryKind, HistorySums};
@@ -155,7 +155,7 @@ async fn both(
         let sum = sums[0].entry(key).or_default();
         *sum = sum.and(more);
     }
-    let query = HistoryQuery { since, until, limit: usize::MAX, before: None };
+    let query = HistoryFilter { since, until, limit: usize::MAX, before: None };
     for (place, row) in store.history(query).await.unwrap() {
         let mint = match &row {
             super::super::HistoryRow::Payment(one) => one.mint.to_string(),

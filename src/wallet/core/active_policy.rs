@@ -34,30 +34,30 @@ impl Rules for Policy {
 
 /// The rules, and what they make of this wallet.
 #[derive(Clone, Debug)]
-pub(in crate::wallet) struct Setup {
-    pub(in crate::wallet) policy: Policy,
-    pub(in crate::wallet) money: MoneyKind,
+pub(crate) struct Setup {
+    pub(crate) policy: Policy,
+    pub(crate) money: MoneyKind,
 }
 
 impl Setup {
     /// The mints that the wallet uses: those of its kind of money.
-    pub(in crate::wallet) fn mints(&self) -> impl Iterator<Item = &TrustedMint> {
+    pub(crate) fn mints(&self) -> impl Iterator<Item = &TrustedMint> {
         let real = self.money == MoneyKind::Real;
         self.policy.mints.iter().filter(move |mint| mint.test != real)
     }
 
     /// The usable mint of this address.
-    pub(in crate::wallet) fn mint(&self, address: &MintAddress) -> Option<&TrustedMint> {
+    pub(crate) fn mint(&self, address: &MintAddress) -> Option<&TrustedMint> {
         self.mints().find(|mint| mint.address == *address)
     }
 
     /// The usable mint that a caller named.
-    pub(in crate::wallet) fn usable(&self, address: &MintAddress) -> Result<&TrustedMint, Failure> {
+    pub(crate) fn usable(&self, address: &MintAddress) -> Result<&TrustedMint, Failure> {
         self.mint(address).ok_or_else(|| Failure::new(Cause::NotTrusted).at(address))
     }
 }
 
 /// The mint to use where the caller named none.
-pub(in crate::wallet) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Failure> {
+pub(crate) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Failure> {
     setup.mints().next().ok_or_else(|| Cause::NoMint.into())
 }

@@ -19,12 +19,12 @@ impl Deadline {
     }
 
     /// This moment, or `wait` from now if that is earlier.
-    pub(in crate::wallet) fn within(self, wait: Duration) -> Self {
+    pub(crate) fn within(self, wait: Duration) -> Self {
         Self(self.0.min(Instant::now() + wait))
     }
 
     /// The moment that is `by` earlier.
-    pub(in crate::wallet) fn sooner(self, by: Duration) -> Self {
+    pub(crate) fn sooner(self, by: Duration) -> Self {
         Self(self.0.checked_sub(by).unwrap_or(self.0))
     }
 
@@ -35,12 +35,12 @@ impl Deadline {
     }
 
     /// The time from now to this moment; zero once it has passed.
-    pub(in crate::wallet) fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
     /// The moment has passed.
-    pub(in crate::wallet) fn is_past(self) -> bool {
+    pub(crate) fn is_past(self) -> bool {
         self.left().is_zero()
     }
 

@@ -1,6 +1,6 @@
 //! When one open thing is asked about: how urgent it is, how often, and what comes first.
 //!
-//! A turn knows no other and asks nobody; `rounds` keeps them all.
+//! A turn knows no other and asks nobody; the schedule keeps them all.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use crate::model::payment::Payment;
 use crate::store::TokenRow;
 
 /// How long after a token was first called claimed its mint is asked once more, in seconds.
-pub(in crate::wallet) const CLAIMED_TWICE_SECONDS: u64 = 60;
+pub(crate) const CLAIMED_TWICE_SECONDS: u64 = 60;
 
-pub(in crate::wallet) const FIRST_STEP: Duration = Duration::from_secs(2);
-pub(in crate::wallet) const LONGEST_STEP: Duration = Duration::from_secs(600);
+pub(crate) const FIRST_STEP: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_STEP: Duration = Duration::from_secs(600);
 /// A token is asked about first after so long: its receiver needs time to claim it, and no caller
 /// of ours waits for that.
-pub(in crate::wallet) const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
+pub(crate) const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 
 /// How urgent something open is: what comes first is asked about first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::wallet) enum Urgency {
+pub(crate) enum Urgency {
     /// A payment that may still move.
     Payment,
     /// Coins that are on their way to us.
@@ -37,31 +37,26 @@ pub(in crate::wallet) enum Urgency {
 
 /// When one open thing is asked about.
 #[derive(Debug)]
-pub(in crate::wallet) struct Turn<T> {
-    pub(in crate::wallet) mint: MintAddress,
-    pub(in crate::wallet) when: Instant,
-    pub(in crate::wallet) step: Duration,
-    pub(in crate::wallet) urgency: Urgency,
-    pub(in crate::wallet) of: T,
+pub(crate) struct Turn<T> {
+    pub(crate) mint: MintAddress,
+    pub(crate) when: Instant,
+    pub(crate) step: Duration,
+    pub(crate) urgency: Urgency,
+    pub(crate) of: T,
 }
 
 impl<T> Turn<T> {
-    pub(in crate::wallet) fn new(
-        mint: MintAddress,
-        first: Duration,
-        urgency: Urgency,
-        of: T,
-    ) -> Self {
+    pub(crate) fn new(mint: MintAddress, first: Duration, urgency: Urgency, of: T) -> Self {
         Self { mint, when: Instant::now() + first, step: first, urgency, of }
     }
 
     /// It is asked about now; the next time is further off, and more than `least`.
-    pub(in crate::wallet) fn take(&mut self, now: Instant, least: Duration) {
+    pub(crate) fn take(&mut self, now: Instant, least: Duration) {
         self.step = self.step.max(least).mul_f64(1.5).min(LONGEST_STEP);
         self.when = now + self.step;
     }
 
-    pub(in crate::wallet) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         (self.when, self.step) = (Instant::now(), FIRST_STEP);
     }
 
@@ -74,7 +69,7 @@ impl<T> Turn<T> {
 
 impl Turn<u64> {
     /// With the time when its invoice expires, in Unix seconds.
-    pub(in crate::wallet) fn of_deposit(deposit: Deposit) -> Self {
+    pub(crate) fn of_deposit(deposit: Deposit) -> Self {
         let urgency = match deposit.state {
             _ if deposit.disputed().is_some() => Urgency::Disputed,
             DepositState::Paid => Urgency::Claim,
@@ -86,7 +81,7 @@ impl Turn<u64> {
 
 impl Turn<usize> {
     /// With the number of its coins. `now` is in Unix seconds.
-    pub(in crate::wallet) fn of_token(payment: Payment, row: &TokenRow, now: u64) -> Self {
+    pub(crate) fn of_token(payment: Payment, row: &TokenRow, now: u64) -> Self {
         let again = row.claimed_at.map(|at| {
             Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now))
         });
@@ -96,7 +91,7 @@ impl Turn<usize> {
 }
 
 /// What is due at a mint and comes first, by its place and its name.
-pub(in crate::wallet) fn most_urgent<T>(
+pub(crate) fn most_urgent<T>(
     turns: &HashMap<String, Turn<T>>,
     mint: &MintAddress,
     now: Instant,

@@ -14,8 +14,8 @@ pub use crate::ports::HttpFailure;
 pub use crate::store::StoreError;
 
 pub use crate::wallet::core::refusals::{
-    GiveUpRefusal, Late, Missing, NameServerError, NutzapRefusal, PayeeError, SettingsProblem,
-    TokenRefusal, WrongQuote, ZapRefusal,
+    GiveUpRefusal, Late, Missing, Mistake, NameServerError, NutzapRefusal, PayeeError,
+    SettingsProblem, TokenRefusal, WrongQuote, ZapRefusal,
 };
 
 /// Whether money has left because of the failed call.
@@ -189,14 +189,19 @@ pub enum Cause {
     #[error("the payment failed")]
     Failed(StoredFailure),
     /// A mistake of ours.
-    #[error("a mistake of ours: {0}")]
-    Internal(&'static str),
+    #[error("a mistake of ours: {0:?}")]
+    Internal(Mistake),
 }
 
 impl Failure {
     /// This cause, of no payment and no mint in particular.
     pub fn new(cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
+        if let Cause::Store(error) = &cause
+            && !matches!(error, StoreError::Stopping | StoreError::OverCap)
+        {
+            tracing::error!(%error, "the store failed");
+        }
         let moved = match &cause {
             Cause::Store(StoreError::OverCap) => Moved::No,
             Cause::Store(_)
@@ -229,12 +234,12 @@ impl Failure {
     }
 
     /// The NUT error code, where a mint gave one.
-    pub(in crate::wallet) fn nut_code(&self) -> Option<u16> {
+    pub(crate) fn nut_code(&self) -> Option<u16> {
         if let Cause::Mint(error) = &self.cause { error.code() } else { None }
     }
 
     /// What is kept of it with a payment or a received token.
-    pub(in crate::wallet) fn to_store(&self) -> StoredFailure {
+    pub(crate) fn to_store(&self) -> StoredFailure {
         let untrusted = match &self.cause {
             Cause::Mint(MintError::Refused { reason, .. }) | Cause::Amountless(reason) => {
                 Some(reason.as_str())

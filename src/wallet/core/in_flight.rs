@@ -9,7 +9,7 @@ use crate::wallet::core::failure::{Cause, Failure, Late};
 
 /// What a payment waits for before it is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::wallet) enum Awaits {
+pub(crate) enum Awaits {
     /// A place among the melts that are leaving.
     Place,
     /// The mint, or another exchange with it.
@@ -21,7 +21,7 @@ pub(in crate::wallet) enum Awaits {
 /// Set when the caller no longer waits: it may never learn what became of its payment. Says what
 /// was waited for until then.
 #[derive(Clone, Debug)]
-pub(in crate::wallet) struct Gone(Arc<(AtomicBool, Mutex<Awaits>)>);
+pub(crate) struct Gone(Arc<(AtomicBool, Mutex<Awaits>)>);
 
 impl Default for Gone {
     fn default() -> Self {
@@ -30,16 +30,16 @@ impl Default for Gone {
 }
 
 impl Gone {
-    pub(in crate::wallet) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.0.0.load(Ordering::Acquire)
     }
 
-    pub(in crate::wallet) fn awaits(&self, what: Awaits) {
+    pub(crate) fn awaits(&self, what: Awaits) {
         *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
     /// Why nothing was admitted in time.
-    pub(in crate::wallet) fn too_late(&self) -> Failure {
+    pub(crate) fn too_late(&self) -> Failure {
         let late = match *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) {
             Awaits::Place => Late::Place,
             Awaits::Mint => Late::Mint,
@@ -51,10 +51,10 @@ impl Gone {
 
 /// Lives as long as the caller waits.
 #[derive(Debug)]
-pub(in crate::wallet) struct Waiting(Gone);
+pub(crate) struct Waiting(Gone);
 
 impl Waiting {
-    pub(in crate::wallet) fn new(gone: Gone) -> Self {
+    pub(crate) fn new(gone: Gone) -> Self {
         Self(gone)
     }
 }
@@ -67,7 +67,7 @@ impl Drop for Waiting {
 
 /// A payment in this process's hands.
 #[derive(Debug)]
-pub(in crate::wallet) struct Carried {
+pub(crate) struct Carried {
     core: Core,
     id: PaymentId,
 }
@@ -79,7 +79,7 @@ impl Drop for Carried {
 }
 
 /// This process has the payment in its hands until the guard is dropped, also by a panic.
-pub(in crate::wallet) fn carry(core: &Core, id: &PaymentId, gone: Gone) -> Carried {
+pub(crate) fn carry(core: &Core, id: &PaymentId, gone: Gone) -> Carried {
     core.live().insert(id.clone(), gone);
     Carried { core: core.clone(), id: id.clone() }
 }

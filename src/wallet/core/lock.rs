@@ -10,17 +10,15 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use crate::wallet::core::digest::digest;
 
 /// Held from the look at the journal until the payment is admitted.
-pub(in crate::wallet) type Pass = OwnedMutexGuard<()>;
+pub(crate) type PaymentLock = OwnedMutexGuard<()>;
 
 /// A call under way that may record a payment under a name, until it is dropped.
 #[derive(Debug)]
-pub(in crate::wallet) struct Announced(
-    #[expect(dead_code, reason = "held, never read")] Arc<AsyncMutex<()>>,
-);
+pub(crate) struct Announced(#[expect(dead_code, reason = "held, never read")] Arc<AsyncMutex<()>>);
 
 /// A name by which an agent's payment is looked up.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::wallet) enum Name<'a> {
+pub(crate) enum Name<'a> {
     /// The payment hash of its invoice, in lower-case hex.
     Hash(&'a str),
     /// The agent's idempotency key.
@@ -38,37 +36,33 @@ impl Name<'_> {
 
 /// The gates, by payment hash. A gate nobody uses is forgotten.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct Gates(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+pub(crate) struct KeyedLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
-impl Gates {
+impl KeyedLocks {
     /// Waits for the gate of `name`.
-    pub(in crate::wallet) async fn pass(&self, name: &str) -> Pass {
+    pub(crate) async fn pass(&self, name: &str) -> PaymentLock {
         self.gate(name).lock_owned().await
     }
 
     /// Says that a call may record a payment of this agent under these names.
-    pub(in crate::wallet) fn announce(
-        &self,
-        agent: &str,
-        names: &[Option<Name<'_>>],
-    ) -> Vec<Announced> {
+    pub(crate) fn announce(&self, agent: &str, names: &[Option<Name<'_>>]) -> Vec<Announced> {
         names.iter().flatten().map(|name| Announced(self.gate(&name.of(agent)))).collect()
     }
 
     /// A call under way may record a payment of this agent under this name.
-    pub(in crate::wallet) fn is_announced(&self, agent: &str, name: Name<'_>) -> bool {
-        let gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.get(&name.of(agent)).is_some_and(|gate| gate.strong_count() > 0)
+    pub(crate) fn is_announced(&self, agent: &str, name: Name<'_>) -> bool {
+        let locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.get(&name.of(agent)).is_some_and(|gate| gate.strong_count() > 0)
     }
 
     fn gate(&self, name: &str) -> Arc<AsyncMutex<()>> {
-        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.retain(|_, gate| gate.strong_count() > 0);
-        match gates.get(name).and_then(Weak::upgrade) {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, gate| gate.strong_count() > 0);
+        match locks.get(name).and_then(Weak::upgrade) {
             Some(gate) => gate,
             None => {
                 let gate = Arc::new(AsyncMutex::new(()));
-                gates.insert(name.to_owned(), Arc::downgrade(&gate));
+                locks.insert(name.to_owned(), Arc::downgrade(&gate));
                 gate
             }
         }

@@ -36,9 +36,9 @@ use crate::wallet::core::active_policy::{Rules, Setup};
 use crate::wallet::core::deadline::Deadline;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::in_flight::Gone;
-use crate::wallet::core::lock::Gates;
-use crate::wallet::core::relays::{Link, Nostr};
-use crate::wallet::core::schedule::Rounds;
+use crate::wallet::core::lock::KeyedLocks;
+use crate::wallet::core::relays::{Link, NostrParts};
+use crate::wallet::core::schedule::Schedule;
 
 /// Which agent asks. A label from the client's configuration, never a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +63,12 @@ pub struct Parts {
     /// Where the keys lie.
     pub keys: KeysPlace,
     /// Relays and the Nostr key. `None`: Nostr is off.
-    pub nostr: Option<Nostr>,
+    pub nostr: Option<NostrParts>,
 }
 
 /// What every verb works on: the store, the mints, the rules. A clone is the same core.
 #[derive(Clone)]
-pub(super) struct Core {
+pub(crate) struct Core {
     inner: Arc<Inner>,
     /// Until when the caller of this handle waits. `None`: as long as any call, from its own
     /// beginning.
@@ -76,7 +76,7 @@ pub(super) struct Core {
 }
 
 /// What all clones share.
-pub(super) struct Inner {
+pub(crate) struct Inner {
     pub(super) store: Store,
     pub(super) mints: Mints,
     pub(super) http: Arc<dyn Http>,
@@ -90,8 +90,8 @@ pub(super) struct Inner {
     pub(super) closing: CancellationToken,
     /// Payments that this process carries, and whether their callers have gone.
     pub(super) live: Mutex<HashMap<PaymentId, Gone>>,
-    pub(super) gates: Gates,
-    pub(super) rounds: Mutex<Rounds>,
+    pub(super) locks: KeyedLocks,
+    pub(super) schedule: Mutex<Schedule>,
     pub(super) rechecking: tokio::sync::Mutex<()>,
     pub(super) looking_up: tokio::sync::Mutex<()>,
     pub(super) notices: watch::Sender<u64>,
@@ -116,8 +116,8 @@ impl Core {
             running: TaskTracker::new(),
             closing: CancellationToken::new(),
             live: Mutex::new(HashMap::new()),
-            gates: Gates::default(),
-            rounds: Mutex::new(Rounds::default()),
+            locks: KeyedLocks::default(),
+            schedule: Mutex::new(Schedule::default()),
             rechecking: tokio::sync::Mutex::new(()),
             looking_up: tokio::sync::Mutex::new(()),
             notices: watch::Sender::new(0),
@@ -130,8 +130,8 @@ impl Core {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn rounds(&self) -> MutexGuard<'_, Rounds> {
-        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn wake(&self) {
@@ -154,8 +154,8 @@ impl Core {
     }
 
     /// Somebody waits for it.
-    pub(in crate::wallet) fn hurry(&self, id: &str) {
-        self.rounds().hurry(id);
+    pub(crate) fn hurry(&self, id: &str) {
+        self.schedule().hurry(id);
         self.wake();
     }
 

@@ -4,7 +4,7 @@ use crate::model::text;
 use crate::wallet::core::failure::{Cause, Failure};
 
 /// Refuses our own words out when they are too long or hold a secret.
-pub(in crate::wallet) fn outgoing(field: &'static str, words: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn outgoing(field: &'static str, words: Option<&str>) -> Result<(), Failure> {
     let Some(words) = words else { return Ok(()) };
     let holds = text::refuse_secrets(words);
     if text::outgoing_too_long(words) {

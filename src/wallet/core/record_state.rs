@@ -7,7 +7,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::in_flight::Gone;
 
 /// Step 6: a payment's new state, durably, with whatever has to be written beside it.
-pub(in crate::wallet) async fn record(
+pub(crate) async fn record(
     core: &Core,
     mut payment: Payment,
     state: PaymentState,
@@ -36,7 +36,7 @@ pub(in crate::wallet) async fn record(
 
 /// Step 6 for a definite no: nothing moved, and the same call may be made again. Answers the
 /// failure with the payment's name.
-pub(in crate::wallet) async fn record_failure(
+pub(crate) async fn record_failure(
     core: &Core,
     payment: Payment,
     failure: Failure,

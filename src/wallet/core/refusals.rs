@@ -44,7 +44,7 @@ pub enum PayeeError {
         /// What was asked for, in sats.
         asked_sats: u64,
     },
-    /// Its invoice was given before; [`Failure::payment`] had it.
+    /// Its invoice was given before; [`Failure::payment`](super::failure::Failure::payment) had it.
     #[error("the payee's server gave an earlier invoice")]
     InvoiceAgain,
     /// It does not take this amount.
@@ -187,4 +187,17 @@ pub enum GiveUpRefusal {
     Deposit,
     /// It was not given up.
     NotGivenUp,
+}
+
+/// What went wrong in this program itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// No seed could be made of the wallet's words.
+    NoSeed,
+    /// The system gave no randomness.
+    NoRandomness,
+    /// A zap request could not be signed.
+    ZapRequest,
+    /// An event for the relays could not be made.
+    RelayEvent,
 }

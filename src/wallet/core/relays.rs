@@ -11,13 +11,13 @@ use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
 
 /// How long one relay may take for one question.
-pub(in crate::wallet) const QUESTION: Duration = Duration::from_secs(12);
+pub(crate) const QUESTION: Duration = Duration::from_secs(12);
 /// The most relays that are written to.
-pub(in crate::wallet) const MOST_RELAYS: usize = 10;
+pub(crate) const MOST_RELAYS: usize = 10;
 
 /// What Nostr needs.
 #[derive(Clone)]
-pub struct Nostr {
+pub struct NostrParts {
     /// The wallet's Nostr key.
     pub identity: Identity,
     /// The key that the list of mints is kept under (NUT-27): it names nobody.
@@ -32,13 +32,13 @@ pub struct Nostr {
     pub nutzaps: bool,
     /// The least that a nutzap is worth to be taken in, in sats.
     pub nutzap_min_sats: u64,
-    /// When other devices' coins are claimed.
-    pub claims: Claims,
+    /// When other devices' coins are adopted.
+    pub adopt_when: AdoptPolicy,
     /// The nutzap key derived from the words, hex: used where the wallet's event names none.
     pub nutzap_key: crate::model::secret::Secret,
 }
 
-impl std::fmt::Debug for Nostr {
+impl std::fmt::Debug for NostrParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Nostr").field("relays", &self.urls.len()).finish_non_exhaustive()
     }
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Nostr {
 
 /// When other devices' coins are swapped for our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claims {
+pub enum AdoptPolicy {
     /// When a payment needs them.
     OnShortfall,
     /// When somebody asks for a `sync`, too.
@@ -57,55 +57,55 @@ pub enum Claims {
 
 /// Nostr while the wallet is open.
 #[derive(Debug)]
-pub(in crate::wallet) struct Link {
-    pub(in crate::wallet) parts: Nostr,
-    /// One mirror round at a time; one publishing round; one pull.
-    pub(in crate::wallet) mirroring: tokio::sync::Mutex<()>,
-    pub(in crate::wallet) flushing: tokio::sync::Mutex<()>,
-    pub(in crate::wallet) syncing: tokio::sync::Mutex<()>,
-    pub(in crate::wallet) seen: Mutex<Sightings>,
+pub(crate) struct Link {
+    pub(crate) parts: NostrParts,
+    /// One round of queueing at a time; one of publishing; one pull.
+    pub(crate) queueing: tokio::sync::Mutex<()>,
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+    pub(crate) syncing: tokio::sync::Mutex<()>,
+    pub(crate) seen: Mutex<Sightings>,
     /// Something new was heard: of coins, of nutzaps.
-    pub(in crate::wallet) news: tokio::sync::Notify,
-    pub(in crate::wallet) nutzap_news: tokio::sync::Notify,
+    pub(crate) news: tokio::sync::Notify,
+    pub(crate) nutzap_news: tokio::sync::Notify,
 }
 
 /// What was last seen of the relays.
 #[derive(Clone, Debug, Default)]
-pub(in crate::wallet) struct Sightings {
+pub(crate) struct Sightings {
     /// By relay: the last word on it.
-    pub(in crate::wallet) relays: BTreeMap<String, Sight>,
+    pub(crate) relays: BTreeMap<String, Sight>,
     /// The last pull read every relay of the owner to its end.
-    pub(in crate::wallet) whole: bool,
+    pub(crate) whole: bool,
     /// A pull has ended since the start.
-    pub(in crate::wallet) pulled: bool,
-    /// When all that other devices hold was claimed, in Unix seconds.
-    pub(in crate::wallet) claimed_at: Option<u64>,
+    pub(crate) pulled: bool,
+    /// When all that other devices hold was adopted, in Unix seconds.
+    pub(crate) claimed_at: Option<u64>,
     /// When lost deletions were made again, in Unix seconds.
-    pub(in crate::wallet) deleted_again_at: Option<u64>,
+    pub(crate) deleted_again_at: Option<u64>,
     /// Our own wallet event must not be written: what was read of it may lack keys.
-    pub(in crate::wallet) read_only: bool,
+    pub(crate) read_only: bool,
     /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it
     /// before they are.
-    pub(in crate::wallet) elsewhere: Vec<String>,
+    pub(crate) elsewhere: Vec<String>,
     /// The public list was emptied by another program: nutzaps stay off.
-    pub(in crate::wallet) nutzaps_off: bool,
+    pub(crate) nutzaps_off: bool,
     /// Relays whose word on the wallet itself was read to its end in the last sync, and is stored.
-    pub(in crate::wallet) about_read: BTreeSet<String>,
+    pub(crate) about_read: BTreeSet<String>,
     /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix
     /// seconds.
-    pub(in crate::wallet) issued_at: BTreeMap<String, u64>,
+    pub(crate) issued_at: BTreeMap<String, u64>,
     /// The list of mints was brought to every relay since the start.
-    pub(in crate::wallet) mints_kept: bool,
+    pub(crate) mints_kept: bool,
     /// What the last round of publishing left in the queue.
-    pub(in crate::wallet) queue: Counts,
+    pub(crate) queue: Counts,
     /// The mints that are asked now, the one that was asked first before the others: a sync waits
     /// for them.
-    pub(in crate::wallet) asking: Vec<MintAddress>,
+    pub(crate) asking: Vec<MintAddress>,
 }
 
 impl Sightings {
     /// What keeps the wallet from saying on relays what it is and takes.
-    pub(in crate::wallet) fn in_the_way(&self) -> Option<InTheWay> {
+    pub(crate) fn in_the_way(&self) -> Option<InTheWay> {
         InTheWay::of(self.elsewhere.clone(), self.nutzaps_off)
     }
 }
@@ -120,7 +120,7 @@ pub enum InTheWay {
 }
 
 impl InTheWay {
-    pub(in crate::wallet) fn of(elsewhere: Vec<String>, nutzaps_off: bool) -> Option<Self> {
+    pub(crate) fn of(elsewhere: Vec<String>, nutzaps_off: bool) -> Option<Self> {
         if elsewhere.is_empty() {
             nutzaps_off.then_some(Self::NutzapsOff)
         } else {
@@ -131,13 +131,13 @@ impl InTheWay {
 
 /// How many events are on their way.
 #[derive(Clone, Debug, Default)]
-pub(in crate::wallet) struct Counts {
+pub(crate) struct Counts {
     /// In the queue.
-    pub(in crate::wallet) all: u64,
+    pub(crate) all: u64,
     /// Not on enough relays.
-    pub(in crate::wallet) unpublished: u64,
+    pub(crate) unpublished: u64,
     /// Still to go to one of the owner's relays.
-    pub(in crate::wallet) at: BTreeMap<String, u64>,
+    pub(crate) at: BTreeMap<String, u64>,
 }
 
 /// How a relay stands.
@@ -154,7 +154,7 @@ pub enum Sight {
 }
 
 /// A mint is asked.
-pub(in crate::wallet) struct Asking<'l>(&'l Link, MintAddress);
+pub(crate) struct Asking<'l>(&'l Link, MintAddress);
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
@@ -166,11 +166,11 @@ impl Drop for Asking<'_> {
 }
 
 impl Link {
-    pub(in crate::wallet) fn new(parts: Nostr) -> Self {
+    pub(crate) fn new(parts: NostrParts) -> Self {
         Self {
             parts,
-            mirroring: Default::default(),
-            flushing: Default::default(),
+            queueing: Default::default(),
+            publishing: Default::default(),
             syncing: Default::default(),
             seen: Default::default(),
             news: Default::default(),
@@ -179,43 +179,43 @@ impl Link {
     }
 
     /// One sync at a time.
-    pub(in crate::wallet) async fn syncing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    pub(crate) async fn syncing(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.syncing.lock().await
     }
 
-    pub(in crate::wallet) fn seen(&self) -> MutexGuard<'_, Sightings> {
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Sightings> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// These lack what they should hold.
-    pub(in crate::wallet) fn behind(&self, urls: &BTreeSet<String>) {
+    pub(crate) fn behind(&self, urls: &BTreeSet<String>) {
         let mut seen = self.seen();
         seen.relays.extend(urls.iter().map(|url| (url.clone(), Sight::Behind)));
     }
 
     /// Until this is dropped, whoever waits for a sync waits for this mint.
-    pub(in crate::wallet) fn asking(&self, mint: &MintAddress) -> Asking<'_> {
+    pub(crate) fn asking(&self, mint: &MintAddress) -> Asking<'_> {
         self.seen().asking.push(mint.clone());
         Asking(self, mint.clone())
     }
 
     /// One of the owner's relays.
-    pub(in crate::wallet) fn is_own(&self, url: &str) -> bool {
+    pub(crate) fn is_own(&self, url: &str) -> bool {
         self.parts.urls.iter().any(|own| plain_url(own) == url)
     }
 
     /// Some relay of the owner's answered when all were read last.
-    pub(in crate::wallet) fn is_online(&self) -> bool {
+    pub(crate) fn is_online(&self) -> bool {
         self.seen().relays.values().any(|sight| *sight != Sight::Away)
     }
 
     /// How many of the owner's relays must have an event before it counts as published.
-    pub(in crate::wallet) fn quorum(&self) -> usize {
+    pub(crate) fn quorum(&self) -> usize {
         self.parts.urls.len().div_ceil(2).max(1)
     }
 }
 
 /// An address as it is compared.
-pub(in crate::wallet) fn plain_url(url: &str) -> String {
+pub(crate) fn plain_url(url: &str) -> String {
     url.trim().trim_end_matches('/').to_owned()
 }

@@ -15,7 +15,7 @@ impl Core {
     ///
     /// # Cancel safety
     /// Safe to drop: the work goes on.
-    pub(in crate::wallet) async fn run_to_end<T, F>(&self, wait: Duration, work: F) -> Option<T>
+    pub(crate) async fn run_to_end<T, F>(&self, wait: Duration, work: F) -> Option<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -28,7 +28,7 @@ impl Core {
     }
 
     /// Runs `work` on a tracked task and waits for its end. `None`: it panicked.
-    pub(in crate::wallet) async fn to_its_end<T, F>(&self, work: F) -> Option<T>
+    pub(crate) async fn to_its_end<T, F>(&self, work: F) -> Option<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,

@@ -20,7 +20,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What is asked about next at a mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::wallet) enum Pick {
+pub(crate) enum Pick {
     /// An operation of the journal.
     Operation(Uuid),
     /// A deposit, by its id.
@@ -31,19 +31,19 @@ pub(in crate::wallet) enum Pick {
 
 /// An operation that is open.
 #[derive(Debug)]
-pub(in crate::wallet) struct OpenOperation {
+pub(crate) struct OpenOperation {
     /// The name under which a waiting call looks for it.
-    pub(in crate::wallet) name: String,
-    pub(in crate::wallet) id: Uuid,
-    pub(in crate::wallet) mint: MintAddress,
-    pub(in crate::wallet) urgency: Urgency,
+    pub(crate) name: String,
+    pub(crate) id: Uuid,
+    pub(crate) mint: MintAddress,
+    pub(crate) urgency: Urgency,
     /// How soon it is asked about first.
-    pub(in crate::wallet) first: Duration,
+    pub(crate) first: Duration,
 }
 
 /// The turns of what is open, the mints that are being asked, and those that do not answer.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct Rounds {
+pub(crate) struct Schedule {
     operations: HashMap<String, Turn<Uuid>>,
     /// With the time when their invoices expire, in Unix seconds.
     deposits: HashMap<String, Turn<u64>>,
@@ -61,20 +61,20 @@ pub(in crate::wallet) struct Rounds {
     commits: Option<u64>,
 }
 
-impl Rounds {
+impl Schedule {
     /// Something was committed since deposits and tokens were looked up.
-    pub(in crate::wallet) fn is_behind(&self, commits: u64) -> bool {
+    pub(crate) fn is_behind(&self, commits: u64) -> bool {
         self.commits != Some(commits)
     }
 
     /// Neither a deposit nor a token of this id is known.
-    pub(in crate::wallet) fn is_new(&self, id: &str) -> bool {
+    pub(crate) fn is_new(&self, id: &str) -> bool {
         !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
     }
 
     /// Brings deposits and tokens in line with what the store had after so many commits. `now` is
     /// in Unix seconds.
-    pub(in crate::wallet) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
+    pub(crate) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
         let (deposits, tokens): (HashSet<_>, HashSet<_>) =
             (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
         self.deposits.retain(|id, _| deposits.contains(id));
@@ -92,11 +92,7 @@ impl Rounds {
 
     /// Brings operations in line with the journal. `claims` are the deposits that are being
     /// claimed.
-    pub(in crate::wallet) fn know_operations(
-        &mut self,
-        open: Vec<OpenOperation>,
-        claims: &[DepositId],
-    ) {
+    pub(crate) fn know_operations(&mut self, open: Vec<OpenOperation>, claims: &[DepositId]) {
         let names: HashSet<&str> = open.iter().map(|one| one.name.as_str()).collect();
         self.operations.retain(|name, _| names.contains(name.as_str()));
         for OpenOperation { name, id, mint, urgency, first } in open {
@@ -115,7 +111,7 @@ impl Rounds {
     }
 
     /// A deposit is paid, and to be claimed.
-    pub(in crate::wallet) fn is_paid(&mut self, deposit: &DepositId) {
+    pub(crate) fn is_paid(&mut self, deposit: &DepositId) {
         if let Some(turn) =
             self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed)
         {
@@ -124,7 +120,7 @@ impl Rounds {
     }
 
     /// A deposit is disputed, or is no more.
-    pub(in crate::wallet) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
+    pub(crate) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
         if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
             turn.urgency = if it_is { Urgency::Disputed } else { Urgency::Rest };
         }
@@ -133,7 +129,7 @@ impl Rounds {
     /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap
     /// that its mint said cannot have been made is not under way, though its mint is asked again:
     /// else whoever sends us a spent token would keep this process running for a week.
-    pub(in crate::wallet) fn has_open(&self, now: u64) -> bool {
+    pub(crate) fn has_open(&self, now: u64) -> bool {
         let is_open = |turn: &Turn<u64>| {
             turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now
         };
@@ -143,7 +139,7 @@ impl Rounds {
 
     /// It is due at once, and often from now on; its mint is asked even if it did not answer
     /// before.
-    pub(in crate::wallet) fn hurry(&mut self, name: &str) {
+    pub(crate) fn hurry(&mut self, name: &str) {
         match self.operations.get_mut(name) {
             Some(turn) => {
                 turn.hurry();
@@ -154,7 +150,7 @@ impl Rounds {
     }
 
     /// The mints to ask now. They count as being asked from here on.
-    pub(in crate::wallet) fn begin(&mut self) -> BTreeSet<MintAddress> {
+    pub(crate) fn begin(&mut self) -> BTreeSet<MintAddress> {
         let now = Instant::now();
         let free = |mint: &MintAddress| {
             !self.asked.contains_key(mint)
@@ -171,7 +167,7 @@ impl Rounds {
 
     /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens
     /// take turns. `None`: nothing is due there.
-    pub(in crate::wallet) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
+    pub(crate) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
         let now = Instant::now();
         let (operation, deposit) =
             (most_urgent(&self.operations, mint, now), most_urgent(&self.deposits, mint, now));
@@ -222,7 +218,7 @@ impl Rounds {
 
     /// How long until something is due. What is due at a mint that is being asked is left out: it
     /// comes when that mint has answered.
-    pub(in crate::wallet) fn next(&self) -> Option<Duration> {
+    pub(crate) fn next(&self) -> Option<Duration> {
         let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
         let when = turns
             .map(|(mint, when)| self.silent.get(mint).map_or(when, |(until, _)| when.max(*until)));
@@ -230,19 +226,19 @@ impl Rounds {
     }
 
     /// A mint did not answer: what is due there waits, longer each time.
-    pub(in crate::wallet) fn falls_silent(&mut self, mint: &MintAddress) {
+    pub(crate) fn falls_silent(&mut self, mint: &MintAddress) {
         let before = self.silent.get(mint).map(|(_, step)| step.mul_f64(1.5));
         let step = before.unwrap_or(FIRST_STEP).min(LONGEST_SILENCE);
         self.silent.insert(mint.clone(), (Instant::now() + step, step));
     }
 
     /// A mint has answered.
-    pub(in crate::wallet) fn answers(&mut self, mint: &MintAddress) {
+    pub(crate) fn answers(&mut self, mint: &MintAddress) {
         self.silent.remove(mint);
     }
 
     /// A mint is not being asked any more.
-    pub(in crate::wallet) fn end(&mut self, mint: &MintAddress) {
+    pub(crate) fn end(&mut self, mint: &MintAddress) {
         self.asked.remove(mint);
     }
 
@@ -271,8 +267,8 @@ mod tests {
         }
     }
 
-    fn with_tokens(count: usize, coins: usize) -> Rounds {
-        let mut rounds = Rounds::default();
+    fn with_tokens(count: usize, coins: usize) -> Schedule {
+        let mut rounds = Schedule::default();
         for number in 0..count {
             rounds.tokens.insert(
                 format!("pay_{number}"),
@@ -326,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_swap_that_cannot_have_been_made_keeps_no_process_running() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Schedule::default();
         rounds.know_operations(vec![operation(Urgency::Rest, "buried")], &[]);
         assert!(!rounds.has_open(0));
         rounds.know_operations(
@@ -351,7 +347,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_mint_that_does_not_answer_is_left_alone_longer_each_time_until_somebody_waits() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Schedule::default();
         rounds.know_operations(
             (0..50).map(|number| operation(Urgency::Payment, &format!("pay_{number}"))).collect(),
             &[],

@@ -19,9 +19,9 @@ use crate::wallet::proofs::changes;
 
 /// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that
 /// is received.
-pub(in crate::wallet) async fn advance(core: &Core, deposit: Deposit) -> Result<Deposit, Failure> {
+pub(crate) async fn advance(core: &Core, deposit: Deposit) -> Result<Deposit, Failure> {
     let mint = core.mints.at(&deposit.mint)?;
-    let _one_at_a_time = core.gates.pass(deposit.id.as_str()).await;
+    let _one_at_a_time = core.locks.pass(deposit.id.as_str()).await;
     let mut deposit = core.store.deposit(&deposit.id).await?.unwrap_or(deposit);
     if !deposit.is_open() {
         return Ok(deposit);
@@ -39,7 +39,7 @@ pub(in crate::wallet) async fn advance(core: &Core, deposit: Deposit) -> Result<
     let told = mint.deposit_state(&deposit.quote_id).await?;
     if told != IssueState::Issued && deposit.dispute.take().is_some() {
         core.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
-        core.rounds().is_disputed(&deposit.id, false);
+        core.schedule().is_disputed(&deposit.id, false);
     }
     match told {
         IssueState::Paid => {
@@ -106,7 +106,7 @@ async fn dispute(
     tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none for this wallet; it is disputed");
     deposit.dispute = Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
     core.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
-    core.rounds().is_disputed(&deposit.id, true);
+    core.schedule().is_disputed(&deposit.id, true);
     core.changed();
     Ok(deposit)
 }

@@ -1,5 +1,5 @@
-//! Money that comes in over Lightning (NUT-04): an invoice, its coins once it is paid, and the quotes
-//! that devices of one wallet share (NIP-60).
+//! Money that comes in over Lightning (NUT-04): an invoice, its coins once it is paid, and the
+//! quotes that devices of one wallet share (NIP-60).
 
 pub(super) mod issue;
 pub(super) mod open;
@@ -9,4 +9,4 @@ use crate::wallet::core::Core;
 
 /// Money that comes in over Lightning.
 #[derive(Clone, Copy, Debug)]
-pub struct Deposits<'a>(pub(in crate::wallet) &'a Core);
+pub struct Deposits<'a>(pub(crate) &'a Core);

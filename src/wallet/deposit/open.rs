@@ -65,7 +65,7 @@ impl Deposits<'_> {
         let one_of_a_key = match intent.key.as_deref() {
             Some(key) => {
                 let pass =
-                    until.wait(core.gates.pass(&digest::digest(&[&caller.agent, key]))).await;
+                    until.wait(core.locks.pass(&digest::digest(&[&caller.agent, key]))).await;
                 Some(pass.ok_or_else(late)?)
             }
             None => None,

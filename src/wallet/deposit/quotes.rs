@@ -52,7 +52,7 @@ struct Quotes {
 
 /// Whether another device has claimed a deposit of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::wallet) enum Elsewhere {
+pub(crate) enum Elsewhere {
     /// It says so.
     Claimed,
     /// It may have, and may say so yet.
@@ -68,12 +68,12 @@ async fn quotes(core: &Core) -> Result<Quotes, Failure> {
 /// Tells relays of every open deposit, and takes back what is over. Contacts nobody.
 ///
 /// # Errors
-/// `storage_failed`.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 ///
 /// # Cancel safety
 /// Safe to drop: at worst one is told twice, and relays forget it when its time is over.
-pub(in crate::wallet) async fn tell_quotes(core: &Core, link: &Link) -> Result<(), Failure> {
-    let _one_at_a_time = link.mirroring.lock().await;
+pub(crate) async fn tell_quotes(core: &Core, link: &Link) -> Result<(), Failure> {
+    let _one_at_a_time = link.queueing.lock().await;
     let before = quotes(core).await?;
     let (mut row, open) = (before.clone(), core.store.open_deposits().await?);
     let (identity, now) = (&link.parts.identity, (core.clock)());
@@ -122,12 +122,12 @@ pub(in crate::wallet) async fn tell_quotes(core: &Core, link: &Link) -> Result<(
 /// paid comes in whatever the cap says.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`. A mint that does not answer is no error: it is asked
-/// again.
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store. A
+/// mint that does not answer is no error: it is asked again.
 ///
 /// # Cancel safety
 /// Safe to drop: each becomes a deposit in one commit, which is claimed like any other.
-pub(in crate::wallet) async fn claim_quotes(
+pub(crate) async fn claim_quotes(
     core: &Core,
     link: &Link,
     events: &[Event],
@@ -158,10 +158,10 @@ pub(in crate::wallet) async fn claim_quotes(
         asked = asked.saturating_add(1);
         let _asking = link.asking(&mint.address);
         match claim_quote(core, &mint, &quote).await {
-            Ok(Quote::Over) => drop(over.insert((*id).to_owned())),
-            Ok(Quote::Open) => {}
-            Ok(Quote::Ours(deposit)) => {
-                let _one_at_a_time = link.mirroring.lock().await;
+            Ok(RemoteQuoteOutcome::Over) => drop(over.insert((*id).to_owned())),
+            Ok(RemoteQuoteOutcome::Open) => {}
+            Ok(RemoteQuoteOutcome::Ours(deposit)) => {
+                let _one_at_a_time = link.queueing.lock().await;
                 let mut row = quotes(core).await?;
                 row.told.insert(deposit.to_string(), (*id).to_owned());
                 core.store.set_nostr_state(ROW, row).await?;
@@ -175,7 +175,7 @@ pub(in crate::wallet) async fn claim_quotes(
             }
         }
     }
-    let _one_at_a_time = link.mirroring.lock().await;
+    let _one_at_a_time = link.queueing.lock().await;
     let before = quotes(core).await?;
     let mut row = before.clone();
     row.over.extend(over);
@@ -187,7 +187,7 @@ async fn claim_quote(
     core: &Core,
     listed: &TrustedMint,
     quote: &QuoteEvent,
-) -> Result<Quote, Failure> {
+) -> Result<RemoteQuoteOutcome, Failure> {
     let (address, id) = (&listed.address, quote.quote_id.reveal());
     // A quote becomes one deposit only, whichever device asked the mint for it.
     if core
@@ -197,23 +197,27 @@ async fn claim_quote(
         .iter()
         .any(|open| open.quote_id == id && open.mint == *address)
     {
-        return Ok(Quote::Open);
+        return Ok(RemoteQuoteOutcome::Open);
     }
     let name = digest(&["quote", address.as_str(), id]);
     if let Some(known) = core.store.deposit_by_key(AGENT, &name).await? {
-        return Ok(if known.is_open() { Quote::Open } else { Quote::Over });
+        return Ok(if known.is_open() {
+            RemoteQuoteOutcome::Open
+        } else {
+            RemoteQuoteOutcome::Over
+        });
     }
     let (state, bolt11) = core.mints.at(address)?.deposit_quote(id).await?;
     match state {
-        IssueState::Unpaid => return Ok(Quote::Open),
-        IssueState::Issued => return Ok(Quote::Over),
+        IssueState::Unpaid => return Ok(RemoteQuoteOutcome::Open),
+        IssueState::Issued => return Ok(RemoteQuoteOutcome::Over),
         IssueState::Paid => {}
     }
     let Some((invoice, amount_sats)) = Invoice::parse(&bolt11)
         .ok()
         .and_then(|invoice| Some((invoice.clone(), invoice.amount_sats()?)))
     else {
-        return Ok(Quote::Open);
+        return Ok(RemoteQuoteOutcome::Open);
     };
     let deposit = Deposit {
         id: DepositId::random(),
@@ -243,14 +247,14 @@ async fn claim_quote(
         );
     }
     core.wake();
-    Ok(Quote::Ours(id))
+    Ok(RemoteQuoteOutcome::Ours(id))
 }
 
 /// Whether another device has claimed a deposit that its mint calls issued: it deletes the
 /// event by which relays were told of it.
 ///
 /// # Errors
-/// `storage_failed`.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 pub(super) async fn claimed_by_another(
     core: &Core,
     deposit: &Deposit,
@@ -285,7 +289,7 @@ pub(super) async fn claimed_by_another(
 }
 
 /// What came of another device's quote.
-enum Quote {
+enum RemoteQuoteOutcome {
     /// Nothing yet.
     Open,
     /// Its coins were made.

@@ -17,8 +17,8 @@ use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{InTheWay, Link, QUESTION, plain_url};
-use crate::wallet::doctor::findings::{Evidence, Finding, Shown};
-use crate::wallet::doctor::gather::{Quote, Read, gather, read, read_ends};
+use crate::wallet::doctor::findings::{Evidence, Finding, RelayContents};
+use crate::wallet::doctor::gather::{NamedQuote, RelayListings, gather, read, read_ends};
 use crate::wallet::outbox::counts::unpublished_at;
 use crate::wallet::proofs::balances::spendable;
 use crate::wallet::proofs::changes::sum_sats;
@@ -92,8 +92,8 @@ impl OwnRelays<'_> {
     /// How the wallet stands on its relays, and what is wrong there. `None`: there are no relays.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: the
-    /// report says so.
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
+    /// Relays and mints that do not answer are no error: the report says so.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
@@ -181,7 +181,7 @@ async fn words_of(
 async fn paid_quotes(
     core: &Core,
     setup: &Setup,
-    quotes: Vec<Quote>,
+    quotes: Vec<NamedQuote>,
 ) -> Result<Vec<(Option<String>, Option<u64>)>, Failure> {
     let own = core.store.open_deposits().await?;
     let known: BTreeSet<&str> = own.iter().map(|deposit| deposit.quote_id.as_str()).collect();
@@ -208,8 +208,8 @@ async fn paid_quotes(
 async fn standing(
     core: &Core,
     link: &Link,
-    read: &Read,
-    shown: &Shown,
+    read: &RelayListings,
+    shown: &RelayContents,
     evidence: &Evidence,
     refused: BTreeMap<&String, &String>,
 ) -> Result<RelayStanding, Failure> {

@@ -53,71 +53,71 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn at(self, relay: &Shown) -> Self {
+    fn at(self, relay: &RelayContents) -> Self {
         Self { relay: Some(relay.url.clone()), ..self }
     }
 }
 
 /// A token event (kind 7375) that could be read.
 #[derive(Debug)]
-pub(in crate::wallet) struct Token {
+pub(crate) struct Token {
     /// Its mint, in the one written form where it has one.
-    pub(in crate::wallet) mint: String,
+    pub(crate) mint: String,
     /// Its unit.
-    pub(in crate::wallet) unit: String,
+    pub(crate) unit: String,
     /// Its coins.
-    pub(in crate::wallet) coins: BTreeMap<PublicKey, Proof>,
+    pub(crate) coins: BTreeMap<PublicKey, Proof>,
     /// The events it says it replaces.
-    pub(in crate::wallet) del: Vec<String>,
+    pub(crate) del: Vec<String>,
 }
 
 /// A wallet event (kind 17375): its place among others, and the public halves of its keys.
 #[derive(Debug)]
-pub(in crate::wallet) struct Wallets {
-    pub(in crate::wallet) at: u64,
-    pub(in crate::wallet) id: String,
-    pub(in crate::wallet) keys: BTreeSet<String>,
+pub(crate) struct Wallets {
+    pub(crate) at: u64,
+    pub(crate) id: String,
+    pub(crate) keys: BTreeSet<String>,
 }
 
 /// What one relay showed.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct Shown {
-    pub(in crate::wallet) url: String,
+pub(crate) struct RelayContents {
+    pub(crate) url: String,
     /// It was read to its end.
-    pub(in crate::wallet) whole: bool,
+    pub(crate) whole: bool,
     /// Ids of its token events, unreadable ones too.
-    pub(in crate::wallet) tokens: BTreeSet<String>,
+    pub(crate) tokens: BTreeSet<String>,
     /// Ids that its deletions name.
-    pub(in crate::wallet) deleted: BTreeSet<String>,
+    pub(crate) deleted: BTreeSet<String>,
 }
 
 /// All that a judgement needs.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct Evidence {
-    pub(in crate::wallet) relays: Vec<Shown>,
+pub(crate) struct Evidence {
+    pub(crate) relays: Vec<RelayContents>,
     /// Readable token events of all relays.
-    pub(in crate::wallet) tokens: BTreeMap<String, Token>,
+    pub(crate) tokens: BTreeMap<String, Token>,
     /// Ids among those shown that a deletion names, on any relay, or that the wallet knows as gone.
-    pub(in crate::wallet) deleted: BTreeSet<String>,
+    pub(crate) deleted: BTreeSet<String>,
     /// Token events that this wallet has ever seen.
-    pub(in crate::wallet) seen: BTreeSet<String>,
+    pub(crate) seen: BTreeSet<String>,
     /// Token events that a line of the history names as ended.
-    pub(in crate::wallet) ended: BTreeSet<String>,
+    pub(crate) ended: BTreeSet<String>,
     /// Not all such lines could be read.
-    pub(in crate::wallet) ends_unread: bool,
-    pub(in crate::wallet) wallets: Vec<Wallets>,
+    pub(crate) ends_unread: bool,
+    pub(crate) wallets: Vec<Wallets>,
     /// Events of our key that cannot be read, or only in part.
-    pub(in crate::wallet) malformed: BTreeSet<String>,
+    pub(crate) malformed: BTreeSet<String>,
     /// Lines of the history that the wallet wrote or read, and that neither a relay nor the queue
     /// has.
-    pub(in crate::wallet) lost_lines: Vec<String>,
+    pub(crate) lost_lines: Vec<String>,
     /// Coins of our own that are unspent as far as we know, and others that a device left.
-    pub(in crate::wallet) held: BTreeMap<PublicKey, Proof>,
+    pub(crate) held: BTreeMap<PublicKey, Proof>,
     /// What the mints said of all coins above.
-    pub(in crate::wallet) words: BTreeMap<PublicKey, State>,
+    pub(crate) words: BTreeMap<PublicKey, State>,
     /// Quotes that are paid and not claimed: the event, where it is one, and the sats, where they
     /// are known.
-    pub(in crate::wallet) quotes: Vec<(Option<String>, Option<u64>)>,
+    pub(crate) quotes: Vec<(Option<String>, Option<u64>)>,
 }
 
 impl Evidence {
@@ -137,7 +137,7 @@ impl Evidence {
     }
 
     /// Token events that some relay shows and nothing takes away.
-    pub(in crate::wallet) fn live(&self) -> BTreeSet<&str> {
+    pub(crate) fn live(&self) -> BTreeSet<&str> {
         let gone = self.gone();
         self.relays
             .iter()
@@ -148,7 +148,7 @@ impl Evidence {
     }
 
     /// Coins in sats of live events, each once.
-    pub(in crate::wallet) fn live_coins(&self) -> BTreeMap<PublicKey, &Proof> {
+    pub(crate) fn live_coins(&self) -> BTreeMap<PublicKey, &Proof> {
         let live = self.live();
         let tokens = self
             .tokens
@@ -158,14 +158,14 @@ impl Evidence {
     }
 
     /// Live events that a relay lacks.
-    pub(in crate::wallet) fn lacking(&self, relay: &Shown) -> Vec<String> {
+    pub(crate) fn lacking(&self, relay: &RelayContents) -> Vec<String> {
         let live = self.live().into_iter().filter(|id| relay.whole && !relay.tokens.contains(*id));
         live.map(str::to_owned).collect()
     }
 
     /// Events that a relay shows, that are deleted elsewhere, and of which it shows no deletion
     /// itself.
-    pub(in crate::wallet) fn undeleted(&self, relay: &Shown) -> Vec<String> {
+    pub(crate) fn undeleted(&self, relay: &RelayContents) -> Vec<String> {
         let here = relay
             .tokens
             .iter()
@@ -174,7 +174,7 @@ impl Evidence {
     }
 
     /// What is wrong.
-    pub(in crate::wallet) fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         for relay in &self.relays {
             found.extend(
@@ -245,7 +245,7 @@ impl Evidence {
     /// Events that a live one replaces, that nobody shows, that we never saw, and that neither a
     /// deletion nor a line of history names: what they held cannot be known. A relay that follows a
     /// deletion shows the deletion; so this is an event that was lost.
-    pub(in crate::wallet) fn missing(&self) -> BTreeSet<String> {
+    pub(crate) fn missing(&self) -> BTreeSet<String> {
         let live = self.live();
         let named = self
             .tokens

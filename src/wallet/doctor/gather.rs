@@ -22,21 +22,21 @@ use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{Link, QUESTION, plain_url};
-use crate::wallet::doctor::findings::{Evidence, Shown, Token, Wallets};
-use crate::wallet::sync::pull::Known;
+use crate::wallet::doctor::findings::{Evidence, RelayContents, Token, Wallets};
+use crate::wallet::sync::pull::AlreadyRead;
 
 /// What one relay gave.
-pub(in crate::wallet) struct Read {
+pub(crate) struct RelayListings {
     url: String,
-    pub(in crate::wallet) about: Listing,
+    pub(crate) about: Listing,
     tokens: Listing,
     deletions: Listing,
     lines: Listing,
 }
 
-impl Read {
+impl RelayListings {
     /// Why it was not read to its end. `Err`: it could not be reached.
-    pub(in crate::wallet) fn reason(&self) -> Result<Option<&str>, &str> {
+    pub(crate) fn reason(&self) -> Result<Option<&str>, &str> {
         let ends = [&self.about.end, &self.tokens.end, &self.deletions.end, &self.lines.end];
         if let Some(End::Unreachable(reason)) =
             ends.iter().find(|end| matches!(end, End::Unreachable(_)))
@@ -54,11 +54,11 @@ impl Read {
 }
 
 /// A quote that an event names.
-pub(in crate::wallet) struct Quote {
-    pub(in crate::wallet) event: String,
-    pub(in crate::wallet) mint: MintAddress,
-    pub(in crate::wallet) id: Secret,
-    pub(in crate::wallet) sats: Option<u64>,
+pub(crate) struct NamedQuote {
+    pub(crate) event: String,
+    pub(crate) mint: MintAddress,
+    pub(crate) id: Secret,
+    pub(crate) sats: Option<u64>,
 }
 
 /// What the relays gave, opened, beside what the store knows of it.
@@ -66,10 +66,10 @@ pub(super) async fn gather(
     core: &Core,
     link: &Link,
     setup: &Setup,
-    read: &[Read],
+    read: &[RelayListings],
     queue: &[QueuedEvent],
-    known: Known,
-) -> Result<(Evidence, Vec<Quote>), Failure> {
+    known: AlreadyRead,
+) -> Result<(Evidence, Vec<NamedQuote>), Failure> {
     let mut evidence = Evidence { seen: known.tokens.into_keys().collect(), ..Evidence::default() };
     let (mut quotes, mut lines) = (BTreeMap::new(), BTreeSet::<&String>::new());
     let deletions: BTreeSet<&String> = read.iter().flat_map(|one| &one.deletions.ids).collect();
@@ -86,7 +86,7 @@ pub(super) async fn gather(
             one.deletions.ids.iter().filter_map(|id| names.get(id)).flat_map(|ids| (*ids).clone());
         let (tokens, deleted) =
             (one.tokens.ids.iter().cloned().collect(), new.chain(before).collect());
-        evidence.relays.push(Shown {
+        evidence.relays.push(RelayContents {
             url: one.url.clone(),
             whole: one.reason() == Ok(None),
             tokens,
@@ -132,7 +132,7 @@ pub(super) async fn gather(
 
 /// Reads the lines that this wallet has read before as well: one of them may say what ended a token
 /// event that nobody has seen here.
-pub(in crate::wallet) async fn read_ends(link: &Link, evidence: &mut Evidence) {
+pub(crate) async fn read_ends(link: &Link, evidence: &mut Evidence) {
     let (relays, identity) = (&link.parts.relays, &link.parts.identity);
     let filter = json!({"kinds": [history_event::KIND], "authors": [identity.public_key()]});
     let urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
@@ -151,7 +151,7 @@ pub(in crate::wallet) async fn read_ends(link: &Link, evidence: &mut Evidence) {
 }
 
 /// Reads the wallet's events at one relay.
-pub(in crate::wallet) async fn read(link: &Link, url: String, known: &Known) -> Read {
+pub(crate) async fn read(link: &Link, url: String, known: &AlreadyRead) -> RelayListings {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
     // First, because a relay that has asked who reads there is told after the first reading, and
     // named for those that follow.
@@ -182,11 +182,16 @@ pub(in crate::wallet) async fn read(link: &Link, url: String, known: &Known) -> 
             QUESTION,
         )
         .await;
-    Read { url, about, tokens, deletions, lines }
+    RelayListings { url, about, tokens, deletions, lines }
 }
 
 /// Opens one event, and puts what it says where it belongs.
-fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeMap<String, Quote>) {
+fn take(
+    link: &Link,
+    event: &Event,
+    evidence: &mut Evidence,
+    quotes: &mut BTreeMap<String, NamedQuote>,
+) {
     let (identity, id) = (&link.parts.identity, event.id().to_owned());
     let read = match event.kind() {
         token_event::KIND => token_event::read(identity, event).map(|token| {
@@ -215,7 +220,7 @@ fn take(link: &Link, event: &Event, evidence: &mut Evidence, quotes: &mut BTreeM
             if let Some(mint) = quote.mint.and_then(|mint| mint.parse().ok()) {
                 quotes.insert(
                     id.clone(),
-                    Quote { event: id.clone(), mint, id: quote.quote_id, sats },
+                    NamedQuote { event: id.clone(), mint, id: quote.quote_id, sats },
                 );
             }
         }),

@@ -1,11 +1,12 @@
 //! The one door through which value leaves.
 //!
 //! ```text
-//!  known? -> deny? -> plan -> admit -> act -> record -> wake
+//!  known? -> deny? -> plan -> admit -> execute -> record -> wake
 //! ```
-//! `known?` and `deny?` contact nobody. `admit` is one durable transaction: the policy decides there,
-//! from the ledger as that same transaction reads it. From there to `record` everything runs on a tracked task, whoever
-//! waits. Nothing else in this project makes value leave.
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction: the policy decides
+//! there, from the ledger as that same transaction reads it. From the choice of coins to `record`
+//! everything runs on a tracked task, whoever waits. Nothing else in this project makes value
+//! leave.
 
 use tokio::time::Duration;
 
@@ -34,7 +35,7 @@ const LEAVING: Duration = Duration::from_millis(500);
 ///
 /// # Cancel safety
 /// Safe to drop: the payment goes on, and is remembered as one whose caller is in doubt.
-pub(in crate::wallet) async fn spend(
+pub(crate) async fn spend(
     core: &Core,
     planned: Planned,
     until: Deadline,

@@ -11,7 +11,7 @@ use crate::wallet::core::failure::{Cause, Failure};
 
 /// What is known of a request.
 #[derive(Clone, Debug)]
-pub(in crate::wallet) enum Known {
+pub(crate) enum KnownRequest {
     /// Nothing.
     New,
     /// It is under way or done: this is its outcome.
@@ -20,14 +20,14 @@ pub(in crate::wallet) enum Known {
     Again(Box<Payment>),
 }
 
-impl Known {
+impl KnownRequest {
     /// The attempt that failed, to be made again.
-    pub(in crate::wallet) fn earlier(&self) -> Option<&Payment> {
+    pub(crate) fn earlier(&self) -> Option<&Payment> {
         if let Self::Again(payment) = self { Some(payment) } else { None }
     }
 }
 
-impl From<Payment> for Known {
+impl From<Payment> for KnownRequest {
     fn from(payment: Payment) -> Self {
         match payment.state {
             PaymentState::Failed { .. } => Self::Again(Box::new(payment)),
@@ -38,13 +38,13 @@ impl From<Payment> for Known {
 
 /// The recorded payment of this key, if it is open or done; the id to use again,
 /// if it failed for good.
-pub(in crate::wallet) async fn known_by_key(
+pub(crate) async fn known_by_key(
     core: &Core,
     caller: &Caller,
     key: Option<&str>,
     digest: &str,
-) -> Result<Known, Failure> {
-    let Some(key) = key else { return Ok(Known::New) };
+) -> Result<KnownRequest, Failure> {
+    let Some(key) = key else { return Ok(KnownRequest::New) };
     let by_id = match key.parse::<PaymentId>() {
         Ok(id) => core.store.payment(&id).await?.filter(|payment| payment.agent == caller.agent),
         Err(_) => None,
@@ -57,7 +57,7 @@ pub(in crate::wallet) async fn known_by_key(
         Some(payment) if payment.request_digest != digest => {
             Err(Failure::new(Cause::Conflict).of(&payment.id))
         }
-        Some(payment) => Ok(Known::from(payment)),
-        None => Ok(Known::New),
+        Some(payment) => Ok(KnownRequest::from(payment)),
+        None => Ok(KnownRequest::New),
     }
 }

@@ -31,7 +31,8 @@ pub struct PaymentRecord {
     pub payment: Payment,
     /// Whether this is the outcome of an earlier call.
     pub replay: Replay,
-    /// The token that was made, for the payment's own agent. `None`: it is not there, or not theirs.
+    /// The token that was made, for the payment's own agent. `None`: it is not there, or not
+    /// theirs.
     pub token: Option<Secret>,
     /// There is a token of ours that can be taken back.
     pub is_reclaimable: bool,
@@ -114,7 +115,7 @@ impl From<ReceiveRecord> for Outcome {
 ///
 /// # Errors
 /// [`Cause::Failed`] where it failed, unless it was asked for.
-pub(in crate::wallet) async fn describe(
+pub(crate) async fn describe(
     core: &Core,
     setup: &Setup,
     caller: &Caller,
@@ -152,7 +153,7 @@ pub(in crate::wallet) async fn describe(
 }
 
 /// The agent's own payment of this id.
-pub(in crate::wallet) async fn own_payment(
+pub(crate) async fn own_payment(
     core: &Core,
     caller: &Caller,
     id: &PaymentId,
@@ -164,6 +165,6 @@ pub(in crate::wallet) async fn own_payment(
 }
 
 /// A key as people write it.
-pub(in crate::wallet) fn shown_key(hex: &str) -> String {
+pub(crate) fn shown_key(hex: &str) -> String {
     crate::nostr::npub(hex).unwrap_or_else(|| hex.to_owned())
 }

@@ -12,11 +12,11 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::engine::journal::journaled;
 
-/// How long a buried swap is asked about, in seconds.
-pub(in crate::wallet) const KEPT_SECONDS: u64 = 7 * 86_400;
+/// How long a disputed swap is asked about, in seconds.
+pub(crate) const KEPT_SECONDS: u64 = 7 * 86_400;
 
 /// Takes the place of ending the swap.
-pub(in crate::wallet) fn bury(core: &Core, swap: &Swap) -> Result<[Change; 2], Failure> {
+pub(crate) fn keep_disputed(core: &Core, swap: &Swap) -> Result<[Change; 2], Failure> {
     tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
     Ok([
         journaled(&Operation::Swap(swap.disputed((core.clock)())))?,

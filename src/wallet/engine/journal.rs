@@ -14,26 +14,23 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 
 /// Every operation that is not decided, but for those that were given up.
-pub(in crate::wallet) async fn operations(core: &Core) -> Result<Vec<Operation>, Failure> {
+pub(crate) async fn operations(core: &Core) -> Result<Vec<Operation>, Failure> {
     read(&core.store.operations().await?)
 }
 
 /// The operations of what the owner has given up.
-pub(in crate::wallet) async fn operations_given_up(core: &Core) -> Result<Vec<Operation>, Failure> {
+pub(crate) async fn operations_given_up(core: &Core) -> Result<Vec<Operation>, Failure> {
     read(&core.store.operations_given_up().await?)
 }
 
 /// An operation, unless it is decided.
-pub(in crate::wallet) async fn operation(
-    core: &Core,
-    id: Uuid,
-) -> Result<Option<Operation>, Failure> {
+pub(crate) async fn operation(core: &Core, id: Uuid) -> Result<Option<Operation>, Failure> {
     let Some(row) = core.store.operation(id).await? else { return Ok(None) };
     Ok(Some(Operation::from_row(&row.body)?))
 }
 
 /// The operations for one record that are not decided.
-pub(in crate::wallet) async fn operations_of(
+pub(crate) async fn operations_of(
     core: &Core,
     subject: &Subject,
 ) -> Result<Vec<Operation>, Failure> {
@@ -41,28 +38,19 @@ pub(in crate::wallet) async fn operations_of(
 }
 
 /// The operations for one record that the owner has given up.
-pub(in crate::wallet) async fn given_up_of(
-    core: &Core,
-    subject: &Subject,
-) -> Result<Vec<Operation>, Failure> {
+pub(crate) async fn given_up_of(core: &Core, subject: &Subject) -> Result<Vec<Operation>, Failure> {
     read(&core.store.given_up_of(subject).await?)
 }
 
 /// The swap for this purpose that is not decided. `None` as well where the purpose is no record's.
-pub(in crate::wallet) async fn swap_for(
-    core: &Core,
-    purpose: &SwapPurpose,
-) -> Result<Option<Swap>, Failure> {
+pub(crate) async fn swap_for(core: &Core, purpose: &SwapPurpose) -> Result<Option<Swap>, Failure> {
     let Some(subject) = purpose.subject() else { return Ok(None) };
     let mut swaps = operations_of(core, &subject).await?.into_iter().filter_map(to_swap);
     Ok(swaps.find(|swap| swap.purpose == *purpose))
 }
 
 /// The operation that makes the coins of a deposit, until it is decided.
-pub(in crate::wallet) async fn issue_of(
-    core: &Core,
-    deposit: &DepositId,
-) -> Result<Option<Issue>, Failure> {
+pub(crate) async fn issue_of(core: &Core, deposit: &DepositId) -> Result<Option<Issue>, Failure> {
     let issue =
         |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
     let operations = operations_of(core, &Subject::Deposit(deposit.clone())).await?;
@@ -70,26 +58,20 @@ pub(in crate::wallet) async fn issue_of(
 }
 
 /// The melt of a payment that is not decided, or whose change is not in.
-pub(in crate::wallet) async fn melt_of(
-    core: &Core,
-    payment: &PaymentId,
-) -> Result<Option<Melt>, Failure> {
+pub(crate) async fn melt_of(core: &Core, payment: &PaymentId) -> Result<Option<Melt>, Failure> {
     let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
     let operations = operations_of(core, &Subject::Payment(payment.clone())).await?;
     Ok(operations.into_iter().find_map(melt))
 }
 
 /// The swap that an operation is. `None`: it is none.
-pub(in crate::wallet) fn to_swap(operation: Operation) -> Option<Swap> {
+pub(crate) fn to_swap(operation: Operation) -> Option<Swap> {
     if let Operation::Swap(swap) = operation { Some(swap) } else { None }
 }
 
 /// A swap as it stands in the journal now: it may have been ended, or planned anew, since it
-/// was seen. To be asked with the turn.
-pub(in crate::wallet) async fn as_journaled(
-    core: &Core,
-    seen: &Swap,
-) -> Result<Option<Swap>, Failure> {
+/// was seen. Whoever asks holds the mint's lock.
+pub(crate) async fn as_journaled(core: &Core, seen: &Swap) -> Result<Option<Swap>, Failure> {
     match operation(core, seen.id).await? {
         Some(Operation::Swap(swap)) if swap.purpose == seen.purpose => Ok(Some(swap)),
         _ => Ok(None),
@@ -97,15 +79,12 @@ pub(in crate::wallet) async fn as_journaled(
 }
 
 /// Nobody has ended this operation meanwhile.
-pub(in crate::wallet) async fn is_journaled(core: &Core, id: Uuid) -> Result<bool, Failure> {
+pub(crate) async fn is_journaled(core: &Core, id: Uuid) -> Result<bool, Failure> {
     Ok(core.store.operation(id).await?.is_some())
 }
 
 /// A token of ours that is being taken back: nobody knows yet whether it is still good.
-pub(in crate::wallet) async fn is_being_reclaimed(
-    core: &Core,
-    payment: &Payment,
-) -> Result<bool, Failure> {
+pub(crate) async fn is_being_reclaimed(core: &Core, payment: &Payment) -> Result<bool, Failure> {
     if !matches!(payment.kind, PaymentKind::Token)
         || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })
     {
@@ -115,7 +94,7 @@ pub(in crate::wallet) async fn is_being_reclaimed(
 }
 
 /// Journals the operations anew that were written before the journal knew what each is for.
-pub(in crate::wallet) async fn index_operations(core: &Core) -> Result<(), Failure> {
+pub(crate) async fn index_operations(core: &Core) -> Result<(), Failure> {
     let mut anew = Vec::new();
     for row in core.store.operations().await? {
         let operation = Operation::from_row(&row.body)?;
@@ -131,12 +110,12 @@ fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Failure> {
 }
 
 /// Writes an operation down, new or changed.
-pub(in crate::wallet) fn journaled(operation: &Operation) -> Result<Change, Failure> {
-    let is_buried =
+pub(crate) fn journaled(operation: &Operation) -> Result<Change, Failure> {
+    let is_disputed =
         matches!(operation, Operation::Swap(Swap { purpose: SwapPurpose::Disputed { .. }, .. }));
     Ok(Change::Operation(OperationRow {
         id: operation.id(),
-        holds: !is_buried,
+        holds: !is_disputed,
         body: operation.to_row()?,
         subject: operation.subject(),
     }))

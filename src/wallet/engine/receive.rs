@@ -6,12 +6,12 @@ use crate::model::receive::{Receive, ReceiveState};
 use crate::store::{Change, RemoteProofState};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure, TokenRefusal};
-use crate::wallet::engine::dispute::bury;
+use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
 
 /// Swaps received coins for ours, under the receive's name.
-pub(in crate::wallet) async fn swap_coins_in(
+pub(crate) async fn swap_coins_in(
     core: &Core,
     receive: &Receive,
     proofs: Proofs,
@@ -31,7 +31,7 @@ pub(in crate::wallet) async fn swap_coins_in(
 }
 
 /// What a received token's swap came to.
-pub(in crate::wallet) async fn end_receive(
+pub(crate) async fn end_receive(
     core: &Core,
     mut receive: Receive,
     mint: &Mint,
@@ -66,7 +66,7 @@ pub(in crate::wallet) async fn end_receive(
         SwapOutcome::SpentElsewhere => {
             let left = left_of(mint, swap).await;
             let spent = Cause::Token(TokenRefusal::Spent(left));
-            refuse(core, receive, bury(core, swap)?.into(), spent.into()).await
+            refuse(core, receive, keep_disputed(core, swap)?.into(), spent.into()).await
         }
         SwapOutcome::Unknown(_) => {
             core.wake();
@@ -76,7 +76,7 @@ pub(in crate::wallet) async fn end_receive(
 }
 
 /// Nothing was taken; the token is as it was.
-pub(in crate::wallet) async fn refuse(
+pub(crate) async fn refuse(
     core: &Core,
     mut receive: Receive,
     mut beside: Vec<Change>,

@@ -12,7 +12,7 @@ use crate::mint::restore::{BATCH, GAP, RestoreKeyset};
 use crate::model::mint::MintAddress;
 use crate::store::Meta;
 use crate::wallet::core::Core;
-use crate::wallet::core::failure::{Cause, Failure};
+use crate::wallet::core::failure::{Cause, Failure, Mistake};
 use crate::wallet::engine::journal::{operations, operations_given_up};
 use crate::wallet::proofs::changes;
 pub use crate::wallet::proofs::changes::Found;
@@ -52,7 +52,7 @@ pub struct Step<'a> {
 
 /// One mint, asked.
 #[derive(Debug)]
-pub struct Asked {
+pub struct CheckedMint {
     /// The mint.
     pub mint: MintAddress,
     /// What it has signed for us.
@@ -65,7 +65,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Restored {
     /// The mints.
-    pub mints: Vec<Asked>,
+    pub mints: Vec<CheckedMint>,
     /// The lowest device that none of them knows.
     pub free_device: u32,
     /// The highest device that one of them knows.
@@ -76,7 +76,7 @@ pub struct Restored {
 struct Search {
     mint: Arc<Mint>,
     keysets: Vec<RestoreKeyset>,
-    asked: Asked,
+    asked: CheckedMint,
 }
 
 /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not
@@ -87,7 +87,7 @@ struct Search {
 ///
 /// # Cancel safety
 /// Safe to drop: what was found is recorded, and the rest is found the next time.
-pub(in crate::wallet) async fn recheck(
+pub(crate) async fn recheck(
     core: &Core,
     which: Which,
     told: impl Fn(Step<'_>) + Send + Sync,
@@ -166,7 +166,11 @@ async fn begin_search(core: &Core, address: MintAddress) -> Result<Search, Failu
         Ok(keysets) => (keysets, None),
         Err(error) => (Vec::new(), Some(Failure::from(error))),
     };
-    Ok(Search { mint, keysets, asked: Asked { mint: address, found: Found::default(), error } })
+    Ok(Search {
+        mint,
+        keysets,
+        asked: CheckedMint { mint: address, found: Found::default(), error },
+    })
 }
 
 /// One device at one mint: every keyset, up to a gap. Whether anything was ever signed for it.
@@ -177,7 +181,7 @@ async fn search_device(
     told: &(impl Fn(Step<'_>) + Send + Sync),
 ) -> Result<bool, Failure> {
     let Search { mint, keysets, asked } = search;
-    let seed = core.mints.seed(device).ok_or(Cause::Internal("no seed could be made"))?;
+    let seed = core.mints.seed(device).ok_or(Cause::Internal(Mistake::NoSeed))?;
     let guard = mint.lock().await;
     let unfinished = core.store.has_unfinished().await?;
     let meta = core.store.meta().await?;

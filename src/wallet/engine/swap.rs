@@ -14,7 +14,7 @@ use crate::wallet::proofs::changes;
 
 /// Swaps `inputs`. `beside` is what has to be written together with the journal's row, before
 /// the request leaves; an error means that nothing left and nothing was written.
-pub(in crate::wallet) async fn swap(
+pub(crate) async fn swap(
     core: &Core,
     mint: &Mint,
     inputs: Proofs,
@@ -52,7 +52,7 @@ pub(in crate::wallet) async fn swap(
 
 /// Another home of the same words has used our counters: the mints tell which are free, in the
 /// background, for the next attempt.
-pub(in crate::wallet) fn leave_used_counters(core: &Core) {
+pub(crate) fn leave_used_counters(core: &Core) {
     let owned = core.clone();
     core.running.spawn(async move {
         if let Err(error) = recheck(&owned, Which::All, |_| ()).await {
@@ -77,7 +77,7 @@ fn is_out_of_date(error: &MintError) -> bool {
 
 /// The changes that end a swap which the mint refused: its row is removed, and its counters may be
 /// used again, unless the mint refused because it has signed for them before.
-pub(in crate::wallet) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
+pub(crate) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
     let mut changes = vec![Change::EndOperation(swap.id)];
     if error.code() != Some(nut::OUTPUTS_SIGNED) {
         changes.push(Change::FreeCounters(swap.counters()));
@@ -86,7 +86,7 @@ pub(in crate::wallet) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> 
 }
 
 /// The same, and its inputs, if they were ours, are free again.
-pub(in crate::wallet) fn unswapped(swap: &Swap, error: &MintError) -> Result<Vec<Change>, Failure> {
+pub(crate) fn unswapped(swap: &Swap, error: &MintError) -> Result<Vec<Change>, Failure> {
     let mut changes = vec![changes::unreserve(swap.input_ys()?)];
     changes.extend(refused(swap, error));
     Ok(changes)

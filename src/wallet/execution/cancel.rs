@@ -14,7 +14,7 @@ use crate::store::Change;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::record_state::record_failure;
-use crate::wallet::engine::dispute::{KEPT_SECONDS, bury};
+use crate::wallet::engine::dispute::{KEPT_SECONDS, keep_disputed};
 use crate::wallet::engine::journal::{is_journaled, melt_of, operations_of, to_swap};
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
@@ -77,7 +77,7 @@ pub(super) async fn cancel_melt(
 
 /// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote
 /// decides in a later round.
-pub(in crate::wallet) async fn end_cancel(
+pub(crate) async fn end_cancel(
     core: &Core,
     payment: Payment,
     swap: &Swap,
@@ -99,7 +99,9 @@ pub(in crate::wallet) async fn end_cancel(
             Ok(())
         }
         SwapOutcome::Refused(error) => Ok(core.store.commit(swap::refused(swap, &error)).await?),
-        SwapOutcome::SpentElsewhere => Ok(core.store.commit(bury(core, swap)?.into()).await?),
+        SwapOutcome::SpentElsewhere => {
+            Ok(core.store.commit(keep_disputed(core, swap)?.into()).await?)
+        }
         SwapOutcome::Unknown(_) => Ok(()),
     }
 }

@@ -16,32 +16,30 @@ use crate::wallet::core::in_flight::{Awaits, Gone};
 use crate::wallet::execution::exact::make_exact;
 use crate::wallet::execution::planned::{Execution, Planned};
 use crate::wallet::proofs::balances::{left_out, spendable_at, unspent_at};
-use crate::wallet::sync::adopt::claim;
+use crate::wallet::sync::adopt::adopt;
 
 /// The longest a payment waits for coins that others hold.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// What is claimed of other devices' coins beyond what is missing, in sats: fees of the coins that
+/// What is adopted of other devices' coins beyond what is missing, in sats: fees of the coins that
 /// are made.
 const CLAIMED_BEYOND: u64 = 8;
 
 /// Coins to spend.
 #[derive(Debug)]
-pub(in crate::wallet) struct Inputs {
-    pub(in crate::wallet) coins: Selection,
+pub(crate) struct Inputs {
+    pub(crate) coins: Selection,
     /// What the mint takes for spending them and for having made them exact, in sats.
-    pub(in crate::wallet) fee_sats: u64,
+    pub(crate) fee_sats: u64,
     /// They are exactly the amount: a token can be made of them as they are.
-    pub(in crate::wallet) exact: bool,
+    pub(crate) exact: bool,
     /// The part of the fee that was spent on making them exact, in sats.
-    pub(in crate::wallet) prepared_sats: u64,
+    pub(crate) prepared_sats: u64,
 }
 
 /// Waits for a place among the melts under way at the mint, before the mint's lock: Lightning holds
 /// up no other money. `None` for what is no melt.
-pub(in crate::wallet) async fn take_place(
-    planned: &Planned,
-) -> Result<Option<MeltPermit>, Failure> {
+pub(crate) async fn take_place(planned: &Planned) -> Result<Option<MeltPermit>, Failure> {
     if !matches!(planned.execution, Execution::Melt(_)) {
         return Ok(None);
     }
@@ -51,7 +49,7 @@ pub(in crate::wallet) async fn take_place(
 
 /// Takes the mint's lock and chooses. Nothing is reserved yet: the caller reserves before it gives
 /// the lock back.
-pub(in crate::wallet) async fn take_inputs(
+pub(crate) async fn take_inputs(
     core: &Core,
     planned: &Planned,
     gone: &Gone,
@@ -65,7 +63,7 @@ pub(in crate::wallet) async fn take_inputs(
         let chosen = match choose(core, planned).await? {
             Some(inputs) => Some(inputs),
             // Another device's coins: our own first, then these, made ours.
-            None if claim_for(core, planned, &guard).await? => choose(core, planned).await?,
+            None if adopt_for(core, planned, &guard).await? => choose(core, planned).await?,
             None => None,
         };
         if let Some(inputs) = chosen {
@@ -89,7 +87,7 @@ async fn choose(core: &Core, planned: &Planned) -> Result<Option<Inputs>, Failur
     let amount = planned.draft.amount_sats;
     // Coins that relays show are never handed out as they are: another device of this wallet
     // would take them back.
-    let relayed = core.store.mirror_begun().await?;
+    let relayed = core.store.outbox_begun().await?;
     if let Execution::Token { lock_to: None, .. } = planned.execution
         && !relayed
     {
@@ -107,24 +105,24 @@ async fn choose(core: &Core, planned: &Planned) -> Result<Option<Inputs>, Failur
     Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false, prepared_sats: 0 }))
 }
 
-/// The most that the planned's inputs should cost, in sats.
+/// The most that the plan's inputs should cost, in sats.
 pub(super) async fn fee_at_most(core: &Core, planned: &Planned) -> Result<u64, Failure> {
     let reserve = planned.fee_reserve_sats();
     let accepted = planned.max_fee_sats.map_or(u64::MAX, |most| most.saturating_sub(reserve));
     Ok(tolerated_sats(&core.setup().await?, &planned.draft.agent).min(accepted))
 }
 
-/// Claims what this planned lacks of coins that other devices left on relays. Whether anything
-/// was claimed.
-async fn claim_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<bool, Failure> {
+/// Adopts what this plan lacks, of coins that other devices left on relays. Whether anything was
+/// adopted.
+async fn adopt_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<bool, Failure> {
     if core.nostr.is_none() {
         return Ok(false);
     }
     let mint = planned.mint.address();
     let own = unspent_at(core, mint).await?;
-    // Beyond what is missing: the fees of the claim and of the coins it makes.
+    // Beyond what is missing: the fees of the swap and of the coins it makes.
     let lacking = planned.need_sats().saturating_sub(own).saturating_add(CLAIMED_BEYOND);
-    claim(core, &planned.mint, lacking, guard).await
+    adopt(core, &planned.mint, lacking, guard).await
 }
 
 /// Another operation of this process at the same mint may give coins back.
@@ -142,11 +140,11 @@ pub(super) async fn too_little(core: &Core, planned: &Planned) -> Failure {
 }
 
 /// What the owner's ceiling tolerates of inputs' fees beside the reserve for the route, in sats.
-pub(in crate::wallet) fn tolerated_sats(setup: &Setup, agent: &str) -> u64 {
+pub(crate) fn tolerated_sats(setup: &Setup, agent: &str) -> u64 {
     setup.policy.limits_for(agent).max_fee_floor_sats
 }
 
 /// Too little is held.
-pub(in crate::wallet) fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Failure {
+pub(crate) fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Failure {
     Cause::Funds { need_sats, held_sats, left_out_sats }.into()
 }

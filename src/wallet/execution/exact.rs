@@ -10,7 +10,7 @@ use crate::model::money::Unit;
 use crate::store::{Need, Selection};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
-use crate::wallet::engine::dispute::bury;
+use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::journal::as_journaled;
 use crate::wallet::engine::swap;
 use crate::wallet::execution::coin_selection::{Inputs, fee_at_most, too_little};
@@ -74,7 +74,7 @@ async fn split_from(
 
 /// The coins that a melt would be paid from, with all that the mint takes for them; `None`:
 /// there are not enough.
-pub(in crate::wallet) async fn coins_for_melt(
+pub(crate) async fn coins_for_melt(
     core: &Core,
     mint: &Mint,
     need_sats: u64,
@@ -97,7 +97,7 @@ pub(in crate::wallet) async fn coins_for_melt(
 /// What the swap came to. Answers the coins that are exact; all of them are ours, and free.
 ///
 /// # Errors
-/// As the mint says; `mint_unreachable` where that is not known yet. Nothing was paid.
+/// As the mint says; [`Cause::SwapUndecided`] where that is not known yet. Nothing was paid.
 async fn end_split(
     core: &Core,
     mint: &Mint,
@@ -118,7 +118,7 @@ async fn end_split(
                 return Err(Cause::SwapUndecided.into());
             }
             let mut changes = vec![changes::free(free), changes::spent(spent)];
-            changes.extend(bury(core, swap)?);
+            changes.extend(keep_disputed(core, swap)?);
             (changes, Err(Cause::SpentElsewhere { token: false }.into()))
         }
         SwapOutcome::Unknown(_) => {
@@ -132,7 +132,7 @@ async fn end_split(
 }
 
 /// Ends such a swap of which nobody waits for the outcome any more.
-pub(in crate::wallet) async fn settle_split(core: &Core, seen: &Swap) -> Result<(), Failure> {
+pub(crate) async fn settle_split(core: &Core, seen: &Swap) -> Result<(), Failure> {
     let mint = core.mints.at(&seen.mint)?;
     let guard = mint.lock().await;
     let Some(swap) = as_journaled(core, seen).await? else { return Ok(()) };

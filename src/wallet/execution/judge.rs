@@ -12,11 +12,7 @@ use crate::wallet::core::in_flight::Gone;
 use crate::wallet::execution::planned::{Draft, Planned};
 
 /// Step 2, deny? What no quote can save.
-pub(in crate::wallet) async fn deny(
-    core: &Core,
-    setup: &Setup,
-    draft: &Draft,
-) -> Result<(), Failure> {
+pub(crate) async fn deny(core: &Core, setup: &Setup, draft: &Draft) -> Result<(), Failure> {
     let now = (core.clock)();
     let ledger = ledger_for(core, draft, now).await?;
     setup
@@ -52,7 +48,7 @@ pub(super) async fn would_admit(
 
 /// A payment whose caller has gone while it was under way is in doubt before that is written
 /// down.
-pub(in crate::wallet) fn doubt_lookalikes(core: &Core, ledger: &mut Ledger, this: &PaymentId) {
+pub(crate) fn doubt_lookalikes(core: &Core, ledger: &mut Ledger, this: &PaymentId) {
     let live = core.live();
     ledger.lookalikes.retain(|one| one.id != *this);
     for one in &mut ledger.lookalikes {
@@ -60,7 +56,7 @@ pub(in crate::wallet) fn doubt_lookalikes(core: &Core, ledger: &mut Ledger, this
     }
 }
 
-pub(in crate::wallet) fn ask(
+pub(crate) fn ask(
     draft: &Draft,
     fee_ceiling_sats: u64,
     input_fee_sats: u64,
@@ -78,12 +74,7 @@ pub(in crate::wallet) fn ask(
 }
 
 /// A denial, and what is left of the day where a limit was in the way.
-pub(in crate::wallet) fn denied(
-    denial: Denial,
-    policy: &Policy,
-    agent: &str,
-    ledger: &Ledger,
-) -> Failure {
+pub(crate) fn denied(denial: Denial, policy: &Policy, agent: &str, ledger: &Ledger) -> Failure {
     let of_a_limit = matches!(denial, Denial::OverPaymentLimit { .. } | Denial::FeeTooHigh { .. });
     let left_sats = of_a_limit.then(|| policy.left_today(agent, ledger));
     Cause::Denied { denial, left_sats }.into()

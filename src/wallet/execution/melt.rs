@@ -22,7 +22,7 @@ use crate::wallet::sync::adopt::drop_spent;
 const NAMED_NONE_OFTEN: u32 = 20;
 
 /// Step 5 for a melt: the coins go, and what the mint says decides.
-pub(in crate::wallet) async fn melt(
+pub(crate) async fn melt(
     core: &Core,
     payment: Payment,
     mint: &Mint,
@@ -89,11 +89,7 @@ async fn end_paid(
 }
 
 /// A melt that this process does not carry: asks the mint's own word.
-pub(in crate::wallet) async fn settle_melt(
-    core: &Core,
-    payment: Payment,
-    melt: Melt,
-) -> Result<(), Failure> {
+pub(crate) async fn settle_melt(core: &Core, payment: Payment, melt: Melt) -> Result<(), Failure> {
     if core.live().contains_key(&payment.id) || !is_journaled(core, melt.id).await? {
         return Ok(());
     }

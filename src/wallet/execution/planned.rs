@@ -14,30 +14,30 @@ use crate::model::id::PaymentId;
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{KindName, Payment, PaymentKind, PaymentState};
 use crate::wallet::core::active_policy::Setup;
-use crate::wallet::core::lock::Pass;
+use crate::wallet::core::lock::PaymentLock;
 
 /// What is asked for. Amounts are sats, times are Unix seconds; members as in [`Payment`].
 #[derive(Clone, Debug)]
-pub(in crate::wallet) struct Draft {
-    pub(in crate::wallet) id: PaymentId,
-    pub(in crate::wallet) agent: String,
-    pub(in crate::wallet) kind: KindName,
-    pub(in crate::wallet) key: Option<String>,
-    pub(in crate::wallet) request_digest: String,
-    pub(in crate::wallet) payee: String,
-    pub(in crate::wallet) shown_payee: Option<String>,
-    pub(in crate::wallet) note: Option<String>,
-    pub(in crate::wallet) note_is_untrusted: bool,
-    pub(in crate::wallet) money: MoneyKind,
-    pub(in crate::wallet) amount_sats: u64,
-    pub(in crate::wallet) created_at: u64,
-    pub(in crate::wallet) attempt: u32,
-    pub(in crate::wallet) repeat_of: Option<PaymentId>,
+pub(crate) struct Draft {
+    pub(crate) id: PaymentId,
+    pub(crate) agent: String,
+    pub(crate) kind: KindName,
+    pub(crate) key: Option<String>,
+    pub(crate) request_digest: String,
+    pub(crate) payee: String,
+    pub(crate) shown_payee: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) note_is_untrusted: bool,
+    pub(crate) money: MoneyKind,
+    pub(crate) amount_sats: u64,
+    pub(crate) created_at: u64,
+    pub(crate) attempt: u32,
+    pub(crate) repeat_of: Option<PaymentId>,
 }
 
 /// How the value leaves.
 #[derive(Clone, Debug)]
-pub(in crate::wallet) enum Execution {
+pub(crate) enum Execution {
     /// A melt of this quote.
     Melt(MeltQuote),
     /// A token; its lock and the words inside.
@@ -46,19 +46,19 @@ pub(in crate::wallet) enum Execution {
 
 /// A draft with its mint, its price and the way it is carried out.
 #[derive(Debug)]
-pub(in crate::wallet) struct Planned {
-    pub(in crate::wallet) draft: Draft,
-    pub(in crate::wallet) kind: PaymentKind,
-    pub(in crate::wallet) mint: Arc<Mint>,
-    pub(in crate::wallet) execution: Execution,
-    pub(in crate::wallet) max_fee_sats: Option<u64>,
+pub(crate) struct Planned {
+    pub(crate) draft: Draft,
+    pub(crate) kind: PaymentKind,
+    pub(crate) mint: Arc<Mint>,
+    pub(crate) execution: Execution,
+    pub(crate) max_fee_sats: Option<u64>,
     /// Held until the payment is admitted.
-    pub(in crate::wallet) pass: Option<Pass>,
+    pub(crate) pass: Option<PaymentLock>,
 }
 
 impl Draft {
     /// A new payment, or the next attempt of one that failed.
-    pub(in crate::wallet) fn new(
+    pub(crate) fn new(
         setup: &Setup,
         agent: &str,
         kind: KindName,
@@ -85,19 +85,19 @@ impl Draft {
     }
 
     /// An invoice was given to us: the payee named this one payment itself.
-    pub(in crate::wallet) fn is_of_invoice(&self) -> bool {
+    pub(crate) fn is_of_invoice(&self) -> bool {
         self.kind == KindName::Payment && self.shown_payee.is_none()
     }
 
     /// What looks like it, as the ledger is asked.
-    pub(in crate::wallet) fn probe(&self) -> (KindName, String, u64) {
+    pub(crate) fn probe(&self) -> (KindName, String, u64) {
         (self.kind, self.payee.clone(), self.amount_sats)
     }
 }
 
 impl Planned {
     /// What the coins have to be worth beside their own fees, in sats.
-    pub(in crate::wallet) fn need_sats(&self) -> u64 {
+    pub(crate) fn need_sats(&self) -> u64 {
         match &self.execution {
             Execution::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
             Execution::Token { .. } => self.draft.amount_sats,
@@ -105,7 +105,7 @@ impl Planned {
     }
 
     /// The mint's reserve for the route, in sats.
-    pub(in crate::wallet) fn fee_reserve_sats(&self) -> u64 {
+    pub(crate) fn fee_reserve_sats(&self) -> u64 {
         match &self.execution {
             Execution::Melt(quote) => quote.fee_reserve_sats,
             Execution::Token { .. } => 0,
@@ -113,7 +113,7 @@ impl Planned {
     }
 
     /// The payment that this becomes once `reserved_sats` are held back for it.
-    pub(in crate::wallet) fn to_payment(&self, reserved_sats: u64, state: PaymentState) -> Payment {
+    pub(crate) fn to_payment(&self, reserved_sats: u64, state: PaymentState) -> Payment {
         let draft = self.draft.clone();
         Payment {
             id: draft.id,

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// `preimage` hashes to `payment_hash`. Both hex; anything else is no receipt.
-pub(in crate::wallet) fn opens(preimage: &str, payment_hash: &str) -> bool {
+pub(crate) fn opens(preimage: &str, payment_hash: &str) -> bool {
     let (mut bytes, mut hash) = ([0; 32], [0; 32]);
     let read = hex::decode_to_slice(preimage, &mut bytes)
         .and_then(|()| hex::decode_to_slice(payment_hash, &mut hash));

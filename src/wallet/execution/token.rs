@@ -7,7 +7,7 @@ use crate::store::{Change, TokenRow};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::record_state::{record, record_failure};
-use crate::wallet::engine::dispute::{KEPT_SECONDS, bury};
+use crate::wallet::engine::dispute::{KEPT_SECONDS, keep_disputed};
 use crate::wallet::engine::swap;
 use crate::wallet::execution::coin_selection::Inputs;
 use crate::wallet::nutzaps::outgoing::nutzap_event;
@@ -16,7 +16,7 @@ use crate::wallet::sync::adopt::doubt_the_rest;
 
 /// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled
 /// engine.
-pub(in crate::wallet) async fn make_token(
+pub(crate) async fn make_token(
     core: &Core,
     payment: Payment,
     mint: &Mint,
@@ -60,7 +60,7 @@ pub(in crate::wallet) async fn make_token(
 }
 
 /// What a token's swap came to.
-pub(in crate::wallet) async fn end_send(
+pub(crate) async fn end_send(
     core: &Core,
     mut payment: Payment,
     mint: &Mint,
@@ -106,7 +106,7 @@ pub(in crate::wallet) async fn end_send(
                 return record(core, payment, state, Vec::new()).await;
             }
             let mut beside = vec![changes::free(free), changes::spent(spent)];
-            beside.extend(bury(core, swap)?);
+            beside.extend(keep_disputed(core, swap)?);
             let failure = Cause::SpentElsewhere { token: true }.into();
             let failure = record_failure(core, payment, failure, beside).await;
             if let Err(error) = doubt_the_rest(core, mint.address()).await {

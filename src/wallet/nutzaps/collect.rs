@@ -27,7 +27,7 @@ use crate::wallet::wallet_event::known::{About, about};
 use crate::wallet::wallet_event::lock_keys::LockKeys;
 
 /// How long a nutzap waits, and how long the name of one that is done with is kept, in seconds.
-pub(in crate::wallet) const WAITED_SECONDS: u64 = 60 * 86_400;
+pub(crate) const WAITED_SECONDS: u64 = 60 * 86_400;
 
 /// How often a relay is asked for all nutzaps, of any time and any mint, in seconds.
 const ALL_SECONDS: u64 = 7 * 86_400;
@@ -79,7 +79,7 @@ impl ReadUpTo {
 }
 
 /// What can be said of an event without asking anybody.
-enum Looked {
+enum NutzapVerdict {
     /// Coins that are ours, or may become it.
     Waits(NutzapRow),
     /// Nothing of it can ever be ours.
@@ -91,12 +91,12 @@ enum Looked {
 /// Looks for nutzaps on all relays where they may arrive, and takes in what is ours.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`. Relays and mints that do not answer are no error: it
-/// is done again.
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
+/// Relays and mints that do not answer are no error: it is done again.
 ///
 /// # Cancel safety
 /// Safe to drop: each is recorded before its mint is asked to swap its coins.
-pub(in crate::wallet) async fn collect_nutzaps(core: &Core, link: &Link) -> Result<(), Failure> {
+pub(crate) async fn collect_nutzaps(core: &Core, link: &Link) -> Result<(), Failure> {
     let about = about(core).await?;
     let keys = LockKeys::of(link, &about);
     let beyond = read_nutzaps(core, link, &about, &keys).await?;
@@ -146,15 +146,15 @@ async fn read_nutzaps(
             .filter(|event| known.insert(event.id().to_owned(), event.created_at()).is_none())
         {
             match look(core, link, &listed, keys, event, &url).await? {
-                Looked::Waits(row) if room > 0 => {
+                NutzapVerdict::Waits(row) if room > 0 => {
                     room = room.saturating_sub(1);
                     found.rows.push(row);
                 }
-                Looked::Waits(row) => beyond.push(row),
-                Looked::Never => {
+                NutzapVerdict::Waits(row) => beyond.push(row),
+                NutzapVerdict::Never => {
                     found.done.insert(event.id().to_owned(), event.created_at());
                 }
-                Looked::Elsewhere => {}
+                NutzapVerdict::Elsewhere => {}
             }
         }
         if !found.is_empty() {
@@ -182,20 +182,20 @@ async fn look(
     keys: &LockKeys,
     event: &Event,
     url: &str,
-) -> Result<Looked, Failure> {
+) -> Result<NutzapVerdict, Failure> {
     // Thousands of them must not hold up whoever pays.
     tokio::task::yield_now().await;
     let now = (core.clock)();
     let Ok(nutzap) = nutzap::read(event, &link.parts.identity.public_key()) else {
-        return Ok(Looked::Never);
+        return Ok(NutzapVerdict::Never);
     };
-    let Ok(mint) = nutzap.mint.parse::<MintAddress>() else { return Ok(Looked::Never) };
+    let Ok(mint) = nutzap.mint.parse::<MintAddress>() else { return Ok(NutzapVerdict::Never) };
     if !listed.contains(&mint) {
-        return Ok(Looked::Elsewhere);
+        return Ok(NutzapVerdict::Elsewhere);
     }
     // Older programs write msat and mean sats. What a coin is worth, its keyset says.
     if nutzap.unit != "sat" && !nutzap.unit.starts_with("msat") {
-        return Ok(Looked::Never);
+        return Ok(NutzapVerdict::Never);
     }
     let (mut ours, mut not_yet, mut senders) = (Vec::new(), Vec::new(), BTreeSet::new());
     for proof in nutzap.proofs {
@@ -218,11 +218,11 @@ async fn look(
         proofs.retain(|_| made.next() != Some(DleqStatus::Invalid));
     }
     if proofs.is_empty() || sum_sats(&proofs) < link.parts.nutzap_min_sats {
-        return Ok(Looked::Never);
+        return Ok(NutzapVerdict::Never);
     }
     // Whom all coins name has sent them, though a copy of the event may be by somebody else.
     let named = if senders.len() == 1 { senders.pop_first().flatten() } else { None };
-    Ok(Looked::Waits(NutzapRow {
+    Ok(NutzapVerdict::Waits(NutzapRow {
         id: nutzap.id,
         relay: url.to_owned(),
         sender_proven: named.is_some(),
@@ -240,7 +240,7 @@ async fn look(
 }
 
 /// Our own relays, and those that our list names.
-pub(in crate::wallet) fn arrivals(link: &Link, about: &About) -> Vec<String> {
+pub(crate) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     let listed = relay_list::usable(about.nutzap_relays());
     for url in link.parts.urls.iter().chain(&listed).map(|url| plain_url(url)) {

@@ -10,12 +10,12 @@ use crate::model::receive::{NutzapFrom, Receive, ReceiveState};
 use crate::store::{Change, NutzapChanges, NutzapRow, NutzapState, RemoteProofState};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
-use crate::wallet::engine::dispute::bury;
+use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes::sum_sats;
 
 /// In whose name nutzaps are taken in.
-pub(in crate::wallet) const AGENT: &str = "nostr";
+pub(crate) const AGENT: &str = "nostr";
 
 /// How long a nutzap waits after its mint refused it, in seconds. The wait doubles with each
 /// refusal, up to the second number.
@@ -24,7 +24,7 @@ const AGAIN_AT_MOST: u64 = 86_400;
 
 /// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what
 /// becomes of each, in one commit.
-pub(in crate::wallet) async fn end_nutzaps(
+pub(crate) async fn end_nutzaps(
     core: &Core,
     swap: &Swap,
     outcome: SwapOutcome,
@@ -59,7 +59,7 @@ pub(in crate::wallet) async fn end_nutzaps(
         }
         SwapOutcome::SpentElsewhere => {
             rows.iter_mut().for_each(|row| row.state = NutzapState::Waiting);
-            let mut changes: Vec<Change> = bury(core, swap)?.into();
+            let mut changes: Vec<Change> = keep_disputed(core, swap)?.into();
             changes.push(Change::Nutzaps(NutzapChanges {
                 at: now,
                 rows,

@@ -8,7 +8,7 @@ use crate::nostr::zap::ZapTarget;
 use crate::nostr::{Identity, nutzap};
 use crate::store::{Change, OutboxEvent, QueuedEvent};
 use crate::wallet::core::Core;
-use crate::wallet::core::failure::{Cause, Failure};
+use crate::wallet::core::failure::{Cause, Failure, Mistake};
 use crate::wallet::core::relays::{Link, MOST_RELAYS};
 use crate::wallet::outbox::publish::publish_one;
 use crate::wallet::outbox::queue::class;
@@ -32,7 +32,7 @@ pub struct Delivered {
 
 /// The event for locked coins that were just made, and the payment that names it. `None`: not a
 /// nutzap.
-pub(in crate::wallet) fn nutzap_event(
+pub(crate) fn nutzap_event(
     core: &Core,
     payment: &mut Payment,
     coins: &Proofs,
@@ -80,10 +80,7 @@ pub(in crate::wallet) fn nutzap_event(
 
 /// What follows a zap that is made: its event goes out at once, while the caller waits a
 /// little.
-pub(in crate::wallet) async fn after_zap(
-    core: &Core,
-    payment: Payment,
-) -> Result<Payment, Failure> {
+pub(crate) async fn after_zap(core: &Core, payment: Payment) -> Result<Payment, Failure> {
     let Some(id) = payment.zap().and_then(|zap| zap.nutzap().map(str::to_owned)) else {
         return Ok(payment);
     };
@@ -96,7 +93,7 @@ pub(in crate::wallet) async fn after_zap(
 }
 
 /// A nutzap is on its way that its recipient cannot see, and was made not long ago.
-pub(in crate::wallet) async fn has_unsent_zap(core: &Core) -> bool {
+pub(crate) async fn has_unsent_zap(core: &Core) -> bool {
     let zaps = if core.nostr.is_some() {
         core.store.queued_in(class::ZAP).await.unwrap_or_default()
     } else {
@@ -108,7 +105,7 @@ pub(in crate::wallet) async fn has_unsent_zap(core: &Core) -> bool {
 }
 
 /// How many of the recipient's relays have the event of this payment. `None`: it is no nutzap.
-pub(in crate::wallet) async fn delivered(
+pub(crate) async fn delivered(
     core: &Core,
     payment: &Payment,
 ) -> Result<Option<Delivered>, Failure> {
@@ -123,9 +120,9 @@ pub(in crate::wallet) async fn delivered(
 }
 
 /// The key that signs: the wallet's, or one that nobody knows.
-pub(in crate::wallet) fn signer(link: &Link, anonymous: bool) -> Result<Identity, Failure> {
+pub(crate) fn signer(link: &Link, anonymous: bool) -> Result<Identity, Failure> {
     if !anonymous {
         return Ok(link.parts.identity.clone());
     }
-    Ok(Identity::random().map_err(|_| Cause::Internal("the system gave no randomness"))?)
+    Ok(Identity::random().map_err(|_| Cause::Internal(Mistake::NoRandomness))?)
 }

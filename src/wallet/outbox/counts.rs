@@ -10,7 +10,7 @@ use crate::wallet::core::relays::{Counts, Link, plain_url};
 use crate::wallet::outbox::publish::{is_published, targets};
 
 /// Events that are not on enough relays. Reads no row of the queue.
-pub(in crate::wallet) async fn unpublished(core: &Core) -> Result<u64, Failure> {
+pub(crate) async fn unpublished(core: &Core) -> Result<u64, Failure> {
     let Some(link) = &core.nostr else { return Ok(0) };
     let (counted, new) = counted(core, link).await?;
     Ok(counted
@@ -21,11 +21,7 @@ pub(in crate::wallet) async fn unpublished(core: &Core) -> Result<u64, Failure> 
 
 /// How many events this relay has not got: on their way, missed while it was away, or refused
 /// by it. Reads no row of the queue.
-pub(in crate::wallet) async fn unpublished_at(
-    core: &Core,
-    link: &Link,
-    url: &str,
-) -> Result<u64, Failure> {
+pub(crate) async fn unpublished_at(core: &Core, link: &Link, url: &str) -> Result<u64, Failure> {
     let (counted, new) = counted(core, link).await?;
     let refused = core.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
     let on_the_way = counted.at.get(url).copied().unwrap_or(0).saturating_add(new);
@@ -41,7 +37,7 @@ async fn counted(core: &Core, link: &Link) -> Result<(Counts, u64), Failure> {
 
 impl Link {
     /// Counts what is in the queue, for whoever asks before the next round.
-    pub(in crate::wallet) fn count(&self, queue: &[QueuedEvent]) {
+    pub(crate) fn count(&self, queue: &[QueuedEvent]) {
         let unpublished = queue.iter().filter(|one| !is_published(self, &one.event)).count() as u64;
         let lacks = |one: &&QueuedEvent, url: &String| {
             targets(self, &one.event).contains(url) && !one.event.acked.contains(url)

@@ -4,7 +4,7 @@
 //! nothing.
 
 use crate::nostr::{Event, token_event};
-use crate::store::{MirrorRound, OutboxEvent, PublishRound, QueuedEvent};
+use crate::store::{OutboxEvent, PublishRound, QueueRound, QueuedEvent};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::Link;
@@ -25,7 +25,7 @@ pub(super) async fn halve(
         return Ok(false);
     }
     let (first, second) = token.proofs.split_at(token.proofs.len() / 2);
-    let mut round = MirrorRound { gone: vec![large.id.clone()], ..MirrorRound::default() };
+    let mut round = QueueRound { gone: vec![large.id.clone()], ..QueueRound::default() };
     // Some relay may have taken the large one.
     let mut del = token.del.clone();
     del.push(large.id.clone());

@@ -9,51 +9,51 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cdk_common::nuts::{Proof, PublicKey};
 
-use crate::store::{MirrorView, TokenEventRow};
+use crate::store::{OutboxView, TokenEventRow};
 
 /// Events that one round replaces, per mint: each costs 67 bytes in `del`.
 const MOST_STALE: usize = 100;
 
 /// One token event to make.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::wallet) struct PlannedToken {
-    pub(in crate::wallet) mint: String,
-    pub(in crate::wallet) unit: String,
-    pub(in crate::wallet) ys: Vec<PublicKey>,
-    pub(in crate::wallet) proofs: Vec<Proof>,
+pub(crate) struct PlannedToken {
+    pub(crate) mint: String,
+    pub(crate) unit: String,
+    pub(crate) ys: Vec<PublicKey>,
+    pub(crate) proofs: Vec<Proof>,
     /// The events it replaces; on the last one of several alone.
-    pub(in crate::wallet) del: Vec<String>,
+    pub(crate) del: Vec<String>,
     /// Its time must be above this: some programs ignore a successor that looks older.
-    pub(in crate::wallet) above: u64,
+    pub(crate) above: u64,
 }
 
 /// What happens at one mint.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::wallet) struct PlannedMint {
-    pub(in crate::wallet) mint: String,
-    pub(in crate::wallet) tokens: Vec<PlannedToken>,
+pub(crate) struct PlannedMint {
+    pub(crate) mint: String,
+    pub(crate) tokens: Vec<PlannedToken>,
     /// To be deleted once all of `tokens` are stored.
-    pub(in crate::wallet) stale: Vec<String>,
+    pub(crate) stale: Vec<String>,
     /// The newest of them.
-    pub(in crate::wallet) above: u64,
-    pub(in crate::wallet) unit: String,
+    pub(crate) above: u64,
+    pub(crate) unit: String,
     /// What came in of our own, and what left, for the history.
-    pub(in crate::wallet) came: u64,
-    pub(in crate::wallet) left: u64,
+    pub(crate) came: u64,
+    pub(crate) left: u64,
 }
 
 /// A round's plan.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::wallet) struct Plan {
-    pub(in crate::wallet) mints: Vec<PlannedMint>,
+pub(crate) struct Plan {
+    pub(crate) mints: Vec<PlannedMint>,
     /// Marks that are dealt with when it is done.
-    pub(in crate::wallet) done: Vec<(PublicKey, u64)>,
+    pub(crate) done: Vec<(PublicKey, u64)>,
 }
 
 /// Plans a round. `listed` says whether a mint (in the written form) is one whose coins we publish;
 /// `fits` whether so many coins and `del` are one event.
-pub(in crate::wallet) fn plan(
-    view: &MirrorView,
+pub(crate) fn plan(
+    view: &OutboxView,
     listed: impl Fn(&str) -> bool,
     fits: impl Fn(&PlannedToken) -> bool,
 ) -> Plan {
@@ -109,7 +109,7 @@ pub(in crate::wallet) fn plan(
 
 /// `keep` says of each coin whether it is new on relays.
 fn one_mint(
-    view: &MirrorView,
+    view: &OutboxView,
     (mint, unit): (&str, &str),
     events: &[&TokenEventRow],
     keep: &BTreeMap<PublicKey, bool>,
@@ -194,11 +194,11 @@ mod tests {
         }
     }
 
-    fn view(dirty: &[u8], wanted: &[u8], events: Vec<TokenEventRow>) -> MirrorView {
-        let mut view = MirrorView {
+    fn view(dirty: &[u8], wanted: &[u8], events: Vec<TokenEventRow>) -> OutboxView {
+        let mut view = OutboxView {
             dirty: dirty.iter().map(|one| (coin(*one).0, 1)).collect(),
             events,
-            ..MirrorView::default()
+            ..OutboxView::default()
         };
         for number in 0..32 {
             let (y, proof) = coin(number);

@@ -16,7 +16,7 @@ use crate::wallet::outbox::queue::class;
 /// Takes what is needless out of the queue in hand and out of the store.
 ///
 /// # Errors
-/// `storage_failed`.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 pub(super) async fn prune(core: &Core, queue: &mut Vec<QueuedEvent>) -> Result<(), Failure> {
     let mut done: BTreeSet<(u8, u64)> = superseded(queue).into_iter().collect();
     let (mut changed, mut needless) = (BTreeSet::new(), BTreeSet::new());

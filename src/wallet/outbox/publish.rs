@@ -36,14 +36,14 @@ const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
 const SPREAD_SECONDS: u64 = 86_400;
 
 /// What one relay said to some events.
-struct Said {
+struct RelayAcks {
     url: String,
     acks: Vec<((u8, u64), Ack)>,
 }
 
 /// What came of a pass.
 #[derive(Default)]
-struct Pass {
+struct PassResult {
     /// Something went through that others may wait for.
     went: bool,
     /// Events were made anew, which are not in hand yet.
@@ -97,13 +97,13 @@ impl Waits {
 /// the queue is empty.
 ///
 /// # Errors
-/// `storage_failed`.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 ///
 /// # Cancel safety
 /// Safe to drop: what a relay has taken and we have not written down is sent to it once more.
-pub(in crate::wallet) async fn flush(core: &Core, now: bool) -> Result<Option<Duration>, Failure> {
+pub(crate) async fn publish_queue(core: &Core, now: bool) -> Result<Option<Duration>, Failure> {
     let Some(link) = &core.nostr else { return Ok(None) };
-    let _one_at_a_time = link.flushing.lock().await;
+    let _one_at_a_time = link.publishing.lock().await;
     let mut queue = core.store.outbox().await?;
     prune(core, &mut queue).await?;
     let mut force = now;
@@ -133,7 +133,7 @@ async fn flush_once(
     link: &Link,
     queue: &mut Vec<QueuedEvent>,
     force: bool,
-) -> Result<Pass, Failure> {
+) -> Result<PassResult, Failure> {
     let clock = (core.clock)();
     let waits = Waits::of(link, queue);
     let mut due: BTreeMap<(u8, u64), bool> = BTreeMap::new();
@@ -159,10 +159,10 @@ async fn flush_once(
     }
     let said = join_all(by_relay.into_iter().map(|(url, events)| tell(link, url, events))).await;
     let (mut round, mut pass, mut too_large) =
-        (PublishRound::default(), Pass::default(), Vec::new());
+        (PublishRound::default(), PassResult::default(), Vec::new());
     let at: BTreeMap<(u8, u64), usize> =
         queue.iter().enumerate().map(|(index, one)| (one.place, index)).collect();
-    for Said { url, acks } in said {
+    for RelayAcks { url, acks } in said {
         for (place, ack) in acks {
             let Some(event) =
                 at.get(&place).and_then(|index| queue.get_mut(*index)).map(|one| &mut one.event)
@@ -228,9 +228,9 @@ async fn flush_once(
 }
 
 /// Brings one nutzap to its relays at once, ahead of all others, and writes down who has it.
-pub(in crate::wallet) async fn publish_one(core: &Core, id: &str) -> Result<(), Failure> {
+pub(crate) async fn publish_one(core: &Core, id: &str) -> Result<(), Failure> {
     let Some(link) = &core.nostr else { return Ok(()) };
-    let _one_at_a_time = link.flushing.lock().await;
+    let _one_at_a_time = link.publishing.lock().await;
     let Some(mut one) =
         core.store.queued_in(class::ZAP).await?.into_iter().find(|one| one.event.id == id)
     else {
@@ -241,7 +241,7 @@ pub(in crate::wallet) async fn publish_one(core: &Core, id: &str) -> Result<(), 
         tokio::time::timeout(AT_ONCE, tell(link, url, vec![asked])).await.ok()
     }))
     .await;
-    for Said { url, acks } in said.into_iter().flatten() {
+    for RelayAcks { url, acks } in said.into_iter().flatten() {
         if acks.iter().any(|(_, ack)| matches!(ack, Ack::Stored)) {
             one.event.acked.insert(url);
         }
@@ -312,7 +312,7 @@ fn is_done(link: &Link, waits: &Waits, event: &OutboxEvent, clock: u64) -> bool 
 
 /// Brings some events to one relay, one after the other. One that does not answer is left alone for
 /// this round.
-async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> Said {
+async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> RelayAcks {
     let mut acks = Vec::new();
     for one in events {
         // What we have signed names us: a relay that insists is told who we are, whoever's it is.
@@ -326,11 +326,11 @@ async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> Said {
             break;
         }
     }
-    Said { url, acks }
+    RelayAcks { url, acks }
 }
 
 /// Where an event goes: the recipient's relays, if it has one, and the owner's.
-pub(in crate::wallet) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
+pub(crate) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for url in event.beside.iter().chain(&link.parts.urls).map(|url| plain_url(url)) {
         if !urls.contains(&url) && urls.len() < MOST_RELAYS {
@@ -341,7 +341,7 @@ pub(in crate::wallet) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String
 }
 
 /// Enough relays have it: of the owner's own, or for a nutzap one of the recipient's.
-pub(in crate::wallet) fn is_published(link: &Link, event: &OutboxEvent) -> bool {
+pub(crate) fn is_published(link: &Link, event: &OutboxEvent) -> bool {
     if event.class == class::ZAP {
         return event.delivered() > 0;
     }

@@ -10,19 +10,19 @@ use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 use crate::nostr::history_event::{self, HistoryDirection, NewHistoryEvent, Redeemed};
 use crate::nostr::{Event, deletion, token_event};
-use crate::store::{Deletion, MirrorRound, NutzapRow, NutzapState, OutboxEvent, TokenEventRow};
+use crate::store::{Deletion, NutzapRow, NutzapState, OutboxEvent, QueueRound, TokenEventRow};
 use crate::wallet::core::Core;
-use crate::wallet::core::failure::{Cause, Failure};
-use crate::wallet::core::relays::{Link, Nostr};
+use crate::wallet::core::failure::{Cause, Failure, Mistake};
+use crate::wallet::core::relays::{Link, NostrParts};
 use crate::wallet::outbox::plan::{Plan, PlannedMint, PlannedToken, plan};
 
 /// Changed coins looked at in one round.
 const AT_ONCE: usize = 500;
 /// Ids in one deletion.
-pub(in crate::wallet) const DELETED_AT_ONCE: usize = 100;
+pub(crate) const DELETED_AT_ONCE: usize = 100;
 
 /// How soon an event is sent: a smaller number first.
-pub(in crate::wallet) mod class {
+pub(crate) mod class {
     /// Somebody waits for it.
     pub(crate) const ZAP: u8 = 0;
     /// Coins.
@@ -38,15 +38,15 @@ pub(in crate::wallet) mod class {
 /// Turns every change of a coin into events in the queue. Nothing when Nostr is off.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`.
+/// [`Cause::Settings`], and those of the store.
 ///
 /// # Cancel safety
 /// Safe to drop: what is not committed is planned again.
-pub(in crate::wallet) async fn mirror(core: &Core) -> Result<(), Failure> {
+pub(crate) async fn queue_changes(core: &Core) -> Result<(), Failure> {
     let Some(link) = &core.nostr else { return Ok(()) };
-    let _one_at_a_time = link.mirroring.lock().await;
+    let _one_at_a_time = link.queueing.lock().await;
     loop {
-        let view = core.store.mirror_view(AT_ONCE).await?;
+        let view = core.store.outbox_view(AT_ONCE).await?;
         let (told, paid) = (redeemed(core).await?, core.store.payments_to_announce().await?);
         if view.dirty.is_empty() && told.is_empty() && paid.is_empty() {
             return Ok(());
@@ -78,12 +78,12 @@ async fn redeemed(core: &Core) -> Result<Vec<(NutzapRow, Receive)>, Failure> {
 
 fn sign(
     core: &Core,
-    nostr: &Nostr,
+    nostr: &NostrParts,
     plan: Plan,
     told: Vec<(NutzapRow, Receive)>,
     paid: Vec<Payment>,
-) -> Result<MirrorRound, Failure> {
-    let mut round = MirrorRound { done: plan.done, ..MirrorRound::default() };
+) -> Result<QueueRound, Failure> {
+    let mut round = QueueRound { done: plan.done, ..QueueRound::default() };
     let mut redeemed: BTreeMap<String, u64> = BTreeMap::new();
     round.nutzaps.at = (core.clock)();
     for (row, receive) in told {
@@ -141,9 +141,9 @@ fn sign(
 
 fn sign_mint(
     core: &Core,
-    nostr: &Nostr,
+    nostr: &NostrParts,
     planned: PlannedMint,
-    round: &mut MirrorRound,
+    round: &mut QueueRound,
 ) -> Result<(), Failure> {
     let now = (core.clock)();
     let (mut made, mut replaced) = (Vec::new(), planned.stale);
@@ -192,20 +192,15 @@ fn fits(token: &PlannedToken) -> bool {
         <= token_event::TARGET_BYTES
 }
 
-pub(in crate::wallet) fn outgoing(event: &Event, class: u8, now: u64) -> OutboxEvent {
+pub(crate) fn outgoing(event: &Event, class: u8, now: u64) -> OutboxEvent {
     OutboxEvent::new(event.id(), event.kind(), event.json(), class, now)
 }
 
-pub(in crate::wallet) fn deleted(event: &Event, ids: &[String]) -> Deletion {
+pub(crate) fn deleted(event: &Event, ids: &[String]) -> Deletion {
     Deletion { id: event.id().to_owned(), at: event.created_at(), ids: ids.to_vec() }
 }
 
-pub(in crate::wallet) fn row(
-    event: &Event,
-    mint: String,
-    unit: String,
-    ys: Vec<PublicKey>,
-) -> TokenEventRow {
+pub(crate) fn row(event: &Event, mint: String, unit: String, ys: Vec<PublicKey>) -> TokenEventRow {
     TokenEventRow {
         id: event.id().to_owned(),
         mint,
@@ -217,14 +212,14 @@ pub(in crate::wallet) fn row(
     }
 }
 
-pub(in crate::wallet) fn unsigned(error: impl std::fmt::Display) -> Failure {
+pub(crate) fn unsigned(error: impl std::fmt::Display) -> Failure {
     tracing::error!(%error, "an event could not be made");
-    Cause::Internal("an event for the relays could not be made").into()
+    Cause::Internal(Mistake::RelayEvent).into()
 }
 
 impl Link {
     /// For tests and `doctor`: the key's public name.
-    pub(in crate::wallet) fn npub(&self) -> String {
+    pub(crate) fn npub(&self) -> String {
         self.parts.identity.npub()
     }
 }

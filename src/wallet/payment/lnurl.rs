@@ -29,35 +29,34 @@ const PAUSE_SECONDS: u64 = 30;
 
 /// What an invoice is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::wallet) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// What the payee shall get.
-    pub(in crate::wallet) amount_sats: u64,
+    pub(crate) amount_sats: u64,
     /// Words for the payee. Sent where the server takes them as they are, never cut; with a zap the
     /// words are in its request.
-    pub(in crate::wallet) comment: Option<&'a str>,
+    pub(crate) comment: Option<&'a str>,
     /// The request that makes it a zap.
-    pub(in crate::wallet) zap: Option<&'a ZapNote>,
+    pub(crate) zap: Option<&'a ZapNote>,
     /// The failed payment that is tried again: its own invoice may come once more.
-    pub(in crate::wallet) again: Option<&'a PaymentId>,
+    pub(crate) again: Option<&'a PaymentId>,
 }
 
 /// An invoice of a payee's server that may be paid.
 #[derive(Clone, Debug)]
-pub(in crate::wallet) struct FetchedInvoice {
-    pub(in crate::wallet) invoice: Invoice,
+pub(crate) struct FetchedInvoice {
+    pub(crate) invoice: Invoice,
     /// What the payment remembers of it.
-    pub(in crate::wallet) fetched: Fetched,
+    pub(crate) fetched: Fetched,
 }
 
 /// Asks a payee's server what it takes. One request.
 ///
 /// # Errors
-/// `address_refused`, `recipient_unknown`, `recipient_refuses`, `payee_unsupported`,
-/// `server_unreachable`, `too_many_requests`: nothing moved.
+/// [`Cause::Payee`]: nothing moved.
 ///
 /// # Cancel safety
 /// Safe to drop.
-pub(in crate::wallet) async fn resolve_lnurl(
+pub(crate) async fn resolve_lnurl(
     core: &Core,
     target: &LnurlEndpoint,
 ) -> Result<PayRequest, Failure> {
@@ -73,11 +72,11 @@ pub(in crate::wallet) async fn resolve_lnurl(
 /// not prove. So that is told, not refused.
 ///
 /// # Errors
-/// As [`resolve_lnurl`], and `amount_out_of_range`, `wrong_network`, `invoice_expired`.
+/// [`Cause::Payee`], [`Cause::WrongNetwork`], [`Cause::InvoiceExpired`], and those of the store.
 ///
 /// # Cancel safety
 /// Safe to drop.
-pub(in crate::wallet) async fn fetch_invoice(
+pub(crate) async fn fetch_invoice(
     core: &Core,
     setup: &Setup,
     request: &PayRequest,
@@ -129,7 +128,7 @@ async fn ask_server(core: &Core, url: &Url) -> Result<Vec<u8>, Failure> {
 }
 
 /// What stands against paying an invoice, whoever pays.
-pub(in crate::wallet) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Failure> {
+pub(crate) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Failure> {
     if setup.money == MoneyKind::Real && invoice.network != BitcoinNetwork::Bitcoin {
         return Err(Cause::WrongNetwork.into());
     }
@@ -137,7 +136,7 @@ pub(in crate::wallet) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Re
 }
 
 /// The server takes this amount: what it is to be asked for, in thousandths of a sat.
-pub(in crate::wallet) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failure> {
+pub(crate) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failure> {
     if let Some(amount_msat) = request.asks_msat(amount_sats) {
         return Ok(amount_msat);
     }

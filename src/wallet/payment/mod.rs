@@ -9,4 +9,4 @@ use crate::wallet::core::Core;
 
 /// Paying an invoice or an address, and what became of a payment.
 #[derive(Clone, Copy, Debug)]
-pub struct Payments<'a>(pub(in crate::wallet) &'a Core);
+pub struct Payments<'a>(pub(crate) &'a Core);

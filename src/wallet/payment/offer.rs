@@ -20,11 +20,11 @@ use crate::wallet::proofs::balances::{held_at, left_out};
 
 /// What a mint asks for paying an invoice.
 #[derive(Debug)]
-pub(in crate::wallet) struct Offer {
-    pub(in crate::wallet) mint: Arc<Mint>,
-    pub(in crate::wallet) quote: MeltQuote,
+pub(crate) struct Offer {
+    pub(crate) mint: Arc<Mint>,
+    pub(crate) quote: MeltQuote,
     /// The coins that would be spent; `None` where what is there now does not do.
-    pub(in crate::wallet) coins: Option<Selection>,
+    pub(crate) coins: Option<Selection>,
 }
 
 impl Offer {
@@ -44,7 +44,7 @@ impl Offer {
 /// Asks the mints that hold enough what the invoice would cost, and takes the cheapest: amount,
 /// reserve and the fee of the coins that would be spent, where there are such now. One request
 /// each; none to a mint that says it does not pay such an invoice.
-pub(in crate::wallet) async fn cheapest(
+pub(crate) async fn cheapest(
     core: &Core,
     setup: &Setup,
     invoice: &Invoice,
@@ -105,7 +105,7 @@ async fn offer(
 
 /// The mints to ask: the named one, else all that hold the amount, counting what is on its way
 /// back to them.
-pub(in crate::wallet) async fn candidates(
+pub(crate) async fn candidates(
     core: &Core,
     setup: &Setup,
     amount_sats: u64,

@@ -22,7 +22,7 @@ use crate::wallet::core::failure::{Cause, Failure, Late};
 use crate::wallet::core::lock::Name;
 use crate::wallet::core::outgoing_text::outgoing;
 use crate::wallet::door::admit::spend;
-use crate::wallet::door::known::{Known, known_by_key};
+use crate::wallet::door::known::{KnownRequest, known_by_key};
 use crate::wallet::door::record::{PaymentRecord, Replay, describe};
 use crate::wallet::execution::judge::deny;
 use crate::wallet::execution::planned::{Draft, Execution, Planned};
@@ -83,7 +83,7 @@ impl Payments<'_> {
         let (until, mut kept) = (core.deadline(), None);
         let hash = intent.destination.invoice().map(|invoice| Name::Hash(&invoice.payment_hash));
         let _announced =
-            core.gates.announce(&caller.agent, &[hash, intent.key.as_deref().map(Name::Key)]);
+            core.locks.announce(&caller.agent, &[hash, intent.key.as_deref().map(Name::Key)]);
         let mut outcome = pay_once(core, caller, &intent, until, &mut kept).await;
         for _ in 0..ONCE_MORE {
             match outcome {
@@ -109,7 +109,7 @@ async fn pay_once(
     let digest = digest(&["pay", destination.name(), &amount.to_string()]);
     let hash = destination.invoice().map(|invoice| invoice.payment_hash.clone());
     let gate = hash.as_ref().unwrap_or(&digest);
-    let pass = until.wait(core.gates.pass(gate)).await.ok_or(Cause::Late(Late::Planned))?;
+    let pass = until.wait(core.locks.pass(gate)).await.ok_or(Cause::Late(Late::Planned))?;
     let mut known = known_by_key(core, caller, intent.key.as_deref(), &digest).await?;
     let same = match (&hash, &*kept) {
         (Some(hash), _) => core.store.payment_by_hash(hash).await?,
@@ -117,9 +117,9 @@ async fn pay_once(
         (None, None) => None,
     };
     if let Some(payment) = same {
-        known = Known::from(payment);
+        known = KnownRequest::from(payment);
     }
-    if let Known::Recorded(payment) = known {
+    if let KnownRequest::Recorded(payment) = known {
         return describe(core, &setup, caller, *payment, Replay::Yes).await;
     }
     let now = (core.clock)();
@@ -247,10 +247,7 @@ fn amount_sats(destination: &Destination, given: Option<Sats>) -> Result<u64, Fa
 }
 
 /// What an invoice's payee gets, in whole sats.
-pub(in crate::wallet) fn invoice_amount_sats(
-    invoice: &Invoice,
-    given: Option<Sats>,
-) -> Result<u64, Failure> {
+pub(crate) fn invoice_amount_sats(invoice: &Invoice, given: Option<Sats>) -> Result<u64, Failure> {
     match (invoice.amount_sats(), given.map(Sats::get)) {
         (Some(named), Some(given)) if named != given => {
             Err(Cause::AmountMismatch { invoice_sats: named, asked_sats: given }.into())

@@ -26,20 +26,20 @@ const MAX_NAMES: usize = 256 * 1024;
 
 /// Somebody, as far as they have said.
 #[derive(Clone, Debug, Default)]
-pub(in crate::wallet) struct Person {
+pub(crate) struct Person {
     /// Their key, hex.
-    pub(in crate::wallet) pubkey: String,
+    pub(crate) pubkey: String,
     /// What they say of themselves.
-    pub(in crate::wallet) profile: Option<Profile>,
+    pub(crate) profile: Option<Profile>,
     /// Where they take nutzaps.
-    pub(in crate::wallet) nutzaps: Option<NutzapInfo>,
+    pub(crate) nutzaps: Option<NutzapInfo>,
     /// Where they read.
-    pub(in crate::wallet) reads: Vec<String>,
+    pub(crate) reads: Vec<String>,
     /// Where they write.
-    pub(in crate::wallet) writes: Vec<String>,
+    pub(crate) writes: Vec<String>,
     /// They say where they write, and none of those relays answered: what is known of them may be
     /// old.
-    pub(in crate::wallet) silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing
@@ -47,8 +47,8 @@ pub(in crate::wallet) struct Person {
 /// what they said long ago.
 ///
 /// # Errors
-/// `relay_unreachable` when no relay could be read: what they say is not known then.
-pub(in crate::wallet) async fn person(
+/// [`Cause::RelaysSilent`]: no relay could be read, and what they say is not known.
+pub(crate) async fn person(
     link: &Link,
     pubkey: &str,
     hints: &[String],
@@ -96,8 +96,8 @@ pub(in crate::wallet) async fn person(
 /// The event that a filter describes; of several the newest.
 ///
 /// # Errors
-/// `relay_unreachable` when no relay could be read.
-pub(in crate::wallet) async fn event(
+/// [`Cause::RelaysSilent`]: no relay could be read.
+pub(crate) async fn event(
     link: &Link,
     filter: &Value,
     hints: &[String],
@@ -111,8 +111,8 @@ pub(in crate::wallet) async fn event(
 /// not know the name.
 ///
 /// # Errors
-/// `address_refused`, `server_unreachable`: nothing moved.
-pub(in crate::wallet) async fn named_key(
+/// [`Cause::NameServer`]: nothing moved.
+pub(crate) async fn named_key(
     core: &Core,
     name: &str,
     host: &str,

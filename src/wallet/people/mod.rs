@@ -1,5 +1,5 @@
-//! Others on Nostr, asked about without saying who we are: who somebody is, what an event says, which
-//! mints people recommend.
+//! Others on Nostr, asked about without saying who we are: who somebody is, what an event says,
+//! which mints people recommend.
 
 pub(super) mod find;
 pub(super) mod recommended;

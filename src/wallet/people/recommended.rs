@@ -37,7 +37,7 @@ struct Recommended {
 }
 
 /// How many followed people recommend a mint. `None`: none that is known.
-pub(in crate::wallet) async fn recommended_by(
+pub(crate) async fn recommended_by(
     core: &Core,
     mint: &MintAddress,
 ) -> Result<Option<u64>, Failure> {
@@ -49,7 +49,7 @@ pub(in crate::wallet) async fn recommended_by(
 }
 
 /// Asks again, if the last time is long ago.
-pub(in crate::wallet) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Failure> {
+pub(crate) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Failure> {
     let (row, now) =
         (core.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (core.clock)());
     if now < row.at.saturating_add(PERIOD_SECONDS) {

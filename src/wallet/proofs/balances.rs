@@ -8,7 +8,7 @@ use crate::wallet::core::failure::{Cause, Failure};
 
 /// Sats that can be spent at the wallet's mints, without those that another program has perhaps
 /// handed out.
-pub(in crate::wallet) async fn spendable(core: &Core, setup: &Setup) -> Result<u64, Failure> {
+pub(crate) async fn spendable(core: &Core, setup: &Setup) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
     let ours = held.iter().filter(|one| setup.mints().any(|mint| is_at(one, &mint.address)));
     let foreign = core.store.remote_balances().await?;
@@ -18,10 +18,7 @@ pub(in crate::wallet) async fn spendable(core: &Core, setup: &Setup) -> Result<u
 
 /// Sats that can be spent at one mint, without those that another program has perhaps handed
 /// out.
-pub(in crate::wallet) async fn spendable_at(
-    core: &Core,
-    mint: &MintAddress,
-) -> Result<u64, Failure> {
+pub(crate) async fn spendable_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let (held, foreign) = (core.store.balances().await?, core.store.remote_balances().await?);
     let shared = shared_at(&foreign, mint).0;
     Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
@@ -29,7 +26,7 @@ pub(in crate::wallet) async fn spendable_at(
 
 /// Sats at these mints that another program has perhaps handed out: spent when nothing else is
 /// left, and counted nowhere.
-pub(in crate::wallet) async fn left_out(
+pub(crate) async fn left_out(
     core: &Core,
     mints: impl Iterator<Item = &MintAddress>,
 ) -> Result<u64, Failure> {
@@ -38,13 +35,13 @@ pub(in crate::wallet) async fn left_out(
 }
 
 /// Sats of our own at one mint that can be spent as they are.
-pub(in crate::wallet) async fn unspent_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
+pub(crate) async fn unspent_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
     Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent))
 }
 
 /// Sats at one mint that can be spent or are held by open payments.
-pub(in crate::wallet) async fn held_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
+pub(crate) async fn held_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
     let (shared, claiming) = shared_at(&core.store.remote_balances().await?, mint);
     let ours = held
@@ -55,7 +52,7 @@ pub(in crate::wallet) async fn held_at(core: &Core, mint: &MintAddress) -> Resul
 }
 
 /// Refuses what would bring our coins at a mint above the owner's cap.
-pub(in crate::wallet) async fn check_cap(
+pub(crate) async fn check_cap(
     core: &Core,
     mint: &MintAddress,
     cap: Option<u64>,
@@ -69,17 +66,17 @@ pub(in crate::wallet) async fn check_cap(
     Err(over_cap(cap, held, more))
 }
 
-pub(in crate::wallet) fn is_at(held: &Held, mint: &MintAddress) -> bool {
+pub(crate) fn is_at(held: &Held, mint: &MintAddress) -> bool {
     held.unit == "sat" && held.mint == mint.as_str()
 }
 
-/// Coins of other devices at a mint, in sats: those that can be claimed, and those being claimed.
-pub(in crate::wallet) fn shared_at(foreign: &[RemoteBalance], mint: &MintAddress) -> (u64, u64) {
+/// Coins of other devices at a mint, in sats: those that can be adopted, and those being adopted.
+pub(crate) fn shared_at(foreign: &[RemoteBalance], mint: &MintAddress) -> (u64, u64) {
     let here = foreign.iter().find(|one| one.unit == "sat" && one.mint == mint.as_str());
     here.map_or((0, 0), |one| (one.unspent, one.adopting))
 }
 
-pub(in crate::wallet) fn left_out_at(foreign: &[RemoteBalance], mint: &MintAddress) -> u64 {
+pub(crate) fn left_out_at(foreign: &[RemoteBalance], mint: &MintAddress) -> u64 {
     foreign
         .iter()
         .filter(|one| one.unit == "sat" && one.mint == mint.as_str())
@@ -88,6 +85,6 @@ pub(in crate::wallet) fn left_out_at(foreign: &[RemoteBalance], mint: &MintAddre
 }
 
 /// More would come in than the owner allows at a mint. `held` is what is there or promised.
-pub(in crate::wallet) fn over_cap(cap_sats: u64, held_sats: u64, more_sats: u64) -> Failure {
+pub(crate) fn over_cap(cap_sats: u64, held_sats: u64, more_sats: u64) -> Failure {
     Cause::OverCap { cap_sats, held_sats, more_sats }.into()
 }

@@ -1,6 +1,6 @@
 //! Coins as changes of the store: what each step of a swap does to the coins it touches.
 //!
-//! The only place of this folder that names cdk's nouns; it never asks a mint anything.
+//! Never asks a mint anything.
 
 use cdk_common::nuts::{Proof, PublicKey, State};
 use cdk_common::wallet::ProofInfo;
@@ -11,39 +11,38 @@ use crate::store::{Change, STALE_HOLD};
 use crate::wallet::core::failure::Failure;
 
 /// A coin with what the store keeps beside it.
-pub(in crate::wallet) type Coin = ProofInfo;
+pub(crate) type Coin = ProofInfo;
 
 /// Coins by Y.
-pub(in crate::wallet) type Ys = Vec<PublicKey>;
+pub(crate) type Ys = Vec<PublicKey>;
 
 /// The coins by Y.
-pub(in crate::wallet) fn ys(coins: &[ProofInfo]) -> Vec<PublicKey> {
+pub(crate) fn ys(coins: &[ProofInfo]) -> Vec<PublicKey> {
     coins.iter().map(|coin| coin.y).collect()
 }
 
 /// The coins without what the store keeps beside them.
-pub(in crate::wallet) fn proofs(coins: Vec<ProofInfo>) -> Vec<Proof> {
+pub(crate) fn proofs(coins: Vec<ProofInfo>) -> Vec<Proof> {
     coins.into_iter().map(|coin| coin.proof).collect()
 }
 
 /// Sats in all.
-pub(in crate::wallet) fn total_sats(coins: &[ProofInfo]) -> u64 {
+pub(crate) fn total_sats(coins: &[ProofInfo]) -> u64 {
     sum_sats(coins.iter().map(|coin| &coin.proof))
 }
 
 /// What proofs are worth together, in sats.
-pub(in crate::wallet) fn sum_sats<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> u64 {
+pub(crate) fn sum_sats<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> u64 {
     proofs.into_iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
 
 /// At least one of them is locked (NUT-10).
-pub(in crate::wallet) fn locked(coins: &[ProofInfo]) -> bool {
+pub(crate) fn locked(coins: &[ProofInfo]) -> bool {
     coins.iter().any(|coin| coin.spending_condition.is_some())
 }
 
-/// Takes unspent coins off the shelf for an operation; a coin that is not unspent refuses the whole
-/// commit.
-pub(in crate::wallet) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
+/// Reserves unspent coins for an operation; a coin that is not unspent refuses the whole commit.
+pub(crate) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
     Change::ProofState {
         ys,
         expect: Some(vec![State::Unspent]),
@@ -53,7 +52,7 @@ pub(in crate::wallet) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change 
 }
 
 /// Unspent coins become a token as they are.
-pub(in crate::wallet) fn hand_out(ys: &[PublicKey]) -> Change {
+pub(crate) fn hand_out(ys: &[PublicKey]) -> Change {
     Change::ProofState {
         ys: ys.to_vec(),
         expect: Some(vec![State::Unspent]),
@@ -63,7 +62,7 @@ pub(in crate::wallet) fn hand_out(ys: &[PublicKey]) -> Change {
 }
 
 /// Coins that an operation held are free again.
-pub(in crate::wallet) fn free(ys: Vec<PublicKey>) -> Change {
+pub(crate) fn free(ys: Vec<PublicKey>) -> Change {
     Change::ProofState {
         ys,
         expect: Some(vec![State::Reserved, State::Pending]),
@@ -73,10 +72,7 @@ pub(in crate::wallet) fn free(ys: Vec<PublicKey>) -> Change {
 }
 
 /// Coins by what the mint says of them: unspent, and spent. Those under way are in neither.
-pub(in crate::wallet) fn by_word(
-    coins: &[ProofInfo],
-    states: &[State],
-) -> (Vec<PublicKey>, Vec<PublicKey>) {
+pub(crate) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>, Vec<PublicKey>) {
     let said = |word: State| {
         coins
             .iter()
@@ -89,17 +85,17 @@ pub(in crate::wallet) fn by_word(
 }
 
 /// Coins that the mint says are spent.
-pub(in crate::wallet) fn spent(ys: Vec<PublicKey>) -> Change {
+pub(crate) fn spent(ys: Vec<PublicKey>) -> Change {
     Change::ProofState { ys, expect: None, to: State::Spent, operation: None }
 }
 
 /// A swap that came through: new coins in, inputs spent, its row gone.
-pub(in crate::wallet) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Failure> {
+pub(crate) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Failure> {
     Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndOperation(swap.id)])
 }
 
 /// Coins that an operation had reserved are free again.
-pub(in crate::wallet) fn unreserve(ys: Vec<PublicKey>) -> Change {
+pub(crate) fn unreserve(ys: Vec<PublicKey>) -> Change {
     Change::ProofState {
         ys,
         expect: Some(vec![State::Reserved]),
@@ -110,30 +106,30 @@ pub(in crate::wallet) fn unreserve(ys: Vec<PublicKey>) -> Change {
 
 /// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to
 /// another are left out.
-pub(in crate::wallet) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
+pub(crate) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
     let mut add = keep;
     add.extend(give.into_iter().filter(|coin| coin.spending_condition.is_none()).map(freed));
     Change::Proofs { add }
 }
 
 /// A coin that was made to be given away and is kept.
-pub(in crate::wallet) fn freed(mut coin: ProofInfo) -> ProofInfo {
+pub(crate) fn freed(mut coin: ProofInfo) -> ProofInfo {
     (coin.state, coin.used_by_operation) = (State::Unspent, None);
     coin
 }
 
 /// Coins that were thought to be spent are ours.
-pub(in crate::wallet) fn revive(ys: Vec<PublicKey>) -> Change {
+pub(crate) fn revive(ys: Vec<PublicKey>) -> Change {
     Change::Revive { ys, to: State::Unspent }
 }
 
 /// Coins that were thought to be spent are those of a token that nobody has claimed.
-pub(in crate::wallet) fn unclaim(ys: Vec<PublicKey>) -> Change {
+pub(crate) fn unclaim(ys: Vec<PublicKey>) -> Change {
     Change::Revive { ys, to: State::PendingSpent }
 }
 
 /// All are in this state.
-pub(in crate::wallet) fn all(states: &[State], spent: bool) -> bool {
+pub(crate) fn all(states: &[State], spent: bool) -> bool {
     states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
 }
 
@@ -151,20 +147,20 @@ pub struct Found {
     /// Coins in all.
     pub coins: u64,
     /// What the store did not know at all, in a life that was lost also what is spent by now.
-    pub(in crate::wallet) new_sats: u64,
+    pub(crate) new_sats: u64,
 }
 
 /// What a mint's signatures and states make of the store.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct Findings {
+pub(crate) struct Findings {
     /// To be committed.
-    pub(in crate::wallet) changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Taken for spent, and not spent.
-    pub(in crate::wallet) revived: Vec<Coin>,
+    pub(crate) revived: Vec<Coin>,
 }
 
 /// Coins in the states that their mint gives them, in the order in which they were asked about.
-pub(in crate::wallet) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<ProofInfo> {
+pub(crate) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<ProofInfo> {
     coins.iter_mut().zip(states).for_each(|(coin, state)| coin.state = *state);
     coins
 }
@@ -174,7 +170,7 @@ pub(in crate::wallet) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) 
 /// that operations hold or may bring in: what becomes of them is the operation's affair. Spent
 /// coins are remembered where something unfinished could bring them in again, and count as new
 /// where a life was lost in which they were spent.
-pub(in crate::wallet) fn found(
+pub(crate) fn found(
     told: Vec<ProofInfo>,
     known: &[(PublicKey, State)],
     promised: &[PublicKey],
@@ -229,11 +225,7 @@ pub(in crate::wallet) fn found(
 }
 
 /// Held coins whose mint has been asked: free, or spent, or held on.
-pub(in crate::wallet) fn asked(
-    held: &[ProofInfo],
-    states: &[State],
-    sums: &mut Found,
-) -> Vec<Change> {
+pub(crate) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> Vec<Change> {
     let mut changes = Vec::new();
     for (to, expect) in [(State::Unspent, Some(vec![State::Pending])), (State::Spent, None)] {
         let these =
@@ -252,6 +244,6 @@ pub(in crate::wallet) fn asked(
 }
 
 /// Coins become spent by this.
-pub(in crate::wallet) fn spends(change: &Change) -> bool {
+pub(crate) fn spends(change: &Change) -> bool {
     matches!(change, Change::ProofState { to: State::Spent, .. })
 }

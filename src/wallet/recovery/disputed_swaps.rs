@@ -26,7 +26,7 @@ async fn is_used_again(core: &Core, swap: &Swap) -> Result<bool, Failure> {
     Ok(!core.store.proofs(ys).await?.is_empty())
 }
 
-/// Asks about a buried swap; `of` is what it was for.
+/// Asks about a disputed swap; `of` is what it was for.
 pub(super) async fn look_for(
     core: &Core,
     seen: Swap,
@@ -37,7 +37,7 @@ pub(super) async fn look_for(
     let guard = mint.lock().await;
     let Some(mut swap) = as_journaled(core, &seen).await? else { return Ok(()) };
     if is_used_again(core, &swap).await? {
-        return end_buried(core, vec![Change::EndOperation(swap.id)]).await;
+        return end_disputed(core, vec![Change::EndOperation(swap.id)]).await;
     }
     let outcome = mint.lookup_swap(&swap).await;
     swap.purpose = of;
@@ -46,30 +46,33 @@ pub(super) async fn look_for(
             tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
             core.store.commit(vec![Change::UseCounters(swap.counters())]).await?;
             drop(guard);
-            unbury(core, &swap, SwapOutcome::Done { give, keep }).await
+            end_as_made(core, &swap, SwapOutcome::Done { give, keep }).await
         }
         SwapOutcome::Refused(_)
             if matches!(swap.purpose, SwapPurpose::Send(_) | SwapPurpose::Split) =>
         {
             tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
-            end_buried(core, vec![changes::revive(swap.input_ys()?), Change::EndOperation(swap.id)])
-                .await
+            end_disputed(
+                core,
+                vec![changes::revive(swap.input_ys()?), Change::EndOperation(swap.id)],
+            )
+            .await
         }
         SwapOutcome::Refused(_) if matches!(swap.purpose, SwapPurpose::Cancel(_)) => {
-            end_buried(core, vec![Change::EndOperation(swap.id)]).await
+            end_disputed(core, vec![Change::EndOperation(swap.id)]).await
         }
         SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_)
             if since.saturating_add(KEPT_SECONDS) < (core.clock)() =>
         {
             tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
-            end_buried(core, vec![Change::EndOperation(swap.id)]).await
+            end_disputed(core, vec![Change::EndOperation(swap.id)]).await
         }
         SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
     }
 }
 
 /// What it was for ends as it would have, where that can still be.
-async fn unbury(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Failure> {
+async fn end_as_made(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Failure> {
     let SwapOutcome::Done { give, keep } = outcome else { return Ok(()) };
     let (now, fee_sats, sats) = ((core.clock)(), swap.fee_sats(), changes::total_sats(&keep));
     match &swap.purpose {
@@ -83,7 +86,7 @@ async fn unbury(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Fa
         SwapPurpose::Receive(id) => {
             if let Some(mut receive) = core.store.receive(id).await? {
                 receive.state = ReceiveState::Received { at: now, received_sats: sats, fee_sats };
-                return end_buried(
+                return end_disputed(
                     core,
                     vec![
                         changes::made_after_all(give, keep),
@@ -113,7 +116,7 @@ async fn unbury(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Fa
                     forget,
                     Change::Payment(payment),
                 ];
-                return end_buried(core, changes).await;
+                return end_disputed(core, changes).await;
             }
         }
         SwapPurpose::Send(_)
@@ -122,10 +125,11 @@ async fn unbury(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Fa
         | SwapPurpose::Split
         | SwapPurpose::Disputed { .. } => {}
     }
-    end_buried(core, vec![changes::made_after_all(give, keep), Change::EndOperation(swap.id)]).await
+    end_disputed(core, vec![changes::made_after_all(give, keep), Change::EndOperation(swap.id)])
+        .await
 }
 
-async fn end_buried(core: &Core, changes: Vec<Change>) -> Result<(), Failure> {
+async fn end_disputed(core: &Core, changes: Vec<Change>) -> Result<(), Failure> {
     core.store.commit(changes).await?;
     core.changed();
     Ok(())

@@ -10,7 +10,7 @@ impl Recovery<'_> {
     /// history.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     pub async fn follow_policy(self) -> Result<(), Failure> {
         let core = self.0;
         let Some(written) = core.rules.take_written() else { return Ok(()) };

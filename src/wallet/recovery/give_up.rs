@@ -24,7 +24,7 @@ use crate::wallet::recovery::Recovery;
 
 /// What a mint's answer means for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::wallet) enum Answer {
+pub(crate) enum MintVerdict {
     /// It is done, or the mint carries it.
     UnderWay,
     /// It is not done.
@@ -69,7 +69,7 @@ impl Recovery<'_> {
         let (record, operations) = open_record(core, id).await?;
         let (mint, since) = (mint_of(&record), since(&record));
         let mint_answers = match ask(&*core.mints.even_unchecked(&mint)?, &operations).await {
-            Ok(Answer::NotDone) if since.saturating_add(KEPT_SECONDS) < (core.clock)() => true,
+            Ok(MintVerdict::NotDone) if since.saturating_add(KEPT_SECONDS) < (core.clock)() => true,
             Ok(_) => return Err(Cause::GiveUp(GiveUpRefusal::MintAnswers).into()),
             Err(
                 error @ (MintError::RateLimited { .. }
@@ -187,22 +187,19 @@ async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation
 }
 
 /// Asks a mint once about what is open under one id, and makes no request that could move anything.
-pub(in crate::wallet) async fn ask(
-    mint: &Mint,
-    operations: &[Operation],
-) -> Result<Answer, MintError> {
+pub(crate) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<MintVerdict, MintError> {
     // While a melt's coins are swapped away from it, the melt's own quote says whether it is paid.
     match operations.iter().find(|one| matches!(one, Operation::Melt(_))).or(operations.first()) {
         Some(Operation::Melt(melt)) => match mint.melt_state(&melt.quote_id).await? {
-            (MeltState::Paid | MeltState::Pending, _) => Ok(Answer::UnderWay),
-            (MeltState::Unpaid, _) => Ok(Answer::NotDone),
+            (MeltState::Paid | MeltState::Pending, _) => Ok(MintVerdict::UnderWay),
+            (MeltState::Unpaid, _) => Ok(MintVerdict::NotDone),
         },
         Some(Operation::Swap(swap)) => match mint.lookup_swap(swap).await {
-            SwapOutcome::Done { .. } => Ok(Answer::UnderWay),
+            SwapOutcome::Done { .. } => Ok(MintVerdict::UnderWay),
             SwapOutcome::Unknown(error) => Err(error),
-            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(Answer::NotDone),
+            SwapOutcome::Refused(_) | SwapOutcome::SpentElsewhere => Ok(MintVerdict::NotDone),
         },
-        Some(Operation::Issue(_)) | None => Ok(Answer::NotDone),
+        Some(Operation::Issue(_)) | None => Ok(MintVerdict::NotDone),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::wallet::nutzaps::end_redeem::end_nutzaps;
 use crate::wallet::nutzaps::outgoing::has_unsent_zap;
 use crate::wallet::recovery::Recovery;
 use crate::wallet::recovery::disputed_swaps::look_for;
-use crate::wallet::sync::adopt::end_claim;
+use crate::wallet::sync::adopt::end_adopt;
 use crate::wallet::token::reclaim::end_reclaim;
 use crate::wallet::token::watch::check_tokens;
 
@@ -45,14 +45,14 @@ impl Recovery<'_> {
     /// when to come again; a mint that has answered wakes as well.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     ///
     /// # Cancel safety
     /// Safe to drop: what was begun goes on.
     pub async fn settle(self) -> Result<Duration, Failure> {
         let core = self.0;
         look_up_open(core).await?;
-        let mut rounds = core.rounds();
+        let mut rounds = core.schedule();
         for mint in rounds.begin() {
             let owned = core.clone();
             core.running.spawn(async move { ask(&owned, mint).await });
@@ -70,21 +70,21 @@ impl Recovery<'_> {
         if has_unsent_zap(core).await {
             return true;
         }
-        look_up_open(core).await.is_ok() && core.rounds().has_open((core.clock)())
+        look_up_open(core).await.is_ok() && core.schedule().has_open((core.clock)())
     }
 }
 
-/// Brings the rounds in line with the store. Costs the journal's rows; the rest only when
+/// Brings the schedule in line with the store. Costs the journal's rows; the rest only when
 /// something was committed since.
 async fn look_up_open(core: &Core) -> Result<(), Failure> {
     // Of two looks at once the earlier one could be written last: what has ended since would
     // count as open, what has begun would be missed.
     let _one_at_a_time = core.looking_up.lock().await;
     let commits = core.store.commits();
-    if core.rounds().is_behind(commits) {
+    if core.schedule().is_behind(commits) {
         let owned = core.clone();
-        let open = core.store.unfinished(move |id| owned.rounds().is_new(id)).await?;
-        core.rounds().know(open, commits, (core.clock)());
+        let open = core.store.unfinished(move |id| owned.schedule().is_new(id)).await?;
+        core.schedule().know(open, commits, (core.clock)());
     }
     let (mut open, mut claims) = (Vec::new(), Vec::new());
     for operation in operations(core).await? {
@@ -124,18 +124,18 @@ async fn look_up_open(core: &Core) -> Result<(), Failure> {
             Operation::Issue(issue) => claims.push(issue.deposit),
         }
     }
-    core.rounds().know_operations(open, &claims);
+    core.schedule().know_operations(open, &claims);
     Ok(())
 }
 
 /// Asks one mint about what is open there, one thing after the other, until nothing is due or
 /// the mint does not answer.
 async fn ask(core: &Core, address: MintAddress) {
-    let _asked = Asked { core: core.clone(), mint: address.clone() };
-    let Ok(mint) = core.mints.at(&address) else { return core.rounds().falls_silent(&address) };
+    let _asked = Reconciling { core: core.clone(), mint: address.clone() };
+    let Ok(mint) = core.mints.at(&address) else { return core.schedule().falls_silent(&address) };
     let mut not_urgent = 0_usize;
     while !core.closing.is_cancelled() {
-        let Some(pick) = core.rounds().pick(&address) else { return };
+        let Some(pick) = core.schedule().pick(&address) else { return };
         let unanswered = mint.unanswered();
         not_urgent = not_urgent.saturating_add(usize::from(!matches!(pick, Pick::Operation(_))));
         let outcome = match pick {
@@ -147,9 +147,9 @@ async fn ask(core: &Core, address: MintAddress) {
             tracing::debug!(%error, "left for the next round");
         }
         if mint.unanswered() != unanswered {
-            return core.rounds().falls_silent(&address);
+            return core.schedule().falls_silent(&address);
         }
-        core.rounds().answers(&address);
+        core.schedule().answers(&address);
         if not_urgent > AT_ONCE {
             sleep(PAUSE).await;
         }
@@ -178,7 +178,7 @@ async fn settle_deposit(core: &Core, id: &str) -> Result<(), Failure> {
         return Ok(());
     };
     if deposit.state == DepositState::Paid {
-        core.rounds().is_paid(&deposit.id);
+        core.schedule().is_paid(&deposit.id);
     }
     advance(core, deposit).await.map(drop)
 }
@@ -217,7 +217,7 @@ async fn settle_swap(core: &Core, swap: Swap) -> Result<(), Failure> {
         }
         SwapPurpose::Adopt => {
             let Some((mint, swap, outcome)) = resume(core, &swap).await? else { return Ok(()) };
-            end_claim(core, &mint, &swap, outcome).await?;
+            end_adopt(core, &mint, &swap, outcome).await?;
         }
         SwapPurpose::Nutzaps(_) => {
             let Some((_, swap, outcome)) = resume(core, &swap).await? else { return Ok(()) };
@@ -242,14 +242,14 @@ async fn resume(
 }
 
 /// A mint is being asked, until this is dropped.
-struct Asked {
+struct Reconciling {
     core: Core,
     mint: MintAddress,
 }
 
-impl Drop for Asked {
+impl Drop for Reconciling {
     fn drop(&mut self) {
-        self.core.rounds().end(&self.mint);
+        self.core.schedule().end(&self.mint);
         self.core.wake();
     }
 }

@@ -39,7 +39,7 @@ impl Recovery<'_> {
     /// answer is left for the next time.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Settings`], and those of the store.
     ///
     /// # Cancel safety
     /// Safe to drop: what was found is recorded, and the rest is found the next time.
@@ -57,7 +57,7 @@ impl Recovery<'_> {
     /// is left to [`Recovery::settle`].
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`. A mint that does not answer is no error.
+    /// [`Cause::Store`]. A mint that does not answer is no error.
     pub async fn finish_startup(self) -> Result<(), Failure> {
         let core = self.0;
         index_operations(core).await?;

@@ -31,7 +31,7 @@ impl Recovery<'_> {
     /// Everything that is open, and what was given up.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -57,7 +57,7 @@ impl Recovery<'_> {
             let subject = Subject::Payment(payment.id.clone());
             let elsewhere = operations
                 .iter()
-                .any(|one| is_buried(one) && one.subject().as_ref() == Some(&subject));
+                .any(|one| is_disputed(one) && one.subject().as_ref() == Some(&subject));
             let why = match payment.state {
                 _ if elsewhere => Why::SpentElsewhere,
                 _ if silent.contains(&payment.mint) => Why::MintSilent,
@@ -113,7 +113,7 @@ impl Recovery<'_> {
     /// is here.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     pub async fn disputed(self) -> Result<usize, Failure> {
         let core = self.0;
         Ok(core
@@ -186,7 +186,7 @@ pub enum Why {
     GivenUp,
 }
 
-fn is_buried(operation: &Operation) -> bool {
+fn is_disputed(operation: &Operation) -> bool {
     matches!(operation, Operation::Swap(Swap { purpose: SwapPurpose::Disputed { .. }, .. }))
 }
 

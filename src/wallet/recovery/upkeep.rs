@@ -12,13 +12,13 @@ const KEPT_WHOLE_SECONDS: u64 = 90 * 86_400;
 const PART: usize = 5_000;
 
 /// Where the next look at the spent coins begins.
-pub type Place = [u8; 33];
+pub type SpentCursor = [u8; 33];
 
 impl Recovery<'_> {
     /// Takes invoices that ran out a week ago, and were not paid, out of what is open.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -33,11 +33,14 @@ impl Recovery<'_> {
     /// begins; `None`: that was the last.
     ///
     /// # Errors
-    /// `storage_failed`, `wallet_damaged`.
+    /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     ///
     /// # Cancel safety
     /// Safe to drop.
-    pub async fn shrink_spent(self, place: Option<Place>) -> Result<Option<Place>, Failure> {
+    pub async fn shrink_spent(
+        self,
+        place: Option<SpentCursor>,
+    ) -> Result<Option<SpentCursor>, Failure> {
         let core = self.0;
         let mut keep = core.store.token_ys().await?;
         for operation in operations(core).await?.into_iter().chain(operations_given_up(core).await?)

@@ -23,18 +23,18 @@ use crate::wallet::proofs::changes;
 use crate::wallet::sync::verify::{Verified, verify_at};
 use crate::wallet::wallet_event::lock_keys::lock_keys;
 
-/// The most coins one claim takes: what a mint takes as inputs of one swap.
+/// The most coins that are adopted at once: what a mint takes as inputs of one swap.
 const MOST_COINS: usize = 500;
-/// How often another device may be faster before a claim gives up.
+/// How often another device may be faster before it is given up.
 const MOST_LOSSES: u32 = 3;
 
-/// How soon all is claimed again after the last time, in seconds: two devices that claim at each
+/// How soon all is adopted again after the last time, in seconds: two devices that adopt at each
 /// sync would pass coins to and fro.
 const CLAIMED_AGAIN_SECONDS: u64 = 600;
 
-/// What came of one claim.
+/// What came of one swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claimed {
+enum Adoption {
     /// The coins are ours.
     Ours,
     /// It brought nothing: another device was faster, or the mint will never take them.
@@ -43,15 +43,16 @@ enum Claimed {
     OneIsBad,
 }
 
-/// Claims whole events at a mint until `need_sats` more are ours, or nothing is left. Whether
-/// anything was claimed. The caller holds the mint's lock.
+/// Adopts whole events' coins at a mint until `need_sats` more are ours, or nothing is left.
+/// Whether anything was adopted. The caller holds the mint's lock.
 ///
 /// # Errors
-/// As the mint says; `storage_failed`. What was claimed stays claimed.
+/// [`Cause::Mint`](crate::wallet::core::failure::Cause::Mint),
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store). What was adopted stays adopted.
 ///
 /// # Cancel safety
-/// Not cancel safe in effect: a dropped claim is ended by the reconciler. Nothing is lost.
-pub(in crate::wallet) async fn claim(
+/// Not cancel safe in effect: a swap that is dropped is ended by the reconciler. Nothing is lost.
+pub(crate) async fn adopt(
     core: &Core,
     mint: &Mint,
     need_sats: u64,
@@ -72,8 +73,8 @@ pub(in crate::wallet) async fn claim(
             },
         };
         let sats = changes::sum_sats(some.iter().map(|(_, proof)| proof));
-        match claim_some(core, mint, some.clone(), guard).await? {
-            Claimed::Ours => {
+        match adopt_some(core, mint, some.clone(), guard).await? {
+            Adoption::Ours => {
                 any = true;
                 // Each part costs a fee of its own.
                 let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
@@ -82,10 +83,10 @@ pub(in crate::wallet) async fn claim(
             }
             // The bad coin itself, and one that is not worth its fee alone, say nothing of the
             // other parts.
-            Claimed::Lost if is_part => {}
-            Claimed::Lost => losses = u32::saturating_add(losses, 1),
+            Adoption::Lost if is_part => {}
+            Adoption::Lost => losses = u32::saturating_add(losses, 1),
             // One bad coin spoils a swap, not its siblings.
-            Claimed::OneIsBad => {
+            Adoption::OneIsBad => {
                 let (left, right) = some.split_at(some.len() / 2);
                 parts.extend(
                     [left, right].into_iter().filter(|half| !half.is_empty()).map(<[_]>::to_vec),
@@ -99,11 +100,12 @@ pub(in crate::wallet) async fn claim(
     Ok(any)
 }
 
-/// Claims all that can be claimed, at every listed mint.
+/// Adopts all that can be adopted, at every listed mint.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`. A mint that does not answer is no error.
-pub(in crate::wallet) async fn claim_all(core: &Core, link: &Link) -> Result<(), Failure> {
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store. A
+/// mint that does not answer is no error.
+pub(crate) async fn adopt_all(core: &Core, link: &Link) -> Result<(), Failure> {
     let now = (core.clock)();
     let lately =
         link.seen().claimed_at.is_some_and(|at| now < at.saturating_add(CLAIMED_AGAIN_SECONDS));
@@ -115,7 +117,7 @@ pub(in crate::wallet) async fn claim_all(core: &Core, link: &Link) -> Result<(),
         let Ok(mint) = core.mints.at(&mint.address) else { continue };
         let _asking = link.asking(mint.address());
         let guard = mint.lock().await;
-        if let Err(error) = claim(core, &mint, u64::MAX, &guard).await {
+        if let Err(error) = adopt(core, &mint, u64::MAX, &guard).await {
             tracing::debug!(
                 %error,
                 "coins of other devices were not claimed"
@@ -125,9 +127,9 @@ pub(in crate::wallet) async fn claim_all(core: &Core, link: &Link) -> Result<(),
     Ok(())
 }
 
-/// The coins to claim next: those of the smallest event that is enough, else of the largest
+/// The coins to adopt next: those of the smallest event that is enough, else of the largest
 /// ones together: a mint's fee is for all coins of one swap, rounded up once. What is not worth
-/// its fee is claimed with all the rest, or stays where it is.
+/// its fee is adopted with all the rest, or stays where it is.
 async fn next_coins(
     core: &Core,
     mint: &Mint,
@@ -183,18 +185,18 @@ async fn next_coins(
     Ok(if is_worth_its_fee(mint, &all).await? { Some(all) } else { None })
 }
 
-/// One claim.
-async fn claim_some(
+/// One swap.
+async fn adopt_some(
     core: &Core,
     mint: &Mint,
     some: Vec<(PublicKey, Proof)>,
     guard: &MintGuard,
-) -> Result<Claimed, Failure> {
+) -> Result<Adoption, Failure> {
     let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
     let ceiling = core.setup().await?.policy.max_fee_sats(changes::sum_sats(&proofs));
     if mint.input_fee(&proofs).await? > ceiling {
         tracing::debug!("a claim would cost more than the owner allows");
-        return Ok(Claimed::Lost);
+        return Ok(Adoption::Lost);
     }
     let want = SwapSpec { purpose: SwapPurpose::Adopt, give_sats: 0, lock_to: None, memo: None };
     let taken = Change::RemoteProofs { ys: ys.clone(), to: RemoteProofState::Adopting };
@@ -202,10 +204,10 @@ async fn claim_some(
     match swap::swap(core, mint, proofs, want, |_| Ok(vec![taken.clone()]), guard).await {
         Ok((swap, outcome)) => {
             let bad = matches!(&outcome, SwapOutcome::Refused(error) if error.is_about_a_proof());
-            match end_claim(core, mint, &swap, outcome).await? {
-                true => Ok(Claimed::Ours),
-                false if bad && ys.len() > 1 => Ok(Claimed::OneIsBad),
-                false => Ok(Claimed::Lost),
+            match end_adopt(core, mint, &swap, outcome).await? {
+                true => Ok(Adoption::Ours),
+                false if bad && ys.len() > 1 => Ok(Adoption::OneIsBad),
+                false => Ok(Adoption::Lost),
             }
         }
         Err(error) => {
@@ -214,15 +216,15 @@ async fn claim_some(
                 core.store
                     .commit(vec![Change::RemoteProofs { ys, to: RemoteProofState::Refused }])
                     .await?;
-                return Ok(Claimed::Lost);
+                return Ok(Adoption::Lost);
             }
             Err(error)
         }
     }
 }
 
-/// What a claim came to. `false`: it brought nothing.
-pub(in crate::wallet) async fn end_claim(
+/// What such a swap came to. `false`: it brought nothing.
+pub(crate) async fn end_adopt(
     core: &Core,
     mint: &Mint,
     swap: &Swap,
@@ -292,7 +294,7 @@ async fn ask_again(core: &Core, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), F
 /// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them,
 /// and the melt cannot be made any more. None while one is in use, or when the quote, asked
 /// after the coins, is anything but unpaid: then the melt itself may have spent them.
-pub(in crate::wallet) async fn spent_by_another(
+pub(crate) async fn spent_by_another(
     mint: &Mint,
     quote_id: &str,
     held: &[ProofInfo],
@@ -314,7 +316,7 @@ pub(in crate::wallet) async fn spent_by_another(
 
 /// Coins that an operation of ours found spent by another device: they are spent, and what the
 /// mint still takes is free.
-pub(in crate::wallet) async fn drop_spent(
+pub(crate) async fn drop_spent(
     core: &Core,
     mint: &Mint,
     ys: Vec<PublicKey>,
@@ -333,10 +335,7 @@ pub(in crate::wallet) async fn drop_spent(
 
 /// Where another device took some coins it may have taken more: the mint is asked about all
 /// that we hold there.
-pub(in crate::wallet) async fn doubt_the_rest(
-    core: &Core,
-    mint: &MintAddress,
-) -> Result<(), Failure> {
+pub(crate) async fn doubt_the_rest(core: &Core, mint: &MintAddress) -> Result<(), Failure> {
     if core.nostr.is_some() {
         core.store.mark_all_unverified(mint.to_string()).await?;
         verify_at(core, mint, &mut Verified::default()).await?;

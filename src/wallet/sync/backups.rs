@@ -25,14 +25,14 @@ const ROW: &str = "backups";
 
 /// What relays keep of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::wallet) struct Backups {
+pub(crate) struct Backups {
     /// Every device that was ever named there.
-    pub(in crate::wallet) devices: BTreeSet<u32>,
+    pub(crate) devices: BTreeSet<u32>,
     devices_at: u64,
     /// Mints that one of them ever listed as test mints.
-    pub(in crate::wallet) test_mints: BTreeSet<String>,
+    pub(crate) test_mints: BTreeSet<String>,
     /// Every mint that was ever named there.
-    pub(in crate::wallet) mints: BTreeSet<String>,
+    pub(crate) mints: BTreeSet<String>,
 }
 
 impl OwnRelays<'_> {
@@ -40,7 +40,7 @@ impl OwnRelays<'_> {
     /// list.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`.
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
     pub async fn named_on_relays(self) -> Result<(BTreeSet<u32>, Vec<String>), Failure> {
         let core = self.0;
         let (backups, setup) = (backups(core).await?, core.setup().await?);
@@ -53,14 +53,14 @@ impl OwnRelays<'_> {
 /// What relays keep for a new beginning, as far as it was read.
 ///
 /// # Errors
-/// `storage_failed`.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 pub(super) async fn backups(core: &Core) -> Result<Backups, Failure> {
     Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
 }
 
 /// Takes in what relays keep, and adds what is missing there; nothing is added before they were
 /// read to their end (`whole`).
-pub(in crate::wallet) async fn keep_backups(
+pub(crate) async fn keep_backups(
     core: &Core,
     link: &Link,
     events: &[Event],

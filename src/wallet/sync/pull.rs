@@ -15,7 +15,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{Link, QUESTION, Sight, plain_url};
 use crate::wallet::outbox::queue::{self, unsigned};
-use crate::wallet::sync::send_again::{Shown, make_good};
+use crate::wallet::sync::send_again::{ShownEvents, make_good};
 use crate::wallet::wallet_event::known::learn_about;
 
 /// How far back the history of other devices is read, in seconds: an older invoice has run out.
@@ -23,25 +23,25 @@ const LINES_SECONDS: u64 = 14 * 86_400;
 
 /// What a pull brought.
 #[derive(Clone, Debug, Default)]
-pub(in crate::wallet) struct Pulled {
+pub(crate) struct Pulled {
     /// Every relay of the owner was read to its end.
-    pub(in crate::wallet) whole: bool,
+    pub(crate) whole: bool,
     /// Relays that answered at all.
-    pub(in crate::wallet) reached: usize,
+    pub(crate) reached: usize,
     /// What was new.
-    pub(in crate::wallet) absorbed: Merged,
+    pub(crate) absorbed: Merged,
     /// Sats of coins that no relay shows any more, and that turned out to be spent.
-    pub(in crate::wallet) dropped_sats: u64,
+    pub(crate) dropped_sats: u64,
     /// What the wallet says of itself there: kinds 17375, 375, 10019, 10002, 7374, 30078.
-    pub(in crate::wallet) about: Vec<Event>,
+    pub(crate) about: Vec<Event>,
     /// Ids of wallets of ours among them that cannot be read.
-    pub(in crate::wallet) unreadable: BTreeSet<String>,
+    pub(crate) unreadable: BTreeSet<String>,
     /// By relay that was read to its end: the ids of what it shows of that.
-    pub(in crate::wallet) about_at: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) about_at: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What one relay showed.
-struct Looked {
+struct RelayEvents {
     url: String,
     tokens: Listing,
     deletions: Listing,
@@ -50,7 +50,7 @@ struct Looked {
     lines: Listing,
 }
 
-impl Looked {
+impl RelayEvents {
     fn sight(&self) -> Sight {
         let ends = [&self.tokens.end, &self.deletions.end, &self.about.end, &self.data.end];
         if ends.iter().all(|end| matches!(end, End::Whole)) {
@@ -66,8 +66,9 @@ impl Looked {
 /// Reads all relays and takes in what they show.
 ///
 /// # Errors
-/// `storage_failed`. A relay that does not answer is no error.
-pub(in crate::wallet) async fn pull(core: &Core, link: &Link) -> Result<Pulled, Failure> {
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store). A relay that does not answer is no
+/// error.
+pub(crate) async fn pull(core: &Core, link: &Link) -> Result<Pulled, Failure> {
     let lines_since = (core.clock)().saturating_sub(LINES_SECONDS);
     let mut known = known(core, lines_since).await?;
     let shown =
@@ -75,7 +76,7 @@ pub(in crate::wallet) async fn pull(core: &Core, link: &Link) -> Result<Pulled, 
     let mut pulled = Pulled { whole: true, ..Pulled::default() };
     let (mut tokens, mut deletions) =
         (BTreeMap::<String, Event>::new(), BTreeMap::<String, Event>::new());
-    let (mut held, mut deleted) = (Shown::new(), Shown::new());
+    let (mut held, mut deleted) = (ShownEvents::new(), ShownEvents::new());
     let mut lines = Vec::new();
     pulled.about.extend(
         shown.iter().flat_map(|one| one.about.events.iter().chain(&one.data.events).cloned()),
@@ -125,8 +126,8 @@ pub(in crate::wallet) async fn pull(core: &Core, link: &Link) -> Result<Pulled, 
 
 /// What the store knows of the wallet's events on relays. Of the history only lines of this time
 /// or later, in Unix seconds.
-pub(in crate::wallet) async fn known(core: &Core, lines_since: u64) -> Result<Known, Failure> {
-    Ok(Known {
+pub(crate) async fn known(core: &Core, lines_since: u64) -> Result<AlreadyRead, Failure> {
+    Ok(AlreadyRead {
         tokens: core.store.known_token_events().await?,
         deletions: core.store.known_deletions().await?,
         lines: core.store.known_history_events(lines_since).await?,
@@ -135,14 +136,14 @@ pub(in crate::wallet) async fn known(core: &Core, lines_since: u64) -> Result<Kn
 }
 
 /// Events that need not be read again.
-pub(in crate::wallet) struct Known {
-    pub(in crate::wallet) tokens: EventTimes,
-    pub(in crate::wallet) deletions: EventTimes,
-    pub(in crate::wallet) lines: EventTimes,
+pub(crate) struct AlreadyRead {
+    pub(crate) tokens: EventTimes,
+    pub(crate) deletions: EventTimes,
+    pub(crate) lines: EventTimes,
     lines_since: u64,
 }
 
-async fn look(link: &Link, url: String, known: &Known) -> Looked {
+async fn look(link: &Link, url: String, known: &AlreadyRead) -> RelayEvents {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
     // First, because a relay that has asked who reads there is told after the first reading, and
     // named for those that follow.
@@ -171,7 +172,7 @@ async fn look(link: &Link, url: String, known: &Known) -> Looked {
     let data = relays.all(&url, &data, |_| false, QUESTION).await;
     let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
     let lines = relays.read_new(&url, &filter, &known.lines, QUESTION).await;
-    Looked { url, tokens, deletions, about, data, lines }
+    RelayEvents { url, tokens, deletions, about, data, lines }
 }
 
 /// Opens what can be opened. What cannot is neither counted nor deleted.

@@ -15,7 +15,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{Link, plain_url};
 use crate::wallet::outbox::queue::{DELETED_AT_ONCE, class, deleted, outgoing, unsigned};
-use crate::wallet::sync::pull::Known;
+use crate::wallet::sync::pull::AlreadyRead;
 use crate::wallet::sync::verify::{Verified, verify_at};
 
 /// How soon deletions are made for what other programs have replaced without one, after the last
@@ -31,7 +31,7 @@ const TRIED_AGAIN_SECONDS: u64 = 86_400;
 const ROW: &str = "forgetful";
 
 /// By relay that was read to its end: the ids of what it shows.
-pub(in crate::wallet) type Shown = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type ShownEvents = BTreeMap<String, BTreeSet<String>>;
 
 /// How a relay keeps deletions that were brought to it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +50,13 @@ struct Forgetful {
 /// out to be spent.
 ///
 /// # Errors
-/// `storage_failed`.
-pub(in crate::wallet) async fn make_good(
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
+pub(crate) async fn make_good(
     core: &Core,
     link: &Link,
-    tokens: &Shown,
-    deletions: &Shown,
-    known: &Known,
+    tokens: &ShownEvents,
+    deletions: &ShownEvents,
+    known: &AlreadyRead,
     whole: bool,
 ) -> Result<u64, Failure> {
     let mut live = core.store.live_token_events().await?;
@@ -82,12 +82,12 @@ pub(in crate::wallet) async fn make_good(
 /// Each of these events goes to every relay that was read to its end and does not show it.
 ///
 /// # Errors
-/// `storage_failed`.
-pub(in crate::wallet) async fn send_again(
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
+pub(crate) async fn send_again(
     core: &Core,
     link: &Link,
     events: Vec<OutboxEvent>,
-    shown: &Shown,
+    shown: &ShownEvents,
 ) -> Result<(), Failure> {
     let lacking = events.into_iter().map(|mut event| {
         let lacking: BTreeSet<String> = shown
@@ -110,7 +110,7 @@ async fn send_to(
     if events.is_empty() {
         return Ok(());
     }
-    let _no_round_meanwhile = link.flushing.lock().await;
+    let _no_round_meanwhile = link.publishing.lock().await;
     let queue = core.store.outbox().await?;
     let queued: BTreeMap<&str, &QueuedEvent> =
         queue.iter().map(|one| (one.event.id.as_str(), one)).collect();
@@ -164,10 +164,10 @@ async fn send_to(
 async fn lost_deletions(
     core: &Core,
     link: &Link,
-    tokens: &Shown,
-    deletions: &Shown,
+    tokens: &ShownEvents,
+    deletions: &ShownEvents,
     lacking: &BTreeSet<String>,
-) -> Result<Shown, Failure> {
+) -> Result<ShownEvents, Failure> {
     let shown: BTreeSet<String> = tokens.values().flatten().cloned().collect();
     let mut gone = core.store.gone_among(shown).await?;
     let now = (core.clock)();
@@ -187,7 +187,7 @@ async fn lost_deletions(
         }
         core.store.add_deletions(made).await?;
     }
-    let mut lost = Shown::new();
+    let mut lost = ShownEvents::new();
     for (url, ids) in tokens {
         let has = deletions.get(url);
         let lacks = ids
@@ -204,7 +204,7 @@ async fn lost_deletions(
 }
 
 /// Lost deletions go to the relay that has lost them, unless it keeps none.
-async fn delete_again(core: &Core, link: &Link, lost: Shown) -> Result<(), Failure> {
+async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(), Failure> {
     let now = (core.clock)();
     let before: BTreeMap<String, Forgetful> =
         core.store.nostr_state(ROW).await?.unwrap_or_default();
@@ -253,16 +253,13 @@ async fn delete_again(core: &Core, link: &Link, lost: Shown) -> Result<(), Failu
 }
 
 /// The relay keeps no deletions: it was given some again and again.
-pub(in crate::wallet) async fn forgets_deletions(core: &Core, url: &str) -> Result<bool, Failure> {
+pub(crate) async fn forgets_deletions(core: &Core, url: &str) -> Result<bool, Failure> {
     let row: BTreeMap<String, Forgetful> = core.store.nostr_state(ROW).await?.unwrap_or_default();
     Ok(row.get(url).is_some_and(|relay| relay.tries >= TRIES))
 }
 
 /// What a relay will not take: how many events, and its words to one of them.
-pub(in crate::wallet) async fn refused_by(
-    core: &Core,
-    url: &str,
-) -> Result<Option<(u64, String)>, Failure> {
+pub(crate) async fn refused_by(core: &Core, url: &str) -> Result<Option<(u64, String)>, Failure> {
     let refusals: Vec<RelayRefusal> =
         core.store.refusals().await?.into_iter().filter(|no| no.relay == url).collect();
     Ok(refusals.first().map(|no| (refusals.len() as u64, no.reason.clone())))
@@ -272,8 +269,8 @@ pub(in crate::wallet) async fn refused_by(
 async fn forget_idle_refusals(
     core: &Core,
     live: &[TokenEventRow],
-    lost: &Shown,
-    read: &Shown,
+    lost: &ShownEvents,
+    read: &ShownEvents,
 ) -> Result<(), Failure> {
     let mut idle = core.store.refusals().await?;
     if idle.is_empty() {
@@ -297,7 +294,7 @@ async fn doubt_vanished(
     core: &Core,
     link: &Link,
     live: &[TokenEventRow],
-    shown: &Shown,
+    shown: &ShownEvents,
 ) -> Result<(BTreeSet<String>, u64), Failure> {
     let mut vanished: BTreeMap<&String, &str> = BTreeMap::new();
     for row in live

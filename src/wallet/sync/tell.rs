@@ -20,17 +20,13 @@ use crate::wallet::outbox::queue::{class, outgoing, unsigned};
 use crate::wallet::sync::backups::backups;
 use crate::wallet::sync::pull::Pulled;
 use crate::wallet::sync::send_again::send_again;
-use crate::wallet::wallet_event::known::{About, ROW, Said, about};
+use crate::wallet::wallet_event::known::{About, EventVersion, ROW, about};
 
 /// Writes what relays lack of the wallet, if that is safe.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`.
-pub(in crate::wallet) async fn tell_about(
-    core: &Core,
-    link: &Link,
-    pulled: &Pulled,
-) -> Result<(), Failure> {
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
+pub(crate) async fn tell_about(core: &Core, link: &Link, pulled: &Pulled) -> Result<(), Failure> {
     let (setup, events, whole) = (core.setup().await?, &pulled.about, pulled.whole);
     let mut about = about(core).await?;
     let newest = [&about.wallet, &about.info].map(|said| said.as_ref().map(|said| said.id.clone()));
@@ -54,7 +50,8 @@ pub(in crate::wallet) async fn tell_about(
     let known = backups(core).await?.test_mints;
     let foreign = setup.money == MoneyKind::Play && names_unknown_mints(&about, &setup, &known);
     let unreadable = |event: &&Event| {
-        pulled.unreadable.contains(event.id()) && Said::of(event).beats(about.wallet.as_ref())
+        pulled.unreadable.contains(event.id())
+            && EventVersion::of(event).beats(about.wallet.as_ref())
     };
     let foreign = foreign || events.iter().any(|event| unreadable(&event));
     about.turned_off |= !link.parts.nutzaps;
@@ -108,7 +105,7 @@ async fn write_wallet(
     };
     let at = about.wallet.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
     let event = wallet_event::write(&link.parts.identity, &told, at).map_err(unsigned)?;
-    (about.wallet, about.written) = (Some(Said::of(&event)), true);
+    (about.wallet, about.written) = (Some(EventVersion::of(&event)), true);
     (about.mints, about.relays, about.newest_keys) =
         (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
     // The row comes first: an event that is queued and not remembered would be written anew
@@ -171,7 +168,7 @@ async fn write_info(
     let at = about.info.as_ref().map_or(now, |said| now.max(said.at.saturating_add(1)));
     let event = nutzap_info::write(&link.parts.identity, &info, at).map_err(unsigned)?;
     (about.info, about.info_key, about.info_mints, about.info_relays) =
-        (Some(Said::of(&event)), key, mints, relays);
+        (Some(EventVersion::of(&event)), key, mints, relays);
     (about.info_bare, about.turned_off) = (false, !on);
     core.store.set_nostr_state(ROW, about.clone()).await?;
     Ok(core.store.queue(outgoing(&event, class::ABOUT, now)).await?)

@@ -22,21 +22,21 @@ const ROW: &str = "asked_again";
 
 /// What the mints said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::wallet) struct Verified {
+pub(crate) struct Verified {
     /// Sats of other devices' coins that can be spent, and could not before.
-    pub(in crate::wallet) pulled_sats: u64,
+    pub(crate) pulled_sats: u64,
     /// Sats that turned out to be spent.
-    pub(in crate::wallet) dropped_sats: u64,
+    pub(crate) dropped_sats: u64,
 }
 
 /// Asks every listed mint about what is in doubt there.
 ///
 /// # Errors
-/// `settings_invalid`, `storage_failed`.
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
 ///
 /// # Cancel safety
 /// Safe to drop: each mint's word is one commit.
-pub(in crate::wallet) async fn verify(core: &Core) -> Result<Verified, Failure> {
+pub(crate) async fn verify(core: &Core) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
     for mint in core.setup().await?.mints() {
         let _asking = core.nostr.as_ref().map(|link| link.asking(&mint.address));
@@ -66,7 +66,7 @@ async fn is_long_ago(core: &Core, mint: &str) -> Result<bool, Failure> {
 }
 
 /// Asks one mint.
-pub(in crate::wallet) async fn verify_at(
+pub(crate) async fn verify_at(
     core: &Core,
     address: &MintAddress,
     verified: &mut Verified,

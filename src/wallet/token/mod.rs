@@ -9,4 +9,4 @@ use crate::wallet::core::Core;
 
 /// Money handed over as a token: made, taken in, taken back.
 #[derive(Clone, Copy, Debug)]
-pub struct Tokens<'a>(pub(in crate::wallet) &'a Core);
+pub struct Tokens<'a>(pub(crate) &'a Core);

@@ -6,7 +6,7 @@
 
 use crate::mint::swap::{Swap, SwapOutcome};
 pub use crate::mint::token::TokenError;
-use crate::mint::token::{self, Incoming};
+use crate::mint::token::{self, ParsedToken};
 use crate::mint::{Mint, MintGuard};
 use crate::model::id::ReceiveId;
 use crate::model::money::Unit;
@@ -29,7 +29,7 @@ use crate::wallet::wallet_event::lock_keys::lock_keys;
 #[derive(Clone, Debug)]
 pub struct IncomingToken {
     text: Secret,
-    read: Incoming,
+    read: ParsedToken,
 }
 
 impl IncomingToken {
@@ -99,7 +99,7 @@ impl Tokens<'_> {
 }
 
 /// What stands against a token, before anybody is contacted.
-async fn admit_token(core: &Core, setup: &Setup, incoming: &Incoming) -> Result<(), Failure> {
+async fn admit_token(core: &Core, setup: &Setup, incoming: &ParsedToken) -> Result<(), Failure> {
     let mint = setup.usable(&incoming.mint)?;
     if incoming.unit != Unit::sat() {
         let unit = incoming.unit.as_str().to_owned();
@@ -114,8 +114,8 @@ async fn admit_token(core: &Core, setup: &Setup, incoming: &Incoming) -> Result<
 
 /// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the
 /// second finds what the first did.
-async fn take_in(core: &Core, receive: Receive, incoming: Incoming) -> Result<Receive, Failure> {
-    let _one_at_a_time = core.gates.pass(&receive.token_digest).await;
+async fn take_in(core: &Core, receive: Receive, incoming: ParsedToken) -> Result<Receive, Failure> {
+    let _one_at_a_time = core.locks.pass(&receive.token_digest).await;
     if let Some(earlier) = core.store.receive_by_digest(&receive.token_digest).await?
         && !matches!(earlier.state, ReceiveState::Refused { .. })
     {
@@ -138,7 +138,7 @@ async fn take_in(core: &Core, receive: Receive, incoming: Incoming) -> Result<Re
 async fn swap_in(
     core: &Core,
     receive: &Receive,
-    incoming: &Incoming,
+    incoming: &ParsedToken,
     mint: &Mint,
     guard: &MintGuard,
 ) -> Result<(Swap, SwapOutcome), Failure> {

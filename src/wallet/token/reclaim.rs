@@ -10,7 +10,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure, Missing, TokenRefusal};
 use crate::wallet::core::record_state::record;
 use crate::wallet::door::record::{PaymentRecord, Replay, describe, own_payment};
-use crate::wallet::engine::dispute::bury;
+use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::journal::swap_for;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
@@ -83,7 +83,7 @@ async fn take_back(core: &Core, payment: Payment, row: TokenRow) -> Result<Payme
 }
 
 /// What taking back came to.
-pub(in crate::wallet) async fn end_reclaim(
+pub(crate) async fn end_reclaim(
     core: &Core,
     payment: Payment,
     mint: &Mint,
@@ -109,7 +109,7 @@ pub(in crate::wallet) async fn end_reclaim(
             Err(Failure::from(error).of(&payment.id))
         }
         SwapOutcome::SpentElsewhere if mint.unspent_of(swap).await.unwrap_or(0) == 0 => {
-            record_claimed(core, payment, swap.input_ys()?, bury(core, swap)?.into()).await
+            record_claimed(core, payment, swap.input_ys()?, keep_disputed(core, swap)?.into()).await
         }
         SwapOutcome::SpentElsewhere => {
             core.store

@@ -14,7 +14,7 @@ use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::lock::Name;
 use crate::wallet::core::outgoing_text::outgoing;
 use crate::wallet::door::admit::spend;
-use crate::wallet::door::known::{Known, known_by_key};
+use crate::wallet::door::known::{KnownRequest, known_by_key};
 use crate::wallet::door::record::{PaymentRecord, Replay, describe};
 use crate::wallet::execution::coin_selection::funds;
 use crate::wallet::execution::judge::deny;
@@ -87,7 +87,7 @@ impl Tokens<'_> {
         let core = self.0;
         let until = core.deadline();
         let _announced =
-            core.gates.announce(&caller.agent, &[intent.key.as_deref().map(Name::Key)]);
+            core.locks.announce(&caller.agent, &[intent.key.as_deref().map(Name::Key)]);
         let setup = core.setup().await?;
         let (amount, mint) = (intent.amount.get(), mint_to_send_from(core, &setup, &intent).await?);
         let (memo, lock) = (intent.memo.as_deref().unwrap_or(""), intent.lock_to.as_ref());
@@ -99,7 +99,7 @@ impl Tokens<'_> {
             &digest(&[memo, given]),
         ]);
         let known = known_by_key(core, caller, intent.key.as_deref(), &digest).await?;
-        if let Known::Recorded(payment) = known {
+        if let KnownRequest::Recorded(payment) = known {
             return describe(core, &setup, caller, *payment, Replay::Yes).await;
         }
         outgoing("memo", intent.memo.as_deref())?;

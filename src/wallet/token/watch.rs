@@ -13,7 +13,7 @@ use crate::wallet::engine::journal::swap_for;
 use crate::wallet::proofs::changes;
 
 /// Asks the mint whether somebody has claimed a token of ours, and writes it down.
-pub(in crate::wallet) async fn check_claimed(
+pub(crate) async fn check_claimed(
     core: &Core,
     payment: Payment,
     row: TokenRow,
@@ -29,7 +29,7 @@ pub(in crate::wallet) async fn check_claimed(
 /// Asks a mint about many of our tokens in one question, and writes down which were claimed.
 /// `payments` are the ids of the tokens' payments. A token's text is forgotten only when the
 /// mint calls the token claimed for the second time.
-pub(in crate::wallet) async fn check_tokens(
+pub(crate) async fn check_tokens(
     core: &Core,
     mint: &Mint,
     payments: Vec<String>,

@@ -14,7 +14,7 @@ use crate::wallet::core::relays::{Link, QUESTION};
 /// Relays that the owner has not set, and that may hold the wallet of this key: those that the
 /// wallet's own events name (`named`); and of those where the key publishes, by the newest list
 /// among `events`, each that shows a wallet, or all that did not answer where most did not.
-pub(in crate::wallet) async fn elsewhere<'a>(
+pub(crate) async fn elsewhere<'a>(
     link: &Link,
     named: impl Iterator<Item = &'a String>,
     events: &[Event],

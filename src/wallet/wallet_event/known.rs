@@ -18,58 +18,58 @@ use crate::wallet::core::relays::{InTheWay, Link};
 use crate::wallet::wallet_event::elsewhere::elsewhere;
 
 /// The name of the row.
-pub(in crate::wallet) const ROW: &str = "about";
+pub(crate) const ROW: &str = "about";
 
 /// What is known of the wallet on relays, over all devices.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub(in crate::wallet) struct About {
+pub(crate) struct About {
     /// Every nutzap key that was ever seen or made, hex, the current one first. Grows only.
-    pub(in crate::wallet) privkeys: Vec<Secret>,
+    pub(crate) privkeys: Vec<Secret>,
     /// The newest wallet event.
-    pub(in crate::wallet) wallet: Option<Said>,
+    pub(crate) wallet: Option<EventVersion>,
     /// The newest list of where nutzaps are taken.
-    pub(in crate::wallet) info: Option<Said>,
+    pub(crate) info: Option<EventVersion>,
     /// Keys, mints, relays and other entries of the newest wallet event.
     #[serde(default)]
-    pub(in crate::wallet) newest_keys: Vec<Secret>,
-    pub(in crate::wallet) mints: Vec<String>,
-    pub(in crate::wallet) relays: Vec<String>,
-    pub(in crate::wallet) others: Vec<Vec<String>>,
+    pub(crate) newest_keys: Vec<Secret>,
+    pub(crate) mints: Vec<String>,
+    pub(crate) relays: Vec<String>,
+    pub(crate) others: Vec<Vec<String>>,
     /// Mints, relays and key of the newest list.
-    pub(in crate::wallet) info_mints: Vec<(String, Vec<String>)>,
-    pub(in crate::wallet) info_relays: Vec<String>,
-    pub(in crate::wallet) info_key: Option<String>,
+    pub(crate) info_mints: Vec<(String, Vec<String>)>,
+    pub(crate) info_relays: Vec<String>,
+    pub(crate) info_key: Option<String>,
     /// Its key cannot be locked to as it stands there.
-    pub(in crate::wallet) info_bare: bool,
+    pub(crate) info_bare: bool,
     /// Mints and relays that this device has put on the list, as they are compared.
-    pub(in crate::wallet) added_mints: BTreeSet<String>,
-    pub(in crate::wallet) added_relays: BTreeSet<String>,
+    pub(crate) added_mints: BTreeSet<String>,
+    pub(crate) added_relays: BTreeSet<String>,
     /// Mints that this device ever listed as test mints.
-    pub(in crate::wallet) test_mints: BTreeSet<String>,
+    pub(crate) test_mints: BTreeSet<String>,
     /// The owner has turned nutzaps off here since the list was last written.
-    pub(in crate::wallet) turned_off: bool,
+    pub(crate) turned_off: bool,
     /// This wallet has written it: what it knows is whole.
-    pub(in crate::wallet) written: bool,
+    pub(crate) written: bool,
     /// No relay shows the newest any more.
     #[serde(skip)]
-    pub(in crate::wallet) wallet_lost: bool,
+    pub(crate) wallet_lost: bool,
     #[serde(skip)]
-    pub(in crate::wallet) info_lost: bool,
+    pub(crate) info_lost: bool,
 }
 
 /// An event's place among others of its kind: the later wins, of equal times the lower id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::wallet) struct Said {
-    pub(in crate::wallet) at: u64,
-    pub(in crate::wallet) id: String,
+pub(crate) struct EventVersion {
+    pub(crate) at: u64,
+    pub(crate) id: String,
 }
 
-impl Said {
-    pub(in crate::wallet) fn of(event: &Event) -> Self {
+impl EventVersion {
+    pub(crate) fn of(event: &Event) -> Self {
         Self { at: event.created_at(), id: event.id().to_owned() }
     }
 
-    pub(in crate::wallet) fn beats(&self, other: Option<&Self>) -> bool {
+    pub(crate) fn beats(&self, other: Option<&Self>) -> bool {
         other.is_none_or(|other| {
             (self.at, std::cmp::Reverse(&self.id)) > (other.at, std::cmp::Reverse(&other.id))
         })
@@ -91,10 +91,10 @@ impl About {
         for event in events {
             if event.kind() == nutzap_info::KIND {
                 if event.author() == identity.public_key()
-                    && Said::of(event).beats(self.info.as_ref())
+                    && EventVersion::of(event).beats(self.info.as_ref())
                     && let Ok(info) = nutzap_info::read(event)
                 {
-                    (self.info, self.info_key) = (Some(Said::of(event)), info.pubkey);
+                    (self.info, self.info_key) = (Some(EventVersion::of(event)), info.pubkey);
                     (self.info_mints, self.info_relays) = (info.mints, info.relays);
                     self.info_bare = nutzap_info::has_x_only_key(event);
                 }
@@ -107,10 +107,10 @@ impl About {
                 }
                 continue;
             };
-            let newest =
-                event.kind() == wallet_event::KIND && Said::of(event).beats(self.wallet.as_ref());
+            let newest = event.kind() == wallet_event::KIND
+                && EventVersion::of(event).beats(self.wallet.as_ref());
             if newest {
-                self.wallet = Some(Said::of(event));
+                self.wallet = Some(EventVersion::of(event));
                 (self.mints, self.relays, self.others) =
                     (wallet.mints, wallet.relays, wallet.others);
                 self.newest_keys.clone_from(&wallet.privkeys);
@@ -131,32 +131,32 @@ impl About {
     }
 
     /// Every key, ready for use.
-    pub(in crate::wallet) fn keys(&self) -> Vec<NutzapKey> {
+    pub(crate) fn keys(&self) -> Vec<NutzapKey> {
         self.privkeys.iter().filter_map(|key| NutzapKey::from_secret(key).ok()).collect()
     }
 
     /// Mints on the public list, in their one written form.
-    pub(in crate::wallet) fn nutzap_mints(&self) -> Vec<MintAddress> {
+    pub(crate) fn nutzap_mints(&self) -> Vec<MintAddress> {
         self.info_mints.iter().filter_map(|(mint, _)| mint.parse().ok()).collect()
     }
 
     /// The same as they are written there.
-    pub(in crate::wallet) fn nutzap_mints_as_written(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn nutzap_mints_as_written(&self) -> impl Iterator<Item = &str> {
         self.info_mints.iter().map(|(mint, _)| mint.as_str())
     }
 
     /// Relays that the wallet's own events name beside the owner's.
-    pub(in crate::wallet) fn nutzap_relays(&self) -> &[String] {
+    pub(crate) fn nutzap_relays(&self) -> &[String] {
         &self.info_relays
     }
 
     /// Relays that other programs' word on this wallet names: where the wallet is.
-    pub(in crate::wallet) fn named_relays(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn named_relays(&self) -> impl Iterator<Item = &String> {
         self.info_relays.iter().chain(self.relays.iter().filter(|_| !self.written))
     }
 
     /// Another program has emptied the public list: it takes no nutzaps.
-    pub(in crate::wallet) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.info.is_some()
             && self.info_mints.is_empty()
             && self.info_key.is_none()
@@ -165,20 +165,20 @@ impl About {
 
     /// Relays that may hold this key's wallet and are not the owner's. None once something was said
     /// about the wallet here.
-    pub(in crate::wallet) async fn elsewhere(&self, link: &Link, events: &[Event]) -> Vec<String> {
+    pub(crate) async fn elsewhere(&self, link: &Link, events: &[Event]) -> Vec<String> {
         let first = self.wallet.is_none() || (link.parts.nutzaps && self.info.is_none());
         if first { elsewhere(link, self.named_relays(), events).await } else { Vec::new() }
     }
 }
 
 /// What is known of the wallet on relays.
-pub(in crate::wallet) async fn about(core: &Core) -> Result<About, Failure> {
+pub(crate) async fn about(core: &Core) -> Result<About, Failure> {
     Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
 }
 
 /// Takes in what relays show of the wallet, durably: a key that was read is stored before
 /// anything is written there. The ids of wallets of ours that cannot be read.
-pub(in crate::wallet) async fn learn_about(
+pub(crate) async fn learn_about(
     core: &Core,
     link: &Link,
     events: &[Event],
@@ -190,7 +190,7 @@ pub(in crate::wallet) async fn learn_about(
 }
 
 /// What stands in the way of the wallet's word there, by what relays show now. Writes nothing.
-pub(in crate::wallet) async fn in_the_way(
+pub(crate) async fn in_the_way(
     core: &Core,
     link: &Link,
     events: &[Event],

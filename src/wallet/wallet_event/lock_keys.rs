@@ -20,13 +20,13 @@ const WHENEVER: u64 = 0;
 
 /// Keys of ours. Empty where Nostr is off.
 #[derive(Debug, Default)]
-pub(in crate::wallet) struct LockKeys {
+pub(crate) struct LockKeys {
     names: Vec<String>,
     secrets: Vec<Secret>,
 }
 
 impl LockKeys {
-    pub(in crate::wallet) fn of(link: &Link, about: &About) -> Self {
+    pub(crate) fn of(link: &Link, about: &About) -> Self {
         let mut keys = about.keys();
         // The key that we publish, though our own event may not have been read.
         let own = [link.parts.nutzap_key.clone(), link.parts.identity.secret_hex()];
@@ -38,21 +38,17 @@ impl LockKeys {
     }
 
     /// What opens a nutzap's coin now.
-    pub(in crate::wallet) fn opens(
-        &self,
-        secret: &CoinSecret,
-        now: u64,
-    ) -> Result<UnlockingKey, BadNutzap> {
+    pub(crate) fn opens(&self, secret: &CoinSecret, now: u64) -> Result<UnlockingKey, BadNutzap> {
         locked_to(secret, &self.names, now)
     }
 
     /// One of our keys opens each of these.
-    pub(in crate::wallet) fn open_all(&self, secrets: &[CoinSecret]) -> bool {
+    pub(crate) fn open_all(&self, secrets: &[CoinSecret]) -> bool {
         secrets.iter().all(|secret| self.opens(secret, WHENEVER).is_ok())
     }
 
     /// The coins, each that is locked to one of our keys signed for; the others as they are.
-    pub(in crate::wallet) fn sign(&self, mut coins: Proofs) -> Proofs {
+    pub(crate) fn sign(&self, mut coins: Proofs) -> Proofs {
         for coin in &mut coins {
             if let Ok(opens) = self.opens(&coin.secret, WHENEVER)
                 && let Some(key) = self.secrets.get(opens.key)
@@ -65,13 +61,13 @@ impl LockKeys {
     }
 
     /// The names of the keys: another set of them opens other coins.
-    pub(in crate::wallet) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 }
 
 /// All keys of ours that open locked coins.
-pub(in crate::wallet) async fn lock_keys(core: &Core) -> Result<LockKeys, Failure> {
+pub(crate) async fn lock_keys(core: &Core) -> Result<LockKeys, Failure> {
     match &core.nostr {
         Some(link) => Ok(LockKeys::of(link, &about(core).await?)),
         None => Ok(LockKeys::default()),

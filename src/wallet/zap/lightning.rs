@@ -19,7 +19,7 @@ use crate::store::Change;
 use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::deadline::Deadline;
-use crate::wallet::core::failure::{Cause, Failure, ZapRefusal};
+use crate::wallet::core::failure::{Cause, Failure, Mistake, ZapRefusal};
 use crate::wallet::core::relays::{Link, plain_url};
 use crate::wallet::execution::planned::{Draft, Execution, Planned};
 use crate::wallet::nutzaps::outgoing::signer;
@@ -37,7 +37,7 @@ const LOOK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(
 const RECEIPT_RELAYS: usize = 4;
 
 /// A signed request, and where its receipt shall appear.
-struct Asked {
+struct SignedZapRequest {
     note: ZapNote,
     receipt_key: String,
     relays: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) async fn plan_lightning(
     let receipt = if asked.is_some() { Receipt::Waiting } else { Receipt::None };
     let (relays, request) = asked
         .map(|asked| {
-            let Asked { note, receipt_key, relays } = asked;
+            let SignedZapRequest { note, receipt_key, relays } = asked;
             (relays, ZapRequest { json: note.json, receipt_key })
         })
         .unzip();
@@ -100,7 +100,7 @@ fn zap_request(
     leg: &Leg,
     person: &Person,
     server: &PayRequest,
-) -> Result<Option<Asked>, Failure> {
+) -> Result<Option<SignedZapRequest>, Failure> {
     let (Some(pubkey), Some(receipt_key), Some(lnurl)) =
         (leg.whom.pubkey(), &server.nostr_key, server.target.lnurl())
     else {
@@ -124,9 +124,9 @@ fn zap_request(
         intent.anonymous,
         (core.clock)(),
     );
-    let signed = signed.map_err(|_| Cause::Internal("a zap request could not be signed"))?;
+    let signed = signed.map_err(|_| Cause::Internal(Mistake::ZapRequest))?;
     let note = ZapNote { json: signed.json().to_owned(), lnurl };
-    Ok(Some(Asked { note, receipt_key: receipt_key.clone(), relays }))
+    Ok(Some(SignedZapRequest { note, receipt_key: receipt_key.clone(), relays }))
 }
 
 /// Waits for the receipt of a zap that is paid, and writes down what came of it.

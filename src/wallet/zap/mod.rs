@@ -2,7 +2,8 @@
 //! (NIP-61).
 //!
 //! ```text
-//!  known? -> who? -> legs -> each: deny? -> which rail? -> plan -> the one door -> published, or receipt
+//!  known? -> who? -> legs -> each: deny? -> which rail? -> plan -> the one door
+//!        -> published, or receipt
 //! ```
 //! The rail is decided before money moves and never changes after. A zap that is shared among
 //! several is one payment each; called again, it touches none that is settled or under way. Each
@@ -36,7 +37,7 @@ use crate::wallet::core::lock::Name;
 use crate::wallet::core::outgoing_text::outgoing;
 use crate::wallet::core::relays::Link;
 use crate::wallet::door::admit::spend;
-use crate::wallet::door::known::{Known, known_by_key};
+use crate::wallet::door::known::{KnownRequest, known_by_key};
 use crate::wallet::door::record::{Outcome, Replay, describe};
 use crate::wallet::execution::judge::deny;
 use crate::wallet::execution::planned::{Draft, Planned};
@@ -51,7 +52,7 @@ pub(super) use crate::wallet::zap::shares::group;
 
 /// Money for a person or an event on Nostr.
 #[derive(Clone, Copy, Debug)]
-pub struct Zaps<'a>(pub(in crate::wallet) &'a Core);
+pub struct Zaps<'a>(pub(crate) &'a Core);
 
 /// How a zap shall go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +150,7 @@ impl Zaps<'_> {
         }
         outgoing("comment", intent.comment.as_deref())?;
         let key = intent.key.as_deref();
-        let _announced = core.gates.announce(&caller.agent, &[key.map(Name::Key)]);
+        let _announced = core.locks.announce(&caller.agent, &[key.map(Name::Key)]);
         let group = group(caller, key);
         let call =
             Call { until: core.deadline(), group, id: PaymentId::random(), left: Arc::default() };
@@ -174,7 +175,7 @@ impl Zaps<'_> {
             return Ok(describe(core, &setup, caller, payment, Replay::No).await?.into());
         }
         // One that failed before goes on under its first id.
-        if let Known::Recorded(payment) =
+        if let KnownRequest::Recorded(payment) =
             known_by_key(core, caller, key, &zap_digest(&intent)).await?
         {
             return Ok(describe(core, &setup, caller, *payment, Replay::No).await?.into());
@@ -257,9 +258,9 @@ async fn zap_leg(
 ) -> Result<Payment, Failure> {
     let late = || Failure::new(Cause::Late(Late::Mint));
     let gate = format!("{digest} {}", leg.whom.name());
-    let _one_planner = call.until.wait(core.gates.pass(&gate)).await.ok_or_else(late)?;
+    let _one_planner = call.until.wait(core.locks.pass(&gate)).await.ok_or_else(late)?;
     let known = known_by_key(core, caller, leg.key.as_deref(), digest).await?;
-    if let Known::Recorded(payment) = known {
+    if let KnownRequest::Recorded(payment) = known {
         return Ok(*payment);
     }
     let mut draft = draft_zap(core, setup, caller, intent, digest, &leg, known.earlier())?;

@@ -1,8 +1,7 @@
 //! A nutzap (NIP-61): coins locked to the recipient's key, in a public event.
 //!
-//! Only a
-//! mint that both list is used, and only a key that the recipient has published for nutzaps: never
-//! their Nostr key.
+//! Only a mint that both list is used, and only a key that the recipient has published for nutzaps:
+//! never their Nostr key.
 
 use crate::mint::swap::P2pkLock;
 use crate::model::mint::MintAddress;

@@ -14,7 +14,7 @@ use crate::wallet::zap::ZapIntent;
 
 /// Who is paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::wallet) enum Whom {
+pub(crate) enum Whom {
     /// Whoever holds this key.
     Key { pubkey: String, hints: Vec<String> },
     /// The same, found by a name.
@@ -24,14 +24,14 @@ pub(in crate::wallet) enum Whom {
 }
 
 impl Whom {
-    pub(in crate::wallet) fn pubkey(&self) -> Option<&str> {
+    pub(crate) fn pubkey(&self) -> Option<&str> {
         match self {
             Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => Some(pubkey),
             Self::Address { .. } => None,
         }
     }
 
-    pub(in crate::wallet) fn hints(&self) -> &[String] {
+    pub(crate) fn hints(&self) -> &[String] {
         match self {
             Self::Key { hints, .. } | Self::Named { hints, .. } => hints,
             Self::Address { .. } => &[],
@@ -39,14 +39,14 @@ impl Whom {
     }
 
     /// What tells one payee from another.
-    pub(in crate::wallet) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => pubkey.clone(),
             Self::Address { address } => address.clone(),
         }
     }
 
-    pub(in crate::wallet) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Self::Key { pubkey, .. } => shown_key(pubkey),
             Self::Named { address, .. } | Self::Address { address } => address.clone(),
@@ -135,7 +135,7 @@ fn hints_of(named: &Recipient) -> Vec<String> {
 }
 
 /// What the zap says of its event.
-pub(in crate::wallet) fn zapped(event: &Event, whom: &Whom) -> ZapTarget {
+pub(crate) fn zapped(event: &Event, whom: &Whom) -> ZapTarget {
     let replaceable = (30_000..40_000).contains(&event.kind());
     let name = event.tag_values("d").next().unwrap_or("");
     ZapTarget {

@@ -11,7 +11,7 @@ use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::digest::digest;
 use crate::wallet::core::failure::{Cause, Failure, Moved, ZapRefusal};
 use crate::wallet::core::relays::Link;
-use crate::wallet::door::known::{Known, known_by_key};
+use crate::wallet::door::known::{KnownRequest, known_by_key};
 use crate::wallet::door::record::{Outcome, Replay, Share, SharedZap, describe, shown_key};
 use crate::wallet::execution::judge::deny;
 use crate::wallet::zap::lightning::await_receipt;
@@ -19,7 +19,7 @@ use crate::wallet::zap::recipient::Whom;
 use crate::wallet::zap::{Call, Leg, ZapIntent, draft_zap, zap_leg};
 
 /// Who shares the zaps of an event, and how much each gets. Empty: only its author.
-pub(in crate::wallet) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> {
+pub(crate) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> {
     let legs = splits::legs(event, sats);
     let legs = legs.map_err(|_| Cause::Zap(ZapRefusal::TooManyShares))?;
     Ok(legs
@@ -31,7 +31,7 @@ pub(in crate::wallet) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>
 }
 
 /// The name of a shared zap: of its key, so that a repeat finds it.
-pub(in crate::wallet) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
+pub(crate) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
     match key {
         Some(key) => key
             .parse()
@@ -64,14 +64,16 @@ pub(super) async fn known_zap(
     }
     let mut of_leg = None;
     match known_by_key(core, caller, key, digest).await? {
-        Known::Recorded(payment) | Known::Again(payment) if group_of(&payment).is_some() => {
+        KnownRequest::Recorded(payment) | KnownRequest::Again(payment)
+            if group_of(&payment).is_some() =>
+        {
             of_leg = group_of(&payment)
         }
-        Known::Recorded(payment) => {
+        KnownRequest::Recorded(payment) => {
             let record = describe(core, setup, caller, *payment, Replay::Yes).await?;
             return Ok(Some(record.into()));
         }
-        Known::Again(_) | Known::New => {}
+        KnownRequest::Again(_) | KnownRequest::New => {}
     }
     if let Some(group) = of_leg {
         // Only one part of it is named: what is asked for is the whole.
@@ -172,7 +174,7 @@ async fn describe_shares(
 }
 
 /// A shared zap that was made before, by its name. `None`: nothing of it is recorded.
-pub(in crate::wallet) async fn shared_zap(
+pub(crate) async fn shared_zap(
     core: &Core,
     setup: &Setup,
     caller: &Caller,

@@ -7,14 +7,14 @@ use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::text;
 use crate::policy::Limits;
 use crate::store::{Balance as Held, RemoteBalance, RemoteProofState};
-use crate::wallet::account::Account;
-use crate::wallet::account::sync::{NostrStanding, nostr_standing};
 use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::proofs::balances::{is_at, left_out_at, shared_at};
 use crate::wallet::proofs::changes;
+use crate::wallet::reports::Reports;
+use crate::wallet::reports::sync::{NostrStanding, nostr_standing};
 
 /// What the wallet holds, and what may be spent. Amounts are sats, times are Unix seconds.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub struct SetAside {
     pub amount: u64,
 }
 
-impl Account<'_> {
+impl Reports<'_> {
     /// The kind of money that the wallet holds.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Account<'_> {
 
 /// The most sats that one payment from this mint can take, amount and fee reserve together, and
 /// the highest input fee that such a payment can cost. Coins of other devices count as they
-/// will be after we have claimed them.
+/// will be after we have adopted them.
 async fn most_at(
     core: &Core,
     address: &MintAddress,

@@ -10,12 +10,12 @@ use crate::model::payment::{Payment, PaymentKind, PaymentState};
 use crate::model::receive::Receive;
 use crate::model::text;
 pub use crate::store::Cursor;
-use crate::store::{HistoryQuery as StoreQuery, HistoryRow, Tally};
-use crate::wallet::account::Account;
+use crate::store::{HistoryFilter, HistoryRow, Tally};
 use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
+use crate::wallet::reports::Reports;
 
 /// How many records one look at the store reads.
 const PAGE: usize = 500;
@@ -98,7 +98,7 @@ pub struct Entry {
     /// A nutzap's coins name its sender themselves.
     pub sender_proven: Option<bool>,
     /// Words, cleaned.
-    pub note: Option<Note>,
+    pub note: Option<HistoryNote>,
     /// What the mint said when it failed, cleaned.
     pub untrusted_reason: Option<String>,
     /// The payment it belongs to.
@@ -111,14 +111,14 @@ pub struct Entry {
 
 /// Words of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum HistoryNote {
     /// Our own.
     Own(String),
     /// A stranger's.
     Untrusted(String),
 }
 
-impl Account<'_> {
+impl Reports<'_> {
     /// Lists or sums what happened, newest first.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ async fn each_record(
         let since = query.since.unwrap_or(0).max(begin);
         let until = query.until.unwrap_or(u64::MAX).min(begin.saturating_add(DAY_SECONDS));
         loop {
-            let look = StoreQuery {
+            let look = HistoryFilter {
                 since: Some(since),
                 until: Some(until),
                 limit: page,
@@ -262,7 +262,7 @@ fn entries_of(row: &HistoryRow) -> Vec<Entry> {
         HistoryRow::Deposit(deposit) => of_deposit(deposit, line),
         HistoryRow::Receive(receive) => of_receive(receive, line),
         HistoryRow::Policy { id, change } => {
-            let note = Some(Note::Own(text::clean_to(&change.text, MAX_POLICY)));
+            let note = Some(HistoryNote::Own(text::clean_to(&change.text, MAX_POLICY)));
             Entry { note, ..blank(id.clone(), line, None) }
         }
     };
@@ -282,9 +282,9 @@ fn of_payment(payment: &Payment, line: HistoryLine) -> Entry {
     }
     entry.note = payment.note.as_deref().map(|note| {
         if payment.note_is_untrusted {
-            Note::Untrusted(text::clean(note))
+            HistoryNote::Untrusted(text::clean(note))
         } else {
-            Note::Own(own_words(note))
+            HistoryNote::Own(own_words(note))
         }
     });
     match &payment.state {
@@ -304,7 +304,7 @@ fn of_payment(payment: &Payment, line: HistoryLine) -> Entry {
 fn of_deposit(deposit: &Deposit, line: HistoryLine) -> Entry {
     let mut entry = blank(deposit.id.to_string(), line, Some(&deposit.agent));
     entry.mint = Some(deposit.mint.clone());
-    entry.note = deposit.description.as_deref().map(|words| Note::Own(own_words(words)));
+    entry.note = deposit.description.as_deref().map(|words| HistoryNote::Own(own_words(words)));
     entry
 }
 
@@ -314,7 +314,7 @@ fn of_receive(receive: &Receive, line: HistoryLine) -> Entry {
         receive.nutzap.as_ref().and_then(|from| crate::nostr::npub(&from.sender));
     entry.sender_proven = receive.nutzap.as_ref().map(|from| from.sender_proven);
     entry.mint = Some(receive.mint.clone());
-    entry.note = receive.untrusted_memo.clone().map(Note::Untrusted);
+    entry.note = receive.untrusted_memo.clone().map(HistoryNote::Untrusted);
     entry
 }
 

@@ -5,14 +5,14 @@ use tokio::time::{Duration, timeout};
 
 use crate::mint::error::MintError;
 use crate::model::mint::{MethodInfo, MintAddress, MoneyKind, TrustedMint};
-use crate::wallet::account::Account;
-use crate::wallet::account::balance::name_of;
 use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::people::recommended::recommended_by;
 use crate::wallet::proofs::balances::{left_out, spendable_at};
+use crate::wallet::reports::Reports;
+use crate::wallet::reports::balance::name_of;
 
 /// How long a mint may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ pub struct MintStanding {
     pub lacks: Vec<u8>,
 }
 
-impl Account<'_> {
+impl Reports<'_> {
     /// Every listed mint. Asks those that were used before whether they answer; contacts no other.
     ///
     /// # Errors

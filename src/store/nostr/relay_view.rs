@@ -55,7 +55,7 @@ impl std::fmt::Debug for HeldProof {
 
 /// What changed, and what it touches.
 #[derive(Clone, Debug, Default)]
-pub struct MirrorView {
+pub struct OutboxView {
     /// Changed coins, with the mark to take back.
     pub dirty: Vec<(PublicKey, u64)>,
     /// Coins by Y: the changed ones and all others of the events below. One that was never known is
@@ -69,7 +69,7 @@ pub struct MirrorView {
 
 /// What a round came to.
 #[derive(Clone, Debug, Default)]
-pub struct MirrorRound {
+pub struct QueueRound {
     /// Marks that are dealt with.
     pub done: Vec<(PublicKey, u64)>,
     /// New token events.
@@ -90,10 +90,10 @@ fn key(y: &Y) -> Result<PublicKey, StoreError> {
     PublicKey::from_slice(y).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
+fn view(tx: &impl Reads, limit: usize) -> Result<OutboxView, StoreError> {
     let (unverified, live) = (tx.table(NOSTR_UNVERIFIED)?, tx.table(NOSTR_LIVE)?);
     let (holds, events) = (tx.table(NOSTR_HOLDS)?, tx.table(NOSTR_EVENTS)?);
-    let mut view = MirrorView::default();
+    let mut view = OutboxView::default();
     let mut ids = BTreeSet::new();
     let mut touched = BTreeSet::new();
     let holders = |y: &Y| -> Result<Vec<String>, StoreError> {
@@ -162,7 +162,7 @@ fn view(tx: &impl Reads, limit: usize) -> Result<MirrorView, StoreError> {
     Ok(view)
 }
 
-fn commit(tx: &WriteTransaction, round: &MirrorRound) -> Result<(), StoreError> {
+fn commit(tx: &WriteTransaction, round: &QueueRound) -> Result<(), StoreError> {
     let mut dirty = tx.open_table(NOSTR_DIRTY)?;
     for (y, mark) in &round.done {
         let y = y.to_bytes();
@@ -217,7 +217,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn mirror_view(&self, limit: usize) -> Result<MirrorView, StoreError> {
+    pub async fn outbox_view(&self, limit: usize) -> Result<OutboxView, StoreError> {
         self.read(move |tx| view(tx, limit)).await
     }
 
@@ -225,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be written; the round is as if it had not been then.
-    pub async fn mirrored(&self, round: MirrorRound) -> Result<(), StoreError> {
+    pub async fn mirrored(&self, round: QueueRound) -> Result<(), StoreError> {
         self.write_durable(move |tx| commit(tx, &round)).await
     }
 

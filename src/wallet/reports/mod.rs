@@ -1,5 +1,5 @@
-//! What the wallet holds, what has happened, and how it stands on relays. Moves nothing; a sync alone
-//! changes what relays have.
+//! What the wallet holds, what has happened, and how it stands on relays. Moves nothing; a sync
+//! alone changes what relays have.
 
 pub(super) mod balance;
 pub(super) mod history;
@@ -11,4 +11,4 @@ use crate::wallet::core::Core;
 
 /// What the wallet holds, where, and what has happened.
 #[derive(Clone, Copy, Debug)]
-pub struct Account<'a>(pub(in crate::wallet) &'a Core);
+pub struct Reports<'a>(pub(crate) &'a Core);

@@ -100,7 +100,7 @@ fn is_planned(core: &Core, caller: &Caller, lookup: &Lookup) -> bool {
         Lookup::Key(key) => Name::Key(key),
         Lookup::Id(_) | Lookup::Received(_) => return false,
     };
-    core.gates.is_announced(&caller.agent, name)
+    core.locks.is_announced(&caller.agent, name)
 }
 
 async fn find_group(

@@ -7,16 +7,16 @@ use crate::model::mint::{MintAddress, MoneyKind};
 use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
-use crate::wallet::core::relays::{Claims, InTheWay, Link, Sight, plain_url};
+use crate::wallet::core::relays::{AdoptPolicy, InTheWay, Link, Sight, plain_url};
 use crate::wallet::deposit::quotes::{claim_quotes, tell_quotes};
 use crate::wallet::nutzaps::collect::collect_nutzaps;
 use crate::wallet::outbox::counts::{unpublished, unpublished_at};
-use crate::wallet::outbox::publish::flush;
-use crate::wallet::outbox::queue::mirror;
+use crate::wallet::outbox::publish::publish_queue;
+use crate::wallet::outbox::queue::queue_changes;
 use crate::wallet::people::recommended::ask_recommended;
 use crate::wallet::proofs::balances::{spendable_at, unspent_at};
 use crate::wallet::sync::OwnRelays;
-use crate::wallet::sync::adopt::claim_all;
+use crate::wallet::sync::adopt::adopt_all;
 use crate::wallet::sync::backups::keep_backups;
 use crate::wallet::sync::pull::pull;
 use crate::wallet::sync::send_again::{forgets_deletions, refused_by};
@@ -100,8 +100,8 @@ impl OwnRelays<'_> {
     /// follows from it.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`, `wallet_damaged`. Relays and mints that do not answer
-    /// are no error: `state` says so.
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
+    /// Relays and mints that do not answer are no error: `state` says so.
     ///
     /// # Cancel safety
     /// Safe to drop: it goes on to its end.
@@ -134,16 +134,16 @@ impl OwnRelays<'_> {
         let core = self.0;
         let Some(link) = &core.nostr else { return Ok(()) };
         let _one_at_a_time = link.syncing().await;
-        core.store.begin_mirror().await?;
+        core.store.begin_outbox().await?;
         let pulled = pull(core, link).await?;
         verify(core).await?;
         keep_backups(core, link, &pulled.about, false).await
     }
 
-    /// Other devices' coins that can be claimed, in sats, at all listed mints.
+    /// Other devices' coins that can be adopted, in sats, at all listed mints.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`.
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
     pub async fn shared_sats(self) -> Result<u64, Failure> {
         let core = self.0;
         let (setup, mut sum) = (core.setup().await?, 0_u64);
@@ -174,24 +174,24 @@ impl OwnRelays<'_> {
             return Ok(());
         };
         let _one_at_a_time = link.syncing().await;
-        core.store.begin_mirror().await?;
+        core.store.begin_outbox().await?;
         collect_nutzaps(core, link).await?;
-        mirror(core).await?;
-        flush(core, false).await.map(drop)
+        queue_changes(core).await?;
+        publish_queue(core, false).await.map(drop)
     }
 
     /// Brings changes to the relays. Returns when to come again, and nothing when relays have it
     /// all.
     ///
     /// # Errors
-    /// `settings_invalid`, `storage_failed`.
+    /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
     pub async fn publish(self) -> Result<Option<std::time::Duration>, Failure> {
         let core = self.0;
         let Some(link) = &core.nostr else { return Ok(None) };
-        core.store.begin_mirror().await?;
-        mirror(core).await?;
+        core.store.begin_outbox().await?;
+        queue_changes(core).await?;
         tell_quotes(core, link).await?;
-        flush(core, false).await
+        publish_queue(core, false).await
     }
 
     /// Nostr is on.
@@ -207,14 +207,16 @@ async fn sync_once(core: &Core, asked: bool) -> Result<SyncReport, Failure> {
     // What is said of the wallet replaces what a relay holds: it goes only to relays that have
     // been read since.
     link.seen().about_read.clear();
-    core.store.begin_mirror().await?;
-    mirror(core).await?;
+    core.store.begin_outbox().await?;
+    queue_changes(core).await?;
     tell_quotes(core, link).await?;
-    flush(core, true).await?;
+    publish_queue(core, true).await?;
     let pulled = pull(core, link).await?;
     let verified = verify(core).await?;
-    if link.parts.claims == Claims::AtOnce || (asked && link.parts.claims == Claims::OnSync) {
-        claim_all(core, link).await?;
+    if link.parts.adopt_when == AdoptPolicy::AtOnce
+        || (asked && link.parts.adopt_when == AdoptPolicy::OnSync)
+    {
+        adopt_all(core, link).await?;
     }
     if pulled.reached > 0 {
         keep_backups(core, link, &pulled.about, pulled.whole).await?;
@@ -225,9 +227,9 @@ async fn sync_once(core: &Core, asked: bool) -> Result<SyncReport, Failure> {
     if link.parts.nutzaps {
         collect_nutzaps(core, link).await?;
     }
-    mirror(core).await?;
+    queue_changes(core).await?;
     tell_quotes(core, link).await?;
-    flush(core, true).await?;
+    publish_queue(core, true).await?;
     core.changed();
     sync_report(
         core,
