@@ -1,9 +1,9 @@
 //! A mint's keyset goes out of use at an awkward moment, its fee rises, or it is one of many.
 
 use serde_json::{Value, json};
-use testbed::{KeysetLie, Liar, Lie, MintOptions, Moment, Proxy, Rule};
+use testbed::{Behaviour, KeysetLie, Liar, Lie, MintOptions, Moment, Proxy, Rule};
 
-use crate::world::{Agent, Home, conserved, fund, holdings, mint, mint_with};
+use crate::world::{Agent, Home, conserved, fund, holdings, mint, mint_with, sats};
 
 /// A key that nobody here has: a token locked to it is always made by a swap.
 const SOMEBODY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
@@ -34,6 +34,41 @@ async fn a_deposit_whose_claim_was_lost_before_its_keyset_went_out_of_use_is_rec
         "{told}"
     );
     conserved("claimed with the new keyset", &mint.auditor(), &[&agent]).await;
+}
+
+#[tokio::test]
+async fn change_that_is_never_signed_becomes_part_of_the_fee() {
+    // At this fee small proofs cost more than they are worth: the inputs exceed what is needed.
+    let dear = MintOptions { input_fee_ppk: 1_000, ..MintOptions::default() };
+    let (lightning, mint) = mint_with(dear).await;
+    let agent = Agent::open(Home::at(&[(&mint.url(), true)])).await;
+    fund(&agent, 64).await;
+    let invoice = lightning.payee("shop").invoice(20, "held").unwrap();
+    lightning.set_behaviour_of(invoice.payment_hash(), Behaviour::Pending);
+    let call = agent.start("pay", json!({"to": invoice.to_string()}));
+    lightning.attempted(invoice.payment_hash()).await;
+    mint.rotate_keyset(1_000).await.unwrap();
+    lightning.settle(invoice.payment_hash());
+    let told = call.await.unwrap().unwrap();
+    let mut shown = agent.ended(&told["payment_id"]).await;
+    assert_eq!(shown["state"], "settled", "{shown}");
+    let melt = mint.auditor().melts().unwrap().remove(0);
+    assert!(melt.change_sats == 0 && melt.fee_sats > 1, "the mint kept the change: {melt:?}");
+    assert!(sats(&shown, "fee_sats") < melt.fee_sats, "the change is still expected: {shown}");
+
+    // Each start asks once.
+    let mut agent = agent;
+    for _ in 0..25 {
+        agent = Agent::two_minutes_later(agent.close().await);
+        agent.wallet().await.recovery().settle().await.unwrap();
+        shown = agent.ended(&told["payment_id"]).await;
+        if sats(&shown, "fee_sats") == melt.fee_sats {
+            break;
+        }
+    }
+    assert_eq!(sats(&shown, "fee_sats"), melt.fee_sats, "{shown}");
+    assert!(!agent.wallet().await.recovery().has_open().await, "nothing is asked any more");
+    conserved("the mint kept the change", &mint.auditor(), &[&agent]).await;
 }
 
 #[tokio::test]
