@@ -1,11 +1,11 @@
-//! A deposit: an invoice of a mint that turns into our coins when somebody pays it (NUT-04).
+//! A deposit: an invoice of a mint that becomes our proofs once someone pays it (NUT-04).
 //!
 //! ```text
-//!  Unpaid ---> Paid ---> Received        what the mint says decides; expiry is advice,
+//!  Unpaid ---> Paid ---> Received        the mint's answer decides; expiry is only a hint:
 //!     \---> Expired ---> Paid            a late payment is still claimed
 //! ```
-//! A mint may say that it has made a deposit's coins where none of them is ours: then it is
-//! disputed, and stays as it is.
+//! A mint may report a deposit's proofs as issued when none of them is ours: the deposit is then
+//! disputed, and keeps its state.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +14,19 @@ use super::ledger::DAY_SECONDS;
 use super::mint::{MintAddress, MoneyKind};
 use super::secret::Secret;
 
-/// How long after its expiry an unpaid invoice is still asked about by itself, in seconds.
+/// Seconds after its expiry for which an unpaid invoice is still checked automatically.
 pub const LATE_SECONDS: u64 = 7 * 86_400;
 
-/// Its mint says that the coins were made, and none of them is here. Times are Unix seconds.
+/// A mint's report that the proofs were issued, while none is here. Times are Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispute {
-    /// When it was first said, and all that the mint has signed for us had been looked through.
+    /// The time of the first report, after a search of all that the mint has signed for us.
     pub since: u64,
-    /// When it was last said.
+    /// The time of the last report.
     pub asked: u64,
 }
 
-/// Where a deposit stands.
+/// State of a deposit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DepositState {
@@ -34,79 +34,79 @@ pub enum DepositState {
     Unpaid,
     /// Paid at the mint, not yet claimed by us.
     Paid,
-    /// Claimed: the coins are ours.
+    /// Claimed: the proofs are ours.
     Received {
         /// Unix seconds.
         at: u64,
-        /// Sats.
+        /// Sats received.
         received_sats: u64,
     },
-    /// The invoice has run out unpaid, as far as the mint says.
+    /// The invoice has expired unpaid, as far as the mint reports.
     Expired,
 }
 
-/// One deposit, as the journal keeps it. Amounts are sats, times are Unix seconds.
+/// One deposit, as the journal stores it. Amounts are sats, times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deposit {
-    /// Its name.
+    /// The deposit's id.
     pub id: DepositId,
-    /// The agent that asked for it.
+    /// The agent that requested it.
     pub agent: String,
-    /// The caller's idempotency key, if it gave one. Unique per agent.
+    /// The caller's idempotency key, unique per agent. `None` if it gave none.
     pub key: Option<String>,
-    /// Digest of what was asked.
+    /// Digest of the request.
     pub request_digest: String,
-    /// The mint that issues the coins.
+    /// The mint that issues the proofs.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records
-    /// apart.
+    /// The kind of the wallet's money at that time; a wallet that becomes real keeps its play
+    /// records separate.
     pub money: MoneyKind,
-    /// The mint's quote (NUT-04).
+    /// The id of the mint's quote (NUT-04).
     pub quote_id: String,
-    /// The number of the key of our seed that the quote is locked to (NUT-20).
+    /// The index of our seed's key that the quote is locked to (NUT-20).
     pub lock: Option<u32>,
-    /// The key itself, hex, where another device of the wallet has asked for the quote.
+    /// The key itself, hex, if another device of the wallet requested the quote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote_key: Option<Secret>,
     /// The invoice to pay.
     pub bolt11: String,
-    /// Sats.
+    /// The amount.
     pub amount_sats: u64,
-    /// Our own words on the invoice.
+    /// Our description on the invoice.
     pub description: Option<String>,
-    /// When it was asked for.
+    /// The time of the request.
     pub created_at: u64,
-    /// When the invoice runs out; 0 when the mint did not say.
+    /// The time at which the invoice expires; 0 if the mint gave none.
     pub expires_at: u64,
-    /// Its mint contradicts us. `None`: it does not, or does no more.
+    /// The dispute. `None` if there is none, or none any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<Dispute>,
-    /// Where it stands.
+    /// The current state.
     #[serde(flatten)]
     pub state: DepositState,
 }
 
 impl Deposit {
-    /// Its mint is asked about it by itself at `now`, in Unix seconds: it is paid or disputed, or
-    /// ran out less than a week ago.
+    /// Returns whether its mint is asked automatically at `now` (Unix seconds): it is paid, or it
+    /// is open and either disputed or not yet a week past its expiry.
     pub fn is_asked(&self, now: u64) -> bool {
         let is_late = self.expires_at > 0 && self.expires_at.saturating_add(LATE_SECONDS) < now;
         self.state == DepositState::Paid || (self.is_open() && (self.dispute.is_some() || !is_late))
     }
 
-    /// Not yet claimed.
+    /// Returns whether it is not claimed yet.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, DepositState::Received { .. })
     }
 
-    /// The dispute, while the deposit is not received; a received one keeps its old mark, which
-    /// means nothing any more.
+    /// Returns the dispute of an open deposit. A received one keeps its old mark, which has no
+    /// meaning.
     pub fn disputed(&self) -> Option<Dispute> {
         self.dispute.filter(|_| self.is_open())
     }
 
-    /// It is disputed, and its mint was asked within a day: only a caller makes us ask before that
-    /// day is over.
+    /// Returns whether it is disputed and its mint was asked within a day: until that day is over,
+    /// only a caller makes us ask.
     pub fn rests(&self, now: u64) -> bool {
         self.disputed().is_some_and(|dispute| dispute.asked.saturating_add(DAY_SECONDS) > now)
     }

@@ -1,27 +1,27 @@
-//! Who can be paid over Lightning: an invoice, or an address whose server makes one.
+//! Destination of a Lightning payment: an invoice, or an address whose server makes one.
 //!
-//! Asks nobody.
+//! Contacts nobody.
 
 use super::invoice::{Invoice, InvoiceError};
 use super::lnurl::{LnurlEndpoint, LnurlError};
 use super::payee::Payee;
 use super::text;
 
-/// Where a payment goes.
+/// Destination of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// An invoice, given to us.
+    /// An invoice from the caller.
     Invoice(Box<Invoice>),
-    /// A Lightning address or an LNURL: its server makes the invoice.
+    /// A Lightning address or an LNURL, whose server makes the invoice.
     Address {
-        /// Where the server is.
+        /// The server's endpoint.
         target: Box<LnurlEndpoint>,
-        /// As the caller gave it, short enough to be shown.
+        /// The address as the caller gave it, short enough to be shown.
         shown: String,
     },
 }
 
-/// Why a text names nobody who can be paid here.
+/// Reason why a text cannot be paid here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPayable {
     /// An LNURL for signing in.
@@ -36,19 +36,19 @@ pub enum NotPayable {
     /// An invoice that cannot be read.
     #[error("an invoice that cannot be read")]
     BrokenInvoice,
-    /// A token: money, and nobody to pay.
+    /// A token: money itself, not a payee.
     #[error("a token")]
     Token,
-    /// A payee of a kind that is known, and not payable here.
-    #[error("a payee of another kind")]
+    /// A payee of a known kind that cannot be paid here.
+    #[error("a payee that cannot be paid here")]
     Kind(Payee),
-    /// Nothing that is known.
-    #[error("nothing that is known")]
+    /// A text of no known kind.
+    #[error("not a known kind of payee")]
     Unknown,
 }
 
 impl Destination {
-    /// Reads `to`.
+    /// Parses `to`.
     ///
     /// # Errors
     /// [`NotPayable`].
@@ -56,7 +56,7 @@ impl Destination {
         Self::of(Payee::recognise(to), to)
     }
 
-    /// The destination that a payee is; `to` is the text it was recognised in.
+    /// Returns the destination of a payee; `to` is the text in which it was recognised.
     ///
     /// # Errors
     /// [`NotPayable`].
@@ -80,7 +80,7 @@ impl Destination {
         }
     }
 
-    /// What tells one payment from another: the invoice's hash, or the server that is paid.
+    /// Returns what tells one payment from another: the invoice's hash, or the server's URL.
     pub fn name(&self) -> &str {
         match self {
             Self::Invoice(invoice) => &invoice.payment_hash,
@@ -88,7 +88,7 @@ impl Destination {
         }
     }
 
-    /// Whom it is for, as duplicates are judged.
+    /// Returns the payee for the detection of duplicates.
     pub fn payee(&self) -> &str {
         match self {
             Self::Invoice(invoice) => &invoice.payee,
@@ -96,7 +96,7 @@ impl Destination {
         }
     }
 
-    /// The invoice, if one was given.
+    /// Returns the invoice, if one was given.
     pub fn invoice(&self) -> Option<&Invoice> {
         match self {
             Self::Invoice(invoice) => Some(invoice),
@@ -104,7 +104,7 @@ impl Destination {
         }
     }
 
-    /// The payee as the caller gave it, where that is an address.
+    /// Returns the payee as the caller gave it. `None` for an invoice.
     pub fn shown(&self) -> Option<String> {
         match self {
             Self::Invoice(_) => None,

@@ -1,4 +1,4 @@
-//! A record's lines in the history: one, or two for a token that came back. Every sum of the
+//! Lines of the history: one for each record, or two for a token that came back. Every sum of the
 //! history is a sum of lines.
 
 use serde::{Deserialize, Serialize};
@@ -7,50 +7,50 @@ use super::deposit::{Deposit, DepositState};
 use super::payment::{KindName, Payment, PaymentState};
 use super::receive::{Receive, ReceiveState};
 
-/// Which way money went. Its serde names are in the keys of the store's sums.
+/// Direction of money. The serde names are in the keys of the store's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// To us.
+    /// To the wallet.
     In,
-    /// From us.
+    /// From the wallet.
     Out,
     /// Neither.
     None,
 }
 
-/// What kind of thing a line is about. Its serde names are in the keys of the store's sums.
+/// Kind of a line. The serde names are in the keys of the store's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Money came in over Lightning.
+    /// A deposit over Lightning.
     Deposit,
-    /// A Lightning invoice was paid.
+    /// A Lightning invoice that was paid.
     Payment,
-    /// A token was handed out.
+    /// A token for someone else.
     TokenSent,
-    /// A token was taken in.
+    /// A token that was redeemed.
     TokenReceived,
-    /// A token of ours was taken back.
+    /// A token of ours that was reclaimed.
     TokenReclaimed,
-    /// A person or an event on Nostr was zapped.
+    /// A zap of a person or an event on Nostr.
     Zap,
-    /// Somebody's nutzap came in.
+    /// A nutzap from someone else.
     NutzapReceived,
-    /// The owner changed a rule.
+    /// A change of the limits by the owner.
     Policy,
 }
 
-/// How a line's record stands, as its caller is told of it.
+/// State of a line's record, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryState {
-    /// Its outcome is not known yet.
+    /// The outcome is not known yet.
     Pending,
     /// A payment was paid, a token was made, or a change was made.
     Settled,
     /// Nothing moved.
     Failed,
-    /// A token of ours was taken back.
+    /// A token of ours was reclaimed.
     Returned,
     /// The money has come in.
     Received,
@@ -58,7 +58,7 @@ pub enum EntryState {
     Unpaid,
     /// A deposit is paid and not yet claimed.
     Paid,
-    /// Nobody paid a deposit in time.
+    /// A deposit was not paid in time.
     Expired,
 }
 
@@ -104,35 +104,35 @@ impl From<&ReceiveState> for EntryState {
 /// One line of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLine {
-    /// When it happened, in Unix seconds.
+    /// Unix seconds at which it happened.
     pub at: u64,
-    /// Which way the money went.
+    /// The direction of the money.
     pub direction: Direction,
-    /// What kind of thing.
+    /// The kind.
     pub kind: EntryKind,
-    /// How it stands.
+    /// The state.
     pub state: EntryState,
-    /// Sats.
+    /// The amount, in sats.
     pub amount_sats: u64,
-    /// Sats.
+    /// The fee, in sats.
     pub fee_sats: u64,
 }
 
 /// Sums of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HistorySums {
-    /// Came in, in sats.
+    /// Sats that came in.
     pub in_sats: u128,
-    /// Left, fees apart.
+    /// Sats that left, without fees.
     pub out_sats: u128,
-    /// Fees.
+    /// Fees, in sats.
     pub fee_sats: u128,
-    /// How many lines.
+    /// Number of lines.
     pub count: u64,
 }
 
 impl HistorySums {
-    /// With these as well.
+    /// Adds `more`.
     #[must_use]
     pub fn and(self, more: Self) -> Self {
         Self {
@@ -143,7 +143,7 @@ impl HistorySums {
         }
     }
 
-    /// Without these. `None`: they are not in it.
+    /// Subtracts `less`. `None` if these sums do not contain it.
     #[must_use]
     pub fn without(self, less: Self) -> Option<Self> {
         Some(Self {
@@ -156,7 +156,7 @@ impl HistorySums {
 }
 
 impl HistoryLine {
-    /// What it adds. What failed or is not yet ours counts, and adds nothing.
+    /// Returns what the line adds to the sums. If it failed, or is not ours yet, it only counts.
     pub fn sums(&self) -> HistorySums {
         use EntryState::{Expired, Failed, Paid, Pending, Unpaid};
         let only_counts = matches!(self.state, Failed | Unpaid | Expired | Paid)
@@ -172,7 +172,7 @@ impl HistoryLine {
         HistorySums { in_sats: of(Direction::In), out_sats: of(Direction::Out), fee_sats, count: 1 }
     }
 
-    /// A payment; before it its return, where it came back.
+    /// Returns a payment's line; before it, the line of its return if it came back.
     pub fn of_payment(payment: &Payment) -> Vec<Self> {
         let out = Self {
             at: payment.created_at,
@@ -209,7 +209,7 @@ impl HistoryLine {
         }
     }
 
-    /// A deposit.
+    /// Returns a deposit's line.
     pub fn of_deposit(deposit: &Deposit) -> Self {
         let (state, amount_sats) = match deposit.state {
             DepositState::Unpaid => (EntryState::Unpaid, deposit.amount_sats),
@@ -227,7 +227,7 @@ impl HistoryLine {
         }
     }
 
-    /// A token, or a nutzap, that came in.
+    /// Returns the line of a received token or nutzap.
     pub fn of_receive(receive: &Receive) -> Self {
         let (amount_sats, fee_sats) = match receive.state {
             ReceiveState::Received { received_sats, fee_sats, .. } => (received_sats, fee_sats),
@@ -243,7 +243,7 @@ impl HistoryLine {
         }
     }
 
-    /// A change of the limits.
+    /// Returns the line of a change of the limits.
     pub fn of_policy(at: u64) -> Self {
         Self {
             at,

@@ -1,6 +1,6 @@
-//! Ids that say what they are: `pay_`, `dep_`, `rcv_`, and twenty random characters.
+//! Ids that show their kind: `pay_`, `dep_` or `rcv_`, and twenty random characters.
 //!
-//! Random, so that knowing one tells nothing of another; never a counter, never derived from money
+//! Random, so that one id reveals nothing about another; never a counter, never derived from money
 //! or time.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 20;
 
-/// The text is not an id of the kind asked for.
+/// Error for a text that is not an id of the requested kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of this kind")]
 pub struct NotAnId;
@@ -42,15 +42,15 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// What every id of this kind begins with.
+            /// The prefix of every id of this kind.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new random id.
+            /// Creates a random id.
             pub fn random() -> Self {
                 Self(random(Self::PREFIX))
             }
 
-            /// The id as text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -73,23 +73,23 @@ macro_rules! id {
 }
 
 id!(
-    /// Names a payment: an invoice paid, or a token handed out.
+    /// Id of a payment: a paid invoice, a sent token or a zap.
     PaymentId,
     "pay_"
 );
 id!(
-    /// Names a deposit: an invoice of ours that fills the wallet.
+    /// Id of a deposit.
     DepositId,
     "dep_"
 );
 id!(
-    /// Names a received token.
+    /// Id of a received token.
     ReceiveId,
     "rcv_"
 );
 
 impl PaymentId {
-    /// The id that belongs to this name, a digest in hex: the same name has the same id.
+    /// Derives an id from a digest in hex: the same digest gives the same id.
     pub fn derived(digest: &str) -> Self {
         let bytes = hex::decode(digest).unwrap_or_default().into_iter().take(LENGTH);
         let letter = |byte| ALPHABET.get(usize::from(byte % 32)).map(|byte| char::from(*byte));

@@ -1,7 +1,7 @@
-//! A BOLT11 invoice, reduced to what paying it needs.
+//! A BOLT11 invoice, reduced to what is needed to pay it.
 //!
-//! Only what a payee signed is believed: the text is parsed and its signature checked. Never reads
-//! the clock: whether an invoice has expired is the caller's question, with its own `now`.
+//! Checks the signature, so that only what the payee signed is used. Never reads the clock: the
+//! caller checks the expiry with its own `now`.
 
 use std::str::FromStr;
 
@@ -9,24 +9,24 @@ use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency};
 
 use super::money::{MAX_SATS, sats_owed};
 
-/// The longest text that is looked at, in bytes. Invoices with many route hints stay far below.
+/// Maximum length of a text, in bytes. Invoices with many route hints stay far below.
 pub const MAX_INVOICE: usize = 8 * 1024;
 
-/// Why a text cannot be paid as an invoice.
+/// Reason why a text cannot be paid as an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvoiceError {
     /// Longer than [`MAX_INVOICE`].
     #[error("the invoice is longer than {MAX_INVOICE} bytes")]
     TooLong,
-    /// Not an invoice, damaged, or signed by somebody else.
+    /// Not an invoice, damaged, or signed by someone else.
     #[error("not a valid BOLT11 invoice")]
     Invalid,
-    /// The amount is zero, above all the bitcoin there is, or not of whole thousandths of a sat.
+    /// The amount is zero, or above all the bitcoin there is.
     #[error("the invoice's amount is out of range")]
     Amount,
 }
 
-/// The chain an invoice is paid on.
+/// The chain on which an invoice is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BitcoinNetwork {
     /// Bitcoin itself: `lnbc`.
@@ -35,33 +35,34 @@ pub enum BitcoinNetwork {
     Other(String),
 }
 
-/// An invoice whose signature was right.
+/// An invoice with a valid signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
     /// The invoice in lower case, without a prefix.
     pub text: String,
-    /// What the preimage must hash to. Lower-case hex.
+    /// The hash of the preimage, lower-case hex.
     pub payment_hash: String,
-    /// Thousandths of a sat, from 1 to [`MAX_SATS`] * 1000. `None` when the payer chooses.
+    /// The amount in thousandths of a sat, from 1 to [`MAX_SATS`] * 1000. `None` if the payer
+    /// chooses.
     pub amount_msat: Option<u64>,
-    /// Unix seconds; the largest number there is when the invoice's own sum does not fit.
+    /// Unix seconds of the expiry; `u64::MAX` if the invoice's own sum does not fit.
     pub expires_at: u64,
-    /// The payee's node key. Lower-case hex.
+    /// The payee's node key, lower-case hex.
     pub payee: String,
     /// The chain.
     pub network: BitcoinNetwork,
-    /// What the payee wrote. A stranger's raw words: clean before showing.
+    /// The payee's description. Untrusted raw text: clean it before showing.
     pub description: Option<String>,
-    /// SHA-256 of a description that lies elsewhere. Lower-case hex.
+    /// SHA-256 of a description that is kept elsewhere, lower-case hex.
     pub description_hash: Option<String>,
 }
 
 impl Invoice {
-    /// Reads an invoice in any case, with white space around it and with or without `lightning:` or
-    /// `lightning://`.
+    /// Parses an invoice in any case, with white space around it and with or without `lightning:`
+    /// or `lightning://`.
     ///
     /// # Errors
-    /// [`InvoiceError`], and never a panic, whatever the text.
+    /// [`InvoiceError`]. Never panics.
     pub fn parse(text: &str) -> Result<Self, InvoiceError> {
         let bare = without_prefix(text.trim(), "lightning:");
         if bare.len() > MAX_INVOICE {
@@ -90,19 +91,18 @@ impl Invoice {
         })
     }
 
-    /// What has to be paid in whole sats: a part of a sat counts as one. `None` when the payer
-    /// chooses.
+    /// Returns the amount in whole sats, rounded up. `None` if the payer chooses.
     pub fn amount_sats(&self) -> Option<u64> {
         self.amount_msat.map(sats_owed)
     }
 
-    /// Expired at `now`, in Unix seconds.
+    /// Returns whether it has expired at `now`, in Unix seconds.
     pub fn is_expired(&self, now: u64) -> bool {
         now >= self.expires_at
     }
 }
 
-/// `text` without `scheme` (in any case, lower case here) and the two slashes some write after it.
+/// Returns `text` without `scheme` (in any case) and the two slashes that some write after it.
 pub(super) fn without_prefix<'a>(text: &'a str, scheme: &str) -> &'a str {
     match text.split_at_checked(scheme.len()) {
         Some((head, rest)) if head.eq_ignore_ascii_case(scheme) => {

@@ -1,17 +1,17 @@
-//! Where a wallet's keys lie. Says nothing of what they are.
+//! The place of a wallet's keys, never the keys.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where the mnemonic is kept. Recorded in the store once known, so that keys that do not answer
-/// are never made anew.
+/// The place of the mnemonic. Recorded in the store once known, so that keys that cannot be read
+/// now are never created again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeysPlace {
     /// The platform's keyring.
     Keyring,
-    /// `keys.toml` in the home folder, in clear, readable by its owner alone.
+    /// `keys.toml` in the home folder, unencrypted, readable only by its owner.
     File,
 }
 

@@ -1,4 +1,4 @@
-//! What the limits are judged by: a fold over payments, never a counter kept beside them.
+//! The ledger that limits are checked against: a fold over payments, never a counter beside them.
 
 use super::history_line::EntryState;
 use super::id::PaymentId;
@@ -6,32 +6,31 @@ use super::id::PaymentId;
 /// A rolling day, in seconds.
 pub const DAY_SECONDS: u64 = 86_400;
 
-/// How long an equal payment looks like a repeat, in seconds.
+/// Seconds for which an equal payment looks like a repeat.
 pub const REPEAT_SECONDS: u64 = 600;
 
-/// How far a time may lie ahead of the clock before the clock counts as wrong, then or now, in
-/// seconds.
+/// Seconds that a time may be ahead of the clock before the clock counts as wrong, then or now.
 const AHEAD_SECONDS: u64 = 300;
 
-/// What happened at `at` lies ahead of the clock: the clock was ahead then, or is behind now.
+/// Returns whether `at` is ahead of the clock: the clock was ahead then, or is behind now.
 fn is_ahead(at: u64, now: u64) -> bool {
     at > now.saturating_add(AHEAD_SECONDS)
 }
 
-/// What is to be remembered of a time in a ledger.
+/// A change to remember of a time that is or was ahead of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ahead {
-    /// It lies ahead of the clock, and is first seen to at this moment, in Unix seconds.
+    /// The time is ahead of the clock, first seen at this moment, in Unix seconds.
     Since(u64),
-    /// The clock has come to it.
+    /// The time is no longer ahead of the clock.
     NoMore,
-    /// It was seen ahead of the clock for a day: it counts no more, also when the clock comes to
+    /// The time was ahead of the clock for a day: it no longer counts, even once the clock reaches
     /// it.
     ForADay,
 }
 
 impl Ahead {
-    /// `None`: it is as it was. `seen_ahead` is as in [`leaves`].
+    /// Returns the change to remember, `None` if there is none. `seen_ahead` is as in [`leaves`].
     pub fn of(at: u64, seen_ahead: Option<u64>, now: u64) -> Option<Self> {
         match seen_ahead {
             None if is_ahead(at, now) => Some(Self::Since(now)),
@@ -42,10 +41,10 @@ impl Ahead {
     }
 }
 
-/// When what left at `at` leaves the window of a day, in Unix seconds. While it lies ahead of the
-/// clock it counts from the moment at which that was first seen, `seen_ahead`, so that a clock that
-/// was once ahead fills no limit for longer than a day. As soon as the clock is past `at` again it
-/// counts from `at`, so that a clock that goes back and ahead again frees none early.
+/// Returns when an outflow at `at` leaves the rolling day, in Unix seconds. While `at` is ahead of
+/// the clock, its day starts when that was first seen (`seen_ahead`), so that a clock that was once
+/// ahead fills no limit for longer than a day. Once the clock is past `at`, its day starts at `at`,
+/// so that a clock that goes back and ahead again frees nothing early.
 pub fn leaves(at: u64, seen_ahead: Option<u64>, now: u64) -> u64 {
     let from = if is_ahead(at, now) { seen_ahead.unwrap_or(now) } else { at };
     from.saturating_add(DAY_SECONDS)
@@ -54,54 +53,53 @@ pub fn leaves(at: u64, seen_ahead: Option<u64>, now: u64) -> u64 {
 /// A payment that an equal new one might repeat by mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookalike {
-    /// Its name.
+    /// The payment's id.
     pub id: PaymentId,
-    /// How it stands.
+    /// The state.
     pub state: EntryState,
     /// Seconds since its money left or was held back.
     pub age_seconds: u64,
-    /// Its caller may not know what became of it: only a person may excuse a repeat.
+    /// `true` if its caller may not know the outcome: only a person may allow a repeat.
     pub outcome_undelivered: bool,
 }
 
-/// What has left and what may be leaving over the rolling day that ends now. Sats.
+/// Outflows of the rolling day that ends now, in sats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Day {
-    /// Settled within the day, fees included.
+    /// Sats that settled within the day, fees included.
     pub spent_sats: u64,
-    /// Held back for open payments, however old.
+    /// Sats held back for open payments, however old.
     pub reserved_sats: u64,
-    /// When each settled outflow leaves the window, and how much it was, oldest first: (Unix
-    /// seconds, sats).
+    /// The time at which each settled outflow leaves the window, with its amount, oldest first:
+    /// (Unix seconds, sats).
     pub frees: Vec<(u64, u64)>,
 }
 
-/// The day of the whole wallet and of the agent at hand, with what an equal payment has to be told
-/// from.
+/// The rolling day of the whole wallet and of one agent, and the payments that an equal one may
+/// repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// All agents together: what the owner's limits are judged by.
+    /// Outflows of all agents, for the owner's limits.
     pub all: Day,
-    /// The agent at hand alone: what its own limits are judged by.
+    /// Outflows of the one agent, for its own limits.
     pub own: Day,
-    /// Payments to the same payee of the same amount, newest first. Filled for the payment at hand.
+    /// Payments of the same amount to the same payee as a given one, newest first.
     pub lookalikes: Vec<Lookalike>,
-    /// The day's limit counts as used up until then, in Unix seconds: the file was older than its
-    /// mints, and what was spent is not known.
+    /// Unix seconds until which the day's limit counts as used up: the file was older than its
+    /// mints, and the spending is unknown.
     pub full_until: Option<u64>,
 }
 
 impl Ledger {
-    /// Takes an open payment into account, whose sats are held back. `own`: it is of the agent at
-    /// hand.
+    /// Adds an open payment, whose sats are held back. `own`: it is the agent's.
     pub fn hold(&mut self, sats: u64, own: bool) {
         for day in self.days(own) {
             day.reserved_sats = day.reserved_sats.saturating_add(sats);
         }
     }
 
-    /// Takes sats into account that left at a time, in Unix seconds. `own` is as in
-    /// [`Ledger::hold`], `seen_ahead` as in [`leaves`].
+    /// Adds sats that left at `at`, in Unix seconds. `own` is as in [`Ledger::hold`], `seen_ahead`
+    /// as in [`leaves`].
     pub fn spend(&mut self, (at, sats): (u64, u64), own: bool, seen_ahead: Option<u64>, now: u64) {
         let leaves = leaves(at, seen_ahead, now);
         for day in self.days(own).filter(|_| leaves > now) {
@@ -117,18 +115,18 @@ impl Ledger {
 }
 
 impl Day {
-    /// Sats of `limit` that are left.
+    /// Returns the sats of `limit` that are left.
     pub fn left_sats(&self, limit: u64) -> u64 {
         limit.saturating_sub(self.used_sats())
     }
 
-    /// Spent and held back together.
+    /// Returns the sats spent and held back.
     pub fn used_sats(&self) -> u64 {
         self.spent_sats.saturating_add(self.reserved_sats)
     }
 
-    /// Seconds until `sats` more would fit under `limit`, by settled payments leaving the window
-    /// alone. `None`: never by waiting.
+    /// Returns the seconds until `sats` more fit under `limit`, as settled payments leave the
+    /// window. `None` if waiting does not help.
     pub fn fits_in(&self, sats: u64, limit: u64, now: u64) -> Option<u64> {
         let mut used = self.used_sats();
         if used.saturating_add(sats) <= limit {

@@ -1,6 +1,6 @@
-//! A mint we know: its address, whether its money is play money, and how much of it we keep there.
+//! A mint: its address, whether its money is play money, and how much of it we keep there.
 //!
-//! Says nothing about whether a mint answers; that is for `mint/`.
+//! Contacts no mint; `mint/` does.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,14 +9,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// What a wallet's money is worth: nothing, or what it says. One wallet holds one kind, and `Real`
-/// is for ever.
+/// Kind of a wallet's money. One wallet holds one kind, and `Real` is permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyKind {
     /// Every listed mint is a test mint.
     Play,
-    /// At least one listed mint was ever a real one.
+    /// At least one mint that is or was listed is real.
     Real,
 }
 
@@ -25,14 +24,14 @@ pub enum MoneyKind {
 #[error("not the address of a mint: an http or https URL without user, query or fragment")]
 pub struct NotAMint;
 
-/// A mint's URL in its one written form: scheme and host in lower case, no default port, no
-/// trailing slash.
+/// A mint's URL in normalised form: scheme and host in lower case, no default port, no trailing
+/// slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MintAddress(String);
 
 impl MintAddress {
-    /// The address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,43 +64,43 @@ impl fmt::Display for MintAddress {
 /// One `[[mint]]` of `mints.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedMint {
-    /// Where it is.
+    /// The mint's address.
     pub address: MintAddress,
-    /// Its coins are play money.
+    /// `true` if its proofs are play money.
     pub test: bool,
-    /// New deposits and tokens that would bring our coins there above this are refused. `None` at a
-    /// test mint without one.
+    /// The cap in sats: deposits and tokens that would exceed it are refused. `None` at a test mint
+    /// without one.
     pub max_balance_sats: Option<u64>,
 }
 
-/// What a mint says of itself (NUT-06), as far as we use it; what it does not say, or not so that
-/// it can be read, is left out. A stranger's words, not cleaned.
+/// A mint's info (NUT-06), as far as we use it, without what is missing or unreadable. Untrusted
+/// text, not cleaned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MintInfo {
-    /// Its name.
+    /// The mint's name.
     pub name: Option<String>,
-    /// The public key that it calls its own: compressed, in lower-case hex.
+    /// The public key that it announces: compressed, in lower-case hex.
     pub pubkey: Option<String>,
-    /// How it takes in sats over Lightning. `None`: it does not offer it.
+    /// Deposits in sats over Lightning. `None` if not offered.
     pub deposit: Option<MethodInfo>,
-    /// How it pays sats over Lightning. `None`: it does not offer it.
+    /// Payments in sats over Lightning. `None` if not offered.
     pub pay: Option<MethodInfo>,
-    /// The numbers of the NUTs that it says it supports, among those that say no more than that.
+    /// The numbers of the supported NUTs, among those that are listed without further settings.
     pub nuts: BTreeSet<u8>,
-    /// It tells over a websocket when an invoice is paid (NUT-17).
+    /// `true` if it reports over a websocket when an invoice is paid (NUT-17).
     pub notifies: bool,
 }
 
-/// One way in or out of a mint. `None`: it does not say.
+/// A method for money into or out of a mint. `None` fields are not stated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodInfo {
-    /// Least, in sats.
+    /// The minimum, in sats.
     pub min_sats: Option<u64>,
-    /// Most, in sats.
+    /// The maximum, in sats.
     pub max_sats: Option<u64>,
-    /// In: it writes our words into its invoices.
+    /// For deposits: `true` if our description goes into the invoice.
     pub description: Option<bool>,
-    /// Out: it pays invoices that name no amount.
+    /// For payments: `true` if invoices without an amount are paid.
     pub amountless: Option<bool>,
 }
 

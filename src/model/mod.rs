@@ -1,4 +1,4 @@
-//! What things are. Pure: no async, no input or output, and `now` is an argument.
+//! Domain types. Pure: no async, no input or output, and `now` is an argument.
 
 pub mod deposit;
 pub mod destination;

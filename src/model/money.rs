@@ -1,46 +1,46 @@
-//! Units of money, the most that an amount can be, and what is owed for a part of a sat. Never adds
-//! anything: amounts are whole sats.
+//! Units of money, the largest amount, and rounding of parts of a sat. Never adds anything: amounts
+//! are whole sats.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The most sats one amount may name: all the bitcoin there will ever be.
+/// The most sats in one amount: all the bitcoin there will ever be.
 pub const MAX_SATS: u64 = 2_100_000_000_000_000;
 
-/// A whole number of sats that an amount may name: at least 1, at most [`MAX_SATS`].
+/// A valid amount of sats: at least 1, at most [`MAX_SATS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sats(u64);
 
 impl Sats {
-    /// `None`: the number is 0 or above [`MAX_SATS`].
+    /// Checks a number of sats. `None` if it is 0 or above [`MAX_SATS`].
     pub fn new(sats: u64) -> Option<Self> {
         (1..=MAX_SATS).contains(&sats).then_some(Self(sats))
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> u64 {
         self.0
     }
 }
 
-/// A currency unit in the words of NUT-01: `sat`, `usd`, ... Lower case.
+/// A currency unit as NUT-01 names it: `sat`, `usd`, ... Lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Unit(String);
 
 impl Unit {
-    /// The unit that every tool speaks.
+    /// Returns the unit that every tool uses.
     pub fn sat() -> Self {
         Self("sat".to_owned())
     }
 
-    /// A unit as a mint writes it.
+    /// Creates a unit from a mint's spelling.
     pub fn new(name: &str) -> Self {
         Self(name.to_lowercase())
     }
 
-    /// The unit's name.
+    /// Returns the unit's name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Sats owed for `msat` thousandths: rounded up, because a payee must get all of it.
+/// Returns the sats owed for `msat` thousandths, rounded up so that the payee receives all of it.
 pub fn sats_owed(msat: u64) -> u64 {
     msat.div_ceil(1000)
 }

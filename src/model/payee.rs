@@ -1,26 +1,25 @@
-//! What a caller means by `to`: recognises an invoice, an address, a token and what else payments
-//! are asked for with.
+//! Recognises what a caller means by `to`: an invoice, an address, a token or another kind of
+//! payee.
 //!
-//! Only looks: asks nobody, resolves nothing, and checks no more of a text than tells its kind.
-//! Whether that kind can be paid is for others to say.
+//! Contacts nobody, resolves nothing, and checks no more of a text than its kind needs. Callers
+//! decide whether that kind can be paid.
 
 use url::form_urlencoded;
 
 use super::invoice::{Invoice, InvoiceError, without_prefix};
 use super::secret::Secret;
 
-/// The longest text that is looked at, in bytes; a token may be this long, anything else is far
-/// shorter.
+/// Maximum length of a text, in bytes. Only a token may be this long.
 pub const MAX_PAYEE: usize = 256 * 1024;
 
-/// What a `to` turned out to be.
+/// Kind of a `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payee {
-    /// A Lightning invoice whose signature is right.
+    /// A Lightning invoice with a valid signature.
     Bolt11(Box<Invoice>),
-    /// Meant as a Lightning invoice, and cannot be read as one.
+    /// A text that begins like a Lightning invoice and cannot be read as one.
     BrokenBolt11(InvoiceError),
-    /// A BOLT12 offer, or an invoice or request of it.
+    /// A BOLT12 offer, invoice or invoice request.
     Bolt12,
     /// `name@host` or `name@host:port`, in lower case. A Nostr address (NIP-05) looks the same.
     LightningAddress(String),
@@ -30,18 +29,18 @@ pub enum Payee {
     PaymentRequest(String),
     /// A Nostr key: `npub1...` or `nprofile1...`, in lower case.
     Npub(String),
-    /// A Cashu token: money itself, and nobody to pay.
+    /// A Cashu token: money itself, not a payee.
     Token(Secret),
-    /// A Bitcoin address, or a `bitcoin:` address without anything payable over Lightning in it.
+    /// A Bitcoin address, or a `bitcoin:` URI that offers nothing better.
     Onchain,
     /// None of these.
     Unknown,
 }
 
 impl Payee {
-    /// Recognises any text: any case where the format allows it, white space around it, and the
-    /// prefixes `lightning:`, `cashu:`, `nostr:`, `bitcoin:` with or without two slashes. Never
-    /// fails and never panics.
+    /// Recognises a text: in any case where the format allows it, with white space around it, and
+    /// with the prefixes `lightning:`, `cashu:`, `nostr:`, `bitcoin:`, with or without two slashes.
+    /// Never fails and never panics.
     pub fn recognise(text: &str) -> Self {
         let text = text.trim();
         if text.len() > MAX_PAYEE {
@@ -54,14 +53,14 @@ impl Payee {
     }
 }
 
-/// What follows `scheme`, if `text` begins with it.
+/// Returns what follows `scheme`, if `text` begins with it.
 fn within_uri<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     let rest = without_prefix(text, scheme);
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// A `bitcoin:` address (BIP-21, BIP-321): the invoice in it if there is one, else what else it
-/// offers, in the order of how well we can pay it.
+/// Recognises a `bitcoin:` URI (BIP-21, BIP-321) as what we can pay best of all that it offers: an
+/// invoice, if there is one.
 fn unified(uri: &str) -> Payee {
     let query =
         uri.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
@@ -131,7 +130,8 @@ fn bare(text: &str) -> Payee {
     }
 }
 
-/// A token as it is, or at the end of a wallet's link (`#token=`, `?token=`, `#cashuB...`).
+/// Finds a token: the whole text, or the end of a wallet's link (`#token=`, `?token=`,
+/// `#cashuB...`).
 fn token(text: &str) -> Option<&str> {
     let inner = match text.split_once("://") {
         Some(_) => text.rsplit(['#', '=', '/']).find(|part| part.starts_with("cashu"))?,
@@ -143,7 +143,7 @@ fn token(text: &str) -> Option<&str> {
     (body.len() > 10 && body.bytes().all(fits)).then_some(inner)
 }
 
-/// The `lightning=lnurl1...` of a link to a web page (LUD-01), in lower case.
+/// Finds the `lightning=lnurl1...` in a link to a web page (LUD-01), in lower case.
 fn web_fallback(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let (_, query) = rest.split_once('?')?;
@@ -161,14 +161,14 @@ fn is_like_invoice(lower: &str) -> bool {
         && lower.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Human-readable part, `1`, and at least six characters of the alphabet. The checksum is for
-/// whoever uses it.
+/// Returns whether the form fits: a human-readable part, `1`, and at least six characters of the
+/// alphabet. Does not check the checksum.
 fn is_bech32(lower: &str) -> bool {
     let fits = |byte: u8| matches!(byte, b'0' | b'2'..=b'9' | b'a' | b'c'..=b'h' | b'j'..=b'n' | b'p'..=b'z');
     lower.split_once('1').is_some_and(|(_, data)| data.len() >= 6 && data.bytes().all(fits))
 }
 
-/// `name@host[:port]` (LUD-16), with or without the sign of BIP-353 in front.
+/// Reads `name@host[:port]` (LUD-16), with or without the prefix of BIP-353.
 fn address(lower: &str) -> Option<String> {
     let bare = lower.strip_prefix('₿').unwrap_or(lower);
     let (name, place) = bare.split_once('@')?;
@@ -193,7 +193,7 @@ fn address(lower: &str) -> Option<String> {
     (named && placed && reachable).then(|| bare.to_owned())
 }
 
-/// By its shape alone: a base58 address, or a bech32 one of any chain.
+/// Returns whether the form fits a base58 address, or a bech32 address of any chain.
 fn is_onchain(text: &str, lower: &str) -> bool {
     let segwit = ["bc1", "tb1", "bcrt1"].iter().any(|head| lower.starts_with(head))
         && (14..=90).contains(&lower.len())
@@ -217,7 +217,7 @@ mod tests {
     const LNURL: &str = "lnurl1dp68gurn8ghj7um9wfmxjcm99e3k7mf0v9cxj0m385ekvcenxc6r2c35xvukxefcv5mkvv34x5ekzd3ev56nyd3hxqurzepexejxxepnxscrvwfnv9nxzcn9xq6xyefhvgcxxcmyxymnserxfq5fns";
     const TOKEN: &str = "cashuBo2F0gaJhaUgArSaMTR9YJmFwgaNhYQFhc3hA";
 
-    /// The name of the variant that a text is recognised as.
+    /// Returns the name of the variant that a text is recognised as.
     fn kind_of(text: &str) -> String {
         let shown = format!("{:?}", Payee::recognise(text));
         shown.split('(').next().unwrap_or_default().to_owned()

@@ -1,8 +1,9 @@
-//! A received token: recorded before it is swapped, so that a crash cannot lose it (NUT-03).
+//! A received token, recorded before it is swapped, so that a crash cannot lose it (NUT-03).
 //!
 //! ```text
-//!  Open ---> Received | Refused       the owner may stop asking its mint (`GivenUp`), and begin again (`Open`)
+//!  Open ---> Received | Refused
 //! ```
+//! The owner may stop asking the mint (`GivenUp`) and start again (`Open`).
 
 use serde::{Deserialize, Serialize};
 
@@ -10,72 +11,73 @@ use super::id::ReceiveId;
 use super::mint::{MintAddress, MoneyKind};
 use super::payment::StoredFailure;
 
-/// Where a received token stands.
+/// State of a received token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ReceiveState {
-    /// The swap may be under way.
+    /// The swap may be in progress.
     Open,
-    /// The coins are ours.
+    /// The proofs are ours.
     Received {
         /// Unix seconds.
         at: u64,
-        /// Sats that arrived.
+        /// Sats received.
         received_sats: u64,
-        /// Sats the mint took.
+        /// Sats that the mint took as its fee.
         fee_sats: u64,
     },
-    /// The owner has stopped asking its mint: nobody knows whether the coins are ours.
+    /// The owner stopped asking the mint: the outcome is unknown.
     GivenUp {
         /// Unix seconds.
         at: u64,
     },
-    /// Nothing was taken.
+    /// Nothing was redeemed.
     Refused {
         /// Unix seconds.
         at: u64,
-        /// Why.
+        /// The cause.
         failure: StoredFailure,
     },
 }
 
-/// Where a nutzap came from.
+/// Origin of a nutzap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NutzapFrom {
     /// The event's id (NIP-61, kind 9321), hex.
     pub event: String,
-    /// Who sent it, hex: whom the coins themselves name, else whoever published the event.
+    /// The sender's key, hex: the one that the proofs name, else the event's author.
     pub sender: String,
-    /// The coins themselves name the sender.
+    /// `true` if the proofs themselves name the sender.
     #[serde(default)]
     pub sender_proven: bool,
 }
 
-/// One received token, as the journal keeps it; the token itself lives in the swap's row until the
-/// swap is decided.
+/// One received token, as the journal stores it. The swap's row has the token itself until the swap
+/// is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receive {
-    /// Its name.
+    /// The id.
     pub id: ReceiveId,
     /// The agent that brought it.
     pub agent: String,
-    /// SHA-256 over the sorted secrets of its proofs: the same coins again are the same receive.
+    /// SHA-256 over the sorted secrets of its proofs: the same proofs again are the same receive.
     pub token_digest: String,
-    /// The mint that made it.
+    /// The mint of its proofs.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records
-    /// apart.
+    /// The kind of the wallet's money at that time; a wallet that becomes real keeps its play
+    /// records separate.
     pub money: MoneyKind,
     /// Face value in sats.
     pub amount_sats: u64,
-    /// A stranger's memo, cleaned.
+    /// The sender's memo, cleaned.
     pub untrusted_memo: Option<String>,
-    /// It came as a nutzap; `untrusted_memo` is its comment. `None`: an agent brought a token.
+    /// The nutzap that it came as; `untrusted_memo` is its comment. `None`: an agent brought a
+    /// token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nutzap: Option<NutzapFrom>,
-    /// When it came.
+    /// Unix seconds at which it arrived.
     pub created_at: u64,
-    /// Where it stands.
+    /// The current state.
     #[serde(flatten)]
     pub state: ReceiveState,
 }

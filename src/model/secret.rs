@@ -1,4 +1,4 @@
-//! Text that must not be seen: mnemonics, keys, tokens, preimages.
+//! Text that must stay hidden: mnemonics, keys, tokens, preimages.
 //!
 //! Never prints itself, and is wiped from memory when dropped.
 
@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret text. `Debug` and `Display` show only that it is there.
+/// A secret text. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -18,7 +18,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself. Each caller of this is a place to review.
+    /// Returns the text. Every call needs review.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,11 @@
-//! What an operation at a mint is for.
+//! The record that an operation at a mint belongs to.
 
 use super::id::{DepositId, PaymentId, ReceiveId};
 
 /// A record that an operation belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// A payment, or a token handed out.
+    /// A payment.
     Payment(PaymentId),
     /// A received token.
     Receive(ReceiveId),
@@ -14,7 +14,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The record's id.
+    /// Returns the record's id.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Payment(id) => id.as_str(),
@@ -23,7 +23,7 @@ impl Subject {
         }
     }
 
-    /// The record of this id. `None`: it is no id of a kind that operations belong to.
+    /// Parses the id of a record. `None` if operations do not belong to records of its kind.
     pub fn read(id: &str) -> Option<Self> {
         let payment = id.parse().ok().map(Self::Payment);
         let receive = || id.parse().ok().map(Self::Receive);

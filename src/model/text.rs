@@ -1,7 +1,7 @@
-//! Text that crosses the border: strangers' words on their way in, our own on their way out.
+//! Text that crosses the wallet's boundary: untrusted text on its way in, our own on its way out.
 //!
-//! What comes in is cleaned, never trusted; what goes out is refused when it holds a secret, never
-//! trimmed into shape. Says nothing about what words mean.
+//! Incoming text is cleaned and never trusted. Outgoing text with a secret is refused, never
+//! trimmed. Never interprets a text.
 
 mod secrets;
 
@@ -9,23 +9,23 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 pub use secrets::{SecretKind, refuse_secrets};
 
-/// The longest a stranger's words may be, in characters.
+/// Maximum length of untrusted text, in characters.
 pub const MAX_UNTRUSTED: usize = 200;
 
-/// The longest our own words out may be, in characters.
+/// Maximum length of our outgoing text, in characters.
 pub const MAX_OUTGOING: usize = 280;
 
-/// A stranger's words, at most [`MAX_UNTRUSTED`] characters of them, as one line of visible text.
-/// See [`clean_to`].
+/// Cleans untrusted text to one line of at most [`MAX_UNTRUSTED`] visible characters. See
+/// [`clean_to`].
 pub fn clean(text: &str) -> String {
     clean_to(text, MAX_UNTRUSTED)
 }
 
-/// A stranger's words as one line of visible text, cut after `max` characters.
+/// Cleans untrusted text to one line of visible text, cut after `max` characters.
 ///
-/// Dropped: control and format characters (bidi, zero-width, tags), variation selectors, letters
-/// without a shape, private and unassigned code points. Every run of white space, line breaks
-/// included, becomes one space; none stands at either end. Cleaning twice changes nothing. Reads no
+/// Drops control and format characters (bidi, zero-width, tags), variation selectors, letters
+/// without a shape, and private and unassigned code points. Every run of white space, line breaks
+/// included, becomes one space, with none at either end. Cleaning twice changes nothing. Reads no
 /// more of `text` than it needs.
 pub fn clean_to(text: &str, max: usize) -> String {
     let mut out = String::new();
@@ -53,13 +53,13 @@ pub fn clean_to(text: &str, max: usize) -> String {
     out
 }
 
-/// Longer than [`MAX_OUTGOING`] characters.
+/// Returns whether the text is longer than [`MAX_OUTGOING`] characters.
 pub fn outgoing_too_long(text: &str) -> bool {
     text.chars().nth(MAX_OUTGOING).is_some()
 }
 
-/// A text as the content of a spreadsheet's cell: one that a spreadsheet would run as a formula
-/// gets an apostrophe in front. Quoting for the file's own syntax is the writer's.
+/// Makes a text safe for a spreadsheet's cell: one that would run as a formula gets an apostrophe
+/// in front. The writer of the file still quotes it.
 pub fn csv_cell(text: &str) -> String {
     let runs = text
         .trim_start_matches(' ')
@@ -67,7 +67,7 @@ pub fn csv_cell(text: &str) -> String {
     if runs { format!("'{text}") } else { text.to_owned() }
 }
 
-/// White space of any kind, line breaks included.
+/// Returns whether it is white space of any kind, line breaks included.
 fn is_space(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(
@@ -78,7 +78,7 @@ fn is_space(letter: char) -> bool {
         )
 }
 
-/// Takes part in a text without being seen in it, or has no meaning that everybody shares.
+/// Returns whether it is invisible in a text, or has no meaning that everyone shares.
 fn is_hidden(letter: char) -> bool {
     matches!(
         get_general_category(letter),
@@ -91,12 +91,12 @@ fn is_hidden(letter: char) -> bool {
         || is_shapeless(letter)
 }
 
-/// Variation selectors and tag characters: each carries a byte that nobody sees.
+/// Returns whether it is a variation selector or a tag, which can carry a hidden byte.
 fn is_selector(letter: char) -> bool {
     matches!(letter, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' | '\u{E0000}'..='\u{E007F}')
 }
 
-/// Marks and letters that Unicode lists as ignorable, or draws as nothing.
+/// Returns whether Unicode lists it as ignorable, or draws it as nothing.
 fn is_shapeless(letter: char) -> bool {
     matches!(
         letter,

@@ -1,9 +1,9 @@
-//! Spent proofs: found by Y alone, whole for 90 days, then a Y and when it came here.
+//! Spent proofs, found by Y: whole for 90 days, then only the Y and the time of archiving.
 //!
-//! What a mint needs to take it is kept, and not what proves its signature (NUT-12): a mint that
-//! takes its word back sees its own. Never gives a proof back by itself: only a revive does, after
-//! the mint (NUT-07) has said it is unspent. One of which nothing but its Y is left comes back only
-//! with what a restore (NUT-09) has made anew.
+//! A whole proof is all that a mint needs to accept it, without the proof of its signature
+//! (NUT-12): a mint that corrects itself checks its own signature. Only a revive brings a proof
+//! back: as unspent after the mint has reported it so (NUT-07), or held by an operation that the
+//! owner takes up again. A proof with only its Y left needs the data of a restore (NUT-09).
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -25,7 +25,8 @@ use super::{Store, TxDecision};
 
 type Archive<'t> = Table<'t, &'static Y, (u64, Option<ArchivedProof>)>;
 
-/// The secret of an ordinary proof (NUT-13, or random): 32 bytes in hex.
+/// Returns the secret of an ordinary proof (NUT-13, or random): 32 bytes, written in lower-case
+/// hex.
 fn raw_secret(secret: &Secret) -> Option<Vec<u8>> {
     let text = secret.to_string();
     hex::decode(&text).ok().filter(|bytes| bytes.len() == 32 && hex::encode(bytes) == text)
@@ -71,7 +72,7 @@ pub(super) fn put(archive: &mut Archive<'_>, now: u64, info: ProofInfo) -> Resul
     Ok(())
 }
 
-/// What a spent proof was, while that is kept.
+/// Returns a spent proof, while it is kept whole.
 pub(super) fn archived(
     archive: &impl ReadableTable<&'static Y, (u64, Option<ArchivedProof>)>,
     y: &Y,
@@ -116,7 +117,7 @@ fn read(
     })
 }
 
-/// The Y of every spent proof.
+/// Lists the Y of every spent proof.
 pub(super) fn ys(tx: &impl Reads) -> Result<Vec<Y>, StoreError> {
     let mut ys = Vec::new();
     for entry in tx.table(ARCHIVE)?.iter()? {
@@ -125,7 +126,7 @@ pub(super) fn ys(tx: &impl Reads) -> Result<Vec<Y>, StoreError> {
     Ok(ys)
 }
 
-/// Takes archived proofs back in this state, held by this operation; others stay as they are.
+/// Revives archived proofs in this state, held by `operation`; others stay unchanged.
 pub(super) fn revive(
     tx: &WriteTransaction,
     now: u64,
@@ -148,12 +149,12 @@ pub(super) fn revive(
 }
 
 impl Store {
-    /// Takes archived proofs back as unspent, durably, as they are given: a mint has signed them
-    /// anew (NUT-09) and says that they are unspent (NUT-07). Those that are not archived stay as
-    /// they are. Returns how many came back.
+    /// Revives archived proofs as unspent, durably, with the given data: a mint has signed them
+    /// again (NUT-09) and reports them as unspent (NUT-07). Proofs outside the archive stay
+    /// unchanged. Returns the number revived.
     ///
     /// # Errors
-    /// [`StoreError::ProofNotFound`] for an unknown Y; nothing has changed then.
+    /// [`StoreError::ProofNotFound`] for an unknown Y; then nothing has changed.
     pub async fn revive(&self, proofs: Vec<ProofInfo>) -> Result<usize, StoreError> {
         let now = self.now();
         self.write_durable(move |tx| {
@@ -173,10 +174,9 @@ impl Store {
         .await
     }
 
-    /// Looks through a part of the archive, `rows` long, from after `from` on: of what came there
-    /// before `before` (Unix seconds) only the Y stays, but for what is in `keep`. Returns where
-    /// the next part begins; `None`: that was the last. In order, not durable: what is lost is done
-    /// again.
+    /// Reduces old proofs to their Y, in a part of the archive: `rows` rows after `from`. A proof
+    /// is old if it was archived before `before` (Unix seconds), and not in `keep`. Returns where
+    /// the next part begins; `None` after the last. Not durable: lost work is repeated.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -195,7 +195,7 @@ impl Store {
             let mut archive = tx.open_table(ARCHIVE)?;
             let keep: BTreeSet<Y> = keep.iter().map(PublicKey::to_bytes).collect();
             for y in due.iter().filter(|y| !keep.contains(*y)) {
-                // It may have been revived, or been spent once more, in between.
+                // It may have been revived, or spent again, in between.
                 let at = archive.get(y)?.map(|row| row.value().0).filter(|at| *at < before);
                 if let Some(at) = at {
                     archive.insert(y, (at, None))?;
@@ -208,8 +208,8 @@ impl Store {
     }
 }
 
-/// Those of one part of the archive that are whole and came before `before`, and where the next
-/// part begins.
+/// Returns the proofs in one part of the archive that are whole and were archived before `before`,
+/// and where the next part begins.
 fn due(
     tx: &impl Reads,
     from: Option<Y>,

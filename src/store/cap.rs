@@ -1,5 +1,5 @@
-//! The owner's cap at a mint: what is held there, and what has been promised to come in, judged in
-//! the transaction that promises more.
+//! Checks the owner's cap at a mint against what is held there and promised to come in, in the
+//! transaction that promises more.
 
 use cdk_common::nuts::State;
 use redb::{Durability, ReadableTable};
@@ -13,21 +13,21 @@ use crate::model::deposit::Deposit;
 use crate::model::mint::MintAddress;
 use crate::model::receive::Receive;
 
-/// How long after its expiry an unpaid invoice still counts, in seconds: it may be paid in the last
+/// Seconds after its expiry for which an unpaid invoice still counts: it may be paid at the last
 /// moment.
 const GRACE_SECONDS: u64 = 600;
 
-/// What became of something that brings money in.
+/// Outcome of recording something that brings money in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capped {
-    /// It is written.
+    /// It was written.
     Written,
-    /// It would pass the cap: so many sats are held or promised already. Nothing was written.
+    /// It would exceed the cap; the sats that are held or promised already. Nothing was written.
     Over(u64),
 }
 
 impl Store {
-    /// Writes a new deposit, unless it would pass the cap at its mint.
+    /// Writes a new deposit, unless it would exceed the cap at its mint.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -47,7 +47,7 @@ impl Store {
         .await
     }
 
-    /// Writes a token that is about to be taken in, unless it would pass the cap at its mint.
+    /// Writes a token that is about to be redeemed, unless it would exceed the cap at its mint.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-/// Refuses a transaction in which more would come in at a mint than its cap allows.
+/// Refuses the transaction if `more` sats would exceed the mint's cap.
 pub(super) fn check(
     tx: &impl Reads,
     mint: &MintAddress,
@@ -85,7 +85,8 @@ pub(super) fn check(
     }
 }
 
-/// What is held and promised at a mint, if `more` would pass the cap.
+/// Returns the sats held and promised at a mint, if `more` would exceed the cap. The received token
+/// `but` does not count.
 fn over(
     tx: &impl Reads,
     mint: &MintAddress,

@@ -1,30 +1,30 @@
 //! Coin selection: pure, over piles of proofs of one amount that are looked up as needed.
 //!
-//! Takes the smallest sum that covers what is needed and the inputs' own fees (NUT-02), so that
-//! large coins stay free for others; of equal sums the fewest coins. Where that would cost more
-//! than the caller wants to spend on it, the fewest coins. Never takes more than [`MAX_INPUTS`]
-//! coins, nor one that costs what it is worth.
+//! Selects the smallest sum that covers the need and the inputs' own fees (NUT-02), so that large
+//! proofs stay free; among equal sums, the fewest proofs. If that costs more than the caller wants
+//! to spend on fees, selects the fewest proofs. Never selects more than [`MAX_INPUTS`] proofs, or
+//! one that costs what it is worth.
 
 use std::cmp::Reverse;
 
-/// The most coins of one choice.
+/// Maximum number of proofs in one selection.
 pub const MAX_INPUTS: usize = 64;
-/// The most different amounts that are looked at; a mint has one for each power of two.
+/// Maximum number of amounts that are examined; a mint has one for each power of two.
 const MAX_PILES: usize = 256;
 
-/// What the coins are for.
+/// Purpose of a selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// At least `amount` beyond the inputs' fees: for a melt or a swap.
+    /// At least `amount` beyond the inputs' fees, for a melt or a swap.
     Spend {
-        /// Sats, or the unit's own step.
+        /// Sats, or the smallest step of another unit.
         amount: u64,
-        /// The most that the inputs' fee should be; more only where no choice costs less.
+        /// The input fee not to exceed, unless no selection costs less.
         fee_at_most: u64,
     },
-    /// Exactly `amount`, fees left to whoever swaps them: for a token without a swap.
+    /// Exactly `amount`, for a token without a swap; its recipient pays the fees.
     Exact {
-        /// Sats, or the unit's own step.
+        /// Sats, or the smallest step of another unit.
         amount: u64,
     },
 }
@@ -33,18 +33,17 @@ pub enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) amount: u64,
-    /// Fee in thousandths.
+    /// The input fee in thousandths.
     pub(super) ppk: u64,
-    /// Its Y.
     pub(super) y: [u8; 33],
 }
 
-/// Looks candidates up by amount.
+/// Lookup of candidates by amount.
 pub(super) trait Candidates {
     type Error;
 
-    /// Up to `limit(amount)` of the `wanted` coins of the greatest amount that is at most
-    /// `at_most`, all of that one amount and above zero. Empty when there is none.
+    /// Returns up to `limit(amount)` of the `wanted` proofs of the largest amount up to `at_most`,
+    /// all of that amount and above zero. Empty if there is none.
     fn pile(
         &self,
         at_most: u64,
@@ -53,7 +52,7 @@ pub(super) trait Candidates {
     ) -> Result<Vec<Candidate>, Self::Error>;
 }
 
-/// The inputs' fee: rounded up once, over all of them.
+/// Returns the input fee, rounded up once over all proofs.
 pub(super) fn fee(candidates: &[Candidate]) -> u64 {
     let ppk: u128 = candidates.iter().map(|candidate| u128::from(candidate.ppk)).sum();
     u64::try_from(ppk.div_ceil(1000)).unwrap_or(u64::MAX)
@@ -67,7 +66,7 @@ fn covers(candidates: &[Candidate], amount: u64) -> bool {
     sum(candidates) >= u128::from(amount) + u128::from(fee(candidates))
 }
 
-/// The choice, or `None` when no choice of at most [`MAX_INPUTS`] coins was found.
+/// Selects proofs. `None` if no selection of at most [`MAX_INPUTS`] proofs was found.
 pub(super) fn select<C: Candidates>(
     candidates: &C,
     need: Need,
@@ -87,7 +86,7 @@ pub(super) fn select<C: Candidates>(
     }
 }
 
-/// The largest coins that are worth more than they cost, as many as one choice takes.
+/// Returns the largest proofs that are worth more than they cost, enough for one selection.
 pub(super) fn largest<C: Candidates>(candidates: &C) -> Result<Vec<Candidate>, C::Error> {
     let (mut found, mut at_most) = (Vec::new(), u64::MAX);
     while found.len() < MAX_INPUTS && at_most > 0 {
@@ -99,10 +98,10 @@ pub(super) fn largest<C: Candidates>(candidates: &C) -> Result<Vec<Candidate>, C
     Ok(found)
 }
 
-/// The most that can be spent beside the inputs' fee, and the most that this fee can be, where each
-/// choice is asked to cost no more than `fee_at_most`, or what one coin costs: anything up to that
-/// amount is covered within that fee. Takes the largest coins there are, as if each cost what the
-/// dearest does.
+/// Returns the most that can be spent on top of the input fee, and the highest that this fee can
+/// be, if each selection should cost at most `fee_at_most` or the fee of one proof: every amount up
+/// to the first is covered within the second. Assumes that each of the largest proofs costs as much
+/// as the dearest.
 pub(super) fn max_spendable(mut candidates: Vec<Candidate>, fee_at_most: u64) -> (u64, u64) {
     candidates.retain(worth);
     candidates.sort_by_key(|candidate| Reverse(candidate.amount));
@@ -121,13 +120,13 @@ pub(super) fn max_spendable(mut candidates: Vec<Candidate>, fee_at_most: u64) ->
     (u64::try_from(left).unwrap_or(u64::MAX), limit.min(fee(candidates.len())))
 }
 
-/// The coin adds more than it costs.
+/// Returns whether the proof is worth more than it costs.
 fn worth(candidate: &Candidate) -> bool {
     u128::from(candidate.amount) * 1000 > u128::from(candidate.ppk)
 }
 
-/// The piles from `at_most` down, each no deeper than could be of use: of coins above the need one
-/// covers, fees aside.
+/// Returns the piles from `at_most` down, each as deep as can be useful: above the need, one proof
+/// suffices, except for fees.
 fn piles<C: Candidates>(
     candidates: &C,
     mut at_most: u64,
@@ -149,8 +148,8 @@ fn piles<C: Candidates>(
     Ok(piles)
 }
 
-/// Greedy from the largest: finds the fewest coins whenever amounts divide each other, as powers of
-/// two do.
+/// Selects greedily from the largest: the fewest proofs if the amounts divide each other, as powers
+/// of two do.
 fn exact(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
     let mut rest = amount;
     let mut chosen = Vec::new();
@@ -174,7 +173,7 @@ fn spend(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
             prune(&mut candidates, amount);
             return Some(candidates);
         }
-        // Above the last target, because the coins covered that and not this.
+        // Higher than the last target: the proofs covered that one, and do not cover this one.
         target = u128::from(amount) + u128::from(fee(&candidates));
     }
     let mut candidates: Vec<Candidate> = piles.iter().flatten().take(MAX_INPUTS).copied().collect();
@@ -184,7 +183,7 @@ fn spend(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
     })
 }
 
-/// The fewest coins: the largest, and last of all the smallest that still does.
+/// Selects the fewest proofs: the largest, and as the last the smallest that suffices.
 fn fewest(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
     let mut candidates = Vec::new();
     for candidate in piles.iter().flatten().take(MAX_INPUTS) {
@@ -203,11 +202,10 @@ fn fewest(piles: &[Vec<Candidate>], amount: u64) -> Option<Vec<Candidate>> {
     None
 }
 
-/// The smallest sum at or above `target` where amounts are powers of two, and a close one
-/// elsewhere.
+/// Selects the smallest sum from `target` up if amounts are powers of two, otherwise a close one.
 ///
-/// Going down, each pile gives what fits. Wherever one coin is left that no longer fits, that coin
-/// instead of everything below it also covers; the best of these candidates wins.
+/// Going down, each pile adds what fits. A proof that no longer fits would cover the target instead
+/// of everything below it; the best such proof wins unless the target is met exactly.
 fn cover(piles: &[Vec<Candidate>], target: u128) -> Option<Vec<Candidate>> {
     let mut rest = target;
     let mut chosen: Vec<Candidate> = Vec::new();
@@ -242,7 +240,7 @@ fn best_of(chosen: &[Candidate], best: Option<(u128, usize, Candidate)>) -> Opti
     Some(candidates)
 }
 
-/// Leaves out what the rest covers without, smallest first.
+/// Removes the proofs that the others can do without, smallest first.
 fn prune(candidates: &mut Vec<Candidate>, amount: u64) {
     candidates.sort_by_key(|candidate| candidate.amount);
     let mut at = 0;

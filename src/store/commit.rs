@@ -1,6 +1,6 @@
-//! Changes that belong together, in one durable two-phase commit: all of them or none.
+//! Changes that are committed together, in one durable two-phase commit: all of them or none.
 //!
-//! Never admits a payment: that is the door's own transaction.
+//! Never admits a payment: [`Store::admit`] has its own transaction.
 
 use cdk_common::nuts::{PublicKey, State};
 use cdk_common::wallet::ProofInfo;
@@ -26,83 +26,83 @@ use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 use crate::ports::Counters;
 
-/// One change of the store.
+/// One change to the store.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A payment's new state. It was admitted before, and a decided one does not open again.
+    /// A payment's new state. It must be admitted already, and a decided one cannot become open.
     Payment(Payment),
-    /// A deposit, new or changed.
+    /// A new or changed deposit.
     Deposit(Deposit),
-    /// A received token, new or changed.
+    /// A new or changed received token.
     Receive(Receive),
-    /// A person changed the limits.
+    /// A person's change of the limits.
     Policy(PolicyChange),
-    /// Proofs that are ours now. One that is already there, spent ones included, stays as it is.
+    /// New proofs of ours. One that is already stored, live or spent, stays unchanged.
     Proofs {
         /// The proofs.
         add: Vec<ProofInfo>,
     },
-    /// Proofs change their state. Spent proofs change no more.
+    /// A change of proofs' state. Spent proofs cannot change.
     ProofState {
-        /// Which.
+        /// The proofs' Ys.
         ys: Vec<PublicKey>,
-        /// Each must be in one of these states, or the whole commit is refused with
-        /// [`StoreError::ProofNotUnspent`].
+        /// The allowed current states: any other refuses the whole commit with
+        /// [`StoreError::ProofNotUnspent`]. `None` allows all.
         expect: Option<Vec<State>>,
-        /// The new state. Unspent forgets the operation.
+        /// The new state. `Unspent` clears the operation.
         to: State,
-        /// The operation that uses them now. `None` leaves it.
+        /// The operation that uses them now. `None` keeps the current one.
         operation: Option<Uuid>,
     },
-    /// Archived proofs come back in this state: the mint says now that they are unspent. Others
-    /// stay as they are. One of which only the Y is left refuses the whole commit with
+    /// Archived proofs that the mint now reports as unspent. Proofs outside the archive stay
+    /// unchanged; one of which only the Y is left refuses the whole commit with
     /// [`StoreError::SpentIsFinal`].
     Revive {
-        /// Which.
+        /// The proofs' Ys.
         ys: Vec<PublicKey>,
-        /// Unspent, or PendingSpent for those of a token.
+        /// `Unspent`, or `PendingSpent` for the proofs of a token.
         to: State,
     },
-    /// The token of a payment.
+    /// A payment's token.
     Token {
         /// The payment.
         payment: PaymentId,
         /// The token.
         row: TokenRow,
     },
-    /// The payment's token was claimed or returned: its text goes.
+    /// The removal of a payment's token, which was claimed or returned.
     ForgetToken(PaymentId),
-    /// An operation, new or changed.
+    /// A new or changed operation.
     Operation(OperationRow),
-    /// The operation is decided: its row goes.
+    /// The removal of a decided operation.
     EndOperation(Uuid),
-    /// Counters are taken for the outputs of an operation.
+    /// Counters taken for an operation's outputs.
     UseCounters(Counters),
-    /// Counters are free again: their outputs were not signed, and cannot be any more.
+    /// Counters to reuse: their outputs were not signed and no longer can be.
     FreeCounters(Counters),
-    /// What is known of other devices' coins. Spent ones change no more, and coins that are not
-    /// others' are passed over.
+    /// A new state of other devices' proofs. Spent or adopted ones cannot change; proofs that are
+    /// not another device's are skipped.
     RemoteProofs {
-        /// Which.
+        /// The proofs' Ys.
         ys: Vec<PublicKey>,
-        /// What is known of them now.
+        /// The new state.
         to: RemoteProofState,
     },
     /// An event to publish.
     Publish(Box<OutboxEvent>),
-    /// Nutzaps that came in.
+    /// Incoming nutzaps.
     Nutzaps(NutzapChanges),
-    /// So many sats are about to come in at a mint. If they would pass the owner's cap there, the
-    /// whole commit is refused with [`StoreError::OverCap`].
+    /// A check that `more` sats fit under the owner's cap at a mint; if not, the whole commit is
+    /// refused with [`StoreError::OverCap`].
     CheckCap {
         /// The mint.
         mint: MintAddress,
-        /// Sats that come in.
+        /// Incoming sats.
         more: u64,
         /// The cap, in sats.
         cap: u64,
     },
-    /// A payment is settled: relays are to hear of it.
+    /// A settled payment to announce on relays.
     Announce(PaymentId),
 }
 
@@ -136,7 +136,7 @@ fn apply(
     }
 }
 
-/// Makes the changes, in their order, in a transaction of somebody's.
+/// Applies the changes in order, within the caller's transaction.
 pub(super) fn apply_all(
     tx: &WriteTransaction,
     inner: &Inner,
@@ -150,10 +150,10 @@ pub(super) fn apply_all(
 }
 
 impl Store {
-    /// Makes the changes, in their order, as one durable two-phase commit.
+    /// Commits the changes in order, as one durable two-phase commit.
     ///
     /// # Errors
-    /// When one of them is refused or the file cannot be written: none of them is made then.
+    /// When a change is refused or the file cannot be written; then none of them is made.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             apply_all(tx, inner, changes)?;

@@ -1,12 +1,11 @@
-//! redb's backend, which makes redb use the newest of the two commit slots.
+//! A redb backend that makes redb use the newer of the two commit slots.
 //!
-//! The header of a file holds two commits, and one bit of it says which counts. The bit has no
-//! checksum: turned over by itself, it would bring back the wallet as it was one commit ago. redb
-//! looks at the other commit only where the last one was written in one phase; ours are written in
-//! two. So where the other commit is newer the header is shown without the flag for two phases:
-//! redb then takes the newer one if all of it is there, else the older. A kill between the two
-//! phases leaves such a file too; its commit was written and not acknowledged, and may count or
-//! not.
+//! The file header holds two commits, and one bit that selects the current one. The bit has no
+//! checksum: if it flipped, the wallet would go back by one commit. redb examines the other slot
+//! only if the last commit was written in one phase; ours are written in two. If the other slot is
+//! newer, this backend hides the two-phase flag: redb then uses the newer commit if it is complete,
+//! else the older one. A kill between the two phases leaves such a file too; its commit was written
+//! but not acknowledged, so either result is correct.
 
 use std::fs::File;
 use std::io;
@@ -18,26 +17,24 @@ use redb::{BackendError, StorageBackend};
 
 use super::error::StoreError;
 
-/// How much of the file the header is.
+/// Size of the header, in bytes.
 const HEADER: usize = 320;
-/// Where its flags are, and which of them say that the second commit counts and that it was written
-/// in two phases.
+/// Offset of the flags, with the flag that selects the second slot and the flag for a two-phase
+/// commit.
 const FLAGS: usize = 9;
 const SECOND_COUNTS: u8 = 1;
 const TWO_PHASES: u8 = 4;
-/// Where the numbers of the two commits are.
+/// Offsets of the two commit numbers.
 const NUMBERS: [usize; 2] = [64 + 104, 192 + 104];
-
-/// The wallet's file as redb sees it.
 #[derive(Debug)]
 pub(super) struct SlotBackend {
     file: FileBackend,
-    /// The flag for two phases is hidden until a header is written.
+    /// `true` while the two-phase flag is hidden, until a header is written.
     hides_two_phases: AtomicBool,
 }
 
 impl SlotBackend {
-    /// Wraps the file. `hides_two_phases` hides the flag for two phases from redb.
+    /// Wraps the file. `hides_two_phases` hides the two-phase flag from redb.
     pub(super) fn over(file: File, hides_two_phases: bool) -> Result<Self, StoreError> {
         Ok(Self {
             file: FileBackend::new(file)?,
@@ -45,7 +42,7 @@ impl SlotBackend {
         })
     }
 
-    /// The slot that is not in use has the higher number. Its commit may be incomplete.
+    /// Returns whether the unused slot has the higher number. Its commit may be incomplete.
     pub(super) fn other_slot_is_newer(&self) -> Result<bool, StoreError> {
         let mut header = [0; HEADER];
         if self.file.len()? < HEADER as u64 {

@@ -1,10 +1,10 @@
-//! The last three verified copies of the file, `wallet.redb.copy-1` (the newest) to `-3`, and
-//! putting one back.
+//! The last three verified copies of the file, `wallet.redb.copy-1` (newest) to `-3`, and their
+//! restore.
 //!
-//! What is copied is the wallet as it was when it was opened, after its file was verified; made in
-//! the background, row by row, from a transaction that sees nothing later. A copy takes its name
-//! only after it was synced and verified itself; names change by rename alone. Never deletes a
-//! file: a damaged wallet is renamed, and only by a restore.
+//! A copy holds the wallet as it was when opened and verified. It is made in the background, row by
+//! row, from a transaction that sees nothing later, and gets its name only after it is synced and
+//! verified. Never deletes a file: copies change names by rename, and only a restore renames a
+//! damaged wallet.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -20,13 +20,11 @@ use super::open::{self, sync_folder};
 use super::tables::{self, META};
 use super::verify_file::{self, FileSummary};
 use super::{Store, row};
-
-/// How many copies are kept.
 const COPIES: u32 = 3;
-/// The shortest time between two copies, in seconds.
+/// Minimum time between two copies, in seconds.
 const APART_SECONDS: u64 = 3_600;
 
-/// The file beside `path` whose name is longer by `end`.
+/// Returns `path` with `end` appended to the file name.
 fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
     name.push(end);
@@ -41,7 +39,7 @@ fn draft(path: &Path) -> PathBuf {
     beside(path, ".copy-new")
 }
 
-/// A copy that is to be made: the wallet as it was when it was opened.
+/// A copy to make, of the wallet as it was when opened.
 pub(super) struct DueCopy {
     path: PathBuf,
     tx: ReadTransaction,
@@ -49,7 +47,7 @@ pub(super) struct DueCopy {
     summary: FileSummary,
 }
 
-/// A copy, if it is time for one: there is none, or an hour has passed since the last and the money
+/// Returns the copy to make, if there is none yet, or if the last is an hour old and the content
 /// has changed.
 pub(super) fn due(
     path: &Path,
@@ -72,7 +70,7 @@ pub(super) fn due(
 }
 
 impl DueCopy {
-    /// Makes the copy, as long as `goes_on` says so.
+    /// Makes the copy; stops once `goes_on` returns `false`.
     fn make(self, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
         let Self { path, tx: from, at, summary } = self;
         let draft = draft(&path);
@@ -87,21 +85,19 @@ impl DueCopy {
         drop(db);
         File::open(&draft)?.sync_all()?;
         if verify_file::check_copy(&draft)?.content_hash != summary.content_hash {
-            return Err(StoreError::Damaged(
-                "the copy does not hold what it is a copy of".to_owned(),
-            ));
+            return Err(StoreError::Damaged("the copy differs from the wallet".to_owned()));
         }
         keep_draft(&path)
     }
 }
 
 impl Store {
-    /// Makes the copy that was due when the file was opened, in the background: readers and writers
-    /// go on. Ends early when the store is shut. Does nothing where none was due. A copy that
-    /// cannot be made harms nothing, and is due again at the next opening.
+    /// Makes the copy that was due at opening, if any, while readers and writers continue. Stops
+    /// early when the store is closed. A failed copy does no harm and is due again at the next
+    /// opening.
     ///
     /// # Errors
-    /// When it could not be made.
+    /// When the copy cannot be made.
     pub async fn make_due_copy(&self) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
         open::blocking(move || {
@@ -109,7 +105,7 @@ impl Store {
             else {
                 return Ok(());
             };
-            // Whoever shuts the store waits until this is gone.
+            // Closing the store waits until this handle is dropped.
             let _held = inner.db()?;
             due.make(&|| inner.db().is_ok())
         })
@@ -131,9 +127,9 @@ fn write(from: &Path, to: &Path) -> Result<(), StoreError> {
     Ok(written.sync_all()?)
 }
 
-/// Gives the draft the first copy's name; the others move up, the oldest of three is replaced.
+/// Renames the draft to copy 1. The other copies move up, and the oldest of three is replaced.
 fn keep_draft(path: &Path) -> Result<(), StoreError> {
-    // Where a crash left a gap, only the copies below it move.
+    // If a crash left a gap, only the copies below it move.
     let free = (1..=COPIES).find(|number| !place(path, *number).exists()).unwrap_or(COPIES);
     for number in (1..free).rev() {
         fs::rename(place(path, number), place(path, number.saturating_add(1)))?;
@@ -142,20 +138,20 @@ fn keep_draft(path: &Path) -> Result<(), StoreError> {
     sync_folder(path)
 }
 
-/// A copy that can be put back.
+/// A verified copy, ready to restore.
 #[derive(Clone, Debug)]
 pub struct VerifiedCopy {
-    /// Where it is.
+    /// The copy's path.
     pub path: PathBuf,
-    /// What the wallet was when it was made.
+    /// The wallet's metadata when the copy was made.
     pub meta: Meta,
 }
 
-/// The newest copy of the wallet file at `path` that passes verification, of this wallet where
-/// `wallet_id` is given.
+/// Finds the newest copy of the file at `path` that passes verification, of the wallet `wallet_id`
+/// if given.
 ///
 /// # Errors
-/// When none can be read for another reason than damage.
+/// None: copies that cannot be read are skipped.
 pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<VerifiedCopy>, StoreError> {
     let mut best: Option<VerifiedCopy> = None;
     for at in (1..=COPIES).map(|number| place(path, number)).filter(|at| at.exists()) {
@@ -168,26 +164,26 @@ pub fn newest(path: &Path, wallet_id: Option<&str>) -> Result<Option<VerifiedCop
     Ok(best)
 }
 
-/// Checks one file as a copy.
+/// Verifies one file as a copy.
 ///
 /// # Errors
-/// As [`super::Store::open_known`].
+/// See [`super::Store::open_known`].
 pub fn verify(path: &Path) -> Result<VerifiedCopy, StoreError> {
     super::open::check_file(path)?;
     let summary = verify_file::check_copy(path)?;
     Ok(VerifiedCopy { path: path.to_path_buf(), meta: summary.meta })
 }
 
-/// At least one copy of the file at `path` is there, good or not.
+/// Returns whether a copy of the file at `path` exists, valid or not.
 pub fn any(path: &Path) -> bool {
     (1..=COPIES).any(|number| place(path, number).exists())
 }
 
-/// Takes a damaged file out of the way: renames it to `<name>.damaged-<now>`. Returns its new
-/// place; `None` when there is no file.
+/// Renames a damaged file to `<name>.damaged-<now>` and returns the new path; `None` if there is no
+/// file.
 ///
 /// # Errors
-/// When it cannot be renamed: nothing has changed then.
+/// When it cannot be renamed, or the rename cannot be synced.
 pub fn set_aside(path: &Path, now: u64) -> Result<Option<PathBuf>, StoreError> {
     if !path.try_exists()? {
         return Ok(None);
@@ -203,10 +199,11 @@ pub fn set_aside(path: &Path, now: u64) -> Result<Option<PathBuf>, StoreError> {
     Ok(Some(aside))
 }
 
-/// Puts a copy in the place of a wallet file that is gone. The copy stays.
+/// Restores a copy to `path`, where no file may exist. The copy is kept.
 ///
 /// # Errors
-/// When the file is there, or cannot be written; the place is empty or holds the whole copy.
+/// When a file exists at `path`, or cannot be written; `path` is then unchanged or holds the whole
+/// copy.
 pub fn put_back(copy: &VerifiedCopy, path: &Path) -> Result<(), StoreError> {
     let new = beside(path, ".put-back");
     write(&copy.path, &new)?;

@@ -1,7 +1,7 @@
-//! Counters of secrets already derived, each device its own (NUT-13).
+//! Counters of derived secrets (NUT-13), separate for each device.
 //!
-//! The counter of a keyset never goes back. What was taken and not signed can be given back, and is
-//! then taken first.
+//! A keyset's counter never goes back. Counters that were taken and not signed can be given back,
+//! and are reused first.
 
 use cdk_common::nuts::Id;
 use redb::{Durability, ReadableTable, WriteTransaction};
@@ -11,7 +11,7 @@ use super::tables::{COUNTERS_BACK, DERIVATION_COUNTERS, KEYSET_COUNTERS, Reads};
 use super::{Store, TxDecision};
 use crate::ports::Counters;
 
-/// So many counters that nobody uses, those given back first. Takes none.
+/// Returns `count` unused counters, those given back first. Takes none.
 pub(super) fn free(
     tx: &impl Reads,
     device: u32,
@@ -49,7 +49,7 @@ pub(super) fn take(tx: &WriteTransaction, counters: &Counters) -> Result<(), Sto
     Ok(())
 }
 
-/// Gives counters back whose outputs were not signed, and cannot be any more.
+/// Gives back counters whose outputs were not signed and no longer can be.
 pub(super) fn give_back(tx: &WriteTransaction, counters: &Counters) -> Result<(), StoreError> {
     let id = counters.keyset.to_bytes();
     let mut back = tx.open_table(COUNTERS_BACK)?;
@@ -59,7 +59,7 @@ pub(super) fn give_back(tx: &WriteTransaction, counters: &Counters) -> Result<()
     Ok(())
 }
 
-/// The next number of a namespace, taken.
+/// Takes the next number of a namespace.
 pub(super) fn next_key(
     tx: &WriteTransaction,
     device: u32,
@@ -72,7 +72,7 @@ pub(super) fn next_key(
 }
 
 impl Store {
-    /// A device's counter of a keyset: all counters from it on were never used.
+    /// Returns a device's counter of a keyset. It and all higher ones were never used.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -87,9 +87,8 @@ impl Store {
         .await
     }
 
-    /// Sets a device's counter of a keyset to `at_least`, unless it is already beyond, and returns
-    /// it: what a restore has seen is a floor, never something to add. What was given back below it
-    /// is forgotten.
+    /// Raises a device's counter of a keyset to `at_least`, the floor that a restore found, and
+    /// returns it; a higher counter stays. Counters given back below the floor are forgotten.
     ///
     /// # Errors
     /// When the file cannot be written.

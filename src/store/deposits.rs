@@ -1,7 +1,7 @@
 //! Deposits in the journal, with their indexes.
 //!
-//! Never judges whether one was paid. An invoice that nobody has paid a week after it ran out is no
-//! more asked about by itself; whoever asks for it by its id still has its mint asked.
+//! Never judges whether one was paid. An invoice that is unpaid a week after its expiry is no
+//! longer checked automatically; a lookup by its id still asks the mint.
 
 use std::ops::{Bound, RangeInclusive};
 
@@ -24,7 +24,8 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Deposit>, Stor
     id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("deposit of an index"))).transpose()
 }
 
-/// Until when it can be paid, as the index has it. A disputed one is asked about for ever.
+/// Returns until when it can be paid, for the index: `u64::MAX` if paid, disputed or without
+/// expiry.
 fn until(deposit: &Deposit) -> u64 {
     let ends = deposit.state != DepositState::Paid
         && deposit.disputed().is_none()
@@ -32,13 +33,13 @@ fn until(deposit: &Deposit) -> u64 {
     if ends { deposit.expires_at } else { u64::MAX }
 }
 
-/// Keys of an index of one mint, from time `low` to time `high`. Ids are ASCII: `~` sorts behind
-/// every one of them.
+/// Returns the index keys of one mint, from time `low` to `high`. Ids are ASCII: `~` sorts after
+/// all.
 fn key_range(mint: &str, low: u64, high: u64) -> RangeInclusive<(&str, u64, &'static str)> {
     (mint, low, "")..=(mint, high, "~")
 }
 
-/// Writes a deposit's row and brings every index in line with it.
+/// Writes a deposit's row and updates every index.
 pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<(), StoreError> {
     let id = deposit.id.as_str();
     let before = get(tx, id)?;
@@ -50,7 +51,7 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
         tx.open_table(DEPOSITS_OPEN)?.remove((mint, until(before), id))?;
     }
     if deposit.is_asked(now) {
-        // Nothing is promised by one that is disputed.
+        // A disputed deposit promises nothing.
         let promised = match deposit.disputed() {
             Some(_) => (false, 0),
             None => (deposit.state == DepositState::Paid, deposit.amount_sats),
@@ -69,7 +70,7 @@ pub(super) fn put(tx: &WriteTransaction, deposit: &Deposit, now: u64) -> Result<
     row::put_packed(tx, DEPOSITS, id, deposit)
 }
 
-/// Every mint with an open deposit.
+/// Lists every mint with an open deposit.
 fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
     let index = tx.table(DEPOSITS_OPEN)?;
     let mut found: Vec<String> = Vec::new();
@@ -86,8 +87,8 @@ fn mints(tx: &impl Reads) -> Result<Vec<String>, StoreError> {
     }
 }
 
-/// Sats of invoices at a mint that can be paid at `from` or later, and of those that are paid and
-/// not ours yet.
+/// Returns the sats of a mint's invoices that can be paid at `from` or later, or are paid and not
+/// claimed.
 pub(super) fn promised(tx: &impl Reads, mint: &str, from: u64) -> Result<u64, StoreError> {
     let mut sum = 0_u64;
     for entry in tx.table(DEPOSITS_OPEN)?.range(key_range(mint, from, u64::MAX))? {
@@ -97,19 +98,19 @@ pub(super) fn promised(tx: &impl Reads, mint: &str, from: u64) -> Result<u64, St
 }
 
 impl Store {
-    /// A deposit by its id.
+    /// Looks up a deposit by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn deposit(&self, id: &DepositId) -> Result<Option<Deposit>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await
     }
 
-    /// The deposit an agent asked for under a key.
+    /// Looks up the deposit that an agent requested under a key.
     ///
     /// # Errors
-    /// As [`Store::deposit`].
+    /// See [`Store::deposit`].
     pub async fn deposit_by_key(
         &self,
         agent: &str,
@@ -126,14 +127,14 @@ impl Store {
         .await
     }
 
-    /// The deposit an agent asked for last.
+    /// Returns the deposit that an agent requested last.
     ///
     /// # Errors
-    /// As [`Store::deposit`].
+    /// See [`Store::deposit`].
     pub async fn newest_deposit(&self, agent: &str) -> Result<Option<Deposit>, StoreError> {
         let agent = agent.to_owned();
         self.read(move |tx| {
-            // Ids are ASCII: `~` sorts behind every one of them.
+            // Ids are ASCII: `~` sorts after all.
             let index = tx.table(DEPOSITS_OF_AGENT)?;
             let mut range =
                 index.range((agent.as_str(), 0, "")..=(agent.as_str(), u64::MAX, "~"))?;
@@ -143,9 +144,9 @@ impl Store {
         .await
     }
 
-    /// Writes a deposit that is received by coins found at its mint after it was asked for, as one
-    /// durable commit with what is `beside` it. What was found counts for one deposit. `false`: not
-    /// as much was found, and nothing was written.
+    /// Writes a deposit as received by proofs that were found at its mint since its request, with
+    /// `beside`, in one durable commit. Found sats count once. Returns `false`, and writes nothing,
+    /// if too little was found.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -167,10 +168,10 @@ impl Store {
         .await
     }
 
-    /// Every deposit that was not received yet, but for those that ran out a week ago.
+    /// Lists the deposits that are not received, except those that expired a week ago.
     ///
     /// # Errors
-    /// As [`Store::deposit`].
+    /// See [`Store::deposit`].
     pub async fn open_deposits(&self) -> Result<Vec<Deposit>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
@@ -182,8 +183,8 @@ impl Store {
         .await
     }
 
-    /// Takes invoices out of the index of what is open that ran out a week before `now` and were
-    /// not paid. Their rows stay. Not durable.
+    /// Removes unpaid invoices that expired a week before `now` from the index of open deposits.
+    /// Their rows stay. Not durable.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -205,10 +206,10 @@ impl Store {
         .await
     }
 
-    /// Sats that were paid to us and are not ours yet, by mint.
+    /// Returns the sats that were paid to us and are not claimed yet, by mint.
     ///
     /// # Errors
-    /// As [`Store::deposit`].
+    /// See [`Store::deposit`].
     pub async fn incoming(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.read(|tx| {
             let index = tx.table(DEPOSITS_OPEN)?;

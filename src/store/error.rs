@@ -1,38 +1,38 @@
-//! Why the store could not do it. Never carries a secret, a token or a preimage.
+//! Errors of the store. Never contain a secret, a token or a preimage.
 
 use crate::model::payment::PaymentState;
 use crate::ports::StoreFailure;
 
-/// What the store's own calls fail with.
+/// Error of a store call.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another handle, of this process or of another, holds the file.
+    /// Another handle, in this process or another, has the file open.
     #[error("the wallet file is already open")]
     AlreadyOpen,
     /// The file is empty, foreign, truncated or corrupt.
     #[error("the wallet file is damaged: {0}")]
     Damaged(String),
-    /// A row was written by a version of the program that this one does not know.
+    /// A row has a version that this program does not know.
     #[error("a row of {table} has version {version}, which this program does not know")]
     UnknownVersion {
         /// The table.
         table: String,
-        /// The version the row names.
+        /// The version that the row names.
         version: u8,
     },
-    /// A row has a known version and cannot be read.
+    /// A row of a known version cannot be read.
     #[error("a row of {table} cannot be read: {reason}")]
     Undecodable {
         /// The table.
         table: String,
-        /// What the reader said. Names fields and places, never values.
+        /// The parser's reason. Names fields and positions, never values.
         reason: String,
     },
     /// A proof is not in a state that allows the change.
     #[error("a proof is not in the expected state")]
     ProofNotUnspent,
-    /// More would come in at a mint than its owner allows.
-    #[error("the owner's cap at the mint would be passed")]
+    /// The owner's cap at the mint would be exceeded.
+    #[error("the owner's cap at the mint would be exceeded")]
     OverCap,
     /// No proof has this Y.
     #[error("no such proof")]
@@ -40,32 +40,32 @@ pub enum StoreError {
     /// The proofs belong to an operation whose outcome is not known.
     #[error("the proofs belong to an operation whose outcome is not known")]
     Undecided,
-    /// A spent proof was to become something else.
+    /// A spent proof would become something else.
     #[error("a spent proof stays spent")]
     SpentIsFinal,
-    /// The file was written by an older program than any that was released.
+    /// The file is older than any released version.
     #[error(
-        "it is of version {0}, which was never released: `nutpurse restore --words` asks the mints for its coins and keeps it under another name"
+        "it has version {0}, which was never released: `nutpurse restore --words` recovers its coins from the mints and keeps it under another name"
     )]
     OldFile(u32),
-    /// A payment was written that the door never admitted, or a decided one was opened again.
+    /// A payment would be written without admission, or a decided one reopened.
     #[error("a payment cannot go from {from} to {to}")]
     Transition {
-        /// What it was, in words.
+        /// The old state.
         from: &'static str,
-        /// What it was to be, in words.
+        /// The new state.
         to: &'static str,
     },
     /// The journal has no such row.
     #[error("the journal has no {0}")]
     Missing(&'static str),
-    /// A sum or counter would not fit.
+    /// A sum or counter would overflow or go below zero.
     #[error("a number is out of range")]
     Range,
-    /// The file system refused.
+    /// The file system failed.
     #[error("the wallet file cannot be used: {0}")]
     Io(#[from] std::io::Error),
-    /// redb refused.
+    /// redb failed.
     #[error("the database failed: {0}")]
     Redb(#[source] Box<redb::Error>),
     /// The runtime stopped before the work was done.
@@ -78,7 +78,7 @@ impl StoreError {
         Self::Undecodable { table: table.to_owned(), reason: error.to_string() }
     }
 
-    /// The file, or a row in it, is not what it should be.
+    /// Returns whether the file, or a row in it, is damaged or of an unusable version.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
@@ -96,13 +96,13 @@ impl From<redb::Error> for StoreError {
             redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen,
             redb::Error::Corrupted(what) => Self::Damaged(what),
             redb::Error::TableTypeMismatch { table, .. } => {
-                Self::Damaged(format!("the table {table} is of another kind"))
+                Self::Damaged(format!("the table {table} has another type"))
             }
             redb::Error::TableDoesNotExist(table) => {
                 Self::Damaged(format!("the table {table} is missing"))
             }
             redb::Error::UpgradeRequired(version) => {
-                Self::Damaged(format!("it is of file format {version}"))
+                Self::Damaged(format!("it has file format {version}"))
             }
             redb::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 Self::Damaged("it is too short".to_owned())
@@ -113,7 +113,7 @@ impl From<redb::Error> for StoreError {
     }
 }
 
-/// A payment's state in the words of [`StoreError::Transition`].
+/// Returns a payment's state as [`StoreError::Transition`] names it.
 pub(super) fn word(state: &PaymentState) -> &'static str {
     match state {
         PaymentState::Reserved | PaymentState::Sent { .. } | PaymentState::GivenUp { .. } => {

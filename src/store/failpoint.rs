@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::Store;
 
-/// A failpoint. A clone is the same one; it does nothing until [`Failpoint::after`] is called.
+/// A failpoint, shared by its clones. It does nothing until [`Failpoint::after`] is called.
 #[derive(Clone, Debug)]
 pub struct Failpoint(Arc<Inner>);
 
@@ -22,14 +22,14 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct HaltPlan {
-    /// Commits so far.
+    /// Number of commits so far.
     seen: u64,
     last: Option<(u64, bool)>,
-    /// The last commit was made.
+    /// `true` once the last commit was made, or is being made.
     hit: bool,
 }
 
-/// Whether a commit is the last one.
+/// Role of a commit: not the last, the last as it is, or the last and durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hit {
     No,
@@ -50,7 +50,7 @@ impl Failpoint {
         schedule.last = Some((schedule.seen.saturating_add(commits), durable));
     }
 
-    /// How many commits were counted.
+    /// Returns the number of commits counted.
     pub fn seen(&self) -> u64 {
         self.schedule().seen
     }
@@ -78,7 +78,7 @@ impl Failpoint {
         }
     }
 
-    /// The last commit was made, or is being made.
+    /// Returns whether the last commit was made, or is being made.
     pub(super) fn is_hit(&self) -> bool {
         self.schedule().hit
     }

@@ -1,7 +1,8 @@
-//! What the owner has given up, because nothing that its mint says can end it any more: its
-//! operations rest beside the journal, and its coins in the archive, until it is taken up again.
+//! Payments and received tokens that the owner has given up, because no answer of their mint can
+//! end them any more. Their operations are kept beside the journal and their proofs in the archive,
+//! until the owner takes them up again.
 //!
-//! Never decides what became of it, and deletes nothing.
+//! Never decides the outcome, and deletes nothing.
 
 use cdk_common::nuts::{PublicKey, State};
 use redb::{Durability, WriteTransaction};
@@ -14,7 +15,7 @@ use super::{Change, Store, TxDecision, archive, payments, receives};
 use crate::model::payment::{Payment, PaymentState};
 use crate::model::receive::{Receive, ReceiveState};
 
-/// A payment or a received token whose outcome is not known, with the state that it is to have.
+/// A payment or a received token of unknown outcome, with its new state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenRecord {
     /// A payment.
@@ -24,12 +25,12 @@ pub enum OpenRecord {
 }
 
 impl Store {
-    /// Gives something up, durably: `what` in its new state, its operations out of the journal, the
-    /// coins that they hold into the archive.
+    /// Gives up a record, durably: stores `what` in its new state, moves its operations out of the
+    /// journal and their proofs into the archive.
     ///
     /// # Errors
-    /// [`StoreError::Transition`] when it has been decided meanwhile, or when the file cannot be
-    /// written: nothing has changed then.
+    /// [`StoreError::Transition`] if it was decided in the meantime, or when the file cannot be
+    /// written; then nothing has changed.
     pub async fn give_up(
         &self,
         what: OpenRecord,
@@ -54,11 +55,11 @@ impl Store {
         .await
     }
 
-    /// Takes up again what was given up, durably: `what` open, its operations in the journal, their
-    /// coins, if any, held by them.
+    /// Takes up a given-up record, durably: stores `what` as open, and moves its operations back
+    /// into the journal, where they hold their proofs, if any.
     ///
     /// # Errors
-    /// As [`Store::give_up`].
+    /// See [`Store::give_up`].
     pub async fn take_up(
         &self,
         what: OpenRecord,
@@ -100,7 +101,7 @@ impl Store {
     }
 }
 
-/// Takes operations out of the journal, and keeps them.
+/// Moves operations from the journal to the table of given-up ones.
 fn rest(tx: &WriteTransaction, operations: &[Uuid]) -> Result<(), StoreError> {
     for operation in operations {
         if let Some(row) = tx.open_table(JOURNAL)?.remove(operation.as_bytes())? {

@@ -1,8 +1,7 @@
-//! The history: one index over all records, by the time they were made, newest first, and its sums
-//! by day.
+//! The history: one index over all records, by the time they were made, and its sums by day.
 //!
-//! Never has rows of its own but those of policy changes, and never a secret. A record is found by
-//! its place in the index, which never changes, whatever becomes of the record.
+//! Has rows of its own only for policy changes, and never contains a secret. A record keeps its
+//! place in the index, whatever its state.
 
 use std::fmt;
 use std::ops::Range;
@@ -22,75 +21,75 @@ use crate::model::mint::MoneyKind;
 use crate::model::payment::Payment;
 use crate::model::receive::Receive;
 
-/// A change of the limits, as a person made it.
+/// A person's change of the limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyChange {
-    /// When it was noticed, in Unix seconds.
+    /// Unix seconds at which it was noticed.
     pub at: u64,
-    /// What changed, in our words.
+    /// The change in our words.
     pub text: String,
-    /// Something is allowed now that was not before.
+    /// `true` if it allows something that was not allowed before.
     pub loosened: bool,
 }
 
 /// One record of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryRow {
-    /// An invoice paid, or a token handed out.
+    /// A paid invoice, a sent token or a zap.
     Payment(Payment),
-    /// An invoice of ours.
+    /// A deposit.
     Deposit(Deposit),
-    /// A token received.
+    /// A received token.
     Receive(Receive),
     /// A change of the limits.
     Policy {
-        /// Its name.
+        /// The change's id.
         id: String,
-        /// What changed.
+        /// The change.
         change: PolicyChange,
     },
 }
 
-/// A place in the history: what comes after it is older.
+/// A place in the history; records after it are older.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
-    /// When the record was made, in Unix seconds.
+    /// Unix seconds at which the record was made.
     pub at: u64,
     /// The record's id.
     pub id: String,
 }
 
-/// What to list.
+/// Selection of records to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryFilter {
-    /// Not older than this, in Unix seconds.
+    /// The earliest time of a record, in Unix seconds.
     pub since: Option<u64>,
-    /// Older than this, in Unix seconds.
+    /// The time, in Unix seconds, before which a record was made.
     pub until: Option<u64>,
-    /// The most rows to return.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// Only what comes after this place.
+    /// The place after which to list.
     pub before: Option<Cursor>,
 }
 
-/// What the lines of a sum have in common.
+/// Properties that the lines of one sum share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The day on which the records were made, in days since 1970 (UTC).
     pub day: u64,
-    /// The day of the lines: a later one where a token came back.
+    /// The day of the lines; a later one if a token came back.
     pub shown_day: u64,
-    /// The kind of money. `None`: it is about no money.
+    /// The kind of money. `None` for a record without money.
     pub money: Option<MoneyKind>,
     /// The kind of the lines.
     pub kind: EntryKind,
-    /// Which way their money went.
+    /// The direction of the money.
     pub direction: Direction,
-    /// The mint; empty where there is none.
+    /// The mint; empty if there is none.
     pub mint: String,
 }
 
-/// What kind of record an entry points to. The numbers are part of the file format.
+/// Kind of the record that an entry points to. The numbers are part of the file format.
 #[derive(Clone, Copy)]
 enum RecordKind {
     Payment = 0,
@@ -99,11 +98,11 @@ enum RecordKind {
     Policy = 3,
 }
 
-/// The key of a sum: the kind and the direction are words in it.
+/// Key of a sum; kind and direction are serde names.
 type SumKey<'a> = (u64, u64, u8, &'a str, &'a str, &'a str);
 type SumRow = (u128, u128, u128, u64);
 
-/// A record as the history has it.
+/// A record as the history indexes it.
 pub(super) struct HistoryEntry<'a> {
     at: u64,
     id: &'a str,
@@ -161,7 +160,7 @@ impl<'a> HistoryEntry<'a> {
         }
     }
 
-    /// What it adds to which sums.
+    /// Returns the sums that it adds to, and the values it adds.
     fn adds(&self) -> Vec<(Tally, HistorySums)> {
         let tally = |line: &HistoryLine| Tally {
             day: self.at / DAY_SECONDS,
@@ -185,18 +184,18 @@ impl HistoryRow {
         }
     }
 
-    /// What it says in numbers.
+    /// Returns the record's lines.
     pub fn lines(&self) -> Vec<HistoryLine> {
         self.entry().lines
     }
 
-    /// The kind of money it is about, if any.
+    /// Returns the record's kind of money, if any.
     pub fn money(&self) -> Option<MoneyKind> {
         self.entry().money
     }
 }
 
-/// Updates the index and the sums for a record that has changed. A record never changes its place.
+/// Updates the index and the sums for a changed record. A record never changes its place.
 pub(super) fn update(
     tx: &WriteTransaction,
     before: Option<&HistoryEntry<'_>>,
@@ -219,7 +218,7 @@ pub(super) fn update(
     Ok(())
 }
 
-/// Changes one sum. A sum of no lines has no row.
+/// Changes one sum. A sum without lines has no row.
 fn change(
     table: &mut Table<'_, SumKey<'static>, SumRow>,
     tally: &Tally,
@@ -255,7 +254,7 @@ fn read_tally(
     Ok(Tally { day, shown_day, money, kind, direction, mint: mint.to_owned() })
 }
 
-/// The word for a kind or a direction in the key of a sum: its serde name.
+/// The serde name of a kind or a direction, as in the key of a sum.
 pub(super) struct Word<T>(pub(super) T);
 
 impl<T: Serialize> fmt::Display for Word<T> {
@@ -288,7 +287,7 @@ fn row(tx: &impl Reads, id: &str, kind: u8) -> Result<HistoryRow, StoreError> {
 }
 
 impl Store {
-    /// The records that match, newest first, with their places.
+    /// Lists the records that match, newest first, with their places.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -299,7 +298,7 @@ impl Store {
         self.read(move |tx| {
             let mut end = (query.until.unwrap_or(u64::MAX), "");
             if query.until.is_none() {
-                // Ids are ASCII: `~` sorts behind every one of them.
+                // Ids are ASCII: `~` sorts after all.
                 end.1 = "~";
             }
             if let Some(before) = &query.before {
@@ -320,9 +319,9 @@ impl Store {
         .await
     }
 
-    /// Sums over all lines of records made from `since` on and before `until`, in Unix seconds;
-    /// exact. Whole days come from sums that run along; only where a limit lies within a day the
-    /// records of that day are read.
+    /// Returns the exact sums over the lines of records made from `since` to before `until` (Unix
+    /// seconds). Whole days come from the stored sums; records are read only for days that a limit
+    /// cuts.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -365,7 +364,7 @@ impl Store {
     }
 }
 
-/// The parts of `start..end` that the whole days `first..last` leave out.
+/// Returns the parts of `start..end` outside the whole days, `first..last`.
 fn edges(start: u64, end: u64, first: u64, last: u64) -> impl Iterator<Item = Range<u64>> {
     let parts = if first < last { [start..first, last..end] } else { [start..end, 0..0] };
     parts.into_iter().filter(|part| part.start < part.end)

@@ -1,9 +1,9 @@
-//! The fold that limits are judged by: open payments, and what left within the rolling day, from
-//! the index of outflows.
+//! The ledger that limits are checked against: a fold over the open payments and the outflows of
+//! the last 24 hours, read from an index.
 //!
-//! Never a counter kept beside the payments, and never a scan of all of them. Never believes a time
-//! that lies ahead of the clock: when that is first seen is written down, and a day later what it
-//! is the time of no longer counts.
+//! Never a counter kept beside the payments, and never a scan of all payments. A time ahead of the
+//! clock is not trusted: the store notes when it first saw it, and ignores that outflow a day
+//! later.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -20,14 +20,14 @@ use crate::model::ledger::{Ahead, DAY_SECONDS, Ledger, Lookalike, REPEAT_SECONDS
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{KindName, Payment};
 
-/// The payment at hand: its kind, payee and amount.
+/// The payment to look for: kind, payee and amount in sats.
 pub(super) type Probe = (KindName, String, u64);
 
-/// What is to be written down of times that lie ahead of the clock: of an outflow, or of the day in
-/// which the limit is used up.
+/// Notes to store about times ahead of the clock: of an outflow, by its key, or, for `None`, of the
+/// day in which the limit counts as used up.
 type ClockNotes = Vec<(Option<(u64, String)>, Ahead)>;
 
-/// Folds the ledger of `agent` at `now`; lookalikes are filled for `probe`, newest first.
+/// Folds the ledger of `agent` at `now`, with the payments that look like `probe`, newest first.
 pub(super) fn fold(
     tx: &impl Reads,
     agent: &str,
@@ -43,7 +43,7 @@ pub(super) fn fold(
     }
     let mut alike: Vec<(u64, Lookalike)> = Vec::new();
     let mut repeated: HashSet<PaymentId> = HashSet::new();
-    // What left while the wallet was a play wallet spends nothing of a real limit.
+    // Play money that left before the wallet became real does not count against a real limit.
     let counts = |is_play: bool| !(real && is_play);
     let mut compare = |payment: &Payment| {
         if probe.is_some_and(|probe| repeats(probe, payment, now)) {
@@ -70,19 +70,19 @@ pub(super) fn fold(
         }
         news.extend(Ahead::of(at, seen_ahead, now).map(|word| (Some((at, id.to_owned())), word)));
     }
-    // Of one second, a repeat is newer than what it repeats.
+    // Within one second, a repeat is newer than the payment it repeats.
     alike.sort_by_key(|(created_at, one)| (Reverse(*created_at), repeated.contains(&one.id)));
     ledger.lookalikes = alike.into_iter().map(|(_, lookalike)| lookalike).collect();
     Ok((ledger, news))
 }
 
-/// The moment from which the limit of a day is used up for a day, and when that was first seen to
-/// lie ahead of the clock.
+/// Returns the start of the day in which the limit counts as used up, and the time at which that
+/// start was first seen ahead of the clock.
 fn window(meta: &Meta) -> Option<(u64, Option<u64>)> {
     meta.window_full_until.map(|until| (until.saturating_sub(DAY_SECONDS), meta.window_seen_ahead))
 }
 
-/// Writes down which times lie ahead of the clock, since when, and which do no more.
+/// Stores which times are ahead of the clock, since when, and which no longer are.
 fn note(tx: &WriteTransaction, news: ClockNotes) -> Result<(), StoreError> {
     let mut outflows = tx.open_table(OUTFLOWS)?;
     for (of, word) in news {
@@ -102,7 +102,7 @@ fn note(tx: &WriteTransaction, news: ClockNotes) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes down when the time of an outflow was first seen to lie ahead of the clock.
+/// Records when an outflow's time was first seen to be ahead of the clock.
 fn see(
     outflows: &mut Table<'_, (u64, &'static str), Outflow>,
     key: (u64, &str),
@@ -136,11 +136,11 @@ fn lookalike(payment: &Payment, now: u64) -> Lookalike {
 }
 
 impl Store {
-    /// The ledger of an agent at `now`, with the lookalikes of a (kind, payee, amount). Writes only
-    /// where a time is seen to lie ahead of the clock, or to do so no more.
+    /// Computes an agent's ledger at `now`, with the payments that look like `probe`. Writes only
+    /// if a time is newly ahead of the clock, or no longer is.
     ///
     /// # Errors
-    /// When the file cannot be read, or what was seen cannot be written down.
+    /// When the file cannot be read, or such a note cannot be written.
     pub async fn ledger(
         &self,
         agent: &str,

@@ -1,5 +1,5 @@
-//! What the wallet is: one row. `real` is a latch, the wallet's id never changes, and its
-//! generation only grows.
+//! The wallet's metadata, in one row. `real` never goes back to `false`, the wallet id never
+//! changes, and the generation only grows.
 
 use std::collections::BTreeSet;
 
@@ -14,86 +14,85 @@ use crate::model::keys::KeysPlace;
 
 pub(super) const KEY: &str = "meta";
 
-/// The version of the file. Versions 1 to 3 were never released.
+/// Version of the file format. Versions 1 to 3 were never released.
 const FORMAT: u32 = 4;
 
-/// So many findings are remembered, the newest.
+/// Maximum number of findings that are kept; the oldest are dropped.
 const FINDINGS: usize = 100;
 
 fn first() -> u32 {
     1
 }
 
-/// Coins that a mint had signed for us and that the file did not know: they may be those of a
+/// Proofs that a mint had signed for us and that the file did not contain. They may belong to a
 /// deposit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FoundProofs {
-    /// The mint's address.
     pub(super) mint: String,
-    /// When they were found, in Unix seconds.
+    /// Unix seconds at which they were found.
     pub(super) at: u64,
-    /// Sats that no deposit has been credited with.
+    /// Sats that no deposit was credited with yet.
     pub(super) sats: u64,
 }
 
-/// What the wallet is.
+/// Metadata of the wallet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    /// Random, made when the file was made.
+    /// Random id, made with the file.
     pub wallet_id: String,
-    /// The version of the file.
     #[serde(default = "first")]
     pub(super) format: u32,
-    /// Which of the mnemonic's devices this home is.
+    /// The number of this device among those that share the mnemonic.
     pub device: u32,
-    /// It ever held real money. Never goes back.
+    /// `true` once the wallet has held real money. Never goes back to `false`.
     pub real: bool,
-    /// What the owner's files said when they were last read: the policy's canonical text.
+    /// The policy's canonical text when the owner's files were last read.
     pub policy_fingerprint: Option<String>,
-    /// When that last changed, in Unix seconds.
+    /// Unix seconds at which that text last changed.
     pub policy_changed_at: Option<u64>,
-    /// Where its keys are. `None` until they are made.
+    /// The place of the keys. `None` until they are made.
     pub keys: Option<KeysPlace>,
-    /// Raised at each opening: tells an older file from a newer one.
+    /// The generation: raised at each opening, it tells an older file from a newer one.
     #[serde(default)]
     pub generation: u64,
-    /// `Some`: the file was an older copy, or was made anew from the words. A mint that is not in
-    /// the set is not used until it has been asked for all it has signed for us.
+    /// The mints that were asked for all they have signed for us. `Some` if the file was an older
+    /// copy, or was restored from the mnemonic: no other mint is used.
     #[serde(default)]
     pub checked: Option<BTreeSet<String>>,
-    /// Until when the day's limit counts as used up, in Unix seconds: what was spent is not known.
+    /// Unix seconds until which the day's limit counts as used up, because the spending is unknown.
     #[serde(default)]
     pub window_full_until: Option<u64>,
-    /// When that was first seen to lie more than a day ahead of the clock, in Unix seconds.
+    /// Unix seconds at which that time was first seen to be more than a day ahead of the clock.
     #[serde(default)]
     pub(super) window_seen_ahead: Option<u64>,
-    /// Made from the words, and no device of its own chosen yet.
+    /// `true` if the file was restored from the mnemonic and has no device number of its own yet.
     #[serde(default)]
     pub device_open: bool,
-    /// The highest device that a mint was seen to know.
+    /// The highest device number that a mint was seen to know.
     #[serde(default)]
     pub last_device: u32,
-    /// Tells its own keys from others, and nothing about them. `None`: they have not been seen yet.
+    /// A mark that identifies the wallet's keys and reveals nothing about them. `None` until they
+    /// were first seen.
     #[serde(default)]
     pub keys_mark: Option<String>,
-    /// A person has been shown the words.
+    /// `true` once a person was shown the mnemonic.
     #[serde(default)]
     pub backed_up: bool,
-    /// What was found at mints, oldest first.
+    /// Proofs that were found at mints, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) found: Vec<FoundProofs>,
-    /// In a copy: when it was made, in Unix seconds, and the mark of what it holds.
+    /// Unix seconds and content hash of the copy that this file is or came from.
     #[serde(default)]
     pub(super) copied: Option<(u64, String)>,
 }
 
 impl Meta {
-    /// A mint must not be used before it has been asked what it has signed for us.
+    /// Returns whether the mint must be asked for what it has signed before it is used.
     pub fn is_unchecked(&self, mint: &str) -> bool {
         self.checked.as_ref().is_some_and(|checked| !checked.contains(mint))
     }
 
-    /// Remembers that coins were found which the file did not know.
+    /// Remembers sats that were found at a mint and that the file did not contain.
     pub fn remember_found(&mut self, mint: String, at: u64, sats: u64) {
         if sats > 0 {
             self.found.push(FoundProofs { mint, at, sats });
@@ -101,8 +100,8 @@ impl Meta {
         }
     }
 
-    /// Takes what a deposit of so many sats, asked for at `since`, is to be credited with. `false`:
-    /// not as much was found after that.
+    /// Credits a deposit of `sats`, requested at `since`, from what was found since then. Returns
+    /// `false` if too little was found; the metadata must then be discarded.
     pub(super) fn take_found(&mut self, mint: &str, since: u64, sats: u64) -> bool {
         let mut lacking = sats;
         for one in self.found.iter_mut().filter(|one| one.mint == mint && one.at >= since) {
@@ -113,8 +112,6 @@ impl Meta {
         lacking == 0
     }
 }
-
-/// The row of a new wallet.
 pub(super) fn create(
     tx: &WriteTransaction,
     change: impl FnOnce(&mut Meta),
@@ -142,7 +139,7 @@ pub(super) fn create(
     row::put(tx, META, KEY, &meta)
 }
 
-/// The row; without it the file is not ours.
+/// Reads the row. A file without it is not a wallet.
 pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
     let meta: Meta = row::get(tx, META, KEY)?
         .ok_or_else(|| StoreError::Damaged("it is not a wallet of this program".to_owned()))?;
@@ -157,7 +154,7 @@ pub(super) fn get(tx: &impl Reads) -> Result<Meta, StoreError> {
 }
 
 impl Store {
-    /// What the wallet is.
+    /// Returns the wallet's metadata.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -165,11 +162,11 @@ impl Store {
         self.read(get).await
     }
 
-    /// Changes what the wallet is, durably, and returns it. `real` never goes back to `false`, and
-    /// the id stays.
+    /// Changes the metadata durably, and returns it. `real` never goes back to `false`, the id
+    /// stays, and the generation never falls.
     ///
     /// # Errors
-    /// When the file cannot be written; nothing has changed then.
+    /// When the file cannot be written; then nothing has changed.
     pub async fn set_meta(
         &self,
         change: impl FnOnce(&mut Meta) + Send + 'static,

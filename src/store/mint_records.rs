@@ -1,7 +1,7 @@
-//! What the store remembers of mints, for one device of the wallet: counters are the device's own,
-//! all else is shared.
+//! Mint records for one device of the wallet: counters belong to the device, everything else is
+//! shared.
 //!
-//! Its writes commit in order without a sync, because a mint can be asked for all of it again.
+//! Writes commit in order without a sync, because a mint can be asked again for all of it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{Store, counters, mints};
 use crate::model::mint::MintInfo;
 use crate::ports::{MintRecords, StoreFailure};
 
-/// Under which name the keys that lock quotes are counted.
+/// Namespace of the counter for the keys that lock quotes (NUT-20).
 const QUOTE_KEYS: &str = "nut20-quote";
 
 type RecordResult<T> = Result<T, StoreFailure>;
@@ -24,7 +24,7 @@ struct Records {
 }
 
 impl Store {
-    /// What is remembered of mints, with the counters of one device.
+    /// Returns the mint records, with the counters of one device.
     pub fn records(&self, device: u32) -> Arc<dyn MintRecords> {
         Arc::new(Records { store: self.clone(), device })
     }

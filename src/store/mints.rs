@@ -1,6 +1,6 @@
-//! Mints, their keysets and keys, as they were last told.
+//! Mints, their keysets and keys, as last announced.
 //!
-//! Never judges a keyset: what a mint may announce is vetted before it comes here.
+//! Never judges a keyset: announcements are vetted before they get here.
 
 use cdk_common::nuts::{Id, KeySet, KeySetInfo, Keys};
 use redb::{ReadableTable, WriteTransaction};
@@ -15,7 +15,7 @@ pub(super) fn info(tx: &impl Reads, mint: &str) -> Result<Option<MintInfo>, Stor
     row::get(tx, MINTS, mint)
 }
 
-/// Remembers what a mint says of itself, and the first public key that it ever called its own.
+/// Stores a mint's info, and the first public key that it ever announced.
 pub(super) fn put_info(
     tx: &WriteTransaction,
     mint: &str,
@@ -30,7 +30,6 @@ pub(super) fn put_info(
     row::put(tx, MINTS, mint, info)
 }
 
-/// The mint calls another public key its own than the first time (NUT-06).
 pub(super) fn identity_changed(tx: &impl Reads, mint: &str) -> Result<bool, StoreError> {
     let Some(first) = tx.table(MINT_IDENTITIES)?.get(mint)?.map(|key| *key.value()) else {
         return Ok(false);
@@ -45,7 +44,7 @@ fn pubkey(info: &MintInfo) -> Option<[u8; 33]> {
 }
 
 impl Store {
-    /// The mint calls another public key its own than when it was first asked (NUT-06).
+    /// Returns whether the mint announces another public key than the first time (NUT-06).
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -76,7 +75,7 @@ pub(super) fn keysets(tx: &impl Reads, mint: &str) -> Result<Vec<KeySetInfo>, St
     Ok(found)
 }
 
-/// The keysets of all mints but this one.
+/// Lists the keysets of all other mints.
 pub(super) fn keysets_elsewhere(tx: &impl Reads, mint: &str) -> Result<Vec<Id>, StoreError> {
     let mut found = Vec::new();
     for entry in tx.table(MINT_KEYSETS)?.iter()? {
@@ -92,8 +91,8 @@ pub(super) fn keysets_elsewhere(tx: &impl Reads, mint: &str) -> Result<Vec<Id>, 
     Ok(found)
 }
 
-/// Adds keysets; of a known one only its activity and its fee change. One that is listed no more
-/// signs no more.
+/// Adds keysets; of a known one, only the active flag and the fee change. A keyset that is no
+/// longer listed becomes inactive.
 pub(super) fn put_keysets(
     tx: &WriteTransaction,
     mint: &str,
@@ -128,7 +127,7 @@ pub(super) fn keys(tx: &impl Reads, id: &Id) -> Result<Option<Keys>, StoreError>
     row::get(tx, KEYS, id.to_bytes().as_slice())
 }
 
-/// Adds the keys of a keyset whose id they must hash to. An id stands for its keys.
+/// Adds the keys of a keyset, which must hash to its id.
 pub(super) fn put_keys(tx: &WriteTransaction, keyset: &KeySet) -> Result<(), StoreError> {
     keyset.verify_id().map_err(|error| StoreError::undecodable("keys", error))?;
     row::put(tx, KEYS, keyset.id.to_bytes().as_slice(), &keyset.keys)

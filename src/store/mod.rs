@@ -1,10 +1,9 @@
-//! The store: one redb file with the proofs, what is known of mints, and our journal.
+//! The store: one redb file with the proofs, the mint records and the journal.
 //!
-//! Never touches the network, never reads a clock of its own, never decides to spend, and never
-//! deletes a file.
-//! What a mint can be asked for again is committed in order without a sync; the journal's writes
-//! are durable two-phase commits, which make all earlier ones durable as well. All redb work runs
-//! on the blocking pool.
+//! Never touches the network, reads a clock of its own, decides to spend, or deletes a wallet file.
+//! Data that a mint can provide again is committed in order without a sync. Journal writes are
+//! durable two-phase commits, which also make all earlier commits durable. All redb work runs on
+//! the blocking pool.
 
 use std::fmt;
 #[cfg(feature = "failpoints")]
@@ -76,37 +75,35 @@ pub use stale_file::STALE_HOLD;
 pub use tokens::TokenRow;
 pub use unfinished::Unfinished;
 
-/// The open wallet file. A clone is the same file.
+/// Handle to the open wallet file. Clones share the file.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// `None` once it is shut.
+    /// `None` once the store is closed.
     db: Mutex<Option<Arc<Database>>>,
     closing: tokio::sync::Mutex<()>,
-    /// Taken when it is made.
+    /// The copy that was due at opening; taken when it is made.
     due_copy: Mutex<Option<copies::DueCopy>>,
     clock: fn() -> u64,
-    /// Commits so far, of both kinds; taken under the writer's lock.
+    /// Number of the last commit begun, durable or not. Raised under the writer's lock.
     written: AtomicU64,
-    /// The value of `written` that is known to be durable.
+    /// The highest commit number that is known to be durable.
     safe: AtomicU64,
     durable_commits: AtomicU64,
-    /// Commits whose changes can be read.
+    /// Number of completed commits, whose changes readers see.
     visible: AtomicU64,
-    /// The file failed or is damaged: nothing more is written through this handle.
+    /// Set when the file failed or is damaged; see [`Store::has_failed`].
     failed: AtomicBool,
     #[cfg(feature = "failpoints")]
     failpoint: OnceLock<Failpoint>,
 }
 
-/// What a transaction comes to.
+/// Outcome of a transaction's work.
 enum TxDecision<T> {
-    /// Commit it.
     Commit(T),
-    /// Leave the file as it was.
     Abort(T),
 }
 
@@ -128,11 +125,10 @@ impl Store {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Makes everything written so far durable. Costs nothing when all of it is.
+    /// Makes all earlier commits durable; does nothing if they already are.
     ///
     /// # Errors
-    /// When the file cannot be written or synced: what was written before may be lost in a power
-    /// cut.
+    /// When the file cannot be written or synced: earlier commits may then be lost in a power cut.
     pub async fn barrier(&self) -> Result<(), StoreError> {
         self.run_blocking(|inner| {
             let db = inner.db()?;
@@ -145,19 +141,19 @@ impl Store {
         .await
     }
 
-    /// How many durable commits were made since the file was opened.
+    /// Number of durable commits since the file was opened.
     #[cfg(feature = "testing")]
     pub fn durable_commits(&self) -> u64 {
         self.inner.durable_commits.load(Ordering::Relaxed)
     }
 
-    /// The file refused a write, a sync or a read, or turned out to be damaged. What was
-    /// acknowledged is in the file; what was not is gone. Only opening it again helps.
+    /// Returns whether a read, write or sync failed, or the file turned out to be damaged. Commits
+    /// that were acknowledged as durable are in the file; only reopening it helps.
     pub fn has_failed(&self) -> bool {
         self.inner.failed.load(Ordering::Acquire)
     }
 
-    /// Lets the file go, once what is being done in it is done; every later call fails with
+    /// Closes the file once running work has finished. Later calls fail with
     /// [`StoreError::Stopping`].
     pub async fn close(&self) {
         let _whoever_comes_second_waits = self.inner.closing.lock().await;
@@ -169,13 +165,12 @@ impl Store {
         }
     }
 
-    /// Now, in Unix seconds, by the clock given at open.
+    /// Returns the current time in Unix seconds, from the clock given at open.
     fn now(&self) -> u64 {
         (self.inner.clock)()
     }
 
-    /// The one place where redb work leaves the async threads. Runs to its end even when the caller
-    /// is gone.
+    /// Runs redb work on the blocking pool, to its end even if the caller is dropped.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
@@ -224,7 +219,7 @@ impl Store {
         .await
     }
 
-    /// In order, without a sync.
+    /// Commits in order, without a sync.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
@@ -232,7 +227,7 @@ impl Store {
         self.transact(Durability::None, |tx, _| work(tx).map(TxDecision::Commit)).await
     }
 
-    /// As one durable two-phase commit.
+    /// Commits durably, in two phases.
     async fn write_durable<T: Send + 'static>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
@@ -260,11 +255,10 @@ impl Inner {
         let durable = matches!(durability, Durability::Immediate);
         tx.set_durability(durability)?;
         tx.set_two_phase_commit(durable);
-        // The writer's lock is held until the commit returns, so the number is this transaction's
-        // own.
+        // The writer's lock is held until the commit returns, so this number is this transaction's.
         let number = self.written.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         tx.commit()?;
-        // Counted afterwards: who has read this number reads what the commit has changed.
+        // Raised after the commit: whoever reads this number also sees the changes.
         self.visible.fetch_add(1, Ordering::AcqRel);
         if durable {
             self.safe.fetch_max(number, Ordering::AcqRel);

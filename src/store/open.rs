@@ -1,8 +1,8 @@
-//! Opening the file: made whole or not at all, for its owner alone, and refused when it is not
-//! ours.
+//! Opens and creates the wallet file: whole or not at all, for its owner only, and refused if it is
+//! not a wallet.
 //!
-//! Never deletes or overwrites a wallet file, and never panics on a damaged one. Every page of it
-//! is checked before it is used: a byte that changed by itself is damage, not another balance.
+//! Never deletes or overwrites a wallet file, and never panics on a damaged one. Every page is
+//! checked before use, so a corrupted byte is reported as damage and never changes a balance.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -16,19 +16,20 @@ use super::error::StoreError;
 use super::meta::Meta;
 use super::{copies, meta, tables, verify_file};
 
-/// What every redb file begins with.
+/// First bytes of every redb file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-/// Memory for pages: a wallet's hot tables fit many times.
+/// Size of the page cache: several times a wallet's hot tables.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Store {
-    /// Opens the wallet file at `path`; makes it when there is none. Where the wallet's id and the
-    /// highest generation that was seen are known, another wallet's file is refused, and no copy is
-    /// made of it or of an older one.
+    /// Opens the wallet file at `path`, and creates it if there is none. `known` is the wallet's id
+    /// and the highest generation seen: a file of another wallet is refused, and no copy is made of
+    /// a file with a lower generation.
     ///
     /// # Errors
-    /// [`StoreError::AlreadyOpen`] when another handle holds it, [`StoreError::Damaged`] when it is
-    /// empty, foreign or broken, [`StoreError::UnknownVersion`] when a newer program wrote it.
+    /// [`StoreError::AlreadyOpen`] if another handle has it open, [`StoreError::Damaged`] if it is
+    /// empty, foreign or corrupt, [`StoreError::UnknownVersion`] if a newer program wrote it,
+    /// [`StoreError::OldFile`] if it predates the first release.
     pub async fn open_known(
         path: PathBuf,
         clock: fn() -> u64,
@@ -43,20 +44,20 @@ impl Store {
         .await
     }
 
-    /// Opens a file of which nothing is known, for tests.
+    /// Opens a file whose id and generation are not known, for tests.
     ///
     /// # Errors
-    /// As [`Store::open_known`].
+    /// See [`Store::open_known`].
     #[cfg(feature = "testing")]
     pub async fn open(path: PathBuf, clock: fn() -> u64) -> Result<Self, StoreError> {
         Self::open_known(path, clock, None).await
     }
 
-    /// Makes the wallet file at `path`, which is not there, with `change` made to what the wallet
-    /// is, and opens it.
+    /// Creates the wallet file at `path`, with `change` applied to its [`Meta`], and opens it. A
+    /// file that already exists is opened unchanged.
     ///
     /// # Errors
-    /// As [`Store::open_known`].
+    /// See [`Store::open_known`].
     pub async fn create(
         path: PathBuf,
         clock: fn() -> u64,
@@ -69,10 +70,10 @@ impl Store {
         .await
     }
 
-    /// Opens a wallet on any storage; makes it when the storage is empty.
+    /// Opens a wallet on any storage backend; initialises it if it is empty.
     ///
     /// # Errors
-    /// As [`Store::open_known`].
+    /// See [`Store::open_known`].
     #[cfg(feature = "testing")]
     pub async fn with_backend(
         backend: impl redb::StorageBackend,
@@ -93,7 +94,7 @@ impl Store {
     }
 }
 
-/// Verifies the file and opens it. A copy that is due is left to [`Store::make_due_copy`].
+/// Verifies the file and opens it. A due copy is left to [`Store::make_due_copy`].
 fn open_checked(
     path: &Path,
     clock: fn() -> u64,
@@ -103,7 +104,7 @@ fn open_checked(
     let verified = verify_file::open(path)?;
     let summary = verified.summary.clone();
     if known.as_ref().is_some_and(|(id, _)| *id != summary.meta.wallet_id) {
-        return Err(StoreError::Damaged("it is of another wallet than the folder".to_owned()));
+        return Err(StoreError::Damaged("it belongs to another wallet".to_owned()));
     }
     let db = guarded(|| verified.into_database())?;
     let is_newest = known.is_none_or(|(_, seen)| seen <= summary.meta.generation);
@@ -129,7 +130,7 @@ pub(super) fn builder() -> Builder {
     builder
 }
 
-/// redb asserts on some damaged files; the panic becomes an error, and the handle is gone with it.
+/// Turns a panic of redb on a damaged file into an error; the handle is dropped.
 fn guarded(open: impl FnOnce() -> Result<Database, StoreError>) -> Result<Database, StoreError> {
     let checked = || {
         let db = open()?;
@@ -157,7 +158,7 @@ pub(super) fn check_file(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// A file of ours says what it is; one of an older program gets the tables it lacks.
+/// Checks that the file is a wallet, and adds the tables that an older program's file lacks.
 fn check_content(db: &Database) -> Result<(), StoreError> {
     let tx = db.begin_read()?;
     let names: Vec<String> = tx.list_tables()?.map(|table| table.name().to_owned()).collect();
@@ -183,8 +184,8 @@ fn initialise(db: &Database, change: impl FnOnce(&mut Meta)) -> Result<(), Store
     Ok(tx.commit()?)
 }
 
-/// Makes the file beside its place, whole and synced, then links it in: a crash leaves no half
-/// wallet, and of two processes that race one gets `AlreadyExists` and opens what the other made.
+/// Creates the file under a temporary name, syncs it, then links it into place. A crash leaves no
+/// partial wallet; of two processes that race, one gets `AlreadyExists` and opens the other's file.
 fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let mut name =
         path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();
@@ -197,12 +198,12 @@ fn create(path: &Path, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError>
     let linked = match fs::hard_link(&draft, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // A file system without hard links: the rename could replace only a wallet made within this
-        // instant by a racer.
+        // Without hard links, the rename could replace only a wallet that another process has
+        // created within this instant.
         Err(_) if !path.try_exists()? => fs::rename(&draft, path),
         Err(error) => Err(error),
     };
-    // The draft holds no money and never did; only its name goes.
+    // Removes only the draft's name; the draft never held money.
     if draft.try_exists()? {
         fs::remove_file(&draft)?;
     }

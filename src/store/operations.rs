@@ -1,5 +1,5 @@
 //! The journal of operations at mints: one row each until it is decided, found by its id or by the
-//! record that it is for. What a row says is the engine's.
+//! record it belongs to. Only the engine reads a row's body.
 
 use redb::{ReadableTable, WriteTransaction};
 use uuid::Uuid;
@@ -11,17 +11,16 @@ use super::tables::{
 };
 use crate::model::subject::Subject;
 
-/// An operation that is not decided yet. The body is the engine's own: inputs, secrets, blinding
-/// factors.
+/// An undecided operation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OperationRow {
-    /// Its name, and the operation its inputs are held by.
+    /// The operation's id, which also marks the inputs it holds.
     pub id: Uuid,
-    /// While this row is there, nothing else can have the coins that it holds.
+    /// `true` if it holds its proofs: while this row exists, no other operation can use them.
     pub holds: bool,
-    /// Bytes of the engine's.
+    /// The engine's own bytes: inputs, secrets, blinding factors.
     pub body: Vec<u8>,
-    /// The record that it is for. `None`: it is for none.
+    /// The record that it belongs to. `None` if there is none.
     pub subject: Option<Subject>,
 }
 
@@ -30,8 +29,6 @@ impl std::fmt::Debug for OperationRow {
         f.debug_struct("OperationRow").field("id", &self.id).finish_non_exhaustive()
     }
 }
-
-/// Writes an operation, new or changed.
 pub(super) fn put(tx: &WriteTransaction, row: &OperationRow) -> Result<(), StoreError> {
     let id = row.id.as_bytes();
     tx.open_table(JOURNAL)?.insert(id, (row.holds, row.body.as_slice()))?;
@@ -41,8 +38,6 @@ pub(super) fn put(tx: &WriteTransaction, row: &OperationRow) -> Result<(), Store
     }
     Ok(())
 }
-
-/// Removes an operation that is decided.
 pub(super) fn end(tx: &WriteTransaction, id: Uuid) -> Result<(), StoreError> {
     let id = id.as_bytes();
     tx.open_table(JOURNAL)?.remove(id)?;
@@ -93,7 +88,7 @@ fn read(
 }
 
 impl Store {
-    /// The row of an operation, if it is not decided.
+    /// Looks up an undecided operation.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -106,7 +101,7 @@ impl Store {
         .await
     }
 
-    /// Every operation that is not decided, but for those that were given up.
+    /// Lists the undecided operations, except those that were given up.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -114,7 +109,7 @@ impl Store {
         self.read(|tx| all(&tx.table(JOURNAL)?, &tx.table(OPERATION_SUBJECTS)?)).await
     }
 
-    /// The same, of those that are for one record alone.
+    /// Lists the undecided operations of one record, except those that were given up.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -123,7 +118,7 @@ impl Store {
         self.read(move |tx| of(tx, &tx.table(JOURNAL)?, &subject)).await
     }
 
-    /// The operations of what the owner has given up.
+    /// Lists the operations that the owner has given up.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -131,7 +126,7 @@ impl Store {
         self.read(|tx| all(&tx.table(GIVEN_UP)?, &tx.table(OPERATION_SUBJECTS)?)).await
     }
 
-    /// The same, of those that are for one record alone.
+    /// Lists the given-up operations of one record.
     ///
     /// # Errors
     /// When the file cannot be read.

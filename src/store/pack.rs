@@ -15,7 +15,7 @@ const HEX: u8 = 2;
 const SHORTEST: usize = 16;
 const LONGEST: usize = 510;
 
-/// Every entry begins with one of these, so that the packer looks nowhere else.
+/// First bytes of the entries, so that the packer looks nowhere else.
 const BEGINNINGS: [u8; 2] = [b'{', b','];
 /// The position of an entry is part of the file format: entries may be added at the end, and none
 /// may move or change.
@@ -83,14 +83,14 @@ const DICTIONARY: &[&str] = &[
     r#","untrusted_memo":null,"created_at":"#,
 ];
 
-/// The longest entry that `rest` begins with: its number and its length.
+/// Returns the longest entry that `rest` begins with: its number and its length.
 fn entry(rest: &[u8]) -> Option<(u8, usize)> {
     rest.first().filter(|first| BEGINNINGS.contains(first))?;
     let here = (0_u8..).zip(DICTIONARY).filter(|(_, entry)| rest.starts_with(entry.as_bytes()));
     here.map(|(number, entry)| (number, entry.len())).max_by_key(|(_, length)| *length)
 }
 
-/// The bytes of the run of hex that `rest` begins with, if the run is long enough.
+/// Returns the bytes of the hex run that `rest` begins with, if it is long enough.
 fn raw(rest: &[u8]) -> Option<Vec<u8>> {
     let length = rest
         .iter()
@@ -101,8 +101,6 @@ fn raw(rest: &[u8]) -> Option<Vec<u8>> {
     let text = rest.get(..length).filter(|_| length >= SHORTEST)?;
     hex::decode(std::str::from_utf8(text).ok()?).ok()
 }
-
-/// Packs JSON.
 pub(super) fn pack(json: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(json.len());
     let mut rest = json;
@@ -123,7 +121,7 @@ pub(super) fn pack(json: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// Unpacks what [`pack`] made. `None` when the bytes are not such.
+/// Unpacks the output of [`pack`]. `None` if the bytes cannot be unpacked.
 pub(super) fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let mut json = Vec::with_capacity(packed.len().saturating_mul(2));
     let mut rest = packed;

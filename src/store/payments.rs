@@ -1,7 +1,7 @@
-//! Payments in the journal: admitted through one door, found by hash, key, quote and openness,
-//! never by a scan.
+//! Payments in the journal: one transaction admits them, and indexes find them by hash, key and
+//! openness, never by a scan.
 //!
-//! Never admits by itself: the caller's `decide` does, inside the same transaction that writes the
+//! Never decides to admit: the caller's `decide` does, in the same transaction that writes the
 //! intent.
 
 use redb::{Durability, Key, ReadableTable, TableDefinition, WriteTransaction};
@@ -16,15 +16,15 @@ use crate::model::ledger::Ledger;
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentState};
 
-/// What became of a payment at the door.
+/// Outcome of an admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission<D> {
     /// The intent is durable; this is its row.
     Admitted(Payment),
-    /// The journal has it already: open, decided, or failed under an id that is not the caller's.
+    /// The journal already has it: open, decided, or failed under another id than the caller's.
     /// Nothing was written.
     Known(Payment),
-    /// `decide` said no. Nothing was written.
+    /// `decide` refused. Nothing was written.
     Denied(D),
 }
 
@@ -32,7 +32,7 @@ pub(super) fn get(tx: &impl Reads, id: &str) -> Result<Option<Payment>, StoreErr
     row::get(tx, PAYMENTS, id)
 }
 
-/// The payment an index points to; an index without its row is an error.
+/// Returns the payment that an index points to; an index entry without its row is an error.
 fn through<'k, K: Key + 'static>(
     tx: &impl Reads,
     index: TableDefinition<'static, K, &'static str>,
@@ -51,7 +51,7 @@ pub(super) fn open(tx: &impl Reads) -> Result<Vec<Payment>, StoreError> {
     Ok(found)
 }
 
-/// Writes a payment's row and brings every index in line with it.
+/// Writes a payment's row and updates every index.
 pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let id = payment.id.as_str();
     let before = get(tx, id)?;
@@ -69,8 +69,8 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
             Some((at, _)) => outflows.remove((at, id))?.map(|row| row.value().0),
             None => None,
         };
-        // While the time of the outflow stays the same, the row keeps when that time was seen ahead
-        // of the clock, and a row that was removed for it is not made anew.
+        // While the outflow's time stays the same, its row keeps when that time was seen ahead of
+        // the clock, and a row that was removed for that is not created again.
         if let Some((at, sats)) = left_now
             && (!same_time || row.is_some())
         {
@@ -85,7 +85,7 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     if let Some(hash) = payment.payment_hash() {
         tx.open_table(PAYMENT_BY_HASH)?.insert(hash, id)?;
     }
-    // The keys of earlier attempts stay: whoever repeats one is told of this payment.
+    // The keys of earlier attempts stay, so that a repeat of one finds this payment.
     if let Some(key) = &payment.key {
         tx.open_table(PAYMENT_BY_KEY)?.insert((payment.agent.as_str(), key.as_str()), id)?;
     }
@@ -97,9 +97,9 @@ pub(super) fn put(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreE
     row::put_packed(tx, PAYMENTS, id, payment)
 }
 
-/// What a payment may become. A decided payment never becomes open, and a decision is not taken
-/// back. One that was given up is opened again by [`Store::take_up`] alone, together with its
-/// operations; a word of its mint that comes late still counts.
+/// Returns whether a payment may go from one state to another. A decided payment never becomes
+/// open, and a decision is final. Only [`Store::take_up`] reopens a given-up payment, with its
+/// operations; a late answer of its mint still counts.
 fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
     use PaymentState::{Failed, GivenUp, Reserved, Returned, Sent, Settled};
     match (before, after) {
@@ -112,7 +112,7 @@ fn may_become(before: &PaymentState, after: &PaymentState) -> bool {
     }
 }
 
-/// Writes a payment that the door admitted.
+/// Writes a payment that was already admitted.
 pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), StoreError> {
     let to = error::word(&payment.state);
     let before =
@@ -123,8 +123,8 @@ pub(super) fn update(tx: &WriteTransaction, payment: &Payment) -> Result<(), Sto
     put(tx, payment)
 }
 
-/// What the journal already has under this payment's id, hash or key: first what may not be tried
-/// again, then a failure.
+/// Finds what the journal has under this payment's id, hash or key; failures, which may be tried
+/// again, come last.
 fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError> {
     let mut found: Vec<Payment> = Vec::new();
     found.extend(get(tx, payment.id.as_str())?);
@@ -139,14 +139,14 @@ fn known(tx: &impl Reads, payment: &Payment) -> Result<Vec<Payment>, StoreError>
 }
 
 impl Store {
-    /// The door's one durable transaction. Looks the payment up by hash (of any agent) and by
-    /// (agent, key); folds the ledger; asks `decide`; writes the intent with what has to be written
-    /// `beside` it. The payment's state is Reserved, or Sent where `beside` has the row of a
-    /// request that may leave from then on. A failed payment is tried again under its own id, which
-    /// the caller has set: `attempt` counts up and `created_at` stays.
+    /// Admits a payment in one durable transaction: looks it up by hash (of any agent) and by
+    /// (agent, key), folds the ledger, calls `decide`, and writes the intent together with
+    /// `beside`. The payment's state is `Reserved`, or `Sent` if `beside` contains the row of a
+    /// request that may be sent from then on. A failed payment is tried again under its own id,
+    /// which the caller sets: `attempt` counts up and `created_at` stays.
     ///
     /// # Errors
-    /// When the file cannot be read or written: nothing is admitted then.
+    /// When the file cannot be read or written; then nothing is admitted.
     pub async fn admit<D: Send + 'static>(
         &self,
         mut payment: Payment,
@@ -177,28 +177,28 @@ impl Store {
         .await
     }
 
-    /// A payment by its id.
+    /// Looks up a payment by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await
     }
 
-    /// The payment of an invoice, by any agent. `hash` is lower-case hex.
+    /// Looks up the payment of an invoice, by any agent. `hash` is lower-case hex.
     ///
     /// # Errors
-    /// As [`Store::payment`].
+    /// See [`Store::payment`].
     pub async fn payment_by_hash(&self, hash: &str) -> Result<Option<Payment>, StoreError> {
         let hash = hash.to_owned();
         self.read(move |tx| through(tx, PAYMENT_BY_HASH, &hash)).await
     }
 
-    /// The payment an agent asked for under a key.
+    /// Looks up the payment that an agent requested under a key.
     ///
     /// # Errors
-    /// As [`Store::payment`].
+    /// See [`Store::payment`].
     pub async fn payment_by_key(
         &self,
         agent: &str,
@@ -208,10 +208,10 @@ impl Store {
         self.read(move |tx| through(tx, PAYMENT_BY_KEY, (agent.as_str(), key.as_str()))).await
     }
 
-    /// The payments of an agent whose keys begin with `prefix`, by key; at most `limit`.
+    /// Lists an agent's payments whose keys begin with `prefix`, in key order, at most `limit`.
     ///
     /// # Errors
-    /// As [`Store::payment`].
+    /// See [`Store::payment`].
     pub async fn payments_by_prefix(
         &self,
         agent: &str,
@@ -234,10 +234,10 @@ impl Store {
         .await
     }
 
-    /// Every payment that may still move value.
+    /// Lists every payment that may still move value.
     ///
     /// # Errors
-    /// As [`Store::payment`].
+    /// See [`Store::payment`].
     pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
         self.read(open).await
     }

@@ -1,7 +1,7 @@
 //! Changes of proofs' states.
 //!
-//! Spent is final here. Never frees the proofs of an operation that is not decided, and never hands
-//! them to another.
+//! Spent is final here. Never frees the proofs of an undecided operation, and never gives them to
+//! another.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::error::StoreError;
 use super::proofs::{ProofTables, StoredProof};
 use super::tables::JOURNAL;
 
-/// The operations that lose their hold on proofs in one transaction.
+/// Operations that lose their hold on proofs in one transaction.
 #[derive(Debug, Default)]
 pub(super) struct ReleasedHolds(BTreeSet<Uuid>);
 
@@ -32,7 +32,7 @@ impl ReleasedHolds {
     }
 }
 
-/// Adds proofs: one that is already there, live or archived, stays as it is.
+/// Adds proofs. One that is already stored, live or archived, stays unchanged.
 pub(super) fn add(
     tx: &WriteTransaction,
     inner: &Inner,
@@ -47,8 +47,8 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Changes proofs: every one must be in one of the `expect`ed states. Unspent forgets the
-/// operation; else `operation` replaces it when given.
+/// Changes proofs, each of which must be in one of the `expect`ed states. `Unspent` clears the
+/// operation; otherwise `operation` replaces it if given.
 pub(super) fn change(
     tx: &WriteTransaction,
     inner: &Inner,

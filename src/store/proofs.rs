@@ -1,8 +1,7 @@
-//! Proofs with their indexes and sums. They are written in one place, so that row, index and sum
-//! always agree.
+//! Proofs with their indexes and sums, all written in one place, so that they always agree.
 //!
-//! Spent proofs are in the archive alone: no range, sum or index has them. Never scans all proofs,
-//! and never lets a Spent proof become anything else (see `archive`).
+//! Spent proofs exist only in the archive: no range, sum or index contains them. Never scans all
+//! proofs; only `archive` changes a spent proof.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -22,10 +21,10 @@ use super::tables::{
     PROOFS_BY_AMOUNT, Reads, SUMS, Y,
 };
 
-/// The states of a proof that is not in the archive.
+/// States of the proofs outside the archive.
 const LIVE: [State; 4] = [State::Unspent, State::Reserved, State::Pending, State::PendingSpent];
 
-/// A state as it stands in keys. Part of the file format.
+/// Returns a state's number in keys. Part of the file format.
 pub(super) fn state_code(state: State) -> u8 {
     match state {
         State::Unspent => 0,
@@ -36,7 +35,7 @@ pub(super) fn state_code(state: State) -> u8 {
     }
 }
 
-/// Keys of the proofs by amount of one (mint, unit, state), from amount `low` to amount `high`.
+/// Returns the keys of the proofs of one (mint, unit, state), from amount `low` to `high`.
 pub(super) fn key_range<'k>(
     mint: &'k str,
     unit: &'k str,
@@ -47,8 +46,6 @@ pub(super) fn key_range<'k>(
     (mint, unit, state_code(state), low, &[0; 33])
         ..=(mint, unit, state_code(state), high, &[0xFF; 33])
 }
-
-/// A proof as it is stored.
 pub(super) enum StoredProof {
     /// Not spent.
     Live(Box<ProofInfo>),
@@ -76,7 +73,7 @@ fn find(
     Ok(archive.get(y)?.map(|_| StoredProof::Spent))
 }
 
-/// The five tables of proofs, open for writing, and what a write means for relays.
+/// The five proof tables, open for writing, and the marks for relays.
 pub(super) struct ProofTables<'t> {
     live: Table<'t, &'static Y, &'static [u8]>,
     archive: Table<'t, &'static Y, (u64, Option<ArchivedProof>)>,
@@ -104,8 +101,8 @@ impl<'t> ProofTables<'t> {
         find(&self.live, &self.archive, y)
     }
 
-    /// Puts `info` where its state belongs, in place of `before`. `before` is what
-    /// [`ProofTables::find`] said in this transaction.
+    /// Writes `info` where its state belongs, in place of `before`, which [`ProofTables::find`]
+    /// returned in this transaction.
     pub(super) fn put(
         &mut self,
         before: Option<&StoredProof>,
@@ -139,7 +136,7 @@ impl<'t> ProofTables<'t> {
         Ok(())
     }
 
-    /// What a spent proof was, while that is kept.
+    /// Returns a spent proof, while it is kept whole.
     pub(super) fn whole(&self, y: &Y) -> Result<Option<ProofInfo>, StoreError> {
         archived(&self.archive, y)
     }
@@ -191,13 +188,13 @@ fn ys_of(
     Ok(ys)
 }
 
-/// The proofs an operation uses.
+/// Returns the proofs that an operation uses.
 pub(super) fn of_operation(tx: &impl Reads, operation: Uuid) -> Result<Vec<ProofInfo>, StoreError> {
     by_ys(tx, &ys_of(&tx.table(OPERATIONS)?, operation)?)
 }
 
-/// The proofs of these Ys, archive included; an unknown Y, and one of which no more is kept, is
-/// left out.
+/// Returns the proofs of these Ys, including archived ones that are kept whole. Others are left
+/// out.
 pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreError> {
     let (live, archive) = (tx.table(PROOFS)?, tx.table(ARCHIVE)?);
     let mut found = Vec::with_capacity(ys.len());
@@ -211,7 +208,7 @@ pub(super) fn by_ys(tx: &impl Reads, ys: &[Y]) -> Result<Vec<ProofInfo>, StoreEr
     Ok(found)
 }
 
-/// Which proofs: of every mint and unit; no states are all but Spent.
+/// Selection of proofs, at every mint and in every unit. No states means all but Spent.
 pub(super) struct Filter {
     pub(super) states: Option<Vec<State>>,
 }
@@ -222,7 +219,7 @@ impl Filter {
         states.iter().any(|one| state_code(*one) == state)
     }
 
-    /// The (mint, unit, state, sum) that match and are not empty.
+    /// Returns the (mint, unit, state, sum) that match and are not empty.
     fn places(&self, tx: &impl Reads) -> Result<Vec<(String, String, u8, u128)>, StoreError> {
         let mut places = Vec::new();
         for entry in tx.table(SUMS)?.iter()? {
@@ -236,7 +233,7 @@ impl Filter {
     }
 }
 
-/// The proofs that match, read range by range.
+/// Lists the proofs that match, range by range.
 pub(super) fn list(tx: &impl Reads, filter: &Filter) -> Result<Vec<ProofInfo>, StoreError> {
     let by_amount = tx.table(PROOFS_BY_AMOUNT)?;
     let mut ys = if filter.takes(state_code(State::Spent)) { archive::ys(tx)? } else { Vec::new() };
@@ -250,24 +247,23 @@ pub(super) fn list(tx: &impl Reads, filter: &Filter) -> Result<Vec<ProofInfo>, S
     by_ys(tx, &ys)
 }
 
-/// What we hold at one mint in one unit.
+/// Balance at one mint in one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// The mint's address.
     pub mint: String,
     /// The unit.
     pub unit: String,
-    /// Free to spend.
+    /// Amount that is free to spend.
     pub unspent: u64,
-    /// Held by an operation: Reserved or Pending.
+    /// Amount held by an operation: Reserved or Pending.
     pub pending: u64,
-    /// In a token of ours that nobody has claimed yet.
+    /// Amount in tokens of ours that no one has claimed yet.
     pub pending_spent: u64,
 }
 
 impl Store {
-    /// Coins by Y, archived ones included; an unknown Y, and a spent coin of which no more is kept,
-    /// is left out.
+    /// Returns proofs by Y, including archived ones that are kept whole. Others are left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -276,7 +272,7 @@ impl Store {
         self.read(move |tx| by_ys(tx, &ys)).await
     }
 
-    /// The states of coins by Y; an unknown Y is left out.
+    /// Returns the states of proofs by Y. An unknown Y is left out.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -294,8 +290,8 @@ impl Store {
         .await
     }
 
-    /// All coins in these states, of every mint, spent ones while more than their Y is kept;
-    /// `None`: all that are not spent.
+    /// Lists the proofs in these states, at every mint; spent ones only while kept whole. `None`:
+    /// all that are not spent.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -306,8 +302,8 @@ impl Store {
         self.read(move |tx| list(tx, &Filter { states })).await
     }
 
-    /// What we hold, by mint and unit, from the running sums alone. A mint where everything is
-    /// spent is left out.
+    /// Returns the balances by mint and unit, from the stored sums alone. A mint where everything
+    /// is spent is left out.
     ///
     /// # Errors
     /// When the file cannot be read, or a sum does not fit.

@@ -1,6 +1,6 @@
 //! Received tokens in the journal, with their indexes.
 //!
-//! Never holds the token itself: that is in the swap's row until the swap is decided.
+//! Never contains the token itself: the swap's row has it until the swap is decided.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -20,7 +20,7 @@ fn of_index(tx: &impl Reads, id: Option<String>) -> Result<Option<Receive>, Stor
     id.map(|id| get(tx, &id)?.ok_or(StoreError::Missing("receive of an index"))).transpose()
 }
 
-/// Writes a receive's row and brings every index in line with it.
+/// Writes a receive's row and updates every index.
 pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreError> {
     let id = receive.id.as_str();
     tx.open_table(RECEIVE_BY_DIGEST)?.insert(receive.token_digest.as_str(), id)?;
@@ -38,19 +38,19 @@ pub(super) fn put(tx: &WriteTransaction, receive: &Receive) -> Result<(), StoreE
 }
 
 impl Store {
-    /// A received token by its id.
+    /// Looks up a received token by its id.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn receive(&self, id: &ReceiveId) -> Result<Option<Receive>, StoreError> {
         let id = id.clone();
         self.read(move |tx| get(tx, id.as_str())).await
     }
 
-    /// The last receive of the same coins.
+    /// Looks up the last receive of the same proofs.
     ///
     /// # Errors
-    /// As [`Store::receive`].
+    /// See [`Store::receive`].
     pub async fn receive_by_digest(&self, digest: &str) -> Result<Option<Receive>, StoreError> {
         let digest = digest.to_owned();
         self.read(move |tx| {
@@ -61,10 +61,10 @@ impl Store {
         .await
     }
 
-    /// Every receive whose swap may be under way.
+    /// Lists every receive whose swap may be in progress.
     ///
     /// # Errors
-    /// As [`Store::receive`].
+    /// See [`Store::receive`].
     pub async fn open_receives(&self) -> Result<Vec<Receive>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();

@@ -17,8 +17,6 @@ const VERSION: u8 = 1;
 const PACKED: u8 = 2;
 
 type Rows<K> = TableDefinition<'static, K, &'static [u8]>;
-
-/// A row as bytes.
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(512);
     bytes.push(VERSION);
@@ -28,8 +26,6 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     })?;
     Ok(bytes)
 }
-
-/// A row from bytes.
 pub(super) fn decode<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, StoreError> {
     let undecodable = |reason: String| StoreError::Undecodable { table: table.to_owned(), reason };
     match bytes.split_first() {
@@ -38,19 +34,19 @@ pub(super) fn decode<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T
             serde_json::from_slice(json).map_err(|error| undecodable(place(&error)))
         }
         Some((&PACKED, packed)) => {
-            let json = pack::unpack(packed).ok_or_else(|| undecodable("it is cut".to_owned()))?;
+            let json =
+                pack::unpack(packed).ok_or_else(|| undecodable("it is truncated".to_owned()))?;
             serde_json::from_slice(&json).map_err(|error| undecodable(place(&error)))
         }
         Some((&version, _)) => Err(StoreError::UnknownVersion { table: table.to_owned(), version }),
     }
 }
 
-/// Where reading failed. serde_json's own words can quote the value, and the value can be a secret.
+/// Returns where reading failed. serde_json's own message can quote the value, which can be a
+/// secret.
 fn place(error: &serde_json::Error) -> String {
     format!("{:?} error at column {}", error.classify(), error.column())
 }
-
-/// One row.
 pub(super) fn get<'k, K: Key + 'static, T: DeserializeOwned>(
     tx: &impl Reads,
     table: Rows<K>,
@@ -60,8 +56,6 @@ pub(super) fn get<'k, K: Key + 'static, T: DeserializeOwned>(
     let found = rows.get(key)?;
     found.map(|row| decode(table.name(), row.value())).transpose()
 }
-
-/// Writes one row.
 pub(super) fn put<'k, K: Key + 'static, T: Serialize>(
     tx: &WriteTransaction,
     table: Rows<K>,
@@ -86,8 +80,6 @@ pub(super) fn put_packed<'k, K: Key + 'static, T: Serialize>(
     tx.open_table(table)?.insert(key, bytes.as_slice())?;
     Ok(())
 }
-
-/// Takes one row away.
 pub(super) fn remove<'k, K: Key + 'static>(
     tx: &WriteTransaction,
     table: Rows<K>,

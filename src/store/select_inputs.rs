@@ -1,7 +1,7 @@
 //! Selects inputs from the index of unspent proofs by amount, largest first, without a scan.
 //!
-//! Never chooses a proof with spending conditions, nor one of a keyset whose fee the caller did not
-//! name. Reserves nothing.
+//! Never selects a proof with spending conditions, or of a keyset whose fee the caller did not
+//! give. Reserves nothing.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,9 +20,9 @@ use crate::model::money::Unit;
 /// Inputs for one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// The proofs, all unspent when they were chosen.
+    /// The proofs, all unspent when they were selected.
     pub proofs: Vec<ProofInfo>,
-    /// What the mint takes for them as inputs.
+    /// The mint's input fee for them.
     pub fee: u64,
 }
 
@@ -67,7 +67,7 @@ where
 }
 
 impl Store {
-    /// How many coins of each amount can be spent at one mint, in sats.
+    /// Counts the unspent proofs at one mint by amount, in sats.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -93,9 +93,10 @@ impl Store {
         .await
     }
 
-    /// The most sats that can be spent at one mint beside the inputs' fee, and the most that this
-    /// fee can be, where each choice is asked to cost no more than `fee_at_most` ([`Need::Spend`]),
-    /// or what one coin costs. `beside` are further coins, by amount and thousandths of a sat.
+    /// Returns the most sats that can be spent at one mint on top of the input fee, and the highest
+    /// that this fee can be, if each selection should cost at most `fee_at_most` ([`Need::Spend`])
+    /// or the fee of one proof. `beside` adds further proofs, as (amount, fee in thousandths of a
+    /// sat).
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -125,8 +126,8 @@ impl Store {
         .await
     }
 
-    /// Inputs for `need` at one mint in one unit, or `None` when what is there does not do.
-    /// `fee_ppk` names the keysets that may be spent and what each input of them costs, in
+    /// Selects inputs for `need` at one mint in one unit. `None` if the proofs there do not
+    /// suffice. `fee_ppk` lists the keysets that may be spent, with the fee per input in
     /// thousandths.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
-//! A stale file, older than the newest that was seen: its proofs are held until their mints were
-//! asked.
+//! A stale file, older than the newest one seen: its proofs are held until their mints are asked.
 //!
-//! Never frees a coin by itself: that is done after a mint's own word (NUT-07).
+//! Never frees a proof: that needs the mint's own answer (NUT-07).
 
 use cdk_common::nuts::State;
 use cdk_common::wallet::ProofInfo;
@@ -15,25 +14,25 @@ use super::tables::{GIVEN_UP, JOURNAL, META, Reads};
 use super::{Inner, Store, TxDecision, row};
 use crate::model::ledger::DAY_SECONDS;
 
-/// The operation that holds coins whose mint has not been asked. No other operation has this name.
+/// The operation that holds proofs whose mint was not asked yet. No other operation has this id.
 pub const STALE_HOLD: Uuid = Uuid::from_u128(0x6e75_7470_7572_7365_8000_756e_6368_6b64);
 
-/// What the start of a session found.
+/// Result of starting a session.
 #[derive(Clone, Debug)]
 pub struct SessionStart {
-    /// What the wallet is, after the opening.
+    /// The wallet's metadata after the start.
     pub meta: Meta,
-    /// The file is older than the highest generation that was seen.
+    /// `true` if the file is older than the highest generation seen.
     pub rolled_back: bool,
 }
 
 impl Store {
-    /// Raises the generation above the file's own and above `seen`, the highest that is known,
-    /// durably. A file below `seen` is an older one: in the same transaction all its coins are
-    /// held, its mints unchecked and the day's limit used up.
+    /// Raises the generation, durably, above the file's own and above `seen`, the highest one
+    /// known. If the file is below `seen`, the same transaction holds all unspent proofs, and marks
+    /// every mint as unchecked and the day's limit as used up.
     ///
     /// # Errors
-    /// When the file cannot be written; nothing has changed then.
+    /// When the file cannot be written; then nothing has changed.
     pub async fn begin_session(&self, seen: Option<u64>) -> Result<SessionStart, StoreError> {
         self.transact(Durability::Immediate, move |tx, inner| {
             let mut meta = meta::get(tx)?;
@@ -48,11 +47,11 @@ impl Store {
         .await
     }
 
-    /// Holds all coins, takes every mint as unchecked and the day's limit as used up, durably: the
-    /// file may be older than its mints.
+    /// Holds all unspent proofs, and marks every mint as unchecked and the day's limit as used up,
+    /// durably: the file may be older than its mints.
     ///
     /// # Errors
-    /// As [`Store::begin_session`].
+    /// See [`Store::begin_session`].
     pub async fn mark_stale(&self) -> Result<(), StoreError> {
         self.transact(Durability::Immediate, |tx, inner| {
             let mut meta = meta::get(tx)?;
@@ -63,7 +62,7 @@ impl Store {
         .await
     }
 
-    /// The coins that are held until their mint has been asked; of one mint.
+    /// Returns the proofs of one mint that are held until it is asked.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -76,7 +75,7 @@ impl Store {
         .await
     }
 
-    /// An operation that is not decided, given up or not, may still bring coins in.
+    /// Returns whether an undecided operation, given up or not, may still bring in proofs.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,8 +1,8 @@
-//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`row`, `pack`); a
-//! Y is 33 bytes, an operation 16.
+//! Every table of the file, as `<key, value>`. Rows of `&[u8]` are versioned (`row`, `pack`); a Y
+//! has 33 bytes, an operation id 16.
 //!
-//! A table whose type changes makes a new version of the file ([`meta`](super::meta)); a file of an
-//! earlier one is refused as it is.
+//! A table whose type changes needs a new file version ([`meta`](super::meta)); files of an earlier
+//! version are refused.
 
 use std::ops::Bound;
 
@@ -10,46 +10,43 @@ use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value, WriteTra
 
 use super::error::StoreError;
 
-/// A proof's public name: `hash_to_curve(secret)`, compressed.
+/// A proof's public id: `hash_to_curve(secret)`, compressed.
 pub(super) type Y = [u8; 33];
-/// An operation at a mint.
+/// Id of an operation at a mint.
 pub(super) type OperationId = [u8; 16];
 
 /// Key of the proofs by amount: (mint, unit, state, amount, Y).
 pub(super) type ByAmountKey = (&'static str, &'static str, u8, u64, &'static Y);
 /// Value of the proofs by amount: (keyset id, has spending conditions).
 pub(super) type ByAmountValue = (&'static [u8], bool);
-/// A spent proof that is still whole: (mint, unit, keyset id, amount, secret, signature, row of one
-/// that is not ordinary).
+/// A spent proof that is kept whole: (mint, unit, keyset id, amount, secret, signature, row). The
+/// row is empty for an ordinary proof.
 pub(super) type ArchivedProof =
     (&'static str, &'static str, &'static [u8], u64, &'static [u8], &'static [u8], &'static [u8]);
-/// An outflow, by its time: (when its time was first seen to lie ahead of the clock, sats with
-/// fees, sats without, of play money, agent).
+/// An outflow: (Unix seconds at which its time was first seen ahead of the clock, sats with fees,
+/// sats without, whether it was play money, agent).
 pub(super) type Outflow = (Option<u64>, u64, u64, bool, &'static str);
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident: $key:ty => $value:ty = $text:literal;)*) => {
         $($(#[$doc])* pub(super) const $name: TableDefinition<'static, $key, $value> = TableDefinition::new($text);)*
 
-        /// Makes every table, so that reading one never finds it missing.
+        /// Creates every table, so that no read finds one missing.
         pub(super) fn create_all(tx: &WriteTransaction) -> Result<(), StoreError> {
             $(tx.open_table($name)?;)*
             Ok(())
         }
 
-        /// Copies every row of every table, as long as `goes_on` says so.
+        /// Copies every row of every table; stops once `goes_on` returns `false`.
         pub(super) fn copy_all(from: &ReadTransaction, to: &WriteTransaction, goes_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
             $(copy(from, to, $name, goes_on)?;)*
             Ok(())
         }
-
-        /// The name of every table.
         pub(super) const NAMES: &[&str] = &[$($text),*];
     };
 }
 
-/// Rows are added behind each other, so that pages are full; rows that are not in their order are
-/// an error.
+/// Appends the rows in key order, so that pages are full; rows out of order are an error.
 fn copy<K: Key + 'static, V: Value + 'static>(
     from: &ReadTransaction,
     to: &WriteTransaction,
@@ -69,12 +66,12 @@ fn copy<K: Key + 'static, V: Value + 'static>(
 }
 
 tables! {
-    /// <"meta", row of what the wallet is>
+    /// <"meta", row of the wallet's metadata>
     META: &'static str => &'static [u8] = "meta";
 
     /// <Y, row of a proof that is not spent>
     PROOFS: &'static Y => &'static [u8] = "proofs";
-    /// <Y of a spent proof, (when it came here, what it was: for 90 days)>
+    /// <Y of a spent proof, (Unix seconds of its archiving, the proof for 90 days)>
     ARCHIVE: &'static Y => (u64, Option<ArchivedProof>) = "archive";
     /// <(mint, unit, state, amount, Y), (keyset id, has spending conditions)> of a proof that is
     /// not spent
@@ -87,7 +84,7 @@ tables! {
 
     /// <mint, row of its info>
     MINTS: &'static str => &'static [u8] = "mints";
-    /// <mint, the public key it first called its own>
+    /// <mint, the first public key that it announced>
     MINT_IDENTITIES: &'static str => &'static [u8; 33] = "mint_identities";
     /// <(mint, keyset id), ()>
     MINT_KEYSETS: (&'static str, &'static [u8]) => () = "mint_keysets";
@@ -97,7 +94,7 @@ tables! {
     KEYS: &'static [u8] => &'static [u8] = "keys";
     /// <(device, keyset id), next index of NUT-13>
     KEYSET_COUNTERS: (u32, &'static [u8]) => u32 = "keyset_counters";
-    /// <(device, keyset id, index of NUT-13), ()>: taken once, not signed, and free again
+    /// <(device, keyset id, index of NUT-13), ()>: taken, not signed, and free again
     COUNTERS_BACK: (u32, &'static [u8], u32) => () = "counters_back";
     /// <(device, namespace), next index>
     DERIVATION_COUNTERS: (u32, &'static str) => u32 = "derivation_counters";
@@ -109,21 +106,21 @@ tables! {
     PAYMENT_BY_KEY: (&'static str, &'static str) => &'static str = "payment_by_key";
     /// <payment id, ()>, while it is open
     PAYMENTS_OPEN: &'static str => () = "payments_open";
-    /// <(time it counts from, payment id), what left>, once value has left
+    /// <(time it counts from, payment id), outflow>, once value has left
     OUTFLOWS: (u64, &'static str) => Outflow = "outflows";
-    /// <payment id, row of the token it handed out>, until the token is claimed or returned
+    /// <payment id, row of its token>, until the token is claimed or returned
     TOKENS: &'static str => &'static [u8] = "tokens";
-    /// <SHA-256 of a token's text, payment id>, as long as its row
+    /// <SHA-256 of a token's text, payment id>, for as long as the token's row
     TOKEN_BY_DIGEST: &'static [u8; 32] => &'static str = "token_by_digest";
 
     /// <deposit id, row>
     DEPOSITS: &'static str => &'static [u8] = "deposits";
     /// <(agent, idempotency key), deposit id>
     DEPOSIT_BY_KEY: (&'static str, &'static str) => &'static str = "deposit_by_key";
-    /// <(agent, time it was asked for, deposit id), ()>
+    /// <(agent, creation time, deposit id), ()>
     DEPOSITS_OF_AGENT: (&'static str, u64, &'static str) => () = "deposits_of_agent";
-    /// <(mint, until when it can be paid, deposit id), (it is paid, sats)>, until it is received or
-    /// has run out a week ago. What is paid, or never runs out, is at `u64::MAX`.
+    /// <(mint, time until which it can be paid, deposit id), (paid, sats)>, until it is received or
+    /// expired a week ago. Paid ones, and those that never expire, are at `u64::MAX`.
     DEPOSITS_OPEN: (&'static str, u64, &'static str) => (bool, u64) = "deposits_open";
 
     /// <receive id, row>
@@ -133,36 +130,35 @@ tables! {
     /// <receive id, ()>, while it is open
     RECEIVES_OPEN: &'static str => () = "receives_open";
 
-    /// <operation, (it holds its inputs, bytes of the engine's)>, until the operation is decided
+    /// <operation, (it holds its inputs, the engine's bytes)>, until the operation is decided
     JOURNAL: &'static OperationId => (bool, &'static [u8]) = "journal";
-    /// <operation, (it holds its inputs, bytes of the engine's)>, while the owner has given up what
-    /// it is for
+    /// <operation, (it holds its inputs, the engine's bytes)>, while its record is given up
     GIVEN_UP: &'static OperationId => (bool, &'static [u8]) = "given_up";
-    /// <operation, id of the payment, received token or deposit that it is for>, while it is in the
-    /// journal or given up
+    /// <operation, id of its payment, received token or deposit>, while it is in the journal or
+    /// given up
     OPERATION_SUBJECTS: &'static OperationId => &'static str = "operation_subjects";
-    /// <(id of the payment, received token or deposit, operation), ()>, for the same time
+    /// <(id of a payment, received token or deposit, operation), ()>, for the same time
     OPERATIONS_BY_SUBJECT: (&'static str, &'static OperationId) => () = "operations_by_subject";
     /// <id, row of a change of policy>
     POLICY_CHANGES: &'static str => &'static [u8] = "policy_changes";
     /// <(time, id), kind of record>
     HISTORY: (u64, &'static str) => u8 = "history";
-    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees, count)>
-    /// of all its lines; no row when there is none
+    /// <(day of the record, day of the line, money, kind, direction, mint), (in, out, fees,
+    /// count)>, summed over all lines; no row when there is none
     HISTORY_SUMS: (u64, u64, u8, &'static str, &'static str, &'static str) => (u128, u128, u128, u64) = "history_sums";
 
-    /// <name, row of what the wallet is on relays>
+    /// <name, row of the wallet's state on relays>
     NOSTR_STATE: &'static str => &'static [u8] = "nostr_state";
-    /// <Y, how often it was marked>: coins of which relays must hear
+    /// <Y, number of marks>: proofs whose change is not published yet
     NOSTR_DIRTY: &'static Y => u64 = "nostr_dirty";
-    /// <Y, ()>: unspent coins of ours whose event was deleted by another device
+    /// <Y, ()>: unspent proofs of ours whose event another device deleted
     NOSTR_UNVERIFIED: &'static Y => () = "nostr_doubt";
     /// <event id, row of a token event>
     NOSTR_EVENTS: &'static str => &'static [u8] = "nostr_events";
-    /// <event id, ()>, while it is not deleted
+    /// <event id, ()>, until it is deleted
     NOSTR_LIVE: &'static str => () = "nostr_live";
-    /// <event id, id of the deletion>, once it is deleted, also of events never seen; no id while a
-    /// successor alone says so
+    /// <event id, id of its deletion>, once deleted, also for events never seen; the id is empty
+    /// while only a successor names the event
     NOSTR_GONE: &'static str => &'static str = "nostr_gone";
     /// <event id, row of a deletion>, read or made
     NOSTR_DELETIONS: &'static str => &'static [u8] = "nostr_deletions";
@@ -170,44 +166,40 @@ tables! {
     NOSTR_HOLDS: (&'static Y, &'static str) => () = "nostr_holds";
     /// <(class, order), row of an event to publish>
     NOSTR_OUTBOX: (u8, u64) => &'static [u8] = "nostr_outbox";
-    /// <relay, how many events left the queue without it> since it was last read to its end
+    /// <relay, number of events that left the queue without it since it was last read to its end>
     NOSTR_MISSED: &'static str => u64 = "nostr_missed";
-    /// <(event id, relay), (class, its words)>: it will not take this event
+    /// <(event id, relay), (class, reason)>: the relay refuses the event
     NOSTR_REFUSED: (&'static str, &'static str) => (u8, &'static str) = "nostr_refused";
-    /// <id of a nutzap of ours, how many of the recipient's relays have it>
+    /// <id of a nutzap of ours, number of the recipient's relays that have it>
     NOSTR_DELIVERED: &'static str => u64 = "nostr_delivered";
-    /// <Y, when, in Unix seconds>: another device's coins whose event it replaced by one without
-    /// them
+    /// <Y, Unix seconds>: another device's proofs that were left out when it replaced their event
     NOSTR_LEFT_OUT: &'static Y => u64 = "nostr_left_out";
-    /// <Y, row of another device's coin>
+    /// <Y, row of another device's proof>
     REMOTE_PROOFS: &'static Y => &'static [u8] = "foreign";
-    /// <(mint, unit, state), (sum of amounts, count)> of other devices' coins; no row when there is
-    /// none
+    /// <(mint, unit, state), (sum of amounts, count)> of other devices' proofs; no row when there
+    /// is none
     REMOTE_SUMS: (&'static str, &'static str, u8) => (u128, u64) = "foreign_sums";
-    /// <payment id, ()>: settled, and relays have not been told
+    /// <payment id, ()>: settled, and not announced on relays yet
     NOSTR_TO_ANNOUNCE: &'static str => () = "nostr_tell";
-    /// <event id, its time in Unix seconds>: lines of the history that were read or written
+    /// <event id, its time in Unix seconds>: history events that were read or written
     SEEN_HISTORY: &'static str => u64 = "nostr_lines";
-    /// <payment hash, ()>: invoices that some device of this wallet has paid, as relays show
+    /// <payment hash, ()>: invoices that a device of this wallet has paid, according to relays
     NOSTR_PAID: &'static str => () = "nostr_paid";
-    /// <event id, row of a nutzap that came in>, until it is done with
+    /// <event id, row of an incoming nutzap>, until it is finished
     NUTZAPS: &'static str => &'static [u8] = "nutzaps";
-    /// <event id, ()>: being taken in, or taken in and relays have not been told
+    /// <event id, ()>: being redeemed, or redeemed and not announced on relays yet
     NUTZAPS_OPEN: &'static str => () = "nutzaps_open";
-    /// <event id, (when it was done with, its own time), in Unix seconds>, for 60 days
+    /// <event id, (when it was finished, its own time), in Unix seconds>, for 60 days
     NUTZAPS_DONE: &'static [u8; 32] => (u64, u64) = "nutzaps_done";
-    /// <Y, ()>: coins of others that came in by nutzap
+    /// <Y, ()>: proofs received by nutzap
     NUTZAP_PROOFS: &'static Y => () = "nutzap_coins";
 }
 
-/// A transaction that tables can be read in: both kinds.
+/// A transaction that can read tables, of either kind.
 pub(super) trait Reads {
-    /// An open table.
     type Table<'t, K: Key + 'static, V: Value + 'static>: ReadableTable<K, V>
     where
         Self: 't;
-
-    /// Opens a table for reading.
     fn table<K: Key + 'static, V: Value + 'static>(
         &self,
         definition: TableDefinition<'static, K, V>,

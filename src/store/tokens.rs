@@ -1,7 +1,7 @@
-//! Tokens handed out and not yet claimed: the only place where their text is kept.
+//! Sent tokens that are not claimed yet: the only place that stores their text.
 //!
-//! The row of one that was returned goes with the change that says so; that of one that was claimed
-//! once its mint has said so twice. One of ours is found by its text, whatever else is handed out.
+//! The row of a returned token is removed with the change that records the return; that of a
+//! claimed token once its mint has reported it twice. An index finds a token of ours by its text.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +18,16 @@ use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 use crate::model::secret::Secret;
 
-/// A token handed out.
+/// A sent token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRow {
-    /// The token's text: whoever has it has the money.
+    /// The token's text: anyone who has it has the money.
     pub token: Secret,
     /// The Ys of its proofs, to ask the mint whether they are spent.
     pub ys: Vec<PublicKey>,
-    /// Locked to a key of another: we cannot take it back while the lock holds.
+    /// `true` if it is locked to another's key: we cannot reclaim it while the lock holds.
     pub locked: bool,
-    /// When its mint first said that it was claimed, in Unix seconds.
+    /// Unix seconds at which the mint first reported it as claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<u64>,
 }
@@ -35,13 +35,11 @@ pub struct TokenRow {
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
-
-/// Reads a row of the table.
 pub(super) fn read(row: &[u8]) -> Result<TokenRow, StoreError> {
     row::decode("tokens", row)
 }
 
-/// Writes a token's row and brings its index in line with it. A token never changes its text.
+/// Writes a token's row and updates its index. A token's text never changes.
 pub(super) fn put(
     tx: &WriteTransaction,
     payment: &PaymentId,
@@ -51,7 +49,7 @@ pub(super) fn put(
     row::put(tx, TOKENS, payment.as_str(), row)
 }
 
-/// Takes a token's row away, and with it the only copy of its text.
+/// Removes a token's row, and with it the only copy of its text.
 pub(super) fn forget(tx: &WriteTransaction, payment: &PaymentId) -> Result<(), StoreError> {
     if let Some(row) = row::get::<_, TokenRow>(tx, TOKENS, payment.as_str())? {
         tx.open_table(TOKEN_BY_DIGEST)?.remove(&digest(row.token.reveal()))?;
@@ -60,7 +58,7 @@ pub(super) fn forget(tx: &WriteTransaction, payment: &PaymentId) -> Result<(), S
 }
 
 impl Store {
-    /// The token of a payment, while it is neither claimed nor returned.
+    /// Returns the token of a payment, while it is neither claimed nor returned.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -73,7 +71,8 @@ impl Store {
         .await
     }
 
-    /// The payment whose token this text is, while the token is neither claimed nor returned.
+    /// Finds the payment whose token has this text, while the token is neither claimed nor
+    /// returned.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -93,7 +92,7 @@ impl Store {
         .await
     }
 
-    /// The Ys of the coins in all tokens that were handed out and can still be taken back.
+    /// Returns the Ys of the proofs in all tokens whose text is stored.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -108,7 +107,8 @@ impl Store {
         .await
     }
 
-    /// The tokens of these payments, each with its payment. One without a token is left out.
+    /// Returns the tokens of these payments, each with its payment; one without a token is left
+    /// out.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,5 +1,5 @@
-//! What is open at the mints, by id. It reads the indexes, and the rows that its caller does not
-//! know yet: an open row that is known costs its key alone.
+//! Open deposits and tokens, by id. Reads the indexes, and only the rows that the caller does not
+//! know yet: a known row costs its key alone.
 
 use std::sync::atomic::Ordering;
 
@@ -13,27 +13,27 @@ use super::{deposits, payments};
 use crate::model::deposit::Deposit;
 use crate::model::payment::Payment;
 
-/// The deposits that are not received, and the tokens whose text is kept.
+/// Deposits that are not received, and tokens whose text is stored.
 #[derive(Clone, Debug, Default)]
 pub struct Unfinished {
     /// The ids of all such deposits.
     pub deposits: Vec<String>,
-    /// Of these deposits, the rows that the caller did not know yet.
+    /// The rows of those deposits that the caller did not know yet.
     pub new_deposits: Vec<Deposit>,
     /// The ids of the payments of all such tokens.
     pub tokens: Vec<String>,
-    /// Of these tokens, the rows that the caller did not know yet, with their payments.
+    /// The rows of those tokens that the caller did not know yet, with their payments.
     pub new_tokens: Vec<(Payment, TokenRow)>,
 }
 
 impl Store {
-    /// How many commits were made since the file was opened: while it stays the same, nothing in
-    /// the file changes.
+    /// Returns the number of commits since the file was opened: while it stays the same, so does
+    /// the file.
     pub fn commits(&self) -> u64 {
         self.inner.visible.load(Ordering::Acquire)
     }
 
-    /// What is open, and the rows of what `is_new` to the caller.
+    /// Returns the open deposits and tokens, with the rows of those that `is_new` selects.
     ///
     /// # Errors
     /// When the file cannot be read.

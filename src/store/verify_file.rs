@@ -1,9 +1,9 @@
-//! Verifies a wallet file: opens, repairs and checks all of it, with every write kept in memory
-//! until it has passed.
+//! Verifies a wallet file, or a copy, through an overlay that keeps every write in memory until the
+//! file has passed.
 //!
-//! redb checks pages only on request and repairs a file in place, so the file is opened through an
-//! overlay first. If it passes, the kept writes go to it in their order and the same handle goes
-//! on; otherwise the file is not changed. redb's lock is held throughout.
+//! redb checks pages only on request and repairs a file in place, hence the overlay. If the file
+//! passes, the buffered writes go to it in order and the same handle is used; otherwise the file is
+//! unchanged. redb's lock is held throughout.
 
 use std::fs::File;
 use std::io;
@@ -24,18 +24,15 @@ use super::error::StoreError;
 use super::meta::Meta;
 use super::tables::{KEYSET_COUNTERS, META, SUMS};
 use super::{meta, open};
-
-/// What a verified file holds.
 #[derive(Clone, Debug)]
 pub(super) struct FileSummary {
-    /// What the wallet is.
     pub(super) meta: Meta,
-    /// Hash of its money and history: two files with the same hash hold the same. `None`: it holds
-    /// nothing yet.
+    /// Hash over table sizes, balances and counters, to tell whether the content has changed.
+    /// `None` while all tables are empty.
     pub(super) content_hash: Option<String>,
 }
 
-/// A file that passed. Nothing was written to it yet.
+/// A verified file. Nothing has been written to it yet.
 pub(super) struct VerifiedFile {
     db: Database,
     overlay_file: Arc<OverlayFile>,
@@ -43,24 +40,24 @@ pub(super) struct VerifiedFile {
 }
 
 impl VerifiedFile {
-    /// The database for use: the kept writes go to the file now.
+    /// Applies the buffered writes to the file and returns the database.
     pub(super) fn into_database(self) -> Result<Database, StoreError> {
         self.overlay_file.write_through()?;
         Ok(self.db)
     }
 }
 
-/// Opens the file in memory and checks every page of it.
+/// Opens the file through an overlay and checks every page.
 pub(super) fn open(path: &Path) -> Result<VerifiedFile, StoreError> {
     verify(File::options().read(true).write(true).open(path)?, true)
 }
 
-/// Verifies a copy, which nobody has open and which may lie where nothing can be written.
+/// Verifies a copy, which no process has open and which may be read-only.
 pub(super) fn check_copy(path: &Path) -> Result<FileSummary, StoreError> {
     verify(File::open(path)?, false).map(|verified| verified.summary)
 }
 
-/// What a copy says of itself, its pages unchecked.
+/// Reads a copy's metadata without checking its pages.
 pub(super) fn read_meta(path: &Path) -> Result<Meta, StoreError> {
     let file = File::open(path)?;
     guarded(|| {
@@ -72,8 +69,8 @@ pub(super) fn read_meta(path: &Path) -> Result<Meta, StoreError> {
 fn verify(file: File, locks: bool) -> Result<VerifiedFile, StoreError> {
     let hides_two_phases = SlotBackend::over(file.try_clone()?, false)?.other_slot_is_newer()?;
     if hides_two_phases {
-        // The commit that the header names must be whole: only then the other one is newer by more
-        // than a damaged number.
+        // The commit that the header selects must be complete: only then does the higher number of
+        // the other slot mean more than a damaged number.
         verify_slot(file.try_clone()?, locks, false)?;
     }
     verify_slot(file, locks, hides_two_phases)
@@ -86,16 +83,16 @@ fn verify_slot(
 ) -> Result<VerifiedFile, StoreError> {
     guarded(|| {
         let (overlay_file, repaired, mut db) = begin(file, locks, hides_two_phases)?;
-        // A repair has compared all pages with their checksums already.
+        // A repair has already compared all pages with their checksums.
         if !repaired && !db.check_integrity()? {
-            return Err(StoreError::Damaged("pages of it are not what was written".to_owned()));
+            return Err(StoreError::Damaged("some of its pages are corrupt".to_owned()));
         }
         let summary = read(&db)?;
         Ok(VerifiedFile { db, overlay_file, summary })
     })
 }
 
-/// Opens the file in memory. Whether it had to be repaired, as after a kill.
+/// Opens the file through an overlay. The flag tells whether it was repaired, as after a kill.
 fn begin(
     file: File,
     locks: bool,
@@ -111,14 +108,14 @@ fn begin(
     Ok((overlay_file, repaired.load(Ordering::Relaxed), db))
 }
 
-/// redb asserts on some damaged files; the panic becomes an error.
+/// Turns a panic of redb on a damaged file into an error.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(StoreError::Damaged("checking it made the database panic".to_owned()))
     })
 }
 
-/// Reads the summary. A file without our rows is not ours; one of an older program may lack tables.
+/// Reads the summary. A file without our metadata is no wallet; an older file may lack tables.
 fn read(db: &Database) -> Result<FileSummary, StoreError> {
     let tx = db.begin_read()?;
     let names: Vec<String> = tx.list_tables()?.map(|table| table.name().to_owned()).collect();
@@ -148,26 +145,24 @@ fn read(db: &Database) -> Result<FileSummary, StoreError> {
     Ok(FileSummary { meta, content_hash: (rows > 0).then(|| hex::encode(content_hash.finalize())) })
 }
 
-/// A file, with the writes that did not go to it yet.
+/// A file, with the writes that are still buffered.
 #[derive(Debug)]
 struct OverlayFile {
     file: SlotBackend,
-    /// The file is locked: it is a wallet that others may open, and no copy.
+    /// `true` if redb may lock the file: a wallet, not a copy.
     locks: bool,
-    /// Verification is over: writes go to the file.
+    /// `true` once verification is over: writes then go to the file.
     is_written_through: AtomicBool,
     overlay: Mutex<Overlay>,
 }
 
 #[derive(Debug)]
 struct Overlay {
-    /// The file's length, without and with the kept writes.
+    /// The file's length without the buffered writes, then with them.
     base_length: u64,
     length: u64,
     writes: Vec<PendingWrite>,
 }
-
-/// A write that is kept back.
 #[derive(Debug)]
 enum PendingWrite {
     Write(u64, Vec<u8>),
@@ -175,7 +170,7 @@ enum PendingWrite {
     Sync,
 }
 
-/// The part of `bytes`, which are at `at`, from `offset` on, and the place for it in `out`.
+/// Returns the part of `bytes` (at `at`) within `out` (at `offset`), and its place in `out`.
 fn overlap<'a>(
     at: u64,
     bytes: &'a [u8],
@@ -204,13 +199,13 @@ impl OverlayFile {
         })
     }
 
-    /// The overlay, until it is written through.
+    /// Returns the overlay; `None` once it is written through.
     fn overlay(&self) -> Option<MutexGuard<'_, Overlay>> {
         let is_open = !self.is_written_through.load(Ordering::Acquire);
         is_open.then(|| self.overlay.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the kept writes to the file, in their order.
+    /// Applies the buffered writes to the file, in order.
     fn write_through(&self) -> io::Result<()> {
         let Some(mut overlay) = self.overlay() else { return Ok(()) };
         for write in &overlay.writes {
@@ -244,7 +239,7 @@ impl Overlay {
                         to.copy_from_slice(from);
                     }
                 }
-                // A file made shorter and longer again is empty there.
+                // A file that was shortened and grown again is zero there.
                 PendingWrite::Length(length) => {
                     let left = usize::try_from(length.saturating_sub(offset))
                         .unwrap_or(usize::MAX)
@@ -257,8 +252,6 @@ impl Overlay {
         Ok(())
     }
 }
-
-/// The overlay as redb's backend.
 #[derive(Debug)]
 struct OverlayBackend(Arc<OverlayFile>);
 

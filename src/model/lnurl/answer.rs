@@ -1,7 +1,6 @@
-//! The two answers of a payee's server (LUD-06): what it takes, and an invoice.
+//! The two answers of a payee's server (LUD-06): its terms, and an invoice.
 //!
-//! Amounts are thousandths of a sat and whole numbers. Words in them are a stranger's, raw: clean
-//! before showing.
+//! Amounts are whole thousandths of a sat. Texts are untrusted and raw: clean them before showing.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -10,49 +9,49 @@ use url::Url;
 use super::super::invoice::Invoice;
 use super::{LnurlEndpoint, callback, web};
 
-/// The longest text about the payee that is read, in bytes.
+/// Maximum length of the payee's metadata, in bytes.
 const MAX_METADATA: usize = 64 * 1024;
 
-/// An invoice that ends sooner than this is not begun with, in seconds.
+/// Minimum seconds until an invoice expires, or its payment is not started.
 const LEAST_LEFT: u64 = 30;
 
-/// What a payee's server takes.
+/// Terms of a payee's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayRequest {
-    /// Who was asked.
+    /// The endpoint that was asked.
     pub target: LnurlEndpoint,
-    /// Where invoices are.
+    /// The URL for invoices.
     pub callback: Url,
-    /// The least it takes.
+    /// The minimum amount.
     pub min_msat: u64,
-    /// The most it takes.
+    /// The maximum amount.
     pub max_msat: u64,
-    /// What it says of itself, as it said it: invoices name its hash.
+    /// The metadata as the server wrote it: invoices name its hash.
     pub metadata: String,
-    /// The words of it that are for people.
+    /// The description for people, from the metadata.
     pub description: String,
-    /// The address it says it answers for.
+    /// The address that the server answers for. `None` if it names none.
     pub identifier: Option<String>,
-    /// How many characters of a comment it takes (LUD-12); 0 is none.
+    /// The maximum length of a comment, in characters (LUD-12); 0 allows none.
     pub comment_allowed: u64,
-    /// It makes receipts for zaps (NIP-57), signed by this key: 64 hex characters in lower case.
-    /// `None`: no zap.
+    /// The key that signs receipts for zaps (NIP-57): 64 hex characters in lower case. `None` if
+    /// the server takes no zaps.
     pub nostr_key: Option<String>,
 }
 
-/// What makes a payment a zap (NIP-57).
+/// Request data that makes a payment a zap (NIP-57).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZapNote {
-    /// The signed request, in the very letters that its hash is taken of.
+    /// The signed request, byte for byte as it is hashed.
     pub json: String,
     /// The payee's server as an LNURL.
     pub lnurl: String,
 }
 
-/// What an LNURL may be for besides being paid.
+/// Purpose of an LNURL other than being paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherTag {
-    /// Taking money from the server (LUD-03).
+    /// Withdrawing money from the server (LUD-03).
     Withdraw,
     /// Opening a channel (LUD-02).
     Channel,
@@ -60,42 +59,42 @@ pub enum OtherTag {
     Login,
 }
 
-/// Why an answer is of no use.
+/// Reason why an answer cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// It says no, and why.
-    #[error("the server says no")]
+    /// The server refuses, with this reason.
+    #[error("the server refused")]
     Says(String),
-    /// It is not about being paid; what it is about, if its tag is known.
-    #[error("the server offers something else than being paid")]
+    /// It is not about being paid; the purpose, if its tag is known.
+    #[error("the LNURL is not for paying")]
     Other(Option<OtherTag>),
-    /// It wants to know who pays (LUD-18).
-    #[error("the server wants to know who pays")]
+    /// It requires data about the payer (LUD-18).
+    #[error("the server requires data about the payer")]
     WantsPayer,
-    /// It answers for this address, which is not the one that was asked for.
+    /// It is for this address, not the requested one.
     #[error("the server answers for another address")]
     Identifier(String),
-    /// It sends us to this host for the invoice.
-    #[error("the server sends us elsewhere for the invoice")]
+    /// It refers to this other host for the invoice.
+    #[error("the server refers to another host for the invoice")]
     Elsewhere(String),
-    /// It lacks what it must say, or says it wrongly.
+    /// A required field is missing or invalid.
     #[error("the answer cannot be read: {0}")]
     Unreadable(&'static str),
 }
 
-/// Why an invoice is not the one that was asked for.
+/// Mismatch between an invoice and what was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// For another amount, or for none in particular.
+    /// The invoice's amount is another one, or `None`.
     #[error("the invoice is for another amount")]
     Amount(Option<u64>),
-    /// It runs out before it could be paid.
-    #[error("the invoice has run out, or nearly so")]
+    /// The invoice expires before it could be paid.
+    #[error("the invoice has expired, or is about to")]
     Expired,
 }
 
 impl PayRequest {
-    /// Reads the first answer. Members that are not needed and cannot be read count as absent.
+    /// Parses the first answer. Optional fields that cannot be read count as absent.
     ///
     /// # Errors
     /// [`AnswerError`].
@@ -150,18 +149,18 @@ impl PayRequest {
         })
     }
 
-    /// The least it takes, in whole sats.
+    /// Returns the minimum in whole sats, rounded up.
     pub fn min_sats(&self) -> u64 {
         self.min_msat.div_ceil(1000)
     }
 
-    /// The most it takes, in whole sats; a part of a sat only where it takes no whole one.
+    /// Returns the maximum in whole sats, but no less than the minimum.
     pub fn max_sats(&self) -> u64 {
         (self.max_msat / 1000).max(self.min_sats())
     }
 
-    /// What to ask for so that the caller pays this many sats: that, or, of a server that takes no
-    /// whole sat, what it takes of the last of them. `None`: it does not take it.
+    /// Returns the thousandths to request for `amount_sats`: all of it, or, from a server that takes
+    /// no whole sat, its maximum. `None` if the server does not take this amount.
     pub fn asks_msat(&self, amount_sats: u64) -> Option<u64> {
         let whole = amount_sats.saturating_mul(1000);
         if (self.min_msat..=self.max_msat).contains(&whole) {
@@ -171,12 +170,12 @@ impl PayRequest {
         (takes_no_whole_sat && amount_sats == self.min_sats()).then_some(self.max_msat)
     }
 
-    /// It takes this comment as it is.
+    /// Returns whether the server takes this comment in full.
     pub fn takes_comment(&self, comment: &str) -> bool {
         u64::try_from(comment.chars().count()).is_ok_and(|length| length <= self.comment_allowed)
     }
 
-    /// Where to ask for an invoice: the second request.
+    /// Returns the URL of the second request, for the invoice.
     pub fn ask(&self, amount_msat: u64, comment: Option<&str>, zap: Option<&ZapNote>) -> Url {
         let mut url = self.callback.clone();
         {
@@ -192,8 +191,8 @@ impl PayRequest {
         url
     }
 
-    /// The invoice is for this amount and can still be paid at `now`. Whether it names what it is
-    /// for is [`Self::is_named_by`]'s question.
+    /// Checks that the invoice is for this amount and can still be paid at `now`.
+    /// [`Self::is_named_by`] checks what it is for.
     ///
     /// # Errors
     /// [`Misfit`].
@@ -208,15 +207,15 @@ impl PayRequest {
         }
     }
 
-    /// The invoice names, by its hash, what the server said of itself, or the zap that was asked
-    /// for.
+    /// Returns whether the invoice's description hash is that of the zap request, or of the
+    /// metadata without one.
     pub fn is_named_by(&self, invoice: &Invoice, zap: Option<&ZapNote>) -> bool {
         let words = zap.map_or(self.metadata.as_str(), |zap| zap.json.as_str());
         invoice.description_hash.as_deref() == Some(sha256_hex(words).as_str())
     }
 }
 
-/// Reads the second answer: the invoice, whose own signature is right.
+/// Parses the second answer, an invoice with a valid signature.
 ///
 /// # Errors
 /// [`AnswerError`].
@@ -226,7 +225,7 @@ pub fn read_invoice(body: &[u8]) -> Result<Invoice, AnswerError> {
     Invoice::parse(text).map_err(|_| AnswerError::Unreadable("pr"))
 }
 
-/// Why a server says no, if its answer says so.
+/// Returns the server's reason, if its answer is a refusal.
 pub fn reason(body: &[u8]) -> Option<String> {
     match object(body) {
         Err(AnswerError::Says(reason)) => Some(reason),
@@ -249,8 +248,8 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, AnswerError> {
     Ok(answer)
 }
 
-/// The one description for people, and the address, in a list of pairs of which others are for
-/// others.
+/// Returns the one description for people, and the address if any, from a list of pairs; other
+/// kinds are skipped.
 fn about(metadata: &str) -> Result<(String, Option<String>), AnswerError> {
     let bad = AnswerError::Unreadable("metadata");
     if metadata.len() > MAX_METADATA {
@@ -271,7 +270,8 @@ fn about(metadata: &str) -> Result<(String, Option<String>), AnswerError> {
     }
 }
 
-/// What follows a `+` in a name is a label for the payee's own use, which not every server repeats.
+/// Returns whether the addresses match. A label after `+` is for the payee's own use, and not every
+/// server repeats it.
 fn answers_for(identifier: &str, address: &str) -> bool {
     let lower = identifier.trim().to_lowercase();
     let unlabelled = address

@@ -24,7 +24,7 @@ fn read(answer: &Value) -> Result<PayRequest, AnswerError> {
     PayRequest::read(target("alice@example.com"), answer.to_string().as_bytes())
 }
 
-/// The good answer with one member otherwise.
+/// Returns the good answer with one field changed.
 fn with(name: &str, value: Value) -> Value {
     let mut answer = good();
     answer[name] = value;

@@ -1,27 +1,27 @@
-//! Where a payee's server may send us for the invoice.
+//! Rule for callbacks, to which a payee's server refers for the invoice.
 //!
-//! The standard names no rule: a callback may be anywhere. Ours is that it stays at the place that
-//! the caller named: the same host, a subdomain of it, or the domain it is a subdomain of, at the
-//! same port or at 443, and never in plain text where the first answer came over TLS. Because:
+//! The standard allows any place. We require the place that the caller named: the same host, a
+//! subdomain of it, or the domain it is a subdomain of, at the same port or at 443, and never in
+//! plain text if the first answer came over TLS. The reasons:
 //!
-//! * What the caller named is then what is contacted and told the amount and the comment. A person
-//!   who allows a payment to `name@shop.example` has allowed no other server.
-//! * An answer cannot turn us on third parties: not on a stranger's server, not on what the owner
-//!   listed for other uses (an address that the network lets through because the owner trusts a
-//!   mint there).
-//! * Subdomains and parents are enough for nearly everybody (`pay.`, `api.`, `ln.` in front). Who
-//!   controls a domain gave its subdomains away; neither gains anything by naming the other.
+//! * Only the server that the caller named is contacted, and learns the amount and the comment. A
+//!   person who allows a payment to `name@shop.example` has allowed no other server.
+//! * An answer cannot direct us at third parties: at a stranger's server, or at one that the owner
+//!   has listed for other uses (an address that the network rules allow because a trusted mint is
+//!   there).
+//! * Subdomains and parents suffice in nearly all cases (`pay.`, `api.`, `ln.`). The controller of
+//!   a domain assigns its subdomains; neither gains anything by naming the other.
 //!
-//! Some providers answer from another domain of theirs; those that are known to are in
-//! [`SAME_HANDS`]. A static file that points to somebody else's provider is refused: its owner has
-//! an address at that provider, which can be paid.
+//! Some providers answer from another of their domains; the known ones are in [`SAME_HANDS`]. A
+//! static file that points to another provider is refused: its owner has an address at that
+//! provider, which can be paid.
 
 use url::{Host, Url};
 
-/// Domains of one provider: whose addresses they are, and where its callbacks are.
+/// Pairs of domains of one provider: that of its addresses, and that of its callbacks.
 const SAME_HANDS: &[(&str, &str)] = &[("walletofsatoshi.com", "livingroomofsatoshi.com")];
 
-/// `callback` may be asked when `server` named it.
+/// Returns whether `callback` may be requested if `server` named it.
 pub(super) fn stays(server: &Url, callback: &Url) -> bool {
     is_same_place(server, callback)
         && is_as_safe(server, callback)
@@ -44,12 +44,12 @@ fn is_same_place(server: &Url, callback: &Url) -> bool {
     }
 }
 
-/// `name` is `domain`, or a subdomain of it.
+/// Returns whether `name` is `domain` or a subdomain of it.
 fn is_within(name: &str, domain: &str) -> bool {
     name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Over TLS, or as plain as the server itself at that very place.
+/// Returns whether it uses TLS, or is as plain as the server itself on the same host.
 fn is_as_safe(server: &Url, callback: &Url) -> bool {
     match (server.scheme(), callback.scheme()) {
         (_, "https") => true,

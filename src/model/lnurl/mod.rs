@@ -1,9 +1,8 @@
-//! Lightning addresses (LUD-16) and LNURL-pay (LUD-01, LUD-06, LUD-17): where a payee's server is,
-//! and what its answers say.
+//! Lightning addresses (LUD-16) and LNURL-pay (LUD-01, LUD-06, LUD-17): the endpoint of a payee's
+//! server, and the meaning of its answers.
 //!
-//! Only reads and judges: asks nobody. An answer is a stranger's; what it must say is checked
-//! whole, what it may say is used where it can be read and passed over where it cannot. Nothing in
-//! here decides to pay.
+//! Contacts nobody and never decides to pay. Answers are untrusted: their required fields are
+//! checked, and optional ones are ignored if they cannot be read.
 
 mod answer;
 mod callback;
@@ -16,10 +15,10 @@ use super::payee::Payee;
 
 pub use answer::{AnswerError, Misfit, OtherTag, PayRequest, ZapNote, read_invoice, reason};
 
-/// The longest LNURL, written in bech32 or plainly, in bytes.
+/// Maximum length of an LNURL, in bech32 or plain, in bytes.
 pub const MAX_LNURL: usize = 2_000;
 
-/// bech32 as LNURL uses it: its own checksum, and longer than bech32 was made for.
+/// bech32 as LNURL uses it: with bech32's checksum, and longer than bech32 allows.
 enum Lnurl {}
 
 impl Checksum for Lnurl {
@@ -30,19 +29,19 @@ impl Checksum for Lnurl {
     const TARGET_RESIDUE: u32 = <bech32::Bech32 as Checksum>::TARGET_RESIDUE;
 }
 
-/// Where a payee's server is asked.
+/// Endpoint of a payee's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LnurlEndpoint {
-    /// The whole address of its first answer. One payee has one, however it was written.
+    /// The URL of the first request. A payee has one, however it was written.
     pub url: Url,
     /// `name@host` in lower case. `None` for an LNURL.
     pub address: Option<String>,
 }
 
-/// Why a text leads to no server.
+/// Reason why a text leads to no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LnurlError {
-    /// Its checksum is wrong, or what it holds is no web address that we would ask.
+    /// The checksum is wrong, or the content is not a web address that we would request.
     #[error("not an LNURL that can be read")]
     Unreadable,
     /// It is for signing in somewhere (LUD-04).
@@ -51,11 +50,11 @@ pub enum LnurlError {
 }
 
 impl LnurlEndpoint {
-    /// Where the server of a Lightning address or an LNURL is asked. `None` for every other payee.
+    /// Returns the endpoint of a Lightning address or an LNURL. `None` for every other payee.
     ///
-    /// A name at a bare number, at `localhost` or at an onion service has no certificate anybody
-    /// could check, so those are asked in plain text; whether they may be asked at all is the
-    /// network's question.
+    /// An IP address, `localhost` and an onion service have no certificate that anyone could check,
+    /// so they are requested in plain text; the rules of `net` decide whether they may be
+    /// requested.
     ///
     /// # Errors
     /// [`LnurlError`].
@@ -67,14 +66,13 @@ impl LnurlEndpoint {
         }
     }
 
-    /// The same place written as an LNURL, `lnurl1...`, as zaps name it. `None` where it is too
-    /// long for one.
+    /// Returns the endpoint as an LNURL, `lnurl1...`, as zaps name it. `None` if it is too long.
     pub fn lnurl(&self) -> Option<String> {
         encode(self.url.as_str())
     }
 }
 
-/// A web address as an LNURL in lower case (LUD-01). `None` above [`MAX_LNURL`].
+/// Encodes a web address as an LNURL in lower case (LUD-01). `None` above [`MAX_LNURL`].
 pub fn encode(url: &str) -> Option<String> {
     let hrp = Hrp::parse("lnurl").ok()?;
     bech32::encode_lower::<Lnurl>(hrp, url.as_bytes()).ok()
@@ -116,7 +114,7 @@ fn decode(text: &str) -> Result<String, LnurlError> {
     String::from_utf8(read.byte_iter().collect()).map_err(|_| LnurlError::Unreadable)
 }
 
-/// A place that is written without its scheme.
+/// Parses an address that is written without its scheme.
 fn of_host(rest: &str) -> Result<Url, LnurlError> {
     let url = web(&format!("https://{rest}"))?;
     if is_without_certificate(&url) { web(&format!("http://{rest}")) } else { Ok(url) }
@@ -132,7 +130,7 @@ fn is_without_certificate(url: &Url) -> bool {
     }
 }
 
-/// A web address without anything in it that two readers could read differently.
+/// Parses a web address, and refuses one that two readers could read differently.
 fn web(text: &str) -> Result<Url, LnurlError> {
     let is_odd = |letter: char| letter == '\\' || letter.is_whitespace() || letter.is_control();
     if text.len() > MAX_LNURL || text.contains(is_odd) {
@@ -152,8 +150,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// From LUD-01.
     const LUD_01: (&str, &str) = (
         "lnurl1dp68gurn8ghj7um9wfmxjcm99e3k7mf0v9cxj0m385ekvcenxc6r2c35xvukxefcv5mkvv34x5ekzd3ev56nyd3hxqurzepexejxxepnxscrvwfnv9nxzcn9xq6xyefhvgcxxcmyxymnserxfq5fns",
         "https://service.com/api?q=3fc3645b439ce8e7f2553a69e5267081d96dcd340693afabe04be7b0ccd178df",

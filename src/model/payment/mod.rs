@@ -1,4 +1,4 @@
-//! A payment of ours: value that left, or is about to leave, through the one door.
+//! A payment of ours: value that has left the wallet, or is about to leave.
 //!
 //! ```text
 //!            admit            request leaves          mint says paid
@@ -7,10 +7,10 @@
 //!                       | never sent             | a definite no
 //!                       +-----------> Failed <---+
 //! ```
-//! Only what a mint says, or what never left this process, decides; never silence, never the clock.
-//! The owner may stop waiting for that word (`GivenUp`) and begin again (`Sent`): what became of
-//! the payment is not known meanwhile.
-//! `Failed` may be tried again under the same id (`attempt` counts): `Failed -> Reserved`.
+//! Only the mint's answer, or the fact that nothing was sent, decides a payment; silence and the
+//! clock never do. The owner may stop asking the mint (`GivenUp`) and start again (`Sent`); in
+//! between, the outcome is unknown. A failed payment may be tried again under its id:
+//! `Failed -> Reserved`, and `attempt` counts up.
 
 mod row;
 
@@ -20,39 +20,39 @@ use super::id::PaymentId;
 use super::mint::{MintAddress, MoneyKind};
 use super::secret::Secret;
 
-/// The kinds of payments by name.
+/// Name of a payment kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KindName {
-    /// A Lightning invoice melted at a mint (NUT-05).
+    /// A Lightning invoice that is melted at a mint (NUT-05).
     Payment,
-    /// A token handed out (NUT-00).
+    /// A token for someone else (NUT-00).
     TokenSent,
-    /// A zap: over Lightning (NIP-57), or as locked coins (NIP-61).
+    /// A zap: over Lightning (NIP-57) or as locked proofs (NIP-61).
     Zap,
 }
 
-/// Why a payment, or a received token, failed for good: what is kept of the cause.
+/// Stored reason why a payment or a received token failed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
-    /// The mint found no way to the payee, or the coins came back.
+    /// The mint found no route to the payee, or the proofs came back.
     RouteNotFound,
-    /// The mint gave a definite no.
+    /// The mint gave a definite refusal.
     MintRefused,
     /// The mint did not answer, and nothing can have left.
     MintUnreachable,
-    /// The amount is outside what the mint handles, or its fee is as much.
+    /// The amount is outside the mint's range, or its fee is as high as the amount.
     AmountOutOfRange,
     /// No mint pays an invoice without an amount.
     PayeeUnsupported,
-    /// The mint does not know the coins.
+    /// The mint does not recognise the proofs.
     TokenInvalid,
-    /// The coins are spent.
+    /// The proofs are already spent.
     TokenSpent,
-    /// The owner's cap at the mint would have been passed.
+    /// The owner's cap at the mint would be exceeded.
     OverBalanceLimit,
-    /// The mint has had too many requests.
+    /// The rate limit for the mint is reached, ours or its own.
     TooManyRequests,
     /// The mint's address is not allowed.
     AddressRefused,
@@ -62,47 +62,47 @@ pub enum FailureReason {
     StorageFailed,
     /// The wallet's file is damaged.
     WalletDamaged,
-    /// The wallet was being stopped.
+    /// The wallet was stopping.
     OutcomeUnknown,
-    /// A mistake of ours.
+    /// A bug in this wallet.
     Internal,
-    /// A reason that this program does not know: a newer one wrote it.
+    /// A reason from a newer program.
     #[serde(other)]
     Unknown,
 }
 
-/// A failure as it is kept with a payment or a received token.
+/// A failure as stored with a payment or a received token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFailure {
-    /// Why.
+    /// The reason.
     #[serde(rename = "code")]
     pub reason: FailureReason,
-    /// A stranger's words, cleaned. `None`: we refused it ourselves.
+    /// Untrusted text with the reason, cleaned. `None` if the wallet itself refused.
     pub untrusted_reason: Option<String>,
 }
 
-/// How an invoice came from the payee's server.
+/// Facts about an invoice that the payee's server made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {
-    /// The caller's comment went to the server. `None`: there was none.
+    /// `true` if the caller's comment went to the server. `None` if there was none.
     pub comment_sent: Option<bool>,
-    /// The invoice names, by its hash, what it was asked for.
+    /// `true` if the invoice's description hash commits to what was requested.
     pub description_hash_ok: bool,
 }
 
-/// What was seen of a zap's public receipt. Never the payment itself.
+/// State of a zap's public receipt; says nothing about the payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Receipt {
-    /// There is to be none: a nutzap, or a payee whose server publishes none.
+    /// None is expected: a nutzap, or a server that publishes no receipts.
     None,
     /// Not seen yet.
     Waiting,
-    /// Seen, and right.
+    /// Seen and valid.
     Found,
     /// Not seen in time.
     Timeout,
-    /// One was seen that is not right.
+    /// Seen, but invalid.
     Invalid,
 }
 
@@ -111,41 +111,41 @@ pub enum Receipt {
 pub struct Melted {
     /// The invoice's payment hash, lower-case hex.
     pub payment_hash: String,
-    /// The mint's melt quote.
+    /// The id of the mint's melt quote.
     pub quote_id: String,
-    /// What came of asking the payee's server for the invoice. `None`: the caller had the invoice.
+    /// Facts about fetching the invoice. `None` if the caller gave it.
     pub fetched: Option<Fetched>,
 }
 
-/// A zap request (NIP-57) that the payee's server was given.
+/// A zap request (NIP-57) that was sent to the payee's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZapRequest {
-    /// The signed request, letter by letter as it was sent.
+    /// The signed request, byte for byte as it was sent.
     pub json: String,
-    /// The key that the receipt must be signed with, hex.
+    /// The public key that must sign the receipt, hex.
     pub receipt_key: String,
 }
 
-/// The way a zap goes. Decided before money moves.
+/// The rail of a zap; decided before money moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rail {
-    /// An invoice of the recipient's server (NIP-57).
+    /// An invoice from the recipient's server (NIP-57).
     Lightning {
         /// The invoice.
         melted: Melted,
-        /// `None`: the server takes no zaps, so it is a plain payment.
+        /// The zap request. `None`: the server supports no zaps, so this is a plain payment.
         request: Option<ZapRequest>,
-        /// What was seen of the receipt.
+        /// The state of the receipt.
         receipt: Receipt,
     },
-    /// Coins locked to the recipient's key (NIP-61).
+    /// Proofs locked to the recipient's key (NIP-61).
     Nutzap {
         /// The mint as the recipient's list writes it.
         mint_as_listed: String,
-        /// The id of the event with the coins. `None`: it is not made yet.
+        /// The id of the nutzap event. `None` until it is made.
         event: Option<String>,
-        /// The key that an anonymous nutzap is signed with, until it is: its coins name it from the
-        /// beginning.
+        /// The key of an anonymous nutzap, kept until the event is signed, because the proofs name
+        /// it from the start.
         signer: Option<Secret>,
     },
 }
@@ -153,142 +153,142 @@ pub enum Rail {
 /// The event that is zapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZappedEvent {
-    /// Its id, hex.
+    /// The event's id, hex.
     pub id: String,
-    /// Where it is found.
+    /// A relay that has it, if known.
     pub relay: Option<String>,
-    /// Its kind.
+    /// The event's kind, if known.
     pub kind: Option<u16>,
-    /// Its coordinate, where later ones replace it.
+    /// The event's coordinate, if it is replaceable.
     pub coordinate: Option<String>,
 }
 
-/// What a zap is beside a payment.
+/// The zap data of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zap {
-    /// The recipient's Nostr key, hex. `None`: a Lightning address that is no Nostr name.
+    /// The recipient's Nostr key, hex. `None`: a Lightning address that is not a Nostr address.
     pub recipient: Option<String>,
-    /// The event. `None`: the person is zapped.
+    /// The zapped event. `None` if a person is zapped.
     pub event: Option<ZappedEvent>,
-    /// Our words for it. Empty: none.
+    /// Our comment; empty if there is none.
     pub comment: String,
-    /// Signed by a key that nobody knows.
+    /// `true` if it is signed by a key that nobody knows.
     pub anonymous: bool,
-    /// Where the receipt shall appear, or where the nutzap goes beside our own relays.
+    /// Relays for the receipt, or for the nutzap in addition to our own.
     pub relays: Vec<String>,
-    /// The way it goes.
+    /// The rail.
     pub rail: Rail,
 }
 
-/// How the value leaves, and what belongs to that way.
+/// Kind of a payment, with its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentKind {
-    /// An invoice.
+    /// A Lightning invoice.
     Lightning(Melted),
-    /// A token.
+    /// A token for someone else.
     Token,
     /// A zap.
     Zap(Box<Zap>),
 }
 
-/// Where a payment stands.
+/// State of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PaymentState {
-    /// The intent is durable; nothing has left.
+    /// The intent is durable; nothing was sent.
     Reserved,
-    /// The request may have left; the mint has not said what became of it.
+    /// The request may have been sent; the mint has not reported the outcome.
     Sent {
-        /// Unix seconds at which the request left.
+        /// Unix seconds at which the request was sent.
         since: u64,
-        /// The mint answered that the payment is under way.
+        /// `true` once the mint has answered that the payment is in progress.
         acknowledged: bool,
     },
-    /// Paid, or the token is made.
+    /// The invoice is paid, or the token is made.
     Settled {
         /// Unix seconds.
         at: u64,
-        /// What it cost beside the amount, in sats.
+        /// The cost beyond the amount, in sats.
         fee_sats: u64,
-        /// `None` for tokens, and where the mint gave none that hashes to the payment hash.
+        /// The preimage. `None` for tokens, or if the mint gave none that hashes to the payment
+        /// hash.
         preimage: Option<Secret>,
-        /// The token's proofs are spent: somebody claimed it. Always `false` for Lightning.
+        /// `true` once someone claimed the token: its proofs are spent. Always `false` for Lightning.
         claimed: bool,
     },
-    /// The owner has stopped asking its mint: nobody knows what became of it, and its coins are put
-    /// away.
+    /// The owner stopped asking the mint: the outcome is unknown, and the proofs are archived.
     GivenUp {
         /// Unix seconds.
         at: u64,
-        /// Unix seconds at which the request left. Its amount counts as spent from then on.
+        /// Unix seconds at which the request was sent; the amount counts as spent from then on.
         since: u64,
     },
     /// Nothing moved, or all of it came back.
     Failed {
         /// Unix seconds.
         at: u64,
-        /// Why.
+        /// The cause.
         failure: StoredFailure,
     },
-    /// A token of ours, taken back by a swap.
+    /// A token of ours that a swap reclaimed.
     Returned {
         /// Unix seconds.
         at: u64,
-        /// What came back, in sats.
+        /// Sats that came back.
         reclaimed_sats: u64,
-        /// What making and taking back cost, in sats.
+        /// The cost of making and reclaiming it, in sats.
         fee_sats: u64,
     },
 }
 
-/// One payment, as the journal keeps it. Amounts are sats, times are Unix seconds. Only the one
-/// door makes one.
+/// One payment, as the journal stores it. Amounts are sats, times are Unix seconds. Only
+/// `wallet::door` creates one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "row::Row", into = "row::Row")]
 pub struct Payment {
-    /// Its name.
+    /// The payment's id.
     pub id: PaymentId,
-    /// The agent that caused it.
+    /// The agent that requested it.
     pub agent: String,
-    /// How the value leaves.
+    /// The kind, with its data.
     pub kind: PaymentKind,
-    /// The caller's idempotency key, if it gave one. Unique per agent.
+    /// The caller's idempotency key, unique per agent. `None` if it gave none.
     pub key: Option<String>,
-    /// Digest of what was asked, to tell a repeat of a key from another request under it.
+    /// Digest of the request, to tell a repeat from another request under the same key.
     pub request_digest: String,
-    /// Whom it is for, as duplicates are judged: the payee's node key, its server's address, or the
+    /// The payee for the detection of duplicates: the node key, the server's address, or the
     /// token's lock and memo.
     pub payee: String,
     /// The payee as the caller gave it, when that is an address or key. `None` for invoices.
     pub shown_payee: Option<String>,
-    /// An invoice's description or our memo, cleaned. `None` when there is none.
+    /// An invoice's description or our memo, cleaned. `None` if there is none.
     pub note: Option<String>,
-    /// The note is a stranger's.
+    /// `true` if the note is untrusted text.
     pub note_is_untrusted: bool,
-    /// Where the money is.
+    /// The mint that pays.
     pub mint: MintAddress,
-    /// What the wallet's money was then: a wallet that has become real keeps its play records
-    /// apart.
+    /// The kind of the wallet's money at that time; a wallet that becomes real keeps its play
+    /// records separate.
     pub money: MoneyKind,
-    /// What the payee gets.
+    /// Sats that the payee receives.
     pub amount_sats: u64,
-    /// The most this can cost in all: amount, fee reserve and input fees. Held back from the limits
-    /// while open.
+    /// The maximum total cost in sats: amount, fee reserve and input fees. Counts against the
+    /// limits while open.
     pub reserved_sats: u64,
-    /// When it was first admitted.
+    /// The time of the first admission.
     pub created_at: u64,
-    /// How often it was tried, from 1.
+    /// Number of attempts, from 1.
     pub attempt: u32,
-    /// The payment this one knowingly repeats.
+    /// The payment that this one repeats on purpose.
     pub repeat_of: Option<PaymentId>,
-    /// The caller was answered `pending`, or was gone when it ended: it may not know that it paid.
+    /// `true` if the caller may not know that it paid: it was told `pending`, or was gone by then.
     pub outcome_undelivered: bool,
-    /// Where it stands.
+    /// The current state.
     pub state: PaymentState,
 }
 
 impl Payment {
-    /// The invoice that is melted. `None`: coins leave.
+    /// Returns the melted invoice. `None` if ecash leaves.
     pub fn melted(&self) -> Option<&Melted> {
         match &self.kind {
             PaymentKind::Lightning(melted) => Some(melted),
@@ -297,33 +297,33 @@ impl Payment {
         }
     }
 
-    /// The invoice's payment hash, lower-case hex. `None`: coins leave.
+    /// Returns the invoice's payment hash, lower-case hex. `None` if ecash leaves.
     pub fn payment_hash(&self) -> Option<&str> {
         self.melted().map(|melted| melted.payment_hash.as_str())
     }
 
-    /// What it is as a zap.
+    /// Returns the zap data. `None` if it is not a zap.
     pub fn zap(&self) -> Option<&Zap> {
         if let PaymentKind::Zap(zap) = &self.kind { Some(zap) } else { None }
     }
 
-    /// The same, to be changed.
+    /// Returns the zap data, to be changed.
     pub fn zap_mut(&mut self) -> Option<&mut Zap> {
         if let PaymentKind::Zap(zap) = &mut self.kind { Some(zap) } else { None }
     }
 
-    /// Coins leave locked to somebody else, as a token or a nutzap, not over Lightning.
+    /// Returns whether ecash leaves, as a token or a nutzap.
     pub fn is_ecash(&self) -> bool {
         self.melted().is_none()
     }
 
-    /// Value may still move, and its mint is asked.
+    /// Returns whether value may still move, so that the mint is asked.
     pub fn is_open(&self) -> bool {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sent { .. })
     }
 
-    /// When its money left or was held back, in Unix seconds: a payment that failed first is as old
-    /// as the try that did not.
+    /// Returns when the money left or was held back, in Unix seconds. For a retried payment this is
+    /// the time of the attempt that left.
     pub fn left_at(&self) -> u64 {
         match self.state {
             PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => since,
@@ -332,8 +332,8 @@ impl Payment {
         }
     }
 
-    /// What counts against the limits, in sats, and from when: everything while open or unknown,
-    /// then what it really cost. `None` when nothing left.
+    /// Returns (Unix seconds, sats) that count against the limits: all reserved sats while open
+    /// (`u64::MAX`) or given up, then the actual cost. `None` if nothing left.
     pub fn outflow(&self) -> Option<(u64, u64)> {
         match &self.state {
             PaymentState::Reserved | PaymentState::Sent { .. } => {
@@ -352,7 +352,7 @@ impl Payment {
 }
 
 impl PaymentKind {
-    /// Which it is, without its data.
+    /// Returns the name of the kind.
     pub fn name(&self) -> KindName {
         match self {
             Self::Lightning(_) => KindName::Payment,
@@ -363,17 +363,17 @@ impl PaymentKind {
 }
 
 impl Zap {
-    /// The invoice that is melted. `None`: a nutzap.
+    /// Returns the melted invoice. `None` for a nutzap.
     pub fn melted(&self) -> Option<&Melted> {
         if let Rail::Lightning { melted, .. } = &self.rail { Some(melted) } else { None }
     }
 
-    /// The id of the event with the coins. `None`: not a nutzap, or it is not made yet.
+    /// Returns the nutzap event's id. `None` if it is not a nutzap, or not made yet.
     pub fn nutzap(&self) -> Option<&str> {
         if let Rail::Nutzap { event, .. } = &self.rail { event.as_deref() } else { None }
     }
 
-    /// What was seen of the receipt.
+    /// Returns the state of the receipt.
     pub fn receipt(&self) -> Receipt {
         if let Rail::Lightning { receipt, .. } = self.rail { receipt } else { Receipt::None }
     }

@@ -1,5 +1,5 @@
-//! A payment as its row in the wallet's file: one flat record for all kinds, whose members that do
-//! not belong to a kind are absent. The names are the file's format and are never changed.
+//! A payment's row in the wallet file: one flat record for all kinds, without the fields of other
+//! kinds. The field names are the file format and never change.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::model::id::PaymentId;
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::model::secret::Secret;
 
-/// A row that names a kind and lacks what belongs to it.
+/// A row that lacks a field of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is missing")]
 pub(super) struct Lacks(&'static str);

@@ -1,8 +1,7 @@
-//! Does a text hold a secret? A net under our own words on their way out, not a wall: it finds what
-//! is written as it is, in any case, with line breaks, spaces, hidden or wide characters in
-//! between. It never decodes other encodings.
+//! Searches outgoing text for secrets. A safety net, not a wall: it finds secrets in any case, with
+//! line breaks, spaces, hidden or wide characters in between, and decodes no other encodings.
 //!
-//! Never says which secret it found, and keeps nothing of it.
+//! Never tells which secret it found, and keeps nothing of it.
 
 use std::borrow::Cow;
 
@@ -13,13 +12,13 @@ use bip39::Language;
 
 use super::{is_hidden, is_selector, is_space};
 
-/// Words of a mnemonic in a row that make it one.
+/// Words in a row that count as a mnemonic.
 const MNEMONIC_WORDS: usize = 12;
 
-/// Characters of a key in bech32 that give it away, even cut short. A whole one has 58.
+/// Characters of a bech32 key that reveal it, even if it is cut short. A whole key has 58.
 const KEY_CHARACTERS: usize = 40;
 
-/// What a credential begins with, and how many characters of it must follow. Case counts.
+/// Prefixes of credentials, with the number of characters that must follow. Case-sensitive.
 const CREDENTIALS: [(&str, usize); 26] = [
     ("sk-", 20),
     ("sk_live_", 16),
@@ -49,21 +48,21 @@ const CREDENTIALS: [(&str, usize); 26] = [
     ("eyJhbGciOi", 20),
 ];
 
-/// What kind of secret a text holds.
+/// Kind of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretKind {
     /// A Cashu token.
     Token,
-    /// A secret key of Nostr or of Bitcoin.
+    /// A secret key of Nostr or Bitcoin.
     Key,
-    /// The words of a mnemonic.
+    /// A mnemonic.
     Mnemonic,
-    /// A password, or a key of some service.
+    /// A password, or a key of a service.
     Credential,
 }
 
-/// What kind of secret an outgoing text holds. `None` when none was found. Time grows with the
-/// length of `text` alone.
+/// Returns the kind of secret in an outgoing text. `None` if none was found. The running time
+/// depends only on the length of `text`.
 pub fn refuse_secrets(text: &str) -> Option<SecretKind> {
     let seen: String = text
         .chars()
@@ -85,7 +84,7 @@ pub fn refuse_secrets(text: &str) -> Option<SecretKind> {
     }
 }
 
-/// A wide letter in its narrow form.
+/// Returns the narrow form of a wide letter.
 fn narrow(letter: char) -> char {
     match letter {
         '\u{FF01}'..='\u{FF5E}' => {
@@ -95,8 +94,8 @@ fn narrow(letter: char) -> char {
     }
 }
 
-/// One word that begins like a token of any version, or text across words whose first bytes decode
-/// as a token's.
+/// Returns whether a word begins like a token of any version, or text across words begins with what
+/// decodes as a token's first byte.
 fn holds_token(seen: &str, joined: &str) -> bool {
     let in_one_word = after(seen, "cashu")
         .any(|rest| rest.starts_with(char::is_alphabetic) && run(rest, is_base64) > 24);
@@ -105,7 +104,8 @@ fn holds_token(seen: &str, joined: &str) -> bool {
         || after(joined, "cashuB").any(|rest| opens_with(rest, |byte| byte >> 5 == 5))
 }
 
-/// Base64 of some length whose first byte is right: a brace of JSON, a map of CBOR.
+/// Returns whether `rest` begins with enough base64, and its first byte is `right`: a brace of
+/// JSON, a map of CBOR.
 fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
     let head: String = rest.chars().take(24).collect();
     if run(&head, is_base64) < 24 {
@@ -118,8 +118,8 @@ fn opens_with(rest: &str, right: impl Fn(u8) -> bool) -> bool {
     decoded.is_ok_and(|bytes| bytes.first().is_some_and(|byte| right(*byte)))
 }
 
-/// More selectors or tags than any picture needs: how a token is hidden in one emoji. The selectors
-/// of text and picture style (15 and 16), which emoji do use, do not count.
+/// Returns whether there are more selectors or tags than a picture needs, as when an emoji hides a
+/// token. The selectors for text and picture style (15 and 16), which emoji use, do not count.
 fn holds_hidden_bytes(text: &str) -> bool {
     text.chars()
         .filter(|letter| is_selector(*letter) && !matches!(letter, '\u{FE0E}' | '\u{FE0F}'))
@@ -127,7 +127,7 @@ fn holds_hidden_bytes(text: &str) -> bool {
         .is_some()
 }
 
-/// An `nsec1`, an `ncryptsec1` or an extended private key, in any case.
+/// Returns whether there is an `nsec1` or `ncryptsec1` in any case, or an extended private key.
 fn holds_key(letters: &str) -> bool {
     let folded = letters.to_ascii_lowercase();
     let nostr = ["nsec1", "ncryptsec1"]
@@ -139,7 +139,7 @@ fn holds_key(letters: &str) -> bool {
     nostr || extended
 }
 
-/// Twelve words in a row of the English list, whatever stands between them.
+/// Returns whether there are twelve words of the English list in a row, with anything between them.
 fn holds_mnemonic(seen: &str) -> bool {
     let mut in_a_row = 0_usize;
     for word in seen.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
@@ -166,7 +166,7 @@ fn holds_credential(seen: &str) -> bool {
         || CREDENTIALS.iter().any(|(head, least)| begins_a_word(seen, head, *least))
 }
 
-/// `head` at the beginning of a word, followed by at least `least` characters of a credential.
+/// Returns whether `head` begins a word and at least `least` characters of a credential follow.
 fn begins_a_word(seen: &str, head: &str, least: usize) -> bool {
     seen.match_indices(head).any(|(at, _)| {
         let (before, rest) = seen.split_at(at);
@@ -175,7 +175,8 @@ fn begins_a_word(seen: &str, head: &str, least: usize) -> bool {
     })
 }
 
-/// 64 or more hex digits in a row: a private key, a preimage, a connection's secret.
+/// Returns whether there are 64 hex digits in a row: a private key, a preimage, a connection
+/// secret.
 fn holds_hex(joined: &str) -> bool {
     let mut in_a_row = 0_usize;
     joined.bytes().any(|byte| {
@@ -184,12 +185,12 @@ fn holds_hex(joined: &str) -> bool {
     })
 }
 
-/// What follows each occurrence of `head`.
+/// Returns the text after each occurrence of `head`.
 fn after<'a>(text: &'a str, head: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(head).filter_map(move |(at, _)| text.get(at.saturating_add(head.len())..))
 }
 
-/// How many bytes at the beginning of `text` are all of one kind; looks no further than 128.
+/// Counts the bytes of one kind at the beginning of `text`, up to 128.
 fn run(text: &str, kind: impl Fn(u8) -> bool) -> usize {
     text.bytes().take(128).take_while(|byte| kind(*byte)).count()
 }
@@ -223,7 +224,7 @@ mod tests {
     const WORDS: &str =
         "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
-    /// The text with `between` after every `step` characters.
+    /// Inserts `between` after every `step` characters.
     fn apart(text: &str, step: usize, between: &str) -> String {
         let letters: Vec<char> = text.chars().collect();
         letters

@@ -1,5 +1,5 @@
-//! Deletions of token events (kind 5) that were read or made: what each names, so that a relay that
-//! has lost one gets the same again.
+//! Deletions of token events (kind 5) that were read or made, with the ids they name, so that a
+//! relay that has lost one gets the same one again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::super::row::{self, decode};
 use super::super::tables::{NOSTR_DELETIONS, NOSTR_GONE, Reads};
 use super::{EventTimes, times};
 
-/// A deletion.
+/// A deletion event (kind 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// The event's id, hex.
@@ -35,8 +35,8 @@ pub(super) fn put(tx: &WriteTransaction, deletion: &Deletion) -> Result<(), Stor
     row::put_packed(tx, NOSTR_DELETIONS, deletion.id.as_str(), &row)
 }
 
-/// Notes that an event is gone, and the id of its deletion where one is known. The first id that
-/// was noted stays.
+/// Records that an event is gone, with the id of its deletion if known. The first id recorded
+/// stays.
 pub(super) fn add_tombstone(
     tombs: &mut Table<'_, &'static str, &'static str>,
     id: &str,
@@ -50,10 +50,10 @@ pub(super) fn add_tombstone(
 }
 
 impl Store {
-    /// All deletions that were read or made.
+    /// Returns all deletions that were read or made.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn known_deletions(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
@@ -63,11 +63,11 @@ impl Store {
             .await
     }
 
-    /// Those among these events that are gone, each with the id of its deletion, which is empty
-    /// while a successor alone says so.
+    /// Returns those of these events that are gone, each with the id of its deletion, which is
+    /// empty while only a successor names the event.
     ///
     /// # Errors
-    /// As [`Store::known_deletions`].
+    /// See [`Store::known_deletions`].
     pub async fn gone_among(
         &self,
         ids: BTreeSet<String>,
@@ -84,10 +84,10 @@ impl Store {
         .await
     }
 
-    /// What these deletions name; those that are not known are left out.
+    /// Returns these deletions; unknown ones are left out.
     ///
     /// # Errors
-    /// As [`Store::known_deletions`].
+    /// See [`Store::known_deletions`].
     pub async fn deletions(&self, ids: Vec<String>) -> Result<Vec<Deletion>, StoreError> {
         self.read(move |tx| {
             let table = tx.table(NOSTR_DELETIONS)?;
@@ -103,8 +103,8 @@ impl Store {
         .await
     }
 
-    /// Takes in deletions that were made for what is gone already, durably: from now on these are
-    /// what its events are deleted by.
+    /// Adds deletions that were made for events already gone, durably. They replace the deletions
+    /// known so far.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,8 +1,8 @@
-//! Merges token events and deletions that relays have shown, in any order, any number of times.
+//! Merges token events and deletions from relays, in any order, any number of times.
 //!
-//! Both sets only grow, so the outcome does not depend on the order (a deletion may come before its
-//! event). A deletion makes a proof unverified and never spent: programs delete events whose proofs
-//! are still good, and relays hide events.
+//! Both sets only grow, so the outcome does not depend on the order (a deletion may arrive before
+//! its event). A deletion makes a proof unverified, never spent: programs delete events whose
+//! proofs are still good, and relays hide events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,25 +23,25 @@ use super::super::tables::{
 use super::remote_proofs::{self, RemoteProof, RemoteProofState, RemoteProofTables};
 use super::{Deletion, EventTimes, TokenEventRow, deletions, mark, times};
 
-/// A token event as a relay showed it, checked and decrypted.
+/// A token event from a relay, checked and decrypted.
 #[derive(Clone, Debug)]
 pub struct SeenTokenEvent {
     /// The event; its Ys are those of `proofs`, in their order.
     pub event: TokenEventRow,
-    /// Its coins.
+    /// The event's proofs.
     pub proofs: Vec<Proof>,
-    /// The events it says it replaces.
+    /// The ids of the events that it replaces.
     pub del: Vec<String>,
 }
 
-/// What was new.
+/// Counts of what a merge added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// Events never seen before.
     pub events: u64,
-    /// Coins never seen before.
+    /// Proofs never seen before.
     pub proofs: u64,
-    /// Coins of ours whose event another device has deleted: their mint is to be asked.
+    /// Proofs of ours whose event another device deleted: their mint must be asked.
     pub unverified: u64,
 }
 
@@ -61,7 +61,7 @@ fn merge(
         (tx.open_table(PROOFS)?, tx.open_table(ARCHIVE)?, RemoteProofTables::open(tx)?);
     let mut merged = Merged::default();
     let mut shown: Vec<Y> = Vec::new();
-    // By event that is gone: the deletion, where one is known.
+    // Events that are gone, with the deletion if known.
     let mut gone: BTreeMap<String, &str> = BTreeMap::new();
     for deletion in deletions {
         deletions::put(tx, deletion)?;
@@ -73,7 +73,7 @@ fn merge(
         }
     };
     let mut forked: BTreeSet<String> = BTreeSet::new();
-    // What replaced something: when, the coins it holds, and what it replaced.
+    // Events that replace others: their time, their proofs, and what they replace.
     let mut successors: Vec<(u64, BTreeSet<Y>, Vec<String>)> = Vec::new();
     for SeenTokenEvent { mut event, proofs: coins, del } in seen {
         if events.get(event.id.as_str())?.is_some() {
@@ -81,8 +81,8 @@ fn merge(
             continue;
         }
         for id in &del {
-            // Another device replaces what we have replaced too: it may have spent what our
-            // successor still shows.
+            // Another device replaced an event that we have replaced too: it may have spent proofs
+            // that our own successor still shows.
             if events.get(id.as_str())?.is_some() && live.get(id.as_str())?.is_none() {
                 forked.insert(event.mint.clone());
             }
@@ -163,19 +163,19 @@ fn merge(
             (None, Some(coin)) if !is_shown && coin.is_free() => {
                 remote.put(&y, &RemoteProof { state: RemoteProofState::Unverified, ..coin })?;
             }
-            // Whoever replaced its event has only moved it: what it is in now came later.
+            // It was only moved: the event that shows it is newer.
             (None, Some(coin)) if is_shown && coin.state == RemoteProofState::LeftOut => {
                 remote.put(&y, &RemoteProof { state: RemoteProofState::Unverified, ..coin })?;
             }
             (None, Some(coin)) if !coin.state.is_final() => {}
-            // Spent, by our archive or by the mint's word: an event that still shows it is to be
-            // replaced.
+            // It is spent, according to our archive or the mint: an event that still shows it must
+            // be replaced.
             (None, _) if is_shown => mark(&mut dirty, &y)?,
             (None, _) => {}
         }
     }
     for (y, at) in &left_out {
-        // One that is shown elsewhere was only moved.
+        // A proof that another event shows was only moved.
         if !held(&holds, &live, y)? && remote.get(y)?.is_some_and(|coin| !coin.state.is_final()) {
             table.insert(y, at)?;
         }
@@ -183,12 +183,13 @@ fn merge(
     Ok(merged)
 }
 
-/// A coin that is no bearer's (NUT-10): whoever looks at it with our keys says whether it is ours.
+/// Returns whether the proof is locked (NUT-10). Whether a key of ours unlocks it is checked
+/// elsewhere.
 fn is_locked(proof: &Proof) -> bool {
     Nut10Secret::try_from(proof.secret.clone()).is_ok()
 }
 
-/// Marks all unspent proofs at a mint, in sats, as unverified. Returns how many were not before.
+/// Marks all unspent proofs at a mint, in sats, as unverified. Returns how many are newly marked.
 fn mark_all_unverified(
     tx: &WriteTransaction,
     unverified: &mut Table<'_, &'static Y, ()>,
@@ -208,7 +209,7 @@ fn mark_all_unverified(
     Ok(fresh)
 }
 
-/// The coins of these events.
+/// Returns the Ys of these events' proofs.
 fn ys_of(
     events: &impl ReadableTable<&'static str, &'static [u8]>,
     ids: &[String],
@@ -223,7 +224,7 @@ fn ys_of(
     Ok(ys)
 }
 
-/// A live event holds this coin.
+/// Returns whether a live event holds this proof.
 pub(super) fn held(
     holds: &impl ReadableTable<(&'static Y, &'static str), ()>,
     live: &impl ReadableTable<&'static str, ()>,
@@ -238,11 +239,11 @@ pub(super) fn held(
 }
 
 impl Store {
-    /// Takes in token events and deletions, durably, and says what was new. The same again changes
-    /// nothing.
+    /// Merges token events and deletions, durably, and counts what was new. Merging them again
+    /// changes nothing.
     ///
     /// # Errors
-    /// When the file cannot be written; nothing was taken in then.
+    /// When the file cannot be written; then nothing was merged.
     pub async fn merge_events(
         &self,
         seen: Vec<SeenTokenEvent>,
@@ -254,7 +255,7 @@ impl Store {
         self.write_durable(move |tx| merge(tx, seen, &gone)).await
     }
 
-    /// All token events that were ever seen or made, those that are gone too.
+    /// Returns all token events that were ever seen or made, including those that are gone.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -267,7 +268,7 @@ impl Store {
             .await
     }
 
-    /// A token event was seen or made before.
+    /// Returns whether a token event was seen or made before.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -276,7 +277,7 @@ impl Store {
         self.read(move |tx| Ok(tx.table(NOSTR_EVENTS)?.get(id.as_str())?.is_some())).await
     }
 
-    /// Token events that are live: what relays should hold.
+    /// Lists the live token events, which relays should hold.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -294,7 +295,7 @@ impl Store {
         .await
     }
 
-    /// Unspent coins of ours whose event another device has deleted, at one mint.
+    /// Lists the unspent proofs of ours at one mint whose event another device has deleted.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -315,8 +316,8 @@ impl Store {
         .await
     }
 
-    /// Marks all unspent proofs at a mint, in sats, as unverified: another device has spent some of
-    /// ours there.
+    /// Marks all unspent proofs at a mint, in sats, as unverified, because another device has spent
+    /// some of ours there.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -328,7 +329,8 @@ impl Store {
         .await
     }
 
-    /// Marks the proofs of these live events as unverified: no relay shows the events any more.
+    /// Marks the proofs of these live events as unverified, because no relay shows the events any
+    /// more.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -353,7 +355,7 @@ impl Store {
         .await
     }
 
-    /// Which of these events hold an unverified proof.
+    /// Returns those of these events that hold an unverified proof.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -378,7 +380,7 @@ impl Store {
         .await
     }
 
-    /// Marks proofs as verified, because their mint was asked, and as changed for relays.
+    /// Marks proofs as verified, after their mint was asked, and as changed for relays.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,13 +1,14 @@
-//! What relays hold of this wallet, and what they are to hold: token events seen (NIP-60), coins of
-//! other devices, events on their way out.
+//! This wallet's state on relays: token events seen (NIP-60), other devices' proofs, and events to
+//! publish.
 //!
-//! Never signs, encrypts or contacts anything, and gives up no coin: only a mint's word (NUT-07)
+//! Never signs, encrypts or contacts anything, and gives up no proof: only a mint's answer (NUT-07)
 //! makes one spent.
 //!
 //! ```text
-//!  a coin changes --> dirty --(mirror round)--> new token event, queued --> live --(replaced, deleted)--> gone
-//!  a coin on relays that is not ours --> Unverified --(NUT-07)--> Unspent --(adopted by a swap)--> Adopting --> Adopted
-//!                                             ^---- its event is gone ----+
+//!  a proof changes --> dirty --(mirror round)--> new token event, queued --> live
+//!                                                live --(replaced or deleted)--> gone
+//!  another's proof on relays --> Unverified --(NUT-07)--> Unspent --(swap)--> Adopting --> Adopted
+//!                                    ^------(its event is gone)---+
 //! ```
 
 mod deletions;
@@ -46,28 +47,28 @@ use super::error::StoreError;
 use super::row::decode;
 use super::tables::{NOSTR_DIRTY, Y};
 
-/// A token event (kind 7375) of this wallet, by whichever device.
+/// A token event (kind 7375) of this wallet, from any device.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenEventRow {
-    /// Its id, hex.
+    /// The event's id, hex.
     pub id: String,
-    /// The mint in its one written form, or as the event has it when it is none.
+    /// The mint's normalised address, or the event's own text if that is no mint address.
     pub mint: String,
     /// The unit.
     pub unit: String,
     /// Unix seconds, as the event says.
     pub created_at: u64,
-    /// The coins in it. Empty once it is gone.
+    /// The Ys of its proofs. Empty once it is gone.
     pub ys: Vec<cdk_common::nuts::PublicKey>,
-    /// It holds more than could be read: it is never replaced or deleted by us.
+    /// `true` if it contains more than could be read: we never replace or delete it then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
-    /// The whole event, encrypted as it is on relays. Empty once it is gone.
+    /// The whole event, encrypted as on relays. Empty once it is gone.
     pub json: String,
 }
 
 impl TokenEventRow {
-    /// It is gone: only its name is kept, so that it is not taken in again.
+    /// Clears a deleted event. Only its id stays, so that it is not merged again.
     fn clear_deleted(
         &mut self,
         holds: &mut Table<'_, (&'static Y, &'static str), ()>,
@@ -89,9 +90,9 @@ impl std::fmt::Debug for TokenEventRow {
     }
 }
 
-/// Marks a changed proof for relays, in the transaction that writes the proof.
+/// Marks changed proofs for relays, in the transaction that writes them.
 pub(super) struct ChangeMarks<'t> {
-    /// `None`: Nostr was never on.
+    /// `None` if Nostr was never on.
     dirty: Option<Table<'t, &'static Y, u64>>,
     remote: RemoteProofTables<'t>,
 }
@@ -102,7 +103,7 @@ impl<'t> ChangeMarks<'t> {
         Ok(Self { dirty, remote: RemoteProofTables::open(tx)? })
     }
 
-    /// A coin of ours has changed.
+    /// Marks a changed proof of ours.
     pub(super) fn changed(&mut self, y: &Y) -> Result<(), StoreError> {
         match &mut self.dirty {
             Some(dirty) => mark(dirty, y),
@@ -110,16 +111,16 @@ impl<'t> ChangeMarks<'t> {
         }
     }
 
-    /// A coin has become ours: it is no other device's any more.
+    /// Removes a proof that has become ours from the other devices' proofs.
     pub(super) fn owned(&mut self, y: &Y) -> Result<(), StoreError> {
         self.remote.remove(y)
     }
 }
 
-/// Events by their ids, each with the time that the event says, in Unix seconds.
+/// Ids of events, each with the event's own time in Unix seconds.
 pub type EventTimes = BTreeMap<String, u64>;
 
-/// The ids and times of rows of a table, which name the time so.
+/// Returns the ids and times of a table's rows; `at` returns a row's time.
 fn times<T: DeserializeOwned>(
     name: &str,
     table: &impl ReadableTable<&'static str, &'static [u8]>,
@@ -133,8 +134,8 @@ fn times<T: DeserializeOwned>(
     Ok(times)
 }
 
-/// Marks a coin as one that relays must hear of. The number tells a later mark from the one a
-/// mirror round has seen.
+/// Marks a proof as not published yet. The number tells a later mark from the one that a mirror
+/// round has seen.
 fn mark(dirty: &mut Table<'_, &'static Y, u64>, y: &Y) -> Result<(), StoreError> {
     let before = dirty.get(y)?.map_or(0, |mark| mark.value());
     dirty.insert(y, before.wrapping_add(1))?;

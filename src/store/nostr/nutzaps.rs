@@ -1,8 +1,8 @@
-//! Nutzaps that came in (NIP-61): those that wait, those that are taken in, and by name those that
-//! are done with.
+//! Received nutzaps (NIP-61): those that wait or are redeemed, and the ids of those that are
+//! finished.
 //!
-//! What is done with is forgotten after some time; the coins that came in are not, so that no copy
-//! of them is ever asked about.
+//! Ids of finished nutzaps are forgotten after some time; the Ys of received proofs are not, so
+//! that a mint is never asked about a copy of them.
 
 use std::collections::BTreeSet;
 
@@ -17,46 +17,46 @@ use super::{EventTimes, times};
 use crate::model::id::ReceiveId;
 use crate::model::mint::MintAddress;
 
-/// How far a nutzap has come.
+/// Progress of a nutzap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NutzapState {
-    /// Not taken in yet: its mint has not answered, is not used now, or its key is not known.
+    /// Not redeemed yet: the mint has not answered or is not in use, or the key is unknown.
     Waiting,
-    /// A swap of ours, in the journal, takes exactly these coins.
+    /// A swap of ours, in the journal, redeems exactly these proofs.
     Swapping,
-    /// Taken in under this name, and relays have not been told so.
+    /// Redeemed as this receive, and not announced on relays yet.
     Taken(ReceiveId),
 }
 
-/// A nutzap that is neither refused for good nor told to relays.
+/// A nutzap that is neither refused for good nor announced on relays.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NutzapRow {
-    /// The event's id, 64 letters of hex.
+    /// The event's id, 64 hex characters.
     pub id: String,
-    /// Where it was seen first.
+    /// The relay where it was first seen.
     pub relay: String,
-    /// Who sent it, 64 letters of hex.
+    /// The sender's key, 64 hex characters.
     pub sender: String,
-    /// The coins themselves name the sender.
+    /// `true` if the proofs themselves name the sender.
     pub sender_proven: bool,
-    /// Somebody else than the sender has published it.
+    /// `true` if someone other than the sender published it.
     pub is_copy: bool,
-    /// Its mint.
+    /// The mint.
     pub mint: MintAddress,
-    /// The sender's words, cleaned.
+    /// The sender's comment, cleaned.
     pub comment: String,
-    /// The coins that may become ours. None once they are.
+    /// The proofs to redeem. Empty once redeemed.
     pub proofs: Vec<Proof>,
     /// Unix seconds, as the event says.
     pub created_at: u64,
-    /// When it was first seen, in Unix seconds.
+    /// Unix seconds at which it was first seen.
     pub seen_at: u64,
-    /// Its mint is not asked before, in Unix seconds.
+    /// Unix seconds before which the mint is not asked.
     pub next_at: u64,
-    /// How often its mint has refused it, without a reason that is for good.
+    /// Number of the mint's refusals that were not final.
     pub tries: u32,
-    /// How far it has come.
+    /// The state.
     pub state: NutzapState,
 }
 
@@ -69,31 +69,31 @@ impl std::fmt::Debug for NutzapRow {
     }
 }
 
-/// Changes of nutzaps that are committed together.
+/// Changes of nutzaps, committed together.
 #[derive(Clone, Debug, Default)]
 pub struct NutzapChanges {
-    /// When this happens, in Unix seconds.
+    /// Unix seconds of the change.
     pub at: u64,
-    /// Rows that are new or changed.
+    /// New or changed rows.
     pub rows: Vec<NutzapRow>,
-    /// Nutzaps that are refused for good, or that relays have been told of: their rows go.
+    /// Nutzaps that are refused for good, or announced on relays: their rows are removed.
     pub done: EventTimes,
-    /// Ys of coins that came in.
+    /// Ys of received proofs.
     pub received: Vec<PublicKey>,
 }
 
 impl NutzapChanges {
-    /// Whether it changes nothing.
+    /// Returns whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.done.is_empty() && self.received.is_empty()
     }
 }
 
-/// An event's id as it is kept once it is done with.
+/// Returns an event's id in the form kept for finished nutzaps.
 fn name(id: &str) -> Result<[u8; 32], StoreError> {
     let mut name = [0; 32];
     hex::decode_to_slice(id, &mut name)
-        .map_err(|_| StoreError::Damaged("an event id that is none".to_owned()))?;
+        .map_err(|_| StoreError::Damaged("an invalid event id".to_owned()))?;
     Ok(name)
 }
 
@@ -123,7 +123,8 @@ pub(in crate::store) fn put(
     Ok(())
 }
 
-/// Sats of nutzaps at a mint that a swap is taking in. One that is taken in has no coins any more.
+/// Returns the sats of nutzaps at a mint that a swap is redeeming. A redeemed one has no proofs
+/// left.
 pub(in crate::store) fn coming(tx: &impl Reads, mint: &MintAddress) -> Result<u64, StoreError> {
     let mut sats = 0_u64;
     for entry in tx.table(NUTZAPS_OPEN)?.iter()? {
@@ -137,19 +138,19 @@ pub(in crate::store) fn coming(tx: &impl Reads, mint: &MintAddress) -> Result<u6
 }
 
 impl Store {
-    /// A nutzap that is not done with.
+    /// Looks up an unfinished nutzap.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn nutzap(&self, id: &str) -> Result<Option<NutzapRow>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| row::get(tx, NUTZAPS, id.as_str())).await
     }
 
-    /// This nutzap was seen, and need not be looked at.
+    /// Returns whether this nutzap was seen and need not be examined.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn knows_nutzap(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| {
@@ -159,10 +160,10 @@ impl Store {
         .await
     }
 
-    /// All that need not be looked at.
+    /// Returns all nutzaps that need not be examined.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn known_nutzaps(&self) -> Result<EventTimes, StoreError> {
         #[derive(Deserialize)]
         struct At {
@@ -179,18 +180,18 @@ impl Store {
         .await
     }
 
-    /// How many are not done with.
+    /// Counts the unfinished nutzaps.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn count_nutzaps(&self) -> Result<u64, StoreError> {
         self.read(|tx| Ok(tx.table(NUTZAPS)?.len()?)).await
     }
 
-    /// All that are not done with.
+    /// Lists the unfinished nutzaps.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn nutzaps(&self) -> Result<Vec<NutzapRow>, StoreError> {
         self.read(|tx| {
             let ids = tx
@@ -207,10 +208,10 @@ impl Store {
         .await
     }
 
-    /// Those that are taken in and of which relays have not been told.
+    /// Lists the redeemed nutzaps that are not announced on relays yet.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn nutzaps_to_announce(&self) -> Result<Vec<NutzapRow>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
@@ -223,10 +224,10 @@ impl Store {
         .await
     }
 
-    /// The coins among these that came in by a nutzap.
+    /// Returns those of these proofs that were received by nutzap.
     ///
     /// # Errors
-    /// As [`Store::nutzap`].
+    /// See [`Store::nutzap`].
     pub async fn received_by_nutzap(
         &self,
         ys: Vec<PublicKey>,
@@ -244,7 +245,7 @@ impl Store {
         .await
     }
 
-    /// Forgets the names of those that were done with before this time, in Unix seconds.
+    /// Forgets the ids of nutzaps that were finished before this time, in Unix seconds.
     ///
     /// # Errors
     /// When the file cannot be written.

@@ -1,9 +1,9 @@
 //! Signed events on their way to relays. An event is signed once, and the same bytes go to every
 //! relay, now or later.
 //!
-//! An event leaves the queue once enough relays have it. Which relay did not get it is counted, and
-//! which will not take it is remembered, so that what is read of it later can be made good without
-//! asking for what it refuses.
+//! An event leaves the queue once enough relays have it. Relays that did not get it are counted,
+//! and relays that refuse it are remembered, so that a later read of a relay can fill its gaps
+//! without offering what it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,33 +16,34 @@ use super::super::row::{decode, encode};
 use super::super::tables::{NOSTR_DELIVERED, NOSTR_MISSED, NOSTR_OUTBOX, NOSTR_REFUSED, Reads};
 use super::super::{Store, row};
 
-/// An event to be published.
+/// An event to publish.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxEvent {
-    /// Its id, hex.
+    /// The event's id, hex.
     pub id: String,
-    /// Its kind.
+    /// The event's kind.
     pub kind: u16,
     /// The whole event.
     pub json: String,
-    /// 0 is most urgent: a zap is somebody's money on its way.
+    /// The class: 0 is the most urgent, for a zap, which carries someone's money.
     pub class: u8,
     /// Ids of events that enough relays must have first.
     pub after: Vec<String>,
-    /// The recipient's relays, which come before the wallet's own: it counts as published once one
-    /// of these has it. Empty for what is nobody else's.
+    /// The recipient's relays, tried before the wallet's own: the event counts as published once
+    /// one of them has it. Empty for an event without a recipient.
     pub beside: Vec<String>,
-    /// Signed by a key that nobody knows: it goes over no connection that may have told who we are.
+    /// `true` if it is signed by a key that nobody knows. It uses no connection that may have
+    /// identified us.
     pub anonymous: bool,
     /// Relays that have it.
     pub acked: BTreeSet<String>,
-    /// Relays that will not take it, and why, cleaned.
+    /// Relays that refuse it, with the reason, cleaned.
     pub refused: BTreeMap<String, String>,
-    /// Rounds so far.
+    /// Number of rounds so far.
     pub tries: u32,
-    /// Not before, in Unix seconds.
+    /// The earliest next attempt, in Unix seconds.
     pub next_at: u64,
-    /// When it was signed, in Unix seconds.
+    /// Unix seconds at which it was signed.
     pub made_at: u64,
 }
 
@@ -56,7 +57,7 @@ impl std::fmt::Debug for OutboxEvent {
 }
 
 impl OutboxEvent {
-    /// A signed event that nobody has yet.
+    /// Creates a signed event that no relay has yet.
     pub fn new(id: &str, kind: u16, json: &str, class: u8, now: u64) -> Self {
         Self {
             id: id.to_owned(),
@@ -76,22 +77,22 @@ impl OutboxEvent {
 }
 
 impl OutboxEvent {
-    /// How many of the recipient's relays have it.
+    /// Returns the number of the recipient's relays that have it.
     pub fn delivered(&self) -> u64 {
         self.beside.iter().filter(|url| self.acked.contains(*url)).count() as u64
     }
 }
 
-/// An event in the queue, under its place.
+/// An event in the queue, with its place.
 #[derive(Clone, Debug)]
 pub struct QueuedEvent {
-    /// Its place: class, then the order in which it came.
+    /// The place: the class, then the order of arrival.
     pub place: (u8, u64),
     /// The event.
     pub event: OutboxEvent,
 }
 
-/// A relay's lasting no to an event.
+/// A relay's lasting refusal of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayRefusal {
     /// The event's id.
@@ -100,29 +101,29 @@ pub struct RelayRefusal {
     pub relay: String,
     /// The event's class.
     pub class: u8,
-    /// The relay's words, cleaned.
+    /// The relay's reason, cleaned.
     pub reason: String,
 }
 
-/// What a round of publishing came to.
+/// Result of a publish round.
 #[derive(Clone, Debug, Default)]
 pub struct PublishRound {
     /// Rows with their new state.
     pub changed: Vec<QueuedEvent>,
-    /// Places whose event is done with.
+    /// Places of finished events.
     pub done: Vec<(u8, u64)>,
-    /// Nutzaps, with how many of the recipient's relays have them.
+    /// Nutzaps, each with the number of the recipient's relays that have it.
     pub delivered: Vec<(String, u64)>,
-    /// What relays will not take of events that are done with.
+    /// Relays' refusals of finished events.
     pub refused: Vec<RelayRefusal>,
-    /// What relays have taken: events, each with the relay. One that takes what it refused before
-    /// may take the rest as well.
+    /// Accepted events, each with its relay. A relay that accepts what it refused before may accept
+    /// the rest too, so its refusals are forgotten.
     pub stored: Vec<(String, String)>,
-    /// Relays, each once for every event that is done with and that it did not get.
+    /// Relays that did not get a finished event, once for each event.
     pub missed: Vec<String>,
 }
 
-/// Puts an event at the end of its class.
+/// Adds an event to the end of its class.
 pub(in crate::store) fn push(tx: &WriteTransaction, event: &OutboxEvent) -> Result<(), StoreError> {
     let mut table = tx.open_table(NOSTR_OUTBOX)?;
     let class = event.class;
@@ -180,34 +181,35 @@ fn commit(tx: &WriteTransaction, round: &PublishRound) -> Result<(), StoreError>
 }
 
 impl Store {
-    /// All that is on its way, most urgent first.
+    /// Lists the queued events, most urgent first.
     ///
     /// # Errors
-    /// When the file cannot be read; so do all lookups.
+    /// When the file cannot be read; the same holds for all lookups.
     pub async fn outbox(&self) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(|tx| rows(tx, 0..=u8::MAX)).await
     }
 
-    /// What of one class is on its way; no other row is read.
+    /// Lists the queued events of one class. Reads no other row.
     ///
     /// # Errors
-    /// As [`Store::outbox`].
+    /// See [`Store::outbox`].
     pub async fn queued_in(&self, class: u8) -> Result<Vec<QueuedEvent>, StoreError> {
         self.read(move |tx| rows(tx, class..=class)).await
     }
 
-    /// How many events are on their way; no row is read.
+    /// Counts the queued events. Reads no row.
     ///
     /// # Errors
-    /// As [`Store::outbox`].
+    /// See [`Store::outbox`].
     pub async fn queued(&self) -> Result<u64, StoreError> {
         self.read(|tx| Ok(tx.table(NOSTR_OUTBOX)?.len()?)).await
     }
 
-    /// How many of the recipient's relays have this nutzap of ours. `None`: none ever had.
+    /// Returns the number of the recipient's relays that have this nutzap of ours. `None` if none
+    /// ever had it.
     ///
     /// # Errors
-    /// As [`Store::outbox`].
+    /// See [`Store::outbox`].
     pub async fn delivered(&self, id: &str) -> Result<Option<u64>, StoreError> {
         let id = id.to_owned();
         self.read(move |tx| {
@@ -216,10 +218,10 @@ impl Store {
         .await
     }
 
-    /// How many events have left the queue without this relay since it was last read to its end.
+    /// Returns how many events left the queue without this relay since it was last read to its end.
     ///
     /// # Errors
-    /// As [`Store::outbox`].
+    /// See [`Store::outbox`].
     pub async fn missed(&self, url: &str) -> Result<u64, StoreError> {
         let url = url.to_owned();
         self.read(move |tx| {
@@ -228,8 +230,8 @@ impl Store {
         .await
     }
 
-    /// These relays were read to their end: what they lack is known by its name now. Not durable:
-    /// what is lost is counted twice.
+    /// Resets the count of missed events of relays that were read to their end: each missing event
+    /// is now known by its id. Not durable: events count twice after a loss.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -253,10 +255,10 @@ impl Store {
         .await
     }
 
-    /// What relays will not take.
+    /// Lists the relays' refusals.
     ///
     /// # Errors
-    /// As [`Store::outbox`].
+    /// See [`Store::outbox`].
     pub async fn refusals(&self) -> Result<Vec<RelayRefusal>, StoreError> {
         self.read(|tx| {
             let mut found = Vec::new();
@@ -275,7 +277,7 @@ impl Store {
         .await
     }
 
-    /// Forgets these refusals: nobody wants to bring those events there any more. Not durable.
+    /// Forgets refusals of events that need not be published there any more. Not durable.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -301,16 +303,16 @@ impl Store {
         self.write_durable(move |tx| push(tx, &event)).await
     }
 
-    /// Queues some events in one commit, durably.
+    /// Queues events in one durable commit.
     ///
     /// # Errors
-    /// When the file cannot be written; none is queued then.
+    /// When the file cannot be written; then none is queued.
     pub async fn queue_all(&self, events: Vec<OutboxEvent>) -> Result<(), StoreError> {
         self.write_durable(move |tx| events.iter().try_for_each(|event| push(tx, event))).await
     }
 
-    /// Writes down what a round of publishing came to. In order, not durable: a lost mark means
-    /// that an event is sent once more.
+    /// Records the result of a publish round. Not durable: after a loss, an event is sent once
+    /// more.
     ///
     /// # Errors
     /// When the file cannot be written.

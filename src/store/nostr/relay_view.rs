@@ -1,8 +1,8 @@
-//! What a mirror round reads and writes: the coins that changed, the live events that hold them,
-//! and what takes their place.
+//! Input and result of a mirror round: the changed proofs, the live events that hold them, and the
+//! events that replace those.
 //!
-//! A round plans from one snapshot; its commit takes back only the marks it has seen, so that a
-//! change in between is not forgotten.
+//! A round plans from one snapshot. Its commit clears only the marks that the round has seen, so
+//! that a change in between is not forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,24 +23,24 @@ use super::outbox::{self, OutboxEvent};
 use super::remote_proofs::{self, RemoteProofState};
 use crate::model::id::PaymentId;
 
-/// The kind of a line of the history (NIP-60).
+/// Kind of a history event (NIP-60).
 const HISTORY_KIND: u16 = 7376;
 
-/// A coin, as far as relays are concerned.
+/// A proof, as relays should show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeldProof {
-    /// Its mint.
+    /// The mint.
     pub mint: String,
-    /// Its unit.
+    /// The unit.
     pub unit: String,
-    /// Its amount.
+    /// The amount.
     pub amount: u64,
-    /// The coin. `None` for another's that is spent.
+    /// The proof. `None` for another device's proof that is spent.
     pub proof: Option<Proof>,
-    /// Ours, or another's that is not known to be spent: relays shall hold it. `false` for what is
-    /// spent or handed out.
+    /// `true` if relays should hold it: ours, or another device's that is not known to be spent.
+    /// `false` for one that is spent or handed out.
     pub wanted: bool,
-    /// Of our own, now or before, or claimed by us: its coming and going is this wallet's history.
+    /// `true` if it is or was ours, or was adopted: its changes belong to this wallet's history.
     pub ours: bool,
 }
 
@@ -53,36 +53,35 @@ impl std::fmt::Debug for HeldProof {
     }
 }
 
-/// What changed, and what it touches.
+/// Changed proofs, and what they affect.
 #[derive(Clone, Debug, Default)]
 pub struct OutboxView {
-    /// Changed coins, with the mark to take back.
+    /// Changed proofs, each with the mark to clear.
     pub dirty: Vec<(PublicKey, u64)>,
-    /// Coins by Y: the changed ones and all others of the events below. One that was never known is
-    /// not here.
+    /// Proofs by Y: the changed ones, and all others in `events`. Unknown ones are left out.
     pub proofs: BTreeMap<PublicKey, HeldProof>,
-    /// Live events that hold a changed coin.
+    /// Live events that hold a changed proof.
     pub events: Vec<TokenEventRow>,
-    /// Coins that a live event beyond these holds.
+    /// Proofs that a live event outside `events` holds.
     pub elsewhere: BTreeSet<PublicKey>,
 }
 
-/// What a round came to.
+/// Result of a mirror round.
 #[derive(Clone, Debug, Default)]
 pub struct QueueRound {
-    /// Marks that are dealt with.
+    /// Marks to clear.
     pub done: Vec<(PublicKey, u64)>,
     /// New token events.
     pub new: Vec<TokenEventRow>,
-    /// Events that these replace.
+    /// Ids of the events that `new` replaces.
     pub gone: Vec<String>,
-    /// What deletes them.
+    /// Deletions of those events.
     pub deletions: Vec<Deletion>,
-    /// To be published.
+    /// Events to publish.
     pub outgoing: Vec<OutboxEvent>,
-    /// Nutzaps that `outgoing` tells of: done with.
+    /// Nutzaps that `outgoing` announces, which finishes them.
     pub nutzaps: NutzapChanges,
-    /// Payments that `outgoing` tells of.
+    /// Payments that `outgoing` announces.
     pub announced: Vec<PaymentId>,
 }
 
@@ -109,8 +108,8 @@ fn view(tx: &impl Reads, limit: usize) -> Result<OutboxView, StoreError> {
     for entry in tx.table(NOSTR_DIRTY)?.iter()? {
         let (y, mark) = entry?;
         let y = *y.value();
-        // An unverified proof is published after its mint was asked; one that is spent or held
-        // meanwhile is not unverified any more.
+        // An unverified proof is published after its mint was asked. One that is spent or held by
+        // now is no longer unverified.
         let is_unverified = unverified.get(&y)?.is_some();
         if is_unverified
             && proofs::by_ys(tx, &[y])?.first().is_some_and(|coin| coin.state == State::Unspent)
@@ -213,7 +212,7 @@ fn commit(tx: &WriteTransaction, round: &QueueRound) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// What relays must hear of: at most `limit` changed coins, and what they touch.
+    /// Returns at most `limit` changed proofs, and what they affect.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -221,15 +220,15 @@ impl Store {
         self.read(move |tx| view(tx, limit)).await
     }
 
-    /// Ends a round: one durable commit.
+    /// Ends a round in one durable commit.
     ///
     /// # Errors
-    /// When the file cannot be written; the round is as if it had not been then.
+    /// When the file cannot be written; then the round has no effect.
     pub async fn mirrored(&self, round: QueueRound) -> Result<(), StoreError> {
         self.write_durable(move |tx| commit(tx, &round)).await
     }
 
-    /// Coins of which relays have not been told.
+    /// Counts the changed proofs that are not published yet.
     ///
     /// # Errors
     /// When the file cannot be read.

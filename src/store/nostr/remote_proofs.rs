@@ -1,7 +1,7 @@
 //! Proofs that another device of this wallet, or another program with its key, put on relays. They
 //! are ours once a swap has adopted them.
 //!
-//! A proof in our own tables is never here. Sums are kept, so that a balance needs no scan.
+//! A proof in our own tables is never here. Sums are stored, so that a balance needs no scan.
 
 use std::collections::BTreeMap;
 
@@ -16,37 +16,35 @@ use super::super::tables::{
     NOSTR_HOLDS, NOSTR_LEFT_OUT, NOSTR_LIVE, REMOTE_PROOFS, REMOTE_SUMS, Reads, Y,
 };
 
-/// So long a coin that another device has left out is taken for one that it has handed out, unless
-/// its mint says spent. In seconds.
+/// Seconds for which a proof that another device left out counts as handed out, unless its mint
+/// reports it as spent.
 const LEFT_OUT_SECONDS: u64 = 7 * 86_400;
 
-/// What is known of a remote proof.
+/// State of a remote proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemoteProofState {
-    /// Its mint has not been asked, or not since its event was deleted.
+    /// The mint was not asked, or not since the proof's event was deleted.
     #[serde(rename = "doubtful")]
     Unverified,
-    /// The mint says unspent.
+    /// The mint reports it as unspent.
     Unspent,
-    /// The mint says it is in use.
+    /// The mint reports it as in use.
     Pending,
-    /// A swap of ours is taking it.
+    /// A swap of ours is adopting it.
     #[serde(rename = "claiming")]
     Adopting,
-    /// The mint says spent. Final.
+    /// The mint reports it as spent. Final.
     Spent,
-    /// A swap of ours has taken it. Final.
+    /// A swap of ours has adopted it. Final.
     #[serde(rename = "claimed")]
     Adopted,
-    /// The mint would not take it: not one of its coins, or not worth its fee. Kept, and not tried
-    /// again.
+    /// The mint refuses it: it is not the mint's, or not worth its fee. Kept, and not tried again.
     Refused,
-    /// It is locked (NUT-10), and no key of ours is known to open it. Kept on relays, never
-    /// counted, never adopted.
+    /// Locked (NUT-10), and no key of ours is known to unlock it. Kept on relays, never adopted.
     Locked,
-    /// The mint says unspent, and another device has, not long ago, put another event in the place
-    /// of the one that held it, without this coin: perhaps it has handed it out as it is.
+    /// The mint reports it as unspent, but another device recently replaced its event by one
+    /// without it, and may have handed it out.
     LeftOut,
 }
 
@@ -65,7 +63,7 @@ impl RemoteProofState {
         }
     }
 
-    /// Nothing changes it any more.
+    /// Returns whether nothing can change it any more.
     pub(super) fn is_final(self) -> bool {
         matches!(self, Self::Spent | Self::Adopted)
     }
@@ -74,15 +72,15 @@ impl RemoteProofState {
 /// A remote proof.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteProof {
-    /// Its mint.
+    /// The mint.
     pub mint: String,
-    /// Its unit.
+    /// The unit.
     pub unit: String,
-    /// Its amount.
+    /// The amount.
     pub amount: u64,
-    /// The coin. `None` once it is spent.
+    /// The proof. `None` once it is spent or adopted.
     pub proof: Option<Proof>,
-    /// What is known of it.
+    /// The state.
     pub state: RemoteProofState,
 }
 
@@ -93,30 +91,30 @@ impl std::fmt::Debug for RemoteProof {
 }
 
 impl RemoteProof {
-    /// Its mint has not called it spent, and nobody of ours is at it.
+    /// Returns whether the mint does not report it as spent and no swap of ours uses it.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.state, RemoteProofState::Unspent | RemoteProofState::Pending)
     }
 }
 
-/// The sums of remote proofs at one mint.
+/// Sums of the remote proofs at one mint in one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteBalance {
     /// The mint.
     pub mint: String,
     /// The unit.
     pub unit: String,
-    /// The mint says unspent.
+    /// Amount that the mint reports as unspent.
     pub unspent: u64,
-    /// Not known, or in use.
+    /// Amount in all other states: unverified, in use, refused or locked.
     pub unverified: u64,
-    /// Being adopted by a swap of ours.
+    /// Amount that a swap of ours is adopting.
     pub adopting: u64,
-    /// The mint says unspent, and another device has perhaps handed them out.
+    /// Amount that is unspent, but that another device may have handed out.
     pub left_out: u64,
 }
 
-/// The two tables, open for writing.
+/// The tables of remote proofs and their sums, open for writing.
 pub(super) struct RemoteProofTables<'t> {
     rows: Table<'t, &'static Y, &'static [u8]>,
     sums: Table<'t, (&'static str, &'static str, u8), (u128, u64)>,
@@ -166,9 +164,9 @@ impl<'t> RemoteProofTables<'t> {
     }
 }
 
-/// Changes what is known of coins; one that is spent, or not here, stays so. One that is spent is
-/// marked for relays, and so is one that is unspent and in no live event: whoever deleted that has
-/// lost what should hold it, and only what is shown can be taken back.
+/// Sets the state of remote proofs; unknown, spent and adopted ones stay unchanged. Marks for
+/// relays the proofs that become final, and unspent ones that no live event holds: the device that
+/// deleted their event has lost the next one, and only proofs on relays can be recovered.
 pub(in crate::store) fn set(
     tx: &WriteTransaction,
     ys: &[PublicKey],
@@ -202,14 +200,12 @@ pub(in crate::store) fn set(
     }
     Ok(())
 }
-
-/// One coin.
 pub(super) fn get(tx: &impl Reads, y: &Y) -> Result<Option<RemoteProof>, StoreError> {
     row::get(tx, REMOTE_PROOFS, y)
 }
 
 impl Store {
-    /// What others' coins are worth, by mint and unit.
+    /// Returns the sums of the remote proofs, by mint and unit.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -219,7 +215,7 @@ impl Store {
             for entry in tx.table(REMOTE_SUMS)?.iter()? {
                 let (key, sum) = entry?;
                 let (mint, unit, state) = key.value();
-                // Others may write what they like: too much is no reason to show nothing.
+                // Other devices may write any amount: an overflow is no reason to show nothing.
                 let sum = u64::try_from(sum.value().0).unwrap_or(u64::MAX);
                 let none = RemoteBalance {
                     mint: mint.to_owned(),
@@ -243,7 +239,7 @@ impl Store {
         .await
     }
 
-    /// Others' coins at one mint, in sats, in any of these states, with their Ys.
+    /// Returns the remote proofs at one mint, in sats, in any of these states, with their Ys.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -260,7 +256,7 @@ impl Store {
                 any |= sums.get((mint.as_str(), "sat", state.code()))?.is_some();
             }
             if !any {
-                // The usual case; the rows of all that was ever spent are many.
+                // The usual case, without reading the many rows of spent proofs.
                 return Ok(found);
             }
             for entry in tx.table(REMOTE_PROOFS)?.iter()? {

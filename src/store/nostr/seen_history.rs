@@ -1,5 +1,5 @@
-//! History events on relays (NIP-60, kind 7376), by which devices of this wallet learn which
-//! invoices are paid. Best effort: an event that no relay has shown is not known.
+//! History events on relays (NIP-60, kind 7376), from which this wallet's devices learn which
+//! invoices are paid. Best effort: an event that no relay has shown is unknown.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -10,7 +10,7 @@ use super::EventTimes;
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
 
-/// Relays are to hear of this payment, if Nostr was ever on.
+/// Marks a payment to be announced on relays, if Nostr was ever on.
 pub(in crate::store) fn announce(tx: &WriteTransaction, id: &PaymentId) -> Result<(), StoreError> {
     if super::begun(tx)? {
         tx.open_table(NOSTR_TO_ANNOUNCE)?.insert(id.as_str(), ())?;
@@ -19,7 +19,7 @@ pub(in crate::store) fn announce(tx: &WriteTransaction, id: &PaymentId) -> Resul
 }
 
 impl Store {
-    /// Settled payments of which relays have not been told.
+    /// Lists the settled payments that are not announced on relays yet.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -34,7 +34,7 @@ impl Store {
         .await
     }
 
-    /// History events that were read or written, of this time or later, in Unix seconds.
+    /// Returns the history events that were read or written, dated `since` (Unix seconds) or later.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -51,8 +51,8 @@ impl Store {
         .await
     }
 
-    /// Takes history events in: their ids and times, and the payment hash where there is one. In
-    /// order, not durable: what is lost is read again.
+    /// Adds history events: ids, times, and the payment hash if there is one. Not durable: lost
+    /// ones are read again.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -76,7 +76,7 @@ impl Store {
         .await
     }
 
-    /// Another device has told that it paid the invoice of this hash.
+    /// Returns whether a device has announced that it paid the invoice of this hash.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,4 +1,4 @@
-//! What this wallet knows of itself on relays: one JSON row per name. Never a coin.
+//! State of this wallet on relays: one JSON row per name, never a proof.
 
 use redb::{ReadableTable, WriteTransaction};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::super::error::StoreError;
 use super::super::tables::{NOSTR_DIRTY, NOSTR_STATE, PROOFS, Reads};
 use super::super::{Store, row};
 
-/// Set once Nostr has been on: from then on every change of a coin is marked.
+/// Name of the row that is set once Nostr was on: from then on, every change of a proof is marked.
 const BEGUN: &str = "begun";
 
 pub(in crate::store) fn begun(tx: &impl Reads) -> Result<bool, StoreError> {
@@ -28,8 +28,8 @@ fn begin(tx: &WriteTransaction) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// From now on every change of a coin is marked for relays; what is there is marked now. Again:
-    /// nothing.
+    /// Starts to mark every change of a proof for relays, and marks the existing proofs. Calling it
+    /// again does nothing.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -37,7 +37,7 @@ impl Store {
         if self.read(begun).await? { Ok(()) } else { self.write_durable(begin).await }
     }
 
-    /// Nostr is on, or was: relays may show coins of ours.
+    /// Returns whether Nostr is or was on: relays may show proofs of ours.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -45,7 +45,7 @@ impl Store {
         self.read(begun).await
     }
 
-    /// A named row.
+    /// Reads a named row.
     ///
     /// # Errors
     /// When the file or the row cannot be read.

@@ -1,4 +1,4 @@
-//! Spent coins: whole for a while, then a name, and spent for ever.
+//! Spent proofs: whole for a while, then only a Y, and spent for ever.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ fn with_dleq(mut info: ProofInfo) -> ProofInfo {
     info
 }
 
-/// A coin of which no bytes can be left out: its secret is a text of its own.
+/// Creates a proof that the archive must keep in full: its secret is not plain hex.
 fn locked() -> ProofInfo {
     let key = SecretKey::generate().public_key();
     let conditions = SpendingConditions::new_p2pk(key, None);
@@ -46,7 +46,7 @@ fn locked() -> ProofInfo {
 fn odd() -> ProofInfo {
     let plain = coin(32);
     let mut proof = plain.proof;
-    // Upper case: read as hex it would come back as another secret.
+    // Upper case: decoded as hex, it would come back as another secret.
     proof.secret = Secret::new("AB".repeat(32));
     ProofInfo::new(proof, plain.mint_url, State::Unspent, plain.unit).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The choice of coins, against every choice there is where that can be counted.
+//! Coin selection, compared with every possible selection where these can be counted.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -55,7 +55,7 @@ fn take(bag: &Bag, need: Need) -> Option<Vec<Candidate>> {
     chosen
 }
 
-/// The least sum of any choice that covers, counted out.
+/// Returns the smallest sum of any selection that covers `amount`, by trying all.
 fn least(candidates: &[Candidate], amount: u64) -> Option<u128> {
     (0..1_u32 << candidates.len())
         .map(|set| {
@@ -137,8 +137,8 @@ fn never_more_inputs_than_allowed() {
     );
 }
 
-/// With random coins of one or two keysets (the seed is printed) every amount up to the most can be
-/// paid, and its input fee is not above the fee that was told with the most.
+/// With random proofs of one or two keysets (the seed is printed), every amount up to the maximum
+/// can be paid, and its input fee does not exceed the fee given with the maximum.
 #[test]
 fn anything_up_to_the_most_is_covered_within_its_fee() {
     let seed: u64 = rand::random();
@@ -214,7 +214,7 @@ proptest! {
         if let Some(chosen) = chosen {
             sound(&chosen);
             prop_assert!(covers(&chosen, amount));
-            // Nothing in it is idle.
+            // No proof in it is superfluous.
             for at in 0..chosen.len() {
                 let rest: Vec<_> = chosen.iter().enumerate().filter(|(one, _)| *one != at).map(|(_, candidate)| *candidate).collect();
                 prop_assert!(!covers(&rest, amount));

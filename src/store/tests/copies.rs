@@ -12,7 +12,7 @@ use super::super::copies::{newest, put_back, set_aside, verify};
 use super::super::{Change, Store};
 use super::samples::{NOW, audit, coins};
 
-/// The wallet's clock: one for all tests of this file, of which one at a time has it.
+/// The wallet's clock, shared by the tests of this file, which use it one at a time.
 static TIME: AtomicU64 = AtomicU64::new(NOW);
 static TURN: Mutex<()> = Mutex::const_new(());
 
@@ -37,14 +37,14 @@ async fn open(path: &Path, known: Option<(String, u64)>) -> Store {
     store
 }
 
-/// Opens the wallet, puts one more coin in, and closes it. The opening is one generation.
+/// Opens the wallet, adds one proof, and closes it. Each opening is one generation.
 async fn use_once(path: &Path) {
     let store = open(path, None).await;
     store.begin_session(None).await.unwrap();
     store.commit(vec![Change::Proofs { add: coins(&[1]) }]).await.unwrap();
 }
 
-/// The files beside the wallet, and which generation each of them holds.
+/// Returns the files beside the wallet, with the generation that each contains.
 fn copies(path: &Path) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
@@ -57,7 +57,7 @@ fn copies(path: &Path) -> BTreeMap<String, u64> {
     found
 }
 
-/// A name for it, the renames that were made, and whether the draft is only half there.
+/// A state of the folder: its name, the renames made, and whether the draft is incomplete.
 type State = (&'static str, &'static [(&'static str, &'static str)], bool);
 
 fn named(generations: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -98,8 +98,7 @@ async fn a_kill_between_any_two_steps_of_copying_leaves_two_good_copies_and_the_
 {
     let _turn = TURN.lock().await;
     let all = ["copy-1", "copy-2", "copy-3"];
-    // What a folder holds after each rename, after a draft that was cut, and after one that was
-    // whole.
+    // The states after each rename, after an incomplete draft, and after a complete one.
     let states: [State; 5] = [
         ("the draft is half", &[], true),
         ("the draft is whole", &[], false),
@@ -162,7 +161,7 @@ async fn a_damaged_file_is_never_copied_and_the_newest_good_copy_is_put_back() {
     fs::write(&path, &bytes).unwrap();
     assert!(Store::open(path.clone(), clock).await.is_err_and(|error| error.is_damage()));
     assert_eq!(copies(&path), before);
-    // The newest is damaged as well: the one before it is the newest good one.
+    // The newest copy is damaged too: the one before it is now the newest valid copy.
     fs::write(path.with_file_name("wallet.redb.copy-1"), &bytes).unwrap();
     let copy = newest(&path, None).unwrap().unwrap();
     assert!(copy.path.ends_with("wallet.redb.copy-2"));
@@ -215,7 +214,7 @@ async fn an_opening_waits_for_no_copy_and_the_copy_is_of_the_wallet_as_it_was_op
     assert_eq!((copies(&path).len(), store.balances().await.unwrap()[0].unspent), (1, 65));
     drop(store);
 
-    // Put back, it is the wallet as it was.
+    // The restored copy is the wallet as it was.
     set_aside(&path, 7).unwrap();
     put_back(&newest(&path, None).unwrap().unwrap(), &path).unwrap();
     let store = Store::open(path.clone(), clock).await.unwrap();

@@ -1,4 +1,4 @@
-//! Counters: each device has its own, none goes back, and what was given back is taken first.
+//! Counters: each device has its own, none goes back, and those given back are reused first.
 
 use std::str::FromStr;
 
@@ -9,12 +9,12 @@ use super::disk::Disk;
 use super::samples::{clock, coins, counters, keyset, store, ys};
 use crate::ports::Counters;
 
-/// The next so many counters of the first device. Takes none.
+/// Returns the next `count` counters of the first device. Takes none.
 async fn free(store: &Store, count: usize) -> Vec<u32> {
     store.records(0).free_counters(&keyset(), count).await.unwrap()
 }
 
-/// Takes the next so many.
+/// Takes the next `count` counters.
 async fn take(store: &Store, count: usize) -> Vec<u32> {
     let indices = free(store, count).await;
     store.commit(vec![Change::UseCounters(counters(&indices))]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Power loss: what was acknowledged as durable is there, and nothing is there in part.
+//! Power loss: everything acknowledged as durable survives, and nothing survives in part.
 
 use cdk_common::nuts::{CurrencyUnit, KeySetInfo, State};
 
@@ -11,7 +11,7 @@ use crate::model::payment::{Payment, PaymentState};
 
 type Failed = Box<dyn std::error::Error>;
 
-/// A payment as the door makes it, with what is learnt of its mint between. Counts the durable
+/// Makes a payment as the wallet does, with mint records written in between. Counts the durable
 /// steps that were acknowledged.
 async fn pay(store: &Store, done: &mut usize) -> Result<(), Failed> {
     let (inputs, melt, records) = (coins(&[64, 32, 4]), operation(true), store.records(0));
@@ -57,7 +57,7 @@ async fn pay(store: &Store, done: &mut usize) -> Result<(), Failed> {
     Ok(())
 }
 
-/// How far the payment of [`pay`] has come, judged from what is there.
+/// Returns how many steps of [`pay`] are done, judged from the file.
 async fn progress(store: &Store) -> Result<usize, StoreError> {
     audit(store).await;
     let balances = store.balances().await?;

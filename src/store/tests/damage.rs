@@ -1,6 +1,6 @@
-//! Damage of every kind, at every place: found when the file is opened, or without any effect.
+//! Damage of every kind, in every place: it is found when the file is opened, or has no effect.
 //!
-//! What a file holds is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one,
+//! The content of a file is drawn from a seed, which is printed: `NUTPURSE_SEED` repeats one,
 //! `NUTPURSE_RUNS` asks for more.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn number(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-/// The seeds to try: as many as are asked for, and none that was tried before.
+/// Returns the seeds to try: as many as requested, and none that was tried before.
 fn seeds() -> Vec<u64> {
     let first = number("NUTPURSE_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     (first..)
@@ -39,7 +39,7 @@ fn seeds() -> Vec<u64> {
         .collect()
 }
 
-/// Coins whose secrets, and so their places in the file, come from the seed.
+/// Creates proofs whose secrets, and so their places in the file, come from the seed.
 fn drawn(random: &mut StdRng, amounts: &[u64]) -> Vec<ProofInfo> {
     let one = |amount: &u64| {
         let (secret, key) = (random.random::<[u8; 32]>(), random.random::<[u8; 32]>());
@@ -51,7 +51,7 @@ fn drawn(random: &mut StdRng, amounts: &[u64]) -> Vec<ProofInfo> {
     amounts.iter().map(one).collect()
 }
 
-/// A wallet with this many coins in all states and some payments, closed.
+/// Creates a wallet with this many proofs in all states and some payments, and closes it.
 async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
     println!("NUTPURSE_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -94,14 +94,14 @@ async fn made(count: usize, seed: u64) -> (TempDir, PathBuf) {
             Payment { id: id.parse().unwrap(), ..payment(number, Some(&hash), None, None) };
         store.admit::<()>(payment, NOW, Vec::new(), |_| Ok(())).await.unwrap();
     }
-    // As a kill leaves it: the commit before the last one is another wallet, and the file says that
-    // it was not closed.
+    // The file as a kill leaves it: the commit before the last holds another wallet, and the file
+    // is marked as not closed.
     fs::copy(&path, folder.path().join("killed.redb")).unwrap();
     drop(store);
     (folder, path)
 }
 
-/// All that can be seen of a wallet; the audit checks that it agrees with itself.
+/// Returns everything that can be read from a wallet; the audit checks that it is consistent.
 async fn seen(path: &Path) -> Result<String, StoreError> {
     let store = Store::open(path.to_path_buf(), clock).await?;
     audit(&store).await;
@@ -122,8 +122,8 @@ async fn seen(path: &Path) -> Result<String, StoreError> {
     ))
 }
 
-/// What comes of a wallet file with this content: damage is an error of that kind, and the file
-/// stays as it is.
+/// Opens a wallet file with these bytes: damage must be an error of that kind, and the file must
+/// stay unchanged.
 async fn is_damaged(path: &Path, bytes: &[u8], whole: &str, what: &str) -> bool {
     fs::write(path, bytes).unwrap();
     match seen(path).await {
@@ -149,7 +149,7 @@ async fn four_kibibytes_turned_over_or_overwritten_anywhere_are_found_or_harmles
 async fn four_kibibytes(seed: u64) {
     let (folder, path) = made(600, seed).await;
     four_kibibytes_of(&folder.path().join("killed.redb")).await;
-    // As an open leaves it, which may make the file shorter.
+    // The file as an opening leaves it, which may shorten it.
     seen(&path).await.unwrap();
     four_kibibytes_of(&path).await;
 }
@@ -225,14 +225,14 @@ async fn any_bit_of_the_header_turned_over_after_a_kill_is_found_or_harmless() {
     any_bit(&folder.path().join("killed.redb")).await;
 }
 
-/// The first 320 bytes say where everything is: the flags and sizes in them have no checksum, the
-/// two commits have.
+/// Flips bits of the header, 320 bytes that locate everything: its flags and sizes have no
+/// checksum, its two commits have one.
 async fn any_bit(path: &Path) {
     let bytes = fs::read(path).unwrap();
     let whole = seen(path).await.unwrap();
     let (mut found, mut harmless) = (0, 0);
     for at in 0..320 {
-        // Eight of a byte without a checksum, one of the others.
+        // All eight bits of a byte without a checksum, one bit of the others.
         for bit in if at < 64 { 0..8 } else { at % 8..at % 8 + 1 } {
             let mut bad = bytes.clone();
             bad[at] ^= 1 << bit;
@@ -297,6 +297,6 @@ async fn ten_thousand_coins_are_checked_in_little_time() {
         times.push(begun.elapsed().as_millis());
     }
     println!("{length} bytes; opened in {times:?} ms, with a copy the first time");
-    // Half a second is for a debug build on a busy machine; the benchmark says what it is.
+    // Half a second allows for a debug build on a busy machine; the benchmark measures the time.
     assert!(times.iter().skip(1).min().is_some_and(|least| *least < 500), "{times:?} ms");
 }

@@ -1,4 +1,4 @@
-//! Open invoices: what is kept at hand of them, and until when.
+//! Open invoices: which ones are indexed, and until when.
 
 use super::super::Change;
 use super::samples::{self, NOW, store};
@@ -6,7 +6,7 @@ use crate::model::deposit::{Deposit, DepositState, Dispute};
 
 const DAY: u64 = 86_400;
 
-/// An invoice of now that runs out in an hour.
+/// Creates an invoice that expires in an hour.
 fn deposit() -> Deposit {
     Deposit { expires_at: NOW + 3_600, ..samples::deposit(NOW, DepositState::Unpaid) }
 }

@@ -1,7 +1,7 @@
-//! A disk that counts its syncs and can lose its power at one of them.
+//! A disk that counts its syncs and can lose power at one of them.
 //!
-//! What was not synced when the power goes may have reached the disk or not, in any part:
-//! [`Disk::images`] gives such ends.
+//! Unsynced writes may or may not have reached the disk by then, in any part: [`Disk::images`]
+//! returns such results.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -33,9 +33,9 @@ impl Step {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What a reader sees.
+    /// Content as readers see it.
     seen: Vec<u8>,
-    /// What surely survives.
+    /// Content that survives for sure.
     safe: Vec<u8>,
     unsynced: Vec<Step>,
     syncs: u64,
@@ -59,7 +59,7 @@ impl Disk {
         self.state().syncs
     }
 
-    /// Takes the power away at the `n`-th sync from now, before it does anything.
+    /// Cuts the power at the `n`-th sync from now, before that sync has any effect.
     pub(super) fn cut_in(&self, n: u64) {
         let mut state = self.state();
         state.cut_at = Some(state.syncs + n);
@@ -69,16 +69,16 @@ impl Disk {
         self.state().seen.clone()
     }
 
-    /// What may be on the disk after the power went: nothing of the unsynced, all of it, its
-    /// beginning, and random parts.
+    /// Returns possible contents after the power cut: none of the unsynced writes, all of them, the
+    /// first ones, and random ones.
     pub(super) fn images(&self, seed: u64) -> Vec<Vec<u8>> {
         let state = self.state();
         let mut rng = StdRng::seed_from_u64(seed);
         let with = |keep: &mut dyn FnMut(usize) -> bool| {
             let mut image = state.safe.clone();
             for (at, step) in state.unsynced.iter().enumerate() {
-                // The length is kept with what was written beyond it; a lone shorter file is its
-                // own case.
+                // The length is kept with what was written beyond it; a shorter file alone is a
+                // separate case.
                 if keep(at) {
                     step.apply(&mut image);
                 }

@@ -1,4 +1,4 @@
-//! The door: one transaction, no two payments under one limit, repeats recognised, failures tried
+//! Admission: one transaction, no two payments under one limit, repeats recognised, failures tried
 //! again under their id.
 
 use cdk_common::nuts::State;
@@ -156,12 +156,12 @@ async fn what_is_written_beside_is_written_with_the_admission_or_not_at_all() {
         store.admit::<()>(one.clone(), NOW, melt(&first), |_| Ok(())).await.unwrap(),
         Admission::Admitted(one.clone())
     );
-    // The coins are taken: another payment with them is not admitted.
+    // The proofs are taken: another payment with them is not admitted.
     let other = pays("bb");
     let refused = store.admit::<()>(other.clone(), NOW, melt(&second), |_| Ok(())).await;
     assert!(matches!(refused, Err(StoreError::ProofNotUnspent)), "{refused:?}");
     assert_eq!(store.payment(&other.id).await.unwrap(), None);
-    // Nor are they freed by one, or taken for a repeat.
+    // Another payment cannot free them either, or count as a repeat.
     let free = Change::ProofState {
         ys: vec![infos[0].y],
         expect: None,
@@ -224,7 +224,7 @@ async fn the_ledger_holds_a_rolling_day_and_what_looks_alike() {
     assert_eq!(clock(), NOW);
 }
 
-/// A wallet that paid 10 and 1 for fees at this time.
+/// Creates a wallet that paid 10 sats and a fee of 1 at this time.
 async fn paid_at(at: u64) -> (Store, Payment) {
     let (store, one) = (store().await, payment(10, None, None, None));
     admit(&store, one.clone()).await;
@@ -293,7 +293,7 @@ async fn a_clock_that_goes_back_and_ahead_again_frees_nothing_early() {
         assert_eq!(used(&store, now).await, 11, "{} s away", now.abs_diff(NOW));
     }
     assert_eq!(used(&store, NOW + day).await, 0);
-    // A clock within minutes of the payment is believed, and nothing is written for it.
+    // A clock within minutes of the payment is trusted, and nothing is written.
     let (store, _one) = paid_at(NOW).await;
     assert_eq!((used(&store, NOW - 200).await, store.durable_commits()), (11, 2));
 }
@@ -320,7 +320,8 @@ async fn a_day_that_is_used_up_by_a_clock_a_year_ahead_ends_a_day_after_that_was
 async fn a_payment_becomes_only_what_follows_from_what_it_is() {
     let returned = PaymentState::Returned { at: NOW, reclaimed_sats: 9, fee_sats: 2 };
     let states = [PaymentState::Reserved, sent(), settled(NOW), failed(), returned];
-    // From each to each: reserved, sent, settled, failed, returned.
+    // Rows are the state before, columns the state after: reserved, sent, settled, failed,
+    // returned.
     let allowed =
         [[1, 1, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]];
     for (before, row) in states.iter().zip(allowed) {

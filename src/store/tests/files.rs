@@ -1,4 +1,4 @@
-//! The file: its owner's alone, opened once, and refused without a panic when it is not whole.
+//! The file: private to its owner, opened once, and refused without a panic when damaged.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ fn place() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// A wallet file with something in it, closed.
+/// Creates a wallet file with some content, and closes it.
 async fn made() -> (TempDir, PathBuf) {
     let (folder, path) = place();
     let store = Store::open(path.clone(), clock).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_redb_file_of_another_program_is_foreign() {
     assert!(matches!(Store::open(path, clock).await, Err(StoreError::Damaged(_))));
 }
 
-/// Changes what a closed file says of itself.
+/// Changes the metadata of a closed file.
 fn rewrite_meta(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
     let db = Database::open(path).unwrap();
     let tx = db.begin_write().unwrap();
@@ -120,7 +120,7 @@ async fn a_file_of_a_version_that_was_never_released_is_refused_and_stays_as_it_
     for version in [1, 2, 3] {
         let (folder, path) = made().await;
         rewrite_meta(&path, |meta| match version {
-            // Its row did not say of which version it is.
+            // A file of version 1 did not state its version.
             1 => assert_eq!(meta.remove("format"), Some(json!(4))),
             version => drop(meta.insert("format".to_owned(), json!(version))),
         });
@@ -152,7 +152,7 @@ async fn a_file_of_a_later_version_is_refused_and_stays_as_it_is() {
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
-/// Whatever is wrong with the file, opening and reading it gives an answer or an error.
+/// Opens and reads a file: whatever is wrong with it, the result is an answer or an error.
 async fn survives(path: PathBuf) -> Result<usize, StoreError> {
     let store = Store::open(path, clock).await?;
     store.meta().await?;

@@ -1,5 +1,5 @@
-//! What is given up: out of the journal, the limits and the balance, whole in the file, and back as
-//! it was.
+//! Records that were given up: they leave the journal, the limits and the balance, stay whole in
+//! the file, and come back unchanged.
 
 use cdk_common::nuts::State;
 
@@ -46,7 +46,7 @@ async fn what_is_given_up_leaves_journal_limits_and_balance_and_comes_back_as_it
     );
     audit(&store).await;
 
-    // Nothing but taking it up opens it again.
+    // Only taking it up opens it again.
     let opened = store.commit(vec![Change::Payment(sent.clone())]).await;
     assert!(matches!(opened, Err(StoreError::Transition { .. })), "{opened:?}");
     store
@@ -66,7 +66,7 @@ async fn what_is_given_up_leaves_journal_limits_and_balance_and_comes_back_as_it
     );
     audit(&store).await;
 
-    // What has been decided is neither given up nor taken up.
+    // A decided record is neither given up nor taken up.
     let settled =
         PaymentState::Settled { at: NOW + 9, fee_sats: 1, preimage: None, claimed: false };
     store

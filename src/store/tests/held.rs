@@ -1,5 +1,5 @@
-//! The second line: no commit frees the coins of an operation that is in the journal, or hands them
-//! to another.
+//! Second safeguard: no commit frees the proofs of an operation in the journal, or gives them to
+//! another.
 
 use cdk_common::nuts::State;
 use cdk_common::wallet::ProofInfo;
@@ -9,7 +9,7 @@ use super::super::{Change, OperationRow, Store, StoreError};
 use super::disk::Disk;
 use super::samples::{audit, clock, coins, mint, operation, store, take, ys};
 
-/// Two coins, of 6 sats together, that an operation holds.
+/// Creates two proofs, of 6 sats together, that an operation holds.
 async fn held(store: &Store, row: &OperationRow) -> Vec<ProofInfo> {
     let infos = coins(&[4, 2]);
     let changes = vec![
@@ -21,14 +21,14 @@ async fn held(store: &Store, row: &OperationRow) -> Vec<ProofInfo> {
     infos
 }
 
-/// A store with an operation in its journal, and its coins.
+/// Creates a store with an operation in its journal, and the operation's proofs.
 async fn holding() -> (Store, OperationRow, Vec<ProofInfo>) {
     let (store, row) = (store().await, operation(true));
     let infos = held(&store, &row).await;
     (store, row, infos)
 }
 
-/// The coins become this, whatever they are.
+/// Sets the proofs to this state, whatever their state is.
 fn turn(infos: &[ProofInfo], to: State, operation: Option<Uuid>) -> Change {
     Change::ProofState { ys: ys(infos), expect: None, to, operation }
 }
@@ -42,7 +42,7 @@ async fn is_refused(store: &Store, changes: Vec<Change>) {
     assert!(matches!(told, Err(StoreError::Undecided)), "{told:?}: {changes:?}");
 }
 
-/// Sats that are free, and that are held.
+/// Returns the sats that are free and those that are held.
 async fn sums(store: &Store) -> (u64, u64) {
     store.balances().await.unwrap().first().map_or((0, 0), |one| (one.unspent, one.pending))
 }
@@ -66,8 +66,7 @@ async fn coins_of_a_journaled_operation_are_neither_freed_nor_handed_over() {
         vec![Change::EndOperation(row.id), free(&infos), Change::Operation(row.clone())],
     )
     .await;
-    // The end of another operation changes nothing, and what else was in a refused commit is not
-    // made.
+    // The end of another operation changes nothing, and a refused commit makes none of its changes.
     is_refused(
         &store,
         vec![Change::Proofs { add: coins(&[8]) }, Change::EndOperation(other.id), free(&infos)],

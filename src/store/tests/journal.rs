@@ -1,5 +1,5 @@
-//! The rest of the journal: commits are whole, operations and tokens go, history pages, and the
-//! latch never goes back.
+//! The rest of the journal: commits are whole, operations and tokens are removed, history is paged,
+//! and `real` never goes back.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ async fn one_refused_change_refuses_the_whole_commit() {
     assert_eq!(store.operations().await.unwrap(), vec![row.clone()]);
     assert_eq!(store.balances().await.unwrap()[0].unspent, 4);
 
-    // Adding what is there again, spent or not, changes nothing.
+    // Adding stored proofs again, spent or not, changes nothing.
     let spend =
         Change::ProofState { ys: ys(&infos), expect: None, to: State::Spent, operation: None };
     store.commit(vec![spend, Change::EndOperation(row.id)]).await.unwrap();

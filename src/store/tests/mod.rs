@@ -1,5 +1,4 @@
-//! The store, tested from inside. What only the public face shows is tested here as well: it needs
-//! no network.
+//! Tests of the store from inside. Tests of its public interface are here too: it needs no network.
 
 mod archive;
 mod copies;

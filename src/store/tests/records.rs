@@ -1,4 +1,4 @@
-//! What is remembered of mints: the same for every device, and nothing of it is judged here.
+//! Mint records: the same for every device, and never judged by the store.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::samples::store;
 use crate::model::mint::MintInfo;
 
 const MINT: &str = "https://mint.example";
-/// A name that begins with another mint's.
+/// An address that begins with another mint's.
 const BESIDE: &str = "https://mint.example/beside";
 
 fn keys() -> Keys {

@@ -1,5 +1,5 @@
-//! What relays show is taken in without regard to its order; a deletion gives up no coin; sums of
-//! other devices' coins say what rows say.
+//! Events from relays are merged in any order; a deletion gives up no proof; sums of other devices'
+//! proofs match the rows.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ fn id(number: usize) -> String {
     format!("{number:064}")
 }
 
-/// A deletion of these events, one for each set.
+/// Creates one deletion of these events.
 fn deleted(ids: &[String]) -> Vec<Deletion> {
     vec![Deletion { id: format!("d{}", ids.join("")), at: 1, ids: ids.to_vec() }]
 }
@@ -46,7 +46,7 @@ fn seen(number: usize, coins: &[usize], del: &[usize]) -> SeenTokenEvent {
     }
 }
 
-/// All that matters of a store: live events, and each coin's state.
+/// Returns the live events and the state of each proof.
 async fn picture(store: &Store) -> (Vec<String>, BTreeMap<String, RemoteProofState>) {
     let live = store.live_token_events().await.unwrap().into_iter().map(|event| event.id).collect();
     let mut states = BTreeMap::new();
@@ -82,8 +82,8 @@ proptest! {
         runtime.block_on(async {
             let (whole, parts) = (store().await, store().await);
             whole.merge_events(events.clone(), deleted(&gone)).await.unwrap();
-            // The deletions first, then the events one by one from somewhere in the middle, and all
-            // of it once more.
+            // The deletions first, then the events one by one from the middle, then everything once
+            // more.
             for one in &gone {
                 parts.merge_events(Vec::new(), deleted(std::slice::from_ref(one))).await.unwrap();
             }
@@ -119,7 +119,7 @@ async fn a_deleted_event_makes_coins_doubtful_and_ours_are_asked_about() {
         (live.len(), states.get(&POOL[1].y.to_string())),
         (0, Some(&RemoteProofState::Unverified))
     );
-    // A coin of ours in doubt is not told to relays before its mint has been asked.
+    // An unverified proof of ours is not published before its mint was asked.
     assert!(store.outbox_view(10).await.unwrap().dirty.is_empty());
     store.mark_verified(vec![POOL[0].y]).await.unwrap();
     assert_eq!(store.outbox_view(10).await.unwrap().dirty.len(), 1);
@@ -178,7 +178,7 @@ async fn of_the_queue_no_more_is_read_than_one_class() {
         ])
         .await
         .unwrap();
-    // Rows that nobody can read, on either side of it.
+    // Unreadable rows on either side of it.
     let unreadable = |tx: &redb::WriteTransaction| {
         let mut queue = tx.open_table(NOSTR_OUTBOX)?;
         queue.insert((2, 1), &[9_u8][..])?;
@@ -203,7 +203,7 @@ async fn a_coin_that_was_only_moved_counts_again_once_the_event_that_holds_it_is
     };
     let unspent =
         || Change::RemoteProofs { ys: vec![POOL[0].y, POOL[1].y], to: RemoteProofState::Unspent };
-    // Before the mint was asked, and after it.
+    // Before the mint was asked, and after.
     for asked_before in [false, true] {
         let store = store().await;
         store.merge_events(at(seen(1, &[0, 1], &[])), vec![]).await.unwrap();

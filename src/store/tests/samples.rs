@@ -1,4 +1,4 @@
-//! Proofs, payments and stores for the tests, and the audit that every one of them must pass.
+//! Proofs, payments and stores for the tests, and the audit that all of them must pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -62,12 +62,12 @@ pub(super) fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
     infos.iter().map(|info| info.y).collect()
 }
 
-/// An operation under way. The body is the engine's: here it says nothing.
+/// Creates an operation in progress, with a meaningless body.
 pub(super) fn operation(holds: bool) -> OperationRow {
     OperationRow { id: Uuid::new_v4(), holds, body: b"secrets".to_vec(), subject: None }
 }
 
-/// Takes unspent coins for an operation.
+/// Takes unspent proofs for an operation.
 pub(super) fn take(infos: &[ProofInfo], operation: Uuid) -> Change {
     Change::ProofState {
         ys: ys(infos),
@@ -77,7 +77,7 @@ pub(super) fn take(infos: &[ProofInfo], operation: Uuid) -> Change {
     }
 }
 
-/// Counters of the first device.
+/// Returns counters of the first device.
 pub(super) fn counters(indices: &[u32]) -> Counters {
     Counters { device: 0, keyset: keyset(), indices: indices.to_vec() }
 }
@@ -115,7 +115,7 @@ pub(super) fn payment(
     }
 }
 
-/// A nutzap to nobody in particular.
+/// Creates a nutzap without a recipient.
 pub(super) fn zap() -> PaymentKind {
     PaymentKind::Zap(Box::new(Zap {
         recipient: None,
@@ -131,7 +131,7 @@ pub(super) fn zap() -> PaymentKind {
     }))
 }
 
-/// An invoice that never runs out.
+/// Creates an invoice that never expires.
 pub(super) fn deposit(at: u64, state: DepositState) -> Deposit {
     let id = DepositId::random();
     Deposit {
@@ -169,7 +169,7 @@ pub(super) fn receive(at: u64) -> Receive {
     }
 }
 
-/// Everything that is said twice in the tables of proofs says the same.
+/// Checks that the proof tables agree with each other.
 pub(super) fn agree(tx: &impl Reads) -> Result<(), StoreError> {
     let mut infos: Vec<ProofInfo> = Vec::new();
     for entry in tx.table(PROOFS)?.iter()? {

@@ -1,5 +1,5 @@
-//! After any calls: sums, shelf and indexes say what the rows say, nothing but a revive undoes
-//! Spent, and an operation in the journal has all coins that it held, or they are spent.
+//! After any calls: sums and indexes match the rows, only a revive undoes Spent, and an operation
+//! in the journal has all proofs that it held, unless they are spent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -19,9 +19,9 @@ static POOL: LazyLock<Vec<ProofInfo>> =
 enum Call {
     Add(Vec<usize>, State, Option<u8>),
     Set(Vec<usize>, State, Option<u8>),
-    /// An operation that holds its inputs, or one that does not, with unspent coins.
+    /// An operation with unspent proofs, which holds its inputs or does not.
     Take(Vec<usize>, u8, bool),
-    /// Coins are free, and perhaps an operation ends.
+    /// Proofs are freed, and perhaps an operation ends.
     Free(Vec<usize>, Option<u8>),
     Write(u8, bool),
     End(u8),
@@ -107,7 +107,7 @@ async fn spent(store: &Store) -> BTreeSet<PublicKey> {
         .collect()
 }
 
-/// The coins that an operation has, and which.
+/// Returns the proofs that an operation has, each with the operation.
 async fn held(store: &Store) -> BTreeMap<PublicKey, Uuid> {
     let states = vec![State::Reserved, State::Pending, State::PendingSpent];
     let coins = store.proofs_in(Some(states)).await.unwrap();
@@ -118,7 +118,7 @@ async fn play(store: Store, calls: Vec<Call>) {
     for call in calls {
         let (gone, had) = (spent(&store).await, held(&store).await);
         let revives = matches!(call, Call::Revive(..));
-        // Refusals are part of the game: what matters is what is there afterwards.
+        // Refusals are expected: only the result counts.
         drop(store.commit(changes(call)).await);
         let (now_gone, has) = (spent(&store).await, held(&store).await);
         assert!(revives || gone.is_subset(&now_gone), "a spent proof came back");

@@ -1,4 +1,4 @@
-//! Sums that run along say what the rows say, whatever happens to them.
+//! Stored sums match the rows, whatever happens to the records.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn day(random: &mut StdRng) -> u64 {
     NOW + random.random_range(0..5 * DAY)
 }
 
-/// The same record in any state that it may come to.
+/// Returns the payment in a random state that may follow its state.
 async fn next(random: &mut StdRng, payment: &Payment) -> Payment {
     let at = day(random);
     let failure = StoredFailure { reason: FailureReason::RouteNotFound, untrusted_reason: None };
@@ -136,7 +136,7 @@ fn kinds_and_directions_have_these_words_in_the_file() {
 
 type Key = (u64, u64, bool, String, String, String);
 
-/// The sums, and the same by reading every row.
+/// Returns the sums, and the same sums computed from every row.
 async fn both(
     store: &Store,
     since: Option<u64>,
