@@ -1,8 +1,8 @@
-//! The engine: typed in, typed out, and the only place where effects are ordered. [`Wallet`] hands
-//! out handles; each folder holds one kind of verb or what verbs share.
+//! The wallet engine: typed requests in, typed results out. Only this code orders effects.
+//! [`Wallet`] hands out handles; each folder contains one kind of operation, or shared code.
 //!
-//! Value leaves through [`door`] alone. What to trust, how much may leave and what the money
-//! is comes from the owner's rules, which are read again before every admission.
+//! Money leaves only through [`door`]. The owner's rules (trusted mints, limits, kind of money) are
+//! read again before every admission.
 
 pub mod core;
 mod deposit;
@@ -62,15 +62,14 @@ use crate::store::Failpoint;
 
 pub use crate::nostr::recipient::{NotARecipient, Recipient, parse as read_recipient};
 
-/// The wallet. A clone is the same wallet. What it can do is reached through its handles.
+/// The wallet. Its operations are reached through handles; a clone shares the same state.
 #[derive(Clone, Debug)]
 pub struct Wallet {
     core: Core,
 }
 
 impl Wallet {
-    /// Puts the wallet together. Contacts nobody; call `Recovery::finish_startup` before anything
-    /// else.
+    /// Opens the wallet; contacts nobody. Call `Recovery::finish_startup` before anything else.
     ///
     /// # Errors
     /// [`Cause::Store`](core::failure::Cause::Store).
@@ -78,23 +77,22 @@ impl Wallet {
         Ok(Self { core: Core::new(parts).await? })
     }
 
-    /// Changes each time something happens to money: a counter, for whoever wants to look again.
+    /// Returns a counter that changes each time something happens to money.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.core.notices.subscribe()
     }
 
-    /// Unix seconds now, by the wallet's clock.
+    /// Returns the current Unix time in seconds, by the wallet's clock.
     pub fn now(&self) -> u64 {
         (self.core.clock)()
     }
 
-    /// Returns when somebody wants `Recovery::settle` to look again.
+    /// Waits until something asks for another `Recovery::settle`.
     pub async fn settle_wanted(&self) {
         self.core.settle_wake.notified().await;
     }
 
-    /// Asks the mints in use for their keysets again. For the background, well before any payment
-    /// would need it.
+    /// Refreshes the keysets of the mints in use, well before a payment needs them.
     pub async fn refresh_mints(&self) {
         for mint in self.core.mints.in_use() {
             if let Err(error) = mint.refresh().await {
@@ -103,8 +101,7 @@ impl Wallet {
         }
     }
 
-    /// Ends what waits and lets what runs come to its end, at most `patience`. Open payments stay
-    /// recorded as open.
+    /// Ends waits and gives running operations `patience` to finish. Open payments stay recorded.
     pub async fn close(&self, patience: std::time::Duration) {
         self.core.closing.cancel();
         self.core.running.close();
@@ -114,28 +111,28 @@ impl Wallet {
         }
     }
 
-    /// The wallet's file failed: this wallet can do nothing more, and another over the same file
-    /// can.
+    /// Returns true if the wallet's file failed. This wallet can do nothing more then; reopen the
+    /// file with a new one.
     pub fn has_failed(&self) -> bool {
         self.core.store.has_failed()
     }
 
-    /// Follows a plan to stand still, for tests of crashes.
+    /// Sets the failpoint, for crash tests.
     #[cfg(feature = "failpoints")]
     pub fn set_failpoint(&self, failpoint: Failpoint) {
         self.core.store.set_failpoint(failpoint);
     }
 
-    /// Lets the wallet's file go. What is still under way can record nothing more; the next wallet
-    /// over this file asks the mints.
+    /// Closes the wallet's file. Operations still running can record nothing more; the next wallet
+    /// to open the file asks the mints about them.
     pub async fn shut(&self) {
         self.core.store.close().await;
     }
 
-    /// Runs `work` on a tracked task and waits for its end. `None`: it panicked.
+    /// Runs `work` on a tracked task and waits until it ends. `None`: it panicked.
     ///
     /// # Cancel safety
-    /// Safe to drop: the work goes on.
+    /// Safe to drop: `work` continues.
     pub async fn to_its_end<T, F>(&self, work: F) -> Option<T>
     where
         T: Send + 'static,
@@ -144,44 +141,43 @@ impl Wallet {
         self.core.to_its_end(work).await
     }
 
-    /// The same wallet for one call, whose caller waits until then.
+    /// Returns a handle for one call, with that call's deadline.
     #[must_use]
     pub fn until(&self, deadline: Deadline) -> Self {
         Self { core: self.core.until(deadline) }
     }
 
-    /// Paying an invoice or an address, and what became of a payment.
+    /// Returns the handle for paying invoices and addresses, and for looking up payments.
     pub fn payments(&self) -> Payments<'_> {
         Payments(&self.core)
     }
 
-    /// Money handed over as a token: made, taken in, taken back.
+    /// Returns the handle for sending, redeeming and reclaiming tokens.
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens(&self.core)
     }
 
-    /// Money that comes in over Lightning.
+    /// Returns the handle for deposits over Lightning.
     pub fn deposits(&self) -> Deposits<'_> {
         Deposits(&self.core)
     }
 
-    /// Money for a person or an event on Nostr.
+    /// Returns the handle for zaps.
     pub fn zaps(&self) -> Zaps<'_> {
         Zaps(&self.core)
     }
 
-    /// What the wallet holds, where, and what has happened.
+    /// Returns the handle for balances, history and sync.
     pub fn reports(&self) -> Reports<'_> {
         Reports(&self.core)
     }
 
-    /// This wallet on the owner's relays.
+    /// Returns the handle for this wallet's data on the owner's relays.
     pub fn relays(&self) -> OwnRelays<'_> {
         OwnRelays(&self.core)
     }
 
-    /// What was cut short, is undecided, or was lost with a device, and the upkeep of the wallet's
-    /// file.
+    /// Returns the handle for recovery and for the upkeep of the wallet's file.
     pub fn recovery(&self) -> Recovery<'_> {
         Recovery(&self.core)
     }

@@ -1,5 +1,4 @@
-//! The owner's rules as they stand, and what they make of the wallet: which mints it uses and what
-//! its money is.
+//! The owner's current rules, which determine the mints in use and the kind of money.
 
 use std::fmt::Debug;
 
@@ -7,21 +6,19 @@ use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 use crate::policy::Policy;
 use crate::wallet::core::failure::{Cause, Failure};
 
-/// Where the rules come from. Implemented over the settings files.
+/// Source of the owner's rules; implemented over the settings files.
 pub trait Rules: Send + Sync + Debug {
-    /// The rules now. Called before every admission, so it is quick and never waits for the
-    /// network.
+    /// Returns the current rules. Called before every admission: must be quick and offline.
     ///
     /// # Errors
     /// [`Cause::Settings`].
     fn current(&self) -> Result<Policy, Failure>;
 
-    /// The policy as the owner wrote it, in its canonical text: once at start, and once after each
-    /// change.
+    /// Returns the policy's canonical text at start and once after each change; else `None`.
     fn take_written(&self) -> Option<String>;
 }
 
-/// A policy that never changes: for benches and tests.
+/// A policy that never changes, for benches and tests.
 impl Rules for Policy {
     fn current(&self) -> Result<Policy, Failure> {
         Ok(self.clone())
@@ -32,7 +29,7 @@ impl Rules for Policy {
     }
 }
 
-/// The rules, and what they make of this wallet.
+/// The owner's rules, with the wallet's kind of money.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) policy: Policy,
@@ -40,24 +37,24 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The mints that the wallet uses: those of its kind of money.
+    /// Returns the mints the wallet uses: those of its own kind of money.
     pub(crate) fn mints(&self) -> impl Iterator<Item = &TrustedMint> {
         let real = self.money == MoneyKind::Real;
         self.policy.mints.iter().filter(move |mint| mint.test != real)
     }
 
-    /// The usable mint of this address.
+    /// Finds a usable mint by address.
     pub(crate) fn mint(&self, address: &MintAddress) -> Option<&TrustedMint> {
         self.mints().find(|mint| mint.address == *address)
     }
 
-    /// The usable mint that a caller named.
+    /// Returns a usable mint by address, or fails with [`Cause::NotTrusted`].
     pub(crate) fn usable(&self, address: &MintAddress) -> Result<&TrustedMint, Failure> {
         self.mint(address).ok_or_else(|| Failure::new(Cause::NotTrusted).at(address))
     }
 }
 
-/// The mint to use where the caller named none.
+/// Returns the first usable mint, for callers that named none.
 pub(crate) fn first_mint(setup: &Setup) -> Result<&TrustedMint, Failure> {
     setup.mints().next().ok_or_else(|| Cause::NoMint.into())
 }

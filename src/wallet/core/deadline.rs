@@ -1,50 +1,49 @@
-//! The moment by which a call of a tool is answered. It is made once, where the call comes in, and
-//! is handed down to everything that the call waits for.
+//! The time by which a tool call must be answered. It is created once, when the call arrives, and
+//! passed to everything the call waits for.
 
 use std::future::Future;
 
 use tokio::time::{Duration, Instant, timeout_at};
 
-/// The longest any call waits, in all.
+/// The longest total wait of any call.
 const LONGEST_WAIT: Duration = Duration::from_secs(45);
 
-/// When a call answers, whatever it knows by then.
+/// The time by which a call answers with whatever it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline of a call that begins now: 45 s.
+    /// Returns the deadline of a call that begins now: in 45 s.
     pub fn of_a_call() -> Self {
         Self(Instant::now() + LONGEST_WAIT)
     }
 
-    /// This moment, or `wait` from now if that is earlier.
+    /// Returns this deadline, or `wait` from now if that is earlier.
     pub(crate) fn within(self, wait: Duration) -> Self {
         Self(self.0.min(Instant::now() + wait))
     }
 
-    /// The moment that is `by` earlier.
+    /// Returns a deadline that is earlier by `by`.
     pub(crate) fn sooner(self, by: Duration) -> Self {
         Self(self.0.checked_sub(by).unwrap_or(self.0))
     }
 
-    /// The moment that is `by` later.
+    /// Returns a deadline that is later by `by`.
     #[must_use]
     pub fn later(self, by: Duration) -> Self {
         Self(self.0 + by)
     }
 
-    /// The time from now to this moment; zero once it has passed.
+    /// Returns the time left; zero once the deadline has passed.
     pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// The moment has passed.
     pub(crate) fn is_past(self) -> bool {
         self.left().is_zero()
     }
 
-    /// Waits for `work`. `None`: it was not done in time, and is dropped.
+    /// Waits for `work` until the deadline. `None`: `work` was not done in time and was dropped.
     pub async fn wait<T>(self, work: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.0, work).await.ok()
     }

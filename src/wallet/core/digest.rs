@@ -1,8 +1,9 @@
-//! One name for several texts.
+//! SHA-256 over several texts.
 
 use sha2::{Digest, Sha256};
 
-/// The digest of a request, by which a repeat of a key is told from another request under it.
+/// Digests the parts of a request, each prefixed with its length. Tells a repeat of an idempotency
+/// key from a different request under that key.
 pub(crate) fn digest(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {

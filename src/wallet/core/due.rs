@@ -1,6 +1,6 @@
-//! When one open thing is asked about: how urgent it is, how often, and what comes first.
+//! Timing of one open item: its urgency, its next query and its interval.
 //!
-//! A turn knows no other and asks nobody; the schedule keeps them all.
+//! A turn knows no other turn and sends nothing; the schedule holds them all.
 
 use std::collections::HashMap;
 
@@ -11,31 +11,30 @@ use crate::model::mint::MintAddress;
 use crate::model::payment::Payment;
 use crate::store::TokenRow;
 
-/// How long after a token was first called claimed its mint is asked once more, in seconds.
+/// Seconds from the first report that a token was claimed until its mint is asked to confirm it.
 pub(crate) const CLAIMED_TWICE_SECONDS: u64 = 60;
 
 pub(crate) const FIRST_STEP: Duration = Duration::from_secs(2);
 pub(crate) const LONGEST_STEP: Duration = Duration::from_secs(600);
-/// A token is asked about first after so long: its receiver needs time to claim it, and no caller
-/// of ours waits for that.
+/// First interval of a token: its recipient needs time to claim it, and no caller waits for that.
 pub(crate) const FIRST_TOKEN_STEP: Duration = Duration::from_secs(60);
 
-/// How urgent something open is: what comes first is asked about first.
+/// Urgency of an open item; lower values are queried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Urgency {
-    /// A payment that may still move.
+    /// A payment that may still move money.
     Payment,
-    /// Coins that are on their way to us.
+    /// A swap whose new proofs are still to come.
     Swap,
     /// A paid deposit.
     Claim,
-    /// What may stay as it is for long.
+    /// Anything that may stay open for long.
     Rest,
-    /// A deposit of which its mint says that it owes nothing.
+    /// A deposit that its mint says it owes nothing for.
     Disputed,
 }
 
-/// When one open thing is asked about.
+/// Schedule entry of one open item.
 #[derive(Debug)]
 pub(crate) struct Turn<T> {
     pub(crate) mint: MintAddress,
@@ -50,7 +49,7 @@ impl<T> Turn<T> {
         Self { mint, when: Instant::now() + first, step: first, urgency, of }
     }
 
-    /// It is asked about now; the next time is further off, and more than `least`.
+    /// Schedules the next query: the interval, `least` or more, grows by half.
     pub(crate) fn take(&mut self, now: Instant, least: Duration) {
         self.step = self.step.max(least).mul_f64(1.5).min(LONGEST_STEP);
         self.when = now + self.step;
@@ -60,15 +59,15 @@ impl<T> Turn<T> {
         (self.when, self.step) = (Instant::now(), FIRST_STEP);
     }
 
-    /// What comes first. Of equal urgency, that which is late by most of its own step: nothing
-    /// waits for ever.
+    /// Sort key for queries. Within one urgency, the item that is latest relative to its own
+    /// interval comes first, so that nothing waits forever.
     fn place(&self) -> (Urgency, Instant) {
         (self.urgency, self.when + self.step)
     }
 }
 
 impl Turn<u64> {
-    /// With the time when its invoice expires, in Unix seconds.
+    /// Creates a deposit's turn, with its invoice's expiry in Unix seconds.
     pub(crate) fn of_deposit(deposit: Deposit) -> Self {
         let urgency = match deposit.state {
             _ if deposit.disputed().is_some() => Urgency::Disputed,
@@ -80,7 +79,7 @@ impl Turn<u64> {
 }
 
 impl Turn<usize> {
-    /// With the number of its coins. `now` is in Unix seconds.
+    /// Creates a token's turn, with its number of proofs. `now` is in Unix seconds.
     pub(crate) fn of_token(payment: Payment, row: &TokenRow, now: u64) -> Self {
         let again = row.claimed_at.map(|at| {
             Duration::from_secs(at.saturating_add(CLAIMED_TWICE_SECONDS).saturating_sub(now))
@@ -90,7 +89,7 @@ impl Turn<usize> {
     }
 }
 
-/// What is due at a mint and comes first, by its place and its name.
+/// Finds the most urgent item due at a mint; returns its sort key and name.
 pub(crate) fn most_urgent<T>(
     turns: &HashMap<String, Turn<T>>,
     mint: &MintAddress,

@@ -1,8 +1,6 @@
-//! Why a verb did not do it, as types: the cause with its sources, whether money moved, and the
-//! payment and the mint at hand.
+//! Failures as types: cause, effect on money, and the payment and mint concerned.
 //!
-//! Retries and states are decided from these types. Holds no sentence and no code for agents:
-//! `api::explain` has them.
+//! Retries and states depend on these types. Texts for agents are in `api::explain`.
 
 pub use crate::mint::error::{MintError, nut};
 use crate::model::id::PaymentId;
@@ -18,183 +16,183 @@ pub use crate::wallet::core::refusals::{
     SettingsProblem, TokenRefusal, WrongQuote, ZapRefusal,
 };
 
-/// Whether money has left because of the failed call.
+/// Effect of the failed call on money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// Nothing moved and nothing may move.
+    /// No money moved, and none may move later.
     No,
-    /// It may have.
+    /// Money may have moved.
     Unknown,
 }
 
-/// A verb that was not done.
+/// A failed operation.
 #[derive(Debug, thiserror::Error)]
 #[error("{cause}")]
 pub struct Failure {
-    /// Why.
+    /// The cause.
     #[source]
     pub cause: Cause,
-    /// Whether money moved.
+    /// Effect on money.
     pub moved: Moved,
-    /// The payment at hand. `None`: none was recorded.
+    /// The payment concerned. `None`: no payment was recorded.
     pub payment: Option<PaymentId>,
-    /// The mint it is about, where the cause is about one.
+    /// The mint concerned, if any.
     pub mint: Option<MintAddress>,
 }
 
-/// Why. Amounts are sats.
+/// Cause of a failure. Amounts are in sats.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
-    /// The owner's policy.
+    /// The owner's policy denies it.
     #[error("the policy denies it")]
     Denied {
-        /// What stands in the way.
+        /// The rule that denies it.
         denial: Denial,
-        /// Left of the day's limit, where it was looked up.
+        /// Sats left of the daily limit, if they were looked up.
         left_sats: Option<u64>,
     },
-    /// A mint.
+    /// The mint failed or refused.
     #[error(transparent)]
     Mint(#[from] MintError),
-    /// The wallet's file.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something in the wallet's file contradicts itself.
+    /// The wallet's file contradicts itself.
     #[error("the wallet file is damaged: {0}")]
     Damaged(&'static str),
     /// The owner's settings cannot be used.
     #[error("the settings cannot be used")]
     Settings(SettingsProblem),
-    /// A payee's server.
+    /// A payee's server failed or refused.
     #[error(transparent)]
     Payee(#[from] PayeeError),
-    /// The server of a Nostr name (NIP-05).
-    #[error("the name's server does not help")]
+    /// The server of a NIP-05 name gave no usable answer.
+    #[error("the NIP-05 server gave no usable answer")]
     NameServer(NameServerError),
     /// No relay could be read.
     #[error("no relay could be read")]
     RelaysSilent,
-    /// There is to be no nutzap (NIP-61).
+    /// No nutzap (NIP-61) can be sent.
     #[error("no nutzap can be sent")]
     Nutzap(NutzapRefusal),
-    /// A zap that cannot be made as it was asked for.
-    #[error("the zap cannot be made")]
+    /// The zap cannot be made as requested.
+    #[error("the zap cannot be made as requested")]
     Zap(ZapRefusal),
-    /// Too little is held.
-    #[error("too little is held")]
+    /// The balance is too low.
+    #[error("the balance is too low")]
     Funds {
-        /// Amount and fee reserve.
+        /// Amount plus fee reserve.
         need_sats: u64,
-        /// What can be spent.
+        /// Spendable balance.
         held_sats: u64,
-        /// Coins that another device has perhaps handed out, which do not count.
+        /// Sats that another device may have handed out; not part of `held_sats`.
         left_out_sats: u64,
     },
-    /// More would come in at a mint than the owner allows.
-    #[error("the owner's cap would be passed")]
+    /// A mint's balance would exceed the owner's cap.
+    #[error("this would exceed the owner's cap")]
     OverCap {
         /// The cap.
         cap_sats: u64,
-        /// What is there, or on its way.
+        /// Sats held at the mint or on their way to it.
         held_sats: u64,
-        /// What would come in.
+        /// Sats that would be added.
         more_sats: u64,
     },
-    /// The owner has not listed the mint, or it is set aside; its address is in [`Failure::mint`].
+    /// The owner has not listed the mint, or it is set aside. Its address is in [`Failure::mint`].
     #[error("the mint is not trusted")]
     NotTrusted,
     /// No usable mint is listed.
     #[error("no usable mint is listed")]
     NoMint,
-    /// None of the listed mints pays the invoice.
+    /// None of the listed mints can pay the invoice.
     #[error("no listed mint can pay")]
     NoMintPays,
-    /// No mint at hand pays an invoice without an amount; a mint's own words, not cleaned.
+    /// No mint pays an invoice without an amount. Contains a mint's own text, not cleaned.
     #[error("no mint pays an invoice without an amount")]
     Amountless(String),
-    /// Words of ours that must not go out.
+    /// Outgoing text contains a secret or is too long.
     #[error("{field} is refused")]
     Text {
-        /// The parameter.
+        /// Name of the parameter.
         field: &'static str,
-        /// The secret that it holds. `None`: it is too long.
+        /// The kind of secret found. `None`: the text is too long.
         holds: Option<SecretKind>,
     },
-    /// Neither the payee nor the caller names an amount.
+    /// Neither the payee nor the caller gave an amount.
     #[error("no amount")]
     AmountMissing {
-        /// The payee is an invoice, not an address.
+        /// True if the payee is an invoice, false if it is an address.
         invoice: bool,
     },
-    /// The caller's amount is not the invoice's.
-    #[error("another amount than the invoice's")]
+    /// The caller's amount does not match the invoice.
+    #[error("the amount does not match the invoice")]
     AmountMismatch {
-        /// The invoice's.
+        /// Amount of the invoice.
         invoice_sats: u64,
-        /// The caller's.
+        /// Amount given by the caller.
         asked_sats: u64,
     },
-    /// The invoice is of a test network, and the money is real.
-    #[error("the invoice is of another network")]
+    /// The invoice is for a test network, but the money is real.
+    #[error("the invoice is for a different network")]
     WrongNetwork,
-    /// The invoice has run out.
-    #[error("the invoice has run out")]
+    /// The invoice has expired.
+    #[error("the invoice has expired")]
     InvoiceExpired,
-    /// Another device has paid the invoice, as its history on relays says.
-    #[error("another device has paid it")]
+    /// Another device has already paid the invoice, according to its history on the relays.
+    #[error("another device has already paid it")]
     PaidElsewhere,
-    /// The key was used for another request.
-    #[error("the key was used for another request")]
+    /// The idempotency key was used for a different request.
+    #[error("the key was used for a different request")]
     Conflict,
-    /// The caller's time ended before anything left.
+    /// The call's time ended before anything was sent.
     #[error("not done in time")]
     Late(Late),
-    /// The caller has gone, so that nothing was admitted.
-    #[error("the caller has gone")]
+    /// The caller disconnected, so nothing was admitted.
+    #[error("the caller disconnected")]
     CallerGone,
-    /// The mint calls coins spent that this wallet has not spent.
+    /// The mint reports proofs as spent that this wallet did not spend.
     #[error("the coins were spent elsewhere")]
     SpentElsewhere {
-        /// What they were for is a token.
+        /// True if the proofs were for a token.
         token: bool,
     },
-    /// A swap into exact coins has no answer yet; its coins are held.
+    /// A swap for exact proofs has no answer yet; its inputs stay reserved.
     #[error("the swap is undecided")]
     SwapUndecided,
-    /// The payment did not go through, and its coins were swapped back.
-    #[error("the coins came back")]
+    /// The payment failed, and its proofs were swapped back.
+    #[error("the coins were returned")]
     CameBack,
     /// The process ended before anything was sent.
     #[error("stopped before anything was sent")]
     NeverSent {
-        /// It was a token to be taken in.
+        /// True if a token was to be redeemed, false for a payment.
         receive: bool,
     },
-    /// The mint's fee is as much as the token is worth.
-    #[error("the fee is as much as the token")]
+    /// The mint's fee is at least the token's value.
+    #[error("the fee is at least the token's value")]
     FeeEatsToken,
-    /// A token that cannot be taken in, or taken back.
+    /// A token cannot be redeemed or reclaimed.
     #[error("the token cannot be used")]
     Token(TokenRefusal),
-    /// A mint's quote that is not what was asked for; it was thrown away.
-    #[error("the mint's quote is wrong")]
+    /// The mint's quote does not match the request; it was discarded.
+    #[error("the mint's quote does not match the request")]
     Quote(WrongQuote),
-    /// Nothing is recorded under that name.
+    /// No record was found.
     #[error("not found")]
     NotFound(Missing),
-    /// The owner's way out is not open for it.
+    /// The record cannot be given up, or taken up again.
     #[error("it cannot be given up")]
     GiveUp(GiveUpRefusal),
-    /// A payment that failed earlier, as it is recorded.
+    /// A recorded failure of an earlier payment.
     #[error("the payment failed")]
     Failed(StoredFailure),
-    /// A mistake of ours.
-    #[error("a mistake of ours: {0:?}")]
+    /// A bug in this wallet.
+    #[error("bug in this wallet: {0:?}")]
     Internal(Mistake),
 }
 
 impl Failure {
-    /// This cause, of no payment and no mint in particular.
+    /// Creates a failure from its cause, without a payment or mint.
     pub fn new(cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
         if let Cause::Store(error) = &cause
@@ -221,24 +219,24 @@ impl Failure {
         Self { cause, moved, payment: None, mint: None }
     }
 
-    /// Names the payment at hand.
+    /// Sets the payment concerned.
     #[must_use]
     pub fn of(self, payment: &PaymentId) -> Self {
         Self { payment: Some(payment.clone()), ..self }
     }
 
-    /// Names the mint that it is about.
+    /// Sets the mint concerned.
     #[must_use]
     pub fn at(self, mint: &MintAddress) -> Self {
         Self { mint: Some(mint.clone()), ..self }
     }
 
-    /// The NUT error code, where a mint gave one.
+    /// Returns the mint's NUT error code, if it gave one.
     pub(crate) fn nut_code(&self) -> Option<u16> {
         if let Cause::Mint(error) = &self.cause { error.code() } else { None }
     }
 
-    /// What is kept of it with a payment or a received token.
+    /// Returns the part that is stored with a payment or a received token.
     pub(crate) fn to_store(&self) -> StoredFailure {
         let untrusted = match &self.cause {
             Cause::Mint(MintError::Refused { reason, .. }) | Cause::Amountless(reason) => {
@@ -255,7 +253,6 @@ impl Failure {
 }
 
 impl Cause {
-    /// What is kept of it.
     fn reason(&self) -> FailureReason {
         match self {
             Self::Mint(error) => of_mint(error),

@@ -1,4 +1,4 @@
-//! Payments that this process carries, and whether their callers still wait.
+//! Payments that this process is carrying out, and whether their callers still wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,19 +7,19 @@ use crate::model::id::PaymentId;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure, Late};
 
-/// What a payment waits for before it is admitted.
+/// Resource that a payment waits for before it is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaits {
-    /// A place among the melts that are leaving.
+    /// A free slot for another melt.
     Place,
     /// The mint, or another exchange with it.
     Mint,
-    /// Coins that other payments hold.
+    /// Proofs reserved by other payments.
     Coins,
 }
 
-/// Set when the caller no longer waits: it may never learn what became of its payment. Says what
-/// was waited for until then.
+/// Flag set when the caller no longer waits and so may never learn the outcome. Also records what
+/// the payment was waiting for.
 #[derive(Clone, Debug)]
 pub(crate) struct Gone(Arc<(AtomicBool, Mutex<Awaits>)>);
 
@@ -38,7 +38,7 @@ impl Gone {
         *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
-    /// Why nothing was admitted in time.
+    /// Returns the failure for a payment that was not admitted in time.
     pub(crate) fn too_late(&self) -> Failure {
         let late = match *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) {
             Awaits::Place => Late::Place,
@@ -49,7 +49,7 @@ impl Gone {
     }
 }
 
-/// Lives as long as the caller waits.
+/// Guard held while the caller waits; dropping it sets the flag.
 #[derive(Debug)]
 pub(crate) struct Waiting(Gone);
 
@@ -65,7 +65,7 @@ impl Drop for Waiting {
     }
 }
 
-/// A payment in this process's hands.
+/// Guard of a payment that this process is carrying out.
 #[derive(Debug)]
 pub(crate) struct Carried {
     core: Core,
@@ -78,7 +78,7 @@ impl Drop for Carried {
     }
 }
 
-/// This process has the payment in its hands until the guard is dropped, also by a panic.
+/// Marks the payment as carried out by this process until the guard is dropped, even by a panic.
 pub(crate) fn carry(core: &Core, id: &PaymentId, gone: Gone) -> Carried {
     core.live().insert(id.clone(), gone);
     Carried { core: core.clone(), id: id.clone() }

@@ -1,6 +1,8 @@
-//! One planner per payment at a time: of many calls for one invoice the first asks the mint, the
-//! others wait until it is admitted. A call says under which names its payment will be found, so
-//! that whoever looks for it meanwhile is not told that there is none.
+//! Keyed locks for payments, deposits and received tokens. Of several calls for one invoice, the
+//! first asks the mint; the others wait until the payment is admitted.
+//!
+//! A call also announces the names under which its payment will be recorded, so that a lookup in
+//! the meantime does not answer "not found".
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,17 +11,17 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::wallet::core::digest::digest;
 
-/// Held from the look at the journal until the payment is admitted.
+/// Lock of one name; a payment holds it from the journal lookup until admission.
 pub(crate) type PaymentLock = OwnedMutexGuard<()>;
 
-/// A call under way that may record a payment under a name, until it is dropped.
+/// Announcement that a running call may record a payment under a name; withdrawn on drop.
 #[derive(Debug)]
 pub(crate) struct Announced(#[expect(dead_code, reason = "held, never read")] Arc<AsyncMutex<()>>);
 
 /// A name by which an agent's payment is looked up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Name<'a> {
-    /// The payment hash of its invoice, in lower-case hex.
+    /// Payment hash of the invoice, in lower-case hex.
     Hash(&'a str),
     /// The agent's idempotency key.
     Key(&'a str),
@@ -34,22 +36,22 @@ impl Name<'_> {
     }
 }
 
-/// The gates, by payment hash. A gate nobody uses is forgotten.
+/// Locks by name. An unused lock is removed at the next call.
 #[derive(Debug, Default)]
 pub(crate) struct KeyedLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl KeyedLocks {
-    /// Waits for the gate of `name`.
+    /// Waits for the lock of `name`.
     pub(crate) async fn pass(&self, name: &str) -> PaymentLock {
         self.gate(name).lock_owned().await
     }
 
-    /// Says that a call may record a payment of this agent under these names.
+    /// Announces that a call may record a payment of this agent under these names.
     pub(crate) fn announce(&self, agent: &str, names: &[Option<Name<'_>>]) -> Vec<Announced> {
         names.iter().flatten().map(|name| Announced(self.gate(&name.of(agent)))).collect()
     }
 
-    /// A call under way may record a payment of this agent under this name.
+    /// Returns true if a running call may record a payment of this agent under this name.
     pub(crate) fn is_announced(&self, agent: &str, name: Name<'_>) -> bool {
         let locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.get(&name.of(agent)).is_some_and(|gate| gate.strong_count() > 0)

@@ -1,5 +1,4 @@
-//! What every verb works on: the store, the mints, the owner's rules, and what all of it shares
-//! while the wallet is open.
+//! State of the open wallet, shared by all operations: the store, the mints, the owner's rules.
 
 pub mod active_policy;
 pub mod clock;
@@ -40,42 +39,41 @@ use crate::wallet::core::lock::KeyedLocks;
 use crate::wallet::core::relays::{Link, NostrParts};
 use crate::wallet::core::schedule::Schedule;
 
-/// Which agent asks. A label from the client's configuration, never a parameter.
+/// The calling agent: a label from the client's configuration, never a tool parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The agent's name.
     pub agent: String,
 }
 
-/// What a wallet is made of.
+/// Parts a wallet is built from.
 #[derive(Debug)]
 pub struct Parts {
-    /// The store.
+    /// The wallet's store.
     pub store: Store,
     /// The mints.
     pub mints: Mints,
-    /// The way to payees' servers.
+    /// HTTP client for payees' servers.
     pub http: Arc<dyn Http>,
     /// The owner's rules.
     pub rules: Arc<dyn Rules>,
-    /// Unix seconds now.
+    /// Returns the current Unix time in seconds.
     pub clock: fn() -> u64,
-    /// Where the keys lie.
+    /// Location of the wallet's keys.
     pub keys: KeysPlace,
-    /// Relays and the Nostr key. `None`: Nostr is off.
+    /// Relays and Nostr keys. `None`: Nostr is off.
     pub nostr: Option<NostrParts>,
 }
 
-/// What every verb works on: the store, the mints, the rules. A clone is the same core.
+/// Handle on the open wallet. A clone shares the same state.
 #[derive(Clone)]
 pub(crate) struct Core {
     inner: Arc<Inner>,
-    /// Until when the caller of this handle waits. `None`: as long as any call, from its own
-    /// beginning.
+    /// The caller's deadline. `None`: each operation starts its own full-length one.
     deadline: Option<Deadline>,
 }
 
-/// What all clones share.
+/// State shared by all clones.
 pub(crate) struct Inner {
     pub(super) store: Store,
     pub(super) mints: Mints,
@@ -84,11 +82,11 @@ pub(crate) struct Inner {
     pub(super) clock: fn() -> u64,
     pub(super) keys: KeysPlace,
     pub(super) nostr: Option<Link>,
-    /// The wallet has been real: the store's latch, at hand.
+    /// Cached copy of the store's latch: the wallet has listed a real mint.
     pub(super) real: AtomicBool,
     pub(super) running: TaskTracker,
     pub(super) closing: CancellationToken,
-    /// Payments that this process carries, and whether their callers have gone.
+    /// Payments that this process is carrying out, and whether their callers still wait.
     pub(super) live: Mutex<HashMap<PaymentId, Gone>>,
     pub(super) locks: KeyedLocks,
     pub(super) schedule: Mutex<Schedule>,
@@ -99,8 +97,7 @@ pub(crate) struct Inner {
 }
 
 impl Core {
-    /// Puts the wallet together. Contacts nobody; call `Recovery::finish_startup` before anything
-    /// else.
+    /// Opens the wallet; contacts nobody. Call `Recovery::finish_startup` before anything else.
     pub(super) async fn new(parts: Parts) -> Result<Self, Failure> {
         let meta = parts.store.meta().await?;
         parts.mints.allow_only(meta.checked);
@@ -142,7 +139,7 @@ impl Core {
         self.notices.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The rules now. The first real mint makes the wallet real, for ever.
+    /// Reads the rules. The first real mint listed makes the wallet real for good.
     pub(super) async fn setup(&self) -> Result<Setup, Failure> {
         let policy = self.rules.current()?;
         if policy.listed_money() == MoneyKind::Real && !self.real.load(Ordering::Acquire) {
@@ -153,19 +150,20 @@ impl Core {
         Ok(Setup { policy, money: if real { MoneyKind::Real } else { MoneyKind::Play } })
     }
 
-    /// Somebody waits for it.
+    /// Moves an item to the front of the schedule because a caller is waiting for it.
     pub(crate) fn hurry(&self, id: &str) {
         self.schedule().hurry(id);
         self.wake();
     }
 
-    /// The same wallet for one call, whose caller waits until then.
+    /// Returns a handle for one call, with that call's deadline.
     #[must_use]
     pub(super) fn until(&self, deadline: Deadline) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
-    /// Until when the caller waits. A verb asks once, first of all, and hands it down.
+    /// Returns the caller's deadline. An operation calls this once, first of all, and passes the
+    /// result on: without a set deadline, each call starts a new one.
     pub(super) fn deadline(&self) -> Deadline {
         self.deadline.unwrap_or_else(Deadline::of_a_call)
     }

@@ -1,9 +1,9 @@
-//! Our own words to strangers: never too long, never a secret.
+//! Checks on text that the wallet sends to others.
 
 use crate::model::text;
 use crate::wallet::core::failure::{Cause, Failure};
 
-/// Refuses our own words out when they are too long or hold a secret.
+/// Refuses outgoing text that is too long or contains a secret.
 pub(crate) fn outgoing(field: &'static str, words: Option<&str>) -> Result<(), Failure> {
     let Some(words) = words else { return Ok(()) };
     let holds = text::refuse_secrets(words);

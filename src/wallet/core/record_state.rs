@@ -1,4 +1,4 @@
-//! Writing a payment's new state down, durably, with whatever belongs to it.
+//! Records a payment's new state.
 
 use crate::model::payment::{Payment, PaymentState};
 use crate::store::Change;
@@ -6,7 +6,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::in_flight::Gone;
 
-/// Step 6: a payment's new state, durably, with whatever has to be written beside it.
+/// Records a payment's new state durably, in one commit with the changes in `beside`.
 pub(crate) async fn record(
     core: &Core,
     mut payment: Payment,
@@ -34,8 +34,8 @@ pub(crate) async fn record(
     Ok(payment)
 }
 
-/// Step 6 for a definite no: nothing moved, and the same call may be made again. Answers the
-/// failure with the payment's name.
+/// Records a definite failure: nothing moved, and the same call may be made again. Returns the
+/// failure with the payment's id.
 pub(crate) async fn record_failure(
     core: &Core,
     payment: Payment,

@@ -1,161 +1,161 @@
-//! The causes of failures that have cases of their own.
+//! Failure causes that have several cases.
 
 use crate::model::lnurl::{AnswerError, Misfit};
 use crate::ports::HttpFailure;
 
-/// Where settings cannot be used.
+/// Location of an error in the owner's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsProblem {
-    /// The file.
+    /// Path of the settings file.
     pub file: String,
-    /// The line, from 1.
+    /// Line number, from 1.
     pub line: Option<usize>,
-    /// The key, not cleaned.
+    /// Settings key, not cleaned.
     pub key: Option<String>,
 }
 
-/// What a payee's server did instead of helping.
+/// Failure of a payee's server.
 #[derive(Debug, thiserror::Error)]
 pub enum PayeeError {
-    /// There was no exchange.
+    /// The HTTP exchange failed.
     #[error(transparent)]
     Http(HttpFailure),
-    /// It answered with a status that says no.
-    #[error("the payee's server answers with status {status}")]
+    /// The server answered with an error status.
+    #[error("the payee's server answered with status {status}")]
     Status {
-        /// The HTTP status, not 200 to 299.
+        /// HTTP status, not 200 to 299.
         status: u16,
-        /// Its words, not cleaned.
+        /// The server's own text, not cleaned.
         reason: Option<String>,
-        /// Seconds that it asks us to wait, or that we wait.
+        /// Seconds until a retry, by the server or our default; only for status 429.
         retry_after_seconds: Option<u64>,
     },
-    /// Its answer is longer than an answer can be.
-    #[error("the payee's server answers with too much")]
+    /// The answer is too long.
+    #[error("the payee's server sent an oversized answer")]
     TooLong,
-    /// Its answer is of no use.
+    /// The answer cannot be used.
     #[error(transparent)]
     Answer(AnswerError),
-    /// Its invoice is not what was asked for.
-    #[error("the payee's server gave another invoice")]
+    /// The invoice does not match the request.
+    #[error("the payee's server gave an invoice that does not match the request")]
     Misfit {
-        /// How it differs.
+        /// The mismatch.
         misfit: Misfit,
-        /// What was asked for, in sats.
+        /// Requested amount in sats.
         asked_sats: u64,
     },
-    /// Its invoice was given before; [`Failure::payment`](super::failure::Failure::payment) had it.
+    /// The invoice is that of [`Failure::payment`](super::failure::Failure::payment).
     #[error("the payee's server gave an earlier invoice")]
     InvoiceAgain,
-    /// It does not take this amount.
-    #[error("the payee does not take this amount")]
+    /// The amount is outside the payee's range.
+    #[error("the amount is outside the payee's range")]
     OutOfRange {
-        /// Least.
+        /// Minimum in sats.
         min_sats: u64,
-        /// Most.
+        /// Maximum in sats.
         max_sats: u64,
-        /// What was asked for.
+        /// Requested amount in sats.
         asked_sats: u64,
     },
 }
 
-/// What the server of a Nostr name did instead of helping.
+/// Failure of a NIP-05 name's server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameServerError {
-    /// Its address is not allowed.
+    /// The server's address is not allowed.
     Refused,
-    /// It does not answer.
+    /// The server did not answer.
     Silent,
-    /// Its answer cannot be used.
+    /// The answer cannot be used.
     OutOfOrder,
 }
 
-/// Why there is to be no nutzap.
+/// Reason why no nutzap can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NutzapRefusal {
-    /// None of the recipient's own relays answers: what is known of them may be old.
+    /// None of the recipient's own relays answered, so what is known of them may be out of date.
     RelaysSilent,
-    /// They do not say that they take any.
+    /// The recipient does not advertise nutzap support.
     TakesNone,
-    /// They have published no key of its own for them.
+    /// The recipient has not published a separate key for nutzaps.
     NoKey,
-    /// They take none from a mint that we use.
+    /// The recipient accepts no mint that this wallet uses.
     OtherMints,
-    /// The mint that both use does not promise NUT-11 and NUT-12.
+    /// The shared mint does not advertise NUT-11 and NUT-12.
     NoLocks,
-    /// We hold too little at their mints.
+    /// The balance at the recipient's mints is too low.
     TooLittle,
 }
 
-/// Why a zap cannot be made as it was asked for.
+/// Reason why a zap cannot be made as requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZapRefusal {
     /// Nostr is off.
     NostrOff,
     /// The event was changed since the first call with this key.
     EventChanged,
-    /// The event shares its zaps among too many.
+    /// The event splits its zaps among too many recipients.
     TooManyShares,
-    /// No relay that was asked has the event.
+    /// None of the relays asked has the event.
     EventUnknown,
-    /// The name's server does not know the name.
+    /// The NIP-05 server does not know the name.
     NameUnknown,
-    /// The recipient has published no way to be paid that we can use.
+    /// The recipient has published no payment method that this wallet supports.
     NoWay,
-    /// `to` is an event already, and `event` names one as well.
+    /// Both `to` and `event` name an event.
     TwoEvents,
-    /// `to` is not a person, where `event` names the event.
+    /// `event` names an event, but `to` is not a person.
     NotAPerson,
-    /// `event` was not written by `to`.
+    /// `to` is not the author of `event`.
     NotItsAuthor,
-    /// `event` names no event.
+    /// `event` does not name an event.
     NotAnEvent,
 }
 
-/// Why the caller's time ended before anything left.
+/// Resource that a call still waited for when its time ended; nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Late {
-    /// A mint did not answer.
+    /// A mint's answer.
     Mint,
-    /// A mint did not answer; there is no invoice yet.
+    /// A mint's answer; no invoice exists yet.
     Invoice,
-    /// Another call for the same payment still waits for its answers.
+    /// An earlier call for the same payment, which still waits for answers.
     Planned,
-    /// All places for melts stayed taken.
+    /// A free slot for another melt.
     Place,
-    /// Coins that other payments hold did not come back.
+    /// Proofs reserved by other payments.
     Coins,
 }
 
-/// Why a token cannot be taken in, or taken back.
+/// Reason why a token cannot be redeemed or reclaimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenRefusal {
-    /// It is of another unit; a stranger's word, not cleaned.
+    /// The token has another unit; a stranger's text, not cleaned.
     Unit(String),
-    /// It is locked to a key that is not ours.
+    /// The token is locked to someone else's key.
     Locked,
-    /// Its coins are spent, but for so many sats.
+    /// The token is spent, except for this many sats.
     Spent(u64),
-    /// It is ours and locked to its receiver.
+    /// The token is our own and locked to its recipient.
     LockedByUs,
-    /// It is ours, and part of it was claimed.
+    /// The token is our own, and part of it was claimed.
     PartlyClaimed,
 }
 
-/// How a mint's quote differs from what was asked for.
+/// Mismatch between a mint's quote and the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongQuote {
-    /// The price is for another amount.
+    /// The melt quote is for another amount.
     MeltAmount,
     /// The invoice is for another amount.
     InvoiceAmount,
-    /// The invoice has run out.
+    /// The invoice has expired.
     InvoiceExpired,
-    /// The invoice is of a test network.
+    /// The invoice is for a test network.
     InvoiceNetwork,
 }
 
-/// What is not there.
+/// The record that was not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// A payment of this agent with that id.
@@ -168,16 +168,16 @@ pub enum Missing {
     Deposit,
     /// Any deposit of this agent.
     AnyDeposit,
-    /// A token: the payment is none.
+    /// A token: the payment has none.
     Token,
-    /// A payment or a received token with that id.
+    /// A payment or received token with that id.
     Record,
 }
 
-/// Why something cannot be given up, or taken up again.
+/// Reason why a record cannot be given up, or taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUpRefusal {
-    /// Its mint answers.
+    /// The mint answers, so the outcome follows from it.
     MintAnswers,
     /// It is not open.
     NotOpen,
@@ -189,15 +189,15 @@ pub enum GiveUpRefusal {
     NotGivenUp,
 }
 
-/// What went wrong in this program itself.
+/// An internal error of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// No seed could be made of the wallet's words.
+    /// No seed could be derived from the mnemonic.
     NoSeed,
-    /// The system gave no randomness.
+    /// The system's random generator failed.
     NoRandomness,
     /// A zap request could not be signed.
     ZapRequest,
-    /// An event for the relays could not be made.
+    /// A Nostr event could not be created.
     RelayEvent,
 }

@@ -1,7 +1,6 @@
-//! The wallet's link to its relays while it is open: what it needs of Nostr, and what was last seen
-//! of each relay.
+//! The open wallet's Nostr state: keys, settings, and what was last seen of each relay.
 //!
-//! Asks nobody.
+//! Never sends anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,31 +9,31 @@ use std::time::Duration;
 use crate::model::mint::MintAddress;
 use crate::nostr::{Identity, Relays};
 
-/// How long one relay may take for one question.
+/// Timeout of one query to one relay.
 pub(crate) const QUESTION: Duration = Duration::from_secs(12);
 /// The most relays that are written to.
 pub(crate) const MOST_RELAYS: usize = 10;
 
-/// What Nostr needs.
+/// Nostr keys, relay pools and settings.
 #[derive(Clone)]
 pub struct NostrParts {
     /// The wallet's Nostr key.
     pub identity: Identity,
-    /// The key that the list of mints is kept under (NUT-27): it names nobody.
+    /// The key that signs the mint list backup (NUT-27); not linked to the wallet's Nostr key.
     pub mints_identity: Identity,
-    /// Our own relays; they may learn who we are (NIP-42).
+    /// Pool for the owner's relays, which may learn the wallet's key (NIP-42).
     pub relays: Arc<Relays>,
-    /// Relays of others, asked without a name.
+    /// Pool for other relays; never authenticates.
     pub anonymous_relays: Arc<Relays>,
-    /// The owner's relays. Never empty.
+    /// URLs of the owner's relays; never empty.
     pub urls: Vec<String>,
-    /// Publish where we take nutzaps.
+    /// True if the wallet publishes that it accepts nutzaps.
     pub nutzaps: bool,
-    /// The least that a nutzap is worth to be taken in, in sats.
+    /// Least amount worth redeeming as a nutzap, in sats.
     pub nutzap_min_sats: u64,
-    /// When other devices' coins are adopted.
+    /// Time at which other devices' coins are adopted.
     pub adopt_when: AdoptPolicy,
-    /// The nutzap key derived from the words, hex: used where the wallet's event names none.
+    /// Nutzap key derived from the mnemonic, in hex; used if the wallet event names none.
     pub nutzap_key: crate::model::secret::Secret,
 }
 
@@ -44,78 +43,77 @@ impl std::fmt::Debug for NostrParts {
     }
 }
 
-/// When other devices' coins are swapped for our own.
+/// Policy for adopting other devices' coins, that is, swapping them for our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptPolicy {
-    /// When a payment needs them.
+    /// Adopts when a payment needs them.
     OnShortfall,
-    /// When somebody asks for a `sync`, too.
+    /// Also adopts on `sync`.
     OnSync,
-    /// Also as soon as they are seen.
+    /// Also adopts as soon as they are seen.
     AtOnce,
 }
 
-/// Nostr while the wallet is open.
+/// Nostr state of the open wallet.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) parts: NostrParts,
-    /// One round of queueing at a time; one of publishing; one pull.
+    /// Each lock allows one run at a time: of queueing, publishing and syncing.
     pub(crate) queueing: tokio::sync::Mutex<()>,
     pub(crate) publishing: tokio::sync::Mutex<()>,
     pub(crate) syncing: tokio::sync::Mutex<()>,
     pub(crate) seen: Mutex<Sightings>,
-    /// Something new was heard: of coins, of nutzaps.
+    /// Wakes at news of coins (`news`) or nutzaps (`nutzap_news`).
     pub(crate) news: tokio::sync::Notify,
     pub(crate) nutzap_news: tokio::sync::Notify,
 }
 
-/// What was last seen of the relays.
+/// Latest observations of the relays, in memory only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sightings {
-    /// By relay: the last word on it.
+    /// Latest status by relay URL.
     pub(crate) relays: BTreeMap<String, Sight>,
-    /// The last pull read every relay of the owner to its end.
+    /// True if the last pull read all of the owner's relays completely.
     pub(crate) whole: bool,
-    /// A pull has ended since the start.
+    /// True if a pull has ended since the start.
     pub(crate) pulled: bool,
-    /// When all that other devices hold was adopted, in Unix seconds.
+    /// Unix seconds of the last adoption of everything that other devices hold.
     pub(crate) claimed_at: Option<u64>,
-    /// When lost deletions were made again, in Unix seconds.
+    /// Unix seconds of the last repair of lost deletions.
     pub(crate) deleted_again_at: Option<u64>,
-    /// Our own wallet event must not be written: what was read of it may lack keys.
+    /// True if our wallet event must not be overwritten: what was read may lack keys.
     pub(crate) read_only: bool,
-    /// Relays that may hold this key's wallet and are not the owner's: nothing is written about it
-    /// before they are.
+    /// Relays outside the owner's list that may hold this key's wallet. Until the owner adds them,
+    /// no wallet event is written.
     pub(crate) elsewhere: Vec<String>,
-    /// The public list was emptied by another program: nutzaps stay off.
+    /// True if another program emptied the public nutzap list (NIP-61); nutzaps then stay off.
     pub(crate) nutzaps_off: bool,
-    /// Relays whose word on the wallet itself was read to its end in the last sync, and is stored.
+    /// Relays whose events about the wallet were read completely in the last sync, and stored.
     pub(crate) about_read: BTreeSet<String>,
-    /// Deposits of ours whose coins the mint calls issued though none is here: since when, in Unix
-    /// seconds.
+    /// Our deposits that the mint reports as issued although no proofs are here, with the Unix
+    /// seconds of the first report.
     pub(crate) issued_at: BTreeMap<String, u64>,
-    /// The list of mints was brought to every relay since the start.
+    /// True if the mint list was stored on every relay since the start.
     pub(crate) mints_kept: bool,
-    /// What the last round of publishing left in the queue.
+    /// Queue counts after the last publish pass.
     pub(crate) queue: Counts,
-    /// The mints that are asked now, the one that was asked first before the others: a sync waits
-    /// for them.
+    /// Mints being queried, the earliest first; a sync waits for them.
     pub(crate) asking: Vec<MintAddress>,
 }
 
 impl Sightings {
-    /// What keeps the wallet from saying on relays what it is and takes.
+    /// Returns the reason why the wallet does not publish about itself, if any.
     pub(crate) fn in_the_way(&self) -> Option<InTheWay> {
         InTheWay::of(self.elsewhere.clone(), self.nutzaps_off)
     }
 }
 
-/// What keeps the wallet from saying on relays what it is and takes.
+/// Reason why the wallet does not publish its wallet event and nutzap list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InTheWay {
-    /// These relays may hold this key's wallet, and are not the owner's; not cleaned, never empty.
+    /// Relays outside the owner's list may hold this key's wallet. Not cleaned, never empty.
     Elsewhere(Vec<String>),
-    /// Another program has emptied this key's list of where it takes nutzaps.
+    /// Another program emptied this key's public nutzap list.
     NutzapsOff,
 }
 
@@ -129,31 +127,31 @@ impl InTheWay {
     }
 }
 
-/// How many events are on their way.
+/// Numbers of queued events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    /// In the queue.
+    /// Events in the queue.
     pub(crate) all: u64,
-    /// Not on enough relays.
+    /// Events on too few relays.
     pub(crate) unpublished: u64,
-    /// Still to go to one of the owner's relays.
+    /// Events still to be sent, by relay of the owner.
     pub(crate) at: BTreeMap<String, u64>,
 }
 
-/// How a relay stands.
+/// Status of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// Read to its end, and it holds what it should.
+    /// Read completely; nothing is missing on it.
     Whole,
     /// Read in part.
     Cut,
     /// It did not answer.
     Away,
-    /// It lacks events that it should hold; they are brought to it again.
+    /// It lacks events it should hold; they will be sent again.
     Behind,
 }
 
-/// A mint is asked.
+/// Guard of a query to a mint.
 pub(crate) struct Asking<'l>(&'l Link, MintAddress);
 
 impl Drop for Asking<'_> {
@@ -178,7 +176,7 @@ impl Link {
         }
     }
 
-    /// One sync at a time.
+    /// Waits for the sync lock.
     pub(crate) async fn syncing(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.syncing.lock().await
     }
@@ -187,35 +185,35 @@ impl Link {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// These lack what they should hold.
+    /// Marks relays as missing events.
     pub(crate) fn behind(&self, urls: &BTreeSet<String>) {
         let mut seen = self.seen();
         seen.relays.extend(urls.iter().map(|url| (url.clone(), Sight::Behind)));
     }
 
-    /// Until this is dropped, whoever waits for a sync waits for this mint.
+    /// Marks a mint as being queried until the guard is dropped; a sync waits for it.
     pub(crate) fn asking(&self, mint: &MintAddress) -> Asking<'_> {
         self.seen().asking.push(mint.clone());
         Asking(self, mint.clone())
     }
 
-    /// One of the owner's relays.
+    /// Returns true for one of the owner's relays.
     pub(crate) fn is_own(&self, url: &str) -> bool {
         self.parts.urls.iter().any(|own| plain_url(own) == url)
     }
 
-    /// Some relay of the owner's answered when all were read last.
+    /// Returns true if any of the owner's relays answered in the last pull.
     pub(crate) fn is_online(&self) -> bool {
         self.seen().relays.values().any(|sight| *sight != Sight::Away)
     }
 
-    /// How many of the owner's relays must have an event before it counts as published.
+    /// Returns how many of the owner's relays an event needs to count as published.
     pub(crate) fn quorum(&self) -> usize {
         self.parts.urls.len().div_ceil(2).max(1)
     }
 }
 
-/// An address as it is compared.
+/// Normalizes a relay URL for comparison.
 pub(crate) fn plain_url(url: &str) -> String {
     url.trim().trim_end_matches('/').to_owned()
 }

@@ -1,6 +1,6 @@
-//! Runs an operation to its end, whether or not its caller waits.
+//! Runs operations to completion on tracked tasks.
 //!
-//! A cancel, a timeout or a closed pipe ends the waiting, never the operation.
+//! A cancelled, timed-out or disconnected caller ends the wait, never the operation.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,11 +10,10 @@ use tokio::sync::oneshot;
 use crate::wallet::core::Core;
 
 impl Core {
-    /// Runs `work` on a tracked task and waits for it, at most `wait`. `None`: it goes on without
-    /// us.
+    /// Runs `work` on a tracked task and waits at most `wait`. `None`: it continues, or panicked.
     ///
     /// # Cancel safety
-    /// Safe to drop: the work goes on.
+    /// Safe to drop: `work` continues.
     pub(crate) async fn run_to_end<T, F>(&self, wait: Duration, work: F) -> Option<T>
     where
         T: Send + 'static,
@@ -27,7 +26,7 @@ impl Core {
         tokio::time::timeout(wait, told).await.ok()?.ok()
     }
 
-    /// Runs `work` on a tracked task and waits for its end. `None`: it panicked.
+    /// Runs `work` on a tracked task and waits until it ends. `None`: it panicked.
     pub(crate) async fn to_its_end<T, F>(&self, work: F) -> Option<T>
     where
         T: Send + 'static,

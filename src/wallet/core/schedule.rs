@@ -1,8 +1,7 @@
-//! What is open at each mint, and when it is asked about next: often at first, then less and less,
-//! the most urgent first. Schedules only.
+//! Schedule of queries to mints about open items: the most urgent first, often in the beginning,
+//! then at growing intervals. Sends nothing.
 //!
-//! It is kept in memory and brought in line with the store; a wallet that is opened anew begins
-//! anew.
+//! Kept in memory and brought in line with the store; a reopened wallet starts with a new schedule.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,65 +14,62 @@ use crate::model::mint::MintAddress;
 use crate::store::Unfinished;
 use crate::wallet::core::due::{FIRST_STEP, FIRST_TOKEN_STEP, Turn, Urgency, most_urgent};
 
-/// The longest a mint that does not answer is left alone.
+/// Longest pause before a mint that did not answer is queried again.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// What is asked about next at a mint.
+/// The next query to a mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pick {
     /// An operation of the journal.
     Operation(Uuid),
-    /// A deposit, by its id.
+    /// A deposit, by id.
     Deposit(String),
-    /// Tokens by the ids of their payments: as many as one question takes.
+    /// Tokens, by payment id; as many as fit into one query.
     Tokens(Vec<String>),
 }
 
-/// An operation that is open.
+/// An open operation.
 #[derive(Debug)]
 pub(crate) struct OpenOperation {
-    /// The name under which a waiting call looks for it.
+    /// The name that a waiting caller uses to speed it up.
     pub(crate) name: String,
     pub(crate) id: Uuid,
     pub(crate) mint: MintAddress,
     pub(crate) urgency: Urgency,
-    /// How soon it is asked about first.
+    /// Delay before the first query.
     pub(crate) first: Duration,
 }
 
-/// The turns of what is open, the mints that are being asked, and those that do not answer.
+/// Turns of all open items, mints being queried, and mints that did not answer.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     operations: HashMap<String, Turn<Uuid>>,
-    /// With the time when their invoices expire, in Unix seconds.
+    /// Each turn contains the expiry of its invoice, in Unix seconds.
     deposits: HashMap<String, Turn<u64>>,
-    /// With the number of their coins.
+    /// Each turn contains its number of proofs.
     tokens: HashMap<String, Turn<usize>>,
-    /// Names that a call waits for and that are not among the operations yet.
+    /// Names that a caller waits for before the operation is known here.
     hurried: HashSet<String>,
-    /// The mints that are being asked now. `true`: the last question there was about an unpaid
-    /// deposit, so that it is the tokens' turn.
+    /// Mints being queried. `true`: the last query was about an unpaid deposit; tokens are next.
     asked: BTreeMap<MintAddress, bool>,
-    /// The mints that did not answer: when each is asked again, and how long it is left alone this
-    /// time.
+    /// Mints that did not answer, with the time of the next query and the current pause.
     silent: HashMap<MintAddress, (Instant, Duration)>,
-    /// The commits of the store up to which deposits and tokens are known.
+    /// The store's commit count when deposits and tokens were last read.
     commits: Option<u64>,
 }
 
 impl Schedule {
-    /// Something was committed since deposits and tokens were looked up.
+    /// Returns true if the store has commits since deposits and tokens were last read.
     pub(crate) fn is_behind(&self, commits: u64) -> bool {
         self.commits != Some(commits)
     }
 
-    /// Neither a deposit nor a token of this id is known.
+    /// Returns true if no deposit or token with this id is known.
     pub(crate) fn is_new(&self, id: &str) -> bool {
         !self.deposits.contains_key(id) && !self.tokens.contains_key(id)
     }
 
-    /// Brings deposits and tokens in line with what the store had after so many commits. `now` is
-    /// in Unix seconds.
+    /// Updates deposits and tokens from the store, as of `commits`. `now` is in Unix seconds.
     pub(crate) fn know(&mut self, open: Unfinished, commits: u64, now: u64) {
         let (deposits, tokens): (HashSet<_>, HashSet<_>) =
             (open.deposits.into_iter().collect(), open.tokens.into_iter().collect());
@@ -90,8 +86,7 @@ impl Schedule {
         self.commits = Some(commits);
     }
 
-    /// Brings operations in line with the journal. `claims` are the deposits that are being
-    /// claimed.
+    /// Updates operations from the journal. `claims` are the deposits being issued.
     pub(crate) fn know_operations(&mut self, open: Vec<OpenOperation>, claims: &[DepositId]) {
         let names: HashSet<&str> = open.iter().map(|one| one.name.as_str()).collect();
         self.operations.retain(|name, _| names.contains(name.as_str()));
@@ -110,7 +105,7 @@ impl Schedule {
         }
     }
 
-    /// A deposit is paid, and to be claimed.
+    /// Marks a deposit as paid, unless it is disputed.
     pub(crate) fn is_paid(&mut self, deposit: &DepositId) {
         if let Some(turn) =
             self.deposits.get_mut(deposit.as_str()).filter(|turn| turn.urgency != Urgency::Disputed)
@@ -119,16 +114,16 @@ impl Schedule {
         }
     }
 
-    /// A deposit is disputed, or is no more.
+    /// Sets or clears a deposit's dispute.
     pub(crate) fn is_disputed(&mut self, deposit: &DepositId, it_is: bool) {
         if let Some(turn) = self.deposits.get_mut(deposit.as_str()) {
             turn.urgency = if it_is { Urgency::Disputed } else { Urgency::Rest };
         }
     }
 
-    /// Something is under way, or an invoice can still be paid at `now`, in Unix seconds. A swap
-    /// that its mint said cannot have been made is not under way, though its mint is asked again:
-    /// else whoever sends us a spent token would keep this process running for a week.
+    /// Returns true if something is under way, or an invoice can still be paid at `now` (Unix
+    /// seconds). Disputed swaps do not count, although their mints are still asked: otherwise a
+    /// stranger who sends a spent token would keep this process running for a week.
     pub(crate) fn has_open(&self, now: u64) -> bool {
         let is_open = |turn: &Turn<u64>| {
             turn.urgency == Urgency::Claim || turn.urgency == Urgency::Rest && turn.of > now
@@ -137,8 +132,7 @@ impl Schedule {
             || self.deposits.values().any(is_open)
     }
 
-    /// It is due at once, and often from now on; its mint is asked even if it did not answer
-    /// before.
+    /// Makes an item due now and frequent from now on, and ends its mint's pause.
     pub(crate) fn hurry(&mut self, name: &str) {
         match self.operations.get_mut(name) {
             Some(turn) => {
@@ -149,7 +143,7 @@ impl Schedule {
         }
     }
 
-    /// The mints to ask now. They count as being asked from here on.
+    /// Returns the mints to query now and marks them as being queried.
     pub(crate) fn begin(&mut self) -> BTreeSet<MintAddress> {
         let now = Instant::now();
         let free = |mint: &MintAddress| {
@@ -165,8 +159,8 @@ impl Schedule {
         due
     }
 
-    /// What is most urgent of what is due at a mint that is being asked; unpaid deposits and tokens
-    /// take turns. `None`: nothing is due there.
+    /// Picks the most urgent due item at a mint being queried; unpaid deposits and tokens
+    /// alternate. `None`: nothing is due.
     pub(crate) fn pick(&mut self, mint: &MintAddress) -> Option<Pick> {
         let now = Instant::now();
         let (operation, deposit) =
@@ -195,8 +189,7 @@ impl Schedule {
         Some(Pick::Tokens(self.take_tokens(mint, now)))
     }
 
-    /// Tokens for one question, the earliest first, with those that have waited for half of their
-    /// time.
+    /// Takes tokens for one query: the earliest first, including those past half of their interval.
     fn take_tokens(&mut self, mint: &MintAddress, now: Instant) -> Vec<String> {
         let soon = self
             .tokens
@@ -216,8 +209,8 @@ impl Schedule {
         taken
     }
 
-    /// How long until something is due. What is due at a mint that is being asked is left out: it
-    /// comes when that mint has answered.
+    /// Returns the time until something is due. Mints being queried are left out: their answer
+    /// wakes the loop.
     pub(crate) fn next(&self) -> Option<Duration> {
         let turns = self.turns().filter(|(mint, _)| !self.asked.contains_key(*mint));
         let when = turns
@@ -225,19 +218,19 @@ impl Schedule {
         Some(when.min()?.saturating_duration_since(Instant::now()))
     }
 
-    /// A mint did not answer: what is due there waits, longer each time.
+    /// Pauses a mint that did not answer, longer each time.
     pub(crate) fn falls_silent(&mut self, mint: &MintAddress) {
         let before = self.silent.get(mint).map(|(_, step)| step.mul_f64(1.5));
         let step = before.unwrap_or(FIRST_STEP).min(LONGEST_SILENCE);
         self.silent.insert(mint.clone(), (Instant::now() + step, step));
     }
 
-    /// A mint has answered.
+    /// Ends the pause of a mint that answered.
     pub(crate) fn answers(&mut self, mint: &MintAddress) {
         self.silent.remove(mint);
     }
 
-    /// A mint is not being asked any more.
+    /// Marks a mint as no longer being queried.
     pub(crate) fn end(&mut self, mint: &MintAddress) {
         self.asked.remove(mint);
     }

@@ -1,7 +1,6 @@
-//! Looks at the wallet on its relays, and says how it stands: reads every relay, asks the mints
-//! about the coins, and judges.
+//! Examines the wallet on its relays: reads relays, asks the mints about the proofs, and judges.
 //!
-//! Writes nothing to a relay and changes no coin, deposit or event of the wallet.
+//! Writes nothing to a relay, and changes no proof, deposit or event of the wallet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,77 +25,76 @@ use crate::wallet::sync::OwnRelays;
 use crate::wallet::sync::pull::known;
 use crate::wallet::wallet_event::known::in_the_way;
 
-/// Quotes of one mint that are asked about.
+/// The most quotes asked about, over all mints.
 const QUOTES: usize = 50;
 
-/// The wallet on relays, as it was found. Holds no key, no coin and no name of a quote.
+/// Report on the wallet on relays. Contains no key, no proof and no quote id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelaysReport {
-    /// The wallet's public key.
+    /// The wallet's public key, as npub.
     pub npub: String,
-    /// The kind of money.
+    /// Kind of money.
     pub money: MoneyKind,
-    /// The owner's relays.
+    /// Report on each of the owner's relays.
     pub relays: Vec<RelayStanding>,
-    /// Coins that live events on the relays hold, each once, in sats.
+    /// Sats of all proofs in live events on the relays, each counted once.
     pub on_relays_sats: u64,
-    /// Of these, what the mints call unspent.
+    /// The part that the mints report as unspent.
     pub checked_sats: u64,
-    /// Of these, what no mint was asked about: it does not answer, or is not listed.
+    /// The part with no mint's answer: the mint is silent or not listed.
     pub unchecked_sats: u64,
-    /// What the wallet itself counts as spendable.
+    /// Sats that this device counts as spendable.
     pub here_sats: u64,
-    /// What is wrong. Empty: nothing was found.
+    /// Problems found; empty if there are none.
     pub findings: Vec<Finding>,
-    /// What keeps the wallet from saying there what it is and takes.
+    /// Reason why the wallet does not publish its own events, if any.
     pub in_the_way: Option<InTheWay>,
 }
 
-/// How one relay stands.
+/// Report on one relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayStanding {
-    /// The relay.
+    /// The relay's URL.
     pub url: String,
-    /// How it was found.
+    /// State of the relay.
     pub state: RelayState,
-    /// Live events of coins that it shows.
+    /// Number of live token events that it shows.
     pub events: usize,
-    /// Live events that it lacks.
+    /// Number of live token events that it lacks.
     pub lacks: usize,
-    /// Events that it shows although they are deleted.
+    /// Number of token events that it shows although they were deleted.
     pub undeleted: usize,
-    /// Events that it will not take.
+    /// Number of events that it rejects.
     pub refused: usize,
-    /// Events that wait to be sent to it.
+    /// Number of events waiting to be sent to it.
     pub unpublished: u64,
 }
 
-/// How a relay was found. The texts are its own words, or ours for what went wrong on the way.
+/// State of a relay. Texts are the relay's own words, or our description of a connection error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelayState {
-    /// It holds all, and shows nothing that is deleted.
+    /// It has everything and shows nothing that was deleted.
     Synced,
     /// It lacks events.
     Behind,
-    /// It shows what is deleted.
+    /// It shows deleted events.
     ForgetsDeletions,
-    /// It will not take some events.
+    /// It rejects some events.
     Refuses(String),
-    /// It was not read to its end.
+    /// It was not read completely.
     Partial(String),
     /// It could not be reached.
     Unreachable(String),
 }
 
 impl OwnRelays<'_> {
-    /// How the wallet stands on its relays, and what is wrong there. `None`: there are no relays.
+    /// Examines the wallet on its relays. `None`: Nostr is off. Missing answers are reported.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
-    /// Relays and mints that do not answer are no error: the report says so.
     ///
     /// # Cancel safety
-    /// Safe to drop: it only asks.
+    /// Safe to drop: read-only.
     pub async fn examine(self) -> Result<Option<RelaysReport>, Failure> {
         let core = self.0;
         let Some(link) = &core.nostr else { return Ok(None) };
@@ -151,7 +149,7 @@ impl OwnRelays<'_> {
     }
 }
 
-/// What one mint says of the coins that it can have made. Nothing where it does not answer.
+/// Asks one mint about the proofs it may have issued. Empty if it does not answer.
 async fn words_of(
     core: &Core,
     address: &MintAddress,
@@ -162,7 +160,7 @@ async fn words_of(
         let at_mint = evidence.tokens.values().filter(|token| token.mint == address.as_str());
         let mut coins: BTreeMap<PublicKey, &Proof> =
             at_mint.flat_map(|token| token.coins.iter().map(|(y, proof)| (*y, proof))).collect();
-        // A mint calls any coin unspent that it does not know, one of another mint too.
+        // A mint reports any unknown proof as unspent, even another mint's.
         coins.extend(evidence.held.iter().map(|(y, proof)| (*y, proof)));
         if coins.is_empty() {
             return None;
@@ -176,8 +174,8 @@ async fn words_of(
     timeout(QUESTION, asked).await.ok().flatten().unwrap_or_default()
 }
 
-/// Quotes that are paid and not claimed: the wallet's own, and those that events name, by their
-/// mints' word.
+/// Returns paid quotes whose proofs are not issued yet: the wallet's own and those named in events,
+/// according to their mints.
 async fn paid_quotes(
     core: &Core,
     setup: &Setup,

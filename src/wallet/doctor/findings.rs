@@ -1,9 +1,7 @@
-//! What can be wrong with a wallet on relays, from what they showed, what the store knows and what
-//! the mints said: pure.
+//! Judges the wallet on relays from their contents, the store and the mints' answers. Pure.
 //!
-//! Only what was read is judged: what a relay that was not read to its end does not show is nothing
-//! that it lacks. What follows from an absence everywhere is found only where every relay was read
-//! to its end.
+//! Judges only what was read: an incompletely read relay lacks nothing, and conclusions from an
+//! absence on all relays need all of them read completely.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,44 +9,44 @@ use cdk_common::nuts::{Proof, PublicKey, State};
 
 use crate::wallet::proofs::changes::sum_sats;
 
-/// Ids of events that a finding names.
+/// The most event ids in a finding.
 const NAMED: usize = 5;
 
-/// What can be wrong.
+/// Kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FindingKind {
-    /// A relay does not show live events of coins that another does.
+    /// A relay lacks live token events that another shows.
     Partition,
-    /// The coins of live events are spent.
+    /// All proofs of some live events are spent.
     Ghost,
-    /// No live event holds coins that are unspent.
+    /// Some unspent proofs are in no live event.
     Orphaned,
     /// A live event replaces events that were never seen here.
     BrokenChain,
-    /// Wallet events have other keys than the newest one.
+    /// Some wallet events have other keys than the newest one.
     ForkedWallet,
-    /// A relay shows events that are deleted elsewhere.
+    /// A relay shows events that were deleted elsewhere.
     Undeleted,
-    /// No relay shows lines of the history any more.
+    /// No relay shows some history events any more.
     HistoryGap,
-    /// Deposits are paid, and nobody has claimed their coins.
+    /// Some deposits are paid, but their proofs are not issued.
     UnclaimedQuote,
-    /// Events of the wallet's key cannot be read as a whole.
+    /// Some events of the wallet's key cannot be read completely.
     Malformed,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// Kind of problem.
     pub kind: FindingKind,
-    /// The relay where it is. `None`: it is of no single one.
+    /// The relay concerned. `None`: not a single one.
     pub relay: Option<String>,
-    /// How many events, coins or lines.
+    /// Number of events, proofs or history events.
     pub count: usize,
-    /// What they are worth, where that is known.
+    /// Their value in sats, if known.
     pub sats: Option<u64>,
-    /// Ids of the events that it is about, the first of them.
+    /// Ids of the first events concerned.
     pub events: Vec<String>,
 }
 
@@ -58,20 +56,20 @@ impl Finding {
     }
 }
 
-/// A token event (kind 7375) that could be read.
+/// A readable token event (kind 7375).
 #[derive(Debug)]
 pub(crate) struct Token {
-    /// Its mint, in the one written form where it has one.
+    /// The mint, normalized if possible.
     pub(crate) mint: String,
-    /// Its unit.
+    /// The unit.
     pub(crate) unit: String,
-    /// Its coins.
+    /// The proofs, by Y.
     pub(crate) coins: BTreeMap<PublicKey, Proof>,
-    /// The events it says it replaces.
+    /// Ids of the events it replaces.
     pub(crate) del: Vec<String>,
 }
 
-/// A wallet event (kind 17375): its place among others, and the public halves of its keys.
+/// A wallet event (kind 17375): timestamp, id and public keys.
 #[derive(Debug)]
 pub(crate) struct Wallets {
     pub(crate) at: u64,
@@ -79,54 +77,52 @@ pub(crate) struct Wallets {
     pub(crate) keys: BTreeSet<String>,
 }
 
-/// What one relay showed.
+/// Contents of one relay.
 #[derive(Debug, Default)]
 pub(crate) struct RelayContents {
     pub(crate) url: String,
-    /// It was read to its end.
+    /// True if it was read completely.
     pub(crate) whole: bool,
-    /// Ids of its token events, unreadable ones too.
+    /// Ids of its token events, including unreadable ones.
     pub(crate) tokens: BTreeSet<String>,
-    /// Ids that its deletions name.
+    /// Ids named by its deletions.
     pub(crate) deleted: BTreeSet<String>,
 }
 
-/// All that a judgement needs.
+/// Input for all findings.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     pub(crate) relays: Vec<RelayContents>,
-    /// Readable token events of all relays.
+    /// Readable token events of all relays, by id.
     pub(crate) tokens: BTreeMap<String, Token>,
-    /// Ids among those shown that a deletion names, on any relay, or that the wallet knows as gone.
+    /// Ids of shown token events named by any deletion, or known to be gone.
     pub(crate) deleted: BTreeSet<String>,
-    /// Token events that this wallet has ever seen.
+    /// Ids of all token events that this wallet has ever seen.
     pub(crate) seen: BTreeSet<String>,
-    /// Token events that a line of the history names as ended.
+    /// Ids of token events that a history event names as destroyed.
     pub(crate) ended: BTreeSet<String>,
-    /// Not all such lines could be read.
+    /// True if some history events could not be read.
     pub(crate) ends_unread: bool,
     pub(crate) wallets: Vec<Wallets>,
-    /// Events of our key that cannot be read, or only in part.
+    /// Ids of our key's events that cannot be read, or only in part.
     pub(crate) malformed: BTreeSet<String>,
-    /// Lines of the history that the wallet wrote or read, and that neither a relay nor the queue
-    /// has.
+    /// Ids of known history events that are neither on a relay nor queued.
     pub(crate) lost_lines: Vec<String>,
-    /// Coins of our own that are unspent as far as we know, and others that a device left.
+    /// Our own proofs believed to be unspent, and those left by other devices.
     pub(crate) held: BTreeMap<PublicKey, Proof>,
-    /// What the mints said of all coins above.
+    /// The mints' answers about all these proofs.
     pub(crate) words: BTreeMap<PublicKey, State>,
-    /// Quotes that are paid and not claimed: the event, where it is one, and the sats, where they
-    /// are known.
+    /// Paid quotes without issued proofs: id of the naming event, and sats, if known.
     pub(crate) quotes: Vec<(Option<String>, Option<u64>)>,
 }
 
 impl Evidence {
-    /// Every relay was read to its end.
+    /// Returns true if all relays were read completely.
     fn whole(&self) -> bool {
         self.relays.iter().all(|relay| relay.whole)
     }
 
-    /// A token event is gone: deleted, or replaced.
+    /// Returns the ids of deleted or replaced token events.
     fn gone(&self) -> BTreeSet<&str> {
         self.tokens
             .values()
@@ -136,7 +132,7 @@ impl Evidence {
             .collect()
     }
 
-    /// Token events that some relay shows and nothing takes away.
+    /// Returns the ids of shown token events that are neither deleted nor replaced.
     pub(crate) fn live(&self) -> BTreeSet<&str> {
         let gone = self.gone();
         self.relays
@@ -147,7 +143,7 @@ impl Evidence {
             .collect()
     }
 
-    /// Coins in sats of live events, each once.
+    /// Returns the sat proofs of live events, each once.
     pub(crate) fn live_coins(&self) -> BTreeMap<PublicKey, &Proof> {
         let live = self.live();
         let tokens = self
@@ -157,14 +153,13 @@ impl Evidence {
         tokens.flat_map(|(_, token)| token.coins.iter().map(|(y, proof)| (*y, proof))).collect()
     }
 
-    /// Live events that a relay lacks.
+    /// Returns the live events that a relay lacks.
     pub(crate) fn lacking(&self, relay: &RelayContents) -> Vec<String> {
         let live = self.live().into_iter().filter(|id| relay.whole && !relay.tokens.contains(*id));
         live.map(str::to_owned).collect()
     }
 
-    /// Events that a relay shows, that are deleted elsewhere, and of which it shows no deletion
-    /// itself.
+    /// Returns events that a relay shows without a deletion, though they were deleted elsewhere.
     pub(crate) fn undeleted(&self, relay: &RelayContents) -> Vec<String> {
         let here = relay
             .tokens
@@ -173,7 +168,7 @@ impl Evidence {
         here.cloned().collect()
     }
 
-    /// What is wrong.
+    /// Returns all problems.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         for relay in &self.relays {
@@ -208,7 +203,7 @@ impl Evidence {
         found
     }
 
-    /// Live events whose coins are all spent.
+    /// Finds live events whose proofs are all spent.
     fn ghosts(&self) -> Option<Finding> {
         let live = self.live();
         let spent = |y: &PublicKey| self.words.get(y) == Some(&State::Spent);
@@ -223,7 +218,7 @@ impl Evidence {
             .map(|one| Finding { sats: Some(sum_sats(coins.into_values())), ..one })
     }
 
-    /// Unspent coins that no live event holds.
+    /// Finds unspent proofs that no live event contains.
     fn orphans(&self) -> Option<Finding> {
         let shown = self.live_coins();
         let replaced =
@@ -242,9 +237,9 @@ impl Evidence {
         })
     }
 
-    /// Events that a live one replaces, that nobody shows, that we never saw, and that neither a
-    /// deletion nor a line of history names: what they held cannot be known. A relay that follows a
-    /// deletion shows the deletion; so this is an event that was lost.
+    /// Returns replaced events that no relay shows, that we never saw, and that no deletion or
+    /// history event names. Relays that follow a deletion still show the deletion, so such an event
+    /// was lost, and its contents are unknown.
     pub(crate) fn missing(&self) -> BTreeSet<String> {
         let live = self.live();
         let named = self
@@ -263,7 +258,7 @@ impl Evidence {
         named.filter(|id| self.whole() && !self.ends_unread && !known(id)).cloned().collect()
     }
 
-    /// Wallet events whose keys are not those of the newest.
+    /// Returns wallet events whose keys differ from the newest one's.
     fn forks(&self) -> BTreeSet<String> {
         let newest = self.wallets.iter().max_by_key(|one| (one.at, std::cmp::Reverse(&one.id)));
         let others = self.wallets.iter().filter(|one| newest.is_some_and(|it| it.keys != one.keys));
@@ -271,7 +266,7 @@ impl Evidence {
     }
 }
 
-/// A finding about these events. `None`: there are none.
+/// Creates a finding about these events. `None` if there are none.
 fn finding(kind: FindingKind, events: impl IntoIterator<Item = String>) -> Option<Finding> {
     let mut events: Vec<String> = events.into_iter().collect();
     let count = events.len();

@@ -1,8 +1,8 @@
-//! What `doctor` judges by: the wallet's events as the relays show them, opened, beside what the
-//! store knows of them.
+//! Gathers the evidence for `doctor`: the wallet's events on relays, decrypted, and what the store
+//! knows about them.
 //!
-//! Only reads. Keys stay in here. What the store knows of an event is not read again, so that a
-//! long past fits into one reading.
+//! Read only. Private keys stay in this module. Events that the store already has are not read
+//! again, so that a long history fits into one read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ use crate::wallet::core::relays::{Link, QUESTION, plain_url};
 use crate::wallet::doctor::findings::{Evidence, RelayContents, Token, Wallets};
 use crate::wallet::sync::pull::AlreadyRead;
 
-/// What one relay gave.
+/// Events from one relay.
 pub(crate) struct RelayListings {
     url: String,
     pub(crate) about: Listing,
@@ -35,7 +35,7 @@ pub(crate) struct RelayListings {
 }
 
 impl RelayListings {
-    /// Why it was not read to its end. `Err`: it could not be reached.
+    /// Returns the reason why it was not read completely. `Err`: it could not be reached.
     pub(crate) fn reason(&self) -> Result<Option<&str>, &str> {
         let ends = [&self.about.end, &self.tokens.end, &self.deletions.end, &self.lines.end];
         if let Some(End::Unreachable(reason)) =
@@ -53,7 +53,7 @@ impl RelayListings {
     }
 }
 
-/// A quote that an event names.
+/// A quote named by an event.
 pub(crate) struct NamedQuote {
     pub(crate) event: String,
     pub(crate) mint: MintAddress,
@@ -61,7 +61,7 @@ pub(crate) struct NamedQuote {
     pub(crate) sats: Option<u64>,
 }
 
-/// What the relays gave, opened, beside what the store knows of it.
+/// Collects the relays' events, decrypted, and what the store knows about them.
 pub(super) async fn gather(
     core: &Core,
     link: &Link,
@@ -130,8 +130,7 @@ pub(super) async fn gather(
     Ok((evidence, quotes.into_values().collect()))
 }
 
-/// Reads the lines that this wallet has read before as well: one of them may say what ended a token
-/// event that nobody has seen here.
+/// Reads all history events, known ones too: one may name the end of an unseen token event.
 pub(crate) async fn read_ends(link: &Link, evidence: &mut Evidence) {
     let (relays, identity) = (&link.parts.relays, &link.parts.identity);
     let filter = json!({"kinds": [history_event::KIND], "authors": [identity.public_key()]});
@@ -150,11 +149,11 @@ pub(crate) async fn read_ends(link: &Link, evidence: &mut Evidence) {
     }
 }
 
-/// Reads the wallet's events at one relay.
+/// Reads the wallet's events from one relay.
 pub(crate) async fn read(link: &Link, url: String, known: &AlreadyRead) -> RelayListings {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    // First, because a relay that has asked who reads there is told after the first reading, and
-    // named for those that follow.
+    // First, because a relay may send an authentication challenge (NIP-42) with its first answer;
+    // later queries are then authenticated.
     let about = [
         wallet_event::KIND,
         wallet_event::BACKUP,
@@ -185,7 +184,7 @@ pub(crate) async fn read(link: &Link, url: String, known: &AlreadyRead) -> Relay
     RelayListings { url, about, tokens, deletions, lines }
 }
 
-/// Opens one event, and puts what it says where it belongs.
+/// Decrypts one event and adds its contents to the evidence.
 fn take(
     link: &Link,
     event: &Event,
@@ -224,7 +223,7 @@ fn take(
                 );
             }
         }),
-        // Public, and not of the wallet itself.
+        // Public events that are not part of the wallet event.
         nutzap_info::KIND | relay_list::KIND => return,
         _ => wallet_event::read(identity, event).map(|wallet| {
             let keys = wallet

@@ -1,5 +1,4 @@
-//! The wallet on its relays, examined: what each relay shows, what the mints say of it, and what is
-//! wrong. Changes nothing.
+//! Examination of the wallet on its relays, and tests of new relays. Changes no wallet data.
 
 pub(super) mod examine;
 pub(super) mod findings;

@@ -1,9 +1,8 @@
-//! Tries a relay before it is used: what it says of itself (NIP-11), and whether it takes, shows
-//! and deletes an event such as this wallet writes.
+//! Tests a relay before it is used: its self-description (NIP-11), and whether it stores, shows and
+//! deletes an event like this wallet's.
 //!
-//! Uses a key made for the trial and thrown away: the relay learns this computer's address, and
-//! nothing of the wallet. Leaves nothing there, unless the relay deletes nothing. Decides nothing:
-//! what it finds is told to a person.
+//! Uses a throwaway key, so the relay learns this computer's address but nothing about the wallet.
+//! Leaves nothing there unless the relay ignores deletions. Decides nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,118 +14,118 @@ use crate::nostr::relays::Page;
 use crate::nostr::{Ack, End, Event, Identity, Relays, deletion, nutzap_info, token_event};
 use crate::ports::{Http, HttpRequest, Method};
 
-/// How long each step may take.
+/// Timeout of each step.
 const STEP: Duration = Duration::from_secs(8);
-/// How long the largest message of this wallet is, in bytes: a full event of coins.
+/// Size of the wallet's largest message, in bytes: a full token event.
 pub const MESSAGE: u64 = 23 * 1024;
-/// How long the content of its event is, in letters.
+/// Length of that event's content, in characters.
 const CONTENT: u64 = 22_000;
-/// What an event of a single coin needs, in bytes.
+/// Size of a token event with one proof, in bytes.
 const SMALLEST: u64 = 1_200;
-/// The most tags of an event of this wallet: a deletion of many.
+/// The most tags of an event of this wallet: those of a large deletion.
 pub const TAGS: u64 = 101;
 /// One subscription to read, one to listen.
 const SUBSCRIPTIONS: u64 = 2;
-/// Who keeps coins at least so long, in seconds, is brought what is missing in time.
+/// Retention that is long enough, in seconds: what a relay drops later is sent again in time.
 const YEAR: u64 = 365 * 86_400;
 
-/// What a relay will not do, or what is not known of it. The texts are the relay's own words, or
-/// ours for what went wrong on the way.
+/// Something a relay does not do, or that is not known about it. Texts are the relay's own words,
+/// or our description of a connection error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// It was not tried: no key could be made for the trial.
+    /// The relay was not tested: no key could be generated.
     NoKey,
-    /// It was not tried: no event could be made for the trial.
+    /// The relay was not tested: no event could be created.
     NoEvent,
     /// It could not be reached.
     Unreachable(String),
-    /// It refuses an event of coins.
+    /// It rejects a token event.
     RefusesCoins(String),
-    /// It does not answer to an event of coins.
+    /// It does not answer a token event.
     SilentToCoins(String),
-    /// It says that it has taken an event, and does not show it.
+    /// It acknowledges an event but does not show it.
     ShowsNothing,
-    /// It does not answer to a question.
+    /// It does not answer a query.
     SilentToQuestion(String),
-    /// It shows what was deleted.
+    /// It shows a deleted event.
     ShowsDeleted,
-    /// It does not show a deletion that it has taken.
+    /// It does not show a deletion that it acknowledged.
     ShowsNoDeletion,
-    /// It refuses deletions.
+    /// It rejects deletions.
     RefusesDeletions(String),
-    /// It does not answer to a deletion.
+    /// It does not answer a deletion.
     SilentToDeletion(String),
-    /// It asks who we are (NIP-42).
+    /// It requires authentication (NIP-42).
     AsksWho,
-    /// It says nothing of itself (NIP-11).
+    /// It does not describe itself (NIP-11).
     SaysNothing,
-    /// It wants to be paid first.
+    /// It requires payment.
     WantsPay,
-    /// Not everybody may write.
+    /// It restricts who may write.
     RestrictsWrites,
-    /// It wants a proof of work of so many bits.
+    /// It requires proof of work.
     WantsWork {
-        /// How many.
+        /// Difficulty in bits.
         bits: u64,
     },
-    /// It takes messages of so many bytes at most: not even one coin fits.
+    /// The message limit is too small even for one proof.
     FitsNoCoin {
-        /// How many.
+        /// The limit, in bytes.
         bytes: u64,
     },
-    /// It takes messages of so many bytes at most, fewer than [`MESSAGE`].
+    /// The message limit is below [`MESSAGE`].
     ShortMessages {
-        /// How many.
+        /// The limit, in bytes.
         bytes: u64,
     },
-    /// It takes events of so many tags at most, fewer than [`TAGS`].
+    /// The limit of tags per event is below [`TAGS`].
     FewTags {
-        /// How many.
+        /// The limit.
         tags: u64,
     },
-    /// A connection may have so many subscriptions at a time, fewer than this wallet needs.
+    /// It allows fewer subscriptions per connection than this wallet needs.
     FewSubscriptions {
-        /// How many.
+        /// The limit.
         most: u64,
     },
-    /// It takes no event that is older.
+    /// It rejects older events.
     NothingOld {
-        /// The age.
+        /// Age limit, in seconds.
         seconds: u64,
     },
-    /// It does not keep such events.
+    /// It does not keep these events.
     KeepsNone(Events),
-    /// It keeps such events so long only.
+    /// It keeps these events for a limited time.
     KeepsFor {
-        /// Which.
+        /// Events concerned.
         events: Events,
-        /// How long.
+        /// Retention time, in seconds.
         seconds: u64,
     },
-    /// It keeps so many such events at most.
+    /// It keeps a limited number of these events.
     KeepsFew {
-        /// Which.
+        /// Events concerned.
         events: Events,
-        /// How many.
+        /// The most events that it keeps.
         most: u64,
     },
-    /// It does not speak NIP-77.
+    /// It does not support NIP-77.
     ReadByPages,
 }
 
 /// Events that a relay must keep for this wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Events {
-    /// Coins.
+    /// Token events.
     Coins,
     /// Deletions.
     Deletions,
-    /// Where nutzaps are taken.
+    /// The nutzap list (NIP-61).
     NutzapInfo,
 }
 
 impl Events {
-    /// Their kind.
+    /// Returns the Nostr kind.
     pub fn kind(self) -> u16 {
         match self {
             Self::Coins => token_event::KIND,
@@ -136,11 +135,11 @@ impl Events {
     }
 }
 
-/// Tries a relay, and returns what it will not do, the worst first. Empty: nothing was found.
-/// `clock` gives Unix seconds.
+/// Tests a relay and returns its shortcomings, the worst first; empty if there are none. `clock`
+/// returns Unix seconds.
 ///
 /// # Cancel safety
-/// Safe to drop: an event of a key that nobody has may stay there.
+/// Safe to drop; an event signed by the throwaway key may remain on the relay.
 pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> Vec<Remark> {
     let (tried, info) = tokio::join!(round_trip(http, url, clock), ask(http, url));
     let mut remarks = match tried {
@@ -159,9 +158,9 @@ pub async fn try_relay(http: &Arc<dyn Http>, url: &str, clock: fn() -> u64) -> V
     remarks
 }
 
-/// What the relay says of itself. `None`: nothing that can be read.
+/// Reads the relay's self-description (NIP-11). `None`: none that can be read.
 async fn ask(http: &Arc<dyn Http>, url: &str) -> Option<RelayInfo> {
-    // `ws` becomes `http`, and `wss` `https`.
+    // `ws` becomes `http`, and `wss` becomes `https`.
     let url = format!("http{}", url.strip_prefix("ws")?);
     let request = HttpRequest {
         method: Method::Get,
@@ -174,13 +173,13 @@ async fn ask(http: &Arc<dyn Http>, url: &str) -> Option<RelayInfo> {
     if answer.status == 200 { relay_info::read(&answer.body) } else { None }
 }
 
-/// The trial under way.
+/// State of a running test.
 struct Round<'a> {
     url: &'a str,
     nameless: Relays,
-    /// Says who we are to a relay that insists: the throw-away key.
+    /// Authenticates with the throwaway key if the relay requires it.
     named: Relays,
-    /// The relay served the named one, and not the nameless one.
+    /// True if the relay served the authenticated client better than the anonymous one.
     asks_who: bool,
 }
 
@@ -197,8 +196,8 @@ impl Round<'_> {
         ack
     }
 
-    /// `wanted`: how many events should be there. Some relays show less to whom they do not know,
-    /// instead of asking.
+    /// Queries a page. `wanted` is the number of expected events, because some relays show less to
+    /// anonymous clients instead of requiring authentication.
     async fn page(&mut self, filter: &serde_json::Value, wanted: usize) -> Page {
         let nameless = if self.asks_who {
             None
@@ -217,10 +216,10 @@ impl Round<'_> {
     }
 }
 
-/// Writes, reads, deletes, reads again.
+/// Writes an event, reads it, deletes it and reads again.
 ///
 /// # Errors
-/// What ended the trial.
+/// The remark that ended the test.
 async fn round_trip(
     http: &Arc<dyn Http>,
     url: &str,
@@ -277,7 +276,7 @@ async fn round_trip(
     Ok(remarks)
 }
 
-/// What its own words mean for this wallet.
+/// Returns what the relay's self-description means for this wallet.
 fn limits(info: &RelayInfo) -> Vec<Remark> {
     let mut remarks = Vec::new();
     if info.payment_required {

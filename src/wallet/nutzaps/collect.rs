@@ -1,9 +1,7 @@
-//! Nutzaps that come in (NIP-61): found on every relay where they may arrive, and checked as far as
-//! that asks nobody.
+//! Collects incoming nutzaps (NIP-61) from relays, and checks them without contacting a mint.
 //!
-//! A nutzap is coins: what of it can be ours waits to be taken in (`redeem`), whoever showed it.
-//! What can never be ours is remembered by its name alone, for some time. Whoever sent it gets no
-//! answer.
+//! A nutzap is money: anything that may be ours waits to be redeemed (`redeem`), whichever relay
+//! showed it. For the rest, only the event id is remembered, for some time. Senders get no answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,40 +24,40 @@ use crate::wallet::proofs::changes::sum_sats;
 use crate::wallet::wallet_event::known::{About, about};
 use crate::wallet::wallet_event::lock_keys::LockKeys;
 
-/// How long a nutzap waits, and how long the name of one that is done with is kept, in seconds.
+/// Time that a nutzap may wait, and that a finished one's id is remembered, in seconds.
 pub(crate) const WAITED_SECONDS: u64 = 60 * 86_400;
 
-/// How often a relay is asked for all nutzaps, of any time and any mint, in seconds.
+/// Interval for querying all nutzaps of a relay, of any time and mint, in seconds.
 const ALL_SECONDS: u64 = 7 * 86_400;
 
-/// How far back it is asked in between, before the last time that it was read to its end, in
-/// seconds: clocks differ, and what was signed before may be published later.
+/// Overlap with the last complete read in the queries between, in seconds: clocks differ, and an
+/// event may be published long after it was signed.
 const OVERLAP_SECONDS: u64 = 2 * 86_400;
 
-/// How much later than the last mark a new one is written, in seconds: each is a commit.
+/// Least advance of a read mark, in seconds, because each mark is a commit.
 const MARK_SECONDS: u64 = 3_600;
 
-/// The most that wait. What is beyond is taken in at once or left on its relay, which shows it
-/// again when it is asked for all.
+/// The most nutzaps that wait. Further ones are redeemed at once or left on their relay until the
+/// next full query.
 const MOST_WAITING: u64 = 1_000;
 
-/// Relays that are read at once: what one shows may be large.
+/// Number of relays read at the same time; each may show a lot.
 const AT_ONCE: usize = 2;
 
-/// The name of the row that says up to when relays were read.
+/// Row name in the store.
 const ROW: &str = "nutzaps_read";
 
-/// Up to when relays were read to their end.
+/// Progress of reading each relay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct ReadUpTo {
-    /// For which mints and keys: with others everything is read again.
+    /// Fingerprint of the mints and keys; if it changes, everything is read again.
     of: String,
-    /// By relay: the last time, and the last time for all, in Unix seconds.
+    /// Unix seconds of the last complete read and of the last full query, by relay.
     relays: BTreeMap<String, (u64, u64)>,
 }
 
 impl ReadUpTo {
-    /// What is asked of a relay, and whether that is all.
+    /// Returns the query for a relay, and true if it asks for everything.
     fn filter(&self, url: &str, me: &str, mints: &[String], now: u64) -> (Value, bool) {
         match self.relays.get(url) {
             Some((last, all)) if now < all.saturating_add(ALL_SECONDS) => {
@@ -78,24 +76,24 @@ impl ReadUpTo {
     }
 }
 
-/// What can be said of an event without asking anybody.
+/// Verdict on an event, reached without contacting anyone.
 enum NutzapVerdict {
-    /// Coins that are ours, or may become it.
+    /// The proofs are ours, or may become ours.
     Waits(NutzapRow),
     /// Nothing of it can ever be ours.
     Never,
-    /// Of a mint that our own list does not name.
+    /// The mint is not on our list.
     Elsewhere,
 }
 
-/// Looks for nutzaps on all relays where they may arrive, and takes in what is ours.
+/// Collects nutzaps from all relays where they may arrive, and redeems ours. Relays and mints that
+/// do not answer are tried again later.
 ///
 /// # Errors
 /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
-/// Relays and mints that do not answer are no error: it is done again.
 ///
 /// # Cancel safety
-/// Safe to drop: each is recorded before its mint is asked to swap its coins.
+/// Safe to drop: each nutzap is recorded before its mint is asked to swap its proofs.
 pub(crate) async fn collect_nutzaps(core: &Core, link: &Link) -> Result<(), Failure> {
     let about = about(core).await?;
     let keys = LockKeys::of(link, &about);
@@ -103,8 +101,8 @@ pub(crate) async fn collect_nutzaps(core: &Core, link: &Link) -> Result<(), Fail
     redeem_nutzaps(core, link, &keys, beyond).await
 }
 
-/// Reads the relays; what is new is recorded, in one commit for each. Returns those for which
-/// there is no room to wait.
+/// Reads the relays and records new nutzaps, in one commit per relay. Returns those for which there
+/// is no room to wait.
 async fn read_nutzaps(
     core: &Core,
     link: &Link,
@@ -131,7 +129,7 @@ async fn read_nutzaps(
     let at_first = &known.clone();
     let mut shown =
         futures::stream::iter(asked.into_iter().map(|((filter, is_all), url)| async move {
-            // All of these are relays of ours: one that insists is told who we are.
+            // These are our own relays, so we authenticate if one requires it (NIP-42).
             let listing = link.parts.relays.read_new(&url, &filter, at_first, QUESTION).await;
             (url, is_all, listing)
         }))
@@ -174,7 +172,7 @@ async fn read_nutzaps(
     Ok(beyond)
 }
 
-/// One event that a relay showed, the first time.
+/// Examines an event that is shown for the first time.
 async fn look(
     core: &Core,
     link: &Link,
@@ -183,7 +181,7 @@ async fn look(
     event: &Event,
     url: &str,
 ) -> Result<NutzapVerdict, Failure> {
-    // Thousands of them must not hold up whoever pays.
+    // Thousands of nutzaps must not delay payments.
     tokio::task::yield_now().await;
     let now = (core.clock)();
     let Ok(nutzap) = nutzap::read(event, &link.parts.identity.public_key()) else {
@@ -193,7 +191,7 @@ async fn look(
     if !listed.contains(&mint) {
         return Ok(NutzapVerdict::Elsewhere);
     }
-    // Older programs write msat and mean sats. What a coin is worth, its keyset says.
+    // Older programs write msat and mean sats; the keyset gives the real unit.
     if nutzap.unit != "sat" && !nutzap.unit.starts_with("msat") {
         return Ok(NutzapVerdict::Never);
     }
@@ -208,7 +206,7 @@ async fn look(
             Err(_) => {}
         }
     }
-    // A key that is learned later opens what is locked to it.
+    // A key learned later may unlock the rest.
     let mut proofs = if ours.is_empty() { not_yet } else { ours };
     if let Ok(mint) = core.mints.even_unchecked(&mint) {
         let mut made = mint
@@ -220,7 +218,7 @@ async fn look(
     if proofs.is_empty() || sum_sats(&proofs) < link.parts.nutzap_min_sats {
         return Ok(NutzapVerdict::Never);
     }
-    // Whom all coins name has sent them, though a copy of the event may be by somebody else.
+    // A sender named by all proofs is the real one, even if someone else signed a copy.
     let named = if senders.len() == 1 { senders.pop_first().flatten() } else { None };
     Ok(NutzapVerdict::Waits(NutzapRow {
         id: nutzap.id,
@@ -239,7 +237,7 @@ async fn look(
     }))
 }
 
-/// Our own relays, and those that our list names.
+/// Returns the relays where nutzaps arrive: the owner's, and those on our list.
 pub(crate) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     let listed = relay_list::usable(about.nutzap_relays());
@@ -251,14 +249,14 @@ pub(crate) fn arrivals(link: &Link, about: &About) -> Vec<String> {
     urls
 }
 
-/// The mints of our list, in each form in which a nutzap may name them.
+/// Returns the mints of our list, in every form that a nutzap may use.
 fn as_written(about: &About, listed: &[MintAddress]) -> Vec<String> {
     let forms = about.nutzap_mints_as_written().chain(listed.iter().map(MintAddress::as_str));
     let bare: BTreeSet<&str> = forms.map(|form| form.trim_end_matches('/')).collect();
     bare.into_iter().flat_map(|form| [form.to_owned(), format!("{form}/")]).collect()
 }
 
-/// Which mints and keys nutzaps were looked for with.
+/// Fingerprints the mints and keys used for a search.
 fn fingerprint(listed: &[MintAddress], keys: &LockKeys) -> String {
     let mut parts: Vec<&str> = listed
         .iter()

@@ -1,6 +1,4 @@
-//! What a swap of nutzaps came to: what came in, what waits, and what is done with.
-//!
-//! Each end is one commit. Asks no mint.
+//! Applies the outcome of a nutzap swap, in one commit. Contacts no mint.
 
 use crate::mint::error::MintError;
 use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose};
@@ -14,16 +12,14 @@ use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes::sum_sats;
 
-/// In whose name nutzaps are taken in.
+/// Agent name in the records of redeemed nutzaps.
 pub(crate) const AGENT: &str = "nostr";
 
-/// How long a nutzap waits after its mint refused it, in seconds. The wait doubles with each
-/// refusal, up to the second number.
+/// First and longest wait after a mint's refusal, in seconds; the wait doubles each time.
 const AGAIN_SECONDS: u64 = 300;
 const AGAIN_AT_MOST: u64 = 86_400;
 
-/// What a swap of nutzaps came to: the coins, what history and relays are to hear, and what
-/// becomes of each, in one commit.
+/// Applies the outcome of a nutzap swap: one commit with proofs, history and states.
 pub(crate) async fn end_nutzaps(
     core: &Core,
     swap: &Swap,
@@ -39,7 +35,7 @@ pub(crate) async fn end_nutzaps(
         SwapOutcome::Done { keep, .. } => {
             let ys = swap.input_ys()?;
             let receives = receives(core, &mut rows, swap.fee_sats()).await?;
-            // Another device of ours may have left such coins on relays as they were.
+            // Another device of ours may have left these proofs on relays unswapped.
             let others = Change::RemoteProofs { ys: ys.clone(), to: RemoteProofState::Spent };
             let mut changes =
                 vec![Change::Proofs { add: keep }, others, Change::EndOperation(swap.id)];
@@ -78,7 +74,7 @@ pub(crate) async fn end_nutzaps(
     Ok(())
 }
 
-/// What came in, nutzap by nutzap. The fee is shared by the number of coins.
+/// Creates a receive for each nutzap and shares the fee by the number of proofs.
 async fn receives(
     core: &Core,
     rows: &mut [NutzapRow],
@@ -121,8 +117,9 @@ async fn receives(
     Ok(receives)
 }
 
-/// What becomes of those that their mint refused. Of several, some may be good; of one, what has
-/// the mint's proof may be.
+/// Updates nutzaps that their mint refused. If it rejected a proof in a swap of several nutzaps,
+/// all of them wait; a single nutzap keeps only its proofs with a DLEQ proof, if it also has
+/// others.
 fn refused(mut rows: Vec<NutzapRow>, error: &MintError, now: u64) -> NutzapChanges {
     let (of_a_coin, alone) = (error.is_about_a_proof(), rows.len() == 1);
     for row in &mut rows {

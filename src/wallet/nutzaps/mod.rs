@@ -1,4 +1,4 @@
-//! Nutzaps (NIP-61): those of others taken in, and our own on their way.
+//! Nutzaps (NIP-61): redeeming incoming ones, and delivering our own.
 
 pub(super) mod collect;
 pub(super) mod end_redeem;

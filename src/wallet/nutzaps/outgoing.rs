@@ -1,6 +1,6 @@
-//! Our own nutzap on its way (NIP-61): the event with the coins, and how far it has come.
+//! Delivery of our own nutzaps (NIP-61): the event with the proofs, and its delivery status.
 //!
-//! The event is queued in the transaction that makes the coins; no success is told before.
+//! The event is queued in the transaction that stores the proofs; success is never reported before.
 
 use crate::mint::Proofs;
 use crate::model::payment::{Payment, PaymentState, Rail};
@@ -13,39 +13,38 @@ use crate::wallet::core::relays::{Link, MOST_RELAYS};
 use crate::wallet::outbox::publish::publish_one;
 use crate::wallet::outbox::queue::class;
 
-/// How long the call waits for a relay to take the event; afterwards it goes on in the background.
+/// Longest wait of a call for a relay to store the event; publishing then continues.
 const PUBLISHING: std::time::Duration = std::time::Duration::from_secs(8);
-/// The process stays for a nutzap that its recipient cannot see for so long at most, in seconds; it
-/// is sent again by the next one.
+/// Time that the process keeps running for an undelivered nutzap, in seconds; the next process
+/// sends it again.
 const WAITED_FOR_SECONDS: u64 = 86_400;
 
-/// How far a nutzap has come.
+/// Delivery status of a nutzap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// Relays of the recipient that have it.
+    /// Number of the recipient's relays that have it.
     pub relays: u64,
-    /// Relays of the recipient that it goes to.
+    /// Number of the recipient's relays it goes to.
     pub of: u64,
-    /// None of them took it in time: it is not sent any more.
+    /// True if none of them stored it in time and it is no longer sent.
     pub is_given_up: bool,
 }
 
-/// The event for locked coins that were just made, and the payment that names it. `None`: not a
-/// nutzap.
+/// Creates the event for locked proofs just issued, and stores its id in the payment. `None`: no
+/// event is made.
 pub(crate) fn nutzap_event(
     core: &Core,
     payment: &mut Payment,
     coins: &Proofs,
 ) -> Result<Option<Change>, Failure> {
-    // Relays may have been taken away since: the token is with the payment, and can be handed
-    // over otherwise.
+    // If Nostr is off by now, the stored token can be sent another way.
     let Some(link) = &core.nostr else { return Ok(None) };
     let Some(zap) = payment.zap_mut() else { return Ok(None) };
     let Rail::Nutzap { mint_as_listed, event: id, signer: kept } = &mut zap.rail else {
         return Ok(None);
     };
     let Some(recipient) = &zap.recipient else { return Ok(None) };
-    // The coins name the one who signs.
+    // The proofs name the signer, so the same key must sign the event.
     let made = kept.as_ref().and_then(|secret| Identity::from_nsec(secret).ok());
     let identity = made.map_or_else(|| signer(link, zap.anonymous), Ok)?;
     let now = (core.clock)();
@@ -66,8 +65,7 @@ pub(crate) fn nutzap_event(
         now,
     );
     let Ok(event) = event else {
-        // The coins are made, and the token is with the payment: it can be handed over
-        // otherwise.
+        // The proofs exist, and the token is stored with the payment: it can be sent another way.
         tracing::error!("a nutzap's coins do not fit into an event");
         return Ok(None);
     };
@@ -78,8 +76,7 @@ pub(crate) fn nutzap_event(
     Ok(Some(Change::Publish(Box::new(outgoing))))
 }
 
-/// What follows a zap that is made: its event goes out at once, while the caller waits a
-/// little.
+/// Publishes a settled nutzap at once, while the caller waits a little.
 pub(crate) async fn after_zap(core: &Core, payment: Payment) -> Result<Payment, Failure> {
     let Some(id) = payment.zap().and_then(|zap| zap.nutzap().map(str::to_owned)) else {
         return Ok(payment);
@@ -92,7 +89,7 @@ pub(crate) async fn after_zap(core: &Core, payment: Payment) -> Result<Payment, 
     Ok(payment)
 }
 
-/// A nutzap is on its way that its recipient cannot see, and was made not long ago.
+/// Returns true if a recent nutzap has not been delivered yet.
 pub(crate) async fn has_unsent_zap(core: &Core) -> bool {
     let zaps = if core.nostr.is_some() {
         core.store.queued_in(class::ZAP).await.unwrap_or_default()
@@ -104,7 +101,7 @@ pub(crate) async fn has_unsent_zap(core: &Core) -> bool {
     zaps.iter().any(|one| one.event.delivered() == 0 && lately(one))
 }
 
-/// How many of the recipient's relays have the event of this payment. `None`: it is no nutzap.
+/// Returns a payment's delivery status. `None`: not a nutzap.
 pub(crate) async fn delivered(
     core: &Core,
     payment: &Payment,
@@ -112,14 +109,14 @@ pub(crate) async fn delivered(
     let Some(zap) = payment.zap() else { return Ok(None) };
     let Some(id) = zap.nutzap() else { return Ok(None) };
     let relays = core.store.delivered(id).await?.unwrap_or(0);
-    // What nobody has taken leaves the queue by being given up alone.
+    // An undelivered event leaves the queue only by being given up.
     let is_given_up = relays == 0
         && !core.store.queued_in(class::ZAP).await?.iter().any(|one| one.event.id == id);
     let of = (zap.relays.len() as u64).min(MOST_RELAYS as u64);
     Ok(Some(Delivered { relays, of, is_given_up }))
 }
 
-/// The key that signs: the wallet's, or one that nobody knows.
+/// Returns the signing key: the wallet's, or a random one if anonymous.
 pub(crate) fn signer(link: &Link, anonymous: bool) -> Result<Identity, Failure> {
     if !anonymous {
         return Ok(link.parts.identity.clone());

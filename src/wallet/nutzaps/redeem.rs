@@ -1,9 +1,8 @@
-//! Nutzaps are taken in (NIP-61): the coins that their mint calls unspent are swapped for ours,
-//! those of many nutzaps in one swap.
+//! Redeems nutzaps (NIP-61): swaps their unspent proofs, those of many nutzaps in one swap.
 //!
-//! Only mints that the owner uses are asked, each until it fails once in a round. A nutzap is
-//! refused for good by a wrong proof, by the mint's word on its coins, or because nothing of it is
-//! left; all else waits.
+//! Asks only mints in use, each until it fails once in a round. A nutzap is dropped for good only
+//! for an invalid proof, the mint's answer about its proofs, or because none of its proofs is left;
+//! otherwise it waits, 60 days at most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,26 +25,26 @@ use crate::wallet::proofs::balances::held_at;
 use crate::wallet::proofs::changes::sum_sats;
 use crate::wallet::wallet_event::lock_keys::LockKeys;
 
-/// The most coins of one swap. Each has a signature beside it.
+/// The most proofs per swap; each has a signature.
 const MOST_COINS: usize = 300;
-/// The most swaps at one mint in a round.
+/// The most swaps at one mint per round.
 const MOST_SWAPS: usize = 20;
-/// The most of these that are for coins without the mint's proof: anybody can make such up.
+/// The most of these swaps for proofs without a DLEQ proof, which anyone can make up.
 const MOST_UNPROVEN: usize = 8;
 
-/// What a swap came to.
+/// Result of a swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    /// The coins are in.
+    /// The proofs are ours.
     In,
-    /// The mint refused because of one of the coins.
+    /// The mint rejected one of the proofs.
     OneIsBad,
-    /// The mint refused otherwise, or has not decided, or the owner's cap is in the way: nothing
-    /// more is taken in there in this round.
+    /// The mint refused for another reason or has not decided, or the owner's cap would be
+    /// exceeded. Redeeming at this mint ends for this round.
     NotNow,
 }
 
-/// Takes in what waits, and what there is no room for to wait.
+/// Redeems the waiting nutzaps, and those for which there is no room to wait.
 pub(super) async fn redeem_nutzaps(
     core: &Core,
     link: &Link,
@@ -85,7 +84,7 @@ pub(super) async fn redeem_nutzaps(
     Ok(())
 }
 
-/// Takes in what waits at one mint, until it fails.
+/// Redeems the nutzaps of one mint until it fails.
 async fn redeem_at(
     core: &Core,
     setup: &Setup,
@@ -107,7 +106,7 @@ async fn redeem_at(
         if mint.input_fee(&all_coins(&some)).await?
             >= sum_sats(some.iter().flat_map(|row| &row.proofs))
         {
-            // Together with those to come they may be worth it.
+            // Together with later ones, they may be worth the fee.
             continue;
         }
         let some = leave_what_is_spent(core, &mint, some).await?;
@@ -145,14 +144,14 @@ async fn redeem_at(
     Ok(())
 }
 
-/// Coins that came in before, by this event or by another.
+/// Drops proofs that were redeemed before, from this event or another.
 async fn leave_what_is_ours(core: &Core, rows: &mut Vec<NutzapRow>) -> Result<(), Failure> {
     let came = core.store.received_by_nutzap(ys(&all_coins(rows))?).await?;
     keep_coins(core, rows, |proof| proof.y().is_ok_and(|y| !came.contains(&y))).await
 }
 
-/// Coins that the mint's keys show to be none of its own. It is asked for its keysets once,
-/// where one is not known.
+/// Drops proofs that are invalid by the mint's keys (DLEQ). Refreshes the keysets once if one is
+/// unknown.
 async fn leave_what_is_made_up(
     core: &Core,
     mint: &Mint,
@@ -173,7 +172,7 @@ async fn leave_what_is_made_up(
         .await
 }
 
-/// What would bring more to the mint than the owner wants there waits.
+/// Leaves waiting what would exceed the owner's cap at the mint.
 async fn leave_what_is_over_the_cap(
     core: &Core,
     cap: Option<u64>,
@@ -191,8 +190,7 @@ async fn leave_what_is_over_the_cap(
     Ok(())
 }
 
-/// What the mint calls spent is left; what is in use there, by another device of ours that may
-/// fail, waits.
+/// Drops spent proofs. Nutzaps with pending proofs wait: another device's swap may fail.
 async fn leave_what_is_spent(
     core: &Core,
     mint: &Mint,
@@ -209,7 +207,7 @@ async fn leave_what_is_spent(
     Ok(rows)
 }
 
-/// Keeps these coins; a nutzap of which none is left is done with.
+/// Keeps only matching proofs; a nutzap without any left is finished.
 async fn keep_coins(
     core: &Core,
     rows: &mut Vec<NutzapRow>,
@@ -235,8 +233,8 @@ async fn keep_coins(
         .await?)
 }
 
-/// One swap for all coins of these. What takes them is journaled with the rows, if the owner's
-/// cap still allows it then: something else may have come in since it was looked at.
+/// Swaps all proofs of these nutzaps in one swap. The journal entry and the rows are committed only
+/// if the owner's cap still allows it, because something else may have arrived in between.
 async fn swap_nutzaps(
     core: &Core,
     mint: &Mint,
@@ -272,7 +270,7 @@ async fn swap_nutzaps(
     Ok(ended)
 }
 
-/// As many as go into one swap.
+/// Takes the nutzaps that fit into one swap, and at least one.
 fn first_of(rows: &mut Vec<NutzapRow>) -> Vec<NutzapRow> {
     let mut coins = 0_usize;
     let fits = |row: &&NutzapRow| {
@@ -283,8 +281,8 @@ fn first_of(rows: &mut Vec<NutzapRow>) -> Vec<NutzapRow> {
     rows.drain(..count.min(rows.len())).collect()
 }
 
-/// Coins that are taken go; those that share a coin with an earlier one are told apart: they have
-/// it still, should the earlier one fail.
+/// Removes redeemed proofs, and returns the nutzaps that share a proof with an earlier one: they
+/// may still have it if the earlier swap fails.
 fn with_a_coin_of_an_earlier_one(
     rows: &mut Vec<NutzapRow>,
     taken: &BTreeSet<PublicKey>,

@@ -1,7 +1,6 @@
-//! How many events relays have not got, for whoever asks.
+//! Counts of events that relays lack.
 //!
-//! Told from what the last round of publishing counted, so that a balance reads no row of the
-//! queue.
+//! They come from the last publish pass, so that a balance call does not read the queue.
 
 use crate::store::QueuedEvent;
 use crate::wallet::core::Core;
@@ -9,7 +8,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{Counts, Link, plain_url};
 use crate::wallet::outbox::publish::{is_published, targets};
 
-/// Events that are not on enough relays. Reads no row of the queue.
+/// Returns the number of events on too few relays, without reading the queue.
 pub(crate) async fn unpublished(core: &Core) -> Result<u64, Failure> {
     let Some(link) = &core.nostr else { return Ok(0) };
     let (counted, new) = counted(core, link).await?;
@@ -19,8 +18,8 @@ pub(crate) async fn unpublished(core: &Core) -> Result<u64, Failure> {
         .saturating_add(u64::from(core.store.unmirrored().await? > 0)))
 }
 
-/// How many events this relay has not got: on their way, missed while it was away, or refused
-/// by it. Reads no row of the queue.
+/// Returns the number of events one relay lacks: queued, missed while it was away, or rejected by
+/// it. Does not read the queue.
 pub(crate) async fn unpublished_at(core: &Core, link: &Link, url: &str) -> Result<u64, Failure> {
     let (counted, new) = counted(core, link).await?;
     let refused = core.store.refusals().await?.iter().filter(|no| no.relay == url).count() as u64;
@@ -28,7 +27,7 @@ pub(crate) async fn unpublished_at(core: &Core, link: &Link, url: &str) -> Resul
     Ok(on_the_way.saturating_add(core.store.missed(url).await?).saturating_add(refused))
 }
 
-/// What the last round counted, and how many events have come since, which no relay has.
+/// Returns the counts of the last pass, and the number of events queued since, which no relay has.
 async fn counted(core: &Core, link: &Link) -> Result<(Counts, u64), Failure> {
     let counted = link.seen().queue.clone();
     let new = core.store.queued().await?.saturating_sub(counted.all);
@@ -36,7 +35,7 @@ async fn counted(core: &Core, link: &Link) -> Result<(Counts, u64), Failure> {
 }
 
 impl Link {
-    /// Counts what is in the queue, for whoever asks before the next round.
+    /// Stores the queue's counts for calls before the next pass.
     pub(crate) fn count(&self, queue: &[QueuedEvent]) {
         let unpublished = queue.iter().filter(|one| !is_published(self, &one.event)).count() as u64;
         let lacks = |one: &&QueuedEvent, url: &String| {

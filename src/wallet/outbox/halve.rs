@@ -1,7 +1,6 @@
-//! A token event that is too large for a relay is made into two.
+//! Splits a token event that is too large for a relay into two.
 //!
-//! Both hold together what the large one held, and what waited for that waits for both. Publishes
-//! nothing.
+//! Together they contain all its proofs; what waited for it waits for both. Publishes nothing.
 
 use crate::nostr::{Event, token_event};
 use crate::store::{OutboxEvent, PublishRound, QueueRound, QueuedEvent};
@@ -10,8 +9,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::Link;
 use crate::wallet::outbox::queue::{class, outgoing, row, unsigned};
 
-/// Makes two events of one that is too large; what waited for it waits for both. `false`: it
-/// cannot be made smaller.
+/// Splits an event in two. Returns false if it cannot be split.
 pub(super) async fn halve(
     core: &Core,
     link: &Link,
@@ -26,7 +24,7 @@ pub(super) async fn halve(
     }
     let (first, second) = token.proofs.split_at(token.proofs.len() / 2);
     let mut round = QueueRound { gone: vec![large.id.clone()], ..QueueRound::default() };
-    // Some relay may have taken the large one.
+    // Some relay may have stored the large event.
     let mut del = token.del.clone();
     del.push(large.id.clone());
     for (proofs, del) in [(first, &[][..]), (second, del.as_slice())] {
@@ -37,7 +35,7 @@ pub(super) async fn halve(
             proofs.iter().map(|proof| proof.y().map_err(unsigned)).collect::<Result<_, _>>()?;
         let mut going = outgoing(&half, class::TOKEN, now);
         if !del.is_empty() {
-            // As the whole one waited, and for its other half.
+            // It waits for what the large event waited for, and for the first half.
             going.after = round
                 .new
                 .iter()
@@ -55,7 +53,7 @@ pub(super) async fn halve(
         one.event.after.extend(halves.iter().cloned());
         waits.push(one.clone());
     }
-    // In this order: a deletion that waited for halves that are not queued would go at once.
+    // Queue the halves first: a deletion waiting for events not in the queue would be sent at once.
     core.store.mirrored(round).await?;
     core.store.published(PublishRound { changed: waits, ..PublishRound::default() }).await?;
     Ok(true)

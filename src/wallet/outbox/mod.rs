@@ -1,4 +1,4 @@
-//! What relays shall hold of this wallet (NIP-60), queued as signed events and published.
+//! The wallet's events for relays (NIP-60), signed, queued and published.
 //!
 //! ```text
 //!  a coin changes -> queue (plan, sign) -> publish (count acknowledgements) -> prune

@@ -1,9 +1,9 @@
-//! What relays are to hold, from what we hold and what they hold: pure.
+//! Plans the token events to publish, from the wallet's proofs and the live events. Pure.
 //!
-//! A live event is stale when it holds a coin that is spent or handed out. The coins of stale
-//! events that are still wanted, and coins that no event holds, go into new events, which name the
-//! stale ones in `del`; these are deleted once the new ones are stored. Never drops a coin that is
-//! not known to be spent, whoever's it is, and never touches events of a mint that is not listed.
+//! A live event is stale if it contains a spent or sent proof. Wanted proofs of stale events, and
+//! proofs in no event, go into new events, which list the stale ones in `del`. The stale ones are
+//! deleted once the new ones are stored. Never drops a proof that may be unspent, whichever device
+//! owns it, and never touches events of unlisted mints.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,47 +11,47 @@ use cdk_common::nuts::{Proof, PublicKey};
 
 use crate::store::{OutboxView, TokenEventRow};
 
-/// Events that one round replaces, per mint: each costs 67 bytes in `del`.
+/// The most events replaced per mint and round; each takes 67 bytes in `del`.
 const MOST_STALE: usize = 100;
 
-/// One token event to make.
+/// One token event to create.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PlannedToken {
     pub(crate) mint: String,
     pub(crate) unit: String,
     pub(crate) ys: Vec<PublicKey>,
     pub(crate) proofs: Vec<Proof>,
-    /// The events it replaces; on the last one of several alone.
+    /// Ids of the events it replaces; only set on the last token of a mint.
     pub(crate) del: Vec<String>,
-    /// Its time must be above this: some programs ignore a successor that looks older.
+    /// Lower bound of its timestamp, exclusive: some programs ignore a successor that looks older.
     pub(crate) above: u64,
 }
 
-/// What happens at one mint.
+/// Planned changes at one mint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PlannedMint {
     pub(crate) mint: String,
     pub(crate) tokens: Vec<PlannedToken>,
-    /// To be deleted once all of `tokens` are stored.
+    /// Ids of events to delete once all `tokens` are stored.
     pub(crate) stale: Vec<String>,
-    /// The newest of them.
+    /// Timestamp of the newest stale event.
     pub(crate) above: u64,
     pub(crate) unit: String,
-    /// What came in of our own, and what left, for the history.
+    /// Amounts of our own proofs that were added and removed, for the history.
     pub(crate) came: u64,
     pub(crate) left: u64,
 }
 
-/// A round's plan.
+/// Plan of one round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) mints: Vec<PlannedMint>,
-    /// Marks that are dealt with when it is done.
+    /// Change marks to clear when the plan is committed.
     pub(crate) done: Vec<(PublicKey, u64)>,
 }
 
-/// Plans a round. `listed` says whether a mint (in the written form) is one whose coins we publish;
-/// `fits` whether so many coins and `del` are one event.
+/// Plans a round. `listed` is true for mints (normalized) whose proofs we publish, `fits` for
+/// tokens small enough for one event.
 pub(crate) fn plan(
     view: &OutboxView,
     listed: impl Fn(&str) -> bool,
@@ -107,7 +107,7 @@ pub(crate) fn plan(
     plan
 }
 
-/// `keep` says of each coin whether it is new on relays.
+/// Plans one mint. `keep` maps each proof to true if it is new on relays.
 fn one_mint(
     view: &OutboxView,
     (mint, unit): (&str, &str),
@@ -245,9 +245,9 @@ mod tests {
     }
 
     proptest! {
-        /// Carrying a plan out leaves every wanted coin that changed or was in a replaced event in
-        /// some live event, no unwanted coin in an event that held a changed one, and each replaced
-        /// event named exactly once.
+        /// Executing a plan leaves every wanted proof that changed or was in a replaced event in
+        /// some live event and no unwanted proof in any, and names each replaced event exactly
+        /// once.
         #[test]
         fn a_plan_loses_no_coin_and_shows_no_spent_one(
             wanted in prop::collection::btree_set(0_u8..32, 0..32),

@@ -1,7 +1,6 @@
-//! What in the queue nobody needs any more: events that a newer one replaces before any relay had
-//! them.
+//! Removes queued events that a newer one replaced before any relay had them.
 //!
-//! However long all relays are away, coins that change often stay few events. Contacts nobody.
+//! However long all relays are away, proofs that change often occupy few events. Contacts nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::outbox::queue::class;
 
-/// Takes what is needless out of the queue in hand and out of the store.
+/// Removes needless events from `queue` and from the store.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -30,7 +29,8 @@ pub(super) async fn prune(core: &Core, queue: &mut Vec<QueuedEvent>) -> Result<(
         core.store.gone_among(unheard.keys().cloned().collect()).await?
     };
     for (id, by) in &gone {
-        // What waits for it waits for what has taken its place: the coins are there then.
+        // Events that wait for this one now wait for what its deletion waits for: the replacements
+        // that contain its proofs.
         let instead =
             queue.iter().find(|one| one.event.id == *by).map(|one| one.event.after.clone());
         let waits = |one: &QueuedEvent| one.event.id != *by && one.event.after.contains(id);
@@ -65,7 +65,7 @@ pub(super) async fn prune(core: &Core, queue: &mut Vec<QueuedEvent>) -> Result<(
         .await?)
 }
 
-/// The events that a deletion of ours names.
+/// Returns the event ids that one of our deletions names.
 fn named(json: &str) -> Vec<String> {
     let event: Value = serde_json::from_str(json).unwrap_or_default();
     let tags = event.get("tags").and_then(Value::as_array).into_iter().flatten();
@@ -75,11 +75,10 @@ fn named(json: &str) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
-/// What a replaceable event replaces (NIP-01): kind, author, `d` tag.
+/// Key of a replaceable event (NIP-01): kind, author, `d` tag.
 type Address = (u16, String, String);
 
-/// Events that a newer one in the queue replaces on every relay: nobody needs them any more, and
-/// relays refuse what comes too late.
+/// Finds replaceable events superseded in the queue. Relays reject them if they arrive late.
 fn superseded(queue: &[QueuedEvent]) -> Vec<(u8, u64)> {
     let mut newest: BTreeMap<Address, (u64, (u8, u64))> = BTreeMap::new();
     let mut older = Vec::new();

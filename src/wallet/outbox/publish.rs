@@ -1,10 +1,10 @@
-//! One round of publishing: what is in the queue goes to the relays that do not have it yet.
+//! Publishes queued events to the relays that lack them.
 //!
-//! Counts each relay's own word; `duplicate` is a yes. A deletion goes to a relay only once that
-//! relay, and enough others, have what it waits for, so that coins are never on fewer relays than
-//! before. An event that is too large for a relay is made into two. The queue is read once a round,
-//! and an event leaves it once enough relays have it: what another one lacks then is seen when that
-//! one is read.
+//! Each relay's own acknowledgement counts; `duplicate` means stored. A deletion goes to a relay
+//! only once that relay, and enough others, have the events it waits for, so that no proof is ever
+//! on fewer relays than before. A token event too large for a relay is split in two. An event
+//! leaves the queue once enough relays have it; the next read of another relay shows if that one
+//! lacks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,42 +21,41 @@ use crate::wallet::outbox::halve::halve;
 use crate::wallet::outbox::prune::prune;
 use crate::wallet::outbox::queue::class;
 
-/// How long one relay may take where somebody waits for it.
+/// Timeout of one relay while a caller waits.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// The first wait after a round in which a relay did not take an event, and the longest, in
-/// seconds.
+/// Base and limit of the wait after an attempt, in seconds; each attempt doubles it.
 const WAITS: (u64, u64) = (5, 600);
-/// Passes in which what waits for others may follow at once: an event may have to be halved some
-/// times first.
+/// The most passes in one round. Later passes send what waited for earlier ones; an event may have
+/// to be split several times first.
 const PASSES: usize = 12;
-/// After this, what enough relays have of what the wallet says of itself, what too few have of its
-/// history, and a nutzap that no relay of its recipient's has taken is given up, in seconds.
+/// Age limit in seconds of events about the wallet that some relays still lack, history on too few
+/// relays, and nutzaps on none of the recipient's relays.
 const GIVEN_UP_SECONDS: u64 = 30 * 86_400;
-/// So long a nutzap that the recipient can see is brought to the rest of their relays, in seconds.
+/// Time that a delivered nutzap is still sent to the rest of the recipient's relays, in seconds.
 const SPREAD_SECONDS: u64 = 86_400;
 
-/// What one relay said to some events.
+/// Answers of one relay to some events.
 struct RelayAcks {
     url: String,
     acks: Vec<((u8, u64), Ack)>,
 }
 
-/// What came of a pass.
+/// Result of one publish pass.
 #[derive(Default)]
 struct PassResult {
-    /// Something went through that others may wait for.
+    /// An event went through that others may wait for.
     went: bool,
-    /// Events were made anew, which are not in hand yet.
+    /// Events were split; the halves are not in the loaded queue yet.
     halved: bool,
 }
 
-/// What others wait for: whether enough relays have it, and which have it.
+/// State of an event that others wait for.
 struct Awaited {
     published: bool,
     acked: BTreeSet<String>,
 }
 
-/// What is waited for in this queue.
+/// Events that others in this queue wait for, by id.
 struct Waits(BTreeMap<String, Awaited>);
 
 impl Waits {
@@ -78,12 +77,12 @@ impl Waits {
         )
     }
 
-    /// Too few relays have what this one waits for.
+    /// Returns true if too few relays have what this event waits for.
     fn holds(&self, event: &OutboxEvent) -> bool {
         event.after.iter().filter_map(|id| self.0.get(id)).any(|awaited| !awaited.published)
     }
 
-    /// This relay has not.
+    /// Returns true if this relay lacks what the event waits for.
     fn holds_at(&self, event: &OutboxEvent, url: &str) -> bool {
         event
             .after
@@ -93,14 +92,14 @@ impl Waits {
     }
 }
 
-/// Publishes what is due; with `now`, all of it. Returns when to come again, and nothing when
-/// the queue is empty.
+/// Publishes due events, or all of them with `now`. Returns the time until the next attempt;
+/// `None`: queue empty.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 ///
 /// # Cancel safety
-/// Safe to drop: what a relay has taken and we have not written down is sent to it once more.
+/// Safe to drop: an event whose acknowledgement was not recorded is sent again.
 pub(crate) async fn publish_queue(core: &Core, now: bool) -> Result<Option<Duration>, Failure> {
     let Some(link) = &core.nostr else { return Ok(None) };
     let _one_at_a_time = link.publishing.lock().await;
@@ -115,19 +114,18 @@ pub(crate) async fn publish_queue(core: &Core, now: bool) -> Result<Option<Durat
         if !pass.went {
             break;
         }
-        // What waited for the pass before has had its turn; what failed in it waits.
+        // Only newly freed events are still due; what failed in this pass waits.
         force = false;
     }
     link.count(&queue);
     let (clock, waits) = ((core.clock)(), Waits::of(link, &queue));
-    // What waits for another event comes when that one has gone through.
+    // An event that waits for another follows when that one has gone through.
     let free = queue.iter().filter(|one| !waits.holds(&one.event));
     let next = free.map(|one| one.event.next_at.saturating_sub(clock)).min();
     Ok(next.map(|seconds| Duration::from_secs(seconds.max(1))))
 }
 
-/// One pass over the queue in hand, which is afterwards as it is in the store but for what was
-/// halved.
+/// Makes one pass over the loaded queue and updates it, except for split events.
 async fn flush_once(
     core: &Core,
     link: &Link,
@@ -143,12 +141,12 @@ async fn flush_once(
     {
         let published = is_published(link, &one.event);
         due.insert(one.place, published);
-        // A relay's no is for good, but not where too few have it: coins, or somebody's zap,
-        // may hang on it.
+        // A rejection is final, unless too few relays have the event: proofs, or someone's zap, may
+        // depend on it.
         let again = force && !published;
         for url in targets(link, &one.event) {
-            // What is said of the wallet replaces what a relay holds: it must have been read,
-            // or keys could be lost there.
+            // An event about the wallet replaces the relay's, which may contain keys: read it
+            // first.
             let unread = one.event.class == class::ABOUT && !link.seen().about_read.contains(&url);
             let answered =
                 one.event.acked.contains(&url) || (!again && one.event.refused.contains_key(&url));
@@ -175,7 +173,7 @@ async fn flush_once(
                     event.acked.insert(url.clone());
                     round.stored.push((event.id.clone(), url.clone()));
                 }
-                // Where enough others have it whole, it stays whole.
+                // It stays whole if enough other relays have it whole.
                 Ack::Refused { too_large: true, .. }
                     if event.kind == token_event::KIND && !is_published(link, event) =>
                 {
@@ -227,7 +225,7 @@ async fn flush_once(
     Ok(pass)
 }
 
-/// Brings one nutzap to its relays at once, ahead of all others, and writes down who has it.
+/// Publishes one nutzap at once, ahead of all others, and records who has it.
 pub(crate) async fn publish_one(core: &Core, id: &str) -> Result<(), Failure> {
     let Some(link) = &core.nostr else { return Ok(()) };
     let _one_at_a_time = link.publishing.lock().await;
@@ -253,8 +251,8 @@ pub(crate) async fn publish_one(core: &Core, id: &str) -> Result<(), Failure> {
         .await?)
 }
 
-/// Takes out of the queue what is done with, and notes who did not get it. What others wait for
-/// stays until they have gone.
+/// Removes finished events from the queue and records which relays lack them. Events that others
+/// wait for stay until those are gone.
 fn leave(link: &Link, queue: &mut Vec<QueuedEvent>, clock: u64, round: &mut PublishRound) {
     let waits = Waits::of(link, queue);
     loop {
@@ -287,7 +285,7 @@ fn leave(link: &Link, queue: &mut Vec<QueuedEvent>, clock: u64, round: &mut Publ
     }
 }
 
-/// Nothing more is to be done for it from here.
+/// Returns true if nothing more is to be done for the event.
 fn is_done(link: &Link, waits: &Waits, event: &OutboxEvent, clock: u64) -> bool {
     let published = is_published(link, event);
     let older_than = |seconds: u64| event.made_at.saturating_add(seconds) < clock;
@@ -300,23 +298,22 @@ fn is_done(link: &Link, waits: &Waits, event: &OutboxEvent, clock: u64) -> bool 
     event.tries > 0
         && match event.class {
             class::ZAP if published => all() || older_than(SPREAD_SECONDS),
-            // It is no sign of theirs while nobody answers.
+            // While no relay answers at all, silence says nothing about the recipient's relays.
             class::ZAP => older_than(GIVEN_UP_SECONDS) && link.is_online(),
             class::TOKEN => published,
-            // Reading the relays shows who lacks it.
+            // Reading the relays later shows which of them lacks it.
             class::DELETION => published || all(),
             class::ABOUT => published && (all() || older_than(GIVEN_UP_SECONDS)),
             _ => published || all() || older_than(GIVEN_UP_SECONDS),
         }
 }
 
-/// Brings some events to one relay, one after the other. One that does not answer is left alone for
-/// this round.
+/// Sends events to one relay, one after the other, until it does not answer.
 async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> RelayAcks {
     let mut acks = Vec::new();
     for one in events {
-        // What we have signed names us: a relay that insists is told who we are, whoever's it is.
-        // What is anonymous goes another way.
+        // Our signature identifies us anyway, so we authenticate if the relay requires it (NIP-42).
+        // Anonymous events use the other pool.
         let relays =
             if one.event.anonymous { &link.parts.anonymous_relays } else { &link.parts.relays };
         let ack = relays.publish(&url, &one.event.json, &one.event.id, QUESTION).await;
@@ -329,7 +326,7 @@ async fn tell(link: &Link, url: String, events: Vec<&QueuedEvent>) -> RelayAcks 
     RelayAcks { url, acks }
 }
 
-/// Where an event goes: the recipient's relays, if it has one, and the owner's.
+/// Returns the relays for an event: the recipient's, if any, and the owner's.
 pub(crate) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for url in event.beside.iter().chain(&link.parts.urls).map(|url| plain_url(url)) {
@@ -340,7 +337,8 @@ pub(crate) fn targets(link: &Link, event: &OutboxEvent) -> Vec<String> {
     urls
 }
 
-/// Enough relays have it: of the owner's own, or for a nutzap one of the recipient's.
+/// Returns true if enough of the owner's relays have the event; for a nutzap, if one of the
+/// recipient's relays has it.
 pub(crate) fn is_published(link: &Link, event: &OutboxEvent) -> bool {
     if event.class == class::ZAP {
         return event.delivered() > 0;

@@ -1,4 +1,4 @@
-//! One round of telling relays what we hold: plan, sign, queue. Contacts nobody.
+//! Plans, signs and queues events for changed proofs, nutzaps and payments. Contacts nobody.
 //!
 //! May be killed anywhere: what was not committed is planned again.
 
@@ -16,32 +16,32 @@ use crate::wallet::core::failure::{Cause, Failure, Mistake};
 use crate::wallet::core::relays::{Link, NostrParts};
 use crate::wallet::outbox::plan::{Plan, PlannedMint, PlannedToken, plan};
 
-/// Changed coins looked at in one round.
+/// The most changed proofs per round.
 const AT_ONCE: usize = 500;
-/// Ids in one deletion.
+/// The most ids per deletion.
 pub(crate) const DELETED_AT_ONCE: usize = 100;
 
-/// How soon an event is sent: a smaller number first.
+/// Priority of an event; lower values are sent first.
 pub(crate) mod class {
-    /// Somebody waits for it.
+    /// Nutzaps; a caller waits for them.
     pub(crate) const ZAP: u8 = 0;
-    /// Coins.
+    /// Token events.
     pub(crate) const TOKEN: u8 = 1;
-    /// What coins' events replace.
+    /// Deletions of replaced token events.
     pub(crate) const DELETION: u8 = 2;
-    /// What the wallet says of itself.
+    /// Events about the wallet itself.
     pub(crate) const ABOUT: u8 = 3;
-    /// What happened.
+    /// History.
     pub(crate) const HISTORY: u8 = 4;
 }
 
-/// Turns every change of a coin into events in the queue. Nothing when Nostr is off.
+/// Queues events for all changes. Does nothing if Nostr is off.
 ///
 /// # Errors
 /// [`Cause::Settings`], and those of the store.
 ///
 /// # Cancel safety
-/// Safe to drop: what is not committed is planned again.
+/// Safe to drop: what was not committed is planned again.
 pub(crate) async fn queue_changes(core: &Core) -> Result<(), Failure> {
     let Some(link) = &core.nostr else { return Ok(()) };
     let _one_at_a_time = link.queueing.lock().await;
@@ -63,7 +63,7 @@ pub(crate) async fn queue_changes(core: &Core) -> Result<(), Failure> {
     }
 }
 
-/// Nutzaps that were taken in and of which relays have not been told, with what came of each.
+/// Returns redeemed nutzaps not yet announced to relays, with their receives.
 async fn redeemed(core: &Core) -> Result<Vec<(NutzapRow, Receive)>, Failure> {
     let mut found = Vec::new();
     for row in core.store.nutzaps_to_announce().await? {
@@ -101,8 +101,8 @@ fn sign(
                 ..NewHistoryEvent::sats(HistoryDirection::In, *received_sats)
             };
             let event = history_event::write(identity, &line, at).map_err(unsigned)?;
-            // Its sender reads where it was published. A stranger's list of relays is not
-            // followed: it would have us contact anybody.
+            // The sender reads where it was published. We do not follow a stranger's relay list,
+            // which could make us contact anyone.
             let beside = vec![row.relay];
             round.outgoing.push(OutboxEvent { beside, ..outgoing(&event, class::HISTORY, at) });
             let sum = redeemed.entry(receive.mint.to_string()).or_default();
@@ -128,10 +128,10 @@ fn sign(
         round.announced.push(payment.id);
     }
     for mut mint in plan.mints {
-        // What was told as a nutzap or a payment is not told twice.
+        // Amounts already reported as a nutzap or payment are not reported twice.
         mint.came = mint.came.saturating_sub(redeemed.remove(&mint.mint).unwrap_or(0));
         let told = left.remove(&mint.mint).unwrap_or(0);
-        // The change of what was paid came back in the same round.
+        // The payment's change came back in the same round.
         (mint.came, mint.left) =
             if mint.left >= told { (mint.came, mint.left.saturating_sub(told)) } else { (0, 0) };
         sign_mint(core, nostr, mint, &mut round)?;
@@ -154,7 +154,7 @@ fn sign_mint(
             .map_err(unsigned)?;
         let mut outgoing = outgoing(&event, class::TOKEN, now);
         if !del.is_empty() {
-            // Whoever reads it takes the others for gone: what stands for them has to be there.
+            // Events in `del` count as deleted, so their replacements must be there first.
             outgoing.after.clone_from(&made);
         }
         made.push(event.id().to_owned());
@@ -186,7 +186,7 @@ fn sign_mint(
     Ok(())
 }
 
-/// The plaintext is of a size that every relay takes.
+/// Returns true if the plaintext is small enough for every relay.
 fn fits(token: &PlannedToken) -> bool {
     token_event::plain_len(&token.mint, &token.unit, &token.proofs, &token.del)
         <= token_event::TARGET_BYTES
@@ -218,7 +218,7 @@ pub(crate) fn unsigned(error: impl std::fmt::Display) -> Failure {
 }
 
 impl Link {
-    /// For tests and `doctor`: the key's public name.
+    /// Returns the wallet's npub.
     pub(crate) fn npub(&self) -> String {
         self.parts.identity.npub()
     }

@@ -1,8 +1,7 @@
-//! Finding people and events on relays, without a name: who somebody is, where they take zaps, what
-//! an event says.
+//! Looks up people and events on relays without authenticating.
 //!
-//! Asks the owner's relays and the few that the text at hand names. Everything found was signed by
-//! the one it is about; nothing of it is believed for more than that.
+//! Queries the owner's relays and the few that the given text names. Everything found is signed by
+//! the person it is about and trusted for nothing else.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -17,37 +16,35 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure, NameServerError};
 use crate::wallet::core::relays::{Link, plain_url};
 
-/// How long a lookup may take.
+/// Timeout of a lookup.
 const LOOKUP: Duration = Duration::from_secs(5);
-/// Relays of others that one lookup asks, at most.
+/// The most relays outside the owner's list that one lookup queries.
 const MOST_HINTS: usize = 4;
-/// The longest answer of a name server that is read, in bytes.
+/// Size limit of a name server's answer, in bytes.
 const MAX_NAMES: usize = 256 * 1024;
 
-/// Somebody, as far as they have said.
+/// Published facts about a person.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Person {
-    /// Their key, hex.
+    /// Public key, hex.
     pub(crate) pubkey: String,
-    /// What they say of themselves.
+    /// The profile (kind 0).
     pub(crate) profile: Option<Profile>,
-    /// Where they take nutzaps.
+    /// The nutzap list (NIP-61).
     pub(crate) nutzaps: Option<NutzapInfo>,
-    /// Where they read.
+    /// The relays they read.
     pub(crate) reads: Vec<String>,
-    /// Where they write.
+    /// The relays they write to.
     pub(crate) writes: Vec<String>,
-    /// They say where they write, and none of those relays answered: what is known of them may be
-    /// old.
+    /// True if they list write relays and none of those answered, so the facts may be out of date.
     pub(crate) silent: bool,
 }
 
-/// Who somebody is. With `is_locked_to`, coins may be locked to what they say, which nothing
-/// takes back: then the relays that they write to are always asked, since any other may keep
-/// what they said long ago.
+/// Looks up a person. With `is_locked_to`, proofs may be locked to the published key for good, so
+/// the person's write relays are always queried: other relays may have old data.
 ///
 /// # Errors
-/// [`Cause::RelaysSilent`]: no relay could be read, and what they say is not known.
+/// [`Cause::RelaysSilent`]: no relay could be read, so nothing is known.
 pub(crate) async fn person(
     link: &Link,
     pubkey: &str,
@@ -93,7 +90,7 @@ pub(crate) async fn person(
     })
 }
 
-/// The event that a filter describes; of several the newest.
+/// Finds the newest event that matches a filter.
 ///
 /// # Errors
 /// [`Cause::RelaysSilent`]: no relay could be read.
@@ -107,8 +104,8 @@ pub(crate) async fn event(
     Ok(found.into_iter().filter(|event| fits(event)).max_by_key(Event::created_at))
 }
 
-/// The key of a name (NIP-05), and relays where its holder may be found. `None`: the host does
-/// not know the name.
+/// Resolves a NIP-05 name to a public key, with relays where its holder may be found. `None`: the
+/// host knows no valid key for it.
 ///
 /// # Errors
 /// [`Cause::NameServer`]: nothing moved.
@@ -151,7 +148,7 @@ pub(crate) async fn named_key(
     Ok(Some((key, relays)))
 }
 
-/// The owner's relays, and the few that the text at hand names.
+/// Returns the owner's relays and the few that the given text names.
 fn near(link: &Link, hints: &[String]) -> Vec<String> {
     let mut urls: Vec<String> = link.parts.urls.iter().map(|url| plain_url(url)).collect();
     urls.extend(usable(hints).into_iter().take(MOST_HINTS));
@@ -169,7 +166,7 @@ fn read(pages: &[Page]) -> Result<Vec<Event>, Failure> {
     Ok(pages.iter().flat_map(|page| page.events.iter().cloned()).collect())
 }
 
-/// The newest of a kind by this author; of equal times the lower id, as relays keep it.
+/// Returns the newest event of a kind by this author; at equal times the lower id, as relays do.
 fn newest(events: &[Event], author: &str, kind: u16) -> Option<Event> {
     let theirs = events.iter().filter(|event| event.author() == author && event.kind() == kind);
     theirs

@@ -1,5 +1,4 @@
-//! Others on Nostr, asked about without saying who we are: who somebody is, what an event says,
-//! which mints people recommend.
+//! Lookups about other people on Nostr, made without authenticating.
 
 pub(super) mod find;
 pub(super) mod recommended;

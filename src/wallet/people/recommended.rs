@@ -1,5 +1,6 @@
-//! How many of the people that this Nostr key follows recommend a mint (NIP-87). Read only: shown
-//! beside the owner's own list, and never a reason to use or to contact a mint.
+//! Counts the followed people who recommend a mint (NIP-87).
+//!
+//! Shown beside the owner's own list; never a reason to use or contact a mint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,29 +15,29 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{Link, plain_url};
 
-/// The name of the row.
+/// Row name in the store.
 const ROW: &str = "recommended";
-/// How often it is asked, in seconds.
+/// Interval between queries, in seconds.
 const PERIOD_SECONDS: u64 = 12 * 3_600;
-/// How soon after no relay told, in seconds.
+/// Interval after a query that no relay answered, in seconds.
 const SOONER_SECONDS: u64 = 1_800;
-/// The most people whose words are asked for.
+/// The most people whose reviews are queried.
 const MOST_PEOPLE: usize = 500;
-/// The lowest rating that recommends.
+/// Lowest rating that counts as a recommendation.
 const GOOD: u8 = 3;
-/// How long one relay may take.
+/// Timeout of one relay.
 const ASKING: Duration = Duration::from_secs(6);
 
-/// What followed people say.
+/// Recommendations by followed people.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Recommended {
-    /// When it was asked, in Unix seconds.
+    /// Unix seconds of the last query.
     at: u64,
-    /// By mint: how many.
+    /// Number of people, by mint.
     mints: BTreeMap<String, u64>,
 }
 
-/// How many followed people recommend a mint. `None`: none that is known.
+/// Returns the number of followed people who recommend a mint. `None`: none known.
 pub(crate) async fn recommended_by(
     core: &Core,
     mint: &MintAddress,
@@ -48,7 +49,7 @@ pub(crate) async fn recommended_by(
     Ok(row.mints.get(mint.as_str()).copied())
 }
 
-/// Asks again, if the last time is long ago.
+/// Queries the recommendations again if they are out of date.
 pub(crate) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Failure> {
     let (row, now) =
         (core.store.nostr_state::<Recommended>(ROW).await?.unwrap_or_default(), (core.clock)());
@@ -56,8 +57,7 @@ pub(crate) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Fail
         return Ok(());
     }
     let me = link.parts.identity.public_key();
-    // What no relay tells is not known: what was known before stays, and it is asked again
-    // sooner.
+    // If no relay answers, the old numbers stay, and the next query comes sooner.
     let later = Recommended {
         at: now.saturating_sub(PERIOD_SECONDS).saturating_add(SOONER_SECONDS),
         ..row
@@ -68,7 +68,7 @@ pub(crate) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Fail
     };
     let newest =
         follows.into_iter().filter(|event| event.author() == me).max_by_key(Event::created_at);
-    // Relays refuse the whole question for one name that is none.
+    // Relays reject the whole query for one invalid key.
     let keys =
         newest.iter().flat_map(|event| event.tag_values("p")).filter(|key| npub(key).is_some());
     let people: BTreeSet<String> = keys.take(MOST_PEOPLE).map(str::to_owned).collect();
@@ -93,7 +93,7 @@ pub(crate) async fn ask_recommended(core: &Core, link: &Link) -> Result<(), Fail
     Ok(core.store.set_nostr_state(ROW, Recommended { at: now, mints }).await?)
 }
 
-/// What the owner's relays tell. `None`: none was read to its end.
+/// Queries the owner's relays. `None`: none was read completely.
 async fn pages(link: &Link, filter: &serde_json::Value) -> Option<Vec<Event>> {
     let pages = join_all(link.parts.urls.iter().map(|url| async {
         link.parts.anonymous_relays.page(&plain_url(url), filter, ASKING).await

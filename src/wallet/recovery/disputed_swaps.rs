@@ -1,5 +1,6 @@
-//! Asks about swaps that their mint said cannot have been made. A swap of which a counter is in use
-//! again is given up: what its mint shows then is of the other operation.
+//! Follows up disputed swaps: those whose mint reported the inputs as spent and nothing signed. A
+//! swap is given up once another operation uses one of its counters: the mint's answer is then
+//! about that one.
 //!
 //! Never makes a request that could spend anything.
 
@@ -15,7 +16,7 @@ use crate::wallet::engine::journal::{as_journaled, operations};
 use crate::wallet::execution::cancel::end_cancel;
 use crate::wallet::proofs::changes;
 
-/// Another operation has made, or is making, coins with a counter of this swap.
+/// Returns true if another operation made, or is making, proofs with one of its counters.
 async fn is_used_again(core: &Core, swap: &Swap) -> Result<bool, Failure> {
     let ys = Operation::Swap(swap.clone()).output_ys()?;
     for other in operations(core).await?.iter().filter(|other| other.id() != swap.id) {
@@ -26,7 +27,8 @@ async fn is_used_again(core: &Core, swap: &Swap) -> Result<bool, Failure> {
     Ok(!core.store.proofs(ys).await?.is_empty())
 }
 
-/// Asks about a disputed swap; `of` is what it was for.
+/// Asks the mint about a disputed swap. `of` is the swap's original purpose, `since` the Unix
+/// seconds of the dispute.
 pub(super) async fn look_for(
     core: &Core,
     seen: Swap,
@@ -43,7 +45,7 @@ pub(super) async fn look_for(
     swap.purpose = of;
     match outcome {
         SwapOutcome::Done { give, keep } => {
-            tracing::warn!(swap = %swap.id, "a mint has signed a swap after all; its coins are in");
+            tracing::warn!(swap = %swap.id, "a mint signed a disputed swap after all; its coins were added");
             core.store.commit(vec![Change::UseCounters(swap.counters())]).await?;
             drop(guard);
             end_as_made(core, &swap, SwapOutcome::Done { give, keep }).await
@@ -51,7 +53,7 @@ pub(super) async fn look_for(
         SwapOutcome::Refused(_)
             if matches!(swap.purpose, SwapPurpose::Send(_) | SwapPurpose::Split) =>
         {
-            tracing::warn!(swap = %swap.id, "a mint says that a swap's inputs are unspent after all; they are back");
+            tracing::warn!(swap = %swap.id, "a mint reports the inputs of a disputed swap as unspent after all; they are spendable again");
             end_disputed(
                 core,
                 vec![changes::revive(swap.input_ys()?), Change::EndOperation(swap.id)],
@@ -64,14 +66,14 @@ pub(super) async fn look_for(
         SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_)
             if since.saturating_add(KEPT_SECONDS) < (core.clock)() =>
         {
-            tracing::warn!(swap = %swap.id, "nothing was heard of a swap for a week; it is given up");
+            tracing::warn!(swap = %swap.id, "a disputed swap stayed unresolved for a week; it is given up");
             end_disputed(core, vec![Change::EndOperation(swap.id)]).await
         }
         SwapOutcome::SpentElsewhere | SwapOutcome::Refused(_) | SwapOutcome::Unknown(_) => Ok(()),
     }
 }
 
-/// What it was for ends as it would have, where that can still be.
+/// Ends the swap's purpose as a success, where still possible; otherwise adds the proofs.
 async fn end_as_made(core: &Core, swap: &Swap, outcome: SwapOutcome) -> Result<(), Failure> {
     let SwapOutcome::Done { give, keep } = outcome else { return Ok(()) };
     let (now, fee_sats, sats) = ((core.clock)(), swap.fee_sats(), changes::total_sats(&keep));

@@ -1,4 +1,4 @@
-//! What the owner did to the rules, for the history.
+//! Records the owner's rule changes in the history.
 
 use crate::policy::describe_lines;
 use crate::store::{Change, PolicyChange};
@@ -6,8 +6,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::recovery::Recovery;
 
 impl Recovery<'_> {
-    /// Takes note of what the owner has written. A change since the last time is one entry of
-    /// history.
+    /// Compares the owner's rules with those last seen; a change becomes one history entry.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).

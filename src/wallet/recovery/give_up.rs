@@ -1,8 +1,8 @@
-//! The owner's way out of what can never end: a payment, or a received token, whose mint is gone
-//! for good. It is given up, and can be taken up again.
+//! Lets the owner give up a payment or received token that can never end, because its mint is gone
+//! for good. It can be taken up again.
 //!
-//! Never decides what became of it, deletes nothing, and is reached by no tool. A mint that answers
-//! ends what is open by itself.
+//! Never decides the outcome, deletes nothing, and is not available to any tool. If the mint
+//! answers, open items end automatically instead.
 
 use crate::mint::Mint;
 use crate::mint::error::MintError;
@@ -22,48 +22,47 @@ use crate::wallet::engine::journal::{given_up_of, operations_of};
 use crate::wallet::proofs::changes::Ys;
 use crate::wallet::recovery::Recovery;
 
-/// What a mint's answer means for an operation.
+/// Meaning of a mint's answer for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MintVerdict {
-    /// It is done, or the mint carries it.
+    /// The operation is done, or the mint is processing it.
     UnderWay,
-    /// It is not done.
+    /// The operation is not done.
     NotDone,
 }
 
-/// Something that its owner may give up. Times are Unix seconds.
+/// A record that its owner may give up. Times are Unix seconds.
 #[derive(Clone, Debug)]
 pub enum MayGiveUp {
     /// A payment.
     Payment {
         /// The payment.
         payment: Payment,
-        /// Since when it is open.
+        /// Start of the open period.
         since: u64,
-        /// Its mint answers, and none of its answers has ended it for a week.
+        /// True if the mint answers, but has not ended the payment for a week.
         mint_answers: bool,
     },
     /// A received token.
     Receive {
-        /// The token.
+        /// The received token.
         receive: Receive,
-        /// Since when it is open.
+        /// Start of the open period.
         since: u64,
-        /// As above.
+        /// True if the mint answers, but has not ended the receive for a week.
         mint_answers: bool,
     },
 }
 
 impl Recovery<'_> {
-    /// What a person has to know before a payment or a received token is given up. Asks its mint
-    /// once.
+    /// Returns the facts a person needs before giving up a record. Asks its mint once.
     ///
     /// # Errors
-    /// [`Cause::NotFound`]; [`Cause::GiveUp`]: it is not open, or its mint answers, and so it ends
-    /// by itself; [`Cause::Mint`]: its mint could not be asked now. Nothing was changed.
+    /// [`Cause::NotFound`]; [`Cause::GiveUp`]: not open, or the mint answers, so it ends
+    /// automatically; [`Cause::Mint`]: the mint could not be asked now. Nothing was changed.
     ///
     /// # Cancel safety
-    /// Safe to drop: it only asks.
+    /// Safe to drop: read-only.
     pub async fn may_give_up(self, id: &str) -> Result<MayGiveUp, Failure> {
         let core = self.0;
         let (record, operations) = open_record(core, id).await?;
@@ -84,15 +83,15 @@ impl Recovery<'_> {
         })
     }
 
-    /// Gives a payment or a received token up: its mint is asked about it no more, and it stays
-    /// unknown. What it held of the day's limit counts as spent when its request left; its coins go
-    /// to the archive.
+    /// Gives up a payment or received token: its mint is no longer asked, and the outcome stays
+    /// unknown. A payment's reserve counts as spent at the time its request left; its proofs go to
+    /// the archive.
     ///
     /// # Errors
     /// [`Cause::NotFound`], [`Cause::GiveUp`]: nothing was changed.
     ///
     /// # Cancel safety
-    /// Safe to drop: it is done or not.
+    /// Safe to drop: atomic.
     pub async fn give_up(self, id: &str) -> Result<(), Failure> {
         let core = self.0;
         let (record, _) = open_record(core, id).await?;
@@ -118,13 +117,13 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Takes up again what was given up: it is open, and its mint is asked.
+    /// Reopens a record that was given up, so that its mint is asked again.
     ///
     /// # Errors
-    /// As [`Recovery::give_up`].
+    /// [`Cause::NotFound`], [`Cause::GiveUp`]: nothing was changed.
     ///
     /// # Cancel safety
-    /// Safe to drop: it is done or not.
+    /// Safe to drop: atomic.
     pub async fn take_up(self, id: &str) -> Result<(), Failure> {
         let core = self.0;
         let record = match by_id(core, id).await? {
@@ -167,7 +166,7 @@ async fn by_id(core: &Core, id: &str) -> Result<OpenRecord, Failure> {
     })
 }
 
-/// What is open under this id, and its operations.
+/// Returns the open record with this id, and its operations.
 async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation>), Failure> {
     let record = by_id(core, id).await?;
     let is_open = match &record {
@@ -178,7 +177,7 @@ async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation
         return Err(Cause::GiveUp(GiveUpRefusal::NotOpen).into());
     }
     let operations = operations_of(core, &subject(&record)).await?;
-    // Without an operation nothing has left, and the next start ends it.
+    // Without an operation nothing has been sent, and the next start ends the record.
     if operations.is_empty() || id.parse().is_ok_and(|id: PaymentId| core.live().contains_key(&id))
     {
         return Err(Cause::GiveUp(GiveUpRefusal::InHand).into());
@@ -186,9 +185,9 @@ async fn open_record(core: &Core, id: &str) -> Result<(OpenRecord, Vec<Operation
     Ok((record, operations))
 }
 
-/// Asks a mint once about what is open under one id, and makes no request that could move anything.
+/// Asks a mint once about one record's operations. Makes no request that could move money.
 pub(crate) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<MintVerdict, MintError> {
-    // While a melt's coins are swapped away from it, the melt's own quote says whether it is paid.
+    // While a melt's proofs are being swapped away, the melt quote still tells if it was paid.
     match operations.iter().find(|one| matches!(one, Operation::Melt(_))).or(operations.first()) {
         Some(Operation::Melt(melt)) => match mint.melt_state(&melt.quote_id).await? {
             (MeltState::Paid | MeltState::Pending, _) => Ok(MintVerdict::UnderWay),
@@ -203,8 +202,8 @@ pub(crate) async fn ask(mint: &Mint, operations: &[Operation]) -> Result<MintVer
     }
 }
 
-/// The coins of ours that an operation holds. Those of a melt are held by the melt, also while they
-/// are swapped away from it.
+/// Returns our own proofs reserved by an operation. A melt's proofs belong to the melt even while
+/// they are being swapped away.
 fn held(operation: &Operation) -> Result<Ys, Failure> {
     let holds = match operation {
         Operation::Melt(_) => true,

@@ -1,5 +1,6 @@
-//! What was cut short, is undecided, or was lost, and the upkeep of the wallet's file. Never
-//! decides from silence or from the clock: time only says when to ask again.
+//! Recovery of operations interrupted, undecided or lost with a device; upkeep of the file.
+//!
+//! Never decides from silence or from the clock: time only says when to ask again.
 
 pub(super) mod disputed_swaps;
 pub(super) mod follow_policy;
@@ -11,7 +12,6 @@ pub mod upkeep;
 
 use crate::wallet::core::Core;
 
-/// What was cut short, is undecided, or was lost with a device, and the upkeep of the wallet's
-/// file.
+/// Handle for recovery and for the upkeep of the wallet's file.
 #[derive(Clone, Copy, Debug)]
 pub struct Recovery<'a>(pub(crate) &'a Core);

@@ -1,9 +1,10 @@
-//! The periodic reconciler: ends what was left open, from what the mints say.
+//! Periodic reconciler: ends open items according to the mints' answers.
 //!
-//! Takes no input, may be killed anywhere, never asks one mint twice at once, and lets no mint wait
-//! for another. Of one mint the most urgent is asked first, and it is looked again after each
-//! exchange what that is. Never decides from silence or from the clock: time only says when to ask
-//! again, and a mint that does not answer one question is asked no other for a while.
+//! Takes no input and may be killed anywhere. Each mint has its own task, so no mint delays another
+//! and none is queried twice at once. After each exchange, the most urgent item is picked anew.
+//!
+//! Never decides from silence or from the clock: time only says when to ask again. A mint that
+//! leaves one query unanswered gets no other for a while.
 
 use std::sync::Arc;
 
@@ -35,20 +36,20 @@ use crate::wallet::sync::adopt::end_adopt;
 use crate::wallet::token::reclaim::end_reclaim;
 use crate::wallet::token::watch::check_tokens;
 
-/// So many questions about deposits and tokens follow each other at once at one mint; then there is
-/// a pause between them, which leaves our rate at the mint to whoever pays.
+/// Queries about deposits and tokens that one mint gets without a pause; further ones are spaced by
+/// [`PAUSE`], to leave the mint's rate limit to payments.
 const AT_ONCE: usize = 20;
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Recovery<'_> {
-    /// One round: whatever is open and due is asked about, each mint on a task of its own. Returns
-    /// when to come again; a mint that has answered wakes as well.
+    /// Runs one round: queries every mint with due items, each on its own task. Returns the time
+    /// until the next round; a mint's answer also wakes the loop.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
     ///
     /// # Cancel safety
-    /// Safe to drop: what was begun goes on.
+    /// Safe to drop: started queries continue.
     pub async fn settle(self) -> Result<Duration, Failure> {
         let core = self.0;
         look_up_open(core).await?;
@@ -60,8 +61,8 @@ impl Recovery<'_> {
         Ok(rounds.next().unwrap_or(LONGEST_STEP))
     }
 
-    /// Something is under way, or undecided, or an invoice of ours can still be paid. A token that
-    /// nobody has claimed is none of these, nor is what cannot be looked up.
+    /// Returns true if something is under way or undecided, or one of our invoices can still be
+    /// paid. Unclaimed tokens do not count, nor does anything that the store cannot read.
     pub async fn has_open(self) -> bool {
         let core = self.0;
         if !core.live().is_empty() {
@@ -74,11 +75,9 @@ impl Recovery<'_> {
     }
 }
 
-/// Brings the schedule in line with the store. Costs the journal's rows; the rest only when
-/// something was committed since.
+/// Updates the schedule: operations each time, deposits and tokens only after a new commit.
 async fn look_up_open(core: &Core) -> Result<(), Failure> {
-    // Of two looks at once the earlier one could be written last: what has ended since would
-    // count as open, what has begun would be missed.
+    // Of two concurrent reads, the older could be applied last and would undo the newer.
     let _one_at_a_time = core.looking_up.lock().await;
     let commits = core.store.commits();
     if core.schedule().is_behind(commits) {
@@ -105,8 +104,7 @@ async fn look_up_open(core: &Core) -> Result<(), Failure> {
             }
             Operation::Melt(melt) if !core.live().contains_key(&melt.payment) => {
                 let Some(payment) = core.store.payment(&melt.payment).await? else { continue };
-                // What must come is asked for at once; where there may be nothing, one question
-                // some time later tells.
+                // Change that the mint must return is requested at once; possible change, later.
                 let first = if !payment.is_open() && melt.must_have_change() {
                     Duration::ZERO
                 } else {
@@ -120,7 +118,7 @@ async fn look_up_open(core: &Core) -> Result<(), Failure> {
                 open.push(OpenOperation { name, id: melt.id, mint: melt.mint, urgency, first });
             }
             Operation::Melt(_) => {}
-            // A claim is asked about with its deposit.
+            // An issue is queried together with its deposit.
             Operation::Issue(issue) => claims.push(issue.deposit),
         }
     }
@@ -128,8 +126,7 @@ async fn look_up_open(core: &Core) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks one mint about what is open there, one thing after the other, until nothing is due or
-/// the mint does not answer.
+/// Queries one mint, one item at a time, until nothing is due or the mint does not answer.
 async fn ask(core: &Core, address: MintAddress) {
     let _asked = Reconciling { core: core.clone(), mint: address.clone() };
     let Ok(mint) = core.mints.at(&address) else { return core.schedule().falls_silent(&address) };
@@ -144,7 +141,7 @@ async fn ask(core: &Core, address: MintAddress) {
             Pick::Tokens(payments) => check_tokens(core, &mint, payments).await,
         };
         if let Err(error) = outcome {
-            tracing::debug!(%error, "left for the next round");
+            tracing::debug!(%error, "an open item is left for the next round");
         }
         if mint.unanswered() != unanswered {
             return core.schedule().falls_silent(&address);
@@ -183,7 +180,7 @@ async fn settle_deposit(core: &Core, id: &str) -> Result<(), Failure> {
     advance(core, deposit).await.map(drop)
 }
 
-/// A swap of which nobody waits for the outcome any more.
+/// Settles a swap that no caller waits for.
 async fn settle_swap(core: &Core, swap: Swap) -> Result<(), Failure> {
     match swap.purpose.clone() {
         SwapPurpose::Send(id) => {
@@ -229,7 +226,7 @@ async fn settle_swap(core: &Core, swap: Swap) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Resumes a swap unless somebody has ended it meanwhile.
+/// Resumes a swap. `None`: it has already ended.
 async fn resume(
     core: &Core,
     seen: &Swap,
@@ -241,7 +238,7 @@ async fn resume(
     Ok(Some((mint, swap, outcome)))
 }
 
-/// A mint is being asked, until this is dropped.
+/// Guard that marks a mint as being queried.
 struct Reconciling {
     core: Core,
     mint: MintAddress,
@@ -254,8 +251,8 @@ impl Drop for Reconciling {
     }
 }
 
-/// Under which name a swap has its turn: that of what waits for it. A cancelled melt has its own
-/// turn beside its swap's.
+/// Returns the schedule name of a swap: the id of the record that waits for it. The swap of a
+/// cancelled melt has a turn of its own, beside the melt's.
 fn name(swap: &Swap) -> String {
     match &swap.purpose {
         SwapPurpose::Send(id) | SwapPurpose::Reclaim(id) => id.to_string(),

@@ -1,7 +1,6 @@
-//! Start-up recovery: ends what a crash cut short, once, before anything else. What needs a mint is
-//! left to `settle`.
+//! Startup recovery: ends what a crash cut short; what needs a mint is left to `settle`.
 //!
-//! Contacts no mint. May itself be killed anywhere.
+//! [`Recovery::finish_startup`] contacts no mint and may itself be killed anywhere.
 
 use std::time::Duration;
 
@@ -16,12 +15,12 @@ use crate::wallet::engine::receive::refuse;
 use crate::wallet::engine::recheck::{Restored, Step, Which, recheck};
 use crate::wallet::recovery::Recovery;
 
-/// How long an opening waits for mints to be asked; then it goes on without them.
+/// Longest wait for the mints at opening; the recheck then continues in the background.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Recovery<'_> {
-    /// Asks, and waits for it a little; what is not done then goes on. For the opening, before
-    /// anything else.
+    /// Asks the unchecked mints what they hold, before anything else when the wallet is opened.
+    /// Waits a little; the recheck then continues in the background.
     pub async fn begin_recheck(self) {
         let core = self.0;
         let owned = core.clone();
@@ -35,14 +34,14 @@ impl Recovery<'_> {
         }
     }
 
-    /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not
+    /// Asks mints which proofs they have signed, over all keysets and devices. A mint that does not
     /// answer is left for the next time.
     ///
     /// # Errors
     /// [`Cause::Settings`], and those of the store.
     ///
     /// # Cancel safety
-    /// Safe to drop: what was found is recorded, and the rest is found the next time.
+    /// Safe to drop: findings so far are recorded, and the next call finds the rest.
     pub async fn recheck(
         self,
         which: Which,
@@ -53,11 +52,10 @@ impl Recovery<'_> {
 }
 
 impl Recovery<'_> {
-    /// Ends what a crash cut short. Once, at start, before anything else; what cannot be ended now
-    /// is left to [`Recovery::settle`].
+    /// Ends what a crash cut short. Call once at start, first; [`Recovery::settle`] ends the rest.
     ///
     /// # Errors
-    /// [`Cause::Store`]. A mint that does not answer is no error.
+    /// [`Cause::Store`].
     pub async fn finish_startup(self) -> Result<(), Failure> {
         let core = self.0;
         index_operations(core).await?;
@@ -65,14 +63,13 @@ impl Recovery<'_> {
             orphan(core, payment).await?;
         }
         refuse_unbegun(core).await?;
-        // The day begins for what was paid under a clock that was ahead.
+        // This read starts the 24-hour window of outflows recorded while the clock ran ahead.
         core.store.ledger("", None, (core.clock)()).await?;
         Ok(())
     }
 }
 
-/// A payment that was open when the process ended: its caller is gone; if nothing can have
-/// left, it failed.
+/// Handles a payment whose process ended: it failed if nothing can have been sent.
 async fn orphan(core: &Core, mut payment: Payment) -> Result<(), Failure> {
     payment.outcome_undelivered = true;
     let made = swap_for(core, &SwapPurpose::Send(payment.id.clone())).await?;
@@ -84,7 +81,7 @@ async fn orphan(core: &Core, mut payment: Payment) -> Result<(), Failure> {
     Ok(core.store.commit(vec![Change::Payment(payment)]).await?)
 }
 
-/// Tokens whose swap was never journaled: nothing was taken.
+/// Refuses received tokens whose swap was never journaled: nothing was redeemed.
 async fn refuse_unbegun(core: &Core) -> Result<(), Failure> {
     for receive in core.store.open_receives().await? {
         let purpose = SwapPurpose::Receive(receive.id.clone());

@@ -1,7 +1,7 @@
-//! What is open, for the owner: payments, received tokens, disputed deposits and nutzaps that
-//! reached nobody, why each is open, and what can be done.
+//! The owner's list of open items: payments, received tokens, disputed deposits and undelivered
+//! nutzaps, each with the reason why it is open.
 //!
-//! Moves nothing. Asks each mint at most once, so that one that is silent is told as silent.
+//! Moves no money. Asks each mint at most once and reports one that does not answer as silent.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ use crate::wallet::nutzaps::outgoing::delivered;
 use crate::wallet::recovery::Recovery;
 use crate::wallet::recovery::give_up::ask;
 
-/// How long a mint gets to answer before it is told as silent.
+/// Longest wait for a mint's answer before the mint is reported as silent.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Recovery<'_> {
-    /// Everything that is open, and what was given up.
+    /// Lists everything that is open, and everything that was given up.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -109,8 +109,7 @@ impl Recovery<'_> {
         Ok(entries)
     }
 
-    /// The number of deposits whose mint says that it has issued their coins, though none of them
-    /// is here.
+    /// Counts the deposits whose mint reports them as issued although none of their proofs is here.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -134,7 +133,7 @@ fn unknown_since(core: &Core, since: u64) -> Why {
     }
 }
 
-/// The mints that do not answer about what is open there.
+/// Returns the mints that do not answer about their open items.
 async fn silent(core: &Core, asked: BTreeMap<MintAddress, Vec<Operation>>) -> Vec<MintAddress> {
     let questions = asked.into_iter().map(async |(address, operations)| {
         let Ok(mint) = core.mints.even_unchecked(&address) else { return Some(address) };
@@ -146,43 +145,43 @@ async fn silent(core: &Core, asked: BTreeMap<MintAddress, Vec<Operation>>) -> Ve
     join_all(questions).await.into_iter().flatten().collect()
 }
 
-/// Something whose outcome is not known.
+/// An item whose outcome is not known.
 #[derive(Clone, Debug)]
 pub struct Undecided {
-    /// Its payment_id, receive_id or deposit_id.
+    /// The payment_id, receive_id or deposit_id.
     pub id: String,
-    /// What kind of thing it is.
+    /// Kind of history entry.
     pub kind: EntryKind,
-    /// How much.
+    /// Amount in sats.
     pub amount_sats: u64,
-    /// What is held back from the limits. `None`: nothing is.
+    /// Sats held back from the limits. `None`: nothing is.
     pub reserved_sats: Option<u64>,
-    /// Its mint.
+    /// The item's mint.
     pub mint: MintAddress,
-    /// Since when, in Unix seconds.
+    /// Start of the open period, in Unix seconds.
     pub since: u64,
-    /// Why it is open.
+    /// Reason why the item is open.
     pub why: Why,
 }
 
-/// Why something is open.
+/// Reason why an item is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The mint has acknowledged it, and the payee has not let go.
+    /// The mint has acknowledged the payment, and the payee has neither accepted nor rejected it.
     PayeeHolds,
-    /// Its mint does not answer.
+    /// The mint does not answer.
     MintSilent,
-    /// It is not known what became of it.
+    /// The outcome is not known.
     Unknown,
-    /// The same, for a week.
+    /// The outcome has been unknown for a week.
     UnknownForAWeek,
-    /// Its coins were spent elsewhere.
+    /// The mint reports the proofs as spent elsewhere.
     SpentElsewhere,
-    /// Its mint contradicts us.
+    /// The mint contradicts our records.
     Disputed,
-    /// A nutzap that none of the recipient's relays took.
+    /// A nutzap that none of the recipient's relays accepted.
     ReachedNobody,
-    /// The owner has given it up.
+    /// The owner gave it up.
     GivenUp,
 }
 

@@ -1,21 +1,22 @@
-//! What keeps the wallet's file small and safe: old invoices leave what is open, spent coins
-//! shrink, and the copy that was due is made. Contacts no mint.
+//! Upkeep of the wallet's file: retires invoices, shrinks spent proofs, makes the due copy.
+//!
+//! Contacts no mint.
 
 use crate::wallet::core::failure::Failure;
 use crate::wallet::engine::journal::{operations, operations_given_up};
 use crate::wallet::recovery::Recovery;
 
-/// How long a spent coin is kept whole, in seconds: 90 days.
+/// Time that a spent proof is kept whole, in seconds: 90 days.
 const KEPT_WHOLE_SECONDS: u64 = 90 * 86_400;
 
-/// How many spent coins one look goes through.
+/// The most spent proofs read in one pass.
 const PART: usize = 5_000;
 
-/// Where the next look at the spent coins begins.
+/// Position in the archive of spent proofs, by Y.
 pub type SpentCursor = [u8; 33];
 
 impl Recovery<'_> {
-    /// Takes invoices that ran out a week ago, and were not paid, out of what is open.
+    /// Retires invoices that expired a week ago unpaid: they no longer count as open.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -27,10 +28,9 @@ impl Recovery<'_> {
         Ok(core.store.retire_deposits((core.clock)()).await?)
     }
 
-    /// Looks through a part of the spent coins, from `place` on: of a coin that was spent 90 days
-    /// ago only its Y and the time are kept. Coins that an operation, a token handed out, or
-    /// something that was given up may still bring back stay whole. Returns where the next part
-    /// begins; `None`: that was the last.
+    /// Reads one part of the spent proofs, starting at `place`, and reduces those spent 90 days ago
+    /// to their Y and time. Proofs that an operation, a sent token or a given-up record may still
+    /// bring back stay whole. Returns the start of the next part; `None` after the last.
     ///
     /// # Errors
     /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -51,10 +51,10 @@ impl Recovery<'_> {
         Ok(core.store.shrink_archive(place, PART, before, keep).await?)
     }
 
-    /// Makes the copy of the wallet's file that was due when it was opened, if one was.
+    /// Makes the copy of the wallet's file that was due at opening, if any.
     ///
     /// # Cancel safety
-    /// Safe to drop: it goes on, until the wallet's file is let go.
+    /// Safe to drop: the copy continues until the wallet's file is closed.
     pub async fn copy_file(self) {
         if let Err(error) = self.0.store.make_due_copy().await {
             tracing::warn!(%error, "no copy of the wallet's file could be made");

@@ -1,4 +1,4 @@
-//! What the wallet holds. Reads the store alone: no request, no scan.
+//! Balance and spending room, read from the store alone: no requests.
 
 use std::collections::BTreeMap;
 
@@ -16,66 +16,66 @@ use crate::wallet::proofs::changes;
 use crate::wallet::reports::Reports;
 use crate::wallet::reports::sync::{NostrStanding, nostr_standing};
 
-/// What the wallet holds, and what may be spent. Amounts are sats, times are Unix seconds.
+/// Balance and spending room. Amounts are sats, times are Unix seconds.
 #[derive(Clone, Debug)]
 pub struct Holdings {
-    /// The kind of money.
+    /// Kind of money.
     pub money: MoneyKind,
-    /// By mint, in the owner's order.
+    /// Balances by mint, in the owner's order.
     pub mints: Vec<AtMint>,
     /// The largest payment that would be admitted now.
     pub max_payment_sats: u64,
-    /// Tokens handed out and not claimed.
+    /// Sats in sent tokens that nobody has claimed.
     pub unclaimed_sats: u64,
-    /// Paid to us and not yet claimed by us.
+    /// Sats paid to us whose proofs are not issued yet.
     pub incoming_sats: u64,
-    /// Coins that another program of this wallet has perhaps handed out; part of nothing else here.
+    /// Sats that another program may have handed out; not part of other amounts here.
     pub left_out_sats: u64,
-    /// Coins that are kept and never counted.
+    /// Coins that are kept but never counted.
     pub set_aside: Vec<SetAside>,
-    /// The limits of the agent that asks.
+    /// Limits of the calling agent.
     pub limits: Limits,
-    /// Spent and held back in the last 24 h.
+    /// Sats spent or reserved in the last 24 hours.
     pub spent_24h_sats: u64,
-    /// Left of the day's limit.
+    /// Sats left of the 24-hour limit.
     pub left_24h_sats: u64,
-    /// All spending is stopped.
+    /// True if all spending is paused.
     pub paused: bool,
-    /// The wallet on relays. `None`: Nostr is off.
+    /// Status on relays. `None`: Nostr is off.
     pub nostr: Option<NostrStanding>,
-    /// Where the keys lie.
+    /// Location of the wallet's keys.
     pub keys: KeysPlace,
-    /// When the owner last changed a rule. `None`: never.
+    /// Time of the owner's last rule change. `None`: never changed.
     pub policy_changed_at: Option<u64>,
 }
 
-/// Coins at one mint, in sats.
+/// Balance at one mint, in sats.
 #[derive(Clone, Debug)]
 pub struct AtMint {
     /// The mint.
     pub mint: MintAddress,
-    /// What it calls itself, cleaned.
+    /// The mint's own name, cleaned.
     pub untrusted_name: Option<String>,
-    /// Can be spent now.
+    /// Sats that can be spent now.
     pub spendable_sats: u64,
-    /// Held by undecided payments.
+    /// Sats reserved by undecided payments.
     pub pending_sats: u64,
 }
 
-/// Coins that are kept and never counted or spent: play money of a real wallet, other units, mints
-/// no longer listed.
+/// Coins that are kept but never counted or spent: play money in a real wallet, other units, or
+/// mints no longer listed.
 #[derive(Clone, Debug)]
 pub struct SetAside {
-    /// The mint.
+    /// The mint's URL.
     pub mint: String,
     /// The unit.
     pub unit: String,
-    /// How many.
+    /// Amount in that unit.
     pub amount: u64,
 }
 
 impl Reports<'_> {
-    /// The kind of money that the wallet holds.
+    /// Returns the wallet's kind of money.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -83,7 +83,7 @@ impl Reports<'_> {
         Ok(self.0.setup().await?.money)
     }
 
-    /// What the wallet holds and what may be spent.
+    /// Returns the balance and what the caller may spend.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -116,7 +116,7 @@ impl Reports<'_> {
         }
         let left_out = setup.mints().map(|mint| left_out_at(&foreign, &mint.address));
         let used = ledger.all.used_sats();
-        // A window that counts as full is shown as full.
+        // A window that counts as full is reported as full.
         let spent_24h_sats =
             if ledger.full_until.is_some() { used.max(limits.per_day_sats) } else { used };
         Ok(Holdings {
@@ -138,9 +138,8 @@ impl Reports<'_> {
     }
 }
 
-/// The most sats that one payment from this mint can take, amount and fee reserve together, and
-/// the highest input fee that such a payment can cost. Coins of other devices count as they
-/// will be after we have adopted them.
+/// Returns the most sats one payment from this mint can cost (amount plus fee reserve), and the
+/// highest input fee of such a payment. Other devices' proofs count as after adoption.
 async fn most_at(
     core: &Core,
     address: &MintAddress,
@@ -148,7 +147,7 @@ async fn most_at(
 ) -> Result<(u64, u64), Failure> {
     let mint = core.mints.even_unchecked(address)?;
     let fees = mint.known_fees_ppk().await?;
-    // What a coin that is made anew costs at the most.
+    // Highest input fee of a newly issued proof.
     let ppk = fees.values().copied().max().unwrap_or(0);
     let shared =
         core.store.remote_proofs(address.to_string(), vec![RemoteProofState::Unspent]).await?;
@@ -167,8 +166,7 @@ async fn most_at(
     if most == 0 || mint.gives_change().await? {
         return Ok((most, fee));
     }
-    // Exact coins are made first, and cost a fee of their own: of one coin for each power of
-    // two at most.
+    // Exact proofs are made first, for a fee of their own; at most one proof per power of two.
     let made = ppk
         .saturating_mul(u64::from(u64::BITS.saturating_sub(most.leading_zeros())))
         .div_ceil(1000);
@@ -176,21 +174,20 @@ async fn most_at(
     Ok(if within { (most.saturating_sub(made), fee.saturating_add(made)) } else { (0, 0) })
 }
 
-/// Paid to us and not yet claimed by us, in sats.
+/// Sums what was paid to us but not issued yet, in sats.
 async fn incoming(core: &Core, setup: &Setup) -> Result<u64, Failure> {
     let paid = core.store.incoming().await?;
     let ours = paid.iter().filter(|(at, _)| setup.mints().any(|mint| mint.address.as_str() == at));
     Ok(ours.map(|(_, sats)| *sats).fold(0, u64::saturating_add))
 }
 
-/// What a mint calls itself, cleaned. `None`: it was never asked, or has no name.
+/// Returns the mint's own name, cleaned. `None`: never asked, or no name.
 pub(super) async fn name_of(core: &Core, mint: &MintAddress) -> Option<String> {
     let about = core.mints.even_unchecked(mint).ok()?.info().await.ok()??;
     about.name.as_deref().map(text::clean).filter(|name| !name.is_empty())
 }
 
-/// Coins at mints that the wallet does not use, or in other units: ours, and what relays show as
-/// this wallet's.
+/// Sums coins at unused mints or in other units: our own, and this wallet's on relays.
 fn set_aside(setup: &Setup, held: Vec<Held>, foreign: &[RemoteBalance]) -> Vec<SetAside> {
     let used = |mint: &str, unit: &str| {
         unit == "sat" && setup.mints().any(|one| one.address.as_str() == mint)

@@ -1,4 +1,4 @@
-//! What happened: entries and sums. Never holds a token, a preimage or a whole invoice.
+//! History as entries or sums. Never contains a token, a preimage or a whole invoice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,31 +17,31 @@ use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::reports::Reports;
 
-/// How many records one look at the store reads.
+/// Number of records per read of the store.
 const PAGE: usize = 500;
-/// The longest a change of the rules is shown, in characters: many mints may change at once.
+/// Length limit of a policy change's text, in characters: many mints may change at once.
 const MAX_POLICY: usize = 2_000;
 
-/// What is asked for. Times are Unix seconds.
+/// History request. Times are Unix seconds.
 #[derive(Clone, Debug)]
 pub struct HistoryQuery {
-    /// From when. `None`: from the beginning.
+    /// Start of the period. `None`: the beginning.
     pub since: Option<u64>,
-    /// Until before when. `None`: until now.
+    /// End of the period, exclusive. `None`: now.
     pub until: Option<u64>,
-    /// Only this kind.
+    /// Kind of entries. `None`: all kinds.
     pub kind: Option<EntryKind>,
-    /// Only this direction.
+    /// Direction of entries. `None`: all entries.
     pub direction: Option<Direction>,
-    /// Sums by this, instead of entries.
+    /// Grouping of sums. `None`: entries instead of sums.
     pub grouping: Option<Grouping>,
-    /// At most so many entries; those of one record stay together.
+    /// The most entries per page. A record's entries stay together, so one record may exceed it.
     pub limit: usize,
-    /// The page after this one.
+    /// Cursor from the previous page. `None`: the first page.
     pub cursor: Option<Cursor>,
 }
 
-/// What sums are kept apart by.
+/// Property by which sums are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grouping {
     /// UTC day.
@@ -56,70 +56,70 @@ pub enum Grouping {
     Agent,
 }
 
-/// What a sum is of.
+/// Key of a sum.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// A UTC day, counted from 1970.
+    /// UTC day, counted from 1970.
     Day(u64),
-    /// A kind of entry.
+    /// Kind of entry.
     Kind(EntryKind),
-    /// A mint, a payee or an agent. `None`: an entry has none.
+    /// A mint, payee or agent. `None`: entries without one.
     Named(Option<String>),
 }
 
-/// What happened.
+/// Answer to a history request.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The kind of money.
+    /// Kind of money.
     pub money: MoneyKind,
-    /// Newest first. Empty where sums were asked for.
+    /// Entries, newest first; empty if sums were requested.
     pub entries: Vec<Entry>,
-    /// The sums that were asked for. `None`: entries were.
+    /// Requested sums. `None`: entries were requested.
     pub groups: Option<BTreeMap<Group, HistorySums>>,
-    /// Over everything asked for, not only this page.
+    /// Totals over the whole request, not only this page.
     pub totals: HistorySums,
-    /// Where the next page begins. `None`: this is the last.
+    /// Cursor of the next page. `None`: this is the last.
     pub next: Option<Cursor>,
 }
 
-/// One thing that happened.
+/// One history entry.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its numbers, time and kind.
+    /// Amounts, time and kind.
     pub line: HistoryLine,
-    /// Its payment_id, deposit_id or receive_id, or the time of a policy change.
+    /// The payment_id, deposit_id or receive_id, or the time of a policy change.
     pub id: String,
     /// The mint.
     pub mint: Option<MintAddress>,
-    /// The payee as the caller gave it.
+    /// The payee as given by the caller.
     pub payee: Option<String>,
-    /// The payee as it calls itself.
+    /// The payee's own name for itself.
     pub untrusted_payee: Option<String>,
-    /// A nutzap's coins name its sender themselves.
+    /// True if a nutzap's proofs name its sender.
     pub sender_proven: Option<bool>,
-    /// Words, cleaned.
+    /// Note, cleaned.
     pub note: Option<HistoryNote>,
-    /// What the mint said when it failed, cleaned.
+    /// The mint's reason for a failure, cleaned.
     pub untrusted_reason: Option<String>,
-    /// The payment it belongs to.
+    /// Id of the payment it belongs to.
     pub payment_id: Option<String>,
-    /// Somebody has claimed the token.
+    /// True if someone has claimed the token.
     pub claimed: Option<bool>,
     /// The agent that caused it. `None`: the owner did.
     pub agent: Option<String>,
 }
 
-/// Words of an entry.
+/// Note of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistoryNote {
-    /// Our own.
+    /// Text of our own.
     Own(String),
-    /// A stranger's.
+    /// Text from a stranger.
     Untrusted(String),
 }
 
 impl Reports<'_> {
-    /// Lists or sums what happened, newest first.
+    /// Lists or sums the history, newest first.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -148,7 +148,7 @@ impl Reports<'_> {
             None => {
                 let limit = query.limit;
                 let show = |place: Cursor, found: Vec<Entry>| {
-                    // A record's entries are on one page.
+                    // All entries of a record are on one page.
                     if !entries.is_empty() && entries.len().saturating_add(found.len()) > limit {
                         next.clone_from(&last);
                         return false;
@@ -183,9 +183,8 @@ impl Reports<'_> {
     }
 }
 
-/// Shows the entries that are asked for, record by record, newest first, from after the
-/// query's cursor on, until `show` says that it is enough. `days` are those on which there is
-/// something.
+/// Passes the requested entries to `show`, record by record, newest first, from after the query's
+/// cursor until `show` returns false. `days` are the days with matching entries.
 async fn each_record(
     core: &Core,
     setup: &Setup,
@@ -238,7 +237,7 @@ fn add(groups: &mut BTreeMap<Group, HistorySums>, group: Group, sums: HistorySum
     *sum = sum.and(sums);
 }
 
-/// The group of a sum. `None`: its lines are of several, or of none that sums know.
+/// Returns the group of a stored sum. `None`: stored sums are not kept by this grouping.
 fn group_of_tally(tally: &Tally, by: Grouping) -> Option<Group> {
     match by {
         Grouping::Day => Some(Group::Day(tally.shown_day)),
@@ -255,7 +254,7 @@ fn group_of_entry(entry: Entry, by: Grouping) -> Group {
     Group::Named(if by == Grouping::Agent { entry.agent } else { payee })
 }
 
-/// The entries of a record, as its lines.
+/// Returns a record's entries, one per history line.
 fn entries_of(row: &HistoryRow) -> Vec<Entry> {
     let write = |line: HistoryLine| match row {
         HistoryRow::Payment(payment) => of_payment(payment, line),
@@ -334,7 +333,7 @@ fn blank(id: String, line: HistoryLine, agent: Option<&str>) -> Entry {
     }
 }
 
-/// What an agent wrote, which may have been told what to write.
+/// Cleans an agent's note; others may have dictated it to the agent.
 fn own_words(words: &str) -> String {
     text::clean_to(words, text::MAX_OUTGOING)
 }

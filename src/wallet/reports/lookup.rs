@@ -1,4 +1,4 @@
-//! What became of a payment, a token handed out, or a received token.
+//! Lookup of a payment, a sent token or a received token.
 
 use tokio::time::{Duration, sleep};
 
@@ -18,32 +18,32 @@ use crate::wallet::token::watch::check_claimed;
 use crate::wallet::zap::group;
 use crate::wallet::zap::shares::shared_zap;
 
-/// The name under which something is looked up.
+/// Name by which a record is looked up.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// A payment, or a shared zap.
+    /// Id of a payment or shared zap.
     Id(PaymentId),
-    /// A received token.
+    /// Id of a received token.
     Received(ReceiveId),
-    /// A payment by its invoice's payment hash, in lower-case hex.
+    /// Payment hash of a payment's invoice, in lower-case hex.
     Hash(String),
-    /// A payment, or a shared zap, by its idempotency key.
+    /// Idempotency key of a payment or shared zap.
     Key(String),
 }
 
 const TOKEN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A lookup waits at least so long for a payment that another call is planning.
+/// Least wait for a payment that another call is planning.
 const PLANNED_PATIENCE: Duration = Duration::from_secs(5);
-/// How often the lookup looks whether that payment has been recorded.
+/// Interval between checks for that payment's record.
 const PLANNED_LOOK: Duration = Duration::from_millis(100);
 
 impl Payments<'_> {
-    /// Looks a payment or a received token up, once it is final or `wait` is over. One that a call
-    /// is planning right now is waited for 5 s at least.
+    /// Returns a payment or received token once it is final, or its current state after `wait`. A
+    /// payment that a call is still planning is awaited for at least 5 s.
     ///
     /// # Errors
-    /// [`Cause::NotFound`]; [`Late::Planned`]: a call still plans it, and nothing was sent.
+    /// [`Cause::NotFound`]; [`Late::Planned`]: a call is still planning it, and nothing was sent.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -61,12 +61,12 @@ impl Payments<'_> {
             return get_receive(core, caller, id, until).await;
         }
         let mut payment = loop {
-            // Before the journal is looked at: what is admitted between the two is found there.
+            // Check this before the journal, which then has what is admitted in between.
             let planned = is_planned(core, caller, lookup);
             if let Some(found) = find(core, caller, lookup).await? {
                 break found;
             }
-            // A zap that was shared among several has a name of its own.
+            // A zap split among several recipients has its own id.
             if let Some(shared) = find_group(core, &setup, caller, lookup).await? {
                 return Ok(Outcome::Shared(shared));
             }
@@ -93,7 +93,7 @@ impl Payments<'_> {
     }
 }
 
-/// A call is planning the payment that is asked for.
+/// Returns true if a call is planning the requested payment.
 fn is_planned(core: &Core, caller: &Caller, lookup: &Lookup) -> bool {
     let name = match lookup {
         Lookup::Hash(hash) => Name::Hash(hash),
@@ -126,8 +126,7 @@ async fn find(core: &Core, caller: &Caller, lookup: &Lookup) -> Result<Option<Pa
     Ok(found.filter(|payment| payment.agent == caller.agent))
 }
 
-/// The payment as it stands now. For an unclaimed token the mint is asked whether somebody has
-/// claimed it.
+/// Reads the payment again. For an unclaimed token, also asks the mint if it was claimed.
 async fn look_again(core: &Core, payment: Payment, call: Deadline) -> Result<Payment, Failure> {
     let payment = core.store.payment(&payment.id).await?.unwrap_or(payment);
     if matches!(payment.state, PaymentState::Settled { claimed: false, .. })

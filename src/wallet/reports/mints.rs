@@ -1,4 +1,4 @@
-//! The mints: what they are, what they take, whether they answer.
+//! Listed mints: balance, fee, limits and reachability.
 
 use futures::future::join_all;
 use tokio::time::{Duration, timeout};
@@ -14,44 +14,44 @@ use crate::wallet::proofs::balances::{left_out, spendable_at};
 use crate::wallet::reports::Reports;
 use crate::wallet::reports::balance::name_of;
 
-/// How long a mint may take to say that it is there.
+/// Longest wait for a mint's answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A listed mint, and how it stands.
+/// A listed mint and its current status.
 #[derive(Clone, Debug)]
 pub struct MintStanding {
-    /// Its address.
+    /// The mint's address.
     pub mint: MintAddress,
-    /// What it calls itself, cleaned.
+    /// The mint's own name, cleaned.
     pub untrusted_name: Option<String>,
-    /// Its coins are play money.
+    /// True if the mint issues play money.
     pub test: bool,
-    /// The wallet uses it.
+    /// True if the wallet uses the mint.
     pub usable: bool,
-    /// It answered just now. `None`: not known.
+    /// True if the mint answered just now. `None`: not known.
     pub reachable: Option<bool>,
-    /// Can be spent now, in sats.
+    /// Sats that can be spent now.
     pub spendable_sats: u64,
-    /// Coins there that another program of this wallet has perhaps handed out, in sats.
+    /// Sats there that another program of this wallet may have handed out.
     pub left_out_sats: u64,
     /// The owner's cap, in sats.
     pub max_balance_sats: Option<u64>,
-    /// Its fee in thousandths of a sat per coin spent.
+    /// Input fee in thousandths of a sat per proof.
     pub fee_ppk: Option<u64>,
-    /// It calls another public key its own than when it was first used.
+    /// True if the mint's public key has changed since its first use.
     pub identity_changed: bool,
-    /// How many people that the owner follows on Nostr recommend it. `None`: it is not known.
+    /// Number of people followed by the owner on Nostr who recommend it. `None`: not known.
     pub recommended_by: Option<u64>,
-    /// What it takes in. `None`: it does not say.
+    /// Supported deposits. `None`: not stated by the mint.
     pub deposit: Option<MethodInfo>,
-    /// What it pays out. `None`: it does not say.
+    /// Supported payments. `None`: not stated by the mint.
     pub pay: Option<MethodInfo>,
-    /// The NUTs that the wallet leans on and it does not have.
+    /// NUTs that the wallet relies on and the mint lacks.
     pub lacks: Vec<u8>,
 }
 
 impl Reports<'_> {
-    /// Every listed mint. Asks those that were used before whether they answer; contacts no other.
+    /// Lists all mints of the policy. Queries only mints that are in use and were contacted before.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -78,7 +78,7 @@ async fn standing_of(
     let mut reachable = None;
     if about.is_some() && usable {
         reachable = match timeout(PATIENCE, mint.refresh_info()).await {
-            // Our own limit: nothing was asked.
+            // Our own rate limit; the mint was not asked.
             Ok(Err(MintError::RateLimited { .. })) => None,
             Ok(answer) => Some(answer.map_or_else(|error| error.was_answered(), |()| true)),
             Err(_) => Some(false),

@@ -1,5 +1,4 @@
-//! What the wallet holds, what has happened, and how it stands on relays. Moves nothing; a sync
-//! alone changes what relays have.
+//! Reports: balance, history, mints, lookups and sync status. They move no money.
 
 pub(super) mod balance;
 pub(super) mod history;
@@ -9,6 +8,6 @@ pub(super) mod sync;
 
 use crate::wallet::core::Core;
 
-/// What the wallet holds, where, and what has happened.
+/// Handle for reports on balance, mints and history.
 #[derive(Clone, Copy, Debug)]
 pub struct Reports<'a>(pub(crate) &'a Core);

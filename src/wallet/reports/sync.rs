@@ -1,7 +1,6 @@
-//! One wallet on every device: brings what we hold to the relays, and takes in what other devices
-//! have put there (NIP-60).
+//! Sync with the wallet's other devices through relays (NIP-60), and its status.
 //!
-//! Moves no value; `pulled_sats` are this wallet's own, found again.
+//! Moves no money; `pulled_sats` already belonged to this wallet.
 
 use crate::model::mint::{MintAddress, MoneyKind};
 use crate::wallet::core::Caller;
@@ -23,88 +22,87 @@ use crate::wallet::sync::send_again::{forgets_deletions, refused_by};
 use crate::wallet::sync::tell::tell_about;
 use crate::wallet::sync::verify::verify;
 
-/// How the wallet on relays stands.
+/// Status of the wallet on relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncState {
-    /// Every relay was read to its end, and has all.
+    /// All relays were read completely and lack nothing.
     Synced,
-    /// Something is not read, or not there yet.
+    /// Something was not read, or is not published yet.
     Partial,
     /// No relay answers.
     Offline,
-    /// Our own wallet event is not written: what was read of it may lack keys.
+    /// Our wallet event is not written, because keys may be missing from what was read.
     ReadOnly,
     /// Nostr is off.
     Off,
 }
 
-/// How relays and wallet came together.
+/// Result of a sync.
 #[derive(Clone, Debug)]
 pub struct SyncReport {
-    /// How it stands.
+    /// Status after the sync.
     pub state: SyncState,
-    /// The kind of money.
+    /// Kind of money.
     pub money: MoneyKind,
-    /// By relay of the owner.
+    /// Status of each of the owner's relays.
     pub relays: Vec<RelayStatus>,
-    /// Found on relays, put there by other devices of this wallet, in sats.
+    /// Sats from other devices that were found on relays.
     pub pulled_sats: u64,
-    /// Spent by other devices of this wallet, in sats.
+    /// Sats that other devices have spent.
     pub dropped_sats: u64,
-    /// The sync goes on: the mint that it waits for, if it is a mint.
+    /// Set if the sync continues in the background, with the mint it waits for, if any.
     pub goes_on: Option<Option<MintAddress>>,
-    /// What the owner can do about what is in the way.
+    /// Obstacle to publishing that the owner can remove.
     pub in_the_way: Option<InTheWay>,
 }
 
-/// How a relay stands.
+/// Status of one relay.
 #[derive(Clone, Debug)]
 pub struct RelayStatus {
-    /// The relay.
+    /// The relay's URL.
     pub url: String,
-    /// How it was seen last. `None`: it was not read yet.
+    /// Last observation. `None`: not read yet.
     pub sight: Option<Sight>,
-    /// Events that it has not got.
+    /// Number of events the relay lacks.
     pub unpublished: u64,
-    /// What its owner should know of it.
+    /// Problem that the owner should know about.
     pub trouble: Option<Trouble>,
 }
 
-/// What is wrong with a relay.
+/// Problem with a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It refuses events for good.
+    /// The relay rejects events for good.
     Refuses {
-        /// How many.
+        /// Number of rejected events.
         events: u64,
-        /// Its own words, which may be empty.
+        /// The relay's own reason; may be empty.
         untrusted_reason: String,
     },
-    /// It forgets deletions.
+    /// The relay keeps losing deletions.
     ForgetsDeletions,
 }
 
-/// The wallet on relays, in short.
+/// Short status of the wallet on relays.
 #[derive(Clone, Debug)]
 pub struct NostrStanding {
-    /// The wallet's public key.
+    /// The wallet's public key, as npub.
     pub npub: String,
-    /// How it stands.
+    /// Status of the wallet on relays.
     pub state: SyncState,
-    /// Events that not enough relays have yet.
+    /// Number of events on too few relays.
     pub unpublished: u64,
 }
 
 impl OwnRelays<'_> {
-    /// Publishes, reads every relay, asks the mints about what is in doubt, and publishes what
-    /// follows from it.
+    /// Publishes changes, reads all relays, asks the mints about proofs in doubt, and publishes the
+    /// result. Relays and mints that do not answer only affect `state`.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
-    /// Relays and mints that do not answer are no error: `state` says so.
     ///
     /// # Cancel safety
-    /// Safe to drop: it goes on to its end.
+    /// Safe to drop: the sync continues.
     pub async fn sync(self, _caller: &Caller) -> Result<SyncReport, Failure> {
         let core = self.0;
         let Some(link) = &core.nostr else { return sync_report(core, 0, 0).await };
@@ -125,11 +123,10 @@ impl OwnRelays<'_> {
         }
     }
 
-    /// Reads the relays, asks the mints, and writes nothing there: for a home that is being
-    /// restored and has no device of its own yet.
+    /// Reads relays and asks mints, publishing nothing: for a restore without a device number yet.
     ///
     /// # Errors
-    /// As [`OwnRelays::sync`].
+    /// See [`OwnRelays::sync`].
     pub async fn look_at_relays(self) -> Result<(), Failure> {
         let core = self.0;
         let Some(link) = &core.nostr else { return Ok(()) };
@@ -140,7 +137,7 @@ impl OwnRelays<'_> {
         keep_backups(core, link, &pulled.about, false).await
     }
 
-    /// Other devices' coins that can be adopted, in sats, at all listed mints.
+    /// Returns the sats of other devices that can be adopted, at all listed mints.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -155,19 +152,19 @@ impl OwnRelays<'_> {
         Ok(sum)
     }
 
-    /// The same in the background: nobody waits for the answer.
+    /// Syncs in the background, where no caller waits for the result.
     ///
     /// # Errors
-    /// As [`OwnRelays::sync`].
+    /// See [`OwnRelays::sync`].
     pub async fn sync_quietly(self) -> Result<(), Failure> {
         let core = self.0;
         if core.nostr.is_some() { sync_once(core, false).await.map(drop) } else { Ok(()) }
     }
 
-    /// Takes in the nutzaps that have come, and nothing else: anybody can send one.
+    /// Redeems incoming nutzaps and nothing else, because anyone can trigger it.
     ///
     /// # Errors
-    /// As [`OwnRelays::sync`].
+    /// See [`OwnRelays::sync`].
     pub async fn take_nutzaps(self) -> Result<(), Failure> {
         let core = self.0;
         let Some(link) = core.nostr.as_ref().filter(|link| link.parts.nutzaps) else {
@@ -180,8 +177,7 @@ impl OwnRelays<'_> {
         publish_queue(core, false).await.map(drop)
     }
 
-    /// Brings changes to the relays. Returns when to come again, and nothing when relays have it
-    /// all.
+    /// Publishes local changes. Returns the time until the next attempt; `None`: nothing is queued.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -194,18 +190,17 @@ impl OwnRelays<'_> {
         publish_queue(core, false).await
     }
 
-    /// Nostr is on.
+    /// Returns true if Nostr is on.
     pub fn has_relays(self) -> bool {
         self.0.nostr.is_some()
     }
 }
 
-/// `asked`: by somebody, not by the clock or by a relay.
+/// Runs one sync. `asked`: a caller requested it, not a timer or a relay.
 async fn sync_once(core: &Core, asked: bool) -> Result<SyncReport, Failure> {
     let Some(link) = &core.nostr else { return sync_report(core, 0, 0).await };
     let _one_at_a_time = link.syncing().await;
-    // What is said of the wallet replaces what a relay holds: it goes only to relays that have
-    // been read since.
+    // Events about the wallet replace a relay's: only relays read in this sync get them.
     link.seen().about_read.clear();
     core.store.begin_outbox().await?;
     queue_changes(core).await?;
@@ -265,7 +260,7 @@ async fn sync_report(
     Ok(report)
 }
 
-/// What the owner should know of a relay.
+/// Returns the problem with a relay that the owner should know about.
 async fn trouble_with(core: &Core, url: &str) -> Result<Option<Trouble>, Failure> {
     if let Some((events, untrusted_reason)) = refused_by(core, url).await? {
         return Ok(Some(Trouble::Refuses { events, untrusted_reason }));
@@ -273,7 +268,6 @@ async fn trouble_with(core: &Core, url: &str) -> Result<Option<Trouble>, Failure
     Ok(forgets_deletions(core, url).await?.then_some(Trouble::ForgetsDeletions))
 }
 
-/// How the wallet on relays stands.
 async fn nostr_state(core: &Core, link: &Link) -> Result<SyncState, Failure> {
     let unpublished = unpublished(core).await?;
     let seen = link.seen().clone();
@@ -292,7 +286,7 @@ async fn nostr_state(core: &Core, link: &Link) -> Result<SyncState, Failure> {
     })
 }
 
-/// The wallet on relays, in short. `None`: Nostr is off.
+/// Returns the short status. `None`: Nostr is off.
 pub(super) async fn nostr_standing(core: &Core) -> Result<Option<NostrStanding>, Failure> {
     let Some(link) = &core.nostr else { return Ok(None) };
     Ok(Some(NostrStanding {

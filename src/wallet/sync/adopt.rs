@@ -1,8 +1,8 @@
-//! Makes other devices' coins our own: a journaled swap of whole token events' coins, which keeps
-//! everything (NUT-03).
+//! Adopts other devices' coins: swaps the proofs of whole token events for our own. Each swap is
+//! journaled and keeps everything but the fee (NUT-03).
 //!
-//! Until then two devices could spend the same coin, and only one would. Whoever loses that race
-//! loses nothing: the mint says so, and the coins are asked about anew.
+//! Until then, two devices could spend the same proof and only one would succeed. The device that
+//! loses that race loses no money: the mint reports it, and the proofs are checked again.
 
 use std::collections::HashMap;
 
@@ -23,35 +23,35 @@ use crate::wallet::proofs::changes;
 use crate::wallet::sync::verify::{Verified, verify_at};
 use crate::wallet::wallet_event::lock_keys::lock_keys;
 
-/// The most coins that are adopted at once: what a mint takes as inputs of one swap.
+/// The most proofs adopted at once: the mint's limit on inputs of one swap.
 const MOST_COINS: usize = 500;
-/// How often another device may be faster before it is given up.
+/// Number of swaps that other devices may win before adopting stops.
 const MOST_LOSSES: u32 = 3;
 
-/// How soon all is adopted again after the last time, in seconds: two devices that adopt at each
-/// sync would pass coins to and fro.
+/// Least time between two adoptions of everything, in seconds. Without it, two devices that adopt
+/// at each sync would pass the same coins back and forth.
 const CLAIMED_AGAIN_SECONDS: u64 = 600;
 
-/// What came of one swap.
+/// Result of one swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Adoption {
-    /// The coins are ours.
+    /// The proofs are ours.
     Ours,
-    /// It brought nothing: another device was faster, or the mint will never take them.
+    /// Nothing was gained: another device was faster, or the mint will never accept them.
     Lost,
-    /// The mint says that one of them is none of its coins, or does not open.
+    /// The mint rejected one of the proofs as unknown or as not unlocked.
     OneIsBad,
 }
 
-/// Adopts whole events' coins at a mint until `need_sats` more are ours, or nothing is left.
-/// Whether anything was adopted. The caller holds the mint's lock.
+/// Adopts proofs of whole events at a mint until `need_sats` more are ours, or nothing is left.
+/// Returns true if anything was adopted. The caller holds the mint's lock.
 ///
 /// # Errors
 /// [`Cause::Mint`](crate::wallet::core::failure::Cause::Mint),
-/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store). What was adopted stays adopted.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store). Adopted proofs stay adopted.
 ///
 /// # Cancel safety
-/// Not cancel safe in effect: a swap that is dropped is ended by the reconciler. Nothing is lost.
+/// Dropping it may leave a swap open; the reconciler ends it, and nothing is lost.
 pub(crate) async fn adopt(
     core: &Core,
     mint: &Mint,
@@ -60,7 +60,7 @@ pub(crate) async fn adopt(
 ) -> Result<bool, Failure> {
     let (mut claimed, mut any) = (0_u64, false);
     let mut losses = 0;
-    // Parts of what the mint would not take as a whole.
+    // Halves of a selection that the mint rejected as a whole.
     let mut parts: Vec<Vec<(PublicKey, Proof)>> = Vec::new();
     while claimed < need_sats && losses < MOST_LOSSES {
         let part = parts.pop();
@@ -76,16 +76,15 @@ pub(crate) async fn adopt(
         match adopt_some(core, mint, some.clone(), guard).await? {
             Adoption::Ours => {
                 any = true;
-                // Each part costs a fee of its own.
+                // Each half pays its own fee.
                 let coins: Vec<Proof> = some.into_iter().map(|(_, proof)| proof).collect();
                 claimed =
                     claimed.saturating_add(sats.saturating_sub(mint.input_fee(&coins).await?));
             }
-            // The bad coin itself, and one that is not worth its fee alone, say nothing of the
-            // other parts.
+            // The other halves may still be good, and worth their fee.
             Adoption::Lost if is_part => {}
             Adoption::Lost => losses = u32::saturating_add(losses, 1),
-            // One bad coin spoils a swap, not its siblings.
+            // One bad proof fails the whole swap, so the selection is halved until it is alone.
             Adoption::OneIsBad => {
                 let (left, right) = some.split_at(some.len() / 2);
                 parts.extend(
@@ -100,11 +99,10 @@ pub(crate) async fn adopt(
     Ok(any)
 }
 
-/// Adopts all that can be adopted, at every listed mint.
+/// Adopts everything adoptable at all listed mints. A mint that does not answer is skipped.
 ///
 /// # Errors
-/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store. A
-/// mint that does not answer is no error.
+/// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
 pub(crate) async fn adopt_all(core: &Core, link: &Link) -> Result<(), Failure> {
     let now = (core.clock)();
     let lately =
@@ -120,16 +118,16 @@ pub(crate) async fn adopt_all(core: &Core, link: &Link) -> Result<(), Failure> {
         if let Err(error) = adopt(core, &mint, u64::MAX, &guard).await {
             tracing::debug!(
                 %error,
-                "coins of other devices were not claimed"
+                "coins of other devices were not adopted"
             );
         }
     }
     Ok(())
 }
 
-/// The coins to adopt next: those of the smallest event that is enough, else of the largest
-/// ones together: a mint's fee is for all coins of one swap, rounded up once. What is not worth
-/// its fee is adopted with all the rest, or stays where it is.
+/// Chooses the proofs to adopt next: the smallest event that suffices, otherwise the largest events
+/// together, because the mint rounds its fee up once per swap. Proofs not worth their fee are
+/// adopted together with all others, or stay where they are.
 async fn next_coins(
     core: &Core,
     mint: &Mint,
@@ -139,7 +137,7 @@ async fn next_coins(
     let mut free =
         core.store.remote_proofs(address.to_string(), vec![RemoteProofState::Unspent]).await?;
     if free.is_empty() {
-        // What another program has perhaps handed out is the last.
+        // Proofs that another program may have handed out come last.
         free =
             core.store.remote_proofs(address.to_string(), vec![RemoteProofState::LeftOut]).await?;
     }
@@ -180,12 +178,12 @@ async fn next_coins(
     if is_worth_its_fee(mint, &chosen).await? {
         return Ok(Some(chosen));
     }
-    // Coins whose event is gone, and that the mint calls unspent, are among these.
+    // This includes unspent proofs whose event is gone.
     let all: Vec<_> = free.into_iter().take(MOST_COINS).collect();
     Ok(if is_worth_its_fee(mint, &all).await? { Some(all) } else { None })
 }
 
-/// One swap.
+/// Makes one swap.
 async fn adopt_some(
     core: &Core,
     mint: &Mint,
@@ -195,7 +193,7 @@ async fn adopt_some(
     let (ys, proofs): (Vec<PublicKey>, Vec<Proof>) = some.into_iter().unzip();
     let ceiling = core.setup().await?.policy.max_fee_sats(changes::sum_sats(&proofs));
     if mint.input_fee(&proofs).await? > ceiling {
-        tracing::debug!("a claim would cost more than the owner allows");
+        tracing::debug!("adopting coins would cost more than the owner allows");
         return Ok(Adoption::Lost);
     }
     let want = SwapSpec { purpose: SwapPurpose::Adopt, give_sats: 0, lock_to: None, memo: None };
@@ -211,7 +209,7 @@ async fn adopt_some(
             }
         }
         Err(error) => {
-            // Not worth its fee: never tried again by itself.
+            // Not worth its fee: not retried automatically.
             if error.nut_code() == Some(nut::UNBALANCED) {
                 core.store
                     .commit(vec![Change::RemoteProofs { ys, to: RemoteProofState::Refused }])
@@ -223,7 +221,7 @@ async fn adopt_some(
     }
 }
 
-/// What such a swap came to. `false`: it brought nothing.
+/// Applies the outcome of an adopting swap. Returns false if nothing was gained.
 pub(crate) async fn end_adopt(
     core: &Core,
     mint: &Mint,
@@ -241,7 +239,7 @@ pub(crate) async fn end_adopt(
             ]
         }
         SwapOutcome::Refused(error) if error.is_about_a_proof() => {
-            // Of several, some may be good.
+            // Of several proofs, some may be good.
             let to =
                 if ys.len() == 1 { RemoteProofState::Refused } else { RemoteProofState::Unspent };
             let mut changes = swap::refused(swap, &error);
@@ -276,7 +274,7 @@ pub(crate) async fn end_adopt(
     Ok(!refused)
 }
 
-/// Coins that the mint did not give us: what it says of them now.
+/// Asks the mint for the state of proofs it did not swap, and stores it.
 async fn ask_again(core: &Core, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), Failure> {
     let states = mint.states(ys.clone()).await?;
     let said = |word: State| {
@@ -291,16 +289,16 @@ async fn ask_again(core: &Core, mint: &Mint, ys: Vec<PublicKey>) -> Result<(), F
         .await?)
 }
 
-/// Coins of an unpaid melt that the mint calls spent: another device of ours has taken them,
-/// and the melt cannot be made any more. None while one is in use, or when the quote, asked
-/// after the coins, is anything but unpaid: then the melt itself may have spent them.
+/// Returns the proofs of an unpaid melt that the mint reports as spent: another device spent them,
+/// so the melt can no longer be paid. Returns none while any proof is pending, or if the quote,
+/// asked afterwards, is not unpaid: the melt itself may then have spent them.
 pub(crate) async fn spent_by_another(
     mint: &Mint,
     quote_id: &str,
     held: &[ProofInfo],
 ) -> Result<Vec<PublicKey>, Failure> {
     let states = match mint.states(changes::ys(held)).await {
-        // A mint without NUT-07 says nothing of them.
+        // A mint without NUT-07 cannot tell.
         Err(error) if error.is_not_served() => return Ok(Vec::new()),
         states => states?,
     };
@@ -314,8 +312,8 @@ pub(crate) async fn spent_by_another(
     Ok(if word == MeltState::Unpaid && preimage.is_none() { spent } else { Vec::new() })
 }
 
-/// Coins that an operation of ours found spent by another device: they are spent, and what the
-/// mint still takes is free.
+/// Marks those of our proofs as spent that the mint reports as spent, then checks everything else
+/// held at that mint.
 pub(crate) async fn drop_spent(
     core: &Core,
     mint: &Mint,
@@ -333,8 +331,7 @@ pub(crate) async fn drop_spent(
     doubt_the_rest(core, mint.address()).await
 }
 
-/// Where another device took some coins it may have taken more: the mint is asked about all
-/// that we hold there.
+/// Checks all proofs held at a mint where another device spent some, as it may have spent more.
 pub(crate) async fn doubt_the_rest(core: &Core, mint: &MintAddress) -> Result<(), Failure> {
     if core.nostr.is_some() {
         core.store.mark_all_unverified(mint.to_string()).await?;
@@ -343,7 +340,7 @@ pub(crate) async fn doubt_the_rest(core: &Core, mint: &MintAddress) -> Result<()
     Ok(())
 }
 
-/// Something is left of them after the mint's fee.
+/// Returns true if the proofs are worth more than the mint's fee.
 async fn is_worth_its_fee(mint: &Mint, coins: &[(PublicKey, Proof)]) -> Result<bool, Failure> {
     let proofs: Vec<Proof> = coins.iter().map(|(_, proof)| proof.clone()).collect();
     Ok(changes::sum_sats(&proofs) > mint.input_fee(&proofs).await?)

@@ -1,9 +1,8 @@
-//! What the wallet keeps on relays for a new beginning: which devices it has, and its list of mints
-//! (NUT-27).
+//! Backups on relays for a restore from the mnemonic: the devices and the mints (NUT-27).
 //!
-//! Both only grow by what was read. Neither makes a mint trusted, and neither is written before the
-//! relays were read to their end. The list of mints has a key of its own that names nobody: it goes
-//! over connections without our name alone, and through no queue.
+//! Both lists only grow. Neither makes a mint trusted, and neither is written before all relays
+//! were read completely. The mint list is signed by a separate key that names nobody, is sent only
+//! over unauthenticated connections, and does not pass through the outbox.
 
 use std::collections::BTreeSet;
 
@@ -20,24 +19,23 @@ use crate::wallet::core::relays::{Link, QUESTION, plain_url};
 use crate::wallet::outbox::queue::{class, outgoing, unsigned};
 use crate::wallet::sync::OwnRelays;
 
-/// The name of the row.
+/// Row name in the store.
 const ROW: &str = "backups";
 
-/// What relays keep of it.
+/// Contents of the backups, as read so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Backups {
-    /// Every device that was ever named there.
+    /// All devices ever named there.
     pub(crate) devices: BTreeSet<u32>,
     devices_at: u64,
-    /// Mints that one of them ever listed as test mints.
+    /// Mints that any device ever listed as test mints.
     pub(crate) test_mints: BTreeSet<String>,
-    /// Every mint that was ever named there.
+    /// All mints ever named there.
     pub(crate) mints: BTreeSet<String>,
 }
 
 impl OwnRelays<'_> {
-    /// Devices of this wallet that relays name, and mints that they name and the owner does not
-    /// list.
+    /// Returns the devices named on relays, and the unlisted mints named there.
     ///
     /// # Errors
     /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -50,7 +48,7 @@ impl OwnRelays<'_> {
     }
 }
 
-/// What relays keep for a new beginning, as far as it was read.
+/// Returns the backups as read so far.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -58,8 +56,8 @@ pub(super) async fn backups(core: &Core) -> Result<Backups, Failure> {
     Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
 }
 
-/// Takes in what relays keep, and adds what is missing there; nothing is added before they were
-/// read to their end (`whole`).
+/// Merges the backups that relays show and publishes what they lack. Publishes nothing until all
+/// relays were read completely once (`whole`).
 pub(crate) async fn keep_backups(
     core: &Core,
     link: &Link,
@@ -102,8 +100,8 @@ pub(crate) async fn keep_backups(
     Ok(())
 }
 
-/// Reads the list of mints at every relay, without a name, and brings it to each that was read
-/// to its end and lacks something of it. Whether all of them have it.
+/// Reads the mint list from every relay, unauthenticated, and publishes the merged list to each
+/// completely read relay that lacks it. Returns true if all of them have it.
 async fn keep_mints(
     core: &Core,
     link: &Link,
@@ -148,7 +146,7 @@ async fn keep_mints(
     Ok(told.into_iter().all(|told| told))
 }
 
-/// The mints that a list names, as they are compared.
+/// Returns the mints of a list, normalized.
 fn named(identity: &Identity, event: &Event) -> BTreeSet<String> {
     let mints = app_data::read_mints(identity, event).unwrap_or_default();
     mints

@@ -1,7 +1,6 @@
-//! Listening to relays: another device's coins and somebody's nutzap are seen when they come, not
-//! at the next period.
+//! Subscriptions to relays, so that other devices' coins and incoming nutzaps are noticed at once.
 //!
-//! What is heard is only a reason to look: nothing is taken in here.
+//! An event heard here only wakes the sync; nothing is stored.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -15,24 +14,22 @@ use crate::wallet::nutzaps::collect;
 use crate::wallet::sync::OwnRelays;
 use crate::wallet::wallet_event::known::about;
 
-/// Events this much older are heard too: clocks differ, and a connection may have been away. In
-/// seconds.
+/// Overlap with earlier events, in seconds, because clocks differ and connections drop.
 const OVERLAP: u64 = 600;
 
-/// What was heard of.
+/// Subject of what was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// Another device has changed coins.
+    /// Another device changed coins.
     Coins,
-    /// A nutzap may have come.
+    /// A nutzap may have arrived.
     Nutzaps,
 }
-/// How soon after a change it is looked whether the list of relays is another.
+/// Delay after a change before the relay list is compared again.
 const LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
 
 impl OwnRelays<'_> {
-    /// Listens until it is dropped, and wakes the sync when something new is heard. Returns at once
-    /// when Nostr is off.
+    /// Subscribes until dropped; wakes the sync at news. Returns at once if Nostr is off.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -48,7 +45,7 @@ impl OwnRelays<'_> {
         }
     }
 
-    /// Returns when something new was heard, and what it is about.
+    /// Waits until something new is heard, and returns its subject.
     pub async fn news(self) -> News {
         let core = self.0;
         let Some(link) = &core.nostr else { return std::future::pending().await };
@@ -64,7 +61,7 @@ async fn arrivals(core: &Core, link: &Link) -> Vec<String> {
     collect::arrivals(link, &about(core).await.unwrap_or_default())
 }
 
-/// Returns when the wallet's own list names other relays for nutzaps.
+/// Waits until the wallet's nutzap list names different relays.
 async fn listed_otherwise(core: &Core, link: &Link, urls: &[String]) {
     let mut changes = core.notices.subscribe();
     loop {
@@ -82,7 +79,7 @@ async fn listed_otherwise(core: &Core, link: &Link, urls: &[String]) {
 async fn listen_at(core: &Core, link: &Link, urls: &[String]) {
     let (me, since) = (link.parts.identity.public_key(), (core.clock)().saturating_sub(OVERLAP));
     let mut listeners = Vec::new();
-    // All of these are relays of ours: one that insists is told who we are.
+    // These are our own relays, so we authenticate if one requires it (NIP-42).
     let relays = &link.parts.relays;
     for url in urls.iter().take(MOST_RELAYS).cloned() {
         if link.is_own(&url) {
@@ -100,7 +97,7 @@ async fn listen_at(core: &Core, link: &Link, urls: &[String]) {
             while let Some(what) = heard.recv().await {
                 let news = match what {
                     ListenerEvent::Event(event) => is_news(core, &event).await,
-                    // What came while the relay was away is asked for.
+                    // On a reconnect, events may have been missed.
                     ListenerEvent::Connected => std::mem::replace(&mut before, true),
                 };
                 if news {

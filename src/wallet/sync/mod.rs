@@ -1,12 +1,12 @@
-//! One wallet on every device (NIP-60): what relays show is read, checked at the mints, and
-//! adopted; what the wallet says of itself is written there.
+//! Sync between the wallet's devices (NIP-60): reads relays, checks coins at the mints, adopts
+//! them, and publishes the wallet's own events.
 //!
-//! The mint is the truth, the store the memory, relays are copies: nothing here makes a payment
-//! wait, and nothing that a relay shows, hides or deletes gives up a coin. Never makes value leave:
-//! adopting another device's coins keeps everything.
+//! Mints are authoritative; relays only hold copies. Nothing here makes a payment wait, and nothing
+//! that a relay shows, hides or deletes makes the wallet give up a proof. Adopting other devices'
+//! coins costs at most the mint's fee.
 //!
 //! ```text
-//!  outbox -> pull (page every relay, store what is said of the wallet)
+//!  outbox -> pull (page every relay, store events about the wallet)
 //!         -> verify (NUT-07) -> tell (17375, 10019) -> outbox
 //! ```
 
@@ -20,6 +20,6 @@ pub(super) mod verify;
 
 use crate::wallet::core::Core;
 
-/// This wallet on the owner's relays.
+/// Handle for this wallet's data on the owner's relays.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnRelays<'a>(pub(crate) &'a Core);

@@ -1,7 +1,6 @@
-//! Reads every relay to its end, and takes in what this wallet's devices have written there.
+//! Reads all events of this wallet from every relay and stores them.
 //!
-//! Silence of a relay means nothing, and a deletion makes a coin doubtful at most. An event that
-//! cannot be read is left where it is.
+//! Silence of a relay means nothing; a deletion only puts proofs in doubt. Unreadable events stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,29 +17,29 @@ use crate::wallet::outbox::queue::{self, unsigned};
 use crate::wallet::sync::send_again::{ShownEvents, make_good};
 use crate::wallet::wallet_event::known::learn_about;
 
-/// How far back the history of other devices is read, in seconds: an older invoice has run out.
+/// Age limit of other devices' history, in seconds; invoices older than this have expired.
 const LINES_SECONDS: u64 = 14 * 86_400;
 
-/// What a pull brought.
+/// Result of a pull.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pulled {
-    /// Every relay of the owner was read to its end.
+    /// True if all of the owner's relays were read completely.
     pub(crate) whole: bool,
-    /// Relays that answered at all.
+    /// Number of relays that answered at all.
     pub(crate) reached: usize,
-    /// What was new.
+    /// New events and proofs.
     pub(crate) absorbed: Merged,
-    /// Sats of coins that no relay shows any more, and that turned out to be spent.
+    /// Sats of proofs that relays no longer show and that turned out to be spent.
     pub(crate) dropped_sats: u64,
-    /// What the wallet says of itself there: kinds 17375, 375, 10019, 10002, 7374, 30078.
+    /// Events about the wallet itself: kinds 17375, 375, 10019, 10002, 7374, 30078.
     pub(crate) about: Vec<Event>,
-    /// Ids of wallets of ours among them that cannot be read.
+    /// Ids of our own wallet events that cannot be read.
     pub(crate) unreadable: BTreeSet<String>,
-    /// By relay that was read to its end: the ids of what it shows of that.
+    /// Ids of those events (except kind 30078), by completely read relay.
     pub(crate) about_at: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What one relay showed.
+/// Events that one relay showed.
 struct RelayEvents {
     url: String,
     tokens: Listing,
@@ -63,11 +62,10 @@ impl RelayEvents {
     }
 }
 
-/// Reads all relays and takes in what they show.
+/// Reads all relays and stores what they show. A relay that does not answer is skipped.
 ///
 /// # Errors
-/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store). A relay that does not answer is no
-/// error.
+/// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 pub(crate) async fn pull(core: &Core, link: &Link) -> Result<Pulled, Failure> {
     let lines_since = (core.clock)().saturating_sub(LINES_SECONDS);
     let mut known = known(core, lines_since).await?;
@@ -124,8 +122,7 @@ pub(crate) async fn pull(core: &Core, link: &Link) -> Result<Pulled, Failure> {
     Ok(pulled)
 }
 
-/// What the store knows of the wallet's events on relays. Of the history only lines of this time
-/// or later, in Unix seconds.
+/// Returns the events that the store already has; history only since `lines_since` (Unix seconds).
 pub(crate) async fn known(core: &Core, lines_since: u64) -> Result<AlreadyRead, Failure> {
     Ok(AlreadyRead {
         tokens: core.store.known_token_events().await?,
@@ -145,8 +142,8 @@ pub(crate) struct AlreadyRead {
 
 async fn look(link: &Link, url: String, known: &AlreadyRead) -> RelayEvents {
     let (relays, me) = (&link.parts.relays, link.parts.identity.public_key());
-    // First, because a relay that has asked who reads there is told after the first reading, and
-    // named for those that follow.
+    // First, because a relay may send an authentication challenge (NIP-42) with its first answer;
+    // later queries are then authenticated.
     let about = relays
         .all(
             &url,
@@ -166,8 +163,7 @@ async fn look(link: &Link, url: String, known: &AlreadyRead) -> RelayEvents {
             QUESTION,
         )
         .await;
-    // Of the key's app data only what is ours; and never the list of mints, which is kept without
-    // our name.
+    // Only our own app data, and never the mint list, which must not be linked to this key.
     let data = json!({"kinds": [app_data::KIND], "authors": [me], "#d": [app_data::DEVICES]});
     let data = relays.all(&url, &data, |_| false, QUESTION).await;
     let filter = json!({"kinds": [7376], "authors": [me], "since": known.lines_since});
@@ -175,7 +171,7 @@ async fn look(link: &Link, url: String, known: &AlreadyRead) -> RelayEvents {
     RelayEvents { url, tokens, deletions, about, data, lines }
 }
 
-/// Opens what can be opened. What cannot is neither counted nor deleted.
+/// Decrypts what it can. Unreadable events are neither counted nor deleted.
 fn open_all(
     identity: &Identity,
     tokens: impl Iterator<Item = Event>,

@@ -1,9 +1,8 @@
-//! Makes good what relays lack that were read to their end: coins' events they do not hold, and
-//! deletions they have lost.
+//! Repairs completely read relays: sends token events they lack, and deletions they have lost.
 //!
-//! Each goes only to the relay that lacks it, as the same event. What a relay has refused for good
-//! is not offered again but for one event a time, by which it is seen that it takes them now; a
-//! relay that keeps no deletions is not given them without end.
+//! Each event goes only to the relays that lack it, unchanged. Of the events that a relay has
+//! rejected for good, only one is offered at a time, as a probe. A relay that keeps losing
+//! deletions gets them at most once a day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,36 +17,35 @@ use crate::wallet::outbox::queue::{DELETED_AT_ONCE, class, deleted, outgoing, un
 use crate::wallet::sync::pull::AlreadyRead;
 use crate::wallet::sync::verify::{Verified, verify_at};
 
-/// How soon deletions are made for what other programs have replaced without one, after the last
-/// time, in seconds: theirs may be on the way.
+/// Least time between two rounds of deletions for events that other programs replaced without
+/// deleting; theirs may be on the way. In seconds.
 const DELETED_AGAIN_SECONDS: u64 = 60;
-/// Deletions that one relay gets again at once.
+/// The most deletions sent to one relay again per pass.
 const AGAIN_AT_ONCE: usize = 100;
-/// After so many times in vain a relay forgets deletions, and how soon it is tried again then, in
-/// seconds.
+/// Failed attempts after which a relay counts as forgetting deletions, and the time until the next
+/// attempt, in seconds.
 const TRIES: u8 = 3;
 const TRIED_AGAIN_SECONDS: u64 = 86_400;
-/// The name of the row.
+/// Row name in the store.
 const ROW: &str = "forgetful";
 
-/// By relay that was read to its end: the ids of what it shows.
+/// Ids shown, by completely read relay.
 pub(crate) type ShownEvents = BTreeMap<String, BTreeSet<String>>;
 
-/// How a relay keeps deletions that were brought to it again.
+/// Record of deletions that were sent to a relay again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Forgetful {
-    /// How often it had none of them at the next reading.
+    /// Number of consecutive passes after which the relay had none of them.
     tries: u8,
-    /// When that was so the last time, in Unix seconds.
+    /// Unix seconds of the last such check.
     at: u64,
-    /// What it was given the last time.
+    /// Ids of the deletions sent last.
     again: BTreeSet<String>,
 }
 
-/// Brings back what relays lack. `known` holds what was known before they were read, and what
-/// they showed: what the wallet has made meanwhile, no relay can be expected to have shown.
-/// `whole`: every relay of the owner was read to its end. Returns the sats of coins that turned
-/// out to be spent.
+/// Sends relays what they lack. `known` is what the store knew before the read plus what the relays
+/// showed; events the wallet made since cannot be expected there. `whole`: all of the owner's
+/// relays were read completely. Returns the sats of proofs that turned out to be spent.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -79,7 +77,7 @@ pub(crate) async fn make_good(
     Ok(dropped_sats)
 }
 
-/// Each of these events goes to every relay that was read to its end and does not show it.
+/// Sends each event to all completely read relays that do not show it.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -101,7 +99,7 @@ pub(crate) async fn send_again(
     send_to(core, link, lacking.filter(|(_, lacking)| !lacking.is_empty()).collect()).await
 }
 
-/// Brings each event to these relays; one that is on its way has not reached them.
+/// Queues each event for its relays; a queued one no longer counts as stored there.
 async fn send_to(
     core: &Core,
     link: &Link,
@@ -118,7 +116,7 @@ async fn send_to(
         core.store.refusals().await?.into_iter().map(|no| (no.id, no.relay)).collect();
     let is_refused =
         |event: &OutboxEvent, url: &String| refused.contains(&(event.id.clone(), url.clone()));
-    // By relay: the smallest event that it has refused.
+    // The smallest rejected event, by relay.
     let mut probes: BTreeMap<&String, &OutboxEvent> = BTreeMap::new();
     for (event, lacking) in &events {
         for url in lacking.iter().filter(|url| is_refused(event, url)) {
@@ -149,7 +147,7 @@ async fn send_to(
             }
             continue;
         }
-        // Where it was refused before and is not offered, it is as if it had been.
+        // A relay that rejected the event, and is not probed with it, counts as done.
         event.acked.extend(lacking.into_iter().filter(|url| !goes_to.contains(url)));
         new.push(event);
     }
@@ -159,8 +157,8 @@ async fn send_to(
     if new.is_empty() { Ok(()) } else { Ok(core.store.queue_all(new).await?) }
 }
 
-/// By relay: deletions that it lacks, of events that it shows although they are gone. Other
-/// devices would believe it.
+/// Returns deletions that each relay lacks, of events that it still shows. Other devices would
+/// believe those events. Makes a deletion for replaced events that have none.
 async fn lost_deletions(
     core: &Core,
     link: &Link,
@@ -195,7 +193,7 @@ async fn lost_deletions(
             .filter_map(|id| gone.get(id))
             .filter(|by| !by.is_empty() && !has.is_some_and(|has| has.contains(*by)));
         let lacks: BTreeSet<String> = lacks.cloned().collect();
-        // What stands for the coins must be there before what held them goes.
+        // Replacement events must be on the relay before the deletion of the old ones.
         if !lacking.contains(url) {
             lost.insert(url.clone(), lacks);
         }
@@ -203,7 +201,7 @@ async fn lost_deletions(
     Ok(lost)
 }
 
-/// Lost deletions go to the relay that has lost them, unless it keeps none.
+/// Queues lost deletions for the relays that lost them, unless a relay keeps losing them.
 async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(), Failure> {
     let now = (core.clock)();
     let before: BTreeMap<String, Forgetful> =
@@ -223,7 +221,7 @@ async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(),
         let some: Vec<&String> =
             if rests { Vec::new() } else { lacks.iter().take(AGAIN_AT_ONCE).collect() };
         for id in some {
-            // A relay that refuses is not one that forgets.
+            // A relay that rejects a deletion does not count as losing it.
             if !refused.contains(&(id.clone(), url.clone())) {
                 relay.again.insert(id.clone());
             }
@@ -242,7 +240,7 @@ async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(),
         let Some(urls) = wanted.remove(&of.id) else { continue };
         let Ok(event) = deletion::write(&link.parts.identity, &of.ids, of.at) else { continue };
         if event.id() != of.id {
-            // Another program writes them otherwise: from now on it is this one.
+            // Another program serializes it differently; use our id from now on.
             core.store.add_deletions(vec![Deletion { id: event.id().to_owned(), ..of }]).await?;
         }
         let mut event = outgoing(&event, class::DELETION, now);
@@ -252,20 +250,21 @@ async fn delete_again(core: &Core, link: &Link, lost: ShownEvents) -> Result<(),
     send_to(core, link, events).await
 }
 
-/// The relay keeps no deletions: it was given some again and again.
+/// Returns true if the relay keeps losing deletions.
 pub(crate) async fn forgets_deletions(core: &Core, url: &str) -> Result<bool, Failure> {
     let row: BTreeMap<String, Forgetful> = core.store.nostr_state(ROW).await?.unwrap_or_default();
     Ok(row.get(url).is_some_and(|relay| relay.tries >= TRIES))
 }
 
-/// What a relay will not take: how many events, and its words to one of them.
+/// Returns the number of events that a relay has rejected, and its reason for one of them. `None`:
+/// it has rejected none.
 pub(crate) async fn refused_by(core: &Core, url: &str) -> Result<Option<(u64, String)>, Failure> {
     let refusals: Vec<RelayRefusal> =
         core.store.refusals().await?.into_iter().filter(|no| no.relay == url).collect();
     Ok(refusals.first().map(|no| (refusals.len() as u64, no.reason.clone())))
 }
 
-/// Refusals of what is not to be brought there any more.
+/// Forgets rejections of events that the relay no longer needs.
 async fn forget_idle_refusals(
     core: &Core,
     live: &[TokenEventRow],
@@ -287,9 +286,9 @@ async fn forget_idle_refusals(
     Ok(core.store.forget_refusals(idle).await?)
 }
 
-/// Live events that no relay shows any more although all were read: another program may have
-/// deleted them, because their coins are spent. The mints are asked about these first. Returns
-/// those whose coins are still in doubt, and the sats of coins that are spent.
+/// Checks live events that no relay shows although all were read: another program may have deleted
+/// them because their proofs are spent, so the mints are asked first. Returns the events still in
+/// doubt, and the sats of spent proofs.
 async fn doubt_vanished(
     core: &Core,
     link: &Link,
@@ -314,7 +313,7 @@ async fn doubt_vanished(
         .mints()
         .filter(|mint| vanished.values().any(|at| *at == mint.address.as_str()))
         .collect();
-    // A mint that is not used is not asked: what it made is brought back as it is.
+    // A mint not in use is not asked; its events are sent again unchecked.
     vanished.retain(|_, at| listed.iter().any(|mint| mint.address.as_str() == *at));
     if vanished.is_empty() {
         return Ok(Default::default());

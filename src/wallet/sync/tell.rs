@@ -1,10 +1,10 @@
-//! Writes what relays lack of what the wallet says of itself.
+//! Publishes the wallet event (NIP-60, kind 17375) and the nutzap list (NIP-61, kind 10019).
 //!
-//! Written only after every relay of the owner was read to its end, or over what this very wallet
-//! wrote, and sent to a relay only once the last sync has read that one; never without a key that
-//! was ever in it; never a first time for a Nostr key whose wallet may be elsewhere (`elsewhere`).
-//! A play wallet never writes over one that lists mints it does not know as test mints. The public
-//! list names what can be paid to us now: what this device has put there, it takes back.
+//! Writes only after all of the owner's relays were read completely, or over an event of this
+//! wallet's own, and sends to a relay only after the last sync has read it. Never drops a key, and
+//! never writes for the first time if the Nostr key's wallet may be elsewhere (`elsewhere`). A play
+//! wallet never overwrites a wallet with mints not known as test mints. From the public list, a
+//! device removes only its own entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use crate::wallet::sync::pull::Pulled;
 use crate::wallet::sync::send_again::send_again;
 use crate::wallet::wallet_event::known::{About, EventVersion, ROW, about};
 
-/// Writes what relays lack of the wallet, if that is safe.
+/// Publishes what relays lack about the wallet, if that is safe.
 ///
 /// # Errors
 /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
@@ -35,7 +35,7 @@ pub(crate) async fn tell_about(core: &Core, link: &Link, pulled: &Pulled) -> Res
     let shown = shown.map(|event| outgoing(event, class::ABOUT, (core.clock)())).collect();
     send_again(core, link, shown, &pulled.about_at).await?;
     if whole {
-        // What no relay shows any more, and is not on its way, is lost: it is written anew.
+        // An event that no relay shows any more, and that is not queued, is lost and written again.
         let unshown = newest
             .each_ref()
             .map(|id| id.as_ref().filter(|id| !events.iter().any(|event| event.id() == *id)));
@@ -108,8 +108,7 @@ async fn write_wallet(
     (about.wallet, about.written) = (Some(EventVersion::of(&event)), true);
     (about.mints, about.relays, about.newest_keys) =
         (told.mints.clone(), told.relays.clone(), told.privkeys.clone());
-    // The row comes first: an event that is queued and not remembered would be written anew
-    // with another time.
+    // Store the row first: a queued event that is not remembered would be written again.
     core.store.set_nostr_state(ROW, about.clone()).await?;
     core.store.queue(outgoing(&event, class::ABOUT, now)).await?;
     if first || !has_all_keys {
@@ -131,10 +130,9 @@ async fn write_info(
     let ours =
         about.info_key.as_ref().is_none_or(|key| keys.iter().any(|one| one.public_x() == key));
     if about.info.is_some() && !ours {
-        // Somebody takes nutzaps with a key that we do not have: to replace it would lose them
-        // what is sent to it.
+        // Another program receives nutzaps with a key we do not have; replacing it would lose them.
         tracing::warn!(
-            "relays name a nutzap key of this Nostr key that the wallet does not have; it is left as it is"
+            "the nutzap list on relays names a key that this wallet does not have; the list is left unchanged"
         );
         return Ok(());
     }
@@ -145,8 +143,7 @@ async fn write_info(
     let listed = link.parts.urls.iter().filter(|_| on).map(|url| plain_url(url)).collect();
     let relays = revised(&about.info_relays, &mut about.added_relays, listed, plain_url);
     let as_it_is = mints == known && relays == about.info_relays;
-    // Where nutzaps are off, nothing is added: what this device has listed is taken back, and
-    // that is all.
+    // With nutzaps off, this device only removes its own entries.
     let in_order = !on
         || (about.info.is_some()
             && !about.info_lost
@@ -174,8 +171,8 @@ async fn write_info(
     Ok(core.store.queue(outgoing(&event, class::ABOUT, now)).await?)
 }
 
-/// `known` without what this device has `added` and does not list any more, and with what it lists.
-/// What it has added of that is noted.
+/// Returns `known` with `listed` added, and without entries in `added` that are no longer listed.
+/// Updates `added`.
 fn revised(
     known: &[String],
     added: &mut BTreeSet<String>,
@@ -196,7 +193,7 @@ fn revised(
     all
 }
 
-/// `known` and what of `more` it lacks, compared by `same`.
+/// Returns `known` plus the entries of `more` that it lacks, compared by `same`.
 fn joined(
     known: &[String],
     more: impl Iterator<Item = String>,
@@ -208,8 +205,8 @@ fn joined(
     all
 }
 
-/// The wallet on relays lists a mint that this one does not know as a test mint, now or earlier, on
-/// this device or another (`elsewhere`): its money may be real.
+/// Returns true if the wallet on relays lists a mint that neither this device nor another
+/// (`elsewhere`) has ever listed as a test mint: its money may be real.
 fn names_unknown_mints(about: &About, setup: &Setup, elsewhere: &BTreeSet<String>) -> bool {
     let known = |text: &str| {
         let mint = plain_mint(text);

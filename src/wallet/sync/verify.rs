@@ -1,8 +1,7 @@
-//! Asks mints about coins that relays leave in doubt (NUT-07): those of other devices, and ours
-//! whose event another device has deleted.
+//! Asks mints about proofs that relays put in doubt (NUT-07): other devices' proofs, and our own
+//! whose event another device deleted.
 //!
-//! Only mints that the owner has listed are asked. A mint that does not answer leaves everything as
-//! it is.
+//! Asks only listed mints. If a mint does not answer, nothing changes.
 
 use crate::model::mint::MintAddress;
 use crate::store::{Change, RemoteProofState};
@@ -14,28 +13,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cdk_common::nuts::{PublicKey, State};
 
-/// How often other devices' coins that a mint has called unspent are asked about, in seconds: a
-/// device that spends them may say so to no relay that we read.
+/// Interval for asking again about other devices' unspent proofs, in seconds: a device may spend
+/// them without telling any relay we read.
 const ASKED_AGAIN_SECONDS: u64 = 86_400;
-/// The name of the row: by mint, when that was last done, in Unix seconds.
+/// Row name in the store. The row contains, by mint, the Unix seconds of the last such query.
 const ROW: &str = "asked_again";
 
-/// What the mints said.
+/// Result of asking the mints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verified {
-    /// Sats of other devices' coins that can be spent, and could not before.
+    /// Sats of other devices' proofs that have become spendable.
     pub(crate) pulled_sats: u64,
-    /// Sats that turned out to be spent.
+    /// Sats of proofs that turned out to be spent.
     pub(crate) dropped_sats: u64,
 }
 
-/// Asks every listed mint about what is in doubt there.
+/// Asks all listed mints about the proofs in doubt there. A mint that fails is skipped.
 ///
 /// # Errors
 /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store.
 ///
 /// # Cancel safety
-/// Safe to drop: each mint's word is one commit.
+/// Safe to drop: each mint's answer is stored on its own.
 pub(crate) async fn verify(core: &Core) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
     for mint in core.setup().await?.mints() {
@@ -51,8 +50,8 @@ pub(crate) async fn verify(core: &Core) -> Result<Verified, Failure> {
     Ok(verified)
 }
 
-/// What a mint has called unspent was asked about long ago, or never: then it is asked about
-/// again, once a day. The first time is a day after the mint was first seen here.
+/// Returns true, once a day, if the mint's unspent proofs are due to be asked about again. The
+/// first day starts when the mint is first seen here.
 async fn is_long_ago(core: &Core, mint: &str) -> Result<bool, Failure> {
     let mut row: BTreeMap<String, u64> = core.store.nostr_state(ROW).await?.unwrap_or_default();
     let now = (core.clock)();
@@ -65,14 +64,14 @@ async fn is_long_ago(core: &Core, mint: &str) -> Result<bool, Failure> {
     Ok(before.is_some())
 }
 
-/// Asks one mint.
+/// Asks one mint about the proofs in doubt there.
 pub(crate) async fn verify_at(
     core: &Core,
     address: &MintAddress,
     verified: &mut Verified,
 ) -> Result<(), Failure> {
     let name = address.to_string();
-    // What is locked is nothing to us, until a key of ours opens it.
+    // Locked proofs become relevant once we have a key that opens them.
     let locked = core.store.remote_proofs(name.clone(), vec![RemoteProofState::Locked]).await?;
     if !locked.is_empty() {
         let keys = lock_keys(core).await?;
@@ -106,8 +105,7 @@ pub(crate) async fn verify_at(
         return Ok(());
     }
     let mint = core.mints.at(address)?;
-    // A mint calls any coin unspent that it does not know: what it cannot have made is not
-    // asked about, and stays in doubt.
+    // A mint reports unknown proofs as unspent, so only ask about those it may have issued.
     let made =
         mint.may_be_genuine(&asked.iter().map(|(_, proof)| proof).collect::<Vec<_>>()).await?;
     let asked: Vec<_> =
@@ -120,7 +118,7 @@ pub(crate) async fn verify_at(
         said(word).map(|(_, proof)| proof.amount.to_u64()).fold(0, u64::saturating_add)
     };
     let ys = |word: State| said(word).map(|(y, _)| *y).collect::<Vec<PublicKey>>();
-    // What could be spent before is no news.
+    // Proofs that were spendable before do not count as new.
     let news = said(State::Unspent)
         .filter(|(y, _)| !known.contains(y))
         .map(|(_, proof)| proof.amount.to_u64());
@@ -133,8 +131,7 @@ pub(crate) async fn verify_at(
             Change::RemoteProofs { ys: ys(State::Spent), to: RemoteProofState::Spent },
         ])
         .await?;
-    // With the mint's lock nobody chooses among our coins, so that what is free now is free when
-    // its state changes.
+    // Under the mint's lock, none of our proofs can be reserved before its state is updated.
     let guard = mint.lock().await;
     let doubted = core.store.unverified_proofs(name).await?;
     let states = mint.states(doubted.iter().map(|coin| coin.y).collect()).await?;

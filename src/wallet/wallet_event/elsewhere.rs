@@ -1,8 +1,8 @@
-//! Where else this Nostr key may keep a wallet (NIP-60: at the relays of its 10019, else at those
-//! of its 10002): asked before the first word about a wallet is written, so that no second wallet
-//! is made over the first.
+//! Searches for an existing wallet of this Nostr key on relays outside the owner's list, before the
+//! first wallet event is written over it. NIP-60 puts the wallet on the relays of the key's kind
+//! 10019, or else of its kind 10002.
 //!
-//! Only asks. Silence of a relay never means that there is nothing.
+//! Read only. Silence of a relay never counts as "no wallet".
 
 use futures::future::join_all;
 use serde_json::json;
@@ -11,9 +11,10 @@ use crate::nostr::relay_list::{self, usable};
 use crate::nostr::{End, Event, nutzap_info, wallet_event};
 use crate::wallet::core::relays::{Link, QUESTION};
 
-/// Relays that the owner has not set, and that may hold the wallet of this key: those that the
-/// wallet's own events name (`named`); and of those where the key publishes, by the newest list
-/// among `events`, each that shows a wallet, or all that did not answer where most did not.
+/// Returns relays outside the owner's list that may hold this key's wallet. These are the relays
+/// that the wallet's own events name (`named`). If there are none, these are the key's write
+/// relays, by the newest list among `events`, that show a wallet; or, if none does and more than
+/// half did not answer, the silent ones.
 pub(crate) async fn elsewhere<'a>(
     link: &Link,
     named: impl Iterator<Item = &'a String>,
@@ -32,7 +33,7 @@ pub(crate) async fn elsewhere<'a>(
         lists.max_by_key(|event| event.created_at()).and_then(|event| relay_list::read(event).ok());
     let writes = others(newest.map(|list| list.write).unwrap_or_default());
     let filter = json!({"kinds": [wallet_event::KIND, nutzap_info::KIND], "authors": [me]});
-    // Without a name: these are not relays that the owner has chosen for the wallet.
+    // Unauthenticated, because the owner did not choose these relays for the wallet.
     let pages =
         join_all(writes.iter().map(|url| link.parts.anonymous_relays.page(url, &filter, QUESTION)))
             .await;
@@ -44,7 +45,6 @@ pub(crate) async fn elsewhere<'a>(
             silent.push(url.clone());
         }
     }
-    // What is published goes to all of them: where at least half say that they have none, there is
-    // none.
+    // A wallet is published to all of them, so if at least half show none, there is none.
     if holding.is_empty() && silent.len() > writes.len() / 2 { silent } else { holding }
 }

@@ -1,8 +1,8 @@
-//! What the wallet says of itself: its mints, relays and nutzap keys (NIP-60, kind 17375, sealed)
-//! and where it takes nutzaps (NIP-61, kind 10019, public).
+//! This device's knowledge of the wallet's own events: mints, relays and nutzap keys (NIP-60, kind
+//! 17375, encrypted), and the nutzap list (NIP-61, kind 10019, public).
 //!
-//! What relays show of it is stored before any of them is written to. Keys are never forgotten.
-//! Writing is for `tell`.
+//! Events read from relays are stored before anything is written there; keys are never forgotten.
+//! `tell` does the writing.
 
 use std::collections::BTreeSet;
 
@@ -17,17 +17,17 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::{InTheWay, Link};
 use crate::wallet::wallet_event::elsewhere::elsewhere;
 
-/// The name of the row.
+/// Row name in the store.
 pub(crate) const ROW: &str = "about";
 
-/// What is known of the wallet on relays, over all devices.
+/// Contents of the wallet's events, over all devices.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct About {
-    /// Every nutzap key that was ever seen or made, hex, the current one first. Grows only.
+    /// All nutzap keys ever seen or made, in hex, the current one first; only grows.
     pub(crate) privkeys: Vec<Secret>,
     /// The newest wallet event.
     pub(crate) wallet: Option<EventVersion>,
-    /// The newest list of where nutzaps are taken.
+    /// The newest nutzap list.
     pub(crate) info: Option<EventVersion>,
     /// Keys, mints, relays and other entries of the newest wallet event.
     #[serde(default)]
@@ -35,29 +35,29 @@ pub(crate) struct About {
     pub(crate) mints: Vec<String>,
     pub(crate) relays: Vec<String>,
     pub(crate) others: Vec<Vec<String>>,
-    /// Mints, relays and key of the newest list.
+    /// Mints, relays and key of the newest nutzap list.
     pub(crate) info_mints: Vec<(String, Vec<String>)>,
     pub(crate) info_relays: Vec<String>,
     pub(crate) info_key: Option<String>,
-    /// Its key cannot be locked to as it stands there.
+    /// True if the list's key lacks its first byte: proofs locked to it as written stay locked.
     pub(crate) info_bare: bool,
-    /// Mints and relays that this device has put on the list, as they are compared.
+    /// Mints and relays that this device put on the list, normalized.
     pub(crate) added_mints: BTreeSet<String>,
     pub(crate) added_relays: BTreeSet<String>,
     /// Mints that this device ever listed as test mints.
     pub(crate) test_mints: BTreeSet<String>,
-    /// The owner has turned nutzaps off here since the list was last written.
+    /// True if the owner turned nutzaps off here since the list was last written.
     pub(crate) turned_off: bool,
-    /// This wallet has written it: what it knows is whole.
+    /// True if this wallet wrote the wallet event, so its knowledge is complete.
     pub(crate) written: bool,
-    /// No relay shows the newest any more.
+    /// True if no relay shows the newest event any more.
     #[serde(skip)]
     pub(crate) wallet_lost: bool,
     #[serde(skip)]
     pub(crate) info_lost: bool,
 }
 
-/// An event's place among others of its kind: the later wins, of equal times the lower id.
+/// Order of replaceable events of one kind: the later one wins; at equal times, the lower id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EventVersion {
     pub(crate) at: u64,
@@ -83,8 +83,8 @@ impl std::fmt::Debug for About {
 }
 
 impl About {
-    /// Takes in what was read. Keys are kept for ever, whichever event they came from. The ids of
-    /// wallets of ours that cannot be read.
+    /// Merges what was read, keeping keys from any event for good. Returns the ids of our own
+    /// wallet events that cannot be read.
     fn learn(&mut self, link: &Link, events: &[Event]) -> BTreeSet<String> {
         let identity = &link.parts.identity;
         let mut unreadable = BTreeSet::new();
@@ -101,7 +101,7 @@ impl About {
                 continue;
             }
             let Ok(wallet) = wallet_event::read(identity, event) else {
-                // Ours, and in a form that we do not know: to replace it would lose what it holds.
+                // Our event in an unknown form; replacing it would lose its contents.
                 if event.kind() == wallet_event::KIND && event.author() == identity.public_key() {
                     unreadable.insert(event.id().to_owned());
                 }
@@ -130,32 +130,32 @@ impl About {
         }
     }
 
-    /// Every key, ready for use.
+    /// Returns all nutzap keys.
     pub(crate) fn keys(&self) -> Vec<NutzapKey> {
         self.privkeys.iter().filter_map(|key| NutzapKey::from_secret(key).ok()).collect()
     }
 
-    /// Mints on the public list, in their one written form.
+    /// Returns the mints of the nutzap list, normalized.
     pub(crate) fn nutzap_mints(&self) -> Vec<MintAddress> {
         self.info_mints.iter().filter_map(|(mint, _)| mint.parse().ok()).collect()
     }
 
-    /// The same as they are written there.
+    /// Returns the mints of the nutzap list as written.
     pub(crate) fn nutzap_mints_as_written(&self) -> impl Iterator<Item = &str> {
         self.info_mints.iter().map(|(mint, _)| mint.as_str())
     }
 
-    /// Relays that the wallet's own events name beside the owner's.
+    /// Returns the relays of the nutzap list.
     pub(crate) fn nutzap_relays(&self) -> &[String] {
         &self.info_relays
     }
 
-    /// Relays that other programs' word on this wallet names: where the wallet is.
+    /// Returns the relays that other programs' events name for this wallet.
     pub(crate) fn named_relays(&self) -> impl Iterator<Item = &String> {
         self.info_relays.iter().chain(self.relays.iter().filter(|_| !self.written))
     }
 
-    /// Another program has emptied the public list: it takes no nutzaps.
+    /// Returns true if another program emptied the nutzap list, so the wallet accepts no nutzaps.
     pub(crate) fn is_off(&self) -> bool {
         self.info.is_some()
             && self.info_mints.is_empty()
@@ -163,21 +163,21 @@ impl About {
             && !self.turned_off
     }
 
-    /// Relays that may hold this key's wallet and are not the owner's. None once something was said
-    /// about the wallet here.
+    /// Returns relays outside the owner's list that may hold this key's wallet. Empty once this
+    /// device knows a wallet event and, with nutzaps on, a nutzap list.
     pub(crate) async fn elsewhere(&self, link: &Link, events: &[Event]) -> Vec<String> {
         let first = self.wallet.is_none() || (link.parts.nutzaps && self.info.is_none());
         if first { elsewhere(link, self.named_relays(), events).await } else { Vec::new() }
     }
 }
 
-/// What is known of the wallet on relays.
+/// Returns what is stored about the wallet's events.
 pub(crate) async fn about(core: &Core) -> Result<About, Failure> {
     Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
 }
 
-/// Takes in what relays show of the wallet, durably: a key that was read is stored before
-/// anything is written there. The ids of wallets of ours that cannot be read.
+/// Stores what relays show about the wallet, durably: keys are stored before anything is written.
+/// Returns the ids of our own wallet events that cannot be read.
 pub(crate) async fn learn_about(
     core: &Core,
     link: &Link,
@@ -189,7 +189,7 @@ pub(crate) async fn learn_about(
     Ok(unreadable)
 }
 
-/// What stands in the way of the wallet's word there, by what relays show now. Writes nothing.
+/// Returns the reason why the wallet would not publish, from what relays show now. Writes nothing.
 pub(crate) async fn in_the_way(
     core: &Core,
     link: &Link,

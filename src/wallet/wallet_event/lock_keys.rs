@@ -1,7 +1,7 @@
-//! The keys of ours that open locked coins (NUT-11): those of the wallet's events, ours of the
-//! words, and the Nostr key itself, to which some programs lock.
+//! Keys that unlock our locked proofs (NUT-11): those of the wallet's events, the one derived from
+//! the mnemonic, and the Nostr key itself, which some programs lock to.
 //!
-//! Says what can be opened, and signs; asks nobody.
+//! Never contacts anyone.
 
 use cdk_common::secret::Secret as CoinSecret;
 
@@ -15,10 +15,10 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::core::relays::Link;
 use crate::wallet::wallet_event::known::{About, about};
 
-/// A time before every lock's: a swap tells whether somebody else was faster.
+/// Time before any locktime, so that our key counts; a swap shows if someone was faster.
 const WHENEVER: u64 = 0;
 
-/// Keys of ours. Empty where Nostr is off.
+/// Our unlocking keys; empty if Nostr is off.
 #[derive(Debug, Default)]
 pub(crate) struct LockKeys {
     names: Vec<String>,
@@ -28,7 +28,7 @@ pub(crate) struct LockKeys {
 impl LockKeys {
     pub(crate) fn of(link: &Link, about: &About) -> Self {
         let mut keys = about.keys();
-        // The key that we publish, though our own event may not have been read.
+        // Our published key, even if our own event has not been read.
         let own = [link.parts.nutzap_key.clone(), link.parts.identity.secret_hex()];
         keys.extend(own.iter().filter_map(|secret| NutzapKey::from_secret(secret).ok()));
         Self {
@@ -37,17 +37,17 @@ impl LockKeys {
         }
     }
 
-    /// What opens a nutzap's coin now.
+    /// Returns the key that unlocks a nutzap's proof at `now`.
     pub(crate) fn opens(&self, secret: &CoinSecret, now: u64) -> Result<UnlockingKey, BadNutzap> {
         locked_to(secret, &self.names, now)
     }
 
-    /// One of our keys opens each of these.
+    /// Returns true if our keys unlock all of these.
     pub(crate) fn open_all(&self, secrets: &[CoinSecret]) -> bool {
         secrets.iter().all(|secret| self.opens(secret, WHENEVER).is_ok())
     }
 
-    /// The coins, each that is locked to one of our keys signed for; the others as they are.
+    /// Signs the proofs that are locked to our keys; the others stay as they are.
     pub(crate) fn sign(&self, mut coins: Proofs) -> Proofs {
         for coin in &mut coins {
             if let Ok(opens) = self.opens(&coin.secret, WHENEVER)
@@ -60,13 +60,13 @@ impl LockKeys {
         coins
     }
 
-    /// The names of the keys: another set of them opens other coins.
+    /// Returns the x-only public keys, which identify this set.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 }
 
-/// All keys of ours that open locked coins.
+/// Returns all our unlocking keys.
 pub(crate) async fn lock_keys(core: &Core) -> Result<LockKeys, Failure> {
     match &core.nostr {
         Some(link) => Ok(LockKeys::of(link, &about(core).await?)),
