@@ -1,10 +1,10 @@
 //! Classifies a mint's response: the answer, a definite refusal, or an unknown outcome.
 //!
-//! A definite no to a request that moves money is an HTTP 4xx with a code of the NUT error list,
-//! apart from those that say that something is under way or done already (quote pending, already
-//! paid, already issued, token pending, token spent, outputs pending) and apart from 408 and 425.
-//! Everything else after such a request has left is unknown, 429 included. No answer decides alone:
-//! the caller asks the mint about the inputs or the outputs before a definite no counts.
+//! A request that moves money is definitely refused by an HTTP 4xx with a code of the NUT error
+//! list. Exceptions are 408 and 425, and codes for requests in progress or already done (quote
+//! pending, already paid, already issued, token pending, token spent, outputs pending). Anything
+//! else after such a request was sent is unknown, including 429. No answer decides alone: before a
+//! refusal counts, the caller asks the mint about the inputs or the outputs.
 
 use cdk_common::error::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ use crate::ports::{HttpFailure, HttpResponse};
 
 const DEFAULT_PAUSE_SECONDS: u64 = 30;
 
-/// Codes of requests that may be under way or done already: they decide nothing.
+/// Codes of requests that may be in progress or already done.
 const UNDER_WAY: [u16; 6] = [
     nut::TOKEN_SPENT,
     nut::TOKEN_PENDING,
@@ -26,10 +26,10 @@ const UNDER_WAY: [u16; 6] = [
     nut::ALREADY_PAID,
 ];
 
-/// Reads an answer.
+/// Parses a response.
 ///
 /// # Errors
-/// [`MintError::is_definite`] tells a definite no from an unknown outcome.
+/// [`MintError::is_definite`] distinguishes a definite refusal from an unknown outcome.
 pub(crate) fn classify<R: DeserializeOwned>(
     answer: Result<HttpResponse, HttpFailure>,
 ) -> Result<R, MintError> {
@@ -37,7 +37,7 @@ pub(crate) fn classify<R: DeserializeOwned>(
     match (status, retry_after_seconds) {
         (200..300, _) => {
             return serde_json::from_slice(&body)
-                .map_err(|_| MintError::Unreadable("it is not of the form agreed on".to_owned()));
+                .map_err(|_| MintError::Unreadable("unexpected JSON".to_owned()));
         }
         (300..400, _) => return Err(MintError::Redirected { status, location }),
         (429, asked) => {

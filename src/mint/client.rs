@@ -1,8 +1,7 @@
-//! One mint over HTTP: questions and the requests that move money, each an exchange of our own
-//! network port.
+//! HTTP client of one mint: queries and the requests that move money.
 //!
-//! It never repeats a request. It checks what can be checked of an answer (`read`, `validate`)
-//! before it returns it.
+//! Never repeats a request. Checks of an answer what can be checked (`read`, `validate`) before it
+//! returns it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,19 +27,19 @@ use super::validate;
 use crate::model::mint::MintInfo;
 use crate::ports::{Http, HttpRequest, JSON, Method, MintRecords};
 
-/// How long any exchange with a mint may take, but a melt.
+/// Time limit for any exchange except a melt.
 const EXCHANGE: Duration = Duration::from_secs(15);
 
-/// How long a melt's exchange may take. Nobody waits for it this long: the operation runs on its
-/// own.
+/// Time limit for a melt's exchange. No caller waits this long: the operation runs in the
+/// background.
 const MELT_EXCHANGE: Duration = Duration::from_secs(600);
 
-/// One mint over HTTP.
+/// HTTP client of one mint.
 pub(super) struct Client {
     url: MintUrl,
     pub(super) http: Arc<CountingHttp>,
     pub(super) records: Arc<dyn MintRecords>,
-    /// The NUTs that its responses have shown to be served, or not to be.
+    /// NUTs that responses have shown to be served (`true`) or not.
     shown: Mutex<BTreeMap<u8, bool>>,
 }
 
@@ -59,12 +58,12 @@ impl Client {
         &self.url
     }
 
-    /// The mint's name in the records.
+    /// Returns the mint's key in the records.
     pub(super) fn name(&self) -> String {
         self.url.to_string()
     }
 
-    /// Mints (NUT-04). The caller has journaled it durably.
+    /// Issues proofs (NUT-04). The caller has journaled the operation.
     pub(super) async fn mint(
         &self,
         request: &MintRequest<String>,
@@ -74,15 +73,15 @@ impl Client {
         Ok(told)
     }
 
-    /// Swaps (NUT-03). The caller has journaled it durably.
+    /// Swaps proofs (NUT-03). The caller has journaled the operation.
     pub(super) async fn swap(&self, request: &SwapRequest) -> Result<SwapResponse, MintError> {
         let told: SwapResponse = self.post("v1/swap", request, EXCHANGE).await?;
         validate::signatures(request.outputs(), &told.signatures, self.proves().await?)?;
         Ok(told)
     }
 
-    /// Melts (NUT-05) and waits for the end of it, or lets the mint answer at once. The caller has
-    /// journaled it durably.
+    /// Melts (NUT-05). With `waits`, the mint answers when the payment ends, otherwise at once. The
+    /// caller has journaled the operation.
     pub(super) async fn melt(
         &self,
         request: MeltRequest<String>,
@@ -93,7 +92,7 @@ impl Client {
         )
     }
 
-    /// Asks what was signed of these outputs (NUT-09).
+    /// Asks which of these outputs the mint has signed (NUT-09).
     pub(super) async fn restore(
         &self,
         request: &RestoreRequest,
@@ -104,12 +103,12 @@ impl Client {
         Ok(told)
     }
 
-    /// The mint has said that it proves its signatures (NUT-12).
+    /// Returns true if the mint advertises DLEQ proofs (NUT-12).
     pub(super) async fn proves(&self) -> Result<bool, MintError> {
         Ok(self.records.info(&self.name()).await?.is_some_and(|info| info.nuts.contains(&12)))
     }
 
-    /// Asks for an invoice that fills the wallet (NUT-23).
+    /// Requests an invoice for a deposit (NUT-23).
     pub(super) async fn quote_mint(
         &self,
         request: &MintQuoteBolt11Request,
@@ -122,11 +121,11 @@ impl Client {
         if quote.id == id {
             Ok(quote)
         } else {
-            Err(MintError::Wrong("another quote than asked for".to_owned()))
+            Err(MintError::Wrong("it is for a different quote".to_owned()))
         }
     }
 
-    /// Asks what paying an invoice would cost (NUT-23).
+    /// Requests a quote for paying an invoice (NUT-23).
     pub(super) async fn quote_melt(
         &self,
         request: &MeltQuoteBolt11Request,
@@ -139,11 +138,11 @@ impl Client {
         if quote.id == id {
             Ok(quote)
         } else {
-            Err(MintError::Wrong("another quote than asked for".to_owned()))
+            Err(MintError::Wrong("it is for a different quote".to_owned()))
         }
     }
 
-    /// The states of coins, in the order asked (NUT-07). One request per hundred.
+    /// Returns the states of proofs, in the order asked (NUT-07). One request per hundred.
     pub(super) async fn states(&self, ys: &[PublicKey]) -> Result<Vec<State>, MintError> {
         let mut states = Vec::with_capacity(ys.len());
         for some in ys.chunks(STATES_AT_ONCE) {
@@ -160,7 +159,7 @@ impl Client {
         ask_info(&*self.http, &self.url).await
     }
 
-    /// The keysets as the mint lists them now, vetted and remembered (NUT-02).
+    /// Fetches, checks and stores the mint's list of keysets (NUT-02).
     pub(super) async fn keysets(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let (name, listed) = (self.name(), read::keysets(&self.get("v1/keysets").await?)?);
         validate::keysets(
@@ -168,7 +167,7 @@ impl Client {
             &self.records.keysets(&name).await?,
             &self.records.keysets_elsewhere(&name).await?,
         )?;
-        // A list without one in sats is of no use, and what is remembered of a keyset never
+        // Reject before storing: a list without a sat keyset is useless, and a stored keyset never
         // changes.
         if listed.iter().all(|keyset| keyset.unit != CurrencyUnit::Sat) {
             return Err(MintError::Wrong("the mint has no keyset in sats".to_owned()));
@@ -177,22 +176,23 @@ impl Client {
         Ok(listed)
     }
 
-    /// The keys of one keyset (NUT-01), remembered.
+    /// Fetches and stores the keys of one keyset (NUT-01).
     pub(super) async fn keys(&self, id: Id) -> Result<KeySet, MintError> {
         let keyset = read::keys(&self.get(&format!("v1/keys/{id}")).await?, id)?;
         if keyset.verify_id().is_err() {
-            return Err(MintError::Wrong("the keys are not those of the keyset".to_owned()));
+            return Err(MintError::Wrong("the keys do not match the keyset id".to_owned()));
         }
         self.records.put_keys(keyset.clone()).await?;
         Ok(keyset)
     }
 
-    /// What its answers have shown of a NUT since this process began; `None`: nothing yet.
+    /// Returns whether responses have shown a NUT to be served since this process began. `None`: no
+    /// evidence yet.
     pub(super) fn has_shown(&self, nut: u8) -> Option<bool> {
         self.shown().get(&nut).copied()
     }
 
-    /// Its answers have shown that it serves a NUT, or that it does not.
+    /// Records that responses have shown a NUT to be served or not.
     pub(super) fn show(&self, nut: u8, served: bool) {
         self.shown().insert(nut, served);
     }
@@ -226,7 +226,7 @@ impl Client {
     }
 }
 
-/// Asks the mint at an address about itself (NUT-06).
+/// Fetches a mint's info (NUT-06).
 pub(super) async fn ask_info(http: &dyn Http, url: &MintUrl) -> Result<MintInfo, MintError> {
     read::info(&exchange(http, url, Method::Get, "v1/info", None, EXCHANGE).await?)
 }

@@ -1,4 +1,4 @@
-//! Splits an amount into the denominations of a keyset.
+//! Splits amounts into the denominations of a keyset.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,27 @@ use cdk::nuts::KeySet;
 
 use super::error::{MintError, nut};
 
-/// The most coins one swap makes at each side: as many as a keyset with one key for each power of
-/// two needs for any amount.
+/// Maximum number of outputs on each side of a swap: enough for any amount with one key per power
+/// of two.
 const MAX_OUTPUTS: u64 = 64;
 
-/// The most that one input may cost on average for exact coins to be made at all, times
-/// [`MAX_OUTPUTS`], in sats.
+/// Largest total input fee accepted for exact proofs, in sats: 16 per proof on average.
 const MAX_FEE: u64 = 16 * MAX_OUTPUTS;
 
-/// How many proofs of each amount the wallet aims to hold, so that payments run side by side and a
-/// token needs no swap.
+/// Number of proofs of each amount that the wallet aims to hold, so that payments run in parallel
+/// and tokens need no swap.
 const TARGET_COUNT: usize = 3;
 
-/// The amounts that a keyset signs, and its fee.
+/// Returns the amounts that a keyset signs, and its fee.
 pub(super) fn fee_and_amounts(keyset: &KeySet) -> FeeAndAmounts {
     let amounts: Vec<u64> = keyset.keys.iter().map(|(amount, _)| amount.to_u64()).collect();
     (keyset.input_fee_ppk, amounts).into()
 }
 
-/// The fewest coins that make up this amount.
+/// Splits an amount into the fewest proofs.
 ///
 /// # Errors
-/// [`MintError::Refused`] where they would be more than [`MAX_OUTPUTS`]: a forged token may name
-/// any amount.
+/// [`MintError::Refused`] if they exceed [`MAX_OUTPUTS`]: a forged token may have any amount.
 pub(super) fn split_amount(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64>, MintError> {
     let (mut left, mut count) = (sats, 0_u64);
     for amount in amounts.amounts().iter().rev() {
@@ -39,18 +37,18 @@ pub(super) fn split_amount(sats: u64, amounts: &FeeAndAmounts) -> Result<Vec<u64
     if count > MAX_OUTPUTS {
         return Err(MintError::Refused {
             code: nut::OUT_OF_RANGE,
-            reason: "too many coins for one swap".to_owned(),
+            reason: "too many proofs for one swap".to_owned(),
         });
     }
     let split = Amount::from(sats).split(amounts).map_err(super::outputs::wrong)?;
     Ok(split.into_iter().map(|amount| amount.to_u64()).collect())
 }
 
-/// The least that coins of one keyset must be worth, as few as make it up, so that `sats` are left
-/// of them after their own fee.
+/// Returns the smallest total of proofs that leaves `sats` after their own input fee, split into
+/// the fewest proofs.
 ///
 /// # Errors
-/// As [`split_amount`]; also where the fee of any such coins is out of all proportion.
+/// Those of [`split_amount`], and if the fee is disproportionate.
 pub(super) fn amount_with_fee(sats: u64, amounts: &FeeAndAmounts) -> Result<u64, MintError> {
     for worth in sats..=sats.saturating_add(MAX_FEE) {
         let count = u64::try_from(split_amount(worth, amounts)?.len()).unwrap_or(u64::MAX);
@@ -60,15 +58,15 @@ pub(super) fn amount_with_fee(sats: u64, amounts: &FeeAndAmounts) -> Result<u64,
     }
     Err(MintError::Refused {
         code: nut::UNBALANCED,
-        reason: "the fee is out of all proportion".to_owned(),
+        reason: "the fee is disproportionate".to_owned(),
     })
 }
 
-/// Coins that make up this amount, small ones first as far as the wallet lacks them. `held` is how
-/// many it has of each amount.
+/// Splits an amount into proofs, small ones first as far as the wallet lacks them. `held` is the
+/// number it has of each amount.
 ///
 /// # Errors
-/// As [`split_amount`].
+/// Those of [`split_amount`].
 pub(super) fn spread(
     sats: u64,
     held: &BTreeMap<u64, usize>,

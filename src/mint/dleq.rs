@@ -1,32 +1,32 @@
-//! Whether a mint has signed a proof that somebody else brings, by its DLEQ (NUT-12).
+//! Checks by DLEQ (NUT-12) that a mint signed a proof received from someone else.
 //!
-//! A mint calls any proof that it does not know unspent, so without a valid DLEQ only a swap shows
-//! that a proof is genuine.
+//! A mint calls any proof it does not know unspent. Without a valid DLEQ, only a swap shows that a
+//! proof is genuine.
 
 use cdk::nuts::Proof;
 
 use super::Mint;
 use super::error::MintError;
 
-/// Whether a proof's DLEQ shows that a mint signed it.
+/// Result of checking a proof's DLEQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DleqStatus {
-    /// The DLEQ holds: the mint signed the proof.
+    /// The DLEQ is valid: the mint signed the proof.
     Valid,
-    /// The proof comes without a DLEQ.
+    /// The proof has no DLEQ.
     Missing,
-    /// The DLEQ is wrong, or the keyset has no key for the amount.
+    /// The DLEQ is invalid, or the keyset has no key for the amount.
     Invalid,
-    /// The keyset is none in sats that is known.
+    /// The keyset is not a known sat keyset.
     UnknownKeyset,
 }
 
-/// Whether the mint may be asked for keys that are not known.
+/// Permission to fetch unknown keys from the mint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFetch {
-    /// For the keysets that it has listed.
+    /// Keys of the keysets the mint has listed may be fetched.
     Allowed,
-    /// Only keys that are stored already are used.
+    /// Only stored keys are used.
     CachedOnly,
 }
 
@@ -34,7 +34,7 @@ impl Mint {
     /// Checks the DLEQ of each proof.
     ///
     /// # Errors
-    /// As the mint says; none of its own where it is not asked.
+    /// If a request fails; with [`KeyFetch::CachedOnly`] only if the store does.
     pub async fn check_dleq(
         &self,
         proofs: &[&Proof],
@@ -61,11 +61,11 @@ impl Mint {
         Ok(statuses)
     }
 
-    /// Whether each proof may be this mint's: its keyset and amount have a key, and its DLEQ, if it
-    /// has one, holds. Asks the mint where a keyset is not known yet.
+    /// Returns for each proof whether it may be this mint's: its keyset has a key for its amount,
+    /// and its DLEQ, if present, is valid. Asks the mint if a keyset is not known.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If a request fails.
     pub async fn may_be_genuine(&self, proofs: &[&Proof]) -> Result<Vec<bool>, MintError> {
         let mut statuses = self.check_dleq(proofs, KeyFetch::Allowed).await?;
         if statuses.contains(&DleqStatus::UnknownKeyset) {

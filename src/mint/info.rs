@@ -1,5 +1,4 @@
-//! What a mint says of itself (NUT-06), as far as we use it, what it lacks, and what its coins are
-//! worth right now (NUT-07).
+//! A mint's info (NUT-06), the NUTs it lacks, and the states of its proofs (NUT-07).
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,18 +12,16 @@ use super::error::MintError;
 use crate::model::mint::{MintAddress, MintInfo};
 use crate::ports::Http;
 
-/// The most coins asked about in one request (NUT-07).
+/// Maximum number of proofs in one state request (NUT-07).
 pub const STATES_AT_ONCE: usize = 100;
 
-/// What the wallet leans on and can do without: states of coins, change of payments, signatures
-/// given again.
+/// NUTs that the wallet uses but can do without: proof states, change of melts, restore.
 const USED_NUTS: [u8; 3] = [7, 8, 9];
 
-/// The NUTs that the wallet leans on and a mint lacks, as it says itself when it is asked now, and
-/// by nothing else: for a mint that is not used yet. One request.
+/// Asks a mint that is not used yet for its info, and returns the used NUTs it lacks. One request.
 ///
 /// # Errors
-/// As the mint says.
+/// If the request fails.
 pub async fn missing_nuts(
     http: &Arc<dyn Http>,
     address: &MintAddress,
@@ -36,7 +33,7 @@ pub async fn missing_nuts(
 }
 
 impl Mint {
-    /// What the mint last said of itself. `None`: never asked. No request.
+    /// Returns the mint's last info. `None`: never asked. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -44,8 +41,8 @@ impl Mint {
         Ok(self.client.records.info(&self.client.name()).await?)
     }
 
-    /// The NUTs that the wallet leans on and the mint lacks: by what its answers have shown, else
-    /// by what it says of itself. None where it was never asked. No request.
+    /// Returns the used NUTs that the mint lacks, according to its responses or else its info.
+    /// Empty if it was never asked. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -58,12 +55,11 @@ impl Mint {
             .collect())
     }
 
-    /// The mint says that it keeps coins locked (NUT-11) and proves its signatures (NUT-12).
-    /// Without the first, coins that everybody sees are anybody's. One request, where it has never
-    /// said what it is.
+    /// Returns true if the mint supports locks (NUT-11) and DLEQ proofs (NUT-12). Without locks,
+    /// anyone could take proofs from a public event. One request if its info is not known.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn supports_nutzaps(&self) -> Result<bool, MintError> {
         if self.info().await?.is_none() {
             self.refresh_info().await?;
@@ -74,7 +70,7 @@ impl Mint {
             .is_some_and(|info| [11, 12].iter().all(|nut| info.nuts.contains(nut))))
     }
 
-    /// The mint gives change for a payment (NUT-08), as far as is known. No request.
+    /// Returns true if the mint gives change for a melt (NUT-08), as far as known. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -82,38 +78,38 @@ impl Mint {
         Ok(!self.missing_nuts().await?.contains(&8))
     }
 
-    /// Asks the mint about itself and its keysets. For the background.
+    /// Fetches the mint's info and keysets, for background use. Only the keysets are required.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request for keysets fails.
     pub async fn refresh(&self) -> Result<(), MintError> {
         if let Err(error) = self.refresh_info().await {
-            tracing::debug!(%error, "a mint did not say what it is");
+            tracing::debug!(%error, "a mint's info could not be fetched");
         }
         self.refresh_keysets().await
     }
 
-    /// Asks the mint about itself alone. One request.
+    /// Fetches the mint's info. One request.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn refresh_info(&self) -> Result<(), MintError> {
         let info = self.client.info().await?;
         Ok(self.client.records.put_info(&self.client.name(), info).await?)
     }
 
-    /// The states of coins, in the order asked (NUT-07). One request per hundred.
+    /// Returns the states of proofs, in the order asked (NUT-07). One request per hundred.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If a request fails.
     pub async fn states(&self, ys: Vec<PublicKey>) -> Result<Vec<State>, MintError> {
         self.client.states(&ys).await
     }
 
-    /// All of these coins are spent at the mint.
+    /// Returns true if all of these proofs are spent at the mint.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If a request fails.
     pub async fn all_spent(&self, ys: Vec<PublicKey>) -> Result<bool, MintError> {
         Ok(self.states(ys).await?.iter().all(|state| *state == State::Spent))
     }

@@ -1,12 +1,12 @@
-//! Minting: a Lightning payment in, coins out (NUT-04, NUT-20, NUT-23).
+//! Issues proofs for a paid Lightning invoice (NUT-04, NUT-20, NUT-23).
 //!
 //! ```text
-//!  plan --(journaled)--> post --> Done | Refused | Unknown
-//!                          ^                          |
-//!                          +--------- resume <--------+
+//!  plan --(journaled)--> post --> Done | Refused | OutputsUsed | Disputed | Unknown
+//!                          ^                                                   |
+//!                          +--------------------- resume <---------------------+
 //! ```
-//! Never trusts a notification: the quote's state as the mint answers it decides. Never makes a
-//! second request with other outputs while the first may have been carried out.
+//! Never trusts a notification: only the quote's state, as the mint answers it, counts. Never sends
+//! a request with other outputs while an earlier one may have been carried out.
 
 use std::collections::BTreeMap;
 
@@ -30,36 +30,36 @@ use crate::model::mint::MintAddress;
 use crate::model::secret::Secret;
 use crate::ports::Counters;
 
-/// An invoice that fills the wallet.
+/// A mint quote: an invoice that adds money to the wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueQuote {
-    /// The mint's name for it.
+    /// The mint's id of the quote.
     pub id: String,
     /// The invoice.
     pub bolt11: String,
-    /// Unix seconds; 0 when the mint does not say.
+    /// Expiry in Unix seconds; 0 if the mint gives none.
     pub expires_at: u64,
-    /// The number of the key of our seed that it is locked to (NUT-20).
+    /// Index of the seed's key that locks the quote (NUT-20).
     pub lock: u32,
 }
 
-/// The state of a mint quote, as the mint says it.
+/// State of a mint quote, as the mint answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssueState {
-    /// Not paid.
+    /// The invoice is unpaid.
     Unpaid,
-    /// Paid; the coins can be had.
+    /// The invoice is paid; the proofs can be issued.
     Paid,
-    /// The coins were made.
+    /// The proofs are issued.
     Issued,
 }
 
-/// A claim, whole. Holds secrets.
+/// A journaled issue. Contains secrets.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Issue {
-    /// Its name.
+    /// Id of the operation.
     pub id: Uuid,
-    /// The deposit that it claims.
+    /// The deposit it serves.
     pub deposit: DepositId,
     /// The mint.
     pub mint: MintAddress,
@@ -80,38 +80,38 @@ impl std::fmt::Debug for Issue {
 }
 
 impl Issue {
-    /// The counters of its outputs.
+    /// Returns the counters of its outputs.
     pub fn counters(&self) -> Counters {
         self.outputs.counters()
     }
 
-    /// Sats that it brings.
+    /// Returns the sats it brings.
     pub fn sats(&self) -> u64 {
         self.outputs.total()
     }
 }
 
-/// What a claim came to.
+/// Outcome of an issue.
 #[derive(Clone, Debug)]
 pub enum IssueOutcome {
-    /// Signed: the new coins.
+    /// Signed: the new proofs.
     Done(Vec<ProofInfo>),
-    /// A definite no, or nothing was sent. The outputs were not signed.
+    /// Definitely refused, or not sent. The outputs were not signed.
     Refused(MintError),
-    /// The outputs were signed before, for something else: they are never used again.
+    /// The outputs were signed earlier for something else and are never used again.
     OutputsUsed,
-    /// The mint says that the coins were made, and has signed none of these outputs.
+    /// The mint calls the quote issued but has signed none of these outputs.
     Disputed,
     /// Not known yet.
     Unknown(MintError),
 }
 
 impl Mint {
-    /// Asks for an invoice over `amount_sats`. One request. A mint that takes no description gets
-    /// none.
+    /// Requests an invoice over `amount_sats`. One request. The description is omitted if the mint
+    /// does not accept one.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn quote_deposit(
         &self,
         amount_sats: u64,
@@ -139,19 +139,18 @@ impl Mint {
         })
     }
 
-    /// Asks where an invoice of ours stands. One request.
+    /// Asks for the state of one of our quotes. One request.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn deposit_state(&self, quote_id: &str) -> Result<IssueState, MintError> {
         Ok(self.deposit_quote(quote_id).await?.0)
     }
 
-    /// The state of a deposit's quote with its invoice, which is empty where the mint leaves it
-    /// out. One request.
+    /// Asks for a quote's state and invoice, which is empty if the mint omits it. One request.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn deposit_quote(&self, quote_id: &str) -> Result<(IssueState, String), MintError> {
         let quote = self.client.mint_quote(quote_id).await?;
         let state = match needed(quote.state, "state")? {
@@ -162,21 +161,21 @@ impl Mint {
         Ok((state, quote.bolt11.unwrap_or_default()))
     }
 
-    /// The key that an invoice of ours is locked to, hex. No request.
+    /// Returns the hex secret key that locks one of our quotes. No request.
     ///
     /// # Errors
-    /// When it cannot be derived.
+    /// If it cannot be derived.
     pub fn quote_key(&self, lock: u32) -> Result<Secret, MintError> {
         Ok(Secret::new(
             derive_quote_locking_key(self.seed.bytes(), lock).map_err(wrong)?.to_secret_hex(),
         ))
     }
 
-    /// Plans the claim of a paid invoice. `held` is how many coins of each amount the wallet has.
-    /// The caller holds the mint's lock, and journals the plan before [`Mint::post_issue`].
+    /// Plans the issue of a paid deposit. `held` is the number of proofs of each amount in the
+    /// wallet. The caller holds the mint's lock and journals the plan before [`Mint::post_issue`].
     ///
     /// # Errors
-    /// As the mint says, where its keysets are not known yet.
+    /// If a request for keysets fails.
     pub async fn plan_issue(
         &self,
         deposit: &Deposit,
@@ -196,11 +195,11 @@ impl Mint {
         })
     }
 
-    /// Plans an issue again with new outputs, in its place in the journal: none of its outputs was
-    /// signed, or all were for something else.
+    /// Replans an issue with new outputs in the same journal row. Allowed only if none of its
+    /// outputs was signed, or all were signed for something else.
     ///
     /// # Errors
-    /// As [`Mint::plan_issue`].
+    /// Those of [`Mint::plan_issue`].
     pub async fn replan_issue(
         &self,
         issue: &Issue,
@@ -210,27 +209,29 @@ impl Mint {
         Ok(Issue { outputs: self.own_outputs(&keyset, 0, issue.sats()).await?, ..issue.clone() })
     }
 
-    /// Takes the coins of a paid invoice. One request; more where the answer decides nothing.
+    /// Sends the request for a paid quote's proofs. One request; more if the answer is not
+    /// decisive.
     ///
     /// # Cancel safety
-    /// Not cancel safe in effect: a dropped future leaves the claim to [`Mint::resume_issue`].
-    /// Nothing is lost.
+    /// Not cancel safe: a dropped future leaves the issue to [`Mint::resume_issue`]. Nothing is
+    /// lost.
     pub async fn post_issue(&self, issue: &Issue, _guard: &MintGuard) -> IssueOutcome {
         match self.request_issue(issue).await {
             Ok(proofs) => IssueOutcome::Done(proofs),
-            // Nothing has left: no question is needed.
+            // Nothing was sent: no query is needed.
             Err(error) if error.is_definite() && error.code().is_none() => {
                 IssueOutcome::Refused(error)
             }
-            // Another home of the same words used these counters, unless they were used by this
-            // very claim.
+            // Another folder with the same mnemonic used these counters, unless this very issue
+            // did.
             Err(error) if error.code() == Some(nut::OUTPUTS_SIGNED) => {
                 match self.lookup_issue(issue).await {
                     IssueLookup::Unsigned(MintQuoteState::Paid) => IssueOutcome::OutputsUsed,
                     looked => looked.outcome().unwrap_or(IssueOutcome::Unknown(error)),
                 }
             }
-            // A refusal counts once the mint has signed nothing and does not call the quote issued.
+            // A refusal counts only if the mint has signed nothing and does not call the quote
+            // issued.
             Err(error) => match self.lookup_issue(issue).await {
                 IssueLookup::Unsigned(MintQuoteState::Paid | MintQuoteState::Unpaid)
                     if error.is_definite() =>
@@ -242,24 +243,24 @@ impl Mint {
         }
     }
 
-    /// Ends a claim whose outcome is not known: by the signatures that the mint has, else by the
-    /// same request again.
+    /// Ends an issue with unknown outcome: by signatures the mint already has, otherwise by
+    /// repeating the request.
     pub async fn resume_issue(&self, issue: &Issue, guard: &MintGuard) -> IssueOutcome {
         match self.lookup_issue(issue).await {
             IssueLookup::Unsigned(MintQuoteState::Paid) => {
                 match self.post_issue(issue, guard).await {
-                    // Only the repeat was turned away; the request before it may still arrive.
+                    // Only the repeat was rejected; the earlier request may still arrive.
                     IssueOutcome::Refused(error) if error.code().is_none() => {
                         IssueOutcome::Unknown(error)
                     }
                     outcome => outcome,
                 }
             }
-            // A quote that was paid never becomes unpaid: a lagging copy of the mint has answered.
+            // A paid quote never becomes unpaid: a lagging replica of the mint answered.
             IssueLookup::Unsigned(MintQuoteState::Unpaid) => {
                 IssueOutcome::Unknown(MintError::Wrong("a paid quote is called unpaid".to_owned()))
             }
-            // Issued, and the mint gives no signature again: the same request may bring them
+            // Issued, but the mint does not serve NUT-09: a repeat may return the signatures
             // (NUT-19).
             IssueLookup::Failed(error) if error.is_not_served() => self
                 .request_issue(issue)
@@ -291,11 +292,11 @@ impl Mint {
         };
         sign(&mut request, &key);
         let told = match self.client.mint(&request).await {
-            // Mints from before NUT-20's message was separated by domain take the older signature
-            // only. The request is otherwise the same.
+            // Mints older than NUT-20's domain-separated message accept only the legacy signature.
+            // The request is otherwise the same.
             Err(MintError::Refused { code: nut::NOT_OPENED, .. }) => {
                 request.sign_legacy(key).map_err(|error| MintError::NotSent(error.to_string()))?;
-                // The first request may have been carried out, whatever becomes of the second.
+                // The first request may have been carried out, whatever happens to the second.
                 let unsent = |error: &MintError| error.is_definite() && error.code().is_none();
                 self.client.mint(&request).await.map_err(|error| {
                     if unsent(&error) { MintError::Lost(error.to_string()) } else { error }
@@ -314,8 +315,8 @@ impl Mint {
         self.unblind(&issue.outputs, issue.outputs.signed_in_order(signatures)?, issue.id).await
     }
 
-    /// Asks for the outputs first: signatures that come between the two questions show in the
-    /// quote.
+    /// Looks up what the mint knows of an issue. Asks for the outputs first, so that signatures
+    /// made between the two queries show in the quote.
     async fn lookup_issue(&self, issue: &Issue) -> IssueLookup {
         let unanswered = self.unanswered();
         let signed = match self.signed(&issue.outputs).await {
@@ -329,11 +330,10 @@ impl Mint {
             .and_then(|quote| needed(quote.state, "state"));
         let (signed, state) = match (signed, state) {
             (Ok(signed), Ok(state)) => (signed, state),
-            // Some of the outputs are signed, or for other amounts: the mint's answer to the same
-            // request says so.
+            // Only some outputs are signed, or for other amounts; a repeat of the request will say
+            // so.
             (Err(MintError::Wrong(_)), Ok(MintQuoteState::Paid)) => (None, MintQuoteState::Paid),
-            // The mint does not say what it has signed; what it has not issued it has not signed
-            // for this claim.
+            // The mint does not serve NUT-09. A quote it has not issued has no signatures.
             (Err(error), Ok(MintQuoteState::Paid)) if error.is_not_served() => {
                 (None, MintQuoteState::Paid)
             }
@@ -360,28 +360,28 @@ impl Mint {
     }
 }
 
-/// Opens the quote's lock (NUT-20). The same request has the same signature each time, so that a
-/// mint that answers a request again (NUT-19) knows it.
+/// Signs the request with the quote's key (NUT-20). The signature is deterministic, so that a mint
+/// that caches answers (NUT-19) recognizes a repeat.
 fn sign(request: &mut MintRequest<String>, key: &SecretKey) {
     let message = Message::from_digest(Sha256::digest(request.msg_to_sign()).into());
     let pair = Keypair::from_secret_key(&SECP256K1, key);
     request.signature = Some(SECP256K1.sign_schnorr_no_aux_rand(&message, &pair).to_string());
 }
 
-/// What the mint knows of an issue's outputs and quote.
+/// The mint's knowledge of an issue's outputs and quote.
 enum IssueLookup {
-    /// It has signed them for this quote.
+    /// Signed for this quote.
     Ours(Vec<ProofInfo>),
-    /// It has signed them for something else.
+    /// Signed for something else.
     SignedForOther,
-    /// It has signed none; and the quote.
+    /// Not signed; contains the quote's state.
     Unsigned(MintQuoteState),
-    /// It could not be asked.
+    /// A query failed.
     Failed(MintError),
 }
 
 impl IssueLookup {
-    /// What this decides by itself.
+    /// Returns the outcome, if this decides it.
     fn outcome(self) -> Option<IssueOutcome> {
         match self {
             Self::Ours(proofs) => Some(IssueOutcome::Done(proofs)),

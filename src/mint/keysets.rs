@@ -1,7 +1,6 @@
-//! The keysets of a mint and their keys (NUT-01, NUT-02), from memory, from the store, or from the
-//! mint.
+//! A mint's keysets and keys (NUT-01, NUT-02), from memory, the store, or the mint.
 //!
-//! Fetches the keys of a keyset only when a coin of it is made or looked at.
+//! Fetches the keys of a keyset only when one of its proofs is made or checked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use super::Mint;
 use super::denominations::{amount_with_fee, fee_and_amounts};
 use super::error::MintError;
 
-/// What this process knows of a mint's keysets.
+/// Keysets and keys in memory.
 #[derive(Debug, Default)]
 pub(super) struct Keysets {
     listed: Mutex<Option<Vec<KeySetInfo>>>,
@@ -21,11 +20,11 @@ pub(super) struct Keysets {
 }
 
 impl Mint {
-    /// What a coin of each keyset costs to spend, in thousandths of a sat. Requests only at the
-    /// mint's first use.
+    /// Returns each keyset's input fee, in thousandths of a sat per proof. Sends requests only at
+    /// the mint's first use.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If a request fails.
     pub async fn fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
         Ok(self
             .keysets_in_sats()
@@ -35,17 +34,17 @@ impl Mint {
             .collect())
     }
 
-    /// What a coin of the mint's current keyset costs to spend, in thousandths of a sat. `None`:
-    /// not known yet. No request.
+    /// Returns the current keyset's input fee, in thousandths of a sat per proof. `None`: not
+    /// known. No request.
     pub async fn fee_ppk(&self) -> Option<u64> {
         let known = self.client.records.keysets(&self.client.name()).await.ok()?;
         cheapest_active(&known).map(|keyset| keyset.input_fee_ppk)
     }
 
-    /// Asks the mint for its keysets anew. What is remembered of an earlier time is not enough.
+    /// Fetches the mint's list of keysets, even if one is stored.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn refresh_keysets(&self) -> Result<(), MintError> {
         self.fetch_keysets().await.map(drop)
     }
@@ -57,7 +56,7 @@ impl Mint {
         Ok(listed)
     }
 
-    /// All keysets that are known, of every unit. Asks the mint where none is known.
+    /// Returns all known keysets, of every unit. Asks the mint if none is known.
     pub(super) async fn keyset_infos(&self) -> Result<Vec<KeySetInfo>, MintError> {
         let mut listed = self.keysets.listed.lock().await;
         if let Some(known) = listed.as_ref() {
@@ -65,10 +64,9 @@ impl Mint {
         }
         let mut known = self.client.records.keysets(&self.client.name()).await?;
         if known.is_empty() {
-            // What the mint says of itself tells whether it proves its signatures; without it the
-            // wallet goes on.
+            // The info says whether the mint gives DLEQ proofs; it is not required.
             if let Err(error) = self.refresh_info().await {
-                tracing::debug!(%error, "a mint did not say what it is");
+                tracing::debug!(%error, "a mint's info could not be fetched");
             }
             known = self.client.keysets().await?;
         }
@@ -80,8 +78,8 @@ impl Mint {
         Ok(self.keyset_infos().await?.into_iter().filter(in_sats).collect())
     }
 
-    /// The active keyset in sats whose coins cost least, with its keys. Asks the mint anew where
-    /// none is known to be active.
+    /// Returns the active sat keyset with the lowest fee, with its keys. Asks the mint if no known
+    /// keyset is active.
     pub(super) async fn active_keyset(&self) -> Result<Arc<KeySet>, MintError> {
         let mut known = self.keyset_infos().await?;
         if cheapest_active(&known).is_none() {
@@ -92,21 +90,21 @@ impl Mint {
         self.keyset(active.id).await
     }
 
-    /// The least that coins of the active keyset must be worth, as few as make it up, so that
-    /// `sats` are left of them after their own fee.
+    /// Returns the smallest total of the active keyset's proofs that leaves `sats` after their own
+    /// fee.
     ///
     /// # Errors
-    /// As the mint says; [`MintError::Refused`] where the fee is out of all proportion.
+    /// If a request fails; [`MintError::Refused`] if the fee is disproportionate.
     pub async fn amount_with_fee(&self, sats: u64) -> Result<u64, MintError> {
         amount_with_fee(sats, &fee_and_amounts(&*self.active_keyset().await?))
     }
 
-    /// What a coin of each known keyset costs to spend, in thousandths of a sat. No request.
+    /// Returns each known keyset's input fee, in thousandths of a sat per proof. No request.
     ///
     /// # Errors
     /// [`MintError::Store`].
     pub async fn known_fees_ppk(&self) -> Result<HashMap<Id, u64>, MintError> {
-        // Whoever asks the mint for them holds the lock meanwhile.
+        // The lock is held while the mint is being asked.
         let cached = self.keysets.listed.try_lock().ok().and_then(|listed| listed.clone());
         let known = match cached {
             Some(known) => known,
@@ -119,9 +117,9 @@ impl Mint {
             .collect())
     }
 
-    /// A keyset in sats with its keys, as far as both are known. No request.
+    /// Returns a sat keyset with its keys, if both are known. No request.
     pub(super) async fn known_keyset(&self, id: Id) -> Result<Option<Arc<KeySet>>, MintError> {
-        // Whoever asks the mint for keys holds the lock meanwhile.
+        // The lock is held while the mint is being asked.
         let Ok(mut known) = self.keysets.keys.try_lock() else { return Ok(None) };
         if let Some(keyset) = known.get(&id) {
             return Ok(Some(Arc::clone(keyset)).filter(|keyset| keyset.unit == CurrencyUnit::Sat));
@@ -144,7 +142,7 @@ impl Mint {
         Ok(Some(keyset))
     }
 
-    /// A keyset of this mint with its keys. Asks the mint where it is not known yet.
+    /// Returns a keyset of this mint with its keys. Asks the mint if it is not known.
     pub(super) async fn keyset(&self, id: Id) -> Result<Arc<KeySet>, MintError> {
         let info = match self.keyset_infos().await?.into_iter().find(|keyset| keyset.id == id) {
             Some(info) => info,
@@ -153,7 +151,7 @@ impl Mint {
                 listed
                     .into_iter()
                     .find(|keyset| keyset.id == id)
-                    .ok_or_else(|| MintError::Wrong("no such keyset".to_owned()))?
+                    .ok_or_else(|| MintError::Wrong("unknown keyset".to_owned()))?
             }
         };
         let mut known = self.keysets.keys.lock().await;

@@ -1,10 +1,10 @@
-//! Melting: coins out, a Lightning invoice paid, change back (NUT-05, NUT-08).
+//! Melts proofs: pays a Lightning invoice and receives change (NUT-05, NUT-08).
 //!
 //! ```text
-//!  plan --(journaled)--> post --> Paid (change in, or not named yet) | Refused | Unknown
+//!  plan --(journaled)--> post --> Paid (change may be missing) | Refused | Unknown
 //! ```
 //! Never waits for a pending payment, never repeats a request, never decides from silence. A mint
-//! may say PAID before it has signed the change: then the row stays until the change is in.
+//! may answer PAID before it has signed the change: the row then stays until the change arrives.
 
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{
@@ -23,32 +23,32 @@ use crate::model::id::PaymentId;
 use crate::model::mint::MintAddress;
 use crate::ports::Counters;
 
-/// What paying an invoice would cost at a mint.
+/// A mint's price for paying an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeltQuote {
-    /// The mint's name for it.
+    /// The mint's id of the quote.
     pub id: String,
-    /// What the payee gets, in sats.
+    /// Amount for the payee, in sats.
     pub amount_sats: u64,
-    /// The most the route may cost, in sats. What is not needed comes back as change.
+    /// Maximum cost of the Lightning route, in sats. The unused part is returned as change.
     pub fee_reserve_sats: u64,
 }
 
-/// A melt, whole. Holds secrets.
+/// A journaled melt. Contains secrets.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Melt {
-    /// Its name; also the operation that holds the inputs.
+    /// Id of the operation, which also marks the inputs it holds.
     pub id: Uuid,
-    /// The payment that it makes.
+    /// The payment it executes.
     pub payment: PaymentId,
     /// The mint.
     pub mint: MintAddress,
-    /// The mint's name for what is paid.
+    /// The mint's id of the quote.
     pub quote_id: String,
-    /// How often the mint, asked for change after it said PAID, has named none.
+    /// Number of answers without change since the mint said PAID.
     #[serde(default)]
     pub named_none: u32,
-    /// What it cost to have inputs of exactly what is needed, in sats: part of the payment's fee.
+    /// Fee already spent on making exact inputs, in sats; part of the payment's fee.
     #[serde(default)]
     pub prepared_sats: u64,
     amount_sats: u64,
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Melt {
 }
 
 impl Melt {
-    /// The inputs, by Y.
+    /// Returns the inputs, by Y.
     ///
     /// # Errors
     /// [`MintError::Wrong`].
@@ -76,22 +76,22 @@ impl Melt {
         self.inputs.ys().map_err(wrong)
     }
 
-    /// The inputs.
+    /// Returns the inputs.
     pub fn inputs(&self) -> Proofs {
         self.inputs.clone()
     }
 
-    /// The counters of its blank outputs.
+    /// Returns the counters of the blank outputs.
     pub fn counters(&self) -> Counters {
         self.outputs.counters()
     }
 
-    /// The counters of the blank outputs that the mint did not need.
+    /// Returns the counters of the blank outputs not used for this change.
     pub fn counters_without(&self, change: &[ProofInfo]) -> Counters {
         self.outputs.counters_without(change)
     }
 
-    /// What it cost beyond the amount, in sats, when this much came back.
+    /// Returns the cost beyond the amount, in sats, after `change_sats` of change.
     pub fn fee_sats(&self, change_sats: u64) -> u64 {
         self.inputs_sats()
             .saturating_add(self.prepared_sats)
@@ -99,7 +99,7 @@ impl Melt {
             .saturating_sub(change_sats)
     }
 
-    /// The mint has more of our coins than it may keep: some must come back.
+    /// Returns true if the inputs exceed what the mint may keep, so that change is due.
     pub fn must_have_change(&self) -> bool {
         self.most_change() > self.fee_reserve_sats
     }
@@ -113,41 +113,41 @@ impl Melt {
     }
 }
 
-/// What became of a melt request.
+/// Outcome of a melt request.
 #[derive(Clone, Debug)]
 pub enum MeltOutcome {
-    /// The mint says paid.
+    /// The mint answered PAID.
     Paid {
-        /// The change. `None`: the mint has not named it yet.
+        /// The change. `None`: the mint has not given it yet.
         change: Option<Vec<ProofInfo>>,
-        /// As the mint gave it, not checked.
+        /// The preimage from the mint, not verified.
         preimage: Option<String>,
     },
-    /// A definite no, or nothing was sent. The coins can be used again.
+    /// Definitely refused, or not sent. The inputs can be used again.
     Refused(MintError),
-    /// Nobody knows yet; the coins stay held.
+    /// Not known yet; the inputs stay held.
     Unknown {
-        /// The mint has said that it is under way.
+        /// True if the mint called the payment pending.
         acknowledged: bool,
     },
 }
 
-/// The state of a melt quote, as the mint says it.
+/// State of a melt quote, as the mint answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeltState {
     /// Paid.
     Paid,
     /// Under way.
     Pending,
-    /// Not paid, as far as it knows.
+    /// Not paid, as far as the mint knows.
     Unpaid,
 }
 
 impl Mint {
-    /// Asks what it would cost to pay `invoice`. One request, moves nothing.
+    /// Requests a quote for paying `invoice`. One request; moves nothing.
     ///
     /// # Errors
-    /// As the mint says; [`MintError::Wrong`] when the invoice cannot be read.
+    /// If the request fails; [`MintError::Wrong`] if the invoice cannot be parsed.
     pub async fn quote_melt(
         &self,
         invoice: &str,
@@ -167,11 +167,11 @@ impl Mint {
         })
     }
 
-    /// Plans a melt of `inputs`, which cover amount, fee reserve and input fees. The caller holds
-    /// the mint's lock, and journals the plan before [`Mint::post_melt`].
+    /// Plans a melt of `inputs`, which cover amount, fee reserve and input fee. The caller holds
+    /// the mint's lock and journals the plan before [`Mint::post_melt`].
     ///
     /// # Errors
-    /// As the mint says, where its keysets are not known yet.
+    /// If a request for keysets fails.
     pub async fn plan_melt(
         &self,
         payment: PaymentId,
@@ -198,12 +198,12 @@ impl Mint {
         Ok(melt)
     }
 
-    /// Pays. The caller has journaled the melt, and holds a [`MeltPermit`](super::MeltPermit) until
-    /// the request has left.
+    /// Sends the melt request. The caller has journaled the melt and holds a
+    /// [`MeltPermit`](super::MeltPermit) until the request is sent.
     ///
     /// # Cancel safety
-    /// Not cancel safe: run it to its end. A dropped future is a crash: the mint's own word ends
-    /// the payment later.
+    /// Not cancel safe: run it to completion. A dropped future is like a crash: the quote's state
+    /// ends the payment later.
     pub async fn post_melt(&self, melt: &Melt) -> MeltOutcome {
         let blank = melt.outputs.blinded();
         let request = MeltRequest::new(
@@ -219,7 +219,7 @@ impl Mint {
                     .change(melt, quote.change.unwrap_or_default())
                     .await
                     .unwrap_or_else(|error| {
-                        tracing::warn!(%error, "a payment's change is asked for again later");
+                        tracing::warn!(%error, "the change of a payment will be fetched later");
                         None
                     });
                 MeltOutcome::Paid { change, preimage: quote.preimage }
@@ -230,7 +230,7 @@ impl Mint {
             {
                 MeltOutcome::Refused(MintError::SpentElsewhere)
             }
-            // A refusal counts once the mint calls every input unspent.
+            // A refusal counts only if the mint calls every input unspent.
             Err(MintError::Refused { .. }) if !self.are_unspent(melt).await => {
                 MeltOutcome::Unknown { acknowledged: false }
             }
@@ -239,10 +239,10 @@ impl Mint {
         }
     }
 
-    /// The state of a quote as the mint says it, and the preimage it gives, unchecked. One request.
+    /// Returns the state of a quote and the preimage, not verified. One request.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn melt_state(
         &self,
         quote_id: &str,
@@ -251,11 +251,11 @@ impl Mint {
         Ok((state_of(quote.state), quote.preimage))
     }
 
-    /// The change of a melt that the mint has called paid, from its quote or from what it has
-    /// signed (NUT-09). `None`: both were answered, and name none.
+    /// Fetches the change of a paid melt, from its quote or from the mint's signatures (NUT-09).
+    /// `None`: both queries were answered and contain none.
     ///
     /// # Errors
-    /// As the mint says: it could not be asked, which says nothing about the change.
+    /// If a query fails, which says nothing about the change.
     pub async fn fetch_change(&self, melt: &Melt) -> Result<Option<Vec<ProofInfo>>, MintError> {
         let unanswered = self.unanswered();
         let quote = self.client.melt_quote(&melt.quote_id).await;
@@ -274,20 +274,21 @@ impl Mint {
         match self.signed(&melt.outputs).await {
             Ok(Some(signed)) => self.unblind(&melt.outputs, signed, melt.id).await.map(Some),
             Ok(None) if quote?.state == MeltQuoteState::Paid => Ok(None),
-            Ok(None) => Err(MintError::Wrong("a paid quote is called something else".to_owned())),
+            Ok(None) => Err(MintError::Wrong("a paid quote was reported as not paid".to_owned())),
             Err(error) => Err(error),
         }
     }
 
-    /// The mint has signed change of this melt (NUT-09): whatever else it says, it has paid.
+    /// Returns true if the mint has signed change for this melt (NUT-09). It has then paid,
+    /// whatever it says.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If the request fails.
     pub async fn has_change(&self, melt: &Melt) -> Result<bool, MintError> {
         Ok(self.signed(&melt.outputs).await?.is_some())
     }
 
-    /// Change from an answer. `None`: it names none, and there may be some.
+    /// Unblinds the change in an answer. `None`: the answer has none, but there may be some.
     async fn change(
         &self,
         melt: &Melt,
@@ -304,7 +305,7 @@ impl Mint {
         self.unblind(&melt.outputs, melt.outputs.signed_first(told), melt.id).await.map(Some)
     }
 
-    /// The mint says that it still takes all of the inputs.
+    /// Returns true if the mint calls all inputs unspent.
     async fn are_unspent(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };
         self.client
@@ -313,8 +314,8 @@ impl Mint {
             .is_ok_and(|states| states.iter().all(|state| *state == State::Unspent))
     }
 
-    /// Some of the inputs are spent, none is in use, and the quote they were for is unpaid, asked
-    /// in this order: they were not spent by this melt, which therefore cannot be made any more.
+    /// Returns true if this melt can no longer be made because its inputs were spent elsewhere:
+    /// some are spent, none is pending, and the quote, asked last, is unpaid.
     async fn spent_elsewhere(&self, melt: &Melt) -> bool {
         let Ok(ys) = melt.input_ys() else { return false };
         let Ok(states) = self.client.states(&ys).await else { return false };

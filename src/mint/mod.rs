@@ -1,9 +1,9 @@
-//! Mints: the only code that speaks to cdk.
+//! Mints: the only code that uses cdk.
 //!
-//! Three operations (mint, swap, melt), each planned, journaled by the caller, sent once, and ended
-//! from what the mint says; and questions. cdk gives the protocol: types, blinding, derivation,
-//! proofs of signatures. All requests go over our own port. Never decides to spend, and never
-//! writes a coin or an operation to the store: what to record, and when, is the wallet's affair.
+//! Three operations (issue, swap, melt), each planned, journaled by the caller, sent once, and
+//! ended by what the mint answers; and queries. cdk supplies the protocol: types, blinding,
+//! derivation, signature checks. All requests go through our own HTTP port. Never decides to spend,
+//! and never writes proofs or operations to the store: the wallet does that.
 
 mod classify;
 mod client;
@@ -41,20 +41,20 @@ use keysets::Keysets;
 use crate::model::mint::MintAddress;
 use crate::ports::{Http, MintRecords};
 
-/// Guard of a mint's lock: its holder alone uses the mint's counters and selects its proofs.
+/// Guard of a mint's lock. Only its holder uses the mint's counters and selects its proofs.
 pub type MintGuard = OwnedMutexGuard<()>;
 
-/// Proofs as a mint takes them.
+/// Proofs as a mint accepts them.
 pub use cdk::nuts::Proofs;
 
-/// Melts whose requests may be leaving for one mint at once.
+/// Maximum number of melt requests being sent to one mint.
 const MELTS_AT_ONCE: usize = 8;
 
-/// Exchanges of melts that may be open at one mint at once. Beyond that the mint is asked to answer
-/// at once and is polled (NUT-05).
+/// Maximum number of melt requests awaiting one mint's answer. Beyond that the mint is asked to
+/// answer at once and its quote is polled (NUT-05).
 const MELTS_OPEN: usize = 64;
 
-/// The ecash seed (NUT-13). Wiped when dropped, never printed.
+/// The ecash seed (NUT-13), wiped on drop and never printed.
 #[derive(Clone)]
 pub struct Seed(Arc<Zeroizing<[u8; 64]>>);
 
@@ -80,12 +80,12 @@ impl fmt::Debug for Seed {
 pub struct Seeds(Arc<dyn Fn(u32) -> Option<Seed> + Send + Sync>);
 
 impl Seeds {
-    /// By what they are derived with.
+    /// Wraps a function that derives a device's seed.
     pub fn new(derive: impl Fn(u32) -> Option<Seed> + Send + Sync + 'static) -> Self {
         Self(Arc::new(derive))
     }
 
-    /// The seed of a device.
+    /// Returns the seed of a device. `None`: it cannot be derived.
     pub fn of(&self, device: u32) -> Option<Seed> {
         (self.0)(device)
     }
@@ -97,47 +97,47 @@ impl fmt::Debug for Seeds {
     }
 }
 
-/// What all mints share.
+/// Dependencies shared by all mints.
 #[derive(Clone, Debug)]
 pub struct MintContext {
-    /// The network.
+    /// The HTTP port.
     pub http: Arc<dyn Http>,
-    /// What the store remembers of mints.
+    /// The store's records about mints.
     pub records: Arc<dyn MintRecords>,
     /// The seed of this device.
     pub seed: Seed,
-    /// The seeds of all devices, to find what they left.
+    /// The seeds of all devices, for finding their proofs.
     pub seeds: Seeds,
 }
 
-/// All mints, made at their first use.
+/// All mints, each created at its first use.
 #[derive(Debug)]
 pub struct Mints {
     context: MintContext,
     open: StdMutex<HashMap<MintAddress, Arc<Mint>>>,
-    /// `Some`: only these may be used (see [`Mints::allow_only`]).
+    /// The mints that may be used; `None`: all (see [`Mints::allow_only`]).
     checked: StdMutex<Option<BTreeSet<String>>>,
 }
 
 impl Mints {
-    /// No mint is contacted.
+    /// Contacts no mint.
     pub fn new(context: MintContext) -> Self {
         Self { context, open: StdMutex::new(HashMap::new()), checked: StdMutex::new(None) }
     }
 
-    /// The mint at an address. No request.
+    /// Returns the mint at an address. No request.
     ///
     /// # Errors
-    /// [`MintError::AddressRefused`] when the address is none, [`MintError::Unchecked`] when it may
-    /// not be used yet.
+    /// [`MintError::AddressRefused`] if the address is invalid, [`MintError::Unchecked`] if the
+    /// mint may not be used yet.
     pub fn at(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
         let unchecked =
             self.checked().as_ref().is_some_and(|checked| !checked.contains(address.as_str()));
         if unchecked { Err(MintError::Unchecked) } else { self.even_unchecked(address) }
     }
 
-    /// The mints that have been asked what they hold for an older file; all others may not be used.
-    /// `None`: all may be used.
+    /// Restricts use to the mints already asked what they hold for an older wallet file. `None`:
+    /// all may be used.
     pub fn allow_only(&self, checked: Option<BTreeSet<String>>) {
         *self.checked() = checked;
     }
@@ -146,16 +146,16 @@ impl Mints {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The seed of a device. `None`: it cannot be derived.
+    /// Returns the seed of a device. `None`: it cannot be derived.
     pub fn seed(&self, device: u32) -> Option<Seed> {
         self.context.seeds.of(device)
     }
 
-    /// The mint at an address, for asking what it holds and for showing it: nothing that uses
-    /// counters or coins. No request.
+    /// Returns the mint at an address for queries only, not for anything that uses counters or
+    /// proofs. No request.
     ///
     /// # Errors
-    /// [`MintError::AddressRefused`] when the address is none.
+    /// [`MintError::AddressRefused`] if the address is invalid.
     pub fn even_unchecked(&self, address: &MintAddress) -> Result<Arc<Mint>, MintError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mint) = open.get(address) {
@@ -168,17 +168,17 @@ impl Mints {
 }
 
 impl Mints {
-    /// The mints that this process has used.
+    /// Returns the mints that this process has used.
     pub fn in_use(&self) -> Vec<Arc<Mint>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
     }
 }
 
-/// A permit to send a melt request to one mint, until it is dropped.
+/// Permit to send a melt request to one mint, until it is dropped.
 #[derive(Debug)]
 pub struct MeltPermit(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
 
-/// One mint, sats.
+/// One mint; all amounts are sats.
 pub struct Mint {
     address: MintAddress,
     client: Client,
@@ -210,15 +210,15 @@ impl Mint {
         })
     }
 
-    /// Its address.
+    /// Returns the mint's address.
     pub fn address(&self) -> &MintAddress {
         &self.address
     }
 
-    /// Waits for a permit to send a melt request. It is taken before the mint's lock.
+    /// Waits for a permit to send a melt request. Take it before the mint's lock.
     ///
     /// # Errors
-    /// [`MintError::NotSent`] when the wallet is closing.
+    /// [`MintError::NotSent`] if the wallet is closing.
     ///
     /// # Cancel safety
     /// Safe to drop.

@@ -1,12 +1,12 @@
-//! An operation under way at a mint, whole, as the journal keeps it.
+//! A journaled operation at a mint.
 //!
 //! ```text
-//!  planned --(journaled by the caller, durably: may have left)--> Done | Refused | Unknown
-//!                                                                          |
-//!                                            resumed <--- at any later time, by anybody
+//!  planned --(journaled by the caller, durably: may have been sent)--> Done | Refused | Unknown
+//!                                                                                         |
+//!                                                              resumed, at any time <-----+
 //! ```
-//! What is journaled holds all inputs, secrets and blinding factors, so nothing that the mint has
-//! signed can be lost.
+//! A row contains all inputs, secrets and blinding factors, so that nothing the mint has signed can
+//! be lost.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,20 +18,20 @@ use super::swap::Swap;
 use crate::model::subject::Subject;
 use crate::ports::StoreFailure;
 
-/// An operation under way. Holds secrets: it is written to the store and nowhere else.
+/// An open operation. Contains secrets: it is written to the store only.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// Coins for a paid invoice of ours (NUT-04).
+    /// Proofs for a paid invoice (NUT-04).
     Issue(Issue),
-    /// Coins for coins (NUT-03).
+    /// Proofs for proofs (NUT-03).
     Swap(Swap),
-    /// A Lightning payment for coins (NUT-05).
+    /// A Lightning payment for proofs (NUT-05).
     Melt(Melt),
 }
 
 impl Operation {
-    /// Its name; also what holds its inputs.
+    /// Returns the id, which also marks the inputs it holds.
     pub fn id(&self) -> Uuid {
         match self {
             Self::Issue(issue) => issue.id,
@@ -40,7 +40,7 @@ impl Operation {
         }
     }
 
-    /// For the journal.
+    /// Encodes the journal's row.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -48,7 +48,7 @@ impl Operation {
         serde_json::to_vec(self).map_err(|error| StoreFailure::new(error).into())
     }
 
-    /// From the journal.
+    /// Decodes the journal's row.
     ///
     /// # Errors
     /// [`MintError::Store`].
@@ -56,7 +56,7 @@ impl Operation {
         serde_json::from_slice(row).map_err(|error| StoreFailure::new(error).into())
     }
 
-    /// The record that it is for. `None`: it is for none.
+    /// Returns the record that the operation serves. `None`: it serves none.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::Issue(issue) => Some(Subject::Deposit(issue.deposit.clone())),
@@ -65,7 +65,7 @@ impl Operation {
         }
     }
 
-    /// The coins that it uses, by Y.
+    /// Returns the inputs, by Y.
     ///
     /// # Errors
     /// [`MintError::Wrong`].
@@ -77,7 +77,7 @@ impl Operation {
         }
     }
 
-    /// The coins that it may still bring in, by Y.
+    /// Returns the proofs that the operation may still bring, by Y.
     ///
     /// # Errors
     /// [`MintError::Wrong`].

@@ -1,9 +1,7 @@
-//! Blinded outputs (NUT-00) as the journal keeps them, and the coins that a mint's signatures make
-//! of them.
+//! Blinded outputs (NUT-00) as the journal stores them, and the proofs made from their signatures.
 //!
-//! An output of our own seed takes a counter (NUT-13). Counters are only read here: whoever
-//! journals the operation takes them in the same commit, so that an operation which is never made
-//! takes none.
+//! An output from the seed uses a counter (NUT-13). Counters are only read here. They are used up
+//! by the commit that journals the operation, so that an operation that never starts uses none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,15 +24,15 @@ use super::swap::P2pkLock;
 use super::{Mint, Seed};
 use crate::ports::Counters;
 
-/// One output: everything needed to turn the mint's signature into a coin.
+/// One output, with everything needed to turn the mint's signature into a proof.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Output {
-    /// 0 for a blank output, whose amount the mint chooses (NUT-08).
+    /// Amount in sats; 0 for a blank output, whose amount the mint chooses (NUT-08).
     pub(super) amount: u64,
     secret: Secret,
     r: SecretKey,
     blinded: PublicKey,
-    /// `None`: of no seed, since it is locked to a key.
+    /// Counter. `None`: not from the seed, because it is locked to a key.
     index: Option<u32>,
     pub(super) give: bool,
 }
@@ -47,7 +45,7 @@ pub(super) struct Outputs {
     pub(super) list: Vec<Output>,
 }
 
-/// Signatures, each with the output that it is for.
+/// Signatures, each with its output.
 pub(super) type Signed<'a> = Vec<(&'a Output, BlindSignature)>;
 
 impl Outputs {
@@ -58,7 +56,7 @@ impl Outputs {
         self.list.iter().map(one).collect()
     }
 
-    /// The coins that they become, by Y.
+    /// Returns the Y of each proof the outputs become.
     pub(super) fn ys(&self) -> Result<Vec<PublicKey>, MintError> {
         self.list
             .iter()
@@ -66,12 +64,12 @@ impl Outputs {
             .collect()
     }
 
-    /// Their counters.
+    /// Returns the counters.
     pub(super) fn counters(&self) -> Counters {
         self.counters_of(self.list.iter())
     }
 
-    /// The counters of the outputs that none of these coins was made of.
+    /// Returns the counters of the outputs that became none of these proofs.
     pub(super) fn counters_without(&self, proofs: &[ProofInfo]) -> Counters {
         let used = |output: &&Output| !proofs.iter().any(|info| info.proof.secret == output.secret);
         self.counters_of(self.list.iter().filter(used))
@@ -89,12 +87,13 @@ impl Outputs {
         self.list.iter().map(|output| output.amount).fold(0, u64::saturating_add)
     }
 
-    /// Some of what is given away is locked to another's key, by secrets that no seed brings back.
+    /// Returns true if an output to give away is locked to a key, so that the seed cannot restore
+    /// it.
     pub(super) fn give_locked(&self) -> bool {
         self.list.iter().any(|output| output.give && output.index.is_none())
     }
 
-    /// One signature for each output, in order.
+    /// Pairs signatures with outputs, one each, in order.
     pub(super) fn signed_in_order(
         &self,
         signatures: Vec<BlindSignature>,
@@ -105,15 +104,14 @@ impl Outputs {
         Ok(self.list.iter().zip(signatures).collect())
     }
 
-    /// The change of a melt: signatures of the first outputs, as many as the mint needs (NUT-08).
+    /// Pairs the change of a melt with the first outputs (NUT-08).
     pub(super) fn signed_first(&self, signatures: Vec<BlindSignature>) -> Signed<'_> {
         self.list.iter().zip(signatures).collect()
     }
 }
 
 impl Mint {
-    /// Outputs of our own seed for an amount to hand out and one to keep, in the order of their
-    /// amounts.
+    /// Makes seed outputs for an amount to give and one to keep, sorted by amount.
     pub(super) async fn own_outputs(
         &self,
         keyset: &KeySet,
@@ -128,8 +126,7 @@ impl Mint {
         self.seeded(keyset.id, &wanted).await
     }
 
-    /// Outputs of our own seed for an amount to keep, such that the wallet has small coins
-    /// afterwards.
+    /// Makes seed outputs for an amount to keep, preferring small proofs that the wallet lacks.
     pub(super) async fn spread_outputs(
         &self,
         keyset: &KeySet,
@@ -144,8 +141,8 @@ impl Mint {
         self.seeded(keyset.id, &wanted).await
     }
 
-    /// Outputs to hand out, locked to a key (NUT-11), and outputs of our own seed to keep, in the
-    /// order of their amounts.
+    /// Makes outputs to give that are locked to a key (NUT-11), and seed outputs to keep, sorted by
+    /// amount.
     pub(super) async fn locked_outputs(
         &self,
         keyset: &KeySet,
@@ -166,7 +163,7 @@ impl Mint {
         Ok(outputs)
     }
 
-    /// Blank outputs for change of at most so many sats (NUT-08); none for none.
+    /// Makes blank outputs for change of at most `most_sats` (NUT-08).
     pub(super) async fn blank_outputs(
         &self,
         keyset: &KeySet,
@@ -190,8 +187,7 @@ impl Mint {
         Ok(Outputs { device: self.client.records.device(), keyset, list })
     }
 
-    /// Signatures to coins. Each is checked: amount, keyset, and the proof that the mint signed
-    /// with its listed key (NUT-12).
+    /// Turns signatures into proofs. Checks amount, keyset, and DLEQ if present (NUT-12).
     pub(super) async fn unblind(
         &self,
         outputs: &Outputs,
@@ -236,8 +232,8 @@ impl Mint {
         Ok(proofs)
     }
 
-    /// What the mint has signed of these outputs (NUT-09). `None`: nothing. Of outputs with an
-    /// amount all are signed, or none.
+    /// Asks which of these outputs the mint has signed (NUT-09). `None`: none. Outputs with an
+    /// amount are all signed, or none is.
     pub(super) async fn signed<'a>(
         &self,
         outputs: &'a Outputs,
@@ -262,7 +258,7 @@ impl Mint {
 }
 
 impl Seed {
-    /// The output of a counter (NUT-13).
+    /// Derives the output at a counter (NUT-13).
     fn output(&self, keyset: Id, index: u32, amount: u64, give: bool) -> Result<Output, MintError> {
         let secret = Secret::from_seed(self.bytes(), keyset, index).map_err(wrong)?;
         let r = SecretKey::from_seed(self.bytes(), keyset, index).map_err(wrong)?;

@@ -1,8 +1,7 @@
-//! Reads what mints tell, member by member: one that is missing, null or of another type than
-//! expected costs that member alone.
+//! Parses mints' answers field by field: a field that is missing, null or of an unexpected type is
+//! `None`, and the others remain usable.
 //!
-//! Takes numbers that are written as texts, since mints have written them so. Judges nothing: what
-//! was read is vetted by whoever uses it.
+//! Accepts numbers written as strings, as some mints send them. Validates nothing: callers do.
 
 use std::str::FromStr;
 
@@ -14,30 +13,30 @@ use serde_json::Value;
 use super::error::MintError;
 use crate::model::mint::{MethodInfo, MintInfo};
 
-/// The longest name of a mint that is kept, in characters.
+/// Maximum length of a mint's name, in characters; longer names are cut.
 const MAX_NAME: usize = 200;
 
-/// A quote of an invoice of ours (NUT-04, NUT-23).
+/// A mint quote (NUT-04, NUT-23).
 #[derive(Clone, Debug)]
 pub(super) struct MintQuoteResponse {
     pub(super) id: String,
     pub(super) bolt11: Option<String>,
-    /// `None`: it is not said, or by a word that is none.
+    /// `None`: missing or not a known state.
     pub(super) state: Option<MintQuoteState>,
-    /// Unix seconds; 0 when the mint does not say.
+    /// Expiry in Unix seconds; 0 if the mint gives none.
     pub(super) expires_at: u64,
 }
 
-/// A quote of a payment, or the answer to its request (NUT-05, NUT-23).
+/// A melt quote, or the answer to a melt request (NUT-05, NUT-23).
 #[derive(Clone, Debug)]
 pub(super) struct MeltQuoteResponse {
     pub(super) id: String,
     pub(super) amount_sats: Option<u64>,
     pub(super) fee_reserve_sats: Option<u64>,
-    /// `Unknown`: it is not said, or by a word that is none.
+    /// `Unknown`: missing or not a known state.
     pub(super) state: MeltQuoteState,
     pub(super) preimage: Option<String>,
-    /// `None`: none is named, or not so that it can be read.
+    /// `None`: missing or unreadable.
     pub(super) change: Option<Vec<BlindSignature>>,
 }
 
@@ -50,7 +49,7 @@ pub(super) fn mint_quote(told: &Value) -> Result<MintQuoteResponse, MintError> {
     })
 }
 
-/// The word; else what mints from before the word, or without it, say.
+/// Reads the state; without one, infers it from the fields of older or newer mints.
 fn mint_state(told: &Value) -> Option<MintQuoteState> {
     if let Some(word) = text(told, "state") {
         return MintQuoteState::from_str(word).ok();
@@ -83,8 +82,8 @@ pub(super) fn melt_quote(told: &Value) -> Result<MeltQuoteResponse, MintError> {
     })
 }
 
-/// The keysets of a list (NUT-02), without those whose id or unit is none: mints from before 2024
-/// list such.
+/// Reads a list of keysets (NUT-02). Skips those with an invalid id or unit, which mints from
+/// before 2024 list.
 pub(super) fn keysets(told: &Value) -> Result<Vec<KeySetInfo>, MintError> {
     Ok(needed(list(told, "keysets"), "keysets")?.iter().filter_map(keyset).collect())
 }
@@ -99,7 +98,7 @@ fn keyset(told: &Value) -> Option<KeySetInfo> {
     })
 }
 
-/// The keys of one keyset (NUT-01).
+/// Reads the keys of one keyset (NUT-01).
 pub(super) fn keys(told: &Value, id: Id) -> Result<KeySet, MintError> {
     let named = |one: &&Value| text(one, "id").and_then(|text| Id::from_str(text).ok()) == Some(id);
     let found = needed(list(told, "keysets").and_then(|list| list.iter().find(named)), "keysets")?;
@@ -117,7 +116,7 @@ pub(super) fn keys(told: &Value, id: Id) -> Result<KeySet, MintError> {
     })
 }
 
-/// What a mint says of itself (NUT-06).
+/// Reads a mint's info (NUT-06).
 pub(super) fn info(told: &Value) -> Result<MintInfo, MintError> {
     needed(told.as_object(), "info")?;
     let nut = |number: u8| told.get("nuts").and_then(|nuts| nuts.get(number.to_string()));
@@ -137,8 +136,7 @@ pub(super) fn info(told: &Value) -> Result<MintInfo, MintError> {
     })
 }
 
-/// How a mint takes in or pays sats over Lightning. A method is an object, or a list of its method
-/// and unit.
+/// Reads the settings for sats over bolt11. A method is an object, or a list of method and unit.
 fn bolt11_in_sats(settings: &Value) -> Option<MethodInfo> {
     if flag(settings, "disabled") == Some(true) {
         return None;
@@ -162,13 +160,13 @@ fn bolt11_in_sats(settings: &Value) -> Option<MethodInfo> {
     })
 }
 
-/// Why a request was turned away: the code of the NUT error list, and the mint's words.
+/// Reads a refusal: the NUT error code and the mint's text.
 pub(super) fn refusal(told: &Value) -> (Option<u16>, Option<String>) {
     let code = number(told, "code").and_then(|code| u16::try_from(code).ok());
     let words = ["detail", "error", "message"]
         .iter()
         .find_map(|name| told.get(*name).filter(|words| !words.is_null()));
-    // A server that checks its input says what it missed as a list.
+    // Servers that validate input report the missing fields as a list.
     let missed = |one: &Value| text(one, "msg").map(str::to_owned);
     let reason = words.map(|words| match words {
         Value::String(words) => words.clone(),
@@ -181,7 +179,7 @@ pub(super) fn refusal(told: &Value) -> (Option<u16>, Option<String>) {
 }
 
 pub(super) fn needed<T>(read: Option<T>, name: &str) -> Result<T, MintError> {
-    read.ok_or_else(|| MintError::Unreadable(format!("no {name} in it that can be read")))
+    read.ok_or_else(|| MintError::Unreadable(format!("{name} is missing or unreadable")))
 }
 
 fn text<'a>(told: &'a Value, name: &str) -> Option<&'a str> {

@@ -1,8 +1,8 @@
-//! What a mint has signed for a seed, found again (NUT-09, NUT-13). It says nothing of whether the
-//! coins are spent.
+//! Restores what a mint has signed for a seed (NUT-09, NUT-13). The signatures do not say whether
+//! the proofs are spent.
 //!
-//! Takes only exact answers: each signature belongs to one output that was asked about, and fits a
-//! key of the keyset. Never writes to the store: what is found is the wallet's to record.
+//! Accepts only exact answers: each signature belongs to one output asked about and fits a key of
+//! the keyset. Never writes to the store; the wallet records what is found.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,37 +17,36 @@ use cdk_common::wallet::ProofInfo;
 use super::error::MintError;
 use super::{Mint, Seed};
 
-/// Outputs in one request.
+/// Number of outputs in one request.
 pub const BATCH: u32 = 100;
-/// So many counters in a row without a signature end a keyset.
+/// Number of consecutive counters without a signature that ends the search of a keyset.
 pub const GAP: u32 = 300;
 
-/// Coins found by one request.
+/// Proofs found by one request.
 #[derive(Clone, Debug)]
 pub struct RestoreBatch {
-    /// The coins, as if they were unspent: their states are to be asked for (NUT-07).
+    /// The proofs, marked unspent; their states have to be asked for (NUT-07).
     pub proofs: Vec<ProofInfo>,
-    /// One above the highest counter that the mint has signed for. `None`: it has signed for none
-    /// of them.
+    /// One above the highest signed counter. `None`: none is signed.
     pub next: Option<u32>,
 }
 
-/// A keyset to look through.
+/// A keyset to search.
 #[derive(Clone, Debug)]
 pub struct RestoreKeyset(Arc<KeySet>);
 
 impl RestoreKeyset {
-    /// Its id.
+    /// Returns the keyset's id.
     pub fn id(&self) -> Id {
         self.0.id
     }
 }
 
 impl Mint {
-    /// All keysets of the mint in sats, active or not, asked for now.
+    /// Fetches all sat keysets of the mint, active or not.
     ///
     /// # Errors
-    /// As the mint says; what is remembered of an earlier time is not enough.
+    /// If a request fails; stored keysets are not used instead.
     pub async fn restore_keysets(&self) -> Result<Vec<RestoreKeyset>, MintError> {
         let mut found = Vec::new();
         for listed in self
@@ -61,11 +60,11 @@ impl Mint {
         Ok(found)
     }
 
-    /// Asks for what was signed for a seed at the [`BATCH`] counters from `from`.
+    /// Asks what was signed for a seed at the [`BATCH`] counters from `from`.
     ///
     /// # Errors
-    /// As the mint says. [`MintError::Wrong`] when the answer is not exact: then nothing of it is
-    /// to be believed.
+    /// If the request fails. [`MintError::Wrong`] if the answer is not exact; all of it is then
+    /// rejected.
     ///
     /// # Cancel safety
     /// Safe to drop: it only asks.
@@ -84,7 +83,7 @@ impl Mint {
         let matched = matched(&asked.secrets, told)?;
         for (output, signature) in &matched {
             if signature.keyset_id != *id {
-                return Err(MintError::Wrong("a signature is of another keyset".to_owned()));
+                return Err(MintError::Wrong("a signature is from a different keyset".to_owned()));
             }
             let key = keys
                 .amount_key(signature.amount)
@@ -115,8 +114,7 @@ impl Mint {
     }
 }
 
-/// Each signature with the output that it is for, by the output's own point, in the order of the
-/// question.
+/// Pairs each signature with its output by blinded point, in the order asked.
 fn matched(
     asked: &[PreMint],
     told: RestoreResponse,
@@ -133,11 +131,11 @@ fn matched(
             matched.push((output, signature));
         }
     }
-    // An output that was not asked about, or one given twice, leaves a difference.
+    // An output that was not asked about or is repeated leaves a difference.
     if matched.len() == count {
         Ok(matched)
     } else {
-        Err(MintError::Wrong("outputs that were not asked about".to_owned()))
+        Err(MintError::Wrong("the answer contains outputs that were not asked about".to_owned()))
     }
 }
 

@@ -1,9 +1,8 @@
-//! Ends a swap whose outcome is not known, from what the mint has signed (NUT-09) and spent
-//! (NUT-07); else by the very same request.
+//! Resumes a swap with unknown outcome: by what the mint has signed (NUT-09) and spent (NUT-07),
+//! otherwise by repeating the identical request.
 //!
-//! Never believes one answer alone where coins would be given up. A mint that does not serve one of
-//! the questions (404) has said nothing: the other question, or the answer to the same request,
-//! decides.
+//! Never gives up proofs because of a single answer. A mint that does not serve one of the queries
+//! (404) has said nothing: the other query, or the answer to the repeat, decides.
 
 use cdk::nuts::State;
 
@@ -12,7 +11,7 @@ use super::swap::{Swap, SwapOutcome};
 use super::{Mint, MintGuard};
 
 impl Mint {
-    /// A refusal counts once the mint calls every input unspent.
+    /// Confirms a refusal. It counts only if the mint calls every input unspent.
     pub(super) async fn refused(&self, swap: &Swap, error: MintError) -> SwapOutcome {
         match self.states_of(swap).await {
             Ok(states) if states.iter().all(|state| *state == State::Unspent) => {
@@ -23,7 +22,7 @@ impl Mint {
                 _ => SwapOutcome::Unknown(error),
             },
             Ok(_) => SwapOutcome::Unknown(error),
-            // None of the outputs is signed, as the mint says after its refusal.
+            // After its refusal the mint says that none of the outputs is signed.
             Err(silent)
                 if silent.is_not_served() && matches!(self.restored(swap).await, Ok(None)) =>
             {
@@ -33,8 +32,8 @@ impl Mint {
         }
     }
 
-    /// Ends a swap whose outcome is not known: by the signatures the mint has, else by making the
-    /// same request again.
+    /// Ends a swap with unknown outcome: by signatures the mint already has, otherwise by repeating
+    /// the request.
     pub async fn resume_swap(&self, swap: &Swap, guard: &MintGuard) -> SwapOutcome {
         let unanswered = self.unanswered();
         let restored = match self.restored(swap).await {
@@ -43,8 +42,8 @@ impl Mint {
         };
         let (restored, spent) = match (restored, self.any_spent(swap).await) {
             (Ok(restored), Ok(spent)) => (restored, spent),
-            // Some of the outputs are signed, or for other amounts: another home of the same words
-            // used these counters. The mint's answer to the same request says so.
+            // Only some outputs are signed, or for other amounts: another folder with the same
+            // mnemonic used these counters. The answer to a repeat will say so.
             (Err(MintError::Wrong(_)), Ok(false)) => (None, false),
             (Err(error), Ok(false)) if error.is_not_served() => (None, false),
             (Err(error), Ok(true)) if error.is_not_served() => {
@@ -60,19 +59,19 @@ impl Mint {
         };
         match (restored, spent) {
             (Some(done), true) => done,
-            // What is locked to another is in no seed: its row goes only with its coins.
+            // The seed cannot restore outputs locked to a key: the row stays until their proofs are
+            // here.
             (Some(_), false) if swap.gives_locked() => SwapOutcome::Unknown(MintError::Wrong(
-                "outputs are signed and inputs are unspent".to_owned(),
+                "the outputs are signed but the inputs are unspent".to_owned(),
             )),
-            // Signed before, and not by this swap: another home of the same words used these
+            // Signed before, but not by this swap: another folder with the same mnemonic used these
             // counters.
             (Some(_), false) => SwapOutcome::Refused(MintError::Refused {
                 code: nut::OUTPUTS_SIGNED,
-                reason: "the outputs were signed before".to_owned(),
+                reason: "the outputs are already signed".to_owned(),
             }),
             (None, false) => match self.post_swap(swap, guard).await {
-                // Only the repeat was turned away; the request before it may still arrive, and then
-                // its signatures are asked for.
+                // Only the repeat was rejected; the earlier request may still arrive.
                 SwapOutcome::Refused(error) if error.code().is_none() => {
                     SwapOutcome::Unknown(error)
                 }
@@ -86,9 +85,9 @@ impl Mint {
         }
     }
 
-    /// Makes the same request again where the mint does not serve a question: what it signs again
-    /// is ours, and where it calls the inputs spent, `restored` tells by whom: it is what NUT-09
-    /// has answered, `None` where that is not served.
+    /// Repeats a request when the mint does not serve a query. Outputs it signs again are ours. If
+    /// it calls the inputs spent, `restored`, its NUT-09 answer, decides by whom; `None`: NUT-09 is
+    /// not served.
     async fn repeat_swap(
         &self,
         swap: &Swap,
@@ -108,7 +107,7 @@ impl Mint {
                 Ok(None) => SwapOutcome::SpentElsewhere,
                 Err(_) => SwapOutcome::Unknown(error),
             },
-            // Only the repeat was turned away; the request before it may still arrive.
+            // Only the repeat was rejected; the earlier request may still arrive.
             (SwapOutcome::Refused(error), _) if error.code().is_none() => {
                 SwapOutcome::Unknown(error)
             }
@@ -116,19 +115,18 @@ impl Mint {
         }
     }
 
-    /// Sats among a swap's inputs that the mint still takes.
+    /// Returns the sats of a swap's inputs that the mint calls unspent.
     ///
     /// # Errors
-    /// As the mint says.
+    /// If a request fails.
     pub async fn unspent_of(&self, swap: &Swap) -> Result<u64, MintError> {
         let states = self.states(swap.input_ys()?).await?;
         let left = swap.inputs.iter().zip(states).filter(|(_, state)| *state == State::Unspent);
         Ok(left.map(|(proof, _)| proof.amount.to_u64()).fold(0, u64::saturating_add))
     }
 
-    /// Asks what became of a disputed swap, without making it again. `Done` when the mint has
-    /// signed after all; `Refused` when it says that the inputs are unspent after all; else
-    /// `SpentElsewhere`.
+    /// Asks about a disputed swap without repeating it. `Done`: the mint has signed after all.
+    /// `Refused`: all inputs are unspent after all. `SpentElsewhere`: neither.
     pub async fn lookup_swap(&self, swap: &Swap) -> SwapOutcome {
         match self.restored(swap).await {
             Ok(Some(done)) => return done,
@@ -158,8 +156,7 @@ impl Mint {
         self.states(swap.input_ys()?).await
     }
 
-    /// The coins, if the mint has signed all outputs already (NUT-09). `None`: it has signed none
-    /// of them.
+    /// Returns the proofs if the mint has signed all outputs (NUT-09). `None`: it has signed none.
     async fn restored(&self, swap: &Swap) -> Result<Option<SwapOutcome>, MintError> {
         match self.signed(&swap.outputs).await? {
             Some(signed) => self.swapped(swap, signed).await.map(Some),

@@ -1,8 +1,7 @@
-//! Subscribes to a mint quote over the mint's websocket (NUT-17). A notification decides nothing:
-//! it only makes us ask.
+//! Subscribes to a mint quote over the mint's websocket (NUT-17). A notification decides nothing;
+//! it only triggers a query.
 //!
-//! One connection per wait, no repeats: when it ends, for whatever reason, polling goes on as
-//! before.
+//! One connection per wait, without reconnecting: when it ends, polling continues as before.
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -13,10 +12,10 @@ use super::error::MintError;
 use crate::ports::Http;
 
 impl Mint {
-    /// Returns when the mint notifies us that a quote is paid or issued.
+    /// Waits until the mint notifies that a quote is paid or issued.
     ///
     /// # Errors
-    /// As the network says; also when the mint closes the connection.
+    /// If the connection fails or the mint closes it.
     ///
     /// # Cancel safety
     /// Safe to drop at any time.
@@ -49,7 +48,7 @@ impl Mint {
     }
 }
 
-/// A notice that the quote is no longer unpaid.
+/// Returns true for a notification that the quote is paid or issued.
 fn says_paid(text: &str) -> bool {
     let Ok(notice) = serde_json::from_str::<Value>(text) else { return false };
     let state = notice.pointer("/params/payload/state").and_then(Value::as_str);

@@ -1,14 +1,13 @@
-//! The journaled swap: every exchange of coins whose secrets must outlive a crash (NUT-03, NUT-09,
-//! NUT-11, NUT-13).
+//! Journaled swap of proofs whose secrets must survive a crash (NUT-03, NUT-09, NUT-11, NUT-13).
 //!
 //! ```text
 //!  plan --(journaled by the caller, durably)--> post --> Done | Refused | Unknown
 //!                                                 ^                         |
-//!                                                 +------- resume <---------+  at the next start, or later
+//!                                                 +----- resume, later <----+
 //! ```
-//! Inputs, secrets and blinding factors are in the plan, so nothing that the mint has signed can be
-//! lost: `resume` asks for the signatures again (NUT-09), and where there are none makes the very
-//! same request again. Never makes up a second request for the same inputs.
+//! The plan contains inputs, secrets and blinding factors, so that nothing the mint has signed can
+//! be lost: `resume` asks for the signatures (NUT-09), and if there are none repeats the identical
+//! request. Never sends a different request for the same inputs while the first is undecided.
 
 use cdk::nuts::nut00::ProofsMethods;
 use cdk::nuts::{Proof, Proofs, PublicKey, SwapRequest};
@@ -24,38 +23,38 @@ use crate::model::mint::MintAddress;
 use crate::model::subject::Subject;
 use crate::ports::Counters;
 
-/// What a swap is for.
+/// The purpose of a swap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwapPurpose {
     /// Makes a token.
     Send(PaymentId),
-    /// Takes a token in.
+    /// Redeems a token.
     Receive(ReceiveId),
-    /// Takes a token of ours back.
+    /// Reclaims a token of this wallet.
     Reclaim(PaymentId),
-    /// Takes the coins of a dead melt away from it.
+    /// Cancels a dead melt by spending its inputs.
     Cancel(PaymentId),
-    /// Makes another device's coins our own.
+    /// Adopts another device's proofs.
     #[serde(rename = "claim")]
     Adopt,
-    /// Takes nutzaps in: the ids of their events.
+    /// Redeems nutzaps, given by event id.
     Nutzaps(Vec<String>),
-    /// Makes coins of exactly what a melt needs, at a mint that gives no change.
+    /// Makes exact proofs for a melt at a mint that gives no change.
     Split,
-    /// The mint said that it cannot have been made: asked about for some time, should the mint have
-    /// been wrong.
+    /// Disputed: the mint said that the swap cannot have been made. Asked about for a week, in case
+    /// the mint was wrong.
     #[serde(rename = "buried")]
     Disputed {
-        /// What it was for.
+        /// The original purpose.
         of: Box<SwapPurpose>,
-        /// Since when, in Unix seconds.
+        /// Start of the dispute, in Unix seconds.
         since: u64,
     },
 }
 
 impl SwapPurpose {
-    /// The payment or received token that it is for. `None`: it is for neither.
+    /// Returns the payment or receive it serves. `None`: neither.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::Send(id) | Self::Reclaim(id) | Self::Cancel(id) => {
@@ -68,16 +67,16 @@ impl SwapPurpose {
     }
 }
 
-/// A swap, whole. Holds secrets: it is written to the store and nowhere else.
+/// A journaled swap. Contains secrets: it is written to the store only.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Swap {
-    /// Its name; also the operation that holds the inputs.
+    /// Id of the operation, which also marks the inputs it holds.
     pub id: Uuid,
-    /// What it is for.
+    /// The purpose.
     pub purpose: SwapPurpose,
     /// The mint.
     pub mint: MintAddress,
-    /// The memo of the token that it makes.
+    /// Memo of the token it makes.
     pub memo: Option<String>,
     pub(super) inputs: Proofs,
     pub(super) outputs: Outputs,
@@ -92,55 +91,55 @@ impl std::fmt::Debug for Swap {
     }
 }
 
-/// A lock that coins get (NUT-11).
+/// A lock for proofs (NUT-11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct P2pkLock {
-    /// The key that opens it, compressed, hex.
+    /// The key that unlocks them, compressed, hex.
     pub key: String,
-    /// What it says beside that, for whoever reads it.
+    /// Additional tags of the lock.
     pub tags: Vec<Vec<String>>,
 }
 
-/// What a swap is to make.
+/// Specification of a swap.
 #[derive(Clone, Debug)]
 pub struct SwapSpec {
-    /// What it is for.
+    /// The purpose.
     pub purpose: SwapPurpose,
-    /// Sats to hand out; 0 when everything is kept.
+    /// Sats to give away; 0 if all are kept.
     pub give_sats: u64,
-    /// The lock of the given coins. `None`: not locked.
+    /// Lock of the proofs to give away. `None`: unlocked.
     pub lock_to: Option<P2pkLock>,
-    /// The memo of the token.
+    /// Memo of the token.
     pub memo: Option<String>,
 }
 
-/// What a swap came to.
+/// Outcome of a swap.
 #[derive(Clone, Debug)]
 pub enum SwapOutcome {
-    /// Signed: the new coins.
+    /// Signed: the new proofs.
     Done {
-        /// To hand out.
+        /// Proofs to give away.
         give: Vec<ProofInfo>,
-        /// Ours.
+        /// Proofs to keep.
         keep: Vec<ProofInfo>,
     },
-    /// A definite no, or nothing was sent: the inputs are as they were.
+    /// Definitely refused, or not sent. The inputs are unchanged.
     Refused(MintError),
-    /// The inputs are spent, and not by this swap: somebody else had them.
+    /// The inputs are spent, but not by this swap.
     SpentElsewhere,
     /// Not known yet.
     Unknown(MintError),
 }
 
 impl Swap {
-    /// Takes the id of an earlier swap of these inputs, which was refused.
+    /// Takes over the id of an earlier, refused swap of the same inputs.
     #[must_use]
     pub fn instead_of(mut self, earlier: &Self) -> Self {
         self.id = earlier.id;
         self
     }
 
-    /// This swap as a disputed one, in its place in the journal.
+    /// Returns this swap as disputed, with the same id.
     #[must_use]
     pub fn disputed(&self, since: u64) -> Self {
         let mut disputed = self.clone();
@@ -148,7 +147,7 @@ impl Swap {
         disputed
     }
 
-    /// The inputs, by Y.
+    /// Returns the inputs, by Y.
     ///
     /// # Errors
     /// [`MintError::Wrong`].
@@ -156,29 +155,30 @@ impl Swap {
         self.inputs.ys().map_err(|error| MintError::Wrong(error.to_string()))
     }
 
-    /// The counters of its outputs.
+    /// Returns the counters of its outputs.
     pub fn counters(&self) -> Counters {
         self.outputs.counters()
     }
 
-    /// Sats that the mint takes for it.
+    /// Returns the mint's fee for it, in sats.
     pub fn fee_sats(&self) -> u64 {
         let inputs: u64 =
             self.inputs.iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add);
         inputs.saturating_sub(self.outputs.total())
     }
 
-    /// Some of what it gives away is locked to another's key, by secrets that no seed brings back.
+    /// Returns true if an output to give away is locked to a key, so that the seed cannot restore
+    /// it.
     pub fn gives_locked(&self) -> bool {
         self.outputs.give_locked()
     }
 }
 
 impl Mint {
-    /// What the mint takes for these inputs (NUT-02), in sats.
+    /// Returns the mint's input fee for these proofs (NUT-02), in sats.
     ///
     /// # Errors
-    /// As the mint says, when the keysets are not known yet.
+    /// If a request for keysets fails.
     pub async fn input_fee(&self, inputs: &Proofs) -> Result<u64, MintError> {
         let fees = self.fees_ppk().await?;
         let ppk = inputs
@@ -188,12 +188,12 @@ impl Mint {
         Ok(ppk.div_ceil(1000))
     }
 
-    /// Plans a swap of `inputs`. The caller holds the mint's lock, and journals the plan with its
+    /// Plans a swap of `inputs`. The caller holds the mint's lock and journals the plan and its
     /// counters before [`Mint::post_swap`].
     ///
     /// # Errors
-    /// [`MintError::Refused`] with the code of an unbalanced transaction when the inputs do not
-    /// cover amount and fee, or the fee takes them all: no mint makes such a swap.
+    /// [`MintError::Refused`] with [`nut::UNBALANCED`] if the inputs do not cover amount and fee,
+    /// or nothing would be left; and if a request for keysets fails.
     pub async fn plan_swap(
         &self,
         inputs: Vec<Proof>,
@@ -225,11 +225,10 @@ impl Mint {
         })
     }
 
-    /// Makes a planned and journaled swap. One request.
+    /// Sends a planned and journaled swap. One request; more if the mint refuses.
     ///
     /// # Cancel safety
-    /// Not cancel safe in effect: a dropped future leaves the swap to `resume_swap`. Nothing is
-    /// lost.
+    /// Not cancel safe: a dropped future leaves the swap to [`Mint::resume_swap`]. Nothing is lost.
     pub async fn post_swap(&self, swap: &Swap, _guard: &MintGuard) -> SwapOutcome {
         let request = SwapRequest::new(swap.inputs.clone(), swap.outputs.blinded());
         let told = match self.client.swap(&request).await {
@@ -247,7 +246,7 @@ impl Mint {
         }
     }
 
-    /// Signatures to coins.
+    /// Turns signatures into proofs to give and to keep.
     pub(super) async fn swapped(
         &self,
         swap: &Swap,

@@ -1,6 +1,6 @@
-//! Tokens: coins as text (NUT-00).
+//! Tokens: proofs as text (NUT-00).
 //!
-//! Reading one contacts nobody, whatever mint it names.
+//! Parsing one contacts nobody.
 
 use cdk::mint_url::MintUrl;
 use cdk::nuts::nut10::Secret as Nut10Secret;
@@ -17,56 +17,56 @@ use crate::model::mint::MintAddress;
 use crate::model::money::Unit;
 use crate::model::secret::Secret;
 
-/// The longest token we read, in bytes.
+/// Maximum length of a token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 1_000_000;
 
-/// The most coins one token may hold: what a mint takes as inputs of one swap, at most.
+/// Maximum number of proofs in a token: the most that a mint accepts as inputs of one swap.
 pub const MAX_TOKEN_PROOFS: usize = 500;
 
-/// The longest secret of one coin. cdk and Nutshell take no longer one, and answer with a code that
-/// decides nothing.
+/// Maximum length of one proof's secret, in bytes. cdk and Nutshell reject longer ones with a code
+/// that is not decisive.
 const MAX_SECRET_BYTES: usize = 1_024;
 
-/// Why a text is no token for us.
+/// Reason why a text is not a usable token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It cannot be read.
-    #[error("not a Cashu token that can be read")]
+    /// Not parsable.
+    #[error("not a readable Cashu token")]
     Unreadable,
-    /// It holds nothing.
-    #[error("the token holds no coins")]
+    /// No proofs, or no value.
+    #[error("the token contains no coins")]
     Empty,
-    /// Too long, or too many coins.
-    #[error("the token is larger than one swap can be")]
+    /// Too long, or too many proofs.
+    #[error("the token is too large for one swap")]
     TooLarge,
-    /// The same coin twice.
-    #[error("the token names a coin twice")]
+    /// A proof occurs twice.
+    #[error("the token contains a coin twice")]
     Repeats,
-    /// Its mint's address cannot be read, or it names more than one mint.
-    #[error("the token does not name one mint")]
+    /// The mint's address is invalid, or there is more than one mint.
+    #[error("the token does not name exactly one mint")]
     Mint,
 }
 
-/// A token as read, before its mint is asked anything.
+/// A parsed token; its mint has not been asked.
 #[derive(Clone, Debug)]
 pub struct ParsedToken {
-    /// The mint it names.
+    /// The token's mint.
     pub mint: MintAddress,
-    /// Its unit.
+    /// The token's unit.
     pub unit: Unit,
-    /// Its face value in its unit.
+    /// Face value, in the unit.
     pub amount: u64,
-    /// A stranger's words.
+    /// The sender's memo, not cleaned.
     pub memo: Option<String>,
-    /// SHA-256 over its sorted secrets, hex: the same coins have the same digest.
+    /// SHA-256 of the sorted secrets, hex; equal for equal proofs.
     pub digest: String,
     token: Token,
 }
 
-/// Reads a token.
+/// Parses a token.
 ///
 /// # Errors
-/// [`TokenError`]; nothing was contacted.
+/// [`TokenError`]; nobody was contacted.
 pub fn read(text: &str) -> Result<ParsedToken, TokenError> {
     let text = text.trim();
     let text = text.strip_prefix("cashu:").unwrap_or(text);
@@ -99,20 +99,19 @@ pub fn read(text: &str) -> Result<ParsedToken, TokenError> {
 }
 
 impl ParsedToken {
-    /// The secrets of those coins in the token that are locked (NUT-10).
+    /// Returns the secrets of the locked proofs (NUT-10).
     pub fn locks(&self) -> Vec<ProofSecret> {
         self.token.token_secrets().into_iter().filter(|secret| is_locked(secret)).cloned().collect()
     }
 }
 
-/// Whether the secret is a lock (NUT-10), so that a coin needs a signature or a preimage to be
-/// spent.
+/// Returns true if the secret is a lock (NUT-10), which needs a signature or a preimage.
 pub fn is_locked(secret: &ProofSecret) -> bool {
     Nut10Secret::try_from(secret.clone())
         .is_ok_and(|nut10| matches!(nut10.kind(), Kind::P2PK | Kind::HTLC))
 }
 
-/// Names a set of coins: SHA-256 over their sorted secrets, hex.
+/// Returns the digest of a set of proofs: SHA-256 of the sorted secrets, hex.
 pub fn digest_of(secrets: &[&ProofSecret]) -> String {
     let texts: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     let mut all = Vec::new();
@@ -123,7 +122,7 @@ pub fn digest_of(secrets: &[&ProofSecret]) -> String {
     sha256::Hash::hash(&all).to_string()
 }
 
-/// A public key to lock to: 66 hex characters, or 64 of an x-only key.
+/// Parses a public key to lock to: 66 hex characters, or 64 of an x-only key.
 ///
 /// # Errors
 /// [`TokenError::Unreadable`].
@@ -133,25 +132,24 @@ pub fn read_lock(text: &str) -> Result<String, TokenError> {
     PublicKey::from_hex(&text).map(|key| key.to_hex()).map_err(|_| TokenError::Unreadable)
 }
 
-/// Signs for a proof that is locked to this key (NUT-11), 64 letters of hex, in place of its
-/// witness. `false`: the key is none.
+/// Signs a proof locked to this key (NUT-11), replacing its witness. `key` is 64 hex characters;
+/// `false`: it is not a valid key.
 pub fn sign_p2pk(proof: &mut Proof, key: &Secret) -> bool {
     proof.witness = None;
     SecretKey::from_str(key.reveal()).is_ok_and(|key| proof.sign_p2pk(key).is_ok())
 }
 
-/// Drops the witnesses: a proof without a lock needs none, and one may be of any size.
+/// Drops the witnesses: an unlocked proof needs none, and one may be of any size.
 fn without_witness(mut proofs: Proofs) -> Proofs {
     proofs.iter_mut().for_each(|proof| proof.witness = None);
     proofs
 }
 
 impl Mint {
-    /// The coins of a token that names this mint. Refreshes the keysets once when it knows too few.
+    /// Returns the proofs of a token of this mint. Fetches the keysets once if one is unknown.
     ///
     /// # Errors
-    /// As the mint says; [`MintError::Refused`] with code 0 when the coins are of no keyset of this
-    /// mint.
+    /// If a request fails; [`MintError::Refused`] with code 0 if a keyset is not this mint's.
     pub async fn token_proofs(&self, incoming: &ParsedToken) -> Result<Proofs, MintError> {
         let read = |keysets: &[KeySetInfo]| incoming.token.proofs(keysets).map(without_witness);
         if let Ok(proofs) = read(&self.keysets_in_sats().await?) {
@@ -162,7 +160,7 @@ impl Mint {
             .map_err(|_| MintError::Refused { code: 0, reason: "unknown keyset".to_owned() })
     }
 
-    /// Coins of ours as a token.
+    /// Writes proofs as a token.
     pub fn write_token(&self, proofs: &[ProofInfo], memo: Option<String>) -> Secret {
         let proofs = proofs.iter().map(|info| info.proof.clone()).collect();
         let url: MintUrl = self.client.url().clone();

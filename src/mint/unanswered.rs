@@ -1,7 +1,6 @@
-//! Counts the exchanges that a mint did not answer: no response, or a gateway's 429, 502, 503 or
-//! 504.
+//! Counts the exchanges a mint did not answer: no response, or a gateway's 429, 502, 503 or 504.
 //!
-//! Only counts; `classify` says what a response means.
+//! Only counts; `classify` interprets responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +13,7 @@ use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, Socket};
 /// Statuses that a gateway sends in place of the mint.
 const NOT_THERE: [u16; 4] = [429, 502, 503, 504];
 
-/// The network of one mint, with a count of unanswered exchanges.
+/// HTTP port of one mint, with a count of unanswered exchanges.
 #[derive(Debug)]
 pub(super) struct CountingHttp {
     http: Arc<dyn Http>,
@@ -47,7 +46,7 @@ impl Http for CountingHttp {
 }
 
 impl Mint {
-    /// How many exchanges were not answered so far. When it rises, the mint is silent now.
+    /// Returns the number of unanswered exchanges so far. If it rises, the mint is silent now.
     pub fn unanswered(&self) -> u64 {
         self.client.http.unanswered()
     }

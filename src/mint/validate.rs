@@ -1,14 +1,14 @@
-//! Validates a mint's responses: keysets, states of proofs, signatures.
+//! Validates a mint's answers: keysets, states of proofs, signatures.
 //!
-//! * A keyset id that another mint of ours has, or that shares its 31-bit derivation number
-//!   (NUT-13, version 0), would let a mint harvest signatures on another mint's secrets: refused.
-//!   So is a keyset that changes what its id stands for.
-//! * NUT-07 answers must name the coins asked about, in order, in one of three states.
-//! * Signatures must be for the outputs asked for, and come with their proof (NUT-12) where the
-//!   mint says that it gives proofs. Whether the proof holds is checked where the signature becomes
-//!   a coin. A wrong answer is refused as a whole.
-//! * NUT-09 answers must name each output at most once, none that was not asked about, and of
-//!   outputs with an amount all or none.
+//! * A keyset id that another of our mints has, or that shares its 31-bit derivation number
+//!   (NUT-13, version 0), would let a mint collect signatures on another mint's secrets: refused. A
+//!   keyset whose id changes its meaning is refused too.
+//! * NUT-07 answers must contain the proofs asked about, in order, in one of three states.
+//! * Signatures must be for the outputs asked for, with a DLEQ (NUT-12) if the mint advertises
+//!   DLEQs. The DLEQ is verified where the signature becomes a proof. One wrong signature rejects
+//!   the answer.
+//! * NUT-09 answers must contain each output at most once and none that was not asked about;
+//!   outputs with an amount are all contained, or none is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,11 +20,10 @@ use cdk_common::nut02::KeySetVersion;
 
 use super::error::MintError;
 
-/// The most keysets we read of one mint.
+/// Maximum number of keysets of one mint.
 const MAX_KEYSETS: usize = 500;
 
-/// Checks the keysets a mint lists against those it has listed before, and those of all other mints
-/// we know.
+/// Checks a mint's keysets against those it listed before and those of all other known mints.
 pub(crate) fn keysets(
     listed: &[KeySetInfo],
     before: &[KeySetInfo],
@@ -48,19 +47,20 @@ pub(crate) fn keysets(
             return Err(wrong("two keysets of this mint collide"));
         }
         if before.iter().any(|known| known.id == keyset.id && !is_same(known, keyset)) {
-            return Err(wrong("a keyset is not what it was"));
+            return Err(wrong("a keyset has changed"));
         }
     }
     Ok(())
 }
 
-/// A keyset never changes its unit. An id of version 1 stands for the fee too.
+/// Returns true if the keyset is unchanged. Its unit never changes; its fee may only with a version
+/// 0 id.
 fn is_same(known: &KeySetInfo, listed: &KeySetInfo) -> bool {
     let fee_is_free = known.id.get_version() == KeySetVersion::Version00;
     known.unit == listed.unit && (fee_is_free || known.input_fee_ppk == listed.input_fee_ppk)
 }
 
-/// Checks a NUT-07 answer against its question.
+/// Checks a NUT-07 answer against its request.
 pub(crate) fn states(
     asked: &CheckStateRequest,
     told: &CheckStateResponse,
@@ -68,16 +68,16 @@ pub(crate) fn states(
     let same_proofs = asked.ys.len() == told.states.len()
         && asked.ys.iter().zip(&told.states).all(|(y, state)| *y == state.y);
     if !same_proofs {
-        return Err(wrong("the states are not of the coins asked about"));
+        return Err(wrong("the states do not match the proofs asked about"));
     }
     let known = told
         .states
         .iter()
         .all(|one| matches!(one.state, State::Unspent | State::Pending | State::Spent));
-    if known { Ok(()) } else { Err(wrong("a state that a mint cannot give")) }
+    if known { Ok(()) } else { Err(wrong("a state is not one of NUT-07")) }
 }
 
-/// Checks one signature per output, in order. `proves`: the mint says that it gives proofs
+/// Checks that there is one signature per output, in order. `proves`: the mint advertises DLEQs
 /// (NUT-12).
 pub(crate) fn signatures(
     asked: &[BlindedMessage],
@@ -99,19 +99,19 @@ pub(crate) fn change(
 ) -> Result<(), MintError> {
     let points: HashSet<PublicKey> = told.iter().map(|signature| signature.c).collect();
     if told.len() > asked.len() || points.len() != told.len() {
-        return Err(wrong("more signatures than outputs, or one of them twice"));
+        return Err(wrong("more signatures than outputs, or a repeated one"));
     }
     let fit = asked.iter().zip(told).all(|(output, signature)| fits(output, signature, proves));
     if fit { Ok(()) } else { Err(wrong("a signature is not for the output asked for")) }
 }
 
-/// Checks a NUT-09 answer against its question.
+/// Checks a NUT-09 answer against its request.
 pub(crate) fn restored(
     asked: &RestoreRequest,
     told: &RestoreResponse,
     proves: bool,
 ) -> Result<(), MintError> {
-    let partial = || Err(wrong("the signatures given again do not cover the outputs asked about"));
+    let partial = || Err(wrong("the restored signatures do not match the outputs asked about"));
     if told.outputs.len() != told.signatures.len() {
         return partial();
     }
@@ -132,7 +132,7 @@ fn fits(output: &BlindedMessage, signature: &BlindSignature, proves: bool) -> bo
     amount && output.keyset_id == signature.keyset_id && (signature.dleq.is_some() || !proves)
 }
 
-/// Made without an amount: for change, and for what is looked for by the seed.
+/// Returns true for an output without an amount: for change, or for a restore.
 fn is_blank(output: &BlindedMessage) -> bool {
     output.amount.to_u64() == 0
 }

@@ -1,7 +1,7 @@
-//! Issuing the coins of a deposit (NUT-04): where its quote stands, and its coins once it is paid.
+//! Issues the proofs of a paid deposit (NUT-04).
 //!
-//! One call at a time for a deposit. A mint that says it has issued coins that are not here is
-//! believed in nothing: the deposit is disputed and stays open.
+//! One call at a time per deposit. If a mint claims to have issued proofs that are not here, it is
+//! not believed: the deposit is disputed and stays open.
 
 use crate::mint::error::nut;
 use crate::mint::issue::{Issue, IssueOutcome, IssueState};
@@ -17,8 +17,8 @@ use crate::wallet::engine::recheck::{Which, recheck};
 use crate::wallet::engine::swap::leave_used_counters;
 use crate::wallet::proofs::changes;
 
-/// Asks the mint where a deposit stands, and claims it if it is paid. Does nothing to one that
-/// is received.
+/// Asks the mint for the deposit's state and claims it if it is paid. A received deposit is
+/// returned unchanged.
 pub(crate) async fn advance(core: &Core, deposit: Deposit) -> Result<Deposit, Failure> {
     let mint = core.mints.at(&deposit.mint)?;
     let _one_at_a_time = core.locks.pass(deposit.id.as_str()).await;
@@ -64,9 +64,9 @@ pub(crate) async fn advance(core: &Core, deposit: Deposit) -> Result<Deposit, Fa
     }
 }
 
-/// The mint says that it has made a deposit's coins, and none of them is here. All that it has
-/// signed for us is looked through once: what is found so is the deposit's. Where that is not
-/// enough the deposit is disputed. The caller does not hold the mint's lock.
+/// Handles a mint's claim that it has issued this deposit's proofs, though none is here. Rechecks
+/// the mint once: proofs found belong to the deposit; if they do not cover it, the deposit is
+/// disputed. The caller must not hold the mint's lock.
 async fn dispute(
     core: &Core,
     mut deposit: Deposit,
@@ -94,7 +94,7 @@ async fn dispute(
     if !found && known.is_none() {
         let asked = recheck(core, Which::At(deposit.mint.clone()), |_| ()).await?.mints;
         if asked.first().is_none_or(|asked| asked.error.is_some()) {
-            // It was not looked through to the end, which says nothing.
+            // An incomplete recheck proves nothing.
             return Ok(deposit);
         }
         found = core.store.receive_found(received.clone(), beside).await?;
@@ -103,7 +103,7 @@ async fn dispute(
         core.changed();
         return Ok(received);
     }
-    tracing::warn!(deposit = %deposit.id, "its mint says that its coins were made, and has signed none for this wallet; it is disputed");
+    tracing::warn!(deposit = %deposit.id, "the mint says it issued this deposit's coins but has signed none for this wallet; the deposit is disputed");
     deposit.dispute = Some(Dispute { since: known.map_or(now, |known| known.since), asked: now });
     core.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
     core.schedule().is_disputed(&deposit.id, true);
@@ -119,7 +119,7 @@ async fn journal_issue(core: &Core, issue: &Issue, mut beside: Vec<Change>) -> R
     Ok(core.store.commit(beside).await?)
 }
 
-/// What claiming a deposit came to.
+/// Records the outcome of a claim.
 async fn end_issue(
     core: &Core,
     mut deposit: Deposit,
@@ -129,8 +129,7 @@ async fn end_issue(
     guard: &MintGuard,
 ) -> Result<Deposit, Failure> {
     let (outcome, issue) = match outcome {
-        // New outputs in the same row, and again: none of the old ones was signed for this
-        // quote.
+        // None of the old outputs was signed for this quote: retry with new ones in the same row.
         IssueOutcome::Refused(error)
             if error.code() == Some(nut::KEYSET_INACTIVE) && mint.refresh().await.is_ok() =>
         {
@@ -168,10 +167,10 @@ async fn end_issue(
             core.store.commit(ended).await?;
             Err(Failure::from(error))
         }
-        // The next question begins without the mint's lock, and looks for them.
+        // The next check runs without the mint's lock and searches for them.
         IssueOutcome::Disputed | IssueOutcome::OutputsUsed => Ok(deposit),
         IssueOutcome::Unknown(error) => {
-            tracing::debug!(%error, deposit = %deposit.id, "it is not known yet whether its coins were made");
+            tracing::debug!(%error, deposit = %deposit.id, "the outcome of issuing this deposit's coins is not known yet");
             Ok(deposit)
         }
     }

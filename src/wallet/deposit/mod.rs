@@ -1,5 +1,5 @@
-//! Money that comes in over Lightning (NUT-04): an invoice, its coins once it is paid, and the
-//! quotes that devices of one wallet share (NIP-60).
+//! Deposits over Lightning (NUT-04): invoices, issuing proofs for paid ones, and quotes shared by
+//! the devices of a wallet (NIP-60).
 
 pub(super) mod issue;
 pub(super) mod open;
@@ -7,6 +7,6 @@ pub(super) mod quotes;
 
 use crate::wallet::core::Core;
 
-/// Money that comes in over Lightning.
+/// Verbs for deposits.
 #[derive(Clone, Copy, Debug)]
 pub struct Deposits<'a>(pub(crate) &'a Core);

@@ -1,7 +1,7 @@
-//! Filling the wallet over Lightning (NUT-04): an invoice of a mint, polled until it is paid,
-//! claimed in the background (`issue`).
+//! Opens deposits (NUT-04): a mint's invoice, polled until paid and claimed in the background
+//! ([`issue`](super::issue)).
 //!
-//! A websocket notice only hurries the next poll. Expiry is advice: a late payment is still
+//! A websocket notice only triggers the next poll. Expiry is advisory: a late payment is still
 //! claimed.
 
 use crate::model::deposit::{Deposit, DepositState};
@@ -21,35 +21,34 @@ use crate::wallet::deposit::issue::advance;
 use crate::wallet::proofs::balances::{check_cap, over_cap};
 use tokio::time::{Duration, sleep};
 
-/// An invoice that fills the wallet, as it is asked for.
+/// Parameters of a deposit.
 #[derive(Clone, Debug)]
 pub struct DepositIntent {
-    /// How much.
+    /// The amount.
     pub amount: Sats,
-    /// The mint that shall hold it. `None`: the first usable one.
+    /// The mint to hold it. `None`: the first usable one.
     pub mint: Option<MintAddress>,
-    /// Words for the payer.
+    /// Description for the payer.
     pub description: Option<String>,
     /// The caller's idempotency key.
     pub key: Option<String>,
 }
 
-/// How often a waiting caller makes us ask the mint.
+/// Interval at which the mint is asked while a caller waits.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How long the first look takes at most, also for a caller that does not wait.
+/// Maximum duration of the first check, which runs even if the caller does not wait.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 impl Deposits<'_> {
-    /// Asks a mint for an invoice. The money is claimed in the background once it is paid, whoever
-    /// waits.
+    /// Requests an invoice from a mint. Once it is paid, the money is claimed in the background.
     ///
     /// # Errors
     /// [`Cause::Text`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::OverCap`],
     /// [`Cause::Conflict`], [`Cause::Mint`], [`Cause::Quote`], [`Cause::Late`]: nothing moved.
     ///
     /// # Cancel safety
-    /// Safe to drop: at worst an invoice nobody pays.
+    /// Safe to drop: at worst an unused invoice remains.
     pub async fn open(self, caller: &Caller, intent: DepositIntent) -> Result<Deposit, Failure> {
         let core = self.0;
         let until = core.deadline();
@@ -85,8 +84,8 @@ impl Deposits<'_> {
         check_cap(core, &listed.address, listed.max_balance_sats, intent.amount.get()).await?;
         let owned = core.clone();
         let agent = caller.agent.clone();
-        // The next call with this key waits until it is known whether there is an invoice, also
-        // when this one's caller has left.
+        // Holds the key's lock until the invoice is stored or refused, even if this caller leaves,
+        // so that the next call with the key finds the result.
         let open = async move {
             let _until_then = one_of_a_key;
             open_deposit(&owned, agent, listed, intent, digest).await
@@ -95,13 +94,13 @@ impl Deposits<'_> {
         let deposit = done.unwrap_or_else(|| Err(late()))?;
         watch(core, deposit.clone());
         core.wake();
-        // The publishing task tells relays of the quote.
+        // Wakes the task that publishes the quote to relays.
         core.changed();
         Ok(deposit)
     }
 
-    /// What became of a deposit, once it is received or `wait` is over. `None` asks for the newest
-    /// deposit of the agent.
+    /// Returns a deposit once it is received, or after `wait` at the latest. Without an id, returns
+    /// the agent's newest deposit.
     ///
     /// # Errors
     /// [`Cause::NotFound`].
@@ -122,13 +121,13 @@ impl Deposits<'_> {
         let mut changes = core.notices.subscribe();
         let mut first = true;
         while deposit.is_open() && (first || !until.is_past()) {
-            // The first look is for whoever does not wait at all.
+            // The first check has its own time limit, so that it runs without a wait too.
             let patience = if first { call.within(FIRST_LOOK) } else { until };
             let (owned, this) = (core.clone(), deposit.clone());
             core.run_to_end(patience.left(), async move { advance(&owned, this).await }).await;
             first = false;
             deposit = core.store.deposit(&deposit.id).await?.unwrap_or(deposit);
-            // Of a disputed one the mint has just said the same again.
+            // Asking again about a disputed deposit would only repeat the mint's answer.
             if !deposit.is_open() || deposit.rests((core.clock)()) || until.is_past() {
                 break;
             }
@@ -171,7 +170,7 @@ async fn open_deposit(
         quote_id: quote.id,
         lock: Some(quote.lock),
         quote_key: None,
-        // As it was read: whatever the mint wrote around it is gone.
+        // The parsed text, without anything the mint wrote around it.
         bolt11: invoice.text.clone(),
         amount_sats,
         description: intent.description,
@@ -201,7 +200,7 @@ async fn own_deposit(
         .ok_or_else(|| Cause::NotFound(missing).into())
 }
 
-/// Listens for the mint's notice until the invoice has run out; a notice makes us ask.
+/// Waits for the mint's notice until the invoice expires; a notice triggers a check.
 fn watch(core: &Core, deposit: Deposit) {
     let (owned, closing) = (core.clone(), core.closing.clone());
     let left = deposit.expires_at.saturating_sub((core.clock)()).clamp(60, 3_600);
@@ -216,7 +215,7 @@ fn watch(core: &Core, deposit: Deposit) {
             Ok(())
         };
         tokio::select! {
-            heard = listen => if let Err(error) = heard { tracing::debug!(%error, "no notice of a deposit") },
+            heard = listen => if let Err(error) = heard { tracing::debug!(%error, "waiting for a deposit's notice failed") },
             () = closing.cancelled() => {}
             () = sleep(Duration::from_secs(left)) => {}
         }

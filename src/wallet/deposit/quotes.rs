@@ -1,10 +1,10 @@
-//! Deposits on relays (NIP-60, kind 7374): an invoice that is to be paid is told there, sealed,
-//! with the key that its coins are locked to (NUT-20). So a deposit that is paid comes back from
-//! the Nostr key alone, where this device's disk is lost before it is claimed.
+//! Deposit quotes on relays (NIP-60, kind 7374). The quote of an open deposit is published
+//! encrypted, with its NUT-20 key. If this device's disk is lost before a paid deposit is claimed,
+//! the Nostr key alone suffices to claim it.
 //!
-//! What another device has told and its mint calls paid is claimed as a deposit of our own; of
-//! devices that claim at once one gets the coins, and the others learn from its deletion that they
-//! are not lost. Never asks a mint that the owner does not list.
+//! A quote of another device that its mint calls paid becomes a deposit here. If devices claim at
+//! once, one gets the proofs; the others see its deletion event and do not dispute theirs. Never
+//! asks a mint that the owner does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,35 +29,33 @@ use crate::wallet::deposit::issue::advance;
 use crate::wallet::nutzaps::end_redeem::AGENT;
 use crate::wallet::outbox::queue::{DELETED_AT_ONCE, class, outgoing, unsigned};
 
-/// The name of the row.
+/// Key of the stored state.
 const ROW: &str = "quotes";
-/// How long relays keep one at least, in seconds: a Lightning payment may be on its way for so
-/// long.
+/// Minimum lifetime of a published quote, in seconds: as long as a Lightning payment may take.
 const KEPT_SECONDS: u64 = 14 * 86_400;
-/// How long a deposit that its mint calls issued may be another device's that has not said so yet,
-/// in seconds.
+/// Time to wait for another device's deletion event after a mint calls a deposit issued, in
+/// seconds.
 const SAID_LATE_SECONDS: u64 = 600;
-/// Quotes of other devices whose mints are asked in one sync.
+/// Maximum number of other devices' quotes asked about in one sync.
 const MOST_ASKED: usize = 50;
 
-/// What relays were told, and what they have shown.
+/// Events published, and events seen on relays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Quotes {
-    /// By deposit that is open here: the event that tells of it, this device's or the one that was
-    /// claimed.
+    /// Event id by open deposit here: the event published for it, or the one it was claimed from.
     told: BTreeMap<String, String>,
-    /// Events of other devices that relays show, and whose coins were made.
+    /// Events of other devices that are still on relays but whose proofs have been issued.
     over: BTreeSet<String>,
 }
 
-/// Whether another device has claimed a deposit of ours.
+/// Evidence that another device has claimed a deposit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Elsewhere {
-    /// It says so.
+    /// Another device deleted the quote's event.
     Claimed,
-    /// It may have, and may say so yet.
+    /// No deletion yet, but one may still arrive.
     Perhaps,
-    /// Nothing says so.
+    /// No sign of it.
     No,
 }
 
@@ -65,13 +63,14 @@ async fn quotes(core: &Core) -> Result<Quotes, Failure> {
     Ok(core.store.nostr_state(ROW).await?.unwrap_or_default())
 }
 
-/// Tells relays of every open deposit, and takes back what is over. Contacts nobody.
+/// Queues an event for every open deposit and the deletion of those that have ended. Contacts
+/// nobody.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
 ///
 /// # Cancel safety
-/// Safe to drop: at worst one is told twice, and relays forget it when its time is over.
+/// Safe to drop: at worst a quote is published twice, until its event expires.
 pub(crate) async fn tell_quotes(core: &Core, link: &Link) -> Result<(), Failure> {
     let _one_at_a_time = link.queueing.lock().await;
     let before = quotes(core).await?;
@@ -107,7 +106,7 @@ pub(crate) async fn tell_quotes(core: &Core, link: &Link) -> Result<(), Failure>
     for some in over.chunks(DELETED_AT_ONCE) {
         let event = deletion::write_of(identity, quote_event::KIND, some, now).map_err(unsigned)?;
         let mut going = outgoing(&event, class::DELETION, now);
-        // One that came before what it deletes would leave that standing.
+        // A deletion that arrives before the event it deletes would have no effect.
         going.after = some.to_vec();
         queue.push(going);
     }
@@ -118,15 +117,15 @@ pub(crate) async fn tell_quotes(core: &Core, link: &Link) -> Result<(), Failure>
     Ok(core.store.set_nostr_state(ROW, row).await?)
 }
 
-/// Claims what other devices have told and their mints call paid, at listed mints. What was
-/// paid comes in whatever the cap says.
+/// Claims quotes of other devices that listed mints call paid. The balance cap does not apply to
+/// money already paid.
 ///
 /// # Errors
 /// [`Cause::Settings`](crate::wallet::core::failure::Cause::Settings), and those of the store. A
-/// mint that does not answer is no error: it is asked again.
+/// mint that does not answer is not an error: it is asked again.
 ///
 /// # Cancel safety
-/// Safe to drop: each becomes a deposit in one commit, which is claimed like any other.
+/// Safe to drop: each quote becomes a deposit in one commit and is then claimed like any other.
 pub(crate) async fn claim_quotes(
     core: &Core,
     link: &Link,
@@ -169,7 +168,7 @@ pub(crate) async fn claim_quotes(
             Err(error) => {
                 tracing::debug!(
                     %error,
-                    "a deposit of another device waits for its mint"
+                    "another device's deposit could not be claimed; its mint will be asked again"
                 );
                 silent.insert(mint.address);
             }
@@ -189,7 +188,7 @@ async fn claim_quote(
     quote: &QuoteEvent,
 ) -> Result<RemoteQuoteOutcome, Failure> {
     let (address, id) = (&listed.address, quote.quote_id.reveal());
-    // A quote becomes one deposit only, whichever device asked the mint for it.
+    // A quote becomes one deposit only, no matter which device requested it.
     if core
         .store
         .open_deposits()
@@ -239,19 +238,19 @@ async fn claim_quote(
     };
     core.store.commit(vec![Change::Deposit(deposit.clone())]).await?;
     let id = deposit.id.clone();
-    // What does not come of it now comes of it later, as of any deposit.
+    // On failure the deposit is claimed later, like any other.
     if let Err(error) = advance(core, deposit).await {
         tracing::debug!(
             %error,
-            "a deposit of another device is claimed later"
+            "another device's deposit will be claimed later"
         );
     }
     core.wake();
     Ok(RemoteQuoteOutcome::Ours(id))
 }
 
-/// Whether another device has claimed a deposit that its mint calls issued: it deletes the
-/// event by which relays were told of it.
+/// Looks on relays for another device's claim of a deposit that its mint calls issued: the deletion
+/// of the quote's event.
 ///
 /// # Errors
 /// [`Cause::Store`](crate::wallet::core::failure::Cause::Store).
@@ -264,7 +263,7 @@ pub(super) async fn claimed_by_another(
         return Ok(Elsewhere::No);
     };
     if deposit.agent == AGENT {
-        // It is the other device's own.
+        // The quote came from another device.
         return Ok(Elsewhere::Claimed);
     }
     let identity = &link.parts.identity;
@@ -288,12 +287,12 @@ pub(super) async fn claimed_by_another(
     })
 }
 
-/// What came of another device's quote.
+/// State of another device's quote.
 enum RemoteQuoteOutcome {
-    /// Nothing yet.
+    /// Nothing to do yet.
     Open,
-    /// Its coins were made.
+    /// The proofs have been issued.
     Over,
-    /// It is a deposit of ours now.
+    /// The quote is a deposit here now.
     Ours(DepositId),
 }

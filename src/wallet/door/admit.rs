@@ -1,12 +1,9 @@
-//! The one door through which value leaves.
+//! Steps 3 to 7 of the door: choosing proofs, admitting a payment, executing it.
 //!
-//! ```text
-//!  known? -> deny? -> plan -> admit -> execute -> record -> wake
-//! ```
-//! `known?` and `deny?` contact nobody. `admit` is one durable transaction: the policy decides
-//! there, from the ledger as that same transaction reads it. From the choice of coins to `record`
-//! everything runs on a tracked task, whoever waits. Nothing else in this project makes value
-//! leave.
+//! `known?` and `deny?` contact nobody. `admit` is one durable transaction, and the policy decides
+//! inside it, from the ledger which that transaction reads. From coin selection to `record`
+//! everything runs on a tracked task that outlives the caller. No other code makes value leave the
+//! wallet.
 
 use tokio::time::Duration;
 
@@ -27,14 +24,14 @@ use crate::wallet::execution::planned::{Execution, Planned};
 use crate::wallet::execution::token::make_token;
 use crate::wallet::proofs::changes;
 
-/// After this a melt's request counts as having left.
+/// Time after which a melt's request counts as sent and another melt may start at this mint.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// Steps 3 (the coins) to 7. Answers the payment as it stands when it ends, or when the
-/// caller's time is up.
+/// Runs steps 3 (coin selection) to 7. Returns the payment once it ends, or its current state when
+/// the caller's time is up.
 ///
 /// # Cancel safety
-/// Safe to drop: the payment goes on, and is remembered as one whose caller is in doubt.
+/// Safe to drop: the payment continues and is marked as one whose outcome may not have been seen.
 pub(crate) async fn spend(
     core: &Core,
     planned: Planned,
@@ -53,8 +50,8 @@ pub(crate) async fn spend(
     }
 }
 
-/// The payment, if it has been admitted. The barrier waits for an admission that is being
-/// written; later ones see that the caller has gone and are denied.
+/// Returns the payment if it has been admitted. The barrier waits for an admission that is being
+/// written; later admissions see that the caller is gone and are denied.
 async fn as_admitted(core: &Core, id: &PaymentId) -> Result<Option<Payment>, Failure> {
     core.store.barrier().await?;
     Ok(core.store.payment(id).await?)
@@ -75,14 +72,14 @@ async fn carry_out(core: &Core, mut planned: Planned, gone: Gone) -> Result<Paym
                 Admission::Known(payment) => return Ok(payment),
                 Admission::Denied(failure) => return Err(failure),
             };
-            // The inputs are held and the counters taken: the next payment may choose while
-            // this one is on its way.
+            // The inputs are reserved and the counters used: the next payment may select proofs
+            // while this one is under way.
             drop(turn);
             let mut melted = std::pin::pin!(melt::melt(core, payment, &planned.mint, melt));
             let ended = tokio::select! {
                 ended = &mut melted => ended,
-                // The request has left by now. Lightning may hold it for long, and holds up no
-                // other payment.
+                // The request has been sent. Lightning may take long and must not delay other
+                // payments.
                 () = tokio::time::sleep(LEAVING) => {
                     drop(place);
                     melted.await
@@ -104,9 +101,9 @@ async fn carry_out(core: &Core, mut planned: Planned, gone: Gone) -> Result<Paym
     }
 }
 
-/// Step 4. The rules are read and asked inside the transaction that reserves, and a payment
-/// begins to be. A melt's row is written in it, with its inputs and its counters: from then on
-/// its request may have left.
+/// Step 4: creates the payment. The transaction that reserves the money also reads the policy and
+/// asks it. A melt's operation, inputs and counters are written in it too: its request may be sent
+/// from then on.
 async fn admit(
     core: &Core,
     planned: &mut Planned,

@@ -1,6 +1,6 @@
-//! Step 1 of the one door, known?: what is recorded of a request under its key.
+//! Step 1 of the door (`known?`): finds the payment recorded for an idempotency key.
 //!
-//! A request is the same when its digest is; the same key with another digest is a conflict.
+//! Two requests are the same if their digests are equal; one key with two digests is a conflict.
 //! Contacts nobody.
 
 use crate::model::id::PaymentId;
@@ -9,19 +9,19 @@ use crate::wallet::core::Caller;
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::{Cause, Failure};
 
-/// What is known of a request.
+/// Result of looking up a request.
 #[derive(Clone, Debug)]
 pub(crate) enum KnownRequest {
-    /// Nothing.
+    /// No payment is recorded.
     New,
-    /// It is under way or done: this is its outcome.
+    /// The payment is under way or done.
     Recorded(Box<Payment>),
-    /// It failed for good: it may be tried again under its own id.
+    /// The payment failed for good; a new attempt reuses its id.
     Again(Box<Payment>),
 }
 
 impl KnownRequest {
-    /// The attempt that failed, to be made again.
+    /// Returns the failed payment that this request retries.
     pub(crate) fn earlier(&self) -> Option<&Payment> {
         if let Self::Again(payment) = self { Some(payment) } else { None }
     }
@@ -36,8 +36,10 @@ impl From<Payment> for KnownRequest {
     }
 }
 
-/// The recorded payment of this key, if it is open or done; the id to use again,
-/// if it failed for good.
+/// Looks up this agent's payment by key, which may also be a payment id.
+///
+/// # Errors
+/// [`Cause::Conflict`] if the key belongs to another request, and those of the store.
 pub(crate) async fn known_by_key(
     core: &Core,
     caller: &Caller,

@@ -1,10 +1,10 @@
-//! The one door through which value leaves.
+//! The door: the only code path through which value leaves the wallet.
 //!
 //! ```text
 //!  known? -> deny? -> plan -> admit -> execute -> record -> wake
 //! ```
-//! `known` answers a request that is recorded, `admit` is the durable transaction in which a
-//! payment begins to be, `record` describes what became of it.
+//! `known` finds requests that are already recorded, `admit` is the durable transaction that
+//! creates a payment, `record` builds the results.
 
 pub(super) mod admit;
 pub(super) mod known;

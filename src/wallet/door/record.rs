@@ -1,5 +1,5 @@
-//! What the verbs answer: records, with what only the wallet knows beside them. No words for
-//! agents: `api` has them.
+//! Result types of the wallet's verbs: stored records with facts that only the wallet knows.
+//! Contains no text for agents; `api` writes that.
 
 use crate::model::id::PaymentId;
 use crate::model::payment::{Payment, PaymentKind, PaymentState};
@@ -13,87 +13,87 @@ use crate::wallet::engine::journal::is_being_reclaimed;
 use crate::wallet::nutzaps::outgoing::{Delivered, delivered};
 use crate::wallet::proofs::balances::spendable;
 
-/// Whether an answer is of an earlier call.
+/// Relation of a result to the current call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// It is.
+    /// It is the result of an earlier call.
     Yes,
-    /// It is of this one.
+    /// It is the result of this call.
     No,
-    /// The caller asked for it: nothing to remark.
+    /// The caller looked the record up.
     Asked,
 }
 
-/// A payment, and how it stands.
+/// A payment with its current state.
 #[derive(Clone, Debug)]
 pub struct PaymentRecord {
     /// The payment.
     pub payment: Payment,
-    /// Whether this is the outcome of an earlier call.
+    /// Relation of this result to the current call.
     pub replay: Replay,
-    /// The token that was made, for the payment's own agent. `None`: it is not there, or not
-    /// theirs.
+    /// The token, shown only to the payment's own agent. `None`: there is none, or the caller is
+    /// another agent.
     pub token: Option<Secret>,
-    /// There is a token of ours that can be taken back.
+    /// True if this is an unlocked token whose text is still stored, so that it can be reclaimed.
     pub is_reclaimable: bool,
-    /// A token that is being taken back.
+    /// True while the token is being reclaimed.
     pub is_being_reclaimed: bool,
-    /// This process carries it.
+    /// True while this process is executing the payment.
     pub is_in_hand: bool,
-    /// The caller is the payment's own agent.
+    /// True if the caller is the payment's own agent.
     pub is_own: bool,
-    /// Who was zapped, as an npub.
+    /// The recipient of a zap, as an npub.
     pub to_npub: Option<String>,
-    /// How far a nutzap has come.
+    /// Delivery state of a nutzap.
     pub delivered: Option<Delivered>,
-    /// What is left. `None`: the payment is of the wallet's play money, and the wallet is real.
+    /// Money and limit left. `None`: the payment used the other kind of money (play or real).
     pub left: Option<Left>,
 }
 
-/// What is left to spend, in sats.
+/// Remaining money and daily limit, in sats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// Spendable at the wallet's mints.
+    /// Spendable balance at the wallet's mints.
     pub balance_sats: u64,
-    /// Left of the day's limit.
+    /// Rest of the daily limit.
     pub today_sats: u64,
 }
 
-/// A zap that an event shares among several.
+/// A zap that an event splits among several recipients.
 #[derive(Debug)]
 pub struct SharedZap {
-    /// The name of the whole.
+    /// Id of the whole zap.
     pub id: PaymentId,
-    /// The parts, in their order.
+    /// The parts, in the event's order.
     pub shares: Vec<Share>,
 }
 
-/// One part of a shared zap.
+/// One part of a split zap.
 #[derive(Debug)]
 pub struct Share {
-    /// Who gets it, as an npub. `None`: it is not known.
+    /// The recipient as an npub. `None`: not known.
     pub to_npub: Option<String>,
-    /// How much, in sats.
+    /// Amount in sats.
     pub sats: u64,
-    /// What came of it.
+    /// Result of this part.
     pub outcome: Result<PaymentRecord, Failure>,
 }
 
 /// A received token.
 #[derive(Clone, Debug)]
 pub struct ReceiveRecord {
-    /// The token.
+    /// The stored record.
     pub receive: Receive,
-    /// Whether this is the outcome of an earlier call.
+    /// Relation of this result to the current call.
     pub replay: Replay,
 }
 
-/// What became of something that was asked for.
+/// Result of a request, of any kind.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A payment, a token handed out, or a zap.
+    /// A payment, a sent token, or a zap.
     Payment(Box<PaymentRecord>),
-    /// A zap that is shared among several.
+    /// A zap split among several recipients.
     Shared(SharedZap),
     /// A received token.
     Received(Box<ReceiveRecord>),
@@ -111,10 +111,11 @@ impl From<ReceiveRecord> for Outcome {
     }
 }
 
-/// A payment with what belongs to it.
+/// Builds the record of a payment.
 ///
 /// # Errors
-/// [`Cause::Failed`] where it failed, unless it was asked for.
+/// [`Cause::Failed`] if the payment failed, unless the caller looked it up ([`Replay::Asked`]); and
+/// those of the store.
 pub(crate) async fn describe(
     core: &Core,
     setup: &Setup,
@@ -152,7 +153,7 @@ pub(crate) async fn describe(
     })
 }
 
-/// The agent's own payment of this id.
+/// Returns the payment with this id if it belongs to the calling agent.
 pub(crate) async fn own_payment(
     core: &Core,
     caller: &Caller,
@@ -164,7 +165,7 @@ pub(crate) async fn own_payment(
         .ok_or_else(|| Cause::NotFound(Missing::Payment).into())
 }
 
-/// A key as people write it.
+/// Formats a hex public key as an npub.
 pub(crate) fn shown_key(hex: &str) -> String {
     crate::nostr::npub(hex).unwrap_or_else(|| hex.to_owned())
 }

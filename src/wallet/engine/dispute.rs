@@ -1,9 +1,9 @@
-//! A swap that its mint said cannot have been made: inputs spent, nothing signed. It is kept, and
-//! asked about for a week, should the mint have been wrong, or have lied; what it signed after all
-//! is ours.
+//! Disputed swaps: the mint called the inputs spent and said that it signed nothing. A disputed
+//! swap stays in the journal and is asked about for a week, in case the mint was wrong or lied;
+//! whatever it did sign belongs to this wallet.
 //!
-//! Its counters are free at once, since whoever sends us spent tokens could else use up more of
-//! them than a restore looks through.
+//! The swap's counters are free at once. Otherwise someone who sends spent tokens could use up more
+//! counters than a restore searches.
 
 use crate::mint::operation::Operation;
 use crate::mint::swap::Swap;
@@ -12,12 +12,12 @@ use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 use crate::wallet::engine::journal::journaled;
 
-/// How long a disputed swap is asked about, in seconds.
+/// Time for which a disputed swap is asked about, in seconds.
 pub(crate) const KEPT_SECONDS: u64 = 7 * 86_400;
 
-/// Takes the place of ending the swap.
+/// Returns the changes that keep a swap as disputed instead of ending it.
 pub(crate) fn keep_disputed(core: &Core, swap: &Swap) -> Result<[Change; 2], Failure> {
-    tracing::warn!(swap = %swap.id, "a mint says that this swap's inputs are spent and that it signed nothing; kept, and asked about again");
+    tracing::warn!(swap = %swap.id, "the mint says that this swap's inputs are spent and that it signed nothing; the swap is kept as disputed");
     Ok([
         journaled(&Operation::Swap(swap.disputed((core.clock)())))?,
         Change::FreeCounters(swap.counters()),

@@ -1,4 +1,4 @@
-//! What is under way at the mints, as the journal keeps it.
+//! Reads and writes the journal of operations under way at mints.
 
 use uuid::Uuid;
 
@@ -13,23 +13,23 @@ use crate::store::{Change, OperationRow};
 use crate::wallet::core::Core;
 use crate::wallet::core::failure::Failure;
 
-/// Every operation that is not decided, but for those that were given up.
+/// Reads all open operations, without those the owner has given up.
 pub(crate) async fn operations(core: &Core) -> Result<Vec<Operation>, Failure> {
     read(&core.store.operations().await?)
 }
 
-/// The operations of what the owner has given up.
+/// Reads the operations that the owner has given up.
 pub(crate) async fn operations_given_up(core: &Core) -> Result<Vec<Operation>, Failure> {
     read(&core.store.operations_given_up().await?)
 }
 
-/// An operation, unless it is decided.
+/// Reads an operation. `None`: it has ended.
 pub(crate) async fn operation(core: &Core, id: Uuid) -> Result<Option<Operation>, Failure> {
     let Some(row) = core.store.operation(id).await? else { return Ok(None) };
     Ok(Some(Operation::from_row(&row.body)?))
 }
 
-/// The operations for one record that are not decided.
+/// Reads the open operations of one record.
 pub(crate) async fn operations_of(
     core: &Core,
     subject: &Subject,
@@ -37,19 +37,19 @@ pub(crate) async fn operations_of(
     read(&core.store.operations_of(subject).await?)
 }
 
-/// The operations for one record that the owner has given up.
+/// Reads the operations of one record that the owner has given up.
 pub(crate) async fn given_up_of(core: &Core, subject: &Subject) -> Result<Vec<Operation>, Failure> {
     read(&core.store.given_up_of(subject).await?)
 }
 
-/// The swap for this purpose that is not decided. `None` as well where the purpose is no record's.
+/// Reads the open swap for this purpose. Also `None` if the purpose belongs to no record.
 pub(crate) async fn swap_for(core: &Core, purpose: &SwapPurpose) -> Result<Option<Swap>, Failure> {
     let Some(subject) = purpose.subject() else { return Ok(None) };
     let mut swaps = operations_of(core, &subject).await?.into_iter().filter_map(to_swap);
     Ok(swaps.find(|swap| swap.purpose == *purpose))
 }
 
-/// The operation that makes the coins of a deposit, until it is decided.
+/// Reads the open operation that issues a deposit's proofs.
 pub(crate) async fn issue_of(core: &Core, deposit: &DepositId) -> Result<Option<Issue>, Failure> {
     let issue =
         |operation| if let Operation::Issue(issue) = operation { Some(issue) } else { None };
@@ -57,20 +57,19 @@ pub(crate) async fn issue_of(core: &Core, deposit: &DepositId) -> Result<Option<
     Ok(operations.into_iter().find_map(issue))
 }
 
-/// The melt of a payment that is not decided, or whose change is not in.
+/// Reads the melt of a payment, until it is decided and its change has arrived.
 pub(crate) async fn melt_of(core: &Core, payment: &PaymentId) -> Result<Option<Melt>, Failure> {
     let melt = |operation| if let Operation::Melt(melt) = operation { Some(melt) } else { None };
     let operations = operations_of(core, &Subject::Payment(payment.clone())).await?;
     Ok(operations.into_iter().find_map(melt))
 }
 
-/// The swap that an operation is. `None`: it is none.
 pub(crate) fn to_swap(operation: Operation) -> Option<Swap> {
     if let Operation::Swap(swap) = operation { Some(swap) } else { None }
 }
 
-/// A swap as it stands in the journal now: it may have been ended, or planned anew, since it
-/// was seen. Whoever asks holds the mint's lock.
+/// Reads a swap again: it may have ended or been replanned since it was seen. The caller holds the
+/// mint's lock.
 pub(crate) async fn as_journaled(core: &Core, seen: &Swap) -> Result<Option<Swap>, Failure> {
     match operation(core, seen.id).await? {
         Some(Operation::Swap(swap)) if swap.purpose == seen.purpose => Ok(Some(swap)),
@@ -78,12 +77,12 @@ pub(crate) async fn as_journaled(core: &Core, seen: &Swap) -> Result<Option<Swap
     }
 }
 
-/// Nobody has ended this operation meanwhile.
+/// Returns true if the operation has not ended.
 pub(crate) async fn is_journaled(core: &Core, id: Uuid) -> Result<bool, Failure> {
     Ok(core.store.operation(id).await?.is_some())
 }
 
-/// A token of ours that is being taken back: nobody knows yet whether it is still good.
+/// Returns true if this is a token being reclaimed, so that nobody knows whether it is still valid.
 pub(crate) async fn is_being_reclaimed(core: &Core, payment: &Payment) -> Result<bool, Failure> {
     if !matches!(payment.kind, PaymentKind::Token)
         || !matches!(payment.state, PaymentState::Settled { claimed: false, .. })
@@ -93,7 +92,7 @@ pub(crate) async fn is_being_reclaimed(core: &Core, payment: &Payment) -> Result
     Ok(swap_for(core, &SwapPurpose::Reclaim(payment.id.clone())).await?.is_some())
 }
 
-/// Journals the operations anew that were written before the journal knew what each is for.
+/// Rewrites operations from before the journal stored the record each belongs to.
 pub(crate) async fn index_operations(core: &Core) -> Result<(), Failure> {
     let mut anew = Vec::new();
     for row in core.store.operations().await? {
@@ -109,7 +108,7 @@ fn read(rows: &[OperationRow]) -> Result<Vec<Operation>, Failure> {
     Ok(rows.iter().map(|row| Operation::from_row(&row.body)).collect::<Result<_, _>>()?)
 }
 
-/// Writes an operation down, new or changed.
+/// Returns the change that writes an operation, new or updated.
 pub(crate) fn journaled(operation: &Operation) -> Result<Change, Failure> {
     let is_disputed =
         matches!(operation, Operation::Swap(Swap { purpose: SwapPurpose::Disputed { .. }, .. }));

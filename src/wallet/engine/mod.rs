@@ -1,5 +1,5 @@
-//! What is done at a mint and written down before: swaps, received coins, and the question what the
-//! mint has signed for us. Never makes value leave.
+//! Journaled work at a mint: swaps, received proofs, and the search for what a mint has signed for
+//! this wallet. Never makes value leave.
 
 pub(super) mod dispute;
 pub(super) mod journal;

@@ -1,4 +1,4 @@
-//! Coins of others, swapped for ours under a receive's name, and what that came to.
+//! Swaps received proofs for new ones and records the outcome of the receive.
 
 use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
 use crate::mint::{Mint, MintGuard, Proofs};
@@ -10,7 +10,10 @@ use crate::wallet::engine::dispute::keep_disputed;
 use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
 
-/// Swaps received coins for ours, under the receive's name.
+/// Swaps received proofs for new ones, journaled under the receive.
+///
+/// # Errors
+/// [`Cause::FeeEatsToken`], and those of the swap: nothing was taken.
 pub(crate) async fn swap_coins_in(
     core: &Core,
     receive: &Receive,
@@ -30,7 +33,7 @@ pub(crate) async fn swap_coins_in(
     swap::swap(core, mint, proofs, want, |_| Ok(Vec::new()), guard).await
 }
 
-/// What a received token's swap came to.
+/// Records the outcome of a received token's swap.
 pub(crate) async fn end_receive(
     core: &Core,
     mut receive: Receive,
@@ -47,7 +50,7 @@ pub(crate) async fn end_receive(
                 received_sats: changes::total_sats(&keep),
                 fee_sats: swap.fee_sats(),
             };
-            // The token may have been of coins that another device of ours left on relays.
+            // The token may consist of proofs that another device of this wallet left on relays.
             let others = Change::RemoteProofs { ys: swap.input_ys()?, to: RemoteProofState::Spent };
             let changes = vec![
                 Change::Proofs { add: keep },
@@ -75,7 +78,7 @@ pub(crate) async fn end_receive(
     }
 }
 
-/// Nothing was taken; the token is as it was.
+/// Records a refused receive and returns its failure. Nothing was taken; the token is unchanged.
 pub(crate) async fn refuse(
     core: &Core,
     mut receive: Receive,

@@ -1,8 +1,8 @@
-//! Asks mints for all they have signed for our words, and puts the store in line: after a restore,
-//! and when the file is older than it was.
+//! Asks mints for everything they have signed for this wallet's mnemonic and corrects the store:
+//! after a restore, and when the wallet file is older than it was.
 //!
-//! Never lowers a counter, and never takes a coin that the mint does not call unspent. Each answer
-//! of a mint is one commit, so that it may be killed anywhere; done again, it finds the same.
+//! Never lowers a counter, and never adds a proof as spendable that the mint does not call unspent.
+//! Each answer of a mint is one commit, so a recheck can be killed at any point and repeated.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,62 +17,61 @@ use crate::wallet::engine::journal::{operations, operations_given_up};
 use crate::wallet::proofs::changes;
 pub use crate::wallet::proofs::changes::Found;
 
-/// Counters left out above what was found: change that a payment of the lost life is still to bring
-/// was given some of them.
+/// Counters skipped above the highest one found: payments from the lost wallet file may still
+/// receive change at some of them.
 const SPARE: u32 = 100;
-/// Where the search has ended at a gap, these many counters above the last signed one are asked
-/// about as well.
+/// Distances above the last signed counter that are probed once the search has reached a gap.
 const BEYOND_GAP: [u32; 4] = [600, 1_200, 2_400, 4_800];
-/// More devices than anybody has.
+/// Upper bound of the device numbers searched; no wallet has so many devices.
 const MAX_DEVICES: u32 = 1_000;
 
-/// Which mints are asked.
+/// The mints to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Every listed one.
+    /// All listed mints.
     All,
-    /// Those that may not be used before they are asked.
+    /// The listed mints that may not be used before they are asked.
     Unchecked,
-    /// This one, listed or not.
+    /// This mint, listed or not.
     At(MintAddress),
 }
 
-/// Where the asking stands.
+/// Progress of a recheck.
 #[derive(Clone, Debug)]
 pub struct Step<'a> {
     /// The mint.
     pub mint: &'a MintAddress,
-    /// The device whose coins are looked for.
+    /// The device whose proofs are searched.
     pub device: u32,
-    /// Counters asked about in this keyset.
+    /// Counter reached in the current keyset.
     pub counter: u32,
-    /// What was found at this mint so far.
+    /// Sums found at this mint so far.
     pub found: Found,
 }
 
-/// One mint, asked.
+/// Result of a recheck at one mint.
 #[derive(Debug)]
 pub struct CheckedMint {
     /// The mint.
     pub mint: MintAddress,
-    /// What it has signed for us.
+    /// Sums that the mint has signed for this wallet.
     pub found: Found,
-    /// Why it could not be asked to the end: it is asked again later.
+    /// The failure that ended the search early; the mint is asked again later.
     pub error: Option<Failure>,
 }
 
-/// What came of it.
+/// Result of a recheck.
 #[derive(Debug)]
 pub struct Restored {
-    /// The mints.
+    /// The mints asked.
     pub mints: Vec<CheckedMint>,
-    /// The lowest device that none of them knows.
+    /// The lowest device number without signatures at any of them.
     pub free_device: u32,
-    /// The highest device that one of them knows.
+    /// The highest device number with signatures at one of them.
     pub last_device: u32,
 }
 
-/// A mint that is being asked.
+/// State of the search at one mint.
 struct Search {
     mint: Arc<Mint>,
     keysets: Vec<RestoreKeyset>,
@@ -80,13 +79,13 @@ struct Search {
 }
 
 /// Asks the mints for what they have signed, over all keysets and devices. A mint that does not
-/// answer is left for the next time.
+/// answer is asked again next time.
 ///
 /// # Errors
 /// [`Cause::Settings`], and those of the store.
 ///
 /// # Cancel safety
-/// Safe to drop: what was found is recorded, and the rest is found the next time.
+/// Safe to drop: what was found is recorded; the rest is found next time.
 pub(crate) async fn recheck(
     core: &Core,
     which: Which,
@@ -111,12 +110,12 @@ pub(crate) async fn recheck(
             searches.push(begin_search(core, address).await?);
         } else if let Ok(mint) = core.mints.at(&address) {
             match ask_held(core, &mint, &mut Found::default()).await {
-                // A payment of the lost life has ended: its change can be had.
+                // A payment from the lost wallet file has ended: fetch its change.
                 Ok(true) => searches.push(begin_search(core, address).await?),
                 Ok(false) => {}
                 Err(error) => tracing::debug!(
                     %error,
-                    "held coins were not asked about"
+                    "could not check held coins"
                 ),
             }
         }
@@ -173,7 +172,8 @@ async fn begin_search(core: &Core, address: MintAddress) -> Result<Search, Failu
     })
 }
 
-/// One device at one mint: every keyset, up to a gap. Whether anything was ever signed for it.
+/// Searches one device's counters at one mint, in every keyset up to a gap. Returns true if the
+/// mint ever signed for the device.
 async fn search_device(
     core: &Core,
     search: &mut Search,
@@ -194,14 +194,14 @@ async fn search_device(
     }
     let mut known = false;
     for keyset in keysets.iter() {
-        // An older copy knows counters that were used, whatever the mint has signed of them.
+        // An older copy of the file records used counters even if the mint signed nothing for them.
         let known_here = core.store.keyset_counter(device, &keyset.id()).await?;
         let (mut from, mut next) = (0_u32, 0_u32);
         let mut probes = BEYOND_GAP.iter();
         loop {
             if from.saturating_sub(next) >= GAP && from >= known_here {
-                // With words alone the highest counter is unknown, so the search asks beyond
-                // the gap, and goes on where it is signed.
+                // From the mnemonic alone the highest counter is unknown: probe beyond the gap, and
+                // continue there if anything is signed.
                 let Some(beyond) = probes
                     .next()
                     .filter(|_| meta.device_open || spare > 0)
@@ -220,8 +220,8 @@ async fn search_device(
                 next = next.max(above);
                 known = true;
                 core.store.raise_keyset_counter(device, &keyset.id(), above).await?;
-                // Read before the question: what a payment spends while it is answered is held
-                // by that payment here.
+                // Read before the mint is asked: a proof that a payment spends meanwhile still
+                // counts as held here.
                 let ours = core.store.states(changes::ys(&batch.proofs)).await?;
                 let states = mint.states(changes::ys(&batch.proofs)).await?;
                 let told = changes::in_states(batch.proofs, &states);
@@ -250,7 +250,7 @@ async fn search_device(
     Ok(known)
 }
 
-/// The mint has told all: the coins held until then are asked about, and it may be used.
+/// Ends the search at a mint: asks about held proofs, then allows the mint's use.
 async fn end_search(core: &Core, mint: &Mint, found: &mut Found) -> Result<(), Failure> {
     ask_held(core, mint, found).await?;
     let name = mint.address().to_string();
@@ -265,8 +265,7 @@ async fn end_search(core: &Core, mint: &Mint, found: &mut Found) -> Result<(), F
     Ok(())
 }
 
-/// Asks about coins that are held until their mint has been asked. Whether some of them are
-/// spent.
+/// Asks about proofs held until their mint was asked. Returns true if some are spent.
 async fn ask_held(core: &Core, mint: &Mint, found: &mut Found) -> Result<bool, Failure> {
     let guard = mint.lock().await;
     let held = core.store.stale_proofs(mint.address().to_string()).await?;

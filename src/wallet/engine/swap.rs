@@ -1,5 +1,5 @@
-//! One swap, whole: planned, journaled, made, and made once more where the mint's keyset or its fee
-//! has changed.
+//! Makes one swap: planned, journaled, sent, and retried once if the mint's keyset or fee has
+//! changed.
 
 use crate::mint::error::{MintError, nut};
 use crate::mint::operation::Operation;
@@ -12,8 +12,8 @@ use crate::wallet::engine::journal::journaled;
 use crate::wallet::engine::recheck::{Which, recheck};
 use crate::wallet::proofs::changes;
 
-/// Swaps `inputs`. `beside` is what has to be written together with the journal's row, before
-/// the request leaves; an error means that nothing left and nothing was written.
+/// Swaps `inputs`. The changes of `beside` are committed with the journal's row before the request
+/// is sent. On an error nothing was swapped.
 pub(crate) async fn swap(
     core: &Core,
     mint: &Mint,
@@ -50,15 +50,15 @@ pub(crate) async fn swap(
     Ok((swap, outcome))
 }
 
-/// Another home of the same words has used our counters: the mints tell which are free, in the
-/// background, for the next attempt.
+/// Asks the mints in the background which counters are free, for the next attempt: another folder
+/// with the same mnemonic has used ours.
 pub(crate) fn leave_used_counters(core: &Core) {
     let owned = core.clone();
     core.running.spawn(async move {
         if let Err(error) = recheck(&owned, Which::All, |_| ()).await {
             tracing::warn!(
                 %error,
-                "the mints were not asked which counters are used"
+                "could not check which counters are used"
             );
         }
     });
@@ -70,13 +70,13 @@ async fn journal(core: &Core, swap: &Swap, mut beside: Vec<Change>) -> Result<()
     Ok(core.store.commit(beside).await?)
 }
 
-/// The mint's keyset, or its fee, is not what it was.
+/// Returns true if the mint's keyset or fee has changed.
 fn is_out_of_date(error: &MintError) -> bool {
     matches!(error.code(), Some(nut::KEYSET_INACTIVE | nut::UNBALANCED))
 }
 
-/// The changes that end a swap which the mint refused: its row is removed, and its counters may be
-/// used again, unless the mint refused because it has signed for them before.
+/// Returns the changes that end a refused swap: its row is removed and its counters are free again,
+/// unless the mint has signed for them before.
 pub(crate) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
     let mut changes = vec![Change::EndOperation(swap.id)];
     if error.code() != Some(nut::OUTPUTS_SIGNED) {
@@ -85,7 +85,7 @@ pub(crate) fn refused(swap: &Swap, error: &MintError) -> Vec<Change> {
     changes
 }
 
-/// The same, and its inputs, if they were ours, are free again.
+/// Returns the changes of [`refused`], and those that free its inputs.
 pub(crate) fn unswapped(swap: &Swap, error: &MintError) -> Result<Vec<Change>, Failure> {
     let mut changes = vec![changes::unreserve(swap.input_ys()?)];
     changes.extend(refused(swap, error));

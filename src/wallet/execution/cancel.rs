@@ -1,8 +1,6 @@
-//! The end of a dead melt: its coins are swapped away from it (NUT-03), so that the mint cannot pay
-//! it any more.
+//! Cancels a dead melt: a swap (NUT-03) spends its proofs, so that the mint can no longer pay it.
 //!
-//! Never begins before the mint has called the quote unpaid, and a minute has passed since the
-//! request of which nobody has the answer.
+//! Starts only when the mint calls the quote unpaid and the unanswered request is a minute old.
 
 use crate::mint::Mint;
 use crate::mint::error::MintError;
@@ -20,12 +18,10 @@ use crate::wallet::engine::swap;
 use crate::wallet::proofs::changes;
 use crate::wallet::sync::adopt::{doubt_the_rest, spent_by_another};
 
-/// How old an unpaid melt without an exchange must be before its coins are swapped away, in
-/// seconds.
+/// Age from which the proofs of an unpaid, unanswered melt are swapped, in seconds.
 const CANCEL_AFTER_SECONDS: u64 = 60;
 
-/// The mint says unpaid and nobody carries the request: swaps its coins away, so that it cannot
-/// be paid any more.
+/// Swaps the proofs of a melt that the mint calls unpaid and that this process is not executing.
 pub(super) async fn cancel_melt(
     core: &Core,
     payment: Payment,
@@ -51,8 +47,8 @@ pub(super) async fn cancel_melt(
     if !is_journaled(core, melt.id).await? || swaps.iter().any(|swap| swap.purpose == purpose) {
         return Ok(());
     }
-    // Where relays show our coins, another device taking some is nothing unusual. Elsewhere the
-    // mint must have said so for long.
+    // With relays, another device may simply have taken some of the proofs. Without, that is
+    // considered only a week after the request.
     if core.nostr.is_some() || since.saturating_add(KEPT_SECONDS) < now {
         let held = core.store.proofs(melt.input_ys()?).await?;
         let spent = spent_by_another(mint, &melt.quote_id, &held).await?;
@@ -75,8 +71,8 @@ pub(super) async fn cancel_melt(
     end_cancel(core, payment, &swap, outcome).await
 }
 
-/// What swapping a melt's coins away came to. Refused or spent: the mint's word on the quote
-/// decides in a later round.
+/// Records the outcome of the swap. After a refusal or spent inputs, the quote's state decides in a
+/// later round.
 pub(crate) async fn end_cancel(
     core: &Core,
     payment: Payment,
@@ -92,7 +88,7 @@ pub(crate) async fn end_cancel(
             }
             let payment = core.store.payment(&payment.id).await?.unwrap_or(payment);
             if !payment.is_open() {
-                tracing::warn!(payment = %payment.id, "its mint called it paid, and has given its coins back");
+                tracing::warn!(payment = %payment.id, "the mint called this payment paid, yet returned its coins");
                 return Ok(core.store.commit(beside).await?);
             }
             record_failure(core, payment, Cause::CameBack.into(), beside).await;

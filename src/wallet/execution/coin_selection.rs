@@ -1,8 +1,8 @@
-//! Choosing the coins to spend, with the lock of the mint held.
+//! Selects the proofs to spend, under the mint's lock.
 //!
-//! Coins that other melts of this process hold come back as change within moments: a payment that
-//! lacks only those waits for them, so that payments in parallel do not fail for want of small
-//! coins.
+//! Proofs held by other melts of this process usually come back as change within moments. A payment
+//! that lacks only those waits for them, so that parallel payments do not fail for want of small
+//! proofs.
 
 use tokio::time::{Duration, Instant, timeout_at};
 
@@ -18,27 +18,26 @@ use crate::wallet::execution::planned::{Execution, Planned};
 use crate::wallet::proofs::balances::{left_out, spendable_at, unspent_at};
 use crate::wallet::sync::adopt::adopt;
 
-/// The longest a payment waits for coins that others hold.
+/// Maximum time a payment waits for a melt permit, or for proofs that other payments hold.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// What is adopted of other devices' coins beyond what is missing, in sats: fees of the coins that
-/// are made.
+/// Extra amount to adopt from other devices, in sats: covers the fees of the proofs made.
 const CLAIMED_BEYOND: u64 = 8;
 
 /// Coins to spend.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub(crate) coins: Selection,
-    /// What the mint takes for spending them and for having made them exact, in sats.
+    /// Fee for spending these proofs and for having made them exact, in sats.
     pub(crate) fee_sats: u64,
-    /// They are exactly the amount: a token can be made of them as they are.
+    /// True if they total exactly the amount, so that they can become a token without a swap.
     pub(crate) exact: bool,
-    /// The part of the fee that was spent on making them exact, in sats.
+    /// Part of the fee already spent on making them exact, in sats.
     pub(crate) prepared_sats: u64,
 }
 
-/// Waits for a place among the melts under way at the mint, before the mint's lock: Lightning holds
-/// up no other money. `None` for what is no melt.
+/// Waits for a permit to send a melt, before the mint's lock is taken, so that slow Lightning
+/// payments block nothing else. `None` if the payment is not a melt.
 pub(crate) async fn take_place(planned: &Planned) -> Result<Option<MeltPermit>, Failure> {
     if !matches!(planned.execution, Execution::Melt(_)) {
         return Ok(None);
@@ -47,8 +46,8 @@ pub(crate) async fn take_place(planned: &Planned) -> Result<Option<MeltPermit>, 
     Ok(Some(place.map_err(|_| Cause::Late(Late::Place))??))
 }
 
-/// Takes the mint's lock and chooses. Nothing is reserved yet: the caller reserves before it gives
-/// the lock back.
+/// Takes the mint's lock and selects proofs. The proofs are not reserved yet: the caller reserves
+/// them before it drops the guard.
 pub(crate) async fn take_inputs(
     core: &Core,
     planned: &Planned,
@@ -62,7 +61,7 @@ pub(crate) async fn take_inputs(
         let guard = planned.mint.lock().await;
         let chosen = match choose(core, planned).await? {
             Some(inputs) => Some(inputs),
-            // Another device's coins: our own first, then these, made ours.
+            // Other devices' proofs come second; they are adopted before they are spent.
             None if adopt_for(core, planned, &guard).await? => choose(core, planned).await?,
             None => None,
         };
@@ -85,8 +84,8 @@ async fn choose(core: &Core, planned: &Planned) -> Result<Option<Inputs>, Failur
     let fees = planned.mint.fees_ppk().await?;
     let mint = planned.mint.address();
     let amount = planned.draft.amount_sats;
-    // Coins that relays show are never handed out as they are: another device of this wallet
-    // would take them back.
+    // Proofs shown on relays never become a token unswapped: another device of this wallet could
+    // take them back.
     let relayed = core.store.outbox_begun().await?;
     if let Execution::Token { lock_to: None, .. } = planned.execution
         && !relayed
@@ -105,14 +104,14 @@ async fn choose(core: &Core, planned: &Planned) -> Result<Option<Inputs>, Failur
     Ok(coins.map(|coins| Inputs { fee_sats: coins.fee, coins, exact: false, prepared_sats: 0 }))
 }
 
-/// The most that the plan's inputs should cost, in sats.
+/// Returns the most that the inputs should cost, in sats.
 pub(super) async fn fee_at_most(core: &Core, planned: &Planned) -> Result<u64, Failure> {
     let reserve = planned.fee_reserve_sats();
     let accepted = planned.max_fee_sats.map_or(u64::MAX, |most| most.saturating_sub(reserve));
     Ok(tolerated_sats(&core.setup().await?, &planned.draft.agent).min(accepted))
 }
 
-/// Adopts what this plan lacks, of coins that other devices left on relays. Whether anything was
+/// Adopts proofs of other devices to cover what the payment lacks. Returns true if any were
 /// adopted.
 async fn adopt_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<bool, Failure> {
     if core.nostr.is_none() {
@@ -120,12 +119,11 @@ async fn adopt_for(core: &Core, planned: &Planned, guard: &MintGuard) -> Result<
     }
     let mint = planned.mint.address();
     let own = unspent_at(core, mint).await?;
-    // Beyond what is missing: the fees of the swap and of the coins it makes.
     let lacking = planned.need_sats().saturating_sub(own).saturating_add(CLAIMED_BEYOND);
     adopt(core, &planned.mint, lacking, guard).await
 }
 
-/// Another operation of this process at the same mint may give coins back.
+/// Returns true if another payment of this process may give proofs back.
 fn others_hold_coins(core: &Core, planned: &Planned) -> bool {
     core.live().keys().any(|id| *id != planned.draft.id)
 }
@@ -139,12 +137,11 @@ pub(super) async fn too_little(core: &Core, planned: &Planned) -> Failure {
     funds(planned.need_sats(), held, left_out).at(mint)
 }
 
-/// What the owner's ceiling tolerates of inputs' fees beside the reserve for the route, in sats.
+/// Returns the input fee that the owner's fee ceiling tolerates beyond the fee reserve, in sats.
 pub(crate) fn tolerated_sats(setup: &Setup, agent: &str) -> u64 {
     setup.policy.limits_for(agent).max_fee_floor_sats
 }
 
-/// Too little is held.
 pub(crate) fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Failure {
     Cause::Funds { need_sats, held_sats, left_out_sats }.into()
 }

@@ -1,8 +1,7 @@
-//! Paying at a mint that gives no change (NUT-08): a swap of our own makes coins of exactly what
-//! the melt needs, so that nothing is overpaid beyond the mint's reserve for the route.
+//! Pays at a mint that gives no change (NUT-08): a swap makes proofs of exactly what the melt
+//! needs, so that at most the mint's fee reserve is overpaid.
 //!
-//! Nothing leaves the wallet by it but the mint's fee for the coins, which counts among the
-//! payment's.
+//! The swap costs only the mint's input fee, which counts as a fee of the payment.
 
 use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
 use crate::mint::{Mint, MintGuard};
@@ -18,8 +17,8 @@ use crate::wallet::execution::judge::would_admit;
 use crate::wallet::execution::planned::{Execution, Planned};
 use crate::wallet::proofs::changes;
 
-/// The inputs as they are, where the mint gives change or they are exact; else coins made of
-/// them that are. The caller holds the mint's lock.
+/// Returns the inputs unchanged if they are exact or the mint gives change; otherwise swaps for
+/// exact ones. The caller holds the mint's lock.
 pub(super) async fn make_exact(
     core: &Core,
     planned: &Planned,
@@ -38,7 +37,7 @@ pub(super) async fn make_exact(
     else {
         return Err(too_little(core, planned).await);
     };
-    // What would be refused afterwards is refused before anything is swapped for it.
+    // Check the policy before the swap costs a fee.
     would_admit(core, planned, from.fee.saturating_add(give_sats.saturating_sub(need))).await?;
     let want = SwapSpec { purpose: SwapPurpose::Split, give_sats, lock_to: None, memo: None };
     let reserve = |swap: &Swap| Ok(vec![changes::reserve(swap.input_ys()?, swap.id)]);
@@ -55,8 +54,8 @@ pub(super) async fn make_exact(
     })
 }
 
-/// What coins that leave `need_sats` after their own fee must be worth, and the coins to make
-/// them of; `None`: there are not enough.
+/// Returns the value of proofs that leave `need_sats` after their own input fee, and the proofs to
+/// make them from. `None`: there are not enough.
 async fn split_from(
     core: &Core,
     mint: &Mint,
@@ -72,8 +71,8 @@ async fn split_from(
     Ok(from.map(|from| (give_sats, from)))
 }
 
-/// The coins that a melt would be paid from, with all that the mint takes for them; `None`:
-/// there are not enough.
+/// Selects the proofs for a melt, with all fees of spending and preparing them. `None`: there are
+/// not enough.
 pub(crate) async fn coins_for_melt(
     core: &Core,
     mint: &Mint,
@@ -94,10 +93,12 @@ pub(crate) async fn coins_for_melt(
     Ok(from.map(|(sats, from)| Selection { fee: fees(sats, &from), ..from }))
 }
 
-/// What the swap came to. Answers the coins that are exact; all of them are ours, and free.
+/// Ends the swap and returns the exact proofs; all of its proofs belong to this wallet and are
+/// unspent.
 ///
 /// # Errors
-/// As the mint says; [`Cause::SwapUndecided`] where that is not known yet. Nothing was paid.
+/// The mint's refusal, or [`Cause::SwapUndecided`] if the outcome is not known yet. Nothing was
+/// paid.
 async fn end_split(
     core: &Core,
     mint: &Mint,
@@ -114,7 +115,7 @@ async fn end_split(
             let held = core.store.proofs(swap.input_ys()?).await?;
             let (free, spent) = changes::by_word(&held, &mint.states(changes::ys(&held)).await?);
             if free.len().saturating_add(spent.len()) < held.len() {
-                // In use elsewhere, and perhaps given back: a later round asks again.
+                // In use elsewhere and perhaps returned later; the next round asks again.
                 return Err(Cause::SwapUndecided.into());
             }
             let mut changes = vec![changes::free(free), changes::spent(spent)];
@@ -131,7 +132,7 @@ async fn end_split(
     ended
 }
 
-/// Ends such a swap of which nobody waits for the outcome any more.
+/// Resumes and ends a split swap that no payment waits for any more.
 pub(crate) async fn settle_split(core: &Core, seen: &Swap) -> Result<(), Failure> {
     let mint = core.mints.at(&seen.mint)?;
     let guard = mint.lock().await;
@@ -141,8 +142,7 @@ pub(crate) async fn settle_split(core: &Core, seen: &Swap) -> Result<(), Failure
     end_split(core, &mint, &swap, outcome).await.map(drop)
 }
 
-/// The coins are worth what is needed, or exceed it by no more than a swap into exact coins would
-/// cost.
+/// Returns true if the proofs exceed the need by no more than a swap for exact ones would cost.
 fn is_exact(coins: &Selection, need_sats: u64) -> bool {
     changes::total_sats(&coins.proofs).saturating_sub(need_sats).saturating_sub(coins.fee)
         <= coins.fee

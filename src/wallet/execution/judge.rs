@@ -1,6 +1,6 @@
-//! Asks the owner's policy about a payment, by the ledger as it is or as a transaction reads it.
+//! Asks the owner's policy about a payment, with the current ledger or the one a transaction reads.
 //!
-//! Holds nothing back: only the one door does.
+//! Reserves nothing; only the door does.
 
 use crate::model::id::PaymentId;
 use crate::model::ledger::Ledger;
@@ -11,7 +11,7 @@ use crate::wallet::core::failure::{Cause, Failure};
 use crate::wallet::core::in_flight::Gone;
 use crate::wallet::execution::planned::{Draft, Planned};
 
-/// Step 2, deny? What no quote can save.
+/// Step 2 (`deny?`): refuses what no quote could make admissible.
 pub(crate) async fn deny(core: &Core, setup: &Setup, draft: &Draft) -> Result<(), Failure> {
     let now = (core.clock)();
     let ledger = ledger_for(core, draft, now).await?;
@@ -21,15 +21,15 @@ pub(crate) async fn deny(core: &Core, setup: &Setup, draft: &Draft) -> Result<()
         .map_err(|denial| denied(denial, &setup.policy, &draft.agent, &ledger))
 }
 
-/// The ledger as this draft is judged by it.
+/// Reads the ledger for this draft, with similar payments marked by [`doubt_lookalikes`].
 async fn ledger_for(core: &Core, draft: &Draft, now: u64) -> Result<Ledger, Failure> {
     let mut ledger = core.store.ledger(&draft.agent, Some(draft.probe()), now).await?;
     doubt_lookalikes(core, &mut ledger, &draft.id);
     Ok(ledger)
 }
 
-/// Step 4 asked beforehand, where getting ready for it costs something: it would be admitted
-/// now with inputs that cost so much.
+/// Checks whether step 4 would admit the payment now with this input fee. Called before a swap that
+/// costs a fee of its own.
 pub(super) async fn would_admit(
     core: &Core,
     planned: &Planned,
@@ -46,8 +46,7 @@ pub(super) async fn would_admit(
     decided.map_err(|denial| denied(denial, &setup.policy, &planned.draft.agent, &ledger))
 }
 
-/// A payment whose caller has gone while it was under way is in doubt before that is written
-/// down.
+/// Marks similar payments as undelivered if their callers are gone, even before that is recorded.
 pub(crate) fn doubt_lookalikes(core: &Core, ledger: &mut Ledger, this: &PaymentId) {
     let live = core.live();
     ledger.lookalikes.retain(|one| one.id != *this);
@@ -73,7 +72,7 @@ pub(crate) fn ask(
     }
 }
 
-/// A denial, and what is left of the day where a limit was in the way.
+/// Builds the failure of a denial, with the rest of the daily limit if a limit was the reason.
 pub(crate) fn denied(denial: Denial, policy: &Policy, agent: &str, ledger: &Ledger) -> Failure {
     let of_a_limit = matches!(denial, Denial::OverPaymentLimit { .. } | Denial::FeeTooHigh { .. });
     let left_sats = of_a_limit.then(|| policy.left_today(agent, ledger));

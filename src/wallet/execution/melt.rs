@@ -1,5 +1,11 @@
-//! A payment by a melt, from the mint's word to its end: paid with the change in, paid with the
-//! change awaited, or failed (NUT-05, NUT-08).
+//! Executes and settles a melt (NUT-05, NUT-08).
+//!
+//! ```text
+//!  post_melt --+-- paid, change received ---> settled
+//!              +-- paid, change missing ----> settled; `fetch_change` asks again later
+//!              +-- refused -----------------> failed, inputs free again
+//!              +-- unknown -----------------> sent; `settle_melt` asks again later
+//! ```
 
 use crate::mint::Mint;
 use crate::mint::error::{MintError, nut};
@@ -18,10 +24,10 @@ use crate::wallet::execution::preimage;
 use crate::wallet::proofs::changes;
 use crate::wallet::sync::adopt::drop_spent;
 
-/// How often a mint that must give change may name none before that is believed.
+/// Number of answers without change after which a mint that owes change is believed.
 const NAMED_NONE_OFTEN: u32 = 20;
 
-/// Step 5 for a melt: the coins go, and what the mint says decides.
+/// Step 5 for a melt: sends the request and records the mint's answer.
 pub(crate) async fn melt(
     core: &Core,
     payment: Payment,
@@ -51,7 +57,7 @@ pub(crate) async fn melt(
             if elsewhere && let Err(error) = drop_spent(core, mint, ys).await {
                 tracing::debug!(
                     %error,
-                    "the mint was not asked which coins another device spent"
+                    "could not check which coins another device spent"
                 );
             }
             Err(failed)
@@ -63,8 +69,8 @@ pub(crate) async fn melt(
     }
 }
 
-/// The mint says paid: the inputs are spent. With the change in, the melt is ended; else its
-/// row stays.
+/// Records a paid melt: its inputs are spent. Ends the operation if the change has arrived;
+/// otherwise the operation stays in the journal.
 async fn end_paid(
     core: &Core,
     payment: Payment,
@@ -88,7 +94,7 @@ async fn end_paid(
     record(core, payment, state, beside).await
 }
 
-/// A melt that this process does not carry: asks the mint's own word.
+/// Settles a melt that this process is not executing, by asking the mint for the quote's state.
 pub(crate) async fn settle_melt(core: &Core, payment: Payment, melt: Melt) -> Result<(), Failure> {
     if core.live().contains_key(&payment.id) || !is_journaled(core, melt.id).await? {
         return Ok(());
@@ -100,7 +106,7 @@ pub(crate) async fn settle_melt(core: &Core, payment: Payment, melt: Melt) -> Re
     match mint.melt_state(&melt.quote_id).await? {
         (MeltState::Paid, preimage) => {
             let change = mint.fetch_change(&melt).await.unwrap_or_else(|error| {
-                tracing::debug!(%error, "the change of a payment is asked for again later");
+                tracing::debug!(%error, "the change of a payment will be fetched later");
                 None
             });
             end_paid(core, payment, melt, change, preimage).await.map(drop)
@@ -117,7 +123,7 @@ pub(crate) async fn settle_melt(core: &Core, payment: Payment, melt: Melt) -> Re
     }
 }
 
-/// Takes the change of a settled payment in; only then it is known what it cost.
+/// Fetches the change of a settled payment; only then is its cost known.
 async fn fetch_change(
     core: &Core,
     mut payment: Payment,
@@ -130,8 +136,8 @@ async fn fetch_change(
             melt.named_none = melt.named_none.saturating_add(1);
             return Ok(core.store.commit(vec![journaled(&Operation::Melt(melt))?]).await?);
         }
-        // The mint has signed no change. If it has, it refuses the next request that uses these
-        // counters, as signed before, and the wallet takes new ones.
+        // Accept that the mint signed no change. If it did, it rejects the next request with these
+        // counters as already signed, and the wallet takes new ones.
         change => change.unwrap_or_default(),
     };
     *fee_sats = melt.fee_sats(changes::total_sats(&change));
@@ -141,15 +147,15 @@ async fn fetch_change(
     Ok(())
 }
 
-/// Paid, at `at` in Unix seconds. A preimage is kept only if it hashes to the payment hash.
+/// Builds the settled state; `at` is Unix seconds. Drops a preimage that does not hash to the
+/// payment hash.
 fn settled(payment: &Payment, at: u64, fee_sats: u64, preimage: Option<String>) -> PaymentState {
     let hash = payment.payment_hash().unwrap_or_default();
     let preimage = preimage.filter(|text| preimage::opens(text, hash)).map(Secret::new);
     PaymentState::Settled { at, fee_sats, preimage, claimed: false }
 }
 
-/// A melt whose change is in. The counters of the blank outputs that were not needed are free
-/// again.
+/// Ends a melt whose change has arrived. Counters of unused blank outputs are free again.
 fn ended(melt: &Melt, change: Vec<changes::Coin>) -> Vec<Change> {
     let free = Change::FreeCounters(melt.counters_without(&change));
     vec![Change::Proofs { add: change }, Change::EndOperation(melt.id), free]

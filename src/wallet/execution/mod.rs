@@ -1,7 +1,7 @@
-//! How a planned payment is carried out: coins chosen and made exact, a quote melted, a token made.
+//! Execution of a planned payment: choosing proofs, making them exact, melting, making a token.
 //!
 //! ```text
-//!  Draft --(mint, price)--> Planned --(the one door)--> Payment --(melt | token)--> settled
+//!  Draft --(mint, price)--> Planned --(the door)--> Payment --(melt | token)--> settled
 //! ```
 
 pub(super) mod cancel;

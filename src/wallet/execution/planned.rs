@@ -1,9 +1,9 @@
-//! A payment before there is one: drafted from what was asked, then planned at a mint.
+//! A payment before it is recorded: drafted from the request, then planned at a mint.
 //!
 //! ```text
-//!  Draft --(mint, price, execution)--> Planned --(the one door)--> Payment
+//!  Draft --(mint, price, execution)--> Planned --(the door)--> Payment
 //! ```
-//! Nothing of a draft or a plan is held back or written down: only the door makes a `Payment`.
+//! Drafts and plans reserve nothing and are never stored; only the door creates a `Payment`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::model::payment::{KindName, Payment, PaymentKind, PaymentState};
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::lock::PaymentLock;
 
-/// What is asked for. Amounts are sats, times are Unix seconds; members as in [`Payment`].
+/// A requested payment without a mint. Amounts are sats, times Unix seconds; fields as in
+/// [`Payment`].
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) id: PaymentId,
@@ -35,16 +36,16 @@ pub(crate) struct Draft {
     pub(crate) repeat_of: Option<PaymentId>,
 }
 
-/// How the value leaves.
+/// The way in which value leaves.
 #[derive(Clone, Debug)]
 pub(crate) enum Execution {
     /// A melt of this quote.
     Melt(MeltQuote),
-    /// A token; its lock and the words inside.
+    /// A token, with its lock and memo.
     Token { lock_to: Option<P2pkLock>, memo: Option<String> },
 }
 
-/// A draft with its mint, its price and the way it is carried out.
+/// A draft with its mint, price and execution.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) draft: Draft,
@@ -52,12 +53,12 @@ pub(crate) struct Planned {
     pub(crate) mint: Arc<Mint>,
     pub(crate) execution: Execution,
     pub(crate) max_fee_sats: Option<u64>,
-    /// Held until the payment is admitted.
+    /// Lock of the payment, held until it is admitted.
     pub(crate) pass: Option<PaymentLock>,
 }
 
 impl Draft {
-    /// A new payment, or the next attempt of one that failed.
+    /// Creates a draft: a new payment, or the next attempt of a failed one.
     pub(crate) fn new(
         setup: &Setup,
         agent: &str,
@@ -84,19 +85,19 @@ impl Draft {
         }
     }
 
-    /// An invoice was given to us: the payee named this one payment itself.
+    /// Returns true if the caller gave an invoice, which identifies this one payment.
     pub(crate) fn is_of_invoice(&self) -> bool {
         self.kind == KindName::Payment && self.shown_payee.is_none()
     }
 
-    /// What looks like it, as the ledger is asked.
+    /// Returns the key by which the ledger finds similar payments.
     pub(crate) fn probe(&self) -> (KindName, String, u64) {
         (self.kind, self.payee.clone(), self.amount_sats)
     }
 }
 
 impl Planned {
-    /// What the coins have to be worth beside their own fees, in sats.
+    /// Returns the value the proofs must have beyond their own input fee, in sats.
     pub(crate) fn need_sats(&self) -> u64 {
         match &self.execution {
             Execution::Melt(quote) => quote.amount_sats.saturating_add(quote.fee_reserve_sats),
@@ -104,7 +105,7 @@ impl Planned {
         }
     }
 
-    /// The mint's reserve for the route, in sats.
+    /// Returns the mint's fee reserve for the Lightning route, in sats.
     pub(crate) fn fee_reserve_sats(&self) -> u64 {
         match &self.execution {
             Execution::Melt(quote) => quote.fee_reserve_sats,
@@ -112,7 +113,7 @@ impl Planned {
         }
     }
 
-    /// The payment that this becomes once `reserved_sats` are held back for it.
+    /// Converts the plan to a payment for which `reserved_sats` are reserved.
     pub(crate) fn to_payment(&self, reserved_sats: u64, state: PaymentState) -> Payment {
         let draft = self.draft.clone();
         Payment {

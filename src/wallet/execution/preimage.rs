@@ -1,8 +1,8 @@
-//! The receipt of a Lightning payment.
+//! Verifies the preimage of a Lightning payment.
 
 use sha2::{Digest, Sha256};
 
-/// `preimage` hashes to `payment_hash`. Both hex; anything else is no receipt.
+/// Returns true if `preimage` hashes to `payment_hash`. Both are hex; malformed text returns false.
 pub(crate) fn opens(preimage: &str, payment_hash: &str) -> bool {
     let (mut bytes, mut hash) = ([0; 32], [0; 32]);
     let read = hex::decode_to_slice(preimage, &mut bytes)

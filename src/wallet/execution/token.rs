@@ -1,4 +1,4 @@
-//! A payment by a token: exact coins go as they are; others are swapped first (NUT-03).
+//! Pays with a token: exact proofs are used unswapped; others are swapped first (NUT-03).
 
 use crate::mint::swap::{P2pkLock, Swap, SwapOutcome, SwapPurpose, SwapSpec};
 use crate::mint::{Mint, MintGuard};
@@ -14,8 +14,7 @@ use crate::wallet::nutzaps::outgoing::nutzap_event;
 use crate::wallet::proofs::changes;
 use crate::wallet::sync::adopt::doubt_the_rest;
 
-/// Step 5 for a token: exact coins go as they are; others are swapped first, by the journaled
-/// engine.
+/// Step 5 for a token: makes it from exact proofs directly, or through a journaled swap.
 pub(crate) async fn make_token(
     core: &Core,
     payment: Payment,
@@ -51,7 +50,7 @@ pub(crate) async fn make_token(
     let reserve = |swap: &Swap| Ok(vec![changes::reserve(swap.input_ys()?, swap.id)]);
     let swapped =
         swap::swap(core, mint, changes::proofs(inputs.coins.proofs), want, reserve, &guard).await;
-    // What ends it may ask the mint about other coins, and needs the mint's lock.
+    // `end_send` may ask the mint about other proofs, which takes the mint's lock.
     drop(guard);
     match swapped {
         Ok((swap, outcome)) => end_send(core, payment, mint, &swap, outcome).await,
@@ -59,7 +58,7 @@ pub(crate) async fn make_token(
     }
 }
 
-/// What a token's swap came to.
+/// Records the outcome of a token's swap.
 pub(crate) async fn end_send(
     core: &Core,
     mut payment: Payment,
@@ -92,7 +91,7 @@ pub(crate) async fn end_send(
             let beside = swap::unswapped(swap, &error)?;
             Err(record_failure(core, payment, error.into(), beside).await)
         }
-        // Where relays show our coins, another device taking some is nothing unusual.
+        // With relays, another device may simply have taken some of the proofs.
         SwapOutcome::SpentElsewhere
             if core.nostr.is_some()
                 || payment.created_at.saturating_add(patience(swap)) < (core.clock)() =>
@@ -101,7 +100,7 @@ pub(crate) async fn end_send(
             let states = mint.states(changes::ys(&held)).await?;
             let (free, spent) = changes::by_word(&held, &states);
             if free.len().saturating_add(spent.len()) < held.len() {
-                // In use elsewhere, and perhaps given back: a later round asks again.
+                // In use elsewhere and perhaps returned later; the next round asks again.
                 let state = PaymentState::Sent { since: (core.clock)(), acknowledged: false };
                 return record(core, payment, state, Vec::new()).await;
             }
@@ -112,7 +111,7 @@ pub(crate) async fn end_send(
             if let Err(error) = doubt_the_rest(core, mint.address()).await {
                 tracing::debug!(
                     %error,
-                    "the mint was not asked which coins another device spent"
+                    "could not check which coins another device spent"
                 );
             }
             Err(failure)
@@ -124,9 +123,9 @@ pub(crate) async fn end_send(
     }
 }
 
-/// How long a mint that says of our own coins that they are spent, and that it signed nothing for
-/// them, must keep saying so before the token counts as not made, in seconds. Locked coins could
-/// not be found again by a restore.
+/// Time for which a mint must keep saying that our proofs are spent and that it signed nothing,
+/// before the token counts as failed, in seconds. Longer for locked proofs: a restore could not
+/// find them.
 fn patience(swap: &Swap) -> u64 {
     if swap.gives_locked() { KEPT_SECONDS } else { 600 }
 }

@@ -1,4 +1,4 @@
-//! What a payment would cost, and whether it would be admitted. Moves nothing.
+//! Estimates the cost of a payment and whether the policy would admit it. Moves no money.
 
 use crate::model::destination::Destination;
 use crate::model::invoice::Invoice;
@@ -20,42 +20,42 @@ use crate::wallet::payment::offer::{Offer, candidates, cheapest};
 use crate::wallet::payment::pay::invoice_amount_sats;
 use crate::wallet::proofs::balances::{left_out, spendable_at, unspent_at};
 
-/// What a payment would cost. `None`: it is not known. Amounts are sats, times are Unix seconds.
+/// Result of an estimate. Amounts are sats, times Unix seconds; `None` means not known.
 #[derive(Debug)]
 pub struct Estimated {
     /// The kind of money.
     pub money: MoneyKind,
-    /// What the payee would get.
+    /// Amount the payee would receive.
     pub amount_sats: Option<u64>,
-    /// The least that the payee's server takes.
+    /// Smallest amount the payee's server accepts.
     pub min_sats: Option<u64>,
-    /// The most that it takes.
+    /// Largest amount the payee's server accepts.
     pub max_sats: Option<u64>,
-    /// The most that the fees could be.
+    /// Upper bound of all fees.
     pub max_fee_sats: Option<u64>,
     /// The mint that would pay.
     pub mint: Option<MintAddress>,
-    /// The payee's key or address, as it calls itself, cleaned.
+    /// The payee's key or address as the payee gives it, cleaned.
     pub untrusted_payee: Option<String>,
     /// The invoice's payment hash, lower-case hex.
     pub payment_hash: Option<String>,
-    /// When the invoice runs out.
+    /// Expiry of the invoice.
     pub expires_at: Option<u64>,
-    /// The invoice has run out.
+    /// True if the invoice has expired.
     pub expired: Option<bool>,
-    /// The invoice's description, or what the payee's server says of itself, cleaned.
+    /// The invoice's or the payee's server's description, cleaned.
     pub untrusted_description: Option<String>,
-    /// Why it would be refused. `None`: it would be admitted.
+    /// The failure that `pay` would return. `None`: the payment would be admitted.
     pub refusal: Option<Failure>,
 }
 
 impl Payments<'_> {
-    /// Asks a mint for its fee where it can; else the ceiling is ours. Of an address its server is
-    /// asked what it takes, and for no invoice.
+    /// Estimates a payment. The fee comes from a mint's quote, or else is the owner's fee ceiling.
+    /// For an address, asks its server for the accepted range but not for an invoice.
     ///
     /// # Errors
-    /// [`Cause::Settings`], and those of the store. What `pay` would refuse is no error here but
-    /// [`Estimated::refusal`].
+    /// [`Cause::Settings`], and those of the store. Reasons for which `pay` would refuse are not
+    /// errors: they are in [`Estimated::refusal`].
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -99,8 +99,8 @@ impl Payments<'_> {
     }
 }
 
-/// Denied is denied without asking the payee's server; what only a quote would tell is taken to
-/// be good.
+/// Judges a payment to an address. A payment that the policy denies is refused before the payee's
+/// server is asked. No mint quotes are requested, so limits that depend on them are not checked.
 async fn judge_address(
     core: &Core,
     setup: &Setup,
@@ -161,7 +161,7 @@ async fn judge_invoice(
     let need = quote.amount_sats.saturating_add(quote.fee_reserve_sats);
     match coins {
         Some(_) => Ok(()),
-        // Of another device's coins the payment would make its own first.
+        // The payment would first adopt proofs of other devices.
         None if held.saturating_add(left_out) > need.max(unspent_at(core, mint).await?) => Ok(()),
         None => Err(funds(need, held, left_out)),
     }
@@ -179,7 +179,7 @@ fn ask(caller: &Caller, amount_sats: u64, invoice: bool) -> Ask<'_> {
     }
 }
 
-/// What an invoice says of itself.
+/// Copies the fields of an invoice into the estimate.
 fn read_invoice(invoice: &Invoice, estimated: &mut Estimated, now: u64) {
     estimated.payment_hash = Some(invoice.payment_hash.clone());
     estimated.untrusted_payee = Some(invoice.payee.clone());

@@ -1,8 +1,7 @@
-//! Asking a payee's server: what it takes, and an invoice for an amount (LUD-06, LUD-16).
+//! Requests to a payee's server: its accepted range, and an invoice for an amount (LUD-06, LUD-16).
 //!
-//! Two requests, each made once, each short. Neither moves money, and neither is trusted: what
-//! comes back is an invoice that was checked, to be paid through the one door like any other. Sends
-//! nobody's key, and no name of ours.
+//! Two short requests, neither of which is retried or moves money. An invoice is checked here, then
+//! paid through the door like any other. Except in a zap request (NIP-57), no key or name is sent.
 
 use std::time::Duration;
 
@@ -18,38 +17,37 @@ use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::{Cause, Failure, PayeeError};
 
-/// How long one exchange with a payee's server may take.
+/// Time limit for one request to a payee's server.
 const EXCHANGE: Duration = Duration::from_secs(10);
 
-/// The longest answer of one that is read, in bytes.
+/// Largest response body that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// The pause after a server's "too many" that names none, in seconds.
+/// Pause after a 429 without `Retry-After`, in seconds.
 const PAUSE_SECONDS: u64 = 30;
 
-/// What an invoice is asked for.
+/// Parameters of an invoice request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
-    /// What the payee shall get.
+    /// Amount for the payee, in sats.
     pub(crate) amount_sats: u64,
-    /// Words for the payee. Sent where the server takes them as they are, never cut; with a zap the
-    /// words are in its request.
+    /// Message for the payee. Sent whole or not at all; a zap's request contains it already.
     pub(crate) comment: Option<&'a str>,
-    /// The request that makes it a zap.
+    /// The zap request (NIP-57). `None`: a plain payment.
     pub(crate) zap: Option<&'a ZapNote>,
-    /// The failed payment that is tried again: its own invoice may come once more.
+    /// The failed payment being retried; the server may return its invoice again.
     pub(crate) again: Option<&'a PaymentId>,
 }
 
-/// An invoice of a payee's server that may be paid.
+/// An invoice from a payee's server that passed all checks.
 #[derive(Clone, Debug)]
 pub(crate) struct FetchedInvoice {
     pub(crate) invoice: Invoice,
-    /// What the payment remembers of it.
+    /// Facts about the fetch that the payment records.
     pub(crate) fetched: Fetched,
 }
 
-/// Asks a payee's server what it takes. One request.
+/// Asks a payee's server for its payment parameters. One request.
 ///
 /// # Errors
 /// [`Cause::Payee`]: nothing moved.
@@ -64,15 +62,16 @@ pub(crate) async fn resolve_lnurl(
     Ok(PayRequest::read(target.clone(), &body).map_err(PayeeError::Answer)?)
 }
 
-/// Asks for an invoice, and checks it: exact amount, network, time left, and that no payment of
-/// ours has had its hash. One request.
+/// Fetches an invoice and checks it: exact amount, network, expiry, and a payment hash that no
+/// payment of this wallet has used. One request.
 ///
-/// Some servers name by their invoices' hash something else than what they were asked for. The
-/// amount is right all the same and the preimage proves that it was paid; only what for it does
-/// not prove. So that is told, not refused.
+/// A description hash that does not match the request is recorded, not refused: some servers set a
+/// wrong one. The amount is still exact and the preimage still proves the payment, but not what it
+/// was for.
 ///
 /// # Errors
 /// [`Cause::Payee`], [`Cause::WrongNetwork`], [`Cause::InvoiceExpired`], and those of the store.
+/// Nothing moved.
 ///
 /// # Cancel safety
 /// Safe to drop.
@@ -127,7 +126,7 @@ async fn ask_server(core: &Core, url: &Url) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// What stands against paying an invoice, whoever pays.
+/// Refuses an expired invoice, and one for a test network if the money is real.
 pub(crate) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Failure> {
     if setup.money == MoneyKind::Real && invoice.network != BitcoinNetwork::Bitcoin {
         return Err(Cause::WrongNetwork.into());
@@ -135,7 +134,7 @@ pub(crate) fn check(setup: &Setup, invoice: &Invoice, now: u64) -> Result<(), Fa
     if invoice.is_expired(now) { Err(Cause::InvoiceExpired.into()) } else { Ok(()) }
 }
 
-/// The server takes this amount: what it is to be asked for, in thousandths of a sat.
+/// Converts the amount to millisats, or refuses it if the server does not accept it.
 pub(crate) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failure> {
     if let Some(amount_msat) = request.asks_msat(amount_sats) {
         return Ok(amount_msat);
@@ -144,7 +143,7 @@ pub(crate) fn takes(request: &PayRequest, amount_sats: u64) -> Result<u64, Failu
     Err(PayeeError::OutOfRange { min_sats, max_sats, asked_sats: amount_sats }.into())
 }
 
-/// Only a payment that failed for good, and that is being tried again, may meet its own invoice.
+/// Returns true if the known payment is the one being retried and has failed for good.
 fn is_same_again(seen: &Payment, again: Option<&PaymentId>) -> bool {
     again == Some(&seen.id) && matches!(seen.state, PaymentState::Failed { .. })
 }

@@ -1,4 +1,4 @@
-//! Paying a Lightning invoice or an address: what it costs where, and the payment itself.
+//! Payments to a Lightning invoice or address: estimating, choosing a mint, paying.
 
 pub(super) mod estimate;
 pub(super) mod lnurl;
@@ -7,6 +7,6 @@ pub(super) mod pay;
 
 use crate::wallet::core::Core;
 
-/// Paying an invoice or an address, and what became of a payment.
+/// Verbs for paying an invoice or an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Payments<'a>(pub(crate) &'a Core);

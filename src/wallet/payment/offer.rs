@@ -1,5 +1,4 @@
-//! What the mints ask for paying an invoice (NUT-05, NUT-23), and the cheapest of them. Moves
-//! nothing.
+//! Asks mints for melt quotes (NUT-05, NUT-23) and chooses the cheapest. Moves no money.
 
 use std::sync::Arc;
 
@@ -18,17 +17,17 @@ use crate::wallet::execution::coin_selection::{funds, tolerated_sats};
 use crate::wallet::execution::exact::coins_for_melt;
 use crate::wallet::proofs::balances::{held_at, left_out};
 
-/// What a mint asks for paying an invoice.
+/// A mint's melt quote for an invoice.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub(crate) mint: Arc<Mint>,
     pub(crate) quote: MeltQuote,
-    /// The coins that would be spent; `None` where what is there now does not do.
+    /// The proofs that would be spent. `None`: the unspent proofs at this mint do not suffice now.
     pub(crate) coins: Option<Selection>,
 }
 
 impl Offer {
-    /// What can be paid at once before what cannot; then the most that it can cost, in sats.
+    /// Sort key: offers payable now first, then by maximum cost in sats.
     fn rank(&self) -> (bool, u64) {
         let fee_sats = self.coins.as_ref().map_or(0, |coins| coins.fee);
         (
@@ -41,9 +40,8 @@ impl Offer {
     }
 }
 
-/// Asks the mints that hold enough what the invoice would cost, and takes the cheapest: amount,
-/// reserve and the fee of the coins that would be spent, where there are such now. One request
-/// each; none to a mint that says it does not pay such an invoice.
+/// Quotes an invoice at all mints with enough money, one request each, and returns the cheapest by
+/// amount, fee reserve and input fee. Skips mints whose info (NUT-06) excludes amountless invoices.
 pub(crate) async fn cheapest(
     core: &Core,
     setup: &Setup,
@@ -78,7 +76,7 @@ pub(crate) async fn cheapest(
             Err(error) if amount_msat.is_some() => of_amountless(error).at(mint.address()),
             Err(error) => Failure::from(error).at(mint.address()),
         };
-        // That a mint takes no such invoices is said only where no other mint might.
+        // Report "no amountless invoices" only if no mint gave another reason.
         if worst.is_none() || !takes_no_amountless(&refusal) {
             worst = Some(refusal);
         }
@@ -103,8 +101,8 @@ async fn offer(
     Ok(Offer { mint, quote, coins })
 }
 
-/// The mints to ask: the named one, else all that hold the amount, counting what is on its way
-/// back to them.
+/// Returns the mints to ask: the named one, or all listed ones; in both cases only those that hold
+/// the amount, counting proofs of open payments.
 pub(crate) async fn candidates(
     core: &Core,
     setup: &Setup,
@@ -136,7 +134,7 @@ pub(crate) async fn candidates(
     Ok(candidates)
 }
 
-/// Without those that say of themselves that they pay no invoice without an amount.
+/// Removes the mints whose info says that they pay no invoice without an amount.
 async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Failure> {
     let mut able = Vec::new();
     for mint in mints {
@@ -149,8 +147,8 @@ async fn paying_any_amount(mints: Vec<Arc<Mint>>) -> Result<Vec<Arc<Mint>>, Fail
     if able.is_empty() { Err(Cause::Amountless(String::new()).into()) } else { Ok(able) }
 }
 
-/// A mint's answer to the question what an invoice without an amount would cost: a refusal that
-/// gives no reason of the list means that.
+/// Maps a mint's refusal to quote an amountless invoice: an error without a listed NUT code means
+/// that it does not support them.
 fn of_amountless(error: MintError) -> Failure {
     match error {
         MintError::Unexplained { status: 400 | 422, reason } => {
@@ -160,12 +158,13 @@ fn of_amountless(error: MintError) -> Failure {
     }
 }
 
-/// The mint pays no invoice without an amount.
+/// Returns true if the mint pays no invoice without an amount.
 fn takes_no_amountless(failure: &Failure) -> bool {
     matches!(failure.cause, Cause::Amountless(_)) || failure.nut_code() == Some(nut::AMOUNTLESS)
 }
 
-/// The quote is for the invoice's amount, rounded up or down to whole sats: mints do either.
+/// Returns true if the quote is for the invoice's amount. Mints round to whole sats in either
+/// direction.
 fn is_for(quote: &MeltQuote, invoice: &Invoice, amount_sats: u64) -> bool {
     let rounded_down = invoice
         .amount_msat

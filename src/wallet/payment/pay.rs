@@ -1,8 +1,7 @@
-//! Paying a Lightning invoice (BOLT11, NUT-05), and an address whose server makes one (LUD-06,
-//! LUD-16).
+//! Pays a Lightning invoice (BOLT11, NUT-05), or an address through its server (LUD-06, LUD-16).
 //!
-//! An address is asked for its invoice only after everything that needs no answer was judged; the
-//! invoice then goes the same way.
+//! An address's server is asked for an invoice only after every check that needs no answer has
+//! passed. From there both take the same path.
 
 use crate::mint::error::{MintError, nut};
 use crate::model::destination::Destination;
@@ -30,30 +29,30 @@ use crate::wallet::payment::Payments;
 use crate::wallet::payment::lnurl::{FetchedInvoice, Wanted, check, fetch_invoice, resolve_lnurl};
 use crate::wallet::payment::offer::{Offer, candidates, cheapest};
 
-/// What is to be paid.
+/// Parameters of a payment.
 #[derive(Clone, Debug)]
 pub struct PaymentIntent {
-    /// To whom.
+    /// The payee.
     pub destination: Destination,
-    /// How much. `None`: the invoice says it.
+    /// The amount. `None`: the invoice's amount.
     pub amount: Option<Sats>,
-    /// From where. `None`: the cheapest mint that can.
+    /// The mint to pay from. `None`: the cheapest that can pay.
     pub mint: Option<MintAddress>,
-    /// The most that all fees together may be, in sats; the owner's ceiling holds as well.
+    /// Limit for all fees together, in sats; the owner's ceiling also applies.
     pub max_fee_sats: Option<u64>,
-    /// A note for the history, which an address that takes comments gets as well.
+    /// Note for the history, also sent to an address that accepts comments.
     pub comment: Option<String>,
     /// The caller's idempotency key.
     pub key: Option<String>,
-    /// The payment that is repeated on purpose.
+    /// The payment that is deliberately repeated.
     pub repeat_of: Option<PaymentId>,
 }
 
-/// How often a payment that was surely not made, for a reason that is gone by then, is tried again.
+/// Maximum number of retries within one call, each after a failure whose cause is already fixed and
+/// in which no money moved.
 const ONCE_MORE: usize = 2;
 
-/// What an address's server has given for this call: a second attempt of the same call begins with
-/// it.
+/// An invoice fetched for this call; a retry within the call reuses it.
 #[derive(Debug)]
 struct Kept {
     id: PaymentId,
@@ -62,18 +61,19 @@ struct Kept {
 }
 
 impl Payments<'_> {
-    /// Pays an invoice or an address, once, however often it is asked. At most 45 s; what is
-    /// undecided then is answered `pending`.
+    /// Pays an invoice or an address, once per invoice or idempotency key. Takes at most 45 s; a
+    /// payment still undecided then is returned as `pending`.
     ///
     /// # Errors
-    /// Nothing moved: what is asked for cannot be paid ([`Cause::AmountMissing`] to
+    /// Nothing moved: the request cannot be paid ([`Cause::AmountMissing`] to
     /// [`Cause::PaidElsewhere`], [`Cause::Payee`], [`Cause::Text`]), the owner does not allow it
-    /// ([`Cause::Denied`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::Settings`]), too
-    /// little is held ([`Cause::Funds`]), the key was used ([`Cause::Conflict`]), no mint does it
-    /// ([`Cause::Mint`], [`Cause::Late`]). [`Cause::Store`]: unknown.
+    /// ([`Cause::Denied`], [`Cause::NotTrusted`], [`Cause::NoMint`], [`Cause::Settings`]), the
+    /// balance is too low ([`Cause::Funds`]), the key belongs to another request
+    /// ([`Cause::Conflict`]), or no mint can pay ([`Cause::Mint`], [`Cause::Late`]). After
+    /// [`Cause::Store`] the outcome is unknown.
     ///
     /// # Cancel safety
-    /// Safe to drop: the payment goes on to its end.
+    /// Safe to drop: an admitted payment continues in the background.
     pub async fn pay(
         self,
         caller: &Caller,
@@ -139,7 +139,7 @@ async fn pay_once(
     let draft = Draft::new(&setup, &caller.agent, KindName::Payment, amount, known.earlier(), now);
     let draft = Draft {
         id: match (known.earlier(), &*kept) {
-            // The same call again: its first try may not have come as far as a record.
+            // A retry within this call keeps the id; the first try may not have written a record.
             (None, Some(kept)) => kept.id.clone(),
             _ => draft.id,
         },
@@ -165,7 +165,7 @@ async fn pay_once(
     describe(core, &setup, caller, payment, replay).await
 }
 
-/// Step 3: what it would cost at each mint that could, and the cheapest of them.
+/// Step 3: asks the mints for quotes and plans the payment at the cheapest.
 async fn plan(
     core: &Core,
     setup: &Setup,
@@ -205,7 +205,7 @@ async fn plan(
     })
 }
 
-/// The payee's server is asked only if some mint could pay.
+/// Fetches an invoice from the payee's server, if some mint holds enough to pay it.
 async fn ask_for_invoice(
     core: &Core,
     setup: &Setup,
@@ -226,8 +226,9 @@ async fn ask_for_invoice(
     Ok(Kept { id: draft.id.clone(), invoice, words: asked.description })
 }
 
-/// Why it was not paid is gone by now: the keyset that we asked change in went out of use, and the
-/// mint's keysets are known anew; or another device had the coins, and they are known to be spent.
+/// Returns true if the cause of the failure is already fixed: the change outputs used an inactive
+/// keyset and the keysets have been refreshed, or another device spent the proofs and they are now
+/// recorded as spent.
 fn is_gone_by_now(failure: &Failure) -> bool {
     matches!(
         failure.cause,
@@ -237,7 +238,7 @@ fn is_gone_by_now(failure: &Failure) -> bool {
     )
 }
 
-/// What the payee gets, in whole sats; a part of a sat is rounded up.
+/// Returns the amount for the payee in whole sats; a fraction of a sat is rounded up.
 fn amount_sats(destination: &Destination, given: Option<Sats>) -> Result<u64, Failure> {
     let amount = match destination {
         Destination::Invoice(invoice) => return invoice_amount_sats(invoice, given),
@@ -246,7 +247,7 @@ fn amount_sats(destination: &Destination, given: Option<Sats>) -> Result<u64, Fa
     Ok(amount.get())
 }
 
-/// What an invoice's payee gets, in whole sats.
+/// Returns an invoice's amount in whole sats; a given amount must match it.
 pub(crate) fn invoice_amount_sats(invoice: &Invoice, given: Option<Sats>) -> Result<u64, Failure> {
     match (invoice.amount_sats(), given.map(Sats::get)) {
         (Some(named), Some(given)) if named != given => {
@@ -258,7 +259,7 @@ pub(crate) fn invoice_amount_sats(invoice: &Invoice, given: Option<Sats>) -> Res
     }
 }
 
-/// The caller's own comment, else what the payee says that it is for.
+/// Returns the caller's comment, or else the payee's description, cleaned and cut to length.
 fn note(intent: &PaymentIntent, description: Option<&str>) -> Option<String> {
     let words = intent.comment.as_deref().or(description)?;
     Some(text::clean_to(words, text::MAX_OUTGOING)).filter(|words| !words.is_empty())

@@ -1,4 +1,4 @@
-//! What is held at mints, in sats, as the store has it. No request, no scan.
+//! Balances at mints, in sats, from the store's sums. No request, no scan.
 
 use crate::model::mint::MintAddress;
 use crate::store::{Balance as Held, RemoteBalance};
@@ -6,7 +6,7 @@ use crate::wallet::core::Core;
 use crate::wallet::core::active_policy::Setup;
 use crate::wallet::core::failure::{Cause, Failure};
 
-/// Sats that can be spent at the wallet's mints, without those that another program has perhaps
+/// Returns the sats spendable at the wallet's mints, without proofs that another program may have
 /// handed out.
 pub(crate) async fn spendable(core: &Core, setup: &Setup) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
@@ -16,16 +16,15 @@ pub(crate) async fn spendable(core: &Core, setup: &Setup) -> Result<u64, Failure
     Ok(ours.map(|one| one.unspent).chain(shared).fold(0, u64::saturating_add))
 }
 
-/// Sats that can be spent at one mint, without those that another program has perhaps handed
-/// out.
+/// Returns the sats spendable at one mint, without proofs that another program may have handed out.
 pub(crate) async fn spendable_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let (held, foreign) = (core.store.balances().await?, core.store.remote_balances().await?);
     let shared = shared_at(&foreign, mint).0;
     Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent).saturating_add(shared))
 }
 
-/// Sats at these mints that another program has perhaps handed out: spent when nothing else is
-/// left, and counted nowhere.
+/// Returns the sats at these mints that another program may have handed out. They are spent last
+/// and are part of no balance.
 pub(crate) async fn left_out(
     core: &Core,
     mints: impl Iterator<Item = &MintAddress>,
@@ -34,13 +33,13 @@ pub(crate) async fn left_out(
     Ok(mints.map(|mint| left_out_at(&foreign, mint)).fold(0, u64::saturating_add))
 }
 
-/// Sats of our own at one mint that can be spent as they are.
+/// Returns this device's unspent sats at one mint.
 pub(crate) async fn unspent_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
     Ok(held.iter().find(|one| is_at(one, mint)).map_or(0, |one| one.unspent))
 }
 
-/// Sats at one mint that can be spent or are held by open payments.
+/// Returns the sats at one mint that are spendable or held by open payments.
 pub(crate) async fn held_at(core: &Core, mint: &MintAddress) -> Result<u64, Failure> {
     let held = core.store.balances().await?;
     let (shared, claiming) = shared_at(&core.store.remote_balances().await?, mint);
@@ -51,7 +50,7 @@ pub(crate) async fn held_at(core: &Core, mint: &MintAddress) -> Result<u64, Fail
     Ok(ours.saturating_add(shared).saturating_add(claiming))
 }
 
-/// Refuses what would bring our coins at a mint above the owner's cap.
+/// Refuses an amount that would exceed the owner's cap at a mint.
 pub(crate) async fn check_cap(
     core: &Core,
     mint: &MintAddress,
@@ -70,7 +69,7 @@ pub(crate) fn is_at(held: &Held, mint: &MintAddress) -> bool {
     held.unit == "sat" && held.mint == mint.as_str()
 }
 
-/// Coins of other devices at a mint, in sats: those that can be adopted, and those being adopted.
+/// Returns other devices' sats at a mint: those that can be adopted, and those being adopted.
 pub(crate) fn shared_at(foreign: &[RemoteBalance], mint: &MintAddress) -> (u64, u64) {
     let here = foreign.iter().find(|one| one.unit == "sat" && one.mint == mint.as_str());
     here.map_or((0, 0), |one| (one.unspent, one.adopting))
@@ -84,7 +83,7 @@ pub(crate) fn left_out_at(foreign: &[RemoteBalance], mint: &MintAddress) -> u64 
         .fold(0, u64::saturating_add)
 }
 
-/// More would come in than the owner allows at a mint. `held` is what is there or promised.
+/// Builds the failure for exceeding the owner's cap. `held_sats` is held at the mint or promised.
 pub(crate) fn over_cap(cap_sats: u64, held_sats: u64, more_sats: u64) -> Failure {
     Cause::OverCap { cap_sats, held_sats, more_sats }.into()
 }

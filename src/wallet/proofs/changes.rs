@@ -1,6 +1,6 @@
-//! Coins as changes of the store: what each step of a swap does to the coins it touches.
+//! Store changes for proofs: what each step of an operation does to them.
 //!
-//! Never asks a mint anything.
+//! Never asks a mint.
 
 use cdk_common::nuts::{Proof, PublicKey, State};
 use cdk_common::wallet::ProofInfo;
@@ -10,38 +10,38 @@ use crate::mint::swap::Swap;
 use crate::store::{Change, STALE_HOLD};
 use crate::wallet::core::failure::Failure;
 
-/// A coin with what the store keeps beside it.
+/// A proof with its stored metadata.
 pub(crate) type Coin = ProofInfo;
 
-/// Coins by Y.
+/// Proofs, named by Y.
 pub(crate) type Ys = Vec<PublicKey>;
 
-/// The coins by Y.
+/// Returns the Y of each proof.
 pub(crate) fn ys(coins: &[ProofInfo]) -> Vec<PublicKey> {
     coins.iter().map(|coin| coin.y).collect()
 }
 
-/// The coins without what the store keeps beside them.
+/// Strips the stored metadata.
 pub(crate) fn proofs(coins: Vec<ProofInfo>) -> Vec<Proof> {
     coins.into_iter().map(|coin| coin.proof).collect()
 }
 
-/// Sats in all.
+/// Sums up the proofs, in sats.
 pub(crate) fn total_sats(coins: &[ProofInfo]) -> u64 {
     sum_sats(coins.iter().map(|coin| &coin.proof))
 }
 
-/// What proofs are worth together, in sats.
+/// Sums up bare proofs, in sats.
 pub(crate) fn sum_sats<'a>(proofs: impl IntoIterator<Item = &'a Proof>) -> u64 {
     proofs.into_iter().map(|proof| proof.amount.to_u64()).fold(0, u64::saturating_add)
 }
 
-/// At least one of them is locked (NUT-10).
+/// Returns true if any proof is locked (NUT-10).
 pub(crate) fn locked(coins: &[ProofInfo]) -> bool {
     coins.iter().any(|coin| coin.spending_condition.is_some())
 }
 
-/// Reserves unspent coins for an operation; a coin that is not unspent refuses the whole commit.
+/// Reserves unspent proofs for an operation. If one is not unspent, the whole commit fails.
 pub(crate) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
     Change::ProofState {
         ys,
@@ -51,7 +51,7 @@ pub(crate) fn reserve(ys: Vec<PublicKey>, operation: Uuid) -> Change {
     }
 }
 
-/// Unspent coins become a token as they are.
+/// Marks unspent proofs as handed out in a token.
 pub(crate) fn hand_out(ys: &[PublicKey]) -> Change {
     Change::ProofState {
         ys: ys.to_vec(),
@@ -61,7 +61,7 @@ pub(crate) fn hand_out(ys: &[PublicKey]) -> Change {
     }
 }
 
-/// Coins that an operation held are free again.
+/// Frees proofs that an operation held.
 pub(crate) fn free(ys: Vec<PublicKey>) -> Change {
     Change::ProofState {
         ys,
@@ -71,7 +71,8 @@ pub(crate) fn free(ys: Vec<PublicKey>) -> Change {
     }
 }
 
-/// Coins by what the mint says of them: unspent, and spent. Those under way are in neither.
+/// Returns the proofs that the mint calls unspent, and those it calls spent. Pending proofs are in
+/// neither.
 pub(crate) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>, Vec<PublicKey>) {
     let said = |word: State| {
         coins
@@ -84,17 +85,17 @@ pub(crate) fn by_word(coins: &[ProofInfo], states: &[State]) -> (Vec<PublicKey>,
     (said(State::Unspent), said(State::Spent))
 }
 
-/// Coins that the mint says are spent.
+/// Marks proofs as spent.
 pub(crate) fn spent(ys: Vec<PublicKey>) -> Change {
     Change::ProofState { ys, expect: None, to: State::Spent, operation: None }
 }
 
-/// A swap that came through: new coins in, inputs spent, its row gone.
+/// Ends a completed swap: adds the new proofs, marks the inputs as spent, removes the row.
 pub(crate) fn swapped(swap: &Swap, new: Vec<ProofInfo>) -> Result<Vec<Change>, Failure> {
     Ok(vec![Change::Proofs { add: new }, spent(swap.input_ys()?), Change::EndOperation(swap.id)])
 }
 
-/// Coins that an operation had reserved are free again.
+/// Frees proofs that an operation had reserved.
 pub(crate) fn unreserve(ys: Vec<PublicKey>) -> Change {
     Change::ProofState {
         ys,
@@ -104,72 +105,72 @@ pub(crate) fn unreserve(ys: Vec<PublicKey>) -> Change {
     }
 }
 
-/// What a swap made after all, all of it ours: what was to be given away was not. Coins locked to
-/// another are left out.
+/// Adds all proofs of a swap that was found completed, including those meant to be given away.
+/// Skips proofs locked to someone else.
 pub(crate) fn made_after_all(give: Vec<ProofInfo>, keep: Vec<ProofInfo>) -> Change {
     let mut add = keep;
     add.extend(give.into_iter().filter(|coin| coin.spending_condition.is_none()).map(freed));
     Change::Proofs { add }
 }
 
-/// A coin that was made to be given away and is kept.
+/// Makes a proof that was meant to be given away an unspent one.
 pub(crate) fn freed(mut coin: ProofInfo) -> ProofInfo {
     (coin.state, coin.used_by_operation) = (State::Unspent, None);
     coin
 }
 
-/// Coins that were thought to be spent are ours.
+/// Returns proofs recorded as spent to the balance.
 pub(crate) fn revive(ys: Vec<PublicKey>) -> Change {
     Change::Revive { ys, to: State::Unspent }
 }
 
-/// Coins that were thought to be spent are those of a token that nobody has claimed.
+/// Returns proofs recorded as spent to their unclaimed token.
 pub(crate) fn unclaim(ys: Vec<PublicKey>) -> Change {
     Change::Revive { ys, to: State::PendingSpent }
 }
 
-/// All are in this state.
+/// Returns true if all states are spent (`spent`) or all are unspent.
 pub(crate) fn all(states: &[State], spent: bool) -> bool {
     states.iter().all(|state| *state == if spent { State::Spent } else { State::Unspent })
 }
 
-/// Sats that a mint has signed for us, as it says itself.
+/// Sums of what a mint says it has signed for this wallet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Not spent.
+    /// Unspent sats.
     pub unspent_sats: u64,
-    /// Of these, what the store did not have as spendable.
+    /// Part of the unspent sats that the store did not have as spendable.
     pub restored_sats: u64,
-    /// Held by something under way.
+    /// Pending sats, held by an operation at the mint.
     pub pending_sats: u64,
-    /// Spent.
+    /// Spent sats.
     pub spent_sats: u64,
-    /// Coins in all.
+    /// Number of proofs.
     pub coins: u64,
-    /// What the store did not know at all, in a life that was lost also what is spent by now.
+    /// Sats unknown to the store; after the loss of a wallet file also those spent by now.
     pub(crate) new_sats: u64,
 }
 
-/// What a mint's signatures and states make of the store.
+/// Result of comparing a mint's signatures with the store.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// To be committed.
+    /// Changes to commit.
     pub(crate) changes: Vec<Change>,
-    /// Taken for spent, and not spent.
+    /// Proofs recorded as spent that the mint calls unspent.
     pub(crate) revived: Vec<Coin>,
 }
 
-/// Coins in the states that their mint gives them, in the order in which they were asked about.
+/// Sets each proof's state; `states` are in the order of `coins`.
 pub(crate) fn in_states(mut coins: Vec<ProofInfo>, states: &[State]) -> Vec<ProofInfo> {
     coins.iter_mut().zip(states).for_each(|(coin, state)| coin.state = *state);
     coins
 }
 
-/// Sorts what a mint has signed. `known` are the states that the store had of it before the mint
-/// was asked for its own: a coin that was held then may have been spent since. `promised` are coins
-/// that operations hold or may bring in: what becomes of them is the operation's affair. Spent
-/// coins are remembered where something unfinished could bring them in again, and count as new
-/// where a life was lost in which they were spent.
+/// Compares what a mint has signed with the store. `known` are the states stored before the mint
+/// was asked; a proof that was held then may have been spent since. `promised` are proofs that
+/// operations hold or may bring in, and that only those operations may change. Spent proofs are
+/// stored if something unfinished could bring them in again, and count as new if a wallet file was
+/// lost.
 pub(crate) fn found(
     told: Vec<ProofInfo>,
     known: &[(PublicKey, State)],
@@ -224,7 +225,7 @@ pub(crate) fn found(
     findings
 }
 
-/// Held coins whose mint has been asked: free, or spent, or held on.
+/// Returns the changes for held proofs whose mint was asked: free, spent, or still held.
 pub(crate) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> Vec<Change> {
     let mut changes = Vec::new();
     for (to, expect) in [(State::Unspent, Some(vec![State::Pending])), (State::Spent, None)] {
@@ -243,7 +244,7 @@ pub(crate) fn asked(held: &[ProofInfo], states: &[State], sums: &mut Found) -> V
     changes
 }
 
-/// Coins become spent by this.
+/// Returns true if the change marks proofs as spent.
 pub(crate) fn spends(change: &Change) -> bool {
     matches!(change, Change::ProofState { to: State::Spent, .. })
 }

@@ -1,4 +1,4 @@
-//! The wallet's proofs as the store has them: what they are worth, and how each step changes them.
+//! The wallet's proofs in the store: balances, and the changes that each step makes.
 
 pub(super) mod balances;
 pub(super) mod changes;

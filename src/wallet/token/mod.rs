@@ -1,4 +1,4 @@
-//! Money handed over as a token (NUT-00): made, taken in, taken back.
+//! Tokens (NUT-00): send, redeem, reclaim, and watch for claims.
 
 pub(super) mod receive;
 pub(super) mod reclaim;
@@ -7,6 +7,6 @@ pub(super) mod watch;
 
 use crate::wallet::core::Core;
 
-/// Money handed over as a token: made, taken in, taken back.
+/// Verbs for tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a>(pub(crate) &'a Core);

@@ -1,8 +1,8 @@
-//! Taking a token in (NUT-03): its coins are swapped for ours at its own mint, if that is one we
-//! use.
+//! Redeems a token (NUT-03): swaps its proofs for new ones at its own mint, if the owner lists that
+//! mint.
 //!
-//! The token is written down before its mint is asked, so that a crash cannot lose it. A token of a
-//! stranger's mint contacts nobody.
+//! The token is stored before its mint is asked, so that a crash cannot lose it. For a token of an
+//! unlisted mint nobody is contacted.
 
 use crate::mint::swap::{Swap, SwapOutcome};
 pub use crate::mint::token::TokenError;
@@ -25,7 +25,7 @@ use crate::wallet::token::Tokens;
 use crate::wallet::token::reclaim::reclaim_token;
 use crate::wallet::wallet_event::lock_keys::lock_keys;
 
-/// A token that was brought to us.
+/// A parsed token from someone else.
 #[derive(Clone, Debug)]
 pub struct IncomingToken {
     text: Secret,
@@ -33,7 +33,7 @@ pub struct IncomingToken {
 }
 
 impl IncomingToken {
-    /// Reads a token. Contacts nobody, whatever mint it names.
+    /// Parses a token. Contacts nobody.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -43,14 +43,14 @@ impl IncomingToken {
 }
 
 impl Tokens<'_> {
-    /// Takes a token in. The same token again answers what became of it.
+    /// Redeems a token. A repeat with the same token returns the recorded result.
     ///
     /// # Errors
     /// [`Cause::Token`], [`Cause::NotTrusted`], [`Cause::OverCap`], [`Cause::Mint`],
-    /// [`Cause::FeeEatsToken`]: nothing was taken, the token is as it was.
+    /// [`Cause::FeeEatsToken`]: nothing was taken and the token is unchanged.
     ///
     /// # Cancel safety
-    /// Safe to drop: the token is taken in, and history has it.
+    /// Safe to drop: the redemption continues in the background and is recorded in the history.
     pub async fn receive(self, caller: &Caller, token: IncomingToken) -> Result<Outcome, Failure> {
         let core = self.0;
         let until = core.deadline();
@@ -63,7 +63,7 @@ impl Tokens<'_> {
         {
             return Ok(ReceiveRecord { receive: receive.clone(), replay: Replay::Yes }.into());
         }
-        // Made by ourselves, and claimed by nobody.
+        // This wallet made the token and nobody has claimed it.
         if let Some(payment) = core.store.payment_of_token(token.reveal()).await? {
             return Ok(reclaim_token(core, caller, &payment).await?.into());
         }
@@ -81,7 +81,7 @@ impl Tokens<'_> {
                 .map(text::clean)
                 .filter(|memo| !memo.is_empty()),
             nutzap: None,
-            // The history knows it by the time it was first tried.
+            // A retry keeps the time of the first try, by which the history lists it.
             created_at: earlier.as_ref().map_or((core.clock)(), |receive| receive.created_at),
             state: ReceiveState::Open,
         };
@@ -91,14 +91,14 @@ impl Tokens<'_> {
             .await;
         let receive = match done {
             Some(outcome) => outcome?,
-            // Another call with the same token may be the one that takes it in.
+            // Another call with the same token may have redeemed it.
             None => core.store.receive_by_digest(&pending.token_digest).await?.unwrap_or(pending),
         };
         Ok(ReceiveRecord { receive, replay: Replay::No }.into())
     }
 }
 
-/// What stands against a token, before anybody is contacted.
+/// Runs the checks that need no network: listed mint, unit, lock and the owner's cap.
 async fn admit_token(core: &Core, setup: &Setup, incoming: &ParsedToken) -> Result<(), Failure> {
     let mint = setup.usable(&incoming.mint)?;
     if incoming.unit != Unit::sat() {
@@ -112,8 +112,8 @@ async fn admit_token(core: &Core, setup: &Setup, incoming: &ParsedToken) -> Resu
     check_cap(core, &incoming.mint, mint.max_balance_sats, incoming.amount).await
 }
 
-/// Writes the token's coming down, then swaps it. Two calls with one token take turns, and the
-/// second finds what the first did.
+/// Stores the receive, then swaps the token. Calls with the same token run one after the other; a
+/// later one finds the result of the first.
 async fn take_in(core: &Core, receive: Receive, incoming: ParsedToken) -> Result<Receive, Failure> {
     let _one_at_a_time = core.locks.pass(&receive.token_digest).await;
     if let Some(earlier) = core.store.receive_by_digest(&receive.token_digest).await?

@@ -1,4 +1,4 @@
-//! Taking a token of ours back, by swapping its coins away from whoever has it.
+//! Reclaims a token of this wallet by swapping its proofs before anyone claims it.
 
 use crate::mint::swap::{Swap, SwapOutcome, SwapPurpose, SwapSpec};
 use crate::mint::{Mint, MintGuard};
@@ -18,15 +18,15 @@ use crate::wallet::token::Tokens;
 use crate::wallet::token::watch::record_claimed;
 
 impl Tokens<'_> {
-    /// Takes a token of ours back. Gives nothing back to the day's limit. A token that somebody has
-    /// claimed is answered `settled`, `claimed`.
+    /// Reclaims a token. The daily limit stays used. A token that someone has already claimed is
+    /// returned as settled and claimed.
     ///
     /// # Errors
     /// [`Cause::NotFound`], [`Cause::Token`], [`Cause::Mint`], [`Cause::FeeEatsToken`]: nothing
     /// moved.
     ///
     /// # Cancel safety
-    /// Safe to drop: it goes on to its end.
+    /// Safe to drop: reclaiming continues in the background.
     pub async fn reclaim(self, caller: &Caller, id: &PaymentId) -> Result<PaymentRecord, Failure> {
         reclaim_token(self.0, caller, id).await
     }
@@ -82,7 +82,7 @@ async fn take_back(core: &Core, payment: Payment, row: TokenRow) -> Result<Payme
     end_reclaim(core, payment, &mint, &swap, outcome, &guard).await
 }
 
-/// What taking back came to.
+/// Records the outcome of a reclaim's swap.
 pub(crate) async fn end_reclaim(
     core: &Core,
     payment: Payment,

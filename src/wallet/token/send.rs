@@ -1,4 +1,4 @@
-//! Handing out a token (NUT-00), locked or not (NUT-11).
+//! Sends a token (NUT-00), locked or not (NUT-11).
 
 use crate::mint::swap::P2pkLock;
 use crate::mint::token;
@@ -22,33 +22,33 @@ use crate::wallet::execution::planned::{Draft, Execution, Planned};
 use crate::wallet::proofs::balances::{held_at, left_out, spendable_at};
 use crate::wallet::token::Tokens;
 
-/// A token that is to be made.
+/// Parameters of a token.
 #[derive(Clone, Debug)]
 pub struct TokenIntent {
-    /// What it shall be worth.
+    /// The token's value.
     pub amount: Sats,
-    /// Whose money it shall be. `None`: the mint that holds most.
+    /// The mint whose proofs it contains. `None`: the mint that holds most.
     pub mint: Option<MintAddress>,
-    /// Words inside it for its receiver.
+    /// Message for the recipient, inside the token.
     pub memo: Option<String>,
-    /// The key that it is locked to. `None`: it is for whoever holds it.
+    /// The key to lock it to. `None`: anyone who has it can claim it.
     pub lock_to: Option<LockKey>,
     /// The caller's idempotency key.
     pub key: Option<String>,
-    /// The payment that is repeated on purpose.
+    /// The payment that is deliberately repeated.
     pub repeat_of: Option<PaymentId>,
 }
 
 /// A public key that coins can be locked to (NUT-11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockKey {
-    /// As the caller gave it.
+    /// The text as given.
     given: String,
-    /// Compressed, hex.
+    /// Compressed key, hex.
     hex: String,
 }
 
-/// The text is neither a public key of 66 hex characters nor an npub.
+/// Error: the text is neither a public key of 66 hex characters nor an npub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a public key nor an npub")]
 pub struct NotALockKey;
@@ -71,14 +71,14 @@ impl std::str::FromStr for LockKey {
 }
 
 impl Tokens<'_> {
-    /// Makes a token. Value leaves when somebody claims it; until then `reclaim_token` takes it
-    /// back, unless it is locked.
+    /// Makes a token. Value leaves when someone claims it; until then [`Tokens::reclaim`] can take
+    /// it back, unless it is locked.
     ///
     /// # Errors
-    /// As `Payments::pay`, but for what concerns invoices: nothing moved.
+    /// Those of `Payments::pay`, except the ones about invoices: nothing moved.
     ///
     /// # Cancel safety
-    /// Safe to drop: the token is made, and `get_payment` has it.
+    /// Safe to drop: an admitted token is made in the background and recorded.
     pub async fn send(
         self,
         caller: &Caller,
@@ -107,7 +107,7 @@ impl Tokens<'_> {
         let draft = Draft {
             key: intent.key,
             request_digest: digest,
-            // What makes two tokens equal, apart from the amount.
+            // Two tokens with equal digest and amount count as similar payments.
             payee: self::digest(&[mint.as_str(), memo, lock.map_or("", |key| key.hex.as_str())]),
             shown_payee: lock.map(|key| key.given.clone()),
             note: intent.memo.clone(),
@@ -136,7 +136,7 @@ impl Tokens<'_> {
     }
 }
 
-/// The named mint, else the one that holds most.
+/// Returns the named mint, or the one that holds most.
 async fn mint_to_send_from(
     core: &Core,
     setup: &Setup,

@@ -1,6 +1,6 @@
-//! Tokens of ours in the hands of others: whether somebody has claimed them (NUT-07).
+//! Watches sent tokens: asks mints whether someone has claimed them (NUT-07).
 //!
-//! A mint's word is asked for twice before a token's text goes.
+//! A token's text is deleted only after the mint has called the token claimed twice.
 
 use crate::mint::Mint;
 use crate::mint::swap::SwapPurpose;
@@ -12,7 +12,7 @@ use crate::wallet::core::failure::Failure;
 use crate::wallet::engine::journal::swap_for;
 use crate::wallet::proofs::changes;
 
-/// Asks the mint whether somebody has claimed a token of ours, and writes it down.
+/// Asks the mint whether a token was claimed, and records it.
 pub(crate) async fn check_claimed(
     core: &Core,
     payment: Payment,
@@ -26,9 +26,8 @@ pub(crate) async fn check_claimed(
     }
 }
 
-/// Asks a mint about many of our tokens in one question, and writes down which were claimed.
-/// `payments` are the ids of the tokens' payments. A token's text is forgotten only when the
-/// mint calls the token claimed for the second time.
+/// Asks a mint about many tokens in one request and records which were claimed. `payments` are the
+/// ids of the tokens' payments.
 pub(crate) async fn check_tokens(
     core: &Core,
     mint: &Mint,
@@ -50,13 +49,13 @@ pub(crate) async fn check_tokens(
             None if is_spent => end_claimed(core, mint, payment, row.ys).await.map(drop),
             None => Ok(()),
         };
-        // What is wrong with one token is not the others' affair.
+        // Continue with the other tokens; the first failure is returned at the end.
         ended = ended.and(one);
     }
     ended
 }
 
-/// The mint says that a token of ours is claimed.
+/// Records a claim that the mint reports, unless the token is being reclaimed.
 async fn end_claimed(
     core: &Core,
     mint: &Mint,
@@ -75,8 +74,8 @@ async fn end_claimed(
     }
 }
 
-/// The mint was asked once more about a token that it has called claimed. A mint that was wrong
-/// gives it back.
+/// Handles the second answer about a claimed token: deletes its text, or restores the token if the
+/// mint now calls it unclaimed.
 async fn end_claimed_twice(
     core: &Core,
     mut payment: Payment,
@@ -89,7 +88,7 @@ async fn end_claimed_twice(
     }
     let PaymentState::Settled { at, fee_sats, .. } = payment.state else { return Ok(()) };
     if is_unspent {
-        tracing::warn!(payment = %payment.id, "its mint called a token claimed, and calls it unclaimed now");
+        tracing::warn!(payment = %payment.id, "the mint called this token claimed and now calls it unclaimed");
         payment.state = PaymentState::Settled { at, fee_sats, preimage: None, claimed: false };
         let (back, id) = (changes::unclaim(row.ys.clone()), payment.id.clone());
         let row = Change::Token { payment: id, row: TokenRow { claimed_at: None, ..row } };
@@ -99,7 +98,7 @@ async fn end_claimed_twice(
     Ok(())
 }
 
-/// Somebody has claimed a token of ours: its coins, by Y, are spent.
+/// Records that a token was claimed: its proofs, given by Y, are spent.
 pub(super) async fn record_claimed(
     core: &Core,
     mut payment: Payment,

@@ -1,8 +1,8 @@
-//! A zap over Lightning (NIP-57): the payee's server makes an invoice for our request, and
+//! Zaps over Lightning (NIP-57): the payee's server makes an invoice for a zap request and
 //! publishes a receipt once it is paid.
 //!
-//! A receipt is never taken for the payment: the mint's word and the preimage are. It is waited
-//! for, checked, and told.
+//! A receipt never decides whether a zap is paid; the mint's answer and the preimage do. The
+//! receipt is waited for, checked and reported.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -29,14 +29,14 @@ use crate::wallet::people::find::Person;
 use crate::wallet::zap::recipient::Whom;
 use crate::wallet::zap::{Leg, ZapIntent};
 
-/// How long a receipt is waited for.
+/// Maximum wait for a receipt.
 const RECEIPT: Duration = Duration::from_secs(30);
-/// How often relays are asked for it, and how long one may take.
+/// Interval between two looks at the relays, and time limit for one relay.
 const LOOK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3));
-/// Relays that a receipt is asked to appear on.
+/// Maximum number of relays named for the receipt.
 const RECEIPT_RELAYS: usize = 4;
 
-/// A signed request, and where its receipt shall appear.
+/// A signed zap request and the relays named in it for the receipt.
 struct SignedZapRequest {
     note: ZapNote,
     receipt_key: String,
@@ -91,8 +91,8 @@ pub(super) async fn plan_lightning(
     })
 }
 
-/// The signed request, where the server takes zaps and we know for whom it is. `None`: a plain
-/// payment.
+/// Signs a zap request. `None`: the server takes no zaps, the recipient's key is not known, or no
+/// relay may be named; a plain payment is made instead.
 fn zap_request(
     core: &Core,
     link: &Link,
@@ -109,8 +109,8 @@ fn zap_request(
     let relays =
         if intent.anonymous { relays_of(person, leg) } else { relays_of_both(link, person) };
     if relays.is_empty() {
-        // A request must name relays for the receipt (NIP-57). The recipient has none, and ours
-        // would tell who pays.
+        // A zap request must name relays for the receipt (NIP-57). The recipient has none, and
+        // naming ours would reveal the payer.
         return Ok(None);
     }
     let signed = zap::request(
@@ -129,7 +129,7 @@ fn zap_request(
     Ok(Some(SignedZapRequest { note, receipt_key: receipt_key.clone(), relays }))
 }
 
-/// Waits for the receipt of a zap that is paid, and writes down what came of it.
+/// Waits for the receipt of a paid zap and records the result.
 pub(super) async fn await_receipt(
     core: &Core,
     link: &Link,
@@ -152,7 +152,7 @@ pub(super) async fn await_receipt(
     note_receipt(core, payment, seen).await
 }
 
-/// One look on the relays where it shall appear.
+/// Looks for the receipt once, on all relays named for it.
 async fn look_for_receipt(link: &Link, payment: &Payment) -> Receipt {
     let Some(want) = want(payment) else { return Receipt::None };
     let relays = payment.zap().map(|zap| zap.relays.clone()).unwrap_or_default();
@@ -164,7 +164,7 @@ async fn look_for_receipt(link: &Link, payment: &Payment) -> Receipt {
     for event in pages.into_iter().flat_map(|page| page.events) {
         match check_receipt(&event, &want) {
             Ok(()) => return Receipt::Found,
-            // Somebody else's zap is no false one.
+            // The receipt of someone else's zap is not a false receipt.
             Err(zap::BadReceipt::Request | zap::BadReceipt::Other) => {}
             Err(_) if event.content().is_empty() && names(&event, &want) => seen = Receipt::Invalid,
             Err(_) => {}
@@ -184,8 +184,8 @@ async fn note_receipt(core: &Core, payment: Payment, seen: Receipt) -> Result<Pa
     Ok(payment)
 }
 
-/// The recipient's relays, as far as any are known: everybody reads them in the receipt, so an
-/// anonymous zap names no others.
+/// Returns relays of the recipient only: receipts are public, so an anonymous zap must not name
+/// ours.
 fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
     let listed = person.nutzaps.as_ref().map(|info| usable(&info.relays)).unwrap_or_default();
     let mut relays: Vec<String> = Vec::new();
@@ -204,7 +204,7 @@ fn relays_of(person: &Person, leg: &Leg) -> Vec<String> {
     relays
 }
 
-/// Half ours, half where the recipient reads.
+/// Returns relays of ours and read relays of the recipient, half each.
 fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
     let mut relays: Vec<String> =
         link.parts.urls.iter().map(|url| plain_url(url)).take(RECEIPT_RELAYS / 2).collect();
@@ -219,7 +219,7 @@ fn relays_of_both(link: &Link, person: &Person) -> Vec<String> {
     relays
 }
 
-/// A receipt that holds our request, and is wrong.
+/// Returns true if the receipt contains our zap request.
 fn names(event: &crate::nostr::Event, want: &ExpectedReceipt) -> bool {
     event.tag_values("description").any(|told| told == want.request_json)
 }
@@ -238,7 +238,7 @@ fn want(payment: &Payment) -> Option<ExpectedReceipt> {
     })
 }
 
-/// The server that takes Lightning for the recipient.
+/// Returns the Lightning address or LNURL of the recipient.
 fn target(leg: &Leg, person: &Person) -> Result<LnurlEndpoint, Failure> {
     let said = match &leg.whom {
         Whom::Address { address } => Some(address.clone()),

@@ -1,13 +1,12 @@
-//! Zaps: money for a person or an event on Nostr, over Lightning (NIP-57) or as locked coins
-//! (NIP-61).
+//! Zaps: sats for a person or an event on Nostr, over Lightning (NIP-57) or as nutzaps (NIP-61).
 //!
 //! ```text
-//!  known? -> who? -> legs -> each: deny? -> which rail? -> plan -> the one door
-//!        -> published, or receipt
+//!  known? -> recipient -> legs -> each: deny? -> rail -> plan -> the door
+//!         -> published, or receipt
 //! ```
-//! The rail is decided before money moves and never changes after. A zap that is shared among
-//! several is one payment each; called again, it touches none that is settled or under way. Each
-//! leg leaves through the one door like any payment.
+//! The rail is chosen before money moves and never changes afterwards. A split zap is one payment
+//! (leg) per recipient; a repeat touches no leg that is settled or under way. Each leg passes the
+//! door like any payment.
 
 mod lightning;
 pub(super) mod nutzap;
@@ -50,71 +49,71 @@ use crate::wallet::zap::shares::{known_zap, legs, shared_zap, zap_shares};
 
 pub(super) use crate::wallet::zap::shares::group;
 
-/// Money for a person or an event on Nostr.
+/// Verbs for zaps.
 #[derive(Clone, Copy, Debug)]
 pub struct Zaps<'a>(pub(crate) &'a Core);
 
-/// How a zap shall go.
+/// The rail a zap may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// Whichever suits the recipient.
+    /// A nutzap if possible, otherwise Lightning.
     Auto,
-    /// An invoice (NIP-57).
+    /// Lightning (NIP-57).
     Lightning,
-    /// Locked coins (NIP-61).
+    /// Locked proofs in an event (NIP-61).
     Nutzap,
 }
 
-/// A zap that is to be made.
+/// Parameters of a zap.
 #[derive(Clone, Debug)]
 pub struct ZapIntent {
     /// A person, a name, or an event.
     pub to: Recipient,
-    /// For the recipient, or in all for an event that shares its zaps.
+    /// Amount for the recipient; the total, if the event splits its zaps.
     pub amount: Sats,
-    /// The event, where `to` is its author.
+    /// The event, if `to` is its author.
     pub event: Option<Recipient>,
-    /// Public words.
+    /// Public message.
     pub comment: Option<String>,
-    /// How it shall go.
+    /// The rail.
     pub via: Via,
-    /// Not signed with the wallet's Nostr key.
+    /// True to sign with a throwaway key instead of the wallet's Nostr key.
     pub anonymous: bool,
-    /// The most that all fees of one part together may be, in sats.
+    /// Limit for all fees of one leg, in sats.
     pub max_fee_sats: Option<u64>,
     /// The caller's idempotency key.
     pub key: Option<String>,
-    /// The payment that is repeated on purpose.
+    /// The payment that is deliberately repeated.
     pub repeat_of: Option<PaymentId>,
 }
 
-/// How much sooner a part that waits for coins gives up than the call it belongs to.
+/// Margin by which a leg gives up before its call ends.
 const EARLIER: Duration = Duration::from_millis(500);
 
-/// One call.
+/// One call of [`Zaps::send`].
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     until: Deadline,
-    /// The name of the zap if it is shared among several.
+    /// Id of the zap, if it is split.
     group: PaymentId,
-    /// The name of the payment if it is not.
+    /// Id of the payment, if it is not split.
     id: PaymentId,
-    /// Its time is up, and nothing was begun.
+    /// Set when the time is up: no further leg may begin.
     left: Arc<AtomicBool>,
 }
 
-/// One leg to be paid.
+/// One payment of a zap.
 #[derive(Clone, Debug)]
 pub(super) struct Leg {
     whom: Whom,
     sats: u64,
     event: Option<ZapTarget>,
-    /// The key that a repeat is known by.
+    /// The key by which a repeat finds this leg.
     key: Option<String>,
 }
 
 impl Leg {
-    /// What it is as a zap, on this rail; its relays are not known yet.
+    /// Builds the zap for this rail, without relays.
     fn zap(&self, intent: &ZapIntent, rail: Rail) -> model::Zap {
         let event = self.event.clone().map(|event| ZappedEvent {
             id: event.event_id,
@@ -134,7 +133,7 @@ impl Leg {
 }
 
 impl Zaps<'_> {
-    /// Zaps a person or an event. At most 45 s in all; what is undecided then is answered
+    /// Zaps a person or an event. Takes at most 45 s; what is still undecided then is returned as
     /// `pending`.
     ///
     /// # Errors
@@ -142,7 +141,7 @@ impl Zaps<'_> {
     /// of `Payments::pay`: nothing moved.
     ///
     /// # Cancel safety
-    /// Safe to drop: the payment goes on to its end.
+    /// Safe to drop: an admitted payment continues in the background.
     pub async fn send(self, caller: &Caller, intent: ZapIntent) -> Result<Outcome, Failure> {
         let core = self.0;
         if core.nostr.is_none() {
@@ -160,21 +159,21 @@ impl Zaps<'_> {
         core.running.spawn(async move {
             let done = zap_to_its_end(&owned, &of, &asked, &this).await;
             if tell.send(done).is_err() {
-                // Nobody heard of it: whoever asked may ask again.
+                // The caller did not get the result and may ask again.
                 doubt_caller(&owned, &of, &this).await;
             }
         });
         if let Some(Ok(done)) = call.until.wait(told).await {
             return done;
         }
-        // No part that has not begun begins any more.
+        // From here on no further leg begins.
         call.left.store(true, Ordering::Release);
         core.store.barrier().await?;
         let setup = core.setup().await?;
         if let Some(payment) = core.store.payment(&call.id).await? {
             return Ok(describe(core, &setup, caller, payment, Replay::No).await?.into());
         }
-        // One that failed before goes on under its first id.
+        // A retry of a failed zap keeps the first id.
         if let KnownRequest::Recorded(payment) =
             known_by_key(core, caller, key, &zap_digest(&intent)).await?
         {
@@ -185,7 +184,7 @@ impl Zaps<'_> {
     }
 }
 
-/// What a call has begun, its caller may not know of.
+/// Marks everything this call began as undelivered, since its caller may not know of it.
 async fn doubt_caller(core: &Core, caller: &Caller, call: &Call) {
     let mut begun = legs(core, caller, &call.group).await.unwrap_or_default();
     begun.extend(core.store.payment(&call.id).await.ok().flatten());
@@ -196,7 +195,7 @@ async fn doubt_caller(core: &Core, caller: &Caller, call: &Call) {
     let begun =
         begun.into_iter().filter(|payment| !matches!(payment.state, PaymentState::Failed { .. }));
     if let Err(error) = core.store.commit(begun.map(doubt).collect()).await {
-        tracing::error!(%error, "a zap's caller is not noted as in doubt");
+        tracing::error!(%error, "a zap could not be marked as undelivered to its caller");
     }
 }
 
@@ -215,7 +214,7 @@ async fn zap_to_its_end(
     let found = call.until.wait(whom(core, link, intent)).await;
     let (whom, event) = match found.unwrap_or_else(|| Err(Cause::Late(Late::Mint).into())) {
         Ok(found) => found,
-        // Parts may have been paid by an earlier call: that is what there is to tell.
+        // An earlier call may have paid some legs: report those.
         Err(failure) => {
             let shared = shared_zap(core, &setup, caller, &call.group).await?;
             return shared.map(Outcome::Shared).ok_or(failure);
@@ -244,7 +243,7 @@ async fn zap_to_its_end(
     Ok(Outcome::Shared(shared))
 }
 
-/// Pays one leg: steps 1 to 7 of the one door, on the rail that is decided here.
+/// Pays one leg on the rail chosen here: steps 1 to 7 of the door.
 #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
 async fn zap_leg(
     core: &Core,
@@ -283,8 +282,7 @@ async fn zap_leg(
         plan_zap(core, link, setup, intent, draft, &leg, person).await
     };
     let planned = call.until.wait(planned).await.unwrap_or_else(|| Err(late()))?;
-    // It gives up before the caller does: what the caller then finds recorded is all there will
-    // be.
+    // Ends before the caller's wait does, so that the caller then reads a final record.
     let until = call.until.sooner(EARLIER);
     if call.left.load(Ordering::Acquire) || until.is_past() {
         return Err(late());
@@ -316,7 +314,7 @@ fn draft_zap(
     })
 }
 
-/// Step 3: which rail, and from where.
+/// Step 3: chooses rail and mint.
 async fn plan_zap(
     core: &Core,
     link: &Link,

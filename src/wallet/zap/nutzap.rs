@@ -1,7 +1,7 @@
-//! A nutzap (NIP-61): coins locked to the recipient's key, in a public event.
+//! Nutzaps (NIP-61): proofs locked to the recipient's key, in a public event.
 //!
-//! Only a mint that both list is used, and only a key that the recipient has published for nutzaps:
-//! never their Nostr key.
+//! Uses only a mint that both sides list, and only the key that the recipient published for
+//! nutzaps, never their Nostr key.
 
 use crate::mint::swap::P2pkLock;
 use crate::model::mint::MintAddress;
@@ -18,7 +18,7 @@ use crate::wallet::people::find::Person;
 use crate::wallet::proofs::balances::spendable_at;
 use crate::wallet::zap::{Leg, ZapIntent};
 
-/// What is kept beside the amount for the fee of making the coins, in sats.
+/// Sats a mint must hold beyond the amount, for the fee of making the proofs.
 const FEE_ROOM: u64 = 2;
 
 pub(super) async fn plan_nutzap(
@@ -49,9 +49,8 @@ pub(super) async fn plan_nutzap(
         let held = spendable_at(core, &address).await?;
         let enough = held >= draft.amount_sats.saturating_add(FEE_ROOM);
         if enough && best.as_ref().is_none_or(|(most, ..)| held > *most) {
-            // Everybody can read the coins in the event: the lock alone keeps others from
-            // spending them (NUT-11), and the DLEQ alone shows the recipient that they are good
-            // (NUT-12).
+            // The event shows the proofs to everyone: only the lock keeps others from spending them
+            // (NUT-11), and only the DLEQ proves to the recipient that they are valid (NUT-12).
             if !core.mints.at(&address)?.supports_nutzaps().await? {
                 open = true;
                 continue;
@@ -66,8 +65,8 @@ pub(super) async fn plan_nutzap(
         let why = if open { NutzapRefusal::NoLocks } else { NutzapRefusal::TooLittle };
         return Err(refuses(why));
     };
-    // Where they look for nutzaps (NIP-61), else where they read at all, else where their list
-    // was found: some programs name no relay.
+    // Prefer the relays in the recipient's nutzap info (NIP-61), then their read relays, then ours,
+    // where the info was found: some programs name no relay.
     let listed_relays = usable(&info.relays);
     let own = link.parts.urls.iter();
     let theirs: Vec<&String> = match (listed_relays.is_empty(), person.reads.is_empty()) {

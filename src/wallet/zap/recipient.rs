@@ -1,6 +1,7 @@
-//! Whom a zap means, and the event that is zapped: read from the call, found by name, or on relays.
+//! Finds the recipient of a zap and the zapped event: from the call, by name (NIP-05), or on
+//! relays.
 //!
-//! A key that names nobody here is taken as it is. Decides nothing about money.
+//! A public key is accepted without a lookup. Decides nothing about money.
 
 use crate::nostr::Event;
 use crate::nostr::recipient::Recipient;
@@ -12,14 +13,14 @@ use crate::wallet::door::record::shown_key;
 use crate::wallet::people::find::{self, named_key};
 use crate::wallet::zap::ZapIntent;
 
-/// Who is paid.
+/// The recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
-    /// Whoever holds this key.
+    /// A public key.
     Key { pubkey: String, hints: Vec<String> },
-    /// The same, found by a name.
+    /// A public key found by its name (NIP-05).
     Named { address: String, pubkey: String, hints: Vec<String> },
-    /// A Lightning address that is no Nostr name.
+    /// A Lightning address that is not a Nostr name.
     Address { address: String },
 }
 
@@ -38,7 +39,7 @@ impl Whom {
         }
     }
 
-    /// What tells one payee from another.
+    /// Returns the name that distinguishes recipients.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Key { pubkey, .. } | Self::Named { pubkey, .. } => pubkey.clone(),
@@ -54,7 +55,7 @@ impl Whom {
     }
 }
 
-/// Whom the call means, and the event that is zapped.
+/// Finds the recipient and the zapped event, if the call names one.
 pub(super) async fn whom(
     core: &Core,
     link: &Link,
@@ -68,7 +69,6 @@ pub(super) async fn whom(
             let address = format!("{name}@{host}");
             match named_key(core, &name, &host).await {
                 Ok(Some((pubkey, hints))) => Ok((Whom::Named { address, pubkey, hints }, None)),
-                // A Lightning address that is no Nostr name.
                 Ok(None) => Ok((Whom::Address { address }, None)),
                 Err(error) => Err(error),
             }
@@ -134,7 +134,7 @@ fn hints_of(named: &Recipient) -> Vec<String> {
     }
 }
 
-/// What the zap says of its event.
+/// Returns the target that the zap request names.
 pub(crate) fn zapped(event: &Event, whom: &Whom) -> ZapTarget {
     let replaceable = (30_000..40_000).contains(&event.kind());
     let name = event.tag_values("d").next().unwrap_or("");

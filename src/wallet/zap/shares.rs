@@ -1,5 +1,5 @@
-//! Zaps that an event shares among several (NIP-57, zap tags): one payment each, under keys by
-//! which a repeat knows them.
+//! Zaps that an event splits among several recipients (NIP-57, zap tags): one payment each, under
+//! keys that a repeat finds.
 
 use crate::model::id::PaymentId;
 use crate::model::payment::Payment;
@@ -18,7 +18,7 @@ use crate::wallet::zap::lightning::await_receipt;
 use crate::wallet::zap::recipient::Whom;
 use crate::wallet::zap::{Call, Leg, ZapIntent, draft_zap, zap_leg};
 
-/// Who shares the zaps of an event, and how much each gets. Empty: only its author.
+/// Returns the recipients of an event's zaps with their amounts. Empty: only its author.
 pub(crate) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> {
     let legs = splits::legs(event, sats);
     let legs = legs.map_err(|_| Cause::Zap(ZapRefusal::TooManyShares))?;
@@ -30,7 +30,7 @@ pub(crate) fn of(event: &Event, sats: u64) -> Result<Vec<(Whom, u64)>, Failure> 
         .collect())
 }
 
-/// The name of a shared zap: of its key, so that a repeat finds it.
+/// Returns the id of a split zap. It is derived from the key, so that a repeat finds it.
 pub(crate) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
     match key {
         Some(key) => key
@@ -40,18 +40,19 @@ pub(crate) fn group(caller: &Caller, key: Option<&str>) -> PaymentId {
     }
 }
 
-/// A leg is known by whom it pays, not by its place: a later version of the event may name others.
+/// Returns the key of a leg. It contains the recipient, not the position: a later version of the
+/// event may list others.
 fn leg_key(group: &PaymentId, whom: &Whom) -> String {
     format!("{group}.{}", whom.name())
 }
 
-/// The shared zap that a leg belongs to.
+/// Returns the id of the split zap that a leg belongs to.
 fn group_of(leg: &Payment) -> Option<PaymentId> {
     leg.zap()?;
     leg.key.as_deref()?.split_once('.')?.0.parse().ok()
 }
 
-/// Step 1: what is recorded under this key, if nothing of it is to be tried again.
+/// Step 1: returns the recorded result for this key. `None`: something of it has to be tried.
 pub(super) async fn known_zap(
     core: &Core,
     setup: &Setup,
@@ -76,7 +77,7 @@ pub(super) async fn known_zap(
         KnownRequest::Again(_) | KnownRequest::New => {}
     }
     if let Some(group) = of_leg {
-        // Only one part of it is named: what is asked for is the whole.
+        // The key names one leg; the result is the whole zap.
         return Ok(shared_zap(core, setup, caller, &group).await?.map(Outcome::Shared));
     }
     let group = group(caller, key);
@@ -87,7 +88,7 @@ pub(super) async fn known_zap(
     Ok(None)
 }
 
-/// The recorded legs of a shared zap, in their order.
+/// Reads the recorded legs of a split zap, by creation time.
 pub(super) async fn legs(
     core: &Core,
     caller: &Caller,
@@ -101,7 +102,7 @@ pub(super) async fn legs(
     Ok(legs)
 }
 
-/// Pays each leg, one after the other. A leg that is settled or under way is not touched.
+/// Pays the legs one after the other; skips those that are settled or under way.
 #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
 pub(super) async fn zap_shares(
     core: &Core,
@@ -116,7 +117,7 @@ pub(super) async fn zap_shares(
 ) -> Result<SharedZap, Failure> {
     let group = call.group.clone();
     if legs(core, caller, &group).await?.is_empty() {
-        // The owner's limit for one payment holds for all parts together.
+        // The owner's per-payment limit applies to the total of all legs.
         let total = shares.iter().map(|(_, sats)| *sats).fold(0, u64::saturating_add);
         let whole = Leg {
             whom: Whom::Address { address: group.to_string() },
@@ -139,7 +140,7 @@ pub(super) async fn zap_shares(
         outcomes.push((whom, sats, outcome));
     }
     if outcomes.iter().all(|(.., outcome)| outcome.is_err()) {
-        // The gravest is told.
+        // Return the most serious failure: one after which money may have moved.
         let unsure = outcomes.iter().position(|(.., outcome)| {
             outcome.as_ref().is_err_and(|failure| failure.moved != Moved::No)
         });
@@ -173,7 +174,7 @@ async fn describe_shares(
     Ok(SharedZap { id, shares })
 }
 
-/// A shared zap that was made before, by its name. `None`: nothing of it is recorded.
+/// Reads a split zap by its id. `None`: no leg is recorded.
 pub(crate) async fn shared_zap(
     core: &Core,
     setup: &Setup,
