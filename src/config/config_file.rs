@@ -1,4 +1,4 @@
-//! `config.toml`: as typed, then checked.
+//! `config.toml`, parsed and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,54 +11,56 @@ use super::parse::{Source, TypedSats};
 use super::settings::SettingsError;
 use crate::policy::{AgentPolicy, Limits};
 
-/// The settings that a new wallet begins with.
+/// The default settings of a new wallet.
 pub(super) const DEFAULT_TEXT: &str = include_str!("default_config.toml");
 
-/// The longest time that a process without a session may stay.
+/// The longest time that a daemon without a session may stay, in seconds.
 const MAX_IDLE_SECONDS: u64 = 31 * 86_400;
 
-/// How to reach the outside.
+/// The network settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
-    /// Exact origins (`scheme://host[:port]`) that may be plain http or ws, or a private address.
+    /// Exact origins (`scheme://host[:port]`) that may use plain http or ws, or a private address.
     pub allow: BTreeSet<String>,
-    /// Everything goes through it, or nowhere. `socks5h`, `http` or `https`, without credentials.
+    /// The proxy for all traffic: `socks5h`, `http` or `https`, without credentials. `None`
+    /// connects directly.
     pub proxy: Option<String>,
 }
 
-/// Relays, and what we tell them.
+/// The Nostr settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nostr {
-    /// `wss` or `ws` addresses. Empty: Nostr is off.
+    /// Relay URLs (`wss` or `ws`). Nostr is off if there are none.
     pub relays: Vec<String>,
-    /// Publish where we take nutzaps.
+    /// Advertise nutzap support (kind 10019).
     pub nutzaps: bool,
-    /// The least that a nutzap is worth to be taken in, in sats.
+    /// The smallest nutzap that is redeemed, in sats.
     pub nutzap_min_sats: u64,
-    /// When coins that other devices of this wallet left on relays are made our own.
+    /// The time at which proofs that other devices left on relays are adopted.
     pub claim: AdoptWhen,
 }
 
-/// What a nutzap is worth at least, where the owner says nothing: people expect each to come in.
+/// The default for the smallest nutzap; senders expect every nutzap to be redeemed.
 const NUTZAP_MIN_SATS: u64 = 1;
 
-/// When coins of other devices are swapped for our own. Each costs the mint's input fee.
+/// The time at which proofs of other devices are adopted by a swap. Each swap costs the mint's
+/// input fee.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdoptWhen {
-    /// When a payment needs them.
+    /// Adopt when a payment needs the proofs.
     #[default]
     Shortfall,
-    /// When somebody asks for a sync, too.
+    /// Adopt also at a requested sync.
     Sync,
-    /// Also as soon as they are seen.
+    /// Adopt also as soon as the proofs are seen.
     AtOnce,
 }
 
-/// The process that keeps the wallet.
+/// The settings of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Daemon {
-    /// Seconds without a session, and with nothing open, after which it ends.
+    /// Seconds without a session, and with nothing open, after which the daemon ends.
     pub idle_seconds: u64,
 }
 
@@ -68,7 +70,6 @@ impl Default for Daemon {
     }
 }
 
-/// The whole file, checked.
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) daemon: Daemon,
@@ -134,7 +135,6 @@ struct TypedDaemon {
     idle_seconds: Option<Spanned<u64>>,
 }
 
-/// The file's values.
 pub(super) fn read(source: Source<'_>) -> Result<Config, SettingsError> {
     let typed: TypedConfig = source.typed()?;
     let mut agents = BTreeMap::new();
@@ -191,11 +191,11 @@ fn proxy(source: Source<'_>, typed: &Spanned<String>) -> Result<String, Settings
     let wrong = |reason: &str| source.fault(Some(typed.span()), reason);
     let url = Url::parse(typed.get_ref()).map_err(|_| wrong("not an address"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("no user or password may stand here"));
+        return Err(wrong("the proxy must not contain a user or a password"));
     }
     match url.scheme() {
         "socks5h" | "http" | "https" if url.has_host() => Ok(typed.get_ref().clone()),
-        "socks5" => Err(wrong("socks5 looks names up outside the proxy; write socks5h")),
+        "socks5" => Err(wrong("socks5 resolves names outside the proxy; use socks5h")),
         _ => Err(wrong("a proxy is socks5h://, http:// or https://")),
     }
 }

@@ -1,8 +1,8 @@
-//! Changes of the owner's files: prepared, shown, then put in place in one step. Comments and order
-//! stay.
+//! Edits of the settings files: prepared, shown, then written in one step. Comments and order are
+//! kept.
 //!
-//! An [`Edit`] is checked as a whole before it is offered, and writes nothing until
-//! [`Edit::commit`]. Nothing in here asks whether a change may be made; that is for who calls it.
+//! An [`Edit`] is checked as a whole when it is prepared, and writes nothing until
+//! [`Edit::commit`]. Never decides whether a change is allowed; the caller does.
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -12,7 +12,7 @@ use super::settings::{CONFIG_FILE, MINTS_FILE, Settings, SettingsError, Texts, f
 use crate::model::mint::MintAddress;
 use crate::policy::{Measure, Policy, SomeLimits};
 
-/// A change of one file, ready to be made.
+/// A prepared change of one settings file.
 #[derive(Debug)]
 pub struct Edit {
     home: Home,
@@ -24,10 +24,10 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Other limits for the whole wallet.
+    /// Prepares new limits for the whole wallet.
     ///
     /// # Errors
-    /// When the files cannot be used as they are, or would not be usable after the change.
+    /// If the files cannot be used now, or could not be used after the change.
     pub fn limits(home: &Home, change: &SomeLimits) -> Result<Self, SettingsError> {
         Self::prepare(home, CONFIG_FILE, |document| {
             let limits = section(document, "limits");
@@ -43,10 +43,10 @@ impl Edit {
         })
     }
 
-    /// Stops all spending, or lets it go on.
+    /// Prepares to pause or resume all spending.
     ///
     /// # Errors
-    /// As [`Self::limits`].
+    /// The same as for [`Self::limits`].
     pub fn paused(home: &Home, paused: bool) -> Result<Self, SettingsError> {
         Self::prepare(home, CONFIG_FILE, |document| {
             set(section(document, "spending"), "paused", paused.into());
@@ -54,10 +54,10 @@ impl Edit {
         })
     }
 
-    /// Other relays.
+    /// Prepares a new list of relays.
     ///
     /// # Errors
-    /// As [`Self::limits`].
+    /// The same as for [`Self::limits`].
     pub fn relays(home: &Home, relays: &[String]) -> Result<Self, SettingsError> {
         Self::prepare(home, CONFIG_FILE, |document| {
             let list: toml_edit::Array = relays.iter().map(String::as_str).collect();
@@ -66,11 +66,10 @@ impl Edit {
         })
     }
 
-    /// Lists a mint, at the end; of one that is listed already, says anew whether it is a test
-    /// mint.
+    /// Prepares to list a mint at the end, or to set whether a listed one is a test mint.
     ///
     /// # Errors
-    /// As [`Self::limits`].
+    /// The same as for [`Self::limits`].
     pub fn trust_mint(
         home: &Home,
         address: &MintAddress,
@@ -78,7 +77,7 @@ impl Edit {
     ) -> Result<Self, SettingsError> {
         Self::prepare(home, MINTS_FILE, |document| {
             if !document.contains_key("mint") {
-                // What stands in the file so far would be printed after the first entry.
+                // Otherwise the existing text would be printed after the first entry.
                 let text = document.trailing().as_str().unwrap_or_default().to_owned();
                 document.set_trailing("");
                 let mut first = entry(address, test);
@@ -99,10 +98,10 @@ impl Edit {
         })
     }
 
-    /// Takes a mint off the list. Its coins stay in the wallet.
+    /// Prepares to remove a mint from the list. Its proofs stay in the wallet.
     ///
     /// # Errors
-    /// As [`Self::limits`], and when it is not listed.
+    /// The same as for [`Self::limits`], and if the mint is not listed.
     pub fn remove_mint(home: &Home, address: &MintAddress) -> Result<Self, SettingsError> {
         Self::prepare(home, MINTS_FILE, |document| {
             let missing = || fault(MINTS_FILE, format!("{address} is not listed"));
@@ -113,7 +112,7 @@ impl Edit {
             let at = list.iter().position(|one| is_of(one, address)).ok_or_else(missing)?;
             let comment = prefix(list.get(at));
             list.remove(at);
-            // Comments above the entry are the owner's, and may speak of the whole file.
+            // Comments above the entry are the owner's and may be about the whole file.
             if let Some(next) = list.get_mut(at) {
                 let kept = format!("{comment}{}", prefix(Some(next)));
                 next.decor_mut().set_prefix(kept);
@@ -132,42 +131,44 @@ impl Edit {
         })
     }
 
-    /// The policy as the files say it now.
+    /// The policy in the files now.
     pub fn old_policy(&self) -> &Policy {
         &self.old.policy
     }
 
-    /// The policy as they will say it.
+    /// The policy after the change.
     pub fn new_policy(&self) -> &Policy {
         &self.new.policy
     }
 
-    /// It allows something that is not allowed now.
+    /// Returns `true` if the new policy allows something that the old one does not.
     pub fn loosens(&self) -> bool {
         self.old_policy().loosens(self.new_policy())
     }
 
-    /// What differs, line by line. Empty: nothing.
+    /// The differences, one line each.
     pub fn changes(&self) -> Vec<String> {
         self.old_policy().describe_change(self.new_policy())
     }
 
-    /// Makes the change. With `confirmed` a person has seen the whole new policy, and running
-    /// processes follow it at once, what loosens included. Without, they follow what tightens; and
-    /// the rest too if it is less than what a person confirmed last.
+    /// Writes the change. `confirmed` means that a person has seen the whole new policy; running
+    /// processes then follow all of it at once. Otherwise they follow only stricter values, unless
+    /// the old policy was confirmed and the new one allows nothing more: then it counts as
+    /// confirmed.
     ///
     /// # Errors
-    /// When a file was changed since it was shown, or cannot be written. Then nothing was changed.
+    /// If a file has changed since the change was prepared (nothing is written then), or if a file
+    /// cannot be written.
     pub fn commit(self, confirmed: bool) -> Result<(), SettingsError> {
         if Texts::read_or_create(&self.home)? != self.before {
             return Err(fault(
                 self.file,
-                "it was changed by somebody else just now; nothing was written".to_owned(),
+                "it has just been changed by someone else; nothing was written".to_owned(),
             ));
         }
         let less_than_accepted =
             !self.loosens() && self.before.accepted == Some(self.old_policy().fingerprint());
-        // The word of the person first: a process that sees the new file must find it.
+        // Record the confirmation first, so that a process that sees the new file finds it.
         if confirmed || less_than_accepted {
             write(&self.home, "accepted", &format!("{}\n", self.new_policy().fingerprint()))?;
         } else if self.before.accepted.is_some() {
@@ -200,7 +201,7 @@ fn section<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Item {
     document.entry(name).or_insert(Item::Table(Table::new()))
 }
 
-/// Sets a key, and keeps the comment that stands behind its value.
+/// Sets a key and keeps the comment after its value.
 fn set(section: &mut Item, key: &str, mut new: toml_edit::Value) {
     let Some(table) = section.as_table_like_mut() else { return };
     if let Some(old) = table.get(key).and_then(Item::as_value) {
@@ -209,7 +210,8 @@ fn set(section: &mut Item, key: &str, mut new: toml_edit::Value) {
     table.insert(key, Item::Value(new));
 }
 
-/// Sats as TOML has integers. What does not fit is refused when the result is checked.
+/// Converts sats to a TOML integer. A value that does not fit is refused when the result is
+/// checked.
 fn integer(sats: u64) -> toml_edit::Value {
     i64::try_from(sats).unwrap_or(i64::MAX).into()
 }
@@ -245,7 +247,7 @@ fn prefix(table: Option<&Table>) -> String {
     table.and_then(|table| table.decor().prefix()?.as_str()).unwrap_or_default().to_owned()
 }
 
-/// The text with a line's end and an empty line behind it, if there is any.
+/// The text followed by an empty line, or nothing if it is empty.
 fn ended(text: &str) -> String {
     let text = text.trim_end();
     if text.is_empty() { String::new() } else { format!("{text}\n\n") }

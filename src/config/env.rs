@@ -1,48 +1,47 @@
-//! Every environment variable, read in this one place.
+//! All environment variables, read only here.
 //!
-//! Of the variables that hold a secret it reads one, `NUTPURSE_NSEC`, and shows it to nobody but
-//! what makes new keys; of others it says only whether they are there.
+//! The only secret read is `NUTPURSE_NSEC`, which is used only for creating new keys. Other secrets
+//! are only checked for presence.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::model::secret::Secret;
 
-/// The home folder: an absolute path.
+/// The home folder, an absolute path.
 pub const HOME: &str = "NUTPURSE_HOME";
-/// The agent's name, given by the client's configuration. A label, not a credential.
+/// The agent's name from the client's configuration. A label, not a credential.
 pub const AGENT: &str = "NUTPURSE_AGENT";
-/// A Nostr key, taken over where new keys are made.
+/// A Nostr key to adopt when new keys are created.
 pub const NSEC: &str = "NUTPURSE_NSEC";
-/// A Nostr key, as other wallets call it. Only noticed.
+/// A Nostr key under the name that other wallets use. Only its presence is checked.
 pub const OTHER_NSEC: &str = "NSEC";
-/// What to log to standard error, in the words of `tracing-subscriber`'s filter, e.g. `info`.
+/// The log filter for standard error in the syntax of `tracing-subscriber`, such as `info`.
 pub const LOG: &str = "NUTPURSE_LOG";
-/// `off`: do not use the platform's keyring, for containers and tests. Anything else: use it where
-/// it answers.
+/// `off` disables the platform's keyring, for containers and tests. Any other value uses it if it
+/// answers.
 pub const KEYRING: &str = "NUTPURSE_KEYRING";
-/// The kind of terminal. `dumb` where a program, not a person, looks at it.
+/// The terminal type; `dumb` if a program reads the output instead of a person.
 pub const TERM: &str = "TERM";
 
-/// What the environment says, read once.
+/// The values of the environment, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// [`HOME`]. `None` when unset or empty.
+    /// [`HOME`]. `None` if unset or empty.
     pub home: Option<PathBuf>,
-    /// [`AGENT`], as given; see [`is_agent_name`]. `None` when unset or empty.
+    /// [`AGENT`], unchecked; see [`is_agent_name`]. `None` if unset or empty.
     pub agent: Option<String>,
-    /// [`LOG`]. `None` when unset or empty.
+    /// [`LOG`]. `None` if unset or empty.
     pub log: Option<String>,
     /// [`KEYRING`] is `off`.
     pub keyring_off: bool,
-    /// [`NSEC`], as given. `None` when unset or empty.
+    /// [`NSEC`], unchecked. `None` if unset or empty.
     pub nsec: Option<Secret>,
     /// [`OTHER_NSEC`] is set.
     pub other_nsec_set: bool,
     /// [`TERM`] is `dumb`.
     pub dumb_terminal: bool,
-    /// The names of all variables that are set and not empty, for those who look for an agent's
-    /// marks.
+    /// The names of all variables that are set and not empty, for recognizing agents.
     pub names: Vec<String>,
 }
 
@@ -65,9 +64,9 @@ impl Environment {
     }
 }
 
-/// What a process that keeps the wallet gets of its starter's environment: the user's folder and
-/// names, the language, and our own settings. Nothing that loads code, leads traffic elsewhere,
-/// chooses certificates or the keyring (as `XDG_RUNTIME_DIR` does), or holds a secret.
+/// Returns the variables that a daemon inherits: the user's folder and names, the language, and our
+/// own settings. Excluded are variables that load code, redirect traffic, select certificates or
+/// the keyring (such as `XDG_RUNTIME_DIR`), or contain a secret.
 pub fn for_daemon() -> Vec<(OsString, OsString)> {
     const NAMES: [&str; 9] =
         ["HOME", "PATH", "USER", "LOGNAME", "TZ", "LANG", "LANGUAGE", LOG, KEYRING];
@@ -75,7 +74,7 @@ pub fn for_daemon() -> Vec<(OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_passed)).collect()
 }
 
-/// An agent's name may be this: 1 to 64 letters, digits, `_` and `-`.
+/// Returns `true` for a valid agent name: 1 to 64 letters, digits, `_` and `-`.
 pub fn is_agent_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))

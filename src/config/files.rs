@@ -1,8 +1,7 @@
-//! Small files that only their owner may write: read with their mode checked, created whole,
-//! replaced whole.
+//! Small files that only their owner may write, read with a check of owner and mode.
 //!
-//! A reader sees the old bytes or the new ones, never a part. Never follows a symbolic link, never
-//! deletes a file of the owner's.
+//! Files are created and replaced as a whole, so a reader never sees a part. Never follows a
+//! symbolic link, and never deletes a file of the owner's.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -10,10 +9,10 @@ use std::path::Path;
 
 use rand::Rng as _;
 
-/// The longest file read, in bytes.
+/// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// Who may have touched a file before we believe it.
+/// The access of others that a file's mode may allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// Only the owner may write; others may read.
@@ -22,33 +21,27 @@ pub(super) enum Access {
     OwnerOnly,
 }
 
-/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
-    /// There is none.
     #[error("there is no such file")]
     Missing,
-    /// It is a link, a folder or a device.
     #[error("it is not a plain file")]
     NotAFile,
-    /// It belongs to another user.
+    /// The file belongs to another user (root excepted).
     #[error("it belongs to another user")]
     NotOurs,
-    /// Its mode lets others write it, or read it where they must not.
     #[error("others may {0} it; its mode must be 0600")]
     Mode(&'static str),
-    /// It is too long to be what it should be.
-    #[error("it is longer than a mebibyte")]
+    /// The file is longer than [`MAX_FILE`].
+    #[error("it is larger than 1 MiB")]
     TooLong,
-    /// It is not text.
     #[error("it is not UTF-8 text")]
     NotText,
-    /// The system says no.
     #[error("it cannot be read or written: {}", .0.kind())]
     Io(#[from] io::Error),
 }
 
-/// The file's text, once its kind, owner and mode have been checked on the open file.
+/// Reads a file after checking the type, owner and mode of the opened file.
 pub(super) fn read(path: &Path, access: Access) -> Result<String, FileError> {
     let file = match open(path) {
         Ok(file) => file,
@@ -104,8 +97,7 @@ fn check(file: &File, access: Access) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Creates the file with mode 0600 unless it is there; then leaves it alone. Durable when it
-/// returns.
+/// Creates a file with mode 0600 unless it exists. Durable on return.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     let temporary = write_beside(path, text)?;
     let linked = fs::hard_link(&temporary, path);
@@ -113,14 +105,13 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     match linked {
         Ok(()) => sync_folder(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // Not every file system has links. A crash may then leave half a file, which is an error to
-        // its readers.
+        // Some file systems have no hard links. Without them a crash may leave a partial file,
+        // which its readers reject.
         Err(_) => write_new(path, text).and_then(|()| sync_folder(path)),
     }
 }
 
-/// Puts the text in place of whatever is there, in one step, with mode 0600. Durable when it
-/// returns.
+/// Replaces a file atomically, with mode 0600. Durable on return.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let temporary = write_beside(path, text)?;
     let renamed = fs::rename(&temporary, path);

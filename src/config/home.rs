@@ -1,7 +1,7 @@
-//! The home folder: where it is, whether it may be trusted, and the names of the files in it.
+//! The home folder: its location, the check of its owner and mode, and the names of its files.
 //!
-//! Finding it creates nothing, so that a client can list tools before there is a wallet. Never
-//! follows a home that others could have written.
+//! Resolving it creates nothing, so a client can list tools before a wallet exists. Never uses a
+//! folder that other users can write.
 
 use std::fs;
 use std::io;
@@ -9,41 +9,41 @@ use std::path::{Path, PathBuf};
 
 use super::env::Environment;
 
-/// Why there is no home folder to work in.
+/// The reason why there is no usable home folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// The path given is not absolute.
+    /// The given path is not absolute.
     #[error("the home folder must be an absolute path: {}", .0.display())]
     Relative(PathBuf),
-    /// The platform names no folder for a user's data.
-    #[error("this user has no folder for data; set NUTPURSE_HOME to an absolute path")]
+    /// The platform has no data folder for this user.
+    #[error("this user has no data folder; set NUTPURSE_HOME to an absolute path")]
     None,
-    /// It is not a folder.
+    /// The path is not a folder.
     #[error("not a folder: {}", .0.display())]
     NotAFolder(PathBuf),
-    /// It belongs to another user.
+    /// The folder belongs to another user.
     #[error("the folder belongs to another user: {}", .0.display())]
     NotOurs(PathBuf),
-    /// Other users may write to it.
+    /// Other users may write to the folder.
     #[error("others may write to the folder (chmod go-w mends it): {}", .0.display())]
     Writable(PathBuf),
-    /// It could not be read or created.
+    /// The folder could not be read or created.
     #[error("the folder cannot be used: {}", .0.display())]
     Io(PathBuf, #[source] io::Error),
 }
 
-/// The folder that holds one wallet.
+/// The folder of one wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     path: PathBuf,
 }
 
 impl Home {
-    /// The folder: `given` (the `--home` flag), else the environment's, else the platform's place
-    /// for local data. Creates nothing.
+    /// Finds the folder: `given` (the `--home` flag), else that of the environment, else the
+    /// platform's folder for local data. Creates nothing.
     ///
     /// # Errors
-    /// When the path is not absolute, or the folder exists and cannot be trusted.
+    /// If the path is not absolute, or the folder exists and is not safe to use.
     pub fn resolve(given: Option<&Path>, environment: &Environment) -> Result<Self, HomeError> {
         let chosen = given.map(Path::to_path_buf).or_else(|| environment.home.clone());
         let path = match chosen {
@@ -59,10 +59,10 @@ impl Home {
         Ok(home)
     }
 
-    /// Creates the folder, for its owner alone, if it is not there.
+    /// Creates the folder with mode 0700 unless it exists.
     ///
     /// # Errors
-    /// When it cannot be created, or is there and cannot be trusted.
+    /// If it cannot be created, or exists and is not safe to use.
     pub fn ensure(&self) -> Result<(), HomeError> {
         if !self.exists() {
             let mut builder = fs::DirBuilder::new();
@@ -74,12 +74,12 @@ impl Home {
         self.check()
     }
 
-    /// The folder is there.
+    /// Returns `true` if the folder exists.
     pub fn exists(&self) -> bool {
         self.path.is_dir()
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -89,47 +89,47 @@ impl Home {
         self.path.join("wallet.redb")
     }
 
-    /// The owner's limits.
+    /// The owner's settings and limits.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
     }
 
-    /// The owner's mints.
+    /// The owner's list of mints.
     pub fn mints(&self) -> PathBuf {
         self.path.join("mints.toml")
     }
 
-    /// The mnemonic, where no keyring holds it.
+    /// The mnemonic, unless the keyring contains it.
     pub fn keys(&self) -> PathBuf {
         self.path.join("keys.toml")
     }
 
-    /// The lock: its holder may open the store.
+    /// The lock file; its holder may open the store.
     pub fn lock(&self) -> PathBuf {
         self.path.join("daemon.lock")
     }
 
-    /// The second lock: its holder gets the lock next, before any daemon.
+    /// The second lock file; its holder gets the first lock next, before any daemon.
     pub fn next_lock(&self) -> PathBuf {
         self.path.join("daemon.next")
     }
 
-    /// The socket of the daemon.
+    /// The daemon's socket.
     pub fn socket(&self) -> PathBuf {
         self.path.join("daemon.sock")
     }
 
-    /// The log of the daemon.
+    /// The daemon's log.
     pub fn log(&self) -> PathBuf {
         self.path.join("daemon.log")
     }
 
-    /// Which wallet lives here, and how new its store is.
+    /// The identity of the wallet in this folder, and the generation of its store.
     pub fn identity(&self) -> PathBuf {
         self.path.join("wallet.id")
     }
 
-    /// Any other file of the wallet, by its plain name.
+    /// Any other file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

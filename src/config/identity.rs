@@ -1,7 +1,7 @@
-//! `wallet.id`: which wallet lives in this folder, beside its store. By it a store that is gone, of
-//! another wallet, or older than it was is told from a new folder.
+//! `wallet.id`: identifies the wallet of this folder beside its store. It distinguishes a new
+//! folder from one whose store is missing, outdated or from another wallet.
 //!
-//! Holds no secret. Never says less than was seen: the store's generation only grows in it.
+//! Contains no secret. The recorded generation of the store never decreases.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,35 +9,35 @@ use super::files::{self, Access, FileError};
 use super::home::Home;
 use crate::model::keys::KeysPlace;
 
-const HEADER: &str = "# Which wallet lives in this folder. Written by nutpurse at each start; holds no secret. Leave it beside wallet.redb.\n";
+const HEADER: &str = "# Identifies the wallet in this folder. Written by nutpurse at each start; contains no secret. Keep it beside wallet.redb.\n";
 
-/// Why it cannot be used.
+/// The reason why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// It is there and says nothing that can be read.
+    /// The file exists but cannot be read.
     #[error("wallet.id cannot be read: {0}")]
     Unreadable(String),
-    /// It could not be written.
+    /// The file could not be written.
     #[error("wallet.id cannot be written")]
     Write(#[source] std::io::Error),
 }
 
-/// What the file says.
+/// The content of `wallet.id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// The wallet's random name.
+    /// The wallet's random id.
     pub wallet_id: String,
-    /// Where its keys lie, once they are made.
+    /// The place of the keys. `None` before they are created.
     pub keys: Option<KeysPlace>,
-    /// Which of the mnemonic's devices this home is.
+    /// The number of this device among those of the mnemonic.
     pub device: u32,
-    /// The highest generation of the store that was seen here.
+    /// The highest generation of the store seen in this folder.
     pub generation: u64,
 }
 
 impl Identity {
-    /// What the folder says. `None`: there is no such file.
+    /// Reads the file. `None` if it does not exist.
     ///
     /// # Errors
     /// [`IdentityError::Unreadable`].
@@ -52,7 +52,7 @@ impl Identity {
             .map_err(|error| IdentityError::Unreadable(error.message().to_owned()))
     }
 
-    /// Writes it durably, in place of what is there, unless that says the same.
+    /// Writes the file durably unless it already has this content.
     ///
     /// # Errors
     /// [`IdentityError::Write`].

@@ -1,7 +1,7 @@
-//! The platform's keyring: one entry per wallet, asked with a deadline.
+//! The platform's keyring, with one entry per wallet and a deadline of two seconds per request.
 //!
-//! Never prints what it holds, and never waits longer than two seconds: a keyring that shows a
-//! dialogue nobody sees is one that does not answer.
+//! Never prints a secret. A keyring that waits for a dialogue that no one sees counts as not
+//! answering.
 
 use std::sync::mpsc;
 use std::thread;
@@ -9,23 +9,23 @@ use std::time::Duration;
 
 use crate::model::secret::Secret;
 
-/// How long the keyring may take for one question.
+/// The time limit of one request to the keyring.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// The keyring is not there, is locked, or does not answer in time.
+/// The keyring is missing or locked, or does not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoAnswer;
 
-/// Something that keeps a secret under a name.
+/// A store of secrets by name.
 pub(super) trait Keyring {
-    /// What is kept under the name. `None`: surely nothing.
+    /// Reads the secret with this name. `None` means that there certainly is none.
     fn get(&self, name: &str) -> Result<Option<Secret>, NoAnswer>;
 
-    /// Keeps it.
+    /// Stores a secret under this name.
     fn set(&self, name: &str, secret: &Secret) -> Result<(), NoAnswer>;
 }
 
-/// No keyring: never answers.
+/// A missing keyring, which never answers.
 #[derive(Debug)]
 pub(super) struct NoKeyring;
 
@@ -39,7 +39,7 @@ impl Keyring for NoKeyring {
     }
 }
 
-/// The keyring of this platform. Where we know none, it never answers.
+/// The keyring of this platform. It never answers on platforms without support.
 #[derive(Debug)]
 pub(super) struct Platform;
 
@@ -55,8 +55,8 @@ impl Keyring for Platform {
     }
 }
 
-/// Runs a question on a thread of its own, which is left behind if it outlasts the deadline: a
-/// blocked call to a keyring cannot be cut, and it touches nothing of ours.
+/// Runs a request on its own thread, which is abandoned after the deadline: a blocked keyring call
+/// cannot be cancelled, and it uses nothing of ours.
 fn in_time<T: Send + 'static>(
     deadline: Duration,
     question: impl FnOnce() -> Result<T, NoAnswer> + Send + 'static,

@@ -1,16 +1,20 @@
-//! The wallet's mnemonic: made once, at first need, from the system's randomness.
+//! The wallet's mnemonic, created once, when it is first needed, from the system's randomness.
 //!
-//! Kept in the platform's keyring where it answers within two seconds, else in `keys.toml`, in
-//! clear, mode 0600. Keys that are known to exist and do not answer are an error, never made anew;
-//! a file that is there is never overwritten.
+//! It is stored in the platform's keyring if that answers within two seconds, else in `keys.toml`,
+//! unencrypted with mode 0600. Keys that exist but cannot be read are an error. Never creates new
+//! keys in their place, and never overwrites a file.
 //!
 //! ```text
-//!  known      keys.toml      keyring
-//!  File       read it        -                    missing: KeysError::Missing
-//!  Keyring    -              has it               silent: KeysError::Locked; surely without it: KeysError::Missing
-//!  nothing    there: it      has it: it
-//!             not there      has none             new keys, kept there, and read back
-//!             not there      silent               new keys, in keys.toml
+//!  known place  keys.toml  keyring     result
+//!  File         exists     -           these keys
+//!  File         missing    -           KeysError::Missing
+//!  Keyring      -          has them    these keys
+//!  Keyring      -          no answer   KeysError::Locked
+//!  Keyring      -          has none    KeysError::Missing
+//!  none         exists     -           these keys
+//!  none         missing    has them    these keys
+//!  none         missing    has none    new keys in the keyring, read back
+//!  none         missing    no answer   new keys in keys.toml
 //! ```
 
 use std::fmt;
@@ -28,50 +32,48 @@ use super::keyring::{Keyring, NoKeyring, Platform};
 use crate::model::keys::KeysPlace;
 use crate::model::secret::Secret;
 
-/// What is derived for a device beside the first; followed by its number, 4 bytes, big endian.
+/// The label of the seeds of devices after the first, followed by the number (4 bytes, big endian).
 const DEVICE_LABEL: &[u8] = b"nutpurse/device/";
 
-/// What the key for nutzaps is derived with.
+/// The label of the nutzap key.
 const NUTZAP_LABEL: &[u8] = b"nutpurse/nutzap/0";
 
-/// What the hash of a seed begins with that tells it from others.
+/// The label of [`Keys::mark`].
 const MARK_LABEL: &[u8] = b"nutpurse/mark/";
 
-const HEADER: &str = "# The keys of this wallet, in clear. Who reads them owns its money. Never share or delete this file.\n";
+const HEADER: &str = "# The unencrypted keys of this wallet. Anyone who reads them can take its money. Never share or delete this file.\n";
 
-/// Why there are no keys to work with. Holds no secret.
+/// The reason why there are no usable keys. Contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The keyring holds them and does not answer: a person unlocks it.
-    #[error("the keyring that holds this wallet's keys is locked or does not answer")]
+    /// The keyring with the keys does not answer; a person must unlock it.
+    #[error("the keyring with this wallet's keys is locked or not responding")]
     Locked,
-    /// They were there, and are not: moved, deleted, or the folder was copied from elsewhere.
-    #[error(
-        "this wallet's keys are not in their place ({0}); put them back, or restore from the backup"
-    )]
+    /// The keys existed but are gone: moved, deleted, or left behind when the folder was copied.
+    #[error("this wallet's keys are missing ({0}); put them back, or restore from the backup")]
     Missing(KeysPlace),
-    /// They are there and are not keys.
+    /// The stored keys are invalid.
     #[error("this wallet's keys cannot be read ({place}): {reason}")]
     Damaged {
-        /// Where they lie.
+        /// The place of the keys.
         place: KeysPlace,
-        /// What is wrong, without a word of the content.
+        /// The problem, without any content.
         reason: String,
     },
-    /// New keys could not be kept.
+    /// The new keys could not be stored.
     #[error("new keys could not be written")]
     Write(#[source] std::io::Error),
-    /// What was given is no mnemonic.
+    /// The given text is not a mnemonic.
     #[error("these are not the words of a mnemonic: check their spelling and their order")]
     NotWords,
-    /// This folder has keys already, and they are not the ones given.
+    /// The folder already has other keys than the given ones.
     #[error("this folder has keys of another wallet ({0}); use an empty folder for these words")]
     OtherWallet(KeysPlace),
-    /// The system has no randomness to give.
-    #[error("the system gave no randomness")]
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
     Randomness,
     /// The home folder cannot be used.
-    #[error("there is no home folder for the keys")]
+    #[error("the home folder for the keys cannot be used")]
     Home(#[from] HomeError),
 }
 
@@ -79,7 +81,7 @@ pub enum KeysError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     mnemonic: Secret,
-    /// A Nostr key that was taken over. `None`: it is derived from the words.
+    /// An adopted Nostr key. `None` if it is derived from the mnemonic.
     nostr: Option<Secret>,
     created: bool,
 }
@@ -93,13 +95,13 @@ struct TypedKeys {
 }
 
 impl Keys {
-    /// The keys of the wallet with this id; new ones where none were ever made. `known` is where
-    /// the store says they lie. The place returned must be durable in the store before the keys are
-    /// used for money. Blocks, up to some seconds. `nostr` is a Nostr key that new keys take over
-    /// (64 letters of hex); where there are keys it changes nothing.
+    /// Loads the keys of the wallet with this id, or creates them if none ever existed. `known` is
+    /// their place according to the store. The caller must make the returned place durable in the
+    /// store before using the keys for money. Blocks for up to some seconds. New keys adopt
+    /// `nostr`, a Nostr key of 64 hex characters; existing keys ignore it.
     ///
     /// # Errors
-    /// Where keys exist and cannot be had, or new ones cannot be kept.
+    /// If existing keys cannot be read, or new ones cannot be stored.
     pub fn load_or_create(
         home: &Home,
         wallet_id: &str,
@@ -111,10 +113,10 @@ impl Keys {
         load_or_create(home, wallet_id, known, keyring, nostr)
     }
 
-    /// The keys that are there, and where. `None`: there are none. Makes none.
+    /// Finds existing keys and their place without creating any. `None` if there are none.
     ///
     /// # Errors
-    /// Where keys exist and cannot be had.
+    /// If existing keys cannot be read.
     pub fn find(
         home: &Home,
         wallet_id: &str,
@@ -125,12 +127,12 @@ impl Keys {
         find(home, &entry_name(home, wallet_id), known, keyring)
     }
 
-    /// Keeps a mnemonic that a person has typed, where new keys would be kept, with a Nostr key to
-    /// take over beside it. The same words again change nothing.
+    /// Stores a mnemonic that a person typed in the place for new keys, together with a Nostr key
+    /// to adopt. Storing the same mnemonic again changes nothing.
     ///
     /// # Errors
-    /// [`KeysError::NotWords`]; [`KeysError::OtherWallet`] when the folder has other keys; when
-    /// they cannot be kept.
+    /// [`KeysError::NotWords`]; [`KeysError::OtherWallet`] if the folder has other keys; or if the
+    /// keys cannot be stored.
     pub fn keep(
         home: &Home,
         wallet_id: &str,
@@ -143,7 +145,7 @@ impl Keys {
         keep(home, wallet_id, known, words, keyring, nostr)
     }
 
-    /// The keys that a person has typed; they are kept nowhere.
+    /// Parses the keys that a person typed, without storing them.
     ///
     /// # Errors
     /// [`KeysError::NotWords`].
@@ -155,40 +157,40 @@ impl Keys {
         Ok(Self { mnemonic: Secret::new(mnemonic.to_string()), nostr: None, created: false })
     }
 
-    /// Made by this very call: there can be no coins of an earlier life. Where this is `false` and
-    /// the store is new, the wallet has to be restored before it derives anything.
+    /// Returns `true` if this call created the keys, so no earlier proofs can exist. If `false` and
+    /// the store is new, the wallet must be restored before it derives anything.
     #[cfg(feature = "testing")]
     pub fn created(&self) -> bool {
         self.created
     }
 
-    /// The twelve words.
+    /// The mnemonic's words.
     pub fn mnemonic(&self) -> &Secret {
         &self.mnemonic
     }
 
-    /// The Nostr key that was taken over, 64 letters of hex. `None`: it is derived from the words
+    /// The adopted Nostr key, 64 characters of hex. `None` if it is derived from the mnemonic
     /// (NIP-06).
     pub fn nostr(&self) -> Option<&Secret> {
         self.nostr.as_ref()
     }
 
-    /// The key that nutzaps are locked to where relays name none, 64 letters of hex: the first
-    /// half of the HMAC-SHA512 of a fixed label, with the seed of device 0 as its key. Nobody can
-    /// compute it from another key of the wallet.
+    /// Derives the nutzap key to use if relays have none, 64 characters of hex: the first half of
+    /// HMAC-SHA512 of a fixed label, with the seed of device 0 as its key. It cannot be computed
+    /// from another key of the wallet.
     ///
     /// # Errors
-    /// As [`Self::seed`].
+    /// The same as for [`Self::seed`].
     pub fn nutzap(&self) -> Result<Secret, KeysError> {
         let derived = Zeroizing::new(hmac_sha512(&self.seed(0)?, &[NUTZAP_LABEL]));
         Ok(Secret::new(hex::encode(derived.get(..32).unwrap_or_default())))
     }
 
-    /// Tells these words from others, and nothing about them: half of a hash of the seed under a
-    /// fixed label.
+    /// Derives a mark that identifies the mnemonic without revealing it: part of a hash of a fixed
+    /// label and the seed.
     ///
     /// # Errors
-    /// As [`Self::seed`].
+    /// The same as for [`Self::seed`].
     pub fn mark(&self) -> Result<String, KeysError> {
         let mut hash = Sha512::new();
         hash.update(MARK_LABEL);
@@ -196,12 +198,12 @@ impl Keys {
         Ok(hex::encode(hash.finalize().get(..16).unwrap_or_default()))
     }
 
-    /// The ecash seed of a device. Device 0: the plain BIP-39 seed, empty passphrase, as every
-    /// Cashu wallet has it. Others: HMAC-SHA512 under that seed, of a fixed label and the device's
-    /// number.
+    /// Derives the ecash seed of a device. Device 0 has the plain BIP-39 seed with an empty
+    /// passphrase, as in every Cashu wallet. Other devices have the HMAC-SHA512 of a fixed label
+    /// and the device's number, with that seed as its key.
     ///
     /// # Errors
-    /// [`KeysError::Damaged`] when the words are no mnemonic, which loading has ruled out.
+    /// [`KeysError::Damaged`] if the mnemonic is invalid, which loading excludes.
     pub fn seed(&self, device: u32) -> Result<Zeroizing<[u8; 64]>, KeysError> {
         let words = parse(&self.mnemonic, KeysPlace::File)?;
         let seed = Zeroizing::new(words.to_seed_normalized(""));
@@ -212,9 +214,9 @@ impl Keys {
     }
 }
 
-/// HMAC-SHA512 with a seed as its key.
+/// Computes HMAC-SHA512 with a seed as its key.
 fn hmac_sha512(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
-    // A key shorter than the hash's block is padded with zeros, by HMAC's own rule.
+    // HMAC pads a key shorter than the hash's block with zeros.
     let mut block = Zeroizing::new([0_u8; 128]);
     block.iter_mut().zip(seed.iter()).for_each(|(to, from)| *to = *from);
     let mut mac = <Hmac<Sha512> as Mac>::new((&*block).into());
@@ -224,7 +226,7 @@ fn hmac_sha512(seed: &Zeroizing<[u8; 64]>, parts: &[&[u8]]) -> [u8; 64] {
     mac.finalize().into_bytes().into()
 }
 
-/// The platform's, also where it is off for new keys but holds those that are known.
+/// The platform's keyring. Even if it is off, it is used for keys that are known to be in it.
 fn keyring(known: Option<KeysPlace>, is_off: bool) -> &'static dyn Keyring {
     if is_off && known != Some(KeysPlace::Keyring) { &NoKeyring } else { &Platform }
 }
@@ -295,8 +297,8 @@ fn keep(
     }
 }
 
-/// A copy of the folder elsewhere must not find the keys: two wallets on one seed would use the
-/// same outputs.
+/// The keyring entry of this wallet in this folder. A copy of the folder must not find the keys,
+/// because two wallets with one seed would use the same outputs.
 fn entry_name(home: &Home, wallet_id: &str) -> String {
     let path = std::fs::canonicalize(home.path()).unwrap_or_else(|_| home.path().to_path_buf());
     format!("{wallet_id} {}", path.to_string_lossy())
@@ -341,7 +343,7 @@ fn put(
         text.push_str("\"\n");
     }
     files::create(&home.keys(), &text).map_err(KeysError::Write)?;
-    // Whatever lies there now is what the wallet has: another process may have come first.
+    // Another process may have created the file first, so read what it contains now.
     let (found, place) = from_file(home)?.ok_or(KeysError::Missing(KeysPlace::File))?;
     let created = found.mnemonic == keys.mnemonic;
     Ok((Keys { created, ..found }, place))
@@ -354,9 +356,9 @@ fn from_file(home: &Home) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
         Err(FileError::Missing) => return Ok(None),
         Err(error) => return Err(damaged(error.to_string())),
     };
-    // The parser's own message would quote the file.
+    // The parser's own message would quote the content.
     let typed: TypedKeys =
-        toml::from_str(&text).map_err(|_| damaged("it is not a file of keys".to_owned()))?;
+        toml::from_str(&text).map_err(|_| damaged("it is not a valid keys file".to_owned()))?;
     parse(&typed.mnemonic, KeysPlace::File)?;
     Ok(Some((
         Keys { mnemonic: typed.mnemonic, nostr: typed.nostr, created: false },
@@ -364,7 +366,7 @@ fn from_file(home: &Home) -> Result<Option<(Keys, KeysPlace)>, KeysError> {
     )))
 }
 
-/// The entry of a keyring: the words, and below them a Nostr key that was taken over.
+/// The keyring entry: the mnemonic, then an adopted Nostr key on a second line.
 fn in_keyring(keys: &Keys) -> Secret {
     match &keys.nostr {
         Some(nostr) => Secret::new(format!("{}\n{}", keys.mnemonic.reveal(), nostr.reveal())),
@@ -382,7 +384,7 @@ fn kept_in_keyring(entry: Secret) -> Result<(Keys, KeysPlace), KeysError> {
 
 fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {
     Mnemonic::parse_normalized(mnemonic.reveal())
-        .map_err(|_| KeysError::Damaged { place, reason: "the words are no mnemonic".to_owned() })
+        .map_err(|_| KeysError::Damaged { place, reason: "the mnemonic is not valid".to_owned() })
 }
 
 #[cfg(test)]

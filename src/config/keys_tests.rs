@@ -11,7 +11,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 const WORDS: &str =
     "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
-/// A keyring that keeps, or from some moment on is silent.
+/// A keyring in memory, which can also stop answering or forget.
 #[derive(Default)]
 struct Fake {
     kept: RefCell<HashMap<String, Secret>>,
@@ -67,7 +67,7 @@ fn another_folder_finds_no_key_of_a_wallet_in_the_same_keyring() -> Outcome {
     let (folder, keyring) = (tempfile::tempdir()?, Fake::default());
     let home = home(&folder)?;
     let (keys, _) = load_or_create(&home, "w", None, &keyring, None)?;
-    // A project's settings lead to a folder of its own; what it says of itself may be forged.
+    // A project's settings can choose another folder and fake its wallet id.
     let project = Home::resolve(Some(&folder.path().join("project")), &Environment::default())?;
     project.ensure()?;
     let (own, place) = load_or_create(&project, "w", None, &keyring, None)?;
@@ -184,10 +184,10 @@ fn a_file_that_is_no_file_of_keys_is_told_without_its_words() -> Outcome {
 #[test]
 fn each_device_has_its_own_seed() -> Outcome {
     let keys = Keys { mnemonic: Secret::new(WORDS), nostr: None, created: false };
-    // The vector of BIP-39 itself, for an empty passphrase.
+    // The BIP-39 test vector with an empty passphrase.
     let plain = "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4";
     assert_eq!(hex::encode(*keys.seed(0)?), plain);
-    // By another implementation of HMAC-SHA512.
+    // Computed with another implementation of HMAC-SHA512.
     let first = "f74b96eb739677edf65422826f7771d6f11ee3ddc320320abe73c9f1dfdbb6136443426d2e5d5f778c9afc6b00cc7d6f63507cd40abebd1cb30b73bb74a0456c";
     assert_eq!(hex::encode(*keys.seed(1)?), first);
     assert!(keys.seed(1)? != keys.seed(2)? && keys.seed(1)? != keys.seed(0)?);

@@ -1,7 +1,7 @@
-//! The sections of limits in `config.toml`: the wallet's, in which each limit must stand, and those
-//! of agents, in which any may, and `tools`.
+//! The sections of limits in `config.toml`: the wallet's, where every limit is required, and the
+//! agents', where limits and `tools` are optional.
 //!
-//! Their reading is not derived, so that the policy's table alone says which limits there are.
+//! Deserialization is written by hand, so that limits are defined only in the policy's table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Vi
 use super::parse::{TypedPercent, TypedSats};
 use crate::policy::{AgentPolicy, LIMITS, Limit, Limits, Measure, SomeLimits};
 
-/// Whose section is read.
+/// The kind of section to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     Wallet,
@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for Section {
     }
 }
 
-/// A key: a limit's, or `None` for `tools`.
+/// Reads a key: a limit, or `None` for `tools`.
 impl<'de> DeserializeSeed<'de> for Section {
     type Value = Option<Limit>;
 

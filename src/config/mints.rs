@@ -1,4 +1,4 @@
-//! `mints.toml`: as typed, then checked.
+//! `mints.toml`, parsed and checked.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -7,10 +7,10 @@ use super::parse::{Source, TypedSats};
 use super::settings::SettingsError;
 use crate::model::mint::{MintAddress, TrustedMint};
 
-/// What is kept at a real mint at most where its entry does not say, in sats.
+/// The balance cap of a real mint without its own value, in sats.
 pub const DEFAULT_MAX_BALANCE_SATS: u64 = 50_000;
 
-/// The list that a new wallet begins with.
+/// The default list of a new wallet.
 pub(super) const DEFAULT_TEXT: &str = include_str!("../../mints.toml");
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct TypedMint {
     max_balance_sats: Option<TypedSats>,
 }
 
-/// The list in its written order, each mint once.
+/// Parses the list in its order and refuses duplicates.
 pub(super) fn read(source: Source<'_>) -> Result<Vec<TrustedMint>, SettingsError> {
     let mut mints: Vec<TrustedMint> = Vec::new();
     for typed in source.typed::<TypedMints>()?.mint {

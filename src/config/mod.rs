@@ -1,7 +1,7 @@
-//! The home folder, the owner's files in it, the environment, and the keys.
+//! The home folder, the owner's settings files, the environment and the keys.
 //!
-//! Reads and checks; never decides a payment, and never falls back to a default where a file is
-//! there but cannot be used. Everything in here blocks: call it from a blocking thread.
+//! Never decides on a payment, and never falls back to a default for a file that exists but cannot
+//! be used. All functions block: call them from a blocking thread.
 
 mod config_file;
 pub mod edit;

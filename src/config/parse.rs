@@ -1,6 +1,6 @@
-//! Text to what was typed, its numbers checked, and a fault's place in it: file, line, key.
+//! Parses TOML, checks numbers, and locates errors by file, line and key.
 //!
-//! Knows TOML; knows nothing of limits or mints.
+//! Never interprets limits or mints.
 
 use std::ops::Range;
 
@@ -11,17 +11,15 @@ use super::settings::SettingsError;
 use crate::model::money::MAX_SATS;
 use crate::policy::WHOLE_HUNDREDTHS;
 
-/// One settings file as it was read.
+/// A settings file as read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
-    /// Its plain name.
     pub(super) file: &'static str,
-    /// Its text.
     pub(super) text: &'a str,
 }
 
 impl Source<'_> {
-    /// What was typed. Unknown keys are errors where `T` denies them.
+    /// Parses the text. Unknown keys are errors if `T` denies them.
     pub(super) fn typed<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         toml::from_str(self.text).map_err(|error| {
             let quoted = quoted_key(error.message()).map(str::to_owned);
@@ -32,7 +30,7 @@ impl Source<'_> {
         })
     }
 
-    /// A fault at this place. The key is the one that stands on the line.
+    /// An error at this place, with the key on its line.
     pub(super) fn fault(
         &self,
         span: Option<Range<usize>>,
@@ -46,7 +44,7 @@ impl Source<'_> {
     }
 }
 
-/// A typed number of sats, no more than exist.
+/// A number of sats, at most [`MAX_SATS`].
 #[derive(Deserialize)]
 #[serde(try_from = "u64")]
 pub(super) struct TypedSats(pub(super) u64);
@@ -59,7 +57,7 @@ impl TryFrom<u64> for TypedSats {
     }
 }
 
-/// A typed percentage, in hundredths of a percent.
+/// A percentage, in hundredths of a percent.
 #[derive(Deserialize)]
 #[serde(try_from = "f64")]
 pub(super) struct TypedPercent(pub(super) u64);
@@ -72,10 +70,10 @@ impl TryFrom<f64> for TypedPercent {
     }
 }
 
-/// A percentage in hundredths of a percent.
+/// Converts a percentage to hundredths of a percent.
 ///
 /// # Errors
-/// What a person is told of a number that is none.
+/// A message for people if it is not from 0 to 100 or has more than two decimals.
 pub fn hundredths(percent: f64) -> Result<u64, &'static str> {
     let scaled = percent * 100.0;
     let nearest = scaled.round();
@@ -86,14 +84,14 @@ pub fn hundredths(percent: f64) -> Result<u64, &'static str> {
     }
 }
 
-/// The key of a line such as `key = value`.
+/// Extracts the key of a line such as `key = value`.
 fn key_of(line: &str) -> Option<String> {
     let (key, _) = line.split_once('=')?;
     let key = key.trim();
     (!key.is_empty() && !key.starts_with('#')).then(|| key.to_owned())
 }
 
-/// The key in a message such as "unknown field `key`, expected ...".
+/// Extracts the key from a message such as "unknown field `key`, expected ...".
 fn quoted_key(message: &str) -> Option<&str> {
     let rest = message
         .strip_prefix("unknown field `")

@@ -1,9 +1,7 @@
-//! The owner's settings: what was typed in `config.toml` and `mints.toml`, checked into values that
-//! need no more checking.
+//! The owner's settings: `config.toml` and `mints.toml`, parsed and checked.
 //!
-//! A missing file is created from the defaults compiled in. A file that is there and cannot be used
-//! is an error: nothing falls back to a default, and a limit that is left out is an error too, so
-//! that half a file never loosens.
+//! A missing file is created with the built-in defaults. A file that exists but cannot be used is
+//! an error, and so is a missing limit, so an incomplete file never loosens a limit.
 
 use std::fmt;
 
@@ -17,21 +15,21 @@ use crate::policy::Policy;
 pub use super::config_file::{AdoptWhen, Daemon, Network, Nostr};
 pub use super::parse::hundredths;
 
-/// The name of the file of limits.
+/// The name of the file with the limits.
 pub const CONFIG_FILE: &str = "config.toml";
-/// The name of the file of mints.
+/// The name of the file with the mints.
 pub const MINTS_FILE: &str = "mints.toml";
 
-/// A settings file cannot be used. Spending stops until a person mends it.
+/// The error for an unusable settings file. Spending stops until a person fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
     /// The file's plain name, or the home folder's path.
     pub file: String,
-    /// Counted from 1. `None` where the whole file is meant.
+    /// The line, counted from 1. `None` if the whole file is meant.
     pub line: Option<usize>,
-    /// The key at fault, where one is known.
+    /// The key at fault. `None` if unknown.
     pub key: Option<String>,
-    /// What is wrong, in words.
+    /// The problem, for people.
     pub reason: String,
 }
 
@@ -50,22 +48,22 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-/// Everything the owner has settled.
+/// All settings of the owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Limits, pause, agents, mints.
+    /// The limits, pause, agents and mints.
     pub policy: Policy,
-    /// How to reach the outside.
+    /// The network settings.
     pub network: Network,
-    /// Relays.
+    /// The Nostr settings.
     pub nostr: Nostr,
-    /// The process that keeps the wallet.
+    /// The daemon settings.
     pub daemon: Daemon,
-    /// The fingerprint of the policy that a person confirmed last. `None`: none was.
+    /// The fingerprint of the policy that a person confirmed last. `None` if none was.
     pub accepted: Option<String>,
 }
 
-/// The text of the settings files when they were last read.
+/// The texts of the settings files when they were last read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastRead(Option<Texts>);
 
@@ -77,20 +75,20 @@ pub(super) struct Texts {
 }
 
 impl Settings {
-    /// Reads the settings; creates the folder and the files that are missing. Cheap: three small
+    /// Reads the settings, after creating the folder and files that are missing. Cheap: three small
     /// files.
     ///
     /// # Errors
-    /// When the folder cannot be used, or a file is there and cannot be.
+    /// If the folder or an existing file cannot be used.
     pub fn load(home: &Home) -> Result<Self, SettingsError> {
         Texts::read_or_create(home)?.parse()
     }
 
-    /// As [`Self::load`]; `None` while the files are the same as `last_read`. Kind, owner and mode
-    /// of the files are checked each time; a fault is told each time.
+    /// Reads the settings as [`Self::load`] does; `None` if the files equal `last_read`. The type,
+    /// owner and mode of the files are checked, and an error is reported, on every call.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// The same as for [`Self::load`].
     pub fn load_if_changed(
         home: &Home,
         last_read: &mut LastRead,
@@ -104,10 +102,10 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// As [`Self::load`], but creates nothing: a file that is missing counts as its default.
+    /// Reads the settings without creating a file; a missing file counts as its default.
     ///
     /// # Errors
-    /// When a file is there and cannot be used.
+    /// If an existing file cannot be used.
     pub fn peek(home: &Home) -> Result<Self, SettingsError> {
         let config = read_existing(home, CONFIG_FILE)?
             .unwrap_or_else(|| config_file::DEFAULT_TEXT.to_owned());
@@ -116,11 +114,11 @@ impl Settings {
         Texts { config, mints, accepted: Self::accepted_fingerprint(home)? }.parse()
     }
 
-    /// The fingerprint of the policy that a person confirmed last, so that a running process may
-    /// follow a loosening at once ([`Policy::followed_by`]).
+    /// Reads the fingerprint of the policy that a person confirmed last. A running process follows
+    /// a looser policy at once only with it ([`Policy::followed_by`]).
     ///
     /// # Errors
-    /// When the file is there and cannot be used.
+    /// If the file exists but cannot be used.
     pub fn accepted_fingerprint(home: &Home) -> Result<Option<String>, SettingsError> {
         Ok(read_existing(home, "accepted")?
             .map(|text| text.trim().to_owned())

@@ -1,12 +1,12 @@
-//! Which addresses are the public Internet's. Pure.
+//! Recognizes public Internet addresses. Pure.
 //!
-//! For IPv6 only what has been given out as global unicast counts (2000::/3, less its special
-//! parts), so that every way of writing an IPv4 address in IPv6 is out without being listed. Taken
-//! from IANA's special-purpose registries.
+//! For IPv6, only global unicast (2000::/3, less its special blocks) is public, which excludes
+//! every IPv6 form of an IPv4 address without a list. The blocks are from IANA's special-purpose
+//! registries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// IPv4 blocks that are not the public Internet's: first address and prefix length.
+/// IPv4 blocks that are not public: first address and prefix length.
 const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),        // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
@@ -26,7 +26,7 @@ const SPECIAL_V4: [(Ipv4Addr, u32); 16] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved, broadcast
 ];
 
-/// Parts of 2000::/3 that are not the public Internet's: first address and prefix length.
+/// Blocks in 2000::/3 that are not public: first address and prefix length.
 const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo among them
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
@@ -36,7 +36,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
 
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// The address is the public Internet's: neither this machine's, nor a private network's, nor of
+/// Returns `true` for an address of the public Internet: not of this machine, a private network or
 /// special use.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {

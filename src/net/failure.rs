@@ -1,8 +1,8 @@
-//! Whether a request that failed was sent.
+//! Classifies failed requests by whether they may have been sent.
 //!
-//! It is `NotSent` only where no connection was made. After that it is `Lost`, because the server
-//! may have read all of it. The texts are ours alone: they repeat nothing of a server and nothing
-//! of the URL.
+//! A failure is `NotSent` only if no connection was made. Otherwise it is `Lost`, because the
+//! server may have received the whole request. The texts are ours: they contain nothing from the
+//! server or the URL.
 
 use std::error::Error;
 use std::io;
@@ -10,10 +10,9 @@ use std::io;
 use super::resolve::ResolveError;
 use crate::ports::HttpFailure;
 
-/// The failure of an exchange.
 pub(super) fn exchange_failure(error: &reqwest::Error) -> HttpFailure {
     if let Some(ResolveError::Private) = find::<ResolveError>(error) {
-        HttpFailure::Refused("the name leads to a private address".to_owned())
+        HttpFailure::Refused("the name resolves to a private address".to_owned())
     } else if error.is_connect() || error.is_builder() {
         connect_failure(error)
     } else {
@@ -21,7 +20,6 @@ pub(super) fn exchange_failure(error: &reqwest::Error) -> HttpFailure {
     }
 }
 
-/// Why no connection was made.
 pub(super) fn connect_failure(error: &(dyn Error + 'static)) -> HttpFailure {
     if find::<ResolveError>(error).is_some() {
         return HttpFailure::Unresolved;
@@ -32,7 +30,7 @@ pub(super) fn connect_failure(error: &(dyn Error + 'static)) -> HttpFailure {
         (Some(_), _) => "TLS failed",
         (None, Some(io::ErrorKind::ConnectionRefused)) => "the connection was refused",
         (None, Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)) => {
-            "the network does not reach it"
+            "it cannot be reached from this network"
         }
         _ if timed_out(error) => "no connection in time",
         _ => "no connection could be made",
@@ -40,10 +38,9 @@ pub(super) fn connect_failure(error: &(dyn Error + 'static)) -> HttpFailure {
     HttpFailure::NotSent(why.to_owned())
 }
 
-/// Why there is no answer.
 fn lost_reason(error: &reqwest::Error) -> &'static str {
     if error.is_body() || error.is_decode() {
-        "the answer broke off"
+        "the answer was cut off"
     } else {
         "the connection ended before the answer"
     }
@@ -54,7 +51,7 @@ fn timed_out(error: &(dyn Error + 'static)) -> bool {
     outer || find::<io::Error>(error).is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
 }
 
-/// The first error of type `E` among `error` and its sources.
+/// Finds the first error of type `E` among `error` and its sources.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(one) = next {
@@ -66,7 +63,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// The error within an I/O error, which its own `source` skips.
+/// The error inside an I/O error, which `source` skips.
 fn within_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let within = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(within)

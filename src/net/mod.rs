@@ -1,11 +1,12 @@
-//! The only HTTP and websocket code of the product: one hardened client.
+//! The only HTTP and websocket client of the wallet, hardened against hostile servers.
 //!
-//! Every exchange has a deadline and a cap, goes to an address that was checked, and is made once:
-//! no redirects, no repeats, no cookies, no credentials, no compression, nothing from the
-//! environment. It never decides what an answer means.
+//! Every exchange has a deadline and a size limit, goes to a checked address, and happens once. The
+//! client follows no redirects and never retries; it sends no cookies or credentials, accepts no
+//! compression and reads nothing from the environment. Never interprets an answer.
 //!
 //! ```text
-//!  send --> url_policy (URL, address) --> rate_limit (our rate, their pause) --> web (one exchange) --> failure (was it sent?)
+//!  send -> url_policy (URL, address) -> rate_limit (our rate, server's pause)
+//!       -> web (one exchange) -> failure (was it sent?)
 //! ```
 
 mod address;

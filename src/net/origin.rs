@@ -1,20 +1,20 @@
-//! Scheme, host and port of a URL, by which it is allowed, limited and paused.
+//! Origins (scheme, host and port), the key for permissions, rate limits and pauses.
 //!
-//! `ws` counts as `http` and `wss` as `https`: a mint's websocket lives at the mint's own port.
+//! `ws` counts as `http` and `wss` as `https`, because a mint's websocket uses the mint's own port.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
 
-/// Scheme, host and port of an address, in their one written form; the port is always there.
+/// A URL's scheme, host and port, normalized and always with the port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(String);
 
-/// The text is not an origin alone.
+/// The error for text that is not exactly an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not an origin: scheme (http, https, ws, wss), host and perhaps a port, and nothing after them"
+    "not an origin: a scheme (http, https, ws, wss), a host and optionally a port, and nothing else"
 )]
 pub struct NotAnOrigin;
 
@@ -24,7 +24,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origin of an address. `None` for schemes other than `http`, `https`, `ws` and `wss`.
+/// Returns the origin of a URL. `None` unless its scheme is `http`, `https`, `ws` or `wss`.
 pub fn origin_of(url: &Url) -> Option<Origin> {
     let scheme = match url.scheme() {
         "http" | "ws" => "http",

@@ -1,7 +1,8 @@
-//! Our own rate limit for each origin, and the pauses that servers ask for.
+//! The wallet's own rate limit per origin, and the pauses that servers request.
 //!
-//! A burst of thirty payments of two requests each passes without waiting. Over the limit a request
-//! waits a little rather than fail; during a pause nothing is sent at all. Reads no wall clock.
+//! A burst of thirty payments with two requests each passes without waiting. Beyond the limit a
+//! request waits briefly before it fails; during a pause it fails at once. Never reads a wall
+//! clock.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,19 +19,19 @@ use tokio::time::{Instant, sleep};
 use super::origin::Origin;
 use crate::ports::HttpFailure;
 
-/// Requests that may go to one origin at once after a time without any.
+/// The burst of requests that one idle origin allows: 120.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
-/// Requests a second to one origin in the long run.
+/// The sustained requests per second to one origin: 4.
 const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// The longest pause that a server can ask for, in seconds.
+/// The longest pause that a server can request, in seconds.
 pub(super) const LONGEST_PAUSE: u64 = 3600;
 
 /// The pause after a 429 without `Retry-After`, in seconds.
 const DEFAULT_PAUSE: u64 = 30;
 
-/// The number of origins that are remembered before idle ones are forgotten.
+/// The number of origins remembered before idle ones are dropped.
 const REMEMBERED: usize = 256;
 
 /// The limits and pauses of all origins.
@@ -47,7 +48,7 @@ impl fmt::Debug for RateLimit {
 }
 
 impl RateLimit {
-    /// With our own rate.
+    /// Creates the rate limit with the wallet's own rate.
     pub(super) fn new() -> Self {
         Self::at(BURST, PER_SECOND)
     }
@@ -61,11 +62,10 @@ impl RateLimit {
         }
     }
 
-    /// Returns when one more request may go to `origin`, after `patience` at the latest.
+    /// Waits until one more request may go to `origin`, for at most `patience`.
     ///
     /// # Errors
-    /// [`HttpFailure::RateLimited`] while the origin is paused, or where the wait would be longer
-    /// than `patience`.
+    /// [`HttpFailure::RateLimited`] if the origin is paused or the wait would exceed `patience`.
     ///
     /// # Cancel safety
     /// A dropped future does not count as a request.
@@ -91,8 +91,8 @@ impl RateLimit {
         }
     }
 
-    /// Sends nothing to `origin` for `seconds`, at least 1 and at most [`LONGEST_PAUSE`]; `None`
-    /// means 30. A pause under way is never shortened. Returns the seconds within these bounds.
+    /// Pauses `origin` for `seconds`, limited to 1 to [`LONGEST_PAUSE`]; `None` means 30. Never
+    /// shortens a pause. Returns the limited seconds.
     pub(super) fn pause(&self, origin: &Origin, seconds: Option<u64>) -> u64 {
         let seconds = seconds.unwrap_or(DEFAULT_PAUSE).clamp(1, LONGEST_PAUSE);
         let now = Instant::now();
@@ -116,8 +116,8 @@ fn too_many<T>(left: Duration) -> Result<T, HttpFailure> {
     Err(HttpFailure::RateLimited { retry_after_seconds: whole.max(1) })
 }
 
-/// `Retry-After` in seconds, at most [`LONGEST_PAUSE`]: a number, or a date, which is measured from
-/// the answer's own `Date`. `None` when absent or unreadable.
+/// Parses `Retry-After` (RFC 9110) in seconds, at most [`LONGEST_PAUSE`]. A date is measured from
+/// the answer's own `Date`. `None` if absent or unreadable.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);

@@ -1,10 +1,9 @@
-//! Resolves names and checks each address, so that a connection is made to a checked address and to
-//! no other.
+//! Resolves names and checks the addresses, so that connections go only to checked addresses.
 //!
-//! The connection uses the addresses found here; the name is not resolved a second time. Of a name
-//! with public and private addresses the public ones remain. The addresses that a proxy connects to
-//! cannot be checked here: a name that this machine resolves to a private address is not given to
-//! the proxy.
+//! The connection uses the addresses found here without resolving the name again. If a name has
+//! public and private addresses, only the public ones are used. The addresses that a proxy connects
+//! to cannot be checked here, so a name that this machine resolves to a private address is not
+//! passed to the proxy.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,18 +16,17 @@ use tokio::time::{Instant, timeout};
 
 use super::address::is_public;
 
-/// Why a name cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResolveError {
-    /// The name has addresses, none of them public.
-    #[error("the name leads to a private address")]
+    /// The name has addresses, but no public ones.
+    #[error("the name resolves to a private address")]
     Private,
     /// The name is unknown, or the resolver did not answer.
     #[error("the name does not resolve")]
     Unknown(#[source] std::io::Error),
 }
 
-/// The public addresses of `host`, with `port`; with `private_too` all of them.
+/// Resolves `host` to its public addresses with `port`; with `private_too`, to all of them.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -40,19 +38,19 @@ pub(super) async fn resolve(
     if fit.is_empty() { Err(ResolveError::Private) } else { Ok(fit) }
 }
 
-/// How long a name may take to resolve here before the proxy gets it.
+/// The time limit for resolving a name here before it is passed to the proxy.
 const LOOKUP: Duration = Duration::from_secs(2);
 
-/// How long the result for a name is cached.
+/// The time that a result is cached.
 const CACHE_TIME: Duration = Duration::from_secs(600);
 
-/// The names that this machine resolves to private addresses, so that no proxy gets them. A cache
-/// of results: true for a private name.
+/// A cache of names and whether this machine resolves them to a private address; those are not
+/// passed to a proxy.
 #[derive(Debug, Default)]
 pub(super) struct PrivateNames(Mutex<HashMap<String, (Instant, bool)>>);
 
 impl PrivateNames {
-    /// One of the addresses that this machine finds within 2 s is private.
+    /// Returns `true` if this machine resolves the name to a private address within 2 s.
     pub(super) async fn contains(&self, name: &str) -> bool {
         let now = Instant::now();
         if let Some((_, private)) =
@@ -75,7 +73,7 @@ impl PrivateNames {
     }
 }
 
-/// The resolver of the client that connects to public addresses and to the owner's proxy alone.
+/// The resolver for connections to public addresses and to the owner's proxy.
 #[derive(Debug)]
 pub(super) struct PublicResolver {
     /// The proxy's host, which may be private.

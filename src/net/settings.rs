@@ -1,17 +1,17 @@
-//! The owner's settings for the network. No tool can change them.
+//! The owner's network settings. No tool can change them.
 
 use std::fmt;
 
 use url::Url;
 
-/// `[network]` of `config.toml`. `Debug` hides the proxy, whose address may hold a password.
+/// `[network]` of `config.toml`. `Debug` hides the proxy, whose URL may contain a password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NetworkSettings {
-    /// Exact origins that may be plain `http` or `ws`, or a private address:
+    /// Exact origins that may use plain `http` or `ws`, or a private address, such as
     /// `http://127.0.0.1:3338`.
     pub allow: Vec<String>,
-    /// The proxy that everything goes through: `socks5h`, `socks5`, `http` or `https`. Nothing goes
-    /// around it.
+    /// The proxy for all traffic, without exception: `socks5h`, `socks5`, `http` or `https`. `None`
+    /// connects directly.
     pub proxy: Option<String>,
 }
 
@@ -24,18 +24,18 @@ impl fmt::Debug for NetworkSettings {
     }
 }
 
-/// A setting that cannot be used.
+/// A network setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSettings {
     /// An entry of `allow` is not an origin.
     #[error("network.allow: {0:?} is not an origin such as \"http://127.0.0.1:3338\"")]
     Allow(String),
-    /// The proxy is not the address of one.
+    /// The proxy is not a valid proxy URL.
     #[error("network.proxy is not an address such as \"socks5h://127.0.0.1:9050\"")]
     Proxy,
 }
 
-/// The proxy's address, if one is set.
+/// Parses the proxy's URL. `None` if no proxy is set.
 pub(super) fn proxy_of(settings: &NetworkSettings) -> Result<Option<Url>, BadSettings> {
     let Some(text) = &settings.proxy else { return Ok(None) };
     let url = Url::parse(text.trim()).map_err(|_| BadSettings::Proxy)?;

@@ -1,4 +1,4 @@
-//! The whole way out, against tiny servers on loopback that answer with bytes written by hand.
+//! Tests of the whole client against small loopback servers with hand-written answers.
 
 mod proxy;
 mod rate_limit;
@@ -23,7 +23,7 @@ use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY,
 
 type Tested = Result<(), Box<dyn Error>>;
 
-/// What came in: connections, and the raw requests in order.
+/// Connections and raw requests that a server received, in order.
 #[derive(Debug, Default)]
 struct Seen {
     connections: AtomicUsize,
@@ -40,7 +40,8 @@ impl Seen {
     }
 }
 
-/// A server whose every connection is served by `serve`; its origin, and what came in.
+/// Starts a server that handles every connection with `serve`. Returns its origin and what it
+/// received.
 async fn server<F, D>(serve: F) -> Result<(String, Arc<Seen>), Box<dyn Error>>
 where
     F: Fn(TcpStream, Arc<Seen>) -> D + Send + 'static,
@@ -59,7 +60,7 @@ where
     Ok((origin, seen))
 }
 
-/// A server that answers every request with `answer` and keeps the connection.
+/// Starts a server that answers every request with `answer` and keeps the connection open.
 async fn answers(answer: &'static str) -> Result<(String, Arc<Seen>), Box<dyn Error>> {
     server(move |mut stream, seen| async move {
         while read_request(&mut stream, &seen).await {
@@ -69,7 +70,7 @@ async fn answers(answer: &'static str) -> Result<(String, Arc<Seen>), Box<dyn Er
     .await
 }
 
-/// Reads one request with its body; false at the end of the stream.
+/// Reads one request with its body. Returns `false` at the end of the stream.
 async fn read_request(stream: &mut TcpStream, seen: &Seen) -> bool {
     let mut bytes = Vec::new();
     loop {
@@ -200,7 +201,7 @@ async fn a_body_over_the_cap_is_cut() -> Tested {
         })
         .await?;
         assert!(lost(&web(&[&origin])?.send(get(&origin)).await), "{head}");
-        // What the sockets' own buffers hold comes on top.
+        // The socket buffers add to what the client read.
         assert!(sent.load(Ordering::SeqCst) < MAX_BODY * 5, "{head}");
     }
     Ok(())
@@ -293,7 +294,7 @@ async fn a_broken_answer_is_lost() -> Tested {
 
 #[tokio::test]
 async fn a_post_is_never_made_twice() -> Tested {
-    // Answers the first request of a connection; takes the second, and closes without a word.
+    // Answers the first request of a connection, reads the second and closes without an answer.
     let (origin, seen) = server(|mut stream, seen| async move {
         if read_request(&mut stream, &seen).await {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
@@ -311,7 +312,7 @@ async fn a_post_is_never_made_twice() -> Tested {
 
 #[tokio::test]
 async fn a_connection_closed_while_idle_costs_no_request() -> Tested {
-    // Closes after every answer without having said so.
+    // Closes after every answer without announcing it.
     let (origin, seen) = server(|mut stream, seen| async move {
         read_request(&mut stream, &seen).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
@@ -353,14 +354,14 @@ async fn a_private_address_hears_nothing() -> Tested {
 #[tokio::test]
 async fn a_name_that_leads_to_this_machine_hears_nothing() -> Tested {
     let (origin, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
-    // As if a name nobody suspects resolved to 127.0.0.1 and ::1.
+    // Simulates an ordinary name that resolves to 127.0.0.1 and ::1.
     let url = Url::parse(&origin.replace("http://127.0.0.1", "https://localhost"))?;
     let origin = origin_of(&url).ok_or("no origin")?;
     let target = AllowedUrl { url, origin, listed: false };
     let outcome = web(&[])?.exchange(&target, get("")).await;
     assert_eq!(
         outcome.err(),
-        Some(HttpFailure::Refused("the name leads to a private address".into()))
+        Some(HttpFailure::Refused("the name resolves to a private address".into()))
     );
     assert!(matches!(web(&[])?.open(&target).await, Err(HttpFailure::Refused(_))));
     assert_eq!(seen.connections(), 0);

@@ -1,7 +1,7 @@
-//! The SSRF policy: checks a URL before any name in it is resolved. Pure.
+//! The SSRF policy: checks a URL before its host is resolved. Pure.
 //!
-//! Names are checked again by what they resolve to (`resolve`); an IP address only here, since
-//! nothing resolves it. The text of a refusal is ours alone and repeats nothing of the URL.
+//! The addresses of a name are checked later (`resolve`), those of an IP literal only here. The
+//! text of a refusal is ours and contains nothing from the URL.
 
 use std::collections::HashSet;
 
@@ -15,8 +15,8 @@ use crate::ports::HttpFailure;
 /// The longest URL, in bytes.
 pub(super) const MAX_URL: usize = 8 * 1024;
 
-/// Domains that are never on the public Internet: of special use (RFC 6761, 6762, 8375, 9476),
-/// reserved for private use, or never delegated since private networks use them.
+/// Domains that are never public: special use (RFC 6761, 6762, 8375, 9476), reserved for private
+/// use, or not delegated because private networks use them.
 const SPECIAL: [&str; 14] = [
     "localhost",
     "local",
@@ -34,7 +34,7 @@ const SPECIAL: [&str; 14] = [
     "invalid",
 ];
 
-/// The protocol that a URL is used with.
+/// The protocol that a URL is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// `http` or `https`.
@@ -46,26 +46,24 @@ pub(super) enum Protocol {
 /// A URL that may be requested.
 #[derive(Clone, Debug)]
 pub(super) struct AllowedUrl {
-    /// The whole URL.
     pub(super) url: Url,
-    /// Its scheme, host and port.
     pub(super) origin: Origin,
-    /// The owner has listed this origin: no TLS and a private address are allowed.
+    /// The owner has listed this origin, so plain text and a private address are allowed.
     pub(super) listed: bool,
 }
 
-/// The policy under the owner's settings.
+/// The URL policy with the owner's settings.
 #[derive(Clone, Debug)]
 pub(super) struct UrlPolicy {
     allow: HashSet<Origin>,
-    /// The proxy's host, in lower case, when there is a proxy.
+    /// The proxy's host in lower case. `None` without a proxy.
     proxy_host: Option<String>,
-    /// The proxy alone resolves names, as Tor does.
+    /// Only the proxy resolves names (`socks5h`), as with Tor.
     proxy_resolves: bool,
 }
 
 impl UrlPolicy {
-    /// Reads the owner's settings.
+    /// Parses the owner's settings.
     pub(super) fn new(settings: &NetworkSettings) -> Result<Self, BadSettings> {
         let listed = |text: &String| text.parse().map_err(|_| BadSettings::Allow(text.clone()));
         let allow = settings.allow.iter().map(listed).collect::<Result<_, _>>()?;
@@ -78,20 +76,20 @@ impl UrlPolicy {
         })
     }
 
-    /// Names are resolved on this machine before the proxy gets them.
+    /// Returns `true` if this machine must resolve names before the proxy gets them.
     pub(super) fn looks_up_for_proxy(&self) -> bool {
         self.proxy_host.is_some() && !self.proxy_resolves
     }
 
-    /// The proxy's host: the one name that may be private without being listed.
+    /// The proxy's host, the only name that may be private without being listed.
     pub(super) fn proxy_host(&self) -> Option<&str> {
         self.proxy_host.as_deref()
     }
 
-    /// Checks a URL.
+    /// Checks a URL before a request.
     ///
     /// # Errors
-    /// [`HttpFailure::Refused`] for a URL that may not be requested.
+    /// [`HttpFailure::Refused`] if the URL may not be requested.
     pub(super) fn check(&self, url: &str, protocol: Protocol) -> Result<AllowedUrl, HttpFailure> {
         if url.len() > MAX_URL {
             return refuse("it is too long");
@@ -100,17 +98,17 @@ impl UrlPolicy {
         let tls = match (protocol, url.scheme()) {
             (Protocol::Http, "https") | (Protocol::Websocket, "wss") => true,
             (Protocol::Http, "http") | (Protocol::Websocket, "ws") => false,
-            _ => return refuse("its scheme is not one we speak"),
+            _ => return refuse("its scheme is not supported"),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return refuse("it holds a user name or a password");
+            return refuse("it contains a user name or a password");
         }
         let Some(origin) = origin_of(&url) else { return refuse("it has no host") };
         if self.allow.contains(&origin) {
             return Ok(AllowedUrl { url, origin, listed: true });
         }
         if !tls {
-            return refuse("without TLS, only addresses the owner listed are used");
+            return refuse("without TLS, only addresses listed by the owner are allowed");
         }
         if url.port().is_some_and(|port| port < 1024) {
             return refuse("its port belongs to another service");
@@ -135,7 +133,7 @@ impl UrlPolicy {
         {
             refuse("it is private or of special use")
         } else if within(&"onion") && !self.proxy_resolves {
-            refuse("onion services are reached through a socks5h proxy alone")
+            refuse("onion services need a socks5h proxy")
         } else {
             Ok(())
         }

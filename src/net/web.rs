@@ -1,8 +1,8 @@
-//! [`Web`]: one HTTP exchange, made once, over a connection to a checked address.
+//! [`Web`]: makes one HTTP exchange, once, with a checked address.
 //!
-//! There are two clients: one for public addresses, whose resolver gives no others, and one for
-//! origins that the owner has listed. Their connections are never mixed. They never follow a
-//! redirect, never repeat a request, and never read more than a cap.
+//! There are two clients with separate connections: one for public addresses, whose resolver
+//! returns no others, and one for origins that the owner has listed. They never follow a redirect,
+//! retry a request, or read more than [`MAX_BODY`].
 
 use std::fmt;
 use std::sync::{Once, OnceLock};
@@ -23,19 +23,20 @@ use super::url_policy::{AllowedUrl, MAX_URL, Protocol, UrlPolicy};
 use super::{settings, websocket};
 use crate::ports::{Http, HttpFailure, HttpRequest, HttpResponse, JSON, MAX_BODY, Method, Socket};
 
-/// How long a connection may take to be made: name, TCP and TLS together.
+/// The time limit for connecting: name, TCP and TLS together.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest deadline.
+/// The longest deadline of an exchange.
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
-/// How long an idle connection is kept, and how many to one host.
+/// The time that an idle connection is kept, and the number of them per host.
 const IDLE: (Duration, usize) = (Duration::from_secs(30), 8);
 
 /// The `User-Agent` of every request.
 pub(super) const USER_AGENT: &str = concat!("nutpurse/", env!("CARGO_PKG_VERSION"));
 
-/// The network under the owner's settings. One per process: the rate limits hold per instance.
+/// The network client with the owner's settings. Create one per process, because the rate limits
+/// apply per instance.
 pub struct Web {
     policy: UrlPolicy,
     rate_limit: RateLimit,
@@ -47,7 +48,7 @@ pub struct Web {
 
 impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The proxy's address may hold a password.
+        // The proxy's URL may contain a password.
         let Self { policy, rate_limit, proxy, .. } = self;
         f.debug_struct("Web")
             .field("policy", policy)
@@ -58,8 +59,8 @@ impl fmt::Debug for Web {
 }
 
 impl Web {
-    /// Reads the settings. Opens nothing; TLS and the machine's certificates are loaded at the
-    /// first request.
+    /// Reads the settings without opening a connection. TLS and the system's certificates are
+    /// loaded at the first request.
     ///
     /// # Errors
     /// [`BadSettings`] names the setting that cannot be used.
@@ -94,24 +95,23 @@ impl Web {
         match builder.build() {
             Ok(client) => Ok(cell.get_or_init(|| client).clone()),
             Err(_) => {
-                Err(HttpFailure::NotSent("this machine has no certificates to trust".to_owned()))
+                Err(HttpFailure::NotSent("this machine has no trusted certificates".to_owned()))
             }
         }
     }
 
-    /// The client for a URL that was allowed.
+    /// Returns the client for a checked URL, and refuses a private name behind a proxy.
     async fn client_for(&self, target: &AllowedUrl) -> Result<Client, HttpFailure> {
         if let Some(Host::Domain(name)) = target.url.host()
             && !target.listed
             && self.policy.looks_up_for_proxy()
             && self.private_names.contains(name).await
         {
-            return Err(HttpFailure::Refused("the name leads to a private address".to_owned()));
+            return Err(HttpFailure::Refused("the name resolves to a private address".to_owned()));
         }
         self.client(target.listed)
     }
 
-    /// Opens a websocket to a URL that was allowed.
     pub(super) async fn open(&self, target: &AllowedUrl) -> Result<Socket, HttpFailure> {
         websocket::open(&self.client_for(target).await?, target).await.map_err(|failure| {
             match failure {
@@ -123,7 +123,6 @@ impl Web {
         })
     }
 
-    /// Makes one exchange with a URL that was allowed.
     pub(super) async fn exchange(
         &self,
         target: &AllowedUrl,
@@ -173,7 +172,7 @@ impl Web {
                         location,
                     });
                 }
-                Err(_) => return Err(HttpFailure::Lost("the answer broke off".to_owned())),
+                Err(_) => return Err(HttpFailure::Lost("the answer was cut off".to_owned())),
             }
         }
     }
@@ -181,12 +180,12 @@ impl Web {
 
 #[async_trait]
 impl Http for Web {
-    /// One exchange, made once, within its deadline (an hour at most). The wait for our own rate
-    /// limit takes half of the deadline at most. Any status is an answer, a redirect too; a 429
-    /// also pauses its origin, as does a 503 with `Retry-After`.
+    /// Makes one exchange, once, within its deadline (at most an hour). Up to half of the deadline
+    /// is spent waiting for our own rate limit. Every status counts as an answer, also a redirect;
+    /// a 429, and a 503 with `Retry-After`, also pauses the origin.
     ///
-    /// A deadline that passes is always `Lost`, unless it was the 10 s for making a connection:
-    /// shorter deadlines do not tell whether the request was sent.
+    /// A missed deadline is `Lost`, except the 10 s for connecting: shorter deadlines do not show
+    /// whether the request was sent.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let deadline = request.deadline.min(MAX_DEADLINE);
         let until = Instant::now() + deadline;
@@ -202,7 +201,7 @@ impl Http for Web {
         outcome
     }
 
-    /// Opens a websocket, within 20 s once our own rate limit allows it.
+    /// Opens a websocket within 20 s, after up to 10 s for our own rate limit.
     async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure> {
         let target = self.policy.check(url, Protocol::Websocket)?;
         self.rate_limit.acquire(&target.origin, CONNECT).await?;
@@ -210,11 +209,11 @@ impl Http for Web {
     }
 }
 
-/// Installs the cryptography for all TLS connections of this process, once.
+/// Installs the TLS cryptography of this process once.
 fn install_ring() {
     static RING: Once = Once::new();
     RING.call_once(|| {
-        // An error means that it has been chosen already.
+        // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }

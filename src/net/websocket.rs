@@ -1,6 +1,7 @@
-//! A websocket (RFC 6455), opened by an HTTP request of [`super::Web`]'s own clients, and so with
-//! the same checked addresses, TLS and proxy. Messages are capped, and are only hints. A closed
-//! websocket is not opened again.
+//! Opens websockets (RFC 6455) by an HTTP request of [`super::Web`]'s own clients, with the same
+//! checked addresses, TLS and proxy.
+//!
+//! Messages have a size limit. Never reopens a closed websocket.
 
 use std::time::Duration;
 
@@ -20,21 +21,20 @@ use super::url_policy::AllowedUrl;
 use super::{failure, web};
 use crate::ports::{Connection, HttpFailure, MAX_BODY, Socket};
 
-/// How long the opening handshake may take, the connection included.
+/// The time limit for the opening handshake, including the connection.
 const OPENING: Duration = web::CONNECT.saturating_mul(2);
 
-/// The most bytes that wait to be sent: more than our longest message.
+/// The most bytes that wait to be sent; our longest message fits.
 const MAX_WAITING: usize = 1 << 20;
 
-/// Why there is no websocket.
+/// The reason why a websocket could not be opened.
 #[derive(Debug)]
 pub(super) enum OpenError {
-    /// The server asks for a pause.
+    /// The server requests a pause (429).
     TooMany {
-        /// For how long, in seconds. `None` when it did not say.
+        /// The length of the pause in seconds. `None` if the server gave none.
         asked: Option<u64>,
     },
-    /// All else.
     Other(HttpFailure),
 }
 
@@ -49,7 +49,7 @@ async fn exchange(client: &Client, target: &AllowedUrl) -> Result<Socket, OpenEr
     let mut url = target.url.clone();
     let scheme = if url.scheme() == "ws" { "http" } else { "https" };
     url.set_scheme(scheme).map_err(|()| {
-        OpenError::Other(HttpFailure::NotSent("it is not a websocket's address".to_owned()))
+        OpenError::Other(HttpFailure::NotSent("it is not a websocket address".to_owned()))
     })?;
     let key = generate_key();
     let request = client
@@ -70,15 +70,16 @@ async fn exchange(client: &Client, target: &AllowedUrl) -> Result<Socket, OpenEr
         .get(SEC_WEBSOCKET_ACCEPT)
         .is_some_and(|accept| *accept == derive_accept_key(key.as_bytes()));
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS || !accepted {
-        return Err(lost("the server speaks no websocket here"));
+        return Err(lost("the server does not support websockets here"));
     }
-    let connection: Box<dyn Connection> =
-        Box::new(answer.upgrade().await.map_err(|_| lost("the server speaks no websocket here"))?);
+    let connection: Box<dyn Connection> = Box::new(
+        answer.upgrade().await.map_err(|_| lost("the server does not support websockets here"))?,
+    );
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_BODY))
         .max_frame_size(Some(MAX_BODY))
-        // Each ping is answered: a server that pings without end and reads nothing would make us
-        // keep all the answers.
+        // Every ping is answered. A server that keeps pinging without reading would otherwise make
+        // us buffer all the answers.
         .max_write_buffer_size(MAX_WAITING);
     Ok(WebSocketStream::from_raw_socket(connection, Role::Client, Some(config)).await)
 }

@@ -1,8 +1,8 @@
-//! What a wallet keeps encrypted on relays beside NIP-60, as app data (NIP-78, kind 30078): which
-//! devices it has, and its list of mints (NUT-27).
+//! Encrypted app data beside NIP-60 (NIP-78, kind 30078): the list of the wallet's devices, and its
+//! list of mints (NUT-27).
 //!
-//! The list of mints is written with a key of its own, so that it names nobody. Neither holds a
-//! coin or a key.
+//! The list of mints is signed with a separate key, so it does not identify the owner. Neither list
+//! contains a proof or a key.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use super::identity::{BadKey, Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable, open_own};
 use crate::model::secret::Secret;
 
-/// The kind of both.
+/// The kind of both lists.
 pub const KIND: u16 = 30_078;
-/// The name of the list of devices.
+/// The `d` tag of the device list.
 pub const DEVICES: &str = "nutpurse-devices";
-/// The name of the list of mints (NUT-27).
+/// The `d` tag of the mint list (NUT-27).
 pub const MINTS: &str = "mint-list";
-/// What the key for the list of mints is derived with (NUT-27).
+/// The label that derives the key of the mint list (NUT-27).
 const MINTS_LABEL: &[u8] = b"cashu-mint-backup";
-/// The most entries that are read.
+/// The most entries of a list that are read.
 const MOST: usize = 1_000;
 
-/// What the devices of a wallet tell each other.
+/// Data shared between the devices of a wallet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Devices {
-    /// Which there are.
+    /// The numbers of the devices.
     pub devices: BTreeSet<u32>,
-    /// Mints that one of them ever listed as test mints.
+    /// Mints that any device ever listed as test mints.
     #[serde(default)]
     pub test_mints: BTreeSet<String>,
 }
@@ -44,11 +44,10 @@ struct MintList {
     timestamp: u64,
 }
 
-/// The key that the list of mints is written with: SHA-256 over the seed of the mnemonic and a
-/// fixed label (NUT-27).
+/// Derives the key of the mint list: SHA-256 of the mnemonic's seed and a fixed label (NUT-27).
 ///
 /// # Errors
-/// [`BadKey`], with a chance that nobody meets.
+/// [`BadKey`] if the hash is not a valid key, which is practically impossible.
 pub fn mints_identity(seed: &[u8; 64]) -> Result<Identity, BadKey> {
     let mut hash = Sha256::new();
     hash.update(seed);
@@ -80,10 +79,10 @@ fn open(identity: &Identity, event: &Event, name: &str) -> Result<Zeroizing<Stri
     open_own(identity, event, KIND)
 }
 
-/// Writes which devices the wallet has, and what they tell each other.
+/// Writes the device list.
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write_devices(
     identity: &Identity,
     devices: &Devices,
@@ -92,7 +91,7 @@ pub fn write_devices(
     write(identity, DEVICES, devices, created_at)
 }
 
-/// Reads which devices the wallet has, and what they tell each other.
+/// Reads the device list.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -106,10 +105,10 @@ pub fn read_devices(identity: &Identity, event: &Event) -> Result<Devices, Unrea
     }
 }
 
-/// Writes the list of mints, with the key of [`mints_identity`].
+/// Writes the mint list with the key of [`mints_identity`].
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write_mints(
     identity: &Identity,
     mints: &[String],
@@ -118,7 +117,7 @@ pub fn write_mints(
     write(identity, MINTS, &MintList { mints: mints.to_vec(), timestamp: created_at }, created_at)
 }
 
-/// Reads the list of mints, as written.
+/// Reads the mint list, with its URLs as written.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -134,7 +133,7 @@ mod tests {
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-    /// The words and the key of NUT-27's own example.
+    /// Checks the mnemonic and the key of the example in NUT-27.
     #[test]
     fn the_key_of_the_list_is_that_of_the_specification() -> Outcome {
         let words = bip39::Mnemonic::parse(

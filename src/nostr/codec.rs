@@ -1,6 +1,6 @@
-//! What several formats share: hex, tags, proofs as NIP-60 and NIP-61 write them.
+//! Shared parts of the formats: hex, tags, and proofs as NIP-60 and NIP-61 write them.
 //!
-//! Never decides whether a coin is good.
+//! Never decides whether a proof is valid.
 
 use cdk_common::nuts::{Proof, ProofDleq, PublicKey};
 use serde::Serialize;
@@ -14,12 +14,12 @@ pub(super) const MAX_PROOFS: usize = 1_000;
 /// The longest secret of a proof, in bytes.
 const MAX_SECRET: usize = 1_024;
 
-/// 64 letters of lower-case hex.
+/// Returns `true` for 64 characters of lower-case hex.
 pub(super) fn is_hex_64(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A public key written with 64 letters (x only) or 66 (compressed), as its 64 letters.
+/// Converts a public key of 64 (x only) or 66 (compressed) characters to its 64 characters.
 pub(super) fn x_only(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let x = match lower.len() {
@@ -31,7 +31,7 @@ pub(super) fn x_only(text: &str) -> Option<String> {
     (is_hex_64(x) && on_curve).then(|| x.to_owned())
 }
 
-/// A plaintext that is a list of lists of texts. Members of another form are dropped.
+/// Parses a plaintext that is a list of lists of strings. Other members are dropped.
 pub(super) fn lists(plain: &str) -> Option<Vec<Vec<String>>> {
     let Value::Array(lists) = serde_json::from_str(plain).ok()? else { return None };
     let text = |value: Value| match value {
@@ -46,13 +46,12 @@ pub(super) fn lists(plain: &str) -> Option<Vec<Vec<String>>> {
     Some(lists.into_iter().filter_map(list).collect())
 }
 
-/// A tag of these texts.
 pub(super) fn tag(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A proof as it is written: what every wallet reads comes first. Never with a witness, which is
-/// made when it is spent.
+/// A proof in its written form: first the fields that every wallet reads, and never a witness,
+/// which is only made when the proof is spent.
 #[derive(Serialize)]
 pub(super) struct ProofOut<'a> {
     id: String,
@@ -79,8 +78,8 @@ impl<'a> From<&'a Proof> for ProofOut<'a> {
     }
 }
 
-/// A proof of a form that could be a coin. Extra fields are dropped; a damaged DLEQ makes it
-/// unreadable as a whole.
+/// Parses a proof of a valid form. Drops extra fields; an invalid DLEQ makes the whole proof
+/// unreadable.
 pub(super) fn proof(value: Value) -> Option<Proof> {
     let mut proof: Proof = serde_json::from_value(value).ok()?;
     let amount = proof.amount.to_u64();

@@ -1,28 +1,28 @@
-//! The request to delete coin events (NIP-09, kind 5).
+//! Deletion requests (NIP-09, kind 5).
 //!
-//! Relays need not follow it, and other wallets make one when coins are not spent: it is no proof
-//! of anything.
+//! A deletion request proves nothing: relays may ignore it, and other wallets also delete token
+//! events with unspent proofs.
 
 use super::Unwritable;
 use super::codec::{is_hex_64, tag};
 use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 
-/// The kind of it.
+/// The kind of a deletion request.
 pub const KIND: u16 = 5;
 
-/// Asks to delete these events of kind 7375.
+/// Writes a request to delete token events (kind 7375).
 ///
 /// # Errors
-/// When there are too many for one event.
+/// [`Unwritable`] if there are too many ids for one event.
 pub fn write(identity: &Identity, ids: &[String], created_at: u64) -> Result<Event, Unwritable> {
     write_of(identity, 7_375, ids, created_at)
 }
 
-/// Asks to delete these events of one kind.
+/// Writes a request to delete events of one kind.
 ///
 /// # Errors
-/// When there are too many for one event.
+/// [`Unwritable`] if there are too many ids for one event.
 pub fn write_of(
     identity: &Identity,
     kind: u16,
@@ -34,7 +34,7 @@ pub fn write_of(
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
-/// The ids that a request of our own names; none for anybody else's.
+/// Returns the ids in a request of ours; none if another author wrote it.
 pub fn read(identity: &Identity, event: &Event) -> Vec<String> {
     if event.kind() != KIND || event.author() != identity.public_key() {
         return Vec::new();

@@ -1,8 +1,7 @@
-//! An event (NIP-01) whose id and signature were checked.
+//! Events (NIP-01) with a verified id and signature.
 //!
-//! There is no other way to get one than to read or to sign it, so whoever holds one need not check
-//! again. Says nothing about who may have written it, nor about when: both are the caller's
-//! question.
+//! An [`Event`] is created only by reading or signing, so its holder need not verify it again. The
+//! caller must check who may be its author and whether its time is plausible.
 
 use std::fmt;
 
@@ -17,27 +16,26 @@ use super::codec::is_hex_64;
 /// The longest event that is read, in bytes.
 pub const MAX_EVENT: usize = 512 * 1024;
 
-/// The most tags an event may have, and the most texts in all of them: each costs memory even when
-/// it is empty.
+/// The most tags of an event, and the most strings in all its tags; even an empty one takes memory.
 const MAX_TAGS: usize = 8_000;
 const MAX_TAG_TEXTS: usize = 20_000;
 
-/// What a tag and a text in it cost beside their letters, in bytes.
+/// The estimated memory of a tag, or of a string in it, beside its text, in bytes.
 const TAG_COST: usize = 48;
 
-/// Why a text is not an event.
+/// The reason why a text is not a valid event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEvent {
-    /// Longer than [`MAX_EVENT`], or more tags than are taken in.
+    /// The text is longer than [`MAX_EVENT`] or has too many tags.
     #[error("the event is too large")]
     TooLarge,
-    /// Not the JSON of an event.
-    #[error("this is no event")]
+    /// The text is not the JSON of an event.
+    #[error("this is not an event")]
     Form,
-    /// Its id is not the hash of what it says.
+    /// The id is not the hash of the event.
     #[error("the event's id is wrong")]
     Id,
-    /// Its author did not sign it.
+    /// The signature is not valid for the author.
     #[error("the event's signature is wrong")]
     Signature,
 }
@@ -53,7 +51,7 @@ struct Fields {
     sig: String,
 }
 
-/// A checked event. `Debug` prints its kind and id only.
+/// A verified event. `Debug` prints only its kind and id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     fields: Fields,
@@ -61,11 +59,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// Reads an event and checks its size, its id and its signature, in this order. Fields that
-    /// NIP-01 does not know are dropped.
+    /// Parses an event and checks its size, id and signature, in this order. Fields outside NIP-01
+    /// are dropped.
     ///
     /// # Errors
-    /// [`BadEvent`]; never a panic, whatever the text.
+    /// [`BadEvent`]. No text causes a panic.
     pub fn read(json: &str) -> Result<Self, BadEvent> {
         if json.len() > MAX_EVENT {
             return Err(BadEvent::TooLarge);
@@ -87,7 +85,7 @@ impl Event {
         Self::whole(fields)
     }
 
-    /// Signs what `keys` has to say.
+    /// Signs an event with `keys`.
     pub(super) fn sign(
         keys: &Keys,
         kind: u16,
@@ -118,42 +116,42 @@ impl Event {
         Ok(Self { fields, json })
     }
 
-    /// 64 letters of lower-case hex.
+    /// The id, 64 characters of lower-case hex.
     pub fn id(&self) -> &str {
         &self.fields.id
     }
 
-    /// Its kind.
+    /// The kind.
     pub fn kind(&self) -> u16 {
         self.fields.kind
     }
 
-    /// When its author says it was made, in Unix seconds.
+    /// The time that the author claims, in Unix seconds.
     pub fn created_at(&self) -> u64 {
         self.fields.created_at
     }
 
-    /// Its author's public key, 64 letters of lower-case hex.
+    /// The author's public key, 64 characters of lower-case hex.
     pub fn author(&self) -> &str {
         &self.fields.pubkey
     }
 
-    /// Its content, as it was written.
+    /// The raw content.
     pub fn content(&self) -> &str {
         &self.fields.content
     }
 
-    /// All its tags, in order. A tag may be empty.
+    /// All tags, in order. A tag may be empty.
     pub fn tags(&self) -> &[Vec<String>] {
         &self.fields.tags
     }
 
-    /// The second texts of all tags of this name.
+    /// The values (second strings) of all tags with this name.
     pub fn tag_values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.tags_named(name).filter_map(|tag| tag.get(1).map(String::as_str))
     }
 
-    /// All tags of this name.
+    /// All tags with this name.
     pub(super) fn tags_named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [String]> {
         self.fields
             .tags
@@ -162,12 +160,12 @@ impl Event {
             .map(Vec::as_slice)
     }
 
-    /// The event as relays take it. For one we signed, the same letters every time.
+    /// The event's JSON as sent to relays; for an event we signed, always the same bytes.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// What it costs to keep, in bytes, roughly.
+    /// The estimated memory of the event, in bytes.
     pub(super) fn weight(&self) -> usize {
         let texts: usize = self.fields.tags.iter().map(Vec::len).sum();
         self.json
@@ -187,7 +185,7 @@ impl Fields {
         }
     }
 
-    /// What the id is: the hash of the array that NIP-01 asks for.
+    /// Computes the id: the hash of the array that NIP-01 defines.
     fn hash(&self) -> Result<[u8; 32], BadEvent> {
         let said = (0_u8, &self.pubkey, self.created_at, self.kind, &self.tags, &self.content);
         let said = serde_json::to_vec(&said).map_err(|_| BadEvent::Form)?;

@@ -1,58 +1,58 @@
-//! A history event (NIP-60, kind 7376).
+//! History events (NIP-60, kind 7376).
 //!
-//! What came or went is sealed to ourselves, and so is whom we paid; in clear stands only which
-//! nutzap was redeemed, for its sender to see. Never counted as money.
+//! The amount, the token events and the hash of a paid invoice are encrypted to ourselves. Only a
+//! redeemed nutzap is named in public tags, so that its sender can see it. Never counted as money.
 
 use super::codec::{is_hex_64, lists, tag};
 use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
-/// The kind of it.
+/// The kind of a history event.
 pub const KIND: u16 = 7376;
 
-/// Which way money went.
+/// The direction of the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryDirection {
-    /// To us.
+    /// The wallet received money.
     In,
-    /// From us.
+    /// The wallet spent money.
     Out,
 }
 
-/// A nutzap that was redeemed.
+/// A redeemed nutzap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redeemed {
-    /// The nutzap's id (kind 9321).
+    /// The id of the nutzap (kind 9321).
     pub id: String,
-    /// Where it was seen.
+    /// The relay on which it was found.
     pub relay: String,
-    /// Who sent it, 64 letters of hex.
+    /// The sender's public key, 64 characters of hex.
     pub sender: String,
 }
 
 /// A history event to write.
 #[derive(Clone, Copy, Debug)]
 pub struct NewHistoryEvent<'a> {
-    /// Which way.
+    /// The direction of the money.
     pub direction: HistoryDirection,
-    /// How much.
+    /// The amount in `unit`.
     pub amount: u64,
-    /// In which unit.
+    /// The unit of the amount.
     pub unit: &'a str,
-    /// Coin events that were made.
+    /// Ids of the token events that were created.
     pub created: &'a [String],
-    /// Coin events that ended.
+    /// Ids of the token events that were destroyed.
     pub destroyed: &'a [String],
-    /// The nutzap that was redeemed.
+    /// The redeemed nutzap, if there is one.
     pub redeemed: Option<&'a Redeemed>,
-    /// The hash of the invoice that was paid, lower-case hex: our own addition, sealed, for the
-    /// wallet's other devices.
+    /// The paid invoice's hash in lower-case hex, for the wallet's other devices. An encrypted
+    /// addition to NIP-60.
     pub payment_hash: Option<&'a str>,
 }
 
 impl NewHistoryEvent<'_> {
-    /// A history event of an amount in sats, and of nothing else.
+    /// Creates an event with an amount in sats only.
     pub fn sats(direction: HistoryDirection, amount: u64) -> Self {
         Self {
             direction,
@@ -66,29 +66,29 @@ impl NewHistoryEvent<'_> {
     }
 }
 
-/// A history event that was read.
+/// A history event as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
-    /// Which way.
+    /// The direction of the money.
     pub direction: HistoryDirection,
-    /// How much.
+    /// The amount in `unit`.
     pub amount: u64,
-    /// In which unit; `sat` where none was written.
+    /// The unit; `sat` if none is written.
     pub unit: String,
-    /// Nutzaps that were redeemed.
+    /// Ids of the redeemed nutzaps.
     pub redeemed: Vec<String>,
-    /// Coin events that were made.
+    /// Ids of the token events that were created.
     pub created: Vec<String>,
-    /// Coin events that ended.
+    /// Ids of the token events that were destroyed.
     pub destroyed: Vec<String>,
-    /// The hash of the invoice that was paid.
+    /// The hash of the paid invoice.
     pub payment_hash: Option<String>,
 }
 
 /// Writes a history event.
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write(
     identity: &Identity,
     line: &NewHistoryEvent<'_>,
@@ -113,8 +113,8 @@ pub fn write(
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content })?)
 }
 
-/// Reads a history event of our own, as any wallet we know writes it: each part may be encrypted or
-/// in clear.
+/// Reads a history event of ours in the form of any known wallet, with each tag encrypted or
+/// public.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -135,7 +135,7 @@ pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadab
     };
     let amount = value("amount").and_then(|amount| amount.parse().ok()).ok_or(Unreadable::Form)?;
     let unit = value("unit").cloned().unwrap_or_else(|| "sat".to_owned());
-    // Some wallets write the author after the marker, so the marker is looked for where it belongs.
+    // Some wallets add the author after the marker, so check the marker's own position.
     let marked = |marker: &str| {
         let named = sealed
             .iter()
@@ -146,7 +146,8 @@ pub fn read(identity: &Identity, event: &Event) -> Result<HistoryEvent, Unreadab
             .filter_map(|tag| tag.get(1));
         ids.filter(|id| is_hex_64(id)).cloned().collect()
     };
-    // Only where it cannot be seen: in clear it would tell who paid what.
+    // Only the encrypted tags are searched, since a public hash would reveal who paid which
+    // invoice.
     let hash = sealed
         .iter()
         .find(|tag| tag.first().is_some_and(|first| first == "payment_hash"))

@@ -1,6 +1,6 @@
-//! A Nostr key pair: where it comes from, what it signs, what it encrypts to itself (NIP-44).
+//! A Nostr key pair: its import, signatures and encryption to itself (NIP-44).
 //!
-//! Never prints itself, and keeps no key anywhere.
+//! Never prints or stores a secret key.
 
 use std::fmt;
 
@@ -14,48 +14,48 @@ use zeroize::Zeroizing;
 use super::event::{BadEvent, Event};
 use crate::model::secret::Secret;
 
-/// The most work an encrypted key may ask for: a gigabyte of memory, some seconds.
+/// The highest scrypt cost of an encrypted key, as log2: a gigabyte of memory and some seconds.
 const MAX_LOG_N: u8 = 20;
 
-/// The longest text of a key that is looked at, in bytes.
+/// The longest text that is parsed as a key, in bytes.
 const MAX_KEY: usize = 1_024;
 
-/// Why there is no key, or why it did not do what was asked. Repeats nothing of what it was given.
+/// The error of a key operation. Contains nothing of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {
-    /// Not twelve to twenty-four words of BIP-39.
+    /// The text is not a BIP-39 mnemonic.
     #[error("these are not the words of a mnemonic")]
     Words,
-    /// Neither `nsec1...` nor 64 letters of hex, or no key of the curve.
+    /// The text is neither `nsec1...` nor 64 characters of hex, or is not a valid key.
     #[error("this is not a Nostr secret key")]
     Form,
-    /// Not `ncryptsec1...`.
+    /// The text is not `ncryptsec1...`.
     #[error("this is not an encrypted Nostr key")]
     Encrypted,
-    /// It asks for more than 2^20 rounds.
+    /// The encrypted key requires more than 2^20 rounds.
     #[error("the encrypted key asks for too much work")]
     TooMuchWork,
-    /// The password does not open it.
-    #[error("the password does not open the encrypted key")]
+    /// The password does not decrypt the key.
+    #[error("the password does not decrypt the key")]
     Password,
-    /// The system gave no random bytes.
-    #[error("the system has no random bytes to give")]
+    /// The system's random generator failed.
+    #[error("the system's random generator failed")]
     Random,
-    /// Too long to be sealed, or empty.
-    #[error("the text cannot be sealed")]
+    /// The text is empty or too long to encrypt.
+    #[error("the text cannot be encrypted")]
     Encrypt,
 }
 
 /// An event to sign.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnsignedEvent {
-    /// Its kind.
+    /// The kind.
     pub kind: u16,
-    /// When it was made, in Unix seconds.
+    /// The creation time, in Unix seconds.
     pub created_at: u64,
-    /// Its tags, as they will stand; `p` tags of ourselves stay.
+    /// The tags, unchanged; `p` tags with our own key are kept.
     pub tags: Vec<Vec<String>>,
-    /// Its content.
+    /// The content.
     pub content: String,
 }
 
@@ -65,14 +65,14 @@ impl fmt::Debug for UnsignedEvent {
     }
 }
 
-/// A key pair. `Debug` shows only that it is there.
+/// A key pair. `Debug` shows no key.
 #[derive(Clone)]
 pub struct Identity {
     keys: Keys,
 }
 
 impl Identity {
-    /// The first account of a mnemonic (NIP-06), with an empty passphrase.
+    /// Derives the first account of a mnemonic (NIP-06) with an empty passphrase.
     ///
     /// # Errors
     /// [`BadKey::Words`].
@@ -82,7 +82,7 @@ impl Identity {
         Ok(Self { keys })
     }
 
-    /// `nsec1...` or 64 letters of hex.
+    /// Parses `nsec1...` or 64 characters of hex.
     ///
     /// # Errors
     /// [`BadKey::Form`].
@@ -99,11 +99,11 @@ impl Identity {
         Ok(Self { keys: Keys::new(key.ok_or(BadKey::Form)?) })
     }
 
-    /// A key encrypted by a password (NIP-49). Takes seconds and up to a gigabyte: not for an async
-    /// thread.
+    /// Decrypts a key with a password (NIP-49). Blocks for seconds and takes up to a gigabyte of
+    /// memory, so do not call it on an async thread.
     ///
     /// # Errors
-    /// [`BadKey`]; work of more than 2^20 rounds is refused before it is begun.
+    /// [`BadKey`]. More than 2^20 rounds are refused before any work.
     pub fn from_ncryptsec(text: &str, password: &Secret) -> Result<Self, BadKey> {
         let text = text.trim();
         if text.len() > MAX_KEY {
@@ -119,7 +119,7 @@ impl Identity {
         Ok(Self { keys: Keys::new(key) })
     }
 
-    /// A key that nobody has.
+    /// Generates a random key.
     ///
     /// # Errors
     /// [`BadKey::Random`].
@@ -128,7 +128,7 @@ impl Identity {
         for _ in 0..4 {
             let mut bytes = Zeroizing::new([0_u8; 32]);
             rand::rngs::OsRng.try_fill_bytes(bytes.as_mut()).map_err(|_| BadKey::Random)?;
-            // Only one in 2^127 draws is no key of the curve.
+            // Only one in 2^127 draws is not a valid key.
             if let Ok(key) = SecretKey::from_slice(bytes.as_ref()) {
                 return Ok(Self { keys: Keys::new(key) });
             }
@@ -136,30 +136,30 @@ impl Identity {
         Err(BadKey::Random)
     }
 
-    /// 64 letters of lower-case hex.
+    /// The public key, 64 characters of lower-case hex.
     pub fn public_key(&self) -> String {
         self.keys.public_key().to_hex()
     }
 
-    /// `npub1...`
+    /// The public key as `npub1...`.
     pub fn npub(&self) -> String {
         let Ok(text) = self.keys.public_key().to_bech32();
         text
     }
 
-    /// The secret key, 64 letters of lower-case hex.
+    /// The secret key, 64 characters of lower-case hex.
     pub fn secret_hex(&self) -> Secret {
         Secret::new(self.keys.secret_key().to_secret_hex())
     }
 
-    /// The secret key as `nsec1...`
+    /// The secret key as `nsec1...`.
     #[cfg(feature = "testing")]
     pub fn nsec(&self) -> Secret {
         let Ok(text) = self.keys.secret_key().to_bech32();
         Secret::new(text)
     }
 
-    /// Signs.
+    /// Signs an event.
     ///
     /// # Errors
     /// [`BadEvent::TooLarge`].
@@ -167,16 +167,16 @@ impl Identity {
         Event::sign(&self.keys, draft.kind, draft.created_at, draft.tags, draft.content)
     }
 
-    /// Encrypts a text so that only this key opens it (NIP-44).
+    /// Encrypts a text to this key itself (NIP-44).
     ///
     /// # Errors
-    /// [`BadKey::Encrypt`] when it is empty or longer than 65,408 bytes.
+    /// [`BadKey::Encrypt`] if the text is empty or longer than 65,408 bytes.
     pub fn encrypt(&self, text: &str) -> Result<String, BadKey> {
         nip44::encrypt(self.keys.secret_key(), &self.me(), text, nip44::Version::V2)
             .map_err(|_| BadKey::Encrypt)
     }
 
-    /// Decrypts what this key has encrypted to itself. `None` for anything else.
+    /// Decrypts a text that this key encrypted to itself. `None` for any other text.
     pub fn decrypt(&self, text: &str) -> Option<Zeroizing<String>> {
         nip44::decrypt(self.keys.secret_key(), &self.me(), text).ok().map(Zeroizing::new)
     }
@@ -192,7 +192,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// A public key as people write it: `npub1...`. `None`: it is not one.
+/// Converts a public key from hex to `npub1...`. `None` if it is not a public key.
 pub fn npub(hex: &str) -> Option<String> {
     PublicKey::from_hex(hex).ok().and_then(|key| key.to_bech32().ok())
 }

@@ -1,7 +1,6 @@
-//! What people say about mints (NIP-87): that one is good (kind 38000).
+//! Mint recommendations (NIP-87, kind 38000).
 //!
-//! Says what was said and by whom. Never makes a mint trusted, and whoever reads must choose whose
-//! word counts.
+//! Never makes a mint trusted; the caller must choose whose recommendations count.
 
 use super::Unreadable;
 use super::codec::is_hex_64;
@@ -10,33 +9,33 @@ use super::event::Event;
 /// The kind of a recommendation.
 pub const REVIEW: u16 = 38_000;
 
-/// The most addresses of one event that are read.
+/// The most URLs of one event that are read.
 const MAX_URLS: usize = 10;
 
-/// The longest address, in bytes.
+/// The longest URL, in bytes.
 const MAX_URL: usize = 1_000;
 
 /// A recommendation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
-    /// Who wrote it.
+    /// The author's public key.
     pub author: String,
-    /// The mint's key. Lower-case hex.
+    /// The mint's public key in lower-case hex.
     pub mint_pubkey: String,
-    /// The mint's addresses, as written.
+    /// The mint's URLs, as written.
     pub urls: Vec<String>,
-    /// 1 to 5, where the words begin with it.
+    /// The rating from 1 to 5, if the text begins with one.
     pub rating: Option<u8>,
-    /// A stranger's raw words.
+    /// The author's text, raw and untrusted.
     pub text: String,
-    /// When, in Unix seconds.
+    /// The creation time, in Unix seconds.
     pub created_at: u64,
 }
 
 /// Reads a recommendation of a Cashu mint.
 ///
 /// # Errors
-/// [`Unreadable`]; [`Unreadable::Kind`] also when it is of something else than a Cashu mint.
+/// [`Unreadable`]; [`Unreadable::Kind`] also if it recommends anything but a Cashu mint.
 pub fn read_review(event: &Event) -> Result<Review, Unreadable> {
     let of_a_mint = event.tag_values("k").any(|kind| kind == "38172");
     if event.kind() != REVIEW || !of_a_mint {
@@ -61,7 +60,7 @@ fn mint_pubkey(event: &Event) -> Result<String, Unreadable> {
     if is_key { Ok(key) } else { Err(Unreadable::Form) }
 }
 
-/// The addresses that are a Cashu mint's.
+/// The URLs of the Cashu mint.
 fn urls(event: &Event) -> Vec<String> {
     let ours = event
         .tags_named("u")
@@ -73,7 +72,7 @@ fn urls(event: &Event) -> Vec<String> {
         .collect()
 }
 
-/// `[4/5] good` as 4 and `good`.
+/// Parses a rating, such as `[4/5] good` into 4 and `good`.
 fn rating(content: &str) -> (Option<u8>, &str) {
     let found = content.trim_start().strip_prefix('[').and_then(|rest| rest.split_once("/5]"));
     match found.and_then(|(digits, text)| Some((digits.trim().parse::<u8>().ok()?, text))) {

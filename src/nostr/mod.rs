@@ -1,13 +1,12 @@
-//! What the wallet says on Nostr and reads there: keys, event formats, relays.
+//! Nostr: keys, event formats and relays.
 //!
-//! The only place that knows the `nostr` crate; its types stay in here. Every event that leaves a
-//! reader here had its id and its signature checked first. Never writes to a store, and decides
-//! nothing about money: what a relay tells is what somebody wrote, and only a mint knows what is
-//! spent.
+//! The only user of the `nostr` crate, whose types do not leave this folder. Every event that a
+//! reader returns has a verified id and signature. Never writes to the store and decides nothing
+//! about money: a relay only passes on what someone wrote, and only a mint knows what is spent.
 //!
 //! ```text
 //!  relays  -->  event (id, signature)  -->  one reader per kind  -->  plain values
-//!  relays  <--  event  <--  identity (signs, seals)  <--  one writer per kind
+//!  relays  <--  event  <--  identity (signs, encrypts)  <--  one writer per kind
 //! ```
 
 pub mod app_data;
@@ -41,30 +40,30 @@ pub use identity::UnsignedEvent;
 pub use identity::{BadKey, Identity, npub};
 pub use relays::{Ack, End, Listing, Page, Relays};
 
-/// An event of the right kind that cannot be read as what it should be.
+/// The reason why an event cannot be read as the expected format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Of another kind.
-    #[error("the event is of another kind")]
+    /// The event has another kind.
+    #[error("the event has another kind")]
     Kind,
-    /// Somebody else wrote it.
-    #[error("somebody else wrote the event")]
+    /// The event has another author.
+    #[error("someone else wrote the event")]
     NotOurs,
-    /// Our key does not open it.
-    #[error("our key does not open the event")]
+    /// The event cannot be decrypted with our key.
+    #[error("our key cannot decrypt the event")]
     Undecryptable,
-    /// Its content has no form we know.
-    #[error("the event's content has no form we know")]
+    /// The content has an unknown form.
+    #[error("the event's content has an unknown form")]
     Form,
-    /// More than we take in.
-    #[error("the event holds more than is taken in")]
+    /// The event contains more entries than are read.
+    #[error("the event contains too many entries")]
     TooMuch,
 }
 
-/// An event that cannot be made of this: too long to be sealed or signed, or not what the format
-/// takes.
+/// The error for content that cannot become an event: too long to encrypt or sign, or invalid in
+/// the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no event can be made of this")]
+#[error("this cannot be made into an event")]
 pub struct Unwritable;
 
 impl From<BadEvent> for Unwritable {
@@ -79,7 +78,7 @@ impl From<BadKey> for Unwritable {
     }
 }
 
-/// The plaintext of an event of ours: its kind and its author come first, then the key is used.
+/// Decrypts an event of ours, after checking its kind and author.
 fn open_own(
     identity: &Identity,
     event: &Event,

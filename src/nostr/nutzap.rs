@@ -1,7 +1,7 @@
-//! Ecash sent over Nostr (NIP-61, kind 9321), locked to its recipient.
+//! Nutzaps (NIP-61, kind 9321): ecash sent over Nostr, locked to its recipient.
 //!
-//! Reading one says that it is well formed and whom it names; whether its coins are good only the
-//! mint's keys and the mint can say. The comment is a stranger's raw words: clean before showing.
+//! Reading checks the form and the recipient; only the mint can tell whether the proofs are valid.
+//! The comment is raw untrusted text: clean it before display.
 
 use std::fmt;
 
@@ -16,57 +16,57 @@ use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 use super::zap::ZapTarget;
 
-/// The kind of it.
+/// The kind of a nutzap.
 pub const KIND: u16 = 9321;
 
-/// The most coins of one nutzap.
+/// The most proofs of one nutzap.
 pub const MAX_PROOFS: usize = 100;
 
-/// Why an event is no nutzap for us.
+/// The reason why an event is not a nutzap for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadNutzap {
-    /// Of another kind.
-    #[error("the event is of another kind")]
+    /// The event has another kind.
+    #[error("the event has another kind")]
     Kind,
-    /// It names somebody else, nobody, or several.
-    #[error("the nutzap is not for us alone")]
+    /// The recipient is someone else, missing or not the only one.
+    #[error("we are not the nutzap's only recipient")]
     Recipient,
-    /// It names no mint, or several; or several units.
-    #[error("the nutzap does not say of which mint and unit it is")]
+    /// The mint is missing or ambiguous, or the unit is ambiguous.
+    #[error("the nutzap's mint or unit is missing or ambiguous")]
     Mint,
-    /// No coin that can be read, or more than [`MAX_PROOFS`].
+    /// There is no readable proof, or there are more than [`MAX_PROOFS`].
     #[error("the nutzap has no coins, or too many")]
     Proofs,
-    /// A coin is not locked, or not by NUT-11.
+    /// A proof has no valid NUT-11 lock.
     #[error("a coin is not locked to a key")]
     NotLocked,
-    /// A coin is locked to a key that is not among ours.
+    /// A proof is locked to a key that is not ours.
     #[error("a coin is locked to a key that is not ours")]
     OtherKey,
-    /// A coin's lock asks for more than one signature of ours, or is open to others: its time has
-    /// passed, or it names several keys.
+    /// A proof's lock requires more than our one signature, or others can open it: its locktime has
+    /// passed, or it has several keys.
     #[error("a coin's lock has conditions that others control")]
     Conditions,
 }
 
-/// A nutzap. `Debug` prints no coins.
+/// A nutzap. `Debug` prints no proofs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Nutzap {
-    /// Its event's id.
+    /// The id of its event.
     pub id: String,
-    /// Who signed it, 64 letters of hex.
+    /// The author's public key, 64 characters of hex.
     pub sender: String,
     /// The mint, as written.
     pub mint: String,
-    /// The unit; `sat` where none was written.
+    /// The unit; `sat` if none is written.
     pub unit: String,
-    /// The coins that could be read, each once.
+    /// The readable proofs, without duplicates.
     pub proofs: Vec<Proof>,
-    /// The sender's words.
+    /// The sender's comment, raw.
     pub comment: String,
-    /// The event it is for, if it is for one.
+    /// The id of the zapped event, if there is one.
     pub event: Option<String>,
-    /// When its sender says it was made, in Unix seconds.
+    /// The time that the sender claims, in Unix seconds.
     pub created_at: u64,
 }
 
@@ -81,11 +81,12 @@ impl fmt::Debug for Nutzap {
     }
 }
 
-/// Writes a nutzap. `mint` stands as the recipient wrote it; each coin keeps its DLEQ, by which the
-/// recipient checks it.
+/// Writes a nutzap. `mint` must be exactly as the recipient wrote it. The proofs keep their DLEQ,
+/// with which the recipient verifies them.
 ///
 /// # Errors
-/// When the recipient is no key, there are no coins or too many, or it is too large.
+/// [`Unwritable`] if the recipient is not a key, there are no proofs or too many, or it is too
+/// large.
 #[expect(clippy::too_many_arguments, reason = "each is one field of the format")]
 pub fn write(
     identity: &Identity,
@@ -120,7 +121,7 @@ pub fn write(
     })?)
 }
 
-/// Reads a nutzap for `me`, 64 letters of lower-case hex.
+/// Reads a nutzap for `me`, 64 characters of lower-case hex.
 ///
 /// # Errors
 /// [`BadNutzap`].
@@ -143,7 +144,7 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
     }
     let mut proofs: Vec<Proof> = Vec::new();
     for proof in written.into_iter().filter_map(read_proof) {
-        // One coin named twice is one coin.
+        // A proof that appears twice counts once.
         if proofs.iter().all(|known| known.secret != proof.secret) {
             proofs.push(proof);
         }
@@ -163,14 +164,14 @@ pub fn read(event: &Event, me: &str) -> Result<Nutzap, BadNutzap> {
     })
 }
 
-/// The value of the only tag of this name.
+/// The value of the only tag with this name.
 fn only<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
     let mut tags = event.tags_named(name);
     let value = tags.next()?.get(1)?;
     tags.next().is_none().then_some(value)
 }
 
-/// A coin as it was written. A DLEQ without its blinding factor proves nothing, and is as none.
+/// Parses a proof. A DLEQ without its blinding factor cannot be verified, so it is dropped.
 fn read_proof(text: &str) -> Option<Proof> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     if value.pointer("/dleq/r").is_none_or(Value::is_null) {
@@ -179,16 +180,16 @@ fn read_proof(text: &str) -> Option<Proof> {
     proof(value)
 }
 
-/// What the lock of a nutzap's coins says beside its key: who sends them, and for which event. A
-/// copy of the nutzap by somebody else says the same.
+/// Returns the tags of a nutzap's lock beside the key: the sender and the zapped event. They remain
+/// the same if someone else copies the nutzap.
 pub fn lock_tags(sender: &str, event: Option<&str>) -> Vec<Vec<String>> {
     let mut tags = vec![tag(&["P", sender])];
     tags.extend(event.map(|event| tag(&["e", event])));
     tags
 }
 
-/// A secret that is a lock (NUT-10). A field named twice is refused: readers differ in which of the
-/// two counts.
+/// A lock in a secret (NUT-10). A duplicate field is refused, because parsers differ in which one
+/// they use.
 #[derive(Deserialize)]
 struct Written(String, WrittenData);
 
@@ -204,18 +205,18 @@ struct WrittenData {
 /// The key of ours that opens a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnlockingKey {
-    /// The place of the key among those that were given.
+    /// The index of the key in the given list.
     pub key: usize,
-    /// Whom the lock names as its sender (`P`), 64 letters of hex. `None`: nobody, or several.
+    /// The sender in the lock (`P`), 64 characters of hex. `None` if absent or ambiguous.
     pub sender: Option<String>,
 }
 
-/// Which of `keys` (x only, 64 letters of lower-case hex) opens a coin of this secret at `now`
-/// (Unix seconds): that key alone, by one signature. A lock that will open for others later is ours
-/// to open until then.
+/// Finds which of `keys` (x only, 64 characters of lower-case hex) alone opens a proof's lock with
+/// one signature at `now` (Unix seconds). A lock that also opens for others later counts as ours
+/// until then.
 ///
 /// # Errors
-/// [`BadNutzap`]: anybody else may spend it as well, or we cannot.
+/// [`BadNutzap`] if others can also spend the proof, or we cannot.
 pub fn locked_to(
     secret: &ProofSecret,
     keys: &[String],
@@ -226,7 +227,7 @@ pub fn locked_to(
     if kind != "P2PK" {
         return Err(BadNutzap::NotLocked);
     }
-    // A signature knows no difference between the two.
+    // A Schnorr signature does not distinguish the two prefixes.
     let data = lock.data.to_ascii_lowercase();
     let x = data
         .strip_prefix("02")
@@ -248,7 +249,7 @@ pub fn locked_to(
                 sender = values.first().and_then(|key| x_only(key));
                 true
             }
-            // What is for after the time counts only after it.
+            // Other tags apply only after the locktime.
             _ => true,
         };
         if !harmless {

@@ -1,37 +1,37 @@
-//! How somebody wants to be sent nutzaps (NIP-61, kind 10019): relays, mints, the key to lock to.
+//! Nutzap settings of a recipient (NIP-61, kind 10019): relays, mints and the key to lock to.
 //! Public.
 //!
-//! A missing key stays missing: the author's identity key is no stand-in. Says nothing about
-//! whether a relay may be used.
+//! A missing key stays missing; the author's identity key never replaces it. Never decides whether
+//! a relay may be used.
 
 use super::codec::{tag, x_only};
 use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
-/// The kind of it; relays keep the newest.
+/// The kind of the settings; relays keep only the newest.
 pub const KIND: u16 = 10_019;
 
-/// The most relays and the most mints that are read.
+/// The most relays, and the most mints, that are read.
 const MAX_EACH: usize = 100;
 
-/// What it says.
+/// The nutzap settings of a recipient.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct NutzapInfo {
-    /// Where nutzaps are looked for, as written. A stranger's: see [`super::relay_list::usable`].
+    /// Relays for nutzaps, as written. They are untrusted: see [`super::relay_list::usable`].
     pub relays: Vec<String>,
-    /// Mints as written, each with its units; none means all.
+    /// Mints as written, each with its units; an empty list means all units.
     pub mints: Vec<(String, Vec<String>)>,
-    /// The key to lock to: x only, 64 letters of lower-case hex; written as a lock names it. `None`
-    /// when absent, damaged or said twice.
+    /// The key to lock to, x only, 64 characters of lower-case hex. `None` if absent, invalid or
+    /// ambiguous.
     pub pubkey: Option<String>,
 }
 
-/// Writes ours. The key stands there as a lock needs it (`02` and x): some wallets lock to the text
-/// as it stands, and coins that are locked to x alone can be opened by nobody.
+/// Writes our settings. The key is written compressed (`02` and x), because some wallets lock to
+/// the text unchanged, and proofs locked to x alone can never be spent.
 ///
 /// # Errors
-/// When there is too much of it, or the key is none.
+/// [`Unwritable`] if there is too much content or the key is invalid.
 pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<Event, Unwritable> {
     let mut tags: Vec<Vec<String>> =
         info.relays.iter().map(|relay| tag(&["relay", relay])).collect();
@@ -46,13 +46,13 @@ pub fn write(identity: &Identity, info: &NutzapInfo, created_at: u64) -> Result<
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content: String::new() })?)
 }
 
-/// The key of a list stands there without its first byte: whoever locks to it as it stands makes
-/// coins that nobody can open.
+/// Returns `true` if the key is written without its first byte. A wallet that locks to the text
+/// unchanged then creates proofs that can never be spent.
 pub fn has_x_only_key(event: &Event) -> bool {
     event.tag_values("pubkey").any(|key| key.len() == 64)
 }
 
-/// Reads anybody's.
+/// Reads the settings of any author.
 ///
 /// # Errors
 /// [`Unreadable::Kind`].

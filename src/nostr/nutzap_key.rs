@@ -1,7 +1,7 @@
-//! The key that nutzaps to us are locked to (NIP-61, NUT-11).
+//! The key that incoming nutzaps are locked to (NIP-61, NUT-11).
 //!
-//! Written as `02` and x everywhere, so its y is even: an odd one is turned into its negative,
-//! which signs the same.
+//! It is always written as `02` and x, so its y must be even. A key with an odd y is replaced by
+//! its negative, which has the same x.
 
 use nostr::SECP256K1;
 use nostr::secp256k1::{Keypair, Parity, SecretKey};
@@ -17,7 +17,7 @@ pub struct NutzapKey {
 }
 
 impl NutzapKey {
-    /// From a secret key, 64 letters of hex.
+    /// Parses a secret key of 64 hex characters.
     ///
     /// # Errors
     /// [`BadKey::Form`].
@@ -28,7 +28,7 @@ impl NutzapKey {
         Ok(Self { secret: Secret::new(hex::encode(key.as_ref())), public: x.to_string() })
     }
 
-    /// A key that nobody has.
+    /// Generates a random key.
     ///
     /// # Errors
     /// [`BadKey::Random`].
@@ -37,17 +37,17 @@ impl NutzapKey {
         Self::from_secret(&super::identity::Identity::random()?.secret_hex())
     }
 
-    /// The secret key, 64 letters of lower-case hex.
+    /// The secret key, 64 characters of lower-case hex.
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// The public key, x only, 64 letters of lower-case hex.
+    /// The x-only public key, 64 characters of lower-case hex.
     pub fn public_x(&self) -> &str {
         &self.public
     }
 
-    /// The public key as a lock and kind 10019 name it: `02` and x.
+    /// The compressed public key, `02` and x, as locks and kind 10019 contain it.
     #[cfg(feature = "testing")]
     pub fn public_compressed(&self) -> String {
         format!("02{}", self.public)

@@ -1,34 +1,34 @@
-//! A profile (NIP-01, kind 0): a name, and where its owner is paid over Lightning.
+//! Profiles (NIP-01, kind 0): a person's name and Lightning address.
 //!
-//! All of it is a stranger's text: clean it before showing, and check it before using.
+//! All fields are untrusted text: clean them before display and check them before use.
 
 use serde_json::Value;
 
 use super::Unreadable;
 use super::event::Event;
 
-/// The kind of it; relays keep the newest.
+/// The kind of a profile; relays keep only the newest.
 pub const KIND: u16 = 0;
 
 /// The longest text of one field, in bytes.
 const MAX_FIELD: usize = 2_000;
 
-/// What it says. Fields that are empty, too long or no text are `None`.
+/// The fields of a profile. A field that is empty, too long or not a string is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Profile {
-    /// A short name.
+    /// The short name.
     pub name: Option<String>,
-    /// A longer one.
+    /// The long name.
     pub display_name: Option<String>,
-    /// A Lightning address, `name@host`.
+    /// The Lightning address, `name@host`.
     pub lud16: Option<String>,
-    /// An LNURL, `lnurl1...`.
+    /// The LNURL, `lnurl1...`.
     pub lud06: Option<String>,
-    /// A Nostr address (NIP-05), not verified.
+    /// The Nostr address (NIP-05), not verified.
     pub nip05: Option<String>,
 }
 
-/// Reads anybody's profile.
+/// Reads the profile of any author.
 ///
 /// # Errors
 /// [`Unreadable`].

@@ -1,7 +1,7 @@
-//! An invoice of a mint that is still to be claimed (NIP-60, kind 7374), sealed to ourselves.
+//! Quote events (NIP-60, kind 7374): a mint quote that is not claimed yet, encrypted to ourselves.
 //!
-//! Other programs look for the mint in clear, so it stands there; how much, and for whom, does not.
-//! A quote's id, or its key, is enough to take its coins, so neither prints.
+//! The mint is in a public tag, where other wallets look for it; the quote's id and key are
+//! encrypted. Either is enough to claim the quote's money, so neither is printed.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,26 +13,26 @@ use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 use crate::model::secret::Secret;
 
-/// The kind of it.
+/// The kind of a quote event.
 pub const KIND: u16 = 7374;
 
-/// The longest id of a quote that is read, in bytes.
+/// The longest quote id that is read, in bytes.
 const MAX_ID: usize = 512;
 
-/// What it says.
+/// The content of a quote event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuoteEvent {
-    /// The mint's name for it.
+    /// The mint's id of the quote.
     pub quote_id: Secret,
-    /// The mint, as written. `None` where it was left out.
+    /// The mint, as written. `None` if absent.
     pub mint: Option<String>,
-    /// How much, where it was written.
+    /// The amount. `None` if absent.
     pub amount: Option<u64>,
-    /// In which unit, where it was written.
+    /// The unit of the amount. `None` if absent.
     pub unit: Option<String>,
-    /// The key the quote is locked to (NUT-20), where another wallet wrote it.
+    /// The secret key that the quote is locked to (NUT-20), as some wallets write it.
     pub key: Option<Secret>,
-    /// When relays may forget it, in Unix seconds.
+    /// The time after which relays may delete the event, in Unix seconds.
     pub expires_at: Option<u64>,
 }
 
@@ -50,10 +50,10 @@ struct QuoteJson {
     p2pk_priv: Option<String>,
 }
 
-/// Writes a quote: its id alone, or with the key that it is locked to (NUT-20).
+/// Writes a quote: its id, and the key that it is locked to (NUT-20) if there is one.
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write(
     identity: &Identity,
     quote_id: &Secret,
@@ -72,7 +72,7 @@ pub fn write(
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags, content })?)
 }
 
-/// Reads a quote of our own: the id alone with the mint in clear, or JSON in either spelling.
+/// Reads a quote of ours: a bare id with the mint in the tags, or JSON in any known spelling.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -97,7 +97,7 @@ pub fn read(identity: &Identity, event: &Event) -> Result<QuoteEvent, Unreadable
     })
 }
 
-/// A number, or its digits as a text.
+/// Parses a number, or a string of its digits.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -1,7 +1,6 @@
-//! Whom a text names: a person, an event, or a name at a host. Pure; asks nobody.
+//! Parses a recipient: a person, an event, or a name at a host. Pure.
 //!
-//! A secret key given by mistake is told apart, so that it is never sent anywhere as if it were a
-//! name.
+//! Recognizes a secret key given by mistake, so that it is never sent anywhere as a name.
 
 use nostr::nips::nip19::{FromBech32, Nip19};
 use url::Url;
@@ -9,51 +8,51 @@ use url::Url;
 use super::codec::x_only;
 use super::relay_list::usable;
 
-/// The longest text that is looked at, in bytes.
+/// The longest text that is parsed, in bytes.
 const MAX_TEXT: usize = 5_000;
 
-/// Whom or what a text names. Keys and ids are 64 letters of lower-case hex; relays are hints, at
-/// most ten.
+/// The recipient that a text names. Keys and ids are 64 characters of lower-case hex; `relays` are
+/// hints, at most ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
-    /// A person: `npub1...`, `nprofile1...` or 64 letters of hex.
+    /// A person: `npub1...`, `nprofile1...` or 64 characters of hex.
     Person {
-        /// Their key.
+        /// The public key.
         pubkey: String,
-        /// Where they may be found.
+        /// Relays that may have the person's events.
         relays: Vec<String>,
     },
     /// An event: `note1...` or `nevent1...`.
     Event {
-        /// Its id.
+        /// The id.
         id: String,
-        /// Where it may be found.
+        /// Relays that may have the event.
         relays: Vec<String>,
-        /// Who is said to have written it.
+        /// The author, as claimed by the text.
         author: Option<String>,
     },
-    /// An event that later ones replace: `naddr1...`.
+    /// A replaceable event: `naddr1...`.
     Replaceable {
-        /// Its kind.
+        /// The kind.
         kind: u16,
-        /// Its author.
+        /// The author's public key.
         pubkey: String,
-        /// Its name among that author's events of the kind.
+        /// The event's identifier (`d` tag).
         identifier: String,
-        /// Where it may be found.
+        /// Relays that may have the event.
         relays: Vec<String>,
     },
     /// `name@host`: a Nostr address (NIP-05), a Lightning address, or both.
     Name {
-        /// Before the `@`, in lower case.
+        /// The part before the `@`, in lower case.
         name: String,
-        /// After it: a domain in its written form, perhaps with a port.
+        /// The part after the `@`: a normalized domain, with its port if there is one.
         host: String,
     },
 }
 
 impl std::fmt::Display for Recipient {
-    /// What tells one from another: the key, the id, the coordinate or the address, without hints.
+    /// Writes the key, id, coordinate or address, without relay hints.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Person { pubkey, .. } => f.write_str(pubkey),
@@ -66,24 +65,24 @@ impl std::fmt::Display for Recipient {
     }
 }
 
-/// Why a text names nobody.
+/// The reason why a text is not a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARecipient {
-    /// It is a secret key. It is not repeated.
-    #[error("this is a secret key, and nobody's address")]
+    /// The text is a secret key, which the error does not contain.
+    #[error("this is a secret key, not an address")]
     SecretKey,
-    /// It begins like a Nostr name and is damaged.
-    #[error("this Nostr name is damaged")]
+    /// The text begins like a Nostr identifier but is damaged.
+    #[error("this Nostr identifier is damaged")]
     Damaged,
-    /// None of the forms.
-    #[error("this is no person and no event on Nostr")]
+    /// The text has none of the known forms.
+    #[error("this is not a person or event on Nostr")]
     Unknown,
 }
 
-/// Reads a text in any case, with white space around it and with or without `nostr:`.
+/// Parses a text in any case, with or without surrounding white space and `nostr:`.
 ///
 /// # Errors
-/// [`NotARecipient`]; never a panic, whatever the text.
+/// [`NotARecipient`]. No text causes a panic.
 pub fn parse(text: &str) -> Result<Recipient, NotARecipient> {
     let text = text.trim();
     if text.len() > MAX_TEXT {

@@ -1,60 +1,59 @@
-//! What a relay says of itself (NIP-11): a document that it serves over HTTP, under its own
-//! address.
+//! A relay's information document (NIP-11), served over HTTP at its own address.
 //!
-//! A relay's own word, and no more. A part that is missing, or of another form, says nothing.
+//! The content is the relay's own claim. A missing or malformed field means no limit.
 
 use serde_json::Value;
 
-/// The type under which a relay serves it.
+/// The media type of the document.
 pub const TYPE: &str = "application/nostr+json";
 
-/// The most rules of how long events are kept that are read.
+/// The most retention rules that are read.
 const MAX_RULES: usize = 100;
 
-/// What it says. Sizes are bytes, ages are seconds.
+/// The document. Sizes are in bytes, ages in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RelayInfo {
-    /// The NIPs that it knows.
+    /// The supported NIPs.
     pub nips: Vec<u64>,
-    /// Nobody is served without saying who they are (NIP-42).
+    /// The relay requires authentication (NIP-42).
     pub auth_required: bool,
-    /// It wants to be paid first.
+    /// The relay requires payment.
     pub payment_required: bool,
-    /// Not everybody may write.
+    /// The relay accepts events from some authors only.
     pub restricted_writes: bool,
     /// The proof of work that an event needs (NIP-13), in bits.
     pub proof_of_work: u64,
     /// The longest message.
     pub max_message: Option<u64>,
-    /// The longest content of an event, in letters.
+    /// The longest content of an event, in characters.
     pub max_content: Option<u64>,
     /// The most tags of an event.
     pub max_tags: Option<u64>,
     /// The most subscriptions of a connection.
     pub max_subscriptions: Option<u64>,
-    /// An event that is older than this is not taken.
+    /// The age from which an event is refused.
     pub max_age: Option<u64>,
     retention: Vec<Retention>,
 }
 
-/// How long some events are kept.
+/// A retention rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Retention {
-    /// First and last of each stretch of kinds. Empty: all that no other rule names.
+    /// Ranges of kinds, first and last. An empty list covers the kinds without another rule.
     kinds: Vec<(u64, u64)>,
     kept: RetentionLimit,
 }
 
-/// How long a relay keeps events of a kind. With neither field the relay says nothing of an end.
+/// The retention of one kind. Without either field the relay states no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetentionLimit {
-    /// At most so long, in seconds; 0: not at all.
+    /// The time that an event is kept, in seconds; 0 means that it is not kept.
     pub seconds: Option<u64>,
-    /// At most so many of one author, or in all: relays differ.
+    /// The number of events kept, per author or in total, depending on the relay.
     pub count: Option<u64>,
 }
 
-/// Reads the document. `None`: it is none.
+/// Parses the document. `None` if it is not a JSON object.
 pub fn read(body: &[u8]) -> Option<RelayInfo> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let document = document.as_object()?;
@@ -98,8 +97,7 @@ fn retention(rule: &Value) -> Retention {
 }
 
 impl RelayInfo {
-    /// How long it keeps events of a kind: by the first rule that names the kind, else by the one
-    /// for all others.
+    /// Returns the retention of a kind: the first rule that names it, else the rule for all others.
     pub fn retention_of(&self, kind: u16) -> RetentionLimit {
         let kind = u64::from(kind);
         let names = |rule: &&Retention| {

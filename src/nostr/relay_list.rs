@@ -1,31 +1,31 @@
-//! Where somebody reads and writes (NIP-65, kind 10002), and which relay addresses we use at all.
+//! Relay lists (NIP-65, kind 10002), and the check of relay URLs.
 //!
-//! Strangers choose these addresses: whether one may be reached is judged again by the network.
+//! Other people choose these URLs, so the network layer checks again whether one may be reached.
 
 use url::{Host, Url};
 
 use super::Unreadable;
 use super::event::Event;
 
-/// The kind of it; relays keep the newest.
+/// The kind of a relay list; relays keep only the newest.
 pub const KIND: u16 = 10_002;
 
-/// The most addresses that are used of one list.
+/// The most URLs of one list that are used.
 pub const MAX_RELAYS: usize = 10;
 
-/// The longest address, in bytes.
+/// The longest URL, in bytes.
 const MAX_URL: usize = 512;
 
-/// Somebody's relays, in the order they were written, each once.
+/// An author's relays, in order and without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct RelayList {
-    /// Where they look for what mentions them.
+    /// Relays that the author reads for mentions.
     pub read: Vec<String>,
-    /// Where what they write is found.
+    /// Relays that the author publishes to.
     pub write: Vec<String>,
 }
 
-/// Reads anybody's relay list.
+/// Reads the relay list of any author.
 ///
 /// # Errors
 /// [`Unreadable::Kind`].
@@ -42,8 +42,7 @@ pub fn read(event: &Event) -> Result<RelayList, Unreadable> {
     Ok(RelayList { read: marked("read"), write: marked("write") })
 }
 
-/// The addresses of a list that we use: at most [`MAX_RELAYS`], in their one written form, each
-/// once.
+/// Filters a list to usable URLs: at most [`MAX_RELAYS`], normalized, without duplicates.
 pub fn usable<T: AsRef<str>>(relays: impl IntoIterator<Item = T>) -> Vec<String> {
     let mut list: Vec<String> = Vec::new();
     for relay in relays {
@@ -57,8 +56,8 @@ pub fn usable<T: AsRef<str>>(relays: impl IntoIterator<Item = T>) -> Vec<String>
     list
 }
 
-/// A relay's address in its one written form. `None` unless it is `wss`, or `ws` on this machine;
-/// with a user, a fragment or a query; or too long.
+/// Normalizes a relay URL. `None` if it is not `wss`, or `ws` on this machine; if it has a user, a
+/// query or a fragment; or if it is too long.
 pub fn address(text: &str) -> Option<String> {
     let text = text.trim();
     if text.len() > MAX_URL {

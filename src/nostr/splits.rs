@@ -1,6 +1,6 @@
-//! Who shares in a zap of an event (NIP-57, `zap` tags).
+//! Zap splits (NIP-57, appendix G): the recipients of a zap of an event.
 //!
-//! Whole sats only, to the last one; never decides whether to pay.
+//! Splits whole sats without a remainder. Never decides whether to pay.
 
 use super::codec::x_only;
 use super::event::Event;
@@ -9,26 +9,26 @@ use super::relay_list;
 /// The most shares of one event.
 pub const MAX_SHARES: usize = 50;
 
-/// A weight of 1, in the steps weights are counted in.
+/// A weight of 1, in the internal unit of weights (a millionth).
 const ONE: u128 = 1_000_000;
 
 /// The largest weight that is read.
 const MAX_WEIGHT: u128 = 1_000_000_000;
 
-/// One recipient's share.
+/// The amount for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZapSplit {
-    /// Whose, 64 letters of lower-case hex.
+    /// The recipient's public key, 64 characters of lower-case hex.
     pub pubkey: String,
-    /// Where their profile is found.
+    /// The relay with the recipient's profile.
     pub relay: Option<String>,
-    /// How much; never zero.
+    /// The amount in sats; never zero.
     pub sats: u64,
 }
 
-/// The event names more people than we pay at once.
+/// The error for an event with more than [`MAX_SHARES`] shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event shares its zaps among more than {MAX_SHARES}")]
+#[error("the event splits its zaps among more than {MAX_SHARES} recipients")]
 pub struct TooManyShares;
 
 struct SplitShare {
@@ -37,8 +37,9 @@ struct SplitShare {
     weight: Option<u128>,
 }
 
-/// Who gets what of `sats`: nobody when the event names nobody, or gives nobody a weight. By
-/// largest remainder; of equal ones the earlier. Somebody named twice gets both parts in one.
+/// Splits `sats` among the event's recipients; empty if there are none or all weights are zero.
+/// Remaining sats go to the largest remainders, the earlier first. Shares of one recipient are
+/// added up.
 ///
 /// # Errors
 /// [`TooManyShares`].
@@ -49,7 +50,7 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<ZapSplit>, TooManyShares> {
     }
     let unweighted = shares.iter().all(|share| share.weight.is_none());
     let weight = |share: &SplitShare| if unweighted { ONE } else { share.weight.unwrap_or(0) };
-    // 50 shares of at most 10^15 steps: no sum and no product with 64 bits leaves 128.
+    // 50 shares of at most 10^15 units fit: no sum, and no product with a u64, exceeds a u128.
     let total: u128 = shares.iter().map(weight).sum();
     if total == 0 {
         return Ok(Vec::new());
@@ -80,8 +81,7 @@ pub fn legs(event: &Event, sats: u64) -> Result<Vec<ZapSplit>, TooManyShares> {
     Ok(legs)
 }
 
-/// A `zap` tag that names a key. One that names a Lightning address instead is of an older form and
-/// left out.
+/// Parses a `zap` tag with a public key. The older form with a Lightning address is skipped.
 fn share(tag: &[String]) -> Option<SplitShare> {
     let pubkey = x_only(tag.get(1)?).filter(|_| tag.get(1).is_some_and(|key| key.len() == 64))?;
     let relay = tag.get(2).and_then(|relay| relay_list::address(relay));
@@ -92,7 +92,7 @@ fn share(tag: &[String]) -> Option<SplitShare> {
     })
 }
 
-/// A weight such as `2` or `0.25`, in millionths.
+/// Parses a weight such as `2` or `0.25` into millionths.
 fn weight(text: &str) -> Option<u128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

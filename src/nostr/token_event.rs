@@ -1,7 +1,7 @@
-//! Coins on a relay (NIP-60, kind 7375), sealed to ourselves.
+//! Token events (NIP-60, kind 7375): proofs, encrypted to ourselves.
 //!
-//! An event that cannot be read is unknown, never empty. Says nothing about whether its coins are
-//! spent: only the mint does.
+//! An unreadable event is unknown, never empty. Never tells whether a proof is spent; only the mint
+//! knows.
 
 use std::fmt;
 
@@ -14,25 +14,25 @@ use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 
-/// The kind of it.
+/// The kind of a token event.
 pub const KIND: u16 = 7375;
 
-/// How long the plaintext of one event should be at most, in bytes: sealed it stays far below what
-/// relays take.
+/// The target size for the plaintext of one event, in bytes. The encrypted event stays far below
+/// the limits of relays.
 pub const TARGET_BYTES: usize = 16 * 1024;
 
-/// What one event holds.
+/// The content of a token event.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenEvent {
-    /// The mint's address, as it was written.
+    /// The mint's URL, as written.
     pub mint: String,
-    /// The unit; `sat` where none was written.
+    /// The unit; `sat` if none is written.
     pub unit: String,
-    /// The coins that could be read.
+    /// The readable proofs.
     pub proofs: Vec<Proof>,
-    /// Ids of events of this kind that this one stands for.
+    /// Ids of the token events that this one replaces.
     pub del: Vec<String>,
-    /// How many coins could not be read.
+    /// Number of unreadable proofs.
     pub unreadable_proofs: usize,
 }
 
@@ -76,16 +76,16 @@ fn plain(
     serde_json::to_string(&out).ok().map(zeroize::Zeroizing::new)
 }
 
-/// How long the plaintext of such an event is, in bytes.
+/// Returns the length of the event's plaintext, in bytes.
 pub fn plain_len(mint: &str, unit: &str, proofs: &[Proof], del: &[String]) -> usize {
     plain(mint, unit, proofs, del).map_or(usize::MAX, |plain| plain.len())
 }
 
-/// Writes coins. The caller sees to it that `created_at` lies above that of every event in `del`:
-/// other wallets pass over one that does not.
+/// Writes a token event. The caller must choose a `created_at` above that of every event in `del`,
+/// because other wallets otherwise ignore the deletion.
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write(
     identity: &Identity,
     mint: &str,
@@ -99,11 +99,10 @@ pub fn write(
     Ok(identity.sign(UnsignedEvent { kind: KIND, created_at, tags: Vec::new(), content })?)
 }
 
-/// Reads coins of our own, in the form of any wallet we know. Coins that cannot be read are
-/// counted, not dropped in silence.
+/// Reads a token event of ours, in the form of any known wallet. Unreadable proofs are counted.
 ///
 /// # Errors
-/// [`Unreadable`]: then nothing is known of what it holds.
+/// [`Unreadable`]. The event's content is then unknown.
 pub fn read(identity: &Identity, event: &Event) -> Result<TokenEvent, Unreadable> {
     let plain = super::open_own(identity, event, KIND)?;
     let inside: TokenJson = serde_json::from_str(&plain).map_err(|_| Unreadable::Form)?;

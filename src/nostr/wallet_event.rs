@@ -1,8 +1,8 @@
-//! The wallet itself (NIP-60, kind 17375) and its copy (kind 375): keys for nutzaps, mints, relays,
-//! sealed to ourselves.
+//! The wallet event (NIP-60, kind 17375) and its backup (kind 375): nutzap keys, mints and relays,
+//! encrypted to ourselves.
 //!
-//! Whoever replaces the one event of a kind replaces all it says: so what is read is kept whole,
-//! tags we do not know included, and no key is ever dropped. Never makes a key.
+//! A new event of kind 17375 replaces the old one completely. A reader therefore keeps everything,
+//! including unknown tags, and no key is ever dropped. Never creates a key.
 
 use std::fmt;
 
@@ -12,22 +12,23 @@ use super::identity::{Identity, UnsignedEvent};
 use super::{Unreadable, Unwritable};
 use crate::model::secret::Secret;
 
-/// The kind of the wallet; relays keep the newest.
+/// The kind of the wallet event; relays keep only the newest.
 pub const KIND: u16 = 17_375;
 
-/// The kind of its copy; relays keep all.
+/// The kind of the backup; relays keep all.
 pub const BACKUP: u16 = 375;
 
-/// What it says.
+/// The content of a wallet event.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct WalletEvent {
-    /// Secret keys that nutzaps are locked to, 64 letters of lower-case hex, the current one first.
+    /// Secret keys that nutzaps are locked to, 64 characters of lower-case hex, the current one
+    /// first.
     pub privkeys: Vec<Secret>,
-    /// Mints, as they were written.
+    /// The mints, as written.
     pub mints: Vec<String>,
-    /// Relays, as they were written.
+    /// The relays, as written.
     pub relays: Vec<String>,
-    /// All else, as it was written. May hold secrets.
+    /// All other tags, as written. They may contain secrets.
     pub others: Vec<Vec<String>>,
 }
 
@@ -40,11 +41,11 @@ impl fmt::Debug for WalletEvent {
     }
 }
 
-/// Writes the wallet. Of several keys the first is repeated at the end: other wallets use the
-/// first, the last or any.
+/// Writes the wallet event. With several keys the first is repeated at the end, because other
+/// wallets use the first, the last or any.
 ///
 /// # Errors
-/// When it is too long to be sealed.
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write(
     identity: &Identity,
     wallet: &WalletEvent,
@@ -53,10 +54,10 @@ pub fn write(
     write_as(KIND, identity, wallet, created_at)
 }
 
-/// Writes its copy.
+/// Writes the backup.
 ///
 /// # Errors
-/// As [`write()`].
+/// [`Unwritable`] if it is too long to encrypt.
 pub fn write_backup(
     identity: &Identity,
     wallet: &WalletEvent,
@@ -83,11 +84,11 @@ fn write_as(
     Ok(identity.sign(UnsignedEvent { kind, created_at, tags: Vec::new(), content })?)
 }
 
-/// Reads a wallet of our own, or its copy. What is said twice is taken once; some wallets write
-/// mints and relays in clear.
+/// Reads a wallet event of ours, or its backup, without duplicates. Also reads mints and relays
+/// from public tags, where some wallets write them.
 ///
 /// # Errors
-/// [`Unreadable`]: then nothing is known of it, and it must not be replaced.
+/// [`Unreadable`]. The event's content is then unknown, so it must not be replaced.
 pub fn read(identity: &Identity, event: &Event) -> Result<WalletEvent, Unreadable> {
     let kind = if event.kind() == BACKUP { BACKUP } else { KIND };
     let plain = super::open_own(identity, event, kind)?;

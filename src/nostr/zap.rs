@@ -1,7 +1,7 @@
-//! Lightning zaps (NIP-57): the request we sign (9734) and the receipt that a payee's server
-//! publishes (9735).
+//! Lightning zaps (NIP-57): the request that we sign (9734), and the receipt that the payee's
+//! server publishes (9735).
 //!
-//! A receipt is a courtesy, never proof that money moved: only the preimage is.
+//! A receipt never proves that money moved; only the preimage does.
 
 use sha2::{Digest, Sha256};
 
@@ -11,30 +11,30 @@ use super::event::Event;
 use super::identity::{Identity, UnsignedEvent};
 use crate::model::invoice::Invoice;
 
-/// The kind of a request; never published.
+/// The kind of a zap request; it is never published.
 pub const REQUEST: u16 = 9734;
 
-/// The kind of a receipt.
+/// The kind of a zap receipt.
 pub const RECEIPT: u16 = 9735;
 
-/// How much earlier than the request a receipt may say it was made: clocks differ.
+/// The tolerance for receipts dated before the request, in seconds, because clocks differ.
 const CLOCK_SKEW: u64 = 600;
 
-/// What is zapped, when it is not just a person.
+/// The zapped event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZapTarget {
-    /// The event's id.
+    /// The id.
     pub event_id: String,
-    /// Where it can be found.
+    /// A relay that has the event.
     pub relay: Option<String>,
-    /// Its kind.
+    /// The kind.
     pub kind: Option<u16>,
-    /// `kind:author:identifier`, where later events replace it.
+    /// The coordinate `kind:author:identifier` of a replaceable event.
     pub coordinate: Option<String>,
 }
 
 impl ZapTarget {
-    /// As zaps and nutzaps name it.
+    /// The tags that name the target in zaps and nutzaps.
     pub(super) fn tags(&self) -> Vec<Vec<String>> {
         let mut event = tag(&["e", &self.event_id]);
         event.extend(self.relay.clone());
@@ -45,13 +45,12 @@ impl ZapTarget {
     }
 }
 
-/// Writes a request. Its [`Event::json`] is what is sent and what the invoice is made for, letter
-/// by letter.
+/// Writes a zap request. Send its [`Event::json`] unchanged: the invoice commits to these bytes.
 ///
-/// For an anonymous one the caller gives a key that nobody knows.
+/// For an anonymous zap the caller passes a random key as `identity`.
 ///
 /// # Errors
-/// When the recipient is no key, or there is no relay.
+/// [`Unwritable`] if the recipient is not a key or there is no relay.
 #[expect(clippy::too_many_arguments, reason = "each is one field of the format")]
 pub fn request(
     identity: &Identity,
@@ -87,47 +86,47 @@ pub fn request(
     })?)
 }
 
-/// The receipt that is waited for.
+/// The expected receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedReceipt {
-    /// The request, as it was sent.
+    /// The request's JSON, as sent.
     pub request_json: String,
-    /// Its id.
+    /// The request's id.
     pub request_id: String,
-    /// The hash of the invoice that was paid, lower-case hex.
+    /// The payment hash of the paid invoice, in lower-case hex.
     pub bolt11_payment_hash: String,
-    /// What the request asked to pay.
+    /// The amount of the request, in millisats.
     pub msat: u64,
-    /// The key the payee's server signs receipts with.
+    /// The key with which the payee's server signs receipts.
     pub nostr_pubkey: String,
-    /// Whom the zap is for.
+    /// The recipient's public key.
     pub recipient: String,
 }
 
-/// Why a receipt is not the one.
+/// The reason why a receipt is not the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadReceipt {
-    /// Of another kind, or of another time.
-    #[error("the event is no receipt of this zap")]
+    /// The event has another kind or is too old.
+    #[error("the event is not a receipt of this zap")]
     Other,
-    /// Not signed by the payee's server.
+    /// The payee's server did not sign the receipt.
     #[error("the receipt is not signed by the payee's server")]
     Author,
-    /// It does not hold our request.
-    #[error("the receipt does not hold the zap's request")]
+    /// The receipt does not contain our request.
+    #[error("the receipt does not contain the zap's request")]
     Request,
-    /// It holds another invoice, or another amount.
+    /// The receipt contains another invoice or amount.
     #[error("the receipt is for another invoice")]
     Invoice,
-    /// It names somebody or something else than the request.
-    #[error("the receipt names somebody or something else")]
+    /// The receipt has another target than the request.
+    #[error("the receipt has another target")]
     Target,
-    /// Its preimage is none.
+    /// The preimage does not match the invoice.
     #[error("the receipt's preimage is wrong")]
     Preimage,
 }
 
-/// Whether this receipt is the one that is waited for.
+/// Checks that a receipt is the expected one.
 ///
 /// # Errors
 /// [`BadReceipt`].
@@ -179,7 +178,7 @@ pub fn check_receipt(receipt: &Event, want: &ExpectedReceipt) -> Result<(), BadR
     }
 }
 
-/// The value of the only tag of this name; `None` without one.
+/// The value of the only tag with this name; `None` without one. Several are an error.
 fn only<'a>(
     event: &'a Event,
     name: &str,

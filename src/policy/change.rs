@@ -1,7 +1,7 @@
-//! From one policy to the next: what is stricter, what is looser, what to tell the owner.
+//! Changes of a policy: stricter or looser values, and their description for the owner.
 //!
-//! A running process takes what tightens at once, and what loosens only when a person has confirmed
-//! exactly that policy, or at its next start.
+//! A running process applies stricter values at once. It applies looser ones only after a person
+//! has confirmed exactly that policy, or at its next start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,8 +13,8 @@ use super::{AgentPolicy, DEFAULT_AGENT, Policy};
 use crate::model::mint::TrustedMint;
 
 impl Policy {
-    /// Per field the stricter of the two: lower limits, paused if either is, mints and tools that
-    /// both have.
+    /// Returns the stricter of the two field by field: the lower limits, paused if either is, and
+    /// only the mints and tools that both have.
     #[must_use]
     pub fn tightened_by(&self, newer: &Self) -> Self {
         let names = self
@@ -41,13 +41,13 @@ impl Policy {
         }
     }
 
-    /// `newer` allows something that this does not.
+    /// Returns `true` if `newer` allows something that this policy does not.
     pub fn loosens(&self, newer: &Self) -> bool {
         self.tightened_by(newer) != Self { agents: normal(newer.agents.clone()), ..newer.clone() }
     }
 
-    /// What a process that runs under this policy follows once it has read `newer`: all of it if
-    /// `accepted` is its fingerprint, else what it tightens.
+    /// Returns the policy that a process running under this one follows after it has read `newer`:
+    /// `newer` if `accepted` is its fingerprint, else only its stricter values.
     #[must_use]
     pub fn followed_by(&self, newer: &Self, accepted: Option<&str>) -> Self {
         if accepted.is_some_and(|accepted| accepted == newer.fingerprint()) {
@@ -57,7 +57,7 @@ impl Policy {
         }
     }
 
-    /// One line for each value, `name = value`, in a fixed order; equal policies have equal text.
+    /// Renders one `name = value` line per value in a fixed order; equal policies have equal text.
     pub fn canonical(&self) -> String {
         let mut text = String::new();
         for (name, value) in self.lines() {
@@ -66,12 +66,12 @@ impl Policy {
         text
     }
 
-    /// SHA-256 of [`Self::canonical`], in lower-case hex.
+    /// Returns the SHA-256 of [`Self::canonical`] in lower-case hex.
     pub fn fingerprint(&self) -> String {
         hex::encode(Sha256::digest(self.canonical().as_bytes()))
     }
 
-    /// What differs in `newer`, one line each, for a person. Empty when nothing does.
+    /// Describes the differences in `newer` for a person, one line each.
     pub fn describe_change(&self, newer: &Self) -> Vec<String> {
         describe(&self.lines(), &newer.lines())
     }
@@ -114,8 +114,7 @@ impl AgentPolicy {
     }
 }
 
-/// The same rules without entries that say nothing: a default that narrows nothing, an agent that
-/// stands as the default does.
+/// Drops agent entries that equal the default, and a default without any rule.
 fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPolicy> {
     let default = agents.remove(DEFAULT_AGENT).unwrap_or_default();
     agents.retain(|_, agent| *agent != default);
@@ -125,8 +124,8 @@ fn normal(mut agents: BTreeMap<String, AgentPolicy>) -> BTreeMap<String, AgentPo
     agents
 }
 
-/// What differs between two texts of [`Policy::canonical`], for a reader that kept only the text of
-/// the older one.
+/// Describes the differences between two texts of [`Policy::canonical`], for callers that kept only
+/// the text of the older policy.
 pub fn describe_lines(older: &str, newer: &str) -> Vec<String> {
     let read = |text: &str| -> BTreeMap<String, String> {
         text.lines()
@@ -148,8 +147,8 @@ fn describe(older: &BTreeMap<String, String>, newer: &BTreeMap<String, String>) 
     told.collect()
 }
 
-/// A mint called a test mint by either stays one: its coins are set aside as soon as real money is
-/// about.
+/// Returns the stricter of two entries for one mint. A mint that either calls a test mint stays
+/// one, because its proofs are set aside as soon as the wallet holds real money.
 fn stricter_mint(older: &TrustedMint, newer: &TrustedMint) -> TrustedMint {
     TrustedMint {
         address: newer.address.clone(),

@@ -22,7 +22,7 @@ fn policy() -> Policy {
 
 type Edit = (&'static str, fn(&mut Policy), bool);
 
-/// Each way to change a policy by hand, and whether it loosens.
+/// Manual edits of a policy: name, edit, and `true` if it loosens the policy.
 const EDITS: &[Edit] = &[
     ("nothing", |_| (), false),
     ("payment up", |p| p.limits.per_payment_sats = 1_001, true),

@@ -1,16 +1,16 @@
-//! The decision itself. All sums saturate, so that no amount, however large, passes by wrapping.
+//! Decides on a payment. All sums saturate, so no amount passes a limit by wrapping.
 
 use crate::model::ledger::{Day, Ledger};
 
 use super::{Ask, Denial, Policy, duplicate};
 
 impl Policy {
-    /// What no quote can save, before anything is contacted: paused, the amount alone over a limit,
-    /// a likely duplicate. Takes no account of fees. A caller that has read no ledger yet may pass
-    /// an empty one and learn less.
+    /// Checks everything that does not depend on a quote, before any server is contacted: the
+    /// pause, the amount against the limits, and likely duplicates. Ignores fees. A caller without
+    /// a ledger may pass an empty one, which skips the checks against earlier payments.
     ///
     /// # Errors
-    /// The first reason found.
+    /// The first reason to refuse.
     pub fn precheck(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
         let limits = self.limits_for(ask.agent);
         if self.paused {
@@ -26,12 +26,12 @@ impl Policy {
         self.within_days(ask.agent, ask.amount_sats, ledger, now)
     }
 
-    /// The whole decision over a finished plan: as [`Self::precheck`], then the fee ceiling, then
-    /// amount and highest fees together against the day's limit. To be asked inside the transaction
-    /// that reserves, over the ledger of that transaction.
+    /// Decides on a complete plan: [`Self::precheck`], then the fee ceiling, then the amount with
+    /// the highest fees against the day's limits. Call it inside the transaction that reserves the
+    /// money, with the ledger of that transaction.
     ///
     /// # Errors
-    /// The first reason found.
+    /// The first reason to refuse.
     pub fn decide(&self, ask: &Ask<'_>, ledger: &Ledger, now: u64) -> Result<(), Denial> {
         self.precheck(ask, ledger, now)?;
         let limits = self.limits_for(ask.agent);
@@ -53,9 +53,9 @@ impl Policy {
         )
     }
 
-    /// The largest payment, in sats, that is sure to be admitted now with `spendable_sats` at hand
-    /// beside the inputs' fee, which is at most `input_fee_sats`: it fits even at the highest
-    /// reserve allowed. One with lower fees may be a little larger.
+    /// Returns the largest payment, in sats, that is sure to be admitted now, even with the highest
+    /// allowed fees; with lower fees a little more may fit. `spendable_sats` excludes the input
+    /// fee, which is at most `input_fee_sats`.
     pub fn largest_payment(
         &self,
         agent: &str,
@@ -81,8 +81,8 @@ impl Policy {
         fits
     }
 
-    /// What this agent can still spend today, in sats: what is left of the wallet's day, or of its
-    /// own where that is less.
+    /// Returns what this agent can still spend today, in sats: the lower of what is left of the
+    /// wallet's daily limit and of its own.
     pub fn left_today(&self, agent: &str, ledger: &Ledger) -> u64 {
         if ledger.full_until.is_some() {
             return 0;
@@ -90,7 +90,7 @@ impl Policy {
         self.days(agent, ledger).map(|(limit, day)| day.left_sats(limit)).min().unwrap_or(0)
     }
 
-    /// Each limit of a day that holds for this agent, with the day it is judged by.
+    /// The daily limits for this agent, each with the day's spending that it applies to.
     fn days<'a>(&self, agent: &str, ledger: &'a Ledger) -> impl Iterator<Item = (u64, &'a Day)> {
         let own = self.agent(agent).limits.per_day_sats.map(|limit| (limit, &ledger.own));
         std::iter::once((self.limits.per_day_sats, &ledger.all)).chain(own)

@@ -226,7 +226,7 @@ fn a_repeat_must_be_meant() {
     }
 }
 
-/// One step of a random life: (what, amount, fee ceiling, which payment, seconds that pass).
+/// A random step: (action, amount, fee ceiling, index of a payment, seconds that pass).
 type Step = (u8, u64, u64, usize, u64);
 
 fn payment(amount_sats: u64, reserved_sats: u64) -> Payment {

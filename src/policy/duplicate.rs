@@ -1,15 +1,18 @@
-//! Is this the same payment again, by mistake?
+//! Detects a payment that may repeat an earlier one by mistake.
 //!
-//! Two rules: an equal payment within ten minutes, which the caller may excuse by naming it; and an
-//! equal payment whose caller may not know its outcome, which only a person may excuse.
+//! There are two rules. An equal payment within ten minutes is refused unless the caller names the
+//! earlier one in `repeat_of`. An equal payment whose caller may not know its outcome blocks the
+//! new one until a person allows it.
 
 use crate::model::history_line::EntryState;
 use crate::model::ledger::{Ledger, Lookalike, REPEAT_SECONDS};
 
 use super::{Ask, Denial};
 
+/// Refuses a payment that looks like a repeat.
+///
 /// # Errors
-/// [`Denial::PossibleDuplicate`], naming the newest payment that stands in the way.
+/// [`Denial::PossibleDuplicate`] with the newest earlier payment that blocks this one.
 pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
     let in_doubt = ledger.lookalikes.iter().find(|one| one.outcome_undelivered && money_left(one));
     if let Some(one) = in_doubt {
@@ -26,8 +29,8 @@ pub(super) fn check(ask: &Ask<'_>, ledger: &Ledger) -> Result<(), Denial> {
     }
 }
 
-/// Its money left or may be leaving; of one that failed or came back, an equal payment repeats
-/// nothing.
+/// Returns `true` if the payment's money left or may still leave. After a payment that failed or
+/// was returned, an equal one is not a duplicate.
 fn money_left(one: &Lookalike) -> bool {
     matches!(one.state, EntryState::Pending | EntryState::Settled)
 }

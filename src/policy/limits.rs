@@ -1,6 +1,6 @@
-//! The numbers a person sets. 0 allows nothing, and no value means "unlimited".
+//! The owner's limits. 0 allows nothing, and there is no value for "unlimited".
 //!
-//! A limit is declared here alone: as a field of [`Limits`], as a row of [`LIMITS`] and as a line of
+//! A limit is declared only here: as a field of [`Limits`], a row of [`LIMITS`] and a line of
 //! [`Limits::try_zip`]. The settings, the commands and the text of a policy follow the table.
 
 use std::convert::Infallible;
@@ -10,42 +10,41 @@ use crate::model::money::MAX_SATS;
 /// 100.00 percent, in hundredths of a percent.
 pub const WHOLE_HUNDREDTHS: u64 = 10_000;
 
-/// One value for each limit. With numbers they are the wallet's limits, over all agents together.
+/// One value per limit. With numbers, these are the wallet's limits over all agents together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits<T = u64> {
-    /// The most one payment may give its payee, in sats. Fees have their own ceiling.
+    /// The most that one payment may give its payee, in sats, without fees.
     pub per_payment_sats: T,
-    /// The most that may leave in a rolling day, in sats, fees included.
+    /// The most that may be spent in a rolling day, in sats, including fees.
     pub per_day_sats: T,
-    /// The most a payment's fees may be, in hundredths of a percent of its amount.
+    /// The highest fees of a payment, in hundredths of a percent of its amount.
     pub max_fee_hundredths: T,
-    /// What fees may be at any amount, in sats: the ceiling never falls below it.
+    /// Fees that are allowed for any amount, in sats; the fee ceiling is never lower.
     pub max_fee_floor_sats: T,
 }
 
-/// Some of the limits: those in which one agent may do less than the wallet, or those that a person
-/// sets anew. `None` leaves one as it is.
+/// Optional limits: one agent's own, or changes by the owner. `None` leaves a limit unchanged.
 pub type SomeLimits = Limits<Option<u64>>;
 
-/// How a person meets a limit.
+/// The names and texts of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Its key in the settings and in the text of a policy.
+    /// The key in the settings and in the text of a policy.
     pub key: &'static str,
-    /// Its option on the command line, without the dashes.
+    /// The command-line option, without dashes.
     pub option: &'static str,
-    /// What the help of the command line says of it.
+    /// The help text on the command line.
     pub help: &'static str,
-    /// What its number counts.
+    /// The unit of the number.
     pub measure: Measure,
 }
 
-/// What the number of a limit counts.
+/// The unit of a limit's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Sats.
     Sats,
-    /// Hundredths of a percent. A person reads and writes percent.
+    /// Hundredths of a percent; people read and write percent.
     Percent,
 }
 
@@ -54,31 +53,31 @@ pub const LIMITS: Limits<Limit> = Limits {
     per_payment_sats: Limit {
         key: "per_payment_sats",
         option: "per-payment",
-        help: "Most sats in one payment",
+        help: "Maximum sats per payment",
         measure: Measure::Sats,
     },
     per_day_sats: Limit {
         key: "per_day_sats",
         option: "per-day",
-        help: "Most sats in a rolling 24 hours, fees included, over all agents",
+        help: "Maximum sats in a rolling 24 hours, including fees, over all agents",
         measure: Measure::Sats,
     },
     max_fee_hundredths: Limit {
         key: "max_fee_percent",
         option: "max-fee-percent",
-        help: "Highest fees, in percent of the amount",
+        help: "Maximum fees, in percent of the amount",
         measure: Measure::Percent,
     },
     max_fee_floor_sats: Limit {
         key: "max_fee_floor_sats",
         option: "max-fee-floor",
-        help: "Fees that are always accepted, in sats",
+        help: "Fees that are always allowed, in sats",
         measure: Measure::Sats,
     },
 };
 
 impl Measure {
-    /// A number of it, as a person reads it.
+    /// Formats a number for people.
     pub fn text(self, number: u64) -> String {
         match self {
             Self::Sats => number.to_string(),
@@ -88,11 +87,10 @@ impl Measure {
 }
 
 impl<T> Limits<T> {
-    /// Limit by limit, in the order of the fields, what `of` makes of the value here and the one in
-    /// `other`.
+    /// Combines two sets of limits with `of`, in the order of the fields.
     ///
     /// # Errors
-    /// The first one of `of`.
+    /// The first error of `of`.
     pub fn try_zip<U, V, E>(
         self,
         other: Limits<U>,
@@ -106,13 +104,13 @@ impl<T> Limits<T> {
         })
     }
 
-    /// As [`Self::try_zip`], where nothing can fail.
+    /// Combines two sets of limits with `of`, as [`Self::try_zip`] does, without errors.
     pub fn zip<U, V>(self, other: Limits<U>, mut of: impl FnMut(T, U) -> V) -> Limits<V> {
         let Ok(both) = self.try_zip(other, |one, other| Ok::<_, Infallible>(of(one, other)));
         both
     }
 
-    /// Each value with its row of the table, in the order of the fields.
+    /// Pairs each value with its row of the table, in the order of the fields.
     pub fn each(self) -> Vec<(Limit, T)> {
         let mut each = Vec::new();
         LIMITS.zip(self, |limit, value| each.push((limit, value)));
@@ -121,22 +119,21 @@ impl<T> Limits<T> {
 }
 
 impl Limits {
-    /// The most that may be paid in fees for `amount_sats`: the percentage, rounded down, and never
-    /// below the floor. Sats.
+    /// Returns the fee ceiling for `amount_sats`, in sats: the percentage, rounded down, but at
+    /// least the floor.
     pub fn max_fee_sats(&self, amount_sats: u64) -> u64 {
         let exact = u128::from(amount_sats) * u128::from(self.max_fee_hundredths)
             / u128::from(WHOLE_HUNDREDTHS);
         u64::try_from(exact).unwrap_or(u64::MAX).min(MAX_SATS).max(self.max_fee_floor_sats)
     }
 
-    /// Per value the stricter of the two.
+    /// Returns the stricter of the two values for each limit.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         self.zip(*other, u64::min)
     }
 
-    /// These limits where an agent's own are stricter, the agent's. An agent's own value never
-    /// raises the wallet's.
+    /// Returns these limits narrowed by an agent's own, which never raise them.
     #[must_use]
     pub fn narrowed(&self, own: &SomeLimits) -> Self {
         self.zip(*own, |wallet, own| own.map_or(wallet, |own| own.min(wallet)))
@@ -144,14 +141,14 @@ impl Limits {
 }
 
 impl SomeLimits {
-    /// Per value the stricter of the two; a value that one of them leaves open is the other's.
+    /// Returns the stricter of the two values for each limit; `None` does not limit.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         self.zip(*other, least)
     }
 }
 
-/// The lesser of two bounds, where `None` is no bound.
+/// The smaller of two bounds, where `None` is no bound.
 pub(super) fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

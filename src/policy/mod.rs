@@ -1,7 +1,7 @@
-//! May this payment happen? Pure: the owner's rules, a ledger and a moment in; yes or a reason out.
+//! Decides whether a payment may happen, from the owner's rules, a ledger and the time. Pure.
 //!
-//! Never reads a file, a clock or the network, and imports nothing but `model`. Nothing in here can
-//! raise a limit: rules come in as a whole, from the owner's files.
+//! Never reads a file, a clock or the network, and imports only `model`. Nothing here can raise a
+//! limit: a policy is always read as a whole from the owner's files.
 
 mod change;
 mod decide;
@@ -17,99 +17,97 @@ use crate::model::mint::{MintAddress, MoneyKind, TrustedMint};
 pub use change::describe_lines;
 pub use limits::{LIMITS, Limit, Limits, Measure, SomeLimits, WHOLE_HUNDREDTHS};
 
-/// The name whose rules hold for every agent that has none of its own.
+/// The name of the rules for all agents without their own.
 pub const DEFAULT_AGENT: &str = "default";
 
-/// What the owner allows: the whole of it, at one moment.
+/// The owner's rules at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Over all agents together.
+    /// The limits over all agents together.
     pub limits: Limits,
-    /// Nothing may be spent.
+    /// `true` while the owner has stopped all spending.
     pub paused: bool,
-    /// Rules by agent's name; [`DEFAULT_AGENT`] for those not named.
+    /// Rules by agent name; [`DEFAULT_AGENT`] applies to the others.
     pub agents: BTreeMap<String, AgentPolicy>,
-    /// Whom the owner trusts with money, in the owner's order of preference.
+    /// The trusted mints, in the owner's order of preference.
     pub mints: Vec<TrustedMint>,
 }
 
-/// What one agent may do less than the wallet.
+/// The restrictions of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentPolicy {
-    /// The only tools it has. `None`: all.
+    /// The tools it may use. `None` allows all.
     pub tools: Option<BTreeSet<String>>,
-    /// Its own limits, which only narrow the wallet's.
+    /// The agent's own limits, which can only narrow the wallet's.
     pub limits: SomeLimits,
 }
 
-/// One payment that somebody wants made. Amounts are sats.
+/// A requested payment. Amounts are in sats.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// The agent that asks.
+    /// The agent that requests it.
     pub agent: &'a str,
-    /// What the payee would get.
+    /// The amount for the payee.
     pub amount_sats: u64,
-    /// The most the plan can cost in fees, all together. 0 where there is no plan yet.
+    /// The highest total fees of the plan, or 0 without a plan.
     pub fee_ceiling_sats: u64,
-    /// The part of it that the mint takes for the coins themselves: known beforehand, and no affair
-    /// of the route.
+    /// The mint's input fee within it (NUT-02); not part of the Lightning fee reserve.
     pub input_fee_sats: u64,
-    /// The most the caller accepts in fees, if it said so.
+    /// The highest fees that the caller accepts, if given.
     pub caller_max_fee_sats: Option<u64>,
     /// The earlier payment that the caller knowingly repeats.
     pub repeat_of: Option<&'a PaymentId>,
-    /// The payee named this one payment itself (an invoice can be paid once only), so another like
-    /// it is no repeat.
+    /// The payment is for an invoice, which can be paid only once, so an equal payment is not a
+    /// repeat.
     pub invoice: bool,
 }
 
-/// Why a payment may not happen. Amounts are sats.
+/// The reason to refuse a payment. Amounts are in sats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The owner has stopped all spending.
     Paused,
-    /// The amount is above what one payment may be.
+    /// The amount exceeds the per-payment limit.
     OverPaymentLimit {
-        /// The limit.
+        /// The per-payment limit.
         limit_sats: u64,
-        /// The amount.
+        /// The requested amount.
         asked_sats: u64,
     },
-    /// The day's limit has no room for it.
+    /// The payment exceeds a daily limit.
     OverBudget {
-        /// The limit.
+        /// The daily limit.
         limit_sats: u64,
-        /// Amount and highest fees together.
+        /// The amount, with the highest fees once a plan exists.
         asked_sats: u64,
-        /// What is left of the limit now.
+        /// The part of the limit that is still unspent.
         left_sats: u64,
-        /// Seconds until this amount fits if nothing else is paid. `None`: not by waiting alone.
+        /// Seconds until this amount fits if nothing else is paid. `None` if waiting is not enough.
         retry_after_seconds: Option<u64>,
     },
-    /// The fees could be above the ceiling.
+    /// The plan's fees could exceed the ceiling.
     FeeTooHigh {
-        /// The owner's ceiling or the caller's, whichever is lower.
+        /// The lower of the owner's and the caller's ceiling.
         limit_sats: u64,
-        /// The highest fees the plan can cost.
+        /// The highest fees of the plan.
         asked_sats: u64,
     },
     /// An equal payment was made or is under way.
     PossibleDuplicate {
         /// The earlier payment.
         id: PaymentId,
-        /// How it stands.
+        /// The state of the earlier payment.
         state: EntryState,
-        /// Seconds since it was admitted.
+        /// Seconds since the earlier payment was admitted.
         age_seconds: u64,
-        /// What the earlier payment's caller knows of it is in doubt: only a person may excuse the
-        /// repeat, `repeat_of` does not.
+        /// Only a person can allow the repeat, because the earlier caller may not know its outcome;
+        /// `repeat_of` is not enough.
         person_only: bool,
     },
 }
 
 impl Policy {
-    /// The rules of this agent: its own, else those of [`DEFAULT_AGENT`], else none beyond the
-    /// wallet's.
+    /// Returns the rules of this agent: its own, else those of [`DEFAULT_AGENT`], else none.
     pub fn agent(&self, name: &str) -> AgentPolicy {
         self.agents
             .get(name)
@@ -118,24 +116,24 @@ impl Policy {
             .unwrap_or_default()
     }
 
-    /// The limits that hold when this agent asks.
+    /// Returns the limits that apply to this agent.
     pub fn limits_for(&self, agent: &str) -> Limits {
         self.limits.narrowed(&self.agent(agent).limits)
     }
 
-    /// The wallet's own fee ceiling for `amount_sats`, in sats; also for swaps that no agent asked
-    /// for.
+    /// Returns the wallet's fee ceiling for `amount_sats`, in sats. It also applies to swaps that
+    /// no agent requested.
     pub fn max_fee_sats(&self, amount_sats: u64) -> u64 {
         self.limits.max_fee_sats(amount_sats)
     }
 
-    /// The listed mint of this address.
+    /// Returns the listed mint with this address.
     pub fn mint(&self, address: &MintAddress) -> Option<&TrustedMint> {
         self.mints.iter().find(|mint| mint.address == *address)
     }
 
-    /// What the list alone says the money is: `Real` with at least one mint that is no test mint. A
-    /// wallet that was ever real stays so, which only the store knows.
+    /// Returns the kind of money according to the list: `Real` if any mint is not a test mint. Only
+    /// the store knows whether the wallet ever held real money, which makes it real for good.
     pub fn listed_money(&self) -> MoneyKind {
         if self.mints.iter().all(|mint| mint.test) { MoneyKind::Play } else { MoneyKind::Real }
     }

@@ -1,4 +1,4 @@
-//! Through a proxy or not at all.
+//! Tests that all traffic goes through the proxy.
 
 use super::super::origin::origin_of;
 use super::*;
@@ -28,7 +28,7 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
         allow: vec!["http://mint.invalid".into()],
         proxy: Some(proxy),
     })?;
-    // This machine cannot resolve the name, so only the proxy can have been asked for it.
+    // This machine cannot resolve the name, so only the proxy can have received it.
     let outcome = web.send(post("https://no-such-host.nutpurse.example/v1/swap", LONG)).await;
     assert!(matches!(outcome, Err(HttpFailure::NotSent(_))), "{outcome:?}");
     let socket = web.websocket("wss://no-such-relay.nutpurse.example").await;
@@ -48,14 +48,14 @@ async fn a_proxy_gets_the_name_and_nobody_else_is_asked() -> Tested {
 #[tokio::test]
 async fn a_proxy_is_not_given_a_name_that_leads_to_this_machine() -> Tested {
     let (proxy, seen) = answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?;
-    // As if a name nobody suspects resolved to 127.0.0.1 and ::1.
+    // Simulates an ordinary name that resolves to 127.0.0.1 and ::1.
     let url = Url::parse("https://localhost:8443/")?;
     let target = AllowedUrl { origin: origin_of(&url).ok_or("no origin")?, url, listed: false };
     for scheme in ["http", "socks5"] {
         let proxy = Some(proxy.replace("http", scheme));
         let web = Web::new(&NetworkSettings { allow: Vec::new(), proxy })?;
         let outcome = web.exchange(&target, get("")).await;
-        let refused = Some(HttpFailure::Refused("the name leads to a private address".into()));
+        let refused = Some(HttpFailure::Refused("the name resolves to a private address".into()));
         assert_eq!(
             (outcome.err(), web.open(&target).await.err()),
             (refused.clone(), refused),

@@ -1,4 +1,4 @@
-//! Servers that ask for a pause.
+//! Tests of servers that request a pause.
 
 use super::*;
 

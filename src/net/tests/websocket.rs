@@ -1,4 +1,4 @@
-//! Websockets under the same rules.
+//! Tests that websockets follow the same rules.
 
 use futures::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;

@@ -1,7 +1,7 @@
-//! One connection to a relay: the library's `Relay` with its messages, and client authentication
+//! One connection to a relay: the library's `Relay`, its messages, and client authentication
 //! (NIP-42).
 //!
-//! Everything has a deadline. The connection ends with its last use: dropped, it is closed.
+//! Every wait has a deadline. Dropping the connection closes it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,32 +28,30 @@ use crate::ports::Http;
 /// The kind of a client authentication event (NIP-42).
 const AUTH: u16 = 22_242;
 
-/// How often one connection may ask for authentication.
+/// The most authentications on one connection.
 const MAX_AUTHS: u8 = 3;
 
-/// How long a listener's connection waits before it is opened again, the first time: the library
-/// makes it longer, up to a minute.
+/// The first pause before a listener's connection is reopened. Later ones grow up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Why an exchange cannot go on.
+/// The reason why an exchange cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeError {
-    /// The deadline has come.
+    /// The deadline passed.
     Timeout,
-    /// The relay sent faster than we read, so messages were lost.
+    /// The relay sent faster than the client read, so messages were lost.
     Lagged,
-    /// No connection.
+    /// No connection could be made.
     Unreachable(String),
-    /// The connection ended.
     Lost {
-        /// The relay's words, or ours.
+        /// A reason from the relay, or one of ours.
         reason: String,
-        /// It ended because a message was too large.
+        /// The connection ended because a message was too large.
         too_large: bool,
     },
-    /// The relay requires authentication (NIP-42), which we do not give or it does not accept.
+    /// The relay requires authentication (NIP-42), and there is no identity or it was rejected.
     AuthRequired {
-        /// The relay's words, or ours.
+        /// A reason from the relay, or one of ours.
         reason: String,
         /// The next attempt will fail as well.
         lasting: bool,
@@ -72,16 +70,16 @@ impl fmt::Display for ExchangeError {
     }
 }
 
-/// The library's pool with our transport. Automatic authentication is off, and it keeps no events.
+/// The library's pool over our transport, without automatic authentication or stored events.
 pub(super) struct Pool {
     pool: RelayPool,
     transport: Arc<Transport>,
-    /// One relay at a time is put into the pool.
+    /// Allows one relay at a time to be added to the pool.
     adding: Mutex<()>,
 }
 
 impl Pool {
-    /// Opens nothing. `open` counts its connections.
+    /// Creates a pool without opening a connection. `open` counts its connections.
     pub(super) fn new(http: Arc<dyn Http>, open: TaskTracker) -> Self {
         let transport = Arc::new(Transport::new(http, open));
         let mut pool = RelayPool::builder().opts(
@@ -91,7 +89,7 @@ impl Pool {
         Self { pool: pool.build(), transport, adding: Mutex::default() }
     }
 
-    /// A relay that is not connected yet. There must be no other one of this address in use.
+    /// Adds a relay without connecting to it. No other one with this address may be in use.
     pub(super) async fn connection(
         &self,
         written: &str,
@@ -107,8 +105,8 @@ impl Pool {
             .limits(RelayLimits::disable());
         let relay = {
             let _adding = self.adding.lock().await;
-            // A relay is used for one connection: what the last one left in its queue, or a second
-            // end of it, would meet the next.
+            // Each `Relay` serves one connection only: leftovers in its queue, or a late end of the
+            // old connection, would otherwise reach the new one.
             for (old, relay) in self.pool.all_relays().await {
                 if relay.status() == RelayStatus::Terminated {
                     let _ = self.pool.force_remove_relay(old).await;
@@ -135,7 +133,7 @@ impl Pool {
         })
     }
 
-    /// A connection.
+    /// Adds a relay and connects to it before the deadline.
     pub(super) async fn open(
         &self,
         url: &str,
@@ -153,38 +151,34 @@ impl Pool {
         }
     }
 
-    /// Closes all connections. Nothing can be opened any more.
+    /// Closes all connections. None can be opened afterwards.
     pub(super) async fn close(&self) {
         self.pool.shutdown().await;
     }
 }
 
-/// What happens on a connection.
+/// An event on a connection.
 pub(super) enum ConnectionEvent {
-    /// The relay's words.
     Message(Box<RelayMessage<'static>>),
-    /// The connection is there.
     Connected,
-    /// The connection is gone.
     Lost,
-    /// Something was missed.
+    /// Messages were lost because they were read too slowly.
     Lagged,
 }
 
-/// A connection.
 pub(super) struct RelayConnection {
     pub(super) relay: Relay,
-    /// Taken before anything was sent.
+    /// Subscribed before anything was sent, so no message is missed.
     notifications: Receiver<RelayNotification>,
     pub(super) gate: Arc<Gate>,
-    /// The relay's address, as it was written.
+    /// The relay's address as the owner wrote it.
     pub(super) url: String,
     challenge: Option<String>,
     auth_count: u8,
     subscriptions: u64,
-    /// When its last exchange ended.
+    /// The end of the last exchange.
     pub(super) last_used: Instant,
-    /// A message came since it was taken into use.
+    /// A message has arrived since the connection was last taken for an exchange.
     pub(super) has_received: bool,
 }
 
@@ -195,14 +189,14 @@ impl Drop for RelayConnection {
 }
 
 impl RelayConnection {
-    /// Waits for what comes next over the connection. `None` once the deadline has passed.
+    /// Waits for the next event on the connection. `None` once the deadline has passed.
     ///
     /// # Cancel safety
-    /// Safe to drop: nothing that came is lost.
+    /// Safe to drop: no event is lost.
     pub(super) async fn next(&mut self, deadline: Instant) -> Option<ConnectionEvent> {
         loop {
-            // A timeout never fires while there is always something to read, as in a flood, so the
-            // deadline is looked at first.
+            // A timeout never fires while messages keep arriving, as in a flood, so the deadline is
+            // checked first.
             if Instant::now() >= deadline {
                 return None;
             }
@@ -233,10 +227,10 @@ impl RelayConnection {
         }
     }
 
-    /// The next message. It is an error when anything may be missing before it.
+    /// Waits for the next message. Fails if a message may have been lost before it.
     ///
     /// # Cancel safety
-    /// Safe to drop: nothing that came is lost.
+    /// Safe to drop: no message is lost.
     pub(super) async fn next_message(
         &mut self,
         deadline: Instant,
@@ -260,8 +254,8 @@ impl RelayConnection {
         self.relay.send_msg(message).map_err(|_| self.lost())
     }
 
-    /// Asks for what a filter matches, under a name that is used once, so that late answers are
-    /// told apart.
+    /// Subscribes to a filter under an id that is used once, so late answers to an earlier request
+    /// cannot be confused with this one's.
     pub(super) fn request(&mut self, filter: &Filter) -> Result<SubscriptionId, ExchangeError> {
         self.subscriptions = self.subscriptions.wrapping_add(1);
         let subscription = SubscriptionId::new(format!("n{}", self.subscriptions));
@@ -273,12 +267,11 @@ impl RelayConnection {
         Ok(subscription)
     }
 
-    /// Ends a subscription. Failing is fine: the next use will notice.
+    /// Ends a subscription. A failure is ignored: the next use of the connection reports it.
     pub(super) fn close(&self, subscription: SubscriptionId) {
         let _ = self.send(ClientMessage::close(subscription));
     }
 
-    /// Puts an event.
     pub(super) fn put(&self, event: &Event) -> Result<(), ExchangeError> {
         self.gate.expect_ok(&event.id.to_hex());
         self.send(ClientMessage::Event(Cow::Borrowed(event)))
@@ -292,7 +285,7 @@ impl RelayConnection {
         deadline: Instant,
     ) -> Result<(), ExchangeError> {
         let identity =
-            identity.ok_or_else(|| auth_error("the relay wants to know who asks", true))?;
+            identity.ok_or_else(|| auth_error("the relay requires authentication", true))?;
         let challenge = loop {
             if let Some(challenge) = self.take_challenge() {
                 break challenge;
@@ -311,12 +304,12 @@ impl RelayConnection {
         }
     }
 
-    /// Takes the relay's challenge, if one was not answered yet.
+    /// Takes the relay's challenge, if there is an unanswered one.
     pub(super) fn take_challenge(&mut self) -> Option<String> {
         self.challenge.take()
     }
 
-    /// Sends the authentication event and waits for nothing: some relays never answer it.
+    /// Sends the authentication event without waiting for an answer, since some relays send none.
     pub(super) fn send_auth(
         &mut self,
         identity: &Identity,
@@ -325,7 +318,7 @@ impl RelayConnection {
     ) -> Result<EventId, ExchangeError> {
         self.auth_count = self.auth_count.saturating_add(1);
         if self.auth_count > MAX_AUTHS {
-            return Err(auth_error("the relay asks again and again who we are", false));
+            return Err(auth_error("the relay keeps asking for authentication", false));
         }
         let tags = vec![
             vec!["relay".to_owned(), self.url.clone()],
@@ -335,14 +328,14 @@ impl RelayConnection {
             .sign(UnsignedEvent { kind: AUTH, created_at: now, tags, content: String::new() })
             .ok();
         let event = event.and_then(|event| Event::from_json(event.json()).ok());
-        let event = event.ok_or_else(|| auth_error("the relay's question is too long", false))?;
+        let event = event.ok_or_else(|| auth_error("the relay's challenge is too long", false))?;
         self.gate.expect_ok(&event.id.to_hex());
         self.send(ClientMessage::Auth(Cow::Borrowed(&event)))?;
         Ok(event.id)
     }
 }
 
-/// The relay has a reason that begins like this.
+/// Returns `true` if the reason has this machine-readable prefix (NIP-01).
 pub(super) fn begins(reason: &str, prefix: &str) -> bool {
     reason
         .trim_start()
@@ -350,10 +343,10 @@ pub(super) fn begins(reason: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ' ']))
 }
 
-/// The relay rejects our authentication for this reason.
+/// The error for a relay that rejected the authentication with this reason.
 pub(super) fn auth_rejected(reason: &str) -> ExchangeError {
     let lasting = ["restricted", "blocked"].iter().any(|prefix| begins(reason, prefix));
-    auth_error(&format!("the relay does not take our name: {}", clean(reason)), lasting)
+    auth_error(&format!("the relay rejects our authentication: {}", clean(reason)), lasting)
 }
 
 fn auth_error(reason: &str, lasting: bool) -> ExchangeError {

@@ -1,6 +1,6 @@
-//! One message of a relay (NIP-01, NIP-42), read without trusting its length or its depth.
+//! One message from a relay (NIP-01, NIP-42), parsed with limits on length and depth.
 //!
-//! Says nothing about whether what it carries is true.
+//! Never checks the content: signatures and filters are checked elsewhere.
 
 use std::fmt;
 
@@ -11,28 +11,28 @@ use serde_json::value::RawValue;
 /// The longest label, subscription id or challenge that is read, in bytes.
 const MAX_WORD: usize = 1_024;
 
-/// What a relay says.
+/// A message from a relay.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
-    /// An event for a subscription, as it was written.
+    /// An event for a subscription, as raw JSON.
     Event { subscription: String, event: &'a str },
-    /// The stored events of a subscription were sent.
+    /// The end of a subscription's stored events.
     EndOfStored { subscription: String, hint: Option<Hint> },
-    /// The relay ends a subscription.
+    /// The end of a subscription.
     Closed { subscription: String, reason: String },
-    /// An event was taken or refused.
+    /// The relay's answer to an event: stored or refused.
     Ok { id: String, stored: bool, reason: String },
-    /// The relay asks for authentication (NIP-42).
+    /// A request for authentication (NIP-42).
     Auth { challenge: String },
     /// A message for people.
     Notice { words: String },
-    /// A step of a comparison (NIP-77), or that there is none.
+    /// A step of a reconciliation (NIP-77), or, with `step` false, its refusal.
     Negentropy { step: bool },
-    /// None of these.
+    /// Any other text.
     Other,
 }
 
-/// What a relay says at the end of stored events (NIP-67).
+/// The completeness hint at the end of stored events (NIP-67).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     /// The relay has sent every event that matches the filter.
@@ -41,7 +41,7 @@ pub(super) enum Hint {
     More,
 }
 
-/// The first four members of an array, as they were written.
+/// The first four members of an array, as raw JSON.
 struct ArrayMembers<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for ArrayMembers<'de> {
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for ArrayMembers<'de> {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads any text; what is no message of a relay is [`Frame::Other`].
+    /// Parses any text; one that is not a relay message is [`Frame::Other`].
     pub(super) fn read(text: &'a str) -> Self {
         let Ok(ArrayMembers(parts)) = serde_json::from_str(text) else { return Self::Other };
         Self::of(&parts).unwrap_or(Self::Other)

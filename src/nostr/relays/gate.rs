@@ -1,9 +1,9 @@
-//! Filters what the library reads from a websocket.
+//! Filters and counts the messages of one websocket before the library reads them.
 //!
-//! The library drops what it cannot read without telling, checks events that nobody asked for, and
-//! keeps all of it in memory for whoever is slow. So what was not asked for ends here, what it
-//! would drop is noted or written the way it reads it, and all of it is counted. Never checks an
-//! event.
+//! The library silently drops what it cannot parse, verifies events that nobody requested, and
+//! buffers everything for slow readers. The gate therefore drops what was not requested, rewrites
+//! messages into the form that the library parses, sets aside events that the library would drop,
+//! and limits the total. Never verifies an event.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,64 +18,63 @@ use super::super::event::MAX_EVENT;
 use super::frame::{Frame, Hint};
 use crate::model::text::clean;
 
-/// The most that is taken in over one connection within [`WITHIN`], in bytes: more than a page of
-/// large events.
+/// The most bytes accepted from one connection within [`WITHIN`]; a page of large events fits.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// The most messages of no use within [`WITHIN`]. More than a listener remembers: what was stored
-/// is said again over a new connection.
+/// The most useless messages within [`WITHIN`]. It exceeds the number of ids that a listener
+/// remembers, because a new connection sends the stored events again.
 const MOST_USELESS: usize = 5_000;
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The relay sends more than is taken in.
+/// The relay sends more than the limits allow.
 #[derive(Debug, thiserror::Error)]
-#[error("the relay sends more than is taken in")]
+#[error("the relay sends too much")]
 pub(super) struct Flood;
 
-/// What is noted of a connection, and what is under way over it.
+/// The state of one connection: the requests under way, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
-    /// A listener's: it stays open for long.
+    /// The connection belongs to a listener and stays open for long.
     pub(super) listening: bool,
     state: Mutex<GateState>,
-    /// The library has ended a comparison.
+    /// Notified when the library ends a reconciliation.
     pub(super) compared: Notify,
 }
 
 #[derive(Debug, Default)]
 struct GateState {
-    /// The subscription whose events are awaited; empty when there is none.
+    /// The subscription whose events are expected; empty if there is none.
     subscription: String,
-    /// The id of the event whose answer is awaited; empty when none is.
+    /// The id of the event whose OK is expected; empty if there is none.
     event: String,
-    /// A comparison is under way.
+    /// A reconciliation is under way.
     compares: bool,
-    /// The name of the last comparison, which the library chooses.
+    /// The id of the last reconciliation, chosen by the library.
     comparison: String,
-    /// The relay has begun with it.
+    /// The relay has answered in this reconciliation.
     stepped: bool,
-    /// Of the subscription: the events that were sent, those that the library would hide, and the
-    /// words at its end.
+    /// The subscription's event count, the events that the library would drop, and the relay's
+    /// hint at the end.
     events: usize,
     aside: Vec<String>,
     hint: Option<Hint>,
-    /// When the counting of the next two began.
+    /// The start of the counting window for the next two.
     since: Option<Instant>,
     bytes: usize,
     useless: usize,
     /// All bytes of this exchange.
     heard: usize,
-    /// Why the connection ended, and whether a message of ours was too large.
+    /// The reason why the connection ended, and whether one of our messages was too large.
     end: Option<(String, bool)>,
 }
 
-/// What was counted and noted of a subscription.
+/// The counts and notes of one subscription.
 pub(super) struct Noted {
-    /// How many events were sent for it, whatever they were.
+    /// Number of events sent for it, valid or not.
     pub(super) events: usize,
-    /// Events, as they were written, that the library would hide.
+    /// Events, as raw JSON, that the library would drop.
     pub(super) aside: Vec<String>,
-    /// What the relay said at the end.
+    /// The relay's hint at the end of stored events.
     pub(super) hint: Option<Hint>,
 }
 
@@ -88,12 +87,12 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was noted, since a new connection begins.
+    /// Clears the state for a new connection.
     pub(super) fn reset(&self) {
         *self.state() = GateState::default();
     }
 
-    /// Events for this subscription pass from now on, and for no other.
+    /// Admits events of this subscription only.
     pub(super) fn expect_events(&self, subscription: &str) {
         let mut state = self.state();
         (state.subscription, state.events, state.hint, state.heard) =
@@ -101,28 +100,28 @@ impl Gate {
         state.aside.clear();
     }
 
-    /// An answer to this event passes.
+    /// Admits an OK for this event.
     pub(super) fn expect_ok(&self, id: &str) {
         id.clone_into(&mut self.state().event);
     }
 
-    /// Steps of a comparison pass.
+    /// Admits the steps of a reconciliation.
     pub(super) fn expect_comparison(&self) {
         let mut state = self.state();
         (state.compares, state.stepped) = (true, false);
     }
 
-    /// This is the name of the comparison that is under way.
+    /// Returns `true` if this is the id of the reconciliation under way.
     pub(super) fn is_comparison(&self, subscription: &str) -> bool {
         self.state().comparison == subscription
     }
 
-    /// The relay has given an answer in this comparison.
+    /// Returns `true` if the relay has answered in this reconciliation.
     pub(super) fn has_stepped(&self) -> bool {
         self.state().stepped
     }
 
-    /// From now on nothing is awaited, and nothing passes.
+    /// Ends every expectation: no event, OK or step is admitted.
     pub(super) fn expect_nothing(&self) {
         let mut state = self.state();
         state.subscription.clear();
@@ -131,18 +130,18 @@ impl Gate {
         state.compares = false;
     }
 
-    /// What was noted of the subscription.
+    /// Takes the notes of the subscription.
     pub(super) fn noted(&self) -> Noted {
         let mut state = self.state();
         Noted { events: state.events, aside: std::mem::take(&mut state.aside), hint: state.hint }
     }
 
-    /// How many bytes came since the subscription was asked for.
+    /// Bytes received since the subscription was requested.
     pub(super) fn bytes_received(&self) -> usize {
         self.state().heard
     }
 
-    /// Why the connection ended, and whether a message of ours was too large.
+    /// The reason why the connection ended, and whether one of our messages was too large.
     pub(super) fn end_reason(&self) -> (String, bool) {
         self.state()
             .end
@@ -155,7 +154,7 @@ impl Gate {
         self.state().useless()
     }
 
-    /// The message as the library is to see it. `None`: it is not to see it.
+    /// Converts a message for the library; `None` drops it.
     pub(super) fn admit(&self, message: &Message) -> Result<Option<async_wsocket::Message>, Flood> {
         let mut state = self.state();
         let passed = match message {
@@ -182,7 +181,7 @@ impl Gate {
         Ok(passed)
     }
 
-    /// Observes what the library sends.
+    /// Tracks the reconciliation messages that the library sends.
     pub(super) fn observe_outgoing(&self, message: &async_wsocket::Message) {
         let Some(text) = message.as_text() else { return };
         if text.starts_with(r#"["NEG-CLOSE""#) {
@@ -192,11 +191,11 @@ impl Gate {
         }
     }
 
-    /// The socket failed.
+    /// Records why the socket failed, unless a reason is already known.
     pub(super) fn set_failure(&self, error: &SocketError) {
         let why = match error {
             SocketError::ConnectionClosed | SocketError::AlreadyClosed => return,
-            SocketError::Capacity(_) => "the relay sent more than is read at once",
+            SocketError::Capacity(_) => "the relay sent an oversized message",
             _ => "the connection to the relay was lost",
         };
         self.state().end.get_or_insert_with(|| (why.to_owned(), false));
@@ -224,13 +223,13 @@ impl GateState {
         Flood
     }
 
-    /// The text that is passed on to the library; `None` when it is not to see this message.
+    /// The text to pass on to the library; `None` drops the message.
     fn text(&mut self, text: &str, listening: bool) -> Option<String> {
         match Frame::read(text) {
             Frame::Event { subscription, event } if subscription == self.subscription => {
                 self.events = self.events.saturating_add(1);
-                // It hides events that have expired (NIP-40), so that a page of them would look
-                // like the end.
+                // The library drops expired events (NIP-40), and a page that contains only such
+                // events would look like the last page.
                 if !listening && event.len() <= MAX_EVENT && event.contains(r#""expiration""#) {
                     self.aside.push(event.to_owned());
                     return None;
@@ -246,8 +245,8 @@ impl GateState {
             {
                 Some(json!(["CLOSED", subscription, reason]).to_string())
             }
-            // Some relays refuse without naming the event; only one is under way here. Nothing is
-            // taken without its name.
+            // Some relays refuse without naming the event, and only one event is under way here.
+            // An acceptance without the event's id does not count.
             Frame::Ok { id, stored, reason }
                 if !self.event.is_empty() && (id == self.event || (id.is_empty() && !stored)) =>
             {

@@ -1,9 +1,8 @@
 //! Subscribes to one relay until the receiver is dropped.
 //!
-//! The library opens the connection again when it ends, after pauses that grow, and asks now and
-//! then whether the relay is there. What came while it was down is not heard: each
-//! [`ListenerEvent::Connected`] tells the listener to ask for it. The caller runs the future;
-//! dropped, it is over.
+//! The library reopens a lost connection after growing pauses and pings the relay. Events sent
+//! while the connection was down are missed, so each [`ListenerEvent::Connected`] means that the
+//! receiver should query for them. The caller runs the future; dropping it ends the subscription.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -22,27 +21,27 @@ use super::connection::{ConnectionEvent, ExchangeError, Pool, begins};
 use super::{ListenerEvent, Relays, asks_for, filter_of};
 use crate::ports::Http;
 
-/// How many events wait for the receiver; beyond that the connection waits, and may lag.
+/// The most events that wait for the receiver; beyond that the connection waits and may lag.
 const WAITING: usize = 64;
 
-/// How long authentication may take.
+/// The time limit for authentication.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The pause after a relay has refused a subscription.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Ids that are remembered, so that a new connection does not say again what the old one said.
+/// Number of ids remembered, so that stored events are not delivered again after a reconnect.
 const REMEMBERED: usize = 4_096;
 
-/// How long a relay has to send what it stored, before it is taken to be listening.
+/// The time after which a relay counts as connected even if its stored events have not ended.
 const STORED: Duration = Duration::from_secs(10);
 
-/// A deadline that is never reached.
+/// A deadline that is never reached in practice.
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 impl Relays {
-    /// A future that listens to what `filter` matches, and what it hears. It ends when the receiver
-    /// is dropped, and the caller runs it; nothing happens before.
+    /// Returns a future that subscribes to `filter`, and the receiver of its events. The caller
+    /// runs the future; it ends when the receiver is dropped.
     pub fn listen(
         &self,
         url: String,
@@ -66,7 +65,7 @@ struct Listener {
     seen: SeenIds,
 }
 
-/// The ids that were heard last.
+/// The most recent event ids.
 #[derive(Default)]
 struct SeenIds {
     ids: HashSet<String>,
@@ -74,7 +73,7 @@ struct SeenIds {
 }
 
 impl SeenIds {
-    /// `false` when it was heard before.
+    /// Returns `false` if the id was already there.
     fn insert(&mut self, id: &str) -> bool {
         if !self.ids.insert(id.to_owned()) {
             return false;
@@ -100,21 +99,21 @@ impl Listener {
 
     async fn again_and_again(&mut self, filter: Option<Filter>) {
         let Some(filter) = filter else { return };
-        // A pool of its own: its connections are not those that take turns.
+        // This pool is separate, so the connection does not take turns with other requests.
         let pool = Pool::new(self.http.clone(), self.open.clone());
         while let Err(error) = self.listen(&pool, &filter).await {
-            tracing::debug!(relay = %self.url, %error, "a relay does not let us listen");
+            tracing::debug!(relay = %self.url, %error, "a relay subscription failed");
             let jitter = rand::rng().random_range(0.5..1.0);
             sleep(PAUSE.mul_f64(jitter)).await;
         }
     }
 
-    /// Listens until the relay does not want it any more. `Ok` when nobody listens to us any more.
+    /// Listens until the relay ends the subscription. `Ok` once the receiver is dropped.
     async fn listen(&mut self, pool: &Pool, filter: &Filter) -> Result<(), ExchangeError> {
         let mut connection = pool.connection(&self.url, true).await?;
         connection.relay.connect();
         let (mut subscription, mut authenticated) = (None, false);
-        // Until when the relay has to send what it stored.
+        // The deadline for the stored events.
         let mut stored_by = None;
         loop {
             let say = match connection

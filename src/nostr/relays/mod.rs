@@ -1,20 +1,21 @@
-//! Relays: ask one, put an event on one, listen to one, compare with one. Each exchange says how it
-//! ended.
+//! Relay access: reads, publishes, listens and reconciles, and reports how each exchange ended.
 //!
-//! A relay is a stranger's memory. What it gives is checked, counted and cut off; what it withholds
-//! cannot be known. nostr-sdk's `Relay` carries the messages over the network that everything else
-//! uses; whether a reading was whole, and whether an event was taken, is read from those messages,
-//! because the library's own answers do not tell (ADR 18). Never opens a connection that nobody
-//! asked for, never repeats what a relay refused. Never says who we are unless it was given an
-//! identity, and the relay insists or is the owner's own and has asked: such a one may show less to
-//! whom it does not know, and what it hides must not be taken for absent. The library runs one task
-//! for each connection, which ends with it.
+//! Relays are untrusted storage. Every event they send is verified, counted and limited; events
+//! they withhold cannot be detected. nostr-sdk's `Relay` carries the messages over the same
+//! hardened network as all other traffic. Completeness of a read and acceptance of an event are
+//! decided from the messages themselves, because the library's results do not report them (ADR 18).
 //!
-//! One connection per relay is kept and used again for up to half a minute; one request at a time
-//! goes over it. Listening has its own.
+//! Never opens a connection without a request, and never repeats what a relay refused. Never
+//! authenticates without an identity, and then only if the relay requires it, or asks for it and
+//! is one of the owner's: such a relay may hide events from unknown clients, and hidden events
+//! must not count as absent.
+//!
+//! One connection per relay is kept open for 30 s after its last use and serves one request at a
+//! time. Listeners have their own. The library runs one task per connection, which ends with it.
 //!
 //! ```text
-//!  read, publish, reconcile, listen  <->  connection (the library's Relay)  <->  gate (what may pass)  <->  transport (ports::Http)
+//!  read, publish, reconcile, listen
+//!    <-> connection (the library's Relay) <-> gate (filter) <-> transport (ports::Http)
 //! ```
 
 mod connection;
@@ -46,90 +47,89 @@ use super::event::Event;
 use super::identity::Identity;
 use crate::ports::Http;
 
-/// How long a connection is kept without being used.
+/// The time that an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long closing waits for the last connection to be gone.
+/// The time that closing waits for the last connection to end.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How a reading ended. The words of a reason may be the relay's, as one clean line.
+/// The end of a read. A reason may be text from the relay, cleaned to one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The relay says that this is all it has.
+    /// The relay reported the end of its stored events.
     Whole,
-    /// There may be more: why it ended before.
+    /// The read ended early for this reason; there may be more.
     Cut(String),
-    /// Nothing could be asked.
+    /// The relay could not be asked, for this reason.
     Unreachable(String),
 }
 
-/// What one request brought.
+/// Result of one request.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Checked events that the filter asks for, each once, in the relay's order.
+    /// Verified events that match the filter, without duplicates, in the relay's order.
     pub events: Vec<Event>,
-    /// How many were passed over: too large, forged, or not asked for.
+    /// Number of events skipped: too large, forged, or not requested.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "tests count them"))]
     pub skipped: usize,
-    /// How it ended.
+    /// The end of the read.
     pub end: End,
 }
 
-/// What all pages brought.
+/// Result of all pages of a read.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// Checked events that were not known, each once.
+    /// Verified events that were not already known, without duplicates.
     pub events: Vec<Event>,
-    /// The ids of all, those that were known included; nobody checked the known ones again.
+    /// Ids of all events, including the known ones, which are not verified again.
     pub ids: Vec<String>,
-    /// How many were passed over: too large, forged, or not asked for.
+    /// Number of events skipped: too large, forged, or not requested.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "tests count them"))]
     pub skipped: usize,
-    /// How it ended.
+    /// The end of the read.
     pub end: End,
 }
 
-/// What became of an event that was put on a relay. The words of a reason may be the relay's, as
-/// one clean line.
+/// Result of publishing an event. A reason may be text from the relay, cleaned to one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ack {
-    /// The relay says that it has it.
+    /// The relay has the event.
     Stored,
-    /// The relay says no.
+    /// The relay refused the event.
     Refused {
-        /// Why.
+        /// The relay's reason.
         reason: String,
-        /// It will say no again.
+        /// The relay will refuse this event again.
         lasting: bool,
-        /// Because of its size: smaller ones may do.
+        /// The event is too large; a smaller one may be accepted.
         too_large: bool,
     },
-    /// It may have it or not: why nobody knows.
+    /// The relay may or may not have the event; the text says why no answer came.
     NoAnswer(String),
 }
 
-/// What a listener hears.
+/// An item that a listener delivers.
 #[derive(Clone, Debug)]
 pub enum ListenerEvent {
-    /// The relay listens for us, from the beginning or again: what came in between is not heard,
-    /// and must be asked for.
+    /// The subscription is live, for the first time or again. Events since the last connection
+    /// were missed and must be queried.
     Connected,
-    /// A checked event that the filter asks for.
+    /// A verified event that matches the filter.
     Event(Event),
 }
 
-/// Relays over the network, with or without an identity of ours.
+/// Relays over the network, with or without an identity.
 pub struct Relays {
     http: Arc<dyn Http>,
     identity: Option<Identity>,
-    /// The owner's own relays.
+    /// URLs of the owner's own relays.
     own: HashSet<String>,
     now: fn() -> u64,
     pool: Pool,
-    /// Counts the connections that are open, those of listeners too.
+    /// Counts the open connections, including those of listeners.
     open: TaskTracker,
     connections: Mutex<HashMap<String, Arc<AsyncMutex<IdleConnection>>>>,
-    /// Relays that have shown that they do not compare.
+    /// Relays known not to support reconciliation (NIP-77).
     not_comparing: Mutex<HashSet<String>>,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Debug for Relays {
     }
 }
 
-/// The connection that is kept, if any.
+/// The idle connection of a relay, if there is one.
 #[derive(Default)]
 struct IdleConnection(Option<RelayConnection>);
 
@@ -163,8 +163,8 @@ impl IdleConnection {
 }
 
 impl Relays {
-    /// Relays that learn who we are when they insist (NIP-42), or, without an identity, never.
-    /// `now` gives Unix seconds.
+    /// Creates a client that authenticates to relays that require it (NIP-42); without an identity
+    /// it never does. `now` returns Unix seconds.
     pub fn new(http: Arc<dyn Http>, identity: Option<Identity>, now: fn() -> u64) -> Self {
         let open = TaskTracker::new();
         let pool = Pool::new(http.clone(), open.clone());
@@ -180,21 +180,21 @@ impl Relays {
         }
     }
 
-    /// Marks the owner's own relays: we authenticate to them as soon as they ask, even where they
-    /// do not insist.
+    /// Sets the owner's own relays. The client authenticates to them as soon as they ask, even if
+    /// they do not require it.
     #[must_use]
     pub fn of_owner(self, urls: &[String]) -> Self {
         Self { own: urls.iter().map(|url| plain(url)).collect(), ..self }
     }
 
-    /// The identity for a relay that has asked for authentication and does not insist.
+    /// The identity to use for a relay that asks for authentication without requiring it.
     fn auth_on_request(&self, url: &str) -> Option<&Identity> {
         self.identity.as_ref().filter(|_| self.own.contains(&plain(url)))
     }
 
-    /// Closes every connection and waits, for 5 s at most, until the last one is gone, those of
-    /// listeners included: their futures must have been dropped before. Nothing can be asked any
-    /// more. Dropping [`Relays`] closes them as well, and waits for nothing.
+    /// Closes every connection and waits up to 5 s until the last one has ended. Futures of
+    /// listeners must be dropped before. No request is possible afterwards. Dropping [`Relays`]
+    /// also closes the connections, without waiting.
     pub async fn close(&self) {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.pool.close().await;
@@ -202,12 +202,12 @@ impl Relays {
         let _ = timeout(CLOSING, self.open.wait()).await;
     }
 
-    /// The lock of this relay. Connections that nobody used for a while are closed on the way.
+    /// Locks a relay for one exchange, and closes idle connections that are too old.
     async fn lock(&self, url: &str, deadline: Instant) -> Result<IdleGuard, ExchangeError> {
         let url = plain(url);
         let slot = {
             let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that is in use, or waited for, is held by somebody else as well.
+            // A slot with another owner is in use or waited for.
             connections.retain(|_, slot| match slot.try_lock() {
                 Ok(kept) => Arc::strong_count(slot) > 1 || kept.is_fresh(),
                 Err(_) => true,
@@ -217,8 +217,8 @@ impl Relays {
         timeout_at(deadline, slot.lock_owned()).await.map_err(|_| ExchangeError::Timeout)
     }
 
-    /// The connection that was kept, or a new one. `true` with one that was kept: it may be dead
-    /// without our knowing.
+    /// Returns the idle connection, or opens one. `true` means that it was idle, so it may already
+    /// be dead.
     async fn connection(
         &self,
         held: &mut IdleGuard,
@@ -236,18 +236,18 @@ impl Relays {
     }
 }
 
-/// A relay's address in one form: however it is written, a relay is one relay.
+/// Normalizes a relay URL, so that every spelling maps to one relay.
 fn plain(url: &str) -> String {
     Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
-/// The filter that is written like this (NIP-01). `None` when it is none.
+/// Parses a filter (NIP-01). `None` if it is invalid.
 fn filter_of(written: &Value) -> Option<Filter> {
     Filter::deserialize(written).ok()
 }
 
-/// The event is one that the filter asks for: relays are not trusted to look. `search` holds for
-/// every event.
+/// Returns `true` if the event matches the filter, since relays may send others. The `search`
+/// field is ignored.
 fn asks_for(filter: &Filter, event: &nostr_sdk::Event) -> bool {
     filter.match_event(event, MatchEventOptions::new().nip50(false))
 }

@@ -1,8 +1,8 @@
-//! Putting an event on a relay, and what the relay says to it.
+//! Publishes an event to a relay and interprets the relay's answer.
 //!
-//! Silence is no answer: the event may be there. An event is sent again only after the relay asked
-//! who we are, or over a new connection when the kept one was dead; having it twice is having it
-//! once.
+//! Without an answer the event may still have been stored. An event is sent a second time only
+//! after authentication, or over a new connection if the idle one was dead; storing it twice has
+//! no effect.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::connection::{ExchangeError, RelayConnection, begins};
 use super::{Ack, Relays};
 use crate::model::text::clean;
 
-/// What relays say when an event is too large, in lower case.
+/// Phrases, in lower case, with which relays refuse an event that is too large.
 const TOO_LARGE: [&str; 9] = [
     "too large",
     "too long",
@@ -27,18 +27,18 @@ const TOO_LARGE: [&str; 9] = [
 ];
 
 impl Relays {
-    /// Puts an event, its JSON and its id, on a relay. Waits so long at most, the lock of the relay
-    /// included.
+    /// Sends an event, given as JSON and its id, and waits up to `wait` for the answer, including
+    /// the wait for the relay's lock.
     ///
     /// # Cancel safety
-    /// Dropping it closes the connection; the event may have arrived.
+    /// Dropping the future closes the connection; the event may have arrived.
     pub async fn publish(&self, url: &str, event_json: &str, id: &str, wait: Duration) -> Ack {
         let deadline = Instant::now() + wait;
         let event = match Event::from_json(event_json) {
             Ok(event) if event.id.to_hex() == id => event,
             _ => {
                 return Ack::Refused {
-                    reason: "this is no event".to_owned(),
+                    reason: "this is not an event".to_owned(),
                     lasting: true,
                     too_large: false,
                 };
@@ -103,9 +103,9 @@ fn is_too_large(words: &str) -> bool {
     TOO_LARGE.iter().any(|phrase| words.contains(phrase))
 }
 
-/// What a relay's no means.
+/// Interprets a relay's refusal.
 fn refused(reason: &str) -> Ack {
-    // It has this one, or one that took its place: either way it needs no more of it.
+    // The relay already has this event or a newer one that replaces it.
     if begins(reason, "duplicate") || begins(reason, "replaced") {
         return Ack::Stored;
     }

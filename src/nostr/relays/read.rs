@@ -1,8 +1,8 @@
-//! Reading a relay: one request until it says that this is all, or page after page until nothing
-//! new comes.
+//! Reads from a relay: one request, or page after page until no new event arrives.
 //!
-//! Whole means that the relay said so. Relays give the newest first and no more than they like, so
-//! the pages go back in time, each beginning in the second in which the one before it ended.
+//! A read is whole only if the relay reports the end. Relays return the newest events first and
+//! limit their number, so paging goes back in time; each page begins in the second in which the
+//! previous one ended, because that second may have been cut.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::PoisonError;
@@ -16,21 +16,21 @@ use super::frame::Hint;
 use super::request::{Gathered, IsKnown, PageSummary};
 use super::{Difference, End, Listing, NotCompared, Page, Relays, filter_of};
 
-/// How many events a page asks for.
+/// Number of events that a page requests.
 const PAGE: usize = 500;
 
-/// How many events are asked for at once by their ids: some relays take no longer list.
+/// Number of ids in one request; some relays reject longer lists.
 const NAMED: usize = 250;
 
-/// The most pages.
+/// The most pages of one read.
 const MAX_PAGES: usize = 200;
 
-/// All pages together may take so many times what one may.
+/// The time limit of all pages together, as a multiple of that of one page.
 const PATIENCE: u32 = 30;
 
 impl Relays {
-    /// Asks for what one filter matches, until the relay says that this is all. Waits so long at
-    /// most, the lock of the relay included.
+    /// Sends one request and reads until the relay reports the end. Waits up to `wait`, including
+    /// the wait for the relay's lock.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -52,10 +52,10 @@ impl Relays {
         Page { events: gathered.events, skipped: gathered.skipped, end }
     }
 
-    /// Asks for all that one filter matches, page by page. Each page waits so long at most, all of
-    /// them thirty times that.
+    /// Reads all events that match a filter, page by page. Each page may take `wait`, all pages
+    /// together thirty times that.
     ///
-    /// Events whose ids are known are neither checked nor returned.
+    /// Events with known ids are neither verified nor returned.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -76,10 +76,10 @@ impl Relays {
         gathered.listing(end)
     }
 
-    /// Asks for what is new of all that one filter matches: as [`Relays::all`] does, but from a
-    /// page of known events on by comparing with the relay first, if it can (NIP-77), so that what
-    /// both sides have is not sent. `known`: the events' own times, in Unix seconds, by their ids;
-    /// more than the filter matches does no harm.
+    /// Reads the events that match a filter and are not known, as [`Relays::all`] does. With 500
+    /// known events or more it first reconciles (NIP-77), if the relay supports that, so that
+    /// events on both sides are not sent. `known` maps event ids to `created_at` in Unix seconds;
+    /// it may contain events that the filter does not match.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -102,7 +102,7 @@ impl Relays {
                     tracing::debug!(
                         url,
                         reason,
-                        "a relay that does not compare is read page by page"
+                        "reading page by page from a relay that cannot reconcile"
                     );
                     not_comparing().insert(url.to_owned());
                 }
@@ -112,7 +112,7 @@ impl Relays {
         self.all(url, filter, |id| known.contains_key(id), wait).await
     }
 
-    /// Asks for the events that a comparison has named.
+    /// Reads the events that a reconciliation found.
     async fn new_ones(
         &self,
         url: &str,
@@ -132,8 +132,8 @@ impl Relays {
         gathered.listing(end)
     }
 
-    /// Asks for events by their ids. What the relay named and does not give is passed over, as what
-    /// it would not have named.
+    /// Reads events by their ids. An event that the relay named but does not send is skipped, as if
+    /// it had not been named.
     async fn named(
         &self,
         url: &str,
@@ -157,11 +157,11 @@ impl Relays {
                 Err(end) => return end,
             };
             if shown.new > 0 {
-                // A relay may give fewer at once than are asked for.
+                // A relay may send fewer events than were requested.
                 ids.extend(some.into_iter().filter(|id| !gathered.seen.contains(id)));
             }
         }
-        End::Cut("more pages than are read".to_owned())
+        End::Cut("the relay has more pages than the limit".to_owned())
     }
 
     async fn pages(
@@ -174,8 +174,8 @@ impl Relays {
         known: IsKnown<'_>,
     ) -> End {
         let mut until = asked.until.map(|until| until.as_secs());
-        // The largest page so far, and the largest that proved to be cut short because an older
-        // event came after it.
+        // The largest page so far, and the largest that is known to be cut, because older events
+        // followed it.
         let (mut largest, mut cut_at) = (0_usize, 0_usize);
         let mut crowded: Option<usize> = None;
         let (mut finished, mut more) = (false, false);
@@ -199,9 +199,9 @@ impl Relays {
                 break;
             };
             if shown.new == 0 && shown.too_new {
-                return End::Cut("the relay does not page".to_owned());
+                return End::Cut("the relay does not support paging".to_owned());
             }
-            // A second that fills a page may hold more than the relay can be made to show.
+            // If one second fills a page, the relay may have more events of it than it sends.
             let one_second = until == Some(oldest);
             if shown.new > 0 || !one_second {
                 until = Some(until.map_or(oldest, |until| until.min(oldest)));
@@ -215,12 +215,12 @@ impl Relays {
             largest = largest.max(shown.count);
         }
         if !finished {
-            return End::Cut("more pages than are read".to_owned());
+            return End::Cut("the relay has more pages than the limit".to_owned());
         }
         match crowded {
             _ if more => has_more(),
             Some(count) if count >= PAGE || (cut_at > 0 && count >= cut_at) => {
-                End::Cut("one second holds more events than the relay shows".to_owned())
+                End::Cut("one second contains more events than the relay sends".to_owned())
             }
             _ => End::Whole,
         }
@@ -228,9 +228,9 @@ impl Relays {
 }
 
 fn no_filter() -> End {
-    End::Unreachable("this is no filter".to_owned())
+    End::Unreachable("the filter is invalid".to_owned())
 }
 
 fn has_more() -> End {
-    End::Cut("the relay says that it has more than it shows".to_owned())
+    End::Cut("the relay says that it has more events".to_owned())
 }

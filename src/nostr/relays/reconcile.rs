@@ -1,9 +1,8 @@
-//! Comparing with a relay (NIP-77): which events it has and we lack, and the other way round,
-//! without sending either.
+//! Compares events with a relay (NIP-77): finds those that only one side has, without sending any.
 //!
-//! The library's own end is not believed: when it misses a message it says that it is done. A
-//! comparison counts once the library has told the relay that it is over, which it does at its true
-//! end alone. Never fetches an event, never sends one.
+//! The library reports success even if it missed a message. A result therefore counts only once
+//! the library has sent `NEG-CLOSE`, which it does only after a complete reconciliation. Never
+//! fetches or publishes an event.
 
 use std::time::Duration;
 
@@ -16,32 +15,31 @@ use super::connection::{ExchangeError, RelayConnection, begins};
 use super::{Relays, filter_of};
 use crate::model::text::clean;
 
-/// How long a relay has for its first answer: most of those that do not know how to compare say
-/// nothing.
+/// The time limit for the relay's first answer; most relays without NIP-77 do not answer at all.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// What one side has and the other has not, as ids in hex, in no order. What the relay says it has
-/// is its word: nobody has seen it yet.
+/// Event ids in hex that only one side has, unordered. The relay's ids are a claim: the events
+/// have not been seen or verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// The relay has it and we do not.
+    /// Ids that only the relay has.
     pub theirs: Vec<String>,
-    /// We have it and the relay does not.
+    /// Ids that only this side has.
     pub ours: Vec<String>,
 }
 
-/// Why nothing is known. The words of a reason may be the relay's, as one clean line.
+/// The reason why there is no result. It may be text from the relay, cleaned to one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotCompared {
-    /// The relay does not compare, or not this: [`Relays::all`] asks it page by page.
+    /// The relay does not support this reconciliation; [`Relays::all`] can read it page by page.
     Unsupported(String),
-    /// It began and came to no end.
+    /// The reconciliation began but did not end.
     Cut(String),
-    /// Nothing could be asked.
+    /// The relay could not be asked.
     Unreachable(String),
 }
 
-/// Why a comparison has no result.
+/// The reason why one attempt failed.
 enum CompareStop {
     Failed(ExchangeError),
     Unsupported(String),
@@ -54,12 +52,12 @@ impl From<ExchangeError> for CompareStop {
 }
 
 impl Relays {
-    /// Compares the events that a filter matches: `have` are the ids of ours that it matches, each
-    /// with its `created_at`; what is no id is passed over. Waits so long at most, the lock of the
-    /// relay included, and 5 s at most for a relay that does not know how to compare.
+    /// Reconciles the events that match a filter. `have` lists our matching ids with their
+    /// `created_at`; invalid ids are skipped. Waits up to `wait`, including the wait for the
+    /// relay's lock, and up to 5 s for the first answer.
     ///
     /// # Errors
-    /// [`NotCompared`]. Nothing is known then, and nothing has changed.
+    /// [`NotCompared`]. The call changes nothing on either side.
     ///
     /// # Cancel safety
     /// Safe to drop.
@@ -73,7 +71,7 @@ impl Relays {
         let deadline = Instant::now() + wait;
         let unreachable = |error: ExchangeError| NotCompared::Unreachable(error.to_string());
         let filter = filter_of(filter)
-            .ok_or_else(|| NotCompared::Unreachable("this is no filter".to_owned()))?;
+            .ok_or_else(|| NotCompared::Unreachable("the filter is invalid".to_owned()))?;
         let have: Vec<_> = have
             .into_iter()
             .filter_map(|(id, at)| Some((EventId::from_hex(&id).ok()?, Timestamp::from_secs(at))))
@@ -125,7 +123,7 @@ impl Relays {
                     }
                     Ok(Err(Error::RelayMessage(words))) => words,
                     Ok(Err(Error::Timeout)) | Err(_) => return Err(ExchangeError::Timeout.into()),
-                    // It says why in a message that was heard here.
+                    // The reason is in a message that this connection also received.
                     Ok(Err(Error::NotConnected)) => refusal(connection, deadline).await?,
                     Ok(Err(error)) => return Err(CompareStop::Unsupported(clean(&error.to_string()))),
                 },
@@ -133,7 +131,7 @@ impl Relays {
             };
             if authenticated || !begins(&refused, "auth-required") {
                 return Err(CompareStop::Unsupported(format!(
-                    "the relay does not compare: {}",
+                    "the relay does not reconcile: {}",
                     clean(&refused)
                 )));
             }
@@ -143,8 +141,8 @@ impl Relays {
     }
 }
 
-/// Returns with the words of a relay that says no before it has begun, in whichever way it says so.
-/// The end of an earlier request may still come.
+/// Waits for the relay's refusal before the first step, as NOTICE or CLOSED, and returns its text.
+/// A late CLOSED of an earlier request is ignored.
 async fn refusal(
     connection: &mut RelayConnection,
     deadline: Instant,

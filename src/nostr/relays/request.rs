@@ -1,7 +1,6 @@
-//! One request to one relay, until the relay says that this is all: what it brought, and how much
-//! of what is allowed was used.
+//! One request to one relay, read until the relay reports the end.
 //!
-//! Every event is checked here, and counted. Never asks for a second page.
+//! Verifies every event and counts it against the limits. Never requests a second page.
 
 use std::collections::HashSet;
 
@@ -14,17 +13,17 @@ use super::frame::Hint;
 use super::{End, Listing, Relays, asks_for};
 use crate::model::text::clean;
 
-/// The most that is kept, and the most that is listened to, in bytes.
+/// The most bytes kept, and the most bytes received, in one read.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 const MAX_HEARD: usize = 256 * 1024 * 1024;
 
-/// The most events that nobody asked for, or that are none.
+/// The most events skipped in one read because they are invalid or were not requested.
 const MAX_SKIPPED: usize = 1_000;
 
-/// What an id costs to keep, in bytes.
+/// The estimated memory for one id, in bytes.
 const ID_COST: usize = 256;
 
-/// What was read, and how much of what is allowed was used.
+/// The events read so far, and the usage of the limits.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub(super) events: Vec<Event>,
@@ -35,25 +34,25 @@ pub(super) struct Gathered {
     heard: usize,
 }
 
-/// What one page showed.
+/// Summary of one page.
 #[derive(Default)]
 pub(super) struct PageSummary {
-    /// How many different events, known ones included.
+    /// Number of distinct events, including known ones.
     pub(super) count: usize,
-    /// How many of them no earlier page had shown.
+    /// Number of events that no earlier page contained.
     pub(super) new: usize,
-    /// The oldest of them.
+    /// The oldest `created_at`, in Unix seconds.
     pub(super) oldest: Option<u64>,
-    /// Some were newer than asked for.
+    /// Some events are newer than the filter's `until`.
     pub(super) too_new: bool,
-    /// What the relay said at the end.
+    /// The relay's hint at the end.
     pub(super) hint: Option<Hint>,
 }
 
 pub(super) type IsKnown<'a> = &'a mut (dyn FnMut(&str) -> bool + Send);
 
 impl Relays {
-    /// One request over the kept connection, or over a new one when that is dead.
+    /// Sends one request over the idle connection, or over a new one if that is dead.
     pub(super) async fn one(
         &self,
         url: &str,
@@ -108,8 +107,8 @@ impl Relays {
                     );
                 }
                 RelayMessage::EndOfStoredEvents(of) if *of == subscription => {
-                    // It may show less to whom it does not know, and insist on nothing: it is told,
-                    // and asked again.
+                    // An owner's relay may hide events from unknown clients without requiring
+                    // authentication, so authenticate and ask again.
                     if !authenticated
                         && let Some(identity) = self.auth_on_request(&connection.url)
                         && let Some(challenge) = connection.take_challenge()
@@ -151,7 +150,7 @@ impl Relays {
                     connection.authenticate(self.identity.as_ref(), (self.now)(), deadline).await?;
                     subscription = connection.request(filter)?;
                 }
-                // Nothing else is under way that a relay says no to.
+                // No other message is under way that a relay could answer with a failed OK.
                 RelayMessage::Ok { status: false, message, .. } if authenticated => {
                     return Err(auth_rejected(&message).into());
                 }
@@ -162,7 +161,7 @@ impl Relays {
     }
 }
 
-/// Why a request brought less than all.
+/// The reason why a request did not complete.
 enum RequestStop {
     Failed(ExchangeError),
     Closed(String),
@@ -176,23 +175,23 @@ impl From<ExchangeError> for RequestStop {
 }
 
 impl Gathered {
-    /// What was gathered, and how the reading ended.
+    /// Converts the events and ids read so far into a listing.
     pub(super) fn listing(self, end: End) -> Listing {
         Listing { events: self.events, ids: self.ids, skipped: self.skipped, end }
     }
 
     fn check(&self) -> Result<(), RequestStop> {
         if self.kept > MAX_KEPT || self.heard > MAX_HEARD {
-            return Err(RequestStop::TooMuch("the relay sends more than is taken in"));
+            return Err(RequestStop::TooMuch("the relay sends too much"));
         }
         if self.skipped > MAX_SKIPPED {
-            return Err(RequestStop::TooMuch("the relay sends too much that nobody asked for"));
+            return Err(RequestStop::TooMuch("the relay sends too many unrequested events"));
         }
         Ok(())
     }
 
-    /// 1 when it is one that was asked for. The library's word for a signature is not taken: it
-    /// looks at the id alone when it has seen that id before.
+    /// Verifies one event and returns 1 if it was requested, else 0. Does not rely on the library's
+    /// signature check, which skips the signature if it has already seen the id.
     fn take(
         &mut self,
         sent: &Shared,
@@ -213,8 +212,7 @@ impl Gathered {
             }
         }
         let until = filter.until.map(|until| until.as_secs());
-        // What was shown or known before and lies after the page's end: the relay does not look at
-        // the end.
+        // An event after the page's end, already shown or known: the relay ignores `until`.
         shown.too_new = shown.too_new || until.is_some_and(|until| created_at > until);
         if is_new {
             self.kept = self.kept.saturating_add(ID_COST);

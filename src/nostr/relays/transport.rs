@@ -1,7 +1,7 @@
-//! The library's transport: websockets of `ports::Http`, each behind its [`Gate`].
+//! The library's transport: websockets from `ports::Http`, each behind its [`Gate`].
 //!
-//! The checked and pinned addresses, the cap of a message, the rate limit and the proxy are those
-//! of all other traffic. Never connects to a relay for which no gate stands ready.
+//! The checked and pinned addresses, the message size limit, the rate limit and the proxy are the
+//! same as for all other traffic. Never connects to a relay without a gate.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,12 +25,12 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::gate::Gate;
 use crate::ports::{Http, HttpFailure, Socket};
 
-/// Opens what was announced.
+/// Opens connections to announced relays.
 pub(super) struct Transport {
     http: Arc<dyn Http>,
-    /// The relays that may be connected to: the address as the owner writes it, and the gate.
+    /// Announced relays: the URL as the owner wrote it, and the gate.
     announced: Mutex<HashMap<Url, (String, Weak<Gate>)>>,
-    /// Counts the connections that are open.
+    /// Counts the open connections.
     open: TaskTracker,
 }
 
@@ -45,7 +45,7 @@ impl Transport {
         Self { http, announced: Mutex::default(), open }
     }
 
-    /// The next connection to this relay goes to `written`, and passes this gate.
+    /// Allows connections to this relay, to the address `written` and through this gate.
     pub(super) fn announce(&self, url: &RelayUrl, written: &str, gate: &Arc<Gate>) {
         let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
         announced.retain(|_, (_, gate)| gate.strong_count() > 0);
@@ -73,7 +73,7 @@ impl WebSocketTransport for Transport {
         Box::pin(async move {
             let nobody = || {
                 TransportError::backend(HttpFailure::Refused(
-                    "nobody asked for this relay".to_owned(),
+                    "this relay was not requested".to_owned(),
                 ))
             };
             let (written, gate) = self.announced(url).ok_or_else(nobody)?;
@@ -97,8 +97,8 @@ impl WebSocketTransport for Transport {
     }
 }
 
-/// The way out. A type of its own: the library polls a sink on after it has failed, which
-/// `sink_map_err` answers with a panic.
+/// The outgoing half of a websocket. It is a separate type because the library polls a sink again
+/// after a failure, and `sink_map_err` then panics.
 struct GatedSink {
     sink: SplitSink<Socket, Message>,
     gate: Arc<Gate>,
@@ -130,7 +130,7 @@ impl Sink<async_wsocket::Message> for GatedSink {
         self.sink.poll_flush_unpin(cx).map_err(TransportError::backend)
     }
 
-    /// Says goodbye, and waits for nobody who does not listen.
+    /// Sends the close frame without waiting for the peer.
     fn poll_close(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,5 +1,5 @@
-//! Events that another wallet (NDK 1.0) wrote for a key that was thrown away, read and compared
-//! with what it sealed.
+//! Reads events that another wallet (NDK 1.0) wrote for a throwaway key, and compares them with
+//! their plaintext.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn cases() -> (Identity, Vec<Case>) {
     (identity, cases)
 }
 
-/// The second texts of the plaintext's lists of this name.
+/// The second strings of the plaintext's lists with this name.
 fn named(plain: &Value, name: &str) -> Vec<String> {
     let lists = plain.as_array().unwrap().iter().filter(|list| list[0] == name);
     lists.map(|list| list[1].as_str().unwrap().to_owned()).collect()
@@ -108,7 +108,7 @@ fn coins_are_read_one_by_one_and_the_key_is_the_one_that_is_published() {
     let (me, cases) = cases();
     let token = cases.iter().find(|case| case.event.kind() == 7375).unwrap();
     let token = token_event::read(&me, &token.event).unwrap();
-    // The signature of one of its made-up coins is no point of the curve.
+    // One of the fixture's proofs has a signature that is not a point of the curve.
     let readable: u64 = token.proofs.iter().map(|proof| proof.amount.to_u64()).sum();
     assert_eq!((token.proofs.len(), readable, token.unreadable_proofs), (3, 11, 1));
     let wallet = cases.iter().find(|case| case.event.kind() == 17375).unwrap();

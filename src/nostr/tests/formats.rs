@@ -1,4 +1,4 @@
-//! What we write is what we read, and every dialect of it that is known.
+//! Every format reads back what we write, and every known dialect of it.
 
 use super::super::history_event::{HistoryDirection, NewHistoryEvent, Redeemed};
 use super::super::nutzap_info::NutzapInfo;
@@ -16,7 +16,7 @@ fn id(byte: u8) -> String {
     format!("{byte:02x}").repeat(32)
 }
 
-/// An event of this kind whose content is `plain`, sealed.
+/// An event of this kind with `plain` as its encrypted content.
 fn sealed(me: &Identity, kind: u16, tags: &[&[&str]], plain: &str) -> Event {
     let tags = tags.iter().map(|tag| tag.iter().map(|text| (*text).to_owned()).collect()).collect();
     me.sign(UnsignedEvent { kind, created_at: 1, tags, content: me.encrypt(plain).unwrap() })

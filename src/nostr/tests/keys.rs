@@ -1,4 +1,4 @@
-//! Keys from the vectors of NIP-06, NIP-44 and NIP-49, and what is no key.
+//! Keys from the vectors of NIP-06, NIP-44 and NIP-49, and invalid keys.
 
 use nostr::nips::nip44;
 use nostr::{PublicKey, SecretKey};
@@ -76,7 +76,7 @@ fn an_encrypted_key_cannot_ask_for_all_the_memory_there_is() {
     assert!(began.elapsed() < std::time::Duration::from_millis(200));
 }
 
-/// The first vector of NIP-44: the two lowest keys, a nonce of 1.
+/// Decrypts the first vector of NIP-44: the two lowest keys, a nonce of 1.
 #[test]
 fn sealing_is_nip_44() {
     let one = SecretKey::from_hex(&format!("{:064x}", 1)).unwrap();

@@ -1,4 +1,4 @@
-//! Who somebody is, where they read, what they say of themselves and of mints.
+//! Recipients, relay lists, profiles and mint recommendations.
 
 use nostr::nips::nip01::Coordinate;
 use nostr::nips::nip19::{Nip19Coordinate, Nip19Event, Nip19Profile, ToBech32};

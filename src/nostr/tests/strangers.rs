@@ -1,4 +1,4 @@
-//! Whatever strangers write: no panic, and nothing is opened that was not checked.
+//! Hostile input: no text causes a panic, and nothing is decrypted before it is checked.
 
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ fn an_event_that_is_too_large_is_not_looked_at() {
     );
 }
 
-/// Every reader there is.
+/// Reads an event with every reader.
 fn read_as_everything(me: &Identity, event: &Event) {
     let own = me.public_key();
     let _ = token_event::read(me, event);
@@ -102,7 +102,7 @@ fn read_as_everything(me: &Identity, event: &Event) {
 const KINDS: [u16; 15] =
     [0, 5, 375, 1, 7374, 7375, 7376, 9321, 9734, 9735, 10_002, 10_019, 17_375, 38_000, 38_172];
 
-/// A text of a tag: what readers look for, and anything.
+/// A string for a tag: a value that readers look for, or any other.
 fn word() -> impl Strategy<Value = String> {
     const KNOWN: [&str; 17] = [
         "p",
@@ -131,7 +131,7 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A text that is nearly what a content or a plaintext should be.
+/// A text that resembles a content or a plaintext.
 fn content() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),

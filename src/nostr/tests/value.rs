@@ -1,4 +1,4 @@
-//! Nutzaps and zaps: what is sent to us, and what we may believe of it.
+//! Nutzaps and zaps: reading them, and deciding which claims count.
 
 use cdk_common::nuts::Proof;
 use serde_json::json;
@@ -11,8 +11,8 @@ use super::{identity, proof};
 
 const MINT: &str = "https://mint.example/";
 
-/// From NIP-57, appendix E: the invoice of its receipt, and the request in it with the key that
-/// signed it (later versions of the text name another key, which did not).
+/// The invoice of the receipt in NIP-57, appendix E, and its request with the key that signed it
+/// (later versions of the text name another key, which did not).
 const BOLT11: &str = "lnbc10u1p3unwfusp5t9r3yymhpfqculx78u027lxspgxcr2n2987mx2j55nnfs95nxnzqpp5jmrh92pfld78spqs78v9euf2385t83uvpwk9ldrlvf6ch7tpascqhp5zvkrmemgth3tufcvflmzjzfvjt023nazlhljz2n9hattj4f8jq8qxqyjw5qcqpjrzjqtc4fc44feggv7065fqe5m4ytjarg3repr5j9el35xhmtfexc42yczarjuqqfzqqqqqqqqlgqqqqqqgq9q9qxpqysgq079nkq507a5tw7xgttmj4u990j7wfggtrasah5gd4ywfr2pjcn29383tphp4t48gquelz9z78p4cq7ml3nrrphw5w6eckhjwmhezhnqpy6gyf0";
 const REQUEST: &str = r#"{"pubkey":"32e1827635450ebb3c5a7d12c1f8e7b2b514439ac10a67eef3d9fd9c5c68e245","content":"","id":"d9cc14d50fcb8c27539aacf776882942c1a11ea4472f8cdec1dea82fab66279d","created_at":1674164539,"sig":"77127f636577e9029276be060332ea565deaf89ff215a494ccff16ae3f757065e2bc59b2e8c113dd407917a010b3abd36c8d7ad84c0e3ab7dab3a0b0caa9835d","kind":9734,"tags":[["e","3624762a1274dd9636e0c552b53086d70bc88c165bc4dc0f9e836a1eaf86c3b8"],["p","32e1827635450ebb3c5a7d12c1f8e7b2b514439ac10a67eef3d9fd9c5c68e245"],["relays","wss://relay.damus.io","wss://nostr-relay.wlvs.space","wss://nostr.fmt.wiz.biz","wss://relay.nostr.bg","wss://nostr.oxtr.dev","wss://nostr.v0l.io","wss://brb.io","wss://nostr.bitcoiner.social","ws://monad.jb55.com:8080","wss://relay.snort.social"]]}"#;
 const PREIMAGE: &str = "5d006d2cf1e73c7148e7519a4c68adc81642ce0e25a432b2434c99f97344c15f";
@@ -135,10 +135,10 @@ fn a_request_says_what_the_server_must_know() {
     assert!(zap::request(&me, &relays, 21_000, "lnurl1x", "nobody", None, "", false, 5).is_err());
 }
 
-/// A time, in Unix seconds.
+/// The current time in these tests, in Unix seconds.
 const NOW: u64 = 1_000;
 
-/// A coin whose secret is this lock.
+/// A proof whose secret is this lock.
 fn locked(kind: &str, data: &str, tags: serde_json::Value) -> Proof {
     proof(1, &json!([kind, {"nonce": "n", "data": data, "tags": tags}]).to_string())
 }
