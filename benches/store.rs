@@ -1,8 +1,8 @@
 //! The store at 100, 10,000 and 100,000 proofs on a file: balances, choose, reserve, a warm
 //! payment, open.
 //!
-//! Prints one table of medians in microseconds. `cargo bench --bench store`; with `-- growth` what
-//! `growth` prints.
+//! Prints one table of medians in microseconds. `cargo bench --bench store`; with `-- growth`, the
+//! output of `growth` instead.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
 
 mod growth;
@@ -129,7 +129,7 @@ fn ys(infos: &[ProofInfo]) -> Vec<PublicKey> {
     infos.iter().map(|info| info.y).collect()
 }
 
-/// An operation under way, with a body as long as that of a melt.
+/// Builds an operation under way, with a body as long as a melt's.
 fn operation() -> OperationRow {
     OperationRow {
         id: Uuid::new_v4(),
@@ -139,7 +139,7 @@ fn operation() -> OperationRow {
     }
 }
 
-/// The operation's row, and unspent coins for it.
+/// The changes that write the operation's row and reserve unspent proofs for it.
 fn begun(row: &OperationRow, coins: &[ProofInfo]) -> Vec<Change> {
     let take = Change::ProofState {
         ys: ys(coins),
@@ -150,8 +150,8 @@ fn begun(row: &OperationRow, coins: &[ProofInfo]) -> Vec<Change> {
     vec![take, Change::Operation(row.clone())]
 }
 
-/// Choose, admit with the melt's row, its inputs and its counters, settle with change: two durable
-/// commits.
+/// Makes a payment in two durable commits: admits it with the melt's row, inputs and counters, and
+/// settles it with change.
 async fn pay(store: &Store, records: &Records, change: PublicKey) {
     let melt = operation();
     let state = PaymentState::Sent { since: NOW, acknowledged: false };
@@ -161,7 +161,7 @@ async fn pay(store: &Store, records: &Records, change: PublicKey) {
     let blank = Counters { device: records.device(), keyset: keyset(), indices };
     let beside = [begun(&melt, &chosen), vec![Change::UseCounters(blank.clone())]].concat();
     store.admit::<()>(one.clone(), NOW, beside, |_| Ok(())).await.unwrap();
-    // Dated two days ago: the day's fold is measured by its own line.
+    // Dated two days ago, since the day's ledger is measured on its own line.
     let state =
         PaymentState::Settled { at: NOW - 172_800, fee_sats: 1, preimage: None, claimed: false };
     let ended = vec![
@@ -230,7 +230,7 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
     let change = SecretKey::generate().public_key();
     lines.push(("pay, store's part", timed(ROUNDS, || pay(&store, &records, change)).await));
 
-    // A copy of the file as it stands is what a kill leaves.
+    // A copy of the open file is what a kill leaves.
     let killed = copy(&path, "killed.redb");
     drop((records, store));
     let start = Instant::now();
@@ -249,7 +249,7 @@ async fn measure(count: usize) -> Vec<(&'static str, f64)> {
     lines
 }
 
-/// The door with a busy day behind it.
+/// Measures the day's ledger after a busy day.
 async fn busy_day(payments: usize) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("wallet.redb"), clock).await.unwrap();

@@ -1,6 +1,6 @@
-//! Disables core dumps: a core file would hold the keys.
+//! Disables core dumps, since a core file would contain the keys.
 //!
-//! Where the system refuses, the program goes on without.
+//! If the system refuses, the program continues.
 
 /// Disables core files for this process, and on Linux access to its memory by other processes of
 /// the same user.
@@ -9,13 +9,13 @@ pub fn disable() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core files are not forbidden");
+        tracing::warn!(%error, "core files could not be disabled");
     }
     #[cfg(target_os = "linux")]
     if let Err(error) =
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
-        tracing::warn!(%error, "the process's memory is open to its user's other processes");
+        tracing::warn!(%error, "other processes of this user can read this process's memory");
     }
 }
 

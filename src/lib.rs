@@ -21,7 +21,7 @@
 //!                           v
 //!                         model               pure nouns
 //! ```
-//! Arrows point down only; a test holds the code to it.
+//! Arrows point down only; a test enforces it.
 
 #![cfg_attr(
     test,
@@ -49,10 +49,10 @@ mod wallet;
 
 pub use program::run;
 
-/// What the project's own tests, benches, examples and fuzz targets use besides the program. Nobody
-/// else can: the feature is theirs, so that the compiler finds what only they use.
+/// The parts that the project's own tests, benches, examples and fuzz targets use. Only they enable
+/// the feature, so that the compiler finds code that nothing else uses.
 #[cfg(feature = "testing")]
-#[allow(missing_docs, reason = "each part says what it is where it stands")]
+#[allow(missing_docs, reason = "each part is documented where it is defined")]
 pub mod testing {
     macro_rules! open {
         ($($part:ident),*) => { $(pub mod $part { pub use crate::$part::*; })* };

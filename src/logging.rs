@@ -1,7 +1,8 @@
-//! Logging to standard error, or to the daemon's log file: our own events only, never a library's.
+//! Logs to standard error, or to the daemon's log file: this program's own events, never a
+//! library's.
 //!
-//! Libraries log whole requests and results, which are tokens and preimages; no setting turns them
-//! on.
+//! Libraries log whole requests and results, which contain tokens and preimages; no setting enables
+//! that.
 
 use std::fs::OpenOptions;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The binary: all of it is in the library, whose tests and examples use the same code.
+//! The binary. All of its code is in the library, which the tests and examples use too.
 
 fn main() -> std::process::ExitCode {
     nutpurse::run()

@@ -1,5 +1,5 @@
-//! The traits through which siblings meet. No code: `net` and `store` implement, `mint` and
-//! `wallet` use, `app` wires.
+//! The traits between sibling modules. No code: `net` and `store` implement them; `mint`, `nostr`
+//! and `wallet` use them; `app` connects them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::model::mint::MintInfo;
 
-/// A connection that `net` has made: to a checked address or through the owner's proxy, under TLS
-/// or not.
+/// A connection that `net` has made, to a checked address or through the owner's proxy, with or
+/// without TLS.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
@@ -22,80 +22,79 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 /// A websocket over a checked connection.
 pub type Socket = WebSocketStream<Box<dyn Connection>>;
 
-/// GET or POST; a mint needs no other.
+/// An HTTP method; the wallet needs no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Asks.
+    /// A query.
     Get,
-    /// May move money.
+    /// A request that may move money.
     Post,
 }
 
-/// The type of answer that is usual.
+/// The usual media type of an answer.
 pub const JSON: &str = "application/json";
 
 /// One HTTP exchange to make. Bodies are JSON.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
-    /// GET or POST.
+    /// The method.
     pub method: Method,
-    /// The whole address.
+    /// The full URL.
     pub url: String,
-    /// JSON, for POST.
+    /// The JSON of a POST.
     pub body: Option<Vec<u8>>,
-    /// The type of answer that is asked for: [`JSON`] but for the few places that serve something
-    /// else under the same address.
+    /// The `Accept` header: [`JSON`], except for a relay's document (NIP-11), which has the relay's
+    /// own URL.
     pub accept: &'static str,
-    /// How long the whole exchange may take.
+    /// The time limit for the whole exchange.
     pub deadline: Duration,
 }
 
-/// The answer, at most [`MAX_BODY`] long.
+/// An HTTP answer, whose body is at most [`MAX_BODY`] bytes.
 #[derive(Clone, Debug)]
 pub struct HttpResponse {
-    /// The status.
+    /// The status code.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
     /// `Retry-After` in seconds. `None` when absent or unreadable.
     pub retry_after_seconds: Option<u64>,
-    /// `Location`, where a redirect points to: a stranger's words. `None` when absent or
-    /// unreadable.
+    /// `Location`, the target of a redirect; a stranger's text. `None` when absent or unreadable.
     pub location: Option<String>,
 }
 
-/// The longest JSON answer we read, in bytes.
+/// The longest body read, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// Why an exchange has no answer.
+/// The reason that an exchange has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
-    /// Our own rules forbid the address. Nothing was sent.
+    /// The wallet's rules forbid the address. Nothing was sent.
     #[error("the address is not allowed: {0}")]
     Refused(String),
-    /// Our own rate limit, or the server's, says wait. Nothing was sent.
+    /// The rate limit of the wallet or of the server was reached. Nothing was sent.
     #[error("too many requests; try again in {retry_after_seconds} s")]
     RateLimited {
         /// Seconds to wait.
         retry_after_seconds: u64,
     },
-    /// The name leads nowhere. Nothing was sent.
+    /// The host name does not resolve. Nothing was sent.
     #[error("the name does not resolve")]
     Unresolved,
     /// No connection was made. Nothing was sent.
     #[error("not sent: {0}")]
     NotSent(String),
     /// The request may have arrived; the answer did not, or was unreadable.
-    #[error("sent, and the answer was lost: {0}")]
+    #[error("sent, but the answer was lost: {0}")]
     Lost(String),
 }
 
-/// The network, hardened: deadlines, capped bodies, checked and pinned addresses, no redirects, our
-/// own rate limits. Implemented by `net`, used by `mint` for mints, by `nostr` for relays and by
-/// `wallet` for payees' servers.
+/// The hardened network: deadlines, capped bodies, checked and pinned addresses, no redirects, rate
+/// limits. Implemented by `net`; used by `mint` for mints, by `nostr` for relays and by `wallet`
+/// for payees' servers.
 #[async_trait]
 pub trait Http: Send + Sync + Debug {
-    /// Makes one exchange. Never repeats a request by itself.
+    /// Makes one exchange. Never retries.
     ///
     /// # Cancel safety
     /// Dropping the future may leave the request at the server: for a POST that moves money, never
@@ -106,7 +105,7 @@ pub trait Http: Send + Sync + Debug {
     async fn websocket(&self, url: &str) -> Result<Socket, HttpFailure>;
 }
 
-/// The store could not do it, and why. Two of them are equal if they say the same.
+/// A failed operation of the store. Two are equal if their messages are.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the store failed: {0}")]
 pub struct StoreFailure(#[source] Arc<dyn std::error::Error + Send + Sync>);
@@ -126,49 +125,46 @@ impl PartialEq for StoreFailure {
 
 impl Eq for StoreFailure {}
 
-/// Counters (NUT-13) of one device in one keyset: one for each output that is derived from the
-/// seed.
+/// Counters (NUT-13) of one device in one keyset: one for each output derived from the seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// The device.
     pub device: u32,
     /// The keyset.
     pub keyset: Id,
-    /// The counters, in no order.
+    /// The counters, in no particular order.
     pub indices: Vec<u32>,
 }
 
-/// What is remembered of mints, and which counters are free. Implemented by `store`, used by
-/// `mint`.
+/// The stored records of mints, and the free counters. Implemented by `store`, used by `mint`.
 #[async_trait]
 pub trait MintRecords: Send + Sync + Debug {
     /// The device whose counters these are.
     fn device(&self) -> u32;
 
-    /// What the mint last said of itself (NUT-06).
+    /// The mint's last info (NUT-06). `None`: never fetched.
     async fn info(&self, mint: &str) -> Result<Option<MintInfo>, StoreFailure>;
 
-    /// Remembers what the mint says of itself.
+    /// Stores the mint's info.
     async fn put_info(&self, mint: &str, info: MintInfo) -> Result<(), StoreFailure>;
 
     /// Every keyset that the mint has ever listed (NUT-02).
     async fn keysets(&self, mint: &str) -> Result<Vec<KeySetInfo>, StoreFailure>;
 
-    /// The keysets of all other mints.
+    /// The ids of the keysets of all other mints.
     async fn keysets_elsewhere(&self, mint: &str) -> Result<Vec<Id>, StoreFailure>;
 
-    /// Remembers keysets; of a known one only its activity and its fee change.
+    /// Stores keysets; of a known one, only its activity and its fee change.
     async fn put_keysets(&self, mint: &str, listed: Vec<KeySetInfo>) -> Result<(), StoreFailure>;
 
-    /// The keys of a keyset (NUT-01), if they were fetched before.
+    /// The keys of a keyset (NUT-01). `None`: never fetched.
     async fn keys(&self, keyset: &Id) -> Result<Option<Keys>, StoreFailure>;
 
-    /// Remembers the keys of a keyset, whose id they must hash to.
+    /// Stores the keys of a keyset, which must hash to its id.
     async fn put_keys(&self, keyset: KeySet) -> Result<(), StoreFailure>;
 
-    /// So many counters of this device that no output uses: those that were given back first. Takes
-    /// none of them: whoever holds the lock of the mint does, together with the row of the
-    /// operation.
+    /// Returns `count` counters of this device that no output uses, returned ones first. Reserves
+    /// none: the holder of the mint's guard does, in the commit of the operation's row.
     async fn free_counters(&self, keyset: &Id, count: usize) -> Result<Vec<u32>, StoreFailure>;
 
     /// The next number of a key that locks a quote (NUT-20).

@@ -1,8 +1,8 @@
-//! The binary: reads the command line and does what it says.
+//! The program: reads the command line and runs the command.
 //!
-//! Without a command it is an MCP server on its standard streams, and nothing but JSON-RPC ever
-//! reaches its standard output. It is a shim then: the wallet is served by one daemon for all
-//! ([`crate::daemon`]), or by this one with `--in-process`.
+//! Without a command it is an MCP server on its standard streams, and only JSON-RPC ever reaches
+//! standard output. It is then a shim for the daemon ([`crate::daemon`]), or with `--in-process`
+//! serves the wallet itself.
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -26,7 +26,7 @@ use crate::mcp;
 use crate::wallet::Caller;
 use tokio::runtime::{Builder, Runtime};
 
-/// How long work on blocking threads may take at the end. No money is under way by then.
+/// The time limit for work on blocking threads at the end. No money is under way by then.
 const LAST_READ: Duration = Duration::from_millis(200);
 
 /// Runs the program with this process's arguments, environment and standard streams. The exit code
@@ -55,7 +55,7 @@ fn run_command() -> io::Result<u8> {
     mcp::panics::hide_payloads();
     let caller = invocation.caller();
     if !is_agent_name(&caller.agent) {
-        print_error("the agent's name may have 1 to 64 letters, digits, _ and -");
+        print_error("the agent's name must have 1 to 64 letters, digits, _ or -");
         return Ok(USAGE);
     }
     let Invocation { globals, command } = invocation;
@@ -84,7 +84,7 @@ fn run_command() -> io::Result<u8> {
     }
 }
 
-/// The wallet is served by a daemon, on systems that have its sockets.
+/// Returns `true` if a daemon serves the wallet: on Unix, without `--in-process`.
 fn is_shared(globals: &Globals) -> bool {
     cfg!(unix) && !globals.in_process
 }
@@ -112,9 +112,7 @@ fn in_process<F: Future<Output = io::Result<u8>>>(
         .map(|home| Lock::take(&home))
     {
         Some(Ok(None)) => {
-            print_error(
-                "another process holds this wallet; `nutpurse stop` ends the one that keeps it for all",
-            );
+            print_error("another process holds this wallet; `nutpurse stop` ends the shared one");
             return Ok(FAILURE);
         }
         Some(Ok(lock)) => lock,
@@ -174,7 +172,7 @@ mod shared {
 
     use super::*;
 
-    /// How often a shim checks that its parent is still running.
+    /// The period of a shim's check that its parent is still running.
     const PARENT_CHECK: Duration = Duration::from_secs(1);
 
     fn options(globals: Globals, environment: Environment, caller: Caller) -> ConnectOptions {
@@ -186,7 +184,6 @@ mod shared {
         }
     }
 
-    /// Runs a shim between a client and the daemon.
     pub(super) fn run_shim(
         globals: Globals,
         environment: Environment,
@@ -205,7 +202,7 @@ mod shared {
             daemon::run_shim(&options, tokio::io::stdin(), tokio::io::stdout(), gone).await
         });
         match ended {
-            // A client that no longer reads has gone, and that is no failure.
+            // A client that no longer reads is gone, which is not a failure.
             Ok(()) => Ok(OK),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(OK),
             Err(error) => Err(error),
@@ -231,7 +228,6 @@ mod shared {
         }
     }
 
-    /// Calls a tool through the daemon.
     pub(super) fn call_daemon(
         globals: Globals,
         environment: Environment,
@@ -244,7 +240,7 @@ mod shared {
         runtime.block_on(call_tool(call, json, &ThroughDaemon(Client { options: &options })))
     }
 
-    /// Starts the daemon, or is the daemon once it is detached.
+    /// Starts the daemon, or runs it in the detached process.
     pub(super) fn run_daemon(
         globals: &Globals,
         environment: Environment,

@@ -1,7 +1,7 @@
 //! The background tasks: run the wallet's reconcilers when woken and periodically. Schedules only.
 //!
-//! A run takes no input, is repeatable, and never overlaps with another of the same task. Nothing
-//! is retried inside a run; the next run is the retry.
+//! A run takes no input, is repeatable, and never overlaps with another of the same task. It never
+//! retries: the next run is the retry.
 
 use std::time::Duration;
 
@@ -13,38 +13,38 @@ use crate::wallet::News;
 use crate::wallet::Wallet;
 use crate::wallet::engine::recheck::Which;
 
-/// How often keysets are fetched: well before a cached one could expire in a payment.
+/// The period in which keysets are fetched, so that no cached one expires in a payment.
 const KEYSET_REFRESH: Duration = Duration::from_secs(45 * 60);
-/// How often the owner's settings files are read.
+/// The period in which the owner's settings files are read.
 const POLICY_CHECK: Duration = Duration::from_secs(2);
-/// How often the mints that must be checked before they are used are asked again.
+/// The period in which the mints that must be checked before use are asked.
 const RECHECK: Duration = Duration::from_secs(60);
 /// The shortest time between two rounds of the settlement.
 const MIN_ROUND_GAP: Duration = Duration::from_millis(200);
 
-/// How long changes are collected before they are published to the relays.
+/// The time in which changes are collected before they are published to the relays.
 const PUBLISH_DELAY: Duration = Duration::from_millis(200);
 
-/// How often the queue for the relays is processed where nothing changes.
+/// The longest pause between two runs over the queue for the relays.
 const PUBLISH_PERIOD: Duration = Duration::from_secs(3600);
 
-/// How long news from relays is collected before a sync.
+/// The time in which news from relays is collected before a sync.
 const NEWS_DELAY: Duration = Duration::from_secs(1);
 
-/// The shortest time between two syncs that news has woken: anybody can make news.
+/// The shortest time between two syncs that news starts, since anyone can send news.
 const MIN_SYNC_GAP: Duration = Duration::from_secs(10);
 
-/// How often the wallet syncs without news.
+/// The period of a sync without news.
 const SYNC_PERIOD: Duration = Duration::from_secs(300);
 
-/// The spent coins are shrunk in parts: when the first part is, how long after a part the next one
-/// is, and how long after the last part the first one is again.
+/// The pauses of the task that shrinks spent proofs in parts: before the first part, between two
+/// parts, and after the last part.
 const SHRINK_START: Duration = Duration::from_secs(30);
 const SHRINK_NEXT_PART: Duration = Duration::from_secs(1);
 const SHRINK_PERIOD: Duration = Duration::from_secs(6 * 3600);
 
-/// How long a stop waits for an unfinished copy of the wallet's file. The copy is made at the next
-/// start otherwise.
+/// The longest wait of a stop for an unfinished copy of the wallet's file. Otherwise the copy is
+/// made at the next start.
 const COPY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running tasks.
@@ -103,7 +103,7 @@ async fn settle(wallet: Wallet) {
         let next = match wallet.to_its_end(async move { round.recovery().settle().await }).await {
             Some(Ok(next)) => next,
             Some(Err(error)) => {
-                tracing::error!(%error, "a round was not finished");
+                tracing::error!(%error, "a settlement round failed");
                 Duration::from_secs(10)
             }
             None => return,
@@ -116,7 +116,8 @@ async fn settle(wallet: Wallet) {
     }
 }
 
-/// Publishes changes to the relays, a moment later, so that changes made together go together.
+/// Publishes changes to the relays after a short delay, so that changes made together are sent
+/// together.
 async fn publish(wallet: Wallet) {
     let mut changes = wallet.changes();
     loop {
@@ -125,7 +126,7 @@ async fn publish(wallet: Wallet) {
         let next = match wallet.to_its_end(async move { round.relays().publish().await }).await {
             Some(Ok(next)) => next.unwrap_or(PUBLISH_PERIOD),
             Some(Err(error)) => {
-                tracing::error!(%error, "relays were not told of a change");
+                tracing::error!(%error, "a change was not published to the relays");
                 Duration::from_secs(10)
             }
             None => return,
@@ -162,7 +163,7 @@ async fn sync(wallet: Wallet) {
         if let Some(Err(error)) = done.await {
             tracing::error!(
                 %error,
-                "relays and wallet were not brought together"
+                "a sync with the relays failed"
             );
         }
         not_before = Instant::now() + MIN_SYNC_GAP;
@@ -190,7 +191,7 @@ async fn follow_policy(wallet: Wallet) {
         if let Err(error) = wallet.recovery().follow_policy().await {
             tracing::error!(
                 %error,
-                "a change of the rules is not in the history"
+                "a policy change was not recorded in the history"
             );
         }
     }
@@ -203,12 +204,12 @@ async fn shrink(wallet: Wallet) {
         if place.is_none()
             && let Err(error) = wallet.recovery().retire_deposits().await
         {
-            tracing::error!(%error, "old invoices were not looked through");
+            tracing::error!(%error, "old invoices were not retired");
         }
         match wallet.recovery().shrink_spent(place).await {
             Ok(next) => place = next,
             Err(error) => {
-                tracing::error!(%error, "spent coins were not looked through")
+                tracing::error!(%error, "spent proofs were not shrunk")
             }
         }
         sleep(if place.is_some() { SHRINK_NEXT_PART } else { SHRINK_PERIOD }).await;
@@ -222,7 +223,7 @@ async fn recheck(wallet: Wallet) {
     loop {
         period.tick().await;
         if let Err(error) = wallet.recovery().recheck(Which::Unchecked, |_| ()).await {
-            tracing::error!(%error, "the mints were not asked what they hold");
+            tracing::error!(%error, "the mints were not checked");
         }
     }
 }

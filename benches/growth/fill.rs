@@ -1,4 +1,4 @@
-//! Makes such a wallet, through the store alone.
+//! Fills the file of such a wallet, using only the store.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,11 +21,11 @@ use uuid::Uuid;
 
 pub(super) const MINT: &str = "https://mint.example.com";
 
-/// The day on which it is looked at.
+/// The time of the measurement, in Unix seconds.
 const NOW: u64 = 1_800_000_000;
-/// Over how many days the payments are spread.
+/// The number of days over which the payments are spread.
 const DAYS: u64 = 1_000;
-/// Coins that a payment spends, and that it brings as change.
+/// The number of proofs that a payment spends, and of those it gets as change.
 const COINS: usize = 3;
 
 static TIME: AtomicU64 = AtomicU64::new(NOW);
@@ -39,7 +39,7 @@ fn hex(bytes: usize) -> String {
     (0..bytes).map(|_| format!("{:02x}", random.random::<u8>())).collect()
 }
 
-/// Makes coins whose signatures are a few real points, over and over: only their length counts.
+/// A maker of proofs that reuse a few real points as signatures, since only their length matters.
 struct Press(Vec<PublicKey>);
 
 impl Press {
@@ -145,7 +145,7 @@ fn spend(coins: Vec<ProofInfo>) -> Change {
     }
 }
 
-/// Looks through the spent coins, as a wallet that is running does twice a day.
+/// Shrinks the spent proofs, as a running wallet does every six hours.
 async fn shrink(store: &Store, at: u64) {
     let mut place = None;
     loop {
@@ -159,8 +159,8 @@ async fn shrink(store: &Store, at: u64) {
     }
 }
 
-/// Payments over the days, each with coins spent and coins made; then tokens and invoices of the
-/// last week.
+/// Writes the payments of all days, each with spent and new proofs, then the tokens and invoices of
+/// the last week.
 pub(super) async fn fill(path: &Path, payments: usize) {
     let press = Press::new();
     TIME.store(NOW - DAYS * 86_400, Ordering::Relaxed);
@@ -213,7 +213,7 @@ pub(super) async fn fill(path: &Path, payments: usize) {
     }
 }
 
-/// One more payment.
+/// Writes one more payment.
 pub(super) async fn one_more(store: &Store) {
     admit(store, payment(KindName::Payment, NOW), Vec::new()).await;
 }

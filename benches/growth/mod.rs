@@ -1,8 +1,7 @@
-//! A wallet after years of use: 100,000 payments, 10,000 invoices that nobody has paid, 2,000
-//! tokens that nobody has claimed.
+//! A wallet after years of use: 100,000 payments, 10,000 unpaid invoices, 2,000 unclaimed tokens.
 //!
-//! Prints what it costs: the file, its opening, a balance, a page of the history, a round in which
-//! nothing is due. `cargo bench --bench store -- growth [PAYMENTS]`.
+//! Prints its costs: the file's size and opening, a balance, a page of the history, a round in
+//! which nothing is due. `cargo bench --bench store -- growth [PAYMENTS]`.
 
 mod fill;
 
@@ -23,7 +22,7 @@ use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableHandle};
 
 use fill::{MINT, clock};
 
-/// No mint can be reached.
+/// A network without any server.
 #[derive(Debug)]
 struct Nobody;
 
@@ -77,7 +76,7 @@ fn line(name: &str, took: Duration) {
     println!("{name:<44}{:>12.3} ms", took.as_secs_f64() * 1e3);
 }
 
-/// A file as a kill leaves it, beside which no copy is due.
+/// Copies a file as a kill leaves it, and marks that no backup copy is due.
 fn killed(path: &Path, folder: &Path) -> std::path::PathBuf {
     let to = folder.join("killed.redb");
     fs::copy(path, &to).unwrap();
@@ -91,7 +90,7 @@ async fn opened(path: &Path) -> (Store, Duration) {
     (store, start.elapsed())
 }
 
-/// Where the bytes are: of each table the bytes of its rows, and those of its pages.
+/// Prints the bytes of each table: those of its rows, and those of its pages.
 fn tables(path: &Path, payments: usize) {
     let db = Database::open(path).unwrap();
     let tx = db.begin_read().unwrap();
@@ -150,7 +149,7 @@ async fn verbs(store: &Store) {
     };
     let cursor = timed("list_history, the first page", 5, &first).await;
     timed("list_history, the next page", 5, &HistoryQuery { cursor, ..first }).await;
-    // What is seen for the first time is due later: the rounds after it are idle.
+    // The first round schedules everything for later, so the rounds after it are idle.
     wallet.recovery().settle().await.unwrap();
     let mut times = Vec::new();
     for _ in 0..5 {
@@ -165,12 +164,12 @@ async fn verbs(store: &Store) {
     wallet.close(Duration::from_secs(5)).await;
 }
 
-/// Prints the figures of a wallet with so many payments.
+/// Prints the figures of a wallet with this many payments.
 pub(super) async fn run(payments: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.redb");
     {
-        // Where nothing has to reach a disk, it is made quickly.
+        // A file in memory is made faster.
         let memory = Path::new("/dev/shm");
         let quick = if memory.is_dir() {
             tempfile::tempdir_in(memory).unwrap()

@@ -1,8 +1,8 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(
-    // The database asserts on some damaged files, and the store makes an error of it: such a panic
-    // is caught and no finding.
+    // The database panics on some damaged files. The store turns such a panic into an error, so it
+    // is not a finding.
     init: std::panic::set_hook(Box::new(|_| ())),
     |bytes: &[u8]| nutpurse_fuzz::stored_rows::open_a_damaged_file(bytes)
 );

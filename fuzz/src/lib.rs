@@ -1,8 +1,8 @@
-//! What the fuzz targets do with their bytes: plain functions, so that the tests of the wallet run
-//! the same over the corpus.
+//! The bodies of the fuzz targets, as plain functions, so that the wallet's tests can run them over
+//! the corpus.
 //!
-//! A function that returns has found nothing; what must never happen is a panic. Nothing here opens
-//! a socket or waits in real time.
+//! A function that returns has found nothing; a panic is a finding. Never opens a socket or waits
+//! in real time.
 
 pub mod mint_answers;
 mod purse;

@@ -1,8 +1,8 @@
-//! Answers of a mint that may say anything: the wallet's verbs over an exchange that the bytes
+//! A mint that may answer anything: calls of the wallet's tools, over exchanges that the bytes
 //! spoil.
 //!
-//! One byte chooses a verb, one each its numbers; one byte per exchange says what becomes of it.
-//! After the end of the bytes the mint is honest and well, and what is open has to end.
+//! One byte chooses a call, one its amount, and one per exchange decides how it is spoiled. After
+//! the last byte the mint is honest, and everything open must end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,10 +18,10 @@ use super::stored_rows::Image;
 use super::tape::Tape;
 
 const MOST_VERBS: usize = 12;
-/// From this byte on an exchange is spoiled.
+/// The lowest byte that spoils an exchange.
 const SPOILED: u8 = 144;
 
-/// Runs the verbs that the bytes name against the answers that they spoil.
+/// Runs the calls that the bytes choose against the answers that they spoil.
 pub fn spoil_answers(bytes: &[u8]) {
     run(async {
         let mint = Arc::new(Spoiled::new(bytes));
@@ -39,7 +39,7 @@ pub fn spoil_answers(bytes: &[u8]) {
     });
 }
 
-/// The file of a wallet that has made a deposit, a payment and tokens at an honest mint.
+/// Returns the file of a wallet that has made a deposit, a payment and tokens at an honest mint.
 pub(super) fn image_of_a_wallet() -> Vec<u8> {
     let image = Image::default();
     run(async {
@@ -110,7 +110,7 @@ async fn step(purse: &mut Purse, mint: &Spoiled, ids: &mut Ids) {
     let _shown = purse.call("get_balance", json!({})).await.unwrap();
 }
 
-/// What is shown spendable was signed by the mint, and everything open comes to an end.
+/// Checks that the mint has signed everything shown as spendable, and that everything open ends.
 async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
     purse.restart().await;
     for _ in 0..6 {
@@ -130,7 +130,7 @@ async fn judge(purse: &mut Purse, mint: &Spoiled, ids: &Ids) {
             "a spent coin is shown spendable"
         );
     }
-    // What settles goes on beside us: the two are read until nothing has come between them.
+    // Settling continues concurrently, so both sums are read until nothing came between them.
     let (mut held, mut shown) = (0, 1);
     for _ in 0..1_000 {
         let coins = purse.store.proofs_in(Some(vec![State::Unspent])).await.unwrap();
@@ -158,11 +158,11 @@ struct Inner {
     mint: SmallMint,
     tape: Tape,
     honest: bool,
-    /// An answer was changed, not only lost.
+    /// `true`: an answer was changed, not only lost.
     lied: bool,
 }
 
-/// The small mint behind a way that the bytes spoil.
+/// The small mint, behind a connection that the bytes spoil.
 #[derive(Debug)]
 struct Spoiled(Mutex<Inner>);
 
@@ -255,7 +255,7 @@ impl Inner {
         }
     }
 
-    /// Changes one value somewhere inside.
+    /// Changes one value anywhere in an answer.
     fn change(&mut self, told: &mut Value) {
         let mut places = Vec::new();
         paths(told, String::new(), &mut places);

@@ -1,5 +1,4 @@
-//! A wallet in memory, at one mint that is reached through any `Http`, with time that passes only
-//! when nothing else happens.
+//! A wallet in memory with one mint behind any `Http`. Its time passes only when everything waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,17 +15,17 @@ use nutpurse::testing::store::Store;
 use nutpurse::testing::wallet::{Caller, Parts, Wallet};
 use serde_json::{Map, Value};
 
-/// Where the wallet's mint is.
+/// The URL of the wallet's mint.
 pub(super) const MINT: &str = "https://mint.example.com";
-/// The largest answer of a tool that is not a list.
+/// The longest answer of a tool, in bytes.
 const MAX_ANSWER: usize = 1_100_000;
 
-/// How long an end may take.
+/// The time limit for closing the wallet.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 static NOW: AtomicU64 = AtomicU64::new(1_800_000_000);
 
-/// Unix seconds as the wallet sees them.
+/// The wallet's clock, in Unix seconds.
 pub(super) fn now() -> u64 {
     NOW.load(Ordering::Relaxed)
 }
@@ -35,7 +34,7 @@ pub(super) fn pass(seconds: u64) {
     NOW.fetch_add(seconds, Ordering::Relaxed);
 }
 
-/// Runs on a runtime whose timers fire as soon as everything waits.
+/// Runs `work` on a runtime whose timers fire as soon as everything waits.
 pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).max_blocking_threads(4).build().unwrap();
@@ -53,7 +52,7 @@ fn policy() -> Policy {
     Policy { limits, paused: false, agents: std::collections::BTreeMap::new(), mints: vec![mint] }
 }
 
-/// The wallet, and what it is made of.
+/// A wallet with its store and network.
 #[derive(Debug)]
 pub(super) struct Purse {
     pub(super) store: Store,
@@ -67,18 +66,18 @@ impl Purse {
         Self::over(store, http).await.unwrap()
     }
 
-    /// The wallet of a store.
+    /// Opens the wallet of a store.
     pub(super) async fn over(store: Store, http: Arc<dyn Http>) -> Result<Self, Error> {
         let wallet = open(&store, &http).await?;
         Ok(Self { store, http, wallet })
     }
 
-    /// Ends it in order.
+    /// Closes the wallet in order.
     pub(super) async fn close(self) {
         self.wallet.close(PATIENCE).await;
     }
 
-    /// Another process takes over where this one stood.
+    /// Reopens the wallet, as another process would.
     pub(super) async fn restart(&mut self) {
         self.wallet.close(PATIENCE).await;
         self.wallet = open(&self.store, &self.http).await.unwrap();
@@ -88,7 +87,7 @@ impl Purse {
         &self.wallet
     }
 
-    /// Calls a tool. It answers within the time that is promised, in the words that are promised.
+    /// Calls a tool, and checks the time and form of its answer.
     pub(super) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, Code> {
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         call(tool, arguments, self).await
@@ -123,7 +122,7 @@ impl Source for Purse {
     }
 }
 
-/// A source that has no wallet.
+/// A source without a wallet.
 #[derive(Debug)]
 pub(super) struct NoPurse;
 
@@ -134,7 +133,7 @@ impl Source for NoPurse {
     }
 }
 
-/// Calls a tool of a source and judges the answer's form.
+/// Calls a tool of a source, and checks the time and form of its answer.
 pub(super) async fn call(
     tool: &str,
     arguments: Map<String, Value>,
@@ -162,7 +161,7 @@ pub(super) async fn call(
     }
 }
 
-/// No mint can be reached.
+/// A network without any server.
 #[derive(Debug)]
 pub(super) struct Nobody;
 

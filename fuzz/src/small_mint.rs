@@ -1,7 +1,7 @@
-//! An honest mint in a few lines: it signs, it checks what it signed, and it knows every invoice it
-//! is given to pay.
+//! A small honest mint: it signs, checks its signatures, and knows every invoice that it is asked
+//! to pay.
 //!
-//! Deposits are paid as soon as they are asked about. Its keys are the same in every run.
+//! Deposits are paid as soon as their state is queried. Its keys are the same in every run.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,7 +21,7 @@ const FEE_PPK: u64 = 100;
 const RESERVE: u64 = 2;
 const INVOICES_LAST: u64 = 3_600;
 
-/// A refusal: the code of the NUT error list.
+/// An error code of the NUTs' list.
 pub(super) type Refusal = u16;
 
 struct MintQuote {
@@ -37,7 +37,7 @@ struct MeltQuote {
     paid: Option<Vec<BlindSignature>>,
 }
 
-/// The mint.
+/// A small honest mint.
 pub(super) struct SmallMint {
     keys: BTreeMap<u64, SecretKey>,
     id: Id,
@@ -45,7 +45,7 @@ pub(super) struct SmallMint {
     melts: HashMap<String, MeltQuote>,
     signed: HashMap<PublicKey, BlindSignature>,
     spent: HashSet<PublicKey>,
-    /// Preimages by invoice, of every invoice it made for somebody.
+    /// Amount and preimage of each payee's invoice that it made.
     invoices: HashMap<String, (u64, [u8; 32])>,
 }
 
@@ -69,7 +69,7 @@ impl SmallMint {
         }
     }
 
-    /// An invoice of a payee that this mint reaches.
+    /// Makes an invoice of a payee that this mint can pay.
     pub(super) fn invoice(&mut self, sats: u64) -> String {
         let preimage =
             sha256::Hash::hash(&(self.invoices.len() as u64).to_be_bytes()).to_byte_array();
@@ -90,14 +90,14 @@ impl SmallMint {
         invoice
     }
 
-    /// The signature of this coin is this mint's.
+    /// Returns `true` if this mint has signed the proof.
     pub(super) fn has_signed(&self, proof: &Proof) -> bool {
         let key = self.keys.get(&proof.amount.to_u64());
         proof.keyset_id == self.id
             && key.is_some_and(|key| verify_message(key, proof.c, proof.secret.as_bytes()).is_ok())
     }
 
-    /// This coin was spent here.
+    /// Returns `true` if the proof was spent here.
     pub(super) fn has_spent(&self, proof: &Proof) -> bool {
         proof.y().is_ok_and(|y| self.spent.contains(&y))
     }
@@ -252,7 +252,7 @@ impl SmallMint {
         Ok(json!({"signatures": signatures}))
     }
 
-    /// What these coins are worth, less the fee.
+    /// Checks inputs and returns their value less the fee, in sats.
     fn checked(&self, inputs: &[Proof]) -> Result<u64, Refusal> {
         if !inputs.iter().all(|input| self.has_signed(input)) {
             return Err(10_001);

@@ -1,7 +1,7 @@
-//! Damaged files: a row of a real wallet file replaced, or bytes of the file changed.
+//! Damaged files: a real wallet file with a row replaced, or with bytes changed.
 //!
-//! The first byte chooses. A file is refused or read; a row that cannot be read is an error, and
-//! nothing panics.
+//! The first byte chooses between the two. A file is refused or read; an unreadable row is an
+//! error, never a panic.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,13 +16,13 @@ use super::mint_answers::image_of_a_wallet;
 use super::purse::{MINT, Nobody, Purse, now, run};
 use super::tape::Tape;
 
-/// The tables whose rows are ours and whose keys are texts.
+/// The tables with the wallet's own rows and text keys.
 const TABLES: [&str; 6] = ["meta", "payments", "tokens", "deposits", "receives", "mints"];
 
-/// The operations under way, beside these: those that hold their coins, and those that hold none.
+/// The table of the operations under way: those that hold proofs, and those that hold none.
 const JOURNAL: TableDefinition<'_, &[u8; 16], (bool, &[u8])> = TableDefinition::new("journal");
 
-/// A storage in memory whose bytes can be had.
+/// A storage in memory whose bytes can be read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image(Arc<Mutex<Vec<u8>>>);
 
@@ -60,7 +60,7 @@ impl StorageBackend for Image {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        // A damaged length must not take all memory.
+        // A damaged length must not use up all memory.
         if length > 64 << 20 {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
@@ -82,7 +82,7 @@ impl StorageBackend for Image {
     }
 }
 
-/// Opens what the bytes make of a wallet's file, and reads all of it.
+/// Damages a wallet's file as the bytes say, opens it and reads all of it.
 pub fn open_a_damaged_file(bytes: &[u8]) {
     static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
     let whole = WHOLE.get_or_init(image_of_a_wallet);
@@ -103,7 +103,7 @@ pub fn open_a_damaged_file(bytes: &[u8]) {
     });
 }
 
-/// The second byte names the table; the third says which of its rows; the rest is the row.
+/// Replaces a row: the second byte chooses the table, the third the row; the rest is the new row.
 fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
     let (name, nth) = (tape.below(TABLES.len() + 2), tape.below(4));
     let row = bytes.get(3..).unwrap_or_default();
@@ -128,7 +128,8 @@ fn replace_a_row(image: &Image, tape: &mut Tape, bytes: &[u8]) {
     write.commit().unwrap();
 }
 
-/// Pairs of a place and a byte; a place beyond the end cuts the file there.
+/// Changes bytes: each four bytes are an offset and a mask. An offset beyond the end truncates the
+/// file.
 fn change_bytes(image: &Image, tape: &mut Tape) {
     let mut file = image.bytes();
     while !tape.is_empty() && !file.is_empty() {
@@ -146,7 +147,7 @@ fn change_bytes(image: &Image, tape: &mut Tape) {
     }
 }
 
-/// A wallet over such a file answers, or says that its file is damaged.
+/// Checks that a wallet with such a file answers, or reports that its file is damaged.
 async fn ask_a_wallet(store: Store) {
     let purse = match Purse::over(store, Arc::new(Nobody)).await {
         Ok(purse) => purse,

@@ -1,4 +1,4 @@
-//! Bytes read once, from front to back; after the end only zeros come.
+//! Bytes that are read once, from front to back; zeros follow the last one.
 
 /// The bytes that are left.
 #[derive(Debug)]
@@ -17,13 +17,13 @@ impl Tape {
         self.0.pop_front().unwrap_or(0)
     }
 
-    /// A number below `below`, which is not 0.
+    /// Reads a number below `below`, which must not be 0.
     pub(super) fn below(&mut self, below: usize) -> usize {
         let wide = u16::from_be_bytes([if below > 256 { self.byte() } else { 0 }, self.byte()]);
         usize::from(wide) % below
     }
 
-    /// A run of bytes whose length, up to 255, comes first.
+    /// Reads a length byte and that many bytes.
     pub(super) fn run(&mut self) -> Vec<u8> {
         let length = usize::from(self.byte()).min(self.0.len());
         self.0.drain(..length).collect()

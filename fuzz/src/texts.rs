@@ -1,4 +1,4 @@
-//! Texts of strangers: tokens, invoices, addresses, answers of payees' servers, payment requests.
+//! Texts from strangers: tokens, invoices, addresses, answers of payees' servers, payment requests.
 
 use nutpurse::testing::mint::token;
 use nutpurse::testing::model::invoice::Invoice;
@@ -6,7 +6,7 @@ use nutpurse::testing::model::lnurl::{LnurlEndpoint, PayRequest, read_invoice, r
 use nutpurse::testing::model::money::MAX_SATS;
 use nutpurse::testing::model::payee::Payee;
 
-/// Reads a token. What is read is bounded, and reads the same again.
+/// Reads a token. Checks that the result is bounded, and that a second read gives the same.
 pub fn read_token(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(read) = token::read(&text) {
@@ -20,7 +20,7 @@ pub fn read_token(bytes: &[u8]) {
     }
 }
 
-/// Reads an invoice, then whatever else a payee may be written as.
+/// Reads an invoice, then any other form of a payee.
 pub fn read_invoice_and_address(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(invoice) = Invoice::parse(&text) {
@@ -48,8 +48,8 @@ pub fn read_invoice_and_address(bytes: &[u8]) {
     }
 }
 
-/// Reads what a payee's server answers: the first line is who was asked, the rest the answer. What
-/// is taken of it holds together.
+/// Reads an answer of a payee's server: the first line is the payee, the rest the answer. Checks
+/// that the result is consistent.
 pub fn read_payee_answers(bytes: &[u8]) {
     let (to, body) =
         bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
@@ -82,8 +82,7 @@ pub fn read_payee_answers(bytes: &[u8]) {
     );
 }
 
-/// Reads payment requests as far as recognising a payee reads them: bare, in a URI, beside an
-/// address.
+/// Recognises payment requests: bare, in a URI, and beside an address.
 pub fn read_payment_request(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for written in [

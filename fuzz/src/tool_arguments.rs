@@ -1,8 +1,8 @@
-//! Arguments of agents, through the tool layer: with no wallet, and with one whose mint cannot be
+//! Arguments of agents, through the tool layer: without a wallet, and with one whose mint cannot be
 //! reached.
 //!
-//! The first line names the tool; each further line is a parameter's name, a blank and its value,
-//! as JSON or else as a text.
+//! The first line names the tool; each further line is a parameter's name, a space and its value,
+//! as JSON or else as text.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Wiring only: opens the wallet, recovers it, starts its tasks, stops it in order.
 //!
-//! Decides nothing about money. The wallet is opened at its first use: a session that only lists
-//! its tools makes none. After its file has failed it is opened anew at the next call, which
-//! recovers what the failure cut short.
+//! Never decides about money. The wallet is opened at its first use: a session that only lists its
+//! tools creates none. After its file has failed, the next call reopens it and recovers what the
+//! failure interrupted.
 //!
 //! ```text
 //!  closed --(first call)--> open --(its file fails)--> shut --(next call)--> open
@@ -37,30 +37,30 @@ use crate::wallet::core::active_policy::Rules;
 use crate::wallet::{Caller, Wallet, core::clock};
 use rules::FileRules;
 
-/// How long a stop waits for what is under way. What is not done then stays recorded as open and is
-/// taken up at the next start.
+/// The longest wait of a stop for work under way. Unfinished work stays recorded as open, and the
+/// next start continues it.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 
-/// How long a stop waits for relays to take what they have not heard.
+/// The longest wait of a stop for relays to accept queued events.
 const LAST_NEWS: Duration = Duration::from_secs(3);
 
-/// How long a wallet whose file has failed gets to end what it does, before its file is let go.
+/// The time that a wallet whose file has failed gets to end its work before the file is closed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long a call waits for the wallet to be opened. The opening goes on.
+/// The longest wait of a call for the wallet to open. The opening continues after it.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// One process's wallet.
 #[derive(Debug)]
 pub struct App {
     place: Place,
-    /// Held while the wallet is being opened: two must never hold the store at once.
+    /// Held while the wallet is opened, since the store must never be opened twice.
     opening: Arc<Mutex<()>>,
     opened: Arc<StdMutex<Option<Opened>>>,
     running: TaskTracker,
 }
 
-/// Which wallet is opened, and by which clock.
+/// The wallet to open, and its clock.
 #[derive(Clone, Debug)]
 struct Place {
     environment: Environment,
@@ -78,12 +78,12 @@ struct Opened {
 }
 
 impl App {
-    /// Opens nothing. `home` is the `--home` flag.
+    /// Creates the app without opening the wallet. `home` is the `--home` flag.
     pub fn new(environment: Environment, home: Option<PathBuf>) -> Arc<Self> {
         Self::with_clock(environment, home, clock::now)
     }
 
-    /// The same by another clock, for tests of what only time brings. `clock` gives Unix seconds.
+    /// Creates the app with another clock, in Unix seconds, for tests.
     pub fn with_clock(
         environment: Environment,
         home: Option<PathBuf>,
@@ -98,7 +98,7 @@ impl App {
         })
     }
 
-    /// The same with a plan to stand still, for tests of crashes.
+    /// Creates the app with a failpoint in its store, for crash tests.
     #[cfg(feature = "failpoints")]
     pub fn with_failpoint(
         environment: Environment,
@@ -118,13 +118,13 @@ impl App {
         })
     }
 
-    /// Stops the tasks and waits for what is under way.
+    /// Stops the tasks and waits for work under way.
     pub async fn stop(&self) {
         self.running.close();
         let _opened_by_then = tokio::time::timeout(LAST_CALLS, self.running.wait()).await;
         if let Some(opened) = self.opened() {
             opened.tasks.stop().await;
-            // What relays have not heard stays queued; this is only sooner than the next start.
+            // Unpublished events stay queued; this only publishes them before the next start.
             let _told = tokio::time::timeout(LAST_NEWS, opened.wallet.relays().publish()).await;
             opened.wallet.close(LAST_CALLS).await;
             opened.wallet.shut().await;
@@ -136,14 +136,14 @@ impl App {
     }
 }
 
-/// The wallet as it is open and well; opens it, or opens it anew.
+/// Returns the open wallet. Opens it first, or reopens it if its file has failed.
 async fn open(opened: &StdMutex<Option<Opened>>, place: Place) -> Result<Wallet, Error> {
     let before = opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(before) = before {
         if !before.wallet.has_failed() {
             return Ok(before.wallet);
         }
-        tracing::warn!("the wallet's file failed; it is opened anew");
+        tracing::warn!("the wallet's file failed; it is being reopened");
         before.tasks.stop().await;
         before.wallet.close(LAST_WORDS).await;
         before.wallet.shut().await;
@@ -165,7 +165,7 @@ async fn open(opened: &StdMutex<Option<Opened>>, place: Place) -> Result<Wallet,
 
 #[async_trait]
 impl Source for App {
-    /// The opening goes on when its caller leaves.
+    /// Opens the wallet if necessary. The opening continues if its caller leaves.
     async fn wallet(&self) -> Result<Wallet, Error> {
         if let Some(opened) = self.opened().filter(|opened| !opened.wallet.has_failed()) {
             return Ok(opened.wallet);

@@ -1,5 +1,5 @@
-//! Nostr, put together: the key, the relays, and when other devices' coins are adopted. Contacts
-//! nobody.
+//! Assembles the Nostr part of a wallet: the key, the relays, and when other devices' coins are
+//! adopted. Contacts nobody.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use crate::nostr::{Identity, Relays, app_data};
 use crate::ports::Http;
 use crate::wallet::core::relays::{AdoptPolicy, NostrParts};
 
-/// The Nostr key in the environment, as it is kept: for new keys only.
+/// Reads the Nostr key in the environment, in the form in which it is stored. Only for new keys.
 ///
 /// # Errors
-/// `settings_invalid` when it is none; nothing was made.
+/// `settings_invalid` when it is not a key; nothing was created.
 pub(super) fn taken_over(environment: &Environment) -> Result<Option<Secret>, Error> {
     let Some(given) = &environment.nsec else { return Ok(None) };
     let identity = Identity::from_nsec(given).map_err(|_| {
         Error::new(
             Code::SettingsInvalid,
-            "NUTPURSE_NSEC is not a Nostr key that can be read; nothing was made.",
+            "NUTPURSE_NSEC is not a readable Nostr key; nothing was created.",
         )
         .with("key", "NUTPURSE_NSEC")
     })?;
     Ok(Some(identity.secret_hex()))
 }
 
-/// A Nostr key that a person gave, as it is kept.
+/// Reads a person's Nostr key, decrypted if necessary, in the form in which it is stored.
 pub(super) fn opened(given: &GivenKey) -> Result<Secret, String> {
     let identity = match &given.password {
         Some(password) => Identity::from_ncryptsec(given.text.reveal(), password),
@@ -37,7 +37,7 @@ pub(super) fn opened(given: &GivenKey) -> Result<Secret, String> {
     identity.map(|identity| identity.secret_hex()).map_err(|error| error.to_string())
 }
 
-/// The wallet's Nostr key: the one that was taken over, else that of the words (NIP-06).
+/// The wallet's Nostr key: the one that a person gave, else the mnemonic's (NIP-06).
 pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
     let made = match keys.nostr() {
         Some(kept) => Identity::from_nsec(kept),
@@ -49,7 +49,7 @@ pub(super) fn identity(keys: &Keys) -> Result<Identity, Error> {
     })
 }
 
-/// `None`: no relays are set, and Nostr is off.
+/// Builds the wallet's Nostr part. `None`: no relays are set, so Nostr is off.
 pub(super) fn nostr(
     settings: &Settings,
     environment: &Environment,
@@ -65,7 +65,7 @@ pub(super) fn nostr(
         let same = Identity::from_nsec(given)
             .is_ok_and(|given| given.public_key() == identity.public_key());
         if !same {
-            tracing::warn!("NUTPURSE_NSEC names another key than this wallet's: it is not used");
+            tracing::warn!("NUTPURSE_NSEC is not this wallet's key; it is not used");
         }
     }
     let mut urls: Vec<String> = Vec::new();

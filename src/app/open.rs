@@ -1,4 +1,4 @@
-//! Opening a wallet: folder, settings, store, keys, network, mints, in this order. Contacts nobody.
+//! Opens a wallet: folder, settings, store, keys, network, mints, in this order. Contacts nobody.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,8 @@ use crate::ports::Http;
 use crate::store::{Meta, Store, StoreError, copies};
 use crate::wallet::{Parts, Wallet, core::clock};
 
-/// The command that brings keys back.
 const RESTORE_WORDS: &str = "nutpurse restore --words";
 
-/// Opens the wallet.
 pub(super) async fn open(
     environment: &Environment,
     home: Option<&Path>,
@@ -31,7 +29,7 @@ pub(super) async fn open(
     Ok((wallet, rules))
 }
 
-/// The wallet of a home, its rules and its store.
+/// Opens the wallet of a folder; returns it with its rules and its store.
 pub(super) async fn wallet(
     environment: &Environment,
     home: &Home,
@@ -65,7 +63,7 @@ pub(super) async fn wallet(
     Ok((Wallet::new(parts).await?, rules, store))
 }
 
-/// The folder, which may not exist yet.
+/// Resolves the folder, which may not exist yet.
 pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<Home, Error> {
     Home::resolve(home, environment).map_err(|error| {
         Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.")
@@ -73,7 +71,7 @@ pub(super) fn resolve(environment: &Environment, home: Option<&Path>) -> Result<
     })
 }
 
-/// The store of a home, which from now on is the newest that the folder knows.
+/// Opens a folder's store, and records in the folder that it is the newest one.
 ///
 /// # Errors
 /// `wallet_busy` when another process holds it, `wallet_damaged`, `storage_failed`: nothing moved.
@@ -86,7 +84,7 @@ pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, E
     let path = home.store();
     let gone = !path.try_exists().unwrap_or(true);
     if gone && (known.is_some() || home.keys().exists() || copies::any(&path)) {
-        return Err(damaged("the file is gone, and what belongs to it is there"));
+        return Err(damaged("the file is missing, but other files of this wallet are there"));
     }
     let name = known.as_ref().map(|known| (known.wallet_id.clone(), known.generation));
     let store = match Store::open_known(path, clock, name).await {
@@ -99,14 +97,14 @@ pub(super) async fn store_at(home: &Home, clock: fn() -> u64) -> Result<Store, E
     let opened = store.begin_session(known.map(|known| known.generation)).await?;
     if opened.rolled_back {
         tracing::warn!(
-            "the wallet's file is older than it was: its coins are held until their mints have been asked"
+            "the wallet's file is older than the last one used: its coins are held until their mints were checked"
         );
     }
     write_identity(home, &opened.meta)?;
     Ok(store)
 }
 
-/// What the folder says of its wallet.
+/// Reads the folder's identity file. `None`: there is none.
 pub(super) fn identity(home: &Home) -> Result<Option<Identity>, Error> {
     Identity::read(home).map_err(|error| damaged(&error.to_string()))
 }
@@ -116,12 +114,12 @@ pub(super) fn write_identity(home: &Home, meta: &Meta) -> Result<(), Error> {
         (meta.wallet_id.clone(), meta.keys, meta.device, meta.generation);
     let identity = Identity { wallet_id, keys, device, generation };
     identity.write(home).map_err(|error| {
-        tracing::error!(%error, "the wallet's name could not be written");
+        tracing::error!(%error, "the wallet's identity file could not be written");
         Error::new(Code::StorageFailed, "The wallet's folder could not be written.")
     })
 }
 
-/// The keys, and where they lie; the place is durable before they are used.
+/// Loads or creates the keys. Their place is durable before they are used.
 pub(super) async fn keys(
     home: &Home,
     store: &Store,
@@ -130,7 +128,7 @@ pub(super) async fn keys(
     let meta = store.meta().await?;
     let at = home.clone();
     let (id, known, keyring_off) = (meta.wallet_id, meta.keys, environment.keyring_off);
-    // Beside keys that are there, the environment's is of no account.
+    // The environment's Nostr key is only for new keys.
     let nostr =
         if known.is_none() && !home.keys().exists() { taken_over(environment)? } else { None };
     let found = tokio::task::spawn_blocking(move || {
@@ -141,8 +139,8 @@ pub(super) async fn keys(
         .map_err(|_| Error::new(Code::Internal, "The keys were not read."))?
         .map_err(no_keys)?;
     let mark = keys.mark().map_err(no_keys)?;
-    // A keyring or a file may hold the words of another wallet; coins made from those would be
-    // lost, or somebody else's.
+    // A keyring or a file may contain the mnemonic of another wallet. Coins derived from it would
+    // be lost, or would belong to someone else.
     if meta.keys_mark.as_ref().is_some_and(|known| *known != mark) {
         return Err(no_keys(KeysError::OtherWallet(place)));
     }
@@ -158,14 +156,14 @@ pub(super) async fn keys(
 }
 
 pub(super) fn no_keys(error: KeysError) -> Error {
-    tracing::error!(%error, "the keys cannot be had");
+    tracing::error!(%error, "the keys cannot be used");
     match error {
         KeysError::Locked => Error::new(Code::WalletLocked, "The keyring that holds the wallet's keys does not answer."),
-        KeysError::Missing(_) => Error::new(Code::WalletDamaged, "The wallet's keys are missing; none were made anew.")
-            .next("Stop spending and tell the user: the wallet's keys are missing and must be put back, or restored from their words.")
+        KeysError::Missing(_) => Error::new(Code::WalletDamaged, "The wallet's keys are missing; no new ones were created.")
+            .next("Stop spending and tell the user: the wallet's keys are missing and must be put back, or restored from the twelve words.")
             .with("a_person_runs", RESTORE_WORDS),
-        KeysError::OtherWallet(place) => Error::new(Code::WalletDamaged, "The wallet's keys are those of another wallet; they are not used.")
-            .next("Stop spending and tell the user: the wallet's keys are not its own and must be put back, or restored from their words.")
+        KeysError::OtherWallet(place) => Error::new(Code::WalletDamaged, "The keys belong to another wallet; they are not used.")
+            .next("Stop spending and tell the user: the wallet's keys belong to another wallet; its own must be put back, or restored from the twelve words.")
             .with("place", place.to_string()),
         _ => Error::new(Code::SettingsInvalid, "The wallet's keys cannot be read.").with("file", "keys.toml"),
     }

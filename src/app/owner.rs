@@ -1,8 +1,8 @@
 //! The wallet behind the owner's commands.
 //!
-//! A running daemon notices a change of the settings files and records it; then this writes
-//! nothing. For a command that needs the store, the daemon is asked to finish first; its clients
-//! find the next one by themselves.
+//! A running daemon notices a change of the settings files and records it, so this writes nothing
+//! then. A command that needs the store asks the daemon to finish first; its clients find the next
+//! one automatically.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ use crate::wallet::doctor::trial::try_relay;
 use crate::wallet::engine::recheck::Step;
 use crate::wallet::{Wallet, core::clock};
 
-const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` makes one";
+const NO_WALLET: &str = "there is no wallet here yet: `nutpurse init` creates one";
 
-/// How long a mint may take to give its info.
+/// The time limit for a mint's info (NUT-06).
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The wallet in a folder of this computer. Its calls block: use it off the async threads.
@@ -48,20 +48,19 @@ pub struct LocalBackend<'a> {
 }
 
 impl<'a> LocalBackend<'a> {
-    /// Opens nothing.
+    /// Creates the backend; opens nothing.
     pub fn new(home: &'a Home, environment: &'a Environment, runtime: Handle) -> Self {
         Self { home, environment, runtime }
     }
 
-    /// The store, for as long as nobody else has it.
+    /// Opens the store, under the folder's lock.
     fn store(&self) -> Result<Held, Error> {
         let lock = self.lock()?;
         let store = self.runtime.block_on(open_store(self.home))?;
         Ok(Held { store, _lock: lock })
     }
 
-    /// Does something with the whole wallet, for as long as nobody else has it. Its tasks do not
-    /// run.
+    /// Runs `work` on the whole wallet, under the folder's lock and without background tasks.
     fn with_wallet<T>(
         &self,
         work: impl AsyncFnOnce(&Wallet) -> Result<T, Failure>,
@@ -90,7 +89,7 @@ impl<'a> LocalBackend<'a> {
         taken.ok_or_else(|| Error::new(Code::WalletBusy, "Another process holds this wallet."))
     }
 
-    /// Takes the folder's lock, if no process has it.
+    /// Takes the folder's lock. `None`: a process has it.
     fn free_lock(&self) -> Result<Option<Lock>, Error> {
         let unusable = |reason: String| {
             Error::new(Code::SettingsInvalid, "The wallet's folder cannot be locked.")
@@ -109,7 +108,7 @@ impl<'a> LocalBackend<'a> {
         }
     }
 
-    /// The keys that the folder says it has. `None`: it says nothing of any.
+    /// The keys that the folder's identity file names. `None`: it names none.
     fn known_keys(&self) -> Result<Option<(Keys, KeysPlace)>, String> {
         match Identity::read(self.home) {
             Ok(Some(Identity { wallet_id, keys: Some(place), .. })) => {
@@ -120,8 +119,8 @@ impl<'a> LocalBackend<'a> {
         }
     }
 
-    /// Writes an entry, and what the files say beside it. A process that holds the wallet does that
-    /// by itself.
+    /// Writes a history entry and the current policy. Does nothing while another process holds the
+    /// wallet, since that process records changes itself.
     fn note(
         &self,
         entry: impl FnOnce(Option<&str>, &str) -> Option<(String, bool)>,
@@ -149,7 +148,6 @@ impl<'a> LocalBackend<'a> {
     }
 }
 
-/// The store, and the right to it.
 struct Held {
     store: Store,
     /// Dropped last.
@@ -167,10 +165,10 @@ impl Deref for Held {
 fn words(error: &Error) -> String {
     match error.code {
         Code::WalletBusy => {
-            "another process holds this wallet; close the app that runs it, then do this again"
+            "another process holds this wallet; close the app that runs it, then try again"
                 .to_owned()
         }
-        Code::WalletDamaged => format!("{} `nutpurse restore` leads out.", error.message),
+        Code::WalletDamaged => format!("{} Run `nutpurse restore`.", error.message),
         _ => error.message.clone(),
     }
 }
@@ -205,7 +203,7 @@ impl OwnerBackend for LocalBackend<'_> {
         if let Some((_, place)) = self.known_keys()? {
             return match given {
                 Some(_) => Err(
-                    "this folder has keys already; a Nostr key is taken over only into a new one"
+                    "this folder already has keys; a Nostr key can be used only for a new folder"
                         .to_owned(),
                 ),
                 None => Ok(place),
@@ -236,7 +234,7 @@ impl OwnerBackend for LocalBackend<'_> {
                 let remarks = self.runtime.block_on(try_relay(&http, url, clock::now));
                 remarks.iter().map(relay_trial::sentence).collect()
             }
-            Err(reason) => vec![format!("It was not tried: {reason}.")],
+            Err(reason) => vec![format!("It was not tested: {reason}.")],
         }
     }
 
@@ -288,12 +286,12 @@ impl OwnerBackend for LocalBackend<'_> {
         let disputed = match status.disputed {
             0 => Vec::new(),
             some => vec![format!(
-                "disputed deposits: {some}: their mints say that they have issued the coins, and none is here"
+                "disputed deposits: {some}: their mints say that they have issued the coins, but none arrived here"
             )],
         };
         let lines = vec![
             format!(
-                "process: {} keeps this wallet since {since}, version {}",
+                "process: {} keeps this wallet, started {since}, version {}",
                 status.pid, status.version
             ),
             format!(
@@ -319,7 +317,7 @@ impl OwnerBackend for LocalBackend<'_> {
         }
         let lock = self.lock().map_err(|error| words(&error))?;
         let done = self.runtime.block_on(async {
-            // What a crash cut short is left as it is: nothing is recovered here.
+            // Nothing is recovered here: what a crash interrupted is left as it is.
             let (wallet, ..) = wallet(self.environment, self.home, clock::now).await?;
             let report = wallet.relays().examine().await;
             wallet.shut().await;

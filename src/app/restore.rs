@@ -1,8 +1,9 @@
-//! Restoring a home: puts a good copy, or an empty store, in the place of a file that is damaged or
-//! gone, and asks the mints.
+//! Restores a folder: replaces a damaged or missing file by a good copy or an empty store, and asks
+//! the mints.
 //!
-//! Never deletes or overwrites: what is damaged is renamed. Killed anywhere, it leaves a home that
-//! says it is damaged, or one whose mints are asked before they are used; it can be run again.
+//! Never deletes or overwrites: a damaged file is renamed. A kill at any point leaves a folder that
+//! reports damage, or one whose mints are checked before they are used; the restore can be run
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +19,13 @@ use crate::store::{Meta, Store, StoreError};
 use crate::wallet::core::clock;
 use crate::wallet::engine::recheck::{Restored, Step, Which};
 
-/// What a person is told when nothing was restored.
+/// The text for a person when nothing was restored.
 type Refusal = String;
 
 fn told(error: &Error) -> Refusal {
     match (error.code, error.reason()) {
         (Code::WalletBusy, _) => {
-            "another process holds this wallet; close the app that runs it, then do this again"
+            "another process holds this wallet; close the app that runs it, then try again"
                 .to_owned()
         }
         (_, Some(reason)) => format!("{} ({reason})", error.message),
@@ -36,7 +37,6 @@ fn of_store(error: StoreError) -> Refusal {
     told(&Error::from(error))
 }
 
-/// Restores the home.
 pub(super) async fn restore(
     home: &Home,
     environment: &Environment,
@@ -92,7 +92,7 @@ pub(super) async fn restore(
     })
 }
 
-/// The lowest device that neither a mint nor a relay knows, as far as both were asked.
+/// Returns a device number that no mint or relay knows, as far as they were asked.
 fn free_device(restored: &Restored, named: &BTreeSet<u32>) -> u32 {
     if !named.contains(&restored.free_device) {
         return restored.free_device;
@@ -100,7 +100,7 @@ fn free_device(restored: &Restored, named: &BTreeSet<u32>) -> u32 {
     named.last().copied().unwrap_or(0).max(restored.last_device).saturating_add(1)
 }
 
-/// What the folder says of its wallet; a file that cannot be read is set aside.
+/// Reads the folder's identity file; renames one that cannot be read.
 fn known(home: &Home, done: &mut Vec<String>) -> Result<Option<Identity>, Refusal> {
     if let Ok(known) = identity(home) {
         return Ok(known);
@@ -110,7 +110,7 @@ fn known(home: &Home, done: &mut Vec<String>) -> Result<Option<Identity>, Refusa
     Ok(None)
 }
 
-/// Sees to it that a store and keys are there which can be opened.
+/// Ensures that the folder has a store and keys that can be opened.
 async fn prepare(
     home: &Home,
     environment: &Environment,
@@ -124,19 +124,21 @@ async fn prepare(
     if let Some(meta) = healthy {
         are_its_own(from, &meta)?;
         if from.copy.is_some() {
-            return Err("the wallet's file is whole and newer than any copy: it was left as it is"
-                .to_owned());
+            return Err(
+                "the wallet's file is intact and newer than any copy, so it was not replaced"
+                    .to_owned(),
+            );
         }
         let had = keys(home, environment, &meta.wallet_id, meta.keys, None);
         if let (Err(_) | Ok(None), Some(_)) = (&had, &from.words) {
             keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
-            done.push("the keys are in their place again".to_owned());
+            done.push("the keys were put back".to_owned());
             let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
             return store.mark_stale().await.map_err(of_store);
         }
         had?.ok_or("the wallet's keys are missing: run `nutpurse restore --words`")?;
         keys(home, environment, &meta.wallet_id, meta.keys, from.words.as_ref())?;
-        done.push("the wallet's file is whole".to_owned());
+        done.push("the wallet's file is intact".to_owned());
         return Ok(());
     }
     if empty && from.words.is_none() && from.copy.is_none() {
@@ -163,8 +165,8 @@ async fn prepare(
         Some(copy) => {
             copies::put_back(&copy, &path).map_err(of_store)?;
             done.push(format!("put back: {}", copy.path.display()));
-            // A folder that has forgotten how new its store was cannot tell that this is an older
-            // one.
+            // Without an identity file, opening the copy cannot detect that it is older than the
+            // lost file.
             let store = store_at(home, clock::now).await.map_err(|error| told(&error))?;
             if !store
                 .meta()
@@ -180,13 +182,13 @@ async fn prepare(
         None => {
             let made = made_anew(id, place, known.as_ref());
             drop(Store::create(path, clock::now, made).await.map_err(of_store)?);
-            done.push("no good copy is here: an empty store was made; history is lost, coins are asked for".to_owned());
+            done.push("there is no good copy: an empty store was made; the history is lost, the mints are asked for the coins".to_owned());
         }
     }
     Ok(())
 }
 
-/// The words that were typed, if any, are this wallet's. Nothing has been kept yet.
+/// Checks that the typed words, if any, are this wallet's. Stores nothing.
 fn are_its_own(from: &RestoreFrom, meta: &Meta) -> Result<(), Refusal> {
     let (Some(words), Some(known)) = (&from.words, &meta.keys_mark) else { return Ok(()) };
     let typed =
@@ -199,7 +201,8 @@ fn are_its_own(from: &RestoreFrom, meta: &Meta) -> Result<(), Refusal> {
     }
 }
 
-/// What a store is that knows nothing of an earlier life.
+/// Fills in an empty store: every mint must be checked first, and the day's limit counts as used
+/// up.
 fn made_anew(
     id: String,
     place: KeysPlace,
@@ -220,7 +223,7 @@ fn made_anew(
     }
 }
 
-/// What the wallet is, if its file can be opened as it is.
+/// Returns the store's metadata if its file can be opened. `None`: it is damaged.
 async fn healthy(home: &Home) -> Result<Option<Meta>, Refusal> {
     match store_at(home, clock::now).await {
         Ok(store) => store.meta().await.map(Some).map_err(of_store),
@@ -229,7 +232,7 @@ async fn healthy(home: &Home) -> Result<Option<Meta>, Refusal> {
     }
 }
 
-/// The copy to put back: the one named, else the newest good one.
+/// Chooses the copy to put back: the one named, else the newest good one. `None`: there is none.
 fn choose(
     home: &Home,
     from: &RestoreFrom,
@@ -240,16 +243,16 @@ fn choose(
             .map_err(of_store);
     };
     let copy = copies::verify(path)
-        .map_err(|error| format!("that copy is not good: {}", of_store(error)))?;
+        .map_err(|error| format!("that copy cannot be used: {}", of_store(error)))?;
     match known {
         Some(known) if known.wallet_id != copy.meta.wallet_id => {
-            Err("that copy is of another wallet".to_owned())
+            Err("that copy belongs to another wallet".to_owned())
         }
         _ => Ok(Some(copy)),
     }
 }
 
-/// Where the keys lie; those given are kept first. `None`: there are none.
+/// Finds the place of the keys, after storing those given. `None`: there are none.
 fn keys(
     home: &Home,
     environment: &Environment,

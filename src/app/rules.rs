@@ -1,5 +1,5 @@
-//! The owner's files as the wallet's rules: read again at each question, tightened at once,
-//! loosened at the next start or by command.
+//! The owner's settings files as the wallet's rules. They are read again at each query: a
+//! tightening applies at once, a loosening at the next start or by command.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,12 +20,12 @@ pub(crate) struct FileRules {
 struct State {
     last_read: LastRead,
     in_force: Policy,
-    /// The policy as the files last said it, for the history.
+    /// The policy last read from the files, for the history. `None` once taken.
     written: Option<String>,
 }
 
 impl FileRules {
-    /// What the files say now is in force, loosened or not: this is a start.
+    /// Puts the policy of the files in force, even if it was loosened, since this is a start.
     pub(crate) fn start(home: Home) -> Result<(Arc<Self>, Settings), Failure> {
         let mut last_read = LastRead::default();
         let read =
@@ -59,7 +59,6 @@ impl Rules for FileRules {
     }
 }
 
-/// Settings that cannot be used, as a failure.
 pub(super) fn invalid(error: &SettingsError) -> Failure {
     let (file, line, key) = (error.file.clone(), error.line, error.key.clone());
     Cause::Settings(SettingsProblem { file, line, key }).into()

@@ -1,5 +1,5 @@
-//! The command line's grammar. The tools' part is made from their schemas, so that a parameter is
-//! never missing or named otherwise.
+//! The command line's grammar. The tools' subcommands are generated from their schemas, so that
+//! every parameter is there, under its own name.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{Command, Globals, Invocation, Stop, ToolCall, USAGE};
 use crate::api::tools::{self, Tool};
 
-/// Parameters that may also be given without their flag: the one thing a command is about.
+/// The parameter of each command that may also be given without its flag.
 const BARE: &[(&str, &str)] = &[
     ("deposit", "amount_sats"),
     ("get_deposit", "deposit_id"),
@@ -25,17 +25,17 @@ const BARE: &[(&str, &str)] = &[
     ("reclaim_token", "payment_id"),
 ];
 
-/// Parameters that are money or may hold it: no flag takes them, and `-` reads them from the
-/// standard input.
+/// Parameters that are a token or may contain one, which is money; `-` reads them from standard
+/// input. `token` has no flag.
 pub(super) const FROM_INPUT: &[&str] = &["token", "to"];
 
-/// The hidden command that starts the daemon, and the flag of the process that becomes it.
+/// The hidden command that starts the daemon, and its flag for the process that becomes it.
 const DAEMON: &str = "daemon";
 const DETACHED: &str = "detached";
 /// The flag for a process that uses no daemon.
 const IN_PROCESS: &str = "in-process";
 
-/// The whole grammar; `O` is the enum of the owner's commands.
+/// Builds the whole grammar; `O` is the enum of the owner's commands.
 pub fn command<O: clap::Subcommand>() -> clap::Command {
     let global = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).global(true).value_name(value).help(help)
@@ -45,20 +45,20 @@ pub fn command<O: clap::Subcommand>() -> clap::Command {
             .version(env!("CARGO_PKG_VERSION"))
             .about(env!("CARGO_PKG_DESCRIPTION"))
             .after_help(
-                "Without a command it is an MCP server on its standard streams: name it in your MCP client's settings.\n\
-             Amounts are whole sats. Exit codes: 0 done, 1 not done, 2 not understood.",
+                "Without a command, nutpurse is an MCP server on standard input and output: add it to your MCP client's settings.\n\
+             Amounts are whole sats. Exit codes: 0 success, 1 failure, 2 usage error.",
             )
             .arg(global("home", "FOLDER", "The wallet's folder").env("NUTPURSE_HOME").value_parser(clap::value_parser!(PathBuf)))
-            .arg(global("agent", "NAME", "In which agent's name; a label, not a credential").env("NUTPURSE_AGENT"))
-            .arg(global("log", "FILTER", "What to log to the standard error").env("NUTPURSE_LOG"))
+            .arg(global("agent", "NAME", "Name of the calling agent; a label, not a credential").env("NUTPURSE_AGENT"))
+            .arg(global("log", "LEVEL", "Log level: off, error, warn, info, debug or trace").env("NUTPURSE_LOG"))
             .arg(Arg::new(IN_PROCESS).long(IN_PROCESS).global(true).action(ArgAction::SetTrue).help(
-                "Hold the wallet in this process instead of sharing one with others, as for a container; refused while another has it",
+                "Run the wallet in this process instead of a shared one, for example in a container; refused while another process holds it",
             ))
             .arg(Arg::new("json").long("json").global(true).action(ArgAction::SetTrue).help("Print JSON, for programs"));
     let base = base.subcommand(
         clap::Command::new(DAEMON)
             .hide(true)
-            .about("Keeps the wallet for everybody; started by the program itself")
+            .about("Run the shared wallet process; started automatically")
             .arg(Arg::new(DETACHED).long(DETACHED).action(ArgAction::SetTrue)),
     );
     let with_tools =
@@ -72,8 +72,8 @@ fn of_tool(tool: &'static Tool) -> clap::Command {
         .long_about(tool.description);
     if parameters(tool).any(|(name, _)| FROM_INPUT.contains(&name)) {
         command = command.after_help(
-            "What stands on a command line can be seen by other programs of this computer while it runs; \
-             give - to read it from the standard input instead.",
+            "Other programs on this computer can see a command line while it runs; \
+             give - to read the value from standard input instead.",
         );
     }
     for (name, schema) in parameters(tool) {
@@ -100,13 +100,13 @@ fn of_tool(tool: &'static Tool) -> clap::Command {
     command
 }
 
-/// The name under which clap knows a parameter that is given without its flag.
+/// The clap id of a parameter that is given without its flag.
 fn bare_id(name: &str) -> &'static str {
     kept(format!("{name} (bare)"))
 }
 
-/// A word made from a tool's name, kept for the life of the process: clap holds words by reference.
-/// As many as there are parameters.
+/// Interns a name for the life of the process, since clap holds names by reference. Their number is
+/// bounded by the tools and their parameters.
 fn kept(word: String) -> &'static str {
     static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +118,7 @@ fn kept(word: String) -> &'static str {
     word
 }
 
-/// A parameter's value; without a flag until one is added.
+/// Sets an argument's help and value from the parameter's schema; adds no flag.
 fn value(arg: Arg, name: &str, schema: &'static Value) -> Arg {
     let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let arg = arg.help(words).value_name(kept(name.to_uppercase()));
@@ -145,7 +145,7 @@ fn is_required(tool: &Tool, name: &str) -> bool {
         .is_some_and(|names| names.iter().any(|one| one == name))
 }
 
-/// What was read.
+/// Reads the command and the global flags from clap's matches.
 pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocation<O>, Stop> {
     let command = match matches.subcommand() {
         None => Command::Serve,
@@ -160,8 +160,8 @@ pub(super) fn read<O: clap::Subcommand>(matches: &ArgMatches) -> Result<Invocati
             ),
         },
     };
-    // A client's settings name the agent of its session; they say nothing of commands that a person
-    // gives in the same environment.
+    // `NUTPURSE_AGENT` names the agent of a client's session. It does not apply to a command that a
+    // person runs in the same environment.
     let named_here = matches!(command, Command::Serve)
         || matches.value_source("agent") == Some(ValueSource::CommandLine);
     let globals = Globals {

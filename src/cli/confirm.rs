@@ -11,10 +11,10 @@ use rand::Rng as _;
 
 use crate::config::Environment;
 
-/// The longest answer read, in bytes. More is not an answer.
+/// The longest answer, in bytes; a longer one is refused.
 const MAX_ANSWER: usize = 64;
 
-/// Variables that are set in an agent's shell. A star at the end stands for any rest.
+/// Environment variables that mark an agent's shell. A trailing `*` matches any suffix.
 pub const AGENT_MARKERS: &[&str] = &[
     "AGENT",
     "AI_AGENT",
@@ -40,7 +40,7 @@ pub const AGENT_MARKERS: &[&str] = &[
 pub const NOT_MARKERS: &[&str] =
     &["AIDER_MODEL", "AIDER_DARK_MODE", "CODEX_HOME", "GOOSE_MODEL", "GOOSE_PROVIDER"];
 
-/// Why nothing was changed.
+/// The reason that nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
     /// Input or output is not a terminal.
@@ -48,7 +48,7 @@ pub enum ConfirmError {
         "only a person may do this, at a terminal: run it yourself in a terminal window, without a pipe"
     )]
     NoTerminal,
-    /// The environment is that of an agent's shell, by this mark.
+    /// The environment contains this marker of an agent's shell.
     #[error(
         "only a person may do this, and this shell looks like an agent's ({0} is set): run it yourself in a terminal window of your own"
     )]
@@ -69,21 +69,21 @@ pub trait Confirmation {
     /// When there is no person, or the answer is anything else.
     fn confirm(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 
-    /// Shows the lines at the terminal and nowhere else. Comes after a [`Confirmation::confirm`].
+    /// Shows the lines only at the terminal. Call it after [`Confirmation::confirm`].
     ///
     /// # Errors
     /// When there is no terminal.
     fn show(&mut self, lines: &[String]) -> Result<(), ConfirmError>;
 }
 
-/// Asks at this process's terminal.
+/// The confirmation at this process's terminal.
 #[derive(Debug)]
 pub struct Terminal<'a> {
     environment: &'a Environment,
 }
 
 impl<'a> Terminal<'a> {
-    /// Looks for an agent's markers in this environment.
+    /// Creates a confirmation that is refused if `environment` contains an agent's marker.
     pub fn new(environment: &'a Environment) -> Self {
         Self { environment }
     }
@@ -122,7 +122,7 @@ fn agent_mark(environment: &Environment) -> Option<String> {
     marked.cloned().or_else(|| environment.dumb_terminal.then(|| "TERM=dumb".to_owned()))
 }
 
-/// A word of the mnemonics' list: short, plain, one of 2048.
+/// A random word of the BIP-39 list, one of 2048.
 fn word() -> &'static str {
     let words = bip39::Language::English.word_list();
     words.get(rand::rng().random_range(0..words.len())).copied().unwrap_or("purse")
@@ -149,7 +149,7 @@ fn converse(
     }
 }
 
-/// One line of input. `None`: it never ended, or is too long, or is not text.
+/// Reads one line of input. `None`: it is incomplete, too long or not text.
 fn answer(mut input: impl Read) -> io::Result<Option<String>> {
     let (mut bytes, mut one) = (Vec::new(), [0_u8]);
     while bytes.len() < MAX_ANSWER && input.read(&mut one)? == 1 {
@@ -161,7 +161,7 @@ fn answer(mut input: impl Read) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// The line without anything that could move the cursor or hide what is shown.
+/// Replaces control characters, which could move the cursor or hide text.
 fn plain(line: &str) -> String {
     line.chars().map(|sign| if sign.is_control() { '?' } else { sign }).collect()
 }
@@ -169,7 +169,7 @@ fn plain(line: &str) -> String {
 #[cfg(unix)]
 fn open() -> io::Result<(File, File)> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    // What was typed before the question was shown is no answer to it.
+    // Text typed before the question was shown is discarded.
     rustix::termios::tcflush(&terminal, rustix::termios::QueueSelector::IFlush)?;
     Ok((terminal.try_clone()?, terminal))
 }

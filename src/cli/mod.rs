@@ -1,8 +1,7 @@
-//! The command line: every tool as a subcommand, made from the tool list, and beside them the
-//! commands that only a person may give.
+//! The command line: every tool as a subcommand, and the commands that only a person may run.
 //!
-//! Builds a tool's name and arguments and renders its result; the tool layer does the rest, as for
-//! any agent. Writes only to the streams it is given. No flag takes a secret.
+//! It turns a command line into a tool call and renders the result; the tool layer does the rest,
+//! as for any agent. It writes only to the streams it is given. No flag takes a secret.
 
 mod args;
 pub mod confirm;
@@ -20,77 +19,76 @@ use crate::wallet::Caller;
 pub use args::command;
 pub use run::{Here, Streams, Tools, run_tool};
 
-/// All went well.
+/// The exit code of a command that succeeded.
 pub const OK: u8 = 0;
 
-/// The wallet could not do it.
+/// The exit code of a command that failed.
 pub const FAILURE: u8 = 1;
 
-/// The command line cannot be read, or a parameter is not what it should be.
+/// The exit code for an unreadable command line or an invalid parameter.
 pub const USAGE: u8 = 2;
 
-/// Flags of every command.
+/// The flags of every command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globals {
     /// The wallet's folder, from `--home` or `NUTPURSE_HOME`. `None`: the platform's.
     pub home: Option<PathBuf>,
-    /// Which agent asks, from `--agent` or, for sessions, `NUTPURSE_AGENT`. A label, not a
-    /// credential. `None`: the command's own default.
+    /// The agent's name, from `--agent` or, for sessions, `NUTPURSE_AGENT`; a label, not a
+    /// credential. `None`: the command's default.
     pub agent: Option<String>,
-    /// What to log, from `--log` or `NUTPURSE_LOG`. `None`: the default.
+    /// The log level, from `--log` or `NUTPURSE_LOG`. `None`: the default.
     pub log: Option<String>,
-    /// Results as JSON.
+    /// `true`: results are printed as JSON.
     pub json: bool,
-    /// Hold the wallet in this process, from `--in-process`.
+    /// `true` with `--in-process`: the wallet runs in this process.
     pub in_process: bool,
 }
 
-/// A tool to be called.
+/// A tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolCall {
-    /// The tool.
+    /// The tool's name.
     pub name: &'static str,
-    /// Its arguments. A parameter that was given as `-` still says so; [`run_tool`] reads it from
-    /// the standard input.
+    /// The arguments. [`run_tool`] replaces a `-` by the text on standard input.
     pub arguments: Map<String, Value>,
 }
 
-/// What was asked for. `O` are the owner's commands.
+/// A command. `O` is the enum of the owner's commands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command<O> {
     /// No command: an MCP session on the standard streams, or the help text in a terminal.
     Serve,
     /// The daemon, which serves the wallet to all other processes.
     Daemon {
-        /// It has left the session of its starter already.
+        /// `true`: the process has already left the session of its starter.
         detached: bool,
     },
-    /// A tool.
+    /// A tool call.
     Tool(ToolCall),
-    /// What only a person may do.
+    /// A command that only a person may run.
     Owner(O),
 }
 
-/// A command line that was read.
+/// A parsed command line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation<O> {
-    /// Flags of every command.
+    /// The flags of every command.
     pub globals: Globals,
     /// The command.
     pub command: Command<O>,
 }
 
 impl<O> Invocation<O> {
-    /// In whose name it is done: the agent that was named, else `cli` for commands and `default`
-    /// for sessions.
+    /// The calling agent: the one that was named, else `cli` for commands and `default` for
+    /// sessions.
     pub fn caller(&self) -> Caller {
         let usual = if matches!(self.command, Command::Serve) { "default" } else { "cli" };
         Caller { agent: self.globals.agent.clone().unwrap_or_else(|| usual.to_owned()) }
     }
 }
 
-/// Nothing to run: a text to show, and the exit code. Help goes to the standard output, a complaint
-/// to the standard error.
+/// A text to show instead of running a command. Help goes to standard output, an error to standard
+/// error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// The text, with its line ends.
@@ -102,7 +100,7 @@ pub struct Stop {
 /// Reads a command line; `O` is the enum of the owner's commands.
 ///
 /// # Errors
-/// [`Stop`]: help or version was asked for, or the line cannot be read.
+/// [`Stop`]: help or version was requested, or the line cannot be read.
 pub fn parse<O: clap::Subcommand>(
     line: impl IntoIterator<Item = OsString>,
 ) -> Result<Invocation<O>, Stop> {
@@ -113,7 +111,7 @@ pub fn parse<O: clap::Subcommand>(
     args::read(&matches)
 }
 
-/// The help text that is shown instead of a session in a terminal.
+/// Renders the help text, which is shown instead of a session in a terminal.
 pub fn help<O: clap::Subcommand>() -> String {
     command::<O>().render_help().to_string()
 }

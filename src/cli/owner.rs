@@ -1,9 +1,9 @@
-//! The owner's commands: create the wallet, back it up, restore it, list mints, set limits, pause,
-//! excuse a repeat.
+//! The owner's commands: create, back up and restore the wallet, trust mints, set limits, pause,
+//! allow a repeat.
 //!
-//! A command that loosens the policy shows the whole policy that will hold and needs a
-//! [`Confirmation`]; one that tightens it asks nothing. Each change of policy becomes one entry of
-//! history. Output goes to the given writer, never to standard output directly.
+//! A command that loosens the policy shows the whole new policy and needs a [`Confirmation`]; one
+//! that tightens it asks nothing. Each change becomes one entry of the history. Output goes to the
+//! given writer, never to standard output directly.
 
 mod backend;
 mod backup;
@@ -29,40 +29,38 @@ pub use backend::{GivenKey, OwnerBackend};
 pub use payments::PaymentsCommand;
 pub use restore::{RestoreArgs, RestoreFrom, Summary};
 
-/// What only a person does.
+/// The commands that only a person may run.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum OwnerCommand {
-    /// Create the wallet's folder, its settings and its keys, and say where they lie
+    /// Create the wallet's folder, settings and keys, and show where they are
     Init(InitArgs),
-    /// Show the words from which the wallet can be made again
+    /// Show the twelve words that restore this wallet
     Backup,
-    /// Bring a damaged or lost wallet back: from its newest good copy, or from the words, and from
-    /// what its mints know
+    /// Restore a damaged or lost wallet from its newest good copy or from the twelve words, and
+    /// from its mints
     Restore(RestoreArgs),
-    /// The mints this wallet trusts with money
+    /// Show or change the mints that this wallet trusts with money
     #[command(subcommand)]
     Mints(MintsCommand),
-    /// Nostr relays that keep a sealed copy of this wallet
+    /// Show or change the Nostr relays that keep an encrypted copy of this wallet
     #[command(subcommand)]
     Relays(RelaysCommand),
-    /// What may be spent
+    /// Show or change the spending limits
     #[command(subcommand)]
     Limits(LimitsCommand),
-    /// Stop all spending at once, in every session
+    /// Stop all spending immediately, in every session
     Pause,
-    /// Let spending go on
+    /// Allow spending again
     Resume,
-    /// Payments that a person must decide about
+    /// Show open payments, and decide about those that need a person
     #[command(subcommand)]
     Payments(PaymentsCommand),
-    /// End the process that keeps the wallet, once it has finished what it does; the next client
-    /// starts another
+    /// End the shared wallet process once it has finished its work; the next client starts a new
+    /// one
     Stop,
-    /// Show how this wallet stands: its folder, settings, keys, the process that keeps it, and its
-    /// relays
+    /// Check this wallet: its folder, settings, keys, process and relays
     Doctor {
-        /// Look at this computer alone: no relay and no mint is asked, and the process that keeps
-        /// the wallet goes on
+        /// Check only this computer: ask no relay or mint, and leave the wallet's process running
         #[arg(long)]
         local: bool,
     },
@@ -77,22 +75,21 @@ pub enum MintsCommand {
     Trust {
         /// The mint's address
         url: MintAddress,
-        /// Its money is play money
+        /// Mark it as a test mint, whose money is play money
         #[arg(long)]
         test: bool,
     },
-    /// Trust a mint no more; its coins stay in the wallet
+    /// Stop trusting a mint; its coins stay in the wallet
     Remove {
         /// The mint's address
         url: MintAddress,
     },
 }
 
-/// How to create the wallet.
+/// The options of `init`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct InitArgs {
-    /// Take a Nostr key of yours over (nsec or ncryptsec), typed or from a pipe; only into a new
-    /// folder
+    /// Use your own Nostr key (nsec or ncryptsec), typed or from a pipe; only for a new folder
     #[arg(long)]
     pub nostr_key: bool,
 }
@@ -102,17 +99,17 @@ pub struct InitArgs {
 pub enum RelaysCommand {
     /// Show the relays
     List {
-        /// Try each of them: what it says of itself, and whether it takes, shows and deletes an
-        /// event of a key made for that
+        /// Test each relay: read its limits, and store, read and delete an event with a throwaway
+        /// key
         #[arg(long)]
         check: bool,
     },
-    /// Keep a copy on one more relay
+    /// Keep a copy on another relay
     Add {
         /// The relay's address: wss://...
         url: String,
     },
-    /// Keep no copy there any more
+    /// Stop keeping a copy on a relay; what it already stores stays there
     Remove {
         /// The relay's address
         url: String,
@@ -124,17 +121,17 @@ pub enum RelaysCommand {
 pub enum LimitsCommand {
     /// Show the limits
     Show,
-    /// Change limits; raising one asks for a word
+    /// Change limits; raising one asks for confirmation
     Set(SomeLimits),
 }
 
-/// Why a command did nothing.
+/// The reason that a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnerError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// No person has confirmed.
+    /// No person confirmed the change.
     #[error(transparent)]
     Confirmation(#[from] ConfirmError),
     /// The backend has failed.
@@ -145,19 +142,19 @@ pub enum OwnerError {
     Io(#[from] io::Error),
 }
 
-/// Where the commands work.
+/// The context of the owner's commands.
 pub struct Owner<'a> {
-    /// The folder.
+    /// The wallet's folder.
     pub home: &'a Home,
     /// The environment.
     pub environment: &'a Environment,
-    /// How the person is asked.
+    /// The way to ask the person.
     pub confirmation: &'a mut dyn Confirmation,
     /// The wallet behind the commands.
     pub backend: &'a dyn OwnerBackend,
-    /// Where to write.
+    /// The output.
     pub out: &'a mut dyn Write,
-    /// Where a command has a result as JSON, write that.
+    /// `true`: a command that has a JSON result prints it.
     pub json: bool,
 }
 
@@ -168,11 +165,10 @@ impl std::fmt::Debug for Owner<'_> {
 }
 
 impl Owner<'_> {
-    /// Does what was asked.
+    /// Runs a command.
     ///
     /// # Errors
-    /// When the settings cannot be used, or no person confirmed what loosens. Then nothing was
-    /// changed.
+    /// [`OwnerError`]. If the settings cannot be used or no person confirmed, nothing was changed.
     pub fn run(&mut self, command: &OwnerCommand) -> Result<(), OwnerError> {
         match command {
             OwnerCommand::Init(args) => self.init(args),
@@ -217,11 +213,12 @@ impl Owner<'_> {
         self.apply_after(Vec::new(), edit)
     }
 
-    /// `first` is shown before anything else.
+    /// Applies an edit. If it loosens the policy, shows `first` and the changes and asks for
+    /// confirmation.
     fn apply_after(&mut self, first: Vec<String>, edit: Edit) -> Result<(), OwnerError> {
         let changes = edit.changes();
         if changes.is_empty() {
-            return self.print(&["Nothing to change: it is so already.".to_owned()]);
+            return self.print(&["Nothing to change: already set.".to_owned()]);
         }
         let loosens = edit.loosens();
         if loosens {
@@ -242,23 +239,25 @@ impl Owner<'_> {
         self.record(&changes.join("; "), loosens)
     }
 
-    /// No reason to keep a person from pausing: a history that cannot be written is told.
+    /// Records changes made by hand before. A history that cannot be written is only reported: it
+    /// must not keep a person from pausing.
     fn catch_up(&mut self) -> Result<(), OwnerError> {
         match self.backend.catch_up() {
             Ok(()) => Ok(()),
-            Err(reason) => {
-                self.print(&[format!("Earlier changes are not in the history: {reason}")])
-            }
+            Err(reason) => self.print(&[format!(
+                "Earlier changes could not be recorded in the history: {reason}"
+            )]),
         }
     }
 
-    /// The change has been made: a history that cannot be written is told, and is no failure of it.
+    /// Records a change that has already been made, so a history that cannot be written is only
+    /// reported.
     fn record(&mut self, text: &str, loosened: bool) -> Result<(), OwnerError> {
         match self.backend.record(text, loosened) {
             Ok(()) => Ok(()),
-            Err(reason) => {
-                self.print(&[format!("This was done, but is not in the history: {reason}")])
-            }
+            Err(reason) => self.print(&[format!(
+                "This was done, but could not be recorded in the history: {reason}"
+            )]),
         }
     }
 

@@ -1,7 +1,7 @@
-//! Results and failures for people: tables, and texts to copy below them.
+//! Shows results and errors to people: tables, and below them the texts to copy.
 //!
-//! Every text is cleaned again on its way to the terminal, whoever cleaned it before: no control
-//! characters, nothing that reorders a line.
+//! Every text is cleaned here, even if it was cleaned before: no control characters, nothing that
+//! reorders a line.
 
 use std::io::{self, Write};
 
@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 
 use crate::model::text;
 
-/// Texts to copy or to look at whole: below the table, each on its own lines.
+/// Fields to copy or view whole, shown below the table on lines of their own.
 const WHOLE: &[&str] = &["bolt11", "lightning_uri", "token", "qr_text", "csv"];
 
 /// Shows a result.
 ///
 /// # Errors
-/// The stream's.
+/// The stream cannot be written.
 pub(super) fn result(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     let Some(fields) = value.as_object() else { return Ok(()) };
     let mut facts = table();
@@ -40,7 +40,7 @@ pub(super) fn result(value: &Value, out: &mut dyn Write) -> io::Result<()> {
 /// Shows a failure, the error object of the tools: what happened, whether money moved, what to do.
 ///
 /// # Errors
-/// The stream's.
+/// The stream cannot be written.
 pub(super) fn failure(error: &Value, out: &mut dyn Write) -> io::Result<()> {
     let text = |name: &str| harmless(error.get(name).and_then(Value::as_str).unwrap_or_default());
     writeln!(out, "{}: {}", text("error"), text("message"))?;
@@ -51,7 +51,7 @@ pub(super) fn failure(error: &Value, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  payment id: {}", text("payment_id"))?;
     }
     if let Some(seconds) = error.get("retry_after_seconds") {
-        writeln!(out, "  again in: {seconds} s")?;
+        writeln!(out, "  retry in: {seconds} s")?;
     }
     match text("money_moved").as_str() {
         "no" => {}
@@ -72,7 +72,7 @@ fn table() -> Table {
 
 type List<'a> = (String, &'a [Value]);
 
-/// Objects within become rows of their own, lists of objects tables of their own.
+/// Turns nested objects into rows, and lists of objects into tables of their own.
 fn flatten<'a>(
     prefix: &str,
     fields: &'a Map<String, Value>,
@@ -140,12 +140,12 @@ fn cell(name: &str, value: &Value) -> String {
     }
 }
 
-/// A text of any length without anything that steers a terminal; line ends stay.
+/// Removes everything that controls a terminal from a text of any length; keeps line ends.
 fn harmless(words: &str) -> String {
     words.split('\n').map(plain_line).collect::<Vec<_>>().join("\n")
 }
 
-/// Pieces short enough to be cleaned whole, so that a long invoice is not cut.
+/// Cleans a line in short pieces, since [`text::clean`] would cut a long invoice.
 fn plain_line(line: &str) -> String {
     const PIECE: usize = 100;
     if line.chars().all(|c| ('\u{20}'..='\u{7e}').contains(&c) || "█▀▄".contains(c)) {
@@ -199,7 +199,7 @@ mod tests {
         assert!(failure(&serde_json::to_value(error).unwrap_or_default(), &mut out).is_ok());
         let text = String::from_utf8_lossy(&out).into_owned();
         assert!(
-            text.starts_with("over_budget: Over.\n  limit sats: 5\n  again in: 60 s\n"),
+            text.starts_with("over_budget: Over.\n  limit sats: 5\n  retry in: 60 s\n"),
             "{text}"
         );
         assert!(text.ends_with("Do not split it.\n"), "{text}");

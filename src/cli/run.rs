@@ -1,7 +1,7 @@
-//! One tool, called from the command line.
+//! Calls one tool from the command line.
 //!
-//! The result goes to the standard output; what went wrong goes to the standard error, or with
-//! `--json` to the standard output, as a program expects it.
+//! The result goes to standard output; an error goes to standard error, or with `--json` to
+//! standard output as well.
 
 use std::io::{self, Read, Write};
 
@@ -14,16 +14,16 @@ use crate::api::tools::{self, Silent, ToolFailure};
 use crate::api::{Code, Error, Source};
 use crate::wallet::Caller;
 
-/// The most bytes read from the standard input.
+/// The most bytes read from standard input.
 const INPUT_MAX: u64 = 1_000_000;
 
 /// The streams of a command.
 pub struct Streams<'a> {
-    /// Read only where a parameter is `-`.
+    /// Standard input, read only if a parameter is `-`.
     pub input: &'a mut (dyn Read + Send),
-    /// Results.
+    /// Standard output, for results.
     pub output: &'a mut (dyn Write + Send),
-    /// Complaints.
+    /// Standard error, for errors.
     pub errors: &'a mut (dyn Write + Send),
 }
 
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Streams<'_> {
     }
 }
 
-/// Where a tool is called: in this process, or in the one that keeps the wallet.
+/// The tools of this process or of the daemon.
 #[async_trait]
 pub trait Tools: Send + Sync {
     /// Calls a tool.
@@ -42,16 +42,16 @@ pub trait Tools: Send + Sync {
     /// The error object of the tools.
     ///
     /// # Cancel safety
-    /// As [`tools::call`]: no payment is cut.
+    /// As for [`tools::call`]: no payment is interrupted.
     async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value>;
 }
 
 /// The tools of this process.
 #[derive(Debug)]
 pub struct Here<'a> {
-    /// Where the wallet comes from.
+    /// The source of the wallet.
     pub source: &'a dyn Source,
-    /// In whose name.
+    /// The calling agent.
     pub caller: &'a Caller,
 }
 
@@ -65,7 +65,7 @@ impl Tools for Here<'_> {
                 let error = match failure {
                     ToolFailure::Failed(error) => error,
                     ToolFailure::UnknownTool => {
-                        Error::invalid("tool", "This agent has no tool of that name.")
+                        Error::invalid("tool", "This agent has no tool with that name.")
                     }
                 };
                 serde_json::to_value(error).unwrap_or_default()
@@ -73,14 +73,14 @@ impl Tools for Here<'_> {
     }
 }
 
-/// Calls a tool and shows what it answers. Returns the exit code: [`OK`], [`FAILURE`], or [`USAGE`]
-/// where a parameter was wrong.
+/// Calls a tool, shows its result and returns the exit code: [`OK`], [`FAILURE`], or [`USAGE`] for
+/// an invalid parameter.
 ///
 /// # Errors
 /// A stream that cannot be read or written; the call may have been made.
 ///
 /// # Cancel safety
-/// As [`Tools::call`]: no payment is cut.
+/// As for [`Tools::call`]: no payment is interrupted.
 pub async fn run_tool(
     call: ToolCall,
     json: bool,

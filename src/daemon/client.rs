@@ -1,4 +1,4 @@
-//! What the command line asks of the daemon: one call of a tool, its status, its end.
+//! The command line's requests to the daemon: a tool call, its status, its end.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use super::lock::Lock;
 use super::lost_reply::{self, RequestKind, busy};
 use crate::api::{Code, Error};
 
-/// No call takes longer.
+/// The time limit for a call; no call takes longer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(48);
-/// How often the lock is tried.
+/// The pause between two attempts to take the lock.
 const RETRY: Duration = Duration::from_millis(20);
-/// How often the daemon is asked to finish.
+/// The pause between two requests to finish.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Takes the folder's lock, and asks a daemon that holds it to finish first. `None`: another
-/// process holds it and does not let go.
+/// Takes the folder's lock, after asking a daemon that holds it to finish. `None`: another process
+/// holds it and does not release it.
 ///
 /// # Errors
 /// The folder cannot be used or locked.
@@ -37,7 +37,7 @@ pub async fn finish(options: &ConnectOptions) -> Result<Option<Lock>, Error> {
         if let Some(lock) = Lock::take(&home).map_err(|error| unusable(&error))? {
             return Ok(Some(lock));
         }
-        // A holder without a socket is no daemon, or one that has just begun or is about to end.
+        // A holder without a socket is not a daemon, or one that is starting or ending.
         if asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN)
             && try_connect(options, &home, Want::Finish).await.is_ok()
         {
@@ -58,11 +58,9 @@ pub async fn status(options: &ConnectOptions) -> Result<Option<Status>, Error> {
     match try_connect(options, &options.resolve_home()?, Want::Status).await {
         Ok(session) => Ok(session.welcome.status),
         Err(ConnectError::NotRunning) => Ok(None),
-        Err(ConnectError::NoAnswer) => {
-            Err(busy("The process that keeps this wallet does not answer."))
-        }
+        Err(ConnectError::NoAnswer) => Err(busy("The wallet's process does not answer.")),
         Err(ConnectError::Refused(..)) => {
-            Err(busy("The process that keeps this wallet is of another version."))
+            Err(busy("The wallet's process is another version of this program."))
         }
         Err(ConnectError::Unusable(error)) => Err(error),
     }
@@ -71,7 +69,7 @@ pub async fn status(options: &ConnectOptions) -> Result<Option<Status>, Error> {
 /// Calls the daemon's tools, one at a time.
 #[derive(Debug)]
 pub struct Client<'a> {
-    /// Which daemon is called.
+    /// The daemon to call.
     pub options: &'a ConnectOptions,
 }
 
@@ -79,8 +77,8 @@ impl Client<'_> {
     /// Calls a tool. `Err` is the error object of the tools.
     ///
     /// # Errors
-    /// The tool's own error; `wallet_busy` and `settings_invalid` where no daemon can be had;
-    /// `outcome_unknown` where the daemon was lost after the call was sent.
+    /// The tool's own error; `wallet_busy` and `settings_invalid` if no daemon can be reached;
+    /// `outcome_unknown` if the daemon was lost after the call was sent.
     pub async fn call(&self, name: &str, arguments: Map<String, Value>) -> Result<Value, Value> {
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -104,7 +102,6 @@ impl Client<'_> {
     }
 }
 
-/// The outcome of sending a request.
 enum Exchange {
     Answered(Value),
     /// The daemon ended, and says that it has not read the request.
@@ -155,9 +152,8 @@ fn outcome(message: &Value) -> Result<Value, Value> {
     let text =
         message.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or_default();
     let error = serde_json::from_str(text).unwrap_or_else(|_| {
-        let no_tool = Error::invalid("tool", "This agent has no tool of that name.");
-        let broken =
-            Error::new(Code::Internal, "The wallet's process gave no answer that can be read.");
+        let no_tool = Error::invalid("tool", "This agent has no tool with that name.");
+        let broken = Error::new(Code::Internal, "The wallet's process gave an unreadable answer.");
         let error =
             if message.pointer("/error/code") == Some(&json!(-32602)) { no_tool } else { broken };
         serde_json::to_value(error).unwrap_or_default()

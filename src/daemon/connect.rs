@@ -1,4 +1,4 @@
-//! Finding the daemon of a folder, or starting one.
+//! Finds the daemon of a folder, or starts one.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,25 +15,26 @@ use super::{launch, lock, lock::Lock};
 use crate::api::{Code, Error};
 use crate::config::{Environment, Home};
 
-/// How long a daemon may take to answer the handshake.
+/// The time limit for a daemon's answer to the handshake.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a shim tries to connect before its client is told that there is no daemon.
+/// The time that a shim tries to connect before its client is told that there is no daemon.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(4500);
-/// How long a daemon that was asked to finish may take: its sessions' last calls, and its wallet's.
+/// The time limit for a daemon that was asked to finish: its sessions' last calls, and its
+/// wallet's.
 pub(super) const HANDOVER: Duration = Duration::from_secs(60);
-/// How often a connection is tried.
+/// The pause between two attempts to connect.
 const RETRY: Duration = Duration::from_millis(10);
 /// The time between the first two starts of a daemon; it doubles with each start.
 const RESTART: Duration = Duration::from_millis(400);
 
-/// Which daemon a process connects to, and as which agent.
+/// The daemon to connect to, and the agent to connect as.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     /// The `--home` flag.
     pub home: Option<PathBuf>,
     /// This process's environment.
     pub environment: Environment,
-    /// The part of it that a daemon gets.
+    /// The part of the environment that a new daemon gets.
     pub daemon_environment: Vec<(OsString, OsString)>,
     /// The agent of the session.
     pub agent: String,
@@ -46,13 +47,11 @@ pub(super) struct DaemonSession {
     pub(super) welcome: Welcome,
 }
 
-/// Why there is no session.
+/// The reason that there is no session.
 pub(super) enum ConnectError {
-    /// This folder has no daemon, or another one by now.
+    /// The folder has no daemon, or its daemon is ending or was replaced.
     NotRunning,
-    /// The daemon does not answer.
     NoAnswer,
-    /// The daemon refuses the session.
     Refused(Refusal, Box<Welcome>),
     /// A person must repair the folder or its socket.
     Unusable(Error),
@@ -63,13 +62,13 @@ impl ConnectOptions {
         Home::resolve(self.home.as_deref(), &self.environment).map_err(|error| unusable(&error))
     }
 
-    /// The settings that come from the environment; the daemon goes by those of its own start.
+    /// The settings from the environment; a daemon uses those of its own start.
     pub(super) fn settings(environment: &Environment) -> String {
         format!("keyring {}", if environment.keyring_off { "off" } else { "on" })
     }
 }
 
-/// The folder cannot be used as it is.
+/// The error for a folder that cannot be used.
 pub(super) fn unusable(why: &impl std::fmt::Display) -> Error {
     Error::new(Code::SettingsInvalid, "The wallet's folder cannot be used.")
         .with("file", why.to_string())
@@ -134,7 +133,7 @@ pub(super) async fn connect(
             {
                 if session.welcome.settings != ConnectOptions::settings(&options.environment) {
                     tracing::warn!(
-                        "the wallet's process was started with another NUTPURSE_KEYRING, which holds until it ends"
+                        "the wallet's process was started with another NUTPURSE_KEYRING, which applies until it ends"
                     );
                 }
                 return Ok(session);
@@ -153,7 +152,7 @@ pub(super) async fn connect(
                 false
             }
             Err(ConnectError::NoAnswer) => {
-                why_not = Some(busy("The process that keeps this wallet does not answer."));
+                why_not = Some(busy("The wallet's process does not answer."));
                 false
             }
             Err(ConnectError::Refused(Refusal::Protocol, welcome))
@@ -162,15 +161,15 @@ pub(super) async fn connect(
                 true
             }
             Err(ConnectError::Refused(Refusal::Protocol, _)) => {
-                return Err(busy("Another version of this program keeps the wallet.").next(
-                    "Tell the user to restart this app: it runs another version of the wallet's program than the one that keeps it.",
+                return Err(busy("The wallet's process is another version of this program.").next(
+                    "Tell the user to restart this app: it uses a different version of nutpurse than the wallet's process.",
                 ));
             }
             Err(ConnectError::Refused(Refusal::Agent, _)) => {
                 return Err(unusable(&"the agent's name cannot be used"));
             }
             Err(ConnectError::Refused(..)) => {
-                why_not = Some(busy("The wallet has as many sessions as it can serve."));
+                why_not = Some(busy("The wallet has reached its session limit."));
                 false
             }
             Err(ConnectError::Unusable(error)) => return Err(error),
@@ -187,7 +186,7 @@ pub(super) async fn connect(
     }
 }
 
-/// Why the folder has no daemon: the lock tells.
+/// Finds out from the lock why the folder has no daemon.
 fn no_daemon(home: &Home) -> Error {
     match Lock::take_for_daemon(home) {
         Ok(None) => busy("Another process holds this wallet."),
@@ -199,5 +198,5 @@ fn no_daemon(home: &Home) -> Error {
 }
 
 fn not_started(error: &std::io::Error) -> String {
-    format!("its process cannot be started ({error}); --in-process does without")
+    format!("its process cannot be started ({error}); --in-process needs none")
 }

@@ -1,7 +1,7 @@
 //! The streams of a session that can be drained, between the socket and the MCP server.
 //!
-//! The reader counts the lines that the session was given. Once it drains, it begins no further
-//! line: a line that was not read was not acted on, and the shim is told how many were read.
+//! The reader counts the lines that the session was given. While it drains, it begins no new line.
+//! An unread line was not acted on, and the shim is told how many were read.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The reading half: after the line it has begun, it ends.
+/// The reading half. When it drains, it ends after the current line.
 pub(super) struct DrainingReader<R> {
     reader: BufReader<R>,
     closing: CancellationToken,
@@ -63,7 +63,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for DrainingReader<R> {
     }
 }
 
-/// The writing half. The session's end does not close it: one more line follows.
+/// The writing half. The session's end does not close it, since one more line follows.
 pub(super) struct SharedWriter<W>(Arc<Mutex<W>>);
 
 impl<W> SharedWriter<W> {

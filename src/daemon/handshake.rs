@@ -12,21 +12,20 @@ use crate::config::Home;
 
 /// The version of the socket's protocol.
 pub(super) const PROTOCOL: u32 = 1;
-/// This program's version.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest first line.
+/// The longest first line, in bytes.
 const LINE_MAX: u64 = 16 * 1024;
-/// The prefix of the daemon's last line, which is no JSON-RPC: how many of the shim's lines it has
-/// read.
+/// The prefix of the daemon's last line, which is not JSON-RPC; the number of lines that the daemon
+/// has read follows.
 pub(super) const LINES_READ: &str = "!read ";
 
-/// What a process wants of the daemon.
+/// The request of a process that connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Want {
     /// An MCP session: every line after the welcome is the session's.
     Session,
-    /// The daemon finishes what is open, and ends.
+    /// The daemon finishes open work and ends.
     Finish,
     /// The daemon tells its status.
     Status,
@@ -48,7 +47,7 @@ pub(super) struct Hello {
     pub(super) want: Want,
 }
 
-/// Why the daemon refuses.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Refusal {
@@ -88,21 +87,21 @@ pub struct Status {
     pub pid: u32,
     /// The daemon's version.
     pub version: String,
-    /// When the daemon began, in Unix seconds.
+    /// Unix seconds of the daemon's start.
     pub since: u64,
     /// The agent of each open session.
     pub agents: Vec<String>,
-    /// Money is under way, or its outcome is undecided.
+    /// `true`: money is under way, or its outcome is undecided.
     pub has_open: bool,
-    /// The number of deposits that their mints call issued, and of which nothing is here.
+    /// The number of deposits that their mints call issued, but whose proofs are not here.
     #[serde(default)]
     pub disputed: usize,
     /// Seconds without a session after which the daemon ends.
     pub idle_seconds: u64,
 }
 
-/// A folder's device and inode, the same by whatever path it is reached. Empty where it cannot be
-/// read.
+/// Returns the folder's device and inode, which are the same for every path to it. Empty if they
+/// cannot be read.
 pub(super) fn folder_id(home: &Home) -> String {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(home.path())
@@ -129,7 +128,7 @@ pub(super) async fn read<T: for<'de> Deserialize<'de>>(
     Ok(serde_json::from_slice(&line)?)
 }
 
-/// A version as numbers that can be compared. A version that cannot be read is the oldest.
+/// Parses a version into numbers that can be compared. An unreadable version counts as the oldest.
 pub(super) fn version_numbers(version: &str) -> Vec<u64> {
     let plain = version.split(['-', '+']).next().unwrap_or_default();
     plain.split('.').map_while(|part| part.parse().ok()).collect()

@@ -1,7 +1,7 @@
-//! The requests in flight between a client and its daemon, and what becomes of them once the daemon
-//! is gone.
+//! Tracks the requests in flight between a client and its daemon, and decides what happens to them
+//! once the daemon is gone.
 //!
-//! Pure. Lines go through unchanged; this only looks at them.
+//! Pure. Never changes a line.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -12,52 +12,52 @@ use super::replay::{SessionReplay, is_ours, read};
 
 /// The member of `_meta` in which a request of the newer protocol era carries its version.
 const MODERN: &str = "io.modelcontextprotocol/protocolVersion";
-/// Seconds after which a request gets an error for an answer: a second more than the longest call.
+/// Seconds after which a request is answered with an error: more than the longest call takes.
 const ANSWER_TIMEOUT: u32 = 47;
 
-/// A request that reads is not sent again once this many daemons have ended over it.
+/// The number of daemons that end on a read before it is answered with an error.
 const MAX_DAEMONS: u32 = 2;
 /// The most open requests; the client is not read from while there are as many.
 const MAX_OPEN: usize = 256;
 /// Seconds that a daemon may take to end once it has ended its subscriptions.
 const DAEMON_END: u32 = 10;
 
-/// A request without an answer.
+/// A request that has no answer yet.
 #[derive(Debug)]
 struct OpenRequest {
     id: Value,
     kind: RequestKind,
     is_modern: bool,
     line: Vec<u8>,
-    /// The line's number on this connection. `None`: it is not sent yet.
+    /// The line's number on this connection. `None`: not sent yet.
     number: Option<u64>,
-    /// Seconds that it has waited, without those in which the machine slept.
+    /// Seconds waited, without the time in which the machine slept.
     waited: u32,
-    /// How many daemons have read it and ended.
+    /// The number of daemons that have read it and ended.
     daemons: u32,
 }
 
-/// The requests in flight, and those that a new daemon is sent first.
+/// The requests in flight, and those that are sent to a new daemon first.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     open: Vec<OpenRequest>,
-    /// Subscriptions that the daemon has ended, with its line, and since how many seconds. A daemon
-    /// that is about to end ends them first, and the next one continues them; otherwise the client
-    /// is told.
+    /// Subscriptions that the daemon has ended, each with the daemon's line and the seconds since.
+    /// A daemon that is about to end ends them first, and the next one continues them; otherwise
+    /// the client gets the line.
     ended: Vec<(OpenRequest, Vec<u8>, u32)>,
-    /// Ids that we have answered ourselves; the daemon's answers to them are dropped.
+    /// Ids that the shim has answered itself; the daemon's answers to them are dropped.
     answered: Vec<Value>,
-    /// Requests that we have answered before they were sent.
+    /// Requests that the shim has answered before they were sent.
     given_up: Vec<Vec<u8>>,
     replay: SessionReplay,
 }
 
-/// What the shim sends once a daemon is gone.
+/// The lines that the shim sends once a daemon is gone.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Failover {
-    /// To the next daemon, in this order.
+    /// Lines for the next daemon, in this order.
     pub(super) resend: Vec<Vec<u8>>,
-    /// To the client.
+    /// Lines for the client.
     pub(super) answers: Vec<Vec<u8>>,
 }
 
@@ -70,8 +70,7 @@ struct ReplyLine {
 }
 
 impl InFlight {
-    /// Records a line of the client's that is about to be sent, as the `number`th on this
-    /// connection.
+    /// Records a client's line that is about to be sent, as the `number`th on this connection.
     pub(super) fn sending(&mut self, line: &[u8], number: u64) {
         if let Some(open) =
             self.open.iter_mut().find(|open| open.number.is_none() && open.line == line)
@@ -102,7 +101,7 @@ impl InFlight {
             }
             None => match method {
                 "notifications/initialized" => self.replay.initialized(line),
-                // The daemon does not answer what was cancelled.
+                // The daemon does not answer a cancelled request.
                 "notifications/cancelled" => {
                     let id = params.get("requestId");
                     self.open.retain(|open| Some(&open.id) != id);
@@ -113,7 +112,7 @@ impl InFlight {
         }
     }
 
-    /// Records a line of the daemon's. `false`: it is not for the client.
+    /// Records a daemon's line. `false`: it is not for the client.
     pub(super) fn received(&mut self, line: &[u8]) -> bool {
         let Ok(received) = serde_json::from_slice::<ReplyLine>(line) else { return false };
         let (Some(id), None) = (received.id, received.method) else { return true };
@@ -138,8 +137,8 @@ impl InFlight {
         true
     }
 
-    /// The daemon is gone, having read at most this many lines. A request that it may have begun
-    /// and that could move money is answered; the others are for the next daemon.
+    /// Records that the daemon is gone and has read at most `read` lines. A request that it may
+    /// have begun and that could move money is answered; the others are for the next daemon.
     pub(super) fn daemon_gone(&mut self, read: u64) -> Failover {
         self.answered.clear();
         self.open.extend(self.ended.drain(..).map(|(open, ..)| open));
@@ -164,7 +163,7 @@ impl InFlight {
         failover
     }
 
-    /// The client has gone: gives the answers to all requests that will get no other.
+    /// Returns the answers to all requests that will get no other, once the client is gone.
     pub(super) fn end(&mut self) -> Vec<Vec<u8>> {
         self.ended.clear();
         let open = std::mem::take(&mut self.open)
@@ -173,23 +172,23 @@ impl InFlight {
         open.map(|open| lost_reply::unanswered(&open.id, &open.kind, open.is_modern)).collect()
     }
 
-    /// No further request may be opened.
+    /// Returns `true` if no further request may be opened.
     pub(super) fn is_full(&self) -> bool {
         self.open.len() >= MAX_OPEN
     }
 
-    /// The line is a request that was answered while it waited to be sent.
+    /// Returns `true`, once, for a request that was answered while it waited to be sent.
     pub(super) fn is_given_up(&mut self, line: &[u8]) -> bool {
         let at = self.given_up.iter().position(|given_up| given_up == line);
         at.is_some_and(|at| !self.given_up.swap_remove(at).is_empty())
     }
 
-    /// A request is open, or a resource is subscribed to.
+    /// Returns `true` if a request is open or a resource is subscribed to.
     pub(super) fn needs_daemon(&self) -> bool {
         !self.open.is_empty() || self.replay.has_subscriptions()
     }
 
-    /// Called once a second. Gives the answers to requests that have waited too long.
+    /// Counts one second. Returns the answers to requests that have waited too long.
     pub(super) fn tick(&mut self) -> Vec<Vec<u8>> {
         let mut answers = Vec::new();
         self.ended.retain_mut(|(_, told, seconds)| {

@@ -1,11 +1,11 @@
-//! Starting a daemon that outlives its starter.
+//! Starts a daemon that outlives its starter.
 //!
 //! ```text
 //!  shim --> `nutpurse daemon` --> `nutpurse daemon --detached`: the daemon, whose parent has ended
 //!              leaves the client's session, starts the second, ends
 //! ```
-//! A client that ends its server with all its children does not end the daemon. The daemon gets no
-//! stream, no working folder, no open file and no variable of the client but those of the
+//! A client that ends its server with all its children does not end the daemon. The daemon inherits
+//! no stream, working folder or open file of the client, and only the environment variables on the
 //! allow-list in `config::env`.
 
 use std::ffi::OsString;
@@ -18,12 +18,11 @@ use rustix::fs::Mode;
 
 use crate::config::Home;
 
-/// The hidden command.
 const COMMAND: &str = "daemon";
-/// How long the first process may take; it only starts the second.
+/// The time limit for the first process, which only starts the second.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// The path of this program, or of the newer one that has replaced it since it was started.
+/// Returns the path of this program, or of a newer one that has replaced it since the start.
 fn program() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     let text = path.to_string_lossy();
@@ -33,8 +32,8 @@ fn program() -> io::Result<PathBuf> {
     })
 }
 
-/// Starts a daemon for this folder; returns once it is detached. It ends at once where another
-/// process holds the lock.
+/// Starts a daemon for this folder; returns once it is detached. It ends at once if another process
+/// holds the lock.
 pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> io::Result<()> {
     let mut command = tokio::process::Command::new(program()?);
     command.arg("--home").arg(home.path()).arg(COMMAND).env_clear().current_dir("/");
@@ -47,7 +46,7 @@ pub(super) async fn start(home: &Home, environment: &[(OsString, OsString)]) -> 
     }
 }
 
-/// The work of the first process: leaves the client's session and its group, and starts the second.
+/// Runs the first process: leaves the client's session and process group, and starts the second.
 ///
 /// # Errors
 /// When the second cannot be started.
@@ -78,7 +77,7 @@ fn close_open_files() {
     }
 }
 
-/// The second process's first step: no file that it makes can be read by other users.
+/// Sets the second process's umask, so that other users can read no file that it creates.
 pub fn set_umask() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }

@@ -1,9 +1,8 @@
-//! The lock of a folder: the process that holds it may open the store.
+//! The lock of a folder. Only the process that holds it may open the store.
 //!
-//! It is the system's own lock on an open file. It ends with the process, however that ends; the
-//! file stays, and its text is only for processes that look for the daemon. A second lock,
-//! `daemon.next`, decides who gets the first one next: an owner's command that needs the wallet for
-//! itself takes it, and no new daemon begins meanwhile, however many clients ask for one.
+//! It is the system's lock on an open file, so it always ends with the process. The file stays; its
+//! text is only for processes that look for the daemon. A second lock, `daemon.next`, decides which
+//! process gets the first one next: while an owner's command holds it, no new daemon starts.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -13,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Home, HomeError};
 
-/// The most bytes of a note.
+/// The longest note, in bytes.
 const NOTE_MAX: u64 = 4096;
 
-/// Why the lock cannot even be tried.
+/// The reason that the lock cannot be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// The folder cannot be used.
@@ -31,7 +30,7 @@ pub enum LockError {
 }
 
 impl LockError {
-    /// The folder cannot be written, and so neither can the wallet's file.
+    /// Returns `true` if the folder cannot be written, and so neither can the wallet's file.
     pub fn is_folder_fault(&self) -> bool {
         match self {
             Self::Home(_) => true,
@@ -50,9 +49,8 @@ impl LockError {
 /// The text of the lock file. Only its user can read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct LockText {
-    /// New for each holder. A process that knows it can read this user's files.
+    /// A random token, new for each holder. Whoever knows it can read this user's files.
     pub(super) token: String,
-    /// The holder's version.
     pub(super) version: String,
 }
 
@@ -73,10 +71,10 @@ impl Lock {
         Self::at(home, home.lock())
     }
 
-    /// Takes the lock for a daemon. `None` also where another process is to get it next.
+    /// Takes the lock for a daemon. `None` also if another process gets it next.
     ///
     /// # Errors
-    /// As [`Self::take`].
+    /// As for [`Self::take`].
     pub fn take_for_daemon(home: &Home) -> Result<Option<Self>, LockError> {
         let Some(_next) = Self::take_next(home)? else { return Ok(None) };
         Self::take(home)
@@ -85,7 +83,7 @@ impl Lock {
     /// Takes the second lock, whose holder gets the lock next. `None`: another process has it.
     ///
     /// # Errors
-    /// As [`Self::take`].
+    /// As for [`Self::take`].
     pub(super) fn take_next(home: &Home) -> Result<Option<Self>, LockError> {
         Self::at(home, home.next_lock())
     }
@@ -108,7 +106,7 @@ impl Lock {
         self.file.write_all(&text)
     }
 
-    /// The lock file is still in its place: the folder was not moved, nor the file replaced.
+    /// Returns `true` if the folder was not moved and the lock file not replaced.
     pub fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {
@@ -126,7 +124,7 @@ impl Lock {
     }
 }
 
-/// The note of the present holder, or of the last one.
+/// Reads the note of the current holder, or of the last one.
 pub(super) fn read_note(home: &Home) -> Option<LockText> {
     let mut text = String::new();
     open_existing(&home.lock()).ok()?.take(NOTE_MAX).read_to_string(&mut text).ok()?;

@@ -1,7 +1,7 @@
-//! The reply to a call whose own answer is lost.
+//! Replies to calls whose answers are lost.
 //!
-//! A call that could move money is never made again by us: its outcome is unknown until
-//! `get_payment` tells it.
+//! A call that could move money is never repeated here: its outcome is unknown until the client
+//! asks `get_payment`.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(super) enum RequestKind {
     Writes(Box<WriteCall>),
 }
 
-/// What such a call is looked up by afterwards.
+/// The details by which such a call can be looked up later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteCall {
     /// Empty for a tool that this program does not know.
@@ -86,22 +86,20 @@ impl WriteCall {
         };
         match self.tool {
             "deposit" => {
-                "Make the same call again with this idempotency_key: it gives the same invoice."
+                "Make the same call again with this idempotency_key: it returns the same invoice."
                     .to_owned()
             }
-            _ => format!("Call get_payment {by}; never pay again for the same purpose."),
+            _ => format!("Call get_payment {by}; do not pay again for the same thing."),
         }
     }
 
     fn next_step_unnamed(&self) -> &'static str {
         match self.tool {
             "deposit" => {
-                "Call get_deposit: it shows the newest deposit. Ask for a new one only if it is not there."
+                "Call get_deposit, which shows the newest deposit. Create a new one only if it is not there."
             }
             _ if self.is_idempotent => "Make the same call again: it does nothing twice.",
-            _ => {
-                "Look for it with list_history before anything else; never pay again for the same purpose."
-            }
+            _ => "Look for it with list_history first; do not pay again for the same thing.",
         }
     }
 }
@@ -110,7 +108,7 @@ impl WriteCall {
 pub(super) fn unknown(id: &Value, write: &WriteCall, is_modern: bool) -> Vec<u8> {
     let error = Error::new(
         Code::OutcomeUnknown,
-        "The call was sent, and the process that carried it out is gone; its answer is lost.",
+        "The call was sent, but the process that carried it out is gone and its answer is lost.",
     );
     let error = error.keyed(write.key.as_deref()).next(write.next_step());
     let error = match &write.payment_hash {
@@ -124,7 +122,7 @@ pub(super) fn unknown(id: &Value, write: &WriteCall, is_modern: bool) -> Vec<u8>
 pub(super) fn unanswered(id: &Value, kind: &RequestKind, is_modern: bool) -> Vec<u8> {
     match kind {
         RequestKind::Writes(write) => {
-            let message = "The process that keeps this wallet does not answer; what became of the call is not known yet.";
+            let message = "The wallet's process does not answer, so the outcome of the call is not known yet.";
             let error = Error::new(Code::OutcomeUnknown, message)
                 .keyed(write.key.as_deref())
                 .next(write.next_step());
@@ -135,31 +133,29 @@ pub(super) fn unanswered(id: &Value, kind: &RequestKind, is_modern: bool) -> Vec
             failed(id, &error, is_modern)
         }
         RequestKind::ReadTool => {
-            failed(id, &busy("The process that keeps this wallet does not answer."), is_modern)
+            failed(id, &busy("The wallet's process does not answer."), is_modern)
         }
         RequestKind::Handshake | RequestKind::Read | RequestKind::Listen => {
-            let error = json!({"code": -32603, "message": "The process that keeps this wallet does not answer."});
+            let error = json!({"code": -32603, "message": "The wallet's process does not answer."});
             line(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
         }
     }
 }
 
-/// The error for a call that was not made, since another process holds the wallet.
+/// The error for a call that was not made because another process holds the wallet.
 pub(super) fn busy(message: &str) -> Error {
     Error::new(Code::WalletBusy, message).next(
-        "This call was not made; make it again later, or tell the user that another copy of this wallet is running. Of an earlier call that was \
-         answered outcome_unknown this says nothing: ask for that one with get_payment first.",
+        "This call was not made: make it again later, or tell the user that another copy of this wallet is running. This says nothing about an \
+         earlier call that was answered outcome_unknown: check that one with get_payment first.",
     )
 }
 
-/// The answer to a request that was never sent, since no daemon could be had.
+/// The answer to a request that was never sent because no daemon could be reached.
 pub(super) fn not_sent(id: &Value, kind: &RequestKind, is_modern: bool) -> Vec<u8> {
     match kind {
-        RequestKind::Writes(_) => failed(
-            id,
-            &busy("The process that keeps this wallet could not be had in time."),
-            is_modern,
-        ),
+        RequestKind::Writes(_) => {
+            failed(id, &busy("The wallet's process could not be reached in time."), is_modern)
+        }
         kind => unanswered(id, kind, is_modern),
     }
 }

@@ -1,21 +1,21 @@
-//! One daemon per wallet; what a client starts is a shim that carries lines to it.
+//! One daemon per wallet; a client starts a shim, which carries lines to the daemon.
 //!
 //! ```text
 //!  client --stdio--> shim ---+
-//!  client --stdio--> shim ---+--- daemon.sock ---> daemon: a session each, one wallet, one set of tasks
+//!  client --stdio--> shim ---+--- daemon.sock ---> daemon: one wallet, a session per client
 //!  nutpurse pay ... ---------+
 //! ```
 //! The process that holds the lock on `daemon.lock` is the daemon. The system releases the lock
-//! when that process ends. No process id decides anything, and nothing is ever signalled.
+//! when that process ends. Process ids decide nothing, and no process is ever sent a signal.
 //!
 //! ```text
-//!  daemon:  (lock taken) --> serving --(idle, SIGTERM, asked to finish, its socket gone)--> finishing --> gone
-//!  shim:    connecting <--(daemon gone)-- connected --(client gone)--> ended
-//!             +--(nobody for 5 s)--> unavailable: lists the tools, refuses every call; goes on looking for a daemon
+//!  daemon: (locked) --> serving --(idle, SIGTERM, asked to end, no socket)--> finishing --> ended
+//!  shim:   connecting <--(daemon gone)-- connected --(client gone)--> ended
+//!            +--(no daemon for 5 s)--> unavailable: lists tools, refuses calls, keeps looking
 //! ```
-//! A shim opens no store, reads no key and knows no verb; it never sends a call that could move
-//! money twice. Only the daemon, and whoever holds the lock in its place (`--in-process`, an
-//! owner's command), opens the store.
+//! A shim opens no store, reads no key and runs no tool; it never sends a call twice that could
+//! move money. Only the holder of the lock opens the store: the daemon, or in its place a process
+//! with `--in-process` or an owner's command.
 
 #[cfg(unix)]
 mod client;

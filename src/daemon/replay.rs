@@ -1,15 +1,15 @@
-//! The requests that a new daemon is sent first, to restore the session: the handshake of the older
-//! protocol era, and the subscriptions to resources.
+//! The requests that are sent to a new daemon first, to restore the session: the handshake of the
+//! older protocol era, and the subscriptions to resources.
 //!
-//! Pure. Remembers no request that was not granted.
+//! Pure. Never stores a request that was not granted.
 
 use serde_json::{Value, json};
 
 use super::lost_reply::RequestKind;
 
-/// The prefix of the ids of our own requests. Their answers are not passed on to the client.
+/// The prefix of the shim's own request ids. The answers to them are not passed on to the client.
 const OURS: &str = "nutpurse/again/";
-/// Some clients begin a line with it.
+/// The UTF-8 byte order mark, with which some clients begin a line.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The requests that were granted in this session.
@@ -23,7 +23,7 @@ pub(super) struct SessionReplay {
 }
 
 impl SessionReplay {
-    /// Remembers a granted request if a new daemon must be sent it again.
+    /// Stores a granted request that must be sent to a new daemon.
     pub(super) fn granted(&mut self, kind: &RequestKind, request: Vec<u8>) {
         if *kind == RequestKind::Handshake {
             self.initialize = Some(request);
@@ -44,17 +44,16 @@ impl SessionReplay {
         }
     }
 
-    /// Remembers the client's `notifications/initialized`.
     pub(super) fn initialized(&mut self, notice: &[u8]) {
         self.initialized = Some(notice.to_vec());
     }
 
-    /// The client has subscribed to a resource.
+    /// Returns `true` if the client has subscribed to a resource.
     pub(super) fn has_subscriptions(&self) -> bool {
         !self.subscriptions.is_empty()
     }
 
-    /// The requests for a new daemon, under ids of our own.
+    /// Returns the requests for a new daemon, with the shim's own ids.
     pub(super) fn lines(&self) -> Vec<Vec<u8>> {
         let mut lines: Vec<Vec<u8>> = Vec::new();
         lines.extend(self.initialize.as_ref().and_then(|line| renamed(line, 0)));
@@ -74,7 +73,7 @@ pub(super) fn read(line: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))
 }
 
-/// The same request under an id of ours.
+/// Copies a request with one of the shim's own ids.
 fn renamed(line: &[u8], number: usize) -> Option<Vec<u8>> {
     let mut message = read(line).ok()?;
     *message.get_mut("id")? = json!(format!("{OURS}{number}"));

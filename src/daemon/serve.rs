@@ -1,8 +1,8 @@
 //! The daemon: serves sessions to processes of its user, from one wallet, until it is idle.
 //!
-//! It holds the folder's lock as long as it lives. It listens on the folder's socket alone, never
-//! on a network. When it ends, it removes the socket first, lets every session finish the calls
-//! that it has begun, and releases the lock last.
+//! It holds the folder's lock until it ends. It listens only on the folder's socket, never on a
+//! network. When it ends, it removes the socket first, lets every session finish the calls that it
+//! has begun, and releases the lock last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,24 +31,22 @@ use crate::config::{Environment, Home};
 use crate::mcp;
 use crate::wallet::{Caller, core::clock};
 
-/// How long a process that connects may take for the handshake.
+/// The time limit for the handshake of a process that connects.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-/// The most sessions at a time.
 const MAX_SESSIONS: usize = 128;
-/// How often the daemon checks that its folder still exists.
+/// The period of the check that the daemon's folder still exists.
 const FOLDER_CHECK: Duration = Duration::from_secs(2);
-/// How long sessions get for the calls that they have begun. The wallet gets its own time after
+/// The time that sessions get at the end to finish their calls. The wallet gets its own time after
 /// that.
 const LAST_CALLS: Duration = Duration::from_secs(10);
-/// The least time that the daemon waits for its first session: the shim that started it is about to
-/// connect.
+/// The shortest wait for the first session: the shim that started the daemon is about to connect.
 const FIRST_SESSION: Duration = Duration::from_secs(5);
 /// The longest time before an idle daemon with something open checks again whether it can end.
 const OPEN_CHECK: Duration = Duration::from_secs(60);
 
-/// Why the daemon cannot serve.
+/// The reason that the daemon cannot serve.
 #[derive(Debug, thiserror::Error)]
-#[error("the wallet's socket cannot be made: {0}")]
+#[error("the wallet's socket cannot be created: {0}")]
 pub struct DaemonError(String);
 
 impl From<SocketError> for DaemonError {
@@ -103,7 +101,7 @@ pub async fn serve(
         agents: Mutex::default(),
         sessions: watch::Sender::new(0),
     });
-    tracing::info!(version = VERSION, "keeps the wallet");
+    tracing::info!(version = VERSION, "the daemon serves the wallet");
     let sessions = TaskTracker::new();
     let accepting = async {
         loop {
@@ -112,7 +110,7 @@ pub async fn serve(
                     drop(sessions.spawn(Arc::clone(&daemon).accept(stream)))
                 }
                 Ok(_) => {
-                    tracing::warn!("a process of another user came to the socket and was sent away")
+                    tracing::warn!("a connection from a process of another user was refused")
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a session was not accepted");
@@ -125,8 +123,8 @@ pub async fn serve(
         () = accepting => {}
         () = shutdown => tracing::info!("was told to end"),
         () = daemon.finishing.cancelled() => tracing::info!("was asked to finish"),
-        () = daemon.until_idle() => tracing::info!("nobody needs it"),
-        () = until_folder_gone(&lock, home, &socket_id) => tracing::warn!("its folder or its socket is gone"),
+        () = daemon.until_idle() => tracing::info!("no session and nothing open: ending"),
+        () = until_folder_gone(&lock, home, &socket_id) => tracing::warn!("the folder or its socket is gone: ending"),
     }
     if lock.is_in_place() && socket::file_id(home) == socket_id {
         socket::remove(home);
@@ -135,13 +133,13 @@ pub async fn serve(
     daemon.finishing.cancel();
     sessions.close();
     if timeout(LAST_CALLS, sessions.wait()).await.is_err() {
-        tracing::warn!("a session's last answers are not read; it is left");
+        tracing::warn!("a client did not read its last answers; its session was dropped");
     }
     Ok(lock)
 }
 
-/// Returns when the lock's file or the socket is no longer where it was: no process can connect
-/// then.
+/// Returns when the lock file or the socket is no longer in its place, so that no process can
+/// connect.
 async fn until_folder_gone(lock: &Lock, home: &Home, socket_id: &Option<(u64, u64)>) {
     let mut look = interval(FOLDER_CHECK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -154,7 +152,7 @@ async fn until_folder_gone(lock: &Lock, home: &Home, socket_id: &Option<(u64, u6
 }
 
 impl Daemon {
-    /// Returns when there was no session for as long as `idle`, and nothing is open.
+    /// Returns when there was no session for `idle`, and nothing is open.
     async fn until_idle(&self) {
         let mut sessions = self.sessions.subscribe();
         let mut patience = self.idle.max(FIRST_SESSION);
@@ -175,7 +173,7 @@ impl Daemon {
         }
     }
 
-    /// Does the handshake with a process that has connected, and what it wants.
+    /// Does the handshake with a process that has connected, and carries out its request.
     async fn accept(self: Arc<Self>, stream: UnixStream) {
         let (reader, mut writer) = stream.into_split();
         let mut reader = BufReader::new(reader);
@@ -243,7 +241,7 @@ impl Daemon {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves one session; tells at its end how many lines were read.
+    /// Serves one session; then tells the shim how many lines were read.
     async fn serve_session(
         self: Arc<Self>,
         agent: String,

@@ -1,9 +1,9 @@
 //! The shim: carries a client's lines to the daemon and the daemon's to the client.
 //!
-//! It reads lines only to know which requests are open, and changes none. It outlives daemons: when
-//! one is gone it finds or starts the next, restores the session, and sends the requests that
-//! change nothing again. A call that could move money is sent once; if its answer is lost, the
-//! client is told so, and what to ask. The shim ends with its client, however that ends.
+//! It parses lines only to know which requests are open, and changes none. It outlives daemons:
+//! when one is gone, it finds or starts the next, restores the session, and resends the requests
+//! that change nothing. A call that could move money is sent once; if its answer is lost, the
+//! client is told how to look it up. The shim always ends with its client.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use super::unavailable;
 use crate::api::Error;
 use crate::mcp::{self, Frame, FrameReader, MAX_FRAME};
 
-/// The longest line of a daemon: a picture and a history fit many times.
+/// The longest line from a daemon, in bytes; a QR code and a history need far less.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
-/// How long answers are waited for after the client has closed its end.
+/// The longest wait for answers after the client has closed its end.
 const LAST_ANSWERS: Duration = Duration::from_secs(40);
-/// How long answers are waited for once the client itself is gone.
+/// The longest wait for answers once the client itself is gone.
 const CLIENT_GONE: Duration = Duration::from_secs(1);
-/// How often the shim tries to connect while no daemon can be reached.
+/// The pause between attempts to connect while no daemon can be reached.
 const RETRY: Duration = Duration::from_secs(1);
 
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -36,7 +36,7 @@ type Connecting<'a> = Pin<Box<dyn Future<Output = Result<DaemonSession, Error>> 
 struct SessionConnection {
     frames: FrameReader<Reader>,
     to: Outbound,
-    /// The number of our lines that the daemon has read, as it says when it ends.
+    /// The number of lines that the daemon has read. `None` until it says so at its end.
     read: Option<u64>,
 }
 
@@ -50,9 +50,9 @@ impl SessionConnection {
 
 /// Lines to the daemon, one at a time.
 struct Outbound {
-    /// `None` once nothing more is sent.
+    /// `None` once nothing more will be sent.
     writer: Option<Writer>,
-    /// The line that is being written, and how many of its bytes have been.
+    /// The line being written, and the number of its bytes written so far.
     line: Vec<u8>,
     written: usize,
     /// The number of lines begun, and of lines written whole.
@@ -120,7 +120,6 @@ pub async fn run_shim(
         .await
 }
 
-/// Bytes for the client.
 struct ClientOutput<W> {
     output: W,
     bytes: Vec<u8>,
@@ -133,8 +132,7 @@ impl<W: AsyncWrite + Unpin> ClientOutput<W> {
         self.bytes.is_empty() && !self.unflushed
     }
 
-    /// Writes some of the bytes, or flushes what was written. Cancel safe: the next call does what
-    /// this one has not done.
+    /// Writes some of the bytes, or flushes what was written. Cancel safe: the next call continues.
     async fn write(&mut self) -> std::io::Result<()> {
         match self.bytes.get(self.written..).filter(|rest| !rest.is_empty()) {
             Some(rest) => {
@@ -164,7 +162,7 @@ struct Shim<'a> {
     resend: Vec<Vec<u8>>,
     /// A line of the client that waits for a daemon.
     waiting: Option<Vec<u8>>,
-    /// Until when the last answers are waited for, once the client has closed its end.
+    /// The end of the wait for the last answers. `None` until the client has closed its end.
     deadline: Option<Instant>,
     unavailable: JoinSet<()>,
 }
@@ -222,7 +220,7 @@ impl Shim<'_> {
         }
     }
 
-    /// The client has closed its end, or is gone: nothing more is sent.
+    /// Sends nothing more, since the client has closed its end or is gone.
     async fn close(&mut self, patience: Duration) {
         let end = Instant::now() + patience;
         self.deadline = Some(self.deadline.map_or(end, |until| until.min(end)));
@@ -234,8 +232,8 @@ impl Shim<'_> {
         }
     }
 
-    /// A line of the client may be read: it can be sent, or there is no daemon since the client has
-    /// asked for nothing.
+    /// Returns `true` if a line may be read from the client: it can be sent, or there is no daemon
+    /// because none was needed.
     fn can_read_client(&self) -> bool {
         let is_free = self
             .connection
@@ -261,7 +259,8 @@ impl Shim<'_> {
         }
     }
 
-    /// Takes a line from the daemon, or the end of the connection. Gives the bytes for the client.
+    /// Handles a line from the daemon, or the end of the connection. Returns the bytes for the
+    /// client.
     fn receive(&mut self, line: std::io::Result<Frame>) -> Vec<u8> {
         match line {
             Ok(Frame::Complete(line)) => {
@@ -284,7 +283,7 @@ impl Shim<'_> {
         }
     }
 
-    /// The daemon is gone. Gives the bytes for the client.
+    /// Handles the loss of the daemon. Returns the bytes for the client.
     fn lost(&mut self) -> Vec<u8> {
         let Some(connection) = self.connection.take() else { return Vec::new() };
         let read = connection.read.unwrap_or(connection.to.whole).min(connection.to.whole);
@@ -295,7 +294,7 @@ impl Shim<'_> {
         }
         self.resend(failover.resend);
         if connection.read.is_none() || self.requests.needs_daemon() || self.waiting.is_some() {
-            tracing::info!("the process that keeps the wallet is gone; looking for another");
+            tracing::info!("the wallet's process is gone; looking for another");
             self.start_connecting();
         }
         failover.answers.concat()
@@ -316,7 +315,7 @@ impl Shim<'_> {
         }
     }
 
-    /// An attempt to connect has ended.
+    /// Handles the end of an attempt to connect.
     fn connected(&mut self, result: Result<DaemonSession, Error>) {
         self.connecting = None;
         match result {

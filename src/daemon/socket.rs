@@ -1,8 +1,8 @@
 //! The socket of a folder: its path, and the check of the process at its other end.
 //!
-//! A path that is too long for the system is reached through the folder's own descriptor. Anything
-//! at that path that is no socket of ours is refused and left alone. Both sides check the other's
-//! user: only processes of the same user speak to each other.
+//! On Linux, a path that is too long for a socket is reached through the folder's descriptor.
+//! Anything at the socket's path that is not this user's socket is refused and left alone. Each
+//! side checks that the other is a process of the same user.
 
 use std::fs;
 use std::io;
@@ -16,22 +16,17 @@ use crate::config::Home;
 /// The length of a socket's path that every system allows, in bytes.
 const PATH_MAX: usize = 100;
 
-/// Why the socket cannot be used.
+/// The reason that the socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SocketError {
-    /// No process listens.
-    #[error("nobody listens")]
+    #[error("no process listens")]
     NotRunning,
-    /// The socket's path holds something else.
     #[error("this is not the wallet's socket, move it away: {}", .0.display())]
     Foreign(PathBuf),
-    /// The path is too long for this system.
     #[error("the folder's path is too long for a socket in it; choose a shorter one: {}", .0.display())]
     TooLong(PathBuf),
-    /// Another user's process is at the other end.
     #[error("a process of another user is at the wallet's socket")]
     OtherUser,
-    /// The system refuses.
     #[error("the wallet's socket cannot be used: {0}")]
     Io(#[from] io::Error),
 }
@@ -61,7 +56,7 @@ impl ShortPath {
     }
 }
 
-/// Whether our socket is there. Anything else at its path is an error.
+/// Returns `true` if this user's socket is there. Anything else at its path is an error.
 fn is_there(home: &Home) -> Result<bool, SocketError> {
     match fs::symlink_metadata(home.socket()) {
         Ok(found) if found.file_type().is_socket() && found.uid() == our_uid() => Ok(true),
@@ -75,7 +70,8 @@ fn our_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Listens; removes a socket that an earlier daemon left. Only for the holder of the folder's lock.
+/// Listens on the socket; first removes one that an earlier daemon left. Only for the holder of the
+/// folder's lock.
 pub(super) fn listen(home: &Home) -> Result<UnixListener, SocketError> {
     let short = ShortPath::of(home)?;
     if is_there(home)? {
@@ -93,14 +89,13 @@ pub(super) fn remove(home: &Home) {
     }
 }
 
-/// The socket's device and inode. `None`: there is no socket.
+/// Returns the socket's device and inode. `None`: there is no socket.
 pub(super) fn file_id(home: &Home) -> Option<(u64, u64)> {
     let found =
         fs::symlink_metadata(home.socket()).ok().filter(|found| found.file_type().is_socket())?;
     Some((found.dev(), found.ino()))
 }
 
-/// Connects to the daemon.
 pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
     if !is_there(home)? {
         return Err(SocketError::NotRunning);
@@ -121,7 +116,7 @@ pub(super) async fn connect(home: &Home) -> Result<UnixStream, SocketError> {
     if is_same_user(&stream) { Ok(stream) } else { Err(SocketError::OtherUser) }
 }
 
-/// The process at the other end belongs to this user.
+/// Returns `true` if the process at the other end belongs to this user.
 pub(super) fn is_same_user(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == our_uid())
 }

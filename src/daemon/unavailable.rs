@@ -34,7 +34,7 @@ impl Source for Unavailable {
     }
 }
 
-/// Starts such a session; gives the client's end of it.
+/// Starts such a session; returns the client's end of its pipe.
 pub(super) fn session(
     why: Error,
     options: &ConnectOptions,

@@ -1,5 +1,5 @@
-//! `docs/tools.md`, made from the tools and the table of codes, so that it cannot say anything else
-//! than they do.
+//! Renders `docs/tools.md` from the tools and the table of codes, so that the page always matches
+//! them.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::api::tools::{self, Tool};
 use crate::api::{Code, MoneyMoved, Retry};
 
-/// The whole page.
+/// Renders the whole page.
 pub fn render() -> String {
     let mut page = String::from(
         "# Tools\n\n<!-- Made by `UPDATE_DOCS=1 cargo test --test it docs`; do not edit. -->\n\n\

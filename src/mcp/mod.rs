@@ -1,6 +1,6 @@
-//! The tools, and the MCP server that offers them. The only place that knows rmcp.
+//! The MCP server that offers the tools. The only module that uses rmcp.
 //!
-//! Never sees a mint, a store or a relay; never decides to spend; nothing here logs arguments or
+//! Never accesses a mint, a store or a relay, never decides to spend, and never logs arguments or
 //! results.
 
 #[cfg(feature = "testing")]
@@ -21,31 +21,30 @@ pub(crate) use transport::{Frame, FrameReader, too_long};
 use crate::api::Source;
 use crate::wallet::Caller;
 
-/// Why a session failed. Says nothing of what was sent.
+/// The reason that a session failed. Contains nothing that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// No common version of the protocol.
+    /// Client and server have no common version of the protocol.
     #[error("the client and this server have no common version of MCP")]
     Handshake,
-    /// The session's loop broke.
+    /// The session's loop failed.
     #[error("the MCP session broke off")]
     Broken,
 }
 
-/// Serves one session, until its client leaves. A client that only looks and hangs up is a session
-/// like any other.
+/// Serves one session until its client leaves. A client that hangs up without a request is not an
+/// error.
 ///
-/// `caller` is the agent of every call in it; `source` is asked for the wallet at the first call
-/// that needs it, not before. After the end of the input, calls under way have a few seconds to
-/// answer; what moves money goes on after that by itself, and whoever called this waits for the
-/// wallet.
+/// `caller` is the agent of every call. `source` is asked for the wallet only at the first call
+/// that needs it. After the end of the input, calls under way have a few seconds to answer.
+/// Payments continue in the wallet after that; the caller of this function waits for the wallet.
 ///
 /// # Errors
-/// [`SessionError`]; never because of what a client sent, but for a handshake that cannot be agreed
-/// on.
+/// [`SessionError`]. Nothing that a client sends causes one, except a handshake without a common
+/// version.
 ///
 /// # Cancel safety
-/// Dropping the future ends the session without its last answers; no payment is cut.
+/// Dropping the future ends the session without its last answers; no payment is interrupted.
 pub async fn serve<R, W>(
     source: Arc<dyn Source>,
     caller: Caller,

@@ -1,8 +1,8 @@
-//! What a panic may say: where it was, never what it held.
+//! Output of a panic: its place in the source, never its message.
 
 use std::io::Write;
 
-/// Replaces what a panic prints: a fixed line and the place in the source. Its text could hold a
+/// Replaces the output of a panic by a fixed line with its place, since the message could contain a
 /// token or a key. Call it once, at start.
 pub fn hide_payloads() {
     std::panic::set_hook(Box::new(|panic| {
@@ -10,8 +10,8 @@ pub fn hide_payloads() {
             .location()
             .map(|place| format!("{}:{}", place.file(), place.line()))
             .unwrap_or_default();
-        let _ = writeln!(std::io::stderr(), "nutpurse made a mistake at {place}");
-        // A process without a client has nobody to read its standard error.
-        tracing::error!(%place, "a mistake");
+        let _ = writeln!(std::io::stderr(), "nutpurse has a bug at {place}");
+        // Nobody reads the standard error of the daemon.
+        tracing::error!(%place, "a bug");
     }));
 }

@@ -150,7 +150,8 @@ fn a_person_who_types_the_word_has_it_done_and_written_down() {
     for line in LOOSENING {
         let (shown, done) = answer(&home, line, str::to_owned);
         assert!(
-            done && shown.contains("This will change:") && shown.contains("After it, in all:"),
+            done && shown.contains("This will change:")
+                && shown.contains("The whole policy after it:"),
             "{line:?}: {shown}"
         );
         let entries = policy_entries(&home);

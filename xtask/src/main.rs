@@ -1,9 +1,9 @@
-//! `cargo xtask sandbox`: builds the wallet and the sandbox, says in words how far the build has
-//! come, and runs the sandbox.
+//! `cargo xtask sandbox`: builds the wallet and the sandbox, reports the build's progress, and runs
+//! the sandbox.
 //!
-//! It has no dependencies, so it is running a second after it was asked for. It builds with the
-//! same profile and the same features as `cargo test --workspace`, so each of the two commands
-//! finds what the other has built.
+//! It has no dependencies, so it starts within a second. It builds with the same profile and
+//! features as `cargo test --workspace`, so that each of the two commands reuses what the other
+//! built.
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "usage: cargo xtask sandbox [--serve]
 
   sandbox            two wallets pay each other at a Cashu mint of their own
-  sandbox --serve    keeps such a mint running, for a wallet in your own client";
+  sandbox --serve    keeps such a mint running, for use with your own client";
 
-/// How often the build says where it is.
+/// The period of the progress reports.
 const TELL_EVERY: Duration = Duration::from_secs(15);
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -46,12 +46,12 @@ fn sandbox(words: &[String]) -> Outcome<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds these targets of the wallet's package and tells in words how far it has come.
+/// Builds these targets of the wallet's package and reports the progress.
 fn build(targets: &[&str]) -> Outcome {
     let begun = Instant::now();
     let all = packages()?;
     println!(
-        "Building the wallet, and a Cashu mint and a Lightning network of its own to try it on: {all} packages."
+        "Building the wallet, with a Cashu mint and a Lightning network to try it on: {all} packages."
     );
     println!(
         "The first build takes about 5 minutes on 2 cores and 2 on 8. Later builds take seconds."
@@ -84,7 +84,7 @@ fn build(targets: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// How many packages the wallet and its tests are made of.
+/// Counts the packages of the wallet and its tests.
 fn packages() -> Outcome<usize> {
     let tree = cargo()
         .args([
@@ -107,13 +107,14 @@ fn packages() -> Outcome<usize> {
     Ok(ids.len())
 }
 
-/// The package of which cargo says in this line that a part is built.
+/// Returns the package of which this line of cargo's output reports a built part.
 fn finished(line: &str) -> Option<&str> {
     let rest = line.strip_prefix(r#"{"reason":"compiler-artifact","package_id":""#)?;
     rest.split('"').next()
 }
 
-/// `tokio` of `registry+…#tokio@1.54.1`, `testbed` of `path+file:///…/testbed#0.1.0`.
+/// Returns a package's name: `tokio` for `registry+…#tokio@1.54.1`, `testbed` for
+/// `path+file:///…/testbed#0.1.0`.
 fn name(package: &str) -> &str {
     let (place, version) = package.split_once('#').unwrap_or((package, ""));
     version
@@ -125,7 +126,7 @@ fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     // Cargo sets these variables for the programs it runs. A cargo that inherits them rebuilds
-    // packages that are already built.
+    // packages needlessly.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")

@@ -1,4 +1,4 @@
-//! The wallet as the owner's commands see it. No code: `app` implements it.
+//! The wallet behind the owner's commands. No code: `app` implements it.
 
 use super::{RestoreFrom, Summary};
 use crate::api::view::{OpenView, RelaysReport};
@@ -13,14 +13,14 @@ use crate::wallet::engine::recheck::Step;
 pub struct GivenKey {
     /// nsec, ncryptsec or hex.
     pub text: Secret,
-    /// What opens an ncryptsec.
+    /// The password of an ncryptsec (NIP-49).
     pub password: Option<Secret>,
 }
 
-/// The owner's commands work on a wallet through this. Errors are texts for the person.
+/// The wallet's operations for the owner's commands. Errors are texts for the person.
 pub trait OwnerBackend {
-    /// Records the changes that were made by hand since the last entry of history, so that the next
-    /// entry holds its own change alone.
+    /// Records changes made by hand since the last history entry, so that the next entry contains
+    /// only its own change.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -32,7 +32,7 @@ pub trait OwnerBackend {
     /// When it cannot be written.
     fn record(&self, text: &str, loosened: bool) -> Result<(), String>;
 
-    /// Where the keys are stored, and whether a person has confirmed a backup. `None`: there are no
+    /// The place of the keys, and `true` if they were shown for a backup. `None`: there are no
     /// keys yet.
     ///
     /// # Errors
@@ -64,11 +64,10 @@ pub trait OwnerBackend {
     /// When it cannot be written.
     fn mark_backed_up(&self) -> Result<(), String>;
 
-    /// Restores the wallet as far as possible, and asks every listed mint what it has signed for
-    /// it.
+    /// Restores the wallet as far as possible, and asks every listed mint for what it signed.
     ///
     /// # Errors
-    /// When nothing could be restored. What was found before a failure stays found.
+    /// When nothing could be restored. What was found before a failure is kept.
     fn restore(
         &self,
         from: &RestoreFrom,
@@ -121,12 +120,12 @@ pub trait OwnerBackend {
     /// Gives up a payment or a received token.
     ///
     /// # Errors
-    /// When it was not open any more, or it cannot be written.
+    /// When it is no longer open, or cannot be written.
     fn give_up(&self, id: &str) -> Result<(), String>;
 
-    /// Takes up again a payment or a received token that was given up.
+    /// Reopens a payment or a received token that was given up.
     ///
     /// # Errors
-    /// When it was not given up, or it cannot be written.
+    /// When it was not given up, or cannot be written.
     fn take_up(&self, id: &str) -> Result<(), String>;
 }

@@ -1,5 +1,5 @@
-//! `doctor` and `stop`: how the wallet stands, here and on its relays, and the end of the process
-//! that keeps it. Nothing here loosens or reveals; neither asks.
+//! `doctor` checks the wallet, here and on its relays; `stop` ends the daemon. Neither loosens or
+//! reveals anything, so neither asks for confirmation.
 
 use serde_json::json;
 
@@ -12,16 +12,14 @@ use crate::model::text::clean;
 impl Owner<'_> {
     pub(super) fn stop(&mut self) -> Result<(), OwnerError> {
         let said = match self.backend.stop_daemon().map_err(OwnerError::Backend)? {
-            true => {
-                "The process that kept this wallet has ended. The next call of a client starts another."
-            }
-            false => "No process keeps this wallet.",
+            true => "This wallet's process has ended. The next client starts a new one.",
+            false => "No process is running for this wallet.",
         };
         self.print(&[said.to_owned()])
     }
 
-    /// With `local` it opens no store and contacts nobody; else the relays are read and the mints
-    /// asked, and nothing is changed there or here.
+    /// Checks the wallet. With `local` it opens no store and contacts nobody; else it reads the
+    /// relays and asks the mints, and changes nothing.
     pub(super) fn doctor(&mut self, local: bool) -> Result<(), OwnerError> {
         let mut lines = vec![
             format!("version: {}", env!("CARGO_PKG_VERSION")),
@@ -39,22 +37,23 @@ impl Owner<'_> {
                 let relays = settings.nostr.relays.join(", ");
                 format!("settings: in order\n{}\nnostr:   {relays}", text::money(&settings.policy))
             }
-            Err(error) => format!("settings: cannot be used, so nothing is spent: {error}"),
+            Err(error) => format!("settings: cannot be used, so nothing can be spent: {error}"),
         });
         lines.push(match Identity::read(self.home) {
             Ok(Some(identity)) => match identity.keys {
                 Some(KeysPlace::Keyring) => "keys:    in this computer's keyring".to_owned(),
                 Some(KeysPlace::File) => {
-                    format!("keys:    {} (in clear)", self.home.keys().display())
+                    format!("keys:    {} (unencrypted)", self.home.keys().display())
                 }
-                None => "keys:    not made yet".to_owned(),
+                None => "keys:    not created yet".to_owned(),
             },
-            Ok(None) => "wallet:  there is none here yet".to_owned(),
+            Ok(None) => "wallet:  not created yet".to_owned(),
             Err(error) => format!("wallet:  {error}"),
         });
         match self.backend.daemon() {
-            Ok(none) if none.is_empty() => lines
-                .push("process: none keeps this wallet now; the next client starts one".to_owned()),
+            Ok(none) if none.is_empty() => {
+                lines.push("process: not running; the next client starts it".to_owned())
+            }
             Ok(about) => lines.extend(about),
             Err(reason) => lines.push(format!("process: {reason}")),
         }
@@ -75,7 +74,7 @@ impl Owner<'_> {
         self.print(&lines)
     }
 
-    /// What others could read or write of the folder.
+    /// Reports what other users could read or write in the folder.
     #[cfg(unix)]
     fn others_access(&self) -> Vec<String> {
         use std::os::unix::fs::PermissionsExt as _;
@@ -89,7 +88,7 @@ impl Owner<'_> {
             path.symlink_metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
         });
         open.map(|path| {
-            format!("others may read or write {}: chmod go-rwx mends it", path.display())
+            format!("other users may read or write {}: `chmod go-rwx` fixes it", path.display())
         })
         .collect()
     }
@@ -100,13 +99,13 @@ impl Owner<'_> {
     }
 }
 
-/// The wallet on relays, for a person.
+/// Describes the wallet's copies on relays, for a person.
 fn relays(report: &RelaysReport) -> Vec<String> {
     let mut lines = vec![format!("relays of {}:", report.npub)];
     for relay in &report.relays {
         let counts = [
-            (relay.lacks, "lacking"),
-            (relay.undeleted, "deleted and still shown"),
+            (relay.lacks, "missing"),
+            (relay.undeleted, "deleted but still shown"),
             (relay.refused, "refused"),
         ];
         let counts = counts
@@ -114,7 +113,7 @@ fn relays(report: &RelaysReport) -> Vec<String> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!(", {count} {what}"));
         let waiting = if relay.unpublished > 0 {
-            format!(", {} to be sent", relay.unpublished)
+            format!(", {} waiting to be sent", relay.unpublished)
         } else {
             String::new()
         };
@@ -132,16 +131,16 @@ fn relays(report: &RelaysReport) -> Vec<String> {
         ));
     }
     lines.push(format!(
-        "on relays: {} sats; the mints call {} of them unspent, and were not asked about {}; spendable here: {}",
+        "on relays: {} sats; the mints call {} of them unspent and were not asked about {}; spendable here: {}",
         report.on_relays_sats, report.checked_sats, report.unchecked_sats, report.here_sats
     ));
     for one in &report.findings {
         let at = one.relay.as_ref().map(|relay| format!(" at {relay}")).unwrap_or_default();
         let sats = one.sats.map(|sats| format!(", {sats} sats")).unwrap_or_default();
         lines.push(format!("{}{at}: {}{sats}: {}", one.finding, one.count, one.what));
-        lines.push(format!("  what mends it: {}", one.mend));
+        lines.push(format!("  fix: {}", one.mend));
     }
-    lines.extend(report.next_step.iter().map(|next| format!("what to do: {next}")));
+    lines.extend(report.next_step.iter().map(|next| format!("next step: {next}")));
     if report.findings.is_empty() && report.next_step.is_none() {
         lines.push("Nothing is wrong there.".to_owned());
     }

@@ -1,4 +1,4 @@
-//! `init`: creates what is missing and says where it lies. Run again, it changes nothing and says
+//! `init`: creates what is missing and shows where it is. A second run changes nothing and prints
 //! the same.
 
 use std::io::{self, BufRead, IsTerminal, Read};
@@ -21,7 +21,7 @@ impl Owner<'_> {
         let keys = match place {
             KeysPlace::Keyring => "this computer's keyring".to_owned(),
             KeysPlace::File => {
-                format!("{} (in clear: no keyring answered)", self.home.keys().display())
+                format!("{} (unencrypted: no keyring answered)", self.home.keys().display())
             }
         };
         let mut lines = vec![
@@ -36,24 +36,26 @@ impl Owner<'_> {
         self.print(&lines)
     }
 
-    /// A Nostr key in the environment is told of by its variable's name.
+    /// Reports Nostr keys in the environment, by the variable's name only.
     pub(super) fn nostr_keys(&self) -> Vec<String> {
         let (ours, other) = (env::NSEC, env::OTHER_NSEC);
         let mut lines = Vec::new();
         if self.environment.nsec.is_some() {
-            lines.push(format!("{ours} is set. `nutpurse init` takes it over where it makes new keys, and nowhere else."));
+            lines.push(format!(
+                "{ours} is set. `nutpurse init` uses it only if it creates new keys."
+            ));
         }
         if self.environment.other_nsec_set {
             lines.push(format!(
-                "{other} is set. It was not read. To take that key over, put it into {ours} and run `nutpurse init` for a new folder."
+                "{other} is set, but was not read. To use that key, set {ours} to it and run `nutpurse init` for a new folder."
             ));
         }
         lines
     }
 }
 
-/// A Nostr key from a terminal, not shown, or from a pipe; the password of an encrypted one on the
-/// line below.
+/// Reads a Nostr key from a terminal, without echo, or from a pipe; the password of an encrypted
+/// key is on the next line.
 fn read_key() -> Result<GivenKey, OwnerError> {
     let typed = io::stdin().is_terminal();
     let ask = |what: &str| -> Result<Secret, OwnerError> {

@@ -1,6 +1,6 @@
-//! `payments`: what is open and why, a repeat that a person excuses, and what can never end given
-//! up. What gives something up asks a person; taking it up again holds money back, and asks
-//! nothing.
+//! `payments`: shows what is open and why, allows a repeat, gives up what can never end, and
+//! reopens it. Allowing a repeat and giving up need a person's confirmation; reopening only holds
+//! money back, and asks nothing.
 
 use clap::Subcommand;
 
@@ -12,20 +12,20 @@ use crate::model::id::PaymentId;
 /// Commands about payments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum PaymentsCommand {
-    /// Show what is open: payments, received tokens, disputed deposits and nutzaps that reached
-    /// nobody, why, and what can be done
+    /// Show open payments, received tokens, disputed deposits and undelivered nutzaps, the reason,
+    /// and what can be done
     Open,
-    /// Allow a payment like this one once more, though its outcome may not have been seen
+    /// Allow one more payment like this one, although its caller may not have seen the outcome
     AllowRepeat {
         /// The earlier payment
         id: PaymentId,
     },
-    /// Give up what can never end, since its mint is gone for good
+    /// Give up a payment or received token whose mint is gone for good
     GiveUp {
         /// The payment or received token
         id: String,
     },
-    /// Have a mint asked again about what was given up
+    /// Reopen what was given up, and ask its mint again
     Revive {
         /// The payment or received token
         id: String,
@@ -47,7 +47,7 @@ impl Owner<'_> {
 
     fn allow_repeat(&mut self, id: &PaymentId) -> Result<(), OwnerError> {
         let mut lines = self.backend.describe_payment(id).map_err(OwnerError::Backend)?;
-        lines.push("It may have been paid. One more payment like it will be allowed, and may pay the same thing twice.".to_owned());
+        lines.push("It may already have been paid. One more payment like it will be allowed, and may pay for the same thing twice.".to_owned());
         self.confirmation.confirm(&lines)?;
         self.catch_up()?;
         self.backend.allow_repeat(id).map_err(OwnerError::Backend)?;
@@ -68,7 +68,7 @@ impl Owner<'_> {
         self.catch_up()?;
         self.backend.take_up(id).map_err(OwnerError::Backend)?;
         self.print(&[format!(
-            "{id} is open again: its mint is asked from the wallet's next start on."
+            "{id} is open again: its mint will be asked after the wallet's next start."
         )])?;
         self.record(&format!("{id} taken up again"), false)
     }

@@ -1,17 +1,15 @@
-//! `relays`: where the wallet's copy on Nostr lies. A relay that is added learns that the wallet is
-//! there and when it changes, never what is in it: so a person confirms it, after the relay has
-//! been tried and its limits were shown. Changes hold from the next start of the process that keeps
-//! the wallet.
+//! `relays`: the Nostr relays that keep the wallet's encrypted copy. A new relay learns that the
+//! wallet exists and when it changes, never its contents. So a person confirms it, after the
+//! results of a trial are shown. Changes take effect at the daemon's next start.
 
 use super::{Owner, OwnerError};
 use crate::config::Settings;
 use crate::config::edit::Edit;
 
-const NEXT_START: &str =
-    "It holds from the next start of the wallet's process: `nutpurse stop` ends the one that runs.";
+const NEXT_START: &str = "It takes effect at the next start of the wallet's process; `nutpurse stop` ends the running one.";
 
 impl Owner<'_> {
-    /// With `check`, each is tried.
+    /// Lists the relays; with `check`, tries each one.
     pub(super) fn list_relays(&mut self, check: bool) -> Result<(), OwnerError> {
         let relays = Settings::peek(self.home)?.nostr.relays;
         if relays.is_empty() {
@@ -31,7 +29,7 @@ impl Owner<'_> {
     fn tried(&self, url: &str) -> Vec<String> {
         let remarks = self.backend.try_relay(url);
         if remarks.is_empty() {
-            return vec!["  It takes, shows and deletes what this wallet writes, and names no limit that touches it.".to_owned()];
+            return vec!["  It stores, returns and deletes what this wallet writes, and states no limit that affects it.".to_owned()];
         }
         remarks.into_iter().map(|remark| format!("  {remark}")).collect()
     }
@@ -39,14 +37,14 @@ impl Owner<'_> {
     pub(super) fn add_relay(&mut self, url: &str) -> Result<(), OwnerError> {
         let mut relays = Settings::peek(self.home)?.nostr.relays;
         if relays.iter().any(|one| same(one, url)) {
-            return self.print(&["Nothing to change: it is listed already.".to_owned()]);
+            return self.print(&["Nothing to change: it is already listed.".to_owned()]);
         }
         relays.push(url.to_owned());
         let edit = Edit::relays(self.home, &relays)?;
         let mut lines = vec![
-            format!("The relay {url} will keep a copy of this wallet, sealed so that only its key opens it."),
+            format!("The relay {url} will keep a copy of this wallet, encrypted so that only the wallet's key can read it."),
             "It sees the wallet's public Nostr key, this computer's network address, and when the wallet changes.".to_owned(),
-            "It was tried now, with a key made for that:".to_owned(),
+            "It was just tested with a throwaway key:".to_owned(),
         ];
         lines.extend(self.tried(url));
         self.confirmation.confirm(&lines)?;
@@ -66,7 +64,10 @@ impl Owner<'_> {
         let edit = Edit::relays(self.home, &relays)?;
         self.catch_up()?;
         edit.commit(false)?;
-        self.print(&[format!("removed: {url}; what it holds stays there"), NEXT_START.to_owned()])?;
+        self.print(&[
+            format!("removed: {url}; what it already stores stays there"),
+            NEXT_START.to_owned(),
+        ])?;
         self.record(&format!("relay {url} removed"), false)
     }
 }

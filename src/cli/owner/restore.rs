@@ -1,7 +1,7 @@
-//! `restore`: out of a damaged, lost or older file, from a copy or from the words.
+//! `restore`: replaces a damaged, lost or outdated wallet file by a copy, or from the mnemonic.
 //!
-//! The words are asked for on the terminal without an echo, or read as one line from a pipe; never
-//! from the command line.
+//! The mnemonic is typed without echo, or read as one line from a pipe; never from the command
+//! line.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -18,47 +18,47 @@ use crate::model::text::clean;
 use crate::wallet::core::clock;
 use crate::wallet::engine::recheck::{Restored, Step};
 
-/// The longest line of words read, in bytes.
+/// The longest mnemonic read, in bytes.
 const WORDS_MAX: u64 = 1_024;
-/// Counters that are asked about beyond the last that was found.
+/// The number of counters asked about after the last one found.
 const BEYOND: u64 = 300;
 
-/// From what to restore.
+/// The options of `restore`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct RestoreArgs {
-    /// Put this copy of the wallet's file back; without it, the newest good copy in the folder
+    /// Restore from this copy of the wallet's file; default: the newest good copy in the folder
     #[arg(long, value_name = "FILE")]
     pub copy: Option<PathBuf>,
-    /// Ask for the words (from a pipe: one line of the standard input)
+    /// Restore from the twelve words, typed or as one line of standard input
     #[arg(long)]
     pub words: bool,
 }
 
-/// From what to restore, with the words in it.
+/// The source of a restore.
 #[derive(Clone, Debug, Default)]
 pub struct RestoreFrom {
-    /// A copy that a person has named.
+    /// The copy that a person named.
     pub copy: Option<PathBuf>,
-    /// The words that a person has typed.
+    /// The mnemonic that a person typed.
     pub words: Option<Secret>,
 }
 
-/// What a restore came to.
+/// The result of a restore.
 #[derive(Debug)]
 pub struct Summary {
-    /// What was done with the files, for a person.
+    /// Lines for a person about what was done with the files.
     pub done: Vec<String>,
-    /// What the mints said.
+    /// The mints' answers.
     pub restored: Restored,
-    /// The device this home is now.
+    /// The device number of this folder.
     pub device: u32,
-    /// Until when the day's limit counts as used up.
+    /// Unix seconds until which the day's limit counts as used up. `None`: it does not.
     pub window_full_until: Option<u64>,
     /// Sats that can be spent now.
     pub spendable_sats: u64,
-    /// Sats that other devices of this wallet left on relays, beside these.
+    /// Sats of this wallet's other devices, on relays; not part of `spendable_sats`.
     pub shared_sats: u64,
-    /// Mints that the list on relays (NUT-27) names, and that are not listed here.
+    /// Mints in the wallet's list on relays (NUT-27) that are not listed here.
     pub mints_elsewhere: Vec<String>,
 }
 
@@ -84,9 +84,7 @@ impl Owner<'_> {
 
 fn read_words() -> Result<Secret, OwnerError> {
     let text = if io::stdin().is_terminal() {
-        Zeroizing::new(rpassword::prompt_password(
-            "The twelve words, in their order (not shown): ",
-        )?)
+        Zeroizing::new(rpassword::prompt_password("The twelve words, in order (not shown): ")?)
     } else {
         let mut line = Zeroizing::new(String::new());
         io::stdin().lock().take(WORDS_MAX).read_line(&mut line)?;
@@ -105,38 +103,38 @@ fn lines(summary: Summary) -> Vec<String> {
         spent = spent.saturating_add(found.spent_sats);
         lines.push(match mint.error {
             None => format!(
-                "{}: asked; {} coins known, {} sats of them unspent",
+                "{}: checked; {} coins known, {} sats of them unspent",
                 mint.mint, found.coins, found.unspent_sats
             ),
             Some(failure) => {
                 let message = Error::from(failure).message;
-                format!("{}: NOT asked to the end ({})", mint.mint, clean(&message))
+                format!("{}: NOT fully checked ({})", mint.mint, clean(&message))
             }
         });
     }
-    lines.push(format!("restored: {restored} sats; pending at their mints: {pending} sats; spent before: {spent} sats"));
+    lines.push(format!("restored: {restored} sats; pending at their mints: {pending} sats; already spent: {spent} sats"));
     lines.push(format!("spendable now: {} sats", summary.spendable_sats));
     if summary.shared_sats > 0 {
-        lines.push(format!("on relays, by other devices: {} sats", summary.shared_sats));
+        lines.push(format!("on relays, from other devices: {} sats", summary.shared_sats));
     }
     lines.push(format!("device: {}", summary.device));
     for mint in summary.mints_elsewhere {
         lines
-            .push(format!("not asked: {} was a mint of this wallet; `nutpurse mints trust URL` lists it, then restore again", clean(&mint)));
+            .push(format!("not checked: {} was a mint of this wallet; add it with `nutpurse mints trust URL`, then restore again", clean(&mint)));
     }
     if let Some(until) = summary.window_full_until {
         let until = clock::rfc3339(until).unwrap_or_default();
         lines.push(format!(
-            "What was spent in the last 24 hours is not known: nothing can be spent before {until}."
+            "The spending of the last 24 hours is unknown: nothing can be spent before {until}."
         ));
     }
     lines
 }
 
-/// A bar on a terminal, plain lines elsewhere; on the standard error.
+/// Progress on standard error: a bar on a terminal, plain lines elsewhere.
 struct Progress {
     bar: Option<ProgressBar>,
-    /// What was told last, where there is no bar.
+    /// The last line printed, if there is no bar.
     last: Mutex<String>,
 }
 

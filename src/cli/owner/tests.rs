@@ -369,7 +369,7 @@ fn a_relay_is_tried_before_a_person_confirms_it() -> Outcome {
     world.run("relays add wss://rich.example")?;
     let shown = world.person.shown.pop().unwrap_or_default().join("\n");
     assert!(
-        shown.contains("names no limit that touches it") && !shown.contains("keeps no"),
+        shown.contains("states no limit that affects it") && !shown.contains("keeps no"),
         "{shown}"
     );
     let (plain, checked) = (world.run("relays list")?, world.run("relays list --check")?);

@@ -1,10 +1,10 @@
 //! The tools, resources and prompts as an MCP server, for both protocol eras.
 //!
-//! Stateless but for subscriptions: a call's outcome never depends on an earlier call of the
+//! Stateless except for subscriptions: a call's outcome never depends on an earlier call of the
 //! session. A cancelled request, or one whose session has ended, loses its answer, never its
-//! payment: its waiting ends, what moves money goes on in the wallet, which remembers that nobody
-//! waits for it. A failure is a tool result without structured content; protocol errors are for
-//! misuse of the protocol.
+//! payment: the wallet finishes the payment and records that its outcome was not delivered. A
+//! failure is a tool result without structured content; protocol errors are for misuse of the
+//! protocol.
 
 mod notes;
 mod prompts;
@@ -31,13 +31,12 @@ use crate::api::{Code, Error, Source};
 use crate::wallet::Caller;
 use updates::Updates;
 
-/// What every agent is told at the start. Clients cut it at 2 KB.
+/// The instructions that every agent gets at the start. Clients truncate them at 2 KB.
 const INSTRUCTIONS: &str = include_str!("../instructions.md");
 
-/// How long a client may keep the lists: they are compiled in.
+/// The time that a client may cache the lists, in ms; they are compiled in.
 const LIST_TTL_MS: u64 = 3_600_000;
 
-/// One session's server.
 pub(super) struct Server {
     source: Arc<dyn Source>,
     caller: Caller,
@@ -49,7 +48,7 @@ impl Server {
         Self { source, caller, updates: Arc::default() }
     }
 
-    /// What must end with the session.
+    /// The session's subscriptions, which must end with it.
     pub(super) fn updates(&self) -> Arc<Updates> {
         Arc::clone(&self.updates)
     }
@@ -63,7 +62,7 @@ impl Server {
         let progress = notes::of(context);
         let call =
             tools::call(name, arguments, &self.caller, self.source.as_ref(), progress.as_ref());
-        // Nobody hears what is answered to a cancelled request.
+        // The answer to a cancelled request is never sent.
         let cancelled = || {
             Err(ToolFailure::Failed(Error::new(Code::OutcomeUnknown, "The call was cancelled.")))
         };
@@ -75,7 +74,7 @@ impl Server {
     }
 }
 
-/// The tool as it is listed: the same for every connection of one agent.
+/// Converts a tool for the list, which is the same for every connection of one agent.
 fn listed(tool: &Tool) -> rmcp::model::Tool {
     let hints = rmcp::model::ToolAnnotations::new()
         .read_only(tool.hints.read_only)
@@ -101,8 +100,8 @@ fn succeeded(answer: Answer) -> CallToolResult {
     result
 }
 
-/// Text alone: clients validate structured content against the output schema even in failures, and
-/// would hide what happened.
+/// Renders a failure as text only: clients validate structured content against the output schema
+/// even in failures, and would hide the error.
 fn failed(error: &Error) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(error_json(error).to_string())])
 }
@@ -154,15 +153,12 @@ impl ServerHandler for Server {
         match self.call(&request.name, request.arguments.unwrap_or_default(), &context).await {
             Ok(answer) => Ok(succeeded(answer).into()),
             Err(ToolFailure::Failed(error)) => Ok(failed(&error).into()),
-            Err(ToolFailure::UnknownTool) => {
-                Err(ErrorData::invalid_params("There is no tool of that name.", None))
-            }
+            Err(ToolFailure::UnknownTool) => Err(ErrorData::invalid_params("Unknown tool.", None)),
         }
     }
 
-    /// What rmcp could not read as any request it knows: a request of a known method with other
-    /// parameters than it takes, or another method altogether. A tool call comes back as a tool's
-    /// failure, which the model sees.
+    /// Answers a request that rmcp could not parse: a known method with invalid parameters, or an
+    /// unknown method. A tool call gets a tool failure, which the model sees.
     async fn on_custom_request(
         &self,
         request: CustomRequest,

@@ -1,4 +1,4 @@
-//! Signs of life as progress notifications, for requests that carry a progress token.
+//! Progress notifications, for requests that carry a progress token.
 
 use futures::future::BoxFuture;
 use rmcp::RoleServer;
@@ -17,13 +17,13 @@ impl Progress for Notes {
         Box::pin(async move {
             let note = ProgressNotificationParam::new(self.token.clone(), f64::from(step))
                 .with_message(text);
-            // A client that no longer listens misses a note, nothing else.
+            // A client that no longer listens only misses a note.
             let _ = self.peer.notify_progress(note).await;
         })
     }
 }
 
-/// Where this request's signs of life go.
+/// Returns the receiver of a request's progress notes.
 pub(super) fn of(context: &RequestContext<RoleServer>) -> Box<dyn Progress> {
     match context.meta.get_progress_token() {
         Some(token) => Box::new(Notes { peer: context.peer.clone(), token }),

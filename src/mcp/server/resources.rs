@@ -1,5 +1,5 @@
-//! The wallet as resources. Each is what a tool says, by the same way: nothing is readable here
-//! that no tool says.
+//! The wallet as MCP resources. Each is read by calling a tool, so a resource contains nothing that
+//! no tool returns.
 
 use rmcp::model::{
     CacheScope, ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
@@ -17,7 +17,7 @@ const HISTORY: &str = "wallet://history";
 const PAYMENTS: &str = "wallet://payments/";
 const DEPOSITS: &str = "wallet://deposits/";
 
-/// The tool that says what a resource says.
+/// The tool call that reads a resource.
 pub(super) struct ResourceCall {
     pub(super) tool: &'static str,
     pub(super) arguments: Map<String, Value>,
@@ -49,7 +49,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
     ]
 }
 
-/// The call that reads this address. `None`: there is no such resource.
+/// Returns the call that reads this URI. `None`: there is no such resource.
 pub(super) fn read_as_call(uri: &str) -> Option<ResourceCall> {
     let one = |tool, name: &str, id: &str| ResourceCall {
         tool,
@@ -72,10 +72,10 @@ pub(super) fn read_as_call(uri: &str) -> Option<ResourceCall> {
 }
 
 pub(super) fn not_found() -> ErrorData {
-    ErrorData::resource_not_found("There is no such resource.", None)
+    ErrorData::resource_not_found("Unknown resource.", None)
 }
 
-/// A tool's failure as a protocol error; the same error object is its data.
+/// Converts a tool's failure into a protocol error, with the error object as its data.
 pub(super) fn refused(failure: ToolFailure) -> ErrorData {
     match failure {
         ToolFailure::Failed(error) if matches!(error.code, Code::NotFound | Code::InvalidInput) => {

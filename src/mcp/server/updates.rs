@@ -1,6 +1,7 @@
-//! Notices that a resource has changed, in both eras, driven by the wallet's own change counter.
+//! Notices that a resource has changed, in both protocol eras, driven by the wallet's change
+//! counter.
 //!
-//! A notice says only that something changed; reading it is the client's next step. Nothing here
+//! A notice says only that something changed; the client then reads the resource. Nothing here
 //! outlives its session.
 
 use std::collections::BTreeSet;
@@ -39,8 +40,8 @@ async fn changes(source: &dyn Source) -> Result<watch::Receiver<u64>, ErrorData>
     Ok(wallet.changes())
 }
 
-/// One notice per watched resource and change, until the wallet closes or the client no longer
-/// listens. Changes that come while notices are being sent make one more round, not one each.
+/// Sends a notice per watched resource and change, until the wallet closes or the client no longer
+/// listens. All changes during one round of notices cause a single further round.
 async fn relay<F: Future<Output = bool>>(
     mut changes: watch::Receiver<u64>,
     watched: impl Fn() -> Vec<String>,
@@ -55,7 +56,8 @@ async fn relay<F: Future<Output = bool>>(
     }
 }
 
-/// The subscriptions of one session: the older era's, and the end of both eras'.
+/// The subscriptions of one session: those of the older era, and the signal that ends those of
+/// both.
 #[derive(Default)]
 pub(in crate::mcp) struct Updates {
     watched: Mutex<Watched>,
@@ -70,13 +72,13 @@ struct Watched {
 }
 
 impl Updates {
-    /// Cancelled when the input has ended. A subscription that stayed open then would hold up the
-    /// end of the session.
+    /// Returns the token to cancel when the input has ended, since an open subscription would delay
+    /// the end of the session.
     pub(in crate::mcp) fn input_ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 
-    /// The newer era's subscription: runs until the client cancels it or leaves, or the wallet
+    /// Serves a subscription of the newer era until the client cancels it or leaves, or the wallet
     /// closes.
     pub(super) async fn listen(
         &self,
@@ -128,12 +130,11 @@ impl Updates {
         Ok(())
     }
 
-    /// Sends no more notices of this resource.
     pub(super) fn unsubscribe(&self, uri: &str) {
         self.watched().uris.remove(uri);
     }
 
-    /// Ends all of it, and waits until it has ended.
+    /// Ends all subscriptions, and waits until they have ended.
     pub(in crate::mcp) async fn end(&self) {
         self.ended.cancel();
         self.tasks.close();

@@ -1,4 +1,4 @@
-//! Reads lines of a bounded length. A longer line is skipped to its end; only the id in it is kept.
+//! Reads lines of a bounded length. A longer line is skipped; only its id is kept.
 
 use rmcp::model::RequestId;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -15,7 +15,6 @@ pub(crate) enum Frame {
     End,
 }
 
-/// Reads frames.
 pub(crate) struct FrameReader<R> {
     reader: BufReader<R>,
     line: Vec<u8>,

@@ -1,5 +1,4 @@
-//! Writes lines. A write that was cancelled between two bytes is continued by the next one, so that
-//! no line is ever torn.
+//! Writes lines. The next write continues a cancelled one, so that no line is ever torn.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -17,7 +16,6 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         Self { writer, queued: Vec::new(), written: 0, closed: false }
     }
 
-    /// Adds a whole line.
     pub(super) fn queue(&mut self, line: &[u8]) {
         self.queued.extend_from_slice(line);
     }
@@ -41,7 +39,6 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         self.writer.flush().await
     }
 
-    /// Closes the writer.
     pub(super) async fn close(&mut self) -> std::io::Result<()> {
         self.closed = true;
         self.writer.shutdown().await

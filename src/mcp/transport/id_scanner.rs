@@ -22,7 +22,6 @@ pub(super) struct IdScanner {
 }
 
 impl IdScanner {
-    /// Takes the next bytes of the line.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.take(*byte));
     }
@@ -32,7 +31,7 @@ impl IdScanner {
         self.id.clone()
     }
 
-    /// The object has a method: it is a request or a notification.
+    /// Returns `true` if the object has a method, so it is a request or a notification.
     pub(super) fn has_method(&self) -> bool {
         self.has_method
     }

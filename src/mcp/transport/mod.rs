@@ -1,7 +1,7 @@
-//! The transport of a session: one JSON-RPC message a line, over any pair of streams.
+//! The transport of a session: one JSON-RPC message per line, over any pair of streams.
 //!
 //! Nothing a peer sends ends the session or makes it hang: lines that are too long, broken, too
-//! deep, batched or out of turn are answered or ignored. It never buffers more than [`MAX_FRAME`],
+//! deep, batched or out of order are answered or ignored. It never buffers more than [`MAX_FRAME`],
 //! never writes anything but whole lines of JSON-RPC, and never logs a line.
 
 mod frame_reader;
@@ -26,19 +26,19 @@ use id_scanner::IdScanner;
 /// The longest line that is read, in bytes: 4 MiB.
 pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 
-/// How long the end of a session waits for a writer that is stuck.
+/// The longest wait at the end of a session for a writer that is stuck.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// A session's transport over a reading and a writing half.
 pub(super) struct LineTransport<R, W> {
     frames: FrameReader<R>,
     out: Arc<Mutex<FrameWriter<W>>>,
-    /// An answer of our own that is not queued yet.
+    /// An answer of the transport itself that is not queued yet.
     reply: Option<Vec<u8>>,
-    /// An answer of our own is queued and perhaps not flushed.
+    /// `true`: such an answer is queued and perhaps not flushed.
     unflushed: bool,
-    /// A request that begins a session has come. Messages that need no answer are dropped before,
-    /// because rmcp would end the session over them.
+    /// `true` once a request that begins a session was read. Until then, messages that need no
+    /// answer are dropped, because rmcp would end the session over them.
     begun: bool,
     /// Cancelled when the input ends.
     ended: CancellationToken,
@@ -57,7 +57,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
         }
     }
 
-    /// Sends our own answer. Resumes where a cancelled call left off.
+    /// Sends the transport's own answer. Resumes where a cancelled call stopped.
     async fn send_reply(&mut self) -> std::io::Result<()> {
         if self.reply.is_none() && !self.unflushed {
             return Ok(());
@@ -105,8 +105,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
     }
 }
 
-/// A request after which rmcp's session loop runs: the handshake, or a request that carries its own
-/// context.
+/// Returns `true` for a request after which rmcp's session loop runs: the handshake, or a request
+/// that carries its own context.
 fn begins(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
@@ -121,8 +121,8 @@ fn begins(request: &ClientRequest) -> bool {
     }
 }
 
-/// The answer to a line that is no message. `None` for text that is not even meant as JSON, and for
-/// notifications: they get no answer.
+/// The answer to a line that is not a message. `None` for text that does not look like JSON and for
+/// notifications, which get no answer.
 fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
     let looks_like_json = line
         .iter()
@@ -138,7 +138,7 @@ fn refusal(line: &[u8], broken: bool) -> Option<Vec<u8>> {
         return None;
     }
     let error = if broken {
-        ErrorData::parse_error("The line is not JSON that can be read.", None)
+        ErrorData::parse_error("Invalid JSON.", None)
     } else {
         ErrorData::invalid_request("The line is not one JSON-RPC message.", None)
     };
@@ -153,9 +153,9 @@ pub(crate) fn too_long(id: Option<RequestId>) -> Option<Vec<u8>> {
     )
 }
 
-/// Without a readable id the answer has no `id`. JSON-RPC 2.0 asks for `null`, but MCP's schema
-/// (2025-11-25 and later) makes it optional and never null; clients that check what they read
-/// against it refuse a line with `null`, and take one without.
+/// Builds an error answer; without a readable id, it has no `id`. JSON-RPC 2.0 asks for `null`, but
+/// in MCP's schema (2025-11-25 and later) the id is optional and never null, and clients that
+/// validate against it refuse a line with `null`.
 fn answer(id: Option<RequestId>, error: ErrorData) -> Option<Vec<u8>> {
     encode(&TxJsonRpcMessage::<RoleServer>::error(error, id)).ok()
 }
@@ -189,7 +189,7 @@ where
 
     /// The next message; `None` at the end of the stream or when it breaks.
     ///
-    /// Cancel safe: a line half read or an answer half written goes on at the next call.
+    /// Cancel safe: the next call continues a line half read or an answer half written.
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         let message = self.next_message().await;
         if message.is_none() {
@@ -198,7 +198,7 @@ where
         message
     }
 
-    /// Closes the writer. One that is stuck because the client does not read is left alone.
+    /// Closes the writer. Gives up on one that is stuck because the client does not read.
     async fn close(&mut self) -> std::io::Result<()> {
         let out = Arc::clone(&self.out);
         tokio::time::timeout(CLOSE, async move { out.lock().await.close().await })
