@@ -67,6 +67,10 @@ docs:
     UPDATE_DOCS=1 cargo test --test it docs
     cargo run --example faults -- --list > docs/fault-rows.md
 
+# Draw a run of the sandbox anew, as the README shows it
+recording:
+    cargo xtask recording
+
 # Take the tools' schemas as they are now
 snaps:
     INSTA_UPDATE=always cargo test --test it tools

@@ -91,11 +91,21 @@ fn every_folder_is_on_the_code_map() {
     }
 }
 
+/// The pages of the manual, beside those that are generated.
+const MANUAL: [&str; 5] = [
+    "docs/backup.md",
+    "docs/configuration.md",
+    "docs/faults.md",
+    "docs/nostr.md",
+    "docs/troubleshooting.md",
+];
+
 #[test]
 fn every_path_that_a_document_names_is_there() {
     for name in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md"]
-        .map(str::to_owned)
         .into_iter()
+        .chain(MANUAL)
+        .map(str::to_owned)
         .chain(decisions())
     {
         for word in quoted(&text(&name)) {
@@ -109,6 +119,38 @@ fn every_path_that_a_document_names_is_there() {
                     "{name} names {word}"
                 );
             }
+        }
+    }
+}
+
+/// The part of an address behind `#` by which a page is opened at this heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn every_link_of_the_manual_leads_somewhere() {
+    for name in ["README.md"].into_iter().chain(MANUAL) {
+        let body = text(name);
+        for link in body.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (path, section) = link.split_once('#').unwrap_or((link, ""));
+            let page = match path {
+                "" => root().join(name),
+                path => root().join(name).parent().unwrap().join(path),
+            };
+            let leads = if section.is_empty() {
+                page.exists()
+            } else {
+                fs::read_to_string(&page).is_ok_and(|body| {
+                    let mut headings = body.lines().filter(|line| line.starts_with('#'));
+                    headings.any(|line| anchor(line.trim_start_matches('#').trim()) == section)
+                })
+            };
+            assert!(leads, "{name} links to {link}");
         }
     }
 }
@@ -148,7 +190,7 @@ fn every_test_that_stands_for_a_fault_by_day_is_there() {
 
 #[test]
 fn the_readme_has_every_tool_and_the_limits_of_a_new_wallet() {
-    let readme = text("README.md");
+    let (readme, manual) = (text("README.md"), text("docs/configuration.md"));
     for tool in nutpurse::testing::api::tools::all() {
         assert!(readme.contains(&format!("| `{}` |", tool.name)), "{}", tool.name);
     }
@@ -157,7 +199,8 @@ fn the_readme_has_every_tool_and_the_limits_of_a_new_wallet() {
         let key = limit.key;
         let line = config.lines().find(|line| line.starts_with(key)).unwrap();
         let value = line.split(['=', '#']).nth(1).unwrap().trim();
-        assert!(readme.contains(&format!("| `{key}` | {value} |")), "{key} {value}");
+        let row = format!("| `{key}` | {value} |");
+        assert!(readme.contains(&row) && manual.contains(&row), "{row}");
     }
 }
 

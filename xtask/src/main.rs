@@ -1,5 +1,5 @@
-//! `cargo xtask sandbox`: builds the wallet and the sandbox, reports the build's progress, and runs
-//! the sandbox.
+//! `cargo xtask sandbox` builds the wallet and the sandbox, reports the build's progress, and runs
+//! the sandbox. `cargo xtask recording` draws what it prints, for the README.
 //!
 //! It has no dependencies, so it starts within a second. It builds with the same profile and
 //! features as `cargo test --workspace`, so that each of the two commands reuses what the other
@@ -7,15 +7,19 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people prints")]
 
+mod recording;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "usage: cargo xtask sandbox [--serve]
+       cargo xtask recording
 
   sandbox            two wallets pay each other at a Cashu mint of their own
-  sandbox --serve    keeps such a mint running, for use with your own client";
+  sandbox --serve    keeps such a mint running, for use with your own client
+  recording          runs the sandbox and draws what it prints as docs/sandbox.svg";
 
 /// The period of the progress reports.
 const TELL_EVERY: Duration = Duration::from_secs(15);
@@ -24,26 +28,50 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.split_first() {
-        Some((task, rest)) if task == "sandbox" => match sandbox(rest) {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("xtask: {error}");
-                ExitCode::FAILURE
-            }
-        },
+    let done = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["sandbox", rest @ ..] => sandbox(rest),
+        ["recording"] => record(),
         _ => {
             eprintln!("{USAGE}");
-            ExitCode::from(2)
+            return ExitCode::from(2);
         }
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error}");
+        ExitCode::FAILURE
+    })
 }
 
-fn sandbox(words: &[String]) -> Outcome<ExitCode> {
+fn sandbox(words: &[&str]) -> Outcome<ExitCode> {
     build(&["--bin", "nutpurse", "--example", "sandbox"])?;
-    let status =
-        cargo().args(["run", "--quiet", "--example", "sandbox", "--"]).args(words).status()?;
+    let status = run_sandbox().args(words).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the sandbox and draws what it has printed.
+fn record() -> Outcome<ExitCode> {
+    build(&["--bin", "nutpurse", "--example", "sandbox"])?;
+    let ran = run_sandbox().stderr(Stdio::inherit()).output()?;
+    let printed = String::from_utf8(ran.stdout)?;
+    if !ran.status.success() {
+        return Err(format!("the sandbox failed; it printed:\n{printed}").into());
+    }
+    let picture = recording::svg(
+        "cargo xtask sandbox",
+        &printed,
+        "A recorded terminal session: two wallets pay each other, meet their limits and add up.",
+    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/sandbox.svg");
+    std::fs::write(path, picture)?;
+    println!("docs/sandbox.svg shows {} lines.", printed.lines().count());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sandbox, built and ready for more arguments.
+fn run_sandbox() -> Command {
+    let mut run = cargo();
+    run.args(["run", "--quiet", "--example", "sandbox", "--"]);
+    run
 }
 
 /// Builds these targets of the wallet's package and reports the progress.
