@@ -190,8 +190,8 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         &[
             "bad_input.rs::what_is_no_payable_invoice_is_refused_by_name",
             "money.rs::real_money_pays_the_main_network_alone_and_play_money_any",
-            "src/model/invoice.rs::nobody_is_owed_nothing_or_more_than_there_is",
-            "src/model/invoice.rs::every_way_of_writing_it_is_the_same_invoice",
+            "src/model/invoice/tests.rs::nobody_is_owed_nothing_or_more_than_there_is",
+            "src/model/invoice/tests.rs::every_way_of_writing_it_is_the_same_invoice",
         ],
     ),
     (
@@ -210,7 +210,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         "F-101",
         &[
             "lying_payees.rs::a_hostile_invoice_is_refused",
-            "src/model/lnurl/answer_tests.rs::an_invoice_is_the_one_that_was_asked_for",
+            "src/model/lnurl/answer/tests.rs::an_invoice_is_the_one_that_was_asked_for",
         ],
     ),
     (
@@ -234,7 +234,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         "F-104",
         &[
             "lnurl.rs::what_is_denied_is_denied_before_anybody_is_asked",
-            "src/net/url_policy.rs::every_way_of_writing_a_near_address_is_refused",
+            "src/net/url_policy/tests.rs::every_way_of_writing_a_near_address_is_refused",
             "src/net/tests.rs::a_private_address_hears_nothing",
         ],
     ),
@@ -259,7 +259,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         &[
             "limits.rs::forty_payments_in_parallel_never_pass_the_limit_of_a_day",
             "limits.rs::tokens_count_against_the_day_and_taking_one_back_gives_nothing_back",
-            "src/policy/decide_tests.rs::no_sequence_passes_the_days_limit",
+            "src/policy/decide/tests.rs::no_sequence_passes_the_days_limit",
         ],
     ),
     (
@@ -310,7 +310,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
         "F-133",
         &[
             "src/config/keyring.rs::a_keyring_that_hangs_or_dies_does_not_answer",
-            "src/config/keys_tests.rs::without_a_keyring_they_lie_in_a_file_and_are_never_made_twice",
+            "src/config/keys/tests.rs::without_a_keyring_they_lie_in_a_file_and_are_never_made_twice",
         ],
     ),
     (

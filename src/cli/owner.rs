@@ -270,5 +270,4 @@ impl Owner<'_> {
 }
 
 #[cfg(test)]
-#[path = "owner/tests.rs"]
 mod tests;

@@ -262,5 +262,4 @@ fn fault(file: &str, reason: String) -> SettingsError {
 }
 
 #[cfg(test)]
-#[path = "edit_tests.rs"]
 mod tests;

@@ -388,5 +388,4 @@ fn parse(mnemonic: &Secret, place: KeysPlace) -> Result<Mnemonic, KeysError> {
 }
 
 #[cfg(test)]
-#[path = "keys_tests.rs"]
 mod tests;

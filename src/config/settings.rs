@@ -180,5 +180,4 @@ fn folder_fault(home: &Home, error: &HomeError) -> SettingsError {
 }
 
 #[cfg(test)]
-#[path = "settings_tests.rs"]
 mod tests;

@@ -201,5 +201,4 @@ fn flag(told: &Value, name: &str) -> Option<bool> {
 }
 
 #[cfg(test)]
-#[path = "read_tests.rs"]
 mod tests;

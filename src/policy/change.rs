@@ -165,5 +165,4 @@ fn mint_line(mint: &TrustedMint) -> String {
 }
 
 #[cfg(test)]
-#[path = "change_tests.rs"]
 mod tests;

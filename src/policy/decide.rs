@@ -123,5 +123,4 @@ impl Policy {
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

@@ -254,5 +254,4 @@ fn prune(candidates: &mut Vec<Candidate>, amount: u64) {
 }
 
 #[cfg(test)]
-#[path = "tests/coin_selection.rs"]
 mod tests;

@@ -203,7 +203,7 @@ fn a_person_who_types_the_word_is_shown_the_words_of_the_wallet() {
     assert!(done && listed(&shown) == words, "{shown}");
     let (shown, _) =
         answer(&home, &["mints", "trust", "https://mint.example"], |_| "no".to_owned());
-    assert!(shown.contains("You have been shown them"), "{shown}");
+    assert!(shown.contains("They were shown to you"), "{shown}");
 }
 
 #[test]

@@ -155,8 +155,7 @@ pub(crate) fn shipped() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for path in sources(&src) {
         let name = path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
-        let is_test =
-            name.contains("/tests/") || name.ends_with("/tests.rs") || name.ends_with("_tests.rs");
+        let is_test = name.contains("/tests/") || name.ends_with("/tests.rs");
         if is_test {
             continue;
         }

@@ -297,5 +297,4 @@ fn sha256_hex(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;
