@@ -1,17 +1,16 @@
-//! The codes of failures: stable words, and what each says of money, of trying again, and of the
-//! next step.
+//! The error codes, and for each whether money moved, whether to retry, and the next step.
 //!
 //! The table is part of the contract with agents: a code is never renamed and never changes its
-//! meaning.
+//! meaning. It contains no code that no call can return.
 
 use super::error::{MoneyMoved, Retry};
 
 macro_rules! codes {
-    ($($(#[$note:meta])* $name:ident = $word:literal, $money:ident, $retry:ident, $when:literal, $next:literal;)*) => {
-        /// A failure's code.
+    ($($name:ident = $word:literal, $money:ident, $retry:ident, $when:literal, $next:literal;)*) => {
+        /// An error code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
-            $(#[doc = $when] $(#[$note])* $name,)*
+            $(#[doc = $when] $name,)*
         }
 
         impl Code {
@@ -19,22 +18,22 @@ macro_rules! codes {
             #[cfg(feature = "testing")]
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
-            /// The word on the wire.
+            /// The code as text.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $word,)* }
             }
 
-            /// Whether money has moved when a call fails so.
+            /// Tells whether money moved when a call fails with this code.
             pub fn money_moved(self) -> MoneyMoved {
                 match self { $(Code::$name => MoneyMoved::$money,)* }
             }
 
-            /// Whether the same call may be made again.
+            /// Tells whether the same call may be made again.
             pub fn retry(self) -> Retry {
                 match self { $(Code::$name => Retry::$retry,)* }
             }
 
-            /// When it is given.
+            /// The situation in which a call fails with this code.
             #[cfg(feature = "testing")]
             pub fn when(self) -> &'static str {
                 match self { $(Code::$name => $when,)* }
@@ -45,7 +44,7 @@ macro_rules! codes {
                 match self { $(Code::$name => $next,)* }
             }
 
-            /// The code of this word.
+            /// Finds the code with this text.
             #[cfg(feature = "testing")]
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.as_str() == word)
@@ -59,98 +58,81 @@ codes! {
         "Correct the field named in details and call again.";
     NotFound = "not_found", No, Never, "No payment or deposit of this agent has that id.",
         "Check the id; list_history shows the recent ones.";
-    InvoiceExpired = "invoice_expired", No, AfterChange, "The invoice has run out.",
+    InvoiceExpired = "invoice_expired", No, AfterChange, "The invoice has expired.",
         "Ask the payee for a new invoice.";
-    WrongNetwork = "wrong_network", No, AfterChange, "The invoice is of another network than this wallet's money.",
-        "Ask the payee for an invoice of the main network.";
-    AmountMissing = "amount_missing", No, AfterChange, "The invoice names no amount and none was given.",
+    WrongNetwork = "wrong_network", No, AfterChange, "The invoice is for a different network than this wallet's money.",
+        "Ask the payee for a mainnet invoice.";
+    AmountMissing = "amount_missing", No, AfterChange, "The payee names no amount, and none was given.",
         "Call again with amount_sats.";
-    AmountMismatch = "amount_mismatch", No, AfterChange, "The amount given is not the invoice's.",
-        "Leave amount_sats out, or ask the payee for another invoice.";
-    AmountOutOfRange = "amount_out_of_range", No, AfterChange, "The amount is below or above what can be handled; `details` min, max.",
+    AmountMismatch = "amount_mismatch", No, AfterChange, "The amount given does not match the invoice.",
+        "Tell the user the invoice's amount; if it is wrong, ask the payee for a new invoice.";
+    AmountOutOfRange = "amount_out_of_range", No, AfterChange,
+        "The amount is outside the allowed range; `details` min_sats and max_sats, where known.",
         "Choose an amount within details.min_sats and details.max_sats.";
-    PayeeUnsupported = "payee_unsupported", No, AfterChange, "The payee is recognised, but not payable here; `details.kind`.",
+    PayeeUnsupported = "payee_unsupported", No, AfterChange, "The payee is recognised, but this wallet cannot pay it; `details.kind`.",
         "Ask the payee for a Lightning invoice (BOLT11).";
-    RecipientUnknown = "recipient_unknown", No, AfterChange, "The payee does not resolve.",
+    RecipientUnknown = "recipient_unknown", No, AfterChange, "The payee could not be found.",
         "Check the payee's address with the user.";
-    RecipientRefuses = "recipient_refuses", No, Never, "The payee's server says no.",
+    RecipientRefuses = "recipient_refuses", No, Never, "The payee or the payee's server refused the payment.",
         "Tell the user that the payee refuses this payment.";
     TokenInvalid = "token_invalid", No, Never, "The token cannot be read or is not valid at its mint.",
         "Ask the sender for a new token.";
-    TokenLocked = "token_locked", No, Never, "The token is locked to somebody else's key.",
+    TokenLocked = "token_locked", No, Never, "The token is locked to someone else's key.",
         "Ask the sender for a token that is not locked.";
-    TokenSpent = "token_spent", No, Never, "The token is spent already; `details.left_sats` if only part of it is.",
+    TokenSpent = "token_spent", No, Never, "The token has already been spent; `details.left_sats` if some of it is left.",
         "Ask the sender for a new token.";
-    MintNotTrusted = "mint_not_trusted", No, AfterChange, "A person must trust that mint first; a token from it is still good.",
+    MintNotTrusted = "mint_not_trusted", No, AfterChange, "The owner must trust that mint first; tokens from it stay valid.",
         "Tell the user which mint it is; only they can decide to trust it. Keep the token.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    PayeeNotAllowed = "payee_not_allowed", No, AfterChange, "A person must allow that payee first.",
-        "Tell the user; only they can allow this payee.";
-    AddressRefused = "address_refused", No, AfterChange, "A private or forbidden network address.",
+    AddressRefused = "address_refused", No, AfterChange, "The network address is private or forbidden.",
         "Tell the user that the address is not allowed; only they can allow it.";
-    NoMint = "no_mint", No, AfterChange, "No listed mint can do it.",
+    NoMint = "no_mint", No, AfterChange, "No listed mint can do this.",
         "Tell the user that no usable mint is listed; only they can add one.";
     NostrOff = "nostr_off", No, AfterChange, "Nostr is not set up.",
         "Tell the user that Nostr is off; only they can set relays.";
     InsufficientFunds = "insufficient_funds", No, AfterChange, "The wallet holds too little where it is needed.",
-        "Make a deposit of the missing amount, then call again.";
-    OverBalanceLimit = "over_balance_limit", No, AfterChange, "It would pass the owner's cap at that mint; a token is still good.",
+        "Deposit the missing amount, then call again.";
+    OverBalanceLimit = "over_balance_limit", No, AfterChange, "This would exceed the owner's cap at that mint; a token stays valid.",
         "Tell the user the cap at this mint; only they can raise it. Keep the token.";
-    FeeTooHigh = "fee_too_high", No, AfterChange, "The fee could pass the ceiling.",
+    FeeTooHigh = "fee_too_high", No, AfterChange, "The fee could exceed the ceiling.",
         "Tell the user what the fee could be; only they can raise the ceiling.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    PriceOverMax = "price_over_max", No, AfterChange, "The price is above max_sats.",
-        "Tell the user the price; call again with a larger max_sats only if they agree.";
-    OverPaymentLimit = "over_payment_limit", No, AfterChange, "The amount is above the limit for one payment.",
-        "Tell the user the limit for one payment; only they can change it. Do not split it.";
-    OverBudget = "over_budget", No, AfterChange, "It would pass the limit for a rolling day.",
-        "Tell the user the limit for a day; only they can change it. Do not split it.";
+    OverPaymentLimit = "over_payment_limit", No, AfterChange, "The amount exceeds the per-payment limit.",
+        "Tell the user the per-payment limit; only they can change it. Do not split it.";
+    OverBudget = "over_budget", No, AfterChange, "This would exceed the 24-hour limit.",
+        "Tell the user the 24-hour limit; only they can change it. Do not split it.";
     SpendingPaused = "spending_paused", No, AfterChange, "The owner has paused spending.",
         "Tell the user that spending is paused; only they can resume it.";
     SettingsInvalid = "settings_invalid", No, AfterChange, "A settings file cannot be read; `details` file, line, key.",
-        "Tell the user which settings file needs mending; spending stays off until then.";
-    WalletLocked = "wallet_locked", No, AfterChange, "The keyring that holds the wallet's keys does not answer.",
+        "Tell the user which settings file needs fixing; spending stays off until then.";
+    WalletLocked = "wallet_locked", No, AfterChange, "The keyring with the wallet's keys is locked or not responding.",
         "Tell the user to unlock their keyring, then call again.";
-    WalletBusy = "wallet_busy", No, SameRequest, "Another process holds this wallet.",
+    WalletBusy = "wallet_busy", No, SameRequest, "Another process is using this wallet.",
         "Tell the user that another copy of this wallet is running; use that one, or close it and call again.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    ApprovalRequired = "approval_required", No, AfterChange, "A person must approve it; `details` approval_id, expires_at.",
-        "Ask the user to approve it, then call again with approval_id.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    ApprovalDenied = "approval_denied", No, Never, "A person said no.",
-        "Do not try again; tell the user it was denied.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    ApprovalExpired = "approval_expired", No, AfterChange, "The approval ran out.",
-        "Call again without approval_id to ask anew.";
-    PossibleDuplicate = "possible_duplicate", No, AfterChange, "An equal payment was made, or may have been made, a short while ago.",
-        "Look at the earlier payment with get_payment before anything else.";
-    KeyConflict = "key_conflict", No, AfterChange, "The idempotency key was used for another request.",
+    PossibleDuplicate = "possible_duplicate", No, AfterChange, "The same payment was, or may have been, made recently.",
+        "Tell the user about the earlier payment; get_payment shows its state.";
+    KeyConflict = "key_conflict", No, AfterChange, "The idempotency key was used for a different request.",
         "Use the key only for the request it was made for; a different request needs a new key.";
-    TextRefused = "text_refused", No, AfterChange, "Outgoing text holds a token, a key, a mnemonic or a credential, or is too long.",
-        "Take it out of the text and call again.";
-    TooManyRequests = "too_many_requests", No, SameRequest, "Ours or the mint's rate limit; `retry_after_seconds`.",
+    TextRefused = "text_refused", No, AfterChange, "Outgoing text contains a token, a key, a mnemonic or a credential, or is too long.",
+        "Remove the secret or shorten the text, then call again.";
+    TooManyRequests = "too_many_requests", No, SameRequest, "Rate-limited by this wallet, the mint or the payee's server; `retry_after_seconds`.",
         "Wait retry_after_seconds, then make the same call again.";
-    MintUnreachable = "mint_unreachable", No, SameRequest, "The mint could not be reached; nothing had been sent.",
+    MintUnreachable = "mint_unreachable", No, SameRequest, "The mint could not be reached or did not answer; nothing moved.",
         "Make the same call again later, or tell the user that the mint does not answer.";
-    RelayUnreachable = "relay_unreachable", No, SameRequest, "No relay could be reached; nothing had been sent.",
+    RelayUnreachable = "relay_unreachable", No, SameRequest, "No relay could be reached; nothing moved.",
         "Make the same call again later.";
-    ServerUnreachable = "server_unreachable", No, SameRequest, "The server could not be reached; nothing had been sent.",
+    ServerUnreachable = "server_unreachable", No, SameRequest, "The server could not be reached or is failing; nothing moved.",
         "Make the same call again later.";
-    MintRefused = "mint_refused", No, AfterChange, "The mint gave a definite no; `details.untrusted_reason`.",
-        "Tell the user that the mint refused; the same call may be made again once the cause has gone.";
-    RouteNotFound = "route_not_found", No, SameRequest, "The mint found no way to the payee; nothing moved.",
-        "The same call may be made again later; nothing was paid.";
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "no verb gives it yet"))]
-    PaidNotDelivered = "paid_not_delivered", Yes, SameRequest, "Paid, and the server did not deliver; the credential is kept.",
-        "Make the same call again: it costs nothing more.";
-    WalletDamaged = "wallet_damaged", Unknown, Never, "The wallet's file is damaged, gone, or of another wallet.",
+    MintRefused = "mint_refused", No, AfterChange, "The mint rejected the request; `details.untrusted_reason`.",
+        "Tell the user that the mint refused; nothing was paid. Make the same call again once the cause is fixed.";
+    RouteNotFound = "route_not_found", No, SameRequest, "The mint found no route to the payee; nothing was paid.",
+        "Make the same call again later; nothing was paid.";
+    WalletDamaged = "wallet_damaged", Unknown, Never, "The wallet's file is damaged, missing, or from another wallet.",
         "Stop spending and tell the user that the wallet's file is damaged; nothing was deleted, and only they can restore it.";
     StorageFailed = "storage_failed", Unknown, Never, "The wallet's file could not be written.",
-        "Stop spending and tell the user; then look at the payment with get_payment.";
-    OutcomeUnknown = "outcome_unknown", Unknown, Never, "Sent, the answer was lost, and this process cannot tell.",
-        "Call get_payment; never pay again for the same purpose.";
-    Internal = "internal", Unknown, Never, "A mistake of ours.",
-        "Stop spending and tell the user; look at the payment with get_payment before anything else.";
+        "Stop spending and tell the user; then check the payment with get_payment.";
+    OutcomeUnknown = "outcome_unknown", Unknown, Never, "The request was sent but the answer was lost, so the outcome is unknown.",
+        "Call get_payment; do not pay again for the same thing.";
+    Internal = "internal", Unknown, Never, "A bug in this wallet.",
+        "Stop spending and tell the user; check the payment with get_payment before anything else.";
 }
 
 #[cfg(test)]

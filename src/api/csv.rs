@@ -1,4 +1,4 @@
-//! The history as a file for a spreadsheet: groups, or single entries, one a row.
+//! Writes the history as CSV: one group or one entry per row.
 
 use super::code::Code;
 use super::error::Error;
@@ -45,9 +45,9 @@ pub(super) fn write_csv(groups: Option<&[Group]>, entries: &[Entry]) -> Result<S
             let cells = [
                 entry.id.clone(),
                 entry.time.clone(),
-                entry.direction.to_owned(),
-                entry.kind.to_owned(),
-                entry.state.to_owned(),
+                entry.direction.to_string(),
+                entry.kind.to_string(),
+                entry.state.to_string(),
                 entry.amount_sats.to_string(),
                 entry.fee_sats.to_string(),
                 cell(&entry.mint),

@@ -1,8 +1,7 @@
-//! What a verb answers when it cannot do it: a code, whether money moved, what to do next.
+//! Errors for agents: a code, a message, whether money moved, and the next step.
 //!
-//! `message` and `next_step` are our own fixed texts with numbers in them. A stranger's words go
-//! into `details` under a name that begins with `untrusted_`, cleaned, and nowhere else. Never
-//! holds a secret.
+//! `message` and `next_step` are fixed texts with numbers in them. Text from strangers goes only
+//! into `details`, cleaned, under `untrusted_*` names. An error never contains a secret.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -10,56 +9,53 @@ use serde_json::{Map, Value};
 use super::code::Code;
 use crate::model::id::PaymentId;
 
-/// Whether money has left because of the failed call.
+/// The effect of a failed call on money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyMoved {
     /// Nothing moved and nothing may move.
     No,
-    /// It left.
-    Yes,
-    /// It may have.
+    /// Money may have moved.
     Unknown,
 }
 
-/// When the same call can be expected to do better.
+/// The condition under which the same call can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
-    /// Not by calling again.
+    /// No condition: calling again never helps.
     Never,
-    /// The same call, later.
+    /// None: the call can succeed later as it is.
     SameRequest,
-    /// After something named in `next_step` has changed.
+    /// Something named in `next_step` must change first.
     AfterChange,
 }
 
-/// A failure that an agent can act on. Serializes to the error object of the tools.
+/// An error that an agent can act on. Serializes to the error object of the tools.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Error {
-    /// The code, stable.
+    /// The stable code.
     #[serde(rename = "error", serialize_with = "as_word")]
     pub code: Code,
-    /// What happened, for the agent: a fixed text with numbers.
+    /// The message: a fixed text with numbers.
     pub message: String,
-    /// Whether money moved.
+    /// The effect on money.
     pub money_moved: MoneyMoved,
-    /// Whether to try again.
+    /// The condition for a retry.
     pub retry: Retry,
-    /// Seconds until the same request can succeed. `None` when waiting does not help or the time is
-    /// unknown.
+    /// Seconds until the same request can succeed. `None` if unknown or waiting does not help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-    /// The payment at hand. `None` when none was recorded.
+    /// The payment concerned. `None` if none was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<PaymentId>,
-    /// The key the caller gave.
+    /// The caller's idempotency key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// Facts for programs.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
-    /// One imperative sentence: a tool to call, or what to tell the person.
+    /// The next step, as a command: a tool to call, or something to tell the user.
     pub next_step: String,
 }
 
@@ -68,7 +64,7 @@ fn as_word<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error>
 }
 
 impl Error {
-    /// A failure of this code, with the code's own money and retry answers and its usual next step.
+    /// Creates an error with the code's own money, retry and next step.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -83,59 +79,59 @@ impl Error {
         }
     }
 
-    /// A parameter that cannot be read.
+    /// Creates an `invalid_input` error for a parameter.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         Self::new(Code::InvalidInput, message).with("field", field)
     }
 
-    /// Adds a fact.
+    /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Adds a stranger's words, cleaned, as `untrusted_<name>`.
+    /// Adds text from a stranger, cleaned, as `untrusted_<name>`. Adds nothing if it is empty.
     #[must_use]
     pub fn with_untrusted(self, name: &str, words: &str) -> Self {
         let words = crate::model::text::clean(words);
         if words.is_empty() { self } else { self.with(&format!("untrusted_{name}"), words) }
     }
 
-    /// Replaces the usual next step.
+    /// Replaces the next step.
     #[must_use]
     pub fn next(mut self, step: impl Into<String>) -> Self {
         self.next_step = step.into();
         self
     }
 
-    /// Replaces the code's usual word on trying again.
+    /// Replaces the condition for a retry.
     #[must_use]
     pub fn retrying(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Names the payment at hand.
+    /// Sets the payment concerned.
     #[must_use]
     pub fn of(mut self, payment: &PaymentId) -> Self {
         self.payment_id = Some(payment.clone());
         self
     }
 
-    /// Echoes the caller's key.
+    /// Sets the caller's idempotency key.
     #[must_use]
     pub fn keyed(mut self, key: Option<&str>) -> Self {
         self.idempotency_key = key.map(str::to_owned);
         self
     }
 
-    /// Our own words on why, where `details` has some: for a person.
+    /// The `reason` in `details`, for a person. `None` if there is none.
     pub fn reason(&self) -> Option<&str> {
         self.details.get("reason").and_then(Value::as_str)
     }
 
-    /// Says when the same request can succeed.
+    /// Sets the seconds after which the same request can succeed.
     #[must_use]
     pub fn after(mut self, seconds: Option<u64>) -> Self {
         self.retry_after_seconds = seconds;
@@ -146,7 +142,7 @@ impl Error {
     }
 }
 
-/// A wallet's file that cannot be used as it is, and the command by which a person gets out of it.
+/// Creates the error for a damaged wallet file, with the command that restores it.
 pub fn damaged(reason: &str) -> Error {
     Error::new(
         Code::WalletDamaged,

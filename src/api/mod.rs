@@ -1,7 +1,7 @@
-//! What agents say and hear: the tools, their requests read into what the wallet understands, its
-//! records as answers, and every code and every sentence.
+//! The interface for agents: tools, requests, answers, error codes, and every sentence.
 //!
-//! Never sees a mint, a store or a relay; never decides to spend.
+//! It turns requests into the wallet's types, and the wallet's records into answers. It never calls
+//! a mint, a store or a relay, and never decides to spend.
 
 pub mod code;
 mod csv;

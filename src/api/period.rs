@@ -1,4 +1,4 @@
-//! Times as callers write them: RFC 3339, a date, or a span back from now. Days are UTC.
+//! Reads times: RFC 3339, a date, or a span back from now. Days are UTC.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,7 +8,7 @@ use super::error::Error;
 
 const DAY: u64 = 86_400;
 
-/// The start of a period, in Unix seconds. `None`: from the beginning.
+/// Reads the start of a period, in Unix seconds. `None` means from the beginning.
 pub(super) fn since(text: &str, now: u64) -> Result<Option<u64>, Error> {
     let back = match text.trim() {
         "all" => return Ok(None),
@@ -20,7 +20,7 @@ pub(super) fn since(text: &str, now: u64) -> Result<Option<u64>, Error> {
     Ok(Some(now.saturating_sub(back)))
 }
 
-/// The end of a period, in Unix seconds; a date means its end. `None`: until now.
+/// Reads the end of a period, in Unix seconds; a date means its end. `None` means until now.
 pub(super) fn until(text: &str) -> Result<Option<u64>, Error> {
     match text.trim() {
         "all" => Ok(None),

@@ -1,5 +1,4 @@
-//! Requests read into what the wallet understands. A parameter that cannot be read is named, and
-//! repeated nowhere.
+//! Reads requests into the wallet's types. An error names the parameter and never its value.
 
 use std::str::FromStr;
 
@@ -14,60 +13,59 @@ use crate::wallet::{
     Cursor, IncomingToken, LockKey, Lookup, NotARecipient, Recipient, TokenError, read_recipient,
 };
 
-/// Who is paid.
+/// Reads the payee.
 pub(super) fn destination(to: &str) -> Result<Destination, Error> {
     Destination::read(to).map_err(not_payable)
 }
 
-/// Why nobody can be paid by this text.
+/// Explains why a text is not a payee.
 pub(super) fn not_payable(why: NotPayable) -> Error {
     let unsupported =
         |message: &str, kind: &str| Error::new(Code::PayeeUnsupported, message).with("kind", kind);
     match why {
         NotPayable::Login => {
-            unsupported("That LNURL is for signing in, not for paying.", "lnurl_login")
+            unsupported("That LNURL is for signing in, not for payments.", "lnurl_login")
         }
-        NotPayable::BrokenLnurl => Error::invalid("to", "to is not an LNURL that can be read."),
+        NotPayable::BrokenLnurl => Error::invalid("to", "to is not a readable LNURL."),
         NotPayable::Amount => {
             Error::new(Code::AmountOutOfRange, "The invoice's amount is out of range.")
         }
         NotPayable::BrokenInvoice => {
-            Error::invalid("to", "to is not a Lightning invoice that can be read.")
+            Error::invalid("to", "to is not a readable Lightning invoice.")
         }
-        NotPayable::Unknown => Error::invalid(
-            "to",
-            "to is neither a Lightning invoice nor an address that can be read.",
-        ),
+        NotPayable::Unknown => {
+            Error::invalid("to", "to is neither a readable Lightning invoice nor an address.")
+        }
         NotPayable::Token => unsupported("That is a Cashu token: money, not a payee.", "token")
-            .next("Use receive_token to take the token in."),
+            .next("Use receive_token to redeem the token."),
         NotPayable::Kind(payee) => unsupported(
-            "This kind of payee cannot be paid by this wallet yet.",
-            words::payee(&payee),
+            "This wallet cannot pay this kind of payee yet.",
+            words::PayeeKind::from(&payee).into(),
         ),
     }
 }
 
-/// A number of sats, from 1 to all there will ever be.
+/// Reads a number of sats, from 1 to 21 million bitcoin.
 pub(super) fn sats(field: &str, sats: u64) -> Result<Sats, Error> {
     Sats::new(sats).ok_or_else(|| Error::invalid(field, format!("{field} is out of range.")))
 }
 
-/// The same, where it may be left out.
+/// Reads a number of sats that may be left out.
 pub(super) fn some_sats(field: &str, sats: Option<u64>) -> Result<Option<Sats>, Error> {
     sats.map(|number| self::sats(field, number)).transpose()
 }
 
-/// The mint that a caller names.
+/// Reads the address of a mint.
 pub(super) fn mint(text: Option<&str>) -> Result<Option<MintAddress>, Error> {
     parsed(text, "mint", "mint is not the address of a mint.")
 }
 
-/// The payment that is knowingly repeated.
+/// Reads the payment to repeat on purpose.
 pub(super) fn repeat_of(text: Option<&str>) -> Result<Option<PaymentId>, Error> {
     parsed(text, "repeat_of", "repeat_of is not a payment_id.")
 }
 
-/// The key that a token is locked to.
+/// Reads the key that a token is locked to.
 pub(super) fn lock_key(text: Option<&str>) -> Result<Option<LockKey>, Error> {
     let message = "lock_to is neither a public key of 66 hex characters nor an npub.";
     parsed(text, "lock_to", message)
@@ -77,21 +75,21 @@ fn parsed<T: FromStr>(text: Option<&str>, field: &str, message: &str) -> Result<
     text.map(str::parse).transpose().map_err(|_| Error::invalid(field, message))
 }
 
-/// A token that was brought to us.
+/// Reads a token.
 pub(super) fn token(text: &str) -> Result<IncomingToken, Error> {
     IncomingToken::read(text).map_err(|error| {
         let message = match error {
-            TokenError::Unreadable => "That is not a Cashu token that can be read.",
-            TokenError::Empty => "The token holds no coins.",
-            TokenError::TooLarge => "The token is larger than one swap can be.",
-            TokenError::Repeats => "The token names a coin twice.",
+            TokenError::Unreadable => "Not a readable Cashu token.",
+            TokenError::Empty => "The token contains no coins.",
+            TokenError::TooLarge => "The token is too large for one swap.",
+            TokenError::Repeats => "The token contains a coin twice.",
             TokenError::Mint => "The token does not name one mint.",
         };
         Error::new(Code::TokenInvalid, message)
     })
 }
 
-/// The id of a payment.
+/// Reads the id of a payment.
 pub(super) fn payment_id(text: &str) -> Result<PaymentId, Error> {
     if text.starts_with(DepositId::PREFIX) {
         return Err(Error::new(Code::NotFound, "No payment of this agent has that id.")
@@ -100,7 +98,7 @@ pub(super) fn payment_id(text: &str) -> Result<PaymentId, Error> {
     text.parse().map_err(|_| Error::invalid("payment_id", "payment_id is not the id of a payment."))
 }
 
-/// The id of a deposit.
+/// Reads the id of a deposit.
 pub(super) fn deposit_id(text: &str) -> Result<DepositId, Error> {
     if [PaymentId::PREFIX, ReceiveId::PREFIX].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(Error::new(Code::NotFound, "No deposit of this agent has that id.")
@@ -109,7 +107,7 @@ pub(super) fn deposit_id(text: &str) -> Result<DepositId, Error> {
     text.parse().map_err(|_| Error::invalid("deposit_id", "deposit_id is not the id of a deposit."))
 }
 
-/// The one of several parameters that is given.
+/// The one name by which a payment is looked up.
 pub(super) enum OneName<'a> {
     /// The id of a payment or a received token.
     Id(&'a str),
@@ -119,7 +117,7 @@ pub(super) enum OneName<'a> {
     Key(&'a str),
 }
 
-/// Exactly one of the names by which a payment is looked up.
+/// Picks the name by which a payment is looked up. Exactly one must be given.
 pub(super) fn one_name<'a>(
     payment_id: Option<&'a str>,
     payment_hash: Option<&'a str>,
@@ -136,7 +134,7 @@ pub(super) fn one_name<'a>(
     }
 }
 
-/// The name under which a payment or a received token is looked up.
+/// Reads the name of a payment or a received token.
 pub(super) fn lookup(name: &OneName<'_>) -> Result<Lookup, Error> {
     match name {
         OneName::Id(text) if text.starts_with(ReceiveId::PREFIX) => {
@@ -150,22 +148,22 @@ pub(super) fn lookup(name: &OneName<'_>) -> Result<Lookup, Error> {
     }
 }
 
-/// Whom, or which event, a zap names.
+/// Reads the person or event that is zapped.
 pub(super) fn recipient(field: &str, text: &str) -> Result<Recipient, Error> {
     read_recipient(text).map_err(|why| match why {
-        NotARecipient::SecretKey => Error::new(Code::TextRefused, format!("{field} holds a secret key; it was not used."))
+        NotARecipient::SecretKey => Error::new(Code::TextRefused, format!("{field} contains a secret key; it was not used."))
             .with("field", field)
-            .next("Tell the user that a secret key was given where a public one belongs; it should be replaced."),
-        NotARecipient::Damaged => Error::invalid(field, format!("{field} is a Nostr name that is damaged.")),
+            .next("Tell the user that a secret key was given instead of a public one; they should replace it."),
+        NotARecipient::Damaged => Error::invalid(field, format!("{field} is a damaged Nostr identifier.")),
         NotARecipient::Unknown => {
-            Error::invalid(field, format!("{field} is no npub, nprofile, hex key, name@host, note, nevent or naddr."))
+            Error::invalid(field, format!("{field} is not an npub, nprofile, hex key, name@host, note, nevent or naddr."))
         }
     })
 }
 
-/// Where a page of the history begins.
+/// Reads the start of a page of the history.
 pub(super) fn cursor(text: &str) -> Result<Cursor, Error> {
-    let invalid = || Error::invalid("cursor", "cursor is not a next_cursor of list_history.");
+    let invalid = || Error::invalid("cursor", "cursor is not a next_cursor from list_history.");
     let (at, id) = text.split_once('.').ok_or_else(invalid)?;
     if id.is_empty() || id.len() > 64 {
         return Err(invalid());
@@ -173,7 +171,7 @@ pub(super) fn cursor(text: &str) -> Result<Cursor, Error> {
     Ok(Cursor { at: at.parse().map_err(|_| invalid())?, id: id.to_owned() })
 }
 
-/// The same as text.
+/// Writes the start of a page of the history.
 pub(super) fn write_cursor(cursor: &Cursor) -> String {
     format!("{}.{}", cursor.at, cursor.id)
 }

@@ -1,58 +1,58 @@
-//! What the trial of a relay found, in a sentence each, for a person.
+//! Sentences for a person about what the trial of a relay found.
 
 use crate::wallet::doctor::trial::{Events, MESSAGE, Remark, TAGS};
 
-/// What a relay will not do, and what follows from it.
+/// Describes what a relay does not do, and the consequence.
 pub fn sentence(remark: &Remark) -> String {
     match remark {
-        Remark::NoKey => "It was not tried: no key could be made for it.".to_owned(),
-        Remark::NoEvent => "It was not tried: no event could be made for it.".to_owned(),
+        Remark::NoKey => "It was not tried: no key could be created for the trial.".to_owned(),
+        Remark::NoEvent => "It was not tried: no event could be created for the trial.".to_owned(),
         Remark::Unreachable(reason) => format!("It could not be reached: {reason}."),
-        Remark::RefusesCoins(reason) => format!("It refuses what this wallet writes: {reason}."),
-        Remark::SilentToCoins(reason) => format!("It does not answer to what is written to it: {reason}."),
+        Remark::RefusesCoins(reason) => format!("It rejects what this wallet writes: {reason}."),
+        Remark::SilentToCoins(reason) => format!("It does not answer when this wallet writes to it: {reason}."),
         Remark::ShowsNothing => {
-            "It says that it has taken an event, and does not show it: coins that it alone holds are lost with it.".to_owned()
+            "It confirms an event but does not show it: coins that only it has are lost.".to_owned()
         }
-        Remark::SilentToQuestion(reason) => format!("It does not answer to a question: {reason}."),
+        Remark::SilentToQuestion(reason) => format!("It does not answer a query: {reason}."),
         Remark::ShowsDeleted => {
-            "It still shows what was deleted: other programs may count coins there that are spent.".to_owned()
+            "It still shows deleted events: other programs may count coins there that are spent.".to_owned()
         }
         Remark::ShowsNoDeletion => {
-            "It keeps no deletions (kind 5): other devices may take for coins there what is spent.".to_owned()
+            "It keeps no deletions (kind 5): other devices may take spent coins there for unspent ones.".to_owned()
         }
         Remark::RefusesDeletions(reason) => {
-            format!("It refuses deletions ({reason}): what is spent stays there, and other programs may count it.")
+            format!("It rejects deletions ({reason}): spent coins stay there, and other programs may count them.")
         }
-        Remark::SilentToDeletion(reason) => format!("It does not answer to a deletion: {reason}."),
+        Remark::SilentToDeletion(reason) => format!("It does not answer a deletion: {reason}."),
         Remark::AsksWho => {
-            "It asks who you are (AUTH, NIP-42): it is told the wallet's public key before it takes or gives anything, and may turn it away.".to_owned()
+            "It requires authentication (AUTH, NIP-42): it learns the wallet's public key before it accepts or returns anything, and may reject it.".to_owned()
         }
         Remark::SaysNothing => {
-            "It says nothing of itself (NIP-11): its limits show only when they are met.".to_owned()
+            "It does not describe itself (NIP-11): its limits show only when they are reached.".to_owned()
         }
         Remark::WantsPay => {
-            "It wants to be paid before it keeps anything (NIP-11), and this wallet pays no relay by itself.".to_owned()
+            "It wants to be paid before it keeps anything (NIP-11), and this wallet does not pay relays.".to_owned()
         }
         Remark::RestrictsWrites => {
-            "It lets only some people write (NIP-11): the wallet's key may have to be let in first.".to_owned()
+            "It lets only some people write (NIP-11): the wallet's key may have to be admitted first.".to_owned()
         }
         Remark::WantsWork { bits } => {
-            format!("It wants a proof of work of {bits} bits, which this wallet does not make.")
+            format!("It requires a proof of work of {bits} bits, which this wallet does not compute.")
         }
         Remark::FitsNoCoin { bytes } => {
-            format!("It takes messages of {bytes} bytes at most: not even one coin fits, so it holds nothing of this wallet.")
+            format!("It accepts messages of {bytes} bytes at most: not even one coin fits, so it stores nothing of this wallet.")
         }
         Remark::ShortMessages { bytes } => {
-            format!("It takes messages of {bytes} bytes at most; this wallet writes up to {MESSAGE}, and smaller ones for it.")
+            format!("It accepts messages of {bytes} bytes at most; this wallet writes up to {MESSAGE}, and smaller ones for this relay.")
         }
         Remark::FewTags { tags } => {
-            format!("It takes events of {tags} tags at most: a deletion of many events, which has up to {TAGS}, is refused there.")
+            format!("It accepts events of {tags} tags at most: it rejects a deletion of many events, which has up to {TAGS}.")
         }
         Remark::FewSubscriptions { most } => {
-            format!("It lets a connection ask {most} question at a time: reading it and listening to it disturb each other.")
+            format!("It allows {most} query at a time per connection: reading and listening interfere with each other.")
         }
         Remark::NothingOld { seconds } => {
-            format!("It takes no event older than {}: what it loses later than that is not brought back to it.", span(*seconds))
+            format!("It accepts no event older than {}: what it loses after that time cannot be restored to it.", span(*seconds))
         }
         Remark::KeepsNone(events) => format!("It keeps no events of {}.", kind(*events)),
         Remark::KeepsFor { events, seconds } => {
@@ -62,22 +62,22 @@ pub fn sentence(remark: &Remark) -> String {
             format!("It keeps {most} events of {} at most.", kind(*events))
         }
         Remark::ReadByPages => {
-            "It does not speak NIP-77: a wallet with a long past is read there page by page.".to_owned()
+            "It does not support NIP-77: a wallet with a long history is read there page by page.".to_owned()
         }
     }
 }
 
-/// A kind of events, by its number and in words.
+/// Names a kind of events by number and word.
 fn kind(events: Events) -> String {
     let what = match events {
         Events::Coins => "coins",
         Events::Deletions => "deletions",
-        Events::NutzapInfo => "where nutzaps are taken",
+        Events::NutzapInfo => "nutzap settings",
     };
     format!("kind {} ({what})", events.kind())
 }
 
-/// So many seconds in the largest whole unit.
+/// Writes seconds in the largest whole unit.
 fn span(seconds: u64) -> String {
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds")];
     let unit = units.into_iter().find(|(length, _)| seconds >= *length).unwrap_or((1, "seconds"));
@@ -104,7 +104,7 @@ mod tests {
             (Remark::FitsNoCoin { bytes: 700 }, "not even one coin"),
             (Remark::ShortMessages { bytes: 4096 }, "4096 bytes at most"),
             (Remark::FewTags { tags: 50 }, "50 tags"),
-            (Remark::FewSubscriptions { most: 1 }, "1 question"),
+            (Remark::FewSubscriptions { most: 1 }, "1 query"),
             (Remark::NothingOld { seconds: 86_400 }, "older than 1 days"),
             (Remark::KeepsNone(Events::Deletions), "no events of kind 5"),
             (

@@ -1,10 +1,11 @@
-//! What the verbs are asked: one struct per tool, as the tools' parameters. The doc comments are
-//! what an agent reads.
+//! Requests: one struct per tool, whose fields are its parameters. Agents read their comments.
 //!
 //! Amounts are whole sats. Unknown fields are refused.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::words::{Direction, EntryKind};
 
 macro_rules! request {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
@@ -16,38 +17,38 @@ macro_rules! request {
 }
 
 request!(
-    /// Asks for the balance.
+    /// A request for the balance.
     GetBalance {}
 );
 
 request!(
-    /// Asks for an invoice that fills the wallet.
+    /// A request for an invoice that adds money.
     Deposit {
-        /// How many sats to receive.
+        /// Sats to receive.
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: u64,
-        /// URL of the mint that shall hold the money, as list_mints shows it. Default: the first usable one.
+        /// URL of the mint to hold the money, from list_mints. Default: the first usable one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
-        /// Text for the payer, at most 280 characters.
+        /// Text for the payer, if the mint supports it; at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
-        /// Also draw the invoice as a QR code: a text drawing and a PNG.
+        /// Also return the invoice as a QR code: text and PNG.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         qr: Option<bool>,
-        /// Choose once per deposit; the same value again gives the same invoice.
+        /// Choose one per deposit; the same key returns the same invoice.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     }
 );
 
 request!(
-    /// Asks what became of a deposit.
+    /// A request for a deposit's state.
     GetDeposit {
-        /// The deposit_id that deposit gave. Without it: the newest deposit.
+        /// The deposit_id from deposit. Default: the newest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deposit_id: Option<String>,
-        /// Wait up to this long for the money to arrive.
+        /// Wait up to this long for the money. Default: 0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 45))]
         wait_seconds: Option<u64>,
@@ -55,65 +56,62 @@ request!(
 );
 
 request!(
-    /// Asks what a payment would cost and whether it would be allowed.
+    /// A request for the cost of a payment, without making it.
     Estimate {
-        /// A Lightning invoice, Lightning address or LNURL; other kinds are named.
+        /// A Lightning invoice, Lightning address or LNURL; anything else is only identified.
         to: String,
-        /// Sats, where `to` names no amount.
+        /// Sats to pay, if `to` names no amount.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: Option<u64>,
-        /// URL of the mint to pay from.
+        /// URL of the mint to pay from. Default: the cheapest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
     }
 );
 
 request!(
-    /// Asks to pay.
+    /// A request to pay.
     Pay {
         /// A Lightning invoice (BOLT11), Lightning address or LNURL.
         #[serde(alias = "bolt11")]
         to: String,
-        /// Sats: required unless the invoice names them, then a check.
+        /// Sats to pay: required unless the invoice names an amount; then it must match.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: Option<u64>,
-        /// URL of the mint to pay from. Default: the cheapest that can.
+        /// URL of the mint to pay from. Default: the cheapest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
-        /// Refuse if all fees together could pass this. The owner's ceiling holds as well.
+        /// Refuse if total fees could exceed this. The owner's ceiling also applies.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 2_100_000_000_000_000u64))]
         max_fee_sats: Option<u64>,
-        /// A note for your history, sent to an address that takes comments; at most 280 characters.
+        /// Note for your history, also sent to addresses that accept comments; at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
-        /// Choose once per purchase; reuse the same value when you retry it.
+        /// Choose one per purchase; reuse it on every retry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
-        /// The payment_id this payment repeats on purpose.
+        /// payment_id to repeat on purpose, after possible_duplicate.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repeat_of: Option<String>,
-        /// From approval_required, once a person has approved.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approval_id: Option<String>,
     }
 );
 
 request!(
-    /// Asks what became of a payment or a received token.
+    /// A request for the state of a payment or a received token.
     GetPayment {
-        /// A payment_id or receive_id. Give exactly one of the three names.
+        /// A payment_id or receive_id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_id: Option<String>,
-        /// The invoice's payment hash, hex.
+        /// The invoice's payment hash, in hex.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payment_hash: Option<String>,
         /// The key the payment was made with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
-        /// Wait up to this long for it to become final.
+        /// Wait up to this long for a final state. Default: 0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 45))]
         wait_seconds: Option<u64>,
@@ -121,86 +119,49 @@ request!(
 );
 
 request!(
-    /// Asks for a token to hand out.
+    /// A request for a new token.
     SendToken {
-        /// What the token shall be worth.
+        /// The token's value in sats.
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: u64,
-        /// URL of the mint whose money it shall be.
+        /// URL of the mint to issue it. Default: the one holding most.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
-        /// Text inside the token for its receiver, at most 280 characters.
+        /// Text in the token for its recipient, at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memo: Option<String>,
-        /// Lock it to this public key (66 hex characters) or npub: only its owner can claim it, and it cannot be taken back.
+        /// Lock it to this public key (66 hex) or npub: only its owner can claim it, and you cannot take it back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lock_to: Option<String>,
-        /// Also draw the token as a QR code.
+        /// Also return the token as a QR code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         qr: Option<bool>,
-        /// Choose once per token; reuse the same value when you retry it.
+        /// Choose one per token; reuse it on every retry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
-        /// The payment_id this token repeats on purpose.
+        /// payment_id to repeat on purpose, after possible_duplicate.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repeat_of: Option<String>,
-        /// From approval_required, once a person has approved.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approval_id: Option<String>,
     }
 );
 
 request!(
-    /// Asks to take a token in.
+    /// A request to redeem a token.
     ReceiveToken {
-        /// The token: cashuA... or cashuB...
+        /// The token, starting with cashuA or cashuB.
         token: String,
     }
 );
 
 request!(
-    /// Asks to take a token of ours back.
+    /// A request to take back a token of this wallet's own.
     ReclaimToken {
-        /// The payment_id that send_token gave.
+        /// The payment_id from send_token.
         payment_id: String,
     }
 );
 
-/// What kind of thing a history entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EntryKind {
-    /// Money came in over Lightning.
-    Deposit,
-    /// A Lightning invoice was paid.
-    Payment,
-    /// A token was handed out.
-    TokenSent,
-    /// A token was taken in.
-    TokenReceived,
-    /// A token of ours was taken back.
-    TokenReclaimed,
-    /// A person or an event on Nostr was zapped.
-    Zap,
-    /// Somebody's nutzap came in.
-    NutzapReceived,
-    /// The owner changed a rule.
-    Policy,
-}
-
-/// Which way money went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// To us.
-    In,
-    /// From us.
-    Out,
-    /// Neither.
-    None,
-}
-
-/// How to answer.
+/// The format of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -210,7 +171,7 @@ pub enum Format {
     Csv,
 }
 
-/// What to sum by.
+/// The key by which the history is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SummaryBy {
@@ -229,46 +190,46 @@ pub enum SummaryBy {
 }
 
 request!(
-    /// Asks what happened.
+    /// A request for the history.
     ListHistory {
-        /// From when: RFC 3339, a date, or 24h, 7d, 30d, all. Default: all.
+        /// Start: RFC 3339, a date, or 24h, 7d, 30d, all. Default: all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<String>,
-        /// Until when: RFC 3339 or a date (its end, UTC).
+        /// End: RFC 3339, or a date (its end, UTC). Default: now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<String>,
-        /// Only this kind.
+        /// Only entries of this kind.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<EntryKind>,
-        /// Only this direction.
+        /// Only this direction; none: no money moved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         direction: Option<Direction>,
         /// json (default) or csv.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         format: Option<Format>,
-        /// Sums instead of entries. Default: none.
+        /// Sums by this instead of entries. Default: none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         summary_by: Option<SummaryBy>,
-        /// At most this many entries. Default: 20.
+        /// Entries per page. Default: 20; csv: 10,000.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 500))]
         limit: Option<u64>,
-        /// next_cursor of the page before.
+        /// next_cursor from the previous page.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
     }
 );
 
 request!(
-    /// Asks for the mints.
+    /// A request for the mints.
     ListMints {}
 );
 
-/// How a zap goes.
+/// The rail of a zap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// Whichever suits the recipient.
+    /// A nutzap if recipient and wallet share a mint, else Lightning.
     Auto,
     /// An invoice (NIP-57).
     Lightning,
@@ -277,43 +238,40 @@ pub enum Via {
 }
 
 request!(
-    /// Asks to zap.
+    /// A request to zap.
     Zap {
-        /// npub, nprofile, hex key, NIP-05 or Lightning address; or a note, nevent or naddr.
+        /// A person (npub, nprofile, hex key, NIP-05 or Lightning address) or an event (note, nevent, naddr).
         #[serde(alias = "recipient")]
         to: String,
-        /// Sats for the recipient, or in all for an event that shares its zaps.
+        /// Sats for the recipient; in all, if the event splits its zaps.
         #[schemars(range(min = 1, max = 2_100_000_000_000_000u64))]
         amount_sats: u64,
-        /// The event that is zapped, where to is its author.
+        /// The note, nevent or naddr to zap, if `to` is its author.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         event: Option<String>,
-        /// Public words, at most 280 characters.
+        /// Public message, at most 280 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
-        /// auto (default): nutzap where both use one mint, else lightning.
+        /// auto (default): nutzap if you share a mint with the recipient, otherwise lightning.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         via: Option<Via>,
-        /// Do not sign with the wallet's Nostr key.
+        /// Sign with a throwaway key, not the wallet's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         anonymous: Option<bool>,
-        /// Refuse if all fees of one part could pass this.
+        /// Refuse if the fees of one part could exceed this. The owner's ceiling also applies.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 0, max = 2_100_000_000_000_000u64))]
         max_fee_sats: Option<u64>,
-        /// Choose once per zap; reuse the same value when you retry it.
+        /// Choose one per zap; reuse it on every retry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
-        /// The payment_id this zap repeats on purpose.
+        /// payment_id to repeat on purpose, after possible_duplicate.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repeat_of: Option<String>,
-        /// From approval_required, once a person has approved.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approval_id: Option<String>,
     }
 );
 
 request!(
-    /// Asks to bring relays and wallet together.
+    /// A request to sync with the relays.
     Sync {}
 );

@@ -1,4 +1,4 @@
-//! Where the tools get their wallet.
+//! The source of the wallet that the tools use.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,31 +8,29 @@ use async_trait::async_trait;
 use super::error::Error;
 use crate::wallet::{Caller, Wallet};
 
-/// Opens the wallet at its first use, so that a session can list its tools with no home, no network
-/// and no settings.
+/// A wallet that opens at its first use: a session lists its tools without home or network.
 #[async_trait]
 pub trait Source: Send + Sync + fmt::Debug {
-    /// The open wallet; opens it the first time.
+    /// Returns the wallet; opens it the first time.
     ///
     /// # Errors
     /// `wallet_busy`, `settings_invalid`, `wallet_locked`, `wallet_damaged`, `storage_failed`:
     /// nothing moved.
     async fn wallet(&self) -> Result<Wallet, Error>;
 
-    /// Something about money is under way or undecided, or an invoice of ours may still be paid.
-    /// Opens no wallet.
+    /// Tells whether money is in progress or an invoice may still be paid. Opens no wallet.
     async fn has_open(&self) -> bool {
         false
     }
 
-    /// The number of deposits whose mint says that it has issued their coins, though none of them
-    /// is here; 0 while no wallet is open. Opens none.
+    /// Counts the deposits whose coins were issued but are not here; 0 while no wallet is open.
+    /// Opens none.
     async fn disputed(&self) -> usize {
         0
     }
 
-    /// The only tools that this agent has. `None`: all, also where the owner's settings cannot be
-    /// read, which stop every call by themselves. Opens no wallet, creates nothing.
+    /// Returns the only tools that this agent has. `None` means all tools, also if the owner's
+    /// settings cannot be read: every call then fails anyway. Opens and creates nothing.
     fn tools_of(&self, _caller: &Caller) -> Option<BTreeSet<String>> {
         None
     }

@@ -91,6 +91,16 @@ async fn a_token_that_was_refused_first_ends_no_page_of_the_history() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 7, "no record twice");
+    // CSV has pages as well; its first line names the columns.
+    for (request, lines, has_next) in [
+        (json!({"format": "csv", "limit": 1}), 2, true),
+        (json!({"format": "csv"}), 8, false),
+        (json!({"format": "csv", "summary_by": "mint"}), 2, false),
+    ] {
+        let page = agent.ok("list_history", request).await;
+        let text = page["csv"].as_str().unwrap();
+        assert_eq!((text.lines().count(), page["next_cursor"].is_string()), (lines, has_next));
+    }
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ impl Scene {
         let id = id.as_str().unwrap();
         let told = may_give_up(&wallet.recovery().may_give_up(id).await.unwrap()).join("\n");
         assert!(
-            told.contains("gave no answer") && told.contains(&format!("payments revive {id}")),
+            told.contains("no answer settled it")
+                && told.contains(&format!("payments revive {id}")),
             "{told}"
         );
         wallet.recovery().give_up(id).await.unwrap();
@@ -104,7 +105,7 @@ async fn a_payment_that_is_given_up_counts_for_a_day_and_ends_as_its_mint_says_w
         let name = id.as_str().unwrap().to_owned();
         let (held, left) = (holdings(&scene.agent).await, scene.left().await);
         assert!(held.pending >= 50 && left <= DAY_SATS - 50, "{held:?} {left}");
-        assert_eq!(scene.open().await, [(name.clone(), "its mint is silent")]);
+        assert_eq!(scene.open().await, [(name.clone(), "its mint is not answering")]);
 
         // A day changes nothing, as long as it is open.
         let scene = scene.later(a_day_later).await;
@@ -270,7 +271,7 @@ async fn answers_that_end_nothing_for_a_week_are_as_good_as_none() {
     assert!(told.contains("for more than a week"), "{told}");
     assert_eq!(
         scene.open().await,
-        [(id.as_str().unwrap().to_owned(), "for a week no answer of its mint has ended it")]
+        [(id.as_str().unwrap().to_owned(), "no answer from its mint has settled it for a week")]
     );
     wallet.recovery().give_up(id.as_str().unwrap()).await.unwrap();
     assert_eq!((holdings(&scene.agent).await.pending, scene.left().await), (0, DAY_SATS));
@@ -332,7 +333,7 @@ async fn a_person_gives_up_by_command_and_an_agents_shell_does_not() {
         let shown = binary::done(&same, &["payments", "open"]);
         assert!(
             shown.contains(&line)
-                && shown.contains("its mint is silent")
+                && shown.contains("its mint is not answering")
                 && shown.contains("give-up"),
             "{shown}"
         );

@@ -151,7 +151,7 @@ fn every_description_says_cost_alternative_and_what_to_do_after_a_timeout() {
         );
         assert!(words.contains("timeout"), "{}: a timeout", tool.name);
         if !tool.hints.read_only {
-            let looks = ["get_payment", "get_deposit", "moves no money"];
+            let looks = ["get_payment", "get_deposit", "sends no money"];
             assert!(looks.iter().any(|look| words.contains(look)), "{}: where to look", tool.name);
             assert!(
                 words.contains("cannot be undone") || !tool.hints.destructive,
@@ -216,12 +216,82 @@ fn schemas_are_of_the_plain_dialect() {
         ] {
             assert!(!text.contains(foreign), "{}: {foreign}", tool.name);
         }
+        assert!(!text.contains("\"shown\""), "{}: the mark of a shown description", tool.name);
         let output = Value::Object(tool.output_schema.clone()).to_string();
-        assert!(
-            !output.contains("\"description\"") && !output.contains("additionalProperties"),
-            "{}",
-            tool.name
-        );
+        assert!(!output.contains("additionalProperties"), "{}", tool.name);
+    }
+}
+
+/// The descriptions in an output schema, each with its field's name.
+fn described(schema: &Value, name: &str, found: &mut Vec<(String, String)>) {
+    if let Some(text) = schema.get("description").and_then(Value::as_str) {
+        found.push((name.to_owned(), text.to_owned()));
+    }
+    for (name, field) in object(schema.get("properties").cloned().unwrap_or_default()) {
+        described(&field, &name, found);
+    }
+    if let Some(items) = schema.get("items") {
+        described(items, name, found);
+    }
+}
+
+/// A field is described where its name does not say it all, in one short line: the list of all
+/// tools has to fit into a context.
+#[test]
+fn results_are_described_where_a_name_is_not_enough() {
+    let rows: [(&str, &[&str]); 6] = [
+        (
+            "get_balance",
+            &["max_payment_sats", "pending_sats", "unclaimed_sats", "incoming_sats", "set_aside"],
+        ),
+        ("get_deposit", &["state", "received_sats"]),
+        ("pay", &["state", "final", "fee_sats", "preimage", "proof"]),
+        ("send_token", &["token", "claimed", "reclaimable"]),
+        ("zap", &["state", "receipt", "delivered_to", "legs"]),
+        ("sync", &["pulled_sats", "dropped_sats"]),
+    ];
+    for tool in tools::all() {
+        let mut found = Vec::new();
+        described(&Value::Object(tool.output_schema.clone()), tool.name, &mut found);
+        for (name, text) in &found {
+            assert!(text.len() <= 90 && !text.contains('\n'), "{}.{name}: {text}", tool.name);
+        }
+        let needed = rows.iter().find(|(name, _)| *name == tool.name).map_or(&[][..], |row| row.1);
+        for field in needed {
+            assert!(found.iter().any(|(name, _)| name == field), "{}.{field}", tool.name);
+        }
+    }
+}
+
+/// The words of one field of a tool's result.
+fn words_of(tool: &str, field: &str) -> Value {
+    tools::find(tool)
+        .and_then(|tool| tool.output_schema.get("properties")?.get(field)?.get("enum").cloned())
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_field_of_fixed_words_lists_those_that_its_tool_can_give() {
+    let rows = [
+        ("get_balance", "money", json!(["play", "real"])),
+        ("get_deposit", "state", json!(["unpaid", "paid", "received", "expired"])),
+        ("estimate", "verdict", json!(["allowed", "denied"])),
+        ("pay", "state", json!(["pending", "settled", "failed"])),
+        ("pay", "kind", json!(["payment"])),
+        ("pay", "proof", json!(["preimage", "mint_word"])),
+        ("send_token", "state", json!(["pending", "settled", "failed", "returned"])),
+        ("receive_token", "state", json!(["pending", "received", "failed", "settled", "returned"])),
+        ("zap", "state", json!(["pending", "settled", "failed", "partial"])),
+        ("zap", "via", json!(["lightning", "nutzap"])),
+        ("sync", "state", json!(["synced", "partial", "offline", "read_only", "off"])),
+        (
+            "get_payment",
+            "kind",
+            json!(["payment", "token_sent", "zap", "token_received", "nutzap_received"]),
+        ),
+    ];
+    for (tool, field, words) in rows {
+        assert_eq!(words_of(tool, field), words, "{tool}.{field}");
     }
 }
 
@@ -287,6 +357,8 @@ async fn good_arguments_reach_the_wallet() -> Outcome {
             json!({"kind": "token_sent", "direction": "out", "format": "csv", "summary_by": "day", "limit": 500}),
         ),
         ("get_balance", json!({})),
+        // A parameter of a feature that is off: accepted, and not in the schema.
+        ("pay", json!({"to": "lnbc1", "approval_id": "apr_x"})),
     ];
     for (tool, arguments) in rows {
         let error = failure(&Busy, tool, arguments.clone()).await?;

@@ -47,7 +47,7 @@ async fn a_payment_that_is_being_planned_is_waited_for_and_never_called_unknown(
         ("mint_unreachable", Some("lunch")),
         "{told}"
     );
-    assert!(told.message.contains("still waits"), "{told}");
+    assert!(told.message.contains("still waiting"), "{told}");
     assert_eq!(
         others.unwrap_err().code.as_str(),
         "not_found",

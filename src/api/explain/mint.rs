@@ -1,4 +1,4 @@
-//! What mints' refusals and silences are told as, while nothing has moved.
+//! Errors for what a mint did while nothing moved: it refused, failed or did not answer.
 
 use crate::api::code::Code;
 use crate::api::error::{Error, Retry};
@@ -12,17 +12,17 @@ pub(super) fn explain(error: MintError) -> Error {
         ),
         MintError::Unchecked => Error::new(
             Code::MintUnreachable,
-            "The wallet's file is an older copy: this mint is used once it has said what it holds for it.",
+            "The wallet's file is an older copy: this mint will be used once it has confirmed its balance.",
         )
-        .next("Make the same call again in a minute; if it stays so, tell the user that the mint does not answer."),
+        .next("Make the same call again in a minute; if that fails too, tell the user that the mint does not answer."),
         MintError::RateLimited { retry_after_seconds } | MintError::Busy { status: 429, retry_after_seconds } => {
             let message =
-                format!("Nothing is asked of this mint for {retry_after_seconds} s: too many requests, or it has asked to wait.");
+                format!("This mint had too many requests or asked to wait; the wallet contacts it again in {retry_after_seconds} s.");
             Error::new(Code::TooManyRequests, message).after(Some(retry_after_seconds))
         }
         MintError::Busy { retry_after_seconds, .. } => Error::new(
             Code::MintUnreachable,
-            format!("The mint is out of service; it asks to wait {retry_after_seconds} s."),
+            format!("The mint is out of service and asks to wait {retry_after_seconds} s."),
         )
         .after(Some(retry_after_seconds)),
         MintError::AddressRefused(_) => {
@@ -31,13 +31,13 @@ pub(super) fn explain(error: MintError) -> Error {
         MintError::Refused { code, reason } => refused(code, &reason),
         MintError::SpentElsewhere => Error::new(
             Code::MintRefused,
-            "Another device of this wallet spent these coins at the same time; nothing was paid by this call.",
+            "Another device with this wallet spent these coins at the same time; this call paid nothing.",
         )
         .with("nut_code", nut::TOKEN_SPENT)
         .next(super::SYNC_AGAIN),
         MintError::UnderWay { code } => Error::new(
             Code::MintRefused,
-            "The mint says that this is under way or done already.",
+            "The mint says this is in progress or already done.",
         )
         .with("nut_code", code),
         MintError::Lost(_) => {
@@ -51,18 +51,18 @@ pub(super) fn explain(error: MintError) -> Error {
         MintError::Redirected { location, .. } => moved(location.as_deref().unwrap_or("")),
         MintError::Unexplained { status, reason } => Error::new(
             Code::MintRefused,
-            format!("The mint refused without a reason that is known (status {status}); nothing moved."),
+            format!("The mint refused without a known reason (status {status}); nothing moved."),
         )
         .with_untrusted("reason", reason.as_deref().unwrap_or("")),
         MintError::Unreadable(why) => Error::new(
             Code::MintRefused,
-            "The mint answered, but what it said cannot be read; nothing was paid.",
+            "The mint's answer cannot be read; nothing was paid.",
         )
         .with("unreadable", why)
-        .next("Tell the user that this mint's answers cannot be read; the same call may be made again, or with another mint."),
+        .next("Tell the user that this mint's answers cannot be read. Make the same call again, or use another mint."),
         MintError::Wrong(_) => Error::new(
             Code::MintRefused,
-            "The mint's answer cannot be right; nothing was paid.",
+            "The mint's answer is invalid; nothing was paid.",
         ),
         MintError::Store(_) => {
             Error::new(Code::StorageFailed, "The wallet's file could not be read or written.")
@@ -70,46 +70,45 @@ pub(super) fn explain(error: MintError) -> Error {
     }
 }
 
-/// No mint at hand pays an invoice without an amount; a mint's own words, where one was asked.
+/// Explains that no mint pays without an amount. `reason`: a mint's own text, or empty.
 pub(super) fn amountless(reason: &str) -> Error {
     Error::new(
         Code::PayeeUnsupported,
-        "The invoice names no amount, and no mint at hand pays such an invoice.",
+        "The invoice has no amount, and no usable mint pays such invoices.",
     )
     .with("kind", "bolt11")
     .with_untrusted("reason", reason)
-    .next("Ask the payee for an invoice that names the amount.")
+    .next("Ask the payee for an invoice with an amount.")
 }
 
 pub(super) fn wrong_quote(wrong: WrongQuote) -> Error {
     let message = match wrong {
         WrongQuote::MeltAmount => "The mint's quote is not for this invoice's amount.",
         WrongQuote::InvoiceAmount => {
-            "The mint's invoice is not for the amount asked for; it was thrown away."
+            "The mint's invoice is for a different amount; it was discarded."
         }
-        WrongQuote::InvoiceExpired => "The mint's invoice has run out already; it was thrown away.",
-        WrongQuote::InvoiceNetwork => {
-            "The mint's invoice is of a test network; it was thrown away."
-        }
+        WrongQuote::InvoiceExpired => "The mint's invoice has already expired; it was discarded.",
+        WrongQuote::InvoiceNetwork => "The mint's invoice is for a test network; it was discarded.",
     };
     Error::new(Code::MintRefused, message)
 }
 
-/// A redirect is never followed: the owner trusts an address.
+/// Explains a redirect. None is followed, because the owner trusts one address.
 fn moved(location: &str) -> Error {
-    Error::new(Code::MintUnreachable, "The mint's address sends to another one; nothing was sent there, and nothing was paid.")
+    Error::new(Code::MintUnreachable, "The mint redirects to another address; nothing was sent there, and nothing was paid.")
         .with_untrusted("location", location)
         .retrying(Retry::AfterChange)
-        .next("Tell the user that this mint sends to details.untrusted_location; if its operator says so too, only they can change the mint's address.")
+        .next("Tell the user that this mint redirects to details.untrusted_location; if its operator confirms it, only the user can change the mint's address.")
 }
 
 fn refused(code: u16, reason: &str) -> Error {
     let error = match code {
-        nut::LIGHTNING_FAILED => {
-            Error::new(Code::RouteNotFound, "The mint found no way to the payee; nothing was paid.")
-        }
+        nut::LIGHTNING_FAILED => Error::new(
+            Code::RouteNotFound,
+            "The mint found no route to the payee; nothing was paid.",
+        ),
         nut::OUT_OF_RANGE => {
-            Error::new(Code::AmountOutOfRange, "The amount is outside what the mint handles.")
+            Error::new(Code::AmountOutOfRange, "The amount is outside the mint's range.")
         }
         nut::AMOUNTLESS => amountless(""),
         nut::TOKEN_NOT_VERIFIED => {

@@ -1,7 +1,6 @@
-//! The one table from a failure of the wallet to what an agent is told: a code, a sentence, facts,
-//! and the next step.
+//! The table that turns the wallet's failures into errors for agents.
 //!
-//! A sentence says what happened and what moved; a stranger's words go into `details` alone.
+//! A message says what happened and what moved. Text from strangers goes only into `details`.
 
 mod mint;
 mod payee;
@@ -20,7 +19,7 @@ use crate::wallet::core::failure::{
     StoreError, TokenRefusal,
 };
 
-/// When to come back if all places for melts are taken, in seconds.
+/// Seconds to wait while all places for melts are taken.
 const PLACE_PAUSE_SECONDS: u64 = 30;
 
 const SYNC_AGAIN: &str = "Call sync, then make the same call again.";
@@ -44,12 +43,12 @@ impl From<StoreError> for Error {
     }
 }
 
-/// The code of a failure, where only that is told.
+/// Returns the code of a failure.
 pub(super) fn code(failure: Failure) -> Code {
     Error::from(failure).code
 }
 
-/// The code of what was kept of a failure.
+/// Returns the code of a stored failure.
 pub(super) fn stored_code(reason: FailureReason) -> Code {
     match reason {
         FailureReason::RouteNotFound => Code::RouteNotFound,
@@ -98,16 +97,16 @@ fn explain(cause: Cause, at: Option<&str>) -> Error {
         Cause::NoMintPays => Error::new(Code::NoMint, "No listed mint can pay this."),
         Cause::Text { field, holds } => {
             let message = match holds {
-                Some(kind) => format!("{field} holds {}.", words::secret(kind)),
+                Some(kind) => format!("{field} contains {}.", words::secret(kind)),
                 None => format!("{field} is longer than {} characters.", text::MAX_OUTGOING),
             };
             Error::new(Code::TextRefused, message).with("field", field)
         }
         Cause::AmountMissing { invoice: true } => {
-            Error::new(Code::AmountMissing, "The invoice names no amount.")
+            Error::new(Code::AmountMissing, "The invoice has no amount.")
         }
         Cause::AmountMissing { invoice: false } => {
-            Error::new(Code::AmountMissing, "An address names no amount.")
+            Error::new(Code::AmountMissing, "An address has no amount.")
         }
         Cause::AmountMismatch { invoice_sats, asked_sats } => Error::new(
             Code::AmountMismatch,
@@ -117,34 +116,34 @@ fn explain(cause: Cause, at: Option<&str>) -> Error {
         .with("asked_sats", asked_sats),
         Cause::WrongNetwork => Error::new(
             Code::WrongNetwork,
-            "The invoice is of a test network; this wallet holds real money.",
+            "The invoice is for a test network; this wallet holds real money.",
         ),
-        Cause::InvoiceExpired => Error::new(Code::InvoiceExpired, "The invoice has run out."),
+        Cause::InvoiceExpired => Error::new(Code::InvoiceExpired, "The invoice has expired."),
         Cause::PaidElsewhere => Error::new(
             Code::PossibleDuplicate,
-            "Another device of this wallet has paid this invoice, as its history on the relays says.",
+            "Another device with this wallet has already paid this invoice, according to its history on the relays.",
         )
-        .next("Do not pay it again. Tell the user; if the payee says that it is unpaid, ask for a new invoice."),
+        .next("Tell the user and do not pay it again; if the payee says it is unpaid, ask for a new invoice."),
         Cause::Conflict => {
-            Error::new(Code::KeyConflict, "This idempotency key was used for another request.")
+            Error::new(Code::KeyConflict, "This idempotency key was already used for a different request.")
         }
         Cause::Late(late) => too_late(late),
         Cause::CallerGone => {
-            Error::new(Code::InsufficientFunds, "The caller has gone; nothing was paid.")
+            Error::new(Code::InsufficientFunds, "The caller disconnected; nothing was paid.")
         }
         Cause::SpentElsewhere { token: true } => Error::new(
             Code::MintRefused,
-            "The mint says that these coins were spent elsewhere; the token was not made.",
+            "The mint says these coins were spent elsewhere; the token was not made.",
         )
         .next(SYNC_AGAIN),
         Cause::SpentElsewhere { token: false } => Error::new(
             Code::MintRefused,
-            "The mint says that these coins were spent elsewhere; nothing was paid.",
+            "The mint says these coins were spent elsewhere; nothing was paid.",
         )
         .next(SYNC_AGAIN),
         Cause::SwapUndecided => Error::new(
             Code::MintUnreachable,
-            "The mint did not answer; nothing was paid. Coins that were to be changed are held until it does.",
+            "The mint did not answer; nothing was paid. The coins it was asked to swap are held until it answers.",
         ),
         Cause::CameBack => Error::new(
             Code::RouteNotFound,
@@ -154,10 +153,10 @@ fn explain(cause: Cause, at: Option<&str>) -> Error {
             Error::new(Code::MintUnreachable, "The wallet stopped before anything was sent.")
         }
         Cause::NeverSent { receive: true } => {
-            Error::new(Code::MintUnreachable, "The wallet stopped before the token was taken in.")
+            Error::new(Code::MintUnreachable, "The wallet stopped before the token was redeemed.")
         }
         Cause::FeeEatsToken => {
-            Error::new(Code::AmountOutOfRange, "The mint's fee is as much as the token is worth.")
+            Error::new(Code::AmountOutOfRange, "The mint's fee would use up the whole token.")
         }
         Cause::Token(refusal) => token(refusal),
         Cause::NotFound(missing) => not_found(missing),
@@ -176,21 +175,21 @@ fn denied(denial: Denial, left_sats: Option<u64>) -> Error {
         Denial::Paused => Error::new(Code::SpendingPaused, "The owner has paused all spending."),
         Denial::OverPaymentLimit { limit_sats, asked_sats } => Error::new(
             Code::OverPaymentLimit,
-            format!("The limit for one payment is {limit_sats} sats; {asked_sats} were asked for."),
+            format!("The per-payment limit is {limit_sats} sats; you asked for {asked_sats}."),
         )
         .with("limit_sats", limit_sats)
         .with("asked_sats", asked_sats)
         .next(format!(
-            "Tell the user: the limit for one payment is {limit_sats} sats; only they can change it. Do not split it."
+            "Tell the user: the per-payment limit is {limit_sats} sats; only they can change it. Do not split it."
         )),
         Denial::OverBudget { limit_sats, asked_sats, left_sats, retry_after_seconds } => Error::new(
             Code::OverBudget,
-            format!("The limit for a day is {limit_sats} sats; {left_sats} are left and {asked_sats} could be needed, fees included."),
+            format!("The 24-hour limit is {limit_sats} sats; {left_sats} are left, and this could need {asked_sats}, fees included."),
         )
         .with("limit_sats", limit_sats)
         .with("asked_sats", asked_sats)
         .with("left_sats", left_sats)
-        .next(format!("Tell the user: the limit for a day is {limit_sats} sats; only they can change it. Do not split it."))
+        .next(format!("Tell the user: the 24-hour limit is {limit_sats} sats; only they can change it. Do not split it."))
         .after(retry_after_seconds),
         Denial::FeeTooHigh { limit_sats, asked_sats } => Error::new(
             Code::FeeTooHigh,
@@ -213,12 +212,12 @@ fn duplicate(id: &str, state: EntryState, age_seconds: u64, person_only: bool) -
     let error = if person_only {
         Error::new(
             Code::PossibleDuplicate,
-            format!("A payment to the same payee of the same amount was made {age_seconds} s ago, is {state}, and may have paid for this already."),
+            format!("A payment of the same amount to the same payee was made {age_seconds} s ago and may already have paid for this; its state is {state}."),
         )
-        .next("Call get_payment with this payment_id and tell the user; if the purchase is really a new one, only they can allow it.")
+        .next("Tell the user about the earlier payment (get_payment with this payment_id); if this is a new purchase, only they can allow it.")
     } else {
-        Error::new(Code::PossibleDuplicate, format!("The same was done {age_seconds} s ago and is {state}."))
-            .next("Use the earlier one (get_payment). Only if a second is really wanted, call again with repeat_of set to this payment_id.")
+        Error::new(Code::PossibleDuplicate, format!("The same payment was made {age_seconds} s ago; its state is {state}."))
+            .next("Tell the user about the earlier payment (get_payment). Only if they really want a second one, call again with repeat_of set to this payment_id.")
     };
     error
         .with("earlier_payment_id", id)
@@ -229,9 +228,9 @@ fn duplicate(id: &str, state: EntryState, age_seconds: u64, person_only: bool) -
 
 fn stored(error: &StoreError) -> Error {
     match error {
-        StoreError::Stopping => Error::new(Code::OutcomeUnknown, "The wallet is being stopped."),
+        StoreError::Stopping => Error::new(Code::OutcomeUnknown, "The wallet is stopping."),
         StoreError::OverCap => {
-            Error::new(Code::OverBalanceLimit, "The owner's cap at this mint would be passed.")
+            Error::new(Code::OverBalanceLimit, "This would exceed the owner's cap at this mint.")
         }
         error => {
             if error.is_damage() {
@@ -246,7 +245,7 @@ fn stored(error: &StoreError) -> Error {
 fn settings(problem: &SettingsProblem) -> Error {
     let error = Error::new(
         Code::SettingsInvalid,
-        "A settings file cannot be used; spending is off until it is mended.",
+        "A settings file cannot be used; spending is off until it is fixed.",
     );
     let error = error.with("file", problem.file.as_str());
     let error = match problem.line {
@@ -259,7 +258,7 @@ fn settings(problem: &SettingsProblem) -> Error {
     }
 }
 
-/// How much is missing, and what does not count because another program has perhaps handed it out.
+/// Explains how much is missing, and how much another program may have sent already.
 fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
     let missing = need_sats.saturating_sub(held_sats).max(1);
     let mut message = format!(
@@ -267,8 +266,8 @@ fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
     );
     if left_out_sats > 0 {
         message += &format!(
-            " {left_out_sats} sats more were perhaps handed out as a token by another program of this wallet: they count again when a week \
-             has passed and the mint still calls them unspent."
+            " Another program with this wallet may have sent {left_out_sats} sats more as a token: they count again after a week if the mint \
+             still calls them unspent."
         );
     }
     let error = Error::new(Code::InsufficientFunds, message);
@@ -277,16 +276,17 @@ fn funds(need_sats: u64, held_sats: u64, left_out_sats: u64) -> Error {
     } else {
         error
     };
-    error.with("missing_sats", missing).with("spendable_sats", held_sats).next(format!(
-        "Make a deposit of at least {missing} sats and a little for fees, then call again."
-    ))
+    error
+        .with("missing_sats", missing)
+        .with("spendable_sats", held_sats)
+        .next(format!("Deposit at least {missing} sats and a little for fees, then call again."))
 }
 
 fn over_cap(cap_sats: u64, held_sats: u64, more_sats: u64) -> Error {
     let refusal = Error::new(
         Code::OverBalanceLimit,
         format!(
-            "The owner's cap at this mint is {cap_sats} sats; {held_sats} are there or on their way and {more_sats} more would pass it."
+            "The owner's cap at this mint is {cap_sats} sats; it already holds or expects {held_sats}, and {more_sats} more would exceed it."
         ),
     );
     refusal.with("limit_sats", cap_sats).with("held_sats", held_sats).with("asked_sats", more_sats)
@@ -297,13 +297,13 @@ fn too_late(late: Late) -> Error {
     match late {
         Late::Mint => silent("The mint did not answer in time; nothing was paid."),
         Late::Invoice => silent("The mint did not answer in time; there is no invoice yet."),
-        Late::Planned => silent("Another call for this payment still waits for its answers; nothing was sent by this one.")
+        Late::Planned => silent("An earlier call for this payment is still waiting for an answer; this call sent nothing.")
             .next("Look the payment up with get_payment or list_history before calling again."),
-        Late::Place => Error::new(Code::TooManyRequests, "Too many payments are leaving for this mint.")
+        Late::Place => Error::new(Code::TooManyRequests, "Too many payments at this mint are in progress.")
             .after(Some(PLACE_PAUSE_SECONDS)),
         Late::Coins => Error::new(
             Code::InsufficientFunds,
-            "Coins that other payments hold did not come back in time; nothing was paid.",
+            "Other payments hold the coins and did not release them in time; nothing was paid.",
         )
         .next("Make the same call again in a minute."),
     }
@@ -317,14 +317,14 @@ fn token(refusal: TokenRefusal) -> Error {
             Error::new(Code::TokenLocked, "The token is locked to a key that is not this wallet's.")
         }
         TokenRefusal::Spent(left) => {
-            let error = Error::new(Code::TokenSpent, "The token is spent already.");
+            let error = Error::new(Code::TokenSpent, "The token has already been spent.");
             if left > 0 { error.with("left_sats", left) } else { error }
         }
         TokenRefusal::LockedByUs => Error::new(
             Code::TokenLocked,
-            "The token is locked to its receiver's key and cannot be taken back.",
+            "The token is locked to its recipient's key and cannot be taken back.",
         )
-        .next("Ask the receiver; only they can claim it."),
+        .next("Ask the recipient; only they can claim it."),
         TokenRefusal::PartlyClaimed => Error::new(
             Code::TokenSpent,
             "Part of the token was claimed; the rest stays with whoever has it.",
@@ -347,29 +347,29 @@ fn not_found(missing: Missing) -> Error {
 
 fn internal(mistake: Mistake) -> &'static str {
     match mistake {
-        Mistake::NoSeed => "A seed could not be made.",
-        Mistake::NoRandomness => "The system gave no randomness.",
-        Mistake::ZapRequest => "The zap's request could not be made.",
-        Mistake::RelayEvent => "An event for the relays could not be made.",
+        Mistake::NoSeed => "A seed could not be derived.",
+        Mistake::NoRandomness => "The system's random generator failed.",
+        Mistake::ZapRequest => "The zap request could not be created.",
+        Mistake::RelayEvent => "An event for the relays could not be created.",
     }
 }
 
 fn give_up(refusal: GiveUpRefusal) -> &'static str {
     match refusal {
         GiveUpRefusal::MintAnswers => {
-            "Its mint answers, so the wallet ends it by itself: it asks within seconds of its next start, and then at least every \
-             ten minutes. Nothing was given up."
+            "Its mint answers, so the wallet resolves it automatically: it asks within seconds of its next start, and then at least \
+             every ten minutes. Nothing was given up."
         }
         GiveUpRefusal::NotOpen => "It is not open: there is nothing to give up.",
-        GiveUpRefusal::InHand => "It is being carried out at this moment.",
+        GiveUpRefusal::InHand => "It is in progress right now.",
         GiveUpRefusal::Deposit => {
-            "A deposit holds nothing back, and is never given up. A disputed one is asked about once a day."
+            "A deposit reserves nothing and is never given up. The mint of a disputed one is asked once a day."
         }
         GiveUpRefusal::NotGivenUp => "It was not given up.",
     }
 }
 
-/// The error that a payment failed with, from its record.
+/// Creates the error of a failed payment from its record.
 fn failed(failure: &StoredFailure) -> Error {
     Error::new(stored_code(failure.reason), "The payment failed; nothing moved.")
         .with_untrusted("reason", failure.untrusted_reason.as_deref().unwrap_or(""))

@@ -1,10 +1,10 @@
-//! Why a zap is not made.
+//! Errors for zaps that are not made.
 
 use crate::api::code::Code;
 use crate::api::error::Error;
 use crate::wallet::core::failure::{NutzapRefusal, ZapRefusal};
 
-/// What to do when there is to be no nutzap.
+/// The next step where no nutzap can be sent.
 const ELSE: &str = "Call zap again with via auto or lightning.";
 
 pub(super) fn explain(refusal: ZapRefusal) -> Error {
@@ -15,21 +15,21 @@ pub(super) fn explain(refusal: ZapRefusal) -> Error {
         }
         ZapRefusal::EventChanged => Error::new(
             Code::KeyConflict,
-            "The event was changed since the first call with this key; nothing was sent by this one.",
+            "The event was changed after the first call with this key; this call sent nothing.",
         )
-        .next("Look at the first call with get_payment; zap the new version under a new key only if the user wants that."),
+        .next("Check the first call with get_payment; zap the new version with a new key only if the user wants that."),
         ZapRefusal::TooManyShares => {
-            Error::new(Code::PayeeUnsupported, "The event shares its zaps among too many.")
+            Error::new(Code::PayeeUnsupported, "The event splits its zaps among too many recipients.")
                 .with("kind", "splits")
         }
-        ZapRefusal::EventUnknown => unknown("No relay that was asked has that event."),
-        ZapRefusal::NameUnknown => unknown("That name's server does not know the name."),
+        ZapRefusal::EventUnknown => unknown("None of the relays asked has that event."),
+        ZapRefusal::NameUnknown => unknown("The name's server does not know that name."),
         ZapRefusal::NoWay => unknown(
-            "The recipient has published no Lightning address and takes no nutzap from a mint we use.",
+            "The recipient has published no Lightning address and accepts no nutzaps from this wallet's mints.",
         )
         .next("Ask the user for another way to pay this person, such as a Lightning address or an invoice."),
         ZapRefusal::TwoEvents => {
-            Error::invalid("event", "to is an event already; leave event out.")
+            Error::invalid("event", "to is already an event; leave event out.")
         }
         ZapRefusal::NotAPerson => Error::invalid("to", "to is not a person."),
         ZapRefusal::NotItsAuthor => Error::invalid("event", "event was not written by to."),
@@ -44,20 +44,20 @@ pub(super) fn nutzap(refusal: NutzapRefusal) -> Error {
         NutzapRefusal::RelaysSilent => {
             return Error::new(
                 Code::RelayUnreachable,
-                "None of the recipient's own relays answers, so it is not known whether their key for nutzaps still holds. Nothing was paid.",
+                "None of the recipient's own relays answered, so their nutzap key may be out of date. Nothing was paid.",
             )
             .next(ELSE);
         }
-        NutzapRefusal::TakesNone => "The recipient does not say that they take nutzaps.",
-        NutzapRefusal::NoKey => "The recipient has published no key for nutzaps of its own.",
+        NutzapRefusal::TakesNone => "The recipient does not advertise nutzap support.",
+        NutzapRefusal::NoKey => "The recipient has published no separate key for nutzaps.",
         NutzapRefusal::OtherMints => {
-            "The recipient takes nutzaps from none of this wallet's mints."
+            "The recipient accepts nutzaps from none of this wallet's mints."
         }
         NutzapRefusal::NoLocks => {
-            "The mint that both use does not say that it keeps coins locked and proves its signatures (NUT-11, NUT-12)."
+            "The shared mint does not advertise locked coins and proofs of its signatures (NUT-11, NUT-12)."
         }
         NutzapRefusal::TooLittle => {
-            "This wallet does not hold enough at a mint that the recipient takes nutzaps from."
+            "This wallet does not hold enough at a mint that the recipient accepts nutzaps from."
         }
     };
     Error::new(Code::RecipientRefuses, message).next(ELSE)

@@ -1,7 +1,6 @@
-//! What callers send, checked against a tool's own schema: whole numbers, bounds, lengths, known
-//! names.
+//! Checks arguments against a tool's own schema: whole numbers, bounds, lengths, known names.
 //!
-//! A refusal names the parameter in `details.field` and repeats nothing of what was sent.
+//! An error names the parameter in `details.field` and never repeats its value.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value, json};
@@ -9,35 +8,35 @@ use serde_json::{Map, Number, Value, json};
 use super::Tool;
 use crate::api::Error;
 
-/// The most characters an idempotency key may have.
+/// The maximum length of an idempotency key, in characters.
 pub(super) const KEY_MAX: usize = 128;
 
-/// The largest whole number that a JSON number with a fraction part names exactly.
+/// The largest whole number that a floating-point number represents exactly (2^53).
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// An idempotency key that can be kept and repeated.
+/// Parameters of features that are off, with their tools: accepted without effect, not shown.
+const IGNORED: [(&str, &[&str]); 1] = [("approval_id", &["pay", "send_token", "zap"])];
+
+/// Tells whether a text is a valid idempotency key: 1 to 128 characters, no control characters.
 pub(super) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= KEY_MAX && !text.chars().any(char::is_control)
 }
 
-/// The most characters a text parameter may have. Words for people are judged by the wallet; this
-/// only keeps out floods.
+/// Returns the maximum length of a text parameter, in characters. It only keeps out floods.
 fn chars_max(field: &str) -> usize {
     match field {
         "idempotency_key" => KEY_MAX,
-        "payment_id" | "deposit_id" | "repeat_of" | "approval_id" | "payment_hash" | "since"
-        | "until" => 128,
+        "payment_id" | "deposit_id" | "repeat_of" | "payment_hash" | "since" | "until" => 128,
         "token" => 500_000,
         "to" => 16_000,
         _ => 4_000,
     }
 }
 
-/// Checks and evens out: older names to current ones, nulls and empty optional texts left out,
-/// `5.0` to 5.
+/// Checks arguments, renames older parameters, drops empty ones, and turns `5.0` into 5.
 ///
 /// # Errors
-/// `invalid_input` with `details.field`, and `min` and `max` where a bound was passed.
+/// `invalid_input` with `details.field`, and `min` and `max` if a bound was exceeded.
 pub(super) fn check(
     tool: &Tool,
     arguments: Map<String, Value>,
@@ -48,6 +47,9 @@ pub(super) fn check(
         |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
     let mut checked = Map::new();
     for (given, value) in arguments {
+        if IGNORED.iter().any(|(name, tools)| *name == given && tools.contains(&tool.name)) {
+            continue;
+        }
         let name = tool
             .aliases
             .iter()
@@ -74,10 +76,10 @@ pub(super) fn check(
     Ok(checked)
 }
 
-/// The checked arguments as the verb's request.
+/// Turns checked arguments into a request.
 ///
 /// # Errors
-/// `invalid_input`; only if a schema and its struct disagree.
+/// `invalid_input`, only if a schema and its struct disagree.
 pub(super) fn into_request<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Error> {
     serde_json::from_value(Value::Object(arguments))
         .map_err(|_| Error::invalid("arguments", "The parameters cannot be read."))
@@ -89,17 +91,16 @@ fn unknown(given: &str, properties: Option<&Map<String, Value>>) -> Error {
     let field = if plain && !given.is_empty() { given } else { "(unreadable)" };
     let known: Vec<Value> =
         properties.into_iter().flat_map(Map::keys).map(|name| json!(name)).collect();
-    Error::invalid(field, "There is no parameter of that name; details.parameters lists all.")
+    Error::invalid(field, "Unknown parameter; details.parameters lists all.")
         .with("parameters", known)
 }
 
 fn check_value(name: &str, schema: &Map<String, Value>, value: Value) -> Result<Value, Error> {
     match (schema.get("type").and_then(Value::as_str), value) {
         (Some("integer"), Value::Number(number)) => whole(name, schema, &number),
-        (Some("integer"), _) => Err(Error::invalid(
-            name,
-            format!("{name} must be a whole number, not a text or anything else."),
-        )),
+        (Some("integer"), _) => {
+            Err(Error::invalid(name, format!("{name} must be a whole number.")))
+        }
         (Some("boolean"), value @ Value::Bool(_)) => Ok(value),
         (Some("boolean"), _) => Err(Error::invalid(name, format!("{name} must be true or false."))),
         (_, Value::String(text)) => check_text(name, schema, text),
@@ -148,7 +149,7 @@ fn check_text(name: &str, schema: &Map<String, Value>, text: String) -> Result<V
         return Err(Error::invalid(name, message).with("min", 1).with("max", max));
     }
     if name == "idempotency_key" && !is_key(&text) {
-        return Err(Error::invalid(name, "idempotency_key must not hold control characters."));
+        return Err(Error::invalid(name, "idempotency_key must not contain control characters."));
     }
     Ok(Value::String(text))
 }

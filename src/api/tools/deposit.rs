@@ -1,4 +1,4 @@
-//! `deposit`: an invoice that fills the wallet.
+//! `deposit`: an invoice that adds money.
 
 use super::{Answer, Hints, Tool, qr, schema};
 use crate::api::read;
@@ -10,10 +10,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "deposit",
         title: "Create a deposit invoice",
-        description: "Create a Lightning invoice that fills this wallet when somebody pays it. Costs nothing; an invoice nobody pays runs \
-              out by itself. Give bolt11 to the payer (qr draws it), then call get_deposit with wait_seconds. To take in an ecash \
-              token use receive_token instead. After a timeout repeat it with the same idempotency_key, which gives the same \
-              invoice, or call get_deposit.",
+        description: "Create a Lightning invoice that adds amount_sats to this wallet once someone pays it. Costs nothing; an unpaid \
+              invoice just expires. Give bolt11 to the payer, then call get_deposit with wait_seconds. Fails above the owner's \
+              cap for the mint. To receive an ecash token, use receive_token. After a timeout, repeat with the same \
+              idempotency_key or call get_deposit.",
         hints: Hints::WRITES,
         input_schema: schema::input::<Deposit>(),
         output_schema: schema::output::<DepositView>(),

@@ -1,4 +1,4 @@
-//! `estimate`: what a payment would cost, without making it.
+//! `estimate`: the cost of a payment, without making it.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::read;
@@ -11,9 +11,9 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "estimate",
         title: "Estimate a payment",
-        description: "Estimate a payment without making it: its kind and amount, the most it can cost, and whether pay would \
-              be allowed. Free, moves nothing; may ask a mint or the payee's server. Not needed before pay: use it when the user wants the \
-              price first. Repeat it after a timeout.",
+        description: "Estimate a payment without making it: kind, amount, the most it can cost, and whether pay would accept it now \
+              (verdict; if denied, code is the error). Free; may ask a mint or the payee's server. Give amount_sats if `to` \
+              names none. Use it when the user wants the price first; pay does not need it. After a timeout, repeat it.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<Estimate>(),
         output_schema: schema::output::<EstimateView>(),
@@ -37,7 +37,7 @@ pub(super) fn tool() -> Tool {
                         let payments = wallet.payments();
                         let estimated =
                             payments.estimate(job.caller, &destination, amount, named).await?;
-                        // What pay would refuse is no error here.
+                        // A refusal by pay is a result here, not an error.
                         EstimateView::new(&payee, estimated, mint.err().map(|error| error.code))
                     }
                     Err(why) => {

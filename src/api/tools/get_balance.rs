@@ -1,4 +1,4 @@
-//! `get_balance`: what the wallet holds and what may still be spent.
+//! `get_balance`: balance and limits.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::request::GetBalance;
@@ -8,9 +8,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "get_balance",
         title: "Get wallet balance",
-        description: "Get this wallet's balance, the owner's limits and what is left of them, and whether its money is play or real. Free, \
-              changes nothing. Look here before planning: max_payment_sats is the largest payment that would be admitted now. For \
-              single payments use get_payment instead, for a mint's fees list_mints. Repeat it after a timeout.",
+        description: "Get this wallet's balance, the owner's limits and what is left of them, and whether its money is play or real. \
+              Free; reads local records only. Call it before planning: max_payment_sats is the largest payment allowed now; \
+              pending, unclaimed and incoming money is not spendable. For one payment, use get_payment; for a mint's fees, \
+              list_mints. After a timeout, call it again.",
         hints: Hints::READS_LOCAL,
         input_schema: schema::input::<GetBalance>(),
         output_schema: schema::output::<Balance>(),

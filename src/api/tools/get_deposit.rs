@@ -1,4 +1,4 @@
-//! `get_deposit`: what became of a deposit.
+//! `get_deposit`: the state of a deposit.
 
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "get_deposit",
         title: "Check a deposit",
-        description: "Check a deposit: whether its invoice was paid and the money has arrived (state received). Free; asks the mint. If it \
-              is still unpaid, call again later. For money sent from this wallet use get_payment instead. Repeat it after a timeout.",
+        description: "Check whether the invoice from deposit was paid and its money has arrived (state received). Free; asks the mint; \
+              paid deposits are claimed automatically. Without deposit_id, checks the newest; set wait_seconds to wait. For \
+              money you sent, use get_payment. While unpaid or paid, or after a timeout, call it again; after expired, make a \
+              new deposit.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<GetDeposit>(),
         output_schema: schema::output::<DepositView>(),

@@ -1,4 +1,4 @@
-//! `get_payment`: what became of a payment, a token handed out, or a received token.
+//! `get_payment`: the state of a payment, a zap, a sent token or a received token.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "get_payment",
         title: "Look up a payment",
-        description: "Look up one payment, token handed out, or token received: state, cost, proof, and whether that is final. Free, moves \
-              nothing; may ask the mint. Give exactly one of payment_id, payment_hash, idempotency_key. Call it after every timeout, \
-              pending or outcome_unknown before paying anything for the same purpose. For incoming invoices use get_deposit instead, \
-              for several entries list_history.",
+        description: "Look up one payment, zap, sent token or received token: state, cost, proof, and whether it is final. Free; moves \
+              no money; may ask the mint. Give exactly one of payment_id, payment_hash and idempotency_key; if you have none, \
+              use list_history. Call it after a timeout, pending or outcome_unknown, before paying again; set wait_seconds to \
+              wait. For deposits, use get_deposit.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<GetPayment>(),
         output_schema: schema::either(&[

@@ -1,23 +1,26 @@
-//! `list_history`: what happened.
+//! `list_history`: entries, sums or CSV.
 
 use super::{Answer, Hints, Tool, schema};
-use crate::api::request::{Direction, EntryKind, Format, ListHistory, SummaryBy};
+use crate::api::request::{Format, ListHistory, SummaryBy};
 use crate::api::view::HistoryView;
+use crate::api::words::{Direction, EntryKind};
 use crate::api::{period, read};
 use crate::model::history_line;
 use crate::wallet::{Grouping, HistoryQuery};
 
-const DEFAULT_LIMIT: u64 = 20;
-/// The most entries of one CSV.
-const MAX_CSV: usize = 10_000;
+/// The default number of entries per page.
+const PAGE: usize = 20;
+/// The default number of entries per page of CSV.
+const CSV_PAGE: usize = 10_000;
 
 pub(super) fn tool() -> Tool {
     Tool {
         name: "list_history",
         title: "List history",
-        description: "List what happened in this wallet, newest first: deposits, payments, tokens, changes of the owner's rules; or sums \
-              (summary_by), or CSV. Free, changes nothing. Never holds tokens, preimages or whole invoices. For one payment use \
-              get_payment instead, for what is left to spend get_balance. Repeat it after a timeout.",
+        description: "List what happened in this wallet, newest first: deposits, payments, tokens, zaps, rule changes. Page with \
+              cursor; or get sums (summary_by) or CSV (format). totals cover every match. Free; reads local records only. \
+              Never contains tokens, preimages or whole invoices. For one payment, use get_payment; for what is left, \
+              get_balance. After a timeout, repeat it.",
         hints: Hints::READS_LOCAL,
         input_schema: schema::input::<ListHistory>(),
         output_schema: schema::output::<HistoryView>(),
@@ -28,14 +31,16 @@ pub(super) fn tool() -> Tool {
                 let wallet = job.wallet().await?;
                 let now = wallet.now();
                 let as_csv = request.format == Some(Format::Csv);
-                let limit = usize::try_from(request.limit.unwrap_or(DEFAULT_LIMIT));
+                let page = if as_csv { CSV_PAGE } else { PAGE };
                 let query = HistoryQuery {
                     since: period::since(request.since.as_deref().unwrap_or("all"), now)?,
                     until: period::until(request.until.as_deref().unwrap_or("all"))?,
                     kind: request.kind.map(Into::into),
                     direction: request.direction.map(Into::into),
                     grouping: request.summary_by.and_then(grouping),
-                    limit: if as_csv { MAX_CSV } else { limit.unwrap_or(usize::MAX) },
+                    limit: request
+                        .limit
+                        .map_or(page, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
                     cursor: request.cursor.as_deref().map(read::cursor).transpose()?,
                 };
                 let history = wallet.reports().history(job.caller, query).await?;

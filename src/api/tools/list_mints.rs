@@ -1,4 +1,4 @@
-//! `list_mints`: the mints.
+//! `list_mints`: the trusted mints.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::request::ListMints;
@@ -8,10 +8,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "list_mints",
         title: "List mints",
-        description: "List the mints the owner trusts with money: balance, fee, limits, what they lack, whether they answer (reachable; \
-              absent for a mint never used: it is not contacted before), and whether their money is play (test). Free, changes nothing; \
-              asks the mints in use. Helps to choose a mint for deposit or pay; for totals use get_balance instead. \
-              Only the owner can add or remove mints. Repeat it after a timeout.",
+        description: "List the mints the owner trusts: balance, fee, limits, whether each answers now (reachable) and holds play money \
+              (test). Free; contacts only mints already used, so others have no reachable. Use it to choose a mint for \
+              deposit, pay or send_token; for totals, get_balance. Only the owner can add or remove mints. After a timeout, \
+              call it again.",
         hints: Hints::READS_OUTSIDE,
         input_schema: schema::input::<ListMints>(),
         output_schema: schema::output::<MintsView>(),

@@ -1,7 +1,6 @@
-//! The tools as data, and the one function that runs them. The MCP server and the command line both
-//! go through here.
+//! The tools as data, and the function that runs them for MCP server and command line alike.
 //!
-//! Never sees the protocol, never writes to a stream, never logs arguments or results.
+//! It never touches the protocol, never writes to a stream, and never logs arguments or results.
 
 mod arguments;
 mod deposit;
@@ -36,22 +35,22 @@ use crate::wallet::{Caller, Deadline, Wallet};
 
 pub use progress::{Progress, Silent};
 
-/// How long after its deadline a verb may still answer, before the call is answered without it.
+/// The time after the deadline in which a tool may still answer. Then the call ends without it.
 const OVERDUE: Duration = Duration::from_millis(300);
 
-/// What an agent does whose call came too early.
+/// The next step of an agent that called too early.
 const AGAIN: &str = "Make the same call again in a minute.";
 
-/// What a client may assume of a tool before it calls it. Always all four, never left to a default.
+/// The hints that a client reads before it calls a tool. All four are always set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hints {
-    /// Changes nothing.
+    /// The tool changes nothing.
     pub read_only: bool,
-    /// What it does cannot be undone.
+    /// The effect cannot be undone.
     pub destructive: bool,
-    /// The same call again does nothing more.
+    /// A repeated call has no further effect.
     pub idempotent: bool,
-    /// Reaches beyond this machine: mints, payees.
+    /// The tool contacts mints, relays or payees.
     pub open_world: bool,
 }
 
@@ -66,30 +65,29 @@ impl Hints {
         Self { read_only: false, destructive: true, idempotent: false, open_world: true };
 }
 
-/// One tool: what an agent reads, and the verb behind it.
+/// One tool: its texts and schemas, and the function behind it.
 #[derive(Debug)]
 pub struct Tool {
-    /// Its name, stable.
+    /// The stable name.
     pub name: &'static str,
-    /// Its name for people.
+    /// The name for people.
     pub title: &'static str,
-    /// What an agent reads before it calls: effect, cost, whether it can be undone, what else to
-    /// use, what to do after a timeout.
+    /// The text for agents: effect, cost, reversibility, alternatives, and advice after a timeout.
     pub description: &'static str,
-    /// All four hints.
+    /// The four hints.
     pub hints: Hints,
-    /// JSON Schema of the parameters: one flat object, nothing combined, every parameter described.
+    /// The JSON Schema of the parameters: one flat object, every parameter described.
     pub input_schema: Map<String, Value>,
-    /// JSON Schema of the result, without prose.
+    /// The JSON Schema of the result. Fields are described where the name is not enough.
     pub output_schema: Map<String, Value>,
-    /// Older names of parameters, accepted and not shown: (older, current).
+    /// Older names of parameters, accepted and not shown, as pairs (older, current).
     aliases: &'static [(&'static str, &'static str)],
     run: Run,
 }
 
 type Run = for<'a> fn(Job<'a>) -> BoxFuture<'a, Result<Answer, Error>>;
 
-/// One call: checked arguments, who asks and until when, and where the wallet comes from.
+/// One call: checked arguments, caller, deadline, and the source of the wallet.
 struct Job<'a> {
     arguments: Map<String, Value>,
     caller: &'a Caller,
@@ -102,26 +100,26 @@ impl Job<'_> {
         arguments::into_request(std::mem::take(&mut self.arguments))
     }
 
-    /// The open wallet. The opening goes on where its caller's time is up.
+    /// Returns the open wallet. Opening continues after the caller's time is up.
     async fn wallet(&self) -> Result<Wallet, Error> {
         let opening = || {
-            Error::new(Code::WalletBusy, "The wallet is still being opened; nothing was done.")
+            Error::new(Code::WalletBusy, "The wallet is still opening; nothing was done.")
                 .next(AGAIN)
         };
         let opened = self.deadline.wait(self.source.wallet()).await.ok_or_else(opening)?;
         let wallet = opened?.until(self.deadline);
-        // Settings that cannot be used are said before anything else.
+        // Unusable settings are reported before anything else.
         wallet.reports().money().await?;
         Ok(wallet)
     }
 }
 
-/// What a tool answers.
+/// The answer of a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The result; fits the tool's output schema.
+    /// The result, which matches the tool's output schema.
     pub structured: Value,
-    /// A QR code as a PNG. `None` unless asked for, and where the text is too long for one.
+    /// A QR code as a PNG. `None` unless requested, or if the text is too long.
     pub png: Option<Vec<u8>>,
 }
 
@@ -131,16 +129,16 @@ impl Answer {
     }
 }
 
-/// Why a tool gave no answer.
+/// The reason that a tool gave no answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolFailure {
-    /// There is no tool of that name, or this agent does not have it.
+    /// No tool has that name, or this agent does not have it.
     UnknownTool,
-    /// The wallet's own answer.
+    /// The wallet's error.
     Failed(Error),
 }
 
-/// Every tool, in the order in which they are listed. The order never changes within a version.
+/// Returns every tool in its listed order, which never changes within a version.
 pub fn all() -> &'static [Tool] {
     static ALL: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         vec![
@@ -162,26 +160,25 @@ pub fn all() -> &'static [Tool] {
     &ALL
 }
 
-/// The tool of this name.
+/// Finds the tool with this name.
 pub fn find(name: &str) -> Option<&'static Tool> {
     all().iter().find(|tool| tool.name == name)
 }
 
-/// The agent has this tool: its owner may have left it fewer.
+/// Tells whether the agent has this tool: the owner can limit an agent to some tools.
 pub fn has(source: &dyn Source, caller: &Caller, tool: &Tool) -> bool {
     source.tools_of(caller).is_none_or(|names| names.contains(tool.name))
 }
 
-/// Runs a tool. The wallet is opened only after the arguments were found good.
+/// Runs a tool. The wallet opens only after the arguments are checked.
 ///
 /// # Errors
-/// [`ToolFailure::UnknownTool`], or what the verb answers. A panic below becomes `internal`; its
-/// text is not shown. A verb that does not answer within 45 s is answered for: `outcome_unknown`
-/// where value may have moved, else `wallet_busy`.
+/// [`ToolFailure::UnknownTool`], or the tool's own error. A panic becomes `internal`, without its
+/// text. If the tool does not answer within 45 s, the error is `outcome_unknown` where money may
+/// have moved, else `wallet_busy`.
 ///
 /// # Cancel safety
-/// Dropping the future drops the answer only: the wallet runs whatever moves money to its end by
-/// itself.
+/// Dropping the future drops only the answer: the wallet runs whatever moves money to its end.
 pub async fn call(
     name: &str,
     arguments: Map<String, Value>,
@@ -214,32 +211,29 @@ pub async fn call(
     })
 }
 
-/// The answer for a verb that has not kept its deadline. What it has begun goes on.
+/// Creates the error for a tool that missed its deadline. Whatever it began continues.
 fn overdue(tool: &Tool, key: Option<&str>) -> Error {
-    tracing::error!(tool = tool.name, "a call was not answered in time");
+    tracing::error!(tool = tool.name, "a tool missed its deadline");
     let unknown = |message: &str| Error::new(Code::OutcomeUnknown, message);
     match (tool.hints, key) {
         (Hints { destructive: true, .. }, key) => {
             let by = if key.is_some() { "get_payment with this idempotency_key" } else { "list_history" };
-            unknown("The wallet did not answer in time; whether anything was paid is not known yet.")
-                .next(format!("Look for it with {by} before anything else; never pay again for the same purpose."))
+            unknown("The wallet did not answer in time; it is not known yet whether anything was paid.")
+                .next(format!("Look for it with {by} first; do not pay again for the same thing."))
         }
         (Hints { read_only: true, .. }, _) => {
             Error::new(Code::WalletBusy, "The wallet did not answer in time; nothing was changed.").next(AGAIN)
         }
-        (Hints { idempotent: true, .. }, _) => unknown("The wallet did not answer in time; what was begun goes on.")
-            .next("Make the same call again in a minute: it does nothing twice."),
-        _ => Error::new(Code::WalletBusy, "The wallet did not answer in time; an invoice that was made is not shown.")
-            .next("Make the same call again with the same idempotency_key, or look at the newest deposit with get_deposit."),
+        (Hints { idempotent: true, .. }, _) => unknown("The wallet did not answer in time; the call continues in the background.")
+            .next("Make the same call again in a minute; nothing is done twice."),
+        _ => Error::new(Code::WalletBusy, "The wallet did not answer in time; an invoice may have been created.")
+            .next("Make the same call again with the same idempotency_key, or check the newest deposit with get_deposit."),
     }
 }
 
 fn panicked() -> Error {
-    tracing::error!("a tool ended by a panic; what it said is withheld");
-    Error::new(
-        Code::Internal,
-        "The wallet made a mistake and cannot tell what became of this call.",
-    )
+    tracing::error!("a tool panicked; its message is withheld");
+    Error::new(Code::Internal, "A bug in this wallet ended the call; its outcome is unknown.")
 }
 
 #[cfg(test)]
@@ -250,7 +244,7 @@ mod tests {
     use super::*;
     use crate::api::MoneyMoved;
 
-    /// A wallet whose opening never ends.
+    /// A wallet that never finishes opening.
     #[derive(Debug)]
     struct Stuck;
 

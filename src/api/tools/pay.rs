@@ -1,4 +1,4 @@
-//! `pay`: a Lightning invoice or address paid.
+//! `pay`: a Lightning payment.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::read;
@@ -10,10 +10,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "pay",
         title: "Pay over Lightning",
-        description: "Pay a Lightning invoice, address or LNURL from this wallet. Spends the amount plus a fee, within the owner's limits; cannot \
-              be undone. To hand over cash as text use send_token; for the price alone estimate. After a timeout, pending or \
-              outcome_unknown call get_payment, or repeat the call with the same idempotency_key: no invoice and no key is paid twice. \
-              Pay nothing else for the same purpose until the first is final.",
+        description: "Pay a Lightning invoice, Lightning address or LNURL. Spends the amount plus a fee, within the owner's limits; \
+              cannot be undone. To send ecash as text, use send_token; on Nostr, zap; for the price only, estimate. After a \
+              timeout, pending or outcome_unknown, call get_payment, or repeat the call with the same idempotency_key: nothing \
+              is paid twice. Do not pay for the same thing another way before it is final.",
         hints: Hints::SPENDS,
         input_schema: schema::input::<Pay>(),
         output_schema: schema::output::<PaymentView>(),

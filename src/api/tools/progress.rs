@@ -1,24 +1,23 @@
-//! Signs of life while a call is under way, so that a client does not give up. Fixed texts only,
-//! never a stranger's word.
+//! Progress notes with fixed texts, so that a client does not give up during a call.
 
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select};
 
-/// How long a client waits between two signs.
+/// The time between two notes.
 const EVERY: Duration = Duration::from_secs(7);
 
-/// How long a finished call waits for a sign that is on its way out: none may follow the answer.
+/// The time that a finished call waits for a note being sent: none may follow the answer.
 const LAST: Duration = Duration::from_millis(500);
 
-/// Takes signs of life.
+/// A receiver of progress notes.
 pub trait Progress: Send + Sync {
-    /// Passes one on. `step` counts from 1 and grows.
+    /// Sends one note. `step` starts at 1 and grows.
     fn note(&self, step: u32, text: &'static str) -> BoxFuture<'_, ()>;
 }
 
-/// For callers that did not ask.
+/// A receiver that ignores every note.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
@@ -28,7 +27,7 @@ impl Progress for Silent {
     }
 }
 
-/// Waits for `work`, with a sign at once if it is not done at once, then one every few seconds.
+/// Waits for `work`. Unless it is done at once, sends a note now and then every few seconds.
 pub(super) async fn while_running<T>(progress: &dyn Progress, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Poll::Ready(done) = futures::poll!(&mut work) {

@@ -1,34 +1,33 @@
-//! QR codes: as text of half blocks, and as a small 1-bit PNG.
+//! QR codes, as text of half blocks and as a small 1-bit PNG.
 //!
-//! Too long a text has none: a code that no camera reads, or that fills a context, helps nobody.
+//! A long text gets no code, because cameras cannot read it and it would fill an agent's context.
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// The largest code drawn, in modules a side (version 20).
+/// The largest code, in modules per side (version 20).
 const MODULES_MAX: usize = 97;
 
-/// The most a PNG may weigh, in bytes.
+/// The maximum size of a PNG, in bytes.
 const PNG_MAX: usize = 4_096;
 
-/// Light modules around the code. The standard asks for 4; text is drawn with 2, which cameras
-/// take.
+/// Light modules around the code. The standard requires 4; cameras also read text with 2.
 const QUIET_PNG: usize = 4;
 const QUIET_TEXT: usize = 2;
 
 /// A drawn code.
 pub(super) struct Drawing {
-    /// Two modules to a character, light ones filled: right way round on a dark terminal.
+    /// The code as text: two modules per character, light modules filled, for dark terminals.
     pub(super) text: String,
-    /// Four pixels to a module.
+    /// The code as a PNG: four pixels per module.
     pub(super) png: Option<Vec<u8>>,
 }
 
-/// An invoice as cameras of wallets expect it: upper case, which packs more densely.
+/// Draws an invoice in upper case, which packs more densely. `None` if it is too long.
 pub(super) fn invoice(bolt11: &str) -> Option<Drawing> {
     draw(&format!("LIGHTNING:{}", bolt11.to_uppercase()))
 }
 
-/// A token as it is. `None`: too long.
+/// Draws a token. `None` if it is too long.
 pub(super) fn token(token: &str) -> Option<Drawing> {
     draw(token)
 }
@@ -40,7 +39,7 @@ fn draw(payload: &str) -> Option<Drawing> {
         return None;
     }
     let colors = code.to_colors();
-    // Outside the code everything is light; `x` and `y` count from the edge of the quiet zone.
+    // Everything outside the code is light; `x` and `y` count from the edge of the quiet zone.
     let dark = |x: usize, y: usize, quiet: usize| -> bool {
         let (Some(x), Some(y)) = (x.checked_sub(quiet), y.checked_sub(quiet)) else { return false };
         x < side && y < side && colors.get(y * side + x) == Some(&Color::Dark)

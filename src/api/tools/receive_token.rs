@@ -1,4 +1,4 @@
-//! `receive_token`: a token taken in.
+//! `receive_token`: a token redeemed.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::read;
@@ -9,10 +9,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "receive_token",
         title: "Receive an ecash token",
-        description: "Receive an ecash token into this wallet by swapping it at its mint: its sender can no longer use it. Costs the mint's \
-              fee, if any; cannot be undone. Only mints the owner trusts are asked; otherwise mint_not_trusted, and the token stays \
-              good. For money over Lightning use deposit instead; for your own unclaimed token reclaim_token. After a timeout repeat \
-              it with the same token, which is never taken twice, or call get_payment.",
+        description: "Receive an ecash token by swapping it at its mint, so that its sender can no longer spend it. Costs any mint \
+              fee; cannot be undone. A token from a mint the owner does not trust fails with mint_not_trusted and stays valid. \
+              To receive over Lightning, use deposit; for your own unclaimed token, reclaim_token. After a timeout, repeat \
+              with the same token (never redeemed twice) or call get_payment.",
         hints: Hints::WRITES_ONCE,
         input_schema: schema::input::<ReceiveToken>(),
         output_schema: schema::either(&[

@@ -1,4 +1,4 @@
-//! `reclaim_token`: a token of ours taken back.
+//! `reclaim_token`: a sent token taken back.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::read;
@@ -9,9 +9,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "reclaim_token",
         title: "Take back a token",
-        description: "Take back a token made with send_token that nobody has claimed. Costs the mint's fee, if any; cannot be undone; the \
-              day's limit stays used. If somebody was faster the state is settled and claimed is true. Not for Lightning payments; \
-              for tokens of others use receive_token. After a timeout repeat it or call get_payment.",
+        description: "Take back a token nobody has claimed, by its payment_id from send_token. Costs any mint fee; cannot be undone; \
+              the amount still counts toward the 24-hour limit. Fails for lock_to tokens. If someone claimed it first, state \
+              is settled and claimed is true. For other people's tokens, use receive_token. After a timeout, repeat it or call \
+              get_payment.",
         hints: Hints::WRITES_ONCE,
         input_schema: schema::input::<ReclaimToken>(),
         output_schema: schema::output::<TokenView>(),

@@ -1,11 +1,13 @@
-//! JSON Schemas of parameters and results, in the plain dialect that every client takes: no
-//! references, no combinators, no null unions.
+//! JSON Schemas in the dialect that every client accepts: no references, combinators or nulls.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-/// The parameters' schema, with their descriptions.
+/// The mark of a result field whose description agents see, because the name does not say it all.
+const SHOWN: &str = "shown";
+
+/// Returns the schema of the parameters, with their descriptions.
 pub(super) fn input<T: JsonSchema>() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
     let mut schema = generate::<T>(settings);
@@ -14,7 +16,7 @@ pub(super) fn input<T: JsonSchema>() -> Map<String, Value> {
     schema
 }
 
-/// The result's schema, without prose.
+/// Returns the schema of the result. Only fields marked as shown keep their description.
 pub(super) fn output<T: JsonSchema>() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = Value::Object(generate::<T>(settings));
@@ -22,7 +24,7 @@ pub(super) fn output<T: JsonSchema>() -> Map<String, Value> {
     object(schema)
 }
 
-/// The schema of a result that is one of several kinds: what each may have, and what all have.
+/// Merges the schemas of several kinds: all properties, and what every kind requires.
 pub(super) fn either(kinds: &[Map<String, Value>]) -> Map<String, Value> {
     let mut all = Map::new();
     for kind in kinds {
@@ -30,7 +32,10 @@ pub(super) fn either(kinds: &[Map<String, Value>]) -> Map<String, Value> {
             match (all.get_mut(name), value) {
                 (Some(Value::Object(known)), Value::Object(more)) => {
                     for (property, schema) in more {
-                        known.entry(property).or_insert_with(|| schema.clone());
+                        match known.get_mut(property) {
+                            Some(known) => add_words(known, schema),
+                            None => drop(known.insert(property.clone(), schema.clone())),
+                        }
                     }
                 }
                 (Some(Value::Array(known)), Value::Array(more)) => {
@@ -42,6 +47,18 @@ pub(super) fn either(kinds: &[Map<String, Value>]) -> Map<String, Value> {
         }
     }
     all
+}
+
+/// Adds the words of one enum to another.
+fn add_words(known: &mut Value, more: &Value) {
+    let more = more.get("enum").and_then(Value::as_array);
+    if let (Some(Value::Array(words)), Some(more)) = (known.get_mut("enum"), more) {
+        for word in more {
+            if !words.contains(word) {
+                words.push(word.clone());
+            }
+        }
+    }
 }
 
 fn generate<T: JsonSchema>(mut settings: SchemaSettings) -> Map<String, Value> {
@@ -61,7 +78,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Lengths that are checked are shown where an agent chooses the text.
+/// Shows the maximum length of the one text that an agent makes up.
 fn bound_texts(schema: &mut Map<String, Value>) {
     if let Some(Value::Object(key)) =
         schema.get_mut("properties").and_then(|all| all.get_mut("idempotency_key"))
@@ -80,7 +97,7 @@ fn plain(value: &mut Value) {
 
 fn plain_object(map: &mut Map<String, Value>) {
     for name in ["$schema", "$defs", "definitions", "title", "format"] {
-        // A property may bear such a name; its value is then an object or a boolean, never a text.
+        // A property may have such a name; its value is then an object or a boolean, never a text.
         if map.get(name).is_some_and(|value| {
             value.is_string() || name.ends_with("defs") || name == "definitions"
         }) {
@@ -95,8 +112,7 @@ fn plain_object(map: &mut Map<String, Value>) {
     map.values_mut().for_each(plain);
 }
 
-/// `["integer", "null"]` to `"integer"`, and `anyOf` of something and null to that something:
-/// `required` says what is optional.
+/// Removes null from types and `anyOf`, because `required` tells what is optional.
 fn without_null(map: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|one| one != "null");
@@ -123,7 +139,7 @@ fn without_null(map: &mut Map<String, Value>) {
     }
 }
 
-/// An enum whose words are documented one by one, as a plain list of words.
+/// Turns an enum with documented words into a plain list of words.
 fn words_of(map: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = map.get("oneOf") else { return };
     let mut words = Vec::new();
@@ -142,8 +158,10 @@ fn words_of(map: &mut Map<String, Value>) {
 fn strip_prose(value: &mut Value) {
     match value {
         Value::Object(map) => {
+            let is_shown = map.remove(SHOWN).is_some();
             for name in ["description", "minimum"] {
-                if map.get(name).is_some_and(|value| !value.is_object()) {
+                let is_needed = name == "description" && is_shown;
+                if !is_needed && map.get(name).is_some_and(|value| !value.is_object()) {
                     map.remove(name);
                 }
             }

@@ -1,4 +1,4 @@
-//! `send_token`: a token handed out.
+//! `send_token`: a new ecash token.
 
 use super::{Answer, Hints, Tool, qr, schema};
 use crate::api::read;
@@ -10,10 +10,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "send_token",
         title: "Create an ecash token",
-        description: "Create an ecash token worth amount_sats from this wallet: cash as text, for whoever holds it. Spends within the \
-              owner's limits, plus the mint's fee, if any. Give the token only to its receiver. Until it is claimed reclaim_token \
-              can take it back (not with lock_to); after that it cannot be undone. To pay a Lightning invoice use pay instead. After \
-              a timeout call get_payment or repeat it with the same idempotency_key; without one it could be another token.",
+        description: "Create an ecash token worth amount_sats: cash as text, for whoever holds it. Spends that plus any mint fee, \
+              within the owner's limits. Give the token only to its recipient. Until it is claimed, reclaim_token can take it \
+              back (not with lock_to); after that it cannot be undone. To pay an invoice, use pay. After a timeout, call \
+              get_payment or repeat with the same idempotency_key; without one, you may get a second token.",
         hints: Hints::SPENDS,
         input_schema: schema::input::<SendToken>(),
         output_schema: schema::output::<TokenView>(),

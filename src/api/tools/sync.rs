@@ -1,4 +1,4 @@
-//! `sync`: relays and wallet brought together.
+//! `sync`: wallet and relays brought to the same state.
 
 use super::{Answer, Hints, Tool, schema};
 use crate::api::request::Sync;
@@ -8,10 +8,10 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "sync",
         title: "Sync with Nostr",
-        description: "Bring this wallet and its copy on Nostr relays together: publish what changed here, take in what other devices of \
-              the same wallet did. Happens by itself every few minutes; call it when another device has just paid or received, \
-              before get_balance. Free, moves no money. state partial or offline: relays did not answer; the wallet works without \
-              them. Repeat it after a timeout.",
+        description: "Publish this wallet's changes to its Nostr relays and read what its other devices did. Runs automatically every \
+              few minutes; call it before get_balance when another device has just paid or received. Free, apart from mint \
+              fees on coins it claims; sends no money to anyone, but the balance can change. State partial or offline: relays \
+              did not answer (the wallet works without them); off: none are set. After a timeout, call it again.",
         hints: Hints::WRITES_ONCE,
         input_schema: schema::input::<Sync>(),
         output_schema: schema::output::<SyncView>(),

@@ -10,10 +10,11 @@ pub(super) fn tool() -> Tool {
     Tool {
         name: "zap",
         title: "Zap on Nostr",
-        description: "Send sats to a person or for an event on Nostr, publicly. Spends the amount plus a fee, within the owner's limits; \
-              cannot be undone. Uses a nutzap or Lightning, whichever suits the recipient. For a plain invoice or address use pay. \
-              After a timeout, pending or outcome_unknown call get_payment, or repeat the call with the same idempotency_key: nothing \
-              is paid twice. state partial: some parts failed and did not move; the same call tries only those.",
+        description: "Send sats publicly to a person or for an event on Nostr, by nutzap or Lightning. Spends the amount plus a fee, \
+              within the owner's limits; cannot be undone. `to` is the person or the event; set event only if `to` is its \
+              author. Off Nostr, use pay. After a timeout, pending or outcome_unknown, call get_payment, or repeat the call \
+              with the same idempotency_key: nothing is paid twice. If state is partial, the same call retries only the failed \
+              parts.",
         hints: Hints::SPENDS,
         input_schema: schema::input::<Zap>(),
         output_schema: schema::output::<ZapView>(),

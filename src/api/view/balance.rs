@@ -1,105 +1,109 @@
-//! What the wallet holds.
+//! The balance and the limits.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{MoneyWord, NostrView, rfc3339};
+use super::{NostrView, rfc3339};
 use crate::api::words;
 use crate::model::mint::MoneyKind;
 use crate::wallet::{Caller, Holdings};
 
 view!(
-    /// Coins at one mint.
+    /// The balance at one mint.
     MintBalance {
-        /// The mint.
+        /// The mint's URL.
         mint: String,
-        /// What the mint calls itself.
+        /// The mint's own name for itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_name: Option<String>,
-        /// Can be spent now.
+        /// Sats that can be spent now.
         spendable_sats: u64,
-        /// Held by undecided payments.
+        /// Held by payments that are not final yet.
+        #[schemars(extend("shown" = true))]
         pending_sats: u64,
     }
 );
 
 view!(
-    /// Coins that are kept but never counted or spent: play money of a real wallet, other units,
-    /// mints no longer listed.
+    /// Coins that are kept but never counted or spent.
     SetAside {
-        /// The mint.
+        /// The mint's URL.
         mint: String,
-        /// The unit.
+        /// The unit of the amount.
         unit: String,
-        /// How many.
+        /// The amount, in this unit.
         amount: u64,
     }
 );
 
 view!(
-    /// The owner's limits and what is left of them.
+    /// The owner's limits, and the part that is left.
     LimitsView {
-        /// The most one payment may be.
+        /// The largest amount of one payment, in sats.
         per_payment_sats: u64,
-        /// The most that may leave in a rolling day.
+        /// The most that may leave in 24 hours, in sats.
         per_day_sats: u64,
-        /// Above this a person must approve. Absent: no approvals are set up.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        approval_above_sats: Option<u64>,
-        /// Spent and held back in the last 24 h.
+        /// Spent or reserved in the last 24 hours, fees included.
+        #[schemars(extend("shown" = true))]
         spent_24h_sats: u64,
-        /// Left for now.
+        /// Left of per_day_sats now, in sats.
         left_24h_sats: u64,
-        /// What the limits hold for.
-        scope: &'static str,
+        /// The scope of the limits: all agents together.
+        scope: words::Scope,
     }
 );
 
 view!(
-    /// What the wallet holds.
+    /// The balance.
     Balance {
-        /// Kind of money.
-        money: MoneyWord,
-        /// Can be spent now.
+        /// The kind of money.
+        money: words::Money,
+        /// Sats that can be spent now.
         spendable_sats: u64,
-        /// The largest payment that would be admitted now.
+        /// The largest payment allowed now, within balance, limits and fees.
+        #[schemars(extend("shown" = true))]
         max_payment_sats: u64,
-        /// Held by undecided payments.
+        /// Held by payments that are not final yet.
+        #[schemars(extend("shown" = true))]
         pending_sats: u64,
-        /// Tokens handed out and not claimed.
+        /// In sent tokens that nobody has claimed yet.
+        #[schemars(extend("shown" = true))]
         unclaimed_sats: u64,
-        /// Coins that another program of this wallet has perhaps handed out as a token: not part of
-        /// spendable_sats, and spent only when nothing else is left.
+        /// Perhaps sent as a token by another program with this wallet; not in spendable_sats.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         perhaps_handed_out_sats: Option<u64>,
-        /// Paid to us and not yet claimed by us.
+        /// Paid to this wallet, but not claimed by it yet.
+        #[schemars(extend("shown" = true))]
         incoming_sats: u64,
-        /// Per mint.
+        /// The balance per mint.
         mints: Vec<MintBalance>,
-        /// Kept, never counted.
+        /// Kept but never counted or spent: play money, other units, unlisted mints.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Vec::is_empty")]
         set_aside: Vec<SetAside>,
-        /// The owner's limits.
+        /// The owner's limits, and the part that is left.
         limits: LimitsView,
-        /// The wallet on Nostr relays. Absent: Nostr is off.
+        /// The wallet on Nostr relays. Absent if Nostr is off.
         #[serde(skip_serializing_if = "Option::is_none")]
         nostr: Option<NostrView>,
-        /// Where the keys lie: keyring or file. Absent until there are keys.
+        /// Place of the wallet's secret keys.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
-        keys: Option<&'static str>,
-        /// When the owner last changed a rule, RFC 3339.
+        keys: Option<words::KeysPlace>,
+        /// Time of the owner's last rule change, RFC 3339.
         #[serde(skip_serializing_if = "Option::is_none")]
         policy_changed_at: Option<String>,
-        /// The agent this session belongs to.
+        /// The agent of this session.
         agent: String,
-        /// Said when money is play money, or when spending is stopped and why.
+        /// Warning that the money is play money, or the reason that spending is stopped.
         #[serde(skip_serializing_if = "Option::is_none")]
         warning: Option<String>,
     }
 );
 
 impl Balance {
-    /// What `caller` is told of the holdings.
+    /// Creates the balance as `caller` sees it.
     pub fn new(holdings: Holdings, caller: &Caller) -> Self {
         let sum = |of: fn(&MintBalance) -> u64, mints: &[MintBalance]| {
             mints.iter().map(of).fold(0, u64::saturating_add)
@@ -131,13 +135,12 @@ impl Balance {
             limits: LimitsView {
                 per_payment_sats: holdings.limits.per_payment_sats,
                 per_day_sats: holdings.limits.per_day_sats,
-                approval_above_sats: None,
                 spent_24h_sats: holdings.spent_24h_sats,
                 left_24h_sats: holdings.left_24h_sats,
-                scope: "this_wallet_on_this_device",
+                scope: words::Scope::Wallet,
             },
             nostr: holdings.nostr.map(NostrView::from),
-            keys: Some(words::keys(holdings.keys)),
+            keys: Some(holdings.keys.into()),
             policy_changed_at: holdings.policy_changed_at.and_then(rfc3339),
             agent: caller.agent.clone(),
             warning,
@@ -151,7 +154,7 @@ fn warning(holdings: &Holdings) -> Option<String> {
     } else if holdings.mints.is_empty() {
         "No usable mint is listed."
     } else if holdings.money == MoneyKind::Play {
-        "Play money: worth nothing. Do not take it for payment."
+        "Play money: worth nothing. Do not accept it as payment."
     } else {
         return None;
     };

@@ -1,79 +1,77 @@
-//! What `doctor` answers about the wallet on relays. Holds no key, no coin and no name of a quote.
+//! The report of `doctor` about the wallet on relays. It contains no key, no coin and no quote id.
 
 use serde::Serialize;
 
-use super::MoneyWord;
 use super::relays::in_the_way;
+use crate::api::words::Money;
 use crate::wallet::doctor;
 use crate::wallet::doctor::{FindingKind, RelayState};
 
-/// The wallet on relays, as it was found.
+/// The wallet on relays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelaysReport {
     /// The wallet's public key.
     pub npub: String,
-    /// Play money or real money.
-    pub money: MoneyWord,
+    /// The kind of money.
+    pub money: Money,
     /// The owner's relays.
     pub relays: Vec<RelayStanding>,
-    /// Coins that live events on the relays hold, each once, in sats.
+    /// Sats in live events on the relays, each coin counted once.
     pub on_relays_sats: u64,
-    /// Of these, what the mints call unspent.
+    /// The part of these that the mints confirm as unspent, in sats.
     pub checked_sats: u64,
-    /// Of these, what no mint was asked about: it does not answer, or is not listed.
+    /// The part of these that no mint confirmed, in sats: the mint is silent or not listed.
     pub unchecked_sats: u64,
-    /// What the wallet itself counts as spendable.
+    /// The sats that the wallet itself counts as spendable.
     pub here_sats: u64,
-    /// What is wrong. Empty: nothing was found.
+    /// The problems found. Empty if there are none.
     pub findings: Vec<Finding>,
-    /// What keeps the wallet from saying there what it is and takes, and what the owner can do
-    /// about it.
+    /// The next step for the owner, if the wallet cannot publish its own events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
 }
 
-/// How one relay stands.
+/// The state of one relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelayStanding {
-    /// The relay.
+    /// The relay's URL.
     pub url: String,
-    /// `synced`, `behind` (it lacks events), `forgets_deletions` (it shows what is deleted),
-    /// `refuses` (it will not take some events), `partial` (it was not read to its end),
-    /// `unreachable`.
+    /// The state: `synced`, `behind` (lacks events), `forgets_deletions` (shows deleted events),
+    /// `refuses` (rejects some events), `partial` (not read to its end) or `unreachable`.
     pub state: &'static str,
-    /// Live events of coins that it shows.
+    /// The number of live coin events that it shows.
     pub events: usize,
-    /// Live events that it lacks.
+    /// The number of live events that it lacks.
     pub lacks: usize,
-    /// Events that it shows although they are deleted.
+    /// The number of events that it shows although they are deleted.
     pub undeleted: usize,
-    /// Events that it will not take.
+    /// The number of events that it rejects.
     pub refused: usize,
-    /// Events that wait to be sent to it.
+    /// The number of events waiting to be sent to it.
     pub unpublished: u64,
-    /// Why it was not read to its end, or why it refuses: its words, or ours.
+    /// The reason for the state, from the relay or from this wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub untrusted_reason: Option<String>,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Its name, one of nine.
+    /// The name of the problem.
     pub finding: &'static str,
-    /// The relay where it is. `None`: it is of no single one.
+    /// The relay concerned. `None` if it concerns no single relay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relay: Option<String>,
-    /// How many events, coins or lines.
+    /// The number of events, coins or lines.
     pub count: usize,
-    /// What they are worth, where that is known.
+    /// Their value in sats. `None` if it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sats: Option<u64>,
-    /// What it is.
+    /// The description.
     pub what: &'static str,
-    /// What mends it.
+    /// The remedy.
     pub mend: &'static str,
-    /// Ids of the events that it is about, the first of them.
+    /// The ids of the first events concerned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
 }
@@ -132,53 +130,53 @@ impl From<doctor::Finding> for Finding {
     }
 }
 
-/// The name of a finding, what it is, and what mends it.
+/// Returns the name, the description and the remedy of a finding.
 fn words(kind: FindingKind) -> (&'static str, &'static str, &'static str) {
     match kind {
         FindingKind::Partition => (
             "partition",
-            "live events of coins that this relay does not show, and another does",
-            "`nutpurse sync` brings them there",
+            "live coin events that another relay shows and this one does not",
+            "`nutpurse sync` sends them there",
         ),
         FindingKind::Ghost => (
             "ghost token",
-            "live events of coins that their mint calls spent: other programs may count them",
+            "live coin events whose coins the mint calls spent: other programs may still count them",
             "`nutpurse sync` asks the mint and deletes them",
         ),
         FindingKind::Orphaned => (
             "orphaned proofs",
-            "coins that their mint calls unspent, and that no live event on any relay holds: other devices do not see them",
+            "unspent coins that no live event on any relay contains: other devices do not see them",
             "`nutpurse sync` puts them into an event",
         ),
         FindingKind::BrokenChain => (
             "broken chain of del",
-            "events that a live one says it replaces, and that were never seen here: what they held beyond it is not known",
+            "events that a live one replaces and that this wallet never saw: it is not known which other coins they contained",
             "run `sync` on the device or program that wrote them; `nutpurse restore` finds coins made from this wallet's words",
         ),
         FindingKind::ForkedWallet => (
             "forked wallet event",
-            "wallet events (kind 17375) with other keys than the newest one has: a program that reads one of them cannot open every nutzap",
+            "wallet events (kind 17375) with different keys than the newest one: a program that reads one of them cannot open every nutzap",
             "`nutpurse sync` writes one with every key",
         ),
         FindingKind::Undeleted => (
             "deletion not propagated",
-            "events that this relay shows, and that are deleted elsewhere: other programs may count their coins",
-            "`nutpurse sync` sends it the deletion again; where it stays so, the relay keeps no deletions: use another",
+            "events that this relay shows although they are deleted elsewhere: other programs may count their coins",
+            "`nutpurse sync` sends it the deletion again; if that does not help, the relay ignores deletions: use another",
         ),
         FindingKind::HistoryGap => (
             "gap in history",
-            "lines that this wallet wrote or read when coins came or went, and that no relay shows any more",
-            "no coin depends on them, and this wallet's own history is whole (`nutpurse list-history`); other programs show less of the past",
+            "history events that this wallet wrote or read, and that no relay shows any more",
+            "no coin depends on them, and this wallet's own history is complete (`nutpurse list-history`); other programs show less of the past",
         ),
         FindingKind::UnclaimedQuote => (
             "quote in limbo",
-            "deposits that are paid at their mint, and whose coins nobody has claimed",
-            "the wallet claims its own once it runs (`nutpurse sync`); of another program's, open that program",
+            "deposits that are paid at their mint but not claimed by anyone",
+            "the wallet claims its own when it runs (`nutpurse sync`); for another program's, open that program",
         ),
         FindingKind::Malformed => (
             "malformed event",
-            "events of the wallet's key that cannot be opened or read as a whole; they are left as they are",
-            "open the wallet with the program that wrote them; what they hold counts nowhere here",
+            "events of the wallet's key that cannot be decrypted or read; they are left as they are",
+            "open the wallet with the program that wrote them; this wallet does not count their contents",
         ),
     }
 }

@@ -1,72 +1,78 @@
-//! What a payment would cost.
+//! The estimate of a payment.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{MoneyWord, rfc3339};
+use super::rfc3339;
 use crate::api::code::Code;
+use crate::api::words::Verdict;
 use crate::api::{explain, words};
 use crate::model::mint::MoneyKind;
 use crate::model::payee::Payee;
 use crate::wallet::Estimated;
 
 view!(
-    /// What a payment would cost.
+    /// The estimate of a payment.
     EstimateView {
-        /// bolt11, bolt12, lightning_address, lnurl, payment_request, npub, token, onchain or
-        /// unknown.
-        kind: &'static str,
-        /// Kind of money.
-        money: MoneyWord,
-        /// What the payee would get.
+        /// The kind of `to`. pay accepts bolt11, lightning_address and lnurl.
+        #[schemars(extend("shown" = true))]
+        kind: words::PayeeKind,
+        /// The kind of money.
+        money: words::Money,
+        /// The sats that the payee would get.
         #[serde(skip_serializing_if = "Option::is_none")]
         amount_sats: Option<u64>,
-        /// The least the payee's server takes.
+        /// The least that the payee accepts.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         min_sats: Option<u64>,
-        /// The most it takes.
+        /// The most that the payee accepts.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         max_sats: Option<u64>,
-        /// The most the fees could be.
+        /// The most that the fees could be, in sats.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_fee_sats: Option<u64>,
-        /// Amount and fees together, at most.
+        /// Amount plus max_fee_sats.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         max_total_sats: Option<u64>,
         /// The mint that would pay.
         #[serde(skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
-        /// The payee's key or address, as it calls itself.
+        /// The payee's key, or the name it gives itself.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_payee: Option<String>,
         /// The invoice's payment hash.
         #[serde(skip_serializing_if = "Option::is_none")]
         payment_hash: Option<String>,
-        /// When the invoice runs out, RFC 3339.
+        /// The time at which the invoice expires, RFC 3339.
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
-        /// The invoice has run out.
+        /// True if the invoice has expired.
         #[serde(skip_serializing_if = "Option::is_none")]
         expired: Option<bool>,
-        /// The invoice's description, or what the payee's server says of itself.
+        /// The description in the invoice, or from the payee's server.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_description: Option<String>,
-        /// allowed, needs_approval or denied.
-        verdict: &'static str,
-        /// The error that pay would give.
+        /// The verdict: whether pay would accept it now.
+        verdict: words::Verdict,
+        /// The error that pay would return.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<&'static str>,
     }
 );
 
 impl EstimateView {
-    /// What was found out about paying `payee`. `unread` is the code of a parameter that could not
-    /// be read, told where nothing else stands in the way.
+    /// Creates the view of an estimate. `unread` is the code of a parameter that could not be read;
+    /// it counts where the payment itself would be allowed.
     pub fn new(payee: &Payee, estimated: Estimated, unread: Option<Code>) -> Self {
         let code = estimated.refusal.map(explain::code).or(unread);
         let fee = estimated.max_fee_sats;
         Self {
-            kind: words::payee(payee),
+            kind: payee.into(),
             money: estimated.money.into(),
             amount_sats: estimated.amount_sats,
             min_sats: estimated.min_sats,
@@ -82,15 +88,15 @@ impl EstimateView {
             expires_at: estimated.expires_at.and_then(rfc3339),
             expired: estimated.expired,
             untrusted_description: estimated.untrusted_description,
-            verdict: if code.is_some() { "denied" } else { "allowed" },
+            verdict: if code.is_some() { Verdict::Denied } else { Verdict::Allowed },
             code: code.map(Code::as_str),
         }
     }
 
-    /// A payee that cannot be paid here, whatever the amount.
+    /// Creates the view for a payee that this wallet cannot pay.
     pub fn refused(payee: &Payee, money: MoneyKind, amount_sats: Option<u64>, code: Code) -> Self {
         Self {
-            kind: words::payee(payee),
+            kind: payee.into(),
             money: money.into(),
             amount_sats,
             min_sats: None,
@@ -103,7 +109,7 @@ impl EstimateView {
             expires_at: None,
             expired: None,
             untrusted_description: None,
-            verdict: "denied",
+            verdict: Verdict::Denied,
             code: Some(code.as_str()),
         }
     }

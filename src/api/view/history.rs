@@ -1,9 +1,9 @@
-//! What happened: entries, sums, or one CSV text.
+//! The history: entries, sums, or one CSV text.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{MoneyWord, rfc3339};
+use super::rfc3339;
 use crate::api::csv::write_csv;
 use crate::api::error::Error;
 use crate::api::{read, words};
@@ -12,110 +12,119 @@ use crate::model::ledger::DAY_SECONDS;
 use crate::wallet::{self, History, HistoryNote};
 
 view!(
-    /// One thing that happened.
+    /// One entry.
     Entry {
-        /// Its payment_id, deposit_id or receive_id, or the time of a policy change.
+        /// payment_id, deposit_id or receive_id, or the time of a rule change.
+        #[schemars(extend("shown" = true))]
         id: String,
-        /// RFC 3339, UTC.
+        /// The time, RFC 3339, UTC.
         time: String,
-        /// in, out or none.
-        direction: &'static str,
-        /// What kind of thing.
-        kind: &'static str,
-        /// As the verb that made it says.
-        state: &'static str,
-        /// Sats.
+        /// The direction of the money.
+        direction: words::Direction,
+        /// The kind of entry.
+        kind: words::EntryKind,
+        /// The state, as the tool that made it reports it.
+        state: words::EntryState,
+        /// The amount, in sats.
         amount_sats: u64,
-        /// Sats.
+        /// The fees, in sats.
         fee_sats: u64,
-        /// The mint.
+        /// The mint's URL.
         #[serde(skip_serializing_if = "Option::is_none")]
         mint: Option<String>,
         /// The payee as the caller gave it.
         #[serde(skip_serializing_if = "Option::is_none")]
         payee: Option<String>,
-        /// The payee as it calls itself.
+        /// The payee's key, or the sender of a nutzap.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_payee: Option<String>,
-        /// A nutzap that came in: its coins themselves name the sender. If false, anybody may have
-        /// published it.
+        /// True if a nutzap's coins prove its sender; if false, anyone may have sent it.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         sender_proven: Option<bool>,
-        /// Our own words.
+        /// Your own comment, memo or description, or the rule change.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,
-        /// A stranger's words.
+        /// Text from a stranger: memo, description or reason.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_note: Option<String>,
-        /// The payment it belongs to.
+        /// The id of the payment that the entry belongs to.
         #[serde(skip_serializing_if = "Option::is_none")]
         payment_id: Option<String>,
-        /// A token: somebody has claimed it.
+        /// True if someone has claimed the token or nutzap.
         #[serde(skip_serializing_if = "Option::is_none")]
         claimed: Option<bool>,
-        /// The agent that caused it.
+        /// The agent that caused it; - if the owner did.
+        #[schemars(extend("shown" = true))]
         agent: String,
     }
 );
 
 view!(
-    /// Sums of one group.
+    /// The sums of one group.
     Group {
         /// The day, kind, mint, payee or agent.
         key: String,
-        /// Came in.
+        /// The sats that came in.
         in_sats: u64,
-        /// Left, fees apart.
+        /// Sats that left, without fees.
+        #[schemars(extend("shown" = true))]
         out_sats: u64,
-        /// Fees.
+        /// The fees, in sats.
         fee_sats: u64,
-        /// How many entries.
+        /// The number of entries.
         count: u64,
     }
 );
 
 view!(
-    /// Sums of all that was asked for.
+    /// The sums of every match.
     Totals {
-        /// Came in.
+        /// The sats that came in.
         in_sats: u64,
-        /// Left, fees apart.
+        /// Sats that left, without fees.
+        #[schemars(extend("shown" = true))]
         out_sats: u64,
-        /// Fees.
+        /// The fees, in sats.
         fee_sats: u64,
-        /// How many entries.
+        /// The number of entries.
         count: u64,
     }
 );
 
 view!(
-    /// What happened.
+    /// The history.
     HistoryView {
-        /// Kind of money.
-        money: MoneyWord,
-        /// Newest first.
+        /// The kind of money.
+        money: words::Money,
+        /// The entries, newest first.
         #[serde(skip_serializing_if = "Option::is_none")]
         entries: Option<Vec<Entry>>,
-        /// With summary_by.
+        /// The sums, with summary_by.
         #[serde(skip_serializing_if = "Option::is_none")]
         groups: Option<Vec<Group>>,
-        /// With format csv.
+        /// The CSV text, with format csv.
         #[serde(skip_serializing_if = "Option::is_none")]
         csv: Option<String>,
-        /// Sums over everything asked for, not only this page.
+        /// Sums over every match, not only this page.
+        #[schemars(extend("shown" = true))]
         totals: Totals,
-        /// Give it as cursor for the next page.
+        /// The cursor of the next page; absent on the last.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         next_cursor: Option<String>,
     }
 );
 
 impl HistoryView {
-    /// The history as entries, as sums where these were asked for, or as CSV.
+    /// Creates the view: entries, sums if requested, or CSV.
     ///
     /// # Errors
     /// `internal`, if the CSV could not be written.
     pub fn new(history: History, as_csv: bool) -> Result<Self, Error> {
+        // Sums have no pages.
         let next_cursor = history.next.as_ref().map(read::write_cursor);
         let entries: Vec<Entry> = history.entries.into_iter().map(Entry::from).collect();
         let groups = history.groups.map(|groups| {
@@ -131,7 +140,7 @@ impl HistoryView {
             groups: groups.filter(|_| csv.is_none()),
             csv,
             totals: to_totals(history.totals),
-            next_cursor: next_cursor.filter(|_| of_entries),
+            next_cursor,
         })
     }
 }
@@ -146,9 +155,9 @@ impl From<wallet::Entry> for Entry {
         Self {
             id: entry.id,
             time: rfc3339(entry.line.at).unwrap_or_default(),
-            direction: words::direction(entry.line.direction),
-            kind: words::entry_kind(entry.line.kind),
-            state: words::entry_state(entry.line.state),
+            direction: entry.line.direction.into(),
+            kind: entry.line.kind.into(),
+            state: entry.line.state.into(),
             amount_sats: entry.line.amount_sats,
             fee_sats: entry.line.fee_sats,
             mint: entry.mint.map(|mint| mint.to_string()),
@@ -164,7 +173,7 @@ impl From<wallet::Entry> for Entry {
     }
 }
 
-/// What stands where there is no name.
+/// The text for a missing name.
 const NONE: &str = "-";
 
 fn sats(sum: u128) -> u64 {

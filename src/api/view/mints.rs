@@ -1,70 +1,78 @@
-//! The mints.
+//! The view of the mints.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::MoneyWord;
+use crate::api::words;
 use crate::model::mint::{MethodInfo, MoneyKind};
 use crate::wallet::MintStanding;
 
 view!(
-    /// From how much to how much; absent: the mint does not say.
+    /// Bounds of an amount. An absent bound means that the mint names none.
     Range {
-        /// Least.
+        /// The least, in sats.
         #[serde(skip_serializing_if = "Option::is_none")]
         min_sats: Option<u64>,
-        /// Most.
+        /// The most, in sats.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_sats: Option<u64>,
     }
 );
 
 view!(
-    /// A mint.
+    /// One mint.
     MintView {
-        /// Its address.
+        /// The mint's URL.
         mint: String,
-        /// What it calls itself.
+        /// The mint's own name for itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_name: Option<String>,
-        /// Its coins are play money.
+        /// True if its coins are play money.
+        #[schemars(extend("shown" = true))]
         test: bool,
-        /// The wallet uses it.
+        /// False if the wallet does not use it: a test mint in a real wallet.
+        #[schemars(extend("shown" = true))]
         usable: bool,
-        /// It answered just now. Absent: not known, since a mint that was never used is not
-        /// contacted.
+        /// True if it answered just now; absent if it was not contacted.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         reachable: Option<bool>,
-        /// Can be spent now.
+        /// Sats that can be spent now.
         spendable_sats: u64,
-        /// Coins there that another program of this wallet has perhaps handed out as a token: not
-        /// part of spendable_sats.
+        /// Perhaps sent as a token by another program with this wallet; not in spendable_sats.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         perhaps_handed_out_sats: Option<u64>,
-        /// The owner's cap.
+        /// The owner's cap on the balance at this mint.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         max_balance_sats: Option<u64>,
-        /// Its fee in thousandths of a sat per coin spent.
+        /// Fee in thousandths of a sat per coin spent, rounded up per payment.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         fee_ppk: Option<u64>,
-        /// How many people that the owner follows on Nostr recommend it.
+        /// Number of people the owner follows on Nostr who recommend it.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         recommended_by: Option<u64>,
-        /// Present when the mint calls another public key its own than when it was first used: ask
-        /// its operator.
+        /// True if the mint shows a different public key than at first use: ask its operator.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         identity_changed: Option<bool>,
-        /// What it takes in.
+        /// Bounds of one deposit, in sats.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         deposit: Option<Range>,
-        /// What it pays out.
+        /// Bounds of one Lightning payment, in sats.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         pay: Option<Range>,
-        /// It pays invoices that name no amount. Absent: it does not say.
+        /// True if it pays invoices without an amount; absent if it does not say.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         amountless: Option<bool>,
-        /// What the wallet leans on and it has not: NUT-07 (states of coins), NUT-08 (change),
-        /// NUT-09 (signatures again).
+        /// Missing protocol parts: NUT-07 coin states, NUT-08 fee change, NUT-09 restore.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Vec::is_empty")]
         lacks: Vec<String>,
     }
@@ -73,15 +81,15 @@ view!(
 view!(
     /// The mints.
     MintsView {
-        /// Kind of money.
-        money: MoneyWord,
-        /// In the owner's order.
+        /// The kind of money.
+        money: words::Money,
+        /// The mints, in the owner's order.
         mints: Vec<MintView>,
     }
 );
 
 impl MintsView {
-    /// The mints as they stand.
+    /// Creates the view of the mints.
     pub fn new(money: MoneyKind, mints: Vec<MintStanding>) -> Self {
         Self { money: money.into(), mints: mints.into_iter().map(MintView::from).collect() }
     }

@@ -1,32 +1,10 @@
-//! The answers of the tools, one type per kind of answer, made of the wallet's records. Absent
-//! means empty or zero.
+//! The answers of the tools, one type per kind, built from the wallet's records. An absent field
+//! means empty or zero. Agents see the comment of a field that is marked as shown.
 //!
 //! Every string that an outsider chose is in a field named `untrusted_*`, cleaned.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::model::mint::MoneyKind;
-
-/// `play` or `real`, on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MoneyWord {
-    /// Play money.
-    Play,
-    /// Real money.
-    Real,
-}
-
-impl From<MoneyKind> for MoneyWord {
-    fn from(kind: MoneyKind) -> Self {
-        match kind {
-            MoneyKind::Play => Self::Play,
-            MoneyKind::Real => Self::Real,
-        }
-    }
-}
 
 macro_rules! view {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
@@ -57,10 +35,10 @@ pub use open::{OpenView, may_give_up};
 pub use payment::{OutcomeView, PaymentView, ReceiveView, TokenView, ZapView};
 pub use relays::{NostrView, SyncView};
 
-/// RFC 3339 in UTC. `None` when the time is out of the calendar.
+/// Writes a time as RFC 3339 in UTC. `None` if the calendar does not have it.
 pub use crate::wallet::core::clock::rfc3339;
 
-/// A view as JSON, for every edge alike.
+/// Turns a view into JSON.
 pub fn to_json(view: &impl Serialize) -> Value {
     serde_json::to_value(view).unwrap_or(Value::Null)
 }

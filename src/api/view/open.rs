@@ -1,4 +1,4 @@
-//! What is open, and what its owner is told before it is given up.
+//! Views of what is open, and of what its owner must know before giving it up.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,24 +8,24 @@ use crate::api::words;
 use crate::wallet::{MayGiveUp, Undecided, Why};
 
 view!(
-    /// Something whose outcome is not known, as its owner is told of it.
+    /// Something whose outcome is not known.
     OpenEntry {
-        /// Its payment_id, receive_id or deposit_id.
+        /// The payment_id, receive_id or deposit_id.
         id: String,
-        /// What kind of thing.
+        /// The kind of entry.
         kind: &'static str,
-        /// Sats.
+        /// The amount, in sats.
         amount_sats: u64,
-        /// Sats held back from the limits.
+        /// The sats that count toward the limits.
         #[serde(skip_serializing_if = "Option::is_none")]
         reserved_sats: Option<u64>,
-        /// The mint.
+        /// The mint's URL.
         mint: String,
-        /// RFC 3339, UTC.
+        /// The time since which it is open, RFC 3339, UTC.
         since: String,
-        /// Why it is open, in words.
+        /// The reason that it is open.
         why: &'static str,
-        /// In words.
+        /// The advice to the owner.
         what_to_do: String,
     }
 );
@@ -33,7 +33,7 @@ view!(
 view!(
     /// Everything that is open, and what was given up.
     OpenView {
-        /// One each.
+        /// The entries.
         open: Vec<OpenEntry>,
     }
 );
@@ -60,25 +60,25 @@ impl From<Undecided> for OpenEntry {
     }
 }
 
-/// Why something is open, in words, and what can be done about `id`.
+/// Returns the reason that something is open, and what the owner can do about `id`.
 fn told(why: Why, id: &str) -> (&'static str, String) {
     match why {
-        Why::PayeeHolds => ("the payee holds it", "wait: it ends by itself".to_owned()),
-        Why::MintSilent => ("its mint is silent", format!("wait, or if the mint is gone for good: nutpurse payments give-up {id}")),
-        Why::Unknown => ("the outcome is unknown", "wait: its mint answers, and is asked again".to_owned()),
-        Why::UnknownForAWeek => ("for a week no answer of its mint has ended it", format!("wait, or: nutpurse payments give-up {id}")),
+        Why::PayeeHolds => ("the payee holds it", "wait: it ends automatically".to_owned()),
+        Why::MintSilent => ("its mint is not answering", format!("wait, or if the mint is gone for good: nutpurse payments give-up {id}")),
+        Why::Unknown => ("the outcome is unknown", "wait: its mint answers and is asked again".to_owned()),
+        Why::UnknownForAWeek => ("no answer from its mint has settled it for a week", format!("wait, or: nutpurse payments give-up {id}")),
         Why::SpentElsewhere => ("its coins were spent elsewhere", "wait: it ends within a week".to_owned()),
-        Why::Disputed => ("its mint says that it has issued the coins, and none is here", "ask whoever runs the mint".to_owned()),
+        Why::Disputed => ("its mint says it has issued the coins, but none is here", "ask the mint's operator".to_owned()),
         Why::ReachedNobody => (
-            "none of the recipient's relays took it within a month, and it is not sent any more",
-            "its coins are the recipient's alone and do not come back: have its agent give them the token that get_payment shows"
+            "none of the recipient's relays accepted it within a month, so it is no longer sent",
+            "its coins belong to the recipient and do not come back: have the agent give them the token from get_payment"
                 .to_owned(),
         ),
         Why::GivenUp => ("you have given it up", format!("if the mint has come back: nutpurse payments revive {id}")),
     }
 }
 
-/// What a person is told before something is given up.
+/// Returns the lines for the owner before something is given up.
 pub fn may_give_up(record: &MayGiveUp) -> Vec<String> {
     let (mut lines, id, mint_answers) = match record {
         MayGiveUp::Payment { payment, since, mint_answers } => {
@@ -86,9 +86,9 @@ pub fn may_give_up(record: &MayGiveUp) -> Vec<String> {
             let opened = rfc3339(*since).unwrap_or_default();
             let lines = vec![
                 format!("{id}: {} sats, with fees at most {}, at {mint}, open since {opened}", payment.amount_sats, payment.reserved_sats),
-                "It is not known whether it was paid. Giving it up does not tell, and its coins leave the balance.".to_owned(),
-                format!("For the limit of a day its {} sats count as spent at that time.", payment.reserved_sats),
-                "Its agent is told that it stays unknown. A payment like it may be made again, and may pay the same thing twice."
+                "It is not known whether it was paid. Giving it up does not answer that, and its coins leave the balance.".to_owned(),
+                format!("Its {} sats count toward the 24-hour limit as spent at that time.", payment.reserved_sats),
+                "Its agent is told that the outcome stays unknown. It may then pay again, and so pay for the same thing twice."
                     .to_owned(),
             ];
             (lines, id, mint_answers)
@@ -98,21 +98,21 @@ pub fn may_give_up(record: &MayGiveUp) -> Vec<String> {
             let opened = rfc3339(*since).unwrap_or_default();
             let lines = vec![
                 format!(
-                    "{id}: a token of {} sats that came from {mint}, open since {opened}",
+                    "{id}: a token of {} sats from {mint}, open since {opened}",
                     receive.amount_sats
                 ),
-                "It is not known whether its coins became ours. Giving it up does not tell."
+                "It is not known whether its coins arrived. Giving it up does not answer that."
                     .to_owned(),
             ];
             (lines, id, mint_answers)
         }
     };
     let heard = if *mint_answers {
-        "Its mint answers, and for more than a week none of its answers has ended it."
+        "Its mint answers, but no answer has settled it for more than a week."
     } else {
-        "Its mint was asked now, and gave no answer that could end it."
+        "Its mint was asked now, and no answer settled it."
     };
     lines.insert(1, heard.to_owned());
-    lines.push(format!("Nothing is deleted: should the mint come back, `nutpurse payments revive {id}` has it asked again."));
+    lines.push(format!("Nothing is deleted: if the mint comes back, `nutpurse payments revive {id}` makes the wallet ask it again."));
     lines
 }

@@ -1,4 +1,4 @@
-//! Payments, tokens and zaps as answers, from the wallet's records.
+//! Turns the wallet's records into outcomes of payments, tokens and zaps.
 
 use super::payment::{
     Common, LegView, OutcomeView, PaymentView, Proof, TokenView, ZapView, replayed,
@@ -6,15 +6,17 @@ use super::payment::{
 use super::relays::DeliveredView;
 use super::rfc3339;
 use crate::api::code::Code;
+use crate::api::words::{PendingReason, TokenState, ZapState};
 use crate::api::{Error, explain, words};
-use crate::model::history_line::EntryState;
 use crate::model::mint::MoneyKind;
 use crate::model::payment::{Payment, PaymentKind, PaymentState, Receipt, Zap};
 use crate::wallet::door::record::{PaymentRecord, Share, SharedZap};
 
+/// The warning with play money.
 const PLAY: &str = "Play money: the payee received nothing of value.";
 
-const UNNAMED: &str = "The payee's server gave an invoice that does not say what it is for; its preimage proves the payment alone.";
+/// The warning about an invoice whose description hash does not match (LUD-06).
+const UNNAMED: &str = "The payee's server returned an invoice that does not say what it is for; its preimage proves only the payment.";
 
 impl From<PaymentRecord> for OutcomeView {
     fn from(record: PaymentRecord) -> Self {
@@ -22,6 +24,8 @@ impl From<PaymentRecord> for OutcomeView {
         match &record.payment.kind {
             PaymentKind::Lightning(_) => Self::Payment(PaymentView {
                 payment_id: record.payment.id.to_string(),
+                kind: words::PaymentKind::Payment,
+                state: (&record.payment.state).into(),
                 common,
                 proof: proof(&record),
             }),
@@ -33,11 +37,8 @@ impl From<PaymentRecord> for OutcomeView {
 
 fn common(record: &PaymentRecord) -> Common {
     let payment = &record.payment;
-    let state = EntryState::from(&payment.state);
     let mut common = Common {
-        kind: words::entry_kind(payment.kind.name().into()),
-        state: words::entry_state(state),
-        is_final: state != EntryState::Pending,
+        is_final: true,
         money: payment.money.into(),
         amount_sats: payment.amount_sats,
         fee_sats: payment.reserved_sats.saturating_sub(payment.amount_sats),
@@ -60,7 +61,7 @@ fn common(record: &PaymentRecord) -> Common {
         PaymentState::Settled { .. } if record.is_being_reclaimed => {
             open(&mut common, record);
             common.next_step =
-                Some("It is being taken back. Do not hand the token out; call get_payment with this payment_id later.".to_owned());
+                Some("It is being taken back. Do not give the token to anyone; call get_payment with this payment_id later.".to_owned());
         }
         PaymentState::Settled { fee_sats, claimed, .. } => {
             let is_token = matches!(payment.kind, PaymentKind::Token);
@@ -84,7 +85,7 @@ fn common(record: &PaymentRecord) -> Common {
         .melted()
         .and_then(|melted| melted.fetched)
         .is_some_and(|it| !it.description_hash_ok);
-    if is_unnamed && state != EntryState::Failed {
+    if is_unnamed && !matches!(payment.state, PaymentState::Failed { .. }) {
         let words = common.warning.map(|words| format!("{words} {UNNAMED}"));
         common.warning = Some(words.unwrap_or_else(|| UNNAMED.to_owned()));
     }
@@ -95,23 +96,22 @@ fn common(record: &PaymentRecord) -> Common {
 fn open(common: &mut Common, record: &PaymentRecord) {
     let payment = &record.payment;
     let (since, reason) = match &payment.state {
-        PaymentState::Sent { since, acknowledged: true } => (*since, "payee_holds"),
+        PaymentState::Sent { since, acknowledged: true } => (*since, PendingReason::PayeeHolds),
         PaymentState::Sent { since, acknowledged: false } if record.is_in_hand => {
-            (*since, "mint_silent")
+            (*since, PendingReason::MintSilent)
         }
         PaymentState::Sent { since, .. } | PaymentState::GivenUp { since, .. } => {
-            (*since, "outcome_unknown")
+            (*since, PendingReason::OutcomeUnknown)
         }
-        PaymentState::Settled { at, .. } => (*at, "outcome_unknown"),
-        _ => (payment.created_at, "mint_silent"),
+        PaymentState::Settled { at, .. } => (*at, PendingReason::OutcomeUnknown),
+        _ => (payment.created_at, PendingReason::MintSilent),
     };
-    common.state = words::entry_state(EntryState::Pending);
     (common.is_final, common.since, common.pending_reason) = (false, rfc3339(since), Some(reason));
     let next = if matches!(payment.state, PaymentState::GivenUp { .. }) {
-        "The owner has given it up: its mint does not say whether it was paid, and is not asked any more. Pay nothing again for the \
-         same purpose before the owner says so."
+        "The owner has given it up: its mint does not say whether it was paid, and is no longer asked. Do not pay again for the same \
+         thing until the owner says so."
     } else {
-        "It may still be paid, for minutes or days. Pay nothing again for the same purpose; call get_payment with this payment_id later."
+        "It may still go through, minutes or days later. Do not pay again for the same thing; call get_payment with this payment_id later."
     };
     common.next_step = Some(next.to_owned());
 }
@@ -125,7 +125,8 @@ fn proof(record: &PaymentRecord) -> Proof {
         comment_sent: melted.and_then(|melted| melted.fetched).and_then(|it| it.comment_sent),
     };
     if let (Some(_), PaymentState::Settled { preimage, .. }) = (melted, &record.payment.state) {
-        proof.proof = Some(if preimage.is_some() { "preimage" } else { "mint_word" });
+        proof.proof =
+            Some(if preimage.is_some() { words::Proof::Preimage } else { words::Proof::MintWord });
         let preimage = preimage.as_ref().filter(|_| record.is_own);
         proof.preimage = preimage.map(|preimage| preimage.reveal().to_owned());
     }
@@ -133,8 +134,14 @@ fn proof(record: &PaymentRecord) -> Proof {
 }
 
 fn token(record: PaymentRecord, common: Common) -> TokenView {
+    let state = match &record.payment.state {
+        PaymentState::Settled { .. } if record.is_being_reclaimed => TokenState::Pending,
+        state => state.into(),
+    };
     let mut view = TokenView {
         payment_id: record.payment.id.to_string(),
+        kind: words::TokenKind::TokenSent,
+        state,
         common,
         token: None,
         qr_text: None,
@@ -159,12 +166,14 @@ fn zap(record: &PaymentRecord, zap: &Zap, common: Common) -> ZapView {
     let Payment { id, state, .. } = &record.payment;
     let mut view = ZapView {
         payment_id: id.to_string(),
+        kind: words::ZapKind::Zap,
+        state: words::PaymentState::from(state).into(),
         common,
         proof: proof(record),
-        via: words::rail(&zap.rail),
+        via: (&zap.rail).into(),
         to_npub: record.to_npub.clone(),
         event_id: zap.event.as_ref().map(|event| event.id.clone()),
-        receipt: words::receipt(zap.receipt()),
+        receipt: zap.receipt().into(),
         delivered_to: None,
         token: None,
         claimed: None,
@@ -175,7 +184,7 @@ fn zap(record: &PaymentRecord, zap: &Zap, common: Common) -> ZapView {
     if zap.melted().is_some() {
         if matches!(zap.receipt(), Receipt::Timeout | Receipt::Invalid) {
             view.common.next_step = Some(
-                "It is paid; only the public receipt is missing or wrong. Do not zap again."
+                "It is paid; only the public receipt is missing or invalid. Do not zap again."
                     .to_owned(),
             );
         }
@@ -190,12 +199,12 @@ fn zap(record: &PaymentRecord, zap: &Zap, common: Common) -> ZapView {
         )
     } else if is_nowhere && is_given_up {
         Some(
-            "None of the recipient's relays took the nutzap within a month, and it is not sent any more. Its coins are locked to the \
+            "None of the recipient's relays accepted the nutzap within a month, so it is no longer sent. Its coins are locked to the \
              recipient and do not come back: give them the token, which only they can use. Do not zap again.",
         )
     } else if is_nowhere {
         Some(
-            "None of the recipient's relays has taken the nutzap yet: it is kept and sent again by itself. Do not zap again.",
+            "None of the recipient's relays has accepted the nutzap yet; it is saved and will be resent automatically. Do not zap again.",
         )
     } else {
         None
@@ -207,7 +216,7 @@ fn zap(record: &PaymentRecord, zap: &Zap, common: Common) -> ZapView {
     view
 }
 
-/// A shared zap: its parts, and their sums.
+/// Creates the view of a split zap: its parts and their sums.
 pub(super) fn shared_zap(shared: SharedZap) -> Result<ZapView, Error> {
     let (mut legs, mut first) = (Vec::new(), None);
     let (mut is_pending, mut has_failed) = (false, false);
@@ -221,7 +230,7 @@ pub(super) fn shared_zap(shared: SharedZap) -> Result<ZapView, Error> {
                 legs.push(LegView {
                     to_npub,
                     via: None,
-                    state: words::entry_state(EntryState::Failed),
+                    state: words::PaymentState::Failed,
                     amount_sats: sats,
                     fee_sats: 0,
                     payment_id: error.payment_id.as_ref().map(ToString::to_string),
@@ -230,12 +239,12 @@ pub(super) fn shared_zap(shared: SharedZap) -> Result<ZapView, Error> {
                 continue;
             }
         };
-        let state = EntryState::from(&record.payment.state);
+        let state = words::PaymentState::from(&record.payment.state);
         let PaymentKind::Zap(of) = record.payment.kind.clone() else { continue };
         let common = common(&record);
         let view = zap(&record, &of, common);
-        is_pending |= state == EntryState::Pending;
-        if state == EntryState::Failed {
+        is_pending |= state == words::PaymentState::Pending;
+        if state == words::PaymentState::Failed {
             has_failed = true;
         } else {
             amount_sats = amount_sats.saturating_add(view.common.amount_sats);
@@ -244,7 +253,7 @@ pub(super) fn shared_zap(shared: SharedZap) -> Result<ZapView, Error> {
         legs.push(LegView {
             to_npub,
             via: Some(view.via),
-            state: words::entry_state(state),
+            state,
             amount_sats: view.common.amount_sats,
             fee_sats: view.common.fee_sats,
             payment_id: Some(view.payment_id.clone()),
@@ -254,18 +263,18 @@ pub(super) fn shared_zap(shared: SharedZap) -> Result<ZapView, Error> {
     }
     let mut view =
         first.ok_or_else(|| Error::new(Code::NotFound, "No payment of this agent has that id."))?;
-    let common = &mut view.common;
-    common.state = match (is_pending, has_failed) {
-        (true, _) => words::entry_state(EntryState::Pending),
-        (false, true) => words::PARTIAL,
-        (false, false) => words::entry_state(EntryState::Settled),
+    view.state = match (is_pending, has_failed) {
+        (true, _) => ZapState::Pending,
+        (false, true) => ZapState::Partial,
+        (false, false) => ZapState::Settled,
     };
+    let common = &mut view.common;
     common.is_final = !is_pending && !has_failed;
     (common.amount_sats, common.fee_sats) = (amount_sats, fee_sats);
     common.total_sats = amount_sats.saturating_add(fee_sats);
     if has_failed && !is_pending {
         common.next_step = Some(format!(
-            "Some parts failed and nothing of them moved. Make the same call with idempotency_key {} to try only those again.",
+            "Some parts failed; no money moved for those. Make the same call with idempotency_key {} to retry only those.",
             shared.id
         ));
     }

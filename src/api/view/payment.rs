@@ -1,221 +1,247 @@
-//! What became of a payment, a token handed out, a zap, or a received token.
+//! The outcomes of payments, sent tokens, zaps and received tokens.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::outcome::shared_zap;
 use super::relays::DeliveredView;
-use super::{MoneyWord, rfc3339};
+use super::rfc3339;
 use crate::api::{Error, explain, words};
-use crate::model::history_line::EntryState;
 use crate::model::receive::{Receive, ReceiveState};
 use crate::wallet::door::record::{Outcome, ReceiveRecord, Replay};
 
 view!(
-    /// What every outcome has.
+    /// The fields of every outcome.
     Common {
-        /// payment, token_sent, token_received, zap or nutzap_received.
-        kind: &'static str,
-        /// settled, pending, failed, returned; for a received token received, pending, failed.
-        state: &'static str,
-        /// No more can happen to it.
+        /// True if nothing more can happen to it.
+        #[schemars(extend("shown" = true))]
         #[serde(rename = "final")]
         is_final: bool,
-        /// Kind of money.
-        money: MoneyWord,
-        /// What the payee gets; while pending, part of what is held back.
+        /// The kind of money.
+        money: words::Money,
+        /// The amount without fees, in sats.
         amount_sats: u64,
-        /// Fees; while pending, the most they can be.
+        /// The fees; while pending, the most they can be.
+        #[schemars(extend("shown" = true))]
         fee_sats: u64,
-        /// Amount and fees.
+        /// Amount plus fees, in sats.
         total_sats: u64,
-        /// The mint.
+        /// The mint's URL.
         mint: String,
-        /// This is the recorded outcome of an earlier call.
+        /// True if this is the recorded outcome of an earlier call.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         replayed: Option<bool>,
-        /// Since when it is pending, RFC 3339.
+        /// The time since which it is pending, RFC 3339.
         #[serde(skip_serializing_if = "Option::is_none")]
         since: Option<String>,
-        /// payee_holds, mint_silent or outcome_unknown.
+        /// The reason that it is pending.
         #[serde(skip_serializing_if = "Option::is_none")]
-        pending_reason: Option<&'static str>,
-        /// The code it failed with.
+        pending_reason: Option<words::PendingReason>,
+        /// The error code, if it failed.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'static str>,
-        /// What the mint said when it failed.
+        /// The mint's own reason for the failure.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_reason: Option<String>,
-        /// Spendable now.
+        /// The wallet's spendable sats after the call.
         #[serde(skip_serializing_if = "Option::is_none")]
         balance_sats: Option<u64>,
-        /// Left of the day's limit.
+        /// The sats left of the 24-hour limit.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_24h_sats: Option<u64>,
-        /// Said when something is not as it seems.
+        /// A warning, for example that the money is play money.
         #[serde(skip_serializing_if = "Option::is_none")]
         warning: Option<String>,
-        /// What to do next.
+        /// The next step.
         #[serde(skip_serializing_if = "Option::is_none")]
         next_step: Option<String>,
     }
 );
 
 view!(
-    /// What a payment over Lightning has beside.
+    /// The fields of every Lightning payment.
     Proof {
         /// The invoice's payment hash.
         #[serde(skip_serializing_if = "Option::is_none")]
         payment_hash: Option<String>,
-        /// The receipt: it hashes to payment_hash.
+        /// The proof of payment: its SHA-256 is payment_hash.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         preimage: Option<String>,
-        /// preimage, or mint_word: only the mint says so.
+        /// The kind of proof. mint_word: only the mint confirms the payment.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
-        proof: Option<&'static str>,
-        /// The comment went to the payee's server with the request. Absent: there was none, or no
-        /// server was asked.
+        proof: Option<words::Proof>,
+        /// True if the payee's server got the comment. Absent without a comment or a server.
         #[serde(skip_serializing_if = "Option::is_none")]
         comment_sent: Option<bool>,
     }
 );
 
 view!(
-    /// A Lightning invoice that was paid.
+    /// The outcome of a Lightning payment.
     PaymentView {
-        /// Its name.
+        /// The id of the payment.
         payment_id: String,
-        /// What every outcome has.
+        /// The kind of outcome.
+        kind: words::PaymentKind,
+        /// The state. pending: it may still go through; failed: nothing was paid.
+        #[schemars(extend("shown" = true))]
+        state: words::PaymentState,
+        /// The fields of every outcome.
         #[serde(flatten)]
         common: Common,
-        /// The receipt.
+        /// The proof of payment.
         #[serde(flatten)]
         proof: Proof,
     }
 );
 
 view!(
-    /// A token that was handed out.
+    /// The outcome of a token that this wallet made.
     TokenView {
-        /// Its name.
+        /// The id of the payment.
         payment_id: String,
-        /// What every outcome has.
+        /// The kind of outcome.
+        kind: words::TokenKind,
+        /// The state. settled: made, see claimed; returned: taken back; failed: not made.
+        #[schemars(extend("shown" = true))]
+        state: words::TokenState,
+        /// The fields of every outcome.
         #[serde(flatten)]
         common: Common,
-        /// The token, to its own agent while unclaimed. It is cash.
+        /// The token, while unclaimed and only for its own agent. It is cash.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// The token as a QR code drawn with text.
+        /// The token as a QR code in text.
         #[serde(skip_serializing_if = "Option::is_none")]
         qr_text: Option<String>,
-        /// Somebody has claimed the token.
+        /// True if someone has claimed it.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         claimed: Option<bool>,
-        /// reclaim_token can take it back.
+        /// True if reclaim_token can take it back now.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         reclaimable: Option<bool>,
-        /// What came back by taking a token of ours back.
+        /// The sats that came back when it was taken back.
         #[serde(skip_serializing_if = "Option::is_none")]
         reclaimed_sats: Option<u64>,
     }
 );
 
 view!(
-    /// A zap.
+    /// The outcome of a zap.
     ZapView {
-        /// Its name.
+        /// The id of the zap.
         payment_id: String,
-        /// What every outcome has.
+        /// The kind of outcome.
+        kind: words::ZapKind,
+        /// The state. pending: it may still go through; partial: see legs.
+        #[schemars(extend("shown" = true))]
+        state: words::ZapState,
+        /// The fields of every outcome.
         #[serde(flatten)]
         common: Common,
-        /// The receipt of the payment, of a zap over Lightning.
+        /// The proof of payment, if it went over Lightning.
         #[serde(flatten)]
         proof: Proof,
-        /// How it went: lightning or nutzap.
-        via: &'static str,
-        /// Who was zapped.
+        /// The rail that was used.
+        via: words::Rail,
+        /// The recipient.
         #[serde(skip_serializing_if = "Option::is_none")]
         to_npub: Option<String>,
-        /// The event that was zapped.
+        /// The id of the zapped event.
         #[serde(skip_serializing_if = "Option::is_none")]
         event_id: Option<String>,
-        /// Its public receipt: found, waiting, timeout, invalid or none. Not the payment itself.
-        receipt: &'static str,
-        /// How many of the recipient's relays have the nutzap: with none, they cannot see it yet.
+        /// The public receipt of the zap; whether it was paid is in state.
+        #[schemars(extend("shown" = true))]
+        receipt: words::Receipt,
+        /// The recipient's relays that have the nutzap; at 0 they cannot see it yet.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         delivered_to: Option<DeliveredView>,
-        /// The nutzap's coins as a token, where its event reaches nobody. It is cash.
+        /// The nutzap's coins as a token for the recipient, if its event reached nobody.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         token: Option<String>,
-        /// Somebody has claimed the nutzap.
+        /// True if the recipient has claimed the nutzap.
         #[serde(skip_serializing_if = "Option::is_none")]
         claimed: Option<bool>,
-        /// The parts of a zap that is shared among several.
+        /// The parts of a zap that the event splits among several recipients.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Vec::is_empty")]
         legs: Vec<LegView>,
     }
 );
 
 view!(
-    /// One part of a zap that an event shares among several.
+    /// One part of a split zap.
     LegView {
-        /// Who got it.
+        /// The recipient.
         #[serde(skip_serializing_if = "Option::is_none")]
         to_npub: Option<String>,
-        /// lightning or nutzap.
+        /// The rail that was used.
         #[serde(skip_serializing_if = "Option::is_none")]
-        via: Option<&'static str>,
-        /// settled, pending or failed.
-        state: &'static str,
-        /// What they got.
+        via: Option<words::Rail>,
+        /// The state of this part.
+        state: words::PaymentState,
+        /// The sats for this recipient.
         amount_sats: u64,
-        /// Fees; while pending, the most they can be.
+        /// The fees, in sats; while pending, the most they can be.
         fee_sats: u64,
-        /// Its own name.
+        /// The id of this part.
         #[serde(skip_serializing_if = "Option::is_none")]
         payment_id: Option<String>,
-        /// Why it failed; nothing of it moved.
+        /// The error code, if it failed; nothing of it moved.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<&'static str>,
     }
 );
 
 view!(
-    /// A received token.
+    /// The outcome of a received token.
     ReceiveView {
-        /// Its name.
+        /// The id of the received token.
         receive_id: String,
-        /// What every outcome has.
+        /// The kind of outcome.
+        kind: words::ReceiveKind,
+        /// The state.
+        state: words::ReceiveState,
+        /// The fields of every outcome.
         #[serde(flatten)]
         common: Common,
-        /// What came in.
+        /// The sats that arrived, after the mint's fee.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         received_sats: Option<u64>,
-        /// Words inside the token.
+        /// The memo in the token.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_memo: Option<String>,
     }
 );
 
-/// What became of something.
+/// The outcome of a payment, a token or a zap.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum OutcomeView {
-    /// An invoice.
+    /// A Lightning payment.
     Payment(PaymentView),
-    /// A token of ours.
+    /// A token that this wallet made.
     Token(TokenView),
     /// A zap.
     Zap(Box<ZapView>),
-    /// Somebody's token.
+    /// A received token.
     Received(ReceiveView),
 }
 
 impl OutcomeView {
-    /// What an agent is told of it.
+    /// Creates the view of an outcome.
     ///
     /// # Errors
-    /// What every part of a shared zap failed with, where nothing of it is recorded.
+    /// `not_found`, if no part of a split zap is recorded.
     pub fn new(outcome: Outcome) -> Result<Self, Error> {
         Ok(match outcome {
             Outcome::Payment(record) => Self::from(*record),
@@ -228,11 +254,10 @@ impl OutcomeView {
 impl From<ReceiveRecord> for ReceiveView {
     fn from(record: ReceiveRecord) -> Self {
         let ReceiveRecord { receive, replay } = record;
-        let state = EntryState::from(&receive.state);
+        let (kind, state) =
+            (words::ReceiveKind::from(&receive), words::ReceiveState::from(&receive.state));
         let mut common = Common {
-            kind: words::entry_kind((&receive).into()),
-            state: words::entry_state(state),
-            is_final: state != EntryState::Pending,
+            is_final: state != words::ReceiveState::Pending,
             money: receive.money.into(),
             amount_sats: receive.amount_sats,
             fee_sats: 0,
@@ -252,12 +277,12 @@ impl From<ReceiveRecord> for ReceiveView {
         let mut received = None;
         match receive.state {
             ReceiveState::Open | ReceiveState::GivenUp { .. } => {
-                common.pending_reason = Some("outcome_unknown");
+                common.pending_reason = Some(words::PendingReason::OutcomeUnknown);
                 common.since = rfc3339(created_at);
                 let next = if receive.state == ReceiveState::Open {
-                    "The token is kept and will be taken in; call get_payment with this receive_id later."
+                    "The token is saved and will be redeemed; call get_payment with this receive_id later."
                 } else {
-                    "The owner has given it up: its mint does not say whether the token was taken in, and is not asked any more."
+                    "The owner has given it up: its mint does not say whether the token was redeemed, and is no longer asked."
                 };
                 common.next_step = Some(next.to_owned());
             }
@@ -269,7 +294,14 @@ impl From<ReceiveRecord> for ReceiveView {
                 common.untrusted_reason = failure.untrusted_reason;
             }
         }
-        Self { receive_id: id.to_string(), common, received_sats: received, untrusted_memo }
+        Self {
+            receive_id: id.to_string(),
+            kind,
+            state,
+            common,
+            received_sats: received,
+            untrusted_memo,
+        }
     }
 }
 

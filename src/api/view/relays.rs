@@ -1,9 +1,8 @@
-//! What is answered of relays: how they stand, and how far something has come on them.
+//! Views of the relays: their state, and the delivery of nutzaps.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::MoneyWord;
 use crate::api::words;
 use crate::model::text::clean;
 use crate::wallet::Delivered;
@@ -14,59 +13,65 @@ view!(
     NostrView {
         /// The wallet's public Nostr key.
         npub: String,
-        /// synced, partial, offline or read_only.
-        state: &'static str,
-        /// Events that not enough relays have yet.
+        /// The state on the relays.
+        state: words::SyncState,
+        /// Events that too few relays have yet.
+        #[schemars(extend("shown" = true))]
         unpublished: u64,
     }
 );
 
 view!(
-    /// How a relay stands.
+    /// One relay.
     RelayView {
-        /// The relay.
+        /// The relay's URL.
         url: String,
-        /// synced, partial (not read to its end), behind (lacks events; they are sent again),
-        /// unreachable or unknown.
-        state: &'static str,
-        /// Events it has not got: on their way, missed while it was away, or refused by it.
+        /// The state. behind: it lacks events, which are sent again.
+        #[schemars(extend("shown" = true))]
+        state: words::RelayState,
+        /// Events that it lacks: not sent yet, missed while away, or refused.
+        #[schemars(extend("shown" = true))]
         unpublished: u64,
-        /// What the owner should know of it.
+        /// A note for the owner.
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,
-        /// The relay's own words to what it refuses.
+        /// The relay's own reason for refusing events.
         #[serde(skip_serializing_if = "Option::is_none")]
         untrusted_reason: Option<String>,
     }
 );
 
 view!(
-    /// How relays and wallet came together.
+    /// The result of a sync.
     SyncView {
-        /// synced, partial, offline, read_only or off.
-        state: &'static str,
-        /// Kind of money.
-        money: MoneyWord,
-        /// Per relay of the owner.
+        /// The state. read_only: own settings are not published, as keys may be missing.
+        #[schemars(extend("shown" = true))]
+        state: words::SyncState,
+        /// The kind of money.
+        money: words::Money,
+        /// The owner's relays.
         relays: Vec<RelayView>,
-        /// Found on relays, put there by other devices of this wallet; can be spent now.
+        /// Found on relays, received by other devices; can be spent now.
+        #[schemars(extend("shown" = true))]
         pulled_sats: u64,
-        /// Spent by other devices of this wallet.
+        /// Spent by other devices with this wallet.
+        #[schemars(extend("shown" = true))]
         dropped_sats: u64,
-        /// What to do now.
+        /// The next step.
         #[serde(skip_serializing_if = "Option::is_none")]
         next_step: Option<String>,
     }
 );
 
 view!(
-    /// How far a nutzap has come.
+    /// The delivery of a nutzap.
     DeliveredView {
-        /// Relays of the recipient that have it.
+        /// The number of the recipient's relays that have it.
         relays: u64,
-        /// Relays of the recipient that it goes to.
+        /// The number of the recipient's relays that it goes to.
         of: u64,
-        /// None of them took it within a month: it is not sent any more.
+        /// True if none accepted it within a month; it is no longer sent.
+        #[schemars(extend("shown" = true))]
         #[serde(skip_serializing_if = "Option::is_none")]
         given_up: Option<bool>,
     }
@@ -76,7 +81,7 @@ impl From<NostrStanding> for NostrView {
     fn from(standing: NostrStanding) -> Self {
         Self {
             npub: standing.npub,
-            state: words::sync_state(standing.state),
+            state: standing.state.into(),
             unpublished: standing.unpublished,
         }
     }
@@ -87,19 +92,19 @@ impl From<RelayStatus> for RelayView {
         let (note, untrusted_reason) = match relay.trouble {
             Some(Trouble::Refuses { events, untrusted_reason }) => (
                 Some(format!(
-                    "It refuses {events} of this wallet's events for good; other relays have them."
+                    "It permanently refuses {events} of this wallet's events; other relays have them."
                 )),
                 Some(untrusted_reason).filter(|reason| !reason.is_empty()),
             ),
             Some(Trouble::ForgetsDeletions) => (
-                Some("It forgets deletions: old events of this wallet stay visible there, and cost other devices a question to the mint.".to_owned()),
+                Some("It forgets deletions: old events of this wallet stay visible there, and other devices must ask the mint about them.".to_owned()),
                 None,
             ),
             None => (None, None),
         };
         Self {
             url: relay.url,
-            state: words::sight(relay.sight),
+            state: relay.sight.into(),
             unpublished: relay.unpublished,
             note,
             untrusted_reason,
@@ -115,13 +120,13 @@ impl From<SyncReport> for SyncView {
                     format!("The mint {mint} is slow to answer")
                 });
                 Some(format!(
-                    "{slow}; it goes on. Call sync again in a minute to see how it ended."
+                    "{slow}; the sync continues. Call sync again in a minute to see the result."
                 ))
             }
             None => report.in_the_way.as_ref().map(in_the_way),
         };
         Self {
-            state: words::sync_state(report.state),
+            state: report.state.into(),
             money: report.money.into(),
             relays: report.relays.into_iter().map(RelayView::from).collect(),
             pulled_sats: report.pulled_sats,
@@ -138,18 +143,18 @@ impl From<Delivered> for DeliveredView {
     }
 }
 
-/// What the owner can do about what keeps the wallet from saying on relays what it is and takes.
+/// Explains what the owner can do if the wallet cannot publish its own events.
 pub fn in_the_way(what: &InTheWay) -> String {
     match what {
         InTheWay::Elsewhere(urls) => {
             let urls = urls.iter().map(|url| clean(url)).collect::<Vec<_>>().join(", ");
             format!(
-                "This Nostr key may have a wallet already, at relays that are not set here: {urls}. Nothing is written about this wallet \
-                 before they are, so that no second one is made. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
+                "This Nostr key may already have a wallet at relays that are not set here: {urls}. Nothing is published about this wallet \
+                 until they are set, so that no second wallet is created. Tell the owner: `nutpurse relays add URL`, then `nutpurse stop`."
             )
         }
         InTheWay::NutzapsOff => {
-            "Another program has emptied this key's list of where it takes nutzaps, so they stay off. To turn them on here, the owner sets \
+            "Another program has emptied this key's nutzap settings on the relays, so nutzaps stay off. To turn them on here, the owner sets \
              nutzaps = false in config.toml, lets the wallet sync once, and sets it to true again; `nutpurse stop` after each change."
                 .to_owned()
         }

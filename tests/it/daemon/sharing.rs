@@ -160,7 +160,7 @@ async fn the_owner_sees_what_is_open_beside_a_running_daemon() {
     let shown = done(&home, &["payments", "open"]).unwrap();
     assert!(
         shown.contains(pending["payment_id"].as_str().unwrap())
-            && shown.contains("its mint is silent"),
+            && shown.contains("its mint is not answering"),
         "{shown}"
     );
     proxy.clear();

@@ -183,7 +183,7 @@ async fn is_unsupported(agent: &Agent, invoice: &str, reason: Option<&str>) {
         ),
         (Some("bolt11"), reason)
     );
-    assert!(error.next_step.contains("invoice that names the amount"), "{error:?}");
+    assert!(error.next_step.contains("invoice with an amount"), "{error:?}");
     assert_eq!(agent.ok("estimate", arguments).await["code"], "payee_unsupported");
 }
 

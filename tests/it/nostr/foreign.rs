@@ -123,7 +123,7 @@ async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() 
         let error = scene.agent.refused(tool, arguments, "insufficient_funds").await;
         let told = (&error.details["spendable_sats"], &error.details["perhaps_handed_out_sats"]);
         assert_eq!(told, (&json!(66), &json!(16)), "{tool}: {error} {:?}", error.details);
-        assert!(error.message.contains("perhaps handed out"), "{tool}: {error}");
+        assert!(error.message.contains("may have sent"), "{tool}: {error}");
     }
     let sent = scene.agent.ok("send_token", json!({"amount_sats": 20})).await;
     let balance = scene.agent.ok("get_balance", json!({})).await;
@@ -136,7 +136,7 @@ async fn coins_that_are_left_out_count_nowhere_and_whoever_lacks_them_is_told() 
         .await;
     assert!(
         !error.details.contains_key("perhaps_handed_out_sats")
-            && !error.message.contains("handed out"),
+            && !error.message.contains("may have sent"),
         "{error}"
     );
 }

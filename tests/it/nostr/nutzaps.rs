@@ -124,7 +124,7 @@ async fn a_nutzap_that_no_relay_takes_is_kept_and_told_honestly() {
         zapped["next_step"]
             .as_str()
             .unwrap()
-            .contains("None of the recipient's relays has taken the nutzap yet"),
+            .contains("None of the recipient's relays has accepted the nutzap yet"),
         "{zapped}"
     );
     relay.rule(|rule| rule.refuse_kind = None);

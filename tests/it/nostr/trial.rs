@@ -60,16 +60,16 @@ async fn a_relay_that_does_all_is_told_nothing_of_the_wallet_and_keeps_nothing_o
 #[tokio::test]
 async fn what_a_relay_does_not_do_is_found_by_doing_it() {
     let rows: [(&str, Rule); 8] = [
-        ("asks who you are", |rules| rules.demand_name = true),
-        ("refuses what this wallet writes: blocked: members only", |rules| {
+        ("requires authentication", |rules| rules.demand_name = true),
+        ("rejects what this wallet writes: blocked: members only", |rules| {
             rules.refuse_with = Some("blocked: members only".to_owned())
         }),
         ("does not show it", |rules| rules.forget = true),
-        ("still shows what was deleted", |rules| rules.resurrect = true),
+        ("still shows deleted events", |rules| rules.resurrect = true),
         ("keeps no deletions", |rules| rules.hide_kinds = vec![5]),
-        ("refuses deletions (blocked", |rules| rules.refuse_kind = Some(5)),
-        ("refuses what this wallet writes", |rules| rules.never_satisfied = true),
-        ("says nothing of itself", |rules| rules.document = None),
+        ("rejects deletions (blocked", |rules| rules.refuse_kind = Some(5)),
+        ("rejects what this wallet writes", |rules| rules.never_satisfied = true),
+        ("does not describe itself", |rules| rules.document = None),
     ];
     for (words, rule) in rows {
         let said = said(rule).await;
